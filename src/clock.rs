@@ -1,0 +1,72 @@
+//! Where all time comes from: the system, or a test that moves it by hand.
+//!
+//! Wall-clock time stamps tables, streams and TTL decisions; it never orders writes (sequence numbers do).
+
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
+
+/// A source of wall-clock time. Cheap to clone; clones of a manual clock share their hand.
+#[derive(Clone, Default)]
+pub struct Clock(Source);
+
+#[derive(Clone, Default)]
+enum Source {
+    #[default]
+    System,
+    Manual(Arc<AtomicU64>),
+}
+
+impl Clock {
+    /// The operating system's clock.
+    pub fn system() -> Self {
+        Self(Source::System)
+    }
+    /// A clock that stands at `epoch_millis` (milliseconds since 1970) until it is moved.
+    pub fn manual(epoch_millis: u64) -> Self {
+        Self(Source::Manual(Arc::new(AtomicU64::new(epoch_millis))))
+    }
+    /// Milliseconds since 1970-01-01 UTC.
+    #[expect(clippy::disallowed_methods, reason = "this is the room that time comes from")]
+    pub fn now_millis(&self) -> u64 {
+        match &self.0 {
+            Source::System => {
+                let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+                u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
+            }
+            Source::Manual(hand) => hand.load(Ordering::SeqCst),
+        }
+    }
+    /// Seconds since 1970-01-01 UTC.
+    pub fn now_secs(&self) -> u64 {
+        self.now_millis() / 1000
+    }
+    /// Moves a manual clock forward; the system clock ignores it.
+    pub fn advance(&self, by: Duration) {
+        if let Source::Manual(hand) = &self.0 {
+            hand.fetch_add(u64::try_from(by.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst);
+        }
+    }
+    /// Sets a manual clock, also backwards; the system clock ignores it.
+    pub fn set_millis(&self, epoch_millis: u64) {
+        if let Source::Manual(hand) = &self.0 {
+            hand.store(epoch_millis, Ordering::SeqCst);
+        }
+    }
+    /// Whether this clock is moved by hand.
+    pub fn is_manual(&self) -> bool {
+        matches!(self.0, Source::Manual(_))
+    }
+}
+
+impl fmt::Debug for Clock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = if self.is_manual() { "manual" } else { "system" };
+        write!(f, "Clock({name}, {} ms)", self.now_millis())
+    }
+}

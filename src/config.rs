@@ -1,0 +1,73 @@
+//! Options of a database, with their units, defaults and limits.
+
+use crate::clock::Clock;
+
+/// When a write is acknowledged, and so what a crash can take away.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Durability {
+    /// Acknowledged once the log record is on stable storage: survives a power failure. The default.
+    #[default]
+    Sync,
+    /// Acknowledged once the operating system has the log record: survives a killed process; a power failure or a
+    /// crash of the operating system can lose the last writes (always a suffix of the log, never a part of a write).
+    Buffered,
+}
+
+/// How sealed run files are read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum ReadMode {
+    /// Runs are mapped into memory; each block is verified when it is first touched. The default.
+    #[default]
+    Mapped,
+    /// Runs are read by positioned reads through a block cache: for network disks and files that others may change.
+    Buffered,
+}
+
+/// What a database is opened with. Every field has a documented default; see `Database::options`.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Options {
+    /// Durability of writes that do not say otherwise. Default: [`Durability::Sync`].
+    pub durability: Durability,
+    /// How runs are read. Default: [`ReadMode::Mapped`].
+    pub read_mode: ReadMode,
+    /// Source of time. Default: the system clock.
+    pub clock: Clock,
+    /// Seed of every random choice (file salts, request ids, modelled lag). Default: taken from the clock at opening.
+    pub seed: Option<u64>,
+    /// Partitions that a new table starts with. Default 4; 1 to 1,024.
+    pub initial_partitions: usize,
+    /// Size of a partition on disk at which it splits, in bytes. Default 256 MiB.
+    pub split_bytes: u64,
+    /// Memory of all memtables together, in bytes; a quarter over it writers are slowed, at twice it they wait. Default 64 MiB.
+    pub memtable_bytes: usize,
+    /// Size of one log segment, in bytes. Default 64 MiB.
+    pub log_segment_bytes: u64,
+    /// Size of all log segments together at which whoever pins the oldest is flushed, in bytes. Default 256 MiB.
+    pub log_bytes: u64,
+    /// Memory of the block cache of [`ReadMode::Buffered`], in bytes. Default 32 MiB.
+    pub block_cache_bytes: usize,
+    /// Overlapping runs of one partition at which they are merged. Default 4, at least 2.
+    pub runs_per_partition: usize,
+    /// Whether maintenance runs on threads of its own; without, the caller drives it by `Database::step`. Default true.
+    pub background: bool,
+}
+
+impl Default for Options {
+    fn default() -> Self {
+        Self {
+            durability: Durability::Sync,
+            read_mode: ReadMode::Mapped,
+            clock: Clock::system(),
+            seed: None,
+            initial_partitions: 4,
+            split_bytes: 256 << 20,
+            memtable_bytes: 64 << 20,
+            log_segment_bytes: 64 << 20,
+            log_bytes: 256 << 20,
+            block_cache_bytes: 32 << 20,
+            runs_per_partition: 4,
+            background: true,
+        }
+    }
+}

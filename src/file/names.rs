@@ -1,0 +1,60 @@
+//! All file names of a database folder, built and parsed here and nowhere else.
+
+use std::fmt;
+
+/// A file of a database folder. Files carry numbers, never names that a user chose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum FileName {
+    /// Held by the process that has the database open.
+    Lock,
+    /// Says which manifest is the current one.
+    Current,
+    /// `CURRENT` while it is being replaced.
+    CurrentNext,
+    /// An edit log of which files are alive.
+    Manifest(u64),
+    /// A segment of the write-ahead log.
+    Log(u64),
+    /// A sorted run of a partition.
+    Run(u64),
+    /// A segment of a change stream.
+    Stream(u64),
+}
+
+impl FileName {
+    /// The file that a name stands for; `None` for names that this crate does not build.
+    pub fn parse(name: &str) -> Option<Self> {
+        let plain = match name {
+            "LOCK" => Some(Self::Lock),
+            "CURRENT" => Some(Self::Current),
+            "CURRENT.next" => Some(Self::CurrentNext),
+            _ => None,
+        };
+        plain.or_else(|| {
+            let (digits, kind) = name.split_once('.')?;
+            let number: u64 = digits.parse().ok()?;
+            let file = match kind {
+                "manifest" => Self::Manifest(number),
+                "log" => Self::Log(number),
+                "run" => Self::Run(number),
+                "stream" => Self::Stream(number),
+                _ => return None,
+            };
+            (file.to_string() == name).then_some(file)
+        })
+    }
+}
+
+impl fmt::Display for FileName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Lock => f.write_str("LOCK"),
+            Self::Current => f.write_str("CURRENT"),
+            Self::CurrentNext => f.write_str("CURRENT.next"),
+            Self::Manifest(n) => write!(f, "{n:010}.manifest"),
+            Self::Log(n) => write!(f, "{n:010}.log"),
+            Self::Run(n) => write!(f, "{n:010}.run"),
+            Self::Stream(n) => write!(f, "{n:010}.stream"),
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! items
+mod value;
+pub use value::{AttributeValue, Item};

@@ -1,0 +1,7 @@
+//! hashrange
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod file;
+pub mod item;
+pub mod schema;

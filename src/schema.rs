@@ -1,0 +1,176 @@
+//! What a table is: its keys, indexes and settings, as recorded in the log and the manifest.
+
+use crate::item::KeyType;
+use serde::{Deserialize, Serialize};
+
+/// A key attribute: its name and type.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeyAttribute {
+    /// Attribute name, 1 to 255 bytes.
+    pub name: String,
+    /// `S`, `N` or `B`.
+    pub kind: KeyType,
+}
+
+impl KeyAttribute {
+    /// A key attribute.
+    pub fn new(name: impl Into<String>, kind: KeyType) -> Self {
+        Self { name: name.into(), kind }
+    }
+}
+
+/// How a table is paid for; recorded, and the source of the throughput model.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum BillingMode {
+    /// Read and write units per second are set in advance.
+    Provisioned,
+    /// Per request. The default of native tables.
+    #[default]
+    PayPerRequest,
+}
+
+/// Provisioned units per second.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProvisionedThroughput {
+    /// Strongly consistent reads of 4 KB a second.
+    pub read_units_per_sec: u64,
+    /// Writes of 1 KB a second.
+    pub write_units_per_sec: u64,
+}
+
+/// Which attributes an index entry carries besides the keys of index and table.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Projection {
+    /// Only keys.
+    KeysOnly,
+    /// Keys and the named attributes (1 to 20).
+    Include(Vec<String>),
+    /// The whole item.
+    #[default]
+    All,
+}
+
+/// Local or global.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum IndexKind {
+    /// Same partition key as the table, other sort key; strongly consistent.
+    Local,
+    /// Keys and partitions of its own.
+    Global,
+}
+
+/// Whether an index is being built, usable or being removed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum IndexStatus {
+    /// Backfill is running; the index takes writes and refuses reads.
+    Creating,
+    /// Usable.
+    #[default]
+    Active,
+    /// Its space is being given back.
+    Deleting,
+}
+
+/// A secondary index.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexDefinition {
+    /// Number within the database; names the index's key space in files, never reused.
+    pub id: u32,
+    /// 3 to 255 characters of `[a-zA-Z0-9_.-]`.
+    pub name: String,
+    /// Local or global.
+    pub kind: IndexKind,
+    /// Partition key attributes: the table's for a local index, 1 to 4 for a global one.
+    pub hash: Vec<KeyAttribute>,
+    /// Sort key attributes: exactly 1 for a local index, 0 to 4 for a global one.
+    pub range: Vec<KeyAttribute>,
+    /// What an entry carries.
+    pub projection: Projection,
+    /// Life cycle; always active for a local index.
+    pub status: IndexStatus,
+    /// Log records up to this number are older than the index: replay does not derive its entries from them.
+    pub created_seqno: u64,
+    /// Provisioned units of a global index, if the table is provisioned.
+    pub throughput: Option<ProvisionedThroughput>,
+}
+
+/// Which images a stream record carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+pub enum StreamView {
+    /// Keys alone.
+    KeysOnly,
+    /// The item after the change.
+    NewImage,
+    /// The item before the change.
+    OldImage,
+    /// Both.
+    NewAndOld,
+}
+
+/// A stream of a table that is or was enabled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamDefinition {
+    /// What records carry.
+    pub view: StreamView,
+    /// Milliseconds since 1970 at which it was enabled; part of its ARN.
+    pub label_millis: u64,
+    /// Log records up to this number are not part of the stream.
+    pub created_seqno: u64,
+}
+
+/// Where a table is in its life.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum TableStatus {
+    /// Being created.
+    Creating,
+    /// In use.
+    #[default]
+    Active,
+    /// Settings or indexes are changing; items are served.
+    Updating,
+    /// Being removed.
+    Deleting,
+}
+
+/// The primary key of a table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct KeySchema {
+    /// Partition key.
+    pub hash: KeyAttribute,
+    /// Sort key, if the table has one.
+    pub range: Option<KeyAttribute>,
+}
+
+/// A table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableDefinition {
+    /// Number within the database; names the table in files, never reused.
+    pub id: u32,
+    /// 3 to 255 characters of `[a-zA-Z0-9_.-]`.
+    pub name: String,
+    /// Primary key.
+    pub key: KeySchema,
+    /// Local and global indexes, in order of creation.
+    #[serde(default)]
+    pub indexes: Vec<IndexDefinition>,
+    /// How it is paid for.
+    pub billing: BillingMode,
+    /// Units per second under [`BillingMode::Provisioned`].
+    pub throughput: ProvisionedThroughput,
+    /// Life cycle.
+    pub status: TableStatus,
+    /// Milliseconds since 1970.
+    pub created_millis: u64,
+    /// Attribute that holds the expiry time in epoch seconds, if TTL is on.
+    #[serde(default)]
+    pub ttl_attribute: Option<String>,
+    /// The stream, if one is enabled.
+    #[serde(default)]
+    pub stream: Option<StreamDefinition>,
+    /// Refuses deletion of the table while set.
+    #[serde(default)]
+    pub deletion_protection: bool,
+    /// Tags, at most 50.
+    #[serde(default)]
+    pub tags: Vec<(String, String)>,
+}
