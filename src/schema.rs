@@ -1,6 +1,15 @@
 //! What a table is: its keys, indexes and settings, as recorded in the log and the manifest.
 
-use crate::item::KeyType;
+mod keys;
+mod validate;
+
+pub use keys::{EncodedKey, ITEM_SPACE, key_attributes};
+pub use validate::{MAX_GLOBAL_INDEXES, MAX_LOCAL_INDEXES, validate_index, validate_name, validate_table};
+
+use crate::{
+    error::{Error, Result},
+    item::KeyType,
+};
 use serde::{Deserialize, Serialize};
 
 /// A key attribute: its name and type.
@@ -173,4 +182,69 @@ pub struct TableDefinition {
     /// Tags, at most 50.
     #[serde(default)]
     pub tags: Vec<(String, String)>,
+    /// Log record of the last change of this definition: replay ignores older ones.
+    #[serde(default)]
+    pub changed_seqno: u64,
+}
+
+impl TableDefinition {
+    /// The index of that name.
+    pub fn index(&self, name: &str) -> Option<&IndexDefinition> {
+        self.indexes.iter().find(|index| index.name == name)
+    }
+    /// Whether an attribute is part of the primary key.
+    pub fn is_key(&self, attribute: &str) -> bool {
+        self.key.attributes().any(|key| key.name == attribute)
+    }
+}
+
+impl KeySchema {
+    /// The key attributes, partition key first.
+    pub fn attributes(&self) -> impl Iterator<Item = &KeyAttribute> {
+        std::iter::once(&self.hash).chain(&self.range)
+    }
+}
+
+impl IndexDefinition {
+    /// The key attributes, partition key parts first.
+    pub fn attributes(&self) -> impl Iterator<Item = &KeyAttribute> {
+        self.hash.iter().chain(&self.range)
+    }
+    /// Whether an entry carries this attribute of the item.
+    pub fn projects(&self, table: &KeySchema, attribute: &str) -> bool {
+        match &self.projection {
+            Projection::All => true,
+            Projection::KeysOnly => self.is_entry_key(table, attribute),
+            Projection::Include(names) => {
+                names.iter().any(|name| name == attribute) || self.is_entry_key(table, attribute)
+            }
+        }
+    }
+    fn is_entry_key(&self, table: &KeySchema, attribute: &str) -> bool {
+        self.attributes().chain(table.attributes()).any(|key| key.name == attribute)
+    }
+}
+
+/// A change of the schema as the log carries it, in JSON: schemas change rarely and should be readable by eye.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SchemaRecord {
+    /// The table is created or has this definition from now on.
+    Put(TableDefinition),
+    /// The table is gone.
+    Drop {
+        /// Its number.
+        id: u32,
+    },
+}
+
+impl SchemaRecord {
+    /// The record as bytes.
+    pub fn encode(&self) -> Result<Vec<u8>> {
+        serde_json::to_vec(self).map_err(|e| Error::validation(format!("cannot record the definition: {e}")))
+    }
+    /// The record that `bytes` hold.
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
+        serde_json::from_slice(bytes)
+            .map_err(|e| Error::corrupt("of the log", 0, format!("a schema record is not readable: {e}")))
+    }
 }

@@ -1,0 +1,107 @@
+//! Filling a new global index beside the writes that go on.
+//!
+//! From the log record that created the index, every commit derives its entries. Backfill walks the items that were
+//! there before and adds each one's entry under the sequence number of the item version it read. Newest wins by that
+//! number, so whichever of backfill and writers comes second, the entry of the newer version stays. While an index is
+//! filled its tombstones are kept: an older entry may still arrive below them. Nothing of this is logged: until the
+//! index is active, a crash makes it start over, and its runs are flushed before it becomes active.
+
+use super::{ring::Ring, store::Store, write::key_ref};
+use crate::{
+    error::Result,
+    index,
+    schema::{EncodedKey, ITEM_SPACE, IndexDefinition, IndexStatus, TableDefinition},
+};
+use std::sync::Arc;
+
+/// Items that one step reads: small, so that a step is over in about a millisecond.
+const ITEMS_PER_STEP: usize = 500;
+
+/// How far the filling of an index has come.
+#[derive(Clone, Debug, Default)]
+pub struct Progress {
+    after: Option<EncodedKey>,
+}
+
+/// An index that is being filled.
+struct Filling {
+    table: Arc<TableDefinition>,
+    base: Arc<Ring>,
+    index: IndexDefinition,
+    ring: Arc<Ring>,
+}
+
+impl Store {
+    /// Adds the entries of a few more items to an index that is being filled; `false` if there is none.
+    pub fn backfill_step(&self) -> Result<bool> {
+        let Some(filling) = self.filling() else { return Ok(false) };
+        let progress = self.backfills.lock().get(&filling.index.id).cloned().unwrap_or_default();
+        match self.fill_some(&filling, progress)? {
+            Some(next) => {
+                self.backfills.lock().insert(filling.index.id, next);
+            }
+            None => {
+                self.flush_ring(&filling.ring)?;
+                self.activate_index(filling.table.id, filling.index.id)?;
+                self.backfills.lock().remove(&filling.index.id);
+            }
+        }
+        Ok(true)
+    }
+
+    fn filling(&self) -> Option<Filling> {
+        let catalog = self.catalog.load();
+        for slot in catalog.by_id.values() {
+            let state = slot.state();
+            let position = state.definition.indexes.iter().position(|index| index.status == IndexStatus::Creating);
+            if let Some(position) = position {
+                return Some(Filling {
+                    table: state.definition.clone(),
+                    base: state.ring.clone(),
+                    index: state.definition.indexes[position].clone(),
+                    ring: state.index_rings[position].clone(),
+                });
+            }
+        }
+        None
+    }
+
+    /// Reads items after `progress` and adds their entries; `None` once all have been read.
+    fn fill_some(&self, filling: &Filling, progress: Progress) -> Result<Option<Progress>> {
+        let token = progress.after.as_ref().map_or(0, EncodedKey::token);
+        let partition = Arc::clone(&filling.base.find(token));
+        let after = progress.after.as_ref().map(key_ref);
+        let mut cursor = partition.scan(token, partition.last_token, after, self.wal.visible())?;
+        let mut last = None;
+        for _ in 0..ITEMS_PER_STEP {
+            let Some(entry) = cursor.next_entry()? else {
+                // This partition is done: go on with the next one, if there is one.
+                return Ok(partition.last_token.checked_add(1).map(|next| Progress {
+                    after: Some(EncodedKey::before_token(next)),
+                }));
+            };
+            last = Some(EncodedKey::at_token(entry.key.token, entry.key.collection, entry.key.sort));
+            if entry.key.collection.first() != Some(&ITEM_SPACE) {
+                continue; // an entry of a local index
+            }
+            if let Some(new) = index::entry(&filling.table, &filling.index, &entry.item) {
+                let bytes = self.insert_global(&filling.ring, &new.key, entry.seqno, Some(&new.bytes), true);
+                self.pressure.add(bytes);
+            }
+        }
+        Ok(Some(Progress { after: last }))
+    }
+
+    /// Whether a key space belongs to an index that is being filled.
+    pub(super) fn is_backfilling(&self, keyspace: u32) -> bool {
+        self.filling().is_some_and(|filling| filling.index.id == keyspace)
+    }
+
+    /// Share of the items that have been read for an index that is being filled, by token.
+    #[expect(clippy::cast_precision_loss, reason = "a progress bar needs no more than a float has")]
+    pub fn backfill_progress(&self, index: u32) -> Option<f64> {
+        let backfills = self.backfills.lock();
+        let after = backfills.get(&index)?.after.as_ref()?;
+        Some(after.token() as f64 / u64::MAX as f64)
+    }
+}

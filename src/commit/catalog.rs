@@ -1,0 +1,95 @@
+//! The tables of a database, by name and by number.
+
+use super::ring::Ring;
+use crate::{
+    error::{Error, Result},
+    schema::TableDefinition,
+};
+use arc_swap::ArcSwap;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+/// A table at one moment: its definition and where its items and index entries lie. Replaced as a whole.
+#[derive(Debug)]
+pub struct TableState {
+    /// Keys, indexes and settings.
+    pub definition: Arc<TableDefinition>,
+    /// Partitions of the items and of the local index entries.
+    pub ring: Arc<Ring>,
+    /// Ring of each index, by position in the definition; a local index has the table's.
+    pub index_rings: Vec<Arc<Ring>>,
+}
+
+/// The lasting place of a table that handles point to; what it holds changes with the schema.
+#[derive(Debug)]
+pub struct TableSlot {
+    state: ArcSwap<TableState>,
+    dropped: AtomicBool,
+}
+
+impl TableSlot {
+    /// A slot for a table.
+    pub fn new(state: TableState) -> Self {
+        Self { state: ArcSwap::from_pointee(state), dropped: AtomicBool::new(false) }
+    }
+    /// The table as it is now.
+    pub fn state(&self) -> arc_swap::Guard<Arc<TableState>> {
+        self.state.load()
+    }
+    /// Replaces the state. The caller holds the schema gate exclusively.
+    pub fn set_state(&self, state: TableState) {
+        self.state.store(Arc::new(state));
+    }
+    /// Marks the table as gone, for handles that are still around.
+    pub fn mark_dropped(&self) {
+        self.dropped.store(true, Ordering::Release);
+    }
+    /// Refuses work on a table that was deleted.
+    pub fn check_alive(&self) -> Result<()> {
+        if self.is_dropped() { Err(Error::not_found("Requested resource not found")) } else { Ok(()) }
+    }
+    /// Whether the table was deleted.
+    pub fn is_dropped(&self) -> bool {
+        self.dropped.load(Ordering::Acquire)
+    }
+}
+
+/// All tables at one moment.
+#[derive(Clone, Debug, Default)]
+pub struct Catalog {
+    /// By name, in the order of the names' bytes.
+    pub by_name: BTreeMap<String, Arc<TableSlot>>,
+    /// By number.
+    pub by_id: BTreeMap<u32, Arc<TableSlot>>,
+}
+
+impl Catalog {
+    /// Adds a table.
+    pub fn insert(&mut self, slot: &Arc<TableSlot>) {
+        let definition = slot.state().definition.clone();
+        self.by_name.insert(definition.name.clone(), slot.clone());
+        self.by_id.insert(definition.id, slot.clone());
+    }
+    /// Removes a table.
+    pub fn remove(&mut self, id: u32) -> Option<Arc<TableSlot>> {
+        let slot = self.by_id.remove(&id)?;
+        self.by_name.remove(&slot.state().definition.name);
+        Some(slot)
+    }
+    /// Every ring of every table once.
+    pub fn rings(&self) -> Vec<Arc<Ring>> {
+        let mut rings: Vec<Arc<Ring>> = Vec::new();
+        for slot in self.by_id.values() {
+            let state = slot.state();
+            rings.push(state.ring.clone());
+            let own = state.index_rings.iter().filter(|ring| ring.keyspace != state.ring.keyspace);
+            rings.extend(own.cloned());
+        }
+        rings
+    }
+}

@@ -1,0 +1,205 @@
+//! Background work in units that a test can call one at a time: flush, compaction, split, trimming of the log.
+
+use super::{ring::Ring, store::Store};
+use crate::{
+    error::Result,
+    partition::{CompactionPolicy, Partition},
+};
+use std::{sync::Arc, time::Duration};
+
+/// How long a split waits for flushes to pause before it tries again later.
+const SPLIT_PATIENCE: Duration = Duration::from_millis(10);
+
+/// What a step did.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Work {
+    /// A memtable became a run.
+    Flushed,
+    /// Runs were merged.
+    Compacted,
+    /// A partition became two.
+    Split,
+    /// A part of a new index was filled.
+    Backfilled,
+    /// Log segments that nobody needs were removed.
+    Trimmed,
+    /// There was nothing to do.
+    Idle,
+}
+
+impl Store {
+    /// Flushes one partition if memtables are over half of their budget or the log is over its own; `false` if not.
+    pub fn flush_step(&self) -> Result<bool> {
+        let log_bytes: u64 = self.wal.segments().iter().map(|segment| segment.bytes).sum();
+        let log_full = log_bytes > self.options.log_bytes;
+        if !self.pressure.flush_due() && !log_full {
+            return Ok(false);
+        }
+        let candidates = self.rings().into_iter().flat_map(|ring| {
+            let partitions = ring.all();
+            partitions.iter().map(|partition| (ring.clone(), partition.clone())).collect::<Vec<_>>()
+        });
+        let candidates = candidates.filter(|(_, partition)| partition.oldest_unflushed_seqno().is_some());
+        // Whoever pins the oldest log segment goes first when the log is full, else whoever holds most memory.
+        let chosen = if log_full {
+            candidates.min_by_key(|(_, partition)| partition.oldest_unflushed_seqno())
+        } else {
+            candidates.max_by_key(|(_, partition)| partition.memtable_bytes())
+        };
+        let Some((ring, partition)) = chosen else {
+            self.account_memory();
+            return self.trim_log().map(|bytes| bytes > 0);
+        };
+        self.flush_partition(&ring, &partition)?;
+        self.trim_log()?;
+        Ok(true)
+    }
+
+    /// Flushes everything that is in memtables now.
+    pub fn flush_all(&self) -> Result<()> {
+        for ring in self.rings() {
+            self.flush_ring(&ring)?;
+        }
+        self.trim_log()?;
+        Ok(())
+    }
+
+    /// Flushes all partitions of one ring.
+    pub(super) fn flush_ring(&self, ring: &Ring) -> Result<()> {
+        for partition in ring.all().iter() {
+            while partition.oldest_unflushed_seqno().is_some() && ring.contains(partition.id) {
+                if !self.flush_partition(ring, partition)? {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Freezes a partition's memtable and writes its oldest frozen one as a run.
+    pub(super) fn flush_partition(&self, ring: &Ring, partition: &Arc<Partition>) -> Result<bool> {
+        let _one = self.flush_lock.lock();
+        let _shape = self.split_gate.read();
+        {
+            let guard = partition.lock();
+            if guard.is_retired() {
+                return Ok(false);
+            }
+            partition.freeze(&guard, self.wal.lowest_unapplied().saturating_sub(1));
+        }
+        // A run never holds what the log could still lose.
+        self.wal.sync(self.wal.last_seqno())?;
+        let next_file = || self.new_file();
+        let Some(outcome) = partition.flush(&self.run_context(&next_file), self.wal.visible())? else {
+            return Ok(false);
+        };
+        self.publish_flush(ring, partition, outcome)?;
+        self.account_memory();
+        Ok(true)
+    }
+
+    /// Compacts or splits one partition that needs it; `Work::Idle` if none does.
+    pub fn compact_step(&self) -> Result<Work> {
+        let _one = self.compaction_lock.lock();
+        for ring in self.rings() {
+            for partition in ring.all().iter() {
+                if self.split_if_large(&ring, partition)? {
+                    return Ok(Work::Split);
+                }
+                if self.compact_partition(&ring, partition, &self.compaction_policy())? {
+                    return Ok(Work::Compacted);
+                }
+            }
+        }
+        Ok(Work::Idle)
+    }
+
+    /// Merges every partition down to one run, and gives back the space of what was overwritten and deleted.
+    pub fn compact_all(&self) -> Result<()> {
+        self.flush_all()?;
+        let _one = self.compaction_lock.lock();
+        for ring in self.rings() {
+            for partition in ring.all().iter() {
+                while self.split_if_large(&ring, partition)?
+                    || self.compact_partition(&ring, partition, &CompactionPolicy::everything())?
+                {
+                    if !ring.contains(partition.id) {
+                        break;
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn compaction_policy(&self) -> CompactionPolicy {
+        CompactionPolicy { runs_per_partition: self.options.runs_per_partition.max(2), ..CompactionPolicy::default() }
+    }
+
+    fn compact_partition(&self, ring: &Ring, partition: &Arc<Partition>, policy: &CompactionPolicy) -> Result<bool> {
+        let _shape = self.split_gate.read();
+        if !ring.contains(partition.id) {
+            return Ok(false);
+        }
+        let Some(choice) = partition.pick_compaction(policy) else { return Ok(false) };
+        let next_file = || self.new_file();
+        let keep_from = self.tombstones_needed_from(ring);
+        let merged = partition.compact(&self.run_context(&next_file), &choice, keep_from)?;
+        self.publish_compaction(ring, partition, &choice, merged)?;
+        Ok(true)
+    }
+
+    /// Lowest sequence number whose tombstones must stay: below it no late entry can arrive any more. While an index
+    /// is being filled, entries of any age arrive.
+    fn tombstones_needed_from(&self, ring: &Ring) -> u64 {
+        if self.is_backfilling(ring.keyspace) { 0 } else { self.wal.lowest_unapplied() }
+    }
+
+    fn split_if_large(&self, ring: &Ring, partition: &Arc<Partition>) -> Result<bool> {
+        if partition.run_bytes() < self.options.split_bytes || !ring.contains(partition.id) {
+            return Ok(false);
+        }
+        let Some(at) = partition.split_token() else { return Ok(false) };
+        let Some(_shape) = self.split_gate.try_write_for(SPLIT_PATIENCE) else { return Ok(false) };
+        self.split(ring, partition, at)
+    }
+
+    /// Splits a partition before a token: its children share its runs until they have rewritten their halves.
+    pub(super) fn split(&self, ring: &Ring, partition: &Arc<Partition>, at: u64) -> Result<bool> {
+        let mut guard = partition.lock();
+        if guard.is_retired() || at <= partition.first_token || at > partition.last_token {
+            return Ok(false);
+        }
+        partition.freeze(&guard, self.wal.lowest_unapplied().saturating_sub(1));
+        let children = [self.new_partition(), self.new_partition()];
+        self.publish_split(ring, partition, &mut guard, at, children)?;
+        Ok(true)
+    }
+
+    /// Removes the log segments that no memtable needs any more; returns the bytes given back.
+    pub fn trim_log(&self) -> Result<u64> {
+        // The log's own bound is read first: a commit that is applied meanwhile is in a memtable when they are asked.
+        let mut needed_from = self.wal.lowest_unapplied();
+        for ring in self.rings() {
+            for partition in ring.all().iter() {
+                needed_from = needed_from.min(partition.oldest_unflushed_seqno().unwrap_or(u64::MAX));
+            }
+        }
+        let needed_from = needed_from.min(self.log_needed_by_streams());
+        let bytes = self.wal.remove_segments_below(needed_from)?;
+        if bytes > 0 {
+            self.forget_log_ends()?;
+        }
+        Ok(bytes)
+    }
+
+    fn log_needed_by_streams(&self) -> u64 {
+        u64::MAX
+    }
+
+    /// Recounts the memory of all memtables, and lets waiting writers go on.
+    pub(super) fn account_memory(&self) {
+        let partitions = self.rings().into_iter().flat_map(|ring| ring.all().to_vec());
+        self.pressure.set(partitions.map(|partition| partition.memtable_bytes()).sum());
+    }
+}

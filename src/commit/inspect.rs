@@ -1,0 +1,94 @@
+//! Facts about an open database, for people and programs that look inside.
+
+use super::{ring::Ring, store::Store};
+use crate::{manifest::RunFacts, partition::PartitionDescription, wal::SegmentInfo};
+use serde::Serialize;
+
+/// The log.
+#[derive(Clone, Debug, Serialize)]
+pub struct LogFacts {
+    /// Segments that exist, oldest first.
+    pub segments: Vec<SegmentInfo>,
+    /// Number of the last commit.
+    pub last_seqno: u64,
+    /// Number up to which everything is on stable storage.
+    pub durable_seqno: u64,
+}
+
+/// One partition of a table or global index.
+#[derive(Clone, Debug, Serialize)]
+pub struct PartitionFacts {
+    /// Name of the table.
+    pub table: String,
+    /// Name of the global index; absent for the table itself.
+    pub index: Option<String>,
+    /// Token range, memtables and runs.
+    #[serde(flatten)]
+    pub partition: PartitionDescription,
+}
+
+/// A database as a whole.
+#[derive(Clone, Debug, Serialize)]
+pub struct DatabaseFacts {
+    /// Where it lies.
+    pub folder: String,
+    /// Memory of all memtables, in bytes.
+    pub memtable_bytes: usize,
+    /// The log.
+    pub log: LogFacts,
+    /// All partitions of all tables and indexes.
+    pub partitions: Vec<PartitionFacts>,
+    /// Bytes of all runs on disk.
+    pub run_bytes: u64,
+    /// Bytes of all items and index entries in runs, by DynamoDB's size rule.
+    pub logical_bytes: u64,
+    /// Bytes of all log segments on disk.
+    pub log_bytes: u64,
+}
+
+impl Store {
+    /// Entries and bytes (by DynamoDB's size rule) of the partitions of one ring, as runs and memtables count them.
+    pub fn counts(&self, ring: &Ring) -> (u64, u64) {
+        let partitions = ring.all();
+        let counts = partitions.iter().map(|partition| partition.counts());
+        counts.fold((0, 0), |sum, counts| (sum.0 + counts.0, sum.1 + counts.1))
+    }
+
+    /// Everything that can be seen from outside, gathered without stopping anybody.
+    pub fn facts(&self) -> DatabaseFacts {
+        let mut partitions = Vec::new();
+        for slot in self.catalog.load().by_id.values() {
+            let state = slot.state();
+            let table = &state.definition.name;
+            let mut add = |index: Option<&str>, ring: &Ring| {
+                partitions.extend(ring.all().iter().map(|partition| PartitionFacts {
+                    table: table.clone(),
+                    index: index.map(str::to_owned),
+                    partition: partition.describe(),
+                }));
+            };
+            add(None, &state.ring);
+            for (index, ring) in state.definition.indexes.iter().zip(&state.index_rings) {
+                if ring.keyspace != state.ring.keyspace {
+                    add(Some(&index.name), ring);
+                }
+            }
+        }
+        let mut runs: Vec<RunFacts> = Vec::new();
+        for facts in self.manifest.lock().state().partitions.values().flat_map(|record| &record.runs) {
+            if !runs.iter().any(|known| known.file == facts.file) {
+                runs.push(facts.clone());
+            }
+        }
+        let segments = self.wal.segments();
+        DatabaseFacts {
+            folder: self.describe(),
+            memtable_bytes: self.pressure.used_bytes(),
+            run_bytes: runs.iter().map(|facts| facts.bytes).sum(),
+            logical_bytes: runs.iter().map(|facts| facts.logical_bytes).sum(),
+            log_bytes: segments.iter().map(|segment| segment.bytes).sum(),
+            log: LogFacts { segments, last_seqno: self.wal.last_seqno(), durable_seqno: self.wal.visible().load() },
+            partitions,
+        }
+    }
+}

@@ -1,0 +1,197 @@
+//! From a folder to an open database: lock, manifest, log, and the removal of what a crash left over.
+
+use super::{
+    catalog::{Catalog, TableSlot, TableState},
+    pressure::Pressure,
+    replay::{Builder, Replay, ring_from_records},
+    signal::Signal,
+    store::Store,
+    tokens::Tokens,
+};
+use crate::{
+    config::Options,
+    error::Result,
+    file::{Disk, FileName},
+    manifest::{Counters, Edit, Manifest},
+    partition::{Run, RunCache},
+    schema::IndexKind,
+    wal::{self, Visible, Wal, WalOptions},
+};
+use arc_swap::ArcSwap;
+use parking_lot::{Mutex, RwLock};
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicU64},
+    },
+};
+use xxhash_rust::xxh3::xxh3_64;
+
+impl Store {
+    /// Opens the database that a disk holds, or creates one on an empty disk.
+    pub fn open(disk: Arc<dyn Disk>, options: Options) -> Result<Self> {
+        let lock = disk.lock()?;
+        let mut manifest = Manifest::open_or_create(disk.clone(), || fresh_id(&options))?;
+        let database_id = manifest.state().database_id;
+        let run_cache = Arc::new(RunCache::new(options.block_cache_bytes));
+        let catalog = load_catalog(&manifest, disk.as_ref(), &options, database_id, &run_cache)?;
+
+        let counters = manifest.state().counters;
+        let mut next_partition = counters.next_partition;
+        let mut take_partition = || {
+            next_partition += 1;
+            next_partition - 1
+        };
+        let visible = Visible::default();
+        let mut replay = Replay {
+            builder: Builder { options: &options, next_partition: &mut take_partition },
+            catalog,
+            visible: &visible,
+            edits: Vec::new(),
+            highest_keyspace: counters.next_keyspace.saturating_sub(1),
+            applied: 0,
+            tokens: Tokens::default(),
+        };
+        let log_ends = manifest.state().log_ends.clone();
+        let recovered = wal::recover(disk.as_ref(), database_id, &log_ends, &mut |seqno, payload| {
+            replay.apply(seqno, payload)
+        })?;
+        let Replay { catalog, mut edits, highest_keyspace, tokens, .. } = replay;
+
+        let flushed = manifest.state().partitions.values().map(|record| record.flushed_seqno).max().unwrap_or(0);
+        let next_seqno = recovered.next_seqno.max(flushed + 1).max(counters.next_seqno);
+        let next_file = 1 + highest_file(disk.as_ref())?.max(counters.next_file.saturating_sub(1));
+        if let Some((segment, valid_end)) = recovered.torn {
+            edits.push(Edit::PutLogEnd { segment, valid_end });
+        }
+        edits.push(Edit::PutCounters(Counters {
+            next_file,
+            next_keyspace: highest_keyspace + 1,
+            next_partition,
+            next_seqno,
+        }));
+        manifest.commit(&edits)?;
+        remove_leftovers(disk.as_ref(), &manifest)?;
+
+        let wal_options = WalOptions {
+            segment_bytes: options.log_segment_bytes,
+            database_id,
+            first_segment: recovered.next_segment,
+            next_seqno,
+            earlier_segments: recovered.segments,
+        };
+        let wal = Wal::create(disk.clone(), wal_options)?;
+        let store = Self {
+            pressure: Pressure::new(options.memtable_bytes),
+            options,
+            database_id,
+            wal,
+            catalog: ArcSwap::from_pointee(catalog),
+            signal: Signal::default(),
+            run_cache,
+            schema_gate: RwLock::new(()),
+            manifest: Mutex::new(manifest),
+            split_gate: RwLock::new(()),
+            flush_lock: Mutex::new(()),
+            compaction_lock: Mutex::new(()),
+            next_file: AtomicU64::new(next_file),
+            next_partition: AtomicU64::new(next_partition),
+            next_keyspace: AtomicU32::new(highest_keyspace + 1),
+            tokens,
+            backfills: Mutex::new(BTreeMap::new()),
+            disk,
+            _lock: lock,
+        };
+        store.account_memory();
+        store.trim_log()?;
+        Ok(store)
+    }
+
+    /// Forgets the recorded ends of log segments that are gone.
+    pub(super) fn forget_log_ends(&self) -> Result<()> {
+        let present: Vec<u64> = self.wal.segments().iter().map(|segment| segment.number).collect();
+        let mut manifest = self.manifest.lock();
+        let gone: Vec<Edit> = manifest
+            .state()
+            .log_ends
+            .keys()
+            .filter(|segment| !present.contains(segment))
+            .map(|segment| Edit::DropLogEnd(*segment))
+            .collect();
+        if gone.is_empty() { Ok(()) } else { manifest.commit(&gone) }
+    }
+}
+
+/// A number that tells this database's files from any other's.
+fn fresh_id(options: &Options) -> u64 {
+    let seed = options.seed.unwrap_or_else(|| {
+        let mut bytes = options.clock.now_millis().to_le_bytes().to_vec();
+        bytes.extend_from_slice(&std::process::id().to_le_bytes());
+        // The address of a local differs between processes, so that databases made in one millisecond differ too.
+        bytes.extend_from_slice(&(std::ptr::from_ref(&bytes) as usize).to_le_bytes());
+        xxh3_64(&bytes)
+    });
+    xxh3_64(&seed.to_le_bytes())
+}
+
+fn load_catalog(
+    manifest: &Manifest,
+    disk: &dyn Disk,
+    options: &Options,
+    database_id: u64,
+    run_cache: &Arc<RunCache>,
+) -> Result<Catalog> {
+    let mut opened: BTreeMap<u64, Arc<Run>> = BTreeMap::new();
+    let mut open_run = |facts: &crate::manifest::RunFacts| -> Result<Arc<Run>> {
+        if let Some(run) = opened.get(&facts.file) {
+            return Ok(run.clone()); // the two halves of a split share their parent's runs
+        }
+        let run = Arc::new(Run::open(disk, facts, database_id, options.read_mode, run_cache.clone())?);
+        opened.insert(facts.file, run.clone());
+        Ok(run)
+    };
+    let mut catalog = Catalog::default();
+    for definition in manifest.state().tables.values() {
+        let records = || manifest.state().partitions.values();
+        let ring = ring_from_records(definition.id, records(), &mut open_run)?;
+        let mut index_rings = Vec::with_capacity(definition.indexes.len());
+        for index in &definition.indexes {
+            index_rings.push(match index.kind {
+                IndexKind::Local => ring.clone(),
+                IndexKind::Global => ring_from_records(index.id, records(), &mut open_run)?,
+            });
+        }
+        let state = TableState { definition: Arc::new(definition.clone()), ring, index_rings };
+        catalog.insert(&Arc::new(TableSlot::new(state)));
+    }
+    Ok(catalog)
+}
+
+fn highest_file(disk: &dyn Disk) -> Result<u64> {
+    let numbers = disk.list()?.into_iter().filter_map(|name| match name {
+        FileName::Run(number) | FileName::Stream(number) => Some(number),
+        _ => None,
+    });
+    Ok(numbers.max().unwrap_or(0))
+}
+
+/// Removes files that a crash left before they were published, or after they were given up.
+fn remove_leftovers(disk: &dyn Disk, manifest: &Manifest) -> Result<()> {
+    let partitions = &manifest.state().partitions;
+    let alive: Vec<u64> =
+        partitions.values().flat_map(|record| record.runs.iter().map(|facts| facts.file)).collect();
+    for name in disk.list()? {
+        let left_over = match name {
+            FileName::Run(number) => !alive.contains(&number),
+            FileName::CurrentNext => true,
+            FileName::Manifest(number) => number != manifest.number(),
+            _ => false,
+        };
+        if left_over {
+            // What cannot be removed costs space, nothing else.
+            let _ = disk.remove(name);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,108 @@
+//! Making new files count, in the one order that a crash cannot hurt: file and folder are synced already, then the
+//! manifest edit, then the view that readers take, and only then are the files removed that nothing refers to.
+
+use super::{ring::Ring, store::Store};
+use crate::{
+    error::Result,
+    file::FileName,
+    manifest::{Edit, Manifest, PartitionRecord, RunFacts},
+    partition::{CompactionChoice, FlushOutcome, Partition, Run, WriteGuard},
+};
+use std::sync::Arc;
+
+impl Store {
+    pub(super) fn publish_flush(&self, ring: &Ring, partition: &Arc<Partition>, outcome: FlushOutcome) -> Result<()> {
+        let mut manifest = self.manifest.lock();
+        let run = match &outcome.facts {
+            Some(facts) if !ring.contains(partition.id) => {
+                self.remove_run(facts.file);
+                return Ok(());
+            }
+            Some(facts) => Some(Arc::new(self.open_run(facts)?)),
+            None => None, // every entry of the memtable belongs to the other half of a split
+        };
+        let mut record = partition.record();
+        record.flushed_seqno = record.flushed_seqno.max(outcome.covered_seqno);
+        record.runs.splice(0..0, outcome.facts.clone());
+        manifest.commit(&[Edit::PutPartition(record)])?;
+        partition.publish_flush(&outcome, run);
+        Ok(())
+    }
+
+    pub(super) fn publish_compaction(
+        &self,
+        ring: &Ring,
+        partition: &Arc<Partition>,
+        choice: &CompactionChoice,
+        merged: Vec<RunFacts>,
+    ) -> Result<()> {
+        let mut manifest = self.manifest.lock();
+        if !ring.contains(partition.id) {
+            merged.iter().for_each(|facts| self.remove_run(facts.file));
+            return Ok(());
+        }
+        let runs: Vec<Arc<Run>> =
+            merged.iter().map(|facts| self.open_run(facts).map(Arc::new)).collect::<Result<_>>()?;
+        let before: Vec<u64> = partition.record().runs.iter().map(|facts| facts.file).collect();
+        let record = partition.record_after_compaction(choice, &merged);
+        let kept: Vec<u64> = record.runs.iter().map(|facts| facts.file).collect();
+        manifest.commit(&[Edit::PutPartition(record)])?;
+        partition.publish_compaction(choice, runs);
+        let gone = before.into_iter().filter(|file| !kept.contains(file));
+        self.remove_unreferenced(&manifest, gone);
+        Ok(())
+    }
+
+    pub(super) fn publish_split(
+        &self,
+        ring: &Ring,
+        partition: &Arc<Partition>,
+        guard: &mut WriteGuard<'_>,
+        at: u64,
+        children: [u64; 2],
+    ) -> Result<()> {
+        let mut manifest = self.manifest.lock();
+        if !ring.contains(partition.id) {
+            return Ok(());
+        }
+        let (low, high) = partition.split(guard, at, (children[0], children[1]));
+        let edits = [
+            Edit::DropPartition(partition.id),
+            Edit::PutPartition(low.record()),
+            Edit::PutPartition(high.record()),
+        ];
+        manifest.commit(&edits)?;
+        ring.replace(partition.id, vec![Arc::new(low), Arc::new(high)]);
+        guard.retire();
+        Ok(())
+    }
+
+    /// Removes the partitions of a key space from the manifest's state; returns the edits and the files that go.
+    pub(super) fn drop_keyspace(manifest: &Manifest, keyspace: u32) -> (Vec<Edit>, Vec<u64>) {
+        let owned: Vec<&PartitionRecord> =
+            manifest.state().partitions.values().filter(|record| record.keyspace == keyspace).collect();
+        let edits = owned.iter().map(|record| Edit::DropPartition(record.id)).collect();
+        let files = owned.iter().flat_map(|record| record.runs.iter().map(|facts| facts.file)).collect();
+        (edits, files)
+    }
+
+    /// Removes run files that no partition refers to any more. A failure leaves garbage for the next opening.
+    pub(super) fn remove_unreferenced(&self, manifest: &Manifest, files: impl IntoIterator<Item = u64>) {
+        for file in files {
+            let referenced =
+                manifest.state().partitions.values().any(|record| record.runs.iter().any(|facts| facts.file == file));
+            if !referenced {
+                self.remove_run(file);
+            }
+        }
+    }
+
+    pub(super) fn open_run(&self, facts: &RunFacts) -> Result<Run> {
+        Run::open(self.disk.as_ref(), facts, self.database_id, self.options.read_mode, self.run_cache.clone())
+    }
+
+    fn remove_run(&self, file: u64) {
+        // Only garbage is removed here; opening the database removes what is left over.
+        let _ = self.disk.remove(FileName::Run(file));
+    }
+}

@@ -1,0 +1,196 @@
+//! Replaying the log into memtables, and turning definitions into rings: what opening and schema changes share.
+//!
+//! Replay reads no partition. A change record carries the old image wherever something derives from it, and an index
+//! derives its entries only from records that are younger than itself. Whatever a partition has flushed already is
+//! skipped by its sequence number; what is applied twice is the same entry with the same number.
+
+use super::{
+    catalog::{Catalog, TableSlot, TableState},
+    ring::{Ring, equal_ranges},
+    tokens::Tokens,
+    write::{entries_of, key_ref},
+};
+use crate::{
+    config::Options,
+    error::{Error, Result},
+    file::FileName,
+    index,
+    item::ItemRef,
+    manifest::{Edit, PartitionRecord},
+    partition::{Partition, Run},
+    schema::{EncodedKey, IndexKind, SchemaRecord, TableDefinition},
+    wal::{Change, Commit, Record, Visible},
+};
+use std::sync::Arc;
+
+/// Makes rings for new key spaces and hands out numbers.
+pub(super) struct Builder<'a> {
+    pub options: &'a Options,
+    pub next_partition: &'a mut dyn FnMut() -> u64,
+}
+
+impl Builder<'_> {
+    /// The state of a table: rings of indexes that stay are taken over, new ones are made and reported as edits.
+    pub fn state(
+        &mut self,
+        definition: TableDefinition,
+        previous: Option<&TableState>,
+        edits: &mut Vec<Edit>,
+    ) -> TableState {
+        let ring = previous.map_or_else(|| self.new_ring(definition.id, edits), |state| state.ring.clone());
+        let mut index_rings = Vec::with_capacity(definition.indexes.len());
+        for index in &definition.indexes {
+            let known = previous.and_then(|state| state.index_rings.iter().find(|ring| ring.keyspace == index.id));
+            index_rings.push(match (index.kind, known) {
+                (IndexKind::Local, _) => ring.clone(),
+                (IndexKind::Global, Some(known)) => known.clone(),
+                (IndexKind::Global, None) => self.new_ring(index.id, edits),
+            });
+        }
+        TableState { definition: Arc::new(definition), ring, index_rings }
+    }
+
+    fn new_ring(&mut self, keyspace: u32, edits: &mut Vec<Edit>) -> Arc<Ring> {
+        let mut partitions = Vec::new();
+        for (first_token, last_token) in equal_ranges(self.options.initial_partitions) {
+            let id = (self.next_partition)();
+            let partition = Partition::new(id, keyspace, first_token, last_token, 0, Vec::new());
+            edits.push(Edit::PutPartition(partition.record()));
+            partitions.push(Arc::new(partition));
+        }
+        Arc::new(Ring::new(keyspace, partitions))
+    }
+}
+
+/// The ring of a key space from what the manifest recorded.
+pub(super) fn ring_from_records<'a>(
+    keyspace: u32,
+    records: impl Iterator<Item = &'a PartitionRecord>,
+    open_run: &mut dyn FnMut(&crate::manifest::RunFacts) -> Result<Arc<Run>>,
+) -> Result<Arc<Ring>> {
+    let mut partitions = Vec::new();
+    for record in records.filter(|record| record.keyspace == keyspace) {
+        let runs = record.runs.iter().map(&mut *open_run).collect::<Result<Vec<_>>>()?;
+        partitions.push(Arc::new(Partition::new(
+            record.id,
+            keyspace,
+            record.first_token,
+            record.last_token,
+            record.flushed_seqno,
+            runs,
+        )));
+    }
+    partitions.sort_by_key(|partition| partition.first_token);
+    let whole = partitions.first().is_some_and(|partition| partition.first_token == 0)
+        && partitions.last().is_some_and(|partition| partition.last_token == u64::MAX)
+        && partitions.windows(2).all(|pair| pair[0].last_token.checked_add(1) == Some(pair[1].first_token));
+    if !whole {
+        let text = format!("the partitions of key space {keyspace} do not cover all tokens");
+        return Err(Error::corrupt(FileName::Current, 0, text));
+    }
+    Ok(Arc::new(Ring::new(keyspace, partitions)))
+}
+
+/// The database while its log is read back.
+pub(super) struct Replay<'a> {
+    pub builder: Builder<'a>,
+    pub catalog: Catalog,
+    pub visible: &'a Visible,
+    /// What the manifest must learn once the log is read.
+    pub edits: Vec<Edit>,
+    /// Highest number of a table or index seen.
+    pub highest_keyspace: u32,
+    /// Change records that were applied.
+    pub applied: u64,
+    /// Client request tokens of transactions.
+    pub tokens: Tokens,
+}
+
+impl Replay<'_> {
+    /// Applies one record of the log.
+    pub fn apply(&mut self, seqno: u64, payload: &[u8]) -> Result<()> {
+        match Record::decode(payload)? {
+            Record::Commit(commit) => self.apply_commit(seqno, &commit),
+            Record::Schema(json) => self.apply_schema(seqno, &json),
+        }
+    }
+
+    fn apply_commit(&mut self, seqno: u64, commit: &Commit) -> Result<()> {
+        if let Some(token) = &commit.token {
+            self.tokens.remember(token, commit.at_millis);
+        }
+        for change in &commit.changes {
+            // A table that is gone by the end of the log, or was gone in the manifest already, needs nothing.
+            if let Some(slot) = self.catalog.by_id.get(&change.table).cloned() {
+                self.apply_change(seqno, &slot.state(), change);
+                self.applied += 1;
+            }
+        }
+        Ok(())
+    }
+
+    fn apply_change(&self, seqno: u64, state: &TableState, change: &Change) {
+        let key = EncodedKey::from_parts(&change.collection, &change.sort);
+        self.insert(&state.ring, &key, seqno, change.new.as_deref());
+        if !change.old_known || state.definition.indexes.is_empty() {
+            return;
+        }
+        let old = change.old.clone().map(ItemRef::from_bytes);
+        let new = change.new.clone().map(ItemRef::from_bytes);
+        let younger = |index: &crate::schema::IndexDefinition| index.created_seqno < seqno;
+        for change in index::changes(&state.definition, younger, old.as_ref(), new.as_ref()) {
+            for (key, value) in entries_of(&change) {
+                self.insert(&state.index_rings[change.index], key, seqno, value.as_deref());
+            }
+        }
+    }
+
+    fn insert(&self, ring: &Ring, key: &EncodedKey, seqno: u64, value: Option<&[u8]>) {
+        let partition = ring.find(key.token());
+        if seqno > partition.flushed_seqno() {
+            let guard = partition.lock();
+            partition.insert(&guard, key_ref(key), seqno, value, true, self.visible);
+        }
+    }
+
+    fn apply_schema(&mut self, seqno: u64, json: &[u8]) -> Result<()> {
+        match SchemaRecord::decode(json)? {
+            SchemaRecord::Drop { id } => {
+                self.highest_keyspace = self.highest_keyspace.max(id);
+                if let Some(slot) = self.catalog.remove(id) {
+                    self.edits.push(Edit::DropTable(id));
+                    for ring in slot.state().index_rings.iter().chain([&slot.state().ring]) {
+                        self.drop_ring(ring);
+                    }
+                }
+            }
+            SchemaRecord::Put(definition) => self.apply_definition(seqno, definition),
+        }
+        Ok(())
+    }
+
+    fn apply_definition(&mut self, seqno: u64, definition: TableDefinition) {
+        let keyspaces = definition.indexes.iter().map(|index| index.id).chain([definition.id]);
+        self.highest_keyspace = keyspaces.fold(self.highest_keyspace, u32::max);
+        let known = self.catalog.by_id.get(&definition.id).cloned();
+        if known.as_ref().is_some_and(|slot| slot.state().definition.changed_seqno >= seqno) {
+            return;
+        }
+        self.edits.push(Edit::PutTable(definition.clone()));
+        let previous = known.as_ref().map(|slot| arc_swap::Guard::into_inner(slot.state()));
+        let state = self.builder.state(definition, previous.as_deref(), &mut self.edits);
+        for ring in previous.iter().flat_map(|previous| &previous.index_rings) {
+            if !state.index_rings.iter().any(|kept| kept.keyspace == ring.keyspace) {
+                self.drop_ring(ring);
+            }
+        }
+        match known {
+            Some(slot) => slot.set_state(state),
+            None => self.catalog.insert(&Arc::new(TableSlot::new(state))),
+        }
+    }
+
+    fn drop_ring(&mut self, ring: &Ring) {
+        self.edits.extend(ring.all().iter().map(|partition| Edit::DropPartition(partition.id)));
+    }
+}

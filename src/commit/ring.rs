@@ -1,0 +1,90 @@
+//! The token ring of one key space: which partition holds which range of tokens.
+
+use crate::partition::Partition;
+use arc_swap::{ArcSwap, Guard};
+use std::{
+    ops::Deref,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+};
+
+/// Partitions of a table or global index, ordered by token and without gaps.
+#[derive(Debug)]
+pub struct Ring {
+    /// Number of the table or index.
+    pub keyspace: u32,
+    partitions: ArcSwap<Vec<Arc<Partition>>>,
+    dropped: AtomicBool,
+}
+
+/// A partition on loan from the ring: the ring may change meanwhile, the partition stays readable.
+pub struct Loan {
+    partitions: Guard<Arc<Vec<Arc<Partition>>>>,
+    position: usize,
+}
+
+impl Deref for Loan {
+    type Target = Arc<Partition>;
+    fn deref(&self) -> &Arc<Partition> {
+        &self.partitions[self.position]
+    }
+}
+
+impl Ring {
+    /// A ring of partitions that together cover all tokens.
+    pub fn new(keyspace: u32, mut partitions: Vec<Arc<Partition>>) -> Self {
+        partitions.sort_by_key(|partition| partition.first_token);
+        Self { keyspace, partitions: ArcSwap::from_pointee(partitions), dropped: AtomicBool::new(false) }
+    }
+    /// The partition that holds a token.
+    pub fn find(&self, token: u64) -> Loan {
+        let partitions = self.partitions.load();
+        // Rings cover all tokens, so that the clamp only matters if a manifest was tampered with.
+        let last = partitions.len().saturating_sub(1);
+        let position = partitions.partition_point(|partition| partition.last_token < token).min(last);
+        Loan { partitions, position }
+    }
+    /// All partitions, as of now.
+    pub fn all(&self) -> Arc<Vec<Arc<Partition>>> {
+        self.partitions.load_full()
+    }
+    /// Replaces one partition by its children. The caller holds the manifest's mutex.
+    pub fn replace(&self, parent: u64, children: Vec<Arc<Partition>>) {
+        let mut partitions: Vec<_> = self.all().iter().filter(|partition| partition.id != parent).cloned().collect();
+        partitions.extend(children);
+        partitions.sort_by_key(|partition| partition.first_token);
+        self.partitions.store(Arc::new(partitions));
+    }
+    /// The table or index is gone: nothing is published into its partitions any more.
+    pub fn mark_dropped(&self) {
+        self.dropped.store(true, Ordering::Release);
+    }
+    /// Whether a partition is still part of the ring.
+    pub fn contains(&self, id: u64) -> bool {
+        !self.dropped.load(Ordering::Acquire) && self.partitions.load().iter().any(|partition| partition.id == id)
+    }
+}
+
+/// Cuts the token range into equal ranges, inclusive at both ends.
+pub fn equal_ranges(count: usize) -> Vec<(u64, u64)> {
+    let count = count.clamp(1, 1024) as u128;
+    let cut = |position: u128| ((position << 64) / count) as u64;
+    (0..count).map(|i| (cut(i), if i + 1 == count { u64::MAX } else { cut(i + 1) - 1 })).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::equal_ranges;
+
+    #[test]
+    fn ranges_cover_all_tokens_without_gaps() {
+        for count in [1, 2, 3, 4, 7, 256, 1024] {
+            let ranges = equal_ranges(count);
+            assert_eq!(ranges.len(), count);
+            assert_eq!((ranges[0].0, ranges[count - 1].1), (0, u64::MAX));
+            assert!(ranges.windows(2).all(|pair| pair[0].1 + 1 == pair[1].0));
+        }
+    }
+}

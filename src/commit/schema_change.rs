@@ -1,0 +1,358 @@
+//! Creating, changing and deleting tables and indexes on a live database.
+//!
+//! A schema change is a record of the log like any other: it is logged while no writer derives index entries, so that
+//! replay knows at every record which indexes stood.
+
+use super::{
+    catalog::{Catalog, TableSlot, TableState},
+    replay::Builder,
+    store::Store,
+};
+use crate::{
+    error::{Error, Result},
+    manifest::{Counters, Edit},
+    schema::{
+        BillingMode, IndexDefinition, IndexKind, IndexStatus, KeyAttribute, KeySchema, Projection,
+        ProvisionedThroughput, SchemaRecord, StreamDefinition, StreamView, TableDefinition, TableStatus,
+        validate_table,
+    },
+    wal::encode_schema,
+};
+use std::sync::{Arc, atomic::Ordering};
+
+/// What a new table shall be.
+#[derive(Clone, Debug)]
+pub struct TableSpec {
+    /// 3 to 255 characters of `[a-zA-Z0-9_.-]`.
+    pub name: String,
+    /// Primary key.
+    pub key: KeySchema,
+    /// Secondary indexes.
+    pub indexes: Vec<IndexSpec>,
+    /// How it is paid for.
+    pub billing: BillingMode,
+    /// Units per second under [`BillingMode::Provisioned`].
+    pub throughput: ProvisionedThroughput,
+    /// Images of the change stream, if one is wanted.
+    pub stream: Option<StreamView>,
+    /// Attribute with the expiry time in epoch seconds.
+    pub ttl_attribute: Option<String>,
+    /// Refuses deletion of the table while set.
+    pub deletion_protection: bool,
+    /// Tags, at most 50.
+    pub tags: Vec<(String, String)>,
+}
+
+impl TableSpec {
+    /// A table with a name and a key, and defaults for everything else.
+    pub fn new(name: impl Into<String>, key: KeySchema) -> Self {
+        Self {
+            name: name.into(),
+            key,
+            indexes: Vec::new(),
+            billing: BillingMode::default(),
+            throughput: ProvisionedThroughput::default(),
+            stream: None,
+            ttl_attribute: None,
+            deletion_protection: false,
+            tags: Vec::new(),
+        }
+    }
+}
+
+/// What a new index shall be.
+#[derive(Clone, Debug)]
+pub struct IndexSpec {
+    /// 3 to 255 characters of `[a-zA-Z0-9_.-]`.
+    pub name: String,
+    /// Local (only with a new table) or global.
+    pub kind: IndexKind,
+    /// Partition key attributes.
+    pub hash: Vec<KeyAttribute>,
+    /// Sort key attributes.
+    pub range: Vec<KeyAttribute>,
+    /// What an entry carries.
+    pub projection: Projection,
+    /// Units per second of a global index of a provisioned table.
+    pub throughput: Option<ProvisionedThroughput>,
+}
+
+/// What shall change about a table; absent fields stay as they are.
+#[derive(Clone, Debug, Default)]
+pub struct TableUpdate {
+    /// New billing mode.
+    pub billing: Option<BillingMode>,
+    /// New provisioned throughput.
+    pub throughput: Option<ProvisionedThroughput>,
+    /// A global index to add; it is filled in the background.
+    pub create_index: Option<IndexSpec>,
+    /// A global index to remove.
+    pub delete_index: Option<String>,
+    /// New throughput of global indexes, by name.
+    pub index_throughput: Vec<(String, ProvisionedThroughput)>,
+    /// `Some(None)` disables the stream, `Some(Some(view))` enables one.
+    pub stream: Option<Option<StreamView>>,
+    /// New setting of the deletion protection.
+    pub deletion_protection: Option<bool>,
+    /// All tags anew.
+    pub tags: Option<Vec<(String, String)>>,
+    /// `Some(None)` turns TTL off, `Some(Some(attribute))` on.
+    pub ttl_attribute: Option<Option<String>>,
+}
+
+impl Store {
+    /// Creates a table; it is durable and usable when this returns.
+    pub fn create_table(&self, spec: TableSpec) -> Result<Arc<TableSlot>> {
+        let gate = self.schema_gate.write();
+        if self.table(&spec.name).is_some() {
+            return Err(Error::in_use(format!("Table already exists: {}", spec.name)));
+        }
+        let now_millis = self.options.clock.now_millis();
+        let mut definition = TableDefinition {
+            id: self.next_keyspace.fetch_add(1, Ordering::Relaxed),
+            name: spec.name,
+            key: spec.key,
+            indexes: Vec::new(),
+            billing: spec.billing,
+            throughput: spec.throughput,
+            status: TableStatus::Active,
+            created_millis: now_millis,
+            ttl_attribute: spec.ttl_attribute,
+            stream: spec.stream.map(|view| StreamDefinition { view, label_millis: now_millis, created_seqno: 0 }),
+            deletion_protection: spec.deletion_protection,
+            tags: spec.tags,
+            changed_seqno: 0,
+        };
+        for index in spec.indexes {
+            definition.indexes.push(self.index_definition(index, IndexStatus::Active));
+        }
+        validate_table(&definition)?;
+        let slot = self.put_definition(definition, None)?;
+        drop(gate);
+        Ok(slot)
+    }
+
+    fn index_definition(&self, spec: IndexSpec, status: IndexStatus) -> IndexDefinition {
+        IndexDefinition {
+            id: self.next_keyspace.fetch_add(1, Ordering::Relaxed),
+            name: spec.name,
+            kind: spec.kind,
+            hash: spec.hash,
+            range: spec.range,
+            projection: spec.projection,
+            status,
+            created_seqno: 0,
+            throughput: spec.throughput,
+        }
+    }
+
+    /// Changes a table. A new global index is usable once it has been filled; everything else is when this returns.
+    pub fn update_table(&self, name: &str, update: TableUpdate) -> Result<Arc<TableSlot>> {
+        let gate = self.schema_gate.write();
+        let slot = self.existing(name)?;
+        let mut definition = (*slot.state().definition).clone();
+        if let Some(billing) = update.billing {
+            definition.billing = billing;
+        }
+        if let Some(throughput) = update.throughput {
+            definition.throughput = throughput;
+        }
+        if let Some(name) = &update.delete_index {
+            delete_index(&mut definition, name)?;
+        }
+        if let Some(spec) = update.create_index {
+            self.add_index(&mut definition, spec)?;
+        }
+        for (name, throughput) in update.index_throughput {
+            let index = definition.indexes.iter_mut().find(|index| index.name == name);
+            index.ok_or_else(|| no_index(&name))?.throughput = Some(throughput);
+        }
+        match update.stream {
+            Some(Some(view)) => {
+                if definition.stream.is_some() {
+                    let text = format!("Table already has an enabled stream: TableName: {}", definition.name);
+                    return Err(Error::validation(text));
+                }
+                let label_millis = self.options.clock.now_millis();
+                definition.stream = Some(StreamDefinition { view, label_millis, created_seqno: 0 });
+            }
+            Some(None) if definition.stream.take().is_none() => {
+                let text = format!("Table has no stream to disable: TableName: {}", definition.name);
+                return Err(Error::validation(text));
+            }
+            _ => {}
+        }
+        definition.deletion_protection = update.deletion_protection.unwrap_or(definition.deletion_protection);
+        definition.tags = update.tags.unwrap_or(definition.tags);
+        definition.ttl_attribute = update.ttl_attribute.unwrap_or(definition.ttl_attribute);
+        validate_table(&definition)?;
+        let slot = self.put_definition(definition, Some(&slot))?;
+        drop(gate);
+        self.signal.wake();
+        Ok(slot)
+    }
+
+    fn add_index(&self, definition: &mut TableDefinition, spec: IndexSpec) -> Result<()> {
+        if spec.kind == IndexKind::Local {
+            return Err(Error::validation("Local secondary indexes can only be created together with their table"));
+        }
+        if definition.indexes.iter().any(|index| index.name == spec.name) {
+            return Err(Error::validation("Attempting to create an index which already exists"));
+        }
+        if definition.indexes.iter().any(|index| index.status != IndexStatus::Active) {
+            return Err(Error::limit_exceeded(
+                "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table",
+            ));
+        }
+        definition.indexes.push(self.index_definition(spec, IndexStatus::Creating));
+        Ok(())
+    }
+
+    /// An index has been filled: readers may use it.
+    pub(super) fn activate_index(&self, table: u32, index: u32) -> Result<()> {
+        let _gate = self.schema_gate.write();
+        let Some(slot) = self.catalog.load().by_id.get(&table).cloned() else { return Ok(()) };
+        let mut definition = (*slot.state().definition).clone();
+        if let Some(index) = definition.indexes.iter_mut().find(|candidate| candidate.id == index) {
+            index.status = IndexStatus::Active;
+            self.put_definition(definition, Some(&slot))?;
+        }
+        Ok(())
+    }
+
+    /// Deletes a table with everything that belongs to it; its space is given back at once.
+    pub fn delete_table(&self, name: &str) -> Result<Arc<TableDefinition>> {
+        let _gate = self.schema_gate.write();
+        let slot = self.existing(name)?;
+        let state = arc_swap::Guard::into_inner(slot.state());
+        if state.definition.deletion_protection {
+            return Err(Error::validation(
+                "Resource cannot be deleted as it is currently protected against deletion. Disable deletion \
+                 protection first.",
+            ));
+        }
+        if state.definition.indexes.iter().any(|index| index.status == IndexStatus::Creating) {
+            return Err(Error::in_use(
+                "Attempt to change a resource which is still in use: Cannot delete table while indexes are being \
+                 created, updated, or deleted.",
+            ));
+        }
+        let id = state.definition.id;
+        let record = SchemaRecord::Drop { id }.encode()?;
+        let seqno = self.wal.append_with(|_, out| encode_schema(&record, out))?;
+        self.wal.applied(seqno);
+        self.wal.sync(seqno)?;
+
+        let mut manifest = self.manifest.lock();
+        let mut edits = vec![Edit::DropTable(id)];
+        let mut files = Vec::new();
+        for ring in state.index_rings.iter().chain([&state.ring]) {
+            let (dropped, its_files) = Self::drop_keyspace(&manifest, ring.keyspace);
+            edits.extend(dropped);
+            files.extend(its_files);
+            ring.mark_dropped();
+        }
+        manifest.commit(&edits)?;
+        slot.mark_dropped();
+        self.change_catalog(|catalog| {
+            catalog.remove(id);
+        });
+        self.remove_unreferenced(&manifest, files);
+        drop(manifest);
+        self.account_memory();
+        Ok(state.definition.clone())
+    }
+
+    fn existing(&self, name: &str) -> Result<Arc<TableSlot>> {
+        self.table(name)
+            .ok_or_else(|| Error::not_found(format!("Requested resource not found: Table: {name} not found")))
+    }
+
+    /// Logs a definition, records it in the manifest and shows it to readers and writers. The caller holds the gate.
+    fn put_definition(&self, definition: TableDefinition, slot: Option<&Arc<TableSlot>>) -> Result<Arc<TableSlot>> {
+        let mut record = SchemaRecord::Put(definition);
+        let mut encoded = Ok(());
+        let seqno = self.wal.append_with(|seqno, out| {
+            if let SchemaRecord::Put(definition) = &mut record {
+                stamp(definition, seqno);
+            }
+            encoded = record.encode().map(|json| encode_schema(&json, out));
+        })?;
+        self.wal.applied(seqno);
+        encoded?;
+        self.wal.sync(seqno)?;
+        let SchemaRecord::Put(definition) = record else { return Err(Error::validation("not a definition")) };
+
+        let mut manifest = self.manifest.lock();
+        let mut edits = vec![Edit::PutTable(definition.clone())];
+        let previous = slot.map(|slot| arc_swap::Guard::into_inner(slot.state()));
+        let mut builder = Builder { options: &self.options, next_partition: &mut || self.new_partition() };
+        let state = builder.state(definition, previous.as_deref(), &mut edits);
+        let mut files = Vec::new();
+        for ring in previous.iter().flat_map(|previous| &previous.index_rings) {
+            if ring.keyspace != state.ring.keyspace
+                && !state.index_rings.iter().any(|kept| kept.keyspace == ring.keyspace)
+            {
+                let (dropped, its_files) = Self::drop_keyspace(&manifest, ring.keyspace);
+                edits.extend(dropped);
+                files.extend(its_files);
+                ring.mark_dropped();
+            }
+        }
+        edits.push(Edit::PutCounters(self.counters(seqno)));
+        manifest.commit(&edits)?;
+        let slot = self.show(state, slot);
+        self.remove_unreferenced(&manifest, files);
+        Ok(slot)
+    }
+
+    fn show(&self, state: TableState, slot: Option<&Arc<TableSlot>>) -> Arc<TableSlot> {
+        if let Some(slot) = slot {
+            slot.set_state(state);
+            return slot.clone();
+        }
+        let slot = Arc::new(TableSlot::new(state));
+        self.change_catalog(|catalog| catalog.insert(&slot));
+        slot
+    }
+
+    fn change_catalog(&self, change: impl FnOnce(&mut Catalog)) {
+        let mut catalog = (**self.catalog.load()).clone();
+        change(&mut catalog);
+        self.catalog.store(Arc::new(catalog));
+    }
+
+    fn counters(&self, seqno: u64) -> Counters {
+        Counters {
+            next_file: self.next_file.load(Ordering::Relaxed),
+            next_keyspace: self.next_keyspace.load(Ordering::Relaxed),
+            next_partition: self.next_partition.load(Ordering::Relaxed),
+            next_seqno: seqno + 1,
+        }
+    }
+}
+
+/// Writes the number of the log record that carries a definition into what it changes.
+fn stamp(definition: &mut TableDefinition, seqno: u64) {
+    definition.changed_seqno = seqno;
+    for index in definition.indexes.iter_mut().filter(|index| index.created_seqno == 0) {
+        index.created_seqno = seqno;
+    }
+    if let Some(stream) = definition.stream.as_mut().filter(|stream| stream.created_seqno == 0) {
+        stream.created_seqno = seqno;
+    }
+}
+
+fn delete_index(definition: &mut TableDefinition, name: &str) -> Result<()> {
+    let position = definition
+        .indexes
+        .iter()
+        .position(|index| index.name == name && index.kind == IndexKind::Global)
+        .ok_or_else(|| no_index(name))?;
+    definition.indexes.remove(position);
+    Ok(())
+}
+
+fn no_index(name: &str) -> Error {
+    Error::not_found(format!("Requested resource not found: Index: {name} not found"))
+}

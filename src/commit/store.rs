@@ -1,0 +1,113 @@
+//! The state of an open database, and who may touch which part of it.
+
+use super::{catalog::Catalog, catalog::TableSlot, pressure::Pressure, ring::Ring, signal::Signal};
+use crate::{
+    config::Options,
+    error::{Error, Result},
+    file::Disk,
+    manifest::Manifest,
+    partition::{RunCache, RunContext},
+    wal::Wal,
+};
+use arc_swap::ArcSwap;
+use parking_lot::{Mutex, RwLock};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU32, AtomicU64, Ordering},
+};
+
+/// An open database: the log, the partitions of all tables, and the manifest that says which files are alive.
+pub struct Store {
+    pub(super) options: Options,
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) database_id: u64,
+    pub(super) wal: Wal,
+    pub(super) catalog: ArcSwap<Catalog>,
+    pub(super) pressure: Pressure,
+    pub(super) signal: Signal,
+    pub(super) run_cache: Arc<RunCache>,
+    /// Writers hold it shared from deriving index entries until their record is logged; a schema change holds it
+    /// exclusively while its own record is logged. So the log knows which indexes stood at every record.
+    pub(super) schema_gate: RwLock<()>,
+    /// Guards the manifest file and every change of what is published from it.
+    pub(super) manifest: Mutex<Manifest>,
+    /// Flush and compaction hold it shared; a split holds it exclusively, for a moment.
+    pub(super) split_gate: RwLock<()>,
+    /// One flush at a time.
+    pub(super) flush_lock: Mutex<()>,
+    /// One compaction or split at a time.
+    pub(super) compaction_lock: Mutex<()>,
+    /// How far the filling of new indexes has come, by index number.
+    pub(super) backfills: Mutex<std::collections::BTreeMap<u32, super::backfill::Progress>>,
+    /// Client request tokens of the last ten minutes.
+    pub(super) tokens: super::tokens::Tokens,
+    pub(super) next_file: AtomicU64,
+    pub(super) next_partition: AtomicU64,
+    pub(super) next_keyspace: AtomicU32,
+    /// Dropped last: another process may open the folder after it.
+    pub(super) _lock: Box<dyn Send + Sync>,
+}
+
+impl std::fmt::Debug for Store {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Store({})", self.disk.describe())
+    }
+}
+
+impl Store {
+    /// What the database was opened with.
+    pub fn options(&self) -> &Options {
+        &self.options
+    }
+    /// The log.
+    pub fn wal(&self) -> &Wal {
+        &self.wal
+    }
+    /// What wakes maintenance.
+    pub fn signal(&self) -> &Signal {
+        &self.signal
+    }
+    /// The table of that name.
+    pub fn table(&self, name: &str) -> Option<Arc<TableSlot>> {
+        self.catalog.load().by_name.get(name).cloned()
+    }
+    /// Names of all tables, in the order of their bytes.
+    pub fn table_names(&self) -> Vec<String> {
+        self.catalog.load().by_name.keys().cloned().collect()
+    }
+    /// Every ring of every table.
+    pub fn rings(&self) -> Vec<Arc<Ring>> {
+        self.catalog.load().rings()
+    }
+    /// The folder, for messages.
+    pub fn describe(&self) -> String {
+        self.disk.describe()
+    }
+    /// Seals the log: what was written without a sync is durable afterwards. Writes after it fail.
+    pub fn close(&self) -> Result<()> {
+        self.wal.close()
+    }
+    /// The failure that stopped writing, if any.
+    pub fn check_writable(&self) -> Result<()> {
+        self.wal.poison().map_or(Ok(()), |cause| Err(Error::poisoned(&cause)))
+    }
+    /// The fingerprint of the transaction that was carried out with a client request token, if that is not long ago.
+    pub fn known_token(&self, token: &str) -> Option<u64> {
+        self.tokens.fingerprint(token, self.options.clock.now_millis())
+    }
+    pub(super) fn new_file(&self) -> u64 {
+        self.next_file.fetch_add(1, Ordering::Relaxed)
+    }
+    pub(super) fn new_partition(&self) -> u64 {
+        self.next_partition.fetch_add(1, Ordering::Relaxed)
+    }
+    pub(super) fn run_context<'a>(&'a self, next_file: &'a (dyn Fn() -> u64 + Sync)) -> RunContext<'a> {
+        RunContext {
+            disk: &self.disk,
+            database_id: self.database_id,
+            next_file,
+            read_mode: self.options.read_mode,
+            cache: &self.run_cache,
+        }
+    }
+}

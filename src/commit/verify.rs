@@ -1,0 +1,125 @@
+//! Checking a database against itself: every byte of every run, and every index against its table.
+
+use super::{ring::Ring, store::Store, write::key_ref};
+use crate::{
+    error::{Error, Result},
+    index,
+    partition::ReadPoint,
+    schema::{EncodedKey, ITEM_SPACE, IndexDefinition, IndexStatus, TableDefinition},
+};
+use serde::Serialize;
+
+/// What was checked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct VerifyReport {
+    /// Tables.
+    pub tables: u64,
+    /// Partitions of tables and indexes.
+    pub partitions: u64,
+    /// Items that were read and taken apart.
+    pub items: u64,
+    /// Entries of indexes that were compared with their items.
+    pub index_entries: u64,
+}
+
+impl Store {
+    /// Checks everything that can be checked; the first thing that is wrong is the error. Meant for a database that
+    /// nobody writes to meanwhile: with writers, an index may be seen before or after its table.
+    pub fn verify(&self) -> Result<VerifyReport> {
+        let mut report = VerifyReport::default();
+        let slots: Vec<_> = self.catalog.load().by_id.values().cloned().collect();
+        for slot in slots {
+            let state = arc_swap::Guard::into_inner(slot.state());
+            report.tables += 1;
+            let mut rings = vec![state.ring.clone()];
+            rings.extend(state.index_rings.iter().filter(|ring| ring.keyspace != state.ring.keyspace).cloned());
+            for ring in &rings {
+                for partition in ring.all().iter() {
+                    partition.verify()?;
+                    report.partitions += 1;
+                }
+            }
+            self.verify_table(&state, &mut report)?;
+        }
+        Ok(report)
+    }
+
+    fn verify_table(&self, state: &super::TableState, report: &mut VerifyReport) -> Result<()> {
+        let table = &state.definition;
+        let active: Vec<usize> =
+            (0..table.indexes.len()).filter(|i| table.indexes[*i].status == IndexStatus::Active).collect();
+        let mut expected = vec![0u64; table.indexes.len()];
+        let mut local_entries = vec![0u64; 256];
+        for partition in state.ring.all().iter() {
+            let mut cursor = partition.scan(partition.first_token, partition.last_token, None, self.wal.visible())?;
+            while let Some(found) = cursor.next_entry()? {
+                found.item.check()?;
+                let space = found.key.collection.first().copied().unwrap_or(ITEM_SPACE);
+                if space != ITEM_SPACE {
+                    local_entries[usize::from(space)] += 1;
+                    continue;
+                }
+                report.items += 1;
+                let place = EncodedKey::at_token(found.key.token, found.key.collection, found.key.sort);
+                let its_key = table.key_of_item(&found.item.to_item())?;
+                if its_key != place {
+                    return Err(wrong(table, None, "an item does not lie where its key says"));
+                }
+                for &position in &active {
+                    let index = &table.indexes[position];
+                    if let Some(entry) = index::entry(table, index, &found.item) {
+                        expected[position] += 1;
+                        self.verify_entry(table, index, &state.index_rings[position], &entry)?;
+                    }
+                }
+            }
+        }
+        for &position in &active {
+            let index = &table.indexes[position];
+            let space = table.local_space(index);
+            let found = if space == ITEM_SPACE {
+                self.count_entries(&state.index_rings[position])?
+            } else {
+                local_entries[usize::from(space)]
+            };
+            report.index_entries += found;
+            if found != expected[position] {
+                let text = format!("{found} entries where the items call for {}", expected[position]);
+                return Err(wrong(table, Some(index), &text));
+            }
+        }
+        Ok(())
+    }
+
+    fn verify_entry(
+        &self,
+        table: &TableDefinition,
+        index: &IndexDefinition,
+        ring: &Ring,
+        entry: &index::Entry,
+    ) -> Result<()> {
+        let partition = ring.find(entry.key.token());
+        let found = partition.get(key_ref(&entry.key), ReadPoint::Visible, self.wal.visible())?;
+        match found.and_then(|version| version.item) {
+            Some(item) if item.to_inline_bytes() == entry.bytes => Ok(()),
+            Some(_) => Err(wrong(table, Some(index), "an entry differs from its item")),
+            None => Err(wrong(table, Some(index), "an item has no entry")),
+        }
+    }
+
+    fn count_entries(&self, ring: &Ring) -> Result<u64> {
+        let mut count = 0;
+        for partition in ring.all().iter() {
+            let mut cursor = partition.scan(partition.first_token, partition.last_token, None, self.wal.visible())?;
+            while cursor.next_entry()?.is_some() {
+                count += 1;
+            }
+        }
+        Ok(count)
+    }
+}
+
+fn wrong(table: &TableDefinition, index: Option<&IndexDefinition>, what: &str) -> Error {
+    let place = index.map_or_else(|| table.name.clone(), |index| format!("{}/{}", table.name, index.name));
+    Error::corrupt(format!("of table {place}"), 0, what)
+}

@@ -1,0 +1,384 @@
+//! One commit: lock, read, decide, log, insert, unlock, wait.
+//!
+//! The old item is always read: what a write costs, whether it changes anything, and what its indexes and streams see
+//! all depend on it, and a table that was asked once is asked again under the same lock for nothing.
+
+use super::{
+    catalog::{TableSlot, TableState},
+    ring::{Loan, Ring},
+    store::Store,
+};
+use crate::{
+    capacity::IndexUnits,
+    config::Durability,
+    error::{Error, ErrorKind, Result},
+    index::{self, IndexChange},
+    item::ItemRef,
+    partition::{KeyRef, Partition, ReadPoint, WriteGuard},
+    schema::{EncodedKey, TableDefinition},
+    wal::{ChangeRef, ClientToken, CommitHeader, Origin, encode_commit},
+};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// What an operation wants to become of an item, after it has seen the newest one.
+#[derive(Clone, Debug)]
+pub enum Decision {
+    /// The item becomes this encoded one.
+    Put(Bytes),
+    /// The item goes.
+    Delete,
+    /// The item stays as it is (a condition check, or a change that changes nothing).
+    Keep,
+}
+
+/// Looks at the newest item and decides; an error refuses the whole commit.
+pub type Decide<'a> = dyn FnMut(&TableDefinition, Option<&ItemRef>) -> Result<Decision> + 'a;
+
+/// One item of a commit.
+pub struct WriteOp<'a> {
+    /// The table.
+    pub slot: &'a TableSlot,
+    /// The item's place in it.
+    pub key: &'a EncodedKey,
+    /// What to do.
+    pub decide: &'a mut Decide<'a>,
+}
+
+/// What applies to a commit as a whole.
+#[derive(Clone, Debug, Default)]
+pub struct WriteOptions {
+    /// When to answer; the database's default if absent.
+    pub durability: Option<Durability>,
+    /// Who asks: a user, the TTL sweeper.
+    pub origin: Origin,
+    /// Token that makes a transaction repeatable.
+    pub token: Option<ClientToken>,
+    /// Answers before the commit is durable: for a batch, which settles once after its last commit.
+    pub unsettled: bool,
+}
+
+/// What a commit did to one item.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// The item before.
+    pub old: Option<ItemRef>,
+    /// The item after.
+    pub new: Option<ItemRef>,
+    /// Write units by index.
+    pub index_units: Vec<IndexUnits>,
+    /// The table as it was when the commit was logged.
+    pub definition: Arc<TableDefinition>,
+}
+
+/// One item of a commit between decision and log.
+struct Planned {
+    position: usize,
+    old: Option<ItemRef>,
+    new: Option<Bytes>,
+    changed: bool,
+    indexes: Vec<IndexChange>,
+    state: Arc<TableState>,
+}
+
+/// An entry of a global index that is applied after the locks of the items are released.
+struct GlobalEntry {
+    ring: Arc<Ring>,
+    key: EncodedKey,
+    value: Option<Bytes>,
+}
+
+impl Store {
+    /// Commits one item.
+    pub fn write_one(&self, op: WriteOp<'_>, options: &WriteOptions) -> Result<Outcome> {
+        let mut ops = [op];
+        let mut outcomes = self.write(&mut ops, options)?;
+        outcomes.pop().unwrap_or_else(|| Err(Error::validation("a commit needs at least one item")))
+    }
+
+    /// Commits several items as one: all or, if any decision is an error, none. The outer error is one of the log or
+    /// the disk; the inner results are the decisions', in the order of the operations.
+    pub fn write(&self, ops: &mut [WriteOp<'_>], options: &WriteOptions) -> Result<Vec<Result<Outcome>>> {
+        self.relieve_pressure()?;
+        let gate = self.schema_gate.read();
+        let mut states = Vec::with_capacity(ops.len());
+        for op in ops.iter() {
+            op.slot.check_alive()?;
+            states.push(arc_swap::Guard::into_inner(op.slot.state()));
+        }
+        let written = loop {
+            let (partitions, of_op) = partitions_of(ops.iter().map(|op| op.key.token()).zip(&states));
+            let guards: Vec<WriteGuard<'_>> = partitions.iter().map(|partition| partition.lock()).collect();
+            if guards.iter().any(WriteGuard::is_retired) {
+                continue; // split meanwhile: the ring has the children by now, or will in a moment
+            }
+            break self.write_locked(ops, &states, &partitions, &of_op, guards, options)?;
+        };
+        drop(gate);
+        self.await_written(ops, &states, &written, options)?;
+        Ok(written.results)
+    }
+
+    fn write_locked(
+        &self,
+        ops: &mut [WriteOp<'_>],
+        states: &[Arc<TableState>],
+        partitions: &[Arc<Partition>],
+        of_op: &[usize],
+        guards: Vec<WriteGuard<'_>>,
+        options: &WriteOptions,
+    ) -> Result<Written> {
+        let mut newest_read = 0;
+        let mut results: Vec<Result<Planned>> = Vec::with_capacity(ops.len());
+        for (position, (op, state)) in ops.iter_mut().zip(states).enumerate() {
+            let partition = &partitions[of_op[position]];
+            let old = partition.get(key_ref(op.key), ReadPoint::Newest, self.wal.visible())?;
+            newest_read = newest_read.max(old.as_ref().map_or(0, |version| version.seqno));
+            let old = old.and_then(|version| version.item);
+            let decision = (op.decide)(&state.definition, old.as_ref());
+            results.push(decision.and_then(|decision| plan(position, state, old, decision)));
+        }
+        let refused = results.iter().any(Result::is_err);
+        let idle = !results.iter().flatten().any(|planned| planned.changed);
+        if refused || (idle && options.token.is_none()) {
+            let results = results.into_iter().map(|result| result.map(Planned::into_outcome)).collect();
+            return Ok(Written { results, seqno: None, newest_read });
+        }
+        let planned: Vec<Planned> = results.into_iter().flatten().collect();
+        let seqno = self.log(ops, &planned, options)?;
+        let buffered = self.durability(options) == Durability::Buffered;
+        let mut global = Vec::new();
+        let mut bytes = 0;
+        for item in planned.iter().filter(|item| item.changed) {
+            let (op, place) = (&ops[item.position], of_op[item.position]);
+            let insert = |key: &EncodedKey, value: Option<&[u8]>| {
+                partitions[place].insert(&guards[place], key_ref(key), seqno, value, buffered, self.wal.visible());
+                ENTRY_OVERHEAD_BYTES + key.collection().len() + key.sort().len() + value.map_or(0, <[u8]>::len)
+            };
+            bytes += insert(op.key, item.new.as_deref());
+            for change in &item.indexes {
+                let ring = &item.state.index_rings[change.index];
+                let local = index::shares_partition(&item.state.definition.indexes[change.index]);
+                for (key, value) in entries_of(change) {
+                    if local {
+                        bytes += insert(key, value.as_deref());
+                    } else {
+                        global.push(GlobalEntry { ring: ring.clone(), key: key.clone(), value });
+                    }
+                }
+            }
+        }
+        drop(guards);
+        for entry in global {
+            bytes += self.insert_global(&entry.ring, &entry.key, seqno, entry.value.as_deref(), buffered);
+        }
+        if let Some(token) = &options.token {
+            self.tokens.remember(token, self.options.clock.now_millis());
+        }
+        self.wal.applied(seqno);
+        self.pressure.add(bytes);
+        let results = planned.into_iter().map(|planned| Ok(planned.into_outcome())).collect();
+        Ok(Written { results, seqno: Some(seqno), newest_read })
+    }
+
+    fn log(&self, ops: &[WriteOp<'_>], planned: &[Planned], options: &WriteOptions) -> Result<u64> {
+        let header = CommitHeader {
+            at_millis: self.options.clock.now_millis(),
+            token: options.token.as_ref(),
+            origin: options.origin,
+        };
+        self.wal.append_with(|_seqno, out| {
+            let changes = planned.iter().filter(|item| item.changed).map(|item| {
+                let definition = &item.state.definition;
+                let old_known = !definition.indexes.is_empty() || definition.stream.is_some();
+                let key = ops[item.position].key;
+                ChangeRef {
+                    table: definition.id,
+                    collection: key.collection(),
+                    sort: key.sort(),
+                    old_known,
+                    old: item.old.as_ref().filter(|_| old_known).map(|old| old.to_inline_bytes()),
+                    new: item.new.as_deref(),
+                }
+            });
+            encode_commit(&header, changes, out);
+        })
+    }
+
+    /// Inserts an entry into a global index, whatever partition holds it by now; returns the memory it took.
+    pub(super) fn insert_global(
+        &self,
+        ring: &Ring,
+        key: &EncodedKey,
+        seqno: u64,
+        value: Option<&[u8]>,
+        buffered: bool,
+    ) -> usize {
+        loop {
+            let partition = ring.find(key.token());
+            let guard = partition.lock();
+            if guard.is_retired() {
+                continue;
+            }
+            partition.insert(&guard, key_ref(key), seqno, value, buffered, self.wal.visible());
+            return ENTRY_OVERHEAD_BYTES + key.collection().len() + key.sort().len() + value.map_or(0, <[u8]>::len);
+        }
+    }
+
+    /// Waits until what the answer rests on is durable: the commit itself, or, where nothing was written, what was read.
+    fn await_written(
+        &self,
+        ops: &[WriteOp<'_>],
+        states: &[Arc<TableState>],
+        written: &Written,
+        options: &WriteOptions,
+    ) -> Result<()> {
+        let Some(seqno) = written.seqno else {
+            return self.await_read(ops, states, written.newest_read);
+        };
+        if options.unsettled { Ok(()) } else { self.settle(seqno, self.durability(options)) }
+    }
+
+    /// Waits until a commit, and with it all before it, is as durable as was asked for.
+    fn settle(&self, seqno: u64, durability: Durability) -> Result<()> {
+        match durability {
+            Durability::Sync => self.wal.sync(seqno),
+            Durability::Buffered => self.wal.flush_to_os(seqno),
+        }
+    }
+
+    /// Waits until everything that was committed until now is durable.
+    pub fn settle_all(&self, durability: Option<Durability>) -> Result<()> {
+        self.settle(self.wal.last_seqno(), durability.unwrap_or(self.options.durability))
+    }
+
+    /// Items of any tables as they were at one moment: no commit falls between two of them.
+    pub fn read_together(&self, places: &[(Arc<TableSlot>, EncodedKey)]) -> Result<Vec<Option<ItemRef>>> {
+        let states: Vec<Arc<TableState>> =
+            places.iter().map(|(slot, _)| arc_swap::Guard::into_inner(slot.state())).collect();
+        loop {
+            let tokens = places.iter().map(|(_, key)| key.token()).zip(&states);
+            let (partitions, of_place) = partitions_of(tokens);
+            let guards: Vec<WriteGuard<'_>> = partitions.iter().map(|partition| partition.lock()).collect();
+            if guards.iter().any(WriteGuard::is_retired) {
+                continue;
+            }
+            let mut newest_read = 0;
+            let mut items = Vec::with_capacity(places.len());
+            for ((_, key), place) in places.iter().zip(of_place) {
+                let version = partitions[place].get(key_ref(key), ReadPoint::Newest, self.wal.visible())?;
+                newest_read = newest_read.max(version.as_ref().map_or(0, |version| version.seqno));
+                items.push(version.and_then(|version| version.item));
+            }
+            drop(guards);
+            // What was read may still be on its way to the disk; nobody is told of it before it is there.
+            if newest_read > self.wal.visible().load() && self.options.durability == Durability::Sync {
+                self.wal.sync(newest_read)?;
+            }
+            return Ok(items);
+        }
+    }
+
+    /// An answer that rests on a version which no reader may see yet waits for that version's sync.
+    fn await_read(&self, ops: &[WriteOp<'_>], states: &[Arc<TableState>], newest_read: u64) -> Result<()> {
+        if newest_read <= self.wal.visible().load() {
+            return Ok(());
+        }
+        for (op, state) in ops.iter().zip(states) {
+            let partition = state.ring.find(op.key.token());
+            let readable = partition.get(key_ref(op.key), ReadPoint::Visible, self.wal.visible())?;
+            let newest = partition.get(key_ref(op.key), ReadPoint::Newest, self.wal.visible())?;
+            if readable.map(|version| version.seqno) != newest.map(|version| version.seqno) {
+                return self.wal.sync(newest_read);
+            }
+        }
+        Ok(())
+    }
+
+    fn durability(&self, options: &WriteOptions) -> Durability {
+        options.durability.unwrap_or(self.options.durability)
+    }
+
+    fn relieve_pressure(&self) -> Result<()> {
+        if self.pressure.flush_due() {
+            self.signal.wake();
+        }
+        if !self.pressure.is_high() {
+            return Ok(());
+        }
+        if self.options.background {
+            self.pressure.wait(|| self.wal.poison().is_none() && self.signal.is_served());
+            return Ok(());
+        }
+        // Nobody else will do it: the writer that passes the limit pays for the flush.
+        match self.flush_step() {
+            Err(error) if error.kind() != ErrorKind::Poisoned => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The partitions of all keys without repetition, in lock order, and each key's position among them.
+fn partitions_of<'a>(
+    tokens: impl Iterator<Item = (u64, &'a Arc<TableState>)>,
+) -> (Vec<Arc<Partition>>, Vec<usize>) {
+    let of_key: Vec<Loan> = tokens.map(|(token, state)| state.ring.find(token)).collect();
+    let mut partitions: Vec<Arc<Partition>> = of_key.iter().map(|loan| Arc::clone(loan)).collect();
+    partitions.sort_by_key(|partition| (partition.keyspace, partition.first_token, partition.id));
+    partitions.dedup_by_key(|partition| partition.id);
+    let position = |loan: &Loan| partitions.iter().position(|partition| partition.id == loan.id).unwrap_or_default();
+    let positions = of_key.iter().map(position).collect();
+    (partitions, positions)
+}
+
+/// What `write_locked` leaves for the time after the locks.
+struct Written {
+    results: Vec<Result<Outcome>>,
+    seqno: Option<u64>,
+    newest_read: u64,
+}
+
+/// Memory that a memtable takes for an entry besides its key and value.
+const ENTRY_OVERHEAD_BYTES: usize = 96;
+
+fn plan(position: usize, state: &Arc<TableState>, old: Option<ItemRef>, decision: Decision) -> Result<Planned> {
+    let new = match decision {
+        Decision::Put(bytes) => Some(bytes),
+        Decision::Delete => None,
+        Decision::Keep => {
+            let new = old.as_ref().map(ItemRef::to_inline_bytes);
+            return Ok(Planned { position, old, new, changed: false, indexes: Vec::new(), state: state.clone() });
+        }
+    };
+    let changed = old.is_some() || new.is_some();
+    let mut indexes = Vec::new();
+    if !state.definition.indexes.is_empty() {
+        let new_item = new.clone().map(ItemRef::from_bytes);
+        indexes = index::changes(&state.definition, |_| true, old.as_ref(), new_item.as_ref());
+    }
+    Ok(Planned { position, old, new, changed, indexes, state: state.clone() })
+}
+
+impl Planned {
+    fn into_outcome(self) -> Outcome {
+        let index_units =
+            self.indexes.iter().map(|change| IndexUnits { index: change.index, units: change.units }).collect();
+        Outcome {
+            old: self.old,
+            new: self.new.map(ItemRef::from_bytes),
+            index_units,
+            definition: self.state.definition.clone(),
+        }
+    }
+}
+
+/// The entries that an index change removes and puts.
+pub(super) fn entries_of(change: &IndexChange) -> impl Iterator<Item = (&EncodedKey, Option<Bytes>)> {
+    let removed = change.remove.iter().map(|key| (key, None));
+    removed.chain(change.put.iter().map(|(key, bytes)| (key, Some(bytes.clone()))))
+}
+
+/// A key as partitions know it.
+pub fn key_ref(key: &EncodedKey) -> KeyRef<'_> {
+    KeyRef { token: key.token(), collection: key.collection(), sort: key.sort() }
+}

@@ -1,0 +1,380 @@
+//! The database as a whole: opening and closing, tables by name, and operations that span tables.
+
+use crate::{
+    clock::Clock,
+    commit::{DatabaseFacts, Store, TableSpec, TableUpdate, VerifyReport, Work},
+    config::{Durability, Options, ReadMode},
+    error::{Error, Result},
+    expression::Projection,
+    file::{Disk, MemoryDisk, RealDisk},
+    item::Item,
+    maintenance::Maintenance,
+    schema::{
+        BillingMode, IndexKind, KeyAttribute, KeySchema, ProvisionedThroughput, StreamView, TableDefinition,
+    },
+    table::{
+        self, BatchGet, BatchGetOutput, BatchWrite, BatchWriteOutput, Dynamic, KeyPart, KeyShape, Table, TransactAction,
+        TransactGetOutput, TransactOutput, TransactWrite,
+    },
+    wal::ClientToken,
+};
+use std::{fmt, marker::PhantomData, path::Path, sync::Arc};
+
+/// An open database. Cheap to clone; the last clone that goes closes it.
+#[derive(Clone)]
+pub struct Database {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    maintenance: Maintenance,
+    store: Arc<Store>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        self.maintenance.stop();
+        // A database whose log failed cannot be sealed; recovery deals with what is there.
+        let _ = self.store.close();
+    }
+}
+
+impl fmt::Debug for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Database({})", self.inner.store.describe())
+    }
+}
+
+/// How to open a database; begins with [`Database::options`]. Every option has a default, see [`Options`].
+#[derive(Clone, Debug, Default)]
+#[must_use = "nothing is opened before `open` or `in_memory`"]
+pub struct OpenOptions {
+    options: Options,
+}
+
+impl OpenOptions {
+    /// Durability of writes that do not say otherwise. Default: `Sync`.
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.options.durability = durability;
+        self
+    }
+    /// How runs are read. Default: mapped.
+    pub fn read_mode(mut self, mode: ReadMode) -> Self {
+        self.options.read_mode = mode;
+        self
+    }
+    /// Source of time. Default: the system clock.
+    pub fn clock(mut self, clock: Clock) -> Self {
+        self.options.clock = clock;
+        self
+    }
+    /// Seed of every random choice. Default: taken from the clock.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.options.seed = Some(seed);
+        self
+    }
+    /// Partitions of a new table. Default 4; 1 to 1,024.
+    pub fn initial_partitions(mut self, partitions: usize) -> Self {
+        self.options.initial_partitions = partitions;
+        self
+    }
+    /// Bytes on disk at which a partition splits. Default 256 MiB.
+    pub fn split_bytes(mut self, bytes: u64) -> Self {
+        self.options.split_bytes = bytes;
+        self
+    }
+    /// Bytes of all memtables together. Default 64 MiB.
+    pub fn memtable_bytes(mut self, bytes: usize) -> Self {
+        self.options.memtable_bytes = bytes;
+        self
+    }
+    /// Bytes of one log segment. Default 64 MiB.
+    pub fn log_segment_bytes(mut self, bytes: u64) -> Self {
+        self.options.log_segment_bytes = bytes;
+        self
+    }
+    /// Bytes of all log segments together. Default 256 MiB.
+    pub fn log_bytes(mut self, bytes: u64) -> Self {
+        self.options.log_bytes = bytes;
+        self
+    }
+    /// Bytes of the block cache of buffered reading. Default 32 MiB.
+    pub fn block_cache_bytes(mut self, bytes: usize) -> Self {
+        self.options.block_cache_bytes = bytes;
+        self
+    }
+    /// Overlapping runs of one partition at which they are merged. Default 4.
+    pub fn runs_per_partition(mut self, runs: usize) -> Self {
+        self.options.runs_per_partition = runs;
+        self
+    }
+    /// Whether maintenance runs on threads of its own. Default true; without, call [`Database::step`].
+    pub fn background(mut self, background: bool) -> Self {
+        self.options.background = background;
+        self
+    }
+    /// Opens the database in a folder; creates folder and database where there is none. Errors: another process has
+    /// it open, the folder holds something else or a newer format, damage, disk.
+    pub fn open(self, folder: impl AsRef<Path>) -> Result<Database> {
+        let disk = RealDisk::open(folder.as_ref(), true)?;
+        self.open_on(Arc::new(disk))
+    }
+    /// A database that lives in memory and goes with its last handle.
+    pub fn in_memory(self) -> Result<Database> {
+        self.open_on(Arc::new(MemoryDisk::new()))
+    }
+    /// Opens the database that a disk holds: for disks of one's own, and for tests on the simulated one.
+    pub fn open_on(self, disk: Arc<dyn Disk>) -> Result<Database> {
+        let store = Arc::new(Store::open(disk, self.options)?);
+        let maintenance = Maintenance::new(store.clone());
+        Ok(Database { inner: Arc::new(Inner { maintenance, store }) })
+    }
+}
+
+/// Numbers about an index.
+#[derive(Clone, Debug)]
+pub struct IndexStatistics {
+    /// Its name.
+    pub name: String,
+    /// Entries, as far as they are in runs and memtables; overwritten ones may count twice until compaction.
+    pub item_count: u64,
+    /// Bytes of the entries by DynamoDB's size rule, counted like the entries.
+    pub size_bytes: u64,
+    /// Share of the items that have been read for an index that is being filled, 0 to 1.
+    pub backfill_progress: Option<f64>,
+}
+
+/// A table with its numbers.
+#[derive(Clone, Debug)]
+pub struct TableDescription {
+    /// Keys, indexes and settings.
+    pub definition: Arc<TableDefinition>,
+    /// Items, as far as they are in runs and memtables; overwritten ones may count twice until compaction.
+    pub item_count: u64,
+    /// Bytes of the items by DynamoDB's size rule, counted like the items.
+    pub size_bytes: u64,
+    /// Numbers of the indexes, in the order of the definition.
+    pub indexes: Vec<IndexStatistics>,
+}
+
+impl Database {
+    /// How to open a database.
+    pub fn options() -> OpenOptions {
+        OpenOptions::default()
+    }
+    /// Opens the database in a folder with default options; creates it where there is none.
+    pub fn open(folder: impl AsRef<Path>) -> Result<Self> {
+        Self::options().open(folder)
+    }
+    /// A database that lives in memory, with default options.
+    pub fn in_memory() -> Result<Self> {
+        Self::options().in_memory()
+    }
+    /// Where time comes from.
+    pub fn clock(&self) -> &Clock {
+        &self.store().options().clock
+    }
+    /// What the database was opened with.
+    pub fn opened_with(&self) -> &Options {
+        self.store().options()
+    }
+    fn store(&self) -> &Arc<Store> {
+        &self.inner.store
+    }
+
+    /// A new table, or a typed handle on one that exists: name the keys, then `create`, `open` or `open_or_create`.
+    pub fn create_table(&self, name: impl Into<String>) -> TableBuilder<()> {
+        let key = KeySchema { hash: KeyAttribute::new("", crate::item::KeyType::S), range: None };
+        TableBuilder { database: self.clone(), spec: TableSpec::new(name, key), shape: PhantomData }
+    }
+    /// Creates a table from a specification made at run time.
+    pub fn create_table_from(&self, spec: TableSpec) -> Result<TableDescription> {
+        let slot = self.store().create_table(spec)?;
+        self.inner.maintenance.ensure_running();
+        let name = slot.state().definition.name.clone();
+        self.describe_table(&name)
+    }
+    /// A typed handle on a table that exists. Errors: not found, key of another shape.
+    pub fn table<K: KeyShape>(&self, name: &str) -> Result<Table<K>> {
+        let slot = self.store().table(name).ok_or_else(|| Error::not_found("Requested resource not found"))?;
+        self.inner.maintenance.ensure_running();
+        Table::open(self.store().clone(), slot)
+    }
+    /// A handle on a table whose keys are known at run time only: keys are given as items.
+    pub fn dynamic_table(&self, name: &str) -> Result<Table<Dynamic>> {
+        self.table(name)
+    }
+    /// Definition and numbers of a table.
+    pub fn describe_table(&self, name: &str) -> Result<TableDescription> {
+        let slot = self.store().table(name).ok_or_else(|| not_found(name))?;
+        let state = slot.state();
+        let (item_count, size_bytes) = self.store().counts(&state.ring);
+        let indexes = state.definition.indexes.iter().zip(&state.index_rings).map(|(index, ring)| {
+            let counted = if index.kind == IndexKind::Global { self.store().counts(ring) } else { (0, 0) };
+            IndexStatistics {
+                name: index.name.clone(),
+                item_count: counted.0,
+                size_bytes: counted.1,
+                backfill_progress: self.store().backfill_progress(index.id),
+            }
+        });
+        let indexes = indexes.collect();
+        Ok(TableDescription { definition: state.definition.clone(), item_count, size_bytes, indexes })
+    }
+    /// Names of all tables, in the order of their bytes.
+    pub fn list_tables(&self) -> Vec<String> {
+        self.store().table_names()
+    }
+    /// Changes settings, adds or removes a global index, turns stream or TTL on or off.
+    pub fn update_table(&self, name: &str, update: TableUpdate) -> Result<TableDescription> {
+        self.store().update_table(name, update)?;
+        self.inner.maintenance.ensure_running();
+        self.describe_table(name)
+    }
+    /// Deletes a table with everything in it and gives its space back. Returns what it was.
+    pub fn delete_table(&self, name: &str) -> Result<TableDescription> {
+        let description = self.describe_table(name)?;
+        self.store().delete_table(name)?;
+        Ok(description)
+    }
+
+    /// Reads up to 100 items of any tables.
+    pub fn batch_get(&self, requests: Vec<BatchGet>) -> Result<BatchGetOutput> {
+        table::batch_get(self.store(), &requests)
+    }
+    /// Does up to 25 puts and deletes in any tables, each by itself atomic.
+    pub fn batch_write(&self, writes: Vec<(String, BatchWrite)>) -> Result<BatchWriteOutput> {
+        table::batch_write(self.store(), &writes, None)
+    }
+    /// A transaction of up to 100 writes and checks in any tables.
+    pub fn transact_write(&self) -> TransactWrite {
+        TransactWrite::new(self.store().clone())
+    }
+    /// A transaction made at run time; `token` is a client request token and the fingerprint of the request.
+    pub fn transact_write_actions(
+        &self,
+        actions: Vec<TransactAction>,
+        token: Option<(String, u64)>,
+    ) -> Result<TransactOutput> {
+        let token = token.map(|(token, fingerprint)| ClientToken { token, fingerprint });
+        table::transact_write(self.store(), &actions, token, None)
+    }
+    /// Reads up to 100 items of any tables as they were at one moment.
+    pub fn transact_get_keys(&self, keys: Vec<(String, Item, Option<Projection>)>) -> Result<TransactGetOutput> {
+        table::transact_get(self.store(), &keys)
+    }
+
+    /// Does one unit of background work and says what; for databases opened with `background(false)`.
+    pub fn step(&self) -> Result<Work> {
+        Maintenance::step(self.store())
+    }
+    /// Writes all memtables as runs.
+    pub fn flush(&self) -> Result<()> {
+        self.store().flush_all()
+    }
+    /// Merges every partition down to one run, and gives back the space of what was overwritten and deleted.
+    pub fn compact(&self) -> Result<()> {
+        self.store().compact_all()
+    }
+    /// Makes everything that was written durable, whatever durability it was written with.
+    pub fn sync(&self) -> Result<()> {
+        self.store().settle_all(Some(Durability::Sync))
+    }
+    /// Checks every byte of every run and every index against its table; the first thing wrong is the error.
+    pub fn verify(&self) -> Result<VerifyReport> {
+        self.store().verify()
+    }
+    /// Everything that can be seen from outside: partitions, runs, log segments, sizes.
+    pub fn facts(&self) -> DatabaseFacts {
+        self.store().facts()
+    }
+    /// Closes the database and reports what dropping it would hide. Other clones keep it from closing.
+    pub fn close(self) -> Result<()> {
+        self.sync()
+    }
+}
+
+fn not_found(name: &str) -> Error {
+    Error::not_found(format!("Requested resource not found: Table: {name} not found"))
+}
+
+/// A table that is being described; `K` grows as its keys are named.
+#[must_use = "nothing is created before `create` or `open_or_create`"]
+pub struct TableBuilder<K> {
+    database: Database,
+    spec: TableSpec,
+    shape: PhantomData<fn() -> K>,
+}
+
+impl TableBuilder<()> {
+    /// The partition key: its type and attribute name.
+    pub fn hash<H: KeyPart>(mut self, name: impl Into<String>) -> TableBuilder<H> {
+        self.spec.key.hash = KeyAttribute::new(name, H::TYPE);
+        TableBuilder { database: self.database, spec: self.spec, shape: PhantomData }
+    }
+}
+
+impl<H: KeyPart> TableBuilder<H> {
+    /// The sort key: its type and attribute name.
+    pub fn range<R: KeyPart>(mut self, name: impl Into<String>) -> TableBuilder<(H, R)> {
+        self.spec.key.range = Some(KeyAttribute::new(name, R::TYPE));
+        TableBuilder { database: self.database, spec: self.spec, shape: PhantomData }
+    }
+}
+
+impl<K: KeyShape> TableBuilder<K> {
+    /// Adds a local secondary index: `index("by_total").range::<N>("total")`.
+    pub fn lsi(mut self, index: table::IndexBuilder) -> Self {
+        let hash = vec![self.spec.key.hash.clone()];
+        self.spec.indexes.push(index.into_spec(IndexKind::Local, Some(hash)));
+        self
+    }
+    /// Adds a global secondary index: `index("by_status").hash::<S>("status").range::<N>("total")`.
+    pub fn gsi(mut self, index: table::IndexBuilder) -> Self {
+        self.spec.indexes.push(index.into_spec(IndexKind::Global, None));
+        self
+    }
+    /// Keeps a change stream with these images.
+    pub fn stream(mut self, view: StreamView) -> Self {
+        self.spec.stream = Some(view);
+        self
+    }
+    /// Lets items expire at the epoch second that an attribute holds.
+    pub fn ttl(mut self, attribute: impl Into<String>) -> Self {
+        self.spec.ttl_attribute = Some(attribute.into());
+        self
+    }
+    /// Provisioned billing with these units a second.
+    pub fn provisioned(mut self, read_units_per_sec: u64, write_units_per_sec: u64) -> Self {
+        self.spec.billing = BillingMode::Provisioned;
+        self.spec.throughput = ProvisionedThroughput { read_units_per_sec, write_units_per_sec };
+        self
+    }
+    /// Refuses deletion of the table.
+    pub fn deletion_protection(mut self) -> Self {
+        self.spec.deletion_protection = true;
+        self
+    }
+    /// Creates the table. Errors: it exists, a name or key breaks a rule.
+    pub fn create(self) -> Result<Table<K>> {
+        let slot = self.database.store().create_table(self.spec)?;
+        self.database.inner.maintenance.ensure_running();
+        Table::open(self.database.store().clone(), slot)
+    }
+    /// Opens the table that exists; its key must be the described one.
+    pub fn open(self) -> Result<Table<K>> {
+        let table = self.database.table(&self.spec.name)?;
+        let existing = &table.definition().key;
+        if *existing != self.spec.key {
+            return Err(Error::validation(format!(
+                "table {} exists with another key: {existing:?}; open it with that key or choose another name",
+                self.spec.name
+            )));
+        }
+        Ok(table)
+    }
+    /// Opens the table, or creates it where there is none. Settings of a table that exists stay as they are.
+    pub fn open_or_create(self) -> Result<Table<K>> {
+        if self.database.store().table(&self.spec.name).is_some() { self.open() } else { self.create() }
+    }
+}

@@ -1,0 +1,307 @@
+//! Where an item lies: its key attributes, encoded so that comparing bytes compares values.
+//!
+//! ```text
+//! key space of items    collection = 0, partition key             sort = sort key
+//! local index n         collection = n, partition key             sort = (index sort key), table sort key
+//! global index          collection = 0, (hash 1) .. (hash n)      sort = (range 1) .. (range n), (partition key), sort key
+//! ```
+//! Parts in parentheses are self-delimiting, the others are the last of their string and need no end. The token is the
+//! hash of the collection without its first byte, so that an item and its local index entries share a partition.
+
+use super::{IndexDefinition, IndexKind, KeyAttribute, KeySchema, TableDefinition};
+use crate::{
+    error::{Error, Result},
+    item::{
+        AttributeValue, Item, ItemRef, MAX_HASH_KEY_BYTES, MAX_RANGE_KEY_BYTES, encode_component, encode_last, token,
+    },
+};
+
+/// First byte of the collection of a table's items, and of a global index's entries.
+pub const ITEM_SPACE: u8 = 0;
+
+/// The place of an item or index entry: token, collection and sort bytes in one buffer.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct EncodedKey {
+    token: u64,
+    bytes: Vec<u8>,
+    split: usize,
+}
+
+impl EncodedKey {
+    /// A key from its parts; `hash` is the partition key without the key-space byte.
+    pub fn new(space: u8, hash: &[u8], sort: &[u8]) -> Self {
+        let mut bytes = Vec::with_capacity(1 + hash.len() + sort.len());
+        bytes.push(space);
+        bytes.extend_from_slice(hash);
+        let split = bytes.len();
+        bytes.extend_from_slice(sort);
+        Self { token: token(hash), bytes, split }
+    }
+    /// A key from its two strings as they lie in log and runs; `collection` begins with the key space.
+    pub fn from_parts(collection: &[u8], sort: &[u8]) -> Self {
+        let (space, hash) = collection.split_first().map_or((ITEM_SPACE, collection), |(space, hash)| (*space, hash));
+        Self::new(space, hash, sort)
+    }
+    /// A key whose token is known, as runs and memtables hold it.
+    pub fn at_token(token: u64, collection: &[u8], sort: &[u8]) -> Self {
+        let mut bytes = Vec::with_capacity(collection.len() + sort.len());
+        bytes.extend_from_slice(collection);
+        bytes.extend_from_slice(sort);
+        Self { token, bytes, split: collection.len() }
+    }
+    /// The place before every key of a token.
+    pub fn before_token(token: u64) -> Self {
+        Self { token, bytes: Vec::new(), split: 0 }
+    }
+    /// Encodes a key of the items of a table; the values must be key types.
+    pub fn of_values(hash: &AttributeValue, range: Option<&AttributeValue>) -> Result<Self> {
+        let mut builder = Builder::new(ITEM_SPACE);
+        builder.last(hash)?;
+        builder.end_collection();
+        if let Some(range) = range {
+            builder.last(range)?;
+        }
+        Ok(builder.finish())
+    }
+    /// Position on the table's token ring.
+    pub fn token(&self) -> u64 {
+        self.token
+    }
+    /// Key space and partition key.
+    pub fn collection(&self) -> &[u8] {
+        &self.bytes[..self.split]
+    }
+    /// Sort key.
+    pub fn sort(&self) -> &[u8] {
+        &self.bytes[self.split..]
+    }
+    /// The longer of its two parts' limits, checked: 2,048 bytes of partition key, 1,024 of sort key.
+    fn check_lengths(&self, range_bytes: usize) -> Result<()> {
+        if self.split - 1 > MAX_HASH_KEY_BYTES {
+            let text = format!("Size of hashkey has exceeded the maximum size limit of{MAX_HASH_KEY_BYTES} bytes");
+            return Err(Error::invalid_parameter(text));
+        }
+        if range_bytes > MAX_RANGE_KEY_BYTES {
+            let text = format!(
+                "Aggregated size of all range keys has exceeded the size limit of {MAX_RANGE_KEY_BYTES} bytes"
+            );
+            return Err(Error::invalid_parameter(text));
+        }
+        Ok(())
+    }
+}
+
+/// Fills the one buffer of a key from left to right.
+struct Builder {
+    bytes: Vec<u8>,
+    split: usize,
+}
+
+impl Builder {
+    fn new(space: u8) -> Self {
+        let mut bytes = Vec::with_capacity(72);
+        bytes.push(space);
+        Self { bytes, split: 1 }
+    }
+    fn last(&mut self, value: &AttributeValue) -> Result<()> {
+        if encode_last(value, &mut self.bytes) { Ok(()) } else { Err(schema_mismatch()) }
+    }
+    fn component(&mut self, value: &AttributeValue) -> Result<()> {
+        if encode_component(value, &mut self.bytes) { Ok(()) } else { Err(schema_mismatch()) }
+    }
+    fn end_collection(&mut self) {
+        self.split = self.bytes.len();
+    }
+    fn finish(self) -> EncodedKey {
+        EncodedKey { token: token(&self.bytes[1..self.split]), bytes: self.bytes, split: self.split }
+    }
+}
+
+fn schema_mismatch() -> Error {
+    Error::validation("The provided key element does not match the schema")
+}
+
+fn is_empty(value: &AttributeValue) -> Option<&'static str> {
+    match value {
+        AttributeValue::S(s) if s.is_empty() => Some("string"),
+        AttributeValue::B(b) if b.is_empty() => Some("binary"),
+        _ => None,
+    }
+}
+
+fn refuse_empty(value: &AttributeValue, name: &str) -> Result<()> {
+    let Some(kind) = is_empty(value) else { return Ok(()) };
+    Err(Error::validation(format!(
+        "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty \
+         {kind} value. Key: {name}"
+    )))
+}
+
+impl TableDefinition {
+    /// The key of an item to be put: every key attribute present, of its type, not empty and within its limit.
+    pub fn key_of_item(&self, item: &Item) -> Result<EncodedKey> {
+        for key in self.key.attributes() {
+            match item.get(&key.name) {
+                None => return Err(Error::invalid_parameter(format!("Missing the key {} in the item", key.name))),
+                Some(value) if !key.kind.matches(value) => {
+                    return Err(Error::invalid_parameter(format!(
+                        "Type mismatch for key {} expected: {} actual: {}",
+                        key.name,
+                        key.kind,
+                        value.type_name()
+                    )));
+                }
+                Some(_) => {}
+            }
+        }
+        self.encode_item_key(item)
+    }
+
+    /// The key that a `Key` argument names: exactly the key attributes, of their types.
+    pub fn key_of_attributes(&self, key: &Item) -> Result<EncodedKey> {
+        let wanted = self.key.attributes().count();
+        let fits = key.len() == wanted
+            && self.key.attributes().all(|a| key.get(&a.name).is_some_and(|value| a.kind.matches(value)));
+        if fits { self.encode_item_key(key) } else { Err(schema_mismatch()) }
+    }
+
+    fn encode_item_key(&self, item: &Item) -> Result<EncodedKey> {
+        let hash = item.get(&self.key.hash.name).ok_or_else(schema_mismatch)?;
+        self.key_of_values(hash, self.key.range.as_ref().and_then(|range| item.get(&range.name)))
+    }
+
+    /// The key of these values, whose types fit: not empty and within the limits.
+    pub fn key_of_values(&self, hash: &AttributeValue, range: Option<&AttributeValue>) -> Result<EncodedKey> {
+        refuse_empty(hash, &self.key.hash.name)?;
+        if let (Some(value), Some(key)) = (range, &self.key.range) {
+            refuse_empty(value, &key.name)?;
+        }
+        let encoded = EncodedKey::of_values(hash, range)?;
+        encoded.check_lengths(encoded.sort().len())?;
+        Ok(encoded)
+    }
+
+    /// The key attributes of a stored item, as `LastEvaluatedKey` and stream records carry them.
+    pub fn key_attributes_of(&self, item: &ItemRef) -> Item {
+        key_attributes(self.key.attributes(), item)
+    }
+
+    /// The place of an item's entry in an index; `None` if the item lacks an index key or has one of another type,
+    /// empty or too long (such items are not in the index; writes of them are refused by [`Self::check_index_keys`]).
+    pub fn index_key(&self, index: &IndexDefinition, item: &ItemRef) -> Option<EncodedKey> {
+        index_key_from(&self.key, index, self.local_space(index), &|name| {
+            item.attribute(name).map(|value| value.to_value())
+        })
+    }
+
+    /// The place that index and table key attributes name, for continuing a paged read.
+    pub fn index_key_of_attributes(&self, index: &IndexDefinition, key: &Item) -> Option<EncodedKey> {
+        let mut names: Vec<&str> = index.attributes().chain(self.key.attributes()).map(|a| a.name.as_str()).collect();
+        names.sort_unstable();
+        names.dedup();
+        if key.len() != names.len() {
+            return None;
+        }
+        index_key_from(&self.key, index, self.local_space(index), &|name| key.get(name).cloned())
+    }
+
+    /// First byte of the collections of a local index; [`ITEM_SPACE`] for a global one.
+    pub fn local_space(&self, index: &IndexDefinition) -> u8 {
+        if index.kind == IndexKind::Global {
+            return ITEM_SPACE;
+        }
+        let locals = self.indexes.iter().filter(|other| other.kind == IndexKind::Local);
+        let position = locals.take_while(|other| other.id != index.id).count();
+        u8::try_from(position + 1).unwrap_or(u8::MAX)
+    }
+
+    /// Refuses an item whose index key attributes cannot be indexed: wrong type, empty or too long.
+    pub fn check_index_keys(&self, item: &Item) -> Result<()> {
+        for index in &self.indexes {
+            for key in index.attributes() {
+                let Some(value) = item.get(&key.name) else { continue };
+                if !key.kind.matches(value) {
+                    return Err(Error::invalid_parameter(format!(
+                        "Type mismatch for Index Key {} Expected: {} Actual: {} IndexName: {}",
+                        key.name,
+                        key.kind,
+                        value.type_name(),
+                        index.name
+                    )));
+                }
+                if let Some(kind) = is_empty(value) {
+                    return Err(Error::validation(format!(
+                        "One or more parameter values are not valid. A value specified for a secondary index key is \
+                         not supported. The AttributeValue for a key attribute cannot contain an empty {kind} value. \
+                         IndexName: {}, IndexKey: {}",
+                        index.name, key.name
+                    )));
+                }
+            }
+            check_aggregate(&index.hash, item, MAX_HASH_KEY_BYTES, || {
+                format!("Size of hashkey has exceeded the maximum size limit of{MAX_HASH_KEY_BYTES} bytes")
+            })?;
+            check_aggregate(&index.range, item, MAX_RANGE_KEY_BYTES, || {
+                format!("Aggregated size of all range keys has exceeded the size limit of {MAX_RANGE_KEY_BYTES} bytes")
+            })?;
+        }
+        Ok(())
+    }
+}
+
+fn check_aggregate(keys: &[KeyAttribute], item: &Item, limit: usize, text: impl Fn() -> String) -> Result<()> {
+    let total: usize = keys.iter().filter_map(|key| item.get(&key.name)).map(key_bytes).sum();
+    if total > limit { Err(Error::invalid_parameter(text())) } else { Ok(()) }
+}
+
+/// Bytes of a key value as its limit counts them.
+fn key_bytes(value: &AttributeValue) -> usize {
+    match value {
+        AttributeValue::S(s) => s.len(),
+        AttributeValue::B(b) => b.len(),
+        AttributeValue::N(n) => n.size_bytes(),
+        _ => 0,
+    }
+}
+
+/// Copies the named key attributes out of an item.
+pub fn key_attributes<'a>(keys: impl Iterator<Item = &'a KeyAttribute>, item: &ItemRef) -> Item {
+    keys.filter_map(|key| Some((key.name.clone(), item.attribute(&key.name)?.to_value()))).collect()
+}
+
+fn index_key_from(
+    table: &KeySchema,
+    index: &IndexDefinition,
+    space: u8,
+    value_of: &dyn Fn(&str) -> Option<AttributeValue>,
+) -> Option<EncodedKey> {
+    let indexable = |key: &KeyAttribute| -> Option<AttributeValue> {
+        value_of(&key.name).filter(|value| key.kind.matches(value) && is_empty(value).is_none())
+    };
+    let mut builder = Builder::new(space);
+    if let [only] = index.hash.as_slice() {
+        builder.last(&indexable(only)?).ok()?;
+    } else {
+        for key in &index.hash {
+            builder.component(&indexable(key)?).ok()?;
+        }
+    }
+    builder.end_collection();
+    let mut range_bytes = 0;
+    for key in &index.range {
+        let value = indexable(key)?;
+        range_bytes += key_bytes(&value);
+        builder.component(&value).ok()?;
+    }
+    match (&table.range, index.kind) {
+        (Some(range), IndexKind::Global) => {
+            builder.component(&indexable(&table.hash)?).ok()?;
+            builder.last(&indexable(range)?).ok()?;
+        }
+        (None, IndexKind::Global) => builder.last(&indexable(&table.hash)?).ok()?,
+        (Some(range), IndexKind::Local) => builder.last(&indexable(range)?).ok()?,
+        (None, IndexKind::Local) => {}
+    }
+    let key = builder.finish();
+    key.check_lengths(range_bytes).ok().map(|()| key)
+}

@@ -1,0 +1,199 @@
+//! Key shapes at compile time: `Table<(S, N)>` takes `("c#1", 7)` as a key and refuses `(1, 2)` before the program runs.
+
+use crate::{
+    error::{Error, Result},
+    item::{AttributeValue, Item, KeyType, Number},
+    schema::{EncodedKey, KeySchema, TableDefinition},
+};
+use bytes::Bytes;
+
+/// A string key attribute.
+#[derive(Clone, Copy, Debug)]
+pub enum S {}
+/// A number key attribute.
+#[derive(Clone, Copy, Debug)]
+pub enum N {}
+/// A binary key attribute.
+#[derive(Clone, Copy, Debug)]
+pub enum B {}
+/// The key shape of a table that is known only at run time: keys are given as [`Item`]s.
+#[derive(Clone, Copy, Debug)]
+pub enum Dynamic {}
+
+/// The type of one key attribute, as a type: [`S`], [`N`] or [`B`].
+pub trait KeyPart: 'static {
+    /// The type, as a value.
+    const TYPE: KeyType;
+}
+impl KeyPart for S {
+    const TYPE: KeyType = KeyType::S;
+}
+impl KeyPart for N {
+    const TYPE: KeyType = KeyType::N;
+}
+impl KeyPart for B {
+    const TYPE: KeyType = KeyType::B;
+}
+
+/// The shape of a primary key: one part, a pair of parts, or [`Dynamic`].
+pub trait KeyShape: 'static {
+    /// Refuses a table whose key has another shape.
+    fn check(key: &KeySchema) -> Result<()>;
+}
+
+fn check_parts(key: &KeySchema, hash: KeyType, range: Option<KeyType>) -> Result<()> {
+    let (has_hash, has_range) = (key.hash.kind, key.range.as_ref().map(|range| range.kind));
+    if has_hash == hash && has_range == range {
+        return Ok(());
+    }
+    let show = |hash: KeyType, range: Option<KeyType>| match range {
+        Some(range) => format!("({hash}, {range})"),
+        None => hash.to_string(),
+    };
+    Err(Error::validation(format!(
+        "the key of the table is {}, the handle asks for {}; open it with the table's own key types",
+        show(has_hash, has_range),
+        show(hash, range)
+    )))
+}
+
+macro_rules! single_shape {
+    ($($part:ident),*) => {$(
+        impl KeyShape for $part {
+            fn check(key: &KeySchema) -> Result<()> {
+                check_parts(key, Self::TYPE, None)
+            }
+        }
+        impl<V: KeyValue<$part>> Key<$part> for V {
+            fn encode(&self, table: &TableDefinition) -> Result<EncodedKey> {
+                table.key_of_values(&self.to_value(), None)
+            }
+            fn attributes(&self, table: &TableDefinition) -> Result<Item> {
+                Ok(Item::new().with(table.key.hash.name.clone(), self.to_value()))
+            }
+        }
+        impl<V: KeyValue<$part>> HashKey<$part> for V {
+            fn hash_value(&self) -> AttributeValue {
+                self.to_value()
+            }
+        }
+    )*};
+}
+single_shape!(S, N, B);
+
+impl<H: KeyPart, R: KeyPart> KeyShape for (H, R) {
+    fn check(key: &KeySchema) -> Result<()> {
+        check_parts(key, H::TYPE, Some(R::TYPE))
+    }
+}
+impl KeyShape for Dynamic {
+    fn check(_: &KeySchema) -> Result<()> {
+        Ok(())
+    }
+}
+
+/// A value that can stand for a key attribute of type `P`.
+pub trait KeyValue<P: KeyPart> {
+    /// The attribute value.
+    fn to_value(&self) -> AttributeValue;
+}
+
+impl KeyValue<S> for str {
+    fn to_value(&self) -> AttributeValue {
+        AttributeValue::S(self.to_owned())
+    }
+}
+impl KeyValue<S> for String {
+    fn to_value(&self) -> AttributeValue {
+        AttributeValue::S(self.clone())
+    }
+}
+impl KeyValue<B> for [u8] {
+    fn to_value(&self) -> AttributeValue {
+        AttributeValue::B(Bytes::copy_from_slice(self))
+    }
+}
+impl KeyValue<B> for Vec<u8> {
+    fn to_value(&self) -> AttributeValue {
+        AttributeValue::B(Bytes::copy_from_slice(self))
+    }
+}
+impl KeyValue<B> for Bytes {
+    fn to_value(&self) -> AttributeValue {
+        AttributeValue::B(self.clone())
+    }
+}
+macro_rules! number_keys {
+    ($($t:ty),*) => {$(
+        impl KeyValue<N> for $t {
+            fn to_value(&self) -> AttributeValue {
+                AttributeValue::N(Number::from(*self))
+            }
+        }
+    )*};
+}
+number_keys!(i8, i16, i32, i64, u8, u16, u32, u64, Number);
+impl<P: KeyPart, V: KeyValue<P> + ?Sized> KeyValue<P> for &V {
+    fn to_value(&self) -> AttributeValue {
+        (**self).to_value()
+    }
+}
+
+/// A whole primary key of shape `K`.
+pub trait Key<K: KeyShape> {
+    /// Where the item lies.
+    fn encode(&self, table: &TableDefinition) -> Result<EncodedKey>;
+    /// The key as attributes of the item.
+    fn attributes(&self, table: &TableDefinition) -> Result<Item>;
+}
+
+impl<H: KeyPart, R: KeyPart, V: KeyValue<H>, W: KeyValue<R>> Key<(H, R)> for (V, W) {
+    fn encode(&self, table: &TableDefinition) -> Result<EncodedKey> {
+        table.key_of_values(&self.0.to_value(), Some(&self.1.to_value()))
+    }
+    fn attributes(&self, table: &TableDefinition) -> Result<Item> {
+        let item = Item::new().with(table.key.hash.name.clone(), self.0.to_value());
+        Ok(match &table.key.range {
+            Some(range) => item.with(range.name.clone(), self.1.to_value()),
+            None => item,
+        })
+    }
+}
+impl Key<Dynamic> for Item {
+    fn encode(&self, table: &TableDefinition) -> Result<EncodedKey> {
+        table.key_of_attributes(self)
+    }
+    fn attributes(&self, _: &TableDefinition) -> Result<Item> {
+        Ok(self.clone())
+    }
+}
+impl Key<Dynamic> for &Item {
+    fn encode(&self, table: &TableDefinition) -> Result<EncodedKey> {
+        table.key_of_attributes(self)
+    }
+    fn attributes(&self, _: &TableDefinition) -> Result<Item> {
+        Ok((*self).clone())
+    }
+}
+
+/// A partition key of shape `K`.
+pub trait HashKey<K: KeyShape> {
+    /// The attribute value.
+    fn hash_value(&self) -> AttributeValue;
+}
+impl<H: KeyPart, R: KeyPart, V: KeyValue<H>> HashKey<(H, R)> for V {
+    fn hash_value(&self) -> AttributeValue {
+        self.to_value()
+    }
+}
+impl HashKey<Dynamic> for AttributeValue {
+    fn hash_value(&self) -> AttributeValue {
+        self.clone()
+    }
+}
+impl HashKey<Dynamic> for &str {
+    fn hash_value(&self) -> AttributeValue {
+        AttributeValue::S((*self).to_owned())
+    }
+}
+

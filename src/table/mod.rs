@@ -1,0 +1,74 @@
+//! What users hold: a handle on a table, and one file for each operation of DynamoDB.
+//!
+//! A handle is cheap to clone, has no lifetime and can be sent anywhere. An operation has a short form (`put`, `get`,
+//! `delete`) and a long one that takes conditions, return values and durability (`put_with`, `get_with`, ...).
+
+mod batch;
+mod delete;
+mod get;
+mod index_builder;
+mod key_shape;
+mod page;
+mod put;
+mod query;
+mod range;
+mod scan;
+mod transact;
+mod update;
+mod write_output;
+
+pub use batch::{BatchGet, BatchGetOutput, BatchWrite, BatchWriteOutput, MAX_BATCH_GET_KEYS, MAX_BATCH_WRITES};
+pub use delete::Delete;
+pub use get::{Get, GetOutput};
+pub use index_builder::{IndexBuilder, index};
+pub use key_shape::{B, Dynamic, HashKey, Key, KeyPart, KeyShape, KeyValue, N, S};
+pub use page::{Items, Page, Pages};
+pub use put::{Put, ToItem};
+pub use query::Query;
+pub use range::{SortCondition, begins_with, between, eq, ge, gt, le, lt};
+pub use scan::Scan;
+pub use transact::{
+    MAX_TRANSACTION_ACTIONS, TransactAction, TransactGetOutput, TransactKind, TransactOutput, TransactWrite,
+};
+pub(crate) use transact::{transact_get, transact_write};
+pub(crate) use batch::{batch_get, batch_write};
+pub use update::Update;
+pub use write_output::{ReturnValues, WriteOutput};
+
+use crate::{
+    commit::{Store, TableSlot},
+    error::Result,
+    schema::TableDefinition,
+};
+use std::{fmt, marker::PhantomData, sync::Arc};
+
+/// A handle on a table whose key has shape `K`: `Table<S>`, `Table<(S, N)>`, `Table<Dynamic>`, ...
+pub struct Table<K> {
+    store: Arc<Store>,
+    slot: Arc<TableSlot>,
+    shape: PhantomData<fn() -> K>,
+}
+
+impl<K> Clone for Table<K> {
+    fn clone(&self) -> Self {
+        Self { store: self.store.clone(), slot: self.slot.clone(), shape: PhantomData }
+    }
+}
+
+impl<K> fmt::Debug for Table<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Table({})", self.slot.state().definition.name)
+    }
+}
+
+impl<K: KeyShape> Table<K> {
+    /// A handle on a table, whose key must have the shape.
+    pub(crate) fn open(store: Arc<Store>, slot: Arc<TableSlot>) -> Result<Self> {
+        K::check(&slot.state().definition.key)?;
+        Ok(Self { store, slot, shape: PhantomData })
+    }
+    /// The table's definition as of now.
+    pub fn definition(&self) -> Arc<TableDefinition> {
+        self.slot.state().definition.clone()
+    }
+}

@@ -1,0 +1,260 @@
+//! What query and scan have in common: a page is cut after a number of evaluated items or 1 MB of them, then
+//! filtered, then projected; what was evaluated last says where the next page begins.
+
+use super::{KeyShape, Table, get::{projected, read}};
+use crate::{
+    capacity::{Consumed, ReadStrength, read_units},
+    commit::{Ring, TableState},
+    error::{Error, Result},
+    expression::{Condition, Projection},
+    item::{Item, ItemRef},
+    schema::{EncodedKey, IndexDefinition, IndexKind, IndexStatus, Projection as Projected, key_attributes},
+};
+use std::sync::Arc;
+
+/// Bytes of items after which a page ends, by DynamoDB's size rule and before filter and projection.
+pub const MAX_PAGE_BYTES: usize = 1 << 20;
+
+/// One page of a query or scan.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// The items that passed the filter, as far as they were asked for.
+    pub items: Vec<ItemRef>,
+    /// How many passed the filter.
+    pub count: usize,
+    /// How many were evaluated.
+    pub scanned_count: usize,
+    /// Where the next page begins; absent if this was the last one.
+    pub last_evaluated_key: Option<Item>,
+    /// Capacity in read units: of everything evaluated.
+    pub consumed: Consumed,
+}
+
+/// What shall be read and how it is presented.
+#[derive(Clone, Debug, Default)]
+pub(super) struct ReadOptions {
+    pub index: Option<String>,
+    pub filter: Option<Condition>,
+    pub projection: Option<Projection>,
+    pub limit: Option<usize>,
+    pub consistent: bool,
+    pub count_only: bool,
+    /// All attributes of the table, also from an index that does not carry them.
+    pub all_attributes: bool,
+    pub start_after: Option<Item>,
+}
+
+/// The table or index that is read.
+pub(super) struct Target {
+    pub state: Arc<TableState>,
+    /// Position of the index in the definition.
+    pub index: Option<usize>,
+}
+
+impl Target {
+    pub fn find<K: KeyShape>(table: &Table<K>, options: &ReadOptions) -> Result<Self> {
+        table.slot.check_alive()?;
+        let state = arc_swap::Guard::into_inner(table.slot.state());
+        let Some(name) = &options.index else { return Ok(Self { state, index: None }) };
+        let position = state.definition.indexes.iter().position(|index| index.name == *name);
+        let Some(position) = position else {
+            return Err(Error::validation(format!("The table does not have the specified index: {name}")));
+        };
+        let index = &state.definition.indexes[position];
+        if index.status == IndexStatus::Creating {
+            return Err(Error::validation(format!("Cannot read from backfilling global secondary index: {name}")));
+        }
+        if index.kind == IndexKind::Global && options.consistent {
+            return Err(Error::validation("Consistent reads are not supported on global secondary indexes"));
+        }
+        if index.kind == IndexKind::Global && options.all_attributes && index.projection != Projected::All {
+            return Err(Error::invalid_parameter(format!(
+                "Select type ALL_ATTRIBUTES is not supported for global secondary index {name} because its projection \
+                 type is not ALL"
+            )));
+        }
+        Ok(Self { state, index: Some(position) })
+    }
+    pub fn definition(&self) -> Option<&IndexDefinition> {
+        self.index.map(|position| &self.state.definition.indexes[position])
+    }
+    pub fn ring(&self) -> &Arc<Ring> {
+        self.index.map_or(&self.state.ring, |position| &self.state.index_rings[position])
+    }
+    /// First byte of the collections that belong to the target.
+    pub fn space(&self) -> u8 {
+        self.definition().map_or(crate::schema::ITEM_SPACE, |index| self.state.definition.local_space(index))
+    }
+    /// The key attributes that say where an item lies in the target.
+    pub fn position_of(&self, item: &ItemRef) -> Item {
+        let table = self.state.definition.key.attributes();
+        match self.definition() {
+            None => key_attributes(table, item),
+            Some(index) => key_attributes(table.chain(index.attributes()), item),
+        }
+    }
+    /// The place that a `LastEvaluatedKey` names.
+    pub fn place_of(&self, key: &Item) -> Result<EncodedKey> {
+        let invalid = || Error::validation("The provided starting key is invalid");
+        match self.definition() {
+            None => self.state.definition.key_of_attributes(key).map_err(|error| {
+                if error.message().starts_with("The provided key element") { invalid() } else {
+                    Error::validation(format!("The provided starting key is invalid: {}", error.message()))
+                }
+            }),
+            Some(index) => self.state.definition.index_key_of_attributes(index, key).ok_or_else(invalid),
+        }
+    }
+    /// A filter may not test the attributes that a query selects by.
+    pub fn check_filter(&self, filter: Option<&Condition>) -> Result<()> {
+        let Some(filter) = filter else { return Ok(()) };
+        let keys: Vec<&str> = match self.definition() {
+            None => self.state.definition.key.attributes().map(|key| key.name.as_str()).collect(),
+            Some(index) => index.attributes().map(|key| key.name.as_str()).collect(),
+        };
+        match filter.top_level_attributes().iter().find(|name| keys.contains(&name.as_ref())) {
+            Some(name) => Err(Error::validation(format!(
+                "Filter Expression can only contain non-primary key attributes: Primary key attribute: {name}"
+            ))),
+            None => Ok(()),
+        }
+    }
+}
+
+/// A page that is being filled.
+pub(super) struct PageBuilder<'a, K> {
+    table: &'a Table<K>,
+    target: &'a Target,
+    options: &'a ReadOptions,
+    page: Page,
+    bytes: usize,
+    fetched_units: f64,
+    last: Option<ItemRef>,
+    cut: bool,
+}
+
+impl<'a, K: KeyShape> PageBuilder<'a, K> {
+    pub fn new(table: &'a Table<K>, target: &'a Target, options: &'a ReadOptions) -> Self {
+        let page = Page::default();
+        Self { table, target, options, page, bytes: 0, fetched_units: 0.0, last: None, cut: false }
+    }
+
+    /// Takes the next item in order; `false` if the page is full with it.
+    pub fn push(&mut self, item: ItemRef) -> Result<bool> {
+        self.page.scanned_count += 1;
+        self.bytes += item.size_bytes();
+        let full = self.bytes >= MAX_PAGE_BYTES || Some(self.page.scanned_count) == self.options.limit;
+        if full {
+            self.last = Some(item.clone());
+            self.cut = true;
+        }
+        let item = self.fetch_whole(item)?;
+        if self.options.filter.as_ref().is_none_or(|filter| filter.matches(Some(&item))) {
+            self.page.count += 1;
+            if !self.options.count_only {
+                self.page.items.push(projected(item, self.options.projection.as_ref()));
+            }
+        }
+        Ok(!full)
+    }
+
+    /// An entry of a local index stands for its item where more is asked for than the index carries.
+    fn fetch_whole(&mut self, entry: ItemRef) -> Result<ItemRef> {
+        let Some(index) = self.target.definition().filter(|index| index.kind == IndexKind::Local) else {
+            return Ok(entry);
+        };
+        let table = &self.target.state.definition;
+        let lacks = |name: &str| !index.projects(&table.key, name);
+        let wanted = self.options.projection.as_ref().map(Projection::top_level_attributes).unwrap_or_default();
+        if !self.options.all_attributes && !wanted.iter().any(|name| lacks(name)) || index.projection == Projected::All {
+            return Ok(entry);
+        }
+        let key = table.key_of_attributes(&table.key_attributes_of(&entry))?;
+        let item = read(&self.table.store, &self.table.slot, &key)?;
+        let size = item.as_ref().map_or(0, ItemRef::size_bytes);
+        self.fetched_units += read_units(size, ReadStrength::of(self.options.consistent));
+        Ok(item.unwrap_or(entry))
+    }
+
+    pub fn finish(mut self) -> Page {
+        let units = read_units(self.bytes, ReadStrength::of(self.options.consistent));
+        self.page.consumed = match self.target.definition() {
+            None => Consumed::of_table(units),
+            Some(index) => {
+                let mut consumed = Consumed::of_table(self.fetched_units);
+                match index.kind {
+                    IndexKind::Local => consumed.local_indexes.push((index.name.clone(), units)),
+                    IndexKind::Global => consumed.global_indexes.push((index.name.clone(), units)),
+                }
+                consumed
+            }
+        };
+        if self.cut {
+            self.page.last_evaluated_key = self.last.as_ref().map(|item| self.target.position_of(item));
+        }
+        self.page
+    }
+}
+
+/// Pages one after the other, each read when it is asked for. No lock or snapshot is held between them.
+pub struct Pages<F> {
+    next_page: F,
+    start: Option<Item>,
+    done: bool,
+}
+
+impl<F: FnMut(Option<Item>) -> Result<Page>> Pages<F> {
+    pub(super) fn new(start: Option<Item>, next_page: F) -> Self {
+        Self { next_page, start, done: false }
+    }
+}
+
+impl<F: FnMut(Option<Item>) -> Result<Page>> Iterator for Pages<F> {
+    type Item = Result<Page>;
+    fn next(&mut self) -> Option<Result<Page>> {
+        if self.done {
+            return None;
+        }
+        let page = (self.next_page)(self.start.take());
+        match &page {
+            Ok(page) if page.last_evaluated_key.is_some() => self.start.clone_from(&page.last_evaluated_key),
+            _ => self.done = true,
+        }
+        Some(page)
+    }
+}
+
+/// Items one after the other, read page by page.
+pub struct Items<P> {
+    pages: P,
+    page: std::vec::IntoIter<ItemRef>,
+    left: usize,
+}
+
+impl<P: Iterator<Item = Result<Page>>> Items<P> {
+    pub(super) fn new(pages: P, limit: Option<usize>) -> Self {
+        Self { pages, page: Vec::new().into_iter(), left: limit.unwrap_or(usize::MAX) }
+    }
+}
+
+impl<P: Iterator<Item = Result<Page>>> Iterator for Items<P> {
+    type Item = Result<ItemRef>;
+    fn next(&mut self) -> Option<Result<ItemRef>> {
+        if self.left == 0 {
+            return None;
+        }
+        loop {
+            if let Some(item) = self.page.next() {
+                self.left -= 1;
+                return Some(Ok(item));
+            }
+            match self.pages.next()? {
+                Ok(page) => self.page = page.items.into_iter(),
+                Err(error) => {
+                    self.left = 0;
+                    return Some(Err(error));
+                }
+            }
+        }
+    }
+}

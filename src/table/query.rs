@@ -1,0 +1,262 @@
+//! Query: the items of one collection in the order of their sort keys.
+
+use super::{
+    HashKey, Items, KeyShape, Page, Pages, Table,
+    page::{PageBuilder, ReadOptions, Target},
+    range::{self, RangeBounds, SortCondition},
+};
+use crate::{
+    error::{Error, Result},
+    expression::{BoundKey, Condition, Projection, RangeCondition},
+    item::{AttributeValue, Item, encode_component, encode_last, token},
+    schema::KeyAttribute,
+};
+use std::ops::Bound;
+
+/// A query that is being described; [`Query::page`], [`Query::pages`] or [`Query::items`] read.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is read before `page`, `pages` or `items`"]
+pub struct Query<K> {
+    table: Table<K>,
+    key: BoundKey,
+    options: ReadOptions,
+    descending: bool,
+}
+
+/// What a query selects, in bytes.
+struct Selection {
+    token: u64,
+    collection: Vec<u8>,
+    bounds: RangeBounds,
+    /// The sort key is given whole: there is at most one item.
+    single: bool,
+}
+
+impl<K: KeyShape> Table<K> {
+    /// The items of a partition key, in ascending order of the sort key until said otherwise.
+    pub fn query(&self, hash: impl HashKey<K>) -> Query<K> {
+        self.query_bound(BoundKey { hash: vec![hash.hash_value()], range: Vec::new(), last: None })
+    }
+
+    /// A query by values for the key attributes, as a key condition expression binds them.
+    pub fn query_bound(&self, key: BoundKey) -> Query<K> {
+        Query { table: self.clone(), key, options: ReadOptions::default(), descending: false }
+    }
+}
+
+impl<K: KeyShape> Query<K> {
+    /// Only items whose sort key fulfils a condition: `begins_with("o#")`, `between(1, 9)`, ...
+    pub fn range(mut self, condition: SortCondition) -> Self {
+        match condition {
+            SortCondition::Equal(value) => self.key.range.push(value),
+            SortCondition::Range(condition) => self.key.last = Some(condition),
+        }
+        self
+    }
+    /// Reads an index instead of the table.
+    pub fn index(mut self, name: impl Into<String>) -> Self {
+        self.options.index = Some(name.into());
+        self
+    }
+    /// Returns only items that fulfil a condition; what is filtered out is read and paid for all the same.
+    pub fn filter(mut self, condition: impl Into<Condition>) -> Self {
+        self.options.filter = Some(condition.into());
+        self
+    }
+    /// Returns only these paths of each item.
+    pub fn project(mut self, projection: impl Into<Projection>) -> Self {
+        self.options.projection = Some(projection.into());
+        self
+    }
+    /// Evaluates at most so many items a page; [`Query::items`] returns at most so many in all.
+    pub fn limit(mut self, items: usize) -> Self {
+        self.options.limit = Some(items);
+        self
+    }
+    /// Descending order of the sort key.
+    pub fn descending(mut self) -> Self {
+        self.descending = true;
+        self
+    }
+    /// Whether the read must be strongly consistent: refused for global indexes, costs twice as much elsewhere.
+    pub fn consistent(mut self, consistent: bool) -> Self {
+        self.options.consistent = consistent;
+        self
+    }
+    /// Counts without returning items.
+    pub fn count_only(mut self) -> Self {
+        self.options.count_only = true;
+        self
+    }
+    /// All attributes of the items, also where a local index does not carry them.
+    pub fn all_attributes(mut self) -> Self {
+        self.options.all_attributes = true;
+        self
+    }
+    /// Continues after the key that a page ended with.
+    pub fn start_after(mut self, key: Item) -> Self {
+        self.options.start_after = Some(key);
+        self
+    }
+
+    /// Reads one page.
+    pub fn page(&self) -> Result<Page> {
+        self.page_after(self.options.start_after.as_ref())
+    }
+
+    /// Reads page after page.
+    pub fn pages(self) -> impl Iterator<Item = Result<Page>> {
+        let start = self.options.start_after.clone();
+        Pages::new(start, move |start| self.page_after(start.as_ref()))
+    }
+
+    /// Reads item after item.
+    pub fn items(mut self) -> impl Iterator<Item = Result<crate::item::ItemRef>> {
+        let limit = self.options.limit;
+        if self.options.filter.is_some() {
+            self.options.limit = None; // the limit is on what is returned, not on what is evaluated
+        }
+        Items::new(self.pages(), limit)
+    }
+
+    fn page_after(&self, start: Option<&Item>) -> Result<Page> {
+        let target = Target::find(&self.table, &self.options)?;
+        if self.options.limit == Some(0) {
+            return Err(Error::validation(
+                "1 validation error detected: Value '0' at 'limit' failed to satisfy constraint: Member must have \
+                 value greater than or equal to 1",
+            ));
+        }
+        let mut selection = self.select(&target)?;
+        target.check_filter(self.options.filter.as_ref())?;
+        if let Some(start) = start {
+            self.continue_after(&target, &mut selection, start)?;
+        }
+        let mut builder = PageBuilder::new(&self.table, &target, &self.options);
+        let partition = target.ring().find(selection.token);
+        let cursor = partition.query(
+            selection.token,
+            &selection.collection,
+            as_slice(&selection.bounds.lower),
+            as_slice(&selection.bounds.upper),
+            self.descending,
+            self.table.store.wal().visible(),
+        )?;
+        if let Some(mut cursor) = cursor {
+            while let Some(item) = cursor.next_item()? {
+                if !builder.push(item)? {
+                    break;
+                }
+            }
+        }
+        Ok(builder.finish())
+    }
+
+    fn select(&self, target: &Target) -> Result<Selection> {
+        let definition = &target.state.definition;
+        let (hash, sort): (&[KeyAttribute], &[KeyAttribute]) = match target.definition() {
+            Some(index) => (&index.hash, &index.range),
+            None => (std::slice::from_ref(&definition.key.hash), definition.key.range.as_slice()),
+        };
+        self.check_key(hash, sort)?;
+        let mut collection = vec![target.space()];
+        for value in &self.key.hash {
+            let encoded = if hash.len() == 1 {
+                encode_last(value, &mut collection)
+            } else {
+                encode_component(value, &mut collection)
+            };
+            if !encoded {
+                return Err(type_mismatch());
+            }
+        }
+        let is_table = target.index.is_none();
+        let bounds = range::bounds(sort, &self.key.range, self.key.last.as_ref(), is_table)?;
+        let single = is_table && self.key.range.len() == sort.len();
+        Ok(Selection { token: token(&collection[1..]), collection, bounds, single })
+    }
+
+    fn check_key(&self, hash: &[KeyAttribute], sort: &[KeyAttribute]) -> Result<()> {
+        if self.key.hash.len() != hash.len() {
+            let names: Vec<&str> = hash.iter().map(|key| key.name.as_str()).collect();
+            let missing = names.get(self.key.hash.len()).copied().unwrap_or_default();
+            return Err(Error::validation(format!("Query condition missed key schema element: {missing}")));
+        }
+        let ranges = self.key.range.len() + usize::from(self.key.last.is_some());
+        if ranges > sort.len() {
+            return Err(Error::validation("Query key condition not supported"));
+        }
+        let equal = hash.iter().zip(&self.key.hash).chain(sort.iter().zip(&self.key.range));
+        for (attribute, value) in equal {
+            check_value(attribute, value)?;
+        }
+        if let Some(last) = &self.key.last {
+            range::check_types(&sort[self.key.range.len()], last)?;
+            check_order(last)?;
+        }
+        Ok(())
+    }
+
+    fn continue_after(&self, target: &Target, selection: &mut Selection, start: &Item) -> Result<()> {
+        let place = target.place_of(start)?;
+        if selection.single {
+            return Err(Error::validation("The query can return at most one row and cannot be restarted"));
+        }
+        if place.collection() != selection.collection {
+            return Err(Error::validation(
+                "The provided starting key is outside query boundaries based on provided conditions",
+            ));
+        }
+        if !selection.bounds.contains(place.sort()) {
+            return Err(Error::validation("The provided starting key does not match the range key predicate"));
+        }
+        let bound = Bound::Excluded(place.sort().to_vec());
+        if self.descending {
+            selection.bounds.upper = bound;
+        } else {
+            selection.bounds.lower = bound;
+        }
+        Ok(())
+    }
+}
+
+fn type_mismatch() -> Error {
+    Error::invalid_parameter("Condition parameter type does not match schema type")
+}
+
+fn check_value(attribute: &KeyAttribute, value: &AttributeValue) -> Result<()> {
+    if !attribute.kind.matches(value) {
+        return Err(type_mismatch());
+    }
+    let empty = match value {
+        AttributeValue::S(s) => s.is_empty().then_some("string"),
+        AttributeValue::B(b) => b.is_empty().then_some("binary"),
+        _ => None,
+    };
+    empty.map_or(Ok(()), |kind| {
+        Err(Error::validation(format!(
+            "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty \
+             {kind} value. Key: {}",
+            attribute.name
+        )))
+    })
+}
+
+fn check_order(condition: &RangeCondition) -> Result<()> {
+    let RangeCondition::Between(low, high) = condition else { return Ok(()) };
+    let (mut a, mut b) = (Vec::new(), Vec::new());
+    if encode_last(low, &mut a) && encode_last(high, &mut b) && a > b {
+        return Err(Error::validation(
+            "The BETWEEN condition was provided a range where the lower bound is greater than the upper bound",
+        ));
+    }
+    Ok(())
+}
+
+fn as_slice(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {
+    match bound {
+        Bound::Unbounded => Bound::Unbounded,
+        Bound::Included(bytes) => Bound::Included(bytes),
+        Bound::Excluded(bytes) => Bound::Excluded(bytes),
+    }
+}

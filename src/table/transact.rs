@@ -1,0 +1,345 @@
+//! TransactWriteItems and TransactGetItems: all or nothing, across items and tables.
+
+use super::{
+    Key, KeyShape, Table, ToItem,
+    batch::add_consumed,
+    get::{projected, read},
+    put::{check, prepare},
+    update::{check_targets, decide},
+    write_output::consumed,
+};
+use crate::{
+    capacity::{Consumed, ReadStrength, read_units},
+    commit::{Decision, Decide, Outcome, Store, TableSlot, WriteOp, WriteOptions},
+    config::Durability,
+    error::{CancellationReason, Error, ErrorKind, Result},
+    expression::{self, Condition, Projection},
+    item::{Item, ItemRef},
+    schema::{EncodedKey, TableDefinition},
+    wal::ClientToken,
+};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// Most actions of one transaction.
+pub const MAX_TRANSACTION_ACTIONS: usize = 100;
+/// Most bytes of all items of one transaction.
+pub const MAX_TRANSACTION_BYTES: usize = 4 << 20;
+
+/// One action of a transaction.
+#[derive(Clone, Debug)]
+pub struct TransactAction {
+    /// Name of the table.
+    pub table: String,
+    /// What to do.
+    pub kind: TransactKind,
+    /// Must hold, or the whole transaction is cancelled.
+    pub condition: Option<Condition>,
+    /// Attaches the item to the cancellation reason if the condition fails.
+    pub return_old_on_failure: bool,
+}
+
+/// What an action of a transaction does.
+#[derive(Clone, Debug)]
+pub enum TransactKind {
+    /// Replaces an item.
+    Put(Item),
+    /// Deletes the item with a key.
+    Delete(Item),
+    /// Updates the item with a key.
+    Update(Item, expression::Update),
+    /// Only checks the condition on the item with a key.
+    Check(Item),
+}
+
+/// The answer to a transaction that was carried out.
+#[derive(Clone, Debug, Default)]
+pub struct TransactOutput {
+    /// Write units by table, in order of first appearance.
+    pub consumed: Vec<(String, Consumed)>,
+    /// The token was known: the transaction had been carried out before, and was not again.
+    pub replayed: bool,
+}
+
+/// The answer to a transactional read.
+#[derive(Clone, Debug, Default)]
+pub struct TransactGetOutput {
+    /// What was found, in the order of the request.
+    pub items: Vec<Option<ItemRef>>,
+    /// Read units by table, in order of first appearance.
+    pub consumed: Vec<(String, Consumed)>,
+}
+
+/// A transaction that is being described; [`TransactWrite::send`] carries it out.
+#[derive(Debug)]
+#[must_use = "nothing is written before `send`"]
+pub struct TransactWrite {
+    store: Arc<Store>,
+    actions: Vec<TransactAction>,
+    token: Option<String>,
+    durability: Option<Durability>,
+}
+
+impl TransactWrite {
+    pub(crate) fn new(store: Arc<Store>) -> Self {
+        Self { store, actions: Vec::new(), token: None, durability: None }
+    }
+    fn action(mut self, table: String, kind: TransactKind, condition: Option<Condition>) -> Self {
+        self.actions.push(TransactAction { table, kind, condition, return_old_on_failure: true });
+        self
+    }
+    /// Makes the transaction repeatable for ten minutes: sent again with the same token it is not carried out again.
+    pub fn token(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+    /// Overrides the database's durability for this transaction.
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.durability = Some(durability);
+        self
+    }
+    /// Replaces an item.
+    pub fn put<K: KeyShape, T: ToItem + ?Sized>(self, table: &Table<K>, item: &T) -> Result<Self> {
+        let item = item.to_item()?.into_owned();
+        Ok(self.action(table.definition().name.clone(), TransactKind::Put(item), None))
+    }
+    /// Replaces an item if a condition holds for the one that is there.
+    pub fn put_when<K: KeyShape, T: ToItem + ?Sized>(
+        self,
+        table: &Table<K>,
+        item: &T,
+        condition: impl Into<Condition>,
+    ) -> Result<Self> {
+        let item = item.to_item()?.into_owned();
+        Ok(self.action(table.definition().name.clone(), TransactKind::Put(item), Some(condition.into())))
+    }
+    /// Updates the item with a key.
+    pub fn update<K: KeyShape>(
+        self,
+        table: &Table<K>,
+        key: impl Key<K>,
+        describe: impl FnOnce(expression::Update) -> expression::Update,
+    ) -> Result<Self> {
+        let definition = table.definition();
+        let kind = TransactKind::Update(key.attributes(&definition)?, describe(expression::Update::default()));
+        Ok(self.action(definition.name.clone(), kind, None))
+    }
+    /// Deletes the item with a key.
+    pub fn delete<K: KeyShape>(self, table: &Table<K>, key: impl Key<K>) -> Result<Self> {
+        let definition = table.definition();
+        let kind = TransactKind::Delete(key.attributes(&definition)?);
+        Ok(self.action(definition.name.clone(), kind, None))
+    }
+    /// Requires a condition of an item that is not changed.
+    pub fn check<K: KeyShape>(
+        self,
+        table: &Table<K>,
+        key: impl Key<K>,
+        condition: impl Into<Condition>,
+    ) -> Result<Self> {
+        let definition = table.definition();
+        let kind = TransactKind::Check(key.attributes(&definition)?);
+        Ok(self.action(definition.name.clone(), kind, Some(condition.into())))
+    }
+    /// Carries the transaction out: all of it or, with an error, nothing.
+    pub fn send(self) -> Result<TransactOutput> {
+        let fingerprint = xxhash_rust::xxh3::xxh3_64(format!("{:?}", self.actions).as_bytes());
+        let token = self.token.map(|token| ClientToken { token, fingerprint });
+        transact_write(&self.store, &self.actions, token, self.durability)
+    }
+}
+
+/// An action whose key and item are checked and encoded.
+struct Prepared {
+    slot: Arc<TableSlot>,
+    key: EncodedKey,
+    put: Option<Bytes>,
+}
+
+/// Carries out a list of actions as one commit.
+pub fn transact_write(
+    store: &Store,
+    actions: &[TransactAction],
+    token: Option<ClientToken>,
+    durability: Option<Durability>,
+) -> Result<TransactOutput> {
+    if !(1..=MAX_TRANSACTION_ACTIONS).contains(&actions.len()) {
+        return Err(Error::validation(format!(
+            "a transaction has 1 to {MAX_TRANSACTION_ACTIONS} actions, not {}",
+            actions.len()
+        )));
+    }
+    let mut slots = Vec::with_capacity(actions.len());
+    for action in actions {
+        let slot = store.table(&action.table);
+        slots.push(slot.ok_or_else(|| Error::not_found("Requested resource not found"))?);
+    }
+    let prepared = prepare_all(actions, slots)?;
+    if let Some(token) = &token
+        && let Some(output) = replay(store, actions, &prepared, token)?
+    {
+        return Ok(output);
+    }
+    let mut closures: Vec<Box<Decide<'_>>> = Vec::with_capacity(actions.len());
+    for (action, prepared) in actions.iter().zip(&prepared) {
+        closures.push(Box::new(move |definition: &TableDefinition, old: Option<&ItemRef>| {
+            decide_action(action, prepared, definition, old)
+        }));
+    }
+    let mut ops: Vec<WriteOp<'_>> = Vec::with_capacity(actions.len());
+    for (prepared, decide) in prepared.iter().zip(&mut closures) {
+        ops.push(WriteOp { slot: &prepared.slot, key: &prepared.key, decide: &mut **decide });
+    }
+    let options = WriteOptions { durability, token, ..WriteOptions::default() };
+    let results = store.write(&mut ops, &options)?;
+    if results.iter().any(Result::is_err) {
+        return Err(cancelled(results));
+    }
+    let mut output = TransactOutput::default();
+    for (action, outcome) in actions.iter().zip(results.into_iter().flatten()) {
+        add_consumed(&mut output.consumed, &action.table, &consumed(&outcome, 2.0));
+    }
+    Ok(output)
+}
+
+fn prepare_all(actions: &[TransactAction], slots: Vec<Arc<TableSlot>>) -> Result<Vec<Prepared>> {
+    let mut all: Vec<Prepared> = Vec::with_capacity(actions.len());
+    let mut reasons = Vec::with_capacity(actions.len());
+    let mut bytes = 0;
+    for (action, slot) in actions.iter().zip(slots) {
+        let definition = slot.state().definition.clone();
+        match prepare_action(action, &definition) {
+            Ok((key, put)) => {
+                bytes += put.as_ref().map_or(0, Bytes::len);
+                if all.iter().any(|other| Arc::ptr_eq(&other.slot, &slot) && other.key == key) {
+                    let text = "Transaction request cannot include multiple operations on one item";
+                    return Err(Error::validation(text));
+                }
+                all.push(Prepared { slot, key, put });
+                reasons.push(CancellationReason::none());
+            }
+            Err(error) if is_schema_mismatch(&error) => {
+                reasons.push(CancellationReason::new("ValidationError", error.message()));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    if reasons.iter().any(|reason| reason.code() != "None") {
+        return Err(Error::transaction_canceled(reasons));
+    }
+    if bytes > MAX_TRANSACTION_BYTES {
+        return Err(Error::validation(format!(
+            "Collection size of items exceeded: the items of a transaction have at most {MAX_TRANSACTION_BYTES} bytes \
+             together, not {bytes}"
+        )));
+    }
+    Ok(all)
+}
+
+/// What depends on the table's schema cancels a transaction instead of refusing the request.
+fn is_schema_mismatch(error: &Error) -> bool {
+    ["does not match the schema", "Type mismatch for", "Missing the key", "Cannot update attribute"]
+        .iter()
+        .any(|text| error.message().contains(text))
+}
+
+fn prepare_action(action: &TransactAction, definition: &TableDefinition) -> Result<(EncodedKey, Option<Bytes>)> {
+    match &action.kind {
+        TransactKind::Put(item) => prepare(definition, item).map(|(key, bytes)| (key, Some(bytes))),
+        TransactKind::Delete(key) | TransactKind::Check(key) => {
+            definition.key_of_attributes(key).map(|key| (key, None))
+        }
+        TransactKind::Update(key, update) => {
+            let key = definition.key_of_attributes(key)?;
+            check_targets(definition, update)?;
+            Ok((key, None))
+        }
+    }
+}
+
+fn decide_action(
+    action: &TransactAction,
+    prepared: &Prepared,
+    definition: &TableDefinition,
+    old: Option<&ItemRef>,
+) -> Result<Decision> {
+    check(action.condition.as_ref(), old, action.return_old_on_failure)?;
+    Ok(match (&action.kind, &prepared.put) {
+        (TransactKind::Put(_), Some(bytes)) => Decision::Put(bytes.clone()),
+        (TransactKind::Delete(_), _) => Decision::Delete,
+        (TransactKind::Update(key, update), _) => decide(definition, update, old, key)?.0,
+        _ => Decision::Keep,
+    })
+}
+
+fn cancelled(results: Vec<Result<Outcome>>) -> Error {
+    let reasons = results.into_iter().map(|result| match result {
+        Ok(_) => CancellationReason::none(),
+        Err(error) if error.kind() == ErrorKind::ConditionFailed => {
+            CancellationReason::new("ConditionalCheckFailed", error.message())
+                .with_old_item_bytes(error.old_item_bytes().cloned())
+        }
+        Err(error) => CancellationReason::new("ValidationError", error.message()),
+    });
+    Error::transaction_canceled(reasons.collect())
+}
+
+/// The answer to a transaction whose token is known already; an error if it was used for another request.
+fn replay(
+    store: &Store,
+    actions: &[TransactAction],
+    prepared: &[Prepared],
+    token: &ClientToken,
+) -> Result<Option<TransactOutput>> {
+    let Some(fingerprint) = store.known_token(&token.token) else { return Ok(None) };
+    if fingerprint != token.fingerprint {
+        return Err(Error::new(
+            ErrorKind::TokenMismatch,
+            "IdempotentParameterMismatchException",
+            "The client request token was used before with another request",
+        ));
+    }
+    let mut output = TransactOutput { replayed: true, ..TransactOutput::default() };
+    for (action, prepared) in actions.iter().zip(prepared) {
+        let size = read(store, &prepared.slot, &prepared.key)?.map_or(0, |item| item.size_bytes());
+        let units = read_units(size, ReadStrength::Transactional);
+        add_consumed(&mut output.consumed, &action.table, &Consumed::of_table(units));
+    }
+    Ok(Some(output))
+}
+
+/// Reads items of any tables as they were at one moment.
+pub fn transact_get(store: &Store, keys: &[(String, Item, Option<Projection>)]) -> Result<TransactGetOutput> {
+    if !(1..=MAX_TRANSACTION_ACTIONS).contains(&keys.len()) {
+        return Err(Error::validation(format!(
+            "a transactional read has 1 to {MAX_TRANSACTION_ACTIONS} keys, not {}",
+            keys.len()
+        )));
+    }
+    let mut places: Vec<(Arc<TableSlot>, EncodedKey)> = Vec::with_capacity(keys.len());
+    for (table, key, _) in keys {
+        let slot = store.table(table).ok_or_else(|| Error::not_found("Requested resource not found"))?;
+        let key = slot.state().definition.key_of_attributes(key)?;
+        if places.iter().any(|(other, known)| Arc::ptr_eq(other, &slot) && *known == key) {
+            return Err(Error::validation("Transaction request cannot include multiple operations on one item"));
+        }
+        places.push((slot, key));
+    }
+    let found = store.read_together(&places)?;
+    let mut output = TransactGetOutput::default();
+    let mut bytes = 0;
+    for ((table, _, projection), item) in keys.iter().zip(found) {
+        let size = item.as_ref().map_or(0, ItemRef::size_bytes);
+        bytes += size;
+        let units = read_units(size, ReadStrength::Transactional);
+        add_consumed(&mut output.consumed, table, &Consumed::of_table(units));
+        output.items.push(item.map(|item| projected(item, projection.as_ref())));
+    }
+    if bytes > MAX_TRANSACTION_BYTES {
+        return Err(Error::validation(format!(
+            "Collection size of items exceeded: the items of a transactional read have at most {MAX_TRANSACTION_BYTES} \
+             bytes together, not {bytes}"
+        )));
+    }
+    Ok(output)
+}

@@ -1,0 +1,166 @@
+//! UpdateItem: changes attributes of an item in place, and creates the item if it is not there.
+
+use super::{Key, KeyShape, ReturnValues, Table, WriteOutput, put::check, write_output::consumed};
+use crate::{
+    commit::{Decision, WriteOp, WriteOptions},
+    config::Durability,
+    error::{Error, Result},
+    expression::{self, Applied, Condition},
+    item::{AttributeValue, Item, ItemRef, MAX_ITEM_BYTES, encode_item, item_size},
+    schema::{EncodedKey, TableDefinition},
+};
+use bytes::Bytes;
+
+/// An update that is being described; [`Update::send`] does it.
+#[derive(Debug)]
+#[must_use = "nothing is written before `send`"]
+pub struct Update<K> {
+    table: Table<K>,
+    key: Result<(EncodedKey, Item)>,
+    update: expression::Update,
+    condition: Option<Condition>,
+    return_values: ReturnValues,
+    return_old_on_failure: bool,
+    options: WriteOptions,
+}
+
+impl<K: KeyShape> Table<K> {
+    /// An update of the item with this key. Without any change it makes sure that the item exists.
+    pub fn update(&self, key: impl Key<K>) -> Update<K> {
+        let definition = self.definition();
+        let encoded = key.encode(&definition).and_then(|encoded| Ok((encoded, key.attributes(&definition)?)));
+        Update {
+            table: self.clone(),
+            key: encoded,
+            update: expression::Update::default(),
+            condition: None,
+            return_values: ReturnValues::None,
+            return_old_on_failure: false,
+            options: WriteOptions::default(),
+        }
+    }
+}
+
+impl<K: KeyShape> Update<K> {
+    /// All changes at once, from a parsed or built expression; replaces what was described before.
+    pub fn apply(mut self, update: impl Into<expression::Update>) -> Self {
+        self.update = update.into();
+        self
+    }
+    /// Sets a path to a value.
+    pub fn set(mut self, path: &str, value: impl Into<expression::SetTo>) -> Self {
+        self.update = self.update.set(path, value);
+        self
+    }
+    /// Removes a path.
+    pub fn remove(mut self, path: &str) -> Self {
+        self.update = self.update.remove(path);
+        self
+    }
+    /// Adds a number to a number, or elements to a set.
+    pub fn add(mut self, path: &str, value: impl Into<AttributeValue>) -> Self {
+        self.update = self.update.add(path, value);
+        self
+    }
+    /// Removes elements from a set.
+    pub fn delete(mut self, path: &str, value: impl Into<AttributeValue>) -> Self {
+        self.update = self.update.delete(path, value);
+        self
+    }
+    /// Writes only if the condition holds for the item that is there (or for no item).
+    pub fn when(mut self, condition: impl Into<Condition>) -> Self {
+        self.condition = Some(condition.into());
+        self
+    }
+    /// Returns the item as it is after the update.
+    pub fn return_new(self) -> Self {
+        self.return_values(ReturnValues::AllNew)
+    }
+    /// Returns the item as it was before the update.
+    pub fn return_old(self) -> Self {
+        self.return_values(ReturnValues::AllOld)
+    }
+    /// What to return.
+    pub fn return_values(mut self, values: ReturnValues) -> Self {
+        self.return_values = values;
+        self
+    }
+    /// Attaches the item to the error if the condition fails.
+    pub fn return_old_on_failure(mut self) -> Self {
+        self.return_old_on_failure = true;
+        self
+    }
+    /// Overrides the database's durability for this write.
+    pub fn durability(mut self, durability: Durability) -> Self {
+        self.options.durability = Some(durability);
+        self
+    }
+    /// Writes.
+    pub fn send(self) -> Result<WriteOutput> {
+        let (key, key_item) = self.key?;
+        let mut applied = None;
+        let (condition, return_old) = (self.condition.as_ref(), self.return_old_on_failure);
+        let update = &self.update;
+        let mut decide = |definition: &TableDefinition, old: Option<&ItemRef>| {
+            check(condition, old, return_old)?;
+            let (decision, result) = decide(definition, update, old, &key_item)?;
+            applied = result;
+            Ok(decision)
+        };
+        check_targets(&self.table.definition(), update)?;
+        let op = WriteOp { slot: &self.table.slot, key: &key, decide: &mut decide };
+        let outcome = self.table.store.write_one(op, &self.options)?;
+        let consumed = consumed(&outcome, 1.0);
+        let attributes = match (self.return_values, applied) {
+            (ReturnValues::None, _) | (_, None) => None,
+            (ReturnValues::AllOld, _) => outcome.old,
+            (ReturnValues::AllNew, _) => outcome.new,
+            (ReturnValues::UpdatedOld, Some(applied)) => not_empty(applied.updated_old(outcome.old.as_ref())),
+            (ReturnValues::UpdatedNew, Some(applied)) => not_empty(applied.updated_new()),
+        };
+        Ok(WriteOutput { attributes, consumed })
+    }
+}
+
+fn not_empty(item: Item) -> Option<ItemRef> {
+    (!item.is_empty()).then(|| ItemRef::from(&item))
+}
+
+/// Key attributes cannot be changed, not even to what they are.
+pub(super) fn check_targets(definition: &TableDefinition, update: &expression::Update) -> Result<()> {
+    match update.targets().find(|path| definition.is_key(path.top_level())) {
+        Some(path) => Err(Error::invalid_parameter(format!(
+            "Cannot update attribute {}. This attribute is part of the key",
+            path.top_level()
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// Applies an update to the newest item, and checks what comes out.
+pub(super) fn decide(
+    definition: &TableDefinition,
+    update: &expression::Update,
+    old: Option<&ItemRef>,
+    key: &Item,
+) -> Result<(Decision, Option<Applied>)> {
+    let applied = update.apply(old, key)?;
+    if !applied.writes() {
+        return Ok((Decision::Keep, Some(applied)));
+    }
+    if item_size(applied.item()) > MAX_ITEM_BYTES {
+        return Err(Error::validation("Item size to update has exceeded the maximum allowed size"));
+    }
+    definition.check_index_keys(applied.item()).map_err(as_update_error)?;
+    Ok((Decision::Put(Bytes::from(encode_item(applied.item()))), Some(applied)))
+}
+
+/// An update says of an empty index key that it was updated to be so.
+fn as_update_error(error: Error) -> Error {
+    let Some((_, rest)) = error.message().split_once("a secondary index key is not supported. ") else { return error };
+    let rest = rest.split(" IndexName:").next().unwrap_or(rest);
+    Error::validation(format!(
+        "One or more parameter values are not valid. The update expression attempted to update a secondary index key to \
+         a value that is not supported. {rest}"
+    ))
+}
