@@ -1,12 +1,296 @@
-//! key types (placeholder until the real one lands)
+//! Keys as bytes: what an item is hashed by, sorted by and found by.
+//!
+//! A key attribute has two encodings. The *last* form is the plain bytes of the value, for the component that ends a
+//! key; the *component* form can be followed by another one, and tells its own end. Both sort, compared as unsigned
+//! bytes, like DynamoDB sorts the values.
+//!
+//! ```text
+//!      last                  component
+//! S    UTF-8                 UTF-8 with 00 written as 00 FF, then 00 01
+//! B    the bytes             the bytes with 00 written as 00 FF, then 00 01
+//! N    ordered form          ordered form, which tells its own end
+//! ```
+//!
+//! The type of a key attribute is fixed by the key schema, so it is not stored. These bytes are part of the file format,
+//! and so is the token.
+
+use super::{AttributeValue, Number};
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-/// S, N or B
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+use std::fmt;
+use xxhash_rust::xxh3::xxh3_64;
+
+/// Longest value of a partition key, in bytes of UTF-8 or binary.
+pub const MAX_HASH_KEY_BYTES: usize = 2048;
+/// Longest value of a sort key, in bytes of UTF-8 or binary.
+pub const MAX_RANGE_KEY_BYTES: usize = 1024;
+
+/// First byte of the two that end a component, and of the two that stand for a zero byte.
+const ESCAPE: u8 = 0x00;
+/// After [`ESCAPE`]: the component ends. Less than anything that can follow in a longer component.
+const END: u8 = 0x01;
+/// After [`ESCAPE`]: a zero byte of the value.
+const ZERO_BYTE: u8 = 0xFF;
+
+/// The type of a key attribute.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum KeyType {
-    /// string
+    /// String, sorted by the unsigned bytes of its UTF-8.
     S,
-    /// number
+    /// Number, sorted numerically.
     N,
-    /// binary
+    /// Binary, sorted by its unsigned bytes.
     B,
+}
+
+impl KeyType {
+    /// DynamoDB's tag: `S`, `N` or `B`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::S => "S",
+            Self::N => "N",
+            Self::B => "B",
+        }
+    }
+
+    /// The key type of a value; None for a value that cannot be a key.
+    pub fn of(value: &AttributeValue) -> Option<Self> {
+        match value {
+            AttributeValue::S(_) => Some(Self::S),
+            AttributeValue::N(_) => Some(Self::N),
+            AttributeValue::B(_) => Some(Self::B),
+            _ => None,
+        }
+    }
+
+    /// Whether a value has this type.
+    pub fn matches(self, value: &AttributeValue) -> bool {
+        Self::of(value) == Some(self)
+    }
+}
+
+impl fmt::Display for KeyType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// The place of a partition key on the token ring; `hash_bytes` is the key in its last form.
+pub fn token(hash_bytes: &[u8]) -> u64 {
+    xxh3_64(hash_bytes)
+}
+
+/// Appends the form of a value that ends a key. False, with nothing appended, if the value cannot be a key.
+pub fn encode_last(value: &AttributeValue, out: &mut Vec<u8>) -> bool {
+    match value {
+        AttributeValue::S(text) => out.extend_from_slice(text.as_bytes()),
+        AttributeValue::B(bytes) => out.extend_from_slice(bytes),
+        AttributeValue::N(number) => number.encode_ordered(out),
+        _ => return false,
+    }
+    true
+}
+
+/// Appends the form of a value that another component can follow. False, with nothing appended, if the value cannot be
+/// a key.
+pub fn encode_component(value: &AttributeValue, out: &mut Vec<u8>) -> bool {
+    match value {
+        AttributeValue::S(text) => escape(text.as_bytes(), out),
+        AttributeValue::B(bytes) => escape(bytes, out),
+        AttributeValue::N(number) => number.encode_ordered(out),
+        _ => return false,
+    }
+    true
+}
+
+/// Reads what [`encode_last`] wrote; None if these are no such bytes.
+pub fn decode_last(kind: KeyType, bytes: &[u8]) -> Option<AttributeValue> {
+    match kind {
+        KeyType::S => str::from_utf8(bytes).ok().map(|text| AttributeValue::S(text.to_owned())),
+        KeyType::B => Some(AttributeValue::B(Bytes::copy_from_slice(bytes))),
+        KeyType::N => {
+            let (number, length) = Number::decode_ordered(bytes)?;
+            (length == bytes.len()).then_some(AttributeValue::N(number))
+        }
+    }
+}
+
+/// Reads what [`encode_component`] wrote at the beginning of `bytes`: the value, and how many bytes it took. None if
+/// these are no such bytes.
+pub fn decode_component(kind: KeyType, bytes: &[u8]) -> Option<(AttributeValue, usize)> {
+    if kind == KeyType::N {
+        return Number::decode_ordered(bytes).map(|(number, length)| (AttributeValue::N(number), length));
+    }
+    let (raw, length) = unescape(bytes)?;
+    let value = match kind {
+        KeyType::S => AttributeValue::S(String::from_utf8(raw).ok()?),
+        _ => AttributeValue::B(raw.into()),
+    };
+    Some((value, length))
+}
+
+/// The smallest byte string above all that begin with `prefix`; None if there is none, because the prefix is empty or
+/// has no byte but FF.
+pub fn successor(mut prefix: Vec<u8>) -> Option<Vec<u8>> {
+    while let Some(last) = prefix.last_mut() {
+        if let Some(next) = last.checked_add(1) {
+            *last = next;
+            return Some(prefix);
+        }
+        prefix.pop();
+    }
+    None
+}
+
+fn escape(bytes: &[u8], out: &mut Vec<u8>) {
+    out.reserve(bytes.len() + 2);
+    let mut rest = bytes;
+    while let Some(at) = rest.iter().position(|&byte| byte == ESCAPE) {
+        out.extend_from_slice(&rest[..at]);
+        out.extend_from_slice(&[ESCAPE, ZERO_BYTE]);
+        rest = &rest[at + 1..];
+    }
+    out.extend_from_slice(rest);
+    out.extend_from_slice(&[ESCAPE, END]);
+}
+
+fn unescape(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
+    let mut raw = Vec::new();
+    let mut start = 0;
+    loop {
+        let at = start + bytes.get(start..)?.iter().position(|&byte| byte == ESCAPE)?;
+        raw.extend_from_slice(&bytes[start..at]);
+        start = at + 2;
+        match *bytes.get(at + 1)? {
+            END => return Some((raw, start)),
+            ZERO_BYTE => raw.push(ESCAPE),
+            _ => return None,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::item::number::tests::any_number;
+    use proptest::prelude::*;
+    use std::cmp::Ordering;
+
+    fn last(value: &AttributeValue) -> Vec<u8> {
+        let mut out = Vec::new();
+        assert!(encode_last(value, &mut out));
+        out
+    }
+
+    fn component(value: &AttributeValue) -> Vec<u8> {
+        let mut out = Vec::new();
+        assert!(encode_component(value, &mut out));
+        out
+    }
+
+    fn compare(a: &AttributeValue, b: &AttributeValue) -> Ordering {
+        match (a, b) {
+            (AttributeValue::S(a), AttributeValue::S(b)) => a.as_bytes().cmp(b.as_bytes()),
+            (AttributeValue::B(a), AttributeValue::B(b)) => a.cmp(b),
+            (AttributeValue::N(a), AttributeValue::N(b)) => a.cmp(b),
+            _ => panic!("different types"),
+        }
+    }
+
+    /// Two values of one type, often with a common beginning and with the bytes that escaping is about.
+    fn pair() -> impl Strategy<Value = (AttributeValue, AttributeValue)> {
+        let text = || prop_oneof!["[\\x00\\x01ab]{0,5}", ".*"];
+        let bytes = || {
+            let byte = prop_oneof![Just(0u8), Just(1u8), Just(0xFFu8), any::<u8>()];
+            prop::collection::vec(byte, 0..6)
+        };
+        prop_oneof![
+            (text(), text()).prop_map(|(a, b)| (AttributeValue::S(a), AttributeValue::S(b))),
+            (bytes(), bytes()).prop_map(|(a, b)| (AttributeValue::B(a.into()), AttributeValue::B(b.into()))),
+            (any_number(), any_number()).prop_map(|(a, b)| (AttributeValue::N(a), AttributeValue::N(b))),
+        ]
+    }
+
+    #[test]
+    fn golden_bytes() {
+        let text = AttributeValue::from("a\0b");
+        assert_eq!(last(&text), b"a\0b");
+        assert_eq!(component(&text), b"a\0\xFFb\0\x01");
+        assert_eq!(component(&AttributeValue::B(Bytes::new())), b"\0\x01");
+        assert_eq!(component(&AttributeValue::from(42)), [0xC1, 84]);
+        assert_eq!(token(b""), 0x2D06_8005_38D3_94C2);
+        assert_eq!(token(b"partition key"), xxh3_64(b"partition key"));
+    }
+
+    #[test]
+    fn only_scalars_are_keys() {
+        let mut out = vec![7];
+        for value in [AttributeValue::Bool(true), AttributeValue::Null, AttributeValue::L(Vec::new())] {
+            assert!(!encode_last(&value, &mut out) && !encode_component(&value, &mut out));
+            assert_eq!(KeyType::of(&value), None);
+        }
+        assert_eq!(out, [7]);
+        assert!(KeyType::S.matches(&"x".into()) && !KeyType::S.matches(&1.into()));
+        assert_eq!(format!("{} {} {}", KeyType::S, KeyType::N, KeyType::B), "S N B");
+        assert_eq!(serde_json::to_string(&KeyType::B).unwrap(), "\"B\"");
+    }
+
+    #[test]
+    fn other_bytes_are_refused() {
+        assert_eq!(decode_last(KeyType::S, b"\xFF"), None);
+        assert_eq!(decode_last(KeyType::N, &[0xC1, 84, 0]), None);
+        for bytes in [&b""[..], b"a", b"a\0", b"a\0\x02", b"a\0\xFF", b"\xFF\0\x01"] {
+            assert_eq!(decode_component(KeyType::S, bytes), None, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn successors() {
+        assert_eq!(successor(b"ab".to_vec()), Some(b"ac".to_vec()));
+        assert_eq!(successor(b"a\xFF\xFF".to_vec()), Some(b"b".to_vec()));
+        assert_eq!(successor(b"\xFF\xFF".to_vec()), None);
+        assert_eq!(successor(Vec::new()), None);
+    }
+
+    proptest! {
+        #[test]
+        fn bytes_sort_like_values((a, b) in pair(), after_a in any::<Vec<u8>>(), after_b in any::<Vec<u8>>()) {
+            let order = compare(&a, &b);
+            prop_assert_eq!(last(&a).cmp(&last(&b)), order);
+            let (mut left, mut right) = (component(&a), component(&b));
+            prop_assert_eq!(left.cmp(&right), order);
+            left.extend_from_slice(&after_a);
+            right.extend_from_slice(&after_b);
+            prop_assert_eq!(left.cmp(&right), order.then(after_a.cmp(&after_b)));
+        }
+
+        #[test]
+        fn decoding_is_the_inverse((value, _) in pair(), after in any::<Vec<u8>>()) {
+            let kind = KeyType::of(&value).unwrap();
+            let last = last(&value);
+            prop_assert_eq!(decode_last(kind, &last), Some(value.clone()));
+            let mut bytes = component(&value);
+            let length = bytes.len();
+            bytes.extend_from_slice(&after);
+            prop_assert_eq!(decode_component(kind, &bytes), Some((value, length)));
+        }
+
+        #[test]
+        fn a_successor_is_the_least_upper_bound(prefix in any::<Vec<u8>>(), after in any::<Vec<u8>>()) {
+            let longer = [prefix.as_slice(), &after].concat();
+            if let Some(next) = successor(prefix.clone()) {
+                prop_assert!(longer < next && !next.starts_with(&prefix));
+                prop_assert_eq!(next.len(), prefix.iter().rposition(|&b| b != 0xFF).unwrap() + 1);
+            } else {
+                prop_assert!(prefix.iter().all(|&b| b == 0xFF));
+            }
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in any::<Vec<u8>>()) {
+            for kind in [KeyType::S, KeyType::N, KeyType::B] {
+                let _ = (decode_last(kind, &bytes), decode_component(kind, &bytes));
+            }
+        }
+    }
 }

@@ -1,5 +1,5 @@
 //! items
-mod key;
+pub mod key;
 mod number;
 mod value;
 pub use key::KeyType;

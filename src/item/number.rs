@@ -1,6 +1,363 @@
-//! numbers (placeholder until the real one lands)
-/// Number
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Number(i128);
-macro_rules! from_integer { ($($t:ty),*) => {$( impl From<$t> for Number { fn from(n: $t) -> Self { Self(n as i128) } } )*}; }
-from_integer!(i8, i16, i32, i64, u8, u16, u32, u64);
+//! Decimal numbers of up to 38 significant digits, exact in every operation.
+//!
+//! A number is kept as `sign × coefficient × 10^exponent`, where the coefficient never ends in a zero digit and zero has
+//! only one form. Two numbers are therefore equal exactly if their fields are, which makes the derived equality and hash
+//! agree with the numeric order. Nothing is ever rounded: a result that does not fit is refused.
+//!
+//! The limits are DynamoDB's: at most 38 significant digits, magnitudes from 1E-130 to
+//! 9.9999999999999999999999999999999999999E+125, and zero.
+//!
+//! - [`text`]: the written form, read and printed
+//! - [`ordered`]: the bytes that sort like the numbers do
+//! - [`convert`]: Rust's own numbers and serde
+
+mod convert;
+mod ordered;
+mod text;
+
+use crate::error::{Error, Result};
+use std::{cmp::Ordering, fmt, ops::Neg};
+
+/// Most significant digits of a number.
+const MAX_DIGITS: u32 = 38;
+/// The first coefficient that has too many digits: 10^38.
+const COEFFICIENT_END: u128 = 10u128.pow(MAX_DIGITS);
+/// Decimal exponent of the leading digit of the largest numbers.
+const MAX_MAGNITUDE: i64 = 125;
+/// Decimal exponent of the leading digit of the smallest numbers.
+const MIN_MAGNITUDE: i64 = -130;
+
+const TOO_MANY_DIGITS: &str = "Attempting to store more than 38 significant digits in a Number";
+const OVERFLOW: &str = "Number overflow. Attempting to store a number with magnitude larger than supported range";
+const UNDERFLOW: &str = "Number underflow. Attempting to store a number with magnitude smaller than supported range";
+
+/// A decimal number, exact to 38 significant digits.
+///
+/// Equality, order and hash are numeric: `1e3`, `1000` and `1000.00` are the same number.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub struct Number {
+    /// High and low half of the coefficient: as a `u128` it would make every attribute value a third larger.
+    high: u64,
+    low: u64,
+    /// Power of ten of the coefficient's last digit: -167 to 125.
+    exponent: i16,
+    negative: bool,
+}
+
+impl Number {
+    /// Zero.
+    pub const ZERO: Self = Self { high: 0, low: 0, exponent: 0, negative: false };
+
+    /// The digits as one integer, without trailing zeros; 0 only for zero.
+    fn coefficient(&self) -> u128 {
+        u128::from(self.high) << 64 | u128::from(self.low)
+    }
+
+    /// How many significant digits there are; 0 for zero.
+    fn digit_count(&self) -> u32 {
+        if self.high == 0 {
+            self.low.checked_ilog10().map_or(0, |log| log + 1)
+        } else {
+            self.coefficient().checked_ilog10().map_or(0, |log| log + 1)
+        }
+    }
+
+    /// Decimal exponent of the leading digit: 2 for 100 and for 999.
+    fn magnitude(&self) -> i32 {
+        i32::from(self.exponent) + self.digit_count() as i32 - 1
+    }
+
+    /// A number from canonical parts that are known to be within the limits.
+    fn from_canonical(negative: bool, coefficient: u128, exponent: i16) -> Self {
+        debug_assert!(coefficient != 0 && !coefficient.is_multiple_of(10) && coefficient < COEFFICIENT_END);
+        Self { high: (coefficient >> 64) as u64, low: coefficient as u64, exponent, negative }
+    }
+
+    /// A number from any coefficient and exponent: trims trailing zeros, then checks the limits. `too_many_digits` is
+    /// the text of the refusal of more than 38 digits, which is another one for arithmetic than for input.
+    fn from_parts(negative: bool, coefficient: u128, exponent: i64, too_many_digits: &'static str) -> Result<Self> {
+        if coefficient == 0 {
+            return Ok(Self::ZERO);
+        }
+        let (coefficient, zeros) = trim_zeros(coefficient);
+        let exponent = exponent + i64::from(zeros);
+        let magnitude = exponent + i64::from(coefficient.ilog10());
+        if magnitude > MAX_MAGNITUDE {
+            return Err(Error::validation(OVERFLOW));
+        }
+        if magnitude < MIN_MAGNITUDE {
+            return Err(Error::validation(UNDERFLOW));
+        }
+        if coefficient >= COEFFICIENT_END {
+            return Err(Error::validation(too_many_digits));
+        }
+        Ok(Self::from_canonical(negative, coefficient, exponent as i16))
+    }
+
+    /// Whether this is zero.
+    pub fn is_zero(&self) -> bool {
+        self.high == 0 && self.low == 0
+    }
+
+    /// Whether this is below zero.
+    pub fn is_negative(&self) -> bool {
+        self.negative
+    }
+
+    /// Whether there is no fraction.
+    pub fn is_integer(&self) -> bool {
+        self.exponent >= 0
+    }
+
+    /// The exact sum.
+    ///
+    /// # Errors
+    /// A validation error with DynamoDB's overflow text if the sum needs more than 38 digits or is too large, and with
+    /// its underflow text if the sum is too small; the sum is never rounded.
+    pub fn checked_add(&self, other: &Self) -> Result<Self> {
+        if self.is_zero() {
+            return Ok(*other);
+        }
+        if other.is_zero() {
+            return Ok(*self);
+        }
+        let overflow = || Error::validation(OVERFLOW);
+        let (upper, lower) = if self.exponent >= other.exponent { (self, other) } else { (other, self) };
+        // The last digit of `lower` is not zero, so with unequal exponents the sum's is not either, and nothing can be
+        // trimmed: if the shifted coefficient passes 128 bits, the sum has more than 38 digits.
+        let shift = u32::from(upper.exponent.abs_diff(lower.exponent));
+        let factor = if shift <= MAX_DIGITS { power_of_ten(shift) } else { return Err(overflow()) };
+        let shifted = upper.coefficient().checked_mul(factor).ok_or_else(overflow)?;
+        let (negative, coefficient) = if upper.negative == lower.negative {
+            (upper.negative, shifted.checked_add(lower.coefficient()).ok_or_else(overflow)?)
+        } else if shifted >= lower.coefficient() {
+            (upper.negative, shifted - lower.coefficient())
+        } else {
+            (lower.negative, lower.coefficient() - shifted)
+        };
+        Self::from_parts(negative, coefficient, i64::from(lower.exponent), OVERFLOW)
+    }
+
+    /// The exact difference.
+    ///
+    /// # Errors
+    /// As for [`Number::checked_add`].
+    pub fn checked_sub(&self, other: &Self) -> Result<Self> {
+        self.checked_add(&-*other)
+    }
+
+    /// What the number counts in the size of an item, in bytes: one, plus one for every two digits on each side of the
+    /// decimal point (zeros at either end are no digits), plus one if it is negative. Independent of how the number was
+    /// written.
+    pub fn size_bytes(&self) -> usize {
+        let digits = self.digit_count() as i32;
+        let left = (digits + i32::from(self.exponent)).clamp(0, digits);
+        let right = digits - left;
+        1 + ((left + 1) / 2 + (right + 1) / 2) as usize + usize::from(self.negative)
+    }
+}
+
+impl Neg for Number {
+    type Output = Self;
+    fn neg(self) -> Self {
+        Self { negative: !self.negative && !self.is_zero(), ..self }
+    }
+}
+
+impl Ord for Number {
+    fn cmp(&self, other: &Self) -> Ordering {
+        let sign = |n: &Self| if n.is_zero() { 0 } else { 1 - 2 * i8::from(n.negative) };
+        let by_sign = sign(self).cmp(&sign(other));
+        if by_sign != Ordering::Equal || self.is_zero() {
+            return by_sign;
+        }
+        let (digits, other_digits) = (self.digit_count(), other.digit_count());
+        let by_magnitude = self.magnitude().cmp(&other.magnitude()).then_with(|| {
+            // The leading digits stand at the same place: fill up the shorter coefficient and compare.
+            let filled = self.coefficient() * power_of_ten(other_digits.saturating_sub(digits));
+            filled.cmp(&(other.coefficient() * power_of_ten(digits.saturating_sub(other_digits))))
+        });
+        if self.negative { by_magnitude.reverse() } else { by_magnitude }
+    }
+}
+
+impl PartialOrd for Number {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl fmt::Debug for Number {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+/// 10^exponent; the exponent is at most 38.
+fn power_of_ten(exponent: u32) -> u128 {
+    const POWERS: [u128; MAX_DIGITS as usize + 1] = {
+        let mut powers = [1u128; MAX_DIGITS as usize + 1];
+        let mut i = 1;
+        while i < powers.len() {
+            powers[i] = powers[i - 1] * 10;
+            i += 1;
+        }
+        powers
+    };
+    POWERS[exponent as usize]
+}
+
+/// A coefficient (not 0) without its trailing zeros, and how many those were.
+fn trim_zeros(mut coefficient: u128) -> (u128, u32) {
+    let mut zeros = 0;
+    // Division of 128 bits is slow: in 64 bits as soon as the coefficient is small enough.
+    while coefficient > u128::from(u64::MAX) {
+        if !coefficient.is_multiple_of(10) {
+            return (coefficient, zeros);
+        }
+        coefficient /= 10;
+        zeros += 1;
+    }
+    let mut low = coefficient as u64;
+    while low.is_multiple_of(10) && low != 0 {
+        low /= 10;
+        zeros += 1;
+    }
+    (u128::from(low), zeros)
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use std::hash::{DefaultHasher, Hash, Hasher};
+
+    pub(crate) fn number(text: &str) -> Number {
+        Number::parse(text).unwrap()
+    }
+
+    /// Any number within the limits, with short ones and neighbouring ones as likely as long ones.
+    pub(crate) fn any_number() -> impl Strategy<Value = Number> {
+        let digits = prop_oneof![0u128..1000, 0u128..=u128::from(u64::MAX), 0u128..COEFFICIENT_END];
+        let exponent = prop_oneof![4 => -6i64..6, 1 => -130i64..=125];
+        (any::<bool>(), digits, exponent)
+            .prop_filter_map("out of range", |(n, c, e)| Number::from_parts(n, c, e, OVERFLOW).ok())
+    }
+
+    fn hash_of(n: &Number) -> u64 {
+        let mut hasher = DefaultHasher::new();
+        n.hash(&mut hasher);
+        hasher.finish()
+    }
+
+    #[test]
+    fn a_number_takes_three_words() {
+        assert_eq!(size_of::<Number>(), 24);
+    }
+
+    #[test]
+    fn order_is_numeric() {
+        let ascending = [
+            "-1e125",
+            "-100.5",
+            "-100",
+            "-99.999",
+            "-1",
+            "-0.5",
+            "-1e-130",
+            "0",
+            "1E-130",
+            "1.5E-130",
+            "0.09",
+            "0.1",
+            "0.11",
+            "1",
+            "9.5",
+            "10",
+            "99",
+            "100",
+            "100.00000000000000000000000000000000001",
+            "101",
+            "1E125",
+        ];
+        for (i, a) in ascending.iter().enumerate() {
+            for (j, b) in ascending.iter().enumerate() {
+                assert_eq!(number(a).cmp(&number(b)), i.cmp(&j), "{a} against {b}");
+            }
+        }
+        assert_eq!(number("1e3"), number("1000.00"));
+        assert_eq!(hash_of(&number("1e3")), hash_of(&number("1000")));
+        assert_eq!(-number("0"), number("-0"));
+    }
+
+    #[test]
+    fn sums_are_exact_or_refused() {
+        let sum = |a: &str, b: &str| number(a).checked_add(&number(b)).map(|n| n.to_string());
+        assert_eq!(sum("0.1", "0.2").unwrap(), "0.3");
+        assert_eq!(sum("1e37", "1").unwrap(), "10000000000000000000000000000000000001");
+        assert_eq!(sum("1e38", "-1").unwrap(), "9".repeat(38));
+        assert_eq!(sum(&"9".repeat(38), "1").unwrap(), format!("1{}", "0".repeat(38)));
+        assert_eq!(sum("5", "-5").unwrap(), "0");
+        assert_eq!(sum("1e125", "-1e125").unwrap(), "0");
+        assert_eq!(number("5").checked_sub(&number("7.5")).unwrap(), number("-2.5"));
+        for (a, b) in [("1e50", "1"), ("1e125", "1e-130"), ("9e125", "9e125"), (&"9".repeat(38), "0.1")] {
+            assert_eq!(sum(a, b).unwrap_err().message(), OVERFLOW, "{a} + {b}");
+        }
+        assert_eq!(sum("1.5e-130", "-1.4e-130").unwrap_err().message(), UNDERFLOW);
+    }
+
+    #[test]
+    fn sizes_follow_the_digits() {
+        for (text, size) in [
+            ("0", 1),
+            ("-0", 1),
+            ("007", 2),
+            ("42", 2),
+            ("-42", 3),
+            ("100", 2),
+            ("123456", 4),
+            ("0.1", 2),
+            ("-0.5", 3),
+            ("100.5", 4),
+            ("3.14159", 5),
+            ("1e3", 2),
+            ("1E125", 2),
+            ("1E-130", 2),
+            ("12.30", 3),
+            ("0.0000001", 2),
+            ("99999999999999999999999999999999999999", 20),
+            ("9.9999999999999999999999999999999999999E+125", 20),
+        ] {
+            assert_eq!(number(text).size_bytes(), size, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn order_agrees_with_scaled_integers(a in -10i128.pow(30)..10i128.pow(30), b in -10i128.pow(30)..10i128.pow(30)) {
+            let scaled = |i: i128| Number::from_parts(i < 0, i.unsigned_abs(), -12, OVERFLOW).unwrap();
+            prop_assert_eq!(scaled(a).cmp(&scaled(b)), a.cmp(&b));
+        }
+
+        #[test]
+        fn arithmetic_agrees_with_scaled_integers(
+            a in -10i128.pow(18)..10i128.pow(18), b in -10i128.pow(18)..10i128.pow(18), up in 0u32..19, place in -60i64..60
+        ) {
+            // a is scaled up by `up` places, so that the operands have unequal exponents; the sum has at most 38 digits.
+            let make = |i: i128, exponent: i64| Number::from_parts(i < 0, i.unsigned_abs(), exponent, OVERFLOW).unwrap();
+            let (x, y) = (make(a, place + i64::from(up)), make(b, place));
+            let shifted = a * 10i128.pow(up);
+            prop_assert_eq!(x.checked_add(&y).unwrap(), make(shifted + b, place));
+            prop_assert_eq!(y.checked_add(&x).unwrap(), make(shifted + b, place));
+            prop_assert_eq!(x.checked_sub(&y).unwrap(), make(shifted - b, place));
+        }
+
+        #[test]
+        fn what_is_added_can_be_taken_away(a in any_number(), b in any_number()) {
+            if let Ok(sum) = a.checked_add(&b) {
+                prop_assert_eq!(sum.checked_sub(&b).unwrap(), a);
+                prop_assert_eq!(sum.cmp(&a), b.cmp(&Number::ZERO));
+            }
+        }
+    }
+}
