@@ -11,8 +11,8 @@
 //! N    ordered form          ordered form, which tells its own end
 //! ```
 //!
-//! The type of a key attribute is fixed by the key schema, so it is not stored. These bytes are part of the file format,
-//! and so is the token.
+//! The type of a key attribute is fixed by the key schema, so it is not stored. These bytes are part of the file
+//! format, and so is the token.
 
 use super::{AttributeValue, Number};
 use bytes::Bytes;

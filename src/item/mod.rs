@@ -1,6 +1,9 @@
 //! items
+mod base64;
+mod json;
 pub mod key;
 mod number;
+pub mod size;
 mod value;
 pub use key::KeyType;
 pub use number::Number;

@@ -1,8 +1,8 @@
 //! Decimal numbers of up to 38 significant digits, exact in every operation.
 //!
-//! A number is kept as `sign × coefficient × 10^exponent`, where the coefficient never ends in a zero digit and zero has
-//! only one form. Two numbers are therefore equal exactly if their fields are, which makes the derived equality and hash
-//! agree with the numeric order. Nothing is ever rounded: a result that does not fit is refused.
+//! A number is kept as `sign × coefficient × 10^exponent`, where the coefficient never ends in a zero digit and zero
+//! has only one form. Two numbers are therefore equal exactly if their fields are, which makes the derived equality and
+//! hash agree with the numeric order. Nothing is ever rounded: a result that does not fit is refused.
 //!
 //! The limits are DynamoDB's: at most 38 significant digits, magnitudes from 1E-130 to
 //! 9.9999999999999999999999999999999999999E+125, and zero.
@@ -244,6 +244,15 @@ pub(super) mod tests {
             .prop_filter_map("out of range", |(n, c, e)| Number::from_parts(n, c, e, OVERFLOW).ok())
     }
 
+    /// An integer of at most so many digits.
+    fn scaled(digits: u32) -> impl Strategy<Value = i128> {
+        -10i128.pow(digits)..10i128.pow(digits)
+    }
+
+    fn make(integer: i128, exponent: i64) -> Number {
+        Number::from_parts(integer < 0, integer.unsigned_abs(), exponent, OVERFLOW).unwrap()
+    }
+
     fn hash_of(n: &Number) -> u64 {
         let mut hasher = DefaultHasher::new();
         n.hash(&mut hasher);
@@ -257,29 +266,9 @@ pub(super) mod tests {
 
     #[test]
     fn order_is_numeric() {
-        let ascending = [
-            "-1e125",
-            "-100.5",
-            "-100",
-            "-99.999",
-            "-1",
-            "-0.5",
-            "-1e-130",
-            "0",
-            "1E-130",
-            "1.5E-130",
-            "0.09",
-            "0.1",
-            "0.11",
-            "1",
-            "9.5",
-            "10",
-            "99",
-            "100",
-            "100.00000000000000000000000000000000001",
-            "101",
-            "1E125",
-        ];
+        let ascending = "-1e125 -100.5 -100 -99.999 -1 -0.5 -1e-130 0 1E-130 1.5E-130 0.09 0.1 0.11 1 9.5 10 99 100 \
+            100.00000000000000000000000000000000001 101 1E125";
+        let ascending: Vec<_> = ascending.split_whitespace().collect();
         for (i, a) in ascending.iter().enumerate() {
             for (j, b) in ascending.iter().enumerate() {
                 assert_eq!(number(a).cmp(&number(b)), i.cmp(&j), "{a} against {b}");
@@ -308,48 +297,41 @@ pub(super) mod tests {
 
     #[test]
     fn sizes_follow_the_digits() {
-        for (text, size) in [
-            ("0", 1),
-            ("-0", 1),
-            ("007", 2),
-            ("42", 2),
-            ("-42", 3),
-            ("100", 2),
-            ("123456", 4),
-            ("0.1", 2),
-            ("-0.5", 3),
-            ("100.5", 4),
-            ("3.14159", 5),
-            ("1e3", 2),
-            ("1E125", 2),
-            ("1E-130", 2),
-            ("12.30", 3),
-            ("0.0000001", 2),
-            ("99999999999999999999999999999999999999", 20),
-            ("9.9999999999999999999999999999999999999E+125", 20),
-        ] {
-            assert_eq!(number(text).size_bytes(), size, "{text}");
+        let table = "0=1 -0=1 007=2 42=2 -42=3 100=2 123456=4 0.1=2 -0.5=3 100.5=4 3.14159=5 1e3=2 1E125=2 1E-130=2 \
+            12.30=3 0.0000001=2 99999999999999999999999999999999999999=20 \
+            9.9999999999999999999999999999999999999E+125=20";
+        for (text, size) in table.split_whitespace().filter_map(|row| row.split_once('=')) {
+            assert_eq!(number(text).size_bytes().to_string(), size, "{text}");
         }
     }
 
     proptest! {
         #[test]
-        fn order_agrees_with_scaled_integers(a in -10i128.pow(30)..10i128.pow(30), b in -10i128.pow(30)..10i128.pow(30)) {
-            let scaled = |i: i128| Number::from_parts(i < 0, i.unsigned_abs(), -12, OVERFLOW).unwrap();
-            prop_assert_eq!(scaled(a).cmp(&scaled(b)), a.cmp(&b));
+        fn order_agrees_with_scaled_integers(a in scaled(30), b in scaled(30)) {
+            prop_assert_eq!(make(a, -12).cmp(&make(b, -12)), a.cmp(&b));
         }
 
         #[test]
-        fn arithmetic_agrees_with_scaled_integers(
-            a in -10i128.pow(18)..10i128.pow(18), b in -10i128.pow(18)..10i128.pow(18), up in 0u32..19, place in -60i64..60
-        ) {
-            // a is scaled up by `up` places, so that the operands have unequal exponents; the sum has at most 38 digits.
-            let make = |i: i128, exponent: i64| Number::from_parts(i < 0, i.unsigned_abs(), exponent, OVERFLOW).unwrap();
+        fn sums_agree_with_scaled_integers(a in scaled(18), b in scaled(18), up in 0u32..19, place in -60i64..60) {
+            // a is scaled up by `up` places, so that the operands have unequal exponents; the sum fits 38 digits.
             let (x, y) = (make(a, place + i64::from(up)), make(b, place));
             let shifted = a * 10i128.pow(up);
             prop_assert_eq!(x.checked_add(&y).unwrap(), make(shifted + b, place));
             prop_assert_eq!(y.checked_add(&x).unwrap(), make(shifted + b, place));
             prop_assert_eq!(x.checked_sub(&y).unwrap(), make(shifted - b, place));
+        }
+
+        #[test]
+        fn sums_are_refused_exactly_if_they_need_too_many_digits(a in scaled(37), b in scaled(37), up in 0u32..40) {
+            // Where the sum passes 128 bits and does not end in a zero, it has more than 38 digits.
+            let sum = make(a, i64::from(up)).checked_add(&make(b, 0));
+            let exact = 10i128.checked_pow(up).and_then(|power| a.checked_mul(power)).and_then(|a| a.checked_add(b));
+            if let Some(exact) = exact {
+                let digits = exact.unsigned_abs().to_string().trim_end_matches('0').len();
+                prop_assert_eq!(sum.ok(), (digits <= 38).then(|| make(exact, 0)));
+            } else if b % 10 != 0 {
+                prop_assert!(sum.is_err());
+            }
         }
 
         #[test]

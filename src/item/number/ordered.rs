@@ -9,7 +9,7 @@
 //!
 //! The bytes tell their own end, so they can stand in front of something else; no encoding is the beginning of
 //! another. A number of `d` digits takes at most `2 + d / 2` bytes; 42 takes two. The first and the last pair are not
-//! 0 (except in zero), so that a number has exactly one encoding. The bytes of every number are part of the file format.
+//! 0 (except in zero), so that a number has exactly one encoding. These bytes are part of the file format.
 
 use super::{COEFFICIENT_END, MIN_MAGNITUDE, Number};
 
@@ -40,7 +40,7 @@ impl Number {
         let odd = self.exponent.rem_euclid(2) == 1;
         if odd {
             start -= 1;
-            encoded[start] = (coefficient % 10) as u8 * 10 << 1 | MORE;
+            encoded[start] = ((coefficient % 10) as u8 * 10) << 1 | MORE;
             coefficient /= 10;
         }
         while coefficient > u128::from(u64::MAX) {
