@@ -1,10 +1,31 @@
 //! items
+#[cfg(test)]
+pub(crate) mod arbitrary;
 mod base64;
+mod check;
+pub mod codec;
+mod compare;
+mod de;
+mod dictionary;
+mod item_ref;
 mod json;
+mod json_ref;
 pub mod key;
 mod number;
+mod ser;
+mod serde_error;
+pub mod set;
 pub mod size;
+mod transcode;
 mod value;
+mod value_ref;
+pub use codec::{decode, encode_item, encode_item_into};
+pub use de::from_item;
+pub use dictionary::{Dictionary, DictionaryBuilder};
+pub use item_ref::ItemRef;
 pub use key::KeyType;
 pub use number::Number;
+pub use ser::{to_item, to_value};
+pub use transcode::transcode;
 pub use value::{AttributeValue, Item};
+pub use value_ref::{Elements, Members, ValueRef};
