@@ -1,33 +1,75 @@
 //! The only room with files: everything that touches a disk goes through the [`Disk`] trait.
 //!
-//! A database is one flat folder; [`FileName`] builds and parses every name in it. Three disks implement the trait:
-//! the real one, memory (for databases without a folder) and a simulated one that forgets unsynced bytes and fails on cue.
+//! A database is one flat folder; [`FileName`] builds and parses every name in it. A file is written by the one handle
+//! that created it, synced, and read from then on; nothing opens an existing file for writing.
+//!
+//! ```text
+//!              the engine: log, manifest, runs, streams
+//!                             |
+//!             Disk  +  WritableFile  +  ReadableFile                 the only door
+//!          /                  |                   \
+//!     RealDisk           MemoryDisk          SimulatedDisk
+//!     a folder,          no folder:          a machine that may lose power: forgets
+//!     mapped or          databases that      what was not synced, tears and garbles
+//!     by position        live in memory      writes, fails on cue, all from one seed
+//! ```
+//!
+//! The three disks pass one conformance test, so what is shown on the simulated disk holds for the same calls on the
+//! real one. What the engine may rely on is this list and nothing else:
+//!
+//! - [`WritableFile::sync`] that returns `Ok` makes the bytes of that file durable, not its name;
+//! - [`Disk::sync_directory`] that returns `Ok` makes names durable (creations, renames, removals), not bytes;
+//! - [`Disk::rename`] is atomic: after a crash the new name stands for the old file or for the new one;
+//! - bytes that no write touched after their sync are never lost, even if a neighbour in their sector was being written
+//!   (power-safe overwrite, in SQLite's words);
+//! - after a failed sync nothing is known about the bytes written since the last good one, also if a later call says `Ok`.
 
+#[cfg(test)]
+mod conformance;
+mod image;
+mod mapped;
+mod memory;
 mod names;
+mod positioned;
+mod real;
+mod simulated;
 
+pub use memory::MemoryDisk;
 pub use names::FileName;
+pub use real::RealDisk;
+pub use simulated::{CRASHED, Fault, FaultPlan, Operation, SimulatedDisk};
 
 use crate::error::Result;
 use bytes::Bytes;
 use std::fmt::Debug;
 
-/// A folder that holds one database. Errors name the operation and the file (`Error::io`).
+/// A folder that holds one database.
+///
+/// Errors have [`ErrorKind::Io`](crate::error::ErrorKind::Io) unless a method says otherwise, and name the operation and
+/// the file.
 pub trait Disk: Debug + Send + Sync {
-    /// All files of the folder whose names this crate builds; other names are ignored, their presence is `foreign` in [`Disk::has_foreign_files`].
+    /// The files of the folder whose names this crate builds, in ascending order. Other names are left out;
+    /// [`Disk::has_foreign_files`] tells whether there are any.
     fn list(&self) -> Result<Vec<FileName>>;
-    /// Whether the folder holds files with names that this crate does not build.
+    /// Whether the folder holds anything under a name that [`FileName::parse`] does not know, subfolders included. A
+    /// folder with such entries and without a database is somebody else's. What operating systems leave in any folder
+    /// (`lost+found`, `.DS_Store`) does not count.
     fn has_foreign_files(&self) -> Result<bool>;
     /// Creates a file that must not exist yet, open for writing.
     fn create(&self, name: FileName) -> Result<Box<dyn WritableFile>>;
-    /// Opens an existing file for reading only. `map` asks for the bytes in place; a disk that cannot reads by position.
+    /// Opens an existing file for reading only. With `map` the bytes are offered in place ([`ReadableFile::mapped`]);
+    /// a disk that cannot do so reads by position. Without `map` they are always read by position.
     fn open(&self, name: FileName, map: bool) -> Result<Box<dyn ReadableFile>>;
     /// Atomically gives a file a new name, replacing what had that name. Durable after [`Disk::sync_directory`].
     fn rename(&self, from: FileName, to: FileName) -> Result<()>;
-    /// Removes a file. Readers that have it open or mapped keep its bytes.
+    /// Removes a file. Readers that have it open or mapped keep its bytes (on Windows a mapped file cannot be removed:
+    /// an error, and nothing happens).
     fn remove(&self, name: FileName) -> Result<()>;
-    /// Makes creations, renames and removals durable.
+    /// Makes creations, renames and removals durable. Never retried: once it failed, this disk value refuses all later
+    /// calls, because the operating system reports such a failure only once.
     fn sync_directory(&self) -> Result<()>;
-    /// Takes the folder for this process until the guard is dropped; a second taker gets `ErrorKind::Locked`.
+    /// Takes the folder for one holder, in this process or another, until the guard is dropped; a second taker gets
+    /// [`ErrorKind::Locked`](crate::error::ErrorKind::Locked).
     fn lock(&self) -> Result<Box<dyn Send + Sync>>;
     /// Bytes that the volume has left, if it can say.
     fn available_bytes(&self) -> Option<u64>;
@@ -39,13 +81,15 @@ pub trait Disk: Debug + Send + Sync {
 pub trait WritableFile: Debug + Send + Sync {
     /// Writes at a position; past the end the gap reads as zeros.
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<()>;
-    /// Appends at the end.
+    /// Writes at the end: behind the last byte that a successful call of this handle wrote or reserved.
     fn append(&mut self, bytes: &[u8]) -> Result<()>;
     /// Makes all bytes written so far durable (fdatasync). After an error nothing may be assumed; never retried.
     fn sync(&mut self) -> Result<()>;
-    /// Extends the file with real, written zeros up to `len`, so that later writes below it change no metadata.
+    /// Extends the file with real, written zeros up to `len`, so that later writes below it change no metadata. Does
+    /// nothing if the file is that long already.
     fn reserve(&mut self, len: u64) -> Result<()>;
     /// Starts writing back what was appended since the last call, without waiting: keeps big files from bursting at sync.
+    /// Promises nothing.
     fn write_back(&mut self) {}
 }
 
@@ -57,8 +101,23 @@ pub trait ReadableFile: Debug + Send + Sync {
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
-    /// The whole file without a copy, where the disk can map it.
+    /// The whole file without a copy; `None` where the disk cannot map it or was not asked to.
     fn mapped(&self) -> Option<Bytes>;
-    /// Exactly `len` bytes from `offset`; fewer is an error.
+    /// Exactly `len` bytes from `offset`; an error, before anything is allocated, if the file ends earlier.
     fn read_at(&self, offset: u64, len: usize) -> Result<Bytes>;
+}
+
+/// Where a read of `len` bytes at `offset` ends, if a file of `file_len` bytes has them all.
+fn read_end(offset: u64, len: usize, file_len: u64) -> std::io::Result<u64> {
+    let end = u64::try_from(len).ok().and_then(|len| offset.checked_add(len));
+    end.filter(|end| *end <= file_len).ok_or_else(|| {
+        let text = format!("{len} bytes at offset {offset} lie past the end of the file ({file_len} bytes)");
+        std::io::Error::new(std::io::ErrorKind::UnexpectedEof, text)
+    })
+}
+
+/// The error of a second taker of [`Disk::lock`].
+fn locked(folder: &dyn std::fmt::Display) -> crate::error::Error {
+    let text = format!("the database in {folder} is open already, in this process or in another one");
+    crate::error::Error::new(crate::error::ErrorKind::Locked, "InternalServerError", text)
 }

@@ -58,3 +58,24 @@ impl fmt::Display for FileName {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_name_is_parsed_back_and_no_other_spelling_of_it() {
+        let numbers = [0, 1, 42, 9_999_999_999, 10_000_000_000, u64::MAX];
+        let numbered = [FileName::Manifest, FileName::Log, FileName::Run, FileName::Stream];
+        let mut names = vec![FileName::Lock, FileName::Current, FileName::CurrentNext];
+        names.extend(numbered.iter().flat_map(|kind| numbers.map(kind)));
+        for name in names {
+            assert_eq!(FileName::parse(&name.to_string()), Some(name));
+        }
+        let foreign =
+            ["", "lock", "1.run", "00000000001.run", "+000000001.run", "0000000001.RUN", "0000000001.run.1", "a.run"];
+        for name in foreign.iter().chain(&["18446744073709551616.run", "0000000001", ".run", "CURRENT.next.next"]) {
+            assert_eq!(FileName::parse(name), None, "{name}");
+        }
+    }
+}

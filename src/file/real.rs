@@ -1,0 +1,366 @@
+#![expect(clippy::disallowed_methods, reason = "this is the room that opens, renames and removes files")]
+//! A real folder.
+//!
+//! Files are written at positions (`pwrite`) and synced with `fdatasync`, which on Apple's systems is `F_FULLFSYNC`.
+//! Names become durable by syncing the folder itself; Windows has no such call, there the file system's own journal
+//! keeps them. Failures of a sync are latched per file and per folder, because an operating system reports them once and
+//! then forgets what was lost: whoever asks again would be told that all is well.
+
+use super::memory::read_slice;
+use super::positioned::Positioned;
+use super::{Disk, FileName, ReadableFile, WritableFile};
+use crate::error::{Error, Result};
+use bytes::Bytes;
+use std::{
+    fs::{self, File, OpenOptions, TryLockError},
+    io,
+    path::{Path, PathBuf},
+    sync::atomic::{AtomicBool, Ordering},
+};
+
+/// Bytes of zeros that are written with one call when space is reserved.
+const ZEROS: &[u8] = &[0; 256 << 10];
+
+/// Names that operating systems leave in any folder.
+const SYSTEM_NAMES: [&str; 2] = ["lost+found", ".DS_Store"];
+
+/// A folder of the file system.
+#[derive(Debug)]
+pub struct RealDisk {
+    folder: PathBuf,
+    #[cfg(unix)]
+    directory: File,
+    directory_failed: AtomicBool,
+}
+
+impl RealDisk {
+    /// Opens the folder at `path`. With `create` it is made, and made durable, if it is missing, with its parents;
+    /// without, a missing folder is an error.
+    pub fn open(path: impl AsRef<Path>, create: bool) -> Result<Self> {
+        let path = path.as_ref();
+        // A later change of the working directory must not move the database.
+        let folder = std::path::absolute(path).map_err(|e| Error::io("open", path.display(), &e))?;
+        if create {
+            create_folder(&folder)?;
+        }
+        let problem = |e: &io::Error| Error::io("open", folder.display(), e);
+        if !fs::metadata(&folder).map_err(|e| problem(&e))?.is_dir() {
+            return Err(problem(&io::ErrorKind::NotADirectory.into()));
+        }
+        Ok(Self {
+            #[cfg(unix)]
+            directory: File::open(&folder).map_err(|e| problem(&e))?,
+            directory_failed: AtomicBool::new(false),
+            folder,
+        })
+    }
+
+    /// The absolute path of the folder.
+    pub fn path(&self) -> &Path {
+        &self.folder
+    }
+
+    fn path_of(&self, name: FileName) -> PathBuf {
+        self.folder.join(name.to_string())
+    }
+
+    fn entries(&self) -> Result<Vec<std::ffi::OsString>> {
+        let read = || -> io::Result<_> { fs::read_dir(&self.folder)?.map(|entry| Ok(entry?.file_name())).collect() };
+        read().map_err(|e| Error::io("list", self.describe(), &e))
+    }
+
+    #[cfg(unix)]
+    fn flush_directory(&self) -> io::Result<()> {
+        self.directory.sync_all()
+    }
+
+    #[cfg(not(unix))]
+    fn flush_directory(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Disk for RealDisk {
+    fn list(&self) -> Result<Vec<FileName>> {
+        let entries = self.entries()?;
+        let mut names: Vec<_> = entries.iter().filter_map(|name| FileName::parse(name.to_str()?)).collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn has_foreign_files(&self) -> Result<bool> {
+        let known = |name: &str| FileName::parse(name).is_some() || SYSTEM_NAMES.contains(&name);
+        Ok(self.entries()?.iter().any(|name| !name.to_str().is_some_and(known)))
+    }
+
+    fn create(&self, name: FileName) -> Result<Box<dyn WritableFile>> {
+        let path = self.path_of(name);
+        match OpenOptions::new().write(true).create_new(true).open(&path) {
+            Ok(file) => Ok(Box::new(RealWriter { file: file.into(), path, end: 0, sync_failed: false })),
+            Err(e) => Err(Error::io("create", path.display(), &e)),
+        }
+    }
+
+    fn open(&self, name: FileName, map: bool) -> Result<Box<dyn ReadableFile>> {
+        let path = self.path_of(name);
+        let opened = File::open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
+        let (len, file) = opened.map_err(|e| Error::io("open", path.display(), &e))?;
+        // A volume without maps, or a process with too many of them, is read by position.
+        if map && let Ok(bytes) = super::mapped::map(&file, len) {
+            return Ok(Box::new(MappedReader { bytes, path }));
+        }
+        Ok(Box::new(PositionedReader { file: file.into(), path, len }))
+    }
+
+    fn rename(&self, from: FileName, to: FileName) -> Result<()> {
+        let path = self.path_of(from);
+        fs::rename(&path, self.path_of(to)).map_err(|e| Error::io("rename", path.display(), &e))
+    }
+
+    fn remove(&self, name: FileName) -> Result<()> {
+        let path = self.path_of(name);
+        fs::remove_file(&path).map_err(|e| Error::io("remove", path.display(), &e))
+    }
+
+    fn sync_directory(&self) -> Result<()> {
+        if self.directory_failed.load(Ordering::Acquire) {
+            return Err(Error::io("sync", self.describe(), &failed_before()));
+        }
+        self.flush_directory().map_err(|e| {
+            self.directory_failed.store(true, Ordering::Release);
+            Error::io("sync", self.describe(), &e)
+        })
+    }
+
+    fn lock(&self) -> Result<Box<dyn Send + Sync>> {
+        let path = self.path_of(FileName::Lock);
+        let writable = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
+        // On a volume that cannot be written the lock of an existing file does as well.
+        let file = writable.or_else(|e| if unwritable(&e) { File::open(&path).map_err(|_| e) } else { Err(e) });
+        let file = file.map_err(|e| Error::io("lock", path.display(), &e))?;
+        match file.try_lock() {
+            // The operating system gives the lock back when the file is closed, however the process ends.
+            Ok(()) => Ok(Box::new(file)),
+            Err(TryLockError::WouldBlock) => Err(super::locked(&self.describe())),
+            Err(TryLockError::Error(e)) => Err(Error::io("lock", path.display(), &e)),
+        }
+    }
+
+    #[cfg(unix)]
+    fn available_bytes(&self) -> Option<u64> {
+        let volume = rustix::fs::fstatvfs(&self.directory).ok()?;
+        volume.f_bavail.checked_mul(volume.f_frsize)
+    }
+
+    #[cfg(not(unix))]
+    fn available_bytes(&self) -> Option<u64> {
+        None
+    }
+
+    fn describe(&self) -> String {
+        self.folder.display().to_string()
+    }
+}
+
+/// Makes a folder and the parents that are missing, and makes each of their names durable.
+fn create_folder(folder: &Path) -> Result<()> {
+    let missing: Vec<_> = folder.ancestors().take_while(|path| !path.exists()).collect();
+    fs::create_dir_all(folder).map_err(|e| Error::io("create", folder.display(), &e))?;
+    for parent in missing.iter().filter_map(|path| path.parent()) {
+        sync_folder(parent).map_err(|e| Error::io("sync", parent.display(), &e))?;
+    }
+    Ok(())
+}
+
+#[cfg(unix)]
+fn sync_folder(folder: &Path) -> io::Result<()> {
+    File::open(folder)?.sync_all()
+}
+
+#[cfg(not(unix))]
+fn sync_folder(_folder: &Path) -> io::Result<()> {
+    Ok(())
+}
+
+fn unwritable(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
+}
+
+fn failed_before() -> io::Error {
+    io::Error::other("an earlier sync failed, and what was lost then cannot be known")
+}
+
+#[derive(Debug)]
+struct RealWriter {
+    file: Positioned,
+    path: PathBuf,
+    /// Behind the last byte that was written or reserved with success.
+    end: u64,
+    sync_failed: bool,
+}
+
+impl RealWriter {
+    fn write(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
+        if self.sync_failed {
+            return Err(failed_before());
+        }
+        let end = offset.checked_add(bytes.len() as u64).ok_or(io::ErrorKind::FileTooLarge)?;
+        self.file.write_all_at(bytes, offset)?;
+        self.end = self.end.max(end);
+        Ok(())
+    }
+
+    fn problem(&self, operation: &'static str, error: &io::Error) -> Error {
+        Error::io(operation, self.path.display(), error)
+    }
+}
+
+impl WritableFile for RealWriter {
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<()> {
+        self.write(offset, bytes).map_err(|e| self.problem("write", &e))
+    }
+
+    fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        self.write(self.end, bytes).map_err(|e| self.problem("write", &e))
+    }
+
+    fn sync(&mut self) -> Result<()> {
+        let synced = if self.sync_failed { Err(failed_before()) } else { self.file.file().sync_data() };
+        self.sync_failed = synced.is_err();
+        synced.map_err(|e| self.problem("sync", &e))
+    }
+
+    fn reserve(&mut self, len: u64) -> Result<()> {
+        while self.end < len {
+            let part = usize::try_from(len - self.end).unwrap_or(usize::MAX).min(ZEROS.len());
+            self.write(self.end, &ZEROS[..part]).map_err(|e| self.problem("reserve", &e))?;
+        }
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct MappedReader {
+    bytes: Bytes,
+    path: PathBuf,
+}
+
+impl ReadableFile for MappedReader {
+    fn len(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    fn mapped(&self) -> Option<Bytes> {
+        Some(self.bytes.clone())
+    }
+
+    fn read_at(&self, offset: u64, len: usize) -> Result<Bytes> {
+        read_slice(&self.bytes, offset, len).map_err(|e| Error::io("read", self.path.display(), &e))
+    }
+}
+
+#[derive(Debug)]
+struct PositionedReader {
+    file: Positioned,
+    path: PathBuf,
+    len: u64,
+}
+
+impl ReadableFile for PositionedReader {
+    fn len(&self) -> u64 {
+        self.len
+    }
+
+    fn mapped(&self) -> Option<Bytes> {
+        None
+    }
+
+    fn read_at(&self, offset: u64, len: usize) -> Result<Bytes> {
+        let read = || {
+            super::read_end(offset, len, self.len)?;
+            let mut bytes = vec![0; len];
+            self.file.read_exact_at(&mut bytes, offset)?;
+            Ok(Bytes::from(bytes))
+        };
+        read().map_err(|e: io::Error| Error::io("read", self.path.display(), &e))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    fn folder() -> (tempfile::TempDir, RealDisk) {
+        let folder = tempfile::tempdir().unwrap();
+        let disk = RealDisk::open(folder.path().join("a/b"), true).unwrap();
+        (folder, disk)
+    }
+
+    #[test]
+    fn conforms() {
+        let (_folder, disk) = folder();
+        super::super::conformance::check(&disk);
+        assert!(disk.available_bytes().is_none_or(|bytes| bytes > 0));
+        assert_eq!(disk.available_bytes().is_some(), cfg!(unix));
+    }
+
+    #[test]
+    fn a_missing_folder_is_made_only_on_request() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("none");
+        assert_eq!(RealDisk::open(&path, false).unwrap_err().kind(), ErrorKind::Io);
+        assert!(!path.exists());
+        RealDisk::open(&path, true).unwrap();
+        RealDisk::open(&path, false).unwrap();
+        fs::write(folder.path().join("file"), "").unwrap();
+        assert!(RealDisk::open(folder.path().join("file"), false).is_err());
+        assert!(RealDisk::open(folder.path().join("file"), true).is_err());
+    }
+
+    #[test]
+    fn sealed_files_are_mapped() {
+        let (_folder, disk) = folder();
+        disk.create(FileName::Run(1)).unwrap().append(&[3; 9000]).unwrap();
+        let file = disk.open(FileName::Run(1), true).unwrap();
+        let mapped = file.mapped().unwrap();
+        assert_eq!(mapped.as_ptr(), file.mapped().unwrap().as_ptr());
+        assert_eq!(file.read_at(8999, 1).unwrap().as_ptr(), mapped[8999..].as_ptr());
+    }
+
+    #[test]
+    fn other_names_are_foreign_but_not_listed() {
+        let (_folder, disk) = folder();
+        fs::create_dir(disk.path().join("lost+found")).unwrap();
+        drop(disk.lock().unwrap());
+        assert!(!disk.has_foreign_files().unwrap());
+        fs::write(disk.path().join("7.run"), "").unwrap();
+        assert!(disk.has_foreign_files().unwrap());
+        assert_eq!(disk.list().unwrap(), [FileName::Lock]);
+    }
+
+    #[test]
+    fn two_handles_of_one_folder_exclude_each_other() {
+        let (_folder, disk) = folder();
+        let other = RealDisk::open(disk.path(), false).unwrap();
+        let guard = disk.lock().unwrap();
+        assert_eq!(other.lock().map(drop).unwrap_err().kind(), ErrorKind::Locked);
+        drop(guard);
+        drop(other.lock().unwrap());
+    }
+
+    #[test]
+    fn a_failed_sync_is_not_forgotten() {
+        let (_folder, disk) = folder();
+        let file = disk.create(FileName::Log(1)).unwrap();
+        drop(file);
+        let path = disk.path_of(FileName::Log(1));
+        let file = OpenOptions::new().write(true).open(&path).unwrap();
+        let mut writer = RealWriter { file: file.into(), path, end: 0, sync_failed: true };
+        assert!(writer.append(b"x").is_err());
+        assert!(writer.sync().is_err());
+        assert!(writer.sync().is_err());
+        disk.directory_failed.store(true, Ordering::Release);
+        assert!(disk.sync_directory().is_err());
+    }
+}
