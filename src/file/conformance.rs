@@ -55,11 +55,12 @@ fn writes_and_reads(disk: &dyn Disk) {
     file.append(b"end").unwrap();
     file.sync().unwrap();
     file.write_back();
+    file.append(b"and on").unwrap();
     drop(file);
     let bytes = contents(disk, LOG);
-    assert_eq!((bytes.len(), &bytes[..11]), (600_003, &b"onE TW\0\0!?\0"[..]));
+    assert_eq!((bytes.len(), &bytes[..11]), (600_009, &b"onE TW\0\0!?\0"[..]));
     assert!(bytes[11..600_000].iter().all(|byte| *byte == 0));
-    assert_eq!(&bytes[600_000..], b"end");
+    assert_eq!(&bytes[600_000..], b"endand on");
     disk.remove(LOG).unwrap();
     disk.sync_directory().unwrap();
 }

@@ -22,7 +22,8 @@
 //! - [`Disk::rename`] is atomic: after a crash the new name stands for the old file or for the new one;
 //! - bytes that no write touched after their sync are never lost, even if a neighbour in their sector was being written
 //!   (power-safe overwrite, in SQLite's words);
-//! - after a failed sync nothing is known about the bytes written since the last good one, also if a later call says `Ok`.
+//! - after a failed sync nothing is known about the bytes written since the last good one, also if a later call says
+//!   `Ok`.
 
 #[cfg(test)]
 mod conformance;
@@ -45,8 +46,8 @@ use std::fmt::Debug;
 
 /// A folder that holds one database.
 ///
-/// Errors have [`ErrorKind::Io`](crate::error::ErrorKind::Io) unless a method says otherwise, and name the operation and
-/// the file.
+/// Errors have [`ErrorKind::Io`](crate::error::ErrorKind::Io) unless a method says otherwise, and name the operation
+/// and the file.
 pub trait Disk: Debug + Send + Sync {
     /// The files of the folder whose names this crate builds, in ascending order. Other names are left out;
     /// [`Disk::has_foreign_files`] tells whether there are any.
@@ -88,8 +89,8 @@ pub trait WritableFile: Debug + Send + Sync {
     /// Extends the file with real, written zeros up to `len`, so that later writes below it change no metadata. Does
     /// nothing if the file is that long already.
     fn reserve(&mut self, len: u64) -> Result<()>;
-    /// Starts writing back what was appended since the last call, without waiting: keeps big files from bursting at sync.
-    /// Promises nothing.
+    /// Starts writing back what was written since the last call or sync, without waiting: keeps big files from
+    /// bursting at the next sync. Promises nothing; cheap enough to be called after every write.
     fn write_back(&mut self) {}
 }
 

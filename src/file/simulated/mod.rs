@@ -35,9 +35,9 @@
 //!
 //! [`SimulatedDisk::fail`] makes the n-th operation of a kind fail, once or from then on. A failed write has written
 //! nothing, or a part of its bytes ([`Fault::ShortWrite`]). A failed sync behaves as Linux does: each write that was
-//! waiting reaches the disk or is dropped for good, no later sync brings it back, and the live image may go on showing it
-//! (the page is still in the cache) or not (it was evicted). A failed operation on the folder did not happen; a failed
-//! sync of the folder leaves its operations unsynced.
+//! waiting reaches the disk or is dropped for good, no later sync brings it back, and the live image may go on showing
+//! it (the page is still in the cache) or not (it was evicted). A failed operation on the folder did not happen; a
+//! failed sync of the folder leaves its operations unsynced.
 //!
 //! [`SimulatedDisk::crash_at`] cuts the power in the middle of the n-th operation: it has happened, unsynced, when
 //! everything stops. All later operations of all handles fail with [`CRASHED`].
