@@ -33,7 +33,7 @@ mod memory;
 mod names;
 mod positioned;
 mod real;
-mod simulated;
+pub mod simulated;
 
 pub use memory::MemoryDisk;
 pub use names::FileName;

@@ -112,8 +112,7 @@ impl Disk for RealDisk {
 
     fn open(&self, name: FileName, map: bool) -> Result<Box<dyn ReadableFile>> {
         let path = self.path_of(name);
-        let opened = File::open(&path).and_then(|file| Ok((file.metadata()?.len(), file)));
-        let (len, file) = opened.map_err(|e| Error::io("open", path.display(), &e))?;
+        let (file, len) = open_for_reading(&path).map_err(|e| Error::io("open", path.display(), &e))?;
         // A volume without maps, or a process with too many of them, is read by position.
         if map && let Ok(bytes) = super::mapped::map(&file, len) {
             return Ok(Box::new(MappedReader { bytes, path }));
@@ -145,7 +144,8 @@ impl Disk for RealDisk {
         let path = self.path_of(FileName::Lock);
         let writable = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         // On a volume that cannot be written the lock of an existing file does as well.
-        let file = writable.or_else(|e| if unwritable(&e) { File::open(&path).map_err(|_| e) } else { Err(e) });
+        let file =
+            writable.or_else(|e| if unwritable(&e) { open_for_reading(&path).map(|(file, _)| file) } else { Err(e) });
         let file = file.map_err(|e| Error::io("lock", path.display(), &e))?;
         match file.try_lock() {
             // The operating system gives the lock back when the file is closed, however the process ends.
@@ -189,6 +189,20 @@ fn sync_folder(folder: &Path) -> io::Result<()> {
 #[cfg(not(unix))]
 fn sync_folder(_folder: &Path) -> io::Result<()> {
     Ok(())
+}
+
+/// Opens a regular file; also its length. A folder from elsewhere may hold anything under our names, and opening a pipe
+/// would wait for somebody to write to it.
+fn open_for_reading(path: &Path) -> io::Result<(File, u64)> {
+    let mut options = OpenOptions::new();
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    let file = options.read(true).open(path)?;
+    let metadata = file.metadata()?;
+    if !metadata.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
+    Ok((file, metadata.len()))
 }
 
 fn unwritable(error: &io::Error) -> bool {
@@ -385,6 +399,19 @@ mod tests {
         assert_eq!(other.lock().map(drop).unwrap_err().kind(), ErrorKind::Locked);
         drop(guard);
         drop(other.lock().unwrap());
+    }
+
+    #[test]
+    fn only_regular_files_are_opened() {
+        let (_folder, disk) = folder();
+        fs::create_dir(disk.path_of(FileName::Run(1))).unwrap();
+        assert_eq!(disk.open(FileName::Run(1), true).unwrap_err().kind(), ErrorKind::Io);
+        #[cfg(target_os = "linux")]
+        {
+            let (pipe, mode) = (disk.path_of(FileName::Run(2)), rustix::fs::Mode::RUSR);
+            rustix::fs::mknodat(&disk.directory, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+            assert!(disk.open(FileName::Run(2), false).unwrap_err().message().contains("regular"));
+        }
     }
 
     #[test]

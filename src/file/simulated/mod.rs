@@ -69,8 +69,23 @@ use std::{
 /// What the message of every error says after the power of a simulated machine was cut.
 pub const CRASHED: &str = "crashed: the simulated machine has no power";
 
-/// The folder of a database on a simulated machine. A clone is the same folder of the same machine, as a database
-/// opened later in the same process gets it.
+/// The folder of a database on a simulated machine. What it may forget is told in the head of [this module](self).
+///
+/// A clone is the same folder of the same machine, as a database that is opened later in the same process gets it.
+///
+/// ```
+/// use hashrange::file::{Disk, FileName, SimulatedDisk};
+///
+/// let disk = SimulatedDisk::new(42);
+/// let mut file = disk.create(FileName::Log(1))?;
+/// file.append(b"kept")?;
+/// file.sync()?;
+/// disk.sync_directory()?;
+/// file.append(b", perhaps")?;
+/// let after = disk.crash(7);
+/// assert!(after.contents(FileName::Log(1)).is_some_and(|bytes| bytes.starts_with(b"kept")));
+/// # Ok::<(), hashrange::error::Error>(())
+/// ```
 #[derive(Debug)]
 pub struct SimulatedDisk {
     machine: Arc<Mutex<Machine>>,
