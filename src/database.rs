@@ -16,7 +16,7 @@ use crate::{
         self, BatchGet, BatchGetOutput, BatchWrite, BatchWriteOutput, Dynamic, KeyPart, KeyShape, Table, TransactAction,
         TransactGetOutput, TransactOutput, TransactWrite,
     },
-    wal::ClientToken,
+    wal::record::ClientToken,
 };
 use std::{fmt, marker::PhantomData, path::Path, sync::Arc};
 

@@ -6,10 +6,7 @@ mod validate;
 pub use keys::{EncodedKey, ITEM_SPACE, key_attributes};
 pub use validate::{MAX_GLOBAL_INDEXES, MAX_LOCAL_INDEXES, validate_index, validate_name, validate_table};
 
-use crate::{
-    error::{Error, Result},
-    item::KeyType,
-};
+use crate::item::KeyType;
 use serde::{Deserialize, Serialize};
 
 /// A key attribute: its name and type.
@@ -222,29 +219,5 @@ impl IndexDefinition {
     }
     fn is_entry_key(&self, table: &KeySchema, attribute: &str) -> bool {
         self.attributes().chain(table.attributes()).any(|key| key.name == attribute)
-    }
-}
-
-/// A change of the schema as the log carries it, in JSON: schemas change rarely and should be readable by eye.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum SchemaRecord {
-    /// The table is created or has this definition from now on.
-    Put(TableDefinition),
-    /// The table is gone.
-    Drop {
-        /// Its number.
-        id: u32,
-    },
-}
-
-impl SchemaRecord {
-    /// The record as bytes.
-    pub fn encode(&self) -> Result<Vec<u8>> {
-        serde_json::to_vec(self).map_err(|e| Error::validation(format!("cannot record the definition: {e}")))
-    }
-    /// The record that `bytes` hold.
-    pub fn decode(bytes: &[u8]) -> Result<Self> {
-        serde_json::from_slice(bytes)
-            .map_err(|e| Error::corrupt("of the log", 0, format!("a schema record is not readable: {e}")))
     }
 }

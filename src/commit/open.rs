@@ -32,7 +32,7 @@ impl Store {
     /// Opens the database that a disk holds, or creates one on an empty disk.
     pub fn open(disk: Arc<dyn Disk>, options: Options) -> Result<Self> {
         let lock = disk.lock()?;
-        let mut manifest = Manifest::open_or_create(disk.clone(), || fresh_id(&options))?;
+        let mut manifest = open_manifest(&disk, &options)?;
         let database_id = manifest.state().database_id;
         let run_cache = Arc::new(RunCache::new(options.block_cache_bytes));
         let catalog = load_catalog(&manifest, disk.as_ref(), &options, database_id, &run_cache)?;
@@ -49,27 +49,26 @@ impl Store {
             catalog,
             visible: &visible,
             edits: Vec::new(),
-            highest_keyspace: counters.next_keyspace.saturating_sub(1),
+            highest_keyspace: counters.next_table.saturating_sub(1),
             applied: 0,
             tokens: Tokens::default(),
         };
         let log_ends = manifest.state().log_ends.clone();
-        let recovered = wal::recover(disk.as_ref(), database_id, &log_ends, &mut |seqno, payload| {
+        let recovered = wal::recover(disk.as_ref(), database_id, &log_ends, 0, &mut |seqno, payload| {
             replay.apply(seqno, payload)
         })?;
         let Replay { catalog, mut edits, highest_keyspace, tokens, .. } = replay;
 
         let flushed = manifest.state().partitions.values().map(|record| record.flushed_seqno).max().unwrap_or(0);
-        let next_seqno = recovered.next_seqno.max(flushed + 1).max(counters.next_seqno);
+        let next_seqno = recovered.next_seqno.max(flushed + 1);
         let next_file = 1 + highest_file(disk.as_ref())?.max(counters.next_file.saturating_sub(1));
-        if let Some((segment, valid_end)) = recovered.torn {
+        if let Some((segment, valid_end)) = recovered.settle(disk.as_ref())? {
             edits.push(Edit::PutLogEnd { segment, valid_end });
         }
         edits.push(Edit::PutCounters(Counters {
             next_file,
-            next_keyspace: highest_keyspace + 1,
+            next_table: highest_keyspace + 1,
             next_partition,
-            next_seqno,
         }));
         manifest.commit(&edits)?;
         remove_leftovers(disk.as_ref(), &manifest)?;
@@ -79,7 +78,7 @@ impl Store {
             database_id,
             first_segment: recovered.next_segment,
             next_seqno,
-            earlier_segments: recovered.segments,
+            older_segments: recovered.segments,
         };
         let wal = Wal::create(disk.clone(), wal_options)?;
         let store = Self {
@@ -135,6 +134,14 @@ fn fresh_id(options: &Options) -> u64 {
     xxh3_64(&seed.to_le_bytes())
 }
 
+fn open_manifest(disk: &Arc<dyn Disk>, options: &Options) -> Result<Manifest> {
+    if Manifest::exists(disk.as_ref())? {
+        Manifest::open(disk.clone())
+    } else {
+        Manifest::create(disk.clone(), fresh_id(options))
+    }
+}
+
 fn load_catalog(
     manifest: &Manifest,
     disk: &dyn Disk,
@@ -178,14 +185,10 @@ fn highest_file(disk: &dyn Disk) -> Result<u64> {
 
 /// Removes files that a crash left before they were published, or after they were given up.
 fn remove_leftovers(disk: &dyn Disk, manifest: &Manifest) -> Result<()> {
-    let partitions = &manifest.state().partitions;
-    let alive: Vec<u64> =
-        partitions.values().flat_map(|record| record.runs.iter().map(|facts| facts.file)).collect();
+    let alive = manifest.state().live_runs();
     for name in disk.list()? {
         let left_over = match name {
             FileName::Run(number) => !alive.contains(&number),
-            FileName::CurrentNext => true,
-            FileName::Manifest(number) => number != manifest.number(),
             _ => false,
         };
         if left_over {

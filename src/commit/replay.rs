@@ -16,11 +16,15 @@ use crate::{
     file::FileName,
     index,
     item::ItemRef,
-    manifest::{Edit, PartitionRecord},
+    manifest::{Edit, PartitionRecord, RunFacts},
     partition::{Partition, Run},
-    schema::{EncodedKey, IndexKind, SchemaRecord, TableDefinition},
-    wal::{Change, Commit, Record, Visible},
+    schema::{EncodedKey, IndexDefinition, IndexKind, TableDefinition},
+    wal::{
+        Visible,
+        record::{Change, Commit, Record, SchemaChange},
+    },
 };
+use bytes::Bytes;
 use std::sync::Arc;
 
 /// Makes rings for new key spaces and hands out numbers.
@@ -66,7 +70,7 @@ impl Builder<'_> {
 pub(super) fn ring_from_records<'a>(
     keyspace: u32,
     records: impl Iterator<Item = &'a PartitionRecord>,
-    open_run: &mut dyn FnMut(&crate::manifest::RunFacts) -> Result<Arc<Run>>,
+    open_run: &mut dyn FnMut(&RunFacts) -> Result<Arc<Run>>,
 ) -> Result<Arc<Ring>> {
     let mut partitions = Vec::new();
     for record in records.filter(|record| record.keyspace == keyspace) {
@@ -108,10 +112,13 @@ pub(super) struct Replay<'a> {
 
 impl Replay<'_> {
     /// Applies one record of the log.
-    pub fn apply(&mut self, seqno: u64, payload: &[u8]) -> Result<()> {
+    pub fn apply(&mut self, seqno: u64, payload: &Bytes) -> Result<()> {
         match Record::decode(payload)? {
             Record::Commit(commit) => self.apply_commit(seqno, &commit),
-            Record::Schema(json) => self.apply_schema(seqno, &json),
+            Record::Schema(change) => {
+                self.apply_schema(seqno, change);
+                Ok(())
+            }
         }
     }
 
@@ -137,7 +144,7 @@ impl Replay<'_> {
         }
         let old = change.old.clone().map(ItemRef::from_bytes);
         let new = change.new.clone().map(ItemRef::from_bytes);
-        let younger = |index: &crate::schema::IndexDefinition| index.created_seqno < seqno;
+        let younger = |index: &IndexDefinition| index.created_seqno < seqno;
         for change in index::changes(&state.definition, younger, old.as_ref(), new.as_ref()) {
             for (key, value) in entries_of(&change) {
                 self.insert(&state.index_rings[change.index], key, seqno, value.as_deref());
@@ -153,9 +160,9 @@ impl Replay<'_> {
         }
     }
 
-    fn apply_schema(&mut self, seqno: u64, json: &[u8]) -> Result<()> {
-        match SchemaRecord::decode(json)? {
-            SchemaRecord::Drop { id } => {
+    fn apply_schema(&mut self, seqno: u64, change: SchemaChange) {
+        match change {
+            SchemaChange::Drop(id) => {
                 self.highest_keyspace = self.highest_keyspace.max(id);
                 if let Some(slot) = self.catalog.remove(id) {
                     self.edits.push(Edit::DropTable(id));
@@ -164,9 +171,8 @@ impl Replay<'_> {
                     }
                 }
             }
-            SchemaRecord::Put(definition) => self.apply_definition(seqno, definition),
+            SchemaChange::Put(definition) => self.apply_definition(seqno, *definition),
         }
-        Ok(())
     }
 
     fn apply_definition(&mut self, seqno: u64, definition: TableDefinition) {
@@ -176,7 +182,7 @@ impl Replay<'_> {
         if known.as_ref().is_some_and(|slot| slot.state().definition.changed_seqno >= seqno) {
             return;
         }
-        self.edits.push(Edit::PutTable(definition.clone()));
+        self.edits.push(Edit::PutTable(Box::new(definition.clone())));
         let previous = known.as_ref().map(|slot| arc_swap::Guard::into_inner(slot.state()));
         let state = self.builder.state(definition, previous.as_deref(), &mut self.edits);
         for ring in previous.iter().flat_map(|previous| &previous.index_rings) {

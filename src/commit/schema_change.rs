@@ -13,10 +13,10 @@ use crate::{
     manifest::{Counters, Edit},
     schema::{
         BillingMode, IndexDefinition, IndexKind, IndexStatus, KeyAttribute, KeySchema, Projection,
-        ProvisionedThroughput, SchemaRecord, StreamDefinition, StreamView, TableDefinition, TableStatus,
+        ProvisionedThroughput, StreamDefinition, StreamView, TableDefinition, TableStatus,
         validate_table,
     },
-    wal::encode_schema,
+    wal::record::{SchemaChange, encode_schema},
 };
 use std::sync::{Arc, atomic::Ordering};
 
@@ -238,8 +238,7 @@ impl Store {
             ));
         }
         let id = state.definition.id;
-        let record = SchemaRecord::Drop { id }.encode()?;
-        let seqno = self.wal.append_with(|_, out| encode_schema(&record, out))?;
+        let seqno = self.wal.append(&encode_schema(&SchemaChange::Drop(id))?)?;
         self.wal.applied(seqno);
         self.wal.sync(seqno)?;
 
@@ -269,22 +268,15 @@ impl Store {
     }
 
     /// Logs a definition, records it in the manifest and shows it to readers and writers. The caller holds the gate.
-    fn put_definition(&self, definition: TableDefinition, slot: Option<&Arc<TableSlot>>) -> Result<Arc<TableSlot>> {
-        let mut record = SchemaRecord::Put(definition);
-        let mut encoded = Ok(());
-        let seqno = self.wal.append_with(|seqno, out| {
-            if let SchemaRecord::Put(definition) = &mut record {
-                stamp(definition, seqno);
-            }
-            encoded = record.encode().map(|json| encode_schema(&json, out));
-        })?;
+    fn put_definition(&self, mut definition: TableDefinition, slot: Option<&Arc<TableSlot>>) -> Result<Arc<TableSlot>> {
+        // Writers are kept out by the gate, so that the next number is the record's own.
+        stamp(&mut definition, self.wal.last_seqno() + 1);
+        let seqno = self.wal.append(&encode_schema(&SchemaChange::Put(Box::new(definition.clone())))?)?;
         self.wal.applied(seqno);
-        encoded?;
         self.wal.sync(seqno)?;
-        let SchemaRecord::Put(definition) = record else { return Err(Error::validation("not a definition")) };
 
         let mut manifest = self.manifest.lock();
-        let mut edits = vec![Edit::PutTable(definition.clone())];
+        let mut edits = vec![Edit::PutTable(Box::new(definition.clone()))];
         let previous = slot.map(|slot| arc_swap::Guard::into_inner(slot.state()));
         let mut builder = Builder { options: &self.options, next_partition: &mut || self.new_partition() };
         let state = builder.state(definition, previous.as_deref(), &mut edits);
@@ -299,7 +291,7 @@ impl Store {
                 ring.mark_dropped();
             }
         }
-        edits.push(Edit::PutCounters(self.counters(seqno)));
+        edits.push(Edit::PutCounters(self.counters()));
         manifest.commit(&edits)?;
         let slot = self.show(state, slot);
         self.remove_unreferenced(&manifest, files);
@@ -322,12 +314,11 @@ impl Store {
         self.catalog.store(Arc::new(catalog));
     }
 
-    fn counters(&self, seqno: u64) -> Counters {
+    fn counters(&self) -> Counters {
         Counters {
             next_file: self.next_file.load(Ordering::Relaxed),
-            next_keyspace: self.next_keyspace.load(Ordering::Relaxed),
+            next_table: self.next_keyspace.load(Ordering::Relaxed),
             next_partition: self.next_partition.load(Ordering::Relaxed),
-            next_seqno: seqno + 1,
         }
     }
 }

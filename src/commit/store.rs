@@ -89,7 +89,7 @@ impl Store {
     }
     /// The failure that stopped writing, if any.
     pub fn check_writable(&self) -> Result<()> {
-        self.wal.poison().map_or(Ok(()), |cause| Err(Error::poisoned(&cause)))
+        self.wal.poison_cause().map_or(Ok(()), |cause| Err(Error::poisoned(&cause)))
     }
     /// The fingerprint of the transaction that was carried out with a client request token, if that is not long ago.
     pub fn known_token(&self, token: &str) -> Option<u64> {

@@ -2,7 +2,7 @@
 //!
 //! Tokens are part of the log records of their transactions, so that replay brings them back.
 
-use crate::wal::ClientToken;
+use crate::wal::record::ClientToken;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 

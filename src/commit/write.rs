@@ -16,7 +16,7 @@ use crate::{
     item::ItemRef,
     partition::{KeyRef, Partition, ReadPoint, WriteGuard},
     schema::{EncodedKey, TableDefinition},
-    wal::{ChangeRef, ClientToken, CommitHeader, Origin, encode_commit},
+    wal::record::{ChangeRef, ClientToken, CommitHeader, Origin, encode_commit},
 };
 use bytes::Bytes;
 use std::sync::Arc;
@@ -184,25 +184,31 @@ impl Store {
     fn log(&self, ops: &[WriteOp<'_>], planned: &[Planned], options: &WriteOptions) -> Result<u64> {
         let header = CommitHeader {
             at_millis: self.options.clock.now_millis(),
-            token: options.token.as_ref(),
+            token: options.token.as_ref().map(|token| (token.token.as_str(), token.fingerprint)),
             origin: options.origin,
         };
-        self.wal.append_with(|_seqno, out| {
-            let changes = planned.iter().filter(|item| item.changed).map(|item| {
-                let definition = &item.state.definition;
-                let old_known = !definition.indexes.is_empty() || definition.stream.is_some();
-                let key = ops[item.position].key;
-                ChangeRef {
-                    table: definition.id,
-                    collection: key.collection(),
-                    sort: key.sort(),
-                    old_known,
-                    old: item.old.as_ref().filter(|_| old_known).map(|old| old.to_inline_bytes()),
-                    new: item.new.as_deref(),
-                }
-            });
-            encode_commit(&header, changes, out);
-        })
+        let old_known = |item: &Planned| {
+            let definition = &item.state.definition;
+            !definition.indexes.is_empty() || definition.stream.is_some()
+        };
+        let old_images: Vec<Option<Bytes>> = planned
+            .iter()
+            .map(|item| item.old.as_ref().filter(|_| old_known(item)).map(ItemRef::to_inline_bytes))
+            .collect();
+        let changes: Vec<ChangeRef<'_>> = planned
+            .iter()
+            .zip(&old_images)
+            .filter(|(item, _)| item.changed)
+            .map(|(item, old)| ChangeRef {
+                table: item.state.definition.id,
+                collection: ops[item.position].key.collection(),
+                sort: ops[item.position].key.sort(),
+                old: old.as_deref(),
+                old_known: old_known(item),
+                new: item.new.as_deref(),
+            })
+            .collect();
+        self.wal.append_with(|_seqno, out| encode_commit(&header, changes, out))
     }
 
     /// Inserts an entry into a global index, whatever partition holds it by now; returns the memory it took.
@@ -307,7 +313,7 @@ impl Store {
             return Ok(());
         }
         if self.options.background {
-            self.pressure.wait(|| self.wal.poison().is_none() && self.signal.is_served());
+            self.pressure.wait(|| !self.wal.is_poisoned() && self.signal.is_served());
             return Ok(());
         }
         // Nobody else will do it: the writer that passes the limit pays for the flush.

@@ -85,6 +85,11 @@ impl Disk for MemoryDisk {
         removed.map(drop).ok_or_else(|| Error::io("remove", name, &io::ErrorKind::NotFound.into()))
     }
 
+    fn sync_file(&self, name: FileName) -> Result<()> {
+        let exists = self.files.lock().contains_key(&name);
+        if exists { Ok(()) } else { Err(Error::io("sync", name, &io::ErrorKind::NotFound.into())) }
+    }
+
     fn sync_directory(&self) -> Result<()> {
         Ok(())
     }

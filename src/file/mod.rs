@@ -66,6 +66,10 @@ pub trait Disk: Debug + Send + Sync {
     /// Removes a file. Readers that have it open or mapped keep its bytes (on Windows a mapped file cannot be removed:
     /// an error, and nothing happens).
     fn remove(&self, name: FileName) -> Result<()>;
+    /// Makes all bytes of an existing file durable, whoever wrote them: a process that was killed leaves bytes that every
+    /// reader sees and that a power failure takes away. For recovery, before it relies on such bytes; after an error
+    /// nothing may be assumed.
+    fn sync_file(&self, name: FileName) -> Result<()>;
     /// Makes creations, renames and removals durable. Never retried: once it failed, this disk value refuses all later
     /// calls, because the operating system reports such a failure only once.
     fn sync_directory(&self) -> Result<()>;

@@ -130,6 +130,14 @@ impl Disk for RealDisk {
         fs::remove_file(&path).map_err(|e| Error::io("remove", path.display(), &e))
     }
 
+    fn sync_file(&self, name: FileName) -> Result<()> {
+        let path = self.path_of(name);
+        // Windows flushes only through handles that may write.
+        let mut options = OpenOptions::new();
+        let file = options.read(true).write(cfg!(windows)).open(&path);
+        file.and_then(|file| file.sync_all()).map_err(|e| Error::io("sync", path.display(), &e))
+    }
+
     fn sync_directory(&self) -> Result<()> {
         if self.directory_failed.load(Ordering::Acquire) {
             return Err(Error::io("sync", self.describe(), &failed_before()));

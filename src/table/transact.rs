@@ -16,7 +16,7 @@ use crate::{
     expression::{self, Condition, Projection},
     item::{Item, ItemRef},
     schema::{EncodedKey, TableDefinition},
-    wal::ClientToken,
+    wal::record::ClientToken,
 };
 use bytes::Bytes;
 use std::sync::Arc;

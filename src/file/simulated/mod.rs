@@ -225,6 +225,16 @@ impl Disk for SimulatedDisk {
         self.machine.lock().remove(self.process, name).map_err(|e| Error::io("remove", name, &e))
     }
 
+    fn sync_file(&self, name: FileName) -> Result<()> {
+        let sync = || {
+            let mut machine = self.machine.lock();
+            let id = machine.id(name).ok_or(io::ErrorKind::NotFound)?;
+            let call = Call { name: Some(name), ..Call::of(Operation::Sync) };
+            machine.sync(self.process, id, &call)
+        };
+        sync().map_err(|e: io::Error| Error::io("sync", name, &e))
+    }
+
     fn sync_directory(&self) -> Result<()> {
         let synced = if self.directory_failed.load(Ordering::Acquire) {
             Err(io::Error::other("an earlier sync failed"))

@@ -254,6 +254,16 @@ fn a_kill_loses_nothing_but_the_handles() {
 }
 
 #[test]
+fn what_a_killed_process_left_can_be_made_durable() {
+    let (disk, mut file) = with_synced_log();
+    file.append(b"unsynced").unwrap();
+    let next = disk.kill();
+    next.sync_file(LOG).unwrap();
+    assert_eq!(after_crashes(&next, LOG).len(), 1);
+    assert!(next.sync_file(RUN).is_err());
+}
+
+#[test]
 fn damage_can_be_planted() {
     let (disk, _log) = with_synced_log();
     disk.set_contents(LOG, "other");

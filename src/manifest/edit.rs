@@ -1,0 +1,45 @@
+//! Changes of the manifest. An edit names one thing and what it is now, so that applying an edit twice, or applying it to
+//! a state that has it already, changes nothing.
+//!
+//! Edits are written as JSON: the manifest is small and changes rarely, and a person can read it with a text tool.
+
+use super::facts::{Counters, PartitionRecord, StreamSegmentFacts};
+use crate::schema::TableDefinition;
+use serde::{Deserialize, Serialize};
+
+/// One change.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Edit {
+    /// The table is now this.
+    PutTable(Box<TableDefinition>),
+    /// The table with this number is gone.
+    DropTable(u32),
+    /// The partition is now this.
+    PutPartition(PartitionRecord),
+    /// The partition with this number is gone.
+    DropPartition(u64),
+    /// The log segment ends at this offset, whatever lies behind it.
+    PutLogEnd {
+        /// Number of the segment.
+        segment: u64,
+        /// Offset in bytes at which its records end.
+        valid_end: u64,
+    },
+    /// The log segment with this number is gone.
+    DropLogEnd(u64),
+    /// Numbers up to these are taken. A counter never goes back.
+    PutCounters(Counters),
+    /// The stream segment is now this.
+    PutStreamSegment(StreamSegmentFacts),
+    /// The stream segment in the file with this number is gone.
+    DropStreamSegment(u64),
+    /// A named value of another room, which the manifest keeps and does not look into.
+    PutNote {
+        /// Its name.
+        key: String,
+        /// What it is now.
+        value: serde_json::Value,
+    },
+    /// The note with this name is gone.
+    DropNote(String),
+}

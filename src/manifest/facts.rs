@@ -1,0 +1,80 @@
+//! What the manifest knows about partitions, runs and stream segments: enough to open a database without reading one of
+//! their files.
+
+use serde::{Deserialize, Serialize};
+
+/// A sorted run, as its writer left it. Everything that a read needs to decide whether to look into it.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RunFacts {
+    /// Number of the file.
+    pub file: u64,
+    /// Length of the file in bytes.
+    pub bytes: u64,
+    /// Entries, tombstones included.
+    pub entries: u64,
+    /// Entries that say that an item is gone.
+    pub tombstones: u64,
+    /// DynamoDB size of the items in bytes.
+    pub logical_bytes: u64,
+    /// Lowest token of an entry.
+    pub min_token: u64,
+    /// Highest token of an entry.
+    pub max_token: u64,
+    /// Lowest sequence number of an entry.
+    pub min_seqno: u64,
+    /// Highest sequence number of an entry.
+    pub max_seqno: u64,
+    /// Whether it is the partition's bottom run, below which nothing lies: tombstones end there.
+    pub bottom: bool,
+    /// Where the footer begins, in bytes from the start of the file.
+    pub footer: u64,
+}
+
+/// One range of tokens of one table or global index, and the runs that hold its items.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartitionRecord {
+    /// Number within the database, never reused.
+    pub id: u64,
+    /// Number of the table or global index that it belongs to.
+    pub keyspace: u32,
+    /// Lowest token.
+    pub first_token: u64,
+    /// Highest token, inclusive.
+    pub last_token: u64,
+    /// Every change up to this sequence number is in a run; replay begins above it.
+    pub flushed_seqno: u64,
+    /// Newest first. Two partitions may name the same file after a split.
+    pub runs: Vec<RunFacts>,
+}
+
+/// A sealed segment of one shard of a change stream.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamSegmentFacts {
+    /// Number of the file.
+    pub file: u64,
+    /// Number of the table.
+    pub table: u32,
+    /// Number of the shard.
+    pub shard: u64,
+    /// Length of the file in bytes.
+    pub bytes: u64,
+    /// Change records in it.
+    pub records: u64,
+    /// Lowest sequence number of a record.
+    pub first_seqno: u64,
+    /// Highest sequence number of a record.
+    pub last_seqno: u64,
+    /// Milliseconds since 1970 of the newest record: retention counts from there.
+    pub last_millis: u64,
+}
+
+/// The next numbers to give out. Numbers are never reused.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Counters {
+    /// Next number of a run or stream file.
+    pub next_file: u64,
+    /// Next number of a table or index.
+    pub next_table: u32,
+    /// Next number of a partition.
+    pub next_partition: u64,
+}

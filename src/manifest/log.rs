@@ -1,0 +1,235 @@
+//! The manifest as its owner uses it: commit some edits, and they are durable together.
+//!
+//! A manifest file is a header, a snapshot of the state as edits, and one frame per commit behind it. A file is only
+//! appended to by the process that created it; the first commit after an open, and a commit to a file that has grown
+//! large, write a new file instead, and `CURRENT` is replaced to name it. So a torn frame at the end of an old file is
+//! never written over, and nothing needs to be cut off.
+
+use super::{
+    edit::Edit,
+    read::{self, Found},
+    state::State,
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    file::{Disk, FileName, WritableFile},
+    wal::{
+        frame::{self, FrameKind, FrameSeed},
+        header::{FILE_HEADER_BYTES, FORMAT_VERSION, FileHeader, FileMagic},
+    },
+};
+use std::sync::Arc;
+
+/// Size below which a file is not rewritten.
+const MIN_REWRITE_BYTES: u64 = 256 << 10;
+/// Sizes of its snapshot that a file may reach before it is rewritten.
+const REWRITE_FACTOR: u64 = 4;
+/// Edits of a snapshot that share a frame.
+const SNAPSHOT_FRAME_EDITS: usize = 256;
+
+/// The list of everything that is alive in a database.
+#[derive(Debug)]
+pub struct Manifest {
+    disk: Arc<dyn Disk>,
+    state: State,
+    /// Number of the file that `CURRENT` names.
+    number: u64,
+    /// That file, if this process made it.
+    file: Option<ManifestFile>,
+    is_read_only: bool,
+    failure: Option<Error>,
+}
+
+#[derive(Debug)]
+struct ManifestFile {
+    file: Box<dyn WritableFile>,
+    seed: FrameSeed,
+    next_seqno: u64,
+    end: u64,
+    snapshot_bytes: u64,
+}
+
+impl Manifest {
+    /// Whether the folder holds a database.
+    pub fn exists(disk: &dyn Disk) -> Result<bool> {
+        Ok(disk.list()?.contains(&FileName::Current))
+    }
+
+    /// Makes the manifest of a new database, durably.
+    ///
+    /// # Errors
+    /// `Incompatible` if the folder holds files of others, or a database; `Corrupt` if it holds data files of a database
+    /// whose `CURRENT` is gone.
+    pub fn create(disk: Arc<dyn Disk>, database_id: u64) -> Result<Self> {
+        let files = disk.list()?;
+        let refuse = |what: &str| {
+            let text = format!("{} {what}", disk.describe());
+            Err(Error::new(ErrorKind::Incompatible, "InternalServerError", text))
+        };
+        if files.contains(&FileName::Current) {
+            return refuse("holds a database already");
+        }
+        if disk.has_foreign_files()? {
+            return refuse("holds files that are not a database's");
+        }
+        if files.iter().any(|name| matches!(name, FileName::Log(_) | FileName::Run(_) | FileName::Stream(_))) {
+            return Err(Error::corrupt(FileName::Current, 0, "the file is missing"));
+        }
+        let state = State::new(database_id, FORMAT_VERSION);
+        let mut manifest =
+            Self { disk, state: state.clone(), number: 0, file: None, is_read_only: false, failure: None };
+        manifest.rewrite(state)?;
+        Ok(manifest)
+    }
+
+    /// Reads the manifest of an existing database for writing, and removes what an interrupted rewrite left behind.
+    ///
+    /// # Errors
+    /// `Incompatible` if the folder holds no database or one of a newer version; `Corrupt` for damage.
+    pub fn open(disk: Arc<dyn Disk>) -> Result<Self> {
+        let mut manifest = Self::open_read_only(disk)?;
+        manifest.is_read_only = false;
+        // The last edits may be in the memory of the operating system only. Whoever acts on them, above all by removing
+        // files that they dropped, must find them again after a power failure.
+        manifest.disk.sync_file(FileName::Manifest(manifest.number))?;
+        manifest.disk.sync_directory()?;
+        manifest.remove_leftovers();
+        Ok(manifest)
+    }
+
+    /// Reads the manifest of an existing database and changes nothing; [`Manifest::commit`] will refuse.
+    ///
+    /// # Errors
+    /// As [`Manifest::open`].
+    pub fn open_read_only(disk: Arc<dyn Disk>) -> Result<Self> {
+        let Found { number, state } = read::read_current(&*disk)?;
+        Ok(Self { disk, state, number, file: None, is_read_only: true, failure: None })
+    }
+
+    /// What is alive.
+    pub fn state(&self) -> &State {
+        &self.state
+    }
+
+    /// The failure that ended writing, if one did.
+    pub fn poison_cause(&self) -> Option<&Error> {
+        self.failure.as_ref()
+    }
+
+    /// Applies edits, all or none; they are durable when this returns. After a failed write or sync nothing more is
+    /// accepted until the database is opened again.
+    pub fn commit(&mut self, edits: &[Edit]) -> Result<()> {
+        if self.is_read_only {
+            let text = "the database is open for reading only";
+            return Err(Error::new(ErrorKind::Unsupported, "InternalServerError", text));
+        }
+        if let Some(cause) = &self.failure {
+            return Err(Error::poisoned(cause));
+        }
+        let grown = |file: &ManifestFile| file.end > MIN_REWRITE_BYTES.max(REWRITE_FACTOR * file.snapshot_bytes);
+        let mut file = match self.file.take() {
+            Some(file) if !grown(&file) => file,
+            _ => {
+                let mut state = self.state.clone();
+                edits.iter().cloned().for_each(|edit| state.apply(edit));
+                return self.rewrite(state);
+            }
+        };
+        let mut frame = Vec::new();
+        push_frame(&mut frame, file.next_seqno, edits)?;
+        let stored = file.store(&mut frame);
+        self.file = Some(file);
+        stored.inspect_err(|error| self.failure = Some(error.clone()))?;
+        edits.iter().cloned().for_each(|edit| self.state.apply(edit));
+        Ok(())
+    }
+
+    /// Writes `state` to a new file, makes that the current one, and takes the state over.
+    fn rewrite(&mut self, state: State) -> Result<()> {
+        let written = self.write_snapshot(&state);
+        let (number, file) = written.inspect_err(|error| self.failure = Some(error.clone()))?;
+        self.number = number;
+        self.file = Some(file);
+        self.state = state;
+        self.remove_leftovers();
+        Ok(())
+    }
+
+    fn write_snapshot(&self, state: &State) -> Result<(u64, ManifestFile)> {
+        let files = self.disk.list()?;
+        let taken = files.iter().filter_map(|name| match name {
+            FileName::Manifest(number) => Some(*number),
+            _ => None,
+        });
+        let number = taken.max().unwrap_or(0).max(self.number) + 1;
+        let seed = FrameSeed::new(FileMagic::Manifest, state.database_id, number);
+        let header =
+            FileHeader { magic: FileMagic::Manifest, database_id: state.database_id, number, detail: 1 };
+        let mut file = self.disk.create(FileName::Manifest(number))?;
+        file.append(&header.encode())?;
+        let mut file = ManifestFile { file, seed, next_seqno: 1, end: FILE_HEADER_BYTES as u64, snapshot_bytes: 0 };
+        let edits: Vec<Edit> = state.to_edits().collect();
+        for edits in edits.chunks(SNAPSHOT_FRAME_EDITS) {
+            let mut frame = Vec::new();
+            push_frame(&mut frame, file.next_seqno, edits)?;
+            file.append(&mut frame, FILE_HEADER_BYTES as u64)?;
+        }
+        file.file.sync()?;
+        file.snapshot_bytes = file.end;
+        self.disk.sync_directory()?;
+
+        if files.contains(&FileName::CurrentNext) {
+            self.disk.remove(FileName::CurrentNext)?;
+        }
+        let current =
+            FileHeader { magic: FileMagic::Current, database_id: state.database_id, number, detail: file.end };
+        let mut next = self.disk.create(FileName::CurrentNext)?;
+        next.append(&current.encode())?;
+        next.sync()?;
+        drop(next);
+        self.disk.rename(FileName::CurrentNext, FileName::Current)?;
+        self.disk.sync_directory()?;
+        Ok((number, file))
+    }
+
+    /// Removes manifests that are not current. What cannot be removed stays until the next time.
+    fn remove_leftovers(&self) {
+        let Ok(files) = self.disk.list() else {
+            return;
+        };
+        for name in files {
+            let is_leftover = match name {
+                FileName::Manifest(number) => number != self.number,
+                FileName::CurrentNext => true,
+                _ => false,
+            };
+            if is_leftover {
+                let _ = self.disk.remove(name);
+            }
+        }
+    }
+}
+
+impl ManifestFile {
+    /// Writes a frame and makes it durable.
+    fn store(&mut self, frame: &mut [u8]) -> Result<()> {
+        self.append(frame, self.end)?;
+        self.file.sync()
+    }
+
+    fn append(&mut self, frame: &mut [u8], synced_to: u64) -> Result<()> {
+        frame::stamp(frame, self.seed, self.end, synced_to);
+        self.file.append(frame)?;
+        self.end += frame.len() as u64;
+        self.next_seqno += 1;
+        Ok(())
+    }
+}
+
+fn push_frame(out: &mut Vec<u8>, seqno: u64, edits: &[Edit]) -> Result<()> {
+    let start = out.len();
+    frame::begin(out, seqno, FrameKind::Data);
+    serde_json::to_writer(&mut *out, edits)
+        .map_err(|error| Error::validation(format!("an edit of the manifest cannot be written: {error}")))?;
+    frame::end(out, start)
+}

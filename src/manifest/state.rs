@@ -1,0 +1,114 @@
+//! What all edits so far amount to.
+
+use super::{
+    edit::Edit,
+    facts::{Counters, PartitionRecord, StreamSegmentFacts},
+};
+use crate::schema::TableDefinition;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// Everything that is alive in a database.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct State {
+    /// The database's own number, drawn when it was created; seeds all checksums.
+    pub database_id: u64,
+    /// Version of the format that the manifest is written in.
+    pub format_version: u32,
+    /// Tables by number.
+    pub tables: BTreeMap<u32, TableDefinition>,
+    /// Partitions of tables and global indexes by number.
+    pub partitions: BTreeMap<u64, PartitionRecord>,
+    /// Where log segments end that were never sealed, by number of the segment.
+    pub log_ends: BTreeMap<u64, u64>,
+    /// The next numbers to give out.
+    pub counters: Counters,
+    /// Stream segments by number of the file.
+    pub stream_segments: BTreeMap<u64, StreamSegmentFacts>,
+    /// Values of other rooms by name.
+    pub notes: BTreeMap<String, serde_json::Value>,
+}
+
+impl State {
+    /// A database with nothing in it.
+    pub fn new(database_id: u64, format_version: u32) -> Self {
+        Self { database_id, format_version, ..Self::default() }
+    }
+
+    /// Applies an edit.
+    pub fn apply(&mut self, edit: Edit) {
+        match edit {
+            Edit::PutTable(table) => drop(self.tables.insert(table.id, *table)),
+            Edit::DropTable(id) => drop(self.tables.remove(&id)),
+            Edit::PutPartition(partition) => drop(self.partitions.insert(partition.id, partition)),
+            Edit::DropPartition(id) => drop(self.partitions.remove(&id)),
+            Edit::PutLogEnd { segment, valid_end } => drop(self.log_ends.insert(segment, valid_end)),
+            Edit::DropLogEnd(segment) => drop(self.log_ends.remove(&segment)),
+            Edit::PutCounters(counters) => self.counters.raise(counters),
+            Edit::PutStreamSegment(segment) => drop(self.stream_segments.insert(segment.file, segment)),
+            Edit::DropStreamSegment(file) => drop(self.stream_segments.remove(&file)),
+            Edit::PutNote { key, value } => drop(self.notes.insert(key, value)),
+            Edit::DropNote(key) => drop(self.notes.remove(&key)),
+        }
+    }
+
+    /// The edits that make this state out of an empty one.
+    pub fn to_edits(&self) -> impl Iterator<Item = Edit> + '_ {
+        let counters = [Edit::PutCounters(self.counters)];
+        let tables = self.tables.values().map(|table| Edit::PutTable(Box::new(table.clone())));
+        let partitions = self.partitions.values().cloned().map(Edit::PutPartition);
+        let ends = self.log_ends.iter();
+        let ends = ends.map(|(segment, end)| Edit::PutLogEnd { segment: *segment, valid_end: *end });
+        let streams = self.stream_segments.values().cloned().map(Edit::PutStreamSegment);
+        let notes = self.notes.iter();
+        let notes = notes.map(|(key, value)| Edit::PutNote { key: key.clone(), value: value.clone() });
+        counters.into_iter().chain(tables).chain(partitions).chain(ends).chain(streams).chain(notes)
+    }
+
+    /// Numbers of the run files that a partition names; all others are garbage.
+    pub fn live_runs(&self) -> BTreeSet<u64> {
+        self.partitions.values().flat_map(|partition| &partition.runs).map(|run| run.file).collect()
+    }
+}
+
+impl Counters {
+    /// Takes the higher of each number.
+    fn raise(&mut self, other: Self) {
+        self.next_file = self.next_file.max(other.next_file);
+        self.next_table = self.next_table.max(other.next_table);
+        self.next_partition = self.next_partition.max(other.next_partition);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::manifest::RunFacts;
+
+    #[test]
+    fn a_state_is_the_sum_of_its_edits() {
+        let runs = vec![RunFacts { file: 9, max_token: u64::MAX, ..RunFacts::default() }];
+        let edits = [
+            Edit::PutCounters(Counters { next_file: 10, next_table: 2, next_partition: 3 }),
+            Edit::PutCounters(Counters { next_file: 4, next_table: 5, next_partition: 1 }),
+            Edit::PutPartition(PartitionRecord { id: 1, runs, ..PartitionRecord::default() }),
+            Edit::PutPartition(PartitionRecord { id: 2, ..PartitionRecord::default() }),
+            Edit::DropPartition(2),
+            Edit::PutLogEnd { segment: 3, valid_end: 64 },
+            Edit::PutLogEnd { segment: 4, valid_end: 99 },
+            Edit::DropLogEnd(3),
+            Edit::PutStreamSegment(StreamSegmentFacts { file: 5, ..StreamSegmentFacts::default() }),
+            Edit::PutNote { key: "a".into(), value: serde_json::json!({"deep": [1, u64::MAX]}) },
+            Edit::DropNote("b".into()),
+        ];
+        let mut state = State::new(7, 1);
+        edits.into_iter().for_each(|edit| state.apply(edit));
+        assert_eq!(state.counters, Counters { next_file: 10, next_table: 5, next_partition: 3 });
+        assert_eq!(state.live_runs(), BTreeSet::from([9]));
+        let mut again = State::new(7, 1);
+        for edit in state.to_edits() {
+            let json = serde_json::to_string(&edit).unwrap();
+            again.apply(serde_json::from_str(&json).unwrap());
+        }
+        assert_eq!(again, state);
+    }
+}

@@ -1,0 +1,381 @@
+//! The layout of a run file, and its first and last bytes.
+//!
+//! A run is written once, in key order, and never changed. It has no blocks: records of any length follow one another,
+//! and checksums are laid over the file in pages of fixed size, whatever the records' borders. A reader checks the pages
+//! that a record touches, each page once, and takes the record apart in place. All integers are little endian; `varint`
+//! is LEB128.
+//!
+//! ```text
+//! file       := header record* dictionary directory sums footer
+//! header     := magic 8, version u32, features u32, database_id u64, file u64, page_bytes u32, crc u32
+//! record     := leaf | node                      one collection or a part of it, see `leaf` and `node`
+//! dictionary := attribute names by id            see `item::Dictionary`
+//! directory  := where each collection begins     see `directory`
+//! sums       := crc u32 per page of all bytes before the sums; the last page may be short
+//! footer     := magic 8,
+//!               records_end u64, dictionary_end u64, directory_end u64,
+//!               collections u64, leaves u64, nodes u64,
+//!               entries u64, tombstones u64, logical_bytes u64,
+//!               min_token u64, max_token u64, min_seqno u64, max_seqno u64,
+//!               directory_scale u64, sums_crc u32, crc u32
+//!
+//! record     := token u64, length u32, flags u8, varint collection length, collection, rest by kind
+//! flags      := bit 0: node;  bit 1 (leaf): an earlier part exists;  bit 2 (leaf): a later part exists;
+//!               bit 3: zero;  bits 4 to 7: level of a node, 1 and up, or bytes of a seqno delta in a leaf
+//! ```
+//!
+//! Every checksum but the header's is seeded with database id, file number and offset, so that a page of another file,
+//! or of another place in this one, does not pass.
+
+use crate::{
+    error::{Error, ErrorKind, Result},
+    file::FileName,
+};
+
+/// Bytes under one checksum. A page is verified when it is first touched: about a microsecond.
+pub(super) const PAGE_BYTES: usize = 16 << 10;
+/// A collection that is longer than this is cut into parts of about this size.
+pub(super) const LEAF_BYTES: usize = 16 << 10;
+/// Entries of one part at most, whatever their size.
+pub(super) const LEAF_ENTRIES: usize = 4096;
+/// Length of a collection or sort key, in bytes; well above what tables and indexes allow.
+pub(super) const MAX_KEY_BYTES: usize = 65_535;
+/// Offsets take 40 bits in the directory: a run ends below 1 TiB.
+pub(super) const MAX_FILE_BYTES: u64 = 1 << 40;
+
+pub(super) const HEADER_BYTES: usize = 40;
+pub(super) const FOOTER_BYTES: usize = 128;
+/// Token, length and flags: what every record begins with.
+pub(super) const HEAD_BYTES: usize = 13;
+
+pub(super) const FLAG_NODE: u8 = 1;
+pub(super) const FLAG_EARLIER: u8 = 2;
+pub(super) const FLAG_LATER: u8 = 4;
+pub(super) const FLAG_ZERO: u8 = 8;
+
+const VERSION: u32 = 1;
+const HEADER_MAGIC: &[u8; 8] = b"HRrun\r\n\x1a";
+const FOOTER_MAGIC: &[u8; 8] = b"HRrunend";
+
+/// Which file of which database: the seed of its checksums.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Identity {
+    pub(super) database_id: u64,
+    pub(super) file: u64,
+}
+
+impl Identity {
+    pub(super) fn name(self) -> FileName {
+        FileName::Run(self.file)
+    }
+    /// Checksum of `bytes` that lie at `offset`.
+    pub(super) fn crc(self, offset: u64, bytes: &[u8]) -> u32 {
+        let mut hasher = crc32fast::Hasher::new();
+        let mut seed = [0; 24];
+        seed[..8].copy_from_slice(&self.database_id.to_le_bytes());
+        seed[8..16].copy_from_slice(&self.file.to_le_bytes());
+        seed[16..].copy_from_slice(&offset.to_le_bytes());
+        hasher.update(&seed);
+        hasher.update(bytes);
+        hasher.finalize()
+    }
+    pub(super) fn corrupt(self, offset: u64, what: impl std::fmt::Display) -> Error {
+        Error::corrupt(self.name(), offset, what)
+    }
+    /// The first bytes of the file.
+    pub(super) fn encode_header(self) -> [u8; HEADER_BYTES] {
+        let mut out = [0; HEADER_BYTES];
+        out[..8].copy_from_slice(HEADER_MAGIC);
+        out[8..12].copy_from_slice(&VERSION.to_le_bytes());
+        out[16..24].copy_from_slice(&self.database_id.to_le_bytes());
+        out[24..32].copy_from_slice(&self.file.to_le_bytes());
+        out[32..36].copy_from_slice(&u32_of(PAGE_BYTES).to_le_bytes());
+        let crc = crc32fast::hash(&out[..36]);
+        out[36..].copy_from_slice(&crc.to_le_bytes());
+        out
+    }
+    /// Whether a header is this file's. Versions and features that this code does not know are refused as such; the
+    /// header has an unseeded checksum of its own, so that news can be told from damage.
+    pub(super) fn check_header(self, header: &[u8]) -> Result<()> {
+        let damaged = |at| self.corrupt(at, "not the header of this run");
+        if header.len() != HEADER_BYTES || !header.starts_with(HEADER_MAGIC) {
+            return Err(damaged(0));
+        }
+        if u32_at(header, 36) != Some(crc32fast::hash(&header[..36])) {
+            return Err(damaged(36));
+        }
+        let (version, features) = (
+            u32_at(header, 8).unwrap_or(0),
+            u32_at(header, 12).unwrap_or(0),
+        );
+        if version > VERSION || features != 0 {
+            let text = format!(
+                "{} has format version {version} with features {features:#x}; this program knows version {VERSION} without features: use a newer one",
+                self.name()
+            );
+            return Err(Error::new(
+                ErrorKind::Incompatible,
+                "InternalServerError",
+                text,
+            ));
+        }
+        if header == self.encode_header().as_slice() {
+            Ok(())
+        } else {
+            Err(damaged(16))
+        }
+    }
+}
+
+/// Sections and figures of a run, from its last bytes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Footer {
+    pub(super) records_end: u64,
+    pub(super) dictionary_end: u64,
+    pub(super) directory_end: u64,
+    pub(super) collections: u64,
+    pub(super) leaves: u64,
+    pub(super) nodes: u64,
+    pub(super) entries: u64,
+    pub(super) tombstones: u64,
+    pub(super) logical_bytes: u64,
+    pub(super) min_token: u64,
+    pub(super) max_token: u64,
+    pub(super) min_seqno: u64,
+    pub(super) max_seqno: u64,
+    pub(super) directory_scale: u64,
+    pub(super) sums_crc: u32,
+}
+
+impl Footer {
+    fn fields(&self) -> [u64; 14] {
+        [
+            self.records_end,
+            self.dictionary_end,
+            self.directory_end,
+            self.collections,
+            self.leaves,
+            self.nodes,
+            self.entries,
+            self.tombstones,
+            self.logical_bytes,
+            self.min_token,
+            self.max_token,
+            self.min_seqno,
+            self.max_seqno,
+            self.directory_scale,
+        ]
+    }
+    /// The last bytes of the file, which lie at `offset`.
+    pub(super) fn encode(&self, identity: Identity, offset: u64) -> [u8; FOOTER_BYTES] {
+        let mut out = [0; FOOTER_BYTES];
+        out[..8].copy_from_slice(FOOTER_MAGIC);
+        for (at, field) in self.fields().into_iter().enumerate() {
+            out[8 + at * 8..16 + at * 8].copy_from_slice(&field.to_le_bytes());
+        }
+        out[120..124].copy_from_slice(&self.sums_crc.to_le_bytes());
+        let crc = identity.crc(offset, &out[..124]);
+        out[124..].copy_from_slice(&crc.to_le_bytes());
+        out
+    }
+    /// Reads the footer that lies at `offset` and checks that its sections fill the file up to itself.
+    pub(super) fn decode(bytes: &[u8], identity: Identity, offset: u64) -> Result<Self> {
+        let damaged = |what| identity.corrupt(offset, what);
+        if bytes.len() != FOOTER_BYTES || !bytes.starts_with(FOOTER_MAGIC) {
+            return Err(damaged("no footer"));
+        }
+        if u32_at(bytes, 124) != Some(identity.crc(offset, &bytes[..124])) {
+            return Err(damaged("footer checksum differs"));
+        }
+        let field = |at: usize| u64_at(bytes, 8 + at * 8).unwrap_or(0);
+        let footer = Self {
+            records_end: field(0),
+            dictionary_end: field(1),
+            directory_end: field(2),
+            collections: field(3),
+            leaves: field(4),
+            nodes: field(5),
+            entries: field(6),
+            tombstones: field(7),
+            logical_bytes: field(8),
+            min_token: field(9),
+            max_token: field(10),
+            min_seqno: field(11),
+            max_seqno: field(12),
+            directory_scale: field(13),
+            sums_crc: u32_at(bytes, 120).unwrap_or(0),
+        };
+        let ordered = HEADER_BYTES as u64 <= footer.records_end
+            && footer.records_end <= footer.dictionary_end
+            && footer.dictionary_end <= footer.directory_end
+            && footer.directory_end <= offset
+            && footer.min_token <= footer.max_token;
+        let sums_bytes = footer.directory_end.div_ceil(PAGE_BYTES as u64) * 4;
+        if !ordered || offset - footer.directory_end != sums_bytes {
+            return Err(damaged("sections do not fill the file"));
+        }
+        Ok(footer)
+    }
+}
+
+pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    bytes
+        .get(at..)?
+        .first_chunk()
+        .copied()
+        .map(u16::from_le_bytes)
+}
+pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    bytes
+        .get(at..)?
+        .first_chunk()
+        .copied()
+        .map(u32::from_le_bytes)
+}
+pub(super) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    bytes
+        .get(at..)?
+        .first_chunk()
+        .copied()
+        .map(u64::from_le_bytes)
+}
+
+/// A length that the caller has bounded far below 4 GiB; a larger one would show up as a record that does not parse.
+pub(super) fn u32_of(len: usize) -> u32 {
+    u32::try_from(len).unwrap_or(u32::MAX)
+}
+
+pub(super) fn put_varint(mut value: u64, out: &mut Vec<u8>) {
+    while value >= 0x80 {
+        out.push((value & 0x7f) as u8 | 0x80);
+        value >>= 7;
+    }
+    out.push(value as u8);
+}
+
+/// The varint at `*at`, which moves behind it; `None` if it does not end in `bytes` or passes 64 bits.
+pub(super) fn take_varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
+    let first = *bytes.get(*at)?;
+    *at += 1;
+    if first < 0x80 {
+        return Some(u64::from(first));
+    }
+    let mut value = u64::from(first & 0x7f);
+    for shift in (7..64).step_by(7) {
+        let byte = *bytes.get(*at)?;
+        *at += 1;
+        if shift == 63 && byte > 1 {
+            return None;
+        }
+        value |= u64::from(byte & 0x7f) << shift;
+        if byte < 0x80 {
+            return Some(value);
+        }
+    }
+    None
+}
+
+/// A varint that is a length within a file.
+pub(super) fn take_len(bytes: &[u8], at: &mut usize) -> Option<usize> {
+    let len = take_varint(bytes, at)?;
+    if len <= u64::from(u32::MAX) {
+        usize::try_from(len).ok()
+    } else {
+        None
+    }
+}
+
+/// Bytes that two keys begin with alike.
+pub(super) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
+    a.iter().zip(b).take_while(|(x, y)| x == y).count()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn varints_round_trip_and_refuse_excess() {
+        for value in [0, 1, 127, 128, 300, 1 << 35, u64::MAX - 1, u64::MAX] {
+            let mut out = Vec::new();
+            put_varint(value, &mut out);
+            let mut at = 0;
+            assert_eq!(take_varint(&out, &mut at), Some(value));
+            assert_eq!(at, out.len());
+            assert_eq!(take_varint(&out[..out.len() - 1], &mut 0), None);
+        }
+        assert_eq!(take_varint(&[0xff; 12], &mut 0), None);
+        assert_eq!(
+            take_varint(
+                &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2],
+                &mut 0
+            ),
+            None
+        );
+    }
+
+    #[test]
+    fn headers_tell_news_from_damage() {
+        let identity = Identity {
+            database_id: 7,
+            file: 3,
+        };
+        let header = identity.encode_header();
+        identity.check_header(&header).unwrap();
+        let other = Identity {
+            database_id: 8,
+            file: 3,
+        };
+        assert_eq!(
+            other.check_header(&header).unwrap_err().kind(),
+            ErrorKind::Corrupt
+        );
+        for at in [8, 12] {
+            let mut newer = header;
+            newer[at] += 1;
+            assert_eq!(
+                identity.check_header(&newer).unwrap_err().kind(),
+                ErrorKind::Corrupt
+            );
+            let crc = crc32fast::hash(&newer[..36]);
+            newer[36..].copy_from_slice(&crc.to_le_bytes());
+            assert_eq!(
+                identity.check_header(&newer).unwrap_err().kind(),
+                ErrorKind::Incompatible
+            );
+        }
+    }
+
+    #[test]
+    fn footers_round_trip_and_belong_to_one_place() {
+        let identity = Identity {
+            database_id: 7,
+            file: 3,
+        };
+        let footer = Footer {
+            records_end: 100,
+            dictionary_end: 150,
+            directory_end: 20_000,
+            collections: 3,
+            entries: 9,
+            max_token: 5,
+            sums_crc: 17,
+            ..Footer::default()
+        };
+        let bytes = footer.encode(identity, 20_008);
+        assert_eq!(Footer::decode(&bytes, identity, 20_008).unwrap(), footer);
+        assert!(Footer::decode(&bytes, identity, 20_009).is_err());
+        assert!(
+            Footer::decode(
+                &bytes,
+                Identity {
+                    database_id: 7,
+                    file: 4
+                },
+                20_008
+            )
+            .is_err()
+        );
+        assert!(Footer::decode(&bytes[..127], identity, 20_008).is_err());
+    }
+}

@@ -1,0 +1,389 @@
+//! A leaf: entries of one collection, in order of their sort keys.
+//!
+//! A small collection is one leaf; a large one is cut into leaves of about 16 KiB. Keys lie together in front and items
+//! behind them, so that a search touches a few adjacent cache lines and no item. The part that all sort keys share is
+//! stored once, and every entry has its place in a table of fixed stride: any entry is reached at once, forwards or
+//! backwards.
+//!
+//! ```text
+//! leaf  := head (see `format`), varint entries, varint prefix length, varint base seqno,
+//!          varint distance to the leaf before (only with FLAG_EARLIER), prefix, entry*, suffix*, item*
+//! entry := end of its suffix u16, end of its item << 1 | tombstone u32, seqno - base seqno (0 to 8 bytes, see flags)
+//! ```
+//!
+//! Ends count from the begin of the suffixes, or items.
+
+use super::format::{
+    FLAG_EARLIER, FLAG_LATER, FLAG_NODE, FLAG_ZERO, HEAD_BYTES, common_prefix, put_varint,
+    take_len, take_varint, u16_at, u32_at, u32_of, u64_at,
+};
+use std::{
+    cmp::Ordering,
+    ops::{Bound, Range},
+};
+
+/// Bytes of an entry before its seqno delta.
+const ENTRY_BYTES: usize = 6;
+
+/// Where the parts of a leaf lie in its bytes. Whoever has the bytes can read entries from it; all accessors take the
+/// bytes that it was parsed from and answer `None` where they contradict themselves.
+#[derive(Clone, Debug)]
+pub(super) struct Leaf {
+    pub(super) token: u64,
+    /// Distance in bytes to the part of the collection before this one, if there is one.
+    pub(super) back: Option<u64>,
+    /// Whether a later part of the collection follows.
+    pub(super) later: bool,
+    pub(super) len: usize,
+    collection_at: usize,
+    collection_end: usize,
+    prefix_at: usize,
+    entries_at: usize,
+    suffixes_at: usize,
+    items_at: usize,
+    end: usize,
+    base_seqno: u64,
+    seqno_bytes: usize,
+}
+
+impl Leaf {
+    /// Takes a record apart; `None` if it is not a leaf whose parts fit into it exactly.
+    pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+        let token = u64_at(bytes, 0)?;
+        let flags = *bytes.get(HEAD_BYTES - 1)?;
+        let seqno_bytes = usize::from(flags >> 4);
+        if flags & (FLAG_NODE | FLAG_ZERO) != 0 || seqno_bytes > 8 {
+            return None;
+        }
+        let mut at = HEAD_BYTES;
+        let collection_len = take_len(bytes, &mut at)?;
+        let collection_at = at;
+        at = at.checked_add(collection_len)?;
+        let len = take_len(bytes, &mut at)?;
+        let prefix_len = take_len(bytes, &mut at)?;
+        let base_seqno = take_varint(bytes, &mut at)?;
+        let back = if flags & FLAG_EARLIER == 0 {
+            None
+        } else {
+            Some(take_varint(bytes, &mut at)?)
+        };
+        let entries_at = at.checked_add(prefix_len)?;
+        let suffixes_at = len
+            .checked_mul(ENTRY_BYTES + seqno_bytes)?
+            .checked_add(entries_at)?;
+        let mut leaf = Self {
+            token,
+            back,
+            later: flags & FLAG_LATER != 0,
+            len,
+            collection_at,
+            collection_end: collection_at + collection_len,
+            prefix_at: at,
+            entries_at,
+            suffixes_at,
+            items_at: suffixes_at,
+            end: bytes.len(),
+            base_seqno,
+            seqno_bytes,
+        };
+        let last = leaf.entry(bytes, len.checked_sub(1)?)?;
+        leaf.items_at = suffixes_at + last.0;
+        (leaf.items_at + last.1 == bytes.len()).then_some(leaf)
+    }
+    pub(super) fn collection<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        bytes.get(self.collection_at..self.collection_end)
+    }
+    /// What all sort keys begin with.
+    pub(super) fn prefix<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
+        bytes.get(self.prefix_at..self.entries_at)
+    }
+    fn stride(&self) -> usize {
+        ENTRY_BYTES + self.seqno_bytes
+    }
+    /// End of suffix, end of item, and whether it is a tombstone.
+    #[inline]
+    fn entry(&self, bytes: &[u8], index: usize) -> Option<(usize, usize, bool)> {
+        let at = self.entries_at + index * self.stride();
+        let item = u32_at(bytes, at + 2)?;
+        Some((
+            usize::from(u16_at(bytes, at)?),
+            (item >> 1) as usize,
+            item & 1 == 1,
+        ))
+    }
+    #[inline]
+    fn suffix_end(&self, bytes: &[u8], index: usize) -> Option<usize> {
+        u16_at(bytes, self.entries_at + index * self.stride()).map(usize::from)
+    }
+    /// What follows the prefix in the sort key of an entry.
+    #[inline]
+    pub(super) fn suffix<'a>(&self, bytes: &'a [u8], index: usize) -> Option<&'a [u8]> {
+        let start = if index == 0 {
+            0
+        } else {
+            self.suffix_end(bytes, index - 1)?
+        };
+        let end = self.suffix_end(bytes, index)?;
+        if index >= self.len || self.suffixes_at + end > self.items_at {
+            return None;
+        }
+        bytes.get(self.suffixes_at + start..self.suffixes_at + end)
+    }
+    /// Sequence number of an entry, and where its item lies in the bytes; no place for a tombstone.
+    #[inline]
+    pub(super) fn version(
+        &self,
+        bytes: &[u8],
+        index: usize,
+    ) -> Option<(u64, Option<Range<usize>>)> {
+        if index >= self.len {
+            return None;
+        }
+        let start = if index == 0 {
+            0
+        } else {
+            self.entry(bytes, index - 1)?.1
+        };
+        let (_, end, tombstone) = self.entry(bytes, index)?;
+        let (start, end) = (self.items_at + start, self.items_at + end);
+        if start > end || end > self.end || (tombstone && start != end) {
+            return None;
+        }
+        let at = self.entries_at + index * self.stride() + ENTRY_BYTES;
+        let mut delta = [0; 8];
+        delta
+            .get_mut(..self.seqno_bytes)?
+            .copy_from_slice(bytes.get(at..at + self.seqno_bytes)?);
+        let seqno = self.base_seqno.checked_add(u64::from_le_bytes(delta))?;
+        Some((seqno, (!tombstone).then_some(start..end)))
+    }
+    /// The entry with a sort key, or else where it would stand.
+    #[inline]
+    pub(super) fn search(&self, bytes: &[u8], sort: &[u8]) -> Option<Result<usize, usize>> {
+        let prefix = self.prefix(bytes)?;
+        let Some(suffix) = sort.strip_prefix(prefix) else {
+            return Some(Err(if sort < prefix { 0 } else { self.len }));
+        };
+        let (mut low, mut high) = (0, self.len);
+        while low < high {
+            let middle = low + (high - low) / 2;
+            match self.suffix(bytes, middle)?.cmp(suffix) {
+                Ordering::Less => low = middle + 1,
+                Ordering::Equal => return Some(Ok(middle)),
+                Ordering::Greater => high = middle,
+            }
+        }
+        Some(Err(low))
+    }
+    /// The first entry that is not below a lower bound.
+    pub(super) fn first_within(&self, bytes: &[u8], lower: Bound<&[u8]>) -> Option<usize> {
+        Some(match lower {
+            Bound::Unbounded => 0,
+            Bound::Included(sort) => self.search(bytes, sort)?.unwrap_or_else(|at| at),
+            Bound::Excluded(sort) => self.search(bytes, sort)?.map_or_else(|at| at, |at| at + 1),
+        })
+    }
+    /// The number of entries that are not above an upper bound.
+    pub(super) fn end_within(&self, bytes: &[u8], upper: Bound<&[u8]>) -> Option<usize> {
+        Some(match upper {
+            Bound::Unbounded => self.len,
+            Bound::Included(sort) => self.search(bytes, sort)?.map_or_else(|at| at, |at| at + 1),
+            Bound::Excluded(sort) => self.search(bytes, sort)?.unwrap_or_else(|at| at),
+        })
+    }
+}
+
+/// Gathers the entries of the next leaf.
+#[derive(Debug, Default)]
+pub(super) struct LeafBuilder {
+    entries: Vec<Entry>,
+    sorts: Vec<u8>,
+    items: Vec<u8>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    sort_end: usize,
+    item_end: usize,
+    seqno: u64,
+    tombstone: bool,
+}
+
+/// What a leaf says beyond its entries.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LeafHead<'a> {
+    pub(super) token: u64,
+    pub(super) collection: &'a [u8],
+    /// Distance to the part before, if there is one.
+    pub(super) back: Option<u64>,
+    /// Whether another part will follow.
+    pub(super) later: bool,
+}
+
+impl LeafBuilder {
+    pub(super) fn len(&self) -> usize {
+        self.entries.len()
+    }
+    /// About what the leaf would take if it were written now.
+    pub(super) fn size(&self) -> usize {
+        self.sorts.len() + self.items.len() + self.entries.len() * (ENTRY_BYTES + 4)
+    }
+    /// Adds an entry; `item` is `None` for a tombstone. The caller keeps order and limits.
+    pub(super) fn push(&mut self, sort: &[u8], seqno: u64, item: Option<&[u8]>) {
+        self.sorts.extend_from_slice(sort);
+        self.items.extend_from_slice(item.unwrap_or_default());
+        self.entries.push(Entry {
+            sort_end: self.sorts.len(),
+            item_end: self.items.len(),
+            seqno,
+            tombstone: item.is_none(),
+        });
+    }
+    fn sort(&self, index: usize) -> &[u8] {
+        let start = if index == 0 {
+            0
+        } else {
+            self.entries[index - 1].sort_end
+        };
+        &self.sorts[start..self.entries[index].sort_end]
+    }
+    /// The lowest sort key of a builder that is not empty.
+    pub(super) fn first_sort(&self) -> &[u8] {
+        self.sort(0)
+    }
+    /// The highest sort key of a builder that is not empty.
+    pub(super) fn last_sort(&self) -> &[u8] {
+        self.sort(self.entries.len() - 1)
+    }
+    /// Appends the leaf to `out` and begins a new one.
+    pub(super) fn encode(&mut self, head: LeafHead<'_>, out: &mut Vec<u8>) {
+        let start = out.len();
+        let prefix_len = common_prefix(self.first_sort(), self.last_sort());
+        let seqnos = || self.entries.iter().map(|entry| entry.seqno);
+        let base = seqnos().min().unwrap_or(0);
+        let delta = seqnos().max().unwrap_or(0) - base;
+        let seqno_bytes = (64 - delta.leading_zeros()).div_ceil(8) as usize;
+        out.extend_from_slice(&head.token.to_le_bytes());
+        out.extend_from_slice(&[0; 4]);
+        let earlier = if head.back.is_some() { FLAG_EARLIER } else { 0 };
+        let later = if head.later { FLAG_LATER } else { 0 };
+        out.push(earlier | later | (seqno_bytes as u8) << 4);
+        put_varint(head.collection.len() as u64, out);
+        out.extend_from_slice(head.collection);
+        put_varint(self.entries.len() as u64, out);
+        put_varint(prefix_len as u64, out);
+        put_varint(base, out);
+        if let Some(back) = head.back {
+            put_varint(back, out);
+        }
+        out.extend_from_slice(&self.first_sort()[..prefix_len]);
+        for (index, entry) in self.entries.iter().enumerate() {
+            let suffix_end = entry.sort_end - (index + 1) * prefix_len;
+            out.extend_from_slice(&(suffix_end as u16).to_le_bytes());
+            out.extend_from_slice(
+                &(u32_of(entry.item_end) << 1 | u32::from(entry.tombstone)).to_le_bytes(),
+            );
+            out.extend_from_slice(&(entry.seqno - base).to_le_bytes()[..seqno_bytes]);
+        }
+        for index in 0..self.entries.len() {
+            out.extend_from_slice(&self.sort(index)[prefix_len..]);
+        }
+        out.extend_from_slice(&self.items);
+        let len = u32_of(out.len() - start);
+        out[start + 8..start + 12].copy_from_slice(&len.to_le_bytes());
+        self.entries.clear();
+        self.sorts.clear();
+        self.items.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Vec<u8> {
+        let mut builder = LeafBuilder::default();
+        builder.push(b"k1", 300, Some(b"one"));
+        builder.push(b"k22", 40, None);
+        builder.push(b"k3", 41, Some(b""));
+        let mut out = Vec::new();
+        builder.encode(
+            LeafHead {
+                token: 5,
+                collection: b"\0c",
+                back: Some(9),
+                later: true,
+            },
+            &mut out,
+        );
+        out
+    }
+
+    #[test]
+    fn golden_bytes() {
+        let expected = b"\x05\0\0\0\0\0\0\0\x34\0\0\0\x26\x02\0c\x03\x01\x28\x09k\
+            \x01\0\x06\0\0\0\x04\x01\x03\0\x07\0\0\0\0\0\x04\0\x06\0\0\0\x01\0\x31\x32\x32\x33one";
+        assert_eq!(
+            sample(),
+            expected,
+            "{:?}",
+            sample().escape_ascii().to_string()
+        );
+    }
+
+    #[test]
+    fn entries_read_back_and_are_found() {
+        let bytes = sample();
+        let leaf = Leaf::parse(&bytes).unwrap();
+        assert_eq!(
+            (leaf.token, leaf.len, leaf.back, leaf.later),
+            (5, 3, Some(9), true)
+        );
+        assert_eq!(leaf.collection(&bytes), Some(&b"\0c"[..]));
+        let versions: Vec<_> = (0..3)
+            .map(|index| leaf.version(&bytes, index).unwrap())
+            .collect();
+        let items = versions
+            .iter()
+            .map(|(seqno, at)| (*seqno, at.clone().map(|at| &bytes[at])));
+        assert_eq!(
+            items.collect::<Vec<_>>(),
+            [(300, Some(&b"one"[..])), (40, None), (41, Some(&b""[..]))]
+        );
+        assert_eq!(leaf.version(&bytes, 3), None);
+        let searches = [
+            (&b"k"[..], Err(0)),
+            (b"k1", Ok(0)),
+            (b"k2", Err(1)),
+            (b"k22", Ok(1)),
+            (b"k3", Ok(2)),
+            (b"l", Err(3)),
+            (b"", Err(0)),
+        ];
+        for (sort, expected) in searches {
+            assert_eq!(leaf.search(&bytes, sort), Some(expected), "{sort:?}");
+        }
+        assert_eq!(leaf.first_within(&bytes, Bound::Excluded(b"k1")), Some(1));
+        assert_eq!(leaf.end_within(&bytes, Bound::Included(b"k22")), Some(2));
+        assert_eq!(leaf.end_within(&bytes, Bound::Excluded(b"k22")), Some(1));
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic() {
+        let good = sample();
+        for at in 0..good.len() {
+            for value in 0..=255 {
+                let mut bytes = good.clone();
+                bytes[at] = value;
+                let Some(leaf) = Leaf::parse(&bytes) else {
+                    continue;
+                };
+                for index in 0..leaf.len.min(10) {
+                    let _ = (leaf.suffix(&bytes, index), leaf.version(&bytes, index));
+                }
+                let _ = (leaf.search(&bytes, b"k22"), leaf.collection(&bytes));
+            }
+            assert!(Leaf::parse(&good[..at]).is_none());
+        }
+    }
+}

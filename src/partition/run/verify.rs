@@ -1,0 +1,219 @@
+//! Checks a whole run: every byte and every relation between them.
+//!
+//! Reads trust what checksums cover. This check does not: it shows that records fill their section without a gap, keys
+//! ascend, items are whole, every key is found where it lies, and that figures, names and directory are those of the
+//! records.
+
+use super::{
+    format::{Footer, HEADER_BYTES},
+    node::Node,
+    reader::{LeafAt, Opened, Root, Run, item_of},
+};
+use crate::{
+    error::{Error, Result},
+    item::Dictionary,
+};
+use std::sync::Arc;
+
+impl Run {
+    /// Re-reads and checks the whole file, including what was verified before. Takes about as long as reading it.
+    pub fn verify(&self) -> Result<()> {
+        let opened = self.open_now()?;
+        opened.source.verify_all()?;
+        let mut walk = Walk {
+            names: Arc::new(opened.dictionary()?),
+            offset: HEADER_BYTES as u64,
+            found: Footer {
+                min_seqno: u64::MAX,
+                ..Footer::default()
+            },
+            token: 0,
+            collection: None,
+            opened: &opened,
+        };
+        opened.directory.verify(
+            &opened.source,
+            &mut std::iter::from_fn(|| walk.collection().transpose()),
+        )?;
+        let found = walk.found;
+        let wanted = &opened.footer;
+        let counted = Footer {
+            records_end: walk.offset,
+            min_seqno: if found.entries == 0 {
+                0
+            } else {
+                found.min_seqno
+            },
+            dictionary_end: wanted.dictionary_end,
+            directory_end: wanted.directory_end,
+            directory_scale: wanted.directory_scale,
+            sums_crc: wanted.sums_crc,
+            ..found
+        };
+        if counted == *wanted {
+            Ok(())
+        } else {
+            Err(opened.damaged(self.facts().footer))
+        }
+    }
+}
+
+/// A walk over the records, collection by collection.
+struct Walk<'a> {
+    opened: &'a Opened,
+    names: Arc<Dictionary>,
+    offset: u64,
+    found: Footer,
+    token: u64,
+    collection: Option<Vec<u8>>,
+}
+
+impl Walk<'_> {
+    fn damaged(&self) -> Error {
+        self.opened.damaged(self.offset)
+    }
+    /// Checks the next collection; answers its token and the offset of the record that stands for it.
+    fn collection(&mut self) -> Result<Option<(u64, u64)>> {
+        if self.offset == self.opened.footer.records_end {
+            return Ok(None);
+        }
+        let (mut before, mut leaves) = (None, Vec::new());
+        let mut root = self.offset;
+        let mut last_sort: Option<Vec<u8>> = None;
+        loop {
+            let start = self.offset;
+            let (span, later) = match self.opened.root(start)? {
+                Root::Leaf(at) => {
+                    self.leaf(&at, before, &mut last_sort)?;
+                    before = Some(start);
+                    leaves.push(start);
+                    (at.span, at.leaf.later)
+                }
+                Root::Node(node, span, _) => {
+                    self.node(&node, self.opened.source.bytes(&span))?;
+                    (span, true)
+                }
+            };
+            root = start.max(root);
+            self.offset += self.opened.source.bytes(&span).len() as u64;
+            if !later {
+                break;
+            }
+        }
+        if leaves.len() > 1 {
+            root = self.roots(root)?;
+            leaves
+                .iter()
+                .try_for_each(|leaf| self.is_found(root, *leaf))?;
+        }
+        self.found.collections += 1;
+        self.found.max_token = self.token;
+        if self.found.collections == 1 {
+            self.found.min_token = self.token;
+        }
+        Ok(Some((self.token, root)))
+    }
+    /// Checks the nodes behind the last leaf; answers the last one's offset.
+    fn roots(&mut self, last_leaf: u64) -> Result<u64> {
+        let mut root = last_leaf;
+        while self.offset < self.opened.footer.records_end {
+            let Root::Node(node, span, _) = self.opened.root(self.offset)? else {
+                break;
+            };
+            let bytes = self.opened.source.bytes(&span);
+            self.node(&node, bytes)?;
+            root = self.offset;
+            self.offset += bytes.len() as u64;
+        }
+        if root == last_leaf {
+            Err(self.damaged())
+        } else {
+            Ok(root)
+        }
+    }
+    fn leaf(
+        &mut self,
+        at: &LeafAt,
+        before: Option<u64>,
+        last_sort: &mut Option<Vec<u8>>,
+    ) -> Result<()> {
+        let (leaf, bytes) = (&at.leaf, self.opened.source.bytes(&at.span));
+        let collection = leaf.collection(bytes).ok_or_else(|| self.damaged())?;
+        let follows = match (&self.collection, before) {
+            (Some(last), None) => (self.token, last.as_slice()) < (leaf.token, collection),
+            (Some(last), Some(_)) => (self.token, last.as_slice()) == (leaf.token, collection),
+            (None, _) => true,
+        };
+        if !follows || leaf.back != before.map(|before| at.offset - before) {
+            return Err(self.damaged());
+        }
+        self.token = leaf.token;
+        self.collection = Some(collection.to_vec());
+        let prefix = leaf.prefix(bytes).ok_or_else(|| self.damaged())?;
+        for index in 0..leaf.len {
+            let entry = leaf.suffix(bytes, index).zip(leaf.version(bytes, index));
+            let (suffix, (seqno, item)) = entry.ok_or_else(|| self.damaged())?;
+            let sort = [prefix, suffix].concat();
+            if last_sort.as_ref().is_some_and(|last| *last >= sort) {
+                return Err(self.damaged());
+            }
+            *last_sort = Some(sort);
+            let found = &mut self.found;
+            found.entries += 1;
+            found.min_seqno = found.min_seqno.min(seqno);
+            found.max_seqno = found.max_seqno.max(seqno);
+            match item {
+                Some(place) => {
+                    let item = self
+                        .opened
+                        .source
+                        .share(&at.span, place)
+                        .ok_or_else(|| self.opened.damaged(at.offset))?;
+                    let item = item_of(item, &self.names);
+                    item.check()?;
+                    found.logical_bytes += item.size_bytes() as u64;
+                }
+                None => found.tombstones += 1,
+            }
+        }
+        self.found.leaves += 1;
+        Ok(())
+    }
+    fn node(&mut self, node: &Node, bytes: &[u8]) -> Result<()> {
+        let mut last: Option<Vec<u8>> = None;
+        for index in 0..node.children - 1 {
+            let separator = node.separator(bytes, index).ok_or_else(|| self.damaged())?;
+            if last.is_some_and(|last| last >= separator)
+                || node.find(bytes, &separator) != Some(index + 1)
+            {
+                return Err(self.damaged());
+            }
+            last = Some(separator);
+        }
+        let same = self.token == node.token && self.collection.as_deref() == node.collection(bytes);
+        self.found.nodes += 1;
+        if same { Ok(()) } else { Err(self.damaged()) }
+    }
+    /// Whether the first and last key of a leaf lead to it from the root.
+    fn is_found(&self, root: u64, leaf: u64) -> Result<()> {
+        let at = self.opened.leaf(leaf)?;
+        let bytes = self.opened.source.bytes(&at.span);
+        for index in [0, at.leaf.len - 1] {
+            let key = at
+                .leaf
+                .prefix(bytes)
+                .zip(at.leaf.suffix(bytes, index))
+                .map(|(prefix, suffix)| [prefix, suffix].concat());
+            let key = key.ok_or_else(|| self.opened.damaged(leaf))?;
+            let found = self
+                .opened
+                .descend(self.opened.root(root)?, |node, bytes| {
+                    node.find(bytes, &key)
+                })?;
+            if found.offset != leaf {
+                return Err(self.opened.damaged(leaf));
+            }
+        }
+        Ok(())
+    }
+}

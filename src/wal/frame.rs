@@ -1,0 +1,228 @@
+//! A frame: the unit in which log segments and manifests are written, checked and believed.
+//!
+//! A frame is believed only where it was written: its checksum begins from a seed made of the database, the file
+//! (its kind and number) and the offset, so a frame that a confused disk or person moved elsewhere fails like a damaged one. A frame also says up
+//! to which offset the file was known to be on stable storage when the frame was written. That is what tells damage
+//! from a torn tail: bytes below a later frame's `synced_to` were once safe, so if they are bad now something broke
+//! them; bytes above it may simply never have arrived.
+//!
+//! ```text
+//! offset  bytes
+//!      0      4  checksum  CRC-32 of everything behind it, begun from the seed of (database, file, offset)
+//!      4      4  len       payload bytes, at most 32 MiB
+//!      8      8  seqno     number of the record; for a seal, the number that the next record will get
+//!     16      4  synced_to offset in this file below which all bytes were on stable storage
+//!     20      1  kind      1 record, 2 seal: nothing follows in this file; 0 is never written, so zeros are no frame
+//!     21      3  zeros
+//!     24    len  payload
+//! ```
+//! Numbers are little-endian.
+
+use super::header::FileMagic;
+use crate::error::{Error, Result};
+
+/// Bytes of a frame before its payload.
+pub const FRAME_HEADER_BYTES: usize = 24;
+/// Largest payload: a transaction of 4 MB with its old images fits many times over.
+pub const MAX_PAYLOAD_BYTES: usize = 32 << 20;
+
+/// What a frame is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FrameKind {
+    /// Carries a record.
+    Data,
+    /// The last frame of a file that was finished in good order.
+    Seal,
+}
+
+impl FrameKind {
+    fn from_byte(byte: u8) -> Option<Self> {
+        match byte {
+            1 => Some(Self::Data),
+            2 => Some(Self::Seal),
+            _ => None,
+        }
+    }
+
+    fn to_byte(self) -> u8 {
+        match self {
+            Self::Data => 1,
+            Self::Seal => 2,
+        }
+    }
+}
+
+/// Where the checksums of a file's frames begin.
+#[derive(Clone, Copy, Debug)]
+pub struct FrameSeed(u32);
+
+impl FrameSeed {
+    /// The seed of a database's file of kind `magic` with this number.
+    pub fn new(magic: FileMagic, database_id: u64, number: u64) -> Self {
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(magic.bytes());
+        hasher.update(&database_id.to_le_bytes());
+        hasher.update(&number.to_le_bytes());
+        Self(hasher.finalize())
+    }
+
+    /// The checksum of a frame's bytes behind the checksum field. From two different starting values the same bytes
+    /// never give the same CRC, so mixing the offset in by XOR is enough to tell all offsets of a file apart.
+    fn checksum(self, offset: u64, covered: &[u8]) -> u32 {
+        let folded = (offset ^ (offset >> 32)) as u32;
+        let mut hasher = crc32fast::Hasher::new_with_initial(self.0 ^ folded);
+        hasher.update(covered);
+        hasher.finalize()
+    }
+}
+
+/// The fields of a frame's header.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FrameHeader {
+    /// CRC-32 of the rest.
+    pub checksum: u32,
+    /// Payload bytes.
+    pub len: u32,
+    /// Number of the record.
+    pub seqno: u64,
+    /// Offset below which the file was on stable storage.
+    pub synced_to: u32,
+    /// Record or seal.
+    pub kind: FrameKind,
+}
+
+impl FrameHeader {
+    /// Reads a header; `None` if these bytes cannot be one, whatever follows.
+    pub fn parse(bytes: &[u8]) -> Option<Self> {
+        let header: &[u8; FRAME_HEADER_BYTES] = bytes.first_chunk()?;
+        let [c0, c1, c2, c3, l0, l1, l2, l3, seqno @ .., y0, y1, y2, y3, kind, 0, 0, 0] = *header else {
+            return None;
+        };
+        let len = u32::from_le_bytes([l0, l1, l2, l3]);
+        if len as usize > MAX_PAYLOAD_BYTES {
+            return None;
+        }
+        Some(Self {
+            checksum: u32::from_le_bytes([c0, c1, c2, c3]),
+            len,
+            seqno: u64::from_le_bytes(seqno),
+            synced_to: u32::from_le_bytes([y0, y1, y2, y3]),
+            kind: FrameKind::from_byte(kind)?,
+        })
+    }
+
+    /// Bytes of the whole frame.
+    pub fn frame_bytes(&self) -> usize {
+        FRAME_HEADER_BYTES + self.len as usize
+    }
+}
+
+/// Appends a header with room for what only the writer of the file knows: length, offset, `synced_to` and checksum.
+pub fn begin(out: &mut Vec<u8>, seqno: u64, kind: FrameKind) {
+    let mut header = [0; FRAME_HEADER_BYTES];
+    header[8..16].copy_from_slice(&seqno.to_le_bytes());
+    header[20] = kind.to_byte();
+    out.extend_from_slice(&header);
+}
+
+/// Fills in the length of the frame that begins at `start` and ends where `out` ends. Refuses a payload over
+/// [`MAX_PAYLOAD_BYTES`]; the caller then cuts `out` back to `start`.
+pub fn end(out: &mut [u8], start: usize) -> Result<()> {
+    let payload = out.len().checked_sub(start + FRAME_HEADER_BYTES);
+    match payload.and_then(|len| u32::try_from(len).ok()) {
+        Some(len) if len as usize <= MAX_PAYLOAD_BYTES => {
+            out[start + 4..start + 8].copy_from_slice(&len.to_le_bytes());
+            Ok(())
+        }
+        _ => Err(Error::limit_exceeded(format!(
+            "one commit may hold at most {MAX_PAYLOAD_BYTES} bytes"
+        ))),
+    }
+}
+
+/// Bytes of the frame at the start of a buffer that [`begin`] and [`end`] filled; `None` at its end.
+pub fn frame_bytes(buffer: &[u8]) -> Option<usize> {
+    let len = u32::from_le_bytes(*buffer.get(4..)?.first_chunk()?);
+    Some(FRAME_HEADER_BYTES + len as usize)
+}
+
+/// The number in the frame at the start of a buffer that [`begin`] filled.
+pub fn frame_seqno(buffer: &[u8]) -> Option<u64> {
+    Some(u64::from_le_bytes(*buffer.get(8..)?.first_chunk()?))
+}
+
+/// Finishes a frame once its place is known. `synced_to` is capped by what four bytes hold, which is always true to say.
+pub fn stamp(frame: &mut [u8], seed: FrameSeed, offset: u64, synced_to: u64) {
+    if frame.len() < FRAME_HEADER_BYTES {
+        return;
+    }
+    let synced_to = u32::try_from(synced_to).unwrap_or(u32::MAX);
+    frame[16..20].copy_from_slice(&synced_to.to_le_bytes());
+    let checksum = seed.checksum(offset, &frame[4..]);
+    frame[..4].copy_from_slice(&checksum.to_le_bytes());
+}
+
+/// Whether `frame`, a header and its whole payload, was written at this place of this file.
+pub fn is_intact(frame: &[u8], checksum: u32, seed: FrameSeed, offset: u64) -> bool {
+    frame
+        .get(4..)
+        .is_some_and(|covered| seed.checksum(offset, covered) == checksum)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(seqno: u64, payload: &[u8]) -> Vec<u8> {
+        let mut out = Vec::new();
+        begin(&mut out, seqno, FrameKind::Data);
+        out.extend_from_slice(payload);
+        end(&mut out, 0).unwrap();
+        out
+    }
+
+    #[test]
+    fn golden_bytes() {
+        let mut frame = sample(0x0102, b"abc");
+        stamp(&mut frame, FrameSeed::new(FileMagic::Log, 7, 9), 64, 64);
+        assert_eq!(frame[4..], *b"\x03\0\0\0\x02\x01\0\0\0\0\0\0\x40\0\0\0\x01\0\0\0abc");
+        assert_eq!(frame[..4], GOLDEN_CHECKSUM);
+    }
+
+    const GOLDEN_CHECKSUM: [u8; 4] = [29, 99, 124, 17];
+
+    #[test]
+    fn a_frame_is_intact_only_in_its_place() {
+        let seed = FrameSeed::new(FileMagic::Log, 7, 9);
+        let mut frame = sample(3, b"payload");
+        stamp(&mut frame, seed, 4096, 64);
+        let header = FrameHeader::parse(&frame).unwrap();
+        assert_eq!((header.seqno, header.len, header.synced_to), (3, 7, 64));
+        assert_eq!(header.frame_bytes(), frame.len());
+        assert!(is_intact(&frame, header.checksum, seed, 4096));
+        assert!(!is_intact(&frame, header.checksum, seed, 4097));
+        assert!(!is_intact(&frame, header.checksum, FrameSeed::new(FileMagic::Log, 8, 9), 4096));
+        assert!(!is_intact(&frame, header.checksum, FrameSeed::new(FileMagic::Log, 7, 10), 4096));
+        for at in 4..frame.len() {
+            let mut flipped = frame.clone();
+            flipped[at] ^= 1;
+            assert!(!is_intact(&flipped, header.checksum, seed, 4096), "byte {at}");
+        }
+    }
+
+    #[test]
+    fn zeros_are_no_frame() {
+        assert_eq!(FrameHeader::parse(&[0; FRAME_HEADER_BYTES]), None);
+        assert_eq!(FrameHeader::parse(&[1; FRAME_HEADER_BYTES - 1]), None);
+    }
+
+    #[test]
+    fn a_payload_has_a_largest_size() {
+        let mut out = Vec::new();
+        begin(&mut out, 1, FrameKind::Data);
+        out.resize(FRAME_HEADER_BYTES + MAX_PAYLOAD_BYTES + 1, 0);
+        assert!(end(&mut out, 0).is_err());
+        out.pop();
+        assert!(end(&mut out, 0).is_ok());
+    }
+}

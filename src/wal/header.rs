@@ -1,0 +1,154 @@
+//! The first bytes of a log segment, a manifest and `CURRENT`: what the file is and whom it belongs to.
+//!
+//! ```text
+//! offset  bytes
+//!      0      8  magic       which kind of file
+//!      8      4  version     of the format, now 1
+//!     12      4  features    one bit each; a reader that does not know a bit refuses the file
+//!     16      8  database id
+//!     24      8  number      of the file, so that a renamed file is noticed
+//!     32      8  detail      log: number of the first record; manifest: same; CURRENT: bytes of the manifest that are safe
+//!     40     20  zeros
+//!     60      4  checksum    CRC-32 of bytes 0 to 60
+//! ```
+//! Numbers are little-endian. The checksum has no seed: a file of another database shall be recognised as such, not be
+//! called damaged.
+
+/// Bytes of a file's header.
+pub const FILE_HEADER_BYTES: usize = 64;
+/// The format version that this crate writes.
+pub const FORMAT_VERSION: u32 = 1;
+const CHECKED_BYTES: usize = FILE_HEADER_BYTES - 4;
+
+/// The kinds of files that begin with a [`FileHeader`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FileMagic {
+    /// A segment of the write-ahead log.
+    Log,
+    /// A manifest.
+    Manifest,
+    /// The pointer to the current manifest.
+    Current,
+}
+
+impl FileMagic {
+    pub(super) fn bytes(self) -> &'static [u8; 8] {
+        match self {
+            Self::Log => b"hrLOG\r\n\x1a",
+            Self::Manifest => b"hrMAN\r\n\x1a",
+            Self::Current => b"hrCUR\r\n\x1a",
+        }
+    }
+}
+
+/// What a file says about itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FileHeader {
+    /// The kind of file.
+    pub magic: FileMagic,
+    /// The database that it belongs to.
+    pub database_id: u64,
+    /// Its number, as in its name.
+    pub number: u64,
+    /// One more number; its meaning depends on the kind.
+    pub detail: u64,
+}
+
+/// Why bytes are not a header that can be used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeaderFault {
+    /// Too short, another magic, or a wrong checksum.
+    Damaged,
+    /// The version or a feature bit is not known here.
+    Newer,
+}
+
+impl FileHeader {
+    /// The header's bytes.
+    pub fn encode(&self) -> [u8; FILE_HEADER_BYTES] {
+        let mut out = [0; FILE_HEADER_BYTES];
+        out[..8].copy_from_slice(self.magic.bytes());
+        out[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
+        out[16..24].copy_from_slice(&self.database_id.to_le_bytes());
+        out[24..32].copy_from_slice(&self.number.to_le_bytes());
+        out[32..40].copy_from_slice(&self.detail.to_le_bytes());
+        let checksum = crc32fast::hash(&out[..CHECKED_BYTES]);
+        out[CHECKED_BYTES..].copy_from_slice(&checksum.to_le_bytes());
+        out
+    }
+
+    /// Reads the header of a file of kind `magic`. The version is looked at before the checksum, since a newer version
+    /// may lay its header out differently.
+    pub fn decode(magic: FileMagic, bytes: &[u8]) -> Result<Self, HeaderFault> {
+        let header: &[u8; FILE_HEADER_BYTES] = bytes.first_chunk().ok_or(HeaderFault::Damaged)?;
+        if header[..8] != *magic.bytes() {
+            return Err(HeaderFault::Damaged);
+        }
+        if number_at::<4>(header, 8) > u64::from(FORMAT_VERSION) {
+            return Err(HeaderFault::Newer);
+        }
+        if number_at::<4>(header, CHECKED_BYTES) != u64::from(crc32fast::hash(&header[..CHECKED_BYTES])) {
+            return Err(HeaderFault::Damaged);
+        }
+        if number_at::<4>(header, 12) != 0 {
+            return Err(HeaderFault::Newer);
+        }
+        Ok(Self {
+            magic,
+            database_id: number_at::<8>(header, 16),
+            number: number_at::<8>(header, 24),
+            detail: number_at::<8>(header, 32),
+        })
+    }
+}
+
+/// The little-endian number of `N` bytes at `offset`, with `offset + N` inside the header.
+fn number_at<const N: usize>(header: &[u8; FILE_HEADER_BYTES], offset: usize) -> u64 {
+    let mut bytes = [0; 8];
+    bytes[..N].copy_from_slice(&header[offset..offset + N]);
+    u64::from_le_bytes(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SAMPLE: FileHeader = FileHeader { magic: FileMagic::Log, database_id: 0x1122, number: 3, detail: 77 };
+
+    #[test]
+    fn golden_bytes() {
+        let bytes = SAMPLE.encode();
+        assert_eq!(bytes[..16], *b"hrLOG\r\n\x1a\x01\0\0\0\0\0\0\0");
+        assert_eq!(bytes[16..40], *b"\x22\x11\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\x4d\0\0\0\0\0\0\0");
+        assert_eq!(bytes[60..], GOLDEN_CHECKSUM);
+        assert_eq!(FileHeader::decode(FileMagic::Log, &bytes), Ok(SAMPLE));
+    }
+
+    const GOLDEN_CHECKSUM: [u8; 4] = [124, 65, 239, 192];
+
+    #[test]
+    fn every_flipped_bit_is_noticed() {
+        let bytes = SAMPLE.encode();
+        for at in 0..bytes.len() {
+            for bit in 0..8 {
+                let mut flipped = bytes;
+                flipped[at] ^= 1 << bit;
+                assert!(FileHeader::decode(FileMagic::Log, &flipped).is_err(), "byte {at} bit {bit}");
+            }
+        }
+        assert_eq!(FileHeader::decode(FileMagic::Manifest, &bytes), Err(HeaderFault::Damaged));
+        assert_eq!(FileHeader::decode(FileMagic::Log, &bytes[..63]), Err(HeaderFault::Damaged));
+    }
+
+    #[test]
+    fn newer_versions_and_unknown_features_are_told_apart_from_damage() {
+        let mut newer = SAMPLE.encode();
+        newer[8] = 2;
+        assert_eq!(FileHeader::decode(FileMagic::Log, &newer), Err(HeaderFault::Newer));
+        let mut feature = SAMPLE.encode();
+        feature[12] = 1;
+        let checksum = crc32fast::hash(&feature[..60]);
+        feature[60..].copy_from_slice(&checksum.to_le_bytes());
+        assert_eq!(FileHeader::decode(FileMagic::Log, &feature), Err(HeaderFault::Newer));
+    }
+}

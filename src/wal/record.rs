@@ -1,0 +1,390 @@
+//! What the payload of a frame means: a commit with its changes, or a change of the schema.
+//!
+//! A change is logged once, as the item's key and its images; index entries and stream records are derived from it.
+//! The old image is there only if a reader of the log needs it. A commit is written straight into the log's buffer from
+//! borrowed parts ([`encode_commit`]) and read back as a view ([`CommitRef`]) or as a value whose bytes share the
+//! payload ([`Record::decode`]).
+//!
+//! ```text
+//! record := 1 commit | 2 schema
+//! commit := varint at_millis, flags u8, [token], varint count, count x change
+//!           flags: bits 0-1 origin (0 user, 1 time to live, 2 backfill), bit 2 token follows
+//! token  := varint len, utf-8, fingerprint u64 little-endian
+//! change := varint table, flags u8, bytes collection, bytes sort, [bytes old], [bytes new]
+//!           flags: bit 0 old image is known (and absent unless bit 1), bit 1 old follows, bit 2 new follows (else delete)
+//! bytes  := varint len, bytes
+//! schema := JSON to the end
+//! ```
+
+use super::varint;
+use crate::{
+    error::{Error, ErrorKind, Result},
+    schema::TableDefinition,
+};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+const COMMIT: u8 = 1;
+const SCHEMA: u8 = 2;
+
+const ORIGIN_MASK: u8 = 0b011;
+const HAS_TOKEN: u8 = 0b100;
+
+const OLD_KNOWN: u8 = 0b001;
+const HAS_OLD: u8 = 0b010;
+const HAS_NEW: u8 = 0b100;
+
+/// Bytes of the smallest change, for bounding what a count can ask for.
+const MIN_CHANGE_BYTES: usize = 4;
+
+/// Who asked for a commit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// A request.
+    #[default]
+    User,
+    /// The item's time to live ended.
+    TimeToLive,
+    /// An index is being filled.
+    Backfill,
+}
+
+/// What all changes of a commit share, borrowed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CommitHeader<'a> {
+    /// Milliseconds since 1970.
+    pub at_millis: u64,
+    /// Who asked.
+    pub origin: Origin,
+    /// A transaction's client request token and the fingerprint of its request.
+    pub token: Option<(&'a str, u64)>,
+}
+
+/// A change, borrowed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChangeRef<'a> {
+    /// Number of the table.
+    pub table: u32,
+    /// Partition key bytes.
+    pub collection: &'a [u8],
+    /// Sort key bytes; empty for tables without.
+    pub sort: &'a [u8],
+    /// The encoded item before, if it is known, needed and was there.
+    pub old: Option<&'a [u8]>,
+    /// Whether the item before is known: then no `old` means that there was none.
+    pub old_known: bool,
+    /// The encoded item after; `None` if it was deleted.
+    pub new: Option<&'a [u8]>,
+}
+
+/// A commit, as a view over its payload.
+#[derive(Clone, Copy, Debug)]
+pub struct CommitRef<'a> {
+    /// What all changes share.
+    pub header: CommitHeader<'a>,
+    count: usize,
+    changes: &'a [u8],
+}
+
+/// A transaction's client request token.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ClientToken {
+    /// The token, 1 to 36 characters.
+    pub token: String,
+    /// Hash of the request that it stands for.
+    pub fingerprint: u64,
+}
+
+/// A change; its bytes share the payload.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Change {
+    /// Number of the table.
+    pub table: u32,
+    /// Partition key bytes.
+    pub collection: Bytes,
+    /// Sort key bytes; empty for tables without.
+    pub sort: Bytes,
+    /// The encoded item before, if it is known, needed and was there.
+    pub old: Option<Bytes>,
+    /// Whether the item before is known: then no `old` means that there was none.
+    pub old_known: bool,
+    /// The encoded item after; `None` if it was deleted.
+    pub new: Option<Bytes>,
+}
+
+/// Everything that became durable together.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Commit {
+    /// Milliseconds since 1970.
+    pub at_millis: u64,
+    /// A transaction's client request token.
+    pub token: Option<ClientToken>,
+    /// Who asked.
+    pub origin: Origin,
+    /// The changes, in the order of the request.
+    pub changes: Vec<Change>,
+}
+
+/// A change of the schema. Records behind it are read under the new one.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum SchemaChange {
+    /// The table is now this, whether it existed or not.
+    Put(Box<TableDefinition>),
+    /// The table with this number is gone.
+    Drop(u32),
+}
+
+/// The payload of a frame.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Record {
+    /// Changes of items.
+    Commit(Commit),
+    /// A change of the schema.
+    Schema(SchemaChange),
+}
+
+/// Writes a commit to the end of `out`. `changes` is gone through once and must know its length.
+pub fn encode_commit<'c>(
+    header: &CommitHeader<'_>,
+    changes: impl IntoIterator<Item = ChangeRef<'c>, IntoIter: ExactSizeIterator>,
+    out: &mut Vec<u8>,
+) {
+    out.push(COMMIT);
+    varint::put(header.at_millis, out);
+    let origin = match header.origin {
+        Origin::User => 0,
+        Origin::TimeToLive => 1,
+        Origin::Backfill => 2,
+    };
+    out.push(origin | if header.token.is_some() { HAS_TOKEN } else { 0 });
+    if let Some((token, fingerprint)) = header.token {
+        put_bytes(token.as_bytes(), out);
+        out.extend_from_slice(&fingerprint.to_le_bytes());
+    }
+    let changes = changes.into_iter();
+    varint::put(changes.len() as u64, out);
+    for change in changes {
+        change.encode(out);
+    }
+}
+
+/// The payload that records a change of the schema.
+pub fn encode_schema(change: &SchemaChange) -> Result<Vec<u8>> {
+    let mut out = vec![SCHEMA];
+    serde_json::to_writer(&mut out, change)
+        .map_err(|error| Error::validation(format!("the definition cannot be written: {error}")))?;
+    Ok(out)
+}
+
+impl<'a> ChangeRef<'a> {
+    fn encode(&self, out: &mut Vec<u8>) {
+        varint::put(u64::from(self.table), out);
+        let known = if self.old_known { OLD_KNOWN } else { 0 };
+        let old = if self.old.is_some() { HAS_OLD } else { 0 };
+        let new = if self.new.is_some() { HAS_NEW } else { 0 };
+        out.push(known | old | new);
+        put_bytes(self.collection, out);
+        put_bytes(self.sort, out);
+        for image in [self.old, self.new].into_iter().flatten() {
+            put_bytes(image, out);
+        }
+    }
+
+    fn take(bytes: &mut &'a [u8]) -> Option<Self> {
+        let table = u32::try_from(varint::take(bytes)?).ok()?;
+        let flags = take_byte(bytes)?;
+        if flags & !(OLD_KNOWN | HAS_OLD | HAS_NEW) != 0 {
+            return None;
+        }
+        let (collection, sort) = (take_bytes(bytes)?, take_bytes(bytes)?);
+        let old = if flags & HAS_OLD != 0 { Some(take_bytes(bytes)?) } else { None };
+        let new = if flags & HAS_NEW != 0 { Some(take_bytes(bytes)?) } else { None };
+        Some(Self { table, collection, sort, old, old_known: flags & OLD_KNOWN != 0, new })
+    }
+
+    /// The change as a value that shares `payload`, which it must have been read from.
+    fn to_change(self, payload: &Bytes) -> Change {
+        Change {
+            table: self.table,
+            collection: payload.slice_ref(self.collection),
+            sort: payload.slice_ref(self.sort),
+            old: self.old.map(|old| payload.slice_ref(old)),
+            old_known: self.old_known,
+            new: self.new.map(|new| payload.slice_ref(new)),
+        }
+    }
+}
+
+impl<'a> CommitRef<'a> {
+    /// Reads a payload as a commit; `None` if it is a record of another kind. Checks every length, so that
+    /// [`CommitRef::changes`] cannot end early.
+    pub fn decode(payload: &'a [u8]) -> Result<Option<Self>> {
+        match payload.split_first() {
+            Some((&COMMIT, commit)) => Self::parse(commit).map(Some).ok_or_else(malformed),
+            _ => Ok(None),
+        }
+    }
+
+    fn parse(mut bytes: &'a [u8]) -> Option<Self> {
+        let at_millis = varint::take(&mut bytes)?;
+        let flags = take_byte(&mut bytes)?;
+        if flags & !(ORIGIN_MASK | HAS_TOKEN) != 0 {
+            return None;
+        }
+        let origin = match flags & ORIGIN_MASK {
+            0 => Origin::User,
+            1 => Origin::TimeToLive,
+            2 => Origin::Backfill,
+            _ => return None,
+        };
+        let token = if flags & HAS_TOKEN != 0 {
+            let token = std::str::from_utf8(take_bytes(&mut bytes)?).ok()?;
+            let (fingerprint, rest) = bytes.split_first_chunk()?;
+            bytes = rest;
+            Some((token, u64::from_le_bytes(*fingerprint)))
+        } else {
+            None
+        };
+        let count = usize::try_from(varint::take(&mut bytes)?).ok()?;
+        let changes = bytes;
+        if count > changes.len() / MIN_CHANGE_BYTES {
+            return None;
+        }
+        for _ in 0..count {
+            ChangeRef::take(&mut bytes)?;
+        }
+        let header = CommitHeader { at_millis, origin, token };
+        bytes.is_empty().then_some(Self { header, count, changes })
+    }
+
+    /// The changes, in the order of the request.
+    pub fn changes(&self) -> impl Iterator<Item = ChangeRef<'a>> + use<'a> {
+        let mut bytes = self.changes;
+        (0..self.count).map_while(move |_| ChangeRef::take(&mut bytes))
+    }
+
+    /// How many changes there are.
+    pub fn len(&self) -> usize {
+        self.count
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+}
+
+impl Record {
+    /// Reads a payload. The bytes of changes share it.
+    ///
+    /// # Errors
+    /// `Corrupt` for a malformed record, `Incompatible` for a kind that is not known here.
+    pub fn decode(payload: &Bytes) -> Result<Self> {
+        if let Some(commit) = CommitRef::decode(payload)? {
+            let token = commit.header.token;
+            return Ok(Self::Commit(Commit {
+                at_millis: commit.header.at_millis,
+                token: token.map(|(token, fingerprint)| ClientToken { token: token.to_owned(), fingerprint }),
+                origin: commit.header.origin,
+                changes: commit.changes().map(|change| change.to_change(payload)).collect(),
+            }));
+        }
+        match payload.split_first() {
+            Some((&SCHEMA, json)) => serde_json::from_slice(json).map(Self::Schema).map_err(|error| {
+                incompatible(format!("a schema change in the log has an unknown form: {error}"))
+            }),
+            Some((kind, _)) => Err(incompatible(format!("the log holds a record of unknown kind {kind}"))),
+            None => Err(malformed()),
+        }
+    }
+}
+
+fn malformed() -> Error {
+    Error::new(ErrorKind::Corrupt, "InternalServerError", "a record of the log is malformed; restore the file from a copy")
+}
+
+fn incompatible(text: String) -> Error {
+    Error::new(ErrorKind::Incompatible, "InternalServerError", text)
+}
+
+fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+    varint::put(bytes.len() as u64, out);
+    out.extend_from_slice(bytes);
+}
+
+fn take_byte(bytes: &mut &[u8]) -> Option<u8> {
+    let (byte, rest) = bytes.split_first()?;
+    *bytes = rest;
+    Some(*byte)
+}
+
+fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
+    let len = usize::try_from(varint::take(bytes)?).ok()?;
+    let (taken, rest) = bytes.split_at_checked(len)?;
+    *bytes = rest;
+    Some(taken)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample() -> Vec<u8> {
+        let header = CommitHeader { at_millis: 1000, origin: Origin::TimeToLive, token: Some(("t1", 0x0102)) };
+        let changes = [
+            ChangeRef { table: 300, collection: b"pk", sort: b"s", old: Some(b"old"), old_known: true, new: None },
+            ChangeRef { table: 2, collection: b"p", sort: b"", old: None, old_known: false, new: Some(b"new") },
+        ];
+        let mut out = Vec::new();
+        encode_commit(&header, changes, &mut out);
+        out
+    }
+
+    #[test]
+    fn golden_bytes() {
+        let golden: &[u8] = b"\x01\xe8\x07\x05\x02t1\x02\x01\0\0\0\0\0\0\x02\
+            \xac\x02\x03\x02pk\x01s\x03old\
+            \x02\x04\x01p\0\x03new";
+        assert_eq!(sample(), golden);
+    }
+
+    #[test]
+    fn a_commit_comes_back() {
+        let payload = Bytes::from(sample());
+        let Record::Commit(commit) = Record::decode(&payload).unwrap() else {
+            panic!("not a commit");
+        };
+        assert_eq!((commit.at_millis, commit.origin), (1000, Origin::TimeToLive));
+        assert_eq!(commit.token, Some(ClientToken { token: "t1".into(), fingerprint: 0x0102 }));
+        assert_eq!(commit.changes.len(), 2);
+        assert_eq!(commit.changes[0].old.as_deref(), Some(&b"old"[..]));
+        assert_eq!((commit.changes[0].old_known, &commit.changes[0].new), (true, &None));
+        assert_eq!(commit.changes[1].new.as_deref(), Some(&b"new"[..]));
+        assert_eq!(CommitRef::decode(&payload).unwrap().unwrap().changes().count(), 2);
+    }
+
+    #[test]
+    fn cut_or_changed_records_never_panic() {
+        let whole = sample();
+        for len in 0..whole.len() {
+            assert!(Record::decode(&Bytes::copy_from_slice(&whole[..len])).is_err(), "{len} bytes");
+        }
+        for at in 0..whole.len() {
+            for value in [0, 1, 0x7f, 0x80, 0xff] {
+                let mut changed = whole.clone();
+                changed[at] = value;
+                let _ = Record::decode(&Bytes::from(changed));
+            }
+        }
+    }
+
+    #[test]
+    fn schema_changes_are_json() {
+        let payload = encode_schema(&SchemaChange::Drop(7)).unwrap();
+        assert_eq!(payload, b"\x02{\"Drop\":7}");
+        assert_eq!(Record::decode(&Bytes::from(payload)).unwrap(), Record::Schema(SchemaChange::Drop(7)));
+        let unknown = Record::decode(&Bytes::from_static(b"\x02{\"Split\":7}")).unwrap_err();
+        assert_eq!(unknown.kind(), ErrorKind::Incompatible);
+        assert_eq!(Record::decode(&Bytes::from_static(b"\x09")).unwrap_err().kind(), ErrorKind::Incompatible);
+    }
+}

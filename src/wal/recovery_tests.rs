@@ -1,0 +1,402 @@
+//! A test per row of the table of cases, and random damage against the promise of recovery: a prefix or an error.
+
+use super::{
+    Wal, WalOptions,
+    cases::CASES,
+    frame::{self, FrameKind, FrameSeed},
+    header::{FILE_HEADER_BYTES, FileHeader, FileMagic},
+    recover,
+    testing::TestDisk,
+};
+use crate::{
+    error::ErrorKind,
+    file::FileName,
+};
+use proptest::prelude::*;
+use std::{collections::BTreeMap, sync::Arc};
+
+const DATABASE_ID: u64 = 42;
+const HEADER: u64 = FILE_HEADER_BYTES as u64;
+/// Bytes of a frame around the 5-byte payloads of these tests.
+const FRAME: usize = 29;
+
+fn wal_on(disk: &Arc<TestDisk>, first_segment: u64, next_seqno: u64) -> Wal {
+    let options = WalOptions {
+        segment_bytes: 4096,
+        database_id: DATABASE_ID,
+        first_segment,
+        next_seqno,
+        older_segments: Vec::new(),
+    };
+    Wal::create(Arc::<TestDisk>::clone(disk), options).unwrap()
+}
+
+/// A log of one unsealed segment with the records 1 to `count`, each synced by itself.
+fn open_log(count: u64) -> Arc<TestDisk> {
+    let disk = TestDisk::new();
+    let wal = wal_on(&disk, 1, 1);
+    for _ in 0..count {
+        let seqno = wal.append(b"hello").unwrap();
+        wal.sync(seqno).unwrap();
+    }
+    disk
+}
+
+/// A log of two sealed segments with the records 1 to 3 and 4 to 6.
+fn sealed_log() -> Arc<TestDisk> {
+    let disk = TestDisk::new();
+    for segment in 1..=2 {
+        let wal = wal_on(&disk, segment, segment * 3 - 2);
+        for _ in 0..3 {
+            wal.append(b"hello").unwrap();
+        }
+        wal.close().unwrap();
+    }
+    disk
+}
+
+fn change(disk: &TestDisk, segment: u64, change: impl FnOnce(&mut Vec<u8>)) {
+    let name = FileName::Log(segment);
+    let mut bytes = disk.bytes(name);
+    change(&mut bytes);
+    disk.set_bytes(name, bytes);
+}
+
+#[derive(Debug, PartialEq)]
+struct Outcome {
+    records: u64,
+    ending: &'static str,
+    next_segment: u64,
+    unsealed: Option<(u64, u64)>,
+}
+
+fn try_recover(disk: &TestDisk, ends: &[(u64, u64)]) -> Result<Outcome, (ErrorKind, String)> {
+    let mut records = 0;
+    let ends = ends.iter().copied().collect::<BTreeMap<_, _>>();
+    let recovered = recover(disk, DATABASE_ID, &ends, 0, &mut |seqno, payload| {
+        records += 1;
+        assert_eq!((seqno, &payload[..]), (records, &b"hello"[..]));
+        Ok(())
+    })
+    .map_err(|error| (error.kind(), error.message().to_owned()))?;
+    Ok(Outcome {
+        records,
+        ending: recovered.ending(),
+        next_segment: recovered.next_segment,
+        unsealed: recovered.settle(disk).unwrap(),
+    })
+}
+
+#[track_caller]
+fn assert_ends(disk: &TestDisk, records: u64, ending: &'static str, unsealed: Option<(u64, u64)>) {
+    let outcome = try_recover(disk, &[]).unwrap();
+    assert_eq!((outcome.records, outcome.ending, outcome.unsealed), (records, ending, unsealed));
+    assert!(CASES.iter().any(|case| case.name == ending));
+}
+
+#[track_caller]
+fn assert_damaged(disk: &TestDisk, ends: &[(u64, u64)], file: u64, offset: u64, what: &str) {
+    let (kind, text) = try_recover(disk, ends).unwrap_err();
+    assert_eq!(kind, ErrorKind::Corrupt, "{text}");
+    let place = format!("{} is damaged at offset {offset}:", FileName::Log(file));
+    assert!(text.contains(&place) && text.contains(what), "{text}");
+}
+
+fn end_after(records: u64) -> u64 {
+    HEADER + records * FRAME as u64
+}
+
+#[test]
+fn no_log_at_all() {
+    let outcome = try_recover(&TestDisk::new(), &[]).unwrap();
+    assert_eq!(outcome, Outcome { records: 0, ending: "no log", next_segment: 1, unsealed: None });
+}
+
+#[test]
+fn clean_end() {
+    assert_ends(&open_log(3), 3, "clean end", Some((1, end_after(3))));
+    assert_ends(&open_log(0), 0, "clean end", Some((1, HEADER)));
+    let disk = open_log(3);
+    change(&disk, 1, |bytes| bytes.truncate(end_after(3) as usize));
+    assert_ends(&disk, 3, "clean end", Some((1, end_after(3))));
+}
+
+#[test]
+fn sealed() {
+    assert_ends(&sealed_log(), 6, "sealed", None);
+}
+
+#[test]
+fn end_recorded_by_an_earlier_recovery() {
+    let disk = open_log(3);
+    change(&disk, 1, |bytes| bytes[end_after(3) as usize] = 9);
+    wal_on(&disk, 2, 4).close().unwrap();
+    let outcome = try_recover(&disk, &[(1, end_after(3))]).unwrap();
+    assert_eq!((outcome.records, outcome.ending, outcome.next_segment), (3, "sealed", 3));
+    // The crash came before the next segment was made.
+    let outcome = try_recover(&open_log(3), &[(1, end_after(3))]).unwrap();
+    assert_eq!((outcome.ending, outcome.unsealed), ("end recorded by an earlier recovery", None));
+    // A segment that never got its header lies between two that did.
+    let disk = open_log(3);
+    disk.set_bytes(FileName::Log(2), Vec::new());
+    wal_on(&disk, 3, 4).close().unwrap();
+    let outcome = try_recover(&disk, &[(1, end_after(3)), (2, 0)]).unwrap();
+    assert_eq!((outcome.records, outcome.ending), (3, "sealed"));
+    // The same, with the segment before it removed.
+    let disk = TestDisk::new();
+    disk.set_bytes(FileName::Log(2), Vec::new());
+    wal_on(&disk, 3, 4).close().unwrap();
+    assert_eq!(try_recover(&disk, &[(2, 0)]).unwrap().records, 0);
+}
+
+#[test]
+fn damage_before_the_recorded_end() {
+    let disk = open_log(3);
+    change(&disk, 1, |bytes| bytes[end_after(2) as usize + 25] ^= 1);
+    assert_damaged(&disk, &[(1, end_after(3))], 1, end_after(2), "before the recorded end");
+    let disk = open_log(3);
+    assert_damaged(&disk, &[(1, end_after(3) + 1)], 1, end_after(3), "before the recorded end");
+    assert_damaged(&disk, &[(1, end_after(1) + 1)], 1, end_after(2), "before the recorded end");
+    assert_damaged(&sealed_log(), &[(2, 4000)], 2, end_after(3) + 24, "before the recorded end");
+}
+
+#[test]
+fn torn_tail() {
+    for at in [0, 4, 8, 16, 20, 21, 24, 28] {
+        let disk = open_log(3);
+        change(&disk, 1, |bytes| bytes[end_after(2) as usize + at] ^= 0x40);
+        assert_ends(&disk, 2, "torn tail", Some((1, end_after(2))));
+    }
+    let disk = open_log(3);
+    change(&disk, 1, |bytes| bytes.truncate(end_after(3) as usize - 1));
+    assert_ends(&disk, 2, "torn tail", Some((1, end_after(2))));
+}
+
+#[test]
+fn a_hole_in_what_was_never_synced_is_a_torn_tail() {
+    let disk = TestDisk::new();
+    let wal = wal_on(&disk, 1, 1);
+    for _ in 0..3 {
+        let seqno = wal.append(b"hello").unwrap();
+        wal.flush_to_os(seqno).unwrap();
+    }
+    change(&disk, 1, |bytes| bytes[end_after(1) as usize..end_after(2) as usize].fill(0));
+    assert_ends(&disk, 1, "torn tail", Some((1, end_after(1))));
+}
+
+#[test]
+fn a_length_beyond_the_file_is_a_torn_tail() {
+    let disk = open_log(3);
+    change(&disk, 1, |bytes| bytes[end_after(2) as usize + 4..][..3].fill(0xff));
+    assert_ends(&disk, 2, "torn tail", Some((1, end_after(2))));
+}
+
+#[test]
+fn a_stale_frame_of_another_place_is_a_torn_tail() {
+    let disk = open_log(3);
+    change(&disk, 1, |bytes| {
+        let (from, to) = (end_after(2) as usize, end_after(3) as usize);
+        bytes.copy_within(from..to, to);
+    });
+    assert_ends(&disk, 3, "torn tail", Some((1, end_after(3))));
+}
+
+#[test]
+fn damage_below_a_later_frame() {
+    for record in 0..2 {
+        for at in [0, 5, 10, 17, 20, 28] {
+            let disk = open_log(3);
+            change(&disk, 1, |bytes| bytes[end_after(record) as usize + at] ^= 0x40);
+            assert_damaged(&disk, &[], 1, end_after(record), "safely stored");
+        }
+    }
+    let disk = open_log(3);
+    change(&disk, 1, |bytes| bytes[HEADER as usize..end_after(2) as usize].fill(0));
+    assert_damaged(&disk, &[], 1, HEADER, "safely stored");
+}
+
+#[test]
+fn damage_in_a_sealed_segment() {
+    let disk = sealed_log();
+    change(&disk, 1, |bytes| bytes[end_after(1) as usize + 26] ^= 1);
+    assert_damaged(&disk, &[], 1, end_after(1), "safely stored");
+    // The seal itself is bad, so nothing vouches for the records, but a later segment exists.
+    let disk = sealed_log();
+    change(&disk, 1, |bytes| bytes[end_after(3) as usize] ^= 1);
+    assert_damaged(&disk, &[], 1, end_after(3), "finished segment");
+}
+
+#[test]
+fn unsealed_but_later_segments() {
+    let disk = open_log(3);
+    wal_on(&disk, 2, 4).close().unwrap();
+    assert_damaged(&disk, &[], 1, end_after(3), "no end");
+}
+
+#[test]
+fn bytes_behind_the_seal() {
+    let disk = sealed_log();
+    change(&disk, 2, |bytes| bytes[4000] = 1);
+    assert_damaged(&disk, &[], 2, end_after(3) + 24, "behind the end");
+}
+
+#[test]
+fn file_missing() {
+    let disk = sealed_log();
+    wal_on(&disk, 4, 7).close().unwrap();
+    assert_damaged(&disk, &[], 3, 0, "missing");
+    let missing_first = recover(&*disk, DATABASE_ID, &BTreeMap::new(), 3, &mut |_, _| Ok(())).unwrap_err();
+    assert_eq!(missing_first.kind(), ErrorKind::Corrupt);
+    let missing_last = try_recover(&open_log(1), &[(1, end_after(1)), (2, 100)]).unwrap_err();
+    assert_eq!(missing_last.0, ErrorKind::Corrupt);
+}
+
+#[test]
+fn segment_of_another_database() {
+    let disk = sealed_log();
+    let header = FileHeader { magic: FileMagic::Log, database_id: 43, number: 1, detail: 1 };
+    change(&disk, 1, |bytes| bytes[..FILE_HEADER_BYTES].copy_from_slice(&header.encode()));
+    assert_damaged(&disk, &[], 1, 0, "another database");
+}
+
+#[test]
+fn segment_with_another_number() {
+    let disk = sealed_log();
+    disk.set_bytes(FileName::Log(1), disk.bytes(FileName::Log(2)));
+    assert_damaged(&disk, &[], 1, 0, "another number");
+}
+
+#[test]
+fn segment_that_does_not_follow() {
+    let disk = sealed_log();
+    wal_on(&disk, 3, 8).close().unwrap();
+    assert_damaged(&disk, &[], 3, 0, "does not follow");
+}
+
+#[test]
+fn record_out_of_order() {
+    let disk = open_log(3);
+    let mut wrong = Vec::new();
+    frame::begin(&mut wrong, 9, FrameKind::Data);
+    frame::end(&mut wrong, 0).unwrap();
+    frame::stamp(&mut wrong, FrameSeed::new(FileMagic::Log, DATABASE_ID, 1), end_after(3), 0);
+    change(&disk, 1, |bytes| bytes[end_after(3) as usize..][..wrong.len()].copy_from_slice(&wrong));
+    let (kind, text) = try_recover(&disk, &[]).unwrap_err();
+    assert_eq!(kind, ErrorKind::Corrupt);
+    assert!(text.contains("another number than the next"), "{text}");
+}
+
+#[test]
+fn newer_version() {
+    let disk = sealed_log();
+    change(&disk, 2, |bytes| bytes[8] = 2);
+    let (kind, text) = try_recover(&disk, &[]).unwrap_err();
+    assert_eq!(kind, ErrorKind::Incompatible);
+    assert!(text.contains("newer version") && text.contains("0000000002.log"), "{text}");
+}
+
+#[test]
+fn damaged_header() {
+    let disk = sealed_log();
+    change(&disk, 1, |bytes| bytes[30] ^= 1);
+    assert_damaged(&disk, &[], 1, 0, "header is unreadable");
+}
+
+#[test]
+fn created_but_never_synced() {
+    for bytes in [Vec::new(), b"hrL".to_vec(), vec![0; 4096], {
+        let mut torn = vec![0; 4096];
+        torn[..5].copy_from_slice(b"hrLOG");
+        torn
+    }] {
+        let disk = sealed_log();
+        disk.set_bytes(FileName::Log(3), bytes);
+        assert_ends(&disk, 6, "created but never synced", Some((3, 0)));
+    }
+}
+
+#[test]
+fn no_header_but_later_segments() {
+    let disk = sealed_log();
+    disk.set_bytes(FileName::Log(1), vec![0; 100]);
+    assert_damaged(&disk, &[], 1, 0, "header is missing");
+}
+
+#[test]
+fn an_error_of_the_caller_stops_recovery() {
+    let refused = recover(&*sealed_log(), DATABASE_ID, &BTreeMap::new(), 0, &mut |seqno, _| {
+        if seqno == 2 { Err(crate::error::Error::validation("no")) } else { Ok(()) }
+    });
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Validation);
+}
+
+/// Random records, some synced one by one, in one unsealed segment; returns the records too.
+fn random_log(payloads: &[(Vec<u8>, bool)]) -> (Arc<TestDisk>, Vec<Vec<u8>>) {
+    let disk = TestDisk::new();
+    let options = WalOptions {
+        segment_bytes: 1 << 20,
+        database_id: DATABASE_ID,
+        first_segment: 1,
+        next_seqno: 1,
+        older_segments: Vec::new(),
+    };
+    let wal = Wal::create(Arc::<TestDisk>::clone(&disk), options).unwrap();
+    for (payload, sync) in payloads {
+        let seqno = wal.append(payload).unwrap();
+        if *sync { wal.sync(seqno) } else { wal.flush_to_os(seqno) }.unwrap();
+    }
+    change(&disk, 1, |bytes| bytes.truncate(bytes.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 200)));
+    (disk, payloads.iter().map(|(payload, _)| payload.clone()).collect())
+}
+
+fn assert_prefix_or_error(disk: &TestDisk, records: &[Vec<u8>]) -> Result<(), TestCaseError> {
+    let mut seen = Vec::new();
+    let outcome = recover(disk, DATABASE_ID, &BTreeMap::new(), 0, &mut |seqno, payload| {
+        seen.push((seqno, payload.to_vec()));
+        Ok(())
+    });
+    prop_assert!(seen.len() <= records.len());
+    for (at, (seqno, payload)) in seen.iter().enumerate() {
+        prop_assert_eq!(*seqno, at as u64 + 1);
+        prop_assert_eq!(payload, &records[at]);
+    }
+    if let Err(error) = outcome {
+        prop_assert!(matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Incompatible), "{error}");
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn damage_gives_a_prefix_or_an_error(
+        payloads in prop::collection::vec((prop::collection::vec(any::<u8>(), 0..300), any::<bool>()), 0..12),
+        cut in any::<prop::sample::Index>(),
+        flips in prop::collection::vec((any::<prop::sample::Index>(), 1u8..), 1..4),
+    ) {
+        let (disk, records) = random_log(&payloads);
+        let cut_disk = disk.copy();
+        change(&cut_disk, 1, |bytes| bytes.truncate(cut.index(bytes.len() + 1)));
+        assert_prefix_or_error(&cut_disk, &records)?;
+        change(&disk, 1, |bytes| {
+            for (at, bits) in &flips {
+                let at = at.index(bytes.len());
+                bytes[at] ^= bits;
+            }
+        });
+        assert_prefix_or_error(&disk, &records)?;
+    }
+
+    #[test]
+    fn any_bytes_at_all_are_refused_or_empty(bytes in prop::collection::vec(any::<u8>(), 0..2000), header in any::<bool>()) {
+        let disk = TestDisk::new();
+        let mut file = bytes;
+        if header {
+            let header = FileHeader { magic: FileMagic::Log, database_id: DATABASE_ID, number: 1, detail: 1 };
+            file.splice(0..0, header.encode());
+        }
+        disk.set_bytes(FileName::Log(1), file);
+        assert_prefix_or_error(&disk, &[])?;
+    }
+}

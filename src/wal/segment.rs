@@ -1,0 +1,156 @@
+//! One file of the log, as it is being written.
+//!
+//! A segment is a [`FileHeader`] and frames. Its space is reserved ahead, as zeros, so that a synced append changes no
+//! metadata of the file: 1 MiB when it is created, so that opening a database is instantaneous, then in steps of 4 MiB.
+//! Appends that are not synced do not reserve: nothing waits for their metadata. A segment that is full is sealed, and
+//! from then on never touched again until it is removed.
+
+use super::{
+    frame::{self, FrameKind, FrameSeed},
+    header::{FILE_HEADER_BYTES, FileHeader, FileMagic},
+};
+use crate::{
+    error::Result,
+    file::{Disk, FileName, WritableFile},
+};
+
+const FIRST_RESERVE_BYTES: u64 = 1 << 20;
+const RESERVE_STEP_BYTES: u64 = 4 << 20;
+
+/// A segment of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SegmentInfo {
+    /// Number of the file.
+    pub number: u64,
+    /// Number of its first record, or of the record that would be its first.
+    pub first_seqno: u64,
+    /// Number of its last record; one below `first_seqno` if it has none.
+    pub last_seqno: u64,
+    /// Length of the file in bytes.
+    pub bytes: u64,
+}
+
+/// The segment at the end of the log.
+#[derive(Debug)]
+pub(super) struct SegmentWriter {
+    file: Box<dyn WritableFile>,
+    number: u64,
+    first_seqno: u64,
+    next_seqno: u64,
+    seed: FrameSeed,
+    limit_bytes: u64,
+    /// Where the next frame goes.
+    end: u64,
+    /// Length of the file.
+    len: u64,
+    synced_to: u64,
+}
+
+impl SegmentWriter {
+    /// Creates the file, durably.
+    pub(super) fn create(
+        disk: &dyn Disk,
+        database_id: u64,
+        number: u64,
+        first_seqno: u64,
+        limit_bytes: u64,
+    ) -> Result<Self> {
+        let mut file = disk.create(FileName::Log(number))?;
+        let len = FIRST_RESERVE_BYTES.min(limit_bytes).max(FILE_HEADER_BYTES as u64);
+        file.reserve(len)?;
+        let header = FileHeader { magic: FileMagic::Log, database_id, number, detail: first_seqno };
+        file.write_at(0, &header.encode())?;
+        file.sync()?;
+        disk.sync_directory()?;
+        let end = FILE_HEADER_BYTES as u64;
+        Ok(Self {
+            file,
+            number,
+            first_seqno,
+            next_seqno: first_seqno,
+            seed: FrameSeed::new(FileMagic::Log, database_id, number),
+            limit_bytes,
+            end,
+            len,
+            synced_to: end,
+        })
+    }
+
+    /// Facts about the segment as it is now.
+    pub(super) fn info(&self) -> SegmentInfo {
+        SegmentInfo {
+            number: self.number,
+            first_seqno: self.first_seqno,
+            last_seqno: self.next_seqno.saturating_sub(1),
+            bytes: self.len,
+        }
+    }
+
+    /// Number of the record after the last one written here.
+    pub(super) fn next_seqno(&self) -> u64 {
+        self.next_seqno
+    }
+
+    /// Whether all that was written here is durable.
+    pub(super) fn is_synced(&self) -> bool {
+        self.synced_to == self.end
+    }
+
+    /// Gives as many frames as fit their place and checksum, and hands them to the operating system in one write.
+    /// Returns their bytes, 0 when the segment is full. A segment without records takes a frame of any size. With
+    /// `reserve`, space is reserved for them and some more first.
+    pub(super) fn write(&mut self, frames: &mut [u8], reserve: bool) -> Result<usize> {
+        let mut taken = 0;
+        while let Some(bytes) = frame::frame_bytes(&frames[taken..]) {
+            let offset = self.end + taken as u64;
+            let is_first = self.next_seqno == self.first_seqno;
+            let needed = offset + (bytes + frame::FRAME_HEADER_BYTES) as u64;
+            let Some(frame) = frames.get_mut(taken..taken + bytes).filter(|_| is_first || needed <= self.limit_bytes)
+            else {
+                break;
+            };
+            self.next_seqno = frame::frame_seqno(frame).map_or(self.next_seqno, |seqno| seqno + 1);
+            frame::stamp(frame, self.seed, offset, self.synced_to);
+            taken += bytes;
+        }
+        self.put(&frames[..taken], reserve)?;
+        Ok(taken)
+    }
+
+    /// Makes all that was written durable.
+    pub(super) fn sync(&mut self) -> Result<()> {
+        if !self.is_synced() {
+            self.file.sync()?;
+            self.synced_to = self.end;
+        }
+        Ok(())
+    }
+
+    /// Ends the segment. Its records are synced before the seal is written, so that the seal vouches for all of them.
+    pub(super) fn seal(&mut self) -> Result<()> {
+        self.sync()?;
+        let mut seal = Vec::with_capacity(frame::FRAME_HEADER_BYTES);
+        frame::begin(&mut seal, self.next_seqno, FrameKind::Seal);
+        frame::stamp(&mut seal, self.seed, self.end, self.synced_to);
+        self.put(&seal, false)?;
+        self.sync()
+    }
+
+    fn put(&mut self, bytes: &[u8], reserve: bool) -> Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let end = self.end + bytes.len() as u64;
+        if reserve && end > self.len && end <= self.limit_bytes {
+            let len = (end + RESERVE_STEP_BYTES).min(self.limit_bytes);
+            self.file.reserve(len)?;
+            self.len = len;
+        }
+        self.file.write_at(self.end, bytes)?;
+        self.end = end;
+        self.len = self.len.max(end);
+        // Keeps the sync of a log that is rarely synced short.
+        self.file.write_back();
+        Ok(())
+    }
+}

@@ -1,0 +1,414 @@
+//! The log as writers use it: append, wait until the record is safe, say that it is applied.
+//!
+//! Appending copies a record into a buffer in memory and gives it the next sequence number; that is all that happens
+//! under the lock. Whoever then needs its record on disk takes the whole buffer, and with it the records of all others,
+//! and writes and syncs it alone while the next buffer fills: the leader. The others, its followers, sleep until the
+//! leader says how far the log is safe. So one sync serves many commits, and a single writer pays one write and one
+//! sync with nothing in between.
+//!
+//! A leader that served several commits last time first yields for a moment to let as many gather again: threads that
+//! were just released come back soon, and a full group halves the number of syncs.
+//!
+//! The first failed write or sync ends writing for good: the failure is kept, everybody who waits gets it, and nothing
+//! is retried, since after a failed sync nobody knows what the medium holds.
+
+use super::{
+    Visible,
+    frame::{self, FrameKind},
+    segment::{SegmentInfo, SegmentWriter},
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    file::{Disk, FileName},
+};
+use parking_lot::{Condvar, Mutex, MutexGuard};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+/// Times that a gathering leader yields before it goes alone: some 100 us on an idle machine, less than a sync.
+const GATHER_YIELDS: usize = 128;
+/// Turns of a spin that outlast one write to the operating system, after which sleeping is cheaper.
+const SPIN_TURNS: usize = 200;
+/// A buffer that grew past this is given back to the allocator after use.
+const KEPT_BUFFER_BYTES: usize = 4 << 20;
+/// Largest segment; offsets in frames have four bytes.
+const MAX_SEGMENT_BYTES: u64 = 1 << 30;
+const MIN_SEGMENT_BYTES: u64 = 4 << 10;
+
+/// What a log is started with.
+#[derive(Clone, Debug)]
+pub struct WalOptions {
+    /// Length at which a segment is sealed, in bytes; 4 KiB to 1 GiB.
+    pub segment_bytes: u64,
+    /// The database; seeds all checksums.
+    pub database_id: u64,
+    /// Number of the segment to create. It must not exist.
+    pub first_segment: u64,
+    /// Number of the next record, at least 1. All records below it are taken to be durable.
+    pub next_seqno: u64,
+    /// Finished segments that recovery found, oldest first.
+    pub older_segments: Vec<SegmentInfo>,
+}
+
+/// What the leader is doing, if there is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Leader {
+    Absent,
+    Writing,
+    Syncing,
+}
+
+/// How far a caller wants its record to have come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Goal {
+    Written,
+    Synced,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Frames that no leader has taken; complete ones end at `filled`.
+    pending: Vec<u8>,
+    filled: usize,
+    /// The buffer of the last leader, to be used again.
+    spare: Vec<u8>,
+    next_seqno: u64,
+    /// Numbers of records that are not yet applied, ascending.
+    in_flight: Vec<u64>,
+    leader: Leader,
+    /// Records below this number are being synced by the present leader or are synced.
+    taken_below: u64,
+    /// Commits that the last sync served.
+    last_group: u64,
+    /// Sealed segments, oldest first.
+    sealed: Vec<SegmentInfo>,
+    active: SegmentInfo,
+    failure: Option<Error>,
+    closed: bool,
+}
+
+/// The write-ahead log of a database.
+#[derive(Debug)]
+pub struct Wal {
+    disk: Arc<dyn Disk>,
+    database_id: u64,
+    segment_bytes: u64,
+    state: Mutex<State>,
+    /// Signalled when a leader is done.
+    done: Condvar,
+    /// The segment at the end. Only the leader takes this lock, so it is never waited for.
+    tail: Mutex<SegmentWriter>,
+    /// Highest number that the operating system has.
+    written: AtomicU64,
+    /// Highest number that is durable, for readers.
+    visible: Arc<Visible>,
+    /// Callers of `sync` that wait for the next leader; changed under the state's lock only.
+    arrivals: AtomicU64,
+    /// Held while segments are removed.
+    removal: Mutex<()>,
+}
+
+impl Wal {
+    /// Starts a new segment behind those that recovery read. The segment exists durably when this returns.
+    pub fn create(disk: Arc<dyn Disk>, options: WalOptions) -> Result<Self> {
+        let WalOptions { database_id, first_segment, older_segments, .. } = options;
+        let next_seqno = options.next_seqno.max(1);
+        let segment_bytes = options.segment_bytes.clamp(MIN_SEGMENT_BYTES, MAX_SEGMENT_BYTES);
+        let tail = SegmentWriter::create(&*disk, database_id, first_segment, next_seqno, segment_bytes)?;
+        let durable = next_seqno.saturating_sub(1);
+        Ok(Self {
+            disk,
+            database_id,
+            segment_bytes,
+            state: Mutex::new(State {
+                pending: Vec::new(),
+                filled: 0,
+                spare: Vec::new(),
+                next_seqno,
+                in_flight: Vec::new(),
+                leader: Leader::Absent,
+                taken_below: next_seqno,
+                last_group: 0,
+                sealed: older_segments,
+                active: tail.info(),
+                failure: None,
+                closed: false,
+            }),
+            done: Condvar::new(),
+            tail: Mutex::new(tail),
+            written: AtomicU64::new(durable),
+            visible: Arc::new(Visible::new(durable)),
+            arrivals: AtomicU64::new(0),
+            removal: Mutex::new(()),
+        })
+    }
+
+    /// Appends a record and returns its number. See [`Wal::append_with`].
+    pub fn append(&self, payload: &[u8]) -> Result<u64> {
+        self.append_with(|_, out| out.extend_from_slice(payload))
+    }
+
+    /// Appends a record that `fill` writes, given its number, to the end of a buffer; returns the number. Nothing is on
+    /// disk yet. The record counts as in flight until [`Wal::applied`] is called with its number.
+    ///
+    /// Fails if the log is poisoned or closed, or if the record is larger than 32 MiB; no number is used up then.
+    pub fn append_with(&self, fill: impl FnOnce(u64, &mut Vec<u8>)) -> Result<u64> {
+        let mut guard = self.state.lock();
+        let state = &mut *guard;
+        state.check_open()?;
+        let seqno = state.next_seqno;
+        let start = state.filled;
+        state.pending.truncate(start);
+        frame::begin(&mut state.pending, seqno, FrameKind::Data);
+        fill(seqno, &mut state.pending);
+        frame::end(&mut state.pending, start)?;
+        state.filled = state.pending.len();
+        state.next_seqno = seqno + 1;
+        state.in_flight.push(seqno);
+        Ok(seqno)
+    }
+
+    /// Says that the effects of a record are where readers and flushes find them.
+    pub fn applied(&self, seqno: u64) {
+        let mut state = self.state.lock();
+        if let Some(at) = state.in_flight.iter().position(|in_flight| *in_flight == seqno) {
+            state.in_flight.remove(at);
+        }
+    }
+
+    /// The lowest number in flight, or the next number if none is: all records below it are applied.
+    pub fn lowest_unapplied(&self) -> u64 {
+        let state = self.state.lock();
+        state.in_flight.first().copied().unwrap_or(state.next_seqno)
+    }
+
+    /// Returns once the record and all before it are on stable storage. Numbers not yet given out are taken as the last.
+    pub fn sync(&self, seqno: u64) -> Result<()> {
+        self.reach(Goal::Synced, seqno)
+    }
+
+    /// Returns once all records appended before the call are on stable storage.
+    pub fn sync_all(&self) -> Result<()> {
+        self.reach(Goal::Synced, u64::MAX)
+    }
+
+    /// Returns once the operating system has the record and all before it: they survive the end of this process, but not
+    /// a power failure. Does not make them visible; the next sync does.
+    pub fn flush_to_os(&self, seqno: u64) -> Result<()> {
+        self.reach(Goal::Written, seqno)
+    }
+
+    /// The highest number that is on stable storage, as readers use it.
+    pub fn visible(&self) -> &Arc<Visible> {
+        &self.visible
+    }
+
+    /// The highest number given out.
+    pub fn last_seqno(&self) -> u64 {
+        self.state.lock().next_seqno.saturating_sub(1)
+    }
+
+    /// All segments, oldest first; the last is the one being written.
+    pub fn segments(&self) -> Vec<SegmentInfo> {
+        let state = self.state.lock();
+        state.sealed.iter().copied().chain([state.active]).collect()
+    }
+
+    /// Removes finished segments whose records all have numbers below `seqno`, oldest first; returns the bytes freed.
+    /// One is gone durably before the next is removed, so a crash leaves no gap. An error stops the removal and harms
+    /// nothing else.
+    pub fn remove_segments_below(&self, seqno: u64) -> Result<u64> {
+        let _removal = self.removal.lock();
+        let mut freed_bytes = 0;
+        loop {
+            let oldest = self.state.lock().sealed.first().copied();
+            let Some(oldest) = oldest.filter(|segment| segment.last_seqno < seqno) else {
+                return Ok(freed_bytes);
+            };
+            self.disk.remove(FileName::Log(oldest.number))?;
+            self.state.lock().sealed.retain(|segment| segment.number != oldest.number);
+            self.disk.sync_directory()?;
+            freed_bytes += oldest.bytes;
+        }
+    }
+
+    /// Syncs what was appended and seals the last segment. Appends fail from now on; closing again does nothing.
+    pub fn close(&self) -> Result<()> {
+        let mut state = self.state.lock();
+        state.check_sound()?;
+        if std::mem::replace(&mut state.closed, true) {
+            return Ok(());
+        }
+        let last = state.next_seqno.saturating_sub(1);
+        drop(state);
+        self.sync(last)?;
+        let mut state = self.state.lock();
+        while state.leader != Leader::Absent {
+            self.done.wait(&mut state);
+        }
+        state.check_sound()?;
+        let mut tail = self.tail.lock();
+        let sealed = tail.seal();
+        state.active = tail.info();
+        sealed.inspect_err(|error| state.failure = Some(error.clone()))
+    }
+
+    /// The failure that ended writing, if one did.
+    pub fn poison_cause(&self) -> Option<Error> {
+        self.state.lock().failure.clone()
+    }
+
+    /// Whether a failure ended writing.
+    pub fn is_poisoned(&self) -> bool {
+        self.state.lock().failure.is_some()
+    }
+
+    fn has_reached(&self, goal: Goal, seqno: u64) -> bool {
+        match goal {
+            Goal::Written => self.written.load(Ordering::Acquire) >= seqno,
+            Goal::Synced => self.visible.load() >= seqno,
+        }
+    }
+
+    /// Follows a leader to the goal, or leads.
+    fn reach(&self, goal: Goal, seqno: u64) -> Result<()> {
+        if self.has_reached(goal, seqno) {
+            return Ok(());
+        }
+        let mut state = self.state.lock();
+        let seqno = seqno.min(state.next_seqno.saturating_sub(1));
+        if goal == Goal::Synced && seqno >= state.taken_below {
+            self.arrivals.fetch_add(1, Ordering::Relaxed);
+        }
+        let mut may_spin = true;
+        loop {
+            if self.has_reached(goal, seqno) {
+                return Ok(());
+            }
+            state.check_sound()?;
+            match state.leader {
+                Leader::Absent => return self.lead(goal, &mut state),
+                Leader::Writing if may_spin => {
+                    may_spin = false;
+                    MutexGuard::unlocked(&mut state, || self.spin(goal, seqno));
+                }
+                Leader::Writing | Leader::Syncing => self.done.wait(&mut state),
+            }
+        }
+    }
+
+    /// Watches for the end of a write for about as long as one takes.
+    fn spin(&self, goal: Goal, seqno: u64) {
+        let before = self.written.load(Ordering::Acquire);
+        for _ in 0..SPIN_TURNS {
+            if self.has_reached(goal, seqno) || self.written.load(Ordering::Acquire) != before {
+                return;
+            }
+            std::hint::spin_loop();
+        }
+    }
+
+    /// Writes, and for [`Goal::Synced`] syncs, all that is pending.
+    fn lead(&self, goal: Goal, state: &mut MutexGuard<'_, State>) -> Result<()> {
+        let sync = goal == Goal::Synced;
+        state.leader = if sync { Leader::Syncing } else { Leader::Writing };
+        if sync {
+            self.gather(state);
+            state.last_group = self.arrivals.swap(0, Ordering::Relaxed);
+            state.taken_below = state.next_seqno;
+        }
+        let spare = std::mem::take(&mut state.spare);
+        let mut frames = std::mem::replace(&mut state.pending, spare);
+        frames.truncate(std::mem::take(&mut state.filled));
+        let last = state.next_seqno.saturating_sub(1);
+
+        let mut sealed = Vec::new();
+        let (outcome, active) = MutexGuard::unlocked(state, || {
+            let mut tail = self.tail.lock();
+            let outcome = self.write_out(&mut tail, &mut frames, sync, &mut sealed);
+            (outcome, tail.info())
+        });
+
+        state.active = active;
+        state.leader = Leader::Absent;
+        match &outcome {
+            Ok(durable_below) => {
+                self.written.fetch_max(last, Ordering::AcqRel);
+                self.visible.advance(durable_below.saturating_sub(1));
+            }
+            Err(error) => state.failure = Some(error.clone()),
+        }
+        state.sealed.append(&mut sealed);
+        if frames.capacity() <= KEPT_BUFFER_BYTES {
+            frames.clear();
+            state.spare = frames;
+        }
+        self.done.notify_all();
+        outcome.map(|_| ())
+    }
+
+    /// Lets as many commits gather as the last sync served.
+    fn gather(&self, state: &mut MutexGuard<'_, State>) {
+        let expected = state.last_group;
+        if expected < 2 {
+            return;
+        }
+        MutexGuard::unlocked(state, || {
+            for _ in 0..GATHER_YIELDS {
+                if self.arrivals.load(Ordering::Relaxed) >= expected {
+                    return;
+                }
+                std::thread::yield_now();
+            }
+        });
+    }
+
+    /// Writes frames to the tail and, where segments fill up, to new ones. Returns the number below which all records are
+    /// durable.
+    fn write_out(
+        &self,
+        tail: &mut SegmentWriter,
+        frames: &mut [u8],
+        sync: bool,
+        sealed: &mut Vec<SegmentInfo>,
+    ) -> Result<u64> {
+        let mut durable_below = 0;
+        let mut rest = frames;
+        loop {
+            let taken = tail.write(rest, sync)?;
+            rest = &mut rest[taken..];
+            if rest.is_empty() {
+                break;
+            }
+            tail.seal()?;
+            durable_below = tail.next_seqno();
+            let (number, next_seqno) = (tail.info().number + 1, tail.next_seqno());
+            let next =
+                SegmentWriter::create(&*self.disk, self.database_id, number, next_seqno, self.segment_bytes)?;
+            sealed.push(tail.info());
+            *tail = next;
+        }
+        if sync {
+            tail.sync()?;
+            durable_below = tail.next_seqno();
+        }
+        Ok(durable_below)
+    }
+}
+
+impl State {
+    fn check_sound(&self) -> Result<()> {
+        self.failure.as_ref().map_or(Ok(()), |cause| Err(Error::poisoned(cause)))
+    }
+
+    fn check_open(&self) -> Result<()> {
+        self.check_sound()?;
+        if self.closed {
+            let text = "the database is closed";
+            return Err(Error::new(ErrorKind::Unsupported, "InternalServerError", text));
+        }
+        Ok(())
+    }
+}
