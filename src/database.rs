@@ -9,12 +9,10 @@ use crate::{
     file::{Disk, MemoryDisk, RealDisk},
     item::Item,
     maintenance::Maintenance,
-    schema::{
-        BillingMode, IndexKind, KeyAttribute, KeySchema, ProvisionedThroughput, StreamView, TableDefinition,
-    },
+    schema::{BillingMode, IndexKind, KeyAttribute, KeySchema, ProvisionedThroughput, StreamView, TableDefinition},
     table::{
-        self, BatchGet, BatchGetOutput, BatchWrite, BatchWriteOutput, Dynamic, KeyPart, KeyShape, Table, TransactAction,
-        TransactGetOutput, TransactOutput, TransactWrite,
+        self, BatchGet, BatchGetOutput, BatchWrite, BatchWriteOutput, Dynamic, KeyPart, KeyShape, Table,
+        TransactAction, TransactGetOutput, TransactOutput, TransactWrite,
     },
     wal::record::ClientToken,
 };

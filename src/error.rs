@@ -122,7 +122,8 @@ impl Error {
     }
     /// A condition was false (`ConditionalCheckFailedException`); `old_item` is the encoded item, if asked for.
     pub(crate) fn condition_failed(old_item: Option<Bytes>) -> Self {
-        let mut e = Self::new(ErrorKind::ConditionFailed, "ConditionalCheckFailedException", "The conditional request failed");
+        let mut e =
+            Self::new(ErrorKind::ConditionFailed, "ConditionalCheckFailedException", "The conditional request failed");
         e.0.old_item = old_item;
         e
     }

@@ -1,11 +1,33 @@
-//! hashrange
-#![deny(unsafe_code)]
+//! DynamoDB's data model as an embedded database with its own log-structured storage engine.
+//!
+//! A partition key is hashed to a 64-bit token; the tokens of a table are cut into partitions; in a partition, items lie
+//! sorted by (token, partition key, sort key), in a memtable first and in immutable sorted runs later. Every change is
+//! one record of one write-ahead log, and everything downstream reads that log.
+//!
+//! ```
+//! use hashrange::{Database, Item, S, begins_with};
+//!
+//! # fn main() -> hashrange::Result<()> {
+//! let db = Database::in_memory()?;
+//! let orders = db.create_table("orders").hash::<S>("customer").range::<S>("order").create()?;
+//! orders.put(&Item::new().with("customer", "c#1").with("order", "o#7").with("total", 120))?;
+//!
+//! let item = orders.get(("c#1", "o#7"))?.expect("it was just put");
+//! assert_eq!(item.get("total").and_then(|total| total.as_i64()), Some(120));
+//! assert_eq!(orders.query("c#1").range(begins_with("o#")).items().count(), 1);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Where to look: [`Database`] opens and creates, [`Table`] reads and writes, [`Item`] and [`ItemRef`] are what is
+//! written and read, [`Error`] tells what to do about a failure.
+
 pub mod capacity;
-pub mod clock;
+mod clock;
 mod commit;
-pub mod config;
+mod config;
 mod database;
-pub mod error;
+mod error;
 pub mod expression;
 pub mod file;
 mod index;
@@ -16,3 +38,23 @@ mod partition;
 pub mod schema;
 mod table;
 mod wal;
+
+pub use capacity::Consumed;
+pub use clock::Clock;
+pub use commit::{DatabaseFacts, IndexSpec, LogFacts, PartitionFacts, TableSpec, TableUpdate, VerifyReport, Work};
+pub use config::{Durability, Options, ReadMode};
+pub use database::{Database, IndexStatistics, OpenOptions, TableBuilder, TableDescription};
+pub use error::{CancellationReason, Error, ErrorKind, Result};
+pub use item::{AttributeValue, Item, ItemRef, KeyType, Number, ValueRef, from_item, to_item};
+pub use partition::PartitionDescription;
+pub use schema::{
+    BillingMode, IndexDefinition, IndexKind, IndexStatus, KeyAttribute, KeySchema, Projection, ProvisionedThroughput,
+    StreamView, TableDefinition, TableStatus,
+};
+pub use table::{
+    B, BatchGet, BatchGetOutput, BatchWrite, BatchWriteOutput, Delete, Dynamic, Get, GetOutput, HashKey, IndexBuilder,
+    Key, KeyPart, KeyShape, KeyValue, MAX_BATCH_GET_KEYS, MAX_BATCH_WRITES, MAX_TRANSACTION_ACTIONS, N, Page, Put,
+    Query, ReturnValues, S, Scan, SortCondition, Table, ToItem, TransactAction, TransactGetOutput, TransactKind,
+    TransactOutput, TransactWrite, Update, WriteOutput, begins_with, between, eq, ge, gt, index, le, lt,
+};
+pub use wal::SegmentInfo;

@@ -74,20 +74,23 @@ impl Store {
         let mut cursor = partition.scan(token, partition.last_token, after, self.wal.visible())?;
         let mut last = None;
         for _ in 0..ITEMS_PER_STEP {
-            let Some(entry) = cursor.next_entry()? else {
+            let Some(item) = cursor.item() else {
                 // This partition is done: go on with the next one, if there is one.
-                return Ok(partition.last_token.checked_add(1).map(|next| Progress {
-                    after: Some(EncodedKey::before_token(next)),
-                }));
+                return Ok(partition
+                    .last_token
+                    .checked_add(1)
+                    .map(|next| Progress { after: Some(EncodedKey::before_token(next)) }));
             };
-            last = Some(EncodedKey::at_token(entry.key.token, entry.key.collection, entry.key.sort));
-            if entry.key.collection.first() != Some(&ITEM_SPACE) {
-                continue; // an entry of a local index
-            }
-            if let Some(new) = index::entry(&filling.table, &filling.index, &entry.item) {
-                let bytes = self.insert_global(&filling.ring, &new.key, entry.seqno, Some(&new.bytes), true);
+            let key = cursor.key();
+            last = Some(EncodedKey::at_token(key.token, key.collection, key.sort));
+            // Entries of local indexes lie among the items.
+            let is_item = key.collection.first() == Some(&ITEM_SPACE);
+            let entry = index::entry(&filling.table, &filling.index, &item).filter(|_| is_item);
+            if let Some(entry) = entry {
+                let bytes = self.insert_global(&filling.ring, &entry.key, cursor.seqno(), Some(&entry.bytes), true);
                 self.pressure.add(bytes);
             }
+            cursor.advance()?;
         }
         Ok(Some(Progress { after: last }))
     }

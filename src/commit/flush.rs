@@ -3,7 +3,7 @@
 use super::{ring::Ring, store::Store};
 use crate::{
     error::Result,
-    partition::{CompactionPolicy, Partition},
+    partition::{Choice, Partition, Policy, Reason},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -82,7 +82,7 @@ impl Store {
         let _shape = self.split_gate.read();
         {
             let guard = partition.lock();
-            if guard.is_retired() {
+            if guard.retired() {
                 return Ok(false);
             }
             partition.freeze(&guard, self.wal.lowest_unapplied().saturating_sub(1));
@@ -106,7 +106,7 @@ impl Store {
                 if self.split_if_large(&ring, partition)? {
                     return Ok(Work::Split);
                 }
-                if self.compact_partition(&ring, partition, &self.compaction_policy())? {
+                if self.compact_partition(&ring, partition, |policy| partition.pick_compaction(policy))? {
                     return Ok(Work::Compacted);
                 }
             }
@@ -114,36 +114,36 @@ impl Store {
         Ok(Work::Idle)
     }
 
-    /// Merges every partition down to one run, and gives back the space of what was overwritten and deleted.
+    /// Splits what is too large, merges every partition down to one run, and gives back the space of what was overwritten and deleted.
     pub fn compact_all(&self) -> Result<()> {
         self.flush_all()?;
         let _one = self.compaction_lock.lock();
         for ring in self.rings() {
+            while self.split_any(&ring)? {}
             for partition in ring.all().iter() {
-                while self.split_if_large(&ring, partition)?
-                    || self.compact_partition(&ring, partition, &CompactionPolicy::everything())?
-                {
-                    if !ring.contains(partition.id) {
-                        break;
-                    }
-                }
+                // One merge leaves one run; what it cannot drop yet, another one now could not either.
+                self.compact_partition(&ring, partition, |_| everything(partition))?;
             }
         }
         Ok(())
     }
 
-    fn compaction_policy(&self) -> CompactionPolicy {
-        CompactionPolicy { runs_per_partition: self.options.runs_per_partition.max(2), ..CompactionPolicy::default() }
-    }
-
-    fn compact_partition(&self, ring: &Ring, partition: &Arc<Partition>, policy: &CompactionPolicy) -> Result<bool> {
+    fn compact_partition(
+        &self,
+        ring: &Ring,
+        partition: &Arc<Partition>,
+        choose: impl Fn(&Policy) -> Option<Choice>,
+    ) -> Result<bool> {
         let _shape = self.split_gate.read();
         if !ring.contains(partition.id) {
             return Ok(false);
         }
-        let Some(choice) = partition.pick_compaction(policy) else { return Ok(false) };
-        let next_file = || self.new_file();
         let keep_from = self.tombstones_needed_from(ring);
+        let runs_per_partition = self.options.runs_per_partition.max(2);
+        let Some(choice) = choose(&Policy { runs_per_partition, drop_tombstones_below: keep_from }) else {
+            return Ok(false);
+        };
+        let next_file = || self.new_file();
         let merged = partition.compact(&self.run_context(&next_file), &choice, keep_from)?;
         self.publish_compaction(ring, partition, &choice, merged)?;
         Ok(true)
@@ -155,8 +155,17 @@ impl Store {
         if self.is_backfilling(ring.keyspace) { 0 } else { self.wal.lowest_unapplied() }
     }
 
+    fn split_any(&self, ring: &Ring) -> Result<bool> {
+        for partition in ring.all().iter() {
+            if self.split_if_large(ring, partition)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     fn split_if_large(&self, ring: &Ring, partition: &Arc<Partition>) -> Result<bool> {
-        if partition.run_bytes() < self.options.split_bytes || !ring.contains(partition.id) {
+        if partition.disk_bytes() < self.options.split_bytes || !ring.contains(partition.id) {
             return Ok(false);
         }
         let Some(at) = partition.split_token() else { return Ok(false) };
@@ -167,7 +176,7 @@ impl Store {
     /// Splits a partition before a token: its children share its runs until they have rewritten their halves.
     pub(super) fn split(&self, ring: &Ring, partition: &Arc<Partition>, at: u64) -> Result<bool> {
         let mut guard = partition.lock();
-        if guard.is_retired() || at <= partition.first_token || at > partition.last_token {
+        if guard.retired() || at <= partition.first_token || at > partition.last_token {
             return Ok(false);
         }
         partition.freeze(&guard, self.wal.lowest_unapplied().saturating_sub(1));
@@ -202,4 +211,15 @@ impl Store {
         let partitions = self.rings().into_iter().flat_map(|ring| ring.all().to_vec());
         self.pressure.set(partitions.map(|partition| partition.memtable_bytes()).sum());
     }
+}
+
+/// All runs of a partition, if merging them changes anything.
+fn everything(partition: &Partition) -> Option<Choice> {
+    let view = partition.view();
+    let facts = || view.runs().iter().map(|run| run.facts());
+    let shared = |facts: &crate::manifest::RunFacts| {
+        facts.min_token < partition.first_token || facts.max_token > partition.last_token
+    };
+    let worth_it = view.runs().len() > 1 || facts().any(|facts| facts.tombstones > 0 || shared(facts));
+    worth_it.then(|| Choice { inputs: facts().map(|facts| facts.file).collect(), reason: Reason::TooManyRuns })
 }

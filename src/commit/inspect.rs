@@ -1,8 +1,18 @@
 //! Facts about an open database, for people and programs that look inside.
 
 use super::{ring::Ring, store::Store};
-use crate::{manifest::RunFacts, partition::PartitionDescription, wal::SegmentInfo};
+use crate::{
+    error::Result,
+    manifest::RunFacts,
+    partition::{Partition, PartitionDescription},
+    schema::ITEM_SPACE,
+    wal::SegmentInfo,
+};
 use serde::Serialize;
+use std::sync::Arc;
+
+/// Entries up to which a table is counted by reading it; a larger one is estimated from its runs.
+const MAX_EXACT_COUNT: u64 = 50_000;
 
 /// The log.
 #[derive(Clone, Debug, Serialize)]
@@ -47,11 +57,34 @@ pub struct DatabaseFacts {
 }
 
 impl Store {
-    /// Entries and bytes (by DynamoDB's size rule) of the partitions of one ring, as runs and memtables count them.
+    /// Items and their bytes (by DynamoDB's size rule) in one ring: counted in small rings, estimated in large ones, where
+    /// overwritten items count twice until compaction.
     pub fn counts(&self, ring: &Ring) -> (u64, u64) {
         let partitions = ring.all();
-        let counts = partitions.iter().map(|partition| partition.counts());
-        counts.fold((0, 0), |sum, counts| (sum.0 + counts.0, sum.1 + counts.1))
+        let (mut entries, mut bytes) = (0, 0);
+        for facts in partitions.iter().map(|partition| partition.describe()) {
+            let keys = facts.frozen.iter().chain([&facts.active]).map(|memtable| memtable.keys as u64);
+            entries += keys.sum::<u64>() + facts.runs.iter().map(|run| run.facts.entries).sum::<u64>();
+            bytes += facts.runs.iter().map(|run| run.facts.logical_bytes).sum::<u64>();
+        }
+        if entries > MAX_EXACT_COUNT {
+            return (entries, bytes);
+        }
+        self.count_exactly(&partitions).unwrap_or((entries, bytes))
+    }
+
+    fn count_exactly(&self, partitions: &[Arc<Partition>]) -> Result<(u64, u64)> {
+        let mut counts = (0, 0);
+        for partition in partitions {
+            let mut cursor = partition.scan(partition.first_token, partition.last_token, None, self.wal.visible())?;
+            while let Some(item) = cursor.item() {
+                if cursor.key().collection.first() == Some(&ITEM_SPACE) {
+                    counts = (counts.0 + 1, counts.1 + item.size_bytes() as u64);
+                }
+                cursor.advance()?;
+            }
+        }
+        Ok(counts)
     }
 
     /// Everything that can be seen from outside, gathered without stopping anybody.

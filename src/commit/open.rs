@@ -13,7 +13,7 @@ use crate::{
     error::Result,
     file::{Disk, FileName},
     manifest::{Counters, Edit, Manifest},
-    partition::{Run, RunCache},
+    partition::{PageCache, Run},
     schema::IndexKind,
     wal::{self, Visible, Wal, WalOptions},
 };
@@ -34,7 +34,7 @@ impl Store {
         let lock = disk.lock()?;
         let mut manifest = open_manifest(&disk, &options)?;
         let database_id = manifest.state().database_id;
-        let run_cache = Arc::new(RunCache::new(options.block_cache_bytes));
+        let run_cache = Arc::new(PageCache::new(options.block_cache_bytes));
         let catalog = load_catalog(&manifest, disk.as_ref(), &options, database_id, &run_cache)?;
 
         let counters = manifest.state().counters;
@@ -54,9 +54,8 @@ impl Store {
             tokens: Tokens::default(),
         };
         let log_ends = manifest.state().log_ends.clone();
-        let recovered = wal::recover(disk.as_ref(), database_id, &log_ends, 0, &mut |seqno, payload| {
-            replay.apply(seqno, payload)
-        })?;
+        let recovered =
+            wal::recover(disk.as_ref(), database_id, &log_ends, 0, &mut |seqno, payload| replay.apply(seqno, payload))?;
         let Replay { catalog, mut edits, highest_keyspace, tokens, .. } = replay;
 
         let flushed = manifest.state().partitions.values().map(|record| record.flushed_seqno).max().unwrap_or(0);
@@ -65,11 +64,7 @@ impl Store {
         if let Some((segment, valid_end)) = recovered.settle(disk.as_ref())? {
             edits.push(Edit::PutLogEnd { segment, valid_end });
         }
-        edits.push(Edit::PutCounters(Counters {
-            next_file,
-            next_table: highest_keyspace + 1,
-            next_partition,
-        }));
+        edits.push(Edit::PutCounters(Counters { next_file, next_table: highest_keyspace + 1, next_partition }));
         manifest.commit(&edits)?;
         remove_leftovers(disk.as_ref(), &manifest)?;
 
@@ -147,14 +142,14 @@ fn load_catalog(
     disk: &dyn Disk,
     options: &Options,
     database_id: u64,
-    run_cache: &Arc<RunCache>,
+    run_cache: &Arc<PageCache>,
 ) -> Result<Catalog> {
     let mut opened: BTreeMap<u64, Arc<Run>> = BTreeMap::new();
     let mut open_run = |facts: &crate::manifest::RunFacts| -> Result<Arc<Run>> {
         if let Some(run) = opened.get(&facts.file) {
             return Ok(run.clone()); // the two halves of a split share their parent's runs
         }
-        let run = Arc::new(Run::open(disk, facts, database_id, options.read_mode, run_cache.clone())?);
+        let run = Arc::new(Run::open(disk, facts, database_id, options.read_mode, run_cache)?);
         opened.insert(facts.file, run.clone());
         Ok(run)
     };

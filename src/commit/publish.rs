@@ -6,7 +6,7 @@ use crate::{
     error::Result,
     file::FileName,
     manifest::{Edit, Manifest, PartitionRecord, RunFacts},
-    partition::{CompactionChoice, FlushOutcome, Partition, Run, WriteGuard},
+    partition::{Choice, FlushOutcome, Partition, Run, WriteGuard},
 };
 use std::sync::Arc;
 
@@ -21,10 +21,7 @@ impl Store {
             Some(facts) => Some(Arc::new(self.open_run(facts)?)),
             None => None, // every entry of the memtable belongs to the other half of a split
         };
-        let mut record = partition.record();
-        record.flushed_seqno = record.flushed_seqno.max(outcome.covered_seqno);
-        record.runs.splice(0..0, outcome.facts.clone());
-        manifest.commit(&[Edit::PutPartition(record)])?;
+        manifest.commit(&[Edit::PutPartition(partition.record_with_flush(&outcome))])?;
         partition.publish_flush(&outcome, run);
         Ok(())
     }
@@ -33,7 +30,7 @@ impl Store {
         &self,
         ring: &Ring,
         partition: &Arc<Partition>,
-        choice: &CompactionChoice,
+        choice: &Choice,
         merged: Vec<RunFacts>,
     ) -> Result<()> {
         let mut manifest = self.manifest.lock();
@@ -44,10 +41,10 @@ impl Store {
         let runs: Vec<Arc<Run>> =
             merged.iter().map(|facts| self.open_run(facts).map(Arc::new)).collect::<Result<_>>()?;
         let before: Vec<u64> = partition.record().runs.iter().map(|facts| facts.file).collect();
-        let record = partition.record_after_compaction(choice, &merged);
+        let record = partition.record_with_compaction(choice, &merged);
         let kept: Vec<u64> = record.runs.iter().map(|facts| facts.file).collect();
         manifest.commit(&[Edit::PutPartition(record)])?;
-        partition.publish_compaction(choice, runs);
+        partition.publish_compaction(choice, &runs);
         let gone = before.into_iter().filter(|file| !kept.contains(file));
         self.remove_unreferenced(&manifest, gone);
         Ok(())
@@ -65,16 +62,14 @@ impl Store {
         if !ring.contains(partition.id) {
             return Ok(());
         }
-        let (low, high) = partition.split(guard, at, (children[0], children[1]));
-        let edits = [
-            Edit::DropPartition(partition.id),
-            Edit::PutPartition(low.record()),
-            Edit::PutPartition(high.record()),
-        ];
-        manifest.commit(&edits)?;
+        let Some((low, high)) = partition.split(guard, at, (children[0], children[1])) else { return Ok(()) };
+        let edits =
+            [Edit::DropPartition(partition.id), Edit::PutPartition(low.record()), Edit::PutPartition(high.record())];
+        // The parent takes no writes any more, so that the children stand in for it even if the manifest cannot be
+        // written: then nothing of theirs is published either, and the next opening begins with the parent.
+        let committed = manifest.commit(&edits);
         ring.replace(partition.id, vec![Arc::new(low), Arc::new(high)]);
-        guard.retire();
-        Ok(())
+        committed
     }
 
     /// Removes the partitions of a key space from the manifest's state; returns the edits and the files that go.
@@ -98,7 +93,7 @@ impl Store {
     }
 
     pub(super) fn open_run(&self, facts: &RunFacts) -> Result<Run> {
-        Run::open(self.disk.as_ref(), facts, self.database_id, self.options.read_mode, self.run_cache.clone())
+        Run::open(self.disk.as_ref(), facts, self.database_id, self.options.read_mode, &self.run_cache)
     }
 
     fn remove_run(&self, file: u64) {

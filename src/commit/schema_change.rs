@@ -13,8 +13,7 @@ use crate::{
     manifest::{Counters, Edit},
     schema::{
         BillingMode, IndexDefinition, IndexKind, IndexStatus, KeyAttribute, KeySchema, Projection,
-        ProvisionedThroughput, StreamDefinition, StreamView, TableDefinition, TableStatus,
-        validate_table,
+        ProvisionedThroughput, StreamDefinition, StreamView, TableDefinition, TableStatus, validate_table,
     },
     wal::record::{SchemaChange, encode_schema},
 };

@@ -6,7 +6,7 @@ use crate::{
     error::{Error, Result},
     file::Disk,
     manifest::Manifest,
-    partition::{RunCache, RunContext},
+    partition::{PageCache, RunContext},
     wal::Wal,
 };
 use arc_swap::ArcSwap;
@@ -25,7 +25,7 @@ pub struct Store {
     pub(super) catalog: ArcSwap<Catalog>,
     pub(super) pressure: Pressure,
     pub(super) signal: Signal,
-    pub(super) run_cache: Arc<RunCache>,
+    pub(super) run_cache: Arc<PageCache>,
     /// Writers hold it shared from deriving index entries until their record is logged; a schema change holds it
     /// exclusively while its own record is logged. So the log knows which indexes stood at every record.
     pub(super) schema_gate: RwLock<()>,
@@ -103,11 +103,11 @@ impl Store {
     }
     pub(super) fn run_context<'a>(&'a self, next_file: &'a (dyn Fn() -> u64 + Sync)) -> RunContext<'a> {
         RunContext {
-            disk: &self.disk,
+            disk: self.disk.clone(),
             database_id: self.database_id,
             next_file,
             read_mode: self.options.read_mode,
-            cache: &self.run_cache,
+            cache: self.run_cache.clone(),
         }
     }
 }

@@ -52,22 +52,24 @@ impl Store {
         let mut local_entries = vec![0u64; 256];
         for partition in state.ring.all().iter() {
             let mut cursor = partition.scan(partition.first_token, partition.last_token, None, self.wal.visible())?;
-            while let Some(found) = cursor.next_entry()? {
-                found.item.check()?;
-                let space = found.key.collection.first().copied().unwrap_or(ITEM_SPACE);
+            while let Some(item) = cursor.item() {
+                item.check()?;
+                let key = cursor.key();
+                let place = EncodedKey::at_token(key.token, key.collection, key.sort);
+                cursor.advance()?;
+                let space = place.collection().first().copied().unwrap_or(ITEM_SPACE);
                 if space != ITEM_SPACE {
                     local_entries[usize::from(space)] += 1;
                     continue;
                 }
                 report.items += 1;
-                let place = EncodedKey::at_token(found.key.token, found.key.collection, found.key.sort);
-                let its_key = table.key_of_item(&found.item.to_item())?;
+                let its_key = table.key_of_item(&item.to_item())?;
                 if its_key != place {
                     return Err(wrong(table, None, "an item does not lie where its key says"));
                 }
                 for &position in &active {
                     let index = &table.indexes[position];
-                    if let Some(entry) = index::entry(table, index, &found.item) {
+                    if let Some(entry) = index::entry(table, index, &item) {
                         expected[position] += 1;
                         self.verify_entry(table, index, &state.index_rings[position], &entry)?;
                     }
@@ -111,8 +113,9 @@ impl Store {
         let mut count = 0;
         for partition in ring.all().iter() {
             let mut cursor = partition.scan(partition.first_token, partition.last_token, None, self.wal.visible())?;
-            while cursor.next_entry()?.is_some() {
+            while cursor.valid() {
                 count += 1;
+                cursor.advance()?;
             }
         }
         Ok(count)

@@ -109,7 +109,7 @@ impl Store {
         let written = loop {
             let (partitions, of_op) = partitions_of(ops.iter().map(|op| op.key.token()).zip(&states));
             let guards: Vec<WriteGuard<'_>> = partitions.iter().map(|partition| partition.lock()).collect();
-            if guards.iter().any(WriteGuard::is_retired) {
+            if guards.iter().any(WriteGuard::retired) {
                 continue; // split meanwhile: the ring has the children by now, or will in a moment
             }
             break self.write_locked(ops, &states, &partitions, &of_op, guards, options)?;
@@ -223,7 +223,7 @@ impl Store {
         loop {
             let partition = ring.find(key.token());
             let guard = partition.lock();
-            if guard.is_retired() {
+            if guard.retired() {
                 continue;
             }
             partition.insert(&guard, key_ref(key), seqno, value, buffered, self.wal.visible());
@@ -266,7 +266,7 @@ impl Store {
             let tokens = places.iter().map(|(_, key)| key.token()).zip(&states);
             let (partitions, of_place) = partitions_of(tokens);
             let guards: Vec<WriteGuard<'_>> = partitions.iter().map(|partition| partition.lock()).collect();
-            if guards.iter().any(WriteGuard::is_retired) {
+            if guards.iter().any(WriteGuard::retired) {
                 continue;
             }
             let mut newest_read = 0;
@@ -325,9 +325,7 @@ impl Store {
 }
 
 /// The partitions of all keys without repetition, in lock order, and each key's position among them.
-fn partitions_of<'a>(
-    tokens: impl Iterator<Item = (u64, &'a Arc<TableState>)>,
-) -> (Vec<Arc<Partition>>, Vec<usize>) {
+fn partitions_of<'a>(tokens: impl Iterator<Item = (u64, &'a Arc<TableState>)>) -> (Vec<Arc<Partition>>, Vec<usize>) {
     let of_key: Vec<Loan> = tokens.map(|(token, state)| state.ring.find(token)).collect();
     let mut partitions: Vec<Arc<Partition>> = of_key.iter().map(|loan| Arc::clone(loan)).collect();
     partitions.sort_by_key(|partition| (partition.keyspace, partition.first_token, partition.id));

@@ -51,9 +51,7 @@ fn change_of(
         (None, Some(new)) => {
             IndexChange { index: position, remove: None, units: units(&new), put: Some((new.key, new.bytes)) }
         }
-        (Some(old), None) => {
-            IndexChange { index: position, units: units(&old), remove: Some(old.key), put: None }
-        }
+        (Some(old), None) => IndexChange { index: position, units: units(&old), remove: Some(old.key), put: None },
         (Some(old), Some(new)) if old.key == new.key => {
             if old.bytes == new.bytes {
                 return None;

@@ -135,15 +135,8 @@ fn encode_value(value: &AttributeValue, out: &mut Vec<u8>) {
             out.push(Tag::M as u8);
             write_with_length(out, |out| encode_members(map, out));
         }
-        AttributeValue::Ss(set) => encode_set(
-            Tag::Ss,
-            set,
-            |text, out| write_bytes(out, text.as_bytes()),
-            out,
-        ),
-        AttributeValue::Bs(set) => {
-            encode_set(Tag::Bs, set, |bytes, out| write_bytes(out, bytes), out)
-        }
+        AttributeValue::Ss(set) => encode_set(Tag::Ss, set, |text, out| write_bytes(out, text.as_bytes()), out),
+        AttributeValue::Bs(set) => encode_set(Tag::Bs, set, |bytes, out| write_bytes(out, bytes), out),
         AttributeValue::Ns(set) => {
             let number = |number: &Number, out: &mut Vec<u8>| {
                 write_with_length(out, |out| number.encode_ordered(out));
@@ -305,16 +298,8 @@ impl<'a> Cursor<'a> {
         let (&tag, rest) = self.rest.split_first()?;
         self.rest = rest;
         let tag = Tag::from_byte(tag)?;
-        let payload = if tag.has_payload() {
-            self.bytes()?
-        } else {
-            &[]
-        };
-        Some(ValueRef {
-            payload,
-            names,
-            tag,
-        })
+        let payload = if tag.has_payload() { self.bytes()? } else { &[] };
+        Some(ValueRef { payload, names, tag })
     }
 }
 
@@ -335,15 +320,9 @@ mod tests {
             .with("f", false)
             .with("l", vec![AttributeValue::from("a"), AttributeValue::Null])
             .with("m", Item::new().with("x", -1))
-            .with(
-                "ss",
-                AttributeValue::Ss(["b".to_owned(), "a".to_owned()].into()),
-            )
+            .with("ss", AttributeValue::Ss(["b".to_owned(), "a".to_owned()].into()))
             .with("ns", AttributeValue::Ns([3.into(), 2.into()].into()))
-            .with(
-                "bs",
-                AttributeValue::Bs([Bytes::new(), Bytes::from_static(b"z")].into()),
-            );
+            .with("bs", AttributeValue::Bs([Bytes::new(), Bytes::from_static(b"z")].into()));
         let expected: &[&[u8]] = &[
             b"\x31\x0b",
             b"\x06bin\x06\x02\0\xff",
@@ -365,17 +344,7 @@ mod tests {
 
     #[test]
     fn varints_are_bounded() {
-        for value in [
-            0,
-            1,
-            0x7f,
-            0x80,
-            0x3fff,
-            0x4000,
-            0x1f_ffff,
-            u64::from(u32::MAX),
-            u64::MAX,
-        ] {
+        for value in [0, 1, 0x7f, 0x80, 0x3fff, 0x4000, 0x1f_ffff, u64::from(u32::MAX), u64::MAX] {
             let mut out = Vec::new();
             write_u64(&mut out, value);
             let mut cursor = Cursor::new(&out);
@@ -386,10 +355,7 @@ mod tests {
         assert_eq!(Cursor::new(&[0xff; 10]).varint(), None);
         assert_eq!(Cursor::new(&[0x81, 0x00]).varint(), None);
         assert_eq!(Cursor::new(&[0x81, 0x81, 0x00]).varint(), None);
-        assert_eq!(
-            Cursor::new(&[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 2]).varint(),
-            None
-        );
+        assert_eq!(Cursor::new(&[0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 0x80, 2]).varint(), None);
     }
 
     #[test]
@@ -398,15 +364,7 @@ mod tests {
             let mut out = vec![9];
             write_with_length(&mut out, |out| out.extend((0..length).map(|i| i as u8)));
             let mut cursor = Cursor::new(&out[1..]);
-            assert!(
-                cursor
-                    .bytes()
-                    .unwrap()
-                    .iter()
-                    .copied()
-                    .eq((0..length).map(|i| i as u8)),
-                "{length}"
-            );
+            assert!(cursor.bytes().unwrap().iter().copied().eq((0..length).map(|i| i as u8)), "{length}");
             assert!(cursor.rest().is_empty());
         }
     }
@@ -434,10 +392,7 @@ mod tests {
             (b"\x03\x01\x02a\x09\x05\x02\x01b\x01a", "ascending"),
         ] {
             let error = decode(bytes).unwrap_err();
-            assert!(
-                error.message().contains(why) || why == "count",
-                "{bytes:?}: {error}"
-            );
+            assert!(error.message().contains(why) || why == "count", "{bytes:?}: {error}");
         }
     }
 

@@ -26,18 +26,10 @@ impl<'a> ValueRef<'a> {
             (Tag::S, AttributeValue::S(text)) => self.payload == text.as_bytes(),
             (Tag::B, AttributeValue::B(bytes)) => self.payload == bytes,
             (Tag::N, AttributeValue::N(number)) => self.as_number().as_ref() == Some(number),
-            (Tag::Ss, AttributeValue::Ss(set)) => {
-                same(self.set(), set, |e, text| e.payload == text.as_bytes())
-            }
-            (Tag::Bs, AttributeValue::Bs(set)) => {
-                same(self.set(), set, |e, bytes| e.payload == bytes)
-            }
-            (Tag::Ns, AttributeValue::Ns(set)) => {
-                same(self.set(), set, |e, number| e.as_number() == Some(*number))
-            }
-            (Tag::L, AttributeValue::L(list)) => {
-                same(self.list(), list, |e, other| e.eq_value_above(other, depth))
-            }
+            (Tag::Ss, AttributeValue::Ss(set)) => same(self.set(), set, |e, text| e.payload == text.as_bytes()),
+            (Tag::Bs, AttributeValue::Bs(set)) => same(self.set(), set, |e, bytes| e.payload == bytes),
+            (Tag::Ns, AttributeValue::Ns(set)) => same(self.set(), set, |e, number| e.as_number() == Some(*number)),
+            (Tag::L, AttributeValue::L(list)) => same(self.list(), list, |e, other| e.eq_value_above(other, depth)),
             (Tag::M, AttributeValue::M(map)) => self.eq_members_above(map, depth),
             _ => false,
         }
@@ -72,9 +64,9 @@ impl<'a> ValueRef<'a> {
         }
         match self.tag {
             Tag::L => same(self.list(), other.list(), |a, b| a.eq_ref_above(&b, depth)),
-            Tag::M => same(self.map(), other.map(), |(a_name, a), (b_name, b)| {
-                a_name == b_name && a.eq_ref_above(&b, depth)
-            }),
+            Tag::M => {
+                same(self.map(), other.map(), |(a_name, a), (b_name, b)| a_name == b_name && a.eq_ref_above(&b, depth))
+            }
             // Everything without names in it has one encoding only.
             _ => self.payload == other.payload,
         }
@@ -113,11 +105,7 @@ impl<'a> ValueRef<'a> {
 }
 
 /// Whether two sequences have the same length and equal elements.
-fn same<A: IntoIterator, B: IntoIterator>(
-    a: A,
-    b: B,
-    equal: impl Fn(A::Item, B::Item) -> bool,
-) -> bool {
+fn same<A: IntoIterator, B: IntoIterator>(a: A, b: B, equal: impl Fn(A::Item, B::Item) -> bool) -> bool {
     let (mut a, mut b) = (a.into_iter(), b.into_iter());
     loop {
         match (a.next(), b.next()) {
@@ -155,13 +143,8 @@ mod tests {
 
     #[test]
     fn types_do_not_mix() {
-        let values: Vec<AttributeValue> = vec![
-            "1".into(),
-            1.into(),
-            bytes::Bytes::from_static(b"1").into(),
-            true.into(),
-            AttributeValue::Null,
-        ];
+        let values: Vec<AttributeValue> =
+            vec!["1".into(), 1.into(), bytes::Bytes::from_static(b"1").into(), true.into(), AttributeValue::Null];
         for (i, a) in values.iter().enumerate() {
             for (j, b) in values.iter().enumerate() {
                 let item = encoded(a);

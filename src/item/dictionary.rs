@@ -39,11 +39,7 @@ impl Dictionary {
     pub fn name(&self, id: u32) -> Option<&str> {
         let id = id as usize;
         let end = *self.ends.get(id)? as usize;
-        let start = if id == 0 {
-            0
-        } else {
-            *self.ends.get(id - 1)? as usize
-        };
+        let start = if id == 0 { 0 } else { *self.ends.get(id - 1)? as usize };
         self.text.get(start..end)
     }
     /// The id of a name.
@@ -53,9 +49,7 @@ impl Dictionary {
     }
     #[inline]
     fn id_of_hash(&self, name: &str, hash: u64) -> Option<u32> {
-        self.ids
-            .find(hash, |&id| self.name(id) == Some(name))
-            .copied()
+        self.ids.find(hash, |&id| self.name(id) == Some(name)).copied()
     }
     /// How many names there are; ids are below it.
     pub fn len(&self) -> usize {
@@ -89,8 +83,7 @@ impl Dictionary {
     /// Appends the dictionary's bytes to `out`.
     pub fn encode(&self, out: &mut Vec<u8>) {
         write_varint(out, self.len());
-        self.names()
-            .for_each(|name| write_bytes(out, name.as_bytes()));
+        self.names().for_each(|name| write_bytes(out, name.as_bytes()));
     }
     /// A dictionary from its bytes; none if they are not exactly one dictionary within the bounds, without duplicates.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
@@ -129,10 +122,7 @@ pub struct DictionaryBuilder {
 impl DictionaryBuilder {
     /// An empty dictionary to be filled.
     pub fn new() -> Self {
-        Self {
-            names: Dictionary::default(),
-            seen: vec![0; SIGHTINGS].into_boxed_slice(),
-        }
+        Self { names: Dictionary::default(), seen: vec![0; SIGHTINGS].into_boxed_slice() }
     }
     /// The id to write for a name. None if the name is to be written out: on its first sighting, if it is longer than
     /// 255 bytes, or if the dictionary is full (4096 names or 64 KiB).
@@ -249,14 +239,7 @@ mod tests {
 
     #[test]
     fn damaged_bytes_are_refused() {
-        for bytes in [
-            &b""[..],
-            b"\x01",
-            b"\x01\x05id",
-            b"\x01\x02id!",
-            b"\x02\x02id\x02id",
-            b"\x01\x01\xff",
-        ] {
+        for bytes in [&b""[..], b"\x01", b"\x01\x05id", b"\x01\x02id!", b"\x02\x02id\x02id", b"\x01\x01\xff"] {
             assert!(Dictionary::decode(bytes).is_none(), "{bytes:?}");
         }
         assert!(Dictionary::decode(b"\xff\xff\xff\xff\xff\xff\xff\xff\xff\x01").is_none());

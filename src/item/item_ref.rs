@@ -32,10 +32,7 @@ impl ItemRef {
     }
     /// An item whose names may be ids of `names`.
     pub fn with_names(bytes: Bytes, names: Arc<Dictionary>) -> Self {
-        Self {
-            bytes,
-            names: Some(names),
-        }
+        Self { bytes, names: Some(names) }
     }
     /// The encoded item, as it lies in its buffer.
     pub fn encoded(&self) -> &Bytes {
@@ -48,20 +45,14 @@ impl ItemRef {
     /// DynamoDB's size of the item in bytes, as computed when it was written; names and values count.
     #[inline]
     pub fn size_bytes(&self) -> usize {
-        Cursor::new(&self.bytes)
-            .varint()
-            .map_or(0, |size| usize::try_from(size).unwrap_or(usize::MAX))
+        Cursor::new(&self.bytes).varint().map_or(0, |size| usize::try_from(size).unwrap_or(usize::MAX))
     }
     /// The whole item as a map.
     #[inline]
     pub fn as_map(&self) -> ValueRef<'_> {
         let mut cursor = Cursor::new(&self.bytes);
         let _size = cursor.varint();
-        ValueRef {
-            payload: cursor.rest(),
-            names: self.names.as_deref(),
-            tag: Tag::M,
-        }
+        ValueRef { payload: cursor.rest(), names: self.names.as_deref(), tag: Tag::M }
     }
     /// The attribute with exactly this name.
     #[inline]
@@ -84,16 +75,12 @@ impl ItemRef {
     /// The encoding with all names written out, which needs no dictionary; shares the buffer if they are already.
     /// Damaged parts are left out.
     pub fn to_inline_bytes(&self) -> Bytes {
-        if self.names.is_none() {
-            self.bytes.clone()
-        } else {
-            inline_bytes(self).into()
-        }
+        if self.names.is_none() { self.bytes.clone() } else { inline_bytes(self).into() }
     }
     /// Walks through everything: every length, name, text, number, order and the size.
     ///
     /// # Errors
-    /// Kind [`Corrupt`](crate::error::ErrorKind::Corrupt), saying what is wrong, unless this is the encoding of an item.
+    /// Kind [`Corrupt`](crate::error::ErrorKind::Corrupt), saying what is wrong, unless this is an encoded item.
     pub fn check(&self) -> Result<()> {
         check_item(self)
     }
@@ -142,21 +129,10 @@ mod tests {
     fn sample() -> Item {
         Item::new()
             .with("id", "k")
-            .with(
-                "address",
-                Item::new()
-                    .with("lines", vec!["a".into(), "b".into()])
-                    .with("zip", 8001),
-            )
+            .with("address", Item::new().with("lines", vec!["a".into(), "b".into()]).with("zip", 8001))
             .with("a.b", true)
-            .with(
-                "grid",
-                vec![vec![1.into(), 2.into()].into(), vec![3.into()].into()],
-            )
-            .with(
-                "tags",
-                AttributeValue::Ss(["x".to_owned(), "y".to_owned()].into()),
-            )
+            .with("grid", vec![vec![1.into(), 2.into()].into(), vec![3.into()].into()])
+            .with("tags", AttributeValue::Ss(["x".to_owned(), "y".to_owned()].into()))
             .with("raw", Bytes::from_static(b"\x01\x02"))
             .with("none", AttributeValue::Null)
     }
@@ -197,10 +173,7 @@ mod tests {
     #[test]
     fn accessors_answer_for_their_type_only() {
         let item = ItemRef::from(&sample());
-        let types: Vec<_> = item
-            .iter()
-            .map(|(name, value)| (name, value.type_name(), value.len()))
-            .collect();
+        let types: Vec<_> = item.iter().map(|(name, value)| (name, value.type_name(), value.len())).collect();
         assert_eq!(
             types,
             [
@@ -213,40 +186,14 @@ mod tests {
                 ("tags", "SS", 2)
             ]
         );
-        let (id, raw) = (
-            item.attribute("id").unwrap(),
-            item.attribute("raw").unwrap(),
-        );
-        assert_eq!(
-            (id.as_bytes(), id.as_i64(), id.as_bool(), id.is_null()),
-            (None, None, None, false)
-        );
-        assert_eq!(
-            (
-                id.list().count(),
-                id.set().count(),
-                id.map().count(),
-                id.get("x")
-            ),
-            (0, 0, 0, None)
-        );
+        let (id, raw) = (item.attribute("id").unwrap(), item.attribute("raw").unwrap());
+        assert_eq!((id.as_bytes(), id.as_i64(), id.as_bool(), id.is_null()), (None, None, None, false));
+        assert_eq!((id.list().count(), id.set().count(), id.map().count(), id.get("x")), (0, 0, 0, None));
         assert_eq!((raw.as_bytes(), raw.as_str()), (Some(&[1, 2][..]), None));
         assert!(item.attribute("none").unwrap().is_null());
-        let tags: Vec<_> = item
-            .attribute("tags")
-            .unwrap()
-            .set()
-            .filter_map(|tag| tag.as_str())
-            .collect();
+        let tags: Vec<_> = item.attribute("tags").unwrap().set().filter_map(|tag| tag.as_str()).collect();
         assert_eq!(tags, ["x", "y"]);
-        assert_eq!(
-            item.attribute("address")
-                .unwrap()
-                .get("zip")
-                .unwrap()
-                .as_f64(),
-            Some(8001.0)
-        );
+        assert_eq!(item.attribute("address").unwrap().get("zip").unwrap().as_f64(), Some(8001.0));
     }
 
     #[test]
@@ -257,39 +204,20 @@ mod tests {
         assert_eq!(item.clone(), item);
         assert_eq!(item, sample());
         assert_ne!(item, Item::new());
-        assert_eq!(
-            format!("{:?}", ItemRef::from(&Item::new().with("a", "x"))),
-            r#"{"a": S("x")}"#
-        );
+        assert_eq!(format!("{:?}", ItemRef::from(&Item::new().with("a", "x"))), r#"{"a": S("x")}"#);
     }
 
     /// Asks everything there is to ask.
     fn ask(item: &ItemRef) {
-        let _ = (
-            item.size_bytes(),
-            item.check(),
-            item.to_item(),
-            item.get("a[0].b"),
-            item.attribute("a"),
-        );
+        let _ = (item.size_bytes(), item.check(), item.to_item(), item.get("a[0].b"), item.attribute("a"));
         let _ = (format!("{item:?}"), item.to_inline_bytes(), item.eq(item));
-        let _ = (
-            item.to_json(),
-            item.to_dynamodb_json(),
-            item.de::<serde_json::Value>(),
-        );
+        let _ = (item.to_json(), item.to_dynamodb_json(), item.de::<serde_json::Value>());
         let _ = transcode(item, &mut DictionaryBuilder::new(), &mut Vec::new());
         ask_value(item.as_map(), 0);
     }
 
     fn ask_value(value: ValueRef<'_>, depth: usize) {
-        let _ = (
-            value.as_str(),
-            value.as_bytes(),
-            value.as_number(),
-            value.as_i64(),
-            value.as_f64(),
-        );
+        let _ = (value.as_str(), value.as_bytes(), value.as_number(), value.as_i64(), value.as_f64());
         let _ = (
             value.len(),
             value.size_bytes(),
@@ -298,10 +226,7 @@ mod tests {
             value.eq_value(&value.to_value()),
         );
         if depth < 8 {
-            value
-                .list()
-                .chain(value.set())
-                .for_each(|e| ask_value(e, depth + 1));
+            value.list().chain(value.set()).for_each(|e| ask_value(e, depth + 1));
             value.map().for_each(|(_, v)| ask_value(v, depth + 1));
         }
     }

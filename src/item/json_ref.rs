@@ -41,9 +41,7 @@ impl ValueRef<'_> {
 
 fn members(item: &ItemRef, form: Form) -> String {
     let mut out = String::with_capacity(item.encoded().len() * 2);
-    push_members(item, &mut out, |value, out| {
-        push(value, form, MAX_DEPTH, out)
-    });
+    push_members(item, &mut out, |value, out| push(value, form, MAX_DEPTH, out));
     out
 }
 
@@ -79,9 +77,7 @@ fn push_content(value: ValueRef<'_>, form: Form, depth: usize, out: &mut String)
         Tag::Ss | Tag::Ns | Tag::Bs => push_array(value.set(), out, element),
         Tag::L if inner == 0 => out.push_str("[]"),
         Tag::M if inner == 0 => out.push_str("{}"),
-        Tag::L => push_array(value.list(), out, |value, out| {
-            push(value, form, inner, out)
-        }),
+        Tag::L => push_array(value.list(), out, |value, out| push(value, form, inner, out)),
         Tag::M => push_members(value.map(), out, |value, out| push(value, form, inner, out)),
     }
 }

@@ -104,12 +104,7 @@ impl ser::Serializer for ValueSerializer {
     fn serialize_unit(self) -> SerResult<AttributeValue> {
         Ok(AttributeValue::Null)
     }
-    fn serialize_unit_variant(
-        self,
-        _: &'static str,
-        _: u32,
-        variant: &'static str,
-    ) -> SerResult<AttributeValue> {
+    fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> SerResult<AttributeValue> {
         Ok(variant.into())
     }
     fn serialize_newtype_struct<T: Serialize + ?Sized>(
@@ -119,9 +114,7 @@ impl ser::Serializer for ValueSerializer {
     ) -> SerResult<AttributeValue> {
         match (name, value.serialize(self)?) {
             // A number that fits no number of Rust comes as text.
-            (Number::SERDE_NAME, AttributeValue::S(text)) => {
-                Ok(AttributeValue::N(Number::parse(&text)?))
-            }
+            (Number::SERDE_NAME, AttributeValue::S(text)) => Ok(AttributeValue::N(Number::parse(&text)?)),
             (set::SERDE_NAME, AttributeValue::L(elements)) => Ok(set::from_elements(elements)?),
             (_, value) => Ok(value),
         }
@@ -133,19 +126,14 @@ impl ser::Serializer for ValueSerializer {
         variant: &'static str,
         value: &T,
     ) -> SerResult<AttributeValue> {
-        let value = value
-            .serialize(self)
-            .map_err(|error| error.under(variant))?;
+        let value = value.serialize(self).map_err(|error| error.under(variant))?;
         Ok(tagged(variant, value))
     }
     fn serialize_seq(self, length: Option<usize>) -> SerResult<ListSerializer> {
         // The length is a hint of unknown origin, so it reserves no more than a small list's worth.
         const MOST_RESERVED: usize = 64;
         let list = Vec::with_capacity(length.unwrap_or(0).min(MOST_RESERVED));
-        Ok(ListSerializer {
-            list,
-            variant: None,
-        })
+        Ok(ListSerializer { list, variant: None })
     }
     fn serialize_tuple(self, length: usize) -> SerResult<ListSerializer> {
         self.serialize_seq(Some(length))
@@ -160,10 +148,7 @@ impl ser::Serializer for ValueSerializer {
         variant: &'static str,
         _: usize,
     ) -> SerResult<ListSerializer> {
-        Ok(ListSerializer {
-            list: Vec::new(),
-            variant: Some(variant),
-        })
+        Ok(ListSerializer { list: Vec::new(), variant: Some(variant) })
     }
     fn serialize_map(self, _: Option<usize>) -> SerResult<MapSerializer> {
         Ok(MapSerializer::default())
@@ -178,10 +163,7 @@ impl ser::Serializer for ValueSerializer {
         variant: &'static str,
         _: usize,
     ) -> SerResult<MapSerializer> {
-        Ok(MapSerializer {
-            variant: Some(variant),
-            ..MapSerializer::default()
-        })
+        Ok(MapSerializer { variant: Some(variant), ..MapSerializer::default() })
     }
 }
 
@@ -205,11 +187,7 @@ struct ListSerializer {
 impl ListSerializer {
     fn push<T: Serialize + ?Sized>(&mut self, value: &T) -> SerResult<()> {
         let at = self.list.len();
-        self.list.push(
-            value
-                .serialize(ValueSerializer)
-                .map_err(|error| error.at(at))?,
-        );
+        self.list.push(value.serialize(ValueSerializer).map_err(|error| error.at(at))?);
         Ok(())
     }
     fn finish(self) -> SerResult<AttributeValue> {
@@ -247,9 +225,7 @@ struct MapSerializer {
 
 impl MapSerializer {
     fn push<T: Serialize + ?Sized>(&mut self, name: String, value: &T) -> SerResult<()> {
-        let value = value
-            .serialize(ValueSerializer)
-            .map_err(|error| error.under(&name))?;
+        let value = value.serialize(ValueSerializer).map_err(|error| error.under(&name))?;
         self.members.insert(name, value);
         Ok(())
     }
@@ -268,18 +244,13 @@ impl ser::SerializeMap for MapSerializer {
             AttributeValue::Bool(b) => b.to_string(),
             other => {
                 let what = other.type_name();
-                return Err(SerdeError::new(format!(
-                    "the keys of a map must be texts, but one is of type {what}"
-                )));
+                return Err(SerdeError::new(format!("the keys of a map must be texts, but one is of type {what}")));
             }
         });
         Ok(())
     }
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> SerResult<()> {
-        let name = self
-            .key
-            .take()
-            .ok_or_else(|| SerdeError::new("a map gave a value without a key"))?;
+        let name = self.key.take().ok_or_else(|| SerdeError::new("a map gave a value without a key"))?;
         self.push(name, value)
     }
     fn end(self) -> SerResult<AttributeValue> {

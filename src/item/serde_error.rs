@@ -13,10 +13,7 @@ pub(crate) struct SerdeError {
 
 impl SerdeError {
     pub(crate) fn new(message: impl fmt::Display) -> Self {
-        Self {
-            message: message.to_string(),
-            path: Vec::new(),
-        }
+        Self { message: message.to_string(), path: Vec::new() }
     }
     /// The error as seen from the map that holds the value under `name`.
     pub(crate) fn under(mut self, name: &str) -> Self {
@@ -33,11 +30,7 @@ impl SerdeError {
 impl fmt::Display for SerdeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (i, step) in self.path.iter().rev().enumerate() {
-            let dot = if i == 0 || step.starts_with('[') {
-                ""
-            } else {
-                "."
-            };
+            let dot = if i == 0 || step.starts_with('[') { "" } else { "." };
             write!(f, "{dot}{step}")?;
         }
         let colon = if self.path.is_empty() { "" } else { ": " };

@@ -26,10 +26,7 @@ pub(crate) const SERDE_NAME: &str = "$hashrange::Set";
 ///
 /// # Errors
 /// If the elements are not all texts, all numbers or all bytes.
-pub fn serialize<T: Serialize, S: Serializer>(
-    elements: &T,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
+pub fn serialize<T: Serialize, S: Serializer>(elements: &T, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_newtype_struct(SERDE_NAME, elements)
 }
 
@@ -37,9 +34,7 @@ pub fn serialize<T: Serialize, S: Serializer>(
 ///
 /// # Errors
 /// If there is something else, or an element does not fit.
-pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<T, D::Error> {
+pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     deserializer.deserialize_newtype_struct(SERDE_NAME, SetVisitor(PhantomData))
 }
 
@@ -60,18 +55,14 @@ impl<'de, T: Deserialize<'de>> serde::de::Visitor<'de> for SetVisitor<T> {
 
 /// The set of some elements.
 pub(crate) fn from_elements(elements: Vec<AttributeValue>) -> Result<AttributeValue, SerdeError> {
-    let (mut texts, mut numbers, mut binaries) =
-        (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+    let (mut texts, mut numbers, mut binaries) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
     for element in elements {
         match element {
             AttributeValue::S(text) => drop(texts.insert(text)),
             AttributeValue::N(number) => drop(numbers.insert(number)),
             AttributeValue::B(bytes) => drop(binaries.insert(bytes)),
             other => {
-                return Err(SerdeError::new(format!(
-                    "a set cannot hold the type {}",
-                    other.type_name()
-                )));
+                return Err(SerdeError::new(format!("a set cannot hold the type {}", other.type_name())));
             }
         }
     }
@@ -80,8 +71,6 @@ pub(crate) fn from_elements(elements: Vec<AttributeValue>) -> Result<AttributeVa
         (false, true, true) => Ok(AttributeValue::Ss(texts)),
         (true, false, true) => Ok(AttributeValue::Ns(numbers)),
         (true, true, false) => Ok(AttributeValue::Bs(binaries)),
-        _ => Err(SerdeError::new(
-            "a set cannot hold elements of several types",
-        )),
+        _ => Err(SerdeError::new("a set cannot hold elements of several types")),
     }
 }

@@ -6,10 +6,7 @@
 use super::{
     DictionaryBuilder, ItemRef, ValueRef,
     check::damaged,
-    codec::{
-        MAX_DEPTH, Tag, write_inline_name, write_name_id, write_payload, write_varint,
-        write_with_length,
-    },
+    codec::{MAX_DEPTH, Tag, write_inline_name, write_name_id, write_payload, write_varint, write_with_length},
 };
 use crate::error::Result;
 
@@ -55,12 +52,7 @@ fn write_item(item: &ItemRef, name: &mut impl WriteName, out: &mut Vec<u8>) -> O
     write_members(item.as_map(), MAX_DEPTH, name, out)
 }
 
-fn write_members(
-    map: ValueRef<'_>,
-    depth: usize,
-    write_name: &mut impl WriteName,
-    out: &mut Vec<u8>,
-) -> Option<()> {
+fn write_members(map: ValueRef<'_>, depth: usize, write_name: &mut impl WriteName, out: &mut Vec<u8>) -> Option<()> {
     let depth = depth.checked_sub(1)?;
     let count = map.count()?;
     write_varint(out, count);
@@ -73,12 +65,7 @@ fn write_members(
     members.rest().is_empty().then_some(())
 }
 
-fn write_value(
-    value: ValueRef<'_>,
-    depth: usize,
-    name: &mut impl WriteName,
-    out: &mut Vec<u8>,
-) -> Option<()> {
+fn write_value(value: ValueRef<'_>, depth: usize, name: &mut impl WriteName, out: &mut Vec<u8>) -> Option<()> {
     match value.tag {
         Tag::Null | Tag::False | Tag::True => out.push(value.tag as u8),
         Tag::M => {
@@ -121,29 +108,19 @@ mod tests {
             })
             .collect();
         let names = Arc::new(names.finish());
-        encoded
-            .into_iter()
-            .map(|bytes| ItemRef::with_names(bytes.into(), names.clone()))
-            .collect()
+        encoded.into_iter().map(|bytes| ItemRef::with_names(bytes.into(), names.clone())).collect()
     }
 
     #[test]
     fn names_become_ids_at_every_level() {
-        let item = Item::new().with("country", "Chile").with(
-            "list",
-            vec![
-                Item::new().with("country", 1).into(),
-                Item::new().with("country", 2).into(),
-            ],
-        );
+        let item = Item::new()
+            .with("country", "Chile")
+            .with("list", vec![Item::new().with("country", 1).into(), Item::new().with("country", 2).into()]);
         let plain = ItemRef::from(&item);
         let under = rewritten(&[plain.clone(), plain.clone()]);
         assert!(under[1].encoded().len() + 20 < plain.encoded().len());
         assert_eq!(under[1].get("list[1].country").unwrap().as_i64(), Some(2));
-        assert_eq!(
-            under[1].attribute("country").unwrap().as_str(),
-            Some("Chile")
-        );
+        assert_eq!(under[1].attribute("country").unwrap().as_str(), Some("Chile"));
         assert_eq!(under[1].attribute("city"), None);
         assert_eq!(under[1].size_bytes(), plain.size_bytes());
     }

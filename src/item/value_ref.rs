@@ -1,7 +1,8 @@
 //! A value as it lies in encoded bytes, looked at without decoding it.
 //!
 //! A [`ValueRef`] is three words: where the payload lies, and which names its ids mean. Each accessor reads what it
-//! answers and nothing else: text is validated when it is asked for, a list is walked only as far as the wanted element.
+//! answers and nothing else: text is validated when it is asked for, a list is walked only as far as the element
+//! that is wanted.
 //! Nothing here panics or loops on damaged bytes; they answer as if what they hold were absent.
 
 use super::{
@@ -38,11 +39,7 @@ impl<'a> ValueRef<'a> {
     /// The text of an `S`.
     #[inline]
     pub fn as_str(&self) -> Option<&'a str> {
-        if self.tag == Tag::S {
-            std::str::from_utf8(self.payload).ok()
-        } else {
-            None
-        }
+        if self.tag == Tag::S { std::str::from_utf8(self.payload).ok() } else { None }
     }
     /// The bytes of a `B`.
     #[inline]
@@ -91,11 +88,7 @@ impl<'a> ValueRef<'a> {
     }
     /// The count of a list, set or map; none if it is damaged.
     pub(crate) fn count(&self) -> Option<usize> {
-        if self.is_container() {
-            Cursor::new(self.payload).count()
-        } else {
-            None
-        }
+        if self.is_container() { Cursor::new(self.payload).count() } else { None }
     }
     /// Whether there are no elements or members.
     pub fn is_empty(&self) -> bool {
@@ -106,11 +99,7 @@ impl<'a> ValueRef<'a> {
     }
     /// The elements of an `L`, in order; none for other types.
     pub fn list(&self) -> Elements<'a> {
-        if self.tag == Tag::L {
-            Elements::new(*self, None)
-        } else {
-            Elements::none()
-        }
+        if self.tag == Tag::L { Elements::new(*self, None) } else { Elements::none() }
     }
     /// The elements of an `SS`, `NS` or `BS` as `S`, `N` or `B`, ascending; none for other types.
     pub fn set(&self) -> Elements<'a> {
@@ -121,25 +110,13 @@ impl<'a> ValueRef<'a> {
     }
     /// The members of an `M`, ascending by the bytes of their names; none for other types.
     pub fn map(&self) -> Members<'a> {
-        let mut cursor = Cursor::new(if self.tag == Tag::M {
-            self.payload
-        } else {
-            &[]
-        });
-        Members {
-            left: cursor.count().unwrap_or(0),
-            cursor,
-            names: self.names,
-        }
+        let mut cursor = Cursor::new(if self.tag == Tag::M { self.payload } else { &[] });
+        Members { left: cursor.count().unwrap_or(0), cursor, names: self.names }
     }
     /// A member of an `M`.
     #[inline]
     pub fn get(&self, name: &str) -> Option<ValueRef<'a>> {
-        if self.tag == Tag::M {
-            find(self.payload, self.names, name)
-        } else {
-            None
-        }
+        if self.tag == Tag::M { find(self.payload, self.names, name) } else { None }
     }
     /// An element of an `L`.
     pub fn index(&self, index: usize) -> Option<ValueRef<'a>> {
@@ -179,13 +156,7 @@ impl<'a> ValueRef<'a> {
             Tag::N => self.as_number().map_or(0, |number| number.size_bytes()),
             Tag::Ss | Tag::Ns | Tag::Bs => self.set().map(|e| e.size_above(depth)).sum(),
             Tag::L => CONTAINER_BYTES + self.list().map(|e| 1 + e.size_above(depth)).sum::<usize>(),
-            Tag::M => {
-                CONTAINER_BYTES
-                    + self
-                        .map()
-                        .map(|(n, v)| n.len() + 1 + v.size_above(depth))
-                        .sum::<usize>()
-            }
+            Tag::M => CONTAINER_BYTES + self.map().map(|(n, v)| n.len() + 1 + v.size_above(depth)).sum::<usize>(),
         }
     }
     /// The value, decoded. Damaged parts are left out.
@@ -197,9 +168,7 @@ impl<'a> ValueRef<'a> {
         self.members_above(MAX_DEPTH)
     }
     fn members_above(&self, depth: usize) -> BTreeMap<String, AttributeValue> {
-        self.map()
-            .filter_map(|(name, value)| Some((name.to_owned(), value.value_above(depth)?)))
-            .collect()
+        self.map().filter_map(|(name, value)| Some((name.to_owned(), value.value_above(depth)?))).collect()
     }
     fn value_above(&self, depth: usize) -> Option<AttributeValue> {
         let depth = depth.checked_sub(1)?;
@@ -212,17 +181,9 @@ impl<'a> ValueRef<'a> {
             Tag::B => AttributeValue::B(Bytes::copy_from_slice(self.payload)),
             Tag::L => AttributeValue::L(self.list().filter_map(|e| e.value_above(depth)).collect()),
             Tag::M => AttributeValue::M(self.members_above(depth)),
-            Tag::Ss => AttributeValue::Ss(
-                self.set()
-                    .filter_map(|e| Some(e.as_str()?.to_owned()))
-                    .collect(),
-            ),
+            Tag::Ss => AttributeValue::Ss(self.set().filter_map(|e| Some(e.as_str()?.to_owned())).collect()),
             Tag::Ns => AttributeValue::Ns(self.set().filter_map(|e| e.as_number()).collect()),
-            Tag::Bs => AttributeValue::Bs(
-                self.set()
-                    .map(|e| Bytes::copy_from_slice(e.payload))
-                    .collect(),
-            ),
+            Tag::Bs => AttributeValue::Bs(self.set().map(|e| Bytes::copy_from_slice(e.payload)).collect()),
         })
     }
 }
@@ -237,23 +198,13 @@ impl fmt::Debug for ValueRef<'_> {
 /// Finds a member by name. Ids are compared as numbers, names that are written out first by their length, and values
 /// in between are stepped over by theirs. This is what each read of an attribute costs, so nothing else happens here.
 #[inline]
-fn find<'a>(
-    members: &'a [u8],
-    names: Option<&'a Dictionary>,
-    wanted: &str,
-) -> Option<ValueRef<'a>> {
+fn find<'a>(members: &'a [u8], names: Option<&'a Dictionary>, wanted: &str) -> Option<ValueRef<'a>> {
     let mut cursor = Cursor::new(members);
     // No id is zero in this form, as its lowest bit is set.
-    let wanted_id = names
-        .and_then(|names| names.id(wanted))
-        .map_or(0, |id| u64::from(id) << 1 | 1);
+    let wanted_id = names.and_then(|names| names.id(wanted)).map_or(0, |id| u64::from(id) << 1 | 1);
     for _ in 0..cursor.count()? {
         let head = cursor.varint()?;
-        let found = if head & 1 == 1 {
-            head == wanted_id
-        } else {
-            cursor.take(head >> 1)? == wanted.as_bytes()
-        };
+        let found = if head & 1 == 1 { head == wanted_id } else { cursor.take(head >> 1)? == wanted.as_bytes() };
         let value = cursor.value(names)?;
         if found {
             return Some(value);
@@ -275,20 +226,10 @@ pub struct Elements<'a> {
 impl<'a> Elements<'a> {
     fn new(value: ValueRef<'a>, tag: Option<Tag>) -> Self {
         let mut cursor = Cursor::new(value.payload);
-        Self {
-            left: cursor.count().unwrap_or(0),
-            cursor,
-            names: value.names,
-            tag,
-        }
+        Self { left: cursor.count().unwrap_or(0), cursor, names: value.names, tag }
     }
     fn none() -> Self {
-        Self {
-            cursor: Cursor::new(&[]),
-            left: 0,
-            names: None,
-            tag: None,
-        }
+        Self { cursor: Cursor::new(&[]), left: 0, names: None, tag: None }
     }
     /// What follows the last element read.
     pub(crate) fn rest(&self) -> &'a [u8] {
@@ -303,11 +244,7 @@ impl<'a> Iterator for Elements<'a> {
     fn next(&mut self) -> Option<ValueRef<'a>> {
         self.left = self.left.checked_sub(1)?;
         let value = match self.tag {
-            Some(tag) => self.cursor.bytes().map(|payload| ValueRef {
-                payload,
-                names: None,
-                tag,
-            }),
+            Some(tag) => self.cursor.bytes().map(|payload| ValueRef { payload, names: None, tag }),
             None => self.cursor.value(self.names),
         };
         if value.is_none() {
@@ -341,10 +278,7 @@ impl<'a> Iterator for Members<'a> {
     #[inline]
     fn next(&mut self) -> Option<(&'a str, ValueRef<'a>)> {
         self.left = self.left.checked_sub(1)?;
-        let member = self
-            .cursor
-            .name(self.names)
-            .and_then(|name| Some((name, self.cursor.value(self.names)?)));
+        let member = self.cursor.name(self.names).and_then(|name| Some((name, self.cursor.value(self.names)?)));
         if member.is_none() {
             self.left = 0;
         }

@@ -163,8 +163,7 @@ impl Manifest {
         });
         let number = taken.max().unwrap_or(0).max(self.number) + 1;
         let seed = FrameSeed::new(FileMagic::Manifest, state.database_id, number);
-        let header =
-            FileHeader { magic: FileMagic::Manifest, database_id: state.database_id, number, detail: 1 };
+        let header = FileHeader { magic: FileMagic::Manifest, database_id: state.database_id, number, detail: 1 };
         let mut file = self.disk.create(FileName::Manifest(number))?;
         file.append(&header.encode())?;
         let mut file = ManifestFile { file, seed, next_seqno: 1, end: FILE_HEADER_BYTES as u64, snapshot_bytes: 0 };

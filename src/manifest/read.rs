@@ -38,9 +38,8 @@ pub(super) fn read_current(disk: &dyn Disk) -> Result<Found> {
 
 /// Why a folder without `CURRENT` is not opened.
 fn refuse_without_current(disk: &dyn Disk) -> Result<Error> {
-    let holds_data = disk.list()?.iter().any(|name| {
-        matches!(name, FileName::Log(_) | FileName::Run(_) | FileName::Stream(_))
-    });
+    let holds_data =
+        disk.list()?.iter().any(|name| matches!(name, FileName::Log(_) | FileName::Run(_) | FileName::Stream(_)));
     if holds_data {
         return Ok(Error::corrupt(FileName::Current, 0, "the file is missing"));
     }

@@ -45,18 +45,9 @@ mod tests {
 
     #[test]
     fn order_is_token_then_collection_then_sort_key() {
-        let key = |token, collection, sort| KeyRef {
-            token,
-            collection,
-            sort,
-        };
-        let ordered = [
-            key(1, b"b", b"z"),
-            key(2, b"", b""),
-            key(2, b"a", b""),
-            key(2, b"a", b"\0"),
-            key(2, b"a\0", b""),
-        ];
+        let key = |token, collection, sort| KeyRef { token, collection, sort };
+        let ordered =
+            [key(1, b"b", b"z"), key(2, b"", b""), key(2, b"a", b""), key(2, b"a", b"\0"), key(2, b"a\0", b"")];
         assert!(ordered.windows(2).all(|pair| pair[0] < pair[1]));
     }
 }

@@ -12,7 +12,8 @@ use super::{IndexDefinition, IndexKind, KeyAttribute, KeySchema, TableDefinition
 use crate::{
     error::{Error, Result},
     item::{
-        AttributeValue, Item, ItemRef, MAX_HASH_KEY_BYTES, MAX_RANGE_KEY_BYTES, encode_component, encode_last, token,
+        AttributeValue, Item, ItemRef,
+        key::{MAX_HASH_KEY_BYTES, MAX_RANGE_KEY_BYTES, encode_component, encode_last, token},
     },
 };
 
@@ -82,9 +83,8 @@ impl EncodedKey {
             return Err(Error::invalid_parameter(text));
         }
         if range_bytes > MAX_RANGE_KEY_BYTES {
-            let text = format!(
-                "Aggregated size of all range keys has exceeded the size limit of {MAX_RANGE_KEY_BYTES} bytes"
-            );
+            let text =
+                format!("Aggregated size of all range keys has exceeded the size limit of {MAX_RANGE_KEY_BYTES} bytes");
             return Err(Error::invalid_parameter(text));
         }
         Ok(())

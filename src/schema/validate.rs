@@ -33,7 +33,9 @@ pub fn validate_table(table: &TableDefinition) -> Result<()> {
         validate_key_name(key)?;
     }
     if table.key.range.as_ref().is_some_and(|range| range.name == table.key.hash.name) {
-        return Err(Error::validation("Both the Hash Key and the Range Key element in the KeySchema have the same name"));
+        return Err(Error::validation(
+            "Both the Hash Key and the Range Key element in the KeySchema have the same name",
+        ));
     }
     let count = |kind| table.indexes.iter().filter(|index| index.kind == kind).count();
     if count(IndexKind::Local) > MAX_LOCAL_INDEXES {

@@ -163,9 +163,8 @@ pub(crate) fn batch_write(
     // The batch waits for the disk once, after its last write.
     let options = WriteOptions { durability, unsettled: true, ..WriteOptions::default() };
     for ((slot, key, item), (name, _)) in prepared.iter().zip(writes) {
-        let mut decide = |_: &TableDefinition, _: Option<&ItemRef>| {
-            Ok(item.clone().map_or(Decision::Delete, Decision::Put))
-        };
+        let mut decide =
+            |_: &TableDefinition, _: Option<&ItemRef>| Ok(item.clone().map_or(Decision::Delete, Decision::Put));
         let outcome = store.write_one(WriteOp { slot, key, decide: &mut decide }, &options)?;
         add_consumed(&mut output.consumed, name, &consumed(&outcome, 1.0));
     }

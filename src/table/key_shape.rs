@@ -196,4 +196,3 @@ impl HashKey<Dynamic> for &str {
         AttributeValue::S((*self).to_owned())
     }
 }
-

@@ -18,6 +18,7 @@ mod update;
 mod write_output;
 
 pub use batch::{BatchGet, BatchGetOutput, BatchWrite, BatchWriteOutput, MAX_BATCH_GET_KEYS, MAX_BATCH_WRITES};
+pub(crate) use batch::{batch_get, batch_write};
 pub use delete::Delete;
 pub use get::{Get, GetOutput};
 pub use index_builder::{IndexBuilder, index};
@@ -31,7 +32,6 @@ pub use transact::{
     MAX_TRANSACTION_ACTIONS, TransactAction, TransactGetOutput, TransactKind, TransactOutput, TransactWrite,
 };
 pub(crate) use transact::{transact_get, transact_write};
-pub(crate) use batch::{batch_get, batch_write};
 pub use update::Update;
 pub use write_output::{ReturnValues, WriteOutput};
 

@@ -1,7 +1,10 @@
 //! What query and scan have in common: a page is cut after a number of evaluated items or 1 MB of them, then
 //! filtered, then projected; what was evaluated last says where the next page begins.
 
-use super::{KeyShape, Table, get::{projected, read}};
+use super::{
+    KeyShape, Table,
+    get::{projected, read},
+};
 use crate::{
     capacity::{Consumed, ReadStrength, read_units},
     commit::{Ring, TableState},
@@ -98,7 +101,9 @@ impl Target {
         let invalid = || Error::validation("The provided starting key is invalid");
         match self.definition() {
             None => self.state.definition.key_of_attributes(key).map_err(|error| {
-                if error.message().starts_with("The provided key element") { invalid() } else {
+                if error.message().starts_with("The provided key element") {
+                    invalid()
+                } else {
                     Error::validation(format!("The provided starting key is invalid: {}", error.message()))
                 }
             }),
@@ -108,15 +113,9 @@ impl Target {
     /// A filter may not test the attributes that a query selects by.
     pub fn check_filter(&self, filter: Option<&Condition>) -> Result<()> {
         let Some(filter) = filter else { return Ok(()) };
-        let keys: Vec<&str> = match self.definition() {
-            None => self.state.definition.key.attributes().map(|key| key.name.as_str()).collect(),
-            Some(index) => index.attributes().map(|key| key.name.as_str()).collect(),
-        };
-        match filter.top_level_attributes().iter().find(|name| keys.contains(&name.as_ref())) {
-            Some(name) => Err(Error::validation(format!(
-                "Filter Expression can only contain non-primary key attributes: Primary key attribute: {name}"
-            ))),
-            None => Ok(()),
+        match self.definition() {
+            None => filter.check_reads_no_key(self.state.definition.key.attributes().map(|key| key.name.as_str())),
+            Some(index) => filter.check_reads_no_key(index.attributes().map(|key| key.name.as_str())),
         }
     }
 }
@@ -166,7 +165,8 @@ impl<'a, K: KeyShape> PageBuilder<'a, K> {
         let table = &self.target.state.definition;
         let lacks = |name: &str| !index.projects(&table.key, name);
         let wanted = self.options.projection.as_ref().map(Projection::top_level_attributes).unwrap_or_default();
-        if !self.options.all_attributes && !wanted.iter().any(|name| lacks(name)) || index.projection == Projected::All {
+        if !self.options.all_attributes && !wanted.iter().any(|name| lacks(name)) || index.projection == Projected::All
+        {
             return Ok(entry);
         }
         let key = table.key_of_attributes(&table.key_attributes_of(&entry))?;

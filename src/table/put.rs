@@ -1,15 +1,12 @@
 //! PutItem: replaces a whole item.
 
-use super::{
-    KeyShape, ReturnValues, Table, WriteOutput,
-    write_output::consumed,
-};
+use super::{KeyShape, ReturnValues, Table, WriteOutput, write_output::consumed};
 use crate::{
     commit::{Decision, WriteOp, WriteOptions},
     config::Durability,
     error::{Error, Result},
     expression::Condition,
-    item::{self, Item, ItemRef, validate_item},
+    item::{self, Item, ItemRef, size::validate_item},
     schema::{EncodedKey, TableDefinition},
 };
 use bytes::Bytes;

@@ -8,7 +8,10 @@ use super::{
 use crate::{
     error::{Error, Result},
     expression::{BoundKey, Condition, Projection, RangeCondition},
-    item::{AttributeValue, Item, encode_component, encode_last, token},
+    item::{
+        AttributeValue, Item,
+        key::{encode_component, encode_last, token},
+    },
     schema::KeyAttribute,
 };
 use std::ops::Bound;
@@ -143,10 +146,11 @@ impl<K: KeyShape> Query<K> {
             self.table.store.wal().visible(),
         )?;
         if let Some(mut cursor) = cursor {
-            while let Some(item) = cursor.next_item()? {
+            while let Some(item) = cursor.item() {
                 if !builder.push(item)? {
                     break;
                 }
+                cursor.advance()?;
             }
         }
         Ok(builder.finish())

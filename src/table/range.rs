@@ -3,7 +3,10 @@
 use crate::{
     error::{Error, Result},
     expression::RangeCondition,
-    item::{AttributeValue, KeyType, encode_component, encode_last, successor},
+    item::{
+        AttributeValue, KeyType,
+        key::{encode_component, encode_last, successor},
+    },
     schema::KeyAttribute,
 };
 use std::ops::Bound;

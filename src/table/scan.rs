@@ -107,6 +107,7 @@ impl<K: KeyShape> Scan<K> {
             ));
         }
         let (first_token, last_token) = self.tokens()?;
+        let space = target.space();
         let mut builder = PageBuilder::new(&self.table, &target, &self.options);
         let after = start.map(|key| self.place(&target, key, first_token, last_token)).transpose()?;
         let mut token = after.as_ref().map_or(first_token, EncodedKey::token);
@@ -115,11 +116,15 @@ impl<K: KeyShape> Scan<K> {
             let end = partition.last_token.min(last_token);
             let after = after.as_ref().filter(|key| key.token() >= partition.first_token).map(key_ref);
             let mut cursor = partition.scan(token, end, after, self.table.store.wal().visible())?;
-            while let Some(entry) = cursor.next_entry()? {
-                let belongs = entry.key.collection.first() == Some(&target.space());
-                if belongs && !builder.push(entry.item)? {
+            while cursor.valid() {
+                // Items and entries of local indexes lie side by side, and only one kind is asked for.
+                let belongs = cursor.key().collection.first() == Some(&space);
+                if let Some(item) = cursor.item().filter(|_| belongs)
+                    && !builder.push(item)?
+                {
                     return Ok(builder.finish());
                 }
+                cursor.advance()?;
             }
             match end.checked_add(1) {
                 Some(next) if end < last_token => token = next,

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     capacity::{Consumed, ReadStrength, read_units},
-    commit::{Decision, Decide, Outcome, Store, TableSlot, WriteOp, WriteOptions},
+    commit::{Decide, Decision, Outcome, Store, TableSlot, WriteOp, WriteOptions},
     config::Durability,
     error::{CancellationReason, Error, ErrorKind, Result},
     expression::{self, Condition, Projection},

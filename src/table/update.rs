@@ -6,7 +6,10 @@ use crate::{
     config::Durability,
     error::{Error, Result},
     expression::{self, Applied, Condition},
-    item::{AttributeValue, Item, ItemRef, MAX_ITEM_BYTES, encode_item, item_size},
+    item::{
+        AttributeValue, Item, ItemRef, encode_item,
+        size::{MAX_ITEM_BYTES, UPDATED_ITEM_TOO_LARGE, item_size},
+    },
     schema::{EncodedKey, TableDefinition},
 };
 use bytes::Bytes;
@@ -45,26 +48,6 @@ impl<K: KeyShape> Update<K> {
     /// All changes at once, from a parsed or built expression; replaces what was described before.
     pub fn apply(mut self, update: impl Into<expression::Update>) -> Self {
         self.update = update.into();
-        self
-    }
-    /// Sets a path to a value.
-    pub fn set(mut self, path: &str, value: impl Into<expression::SetTo>) -> Self {
-        self.update = self.update.set(path, value);
-        self
-    }
-    /// Removes a path.
-    pub fn remove(mut self, path: &str) -> Self {
-        self.update = self.update.remove(path);
-        self
-    }
-    /// Adds a number to a number, or elements to a set.
-    pub fn add(mut self, path: &str, value: impl Into<AttributeValue>) -> Self {
-        self.update = self.update.add(path, value);
-        self
-    }
-    /// Removes elements from a set.
-    pub fn delete(mut self, path: &str, value: impl Into<AttributeValue>) -> Self {
-        self.update = self.update.delete(path, value);
         self
     }
     /// Writes only if the condition holds for the item that is there (or for no item).
@@ -115,26 +98,16 @@ impl<K: KeyShape> Update<K> {
             (ReturnValues::None, _) | (_, None) => None,
             (ReturnValues::AllOld, _) => outcome.old,
             (ReturnValues::AllNew, _) => outcome.new,
-            (ReturnValues::UpdatedOld, Some(applied)) => not_empty(applied.updated_old(outcome.old.as_ref())),
-            (ReturnValues::UpdatedNew, Some(applied)) => not_empty(applied.updated_new()),
+            (ReturnValues::UpdatedOld, _) => update.updated_old(outcome.old.as_ref()).as_ref().map(ItemRef::from),
+            (ReturnValues::UpdatedNew, Some(applied)) => applied.updated_new().as_ref().map(ItemRef::from),
         };
         Ok(WriteOutput { attributes, consumed })
     }
 }
 
-fn not_empty(item: Item) -> Option<ItemRef> {
-    (!item.is_empty()).then(|| ItemRef::from(&item))
-}
-
 /// Key attributes cannot be changed, not even to what they are.
 pub(super) fn check_targets(definition: &TableDefinition, update: &expression::Update) -> Result<()> {
-    match update.targets().find(|path| definition.is_key(path.top_level())) {
-        Some(path) => Err(Error::invalid_parameter(format!(
-            "Cannot update attribute {}. This attribute is part of the key",
-            path.top_level()
-        ))),
-        None => Ok(()),
-    }
+    update.check_writes_no_key(definition.key.attributes().map(|key| key.name.as_str()))
 }
 
 /// Applies an update to the newest item, and checks what comes out.
@@ -145,14 +118,13 @@ pub(super) fn decide(
     key: &Item,
 ) -> Result<(Decision, Option<Applied>)> {
     let applied = update.apply(old, key)?;
-    if !applied.writes() {
-        return Ok((Decision::Keep, Some(applied)));
+    let Some(item) = &applied.item else { return Ok((Decision::Keep, Some(applied))) };
+    if item_size(item) > MAX_ITEM_BYTES {
+        return Err(Error::validation(UPDATED_ITEM_TOO_LARGE));
     }
-    if item_size(applied.item()) > MAX_ITEM_BYTES {
-        return Err(Error::validation("Item size to update has exceeded the maximum allowed size"));
-    }
-    definition.check_index_keys(applied.item()).map_err(as_update_error)?;
-    Ok((Decision::Put(Bytes::from(encode_item(applied.item()))), Some(applied)))
+    definition.check_index_keys(item).map_err(as_update_error)?;
+    let bytes = Bytes::from(encode_item(item));
+    Ok((Decision::Put(bytes), Some(applied)))
 }
 
 /// An update says of an empty index key that it was updated to be so.

@@ -117,10 +117,9 @@ pub(super) fn decide(header: HeaderFact, end: EndFact, is_last: bool) -> (&'stat
             && case.end.is_none_or(|fact| fact == end)
             && case.is_last.is_none_or(|fact| fact == is_last)
     });
-    row.map_or(
-        ("unforeseen", Damaged("the segment is in a state that no crash leaves behind")),
-        |case| (case.name, case.decision),
-    )
+    row.map_or(("unforeseen", Damaged("the segment is in a state that no crash leaves behind")), |case| {
+        (case.name, case.decision)
+    })
 }
 
 #[cfg(test)]

@@ -134,9 +134,7 @@ pub fn end(out: &mut [u8], start: usize) -> Result<()> {
             out[start + 4..start + 8].copy_from_slice(&len.to_le_bytes());
             Ok(())
         }
-        _ => Err(Error::limit_exceeded(format!(
-            "one commit may hold at most {MAX_PAYLOAD_BYTES} bytes"
-        ))),
+        _ => Err(Error::limit_exceeded(format!("one commit may hold at most {MAX_PAYLOAD_BYTES} bytes"))),
     }
 }
 
@@ -164,9 +162,7 @@ pub fn stamp(frame: &mut [u8], seed: FrameSeed, offset: u64, synced_to: u64) {
 
 /// Whether `frame`, a header and its whole payload, was written at this place of this file.
 pub fn is_intact(frame: &[u8], checksum: u32, seed: FrameSeed, offset: u64) -> bool {
-    frame
-        .get(4..)
-        .is_some_and(|covered| seed.checksum(offset, covered) == checksum)
+    frame.get(4..).is_some_and(|covered| seed.checksum(offset, covered) == checksum)
 }
 
 #[cfg(test)]

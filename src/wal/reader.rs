@@ -143,8 +143,8 @@ impl FrameReader {
             return Ok(None);
         };
         let bytes = self.bytes_up_to(offset, header.frame_bytes())?;
-        let intact = bytes.len() == header.frame_bytes()
-            && frame::is_intact(&bytes, header.checksum, self.seed, offset);
+        let intact =
+            bytes.len() == header.frame_bytes() && frame::is_intact(&bytes, header.checksum, self.seed, offset);
         Ok(intact.then_some((header, bytes)))
     }
 

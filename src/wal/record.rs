@@ -290,9 +290,9 @@ impl Record {
             }));
         }
         match payload.split_first() {
-            Some((&SCHEMA, json)) => serde_json::from_slice(json).map(Self::Schema).map_err(|error| {
-                incompatible(format!("a schema change in the log has an unknown form: {error}"))
-            }),
+            Some((&SCHEMA, json)) => serde_json::from_slice(json)
+                .map(Self::Schema)
+                .map_err(|error| incompatible(format!("a schema change in the log has an unknown form: {error}"))),
             Some((kind, _)) => Err(incompatible(format!("the log holds a record of unknown kind {kind}"))),
             None => Err(malformed()),
         }
@@ -300,7 +300,11 @@ impl Record {
 }
 
 fn malformed() -> Error {
-    Error::new(ErrorKind::Corrupt, "InternalServerError", "a record of the log is malformed; restore the file from a copy")
+    Error::new(
+        ErrorKind::Corrupt,
+        "InternalServerError",
+        "a record of the log is malformed; restore the file from a copy",
+    )
 }
 
 fn incompatible(text: String) -> Error {

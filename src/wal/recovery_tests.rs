@@ -8,10 +8,7 @@ use super::{
     recover,
     testing::TestDisk,
 };
-use crate::{
-    error::ErrorKind,
-    file::FileName,
-};
+use crate::{error::ErrorKind, file::FileName};
 use proptest::prelude::*;
 use std::{collections::BTreeMap, sync::Arc};
 

@@ -18,7 +18,7 @@ const FIRST_RESERVE_BYTES: u64 = 1 << 20;
 const RESERVE_STEP_BYTES: u64 = 4 << 20;
 
 /// A segment of the log.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct SegmentInfo {
     /// Number of the file.
     pub number: u64,

@@ -385,8 +385,7 @@ impl Wal {
             tail.seal()?;
             durable_below = tail.next_seqno();
             let (number, next_seqno) = (tail.info().number + 1, tail.next_seqno());
-            let next =
-                SegmentWriter::create(&*self.disk, self.database_id, number, next_seqno, self.segment_bytes)?;
+            let next = SegmentWriter::create(&*self.disk, self.database_id, number, next_seqno, self.segment_bytes)?;
             sealed.push(tail.info());
             *tail = next;
         }

@@ -17,18 +17,12 @@ pub(super) struct ElementAccess<'de> {
 
 impl<'de> de::SeqAccess<'de> for ElementAccess<'de> {
     type Error = SerdeError;
-    fn next_element_seed<T: DeserializeSeed<'de>>(
-        &mut self,
-        seed: T,
-    ) -> DeResult<Option<T::Value>> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> DeResult<Option<T::Value>> {
         if self.at == self.length {
             return Ok(None);
         }
         let value = self.elements.next().ok_or_else(damaged)?;
-        let element = seed.deserialize(ValueDeserializer {
-            value,
-            depth: self.depth,
-        });
+        let element = seed.deserialize(ValueDeserializer { value, depth: self.depth });
         let element = element.map_err(|error| error.at(self.at))?;
         self.at += 1;
         Ok(Some(element))
@@ -56,17 +50,11 @@ impl<'de> de::MapAccess<'de> for MemberAccess<'de> {
         self.left = left;
         let (name, value) = self.members.next().ok_or_else(damaged)?;
         self.current = Some((name, value));
-        seed.deserialize(KeyDeserializer(name))
-            .map(Some)
-            .map_err(|error| error.under(name))
+        seed.deserialize(KeyDeserializer(name)).map(Some).map_err(|error| error.under(name))
     }
     fn next_value_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> DeResult<T::Value> {
         let (name, value) = self.current.take().ok_or_else(damaged)?;
-        seed.deserialize(ValueDeserializer {
-            value,
-            depth: self.depth,
-        })
-        .map_err(|error| error.under(name))
+        seed.deserialize(ValueDeserializer { value, depth: self.depth }).map_err(|error| error.under(name))
     }
     fn size_hint(&self) -> Option<usize> {
         Some(self.left)
@@ -103,11 +91,7 @@ impl<'de> Deserializer<'de> for KeyDeserializer<'de> {
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> DeResult<V::Value> {
         visitor.visit_some(self)
     }
-    fn deserialize_newtype_struct<V: Visitor<'de>>(
-        self,
-        _: &'static str,
-        visitor: V,
-    ) -> DeResult<V::Value> {
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> DeResult<V::Value> {
         visitor.visit_newtype_struct(self)
     }
     fn deserialize_enum<V: Visitor<'de>>(
@@ -142,10 +126,7 @@ impl<'de> de::EnumAccess<'de> for Variant<'de> {
 
 impl<'de> Variant<'de> {
     fn content(&self) -> ValueDeserializer<'de> {
-        ValueDeserializer {
-            value: self.value,
-            depth: self.depth,
-        }
+        ValueDeserializer { value: self.value, depth: self.depth }
     }
 }
 
@@ -155,21 +136,12 @@ impl<'de> de::VariantAccess<'de> for Variant<'de> {
         <()>::deserialize(self.content()).map_err(|error| error.under(self.variant))
     }
     fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> DeResult<T::Value> {
-        seed.deserialize(self.content())
-            .map_err(|error| error.under(self.variant))
+        seed.deserialize(self.content()).map_err(|error| error.under(self.variant))
     }
     fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> DeResult<V::Value> {
-        self.content()
-            .deserialize_seq(visitor)
-            .map_err(|error| error.under(self.variant))
+        self.content().deserialize_seq(visitor).map_err(|error| error.under(self.variant))
     }
-    fn struct_variant<V: Visitor<'de>>(
-        self,
-        _: &'static [&'static str],
-        visitor: V,
-    ) -> DeResult<V::Value> {
-        self.content()
-            .deserialize_any(visitor)
-            .map_err(|error| error.under(self.variant))
+    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> DeResult<V::Value> {
+        self.content().deserialize_any(visitor).map_err(|error| error.under(self.variant))
     }
 }

@@ -19,6 +19,12 @@ use std::{
 pub struct RunCursor {
     run: Arc<Run>,
     names: Arc<Dictionary>,
+    position: Position,
+}
+
+/// Where a cursor stands, apart from the run, so that it can be moved while the run is borrowed.
+#[derive(Clone, Debug)]
+struct Position {
     way: Way,
     /// The leaf that the position lies in; `None` once exhausted.
     at: Option<LeafAt>,
@@ -42,11 +48,7 @@ enum Way {
 }
 
 fn as_slices(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {
-    match bound {
-        Bound::Unbounded => Bound::Unbounded,
-        Bound::Included(sort) => Bound::Included(sort),
-        Bound::Excluded(sort) => Bound::Excluded(sort),
-    }
+    bound.as_ref().map(Vec::as_slice)
 }
 
 /// The child in which a bound lies, `open` if there is none.
@@ -58,131 +60,90 @@ fn child_for(node: &Node, bytes: &[u8], bound: Bound<&[u8]>, open: usize) -> Opt
 }
 
 impl RunCursor {
-    fn new(run: &Arc<Run>, way: Way) -> Result<Self> {
-        Ok(Self {
-            run: Arc::clone(run),
-            names: Arc::clone(run.names()?),
-            way,
-            at: None,
-            index: 0,
-            within: 0..0,
-            sort: Vec::new(),
-            prefix_len: 0,
-            seqno: 0,
-            item: None,
-        })
+    fn new(run: &Arc<Run>, position: Position) -> Result<Self> {
+        Ok(Self { run: Arc::clone(run), names: Arc::clone(run.names()?), position })
     }
     /// On the first entry of a collection within the bounds.
-    pub(super) fn ascend(
-        run: &Arc<Run>,
-        root: Root,
-        lower: Bound<&[u8]>,
-        upper: Bound<&[u8]>,
-    ) -> Result<Self> {
+    pub(super) fn ascend(run: &Arc<Run>, root: Root, lower: Bound<&[u8]>, upper: Bound<&[u8]>) -> Result<Self> {
         let opened = run.opened()?;
         let at = opened.descend(root, |node, bytes| child_for(node, bytes, lower, 0))?;
-        let mut cursor = Self::new(
-            run,
-            Way::Up {
-                upper: upper.map(<[u8]>::to_vec),
-            },
-        )?;
-        cursor.enter_upwards(opened, at, lower)?;
-        Ok(cursor)
+        let mut position = Position::new(Way::Up { upper: upper.map(<[u8]>::to_vec) });
+        position.enter_upwards(opened, at, lower)?;
+        Self::new(run, position)
     }
     /// On the last entry of a collection within the bounds.
-    pub(super) fn descend(
-        run: &Arc<Run>,
-        root: Root,
-        lower: Bound<&[u8]>,
-        upper: Bound<&[u8]>,
-    ) -> Result<Self> {
+    pub(super) fn descend(run: &Arc<Run>, root: Root, lower: Bound<&[u8]>, upper: Bound<&[u8]>) -> Result<Self> {
         let opened = run.opened()?;
-        let at = opened.descend(root, |node, bytes| {
-            child_for(node, bytes, upper, node.children - 1)
-        })?;
-        let mut cursor = Self::new(
-            run,
-            Way::Down {
-                lower: lower.map(<[u8]>::to_vec),
-            },
-        )?;
-        cursor.enter_downwards(opened, at, upper)?;
-        Ok(cursor)
+        let at = opened.descend(root, |node, bytes| child_for(node, bytes, upper, node.children - 1))?;
+        let mut position = Position::new(Way::Down { lower: lower.map(<[u8]>::to_vec) });
+        position.enter_downwards(opened, at, upper)?;
+        Self::new(run, position)
     }
     /// On the first entry from `start` on whose token is not above `last_token`; exhausted without `start`.
-    pub(super) fn scan(
-        run: &Arc<Run>,
-        start: Option<(LeafAt, Bound<&[u8]>)>,
-        last_token: u64,
-    ) -> Result<Self> {
-        let mut cursor = Self::new(run, Way::Scan { last_token })?;
+    pub(super) fn scan(run: &Arc<Run>, start: Option<(LeafAt, Bound<&[u8]>)>, last_token: u64) -> Result<Self> {
+        let mut position = Position::new(Way::Scan { last_token });
         if let Some((at, lower)) = start {
-            cursor.enter_upwards(run.opened()?, at, lower)?;
+            position.enter_upwards(run.opened()?, at, lower)?;
         }
-        Ok(cursor)
+        Self::new(run, position)
     }
     /// Whether the cursor is on an entry.
     pub fn valid(&self) -> bool {
-        self.at.is_some()
+        self.position.at.is_some()
     }
     /// The key of the entry; of an exhausted cursor an empty key.
     pub fn key(&self) -> KeyRef<'_> {
-        let Some((at, opened)) = self.at.as_ref().zip(self.run.opened_before()) else {
-            return KeyRef {
-                token: 0,
-                collection: &[],
-                sort: &[],
-            };
+        let Some((at, opened)) = self.position.at.as_ref().zip(self.run.opened_before()) else {
+            return KeyRef { token: 0, collection: &[], sort: &[] };
         };
-        let collection = at
-            .leaf
-            .collection(opened.source.bytes(&at.span))
-            .unwrap_or_default();
-        KeyRef {
-            token: at.leaf.token,
-            collection,
-            sort: &self.sort,
-        }
+        let collection = at.leaf.collection(opened.source.bytes(&at.span)).unwrap_or_default();
+        KeyRef { token: at.leaf.token, collection, sort: &self.position.sort }
     }
     /// Sequence number of the entry.
     pub fn seqno(&self) -> u64 {
-        self.seqno
+        self.position.seqno
     }
     /// Whether the entry is a tombstone.
     pub fn is_tombstone(&self) -> bool {
-        self.at.is_some() && self.item.is_none()
+        self.valid() && self.position.item.is_none()
     }
     /// The item of the entry, in place; `None` for a tombstone.
     pub fn item(&self) -> Option<ItemRef> {
-        let (at, opened) = self.at.as_ref().zip(self.run.opened_before())?;
-        let bytes = opened.source.share(&at.span, self.item.clone()?)?;
+        let (at, opened) = self.position.at.as_ref().zip(self.run.opened_before())?;
+        let bytes = opened.source.share(&at.span, self.position.item.clone()?)?;
         Some(item_of(bytes, &self.names))
     }
     /// Moves to the next entry in the cursor's direction; an exhausted cursor stays so.
     pub fn advance(&mut self) -> Result<()> {
-        let run = Arc::clone(&self.run);
-        let Some(at) = &self.at else { return Ok(()) };
+        match self.run.opened_before() {
+            Some(opened) => self.position.advance(opened),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Parts of a collection that refer to each other must belong together.
+fn check_same_collection(opened: &Opened, a: &LeafAt, b: &LeafAt) -> Result<()> {
+    let key = |at: &LeafAt| (at.leaf.token, at.leaf.collection(opened.source.bytes(&at.span)).map(<[u8]>::len));
+    if key(a) == key(b) { Ok(()) } else { Err(opened.damaged(b.offset)) }
+}
+
+impl Position {
+    fn new(way: Way) -> Self {
+        let (sort, within) = (Vec::new(), 0..0);
+        Self { way, at: None, index: 0, within, sort, prefix_len: 0, seqno: 0, item: None }
+    }
+    fn advance(&mut self, opened: &Opened) -> Result<()> {
         let down = matches!(self.way, Way::Down { .. });
-        let next = if down {
-            self.index.checked_sub(1)
-        } else {
-            Some(self.index + 1)
-        };
+        let next = if down { self.index.checked_sub(1) } else { Some(self.index + 1) };
         if let Some(next) = next.filter(|next| self.within.contains(next)) {
-            let opened = run.opened()?;
             return self.place(opened, next);
         }
-        let (len, at) = (at.leaf.len, self.at.take());
-        let bounded = if down {
-            self.within.start > 0
-        } else {
-            self.within.end < len
+        let Some(at) = self.at.take() else {
+            return Ok(());
         };
-        match at {
-            Some(at) if !bounded => self.leave(run.opened()?, &at),
-            _ => Ok(()),
-        }
+        let bounded = if down { self.within.start > 0 } else { self.within.end < at.leaf.len };
+        if bounded { Ok(()) } else { self.leave(opened, &at) }
     }
     /// Goes from a leaf, all of whose entries lie behind the cursor, to the neighbour in its direction.
     fn leave(&mut self, opened: &Opened, at: &LeafAt) -> Result<()> {
@@ -193,39 +154,21 @@ impl RunCursor {
                 let Some(back) = at.leaf.back else {
                     return Ok(());
                 };
-                let before = at
-                    .offset
-                    .checked_sub(back)
-                    .filter(|before| *before < at.offset);
+                let before = at.offset.checked_sub(back).filter(|before| *before < at.offset);
                 let before = opened.leaf(before.ok_or_else(|| opened.damaged(at.offset))?)?;
-                self.check_same_collection(opened, at, &before)?;
+                check_same_collection(opened, at, &before)?;
                 self.enter_downwards(opened, before, Bound::Unbounded)
             }
             way => match opened.leaf_behind(at)? {
                 Some(next) => {
                     if matches!(way, Way::Up { .. }) || at.leaf.later {
-                        self.check_same_collection(opened, at, &next)?;
+                        check_same_collection(opened, at, &next)?;
                     }
                     self.enter_upwards(opened, next, Bound::Unbounded)
                 }
                 None if at.leaf.later => Err(opened.damaged(at.offset)),
                 None => Ok(()),
             },
-        }
-    }
-    fn check_same_collection(&self, opened: &Opened, a: &LeafAt, b: &LeafAt) -> Result<()> {
-        let key = |at: &LeafAt| {
-            (
-                at.leaf.token,
-                at.leaf
-                    .collection(opened.source.bytes(&at.span))
-                    .map(<[u8]>::len),
-            )
-        };
-        if key(a) == key(b) {
-            Ok(())
-        } else {
-            Err(opened.damaged(b.offset))
         }
     }
     /// Takes the first entry of a leaf that is not below `lower`, or looks further up.
@@ -253,9 +196,7 @@ impl RunCursor {
             Way::Down { lower } => at.leaf.first_within(bytes, as_slices(lower)),
             _ => Some(0),
         };
-        let (start, end) = start
-            .zip(at.leaf.end_within(bytes, upper))
-            .ok_or_else(|| opened.damaged(at.offset))?;
+        let (start, end) = start.zip(at.leaf.end_within(bytes, upper)).ok_or_else(|| opened.damaged(at.offset))?;
         if end == 0 && start == 0 {
             return self.leave(opened, &at);
         }
@@ -264,17 +205,8 @@ impl RunCursor {
         }
         Ok(())
     }
-    fn enter(
-        &mut self,
-        opened: &Opened,
-        at: LeafAt,
-        within: Range<usize>,
-        index: usize,
-    ) -> Result<()> {
-        let prefix = at
-            .leaf
-            .prefix(opened.source.bytes(&at.span))
-            .ok_or_else(|| opened.damaged(at.offset))?;
+    fn enter(&mut self, opened: &Opened, at: LeafAt, within: Range<usize>, index: usize) -> Result<()> {
+        let prefix = at.leaf.prefix(opened.source.bytes(&at.span)).ok_or_else(|| opened.damaged(at.offset))?;
         self.sort.clear();
         self.sort.extend_from_slice(prefix);
         self.prefix_len = prefix.len();
@@ -287,11 +219,7 @@ impl RunCursor {
     fn place(&mut self, opened: &Opened, index: usize) -> Result<()> {
         let Some(at) = &self.at else { return Ok(()) };
         let bytes = opened.source.bytes(&at.span);
-        let Some((suffix, (seqno, item))) = at
-            .leaf
-            .suffix(bytes, index)
-            .zip(at.leaf.version(bytes, index))
-        else {
+        let Some((suffix, (seqno, item))) = at.leaf.suffix(bytes, index).zip(at.leaf.version(bytes, index)) else {
             return Err(self.fail(opened));
         };
         self.sort.truncate(self.prefix_len);

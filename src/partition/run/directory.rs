@@ -43,22 +43,14 @@ struct Spread {
 impl Spread {
     fn new(min_token: u64, max_token: u64, scale: u64) -> Self {
         let shift = max_token.saturating_sub(min_token).leading_zeros().min(63);
-        Self {
-            min_token,
-            max_token,
-            shift,
-            scale,
-        }
+        Self { min_token, max_token, shift, scale }
     }
     /// The spread that gives `collections` their buckets.
     fn for_collections(min_token: u64, max_token: u64, collections: u64) -> Self {
         let spread = Self::new(min_token, max_token, 1);
         let buckets = u128::from(collections.div_ceil(BUCKET_COLLECTIONS).max(1));
         let scale = (buckets << 64) / (u128::from(spread.position(max_token)) + 1);
-        Self {
-            scale: u64::try_from(scale).unwrap_or(1).max(1),
-            ..spread
-        }
+        Self { scale: u64::try_from(scale).unwrap_or(1).max(1), ..spread }
     }
     fn position(self, token: u64) -> u64 {
         (token - self.min_token) << self.shift
@@ -98,22 +90,13 @@ impl Directory {
     pub(super) fn open(identity: Identity, footer: &Footer) -> Result<Self> {
         let spread = Spread::new(footer.min_token, footer.max_token, footer.directory_scale);
         let starts_at = footer.dictionary_end;
-        let starts_len = spread
-            .buckets()
-            .checked_add(1)
-            .and_then(|starts| starts.checked_mul(4));
+        let starts_len = spread.buckets().checked_add(1).and_then(|starts| starts.checked_mul(4));
         let entries_at = starts_len.and_then(|len| starts_at.checked_add(len));
-        let end = entries_at
-            .zip(footer.collections.checked_mul(8))
-            .and_then(|(at, len)| at.checked_add(len));
+        let end = entries_at.zip(footer.collections.checked_mul(8)).and_then(|(at, len)| at.checked_add(len));
         match entries_at {
-            Some(entries_at) if end == Some(footer.directory_end) => Ok(Self {
-                identity,
-                spread,
-                starts_at,
-                entries_at,
-                len: footer.collections,
-            }),
+            Some(entries_at) if end == Some(footer.directory_end) => {
+                Ok(Self { identity, spread, starts_at, entries_at, len: footer.collections })
+            }
             _ => Err(identity.corrupt(starts_at, "the directory is not as long as its section")),
         }
     }
@@ -122,8 +105,7 @@ impl Directory {
         self.len
     }
     fn damaged(&self, at: u64) -> Error {
-        self.identity
-            .corrupt(at, "the directory contradicts itself")
+        self.identity.corrupt(at, "the directory contradicts itself")
     }
     /// The collections of a bucket, by position.
     #[inline]
@@ -131,10 +113,7 @@ impl Directory {
         let at = self.starts_at + bucket * 4;
         let span = source.span(at, 8)?;
         let bytes = source.bytes(&span);
-        match (
-            u32_at(bytes, 0).map(u64::from),
-            u32_at(bytes, 4).map(u64::from),
-        ) {
+        match (u32_at(bytes, 0).map(u64::from), u32_at(bytes, 4).map(u64::from)) {
             (Some(start), Some(end)) if start <= end && end <= self.len => Ok((start, end)),
             _ => Err(self.damaged(at)),
         }
@@ -152,20 +131,10 @@ impl Directory {
         Ok(self.entry(source, index)? & OFFSET_MASK)
     }
     /// The first position from `low` up to `high` whose fingerprint is not below `wanted`.
-    fn lower_bound(
-        &self,
-        source: &Source,
-        mut low: u64,
-        mut high: u64,
-        wanted: u64,
-    ) -> Result<u64> {
+    fn lower_bound(&self, source: &Source, mut low: u64, mut high: u64, wanted: u64) -> Result<u64> {
         while low < high {
             let middle = low + (high - low) / 2;
-            if self.entry(source, middle)? >> OFFSET_BITS < wanted {
-                low = middle + 1
-            } else {
-                high = middle
-            }
+            if self.entry(source, middle)? >> OFFSET_BITS < wanted { low = middle + 1 } else { high = middle }
         }
         Ok(low)
     }
@@ -173,34 +142,18 @@ impl Directory {
     #[inline]
     pub(super) fn candidates(&self, source: &Source, token: u64) -> Result<Candidates> {
         if self.len == 0 || token < self.spread.min_token {
-            return Ok(Candidates {
-                start: 0,
-                end: 0,
-                offset: 0,
-            });
+            return Ok(Candidates { start: 0, end: 0, offset: 0 });
         }
         if token > self.spread.max_token {
-            return Ok(Candidates {
-                start: self.len,
-                end: self.len,
-                offset: 0,
-            });
+            return Ok(Candidates { start: self.len, end: self.len, offset: 0 });
         }
         let (bucket, wanted) = self.spread.place(token);
         let (start, end) = self.bucket(source, bucket)?;
         if end - start > BUCKET_AT_ONCE {
             let first = self.lower_bound(source, start, end, wanted)?;
             let last = self.lower_bound(source, first, end, wanted + 1)?;
-            let offset = if first < last {
-                self.offset(source, first)?
-            } else {
-                0
-            };
-            return Ok(Candidates {
-                start: first,
-                end: last,
-                offset,
-            });
+            let offset = if first < last { self.offset(source, first)? } else { 0 };
+            return Ok(Candidates { start: first, end: last, offset });
         }
         let span = source.span(self.entries_at + start * 8, (end - start) as usize * 8)?;
         let (mut first, mut equal, mut offset) = (start, 0, 0);
@@ -209,27 +162,15 @@ impl Directory {
             let fingerprint = entry >> OFFSET_BITS;
             first += u64::from(fingerprint < wanted);
             if fingerprint == wanted {
-                offset = if equal == 0 {
-                    entry & OFFSET_MASK
-                } else {
-                    offset
-                };
+                offset = if equal == 0 { entry & OFFSET_MASK } else { offset };
                 equal += 1;
             }
         }
-        Ok(Candidates {
-            start: first,
-            end: first + equal,
-            offset,
-        })
+        Ok(Candidates { start: first, end: first + equal, offset })
     }
     /// Checks that each bucket begins where the tokens say; `tokens` walks all collections in order and gives token and
     /// offset of each one's record.
-    pub(super) fn verify(
-        &self,
-        source: &Source,
-        tokens: &mut dyn Iterator<Item = Result<(u64, u64)>>,
-    ) -> Result<()> {
+    pub(super) fn verify(&self, source: &Source, tokens: &mut dyn Iterator<Item = Result<(u64, u64)>>) -> Result<()> {
         let (mut index, mut next_bucket) = (0, 0);
         for collection in tokens {
             let (token, offset) = collection?;
@@ -249,10 +190,7 @@ impl Directory {
             index += 1;
         }
         let whole = self.len == 0 || next_bucket == self.spread.buckets();
-        if index == self.len
-            && whole
-            && self.bucket(source, self.spread.buckets() - 1)?.1 == self.len
-        {
+        if index == self.len && whole && self.bucket(source, self.spread.buckets() - 1)?.1 == self.len {
             Ok(())
         } else {
             Err(self.damaged(self.entries_at))
@@ -268,9 +206,7 @@ pub(super) struct DirectoryBuilder {
 
 impl DirectoryBuilder {
     pub(super) fn with_capacity(collections: usize) -> Self {
-        Self {
-            collections: Vec::with_capacity(collections),
-        }
+        Self { collections: Vec::with_capacity(collections) }
     }
     pub(super) fn push(&mut self, token: u64, offset: u64) {
         self.collections.push((token, offset));
@@ -293,8 +229,7 @@ impl DirectoryBuilder {
             }
         }
         while next_bucket <= spread.buckets() {
-            let len = u32::try_from(self.len())
-                .map_err(|_| Error::limit_exceeded("A run has too many collections"))?;
+            let len = u32::try_from(self.len()).map_err(|_| Error::limit_exceeded("A run has too many collections"))?;
             put(&len.to_le_bytes())?;
             next_bucket += 1;
         }

@@ -104,26 +104,15 @@ impl Identity {
         if u32_at(header, 36) != Some(crc32fast::hash(&header[..36])) {
             return Err(damaged(36));
         }
-        let (version, features) = (
-            u32_at(header, 8).unwrap_or(0),
-            u32_at(header, 12).unwrap_or(0),
-        );
+        let (version, features) = (u32_at(header, 8).unwrap_or(0), u32_at(header, 12).unwrap_or(0));
         if version > VERSION || features != 0 {
             let text = format!(
                 "{} has format version {version} with features {features:#x}; this program knows version {VERSION} without features: use a newer one",
                 self.name()
             );
-            return Err(Error::new(
-                ErrorKind::Incompatible,
-                "InternalServerError",
-                text,
-            ));
+            return Err(Error::new(ErrorKind::Incompatible, "InternalServerError", text));
         }
-        if header == self.encode_header().as_slice() {
-            Ok(())
-        } else {
-            Err(damaged(16))
-        }
+        if header == self.encode_header().as_slice() { Ok(()) } else { Err(damaged(16)) }
     }
 }
 
@@ -219,25 +208,13 @@ impl Footer {
 }
 
 pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    bytes
-        .get(at..)?
-        .first_chunk()
-        .copied()
-        .map(u16::from_le_bytes)
+    bytes.get(at..)?.first_chunk().copied().map(u16::from_le_bytes)
 }
 pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes
-        .get(at..)?
-        .first_chunk()
-        .copied()
-        .map(u32::from_le_bytes)
+    bytes.get(at..)?.first_chunk().copied().map(u32::from_le_bytes)
 }
 pub(super) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
-    bytes
-        .get(at..)?
-        .first_chunk()
-        .copied()
-        .map(u64::from_le_bytes)
+    bytes.get(at..)?.first_chunk().copied().map(u64::from_le_bytes)
 }
 
 /// A length that the caller has bounded far below 4 GiB; a larger one would show up as a record that does not parse.
@@ -278,11 +255,7 @@ pub(super) fn take_varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
 /// A varint that is a length within a file.
 pub(super) fn take_len(bytes: &[u8], at: &mut usize) -> Option<usize> {
     let len = take_varint(bytes, at)?;
-    if len <= u64::from(u32::MAX) {
-        usize::try_from(len).ok()
-    } else {
-        None
-    }
+    if len <= u64::from(u32::MAX) { usize::try_from(len).ok() } else { None }
 }
 
 /// Bytes that two keys begin with alike.
@@ -305,53 +278,29 @@ mod tests {
             assert_eq!(take_varint(&out[..out.len() - 1], &mut 0), None);
         }
         assert_eq!(take_varint(&[0xff; 12], &mut 0), None);
-        assert_eq!(
-            take_varint(
-                &[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2],
-                &mut 0
-            ),
-            None
-        );
+        assert_eq!(take_varint(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2], &mut 0), None);
     }
 
     #[test]
     fn headers_tell_news_from_damage() {
-        let identity = Identity {
-            database_id: 7,
-            file: 3,
-        };
+        let identity = Identity { database_id: 7, file: 3 };
         let header = identity.encode_header();
         identity.check_header(&header).unwrap();
-        let other = Identity {
-            database_id: 8,
-            file: 3,
-        };
-        assert_eq!(
-            other.check_header(&header).unwrap_err().kind(),
-            ErrorKind::Corrupt
-        );
+        let other = Identity { database_id: 8, file: 3 };
+        assert_eq!(other.check_header(&header).unwrap_err().kind(), ErrorKind::Corrupt);
         for at in [8, 12] {
             let mut newer = header;
             newer[at] += 1;
-            assert_eq!(
-                identity.check_header(&newer).unwrap_err().kind(),
-                ErrorKind::Corrupt
-            );
+            assert_eq!(identity.check_header(&newer).unwrap_err().kind(), ErrorKind::Corrupt);
             let crc = crc32fast::hash(&newer[..36]);
             newer[36..].copy_from_slice(&crc.to_le_bytes());
-            assert_eq!(
-                identity.check_header(&newer).unwrap_err().kind(),
-                ErrorKind::Incompatible
-            );
+            assert_eq!(identity.check_header(&newer).unwrap_err().kind(), ErrorKind::Incompatible);
         }
     }
 
     #[test]
     fn footers_round_trip_and_belong_to_one_place() {
-        let identity = Identity {
-            database_id: 7,
-            file: 3,
-        };
+        let identity = Identity { database_id: 7, file: 3 };
         let footer = Footer {
             records_end: 100,
             dictionary_end: 150,
@@ -365,17 +314,7 @@ mod tests {
         let bytes = footer.encode(identity, 20_008);
         assert_eq!(Footer::decode(&bytes, identity, 20_008).unwrap(), footer);
         assert!(Footer::decode(&bytes, identity, 20_009).is_err());
-        assert!(
-            Footer::decode(
-                &bytes,
-                Identity {
-                    database_id: 7,
-                    file: 4
-                },
-                20_008
-            )
-            .is_err()
-        );
+        assert!(Footer::decode(&bytes, Identity { database_id: 7, file: 4 }, 20_008).is_err());
         assert!(Footer::decode(&bytes[..127], identity, 20_008).is_err());
     }
 }

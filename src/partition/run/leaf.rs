@@ -14,8 +14,8 @@
 //! Ends count from the begin of the suffixes, or items.
 
 use super::format::{
-    FLAG_EARLIER, FLAG_LATER, FLAG_NODE, FLAG_ZERO, HEAD_BYTES, common_prefix, put_varint,
-    take_len, take_varint, u16_at, u32_at, u32_of, u64_at,
+    FLAG_EARLIER, FLAG_LATER, FLAG_NODE, FLAG_ZERO, HEAD_BYTES, common_prefix, put_varint, take_len, take_varint,
+    u16_at, u32_at, u32_of, u64_at,
 };
 use std::{
     cmp::Ordering,
@@ -62,15 +62,9 @@ impl Leaf {
         let len = take_len(bytes, &mut at)?;
         let prefix_len = take_len(bytes, &mut at)?;
         let base_seqno = take_varint(bytes, &mut at)?;
-        let back = if flags & FLAG_EARLIER == 0 {
-            None
-        } else {
-            Some(take_varint(bytes, &mut at)?)
-        };
+        let back = if flags & FLAG_EARLIER == 0 { None } else { Some(take_varint(bytes, &mut at)?) };
         let entries_at = at.checked_add(prefix_len)?;
-        let suffixes_at = len
-            .checked_mul(ENTRY_BYTES + seqno_bytes)?
-            .checked_add(entries_at)?;
+        let suffixes_at = len.checked_mul(ENTRY_BYTES + seqno_bytes)?.checked_add(entries_at)?;
         let mut leaf = Self {
             token,
             back,
@@ -105,11 +99,7 @@ impl Leaf {
     fn entry(&self, bytes: &[u8], index: usize) -> Option<(usize, usize, bool)> {
         let at = self.entries_at + index * self.stride();
         let item = u32_at(bytes, at + 2)?;
-        Some((
-            usize::from(u16_at(bytes, at)?),
-            (item >> 1) as usize,
-            item & 1 == 1,
-        ))
+        Some((usize::from(u16_at(bytes, at)?), (item >> 1) as usize, item & 1 == 1))
     }
     #[inline]
     fn suffix_end(&self, bytes: &[u8], index: usize) -> Option<usize> {
@@ -118,11 +108,7 @@ impl Leaf {
     /// What follows the prefix in the sort key of an entry.
     #[inline]
     pub(super) fn suffix<'a>(&self, bytes: &'a [u8], index: usize) -> Option<&'a [u8]> {
-        let start = if index == 0 {
-            0
-        } else {
-            self.suffix_end(bytes, index - 1)?
-        };
+        let start = if index == 0 { 0 } else { self.suffix_end(bytes, index - 1)? };
         let end = self.suffix_end(bytes, index)?;
         if index >= self.len || self.suffixes_at + end > self.items_at {
             return None;
@@ -131,19 +117,11 @@ impl Leaf {
     }
     /// Sequence number of an entry, and where its item lies in the bytes; no place for a tombstone.
     #[inline]
-    pub(super) fn version(
-        &self,
-        bytes: &[u8],
-        index: usize,
-    ) -> Option<(u64, Option<Range<usize>>)> {
+    pub(super) fn version(&self, bytes: &[u8], index: usize) -> Option<(u64, Option<Range<usize>>)> {
         if index >= self.len {
             return None;
         }
-        let start = if index == 0 {
-            0
-        } else {
-            self.entry(bytes, index - 1)?.1
-        };
+        let start = if index == 0 { 0 } else { self.entry(bytes, index - 1)?.1 };
         let (_, end, tombstone) = self.entry(bytes, index)?;
         let (start, end) = (self.items_at + start, self.items_at + end);
         if start > end || end > self.end || (tombstone && start != end) {
@@ -151,9 +129,7 @@ impl Leaf {
         }
         let at = self.entries_at + index * self.stride() + ENTRY_BYTES;
         let mut delta = [0; 8];
-        delta
-            .get_mut(..self.seqno_bytes)?
-            .copy_from_slice(bytes.get(at..at + self.seqno_bytes)?);
+        delta.get_mut(..self.seqno_bytes)?.copy_from_slice(bytes.get(at..at + self.seqno_bytes)?);
         let seqno = self.base_seqno.checked_add(u64::from_le_bytes(delta))?;
         Some((seqno, (!tombstone).then_some(start..end)))
     }
@@ -240,11 +216,7 @@ impl LeafBuilder {
         });
     }
     fn sort(&self, index: usize) -> &[u8] {
-        let start = if index == 0 {
-            0
-        } else {
-            self.entries[index - 1].sort_end
-        };
+        let start = if index == 0 { 0 } else { self.entries[index - 1].sort_end };
         &self.sorts[start..self.entries[index].sort_end]
     }
     /// The lowest sort key of a builder that is not empty.
@@ -280,9 +252,7 @@ impl LeafBuilder {
         for (index, entry) in self.entries.iter().enumerate() {
             let suffix_end = entry.sort_end - (index + 1) * prefix_len;
             out.extend_from_slice(&(suffix_end as u16).to_le_bytes());
-            out.extend_from_slice(
-                &(u32_of(entry.item_end) << 1 | u32::from(entry.tombstone)).to_le_bytes(),
-            );
+            out.extend_from_slice(&(u32_of(entry.item_end) << 1 | u32::from(entry.tombstone)).to_le_bytes());
             out.extend_from_slice(&(entry.seqno - base).to_le_bytes()[..seqno_bytes]);
         }
         for index in 0..self.entries.len() {
@@ -307,15 +277,7 @@ mod tests {
         builder.push(b"k22", 40, None);
         builder.push(b"k3", 41, Some(b""));
         let mut out = Vec::new();
-        builder.encode(
-            LeafHead {
-                token: 5,
-                collection: b"\0c",
-                back: Some(9),
-                later: true,
-            },
-            &mut out,
-        );
+        builder.encode(LeafHead { token: 5, collection: b"\0c", back: Some(9), later: true }, &mut out);
         out
     }
 
@@ -323,33 +285,18 @@ mod tests {
     fn golden_bytes() {
         let expected = b"\x05\0\0\0\0\0\0\0\x34\0\0\0\x26\x02\0c\x03\x01\x28\x09k\
             \x01\0\x06\0\0\0\x04\x01\x03\0\x07\0\0\0\0\0\x04\0\x06\0\0\0\x01\0\x31\x32\x32\x33one";
-        assert_eq!(
-            sample(),
-            expected,
-            "{:?}",
-            sample().escape_ascii().to_string()
-        );
+        assert_eq!(sample(), expected, "{:?}", sample().escape_ascii().to_string());
     }
 
     #[test]
     fn entries_read_back_and_are_found() {
         let bytes = sample();
         let leaf = Leaf::parse(&bytes).unwrap();
-        assert_eq!(
-            (leaf.token, leaf.len, leaf.back, leaf.later),
-            (5, 3, Some(9), true)
-        );
+        assert_eq!((leaf.token, leaf.len, leaf.back, leaf.later), (5, 3, Some(9), true));
         assert_eq!(leaf.collection(&bytes), Some(&b"\0c"[..]));
-        let versions: Vec<_> = (0..3)
-            .map(|index| leaf.version(&bytes, index).unwrap())
-            .collect();
-        let items = versions
-            .iter()
-            .map(|(seqno, at)| (*seqno, at.clone().map(|at| &bytes[at])));
-        assert_eq!(
-            items.collect::<Vec<_>>(),
-            [(300, Some(&b"one"[..])), (40, None), (41, Some(&b""[..]))]
-        );
+        let versions: Vec<_> = (0..3).map(|index| leaf.version(&bytes, index).unwrap()).collect();
+        let items = versions.iter().map(|(seqno, at)| (*seqno, at.clone().map(|at| &bytes[at])));
+        assert_eq!(items.collect::<Vec<_>>(), [(300, Some(&b"one"[..])), (40, None), (41, Some(&b""[..]))]);
         assert_eq!(leaf.version(&bytes, 3), None);
         let searches = [
             (&b"k"[..], Err(0)),

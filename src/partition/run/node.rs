@@ -14,8 +14,8 @@
 //! the begin of the suffixes; a fence is the begin of a suffix as a big-endian number, filled up with zeros.
 
 use super::format::{
-    FLAG_EARLIER, FLAG_LATER, FLAG_NODE, FLAG_ZERO, HEAD_BYTES, common_prefix, put_varint,
-    take_len, u32_at, u32_of, u64_at,
+    FLAG_EARLIER, FLAG_LATER, FLAG_NODE, FLAG_ZERO, HEAD_BYTES, common_prefix, put_varint, take_len, u32_at, u32_of,
+    u64_at,
 };
 
 /// Levels above the leaves. Nodes have hundreds of children, so that three are plenty.
@@ -69,11 +69,7 @@ impl Node {
         let fences_at = children.checked_mul(8)?.checked_add(children_at)?;
         let ends_at = separators.checked_mul(8)?.checked_add(fences_at)?;
         let suffixes_at = separators.checked_mul(4)?.checked_add(ends_at)?;
-        let suffixes_len = if separators == 0 {
-            0
-        } else {
-            u32_at(bytes, suffixes_at.checked_sub(4)?)? as usize
-        };
+        let suffixes_len = if separators == 0 { 0 } else { u32_at(bytes, suffixes_at.checked_sub(4)?)? as usize };
         let node = Self {
             token,
             level,
@@ -93,21 +89,13 @@ impl Node {
     }
     /// Offset of a child in the file.
     pub(super) fn child(&self, bytes: &[u8], index: usize) -> Option<u64> {
-        if index < self.children {
-            u64_at(bytes, self.children_at + index * 8)
-        } else {
-            None
-        }
+        if index < self.children { u64_at(bytes, self.children_at + index * 8) } else { None }
     }
     fn fence(&self, bytes: &[u8], index: usize) -> Option<u64> {
         u64_at(bytes, self.fences_at + index * 8)
     }
     fn suffix<'a>(&self, bytes: &'a [u8], index: usize) -> Option<&'a [u8]> {
-        let start = if index == 0 {
-            0
-        } else {
-            u32_at(bytes, self.ends_at + (index - 1) * 4)? as usize
-        };
+        let start = if index == 0 { 0 } else { u32_at(bytes, self.ends_at + (index - 1) * 4)? as usize };
         let end = u32_at(bytes, self.ends_at + index * 4)? as usize;
         bytes.get(self.suffixes_at.checked_add(start)?..self.suffixes_at.checked_add(end)?)
     }
@@ -128,13 +116,8 @@ impl Node {
         while low < high {
             let middle = low + (high - low) / 2;
             let fence = self.fence(bytes, middle)?;
-            let below = fence < wanted_fence
-                || (fence == wanted_fence && self.suffix(bytes, middle)? <= wanted);
-            if below {
-                low = middle + 1
-            } else {
-                high = middle
-            }
+            let below = fence < wanted_fence || (fence == wanted_fence && self.suffix(bytes, middle)? <= wanted);
+            if below { low = middle + 1 } else { high = middle }
         }
         Some(low)
     }
@@ -180,8 +163,7 @@ impl TreeBuilder {
             }
             let open = &mut self.levels[level];
             let children = open.children.len();
-            let full = children >= NODE_CHILDREN_MAX
-                || (children >= NODE_CHILDREN_MIN && open.bytes > NODE_BYTES);
+            let full = children >= NODE_CHILDREN_MAX || (children >= NODE_CHILDREN_MIN && open.bytes > NODE_BYTES);
             let closed = full.then(|| open.close(head, level + 1, base, out));
             open.bytes += separator.len();
             open.separators.push(separator);
@@ -195,12 +177,7 @@ impl TreeBuilder {
     }
     /// Appends what is open to `out`, as [`TreeBuilder::push`] does, and begins anew. Answers the root's offset and the
     /// number of nodes written, or `None` if there was no leaf.
-    pub(super) fn finish(
-        &mut self,
-        head: NodeHead<'_>,
-        base: u64,
-        out: &mut Vec<u8>,
-    ) -> Option<(u64, u64)> {
+    pub(super) fn finish(&mut self, head: NodeHead<'_>, base: u64, out: &mut Vec<u8>) -> Option<(u64, u64)> {
         let mut written = 0;
         let mut below: Option<(Vec<u8>, u64)> = None;
         let levels = self.levels.len();
@@ -222,13 +199,7 @@ impl TreeBuilder {
 
 impl Level {
     /// Appends the node; answers its lowest separator and its offset in the file.
-    fn close(
-        &mut self,
-        head: NodeHead<'_>,
-        level: usize,
-        base: u64,
-        out: &mut Vec<u8>,
-    ) -> (Vec<u8>, u64) {
+    fn close(&mut self, head: NodeHead<'_>, level: usize, base: u64, out: &mut Vec<u8>) -> (Vec<u8>, u64) {
         let start = out.len();
         let low = std::mem::take(&mut self.separators[0]);
         let separators = &self.separators[1..];
@@ -245,20 +216,14 @@ impl Level {
         put_varint(self.children.len() as u64, out);
         put_varint(shared as u64, out);
         out.extend_from_slice(separators.first().map_or(&[][..], |first| &first[..shared]));
-        self.children
-            .iter()
-            .for_each(|child| out.extend_from_slice(&child.to_le_bytes()));
-        separators.iter().for_each(|separator| {
-            out.extend_from_slice(&fence(&separator[shared..]).to_le_bytes())
-        });
+        self.children.iter().for_each(|child| out.extend_from_slice(&child.to_le_bytes()));
+        separators.iter().for_each(|separator| out.extend_from_slice(&fence(&separator[shared..]).to_le_bytes()));
         let mut end = 0;
         for separator in separators {
             end += separator.len() - shared;
             out.extend_from_slice(&u32_of(end).to_le_bytes());
         }
-        separators
-            .iter()
-            .for_each(|separator| out.extend_from_slice(&separator[shared..]));
+        separators.iter().for_each(|separator| out.extend_from_slice(&separator[shared..]));
         let len = u32_of(out.len() - start);
         out[start + 8..start + 12].copy_from_slice(&len.to_le_bytes());
         *self = Self::default();
@@ -270,10 +235,7 @@ impl Level {
 mod tests {
     use super::*;
 
-    const HEAD: NodeHead<'_> = NodeHead {
-        token: 5,
-        collection: b"\0c",
-    };
+    const HEAD: NodeHead<'_> = NodeHead { token: 5, collection: b"\0c" };
 
     fn sample(separators: &[&[u8]]) -> Vec<u8> {
         let mut tree = TreeBuilder::default();
@@ -296,15 +258,7 @@ mod tests {
 
     #[test]
     fn keys_find_their_child() {
-        let separators: [&[u8]; 7] = [
-            b"",
-            b"ka",
-            b"ka\0",
-            b"kabcdefgh",
-            b"kabcdefghi",
-            b"kabcdefghij",
-            b"kb",
-        ];
+        let separators: [&[u8]; 7] = [b"", b"ka", b"ka\0", b"kabcdefgh", b"kabcdefghi", b"kabcdefghij", b"kb"];
         let bytes = sample(&separators);
         let node = Node::parse(&bytes).unwrap();
         let keys: [&[u8]; 14] = [
@@ -324,11 +278,7 @@ mod tests {
             b"z",
         ];
         for key in keys {
-            let expected = separators
-                .iter()
-                .filter(|separator| **separator <= key)
-                .count()
-                - 1;
+            let expected = separators.iter().filter(|separator| **separator <= key).count() - 1;
             assert_eq!(node.find(&bytes, key), Some(expected), "{key:?}");
             assert_eq!(node.child(&bytes, expected), Some(expected as u64 * 100));
         }
@@ -354,9 +304,7 @@ mod tests {
                 let node = Node::parse(bytes).unwrap();
                 assert!(level == MAX_LEVEL || node.level == level - 1);
                 level = node.level;
-                at = node
-                    .child(bytes, node.find(bytes, &leaf.to_be_bytes()).unwrap())
-                    .unwrap();
+                at = node.child(bytes, node.find(bytes, &leaf.to_be_bytes()).unwrap()).unwrap();
             }
             assert_eq!(at, leaf);
         }

@@ -44,15 +44,8 @@ impl PageCache {
     /// A cache of at most `bytes`, rounded down to pages of 16 KiB; 0 keeps nothing.
     pub fn new(bytes: usize) -> Self {
         let pages = bytes / PAGE_BYTES;
-        let pages_per_shard = if pages == 0 {
-            0
-        } else {
-            (pages / SHARDS).max(1)
-        };
-        Self {
-            shards: std::array::from_fn(|_| Mutex::default()),
-            pages_per_shard,
-        }
+        let pages_per_shard = if pages == 0 { 0 } else { (pages / SHARDS).max(1) };
+        Self { shards: std::array::from_fn(|_| Mutex::default()), pages_per_shard }
     }
     fn shard(&self, id: PageId) -> &Mutex<Shard> {
         &self.shards[hash(id) as usize % SHARDS]
@@ -68,15 +61,10 @@ impl PageCache {
     pub(super) fn insert(&self, id: PageId, page: Bytes) {
         let mut shard = self.shard(id).lock();
         let Shard { slots, index, hand } = &mut *shard;
-        if self.pages_per_shard == 0 || index.find(hash(id), |&slot| slots[slot].id == id).is_some()
-        {
+        if self.pages_per_shard == 0 || index.find(hash(id), |&slot| slots[slot].id == id).is_some() {
             return;
         }
-        let new = Slot {
-            id,
-            page,
-            used: false,
-        };
+        let new = Slot { id, page, used: false };
         let at = if slots.len() < self.pages_per_shard {
             slots.push(new);
             slots.len() - 1
@@ -96,28 +84,13 @@ impl PageCache {
     }
     /// Bytes held now.
     pub fn bytes(&self) -> usize {
-        self.shards
-            .iter()
-            .map(|shard| {
-                shard
-                    .lock()
-                    .slots
-                    .iter()
-                    .map(|slot| slot.page.len())
-                    .sum::<usize>()
-            })
-            .sum()
+        self.shards.iter().map(|shard| shard.lock().slots.iter().map(|slot| slot.page.len()).sum::<usize>()).sum()
     }
 }
 
 impl fmt::Debug for PageCache {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "PageCache({} of {} bytes)",
-            self.bytes(),
-            self.pages_per_shard * SHARDS * PAGE_BYTES
-        )
+        write!(f, "PageCache({} of {} bytes)", self.bytes(), self.pages_per_shard * SHARDS * PAGE_BYTES)
     }
 }
 
@@ -136,12 +109,7 @@ mod tests {
         }
         assert_eq!(cache.bytes(), 16 * PAGE_BYTES);
         assert!(cache.get((2, 0)).is_none());
-        assert_eq!(
-            (0..1000)
-                .filter(|&number| cache.get((1, number)).is_some())
-                .count(),
-            16
-        );
+        assert_eq!((0..1000).filter(|&number| cache.get((1, number)).is_some()).count(), 16);
     }
 
     #[test]

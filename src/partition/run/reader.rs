@@ -11,7 +11,7 @@ use super::{
     leaf::Leaf,
     node::{MAX_LEVEL, Node},
     page_cache::PageCache,
-    source::{Source, Span},
+    source::{LINE_BYTES, Source, Span},
 };
 use crate::{
     config::ReadMode,
@@ -26,6 +26,9 @@ use std::{
     ops::{Bound, Range},
     sync::{Arc, OnceLock},
 };
+
+const HEAD_LINES: u64 = 2;
+const ITEM_LINES: u64 = 5;
 
 /// A sealed run. Shared by reference count; files that are removed meanwhile stay readable through it.
 #[derive(Debug)]
@@ -108,14 +111,9 @@ impl Run {
         mode: ReadMode,
         cache: &Arc<PageCache>,
     ) -> Result<Self> {
-        let identity = Identity {
-            database_id,
-            file: facts.file,
-        };
+        let identity = Identity { database_id, file: facts.file };
         let file = disk.open(identity.name(), mode == ReadMode::Mapped)?;
-        if file.len() != facts.bytes
-            || facts.footer.checked_add(FOOTER_BYTES as u64) != Some(facts.bytes)
-        {
+        if file.len() != facts.bytes || facts.footer.checked_add(FOOTER_BYTES as u64) != Some(facts.bytes) {
             let text = format!("it has {} bytes instead of {}", file.len(), facts.bytes);
             return Err(identity.corrupt(file.len().min(facts.bytes), text));
         }
@@ -136,9 +134,7 @@ impl Run {
     pub(super) fn opened(&self) -> Result<&Opened> {
         match self.opened.get() {
             Some(opened) => Ok(opened),
-            None => self
-                .open_now()
-                .map(|opened| self.opened.get_or_init(|| opened)),
+            None => self.open_now().map(|opened| self.opened.get_or_init(|| opened)),
         }
     }
     /// After a cursor was made: what it was made from.
@@ -152,23 +148,14 @@ impl Run {
         let (file, cache) = (Arc::clone(&self.file), Arc::clone(&self.cache));
         let (source, footer) = Source::open(self.identity, file, cache, self.facts.footer)?;
         let (said, is) = (&self.facts, &footer);
-        let same = (said.entries, said.tombstones, said.logical_bytes)
-            == (is.entries, is.tombstones, is.logical_bytes)
+        let same = (said.entries, said.tombstones, said.logical_bytes) == (is.entries, is.tombstones, is.logical_bytes)
             && (said.min_token, said.max_token) == (is.min_token, is.max_token)
             && (said.min_seqno, said.max_seqno) == (is.min_seqno, is.max_seqno);
         if !same {
-            return Err(self.identity.corrupt(
-                self.facts.footer,
-                "the footer says otherwise than the manifest",
-            ));
+            return Err(self.identity.corrupt(self.facts.footer, "the footer says otherwise than the manifest"));
         }
         let directory = Directory::open(self.identity, &footer)?;
-        Ok(Opened {
-            source,
-            footer,
-            directory,
-            identity: self.identity,
-        })
+        Ok(Opened { source, footer, directory, identity: self.identity })
     }
     /// The attribute names of this run.
     #[inline]
@@ -187,9 +174,7 @@ impl Run {
         if token < self.facts.min_token || token > self.facts.max_token {
             return false;
         }
-        let candidates = self
-            .opened()
-            .and_then(|opened| opened.directory.candidates(&opened.source, token));
+        let candidates = self.opened().and_then(|opened| opened.directory.candidates(&opened.source, token));
         candidates.map_or(true, |candidates| candidates.start < candidates.end)
     }
     /// The version under a key, `None` if the run has none.
@@ -203,23 +188,13 @@ impl Run {
         };
         let at = opened.descend(root, |node, bytes| node.find(bytes, key.sort))?;
         let bytes = opened.source.bytes(&at.span);
-        let Ok(index) = at
-            .leaf
-            .search(bytes, key.sort)
-            .ok_or_else(|| opened.damaged(at.offset))?
-        else {
+        let Ok(index) = at.leaf.search(bytes, key.sort).ok_or_else(|| opened.damaged(at.offset))? else {
             return Ok(None);
         };
-        let (seqno, item) = at
-            .leaf
-            .version(bytes, index)
-            .ok_or_else(|| opened.damaged(at.offset))?;
+        let (seqno, item) = at.leaf.version(bytes, index).ok_or_else(|| opened.damaged(at.offset))?;
         let item = match item {
             Some(place) => {
-                let bytes = opened
-                    .source
-                    .share(&at.span, place)
-                    .ok_or_else(|| opened.damaged(at.offset))?;
+                let bytes = opened.source.share(&at.span, place).ok_or_else(|| opened.damaged(at.offset))?;
                 Some(item_of(bytes, self.names()?))
             }
             None => None,
@@ -241,25 +216,16 @@ impl Run {
         }
         let opened = self.opened()?;
         match opened.find(token, collection)? {
-            Found::At(root, _) if descending => {
-                RunCursor::descend(self, root, lower, upper).map(Some)
-            }
+            Found::At(root, _) if descending => RunCursor::descend(self, root, lower, upper).map(Some),
             Found::At(root, _) => RunCursor::ascend(self, root, lower, upper).map(Some),
             Found::Before(_) => Ok(None),
         }
     }
     /// All entries with tokens from `first_token` to `last_token`, both inclusive, in key order, behind `after` if given.
-    pub fn scan(
-        self: &Arc<Self>,
-        first_token: u64,
-        last_token: u64,
-        after: Option<KeyRef<'_>>,
-    ) -> Result<RunCursor> {
+    pub fn scan(self: &Arc<Self>, first_token: u64, last_token: u64, after: Option<KeyRef<'_>>) -> Result<RunCursor> {
         let opened = self.opened()?;
         let after = after.filter(|after| after.token >= first_token);
-        let (token, collection) = after.map_or((first_token, &[][..]), |after| {
-            (after.token, after.collection)
-        });
+        let (token, collection) = after.map_or((first_token, &[][..]), |after| (after.token, after.collection));
         let start = match (opened.find(token, collection)?, after) {
             (Found::At(root, _), Some(after)) => {
                 let at = opened.descend(root, |node, bytes| node.find(bytes, after.sort))?;
@@ -282,28 +248,17 @@ impl Run {
     /// As [`Run::split_token`], for the part of the run that lies between two tokens, both inclusive.
     pub fn split_token_within(&self, first_token: u64, last_token: u64) -> Result<Option<u64>> {
         let opened = self.opened()?;
-        let (start, end) = (
-            opened.position(first_token)?,
-            opened.position_behind(last_token)?,
-        );
+        let (start, end) = (opened.position(first_token)?, opened.position_behind(last_token)?);
         if end.saturating_sub(start) < 2 {
             return Ok(None);
         }
         let offset = |index| opened.directory.offset(&opened.source, index);
-        let from = if start == 0 {
-            HEADER_BYTES as u64
-        } else {
-            offset(start - 1)?
-        };
+        let from = if start == 0 { HEADER_BYTES as u64 } else { offset(start - 1)? };
         let half = from + offset(end - 1)?.saturating_sub(from) / 2;
         let (mut low, mut high) = (start, end - 1);
         while low < high {
             let middle = low + (high - low) / 2;
-            if offset(middle)? < half {
-                low = middle + 1
-            } else {
-                high = middle
-            }
+            if offset(middle)? < half { low = middle + 1 } else { high = middle }
         }
         let lowest = opened.root(offset(start)?)?.token();
         let token = opened.root(offset(low)?)?.token();
@@ -315,11 +270,7 @@ impl Run {
             Some(next) => opened.position(next)?,
             None => end,
         };
-        if next < end {
-            Ok(Some(opened.root(offset(next)?)?.token()))
-        } else {
-            Ok(None)
-        }
+        if next < end { Ok(Some(opened.root(offset(next)?)?.token())) } else { Ok(None) }
     }
     /// About how many bytes of the run belong to tokens from `first_token` to `last_token`, both inclusive.
     pub fn bytes_within(&self, first_token: u64, last_token: u64) -> Result<u64> {
@@ -327,20 +278,13 @@ impl Run {
             return Ok(self.facts.bytes);
         }
         let opened = self.opened()?;
-        let (start, end) = (
-            opened.position(first_token)?,
-            opened.position_behind(last_token)?,
-        );
+        let (start, end) = (opened.position(first_token)?, opened.position_behind(last_token)?);
         let place = |index: u64| match index {
             index if index >= opened.directory.len() => Ok(opened.footer.records_end),
             0 => Ok(HEADER_BYTES as u64),
             index => opened.directory.offset(&opened.source, index),
         };
-        Ok(if start < end {
-            place(end)?.saturating_sub(place(start)?)
-        } else {
-            0
-        })
+        Ok(if start < end { place(end)?.saturating_sub(place(start)?) } else { 0 })
     }
     /// What the run is made of.
     pub fn describe(&self) -> Result<RunDescription> {
@@ -366,11 +310,7 @@ impl Run {
 /// An item of a run; without a dictionary where that is empty, which saves counting references to it.
 #[inline]
 pub(super) fn item_of(bytes: bytes::Bytes, names: &Arc<Dictionary>) -> ItemRef {
-    if names.is_empty() {
-        ItemRef::from_bytes(bytes)
-    } else {
-        ItemRef::with_names(bytes, Arc::clone(names))
-    }
+    if names.is_empty() { ItemRef::from_bytes(bytes) } else { ItemRef::with_names(bytes, Arc::clone(names)) }
 }
 
 impl Root {
@@ -392,6 +332,7 @@ impl Opened {
         if offset < HEADER_BYTES as u64 || offset >= self.footer.records_end {
             return Err(self.identity.corrupt(offset, "no record can lie here"));
         }
+        self.source.touch(offset + LINE_BYTES, HEAD_LINES);
         let head = self.source.span(offset, HEAD_BYTES)?;
         let bytes = self.source.bytes(&head);
         let len = u32_at(bytes, HEAD_BYTES - 5).unwrap_or(0) as usize;
@@ -428,17 +369,10 @@ impl Opened {
         while low < high {
             let middle = low + (high - low) / 2;
             let only = candidates.end - candidates.start == 1;
-            let offset = if only {
-                candidates.offset
-            } else {
-                self.directory.offset(&self.source, middle)?
-            };
+            let offset = if only { candidates.offset } else { self.directory.offset(&self.source, middle)? };
             let root = self.root(offset)?;
             let (its_token, its_collection) = match &root {
-                Root::Leaf(at) => (
-                    at.leaf.token,
-                    at.leaf.collection(self.source.bytes(&at.span)),
-                ),
+                Root::Leaf(at) => (at.leaf.token, at.leaf.collection(self.source.bytes(&at.span))),
                 Root::Node(node, span, _) => (node.token, node.collection(self.source.bytes(span))),
             };
             let its_collection = its_collection.ok_or_else(|| self.damaged(offset))?;
@@ -452,11 +386,7 @@ impl Opened {
     }
     /// The leaf that is reached from a root by choosing a child of each node on the way.
     #[inline]
-    pub(super) fn descend(
-        &self,
-        root: Root,
-        choose: impl Fn(&Node, &[u8]) -> Option<usize>,
-    ) -> Result<LeafAt> {
+    pub(super) fn descend(&self, root: Root, choose: impl Fn(&Node, &[u8]) -> Option<usize>) -> Result<LeafAt> {
         let (mut root, mut above) = (root, MAX_LEVEL + 1);
         loop {
             match root {
@@ -493,16 +423,13 @@ impl Opened {
     }
     /// Position in the directory of the first collection whose token is above `token`.
     fn position_behind(&self, token: u64) -> Result<u64> {
-        token
-            .checked_add(1)
-            .map_or(Ok(self.directory.len()), |next| self.position(next))
+        token.checked_add(1).map_or(Ok(self.directory.len()), |next| self.position(next))
     }
     /// The bytes of the attribute names.
     pub(super) fn dictionary(&self) -> Result<Dictionary> {
         let Range { start, end } = self.footer.records_end..self.footer.dictionary_end;
         let len = usize::try_from(end - start).map_err(|_| self.damaged(start))?;
         let span = self.source.span(start, len)?;
-        Dictionary::decode(self.source.bytes(&span))
-            .ok_or_else(|| self.identity.corrupt(start, "no attribute names"))
+        Dictionary::decode(self.source.bytes(&span)).ok_or_else(|| self.identity.corrupt(start, "no attribute names"))
     }
 }

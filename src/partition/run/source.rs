@@ -12,6 +12,7 @@ use super::{
 use crate::{error::Result, file::ReadableFile};
 use bytes::{Bytes, BytesMut};
 use std::{
+    hint::black_box,
     ops::Range,
     sync::{
         Arc,
@@ -19,6 +20,8 @@ use std::{
     },
 };
 
+/// Bytes of a cache line.
+pub(super) const LINE_BYTES: u64 = 64;
 /// Longer stretches are read at once and past the cache.
 const CACHED_PAGES_MAX: u64 = 4;
 
@@ -54,22 +57,15 @@ impl Source {
         footer: u64,
     ) -> Result<(Self, Footer)> {
         let map = file.mapped();
-        let raw =
-            |offset: u64, len: u64| match (&map, usize::try_from(offset), usize::try_from(len)) {
-                (Some(map), Ok(offset), Ok(len))
-                    if offset.checked_add(len).is_some_and(|end| end <= map.len()) =>
-                {
-                    Ok(map.slice(offset..offset + len))
-                }
-                (None, Ok(_), Ok(len))
-                    if offset
-                        .checked_add(len as u64)
-                        .is_some_and(|end| end <= file.len()) =>
-                {
-                    file.read_at(offset, len)
-                }
-                _ => Err(identity.corrupt(offset, "the file ends too early")),
-            };
+        let raw = |offset: u64, len: u64| match (&map, usize::try_from(offset), usize::try_from(len)) {
+            (Some(map), Ok(offset), Ok(len)) if offset.checked_add(len).is_some_and(|end| end <= map.len()) => {
+                Ok(map.slice(offset..offset + len))
+            }
+            (None, Ok(_), Ok(len)) if offset.checked_add(len as u64).is_some_and(|end| end <= file.len()) => {
+                file.read_at(offset, len)
+            }
+            _ => Err(identity.corrupt(offset, "the file ends too early")),
+        };
         identity.check_header(&raw(0, HEADER_BYTES as u64)?)?;
         let facts = Footer::decode(&raw(footer, FOOTER_BYTES as u64)?, identity, footer)?;
         let len = facts.directory_end;
@@ -77,24 +73,9 @@ impl Source {
         if identity.crc(len, &sums) != facts.sums_crc {
             return Err(identity.corrupt(len, "checksum of the checksums differs"));
         }
-        let words = if map.is_some() {
-            len.div_ceil(PAGE_BYTES as u64).div_ceil(64)
-        } else {
-            0
-        };
+        let words = if map.is_some() { len.div_ceil(PAGE_BYTES as u64).div_ceil(64) } else { 0 };
         let verified = (0..words).map(|_| AtomicU64::new(0)).collect();
-        Ok((
-            Self {
-                identity,
-                file,
-                map,
-                cache,
-                sums,
-                verified,
-                len,
-            },
-            facts,
-        ))
+        Ok((Self { identity, file, map, cache, sums, verified, len }, facts))
     }
     pub(super) fn is_mapped(&self) -> bool {
         self.map.is_some()
@@ -105,41 +86,26 @@ impl Source {
     }
     fn check_page(&self, page: u64, bytes: &[u8]) -> Result<()> {
         let start = self.page_range(page).start;
-        let sum = usize::try_from(page)
-            .ok()
-            .and_then(|page| u32_at(&self.sums, page.checked_mul(4)?));
+        let sum = usize::try_from(page).ok().and_then(|page| u32_at(&self.sums, page.checked_mul(4)?));
         if sum == Some(self.identity.crc(start, bytes)) {
             Ok(())
         } else {
-            Err(self
-                .identity
-                .corrupt(start, format!("checksum of {} bytes differs", bytes.len())))
+            Err(self.identity.corrupt(start, format!("checksum of {} bytes differs", bytes.len())))
         }
     }
     /// The bytes from `offset`, verified.
     #[inline]
     pub(super) fn span(&self, offset: u64, len: usize) -> Result<Span> {
-        let end = offset
-            .checked_add(len as u64)
-            .filter(|end| *end <= self.len);
+        let end = offset.checked_add(len as u64).filter(|end| *end <= self.len);
         let (Some(end), Ok(start)) = (end, usize::try_from(offset)) else {
-            return Err(self
-                .identity
-                .corrupt(offset, "a record passes the end of its section"));
+            return Err(self.identity.corrupt(offset, "a record passes the end of its section"));
         };
         if len == 0 {
-            return Ok(Span {
-                own: Some(Bytes::new()),
-                ..Span::default()
-            });
+            return Ok(Span { own: Some(Bytes::new()), ..Span::default() });
         }
         let (first, last) = (offset / PAGE_BYTES as u64, (end - 1) / PAGE_BYTES as u64);
         let Some(map) = &self.map else {
-            return Ok(Span {
-                start: 0,
-                end: len,
-                own: Some(self.gather(offset, len, first, last)?),
-            });
+            return Ok(Span { start: 0, end: len, own: Some(self.gather(offset, len, first, last)?) });
         };
         for page in first..=last {
             let word = &self.verified[(page / 64) as usize];
@@ -147,11 +113,7 @@ impl Source {
                 self.verify_mapped(map, page)?;
             }
         }
-        Ok(Span {
-            start,
-            end: start + len,
-            own: None,
-        })
+        Ok(Span { start, end: start + len, own: None })
     }
     #[cold]
     fn verify_mapped(&self, map: &Bytes, page: u64) -> Result<()> {
@@ -166,9 +128,7 @@ impl Source {
             return Ok(bytes);
         }
         let range = self.page_range(page);
-        let bytes = self
-            .file
-            .read_at(range.start, (range.end - range.start) as usize)?;
+        let bytes = self.file.read_at(range.start, (range.end - range.start) as usize)?;
         self.check_page(page, &bytes)?;
         self.cache.insert(id, bytes.clone());
         Ok(bytes)
@@ -176,17 +136,10 @@ impl Source {
     /// `len` bytes from `offset`, which lie on the pages `first` to `last`.
     fn gather(&self, offset: u64, len: usize, first: u64, last: u64) -> Result<Bytes> {
         let skip = (offset - first * PAGE_BYTES as u64) as usize;
-        let short = || {
-            self.identity
-                .corrupt(offset, "a page is shorter than it should be")
-        };
+        let short = || self.identity.corrupt(offset, "a page is shorter than it should be");
         if first == last {
             let page = self.read_page(first)?;
-            return if skip + len <= page.len() {
-                Ok(page.slice(skip..skip + len))
-            } else {
-                Err(short())
-            };
+            return if skip + len <= page.len() { Ok(page.slice(skip..skip + len)) } else { Err(short()) };
         }
         if last - first >= CACHED_PAGES_MAX {
             let (start, end) = (self.page_range(first).start, self.page_range(last).end);
@@ -194,28 +147,16 @@ impl Source {
             for (page, bytes) in (first..=last).zip(bytes.chunks(PAGE_BYTES)) {
                 self.check_page(page, bytes)?;
             }
-            return if skip + len <= bytes.len() {
-                Ok(bytes.slice(skip..skip + len))
-            } else {
-                Err(short())
-            };
+            return if skip + len <= bytes.len() { Ok(bytes.slice(skip..skip + len)) } else { Err(short()) };
         }
         let mut bytes = BytesMut::with_capacity(len);
         for page in first..=last {
             let page = self.read_page(page)?;
-            let from = if bytes.is_empty() {
-                skip.min(page.len())
-            } else {
-                0
-            };
+            let from = if bytes.is_empty() { skip.min(page.len()) } else { 0 };
             let to = page.len().min(from + len - bytes.len());
             bytes.extend_from_slice(&page[from..to]);
         }
-        if bytes.len() == len {
-            Ok(bytes.freeze())
-        } else {
-            Err(short())
-        }
+        if bytes.len() == len { Ok(bytes.freeze()) } else { Err(short()) }
     }
     /// The bytes of a span of this source.
     #[inline]
@@ -224,6 +165,17 @@ impl Source {
             (Some(own), _) => own,
             (None, Some(map)) => map.get(span.start..span.end).unwrap_or_default(),
             (None, None) => &[],
+        }
+    }
+    /// Begins to load bytes of a mapped file that will be needed soon, a cache line at a time. A look-up goes from one
+    /// place to the next, each of which waits for memory; lines that are asked for early are waited for together. Their
+    /// bytes are thrown away, so they need not be verified.
+    #[inline]
+    pub(super) fn touch(&self, offset: u64, lines: u64) {
+        if let Some(map) = &self.map {
+            for line in 0..lines {
+                black_box(map.get((offset + line * LINE_BYTES) as usize));
+            }
         }
     }
     /// A part of a span as a handle that outlives the source; `None` if it passes the span's end.
@@ -243,15 +195,8 @@ impl Source {
         for page in 0..self.len.div_ceil(PAGE_BYTES as u64) {
             let range = self.page_range(page);
             match &self.map {
-                Some(map) => {
-                    self.check_page(page, &map[range.start as usize..range.end as usize])?
-                }
-                None => self.check_page(
-                    page,
-                    &self
-                        .file
-                        .read_at(range.start, (range.end - range.start) as usize)?,
-                )?,
+                Some(map) => self.check_page(page, &map[range.start as usize..range.end as usize])?,
+                None => self.check_page(page, &self.file.read_at(range.start, (range.end - range.start) as usize)?)?,
             }
         }
         Ok(())

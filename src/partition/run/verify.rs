@@ -23,38 +23,24 @@ impl Run {
         let mut walk = Walk {
             names: Arc::new(opened.dictionary()?),
             offset: HEADER_BYTES as u64,
-            found: Footer {
-                min_seqno: u64::MAX,
-                ..Footer::default()
-            },
+            found: Footer { min_seqno: u64::MAX, ..Footer::default() },
             token: 0,
             collection: None,
             opened: &opened,
         };
-        opened.directory.verify(
-            &opened.source,
-            &mut std::iter::from_fn(|| walk.collection().transpose()),
-        )?;
+        opened.directory.verify(&opened.source, &mut std::iter::from_fn(|| walk.collection().transpose()))?;
         let found = walk.found;
         let wanted = &opened.footer;
         let counted = Footer {
             records_end: walk.offset,
-            min_seqno: if found.entries == 0 {
-                0
-            } else {
-                found.min_seqno
-            },
+            min_seqno: if found.entries == 0 { 0 } else { found.min_seqno },
             dictionary_end: wanted.dictionary_end,
             directory_end: wanted.directory_end,
             directory_scale: wanted.directory_scale,
             sums_crc: wanted.sums_crc,
             ..found
         };
-        if counted == *wanted {
-            Ok(())
-        } else {
-            Err(opened.damaged(self.facts().footer))
-        }
+        if counted == *wanted { Ok(()) } else { Err(opened.damaged(self.facts().footer)) }
     }
 }
 
@@ -102,9 +88,7 @@ impl Walk<'_> {
         }
         if leaves.len() > 1 {
             root = self.roots(root)?;
-            leaves
-                .iter()
-                .try_for_each(|leaf| self.is_found(root, *leaf))?;
+            leaves.iter().try_for_each(|leaf| self.is_found(root, *leaf))?;
         }
         self.found.collections += 1;
         self.found.max_token = self.token;
@@ -125,18 +109,9 @@ impl Walk<'_> {
             root = self.offset;
             self.offset += bytes.len() as u64;
         }
-        if root == last_leaf {
-            Err(self.damaged())
-        } else {
-            Ok(root)
-        }
+        if root == last_leaf { Err(self.damaged()) } else { Ok(root) }
     }
-    fn leaf(
-        &mut self,
-        at: &LeafAt,
-        before: Option<u64>,
-        last_sort: &mut Option<Vec<u8>>,
-    ) -> Result<()> {
+    fn leaf(&mut self, at: &LeafAt, before: Option<u64>, last_sort: &mut Option<Vec<u8>>) -> Result<()> {
         let (leaf, bytes) = (&at.leaf, self.opened.source.bytes(&at.span));
         let collection = leaf.collection(bytes).ok_or_else(|| self.damaged())?;
         let follows = match (&self.collection, before) {
@@ -164,11 +139,8 @@ impl Walk<'_> {
             found.max_seqno = found.max_seqno.max(seqno);
             match item {
                 Some(place) => {
-                    let item = self
-                        .opened
-                        .source
-                        .share(&at.span, place)
-                        .ok_or_else(|| self.opened.damaged(at.offset))?;
+                    let item =
+                        self.opened.source.share(&at.span, place).ok_or_else(|| self.opened.damaged(at.offset))?;
                     let item = item_of(item, &self.names);
                     item.check()?;
                     found.logical_bytes += item.size_bytes() as u64;
@@ -183,9 +155,7 @@ impl Walk<'_> {
         let mut last: Option<Vec<u8>> = None;
         for index in 0..node.children - 1 {
             let separator = node.separator(bytes, index).ok_or_else(|| self.damaged())?;
-            if last.is_some_and(|last| last >= separator)
-                || node.find(bytes, &separator) != Some(index + 1)
-            {
+            if last.is_some_and(|last| last >= separator) || node.find(bytes, &separator) != Some(index + 1) {
                 return Err(self.damaged());
             }
             last = Some(separator);
@@ -205,11 +175,7 @@ impl Walk<'_> {
                 .zip(at.leaf.suffix(bytes, index))
                 .map(|(prefix, suffix)| [prefix, suffix].concat());
             let key = key.ok_or_else(|| self.opened.damaged(leaf))?;
-            let found = self
-                .opened
-                .descend(self.opened.root(root)?, |node, bytes| {
-                    node.find(bytes, &key)
-                })?;
+            let found = self.opened.descend(self.opened.root(root)?, |node, bytes| node.find(bytes, &key))?;
             if found.offset != leaf {
                 return Err(self.opened.damaged(leaf));
             }

@@ -7,8 +7,8 @@
 use super::{
     directory::DirectoryBuilder,
     format::{
-        FOOTER_BYTES, Footer, Identity, LEAF_BYTES, LEAF_ENTRIES, MAX_FILE_BYTES, MAX_KEY_BYTES,
-        PAGE_BYTES, common_prefix,
+        FOOTER_BYTES, Footer, Identity, LEAF_BYTES, LEAF_ENTRIES, MAX_FILE_BYTES, MAX_KEY_BYTES, PAGE_BYTES,
+        common_prefix,
     },
     leaf::{LeafBuilder, LeafHead},
     node::{NodeHead, TreeBuilder},
@@ -48,9 +48,7 @@ impl PagedFile {
     }
     fn sum(&mut self, len: usize) {
         for (at, page) in self.buffer[..len].chunks(PAGE_BYTES).enumerate() {
-            let crc = self
-                .identity
-                .crc(self.written + (at * PAGE_BYTES) as u64, page);
+            let crc = self.identity.crc(self.written + (at * PAGE_BYTES) as u64, page);
             self.sums.extend_from_slice(&crc.to_le_bytes());
         }
     }
@@ -99,35 +97,18 @@ pub struct RunWriter {
 
 impl RunWriter {
     /// Begins a file that must not exist yet. `expected` entries are a hint, nothing more.
-    pub fn create(
-        disk: &Arc<dyn Disk>,
-        file_no: u64,
-        database_id: u64,
-        expected: usize,
-    ) -> Result<Self> {
-        let identity = Identity {
-            database_id,
-            file: file_no,
-        };
+    pub fn create(disk: &Arc<dyn Disk>, file_no: u64, database_id: u64, expected: usize) -> Result<Self> {
+        let identity = Identity { database_id, file: file_no };
         let file = disk.create(identity.name())?;
         let mut buffer = Vec::with_capacity(BUFFER_BYTES + LEAF_BYTES);
         buffer.extend_from_slice(&identity.encode_header());
         Ok(Self {
             disk: Arc::clone(disk),
             identity,
-            file: PagedFile {
-                identity,
-                file,
-                buffer,
-                written: 0,
-                sums: Vec::new(),
-            },
+            file: PagedFile { identity, file, buffer, written: 0, sums: Vec::new() },
             names: DictionaryBuilder::new(),
             directory: DirectoryBuilder::with_capacity(expected.min(EXPECTED_MAX)),
-            figures: Footer {
-                min_seqno: u64::MAX,
-                ..Footer::default()
-            },
+            figures: Footer { min_seqno: u64::MAX, ..Footer::default() },
             token: 0,
             collection: Vec::new(),
             open: false,
@@ -150,27 +131,17 @@ impl RunWriter {
     /// merge can bring about, is refused. Collections and sort keys are at most 65,535 bytes long.
     pub fn add(&mut self, key: KeyRef<'_>, seqno: u64, item: Option<&ItemRef>) -> Result<()> {
         if key.collection.len() > MAX_KEY_BYTES || key.sort.len() > MAX_KEY_BYTES {
-            return Err(Error::limit_exceeded(format!(
-                "A key of a run is longer than {MAX_KEY_BYTES} bytes"
-            )));
+            return Err(Error::limit_exceeded(format!("A key of a run is longer than {MAX_KEY_BYTES} bytes")));
         }
         let same = self.open && self.token == key.token && self.collection == key.collection;
         if same {
-            let last = if self.leaf.len() > 0 {
-                self.leaf.last_sort()
-            } else {
-                &self.before_sort
-            };
+            let last = if self.leaf.len() > 0 { self.leaf.last_sort() } else { &self.before_sort };
             if last >= key.sort {
-                return Err(self
-                    .identity
-                    .corrupt(self.file.position(), "keys do not ascend"));
+                return Err(self.identity.corrupt(self.file.position(), "keys do not ascend"));
             }
         } else {
             if self.open && (self.token, self.collection.as_slice()) > (key.token, key.collection) {
-                return Err(self
-                    .identity
-                    .corrupt(self.file.position(), "keys do not ascend"));
+                return Err(self.identity.corrupt(self.file.position(), "keys do not ascend"));
             }
             self.close_collection()?;
             self.token = key.token;
@@ -182,9 +153,7 @@ impl RunWriter {
         if let Some(item) = item {
             transcode(item, &mut self.names, &mut self.scratch)?;
             if self.scratch.len() > MAX_ENCODED_BYTES {
-                return Err(Error::limit_exceeded(
-                    "An encoded item is longer than a run can hold",
-                ));
+                return Err(Error::limit_exceeded("An encoded item is longer than a run can hold"));
             }
             self.figures.logical_bytes += item.size_bytes() as u64;
         } else {
@@ -195,8 +164,7 @@ impl RunWriter {
             self.close_leaf(true);
             self.file.spill()?;
         }
-        self.leaf
-            .push(key.sort, seqno, item.map(|_| self.scratch.as_slice()));
+        self.leaf.push(key.sort, seqno, item.map(|_| self.scratch.as_slice()));
         let figures = &mut self.figures;
         if figures.entries == 0 {
             figures.min_token = key.token;
@@ -214,35 +182,18 @@ impl RunWriter {
             let first = self.leaf.first_sort();
             let separator = match self.before {
                 None => Vec::new(),
-                Some(_) => {
-                    first[..first.len().min(common_prefix(&self.before_sort, first) + 1)].to_vec()
-                }
+                Some(_) => first[..first.len().min(common_prefix(&self.before_sort, first) + 1)].to_vec(),
             };
             self.before_sort.clear();
             self.before_sort.extend_from_slice(self.leaf.last_sort());
             let back = self.before.map(|before| offset - before);
-            let head = LeafHead {
-                token: self.token,
-                collection: &self.collection,
-                back,
-                later,
-            };
+            let head = LeafHead { token: self.token, collection: &self.collection, back, later };
             self.leaf.encode(head, &mut self.file.buffer);
-            let head = NodeHead {
-                token: self.token,
-                collection: &self.collection,
-            };
+            let head = NodeHead { token: self.token, collection: &self.collection };
             let base = self.file.written;
-            self.figures.nodes +=
-                self.tree
-                    .push(head, separator, offset, base, &mut self.file.buffer);
+            self.figures.nodes += self.tree.push(head, separator, offset, base, &mut self.file.buffer);
         } else {
-            let head = LeafHead {
-                token: self.token,
-                collection: &self.collection,
-                back: None,
-                later,
-            };
+            let head = LeafHead { token: self.token, collection: &self.collection, back: None, later };
             self.leaf.encode(head, &mut self.file.buffer);
         }
         self.figures.leaves += 1;
@@ -253,14 +204,8 @@ impl RunWriter {
             return Ok(());
         }
         self.close_leaf(false);
-        let head = NodeHead {
-            token: self.token,
-            collection: &self.collection,
-        };
-        let root = match self
-            .tree
-            .finish(head, self.file.written, &mut self.file.buffer)
-        {
+        let head = NodeHead { token: self.token, collection: &self.collection };
+        let root = match self.tree.finish(head, self.file.written, &mut self.file.buffer) {
             Some((root, nodes)) => {
                 self.figures.nodes += nodes;
                 root
@@ -271,9 +216,7 @@ impl RunWriter {
         self.figures.collections += 1;
         (self.before, self.open) = (None, false);
         if self.file.position() >= MAX_FILE_BYTES {
-            return Err(Error::limit_exceeded(format!(
-                "A run is longer than {MAX_FILE_BYTES} bytes"
-            )));
+            return Err(Error::limit_exceeded(format!("A run is longer than {MAX_FILE_BYTES} bytes")));
         }
         self.file.spill()
     }
@@ -297,9 +240,7 @@ impl RunWriter {
         figures.sums_crc = self.identity.crc(figures.directory_end, &self.file.sums);
         let footer = figures.directory_end + self.file.sums.len() as u64;
         self.file.buffer.extend_from_slice(&self.file.sums);
-        self.file
-            .buffer
-            .extend_from_slice(&figures.encode(self.identity, footer));
+        self.file.buffer.extend_from_slice(&figures.encode(self.identity, footer));
         self.file.file.append(&self.file.buffer)?;
         self.file.file.sync()?;
         self.disk.sync_directory()?;
@@ -319,12 +260,7 @@ impl RunWriter {
     }
     /// Gives the run up and removes its file.
     pub fn abandon(self) -> Result<()> {
-        let Self {
-            disk,
-            identity,
-            file,
-            ..
-        } = self;
+        let Self { disk, identity, file, .. } = self;
         drop(file);
         disk.remove(identity.name())
     }

@@ -11,10 +11,7 @@ fn small_model() -> Model {
         let collection = format!("\0c{}", number % 3).into_bytes();
         for sort in ["", "a", "ab", "b"].into_iter().take(number as usize % 5) {
             let item = (sort != "ab").then(|| item("small", 10));
-            model.insert(
-                (token, collection.clone(), sort.into()),
-                (number + 300, item),
-            );
+            model.insert((token, collection.clone(), sort.into()), (number + 300, item));
         }
     }
     model
@@ -23,43 +20,21 @@ fn small_model() -> Model {
 /// A collection that spans pages, leaves and a node.
 fn spanning_model() -> Model {
     let keys = (0..60u64).map(|number| (5, b"\0c".to_vec(), format!("k{number:03}").into_bytes()));
-    keys.zip(0..)
-        .map(|(key, seqno)| (key, (seqno, Some(item("span", 700)))))
-        .collect()
+    keys.zip(0..).map(|(key, seqno)| (key, (seqno, Some(item("span", 700))))).collect()
 }
 
 /// Everything that can be asked; stops at the first error, and no answer may be wrong.
 fn ask_everything(run: &Arc<Run>, model: &Model) -> Result<()> {
     for (key, (seqno, item)) in model {
         let version = run.get(key_ref(key))?.expect("no key is missing");
-        assert_eq!(
-            (version.seqno, version.item.map(|item| item.to_item())),
-            (*seqno, item.clone())
-        );
-        assert!(
-            run.get(KeyRef {
-                sort: b"zz",
-                ..key_ref(key)
-            })?
-            .is_none()
-        );
+        assert_eq!((version.seqno, version.item.map(|item| item.to_item())), (*seqno, item.clone()));
+        assert!(run.get(KeyRef { sort: b"zz", ..key_ref(key) })?.is_none());
     }
-    let all: Vec<_> = model
-        .iter()
-        .map(|(key, value)| (key.clone(), value.clone()))
-        .collect();
+    let all: Vec<_> = model.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
     assert_eq!(drain(run.scan(0, u64::MAX, None)?)?, all);
     for descending in [false, true] {
         let key = model.keys().next().unwrap();
-        let cursor = run
-            .query(
-                key.0,
-                &key.1,
-                Bound::Unbounded,
-                Bound::Unbounded,
-                descending,
-            )?
-            .expect("it is there");
+        let cursor = run.query(key.0, &key.1, Bound::Unbounded, Bound::Unbounded, descending)?.expect("it is there");
         let mut expected = all.clone();
         expected.retain(|entry| (entry.0.0, &entry.0.1) == (key.0, &key.1));
         if descending {
@@ -76,10 +51,7 @@ fn flip_each_byte(model: &Model, step: usize) {
     let facts = write(&disk, model);
     let good = bytes_of(&disk);
     let mut dice = Dice(1);
-    for at in (0..good.len())
-        .step_by(step)
-        .chain(good.len() - 200..good.len())
-    {
+    for at in (0..good.len()).step_by(step).chain(good.len() - 200..good.len()) {
         let mut bytes = good.to_vec();
         bytes[at] ^= 1 << dice.below(8);
         let disk = disk_with(&bytes);
@@ -111,21 +83,11 @@ fn truncated_files_are_refused() {
     let good = bytes_of(&disk);
     for len in 0..good.len() {
         let disk = disk_with(&good[..len]);
-        assert_eq!(
-            open(&disk, &facts, ReadMode::Mapped).unwrap_err().kind(),
-            ErrorKind::Corrupt
-        );
+        assert_eq!(open(&disk, &facts, ReadMode::Mapped).unwrap_err().kind(), ErrorKind::Corrupt);
         // A manifest that agrees with the wrong length does not help.
-        let facts = RunFacts {
-            bytes: len as u64,
-            footer: (len as u64).wrapping_sub(128),
-            ..facts.clone()
-        };
+        let facts = RunFacts { bytes: len as u64, footer: (len as u64).wrapping_sub(128), ..facts.clone() };
         let run = open(&disk, &facts, ReadMode::Buffered);
-        assert!(
-            run.and_then(|run| ask_everything(&run, &small_model()))
-                .is_err()
-        );
+        assert!(run.and_then(|run| ask_everything(&run, &small_model())).is_err());
     }
 }
 
@@ -136,28 +98,16 @@ fn a_run_of_another_place_is_refused() {
     let facts = write(&disk, &model);
     let cache = Arc::new(PageCache::new(1 << 20));
     let other = Run::open(&*disk, &facts, DATABASE + 1, ReadMode::Mapped, &cache).unwrap();
-    assert_eq!(
-        ask_everything(&Arc::new(other), &model).unwrap_err().kind(),
-        ErrorKind::Corrupt
-    );
-    let facts = RunFacts {
-        entries: facts.entries + 1,
-        ..facts
-    };
+    assert_eq!(ask_everything(&Arc::new(other), &model).unwrap_err().kind(), ErrorKind::Corrupt);
+    let facts = RunFacts { entries: facts.entries + 1, ..facts };
     let other = open(&disk, &facts, ReadMode::Mapped).unwrap();
-    assert_eq!(
-        ask_everything(&other, &model).unwrap_err().kind(),
-        ErrorKind::Corrupt
-    );
+    assert_eq!(ask_everything(&other, &model).unwrap_err().kind(), ErrorKind::Corrupt);
 }
 
 /// Puts right checksums over wrong bytes, so that only the checks of lengths and offsets stand between them and a panic.
 fn reseal(bytes: &mut [u8], facts: &RunFacts) {
     use super::super::format::{Footer, Identity, PAGE_BYTES};
-    let identity = Identity {
-        database_id: DATABASE,
-        file: 7,
-    };
+    let identity = Identity { database_id: DATABASE, file: 7 };
     let at = facts.footer as usize;
     let Ok(mut footer) = Footer::decode(&bytes[at..], identity, facts.footer) else {
         return;
@@ -176,9 +126,7 @@ fn reseal(bytes: &mut [u8], facts: &RunFacts) {
 /// Asks everything without expecting anything.
 fn poke(run: &Arc<Run>, model: &Model) {
     for key in model.keys() {
-        let _ = run
-            .get(key_ref(key))
-            .map(|version| version.map(|version| version.item.map(|item| item.to_item())));
+        let _ = run.get(key_ref(key)).map(|version| version.map(|version| version.item.map(|item| item.to_item())));
         for descending in [false, true] {
             let bounds = (Bound::Included(&b"a"[..]), Bound::Excluded(&b"k9"[..]));
             for (lower, upper) in [(Bound::Unbounded, Bound::Unbounded), bounds] {
@@ -191,12 +139,7 @@ fn poke(run: &Arc<Run>, model: &Model) {
             let _ = drain(cursor);
         }
     }
-    let _ = (
-        run.split_token(),
-        run.bytes_within(3, 1 << 63),
-        run.describe(),
-        run.verify(),
-    );
+    let _ = (run.split_token(), run.bytes_within(3, 1 << 63), run.describe(), run.verify());
 }
 
 fn poke_forged(model: &Model, step: usize) {
@@ -210,19 +153,7 @@ fn poke_forged(model: &Model, step: usize) {
             bytes[at] = value;
             reseal(&mut bytes, &facts);
             let disk = disk_with(&bytes);
-            poke(
-                &open(
-                    &disk,
-                    &facts,
-                    if at % 2 == 0 {
-                        ReadMode::Mapped
-                    } else {
-                        ReadMode::Buffered
-                    },
-                )
-                .unwrap(),
-                model,
-            );
+            poke(&open(&disk, &facts, if at % 2 == 0 { ReadMode::Mapped } else { ReadMode::Buffered }).unwrap(), model);
         }
     }
 }
@@ -234,10 +165,7 @@ fn forged_records_do_not_panic() {
 
 #[test]
 fn forged_trees_do_not_panic() {
-    let model: Model = spanning_model()
-        .into_iter()
-        .filter(|entry| entry.0.2.ends_with(b"0"))
-        .collect();
+    let model: Model = spanning_model().into_iter().filter(|entry| entry.0.2.ends_with(b"0")).collect();
     let mut model = model;
     for value in model.values_mut() {
         value.1 = Some(item("span", 9000));
@@ -252,10 +180,7 @@ fn forged_footers_do_not_panic() {
     let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
     let facts = write(&disk, &model);
     let good = bytes_of(&disk);
-    let identity = Identity {
-        database_id: DATABASE,
-        file: 7,
-    };
+    let identity = Identity { database_id: DATABASE, file: 7 };
     let at = facts.footer as usize;
     for field in 8..124 {
         for value in [0, 1, 0x7f, 0xff] {
@@ -263,10 +188,7 @@ fn forged_footers_do_not_panic() {
             bytes[at + field] = value;
             let crc = identity.crc(facts.footer, &bytes[at..at + 124]);
             bytes[at + 124..].copy_from_slice(&crc.to_le_bytes());
-            poke(
-                &open(&disk_with(&bytes), &facts, ReadMode::Mapped).unwrap(),
-                &model,
-            );
+            poke(&open(&disk_with(&bytes), &facts, ReadMode::Mapped).unwrap(), &model);
         }
     }
 }

@@ -43,18 +43,11 @@ impl Dice {
 }
 
 fn key_ref(key: &Key) -> KeyRef<'_> {
-    KeyRef {
-        token: key.0,
-        collection: &key.1,
-        sort: &key.2,
-    }
+    KeyRef { token: key.0, collection: &key.1, sort: &key.2 }
 }
 
 fn item(text: &str, len: usize) -> Item {
-    Item::new()
-        .with("name", text)
-        .with("payload", "x".repeat(len))
-        .with("count", len as u64)
+    Item::new().with("name", text).with("payload", "x".repeat(len)).with("count", len as u64)
 }
 
 fn write(disk: &Arc<dyn Disk>, model: &Model) -> RunFacts {
@@ -75,8 +68,7 @@ fn open(disk: &Arc<dyn Disk>, facts: &RunFacts, mode: ReadMode) -> Result<Arc<Ru
 fn runs_of(model: &Model) -> [Arc<Run>; 2] {
     let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
     let facts = write(&disk, model);
-    let runs =
-        [ReadMode::Mapped, ReadMode::Buffered].map(|mode| open(&disk, &facts, mode).unwrap());
+    let runs = [ReadMode::Mapped, ReadMode::Buffered].map(|mode| open(&disk, &facts, mode).unwrap());
     assert!(runs[0].describe().unwrap().mapped && !runs[1].describe().unwrap().mapped);
     runs
 }

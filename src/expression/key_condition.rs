@@ -1,0 +1,358 @@
+//! Key conditions: which items of which item collection a Query reads.
+//!
+//! The text is parsed as a condition and then restricted: clauses joined by `AND`, each about one key attribute, with
+//! operators that an ordered index can follow. Whether the named attributes are the key, and of the right types, is
+//! known only once the table or index is: [`KeyCondition::bind`] turns the clauses into the bounds of a range. An index
+//! may have up to four attributes for each half of its key; conditions on the sort half must then form a prefix,
+//! equalities first and at most one other operator last.
+
+use super::{
+    ExpressionKind,
+    names::Scope,
+    parse_condition,
+    path::Path,
+    tree::{Comparator, Operand, Test, Tree},
+};
+use crate::{
+    error::{Error, Result},
+    item::{
+        AttributeValue,
+        key::{MAX_HASH_KEY_BYTES, MAX_RANGE_KEY_BYTES},
+    },
+    schema::KeyAttribute,
+};
+
+/// Clauses about keys; no two about the same attribute.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeyCondition {
+    clauses: Vec<KeyClause>,
+}
+
+/// What a clause demands of one key attribute.
+#[derive(Clone, Debug, PartialEq)]
+pub struct KeyClause {
+    /// The attribute.
+    pub name: String,
+    /// What its value must be.
+    pub test: KeyTest,
+}
+
+/// A demand on the value of a key attribute.
+#[derive(Clone, Debug, PartialEq)]
+pub enum KeyTest {
+    /// This value.
+    Equal(AttributeValue),
+    /// A value in a range.
+    Range(RangeCondition),
+    /// Something that an ordered index cannot answer; only the legacy parameter can say it.
+    Unordered,
+}
+
+/// A range of values of a sort key attribute.
+#[derive(Clone, Debug, PartialEq)]
+pub enum RangeCondition {
+    /// Below the value.
+    Less(AttributeValue),
+    /// The value or below.
+    LessOrEqual(AttributeValue),
+    /// Above the value.
+    Greater(AttributeValue),
+    /// The value or above.
+    GreaterOrEqual(AttributeValue),
+    /// From the first value to the second, both included.
+    Between(AttributeValue, AttributeValue),
+    /// All strings or binaries that begin with the value.
+    BeginsWith(AttributeValue),
+}
+
+/// A key condition on the key of a certain table or index.
+#[derive(Clone, Debug, PartialEq)]
+pub struct BoundKey {
+    /// One value for each attribute of the partition key, in the order of the schema.
+    pub hash: Vec<AttributeValue>,
+    /// Values of the leading sort key attributes that must be equal, in the order of the schema; may be fewer than
+    /// the key has.
+    pub range: Vec<AttributeValue>,
+    /// A range for the sort key attribute that follows those.
+    pub last: Option<RangeCondition>,
+}
+
+impl RangeCondition {
+    /// The values that bound the range.
+    pub fn values(&self) -> Vec<&AttributeValue> {
+        match self {
+            Self::Less(value)
+            | Self::LessOrEqual(value)
+            | Self::Greater(value)
+            | Self::GreaterOrEqual(value)
+            | Self::BeginsWith(value) => vec![value],
+            Self::Between(low, high) => vec![low, high],
+        }
+    }
+}
+
+impl KeyTest {
+    fn values(&self) -> Vec<&AttributeValue> {
+        match self {
+            Self::Equal(value) => vec![value],
+            Self::Range(range) => range.values(),
+            Self::Unordered => Vec::new(),
+        }
+    }
+}
+
+impl KeyCondition {
+    /// Parses a KeyConditionExpression.
+    ///
+    /// # Errors
+    /// `Invalid KeyConditionExpression: ...` with DynamoDB's text for the first fault in its order of checks.
+    pub fn parse(text: &str, scope: &mut Scope<'_>) -> Result<Self> {
+        Self::from_tree(parse_condition::parse(ExpressionKind::KeyCondition, text, scope)?)
+    }
+
+    /// Restricts a checked condition to what a Query can follow.
+    pub(super) fn from_tree(tree: Tree) -> Result<Self> {
+        let mut condition = Self { clauses: Vec::new() };
+        condition.add(tree).map_err(|fault| ExpressionKind::KeyCondition.error(fault))?;
+        Ok(condition)
+    }
+
+    /// A key condition of clauses; no two about the same attribute.
+    pub(super) fn from_clauses(clauses: Vec<KeyClause>) -> Self {
+        Self { clauses }
+    }
+
+    /// The clauses, in the order in which they are written.
+    pub fn clauses(&self) -> &[KeyClause] {
+        &self.clauses
+    }
+
+    fn add(&mut self, tree: Tree) -> std::result::Result<(), String> {
+        let test = match tree {
+            Tree::And(all) => return all.into_iter().try_for_each(|one| self.add(one)),
+            Tree::Or(_) => return Err(unusable("OR")),
+            Tree::Not(_) => return Err(unusable("NOT")),
+            Tree::Test(test) => test,
+        };
+        let clause = clause(test)?;
+        if self.clauses.iter().any(|other| other.name == clause.name) {
+            return Err("KeyConditionExpressions must only contain one condition per key".to_owned());
+        }
+        self.clauses.push(clause);
+        Ok(())
+    }
+
+    /// Applies the clauses to a key. `hash` and `range` are its attributes in the order of the schema: those of the
+    /// partition key, of which there is at least one, and those of the sort key.
+    ///
+    /// # Errors
+    /// DynamoDB's text if an attribute of the partition key has no equality, if a clause names another attribute or
+    /// skips one of the sort key, or if a value has the wrong type, is empty or too long.
+    pub fn bind(&self, hash: &[KeyAttribute], range: &[KeyAttribute]) -> Result<BoundKey> {
+        let attributes = hash.len() + range.len();
+        if self.clauses.len() > attributes {
+            let count = self.clauses.len();
+            return Err(Error::validation(format!(
+                "The number of query conditions ({count}) exceeds the number of key attributes defined in the schema \
+                 ({attributes})"
+            )));
+        }
+        let mut bound = BoundKey { hash: self.bind_hash(hash)?, range: Vec::new(), last: None };
+        self.bind_range(range, self.clauses.len().saturating_sub(hash.len()), &mut bound)?;
+        self.check_values(hash, range, &bound)?;
+        Ok(bound)
+    }
+
+    fn bind_hash(&self, hash: &[KeyAttribute]) -> Result<Vec<AttributeValue>> {
+        let mut values = Vec::with_capacity(hash.len());
+        let mut missing = Vec::new();
+        for attribute in hash {
+            match self.test(attribute)? {
+                Some(KeyTest::Equal(value)) => values.push(value.clone()),
+                test if hash.len() > 1 || test.is_none() => missing.push(attribute.name.as_str()),
+                _ => return Err(Error::validation("Query key condition not supported")),
+            }
+        }
+        match missing.as_slice() {
+            [] => Ok(values),
+            [name] if hash.len() == 1 => Err(missed(name)),
+            names => {
+                let names = names.join(", ");
+                let text = format!("HASH key attributes {names} must have equality conditions specified in the query");
+                Err(Error::validation(text))
+            }
+        }
+    }
+
+    /// Binds the clauses that are left, `count` of them, to the sort key.
+    fn bind_range(&self, range: &[KeyAttribute], count: usize, bound: &mut BoundKey) -> Result<()> {
+        let mut without_equality: Vec<&str> = Vec::new();
+        let mut used = 0;
+        for attribute in range {
+            let test = self.test(attribute)?;
+            if test.is_some() && !without_equality.is_empty() {
+                let (names, name) = (without_equality.join(", "), &attribute.name);
+                return Err(Error::validation(format!(
+                    "RANGE key attributes {names} must have equality conditions specified in the query because a \
+                     condition is present on key attribute {name}"
+                )));
+            }
+            match test {
+                Some(KeyTest::Equal(value)) => bound.range.push(value.clone()),
+                Some(KeyTest::Range(condition)) => bound.last = Some(condition.clone()),
+                _ => {}
+            }
+            if !matches!(test, Some(KeyTest::Equal(_))) {
+                without_equality.push(&attribute.name);
+            }
+            used += usize::from(test.is_some());
+        }
+        match without_equality.first() {
+            // A clause is about none of the attributes.
+            Some(name) if used < count => Err(missed(name)),
+            _ => Ok(()),
+        }
+    }
+
+    /// The test of an attribute, with values of its type.
+    fn test(&self, attribute: &KeyAttribute) -> Result<Option<&KeyTest>> {
+        let Some(clause) = self.clauses.iter().find(|clause| clause.name == attribute.name) else { return Ok(None) };
+        if clause.test == KeyTest::Unordered {
+            return Err(Error::validation("Attempted conditional constraint is not an indexable operation"));
+        }
+        if clause.test.values().iter().any(|value| !attribute.kind.matches(value)) {
+            return Err(Error::invalid_parameter("Condition parameter type does not match schema type"));
+        }
+        Ok(Some(&clause.test))
+    }
+
+    fn check_values(&self, hash: &[KeyAttribute], range: &[KeyAttribute], bound: &BoundKey) -> Result<()> {
+        for attribute in hash.iter().chain(range) {
+            let Some(test) = self.test(attribute)? else { continue };
+            for value in test.values() {
+                let (is_empty, what) = match value {
+                    AttributeValue::S(text) => (text.is_empty(), "string"),
+                    AttributeValue::B(bytes) => (bytes.is_empty(), "binary"),
+                    _ => (false, ""),
+                };
+                if is_empty {
+                    let name = &attribute.name;
+                    return Err(Error::validation(format!(
+                        "One or more parameter values are not valid. The AttributeValue for a key attribute cannot \
+                         contain an empty {what} value. Key: {name}"
+                    )));
+                }
+            }
+        }
+        if bound.hash.iter().map(key_bytes).sum::<usize>() > MAX_HASH_KEY_BYTES {
+            return Err(Error::invalid_parameter("Size of hashkey has exceeded the maximum size limit of2048 bytes"));
+        }
+        let equal: usize = bound.range.iter().map(key_bytes).sum();
+        let last = bound.last.as_ref().and_then(|last| last.values().into_iter().map(key_bytes).max()).unwrap_or(0);
+        if equal + last > MAX_RANGE_KEY_BYTES {
+            return Err(Error::invalid_parameter(
+                "Aggregated size of all range keys has exceeded the size limit of 1024 bytes",
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// The bytes that a key value counts against the limits of keys; numbers never reach them.
+fn key_bytes(value: &AttributeValue) -> usize {
+    match value {
+        AttributeValue::S(text) => text.len(),
+        AttributeValue::B(bytes) => bytes.len(),
+        _ => 0,
+    }
+}
+
+fn missed(name: &str) -> Error {
+    Error::validation(format!("Query condition missed key schema element: {name}"))
+}
+
+fn unusable(operator: &str) -> String {
+    format!("Invalid operator used in KeyConditionExpression: {operator}")
+}
+
+fn must_come_first(operator: &str) -> String {
+    format!(
+        "Invalid condition in KeyConditionExpression: {operator} operator must have the key attribute as its first \
+         operand"
+    )
+}
+
+fn clause(test: Test) -> std::result::Result<KeyClause, String> {
+    match test {
+        Test::Compare(_, Comparator::NotEqual, _) => Err(unusable("<>")),
+        Test::In(..) => Err(unusable("IN")),
+        Test::Exists(_) => Err(unusable("attribute_exists")),
+        Test::NotExists(_) => Err(unusable("attribute_not_exists")),
+        Test::TypeIs(..) => Err(unusable("attribute_type")),
+        Test::Contains(..) => Err(unusable("contains")),
+        Test::Compare(left, comparator, right) => {
+            let name = key_name([&left, &right])?;
+            let (value, comparator) = match (left, right) {
+                (Operand::Value(value), _) => (value, comparator.mirrored()),
+                (_, Operand::Value(value)) => (value, comparator),
+                _ => return Err(no_key()),
+            };
+            Ok(KeyClause { name, test: comparison(comparator, value) })
+        }
+        Test::Between(key, low, high) => {
+            if !matches!(key, Operand::Path(_)) {
+                return Err(must_come_first("BETWEEN"));
+            }
+            let name = key_name([&key, &low, &high])?;
+            let (Operand::Value(low), Operand::Value(high)) = (low, high) else { return Err(no_key()) };
+            Ok(KeyClause { name, test: KeyTest::Range(RangeCondition::Between(low, high)) })
+        }
+        Test::BeginsWith(key, prefix) => {
+            if !matches!(key, Operand::Path(_)) {
+                return Err(must_come_first("begins_with"));
+            }
+            let name = key_name([&key, &prefix])?;
+            let Operand::Value(prefix) = prefix else { return Err(no_key()) };
+            Ok(KeyClause { name, test: KeyTest::Range(RangeCondition::BeginsWith(prefix)) })
+        }
+    }
+}
+
+fn no_key() -> String {
+    "Invalid condition in KeyConditionExpression: No key attribute specified".to_owned()
+}
+
+/// The one attribute among the operands of a clause.
+fn key_name<'o>(operands: impl IntoIterator<Item = &'o Operand>) -> std::result::Result<String, String> {
+    let mut key: Option<&Path> = None;
+    for operand in operands {
+        match operand {
+            Operand::Path(_) if key.is_some() => {
+                let fault =
+                    "Invalid condition in KeyConditionExpression: Multiple attribute names used in one condition";
+                return Err(fault.to_owned());
+            }
+            Operand::Path(path) if path.is_nested() => {
+                return Err("KeyConditionExpressions cannot have conditions on nested attributes".to_owned());
+            }
+            Operand::Path(path) => key = Some(path),
+            Operand::Size(_) | Operand::SizeOfValue(_) => {
+                return Err("KeyConditionExpressions cannot contain nested operations".to_owned());
+            }
+            Operand::Value(_) => {}
+        }
+    }
+    key.map(|path| path.top_level().to_owned()).ok_or_else(no_key)
+}
+
+/// The demand that `key comparator value` makes.
+pub(super) fn comparison(comparator: Comparator, value: AttributeValue) -> KeyTest {
+    KeyTest::Range(match comparator {
+        Comparator::Equal => return KeyTest::Equal(value),
+        Comparator::NotEqual => return KeyTest::Unordered,
+        Comparator::Less => RangeCondition::Less(value),
+        Comparator::LessOrEqual => RangeCondition::LessOrEqual(value),
+        Comparator::Greater => RangeCondition::Greater(value),
+        Comparator::GreaterOrEqual => RangeCondition::GreaterOrEqual(value),
+    })
+}

@@ -1,0 +1,185 @@
+//! What lies under one key: its newest version, and below it those that a reader may still ask for.
+//!
+//! A chain is short. Writers add to it while their log records wait for the sync; as soon as a version is visible, no
+//! reader can ask for an older one, and the next write lets go of it. Versions live in memory only: a run holds one
+//! version of each key.
+
+use super::super::key::{KeyRef, ReadPoint, Version};
+use crate::{item::ItemRef, wal::Visible};
+use bytes::Bytes;
+
+/// A key and one state of it: the record is `collection, sort key, encoded item`, and a tombstone ends at the key.
+#[derive(Clone, Debug)]
+pub(super) struct Stored {
+    record: Bytes,
+    /// Sequence number, shifted left by one; the lowest bit says that the write was buffered, so visible at once.
+    stamp: u64,
+    collection_bytes: u32,
+    key_bytes: u32,
+}
+
+impl Stored {
+    /// `record` holds the collection, the sort key and the encoded item, if it is not a tombstone.
+    pub(super) fn new(record: Bytes, key: KeyRef<'_>, seqno: u64, buffered: bool) -> Self {
+        // Keys are a few kilobytes at most; a longer one could not be told from a shorter one with an item behind it.
+        let collection_bytes = key.collection.len() as u32;
+        let key_bytes = collection_bytes + key.sort.len() as u32;
+        Self { record, stamp: seqno << 1 | u64::from(buffered), collection_bytes, key_bytes }
+    }
+    pub(super) fn seqno(&self) -> u64 {
+        self.stamp >> 1
+    }
+    fn is_readable(&self, point: Point) -> bool {
+        self.stamp & 1 == 1 || self.seqno() <= point.0
+    }
+    pub(super) fn collection(&self) -> &[u8] {
+        self.record.get(..self.collection_bytes as usize).unwrap_or_default()
+    }
+    pub(super) fn sort(&self) -> &[u8] {
+        self.record.get(self.collection_bytes as usize..self.key_bytes as usize).unwrap_or_default()
+    }
+    /// A byte of the item: reading it brings the item into the processor's cache.
+    pub(super) fn touch(&self) -> u8 {
+        self.record.get(self.key_bytes as usize).copied().unwrap_or_default()
+    }
+    pub(super) fn is_tombstone(&self) -> bool {
+        self.record.len() <= self.key_bytes as usize
+    }
+    pub(super) fn item(&self) -> Option<ItemRef> {
+        (!self.is_tombstone()).then(|| ItemRef::from_bytes(self.record.slice(self.key_bytes as usize..)))
+    }
+    pub(super) fn version(&self) -> Version {
+        Version { seqno: self.seqno(), item: self.item() }
+    }
+}
+
+/// The highest sequence number that a read may see, buffered writes aside.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Point(u64);
+
+impl Point {
+    /// Must be taken under the lock of the shard that is read: older versions go once a newer one is visible, and only
+    /// a point taken behind that moment is sure to find the one that stayed.
+    pub(super) fn new(read: ReadPoint, visible: &Visible) -> Self {
+        match read {
+            ReadPoint::Newest => Self(u64::MAX),
+            ReadPoint::Visible => Self(visible.load()),
+        }
+    }
+}
+
+/// All versions of a key that somebody may still ask for.
+#[derive(Debug)]
+pub(super) struct Entry {
+    pub(super) newest: Stored,
+    older: Option<Box<Older>>,
+}
+
+/// Versions below the newest, ascending: while writes wait for their sync, readers need what was there before.
+#[derive(Debug, Default)]
+struct Older(Vec<Stored>);
+
+impl Entry {
+    pub(super) fn new(version: Stored) -> Self {
+        Self { newest: version, older: None }
+    }
+
+    /// The newest version that is readable at the point.
+    pub(super) fn readable(&self, point: Point) -> Option<&Stored> {
+        if self.newest.is_readable(point) {
+            return Some(&self.newest);
+        }
+        self.older.as_ref()?.0.iter().rev().find(|version| version.is_readable(point))
+    }
+
+    /// Adds a version, in whatever order they arrive, and lets go of those below the newest visible one.
+    pub(super) fn add(&mut self, version: Stored, point: Point) {
+        let seqno = version.seqno();
+        if seqno == self.newest.seqno() {
+            self.newest.stamp |= version.stamp & 1;
+            return;
+        }
+        if seqno < self.newest.seqno() {
+            self.add_older(version, point);
+            return;
+        }
+        let before = std::mem::replace(&mut self.newest, version);
+        if self.newest.is_readable(point) {
+            self.older = None;
+            return;
+        }
+        let older = &mut self.older.get_or_insert_default().0;
+        older.push(before);
+        if let Some(visible) = older.iter().rposition(|version| version.is_readable(point)) {
+            older.drain(..visible);
+        }
+    }
+
+    fn add_older(&mut self, version: Stored, point: Point) {
+        if self.newest.is_readable(point) {
+            return;
+        }
+        let older = &mut self.older.get_or_insert_default().0;
+        let seqno = version.seqno();
+        let place = older.partition_point(|other| other.seqno() < seqno);
+        match older.get_mut(place) {
+            Some(same) if same.seqno() == seqno => same.stamp |= version.stamp & 1,
+            _ => older.insert(place, version),
+        }
+        if let Some(visible) = older.iter().rposition(|version| version.is_readable(point)) {
+            older.drain(..visible);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn version(seqno: u64, buffered: bool) -> Stored {
+        let key = KeyRef { token: 1, collection: b"c", sort: b"s" };
+        Stored::new(Bytes::from_static(b"csvalue"), key, seqno, buffered)
+    }
+    fn seqnos(entry: &Entry) -> Vec<u64> {
+        let older = entry.older.iter().flat_map(|older| &older.0).map(Stored::seqno);
+        older.chain([entry.newest.seqno()]).collect()
+    }
+
+    #[test]
+    fn an_entry_fits_a_cache_line() {
+        assert_eq!(size_of::<Entry>(), 56);
+    }
+
+    #[test]
+    fn versions_arrive_in_any_order_and_once() {
+        let mut entry = Entry { newest: version(5, false), older: None };
+        for seqno in [9, 5, 7, 3, 7, 9] {
+            entry.add(version(seqno, false), Point(0));
+        }
+        assert_eq!(seqnos(&entry), [3, 5, 7, 9]);
+        assert_eq!(entry.readable(Point(8)).map(Stored::seqno), Some(7));
+        assert_eq!(entry.readable(Point(2)).map(Stored::seqno), None);
+    }
+
+    #[test]
+    fn versions_below_the_newest_visible_one_go() {
+        let mut entry = Entry { newest: version(1, false), older: None };
+        entry.add(version(2, false), Point(1));
+        entry.add(version(3, false), Point(2));
+        assert_eq!(seqnos(&entry), [2, 3]);
+        entry.add(version(1, false), Point(2));
+        assert_eq!(seqnos(&entry), [2, 3], "a late one below the visible one is not kept");
+        entry.add(version(4, true), Point(2));
+        assert_eq!(seqnos(&entry), [4], "a buffered write is visible at once");
+        entry.add(version(2, true), Point(9));
+        assert_eq!(seqnos(&entry), [4]);
+    }
+
+    #[test]
+    fn a_buffered_copy_of_a_pending_write_makes_it_visible() {
+        let mut entry = Entry { newest: version(7, false), older: None };
+        assert!(entry.readable(Point(6)).is_none());
+        entry.add(version(7, true), Point(6));
+        assert_eq!(entry.readable(Point(6)).map(Stored::seqno), Some(7));
+    }
+}

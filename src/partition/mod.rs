@@ -1,0 +1,36 @@
+//! One range of tokens of a table or global index: in memory first, then in sorted runs.
+//!
+//! ```text
+//! insert ──> active memtable ──freeze──> frozen memtables ──flush──> runs ──compact──> fewer runs
+//!                   │                          │                      │
+//!                   └───────────── view ───────┴──────────────────────┘
+//!                                   └──> get (newest first, ends early), query and scan (merge)
+//! ```
+//!
+//! Keys are (token, collection, sort key), and the newest version of a key is the one with the highest sequence number,
+//! wherever it lies. The room knows neither the log nor other partitions nor the schema: sequence numbers, the visible
+//! point and encoded keys come from those who call.
+
+mod compaction;
+mod flush;
+mod inspect;
+mod key;
+mod memtable;
+mod merge;
+#[expect(clippy::module_inception, reason = "the room is named after what it is about")]
+mod partition;
+mod run;
+mod split;
+#[cfg(test)]
+mod tests;
+mod view;
+
+pub use compaction::{Choice, Policy, Reason};
+pub use flush::{FlushOutcome, RunContext};
+pub use inspect::{MemtableDescription, PartitionDescription, RunSummary};
+pub use key::{KeyRef, ReadPoint, Version};
+pub use memtable::{Memtable, MemtableCursor};
+pub use merge::MergeCursor;
+pub use partition::{Partition, WriteGuard};
+pub use run::{PageCache, Run, RunCursor, RunDescription, RunWriter};
+pub use view::View;

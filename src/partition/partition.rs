@@ -1,0 +1,211 @@
+//! One range of tokens of a table or global index: where its writes go and how it is read.
+//!
+//! A partition is the unit of serialisation: whoever writes holds its lock, so that a condition and the write that
+//! depends on it see the same state. Readers hold no lock; they take the current [`View`]. What maintenance does to a
+//! partition (freeze, flush, compact, split) is in the modules of those names, and always in three steps: write a file,
+//! let the caller make the change durable in the manifest, publish the new view.
+
+use super::{
+    key::{KeyRef, ReadPoint, Version},
+    memtable::Memtable,
+    merge::MergeCursor,
+    run::Run,
+    view::{View, lies_within},
+};
+use crate::{
+    error::Result,
+    manifest::{PartitionRecord, RunFacts},
+    wal::Visible,
+};
+use arc_swap::ArcSwap;
+use parking_lot::{Mutex, MutexGuard};
+use std::{ops::Bound, sync::Arc};
+
+/// One range of tokens of one table or global index.
+#[derive(Debug)]
+pub struct Partition {
+    /// Number within the database, never reused.
+    pub id: u64,
+    /// The table or global index that it belongs to.
+    pub keyspace: u32,
+    /// Lowest token.
+    pub first_token: u64,
+    /// Highest token, inclusive.
+    pub last_token: u64,
+    writer: Mutex<WriterState>,
+    view: ArcSwap<View>,
+}
+
+/// What the lock of a partition guards, besides the right to write to its active memtable.
+#[derive(Debug, Default)]
+struct WriterState {
+    retired: bool,
+}
+
+/// The lock of a partition, and the proof of holding it.
+#[derive(Debug)]
+#[must_use]
+pub struct WriteGuard<'a>(MutexGuard<'a, WriterState>);
+
+impl WriteGuard<'_> {
+    /// Whether the partition was split: its children take the writes, so let go and look the partition up again.
+    pub fn retired(&self) -> bool {
+        self.0.retired
+    }
+    pub(super) fn retire(&mut self) {
+        self.0.retired = true;
+    }
+}
+
+impl Partition {
+    /// A partition with an empty memtable for the tokens from `first_token` to `last_token`, both included, of which
+    /// every change up to `flushed_seqno` is in `runs` (newest first).
+    pub fn new(
+        id: u64,
+        keyspace: u32,
+        first_token: u64,
+        last_token: u64,
+        flushed_seqno: u64,
+        runs: Vec<Arc<Run>>,
+    ) -> Self {
+        Self::with_frozen(id, keyspace, (first_token, last_token), flushed_seqno, Vec::new(), runs)
+    }
+
+    /// The same with memtables that wait for their flush. Runs that lie outside of the range are left out.
+    pub(super) fn with_frozen(
+        id: u64,
+        keyspace: u32,
+        (first_token, last_token): (u64, u64),
+        flushed_seqno: u64,
+        frozen: Vec<Arc<Memtable>>,
+        mut runs: Vec<Arc<Run>>,
+    ) -> Self {
+        runs.retain(|run| lies_within(run, first_token, last_token));
+        let active = Arc::new(Memtable::new(first_token, last_token));
+        let view = View::new(active, frozen, runs, flushed_seqno);
+        let (writer, view) = (Mutex::default(), ArcSwap::from_pointee(view));
+        Self { id, keyspace, first_token, last_token, writer, view }
+    }
+
+    /// Waits for the lock that writers hold. Check [`WriteGuard::retired`] before writing.
+    pub fn lock(&self) -> WriteGuard<'_> {
+        WriteGuard(self.writer.lock())
+    }
+
+    /// The current view. Take it once for reads that must agree with each other.
+    pub fn view(&self) -> Arc<View> {
+        self.view.load_full()
+    }
+
+    /// Puts a changed view in place. `change` may run more than once.
+    pub(super) fn change_view(&self, change: impl Fn(&View) -> View) {
+        self.view.rcu(|view| change(view));
+    }
+
+    pub(super) fn owns(&self, guard: &WriteGuard<'_>) -> bool {
+        std::ptr::eq(MutexGuard::mutex(&guard.0), &raw const self.writer)
+    }
+
+    /// Adds a version: an encoded item, or a tombstone for `None`; `buffered` makes it visible at once. Sequence numbers
+    /// may come in any order, and the same one again changes nothing.
+    pub fn insert(
+        &self,
+        guard: &WriteGuard<'_>,
+        key: KeyRef<'_>,
+        seqno: u64,
+        value: Option<&[u8]>,
+        buffered: bool,
+        visible: &Visible,
+    ) {
+        debug_assert!(self.owns(guard) && !guard.retired(), "a write needs the lock of a living partition");
+        debug_assert!((self.first_token..=self.last_token).contains(&key.token), "a write outside of the partition");
+        self.view.load().active().insert(key, seqno, value, buffered, visible);
+    }
+
+    /// The newest version of a key that the read may see; a tombstone is a version too.
+    #[inline]
+    pub fn get(&self, key: KeyRef<'_>, read: ReadPoint, visible: &Visible) -> Result<Option<Version>> {
+        self.view.load().get(key, read, visible)
+    }
+
+    /// The visible items of one collection between two sort keys, in either direction; `None` if the partition never
+    /// had the collection or has forgotten it.
+    pub fn query(
+        &self,
+        token: u64,
+        collection: &[u8],
+        lower: Bound<&[u8]>,
+        upper: Bound<&[u8]>,
+        descending: bool,
+        visible: &Arc<Visible>,
+    ) -> Result<Option<MergeCursor>> {
+        self.view.load().query(token, collection, lower, upper, descending, visible)
+    }
+
+    /// All visible items of the partition with tokens from `first_token` to `last_token`, both included, in key order,
+    /// strictly behind `after`, if given.
+    pub fn scan(
+        &self,
+        first_token: u64,
+        last_token: u64,
+        after: Option<KeyRef<'_>>,
+        visible: &Arc<Visible>,
+    ) -> Result<MergeCursor> {
+        let (first, last) = (first_token.max(self.first_token), last_token.min(self.last_token));
+        self.view.load().scan(first, last, after, visible)
+    }
+
+    /// Memory of all memtables, in bytes. Memtables that a split left to two partitions count in both.
+    pub fn memtable_bytes(&self) -> usize {
+        self.view.load().memtables().map(|memtable| memtable.bytes()).sum()
+    }
+
+    /// The lowest sequence number that lies in a memtable; the log must keep it. `None` if all memtables are empty.
+    pub fn oldest_unflushed_seqno(&self) -> Option<u64> {
+        let view = self.view.load();
+        view.memtables().filter(|memtable| !memtable.is_empty()).map(|memtable| memtable.min_seqno()).min()
+    }
+
+    /// Every change up to this sequence number is in a run: replay begins above it.
+    pub fn flushed_seqno(&self) -> u64 {
+        self.view.load().flushed_seqno()
+    }
+
+    /// Size of the runs on disk, in bytes; of a run that is shared since a split, the part that lies in the range.
+    pub fn disk_bytes(&self) -> u64 {
+        self.view.load().runs().iter().map(|run| self.bytes_of(run)).sum()
+    }
+
+    /// Whether a run has entries of other partitions, which were split off.
+    pub(super) fn is_shared(&self, facts: &RunFacts) -> bool {
+        facts.min_token < self.first_token || facts.max_token > self.last_token
+    }
+
+    /// An estimate of what of a run lies in the range, in bytes.
+    pub(super) fn bytes_of(&self, run: &Run) -> u64 {
+        let all = run.facts().bytes;
+        if self.is_shared(run.facts()) {
+            // A run that cannot be read is found out by whoever reads it; for a figure its whole size will do.
+            run.bytes_within(self.first_token, self.last_token).unwrap_or(all)
+        } else {
+            all
+        }
+    }
+
+    /// What the manifest keeps of the partition as it stands.
+    pub fn record(&self) -> PartitionRecord {
+        let view = self.view.load();
+        self.record_of(view.flushed_seqno(), view.runs().iter().map(|run| run.facts().clone()).collect())
+    }
+
+    pub(super) fn record_of(&self, flushed_seqno: u64, runs: Vec<RunFacts>) -> PartitionRecord {
+        PartitionRecord {
+            id: self.id,
+            keyspace: self.keyspace,
+            first_token: self.first_token,
+            last_token: self.last_token,
+            flushed_seqno,
+            runs,
+        }
+    }
+}
