@@ -1,5 +1,5 @@
-//! Changes of the manifest. An edit names one thing and what it is now, so that applying an edit twice, or applying it to
-//! a state that has it already, changes nothing.
+//! Changes of the manifest. An edit names one thing and what it is now, so that applying an edit twice, or applying it
+//! to a state that has it already, changes nothing.
 //!
 //! Edits are written as JSON: the manifest is small and changes rarely, and a person can read it with a text tool.
 

@@ -58,8 +58,8 @@ impl Manifest {
     /// Makes the manifest of a new database, durably.
     ///
     /// # Errors
-    /// `Incompatible` if the folder holds files of others, or a database; `Corrupt` if it holds data files of a database
-    /// whose `CURRENT` is gone.
+    /// `Incompatible` if the folder holds files of others, or a database; `Corrupt` if it holds data files of a
+    /// database whose `CURRENT` is gone.
     pub fn create(disk: Arc<dyn Disk>, database_id: u64) -> Result<Self> {
         let files = disk.list()?;
         let refuse = |what: &str| {

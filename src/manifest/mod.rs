@@ -2,8 +2,8 @@
 //! a database. What it does not name is garbage.
 //!
 //! Its content is a [`State`], changed by [`Edit`]s that become durable together in one frame. `CURRENT` names the file
-//! that holds it. Opening a database reads the manifest and the log, and no run: all facts that a run is opened with are
-//! here.
+//! that holds it. Opening a database reads the manifest and the log, and no run: all facts that a run is opened with
+//! are here.
 
 mod edit;
 mod facts;

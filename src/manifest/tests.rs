@@ -3,17 +3,17 @@
 use super::{Edit, Manifest, PartitionRecord, RunFacts, State};
 use crate::{
     error::ErrorKind,
-    file::{Disk, FileName},
-    wal::{header::FILE_HEADER_BYTES, testing::TestDisk},
+    file::{Disk, Fault, FaultPlan, FileName, Operation, RealDisk, SimulatedDisk},
+    wal::header::FILE_HEADER_BYTES,
 };
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
-fn create(disk: &Arc<TestDisk>) -> Manifest {
-    Manifest::create(Arc::<TestDisk>::clone(disk), 77).unwrap()
+fn create(disk: &SimulatedDisk) -> Manifest {
+    Manifest::create(Arc::new(disk.clone()), 77).unwrap()
 }
 
-fn open(disk: &Arc<TestDisk>) -> Result<Manifest, ErrorKind> {
-    Manifest::open(Arc::<TestDisk>::clone(disk)).map_err(|error| error.kind())
+fn open(disk: &SimulatedDisk) -> Result<Manifest, ErrorKind> {
+    Manifest::open(Arc::new(disk.clone())).map_err(|error| error.kind())
 }
 
 fn put(id: u64, runs: u64) -> Edit {
@@ -21,8 +21,12 @@ fn put(id: u64, runs: u64) -> Edit {
     Edit::PutPartition(PartitionRecord { id, runs, ..PartitionRecord::default() })
 }
 
+fn contents(disk: &SimulatedDisk, name: FileName) -> Vec<u8> {
+    disk.contents(name).unwrap().to_vec()
+}
+
 /// The number of the only manifest of a disk.
-fn number(disk: &TestDisk) -> u64 {
+fn number(disk: &SimulatedDisk) -> u64 {
     let files = disk.list().unwrap();
     let numbers: Vec<_> = files
         .iter()
@@ -34,10 +38,10 @@ fn number(disk: &TestDisk) -> u64 {
 
 #[test]
 fn edits_come_back() {
-    let disk = TestDisk::new();
-    assert!(!Manifest::exists(&*disk).unwrap());
+    let disk = SimulatedDisk::new(0);
+    assert!(!Manifest::exists(&disk).unwrap());
     let mut manifest = create(&disk);
-    assert!(Manifest::exists(&*disk).unwrap());
+    assert!(Manifest::exists(&disk).unwrap());
     manifest.commit(&[put(1, 2), put(2, 0)]).unwrap();
     manifest.commit(&[Edit::DropPartition(2), Edit::PutLogEnd { segment: 1, valid_end: 64 }]).unwrap();
     assert_eq!(number(&disk), 1);
@@ -51,19 +55,19 @@ fn edits_come_back() {
 
 #[test]
 fn a_large_file_is_rewritten() {
-    let disk = TestDisk::new();
+    let disk = SimulatedDisk::new(0);
     let mut manifest = create(&disk);
     for turn in 0..400 {
         manifest.commit(&[put(turn % 10, 10)]).unwrap();
     }
     assert!(number(&disk) > 1);
-    assert!(disk.bytes(FileName::Manifest(number(&disk))).len() < 300 << 10);
+    assert!(contents(&disk, FileName::Manifest(number(&disk))).len() < 300 << 10);
     assert_eq!(open(&disk).unwrap().state(), manifest.state());
 }
 
 #[test]
 fn snapshots_of_many_edits_come_back() {
-    let disk = TestDisk::new();
+    let disk = SimulatedDisk::new(0);
     let mut manifest = create(&disk);
     let edits: Vec<_> = (0..1000).map(|id| put(id, 1)).collect();
     manifest.commit(&edits).unwrap();
@@ -73,24 +77,24 @@ fn snapshots_of_many_edits_come_back() {
 }
 
 /// Commits three times and returns the states and the file's length after each.
-fn history(disk: &Arc<TestDisk>) -> Vec<(State, usize)> {
+fn history(disk: &SimulatedDisk) -> Vec<(State, usize)> {
     let mut manifest = create(disk);
-    let mut states = vec![(manifest.state().clone(), disk.bytes(FileName::Manifest(1)).len())];
+    let mut states = vec![(manifest.state().clone(), contents(disk, FileName::Manifest(1)).len())];
     for id in 0..3 {
         manifest.commit(&[put(id, id)]).unwrap();
-        states.push((manifest.state().clone(), disk.bytes(FileName::Manifest(1)).len()));
+        states.push((manifest.state().clone(), contents(disk, FileName::Manifest(1)).len()));
     }
     states
 }
 
 #[test]
 fn a_file_cut_anywhere_gives_the_state_of_its_whole_commits() {
-    let disk = TestDisk::new();
+    let disk = SimulatedDisk::new(0);
     let states = history(&disk);
-    let whole = disk.bytes(FileName::Manifest(1));
+    let whole = contents(&disk, FileName::Manifest(1));
     for len in 0..whole.len() {
-        let cut = disk.copy();
-        cut.set_bytes(FileName::Manifest(1), whole[..len].to_vec());
+        let cut = disk.crash(0);
+        cut.set_contents(FileName::Manifest(1), whole[..len].to_vec());
         let expected = states.iter().rfind(|(_, end)| *end <= len);
         match (open(&cut), expected) {
             (Ok(manifest), Some((state, _))) => assert_eq!(manifest.state(), state, "{len} bytes"),
@@ -102,68 +106,67 @@ fn a_file_cut_anywhere_gives_the_state_of_its_whole_commits() {
 
 #[test]
 fn a_flipped_byte_is_ignored_in_the_last_commit_and_damage_before_it() {
-    let disk = TestDisk::new();
+    let disk = SimulatedDisk::new(0);
     let states = history(&disk);
-    let whole = disk.bytes(FileName::Manifest(1));
+    let whole = contents(&disk, FileName::Manifest(1));
     for at in 0..whole.len() {
-        let damaged = disk.copy();
+        let damaged = disk.crash(0);
         let mut bytes = whole.clone();
         bytes[at] ^= 0x10;
-        damaged.set_bytes(FileName::Manifest(1), bytes);
+        damaged.set_contents(FileName::Manifest(1), bytes);
         let opened = open(&damaged);
         if at >= states[2].1 {
             assert_eq!(opened.unwrap().state(), &states[2].0, "byte {at}");
         } else {
-            let kind = opened.unwrap_err();
-            assert!(matches!(kind, ErrorKind::Corrupt | ErrorKind::Incompatible), "byte {at}");
-            assert!(kind == ErrorKind::Corrupt || at < FILE_HEADER_BYTES, "byte {at}");
+            assert_eq!(opened.unwrap_err(), ErrorKind::Corrupt, "byte {at}");
         }
     }
     for at in 0..FILE_HEADER_BYTES {
-        let damaged = disk.copy();
-        let mut bytes = disk.bytes(FileName::Current);
+        let damaged = disk.crash(0);
+        let mut bytes = contents(&disk, FileName::Current);
         bytes[at] ^= 0x10;
-        damaged.set_bytes(FileName::Current, bytes);
-        assert!(matches!(open(&damaged), Err(ErrorKind::Corrupt | ErrorKind::Incompatible)), "byte {at}");
+        damaged.set_contents(FileName::Current, bytes);
+        assert_eq!(open(&damaged).unwrap_err(), ErrorKind::Corrupt, "byte {at}");
     }
 }
 
 #[test]
 fn an_interrupted_rewrite_leaves_the_old_manifest_in_force() {
-    let disk = TestDisk::new();
+    let disk = SimulatedDisk::new(0);
     let states = history(&disk);
-    disk.set_bytes(FileName::Manifest(2), b"half".to_vec());
-    disk.set_bytes(FileName::CurrentNext, b"half".to_vec());
+    disk.set_contents(FileName::Manifest(2), "half");
+    disk.set_contents(FileName::CurrentNext, "half");
     let mut manifest = open(&disk).unwrap();
     assert_eq!(manifest.state(), &states[3].0);
     assert_eq!(number(&disk), 1);
-    disk.set_bytes(FileName::CurrentNext, b"half".to_vec());
+    disk.set_contents(FileName::CurrentNext, "half");
     manifest.commit(&[]).unwrap();
     assert_eq!(open(&disk).unwrap().state(), &states[3].0);
 }
 
 #[test]
 fn an_interrupted_creation_can_be_repeated() {
-    let disk = TestDisk::new();
-    disk.set_bytes(FileName::Manifest(1), b"half".to_vec());
+    let disk = SimulatedDisk::new(0);
+    disk.set_contents(FileName::Manifest(1), "half");
     create(&disk);
     assert_eq!(number(&disk), 2);
 }
 
 #[test]
 fn folders_that_are_no_database_are_refused() {
-    let disk = TestDisk::new();
+    let disk = SimulatedDisk::new(0);
     assert_eq!(open(&disk).unwrap_err(), ErrorKind::Incompatible);
-    disk.foreign.store(true, Ordering::SeqCst);
-    let refused = Manifest::create(Arc::<TestDisk>::clone(&disk), 1).unwrap_err();
-    assert_eq!(refused.kind(), ErrorKind::Incompatible);
-    let disk = TestDisk::new();
-    disk.set_bytes(FileName::Run(1), Vec::new());
+    let folder = tempfile::tempdir().unwrap();
+    let foreign = RealDisk::open(folder.path(), false).unwrap();
+    drop(tempfile::NamedTempFile::new_in(folder.path()).unwrap().keep().unwrap());
+    assert_eq!(Manifest::create(Arc::new(foreign), 1).unwrap_err().kind(), ErrorKind::Incompatible);
+    let disk = SimulatedDisk::new(0);
+    disk.set_contents(FileName::Run(1), Vec::new());
     assert_eq!(open(&disk).unwrap_err(), ErrorKind::Corrupt);
-    assert_eq!(Manifest::create(Arc::<TestDisk>::clone(&disk), 1).unwrap_err().kind(), ErrorKind::Corrupt);
-    let disk = TestDisk::new();
+    assert_eq!(Manifest::create(Arc::new(disk.clone()), 1).unwrap_err().kind(), ErrorKind::Corrupt);
+    let disk = SimulatedDisk::new(0);
     create(&disk);
-    assert_eq!(Manifest::create(Arc::<TestDisk>::clone(&disk), 1).unwrap_err().kind(), ErrorKind::Incompatible);
+    assert_eq!(Manifest::create(Arc::new(disk.clone()), 1).unwrap_err().kind(), ErrorKind::Incompatible);
     disk.remove(FileName::Manifest(1)).unwrap();
     assert_eq!(open(&disk).unwrap_err(), ErrorKind::Corrupt);
 }
@@ -171,40 +174,40 @@ fn folders_that_are_no_database_are_refused() {
 #[test]
 fn newer_versions_are_refused() {
     for name in [FileName::Current, FileName::Manifest(1)] {
-        let disk = TestDisk::new();
+        let disk = SimulatedDisk::new(0);
         create(&disk);
-        let mut bytes = disk.bytes(name);
+        let mut bytes = contents(&disk, name);
         bytes[8] = 2;
-        disk.set_bytes(name, bytes);
+        let checksum = crc32fast::hash(&bytes[..60]);
+        bytes[60..64].copy_from_slice(&checksum.to_le_bytes());
+        disk.set_contents(name, bytes);
         assert_eq!(open(&disk).unwrap_err(), ErrorKind::Incompatible);
     }
 }
 
 #[test]
 fn a_manifest_of_another_database_is_refused() {
-    let disk = TestDisk::new();
+    let disk = SimulatedDisk::new(0);
     create(&disk);
-    let other = TestDisk::new();
-    Manifest::create(Arc::<TestDisk>::clone(&other), 78).unwrap();
-    disk.set_bytes(FileName::Manifest(1), other.bytes(FileName::Manifest(1)));
+    let other = SimulatedDisk::new(0);
+    Manifest::create(Arc::new(other.clone()), 78).unwrap();
+    disk.set_contents(FileName::Manifest(1), contents(&other, FileName::Manifest(1)));
     assert_eq!(open(&disk).unwrap_err(), ErrorKind::Corrupt);
 }
 
 #[test]
 fn a_failure_ends_writing() {
-    for is_sync in [false, true] {
-        let disk = TestDisk::new();
+    for operation in [Operation::Append, Operation::Sync] {
+        let disk = SimulatedDisk::new(0);
         let mut manifest = create(&disk);
         manifest.commit(&[put(1, 1)]).unwrap();
         let before = manifest.state().clone();
-        let switch = if is_sync { &disk.switches.fail_syncs } else { &disk.switches.fail_writes };
-        switch.store(true, Ordering::SeqCst);
+        disk.fail(FaultPlan::new(operation, 1, Fault::InputOutput));
         assert_eq!(manifest.commit(&[put(2, 1)]).unwrap_err().kind(), ErrorKind::Io);
-        switch.store(false, Ordering::SeqCst);
         assert_eq!(manifest.commit(&[put(2, 1)]).unwrap_err().kind(), ErrorKind::Poisoned);
         assert_eq!(manifest.state(), &before);
         assert!(manifest.poison_cause().is_some());
-        disk.switches.fail_removes.store(true, Ordering::SeqCst);
+        disk.fail(FaultPlan::new(Operation::Remove, 1, Fault::InputOutput).for_good());
         let mut again = open(&disk).unwrap();
         again.commit(&[put(3, 1)]).unwrap();
         assert!(again.poison_cause().is_none(), "garbage that stays is no failure");
@@ -213,10 +216,10 @@ fn a_failure_ends_writing() {
 
 #[test]
 fn read_only_changes_nothing() {
-    let disk = TestDisk::new();
+    let disk = SimulatedDisk::new(0);
     history(&disk);
-    disk.set_bytes(FileName::Manifest(9), Vec::new());
-    let mut manifest = Manifest::open_read_only(Arc::<TestDisk>::clone(&disk)).unwrap();
+    disk.set_contents(FileName::Manifest(9), Vec::new());
+    let mut manifest = Manifest::open_read_only(Arc::new(disk.clone())).unwrap();
     assert_eq!(manifest.commit(&[put(1, 1)]).unwrap_err().kind(), ErrorKind::Unsupported);
     assert!(disk.list().unwrap().contains(&FileName::Manifest(9)));
 }

@@ -9,9 +9,9 @@
 pub(super) enum HeaderFact {
     /// All as it should be.
     Good,
-    /// No header, and nothing behind it: the file was created, but its first sync never returned.
+    /// No header, and no frame that vouches for one: the file was created, but its first sync never returned.
     Absent,
-    /// Not a header, with bytes behind it.
+    /// Not a header, though a frame behind it was written when there was one.
     Damaged,
     /// Written by a newer version, or with features that are not known here.
     Newer,
@@ -90,24 +90,42 @@ use HeaderFact as H;
 #[rustfmt::skip]
 pub(super) const CASES: &[Case] = &[
     // An end recorded at offset 0 belongs to a segment that never got a header, so it is asked for first.
-    case("end recorded by an earlier recovery",  None,                      Some(E::RecordedEnd),       None,        Continue),
-    case("file missing",                         Some(H::FileMissing),      None,                       None,        Damaged("the segment is missing, but later ones exist")),
-    case("newer version",                        Some(H::Newer),            None,                       None,        Refuse("it was written by a newer version of this crate")),
-    case("created but never synced",             Some(H::Absent),           None,                       Some(true),  EndHere),
-    case("no header, but later segments",        Some(H::Absent),           None,                       Some(false), Damaged("the header is missing, but later segments exist")),
-    case("damaged header",                       Some(H::Damaged),          None,                       None,        Damaged("the header is unreadable")),
-    case("segment of another database",          Some(H::OtherDatabase),    None,                       None,        Damaged("it belongs to another database")),
-    case("segment with another number",          Some(H::OtherNumber),      None,                       None,        Damaged("it carries another number than its name")),
-    case("segment that does not follow",         Some(H::OtherFirstRecord), None,                       None,        Damaged("its first record does not follow the segment before")),
-    case("sealed",                               Some(H::Good),             Some(E::Sealed),            None,        Continue),
-    case("bytes behind the seal",                Some(H::Good),             Some(E::BytesBehindSeal),   None,        Damaged("there are bytes behind the end of the segment")),
-    case("damage before the recorded end",       Some(H::Good),             Some(E::BeforeRecordedEnd), None,        Damaged("a record before the recorded end of the log is unreadable")),
-    case("damage below a later frame",           Some(H::Good),             Some(E::Vouched),           None,        Damaged("a record that was safely stored is unreadable")),
-    case("record out of order",                  Some(H::Good),             Some(E::OutOfOrder),        None,        Damaged("a record has another number than the next")),
-    case("clean end",                            Some(H::Good),             Some(E::Zeros),             Some(true),  EndHere),
-    case("torn tail",                            Some(H::Good),             Some(E::Unsettled),         Some(true),  EndHere),
-    case("unsealed, but later segments",         Some(H::Good),             Some(E::Zeros),             Some(false), Damaged("the segment has no end, but later segments exist")),
-    case("damage in a sealed segment",           Some(H::Good),             Some(E::Unsettled),         Some(false), Damaged("a record of a finished segment is unreadable")),
+    case("end recorded by an earlier recovery", None, Some(E::RecordedEnd), None,
+        Continue),
+    case("file missing", Some(H::FileMissing), None, None,
+        Damaged("the segment is missing, but later ones exist")),
+    case("newer version", Some(H::Newer), None, None,
+        Refuse("it was written by a newer version of this crate")),
+    case("created but never synced", Some(H::Absent), None, Some(true),
+        EndHere),
+    case("no header, but later segments", Some(H::Absent), None, Some(false),
+        Damaged("the header is missing, but later segments exist")),
+    case("damaged header", Some(H::Damaged), None, None,
+        Damaged("the header is unreadable")),
+    case("segment of another database", Some(H::OtherDatabase), None, None,
+        Damaged("it belongs to another database")),
+    case("segment with another number", Some(H::OtherNumber), None, None,
+        Damaged("it carries another number than its name")),
+    case("segment that does not follow", Some(H::OtherFirstRecord), None, None,
+        Damaged("its first record does not follow the segment before")),
+    case("sealed", Some(H::Good), Some(E::Sealed), None,
+        Continue),
+    case("bytes behind the seal", Some(H::Good), Some(E::BytesBehindSeal), None,
+        Damaged("there are bytes behind the end of the segment")),
+    case("damage before the recorded end", Some(H::Good), Some(E::BeforeRecordedEnd), None,
+        Damaged("a record before the recorded end of the log is unreadable")),
+    case("damage below a later frame", Some(H::Good), Some(E::Vouched), None,
+        Damaged("a record that was safely stored is unreadable")),
+    case("record out of order", Some(H::Good), Some(E::OutOfOrder), None,
+        Damaged("a record has another number than the next")),
+    case("clean end", Some(H::Good), Some(E::Zeros), Some(true),
+        EndHere),
+    case("torn tail", Some(H::Good), Some(E::Unsettled), Some(true),
+        EndHere),
+    case("unsealed, but later segments", Some(H::Good), Some(E::Zeros), Some(false),
+        Damaged("the segment has no end, but later segments exist")),
+    case("damage in a sealed segment", Some(H::Good), Some(E::Unsettled), Some(false),
+        Damaged("a record of a finished segment is unreadable")),
 ];
 
 /// The row for these facts and its decision.

@@ -1,8 +1,8 @@
 //! Log and manifest together on a machine that loses power, or kills the process, at any operation.
 //!
-//! The test opens them as a database does, does some random work, is interrupted, and opens again, several times over on
-//! the same machine. Whatever happened, the records that come back are a prefix of those that were appended, and hold
-//! all that were promised: those that were synced after a power failure, those that were handed to the operating
+//! The test opens them as a database does, does some random work, is interrupted, and opens again, several times over
+//! on the same machine. Whatever happened, the records that come back are a prefix of those that were appended, and
+//! hold all that were promised: those that were synced after a power failure, those that were handed to the operating
 //! system after a kill.
 
 use super::{Wal, WalOptions, recover};
@@ -159,12 +159,18 @@ fn step() -> impl Strategy<Value = Step> {
     ]
 }
 
+/// What is done, the operation at which the power fails, whether otherwise the power fails at the end (or the process
+/// is killed), and how.
+fn life() -> impl Strategy<Value = (Vec<Step>, u64, bool, u64)> {
+    (prop::collection::vec(step(), 0..20), 1u64..80, any::<bool>(), any::<u64>())
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn what_was_promised_survives(
-        lives in prop::collection::vec((prop::collection::vec(step(), 0..20), 1u64..80, any::<bool>(), any::<u64>()), 1..8),
+        lives in prop::collection::vec(life(), 1..8),
     ) {
         let mut disk = SimulatedDisk::new(1);
         let mut model = Model::default();
@@ -180,14 +186,13 @@ proptest! {
             {
                 prop_assert_eq!(error.kind(), ErrorKind::Unsupported, "{}", error);
             }
-            floor = model.synced;
             disk = if disk.has_crashed() || is_power_failure {
+                model.flushed = model.synced;
                 disk.crash(seed)
             } else {
-                floor = model.flushed;
                 disk.kill()
             };
-            model.synced = floor;
+            floor = model.flushed;
         }
         disk.crash_at(u64::MAX);
         let open = open(&disk).unwrap();

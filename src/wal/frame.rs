@@ -1,10 +1,10 @@
 //! A frame: the unit in which log segments and manifests are written, checked and believed.
 //!
-//! A frame is believed only where it was written: its checksum begins from a seed made of the database, the file
-//! (its kind and number) and the offset, so a frame that a confused disk or person moved elsewhere fails like a damaged one. A frame also says up
-//! to which offset the file was known to be on stable storage when the frame was written. That is what tells damage
-//! from a torn tail: bytes below a later frame's `synced_to` were once safe, so if they are bad now something broke
-//! them; bytes above it may simply never have arrived.
+//! A frame is believed only where it was written: its checksum begins from a seed made of the database, the file (its
+//! kind and number) and the offset, so a frame that a confused disk or person moved elsewhere fails like a damaged one.
+//! A frame also says up to which offset the file was known to be on stable storage when the frame was written. That is
+//! what tells damage from a torn tail: bytes below a later frame's `synced_to` were once safe, so if they are bad now
+//! something broke them; bytes above it may simply never have arrived.
 //!
 //! ```text
 //! offset  bytes
@@ -149,7 +149,8 @@ pub fn frame_seqno(buffer: &[u8]) -> Option<u64> {
     Some(u64::from_le_bytes(*buffer.get(8..)?.first_chunk()?))
 }
 
-/// Finishes a frame once its place is known. `synced_to` is capped by what four bytes hold, which is always true to say.
+/// Finishes a frame once its place is known. `synced_to` is capped by what four bytes hold, which is always true to
+/// say.
 pub fn stamp(frame: &mut [u8], seed: FrameSeed, offset: u64, synced_to: u64) {
     if frame.len() < FRAME_HEADER_BYTES {
         return;

@@ -7,12 +7,13 @@
 //!     12      4  features    one bit each; a reader that does not know a bit refuses the file
 //!     16      8  database id
 //!     24      8  number      of the file, so that a renamed file is noticed
-//!     32      8  detail      log: number of the first record; manifest: same; CURRENT: bytes of the manifest that are safe
+//!     32      8  detail      log, manifest: number of the first record; CURRENT: bytes of the manifest that are safe
 //!     40     20  zeros
 //!     60      4  checksum    CRC-32 of bytes 0 to 60
 //! ```
 //! Numbers are little-endian. The checksum has no seed: a file of another database shall be recognised as such, not be
-//! called damaged.
+//! called damaged. All versions to come keep this form, so that a header that was torn by a crash is never taken for
+//! one of a newer version.
 
 /// Bytes of a file's header.
 pub const FILE_HEADER_BYTES: usize = 64;
@@ -77,20 +78,16 @@ impl FileHeader {
         out
     }
 
-    /// Reads the header of a file of kind `magic`. The version is looked at before the checksum, since a newer version
-    /// may lay its header out differently.
+    /// Reads the header of a file of kind `magic`.
     pub fn decode(magic: FileMagic, bytes: &[u8]) -> Result<Self, HeaderFault> {
         let header: &[u8; FILE_HEADER_BYTES] = bytes.first_chunk().ok_or(HeaderFault::Damaged)?;
         if header[..8] != *magic.bytes() {
             return Err(HeaderFault::Damaged);
         }
-        if number_at::<4>(header, 8) > u64::from(FORMAT_VERSION) {
-            return Err(HeaderFault::Newer);
-        }
         if number_at::<4>(header, CHECKED_BYTES) != u64::from(crc32fast::hash(&header[..CHECKED_BYTES])) {
             return Err(HeaderFault::Damaged);
         }
-        if number_at::<4>(header, 12) != 0 {
+        if number_at::<4>(header, 8) > u64::from(FORMAT_VERSION) || number_at::<4>(header, 12) != 0 {
             return Err(HeaderFault::Newer);
         }
         Ok(Self {
@@ -142,13 +139,13 @@ mod tests {
 
     #[test]
     fn newer_versions_and_unknown_features_are_told_apart_from_damage() {
-        let mut newer = SAMPLE.encode();
-        newer[8] = 2;
-        assert_eq!(FileHeader::decode(FileMagic::Log, &newer), Err(HeaderFault::Newer));
-        let mut feature = SAMPLE.encode();
-        feature[12] = 1;
-        let checksum = crc32fast::hash(&feature[..60]);
-        feature[60..].copy_from_slice(&checksum.to_le_bytes());
-        assert_eq!(FileHeader::decode(FileMagic::Log, &feature), Err(HeaderFault::Newer));
+        for at in [8, 12] {
+            let mut newer = SAMPLE.encode();
+            newer[at] += 1;
+            assert_eq!(FileHeader::decode(FileMagic::Log, &newer), Err(HeaderFault::Damaged));
+            let checksum = crc32fast::hash(&newer[..60]);
+            newer[60..].copy_from_slice(&checksum.to_le_bytes());
+            assert_eq!(FileHeader::decode(FileMagic::Log, &newer), Err(HeaderFault::Newer));
+        }
     }
 }

@@ -1,7 +1,7 @@
 //! The write-ahead log: every change of a database is one record in it, and everything else is derived from it.
 //!
-//! Records are bytes in [frames](frame), frames lie in [segments](segment) of a fixed size, and a record is found by its
-//! sequence number, which grows by one from record to record. [`Wal`] appends and makes durable, [`recover`] reads
+//! Records are bytes in [frames](frame), frames lie in [segments](segment) of a fixed size, and a record is found by
+//! its sequence number, which grows by one from record to record. [`Wal`] appends and makes durable, [`recover`] reads
 //! back, [`record`] says what the bytes of a record mean. This room knows bytes and changes, no partitions.
 
 mod cases;
@@ -19,8 +19,6 @@ mod writer;
 mod crash_tests;
 #[cfg(test)]
 mod recovery_tests;
-#[cfg(test)]
-pub(crate) mod testing;
 #[cfg(test)]
 mod writer_tests;
 

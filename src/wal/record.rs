@@ -11,7 +11,7 @@
 //!           flags: bits 0-1 origin (0 user, 1 time to live, 2 backfill), bit 2 token follows
 //! token  := varint len, utf-8, fingerprint u64 little-endian
 //! change := varint table, flags u8, bytes collection, bytes sort, [bytes old], [bytes new]
-//!           flags: bit 0 old image is known (and absent unless bit 1), bit 1 old follows, bit 2 new follows (else delete)
+//!           flags: bit 0 old is known (and absent unless bit 1), bit 1 old follows, bit 2 new follows (else delete)
 //! bytes  := varint len, bytes
 //! schema := JSON to the end
 //! ```

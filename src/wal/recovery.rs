@@ -1,7 +1,7 @@
 //! Reads the whole log at open, hands every record to the caller, and decides what the log's end means.
 //!
-//! Segments are read in order of their numbers, each frame is checked once, and memory stays flat whatever the length of
-//! the log. The decisions themselves are a table: see [`cases`](super::cases). Reading changes nothing on disk, so a
+//! Segments are read in order of their numbers, each frame is checked once, and memory stays flat whatever the length
+//! of the log. The decisions themselves are a table: see [`cases`](super::cases). Reading changes nothing on disk, so a
 //! crash during recovery is a crash like any other.
 
 use super::{
@@ -158,11 +158,12 @@ impl Segment<'_> {
         let header_bytes = usize::try_from(file.len()).map_or(FILE_HEADER_BYTES, |len| len.min(FILE_HEADER_BYTES));
         let header = FileHeader::decode(FileMagic::Log, &file.read_at(0, header_bytes)?);
         let seed = FrameSeed::new(FileMagic::Log, self.database_id, self.number);
-        let mut frames = FrameReader::new(file, name, seed, FILE_HEADER_BYTES as u64);
+        let start = if header.is_ok() { FILE_HEADER_BYTES as u64 } else { 0 };
+        let mut frames = FrameReader::new(file, name, seed, start);
         reading.header = match header {
             Err(HeaderFault::Newer) => HeaderFact::Newer,
-            Err(HeaderFault::Damaged) if frames.rest()? == Rest::Zeros => HeaderFact::Absent,
-            Err(HeaderFault::Damaged) => HeaderFact::Damaged,
+            Err(HeaderFault::Damaged) if matches!(frames.rest()?, Rest::Vouched(_)) => HeaderFact::Damaged,
+            Err(HeaderFault::Damaged) => HeaderFact::Absent,
             Ok(header) if header.database_id != self.database_id => HeaderFact::OtherDatabase,
             Ok(header) if header.number != self.number => HeaderFact::OtherNumber,
             Ok(header) if expected.is_some_and(|next| next != header.detail) => HeaderFact::OtherFirstRecord,

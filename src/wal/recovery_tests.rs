@@ -6,9 +6,11 @@ use super::{
     frame::{self, FrameKind, FrameSeed},
     header::{FILE_HEADER_BYTES, FileHeader, FileMagic},
     recover,
-    testing::TestDisk,
 };
-use crate::{error::ErrorKind, file::FileName};
+use crate::{
+    error::ErrorKind,
+    file::{FileName, SimulatedDisk},
+};
 use proptest::prelude::*;
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -17,7 +19,7 @@ const HEADER: u64 = FILE_HEADER_BYTES as u64;
 /// Bytes of a frame around the 5-byte payloads of these tests.
 const FRAME: usize = 29;
 
-fn wal_on(disk: &Arc<TestDisk>, first_segment: u64, next_seqno: u64) -> Wal {
+fn wal_on(disk: &SimulatedDisk, first_segment: u64, next_seqno: u64) -> Wal {
     let options = WalOptions {
         segment_bytes: 4096,
         database_id: DATABASE_ID,
@@ -25,12 +27,12 @@ fn wal_on(disk: &Arc<TestDisk>, first_segment: u64, next_seqno: u64) -> Wal {
         next_seqno,
         older_segments: Vec::new(),
     };
-    Wal::create(Arc::<TestDisk>::clone(disk), options).unwrap()
+    Wal::create(Arc::new(disk.clone()), options).unwrap()
 }
 
 /// A log of one unsealed segment with the records 1 to `count`, each synced by itself.
-fn open_log(count: u64) -> Arc<TestDisk> {
-    let disk = TestDisk::new();
+fn open_log(count: u64) -> SimulatedDisk {
+    let disk = SimulatedDisk::new(0);
     let wal = wal_on(&disk, 1, 1);
     for _ in 0..count {
         let seqno = wal.append(b"hello").unwrap();
@@ -40,8 +42,8 @@ fn open_log(count: u64) -> Arc<TestDisk> {
 }
 
 /// A log of two sealed segments with the records 1 to 3 and 4 to 6.
-fn sealed_log() -> Arc<TestDisk> {
-    let disk = TestDisk::new();
+fn sealed_log() -> SimulatedDisk {
+    let disk = SimulatedDisk::new(0);
     for segment in 1..=2 {
         let wal = wal_on(&disk, segment, segment * 3 - 2);
         for _ in 0..3 {
@@ -52,11 +54,11 @@ fn sealed_log() -> Arc<TestDisk> {
     disk
 }
 
-fn change(disk: &TestDisk, segment: u64, change: impl FnOnce(&mut Vec<u8>)) {
+fn change(disk: &SimulatedDisk, segment: u64, change: impl FnOnce(&mut Vec<u8>)) {
     let name = FileName::Log(segment);
-    let mut bytes = disk.bytes(name);
+    let mut bytes = disk.contents(name).unwrap().to_vec();
     change(&mut bytes);
-    disk.set_bytes(name, bytes);
+    disk.set_contents(name, bytes);
 }
 
 #[derive(Debug, PartialEq)]
@@ -67,7 +69,7 @@ struct Outcome {
     unsealed: Option<(u64, u64)>,
 }
 
-fn try_recover(disk: &TestDisk, ends: &[(u64, u64)]) -> Result<Outcome, (ErrorKind, String)> {
+fn try_recover(disk: &SimulatedDisk, ends: &[(u64, u64)]) -> Result<Outcome, (ErrorKind, String)> {
     let mut records = 0;
     let ends = ends.iter().copied().collect::<BTreeMap<_, _>>();
     let recovered = recover(disk, DATABASE_ID, &ends, 0, &mut |seqno, payload| {
@@ -85,14 +87,14 @@ fn try_recover(disk: &TestDisk, ends: &[(u64, u64)]) -> Result<Outcome, (ErrorKi
 }
 
 #[track_caller]
-fn assert_ends(disk: &TestDisk, records: u64, ending: &'static str, unsealed: Option<(u64, u64)>) {
+fn assert_ends(disk: &SimulatedDisk, records: u64, ending: &'static str, unsealed: Option<(u64, u64)>) {
     let outcome = try_recover(disk, &[]).unwrap();
     assert_eq!((outcome.records, outcome.ending, outcome.unsealed), (records, ending, unsealed));
     assert!(CASES.iter().any(|case| case.name == ending));
 }
 
 #[track_caller]
-fn assert_damaged(disk: &TestDisk, ends: &[(u64, u64)], file: u64, offset: u64, what: &str) {
+fn assert_damaged(disk: &SimulatedDisk, ends: &[(u64, u64)], file: u64, offset: u64, what: &str) {
     let (kind, text) = try_recover(disk, ends).unwrap_err();
     assert_eq!(kind, ErrorKind::Corrupt, "{text}");
     let place = format!("{} is damaged at offset {offset}:", FileName::Log(file));
@@ -105,7 +107,7 @@ fn end_after(records: u64) -> u64 {
 
 #[test]
 fn no_log_at_all() {
-    let outcome = try_recover(&TestDisk::new(), &[]).unwrap();
+    let outcome = try_recover(&SimulatedDisk::new(0), &[]).unwrap();
     assert_eq!(outcome, Outcome { records: 0, ending: "no log", next_segment: 1, unsealed: None });
 }
 
@@ -135,13 +137,13 @@ fn end_recorded_by_an_earlier_recovery() {
     assert_eq!((outcome.ending, outcome.unsealed), ("end recorded by an earlier recovery", None));
     // A segment that never got its header lies between two that did.
     let disk = open_log(3);
-    disk.set_bytes(FileName::Log(2), Vec::new());
+    disk.set_contents(FileName::Log(2), Vec::new());
     wal_on(&disk, 3, 4).close().unwrap();
     let outcome = try_recover(&disk, &[(1, end_after(3)), (2, 0)]).unwrap();
     assert_eq!((outcome.records, outcome.ending), (3, "sealed"));
     // The same, with the segment before it removed.
-    let disk = TestDisk::new();
-    disk.set_bytes(FileName::Log(2), Vec::new());
+    let disk = SimulatedDisk::new(0);
+    disk.set_contents(FileName::Log(2), Vec::new());
     wal_on(&disk, 3, 4).close().unwrap();
     assert_eq!(try_recover(&disk, &[(2, 0)]).unwrap().records, 0);
 }
@@ -171,7 +173,7 @@ fn torn_tail() {
 
 #[test]
 fn a_hole_in_what_was_never_synced_is_a_torn_tail() {
-    let disk = TestDisk::new();
+    let disk = SimulatedDisk::new(0);
     let wal = wal_on(&disk, 1, 1);
     for _ in 0..3 {
         let seqno = wal.append(b"hello").unwrap();
@@ -242,7 +244,7 @@ fn file_missing() {
     let disk = sealed_log();
     wal_on(&disk, 4, 7).close().unwrap();
     assert_damaged(&disk, &[], 3, 0, "missing");
-    let missing_first = recover(&*disk, DATABASE_ID, &BTreeMap::new(), 3, &mut |_, _| Ok(())).unwrap_err();
+    let missing_first = recover(&disk, DATABASE_ID, &BTreeMap::new(), 3, &mut |_, _| Ok(())).unwrap_err();
     assert_eq!(missing_first.kind(), ErrorKind::Corrupt);
     let missing_last = try_recover(&open_log(1), &[(1, end_after(1)), (2, 100)]).unwrap_err();
     assert_eq!(missing_last.0, ErrorKind::Corrupt);
@@ -259,7 +261,7 @@ fn segment_of_another_database() {
 #[test]
 fn segment_with_another_number() {
     let disk = sealed_log();
-    disk.set_bytes(FileName::Log(1), disk.bytes(FileName::Log(2)));
+    disk.set_contents(FileName::Log(1), disk.contents(FileName::Log(2)).unwrap());
     assert_damaged(&disk, &[], 1, 0, "another number");
 }
 
@@ -286,7 +288,11 @@ fn record_out_of_order() {
 #[test]
 fn newer_version() {
     let disk = sealed_log();
-    change(&disk, 2, |bytes| bytes[8] = 2);
+    change(&disk, 2, |bytes| {
+        bytes[8] = 2;
+        let checksum = crc32fast::hash(&bytes[..60]);
+        bytes[60..64].copy_from_slice(&checksum.to_le_bytes());
+    });
     let (kind, text) = try_recover(&disk, &[]).unwrap_err();
     assert_eq!(kind, ErrorKind::Incompatible);
     assert!(text.contains("newer version") && text.contains("0000000002.log"), "{text}");
@@ -303,11 +309,12 @@ fn damaged_header() {
 fn created_but_never_synced() {
     for bytes in [Vec::new(), b"hrL".to_vec(), vec![0; 4096], {
         let mut torn = vec![0; 4096];
-        torn[..5].copy_from_slice(b"hrLOG");
+        torn[..12].copy_from_slice(b"hrLOG\r\n\x1anoise"[..12].as_ref());
+        torn[900..1000].fill(0xff);
         torn
     }] {
         let disk = sealed_log();
-        disk.set_bytes(FileName::Log(3), bytes);
+        disk.set_contents(FileName::Log(3), bytes);
         assert_ends(&disk, 6, "created but never synced", Some((3, 0)));
     }
 }
@@ -315,21 +322,21 @@ fn created_but_never_synced() {
 #[test]
 fn no_header_but_later_segments() {
     let disk = sealed_log();
-    disk.set_bytes(FileName::Log(1), vec![0; 100]);
+    disk.set_contents(FileName::Log(1), vec![0; 100]);
     assert_damaged(&disk, &[], 1, 0, "header is missing");
 }
 
 #[test]
 fn an_error_of_the_caller_stops_recovery() {
-    let refused = recover(&*sealed_log(), DATABASE_ID, &BTreeMap::new(), 0, &mut |seqno, _| {
+    let refused = recover(&sealed_log(), DATABASE_ID, &BTreeMap::new(), 0, &mut |seqno, _| {
         if seqno == 2 { Err(crate::error::Error::validation("no")) } else { Ok(()) }
     });
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::Validation);
 }
 
 /// Random records, some synced one by one, in one unsealed segment; returns the records too.
-fn random_log(payloads: &[(Vec<u8>, bool)]) -> (Arc<TestDisk>, Vec<Vec<u8>>) {
-    let disk = TestDisk::new();
+fn random_log(payloads: &[(Vec<u8>, bool)]) -> (SimulatedDisk, Vec<Vec<u8>>) {
+    let disk = SimulatedDisk::new(0);
     let options = WalOptions {
         segment_bytes: 1 << 20,
         database_id: DATABASE_ID,
@@ -337,7 +344,7 @@ fn random_log(payloads: &[(Vec<u8>, bool)]) -> (Arc<TestDisk>, Vec<Vec<u8>>) {
         next_seqno: 1,
         older_segments: Vec::new(),
     };
-    let wal = Wal::create(Arc::<TestDisk>::clone(&disk), options).unwrap();
+    let wal = Wal::create(Arc::new(disk.clone()), options).unwrap();
     for (payload, sync) in payloads {
         let seqno = wal.append(payload).unwrap();
         if *sync { wal.sync(seqno) } else { wal.flush_to_os(seqno) }.unwrap();
@@ -346,7 +353,7 @@ fn random_log(payloads: &[(Vec<u8>, bool)]) -> (Arc<TestDisk>, Vec<Vec<u8>>) {
     (disk, payloads.iter().map(|(payload, _)| payload.clone()).collect())
 }
 
-fn assert_prefix_or_error(disk: &TestDisk, records: &[Vec<u8>]) -> Result<(), TestCaseError> {
+fn assert_prefix_or_error(disk: &SimulatedDisk, records: &[Vec<u8>]) -> Result<(), TestCaseError> {
     let mut seen = Vec::new();
     let outcome = recover(disk, DATABASE_ID, &BTreeMap::new(), 0, &mut |seqno, payload| {
         seen.push((seqno, payload.to_vec()));
@@ -373,7 +380,8 @@ proptest! {
         flips in prop::collection::vec((any::<prop::sample::Index>(), 1u8..), 1..4),
     ) {
         let (disk, records) = random_log(&payloads);
-        let cut_disk = disk.copy();
+        let cut_disk = SimulatedDisk::new(0);
+        cut_disk.set_contents(FileName::Log(1), disk.contents(FileName::Log(1)).unwrap());
         change(&cut_disk, 1, |bytes| bytes.truncate(cut.index(bytes.len() + 1)));
         assert_prefix_or_error(&cut_disk, &records)?;
         change(&disk, 1, |bytes| {
@@ -386,14 +394,17 @@ proptest! {
     }
 
     #[test]
-    fn any_bytes_at_all_are_refused_or_empty(bytes in prop::collection::vec(any::<u8>(), 0..2000), header in any::<bool>()) {
-        let disk = TestDisk::new();
+    fn any_bytes_at_all_are_refused_or_empty(
+        bytes in prop::collection::vec(any::<u8>(), 0..2000),
+        header in any::<bool>(),
+    ) {
+        let disk = SimulatedDisk::new(0);
         let mut file = bytes;
         if header {
             let header = FileHeader { magic: FileMagic::Log, database_id: DATABASE_ID, number: 1, detail: 1 };
             file.splice(0..0, header.encode());
         }
-        disk.set_bytes(FileName::Log(1), file);
+        disk.set_contents(FileName::Log(1), file);
         assert_prefix_or_error(&disk, &[])?;
     }
 }

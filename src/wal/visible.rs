@@ -24,7 +24,7 @@ impl Visible {
 
     /// Moves the point up to `seqno`; a lower number changes nothing.
     #[inline]
-    pub fn advance(&self, seqno: u64) {
+    pub(crate) fn advance(&self, seqno: u64) {
         self.0.fetch_max(seqno, Ordering::AcqRel);
     }
 }

@@ -184,7 +184,8 @@ impl Wal {
         state.in_flight.first().copied().unwrap_or(state.next_seqno)
     }
 
-    /// Returns once the record and all before it are on stable storage. Numbers not yet given out are taken as the last.
+    /// Returns once the record and all before it are on stable storage. Numbers not yet given out are taken as the
+    /// last.
     pub fn sync(&self, seqno: u64) -> Result<()> {
         self.reach(Goal::Synced, seqno)
     }
@@ -194,8 +195,8 @@ impl Wal {
         self.reach(Goal::Synced, u64::MAX)
     }
 
-    /// Returns once the operating system has the record and all before it: they survive the end of this process, but not
-    /// a power failure. Does not make them visible; the next sync does.
+    /// Returns once the operating system has the record and all before it: they survive the end of this process, but
+    /// not a power failure. Does not make them visible; the next sync does.
     pub fn flush_to_os(&self, seqno: u64) -> Result<()> {
         self.reach(Goal::Written, seqno)
     }
@@ -365,8 +366,8 @@ impl Wal {
         });
     }
 
-    /// Writes frames to the tail and, where segments fill up, to new ones. Returns the number below which all records are
-    /// durable.
+    /// Writes frames to the tail and, where segments fill up, to new ones. Returns the number below which all records
+    /// are durable.
     fn write_out(
         &self,
         tail: &mut SegmentWriter,

@@ -1,15 +1,11 @@
 //! The log under one thread and many, full segments, failures and closing.
 
-use super::{Recovered, Wal, WalOptions, recover, testing::TestDisk};
+use super::{Recovered, Wal, WalOptions, recover};
 use crate::{
-    error::{Error, ErrorKind, Result},
-    file::{Disk, FileName},
+    error::{ErrorKind, Result},
+    file::{Disk, Fault, FaultPlan, FileName, Operation, SimulatedDisk},
 };
-use std::{
-    collections::BTreeMap,
-    sync::{Arc, atomic::Ordering},
-    thread,
-};
+use std::{collections::BTreeMap, sync::Arc, thread};
 
 const DATABASE_ID: u64 = 42;
 
@@ -17,11 +13,14 @@ fn options(segment_bytes: u64) -> WalOptions {
     WalOptions { segment_bytes, database_id: DATABASE_ID, first_segment: 1, next_seqno: 1, older_segments: Vec::new() }
 }
 
-fn log_on(disk: &Arc<TestDisk>, segment_bytes: u64) -> Wal {
-    Wal::create(Arc::<TestDisk>::clone(disk), options(segment_bytes)).unwrap()
+fn log_on(disk: &SimulatedDisk, segment_bytes: u64) -> Wal {
+    Wal::create(Arc::new(disk.clone()), options(segment_bytes)).unwrap()
 }
 
-fn read_back(disk: &TestDisk) -> Result<(Recovered, Vec<(u64, Vec<u8>)>), Error> {
+/// Records with their numbers.
+type Records = Vec<(u64, Vec<u8>)>;
+
+fn read_back(disk: &SimulatedDisk) -> Result<(Recovered, Records)> {
     let mut records = Vec::new();
     let recovered = recover(disk, DATABASE_ID, &BTreeMap::new(), 0, &mut |seqno, payload| {
         records.push((seqno, payload.to_vec()));
@@ -32,10 +31,10 @@ fn read_back(disk: &TestDisk) -> Result<(Recovered, Vec<(u64, Vec<u8>)>), Error>
 
 #[test]
 fn a_synced_record_is_visible_and_comes_back() {
-    let disk = TestDisk::new();
+    let disk = SimulatedDisk::new(0);
     let wal = log_on(&disk, 1 << 20);
-    let syncs_before = disk.switches.syncs.load(Ordering::SeqCst);
-    let writes_before = disk.switches.writes.load(Ordering::SeqCst);
+    let syncs_before = disk.count(Operation::Sync);
+    let writes_before = disk.count(Operation::Write);
     let seqno = wal.append(b"one").unwrap();
     assert_eq!((seqno, wal.visible().load(), wal.lowest_unapplied()), (1, 0, 1));
     wal.applied(seqno);
@@ -43,8 +42,8 @@ fn a_synced_record_is_visible_and_comes_back() {
     wal.sync(seqno).unwrap();
     wal.sync(seqno).unwrap();
     assert_eq!(wal.visible().load(), 1);
-    assert_eq!(disk.switches.syncs.load(Ordering::SeqCst) - syncs_before, 1);
-    assert_eq!(disk.switches.writes.load(Ordering::SeqCst) - writes_before, 1);
+    assert_eq!(disk.count(Operation::Sync) - syncs_before, 1);
+    assert_eq!(disk.count(Operation::Write) - writes_before, 1);
     let (recovered, records) = read_back(&disk).unwrap();
     assert_eq!(records, [(1, b"one".to_vec())]);
     assert_eq!((recovered.next_seqno, recovered.next_segment), (2, 2));
@@ -52,7 +51,7 @@ fn a_synced_record_is_visible_and_comes_back() {
 
 #[test]
 fn buffered_records_reach_the_system_at_once_and_readers_at_the_next_sync() {
-    let disk = TestDisk::new();
+    let disk = SimulatedDisk::new(0);
     let wal = log_on(&disk, 1 << 20);
     let first = wal.append(b"one").unwrap();
     let second = wal.append(b"two").unwrap();
@@ -66,7 +65,7 @@ fn buffered_records_reach_the_system_at_once_and_readers_at_the_next_sync() {
 
 #[test]
 fn full_segments_are_sealed_and_removed_from_the_oldest_on() {
-    let disk = TestDisk::new();
+    let disk = SimulatedDisk::new(0);
     let wal = log_on(&disk, 4096);
     let payloads: Vec<Vec<u8>> = (0..100u8).map(|n| vec![n; 37 * usize::from(n)]).collect();
     for payload in &payloads {
@@ -91,17 +90,16 @@ fn full_segments_are_sealed_and_removed_from_the_oldest_on() {
     assert!(wal.segments()[0].first_seqno <= 50);
     let (_, records) = read_back(&disk).unwrap();
     assert!(records[0].0 <= 50);
-    disk.switches.fail_removes.store(true, Ordering::SeqCst);
+    disk.fail(FaultPlan::new(Operation::Remove, 1, Fault::InputOutput));
     assert!(wal.remove_segments_below(u64::MAX).is_err());
     assert!(!wal.is_poisoned());
-    disk.switches.fail_removes.store(false, Ordering::SeqCst);
     wal.remove_segments_below(u64::MAX).unwrap();
     assert_eq!(wal.segments().len(), 1, "the segment being written stays");
 }
 
 #[test]
 fn closing_seals() {
-    let disk = TestDisk::new();
+    let disk = SimulatedDisk::new(0);
     let wal = log_on(&disk, 1 << 20);
     wal.append(b"one").unwrap();
     wal.close().unwrap();
@@ -110,20 +108,20 @@ fn closing_seals() {
     assert_eq!(wal.append(b"two").unwrap_err().kind(), ErrorKind::Unsupported);
     let (recovered, records) = read_back(&disk).unwrap();
     assert_eq!((records.len(), recovered.ending()), (1, "sealed"));
-    assert_eq!(recovered.settle(&*disk).unwrap(), None);
+    assert_eq!(recovered.settle(&disk).unwrap(), None);
 }
 
 #[test]
 fn a_log_goes_on_behind_an_unsealed_one() {
-    let disk = TestDisk::new();
+    let disk = SimulatedDisk::new(0);
     let wal = log_on(&disk, 1 << 20);
     let seqno = wal.append(b"one").unwrap();
     wal.sync(seqno).unwrap();
     drop(wal);
     let (recovered, _) = read_back(&disk).unwrap();
-    let (segment, end) = recovered.settle(&*disk).unwrap().unwrap();
+    let (segment, end) = recovered.settle(&disk).unwrap().unwrap();
     let wal = Wal::create(
-        Arc::<TestDisk>::clone(&disk),
+        Arc::new(disk.clone()),
         WalOptions {
             first_segment: recovered.next_segment,
             next_seqno: recovered.next_seqno,
@@ -139,7 +137,7 @@ fn a_log_goes_on_behind_an_unsealed_one() {
     assert!(read_back(&disk).is_err(), "without the recorded end the first segment looks damaged");
     let mut seen = Vec::new();
     let ends = BTreeMap::from([(segment, end)]);
-    let again = recover(&*disk, DATABASE_ID, &ends, 1, &mut |seqno, _| {
+    let again = recover(&disk, DATABASE_ID, &ends, 1, &mut |seqno, _| {
         seen.push(seqno);
         Ok(())
     })
@@ -149,51 +147,51 @@ fn a_log_goes_on_behind_an_unsealed_one() {
 
 #[test]
 fn a_failed_sync_ends_writing_for_everybody() {
-    let disk = TestDisk::new();
-    let wal = Arc::new(log_on(&disk, 1 << 20));
+    const THREADS: u64 = 8;
+    let disk = SimulatedDisk::new(0);
+    let wal = log_on(&disk, 1 << 20);
     let safe = wal.append(b"safe").unwrap();
     wal.sync(safe).unwrap();
-    disk.switches.hold_syncs.store(true, Ordering::SeqCst);
-    let waiters: Vec<_> = (0..4)
-        .map(|n| {
-            let wal = Arc::clone(&wal);
-            thread::spawn(move || {
-                let seqno = wal.append(&[n]).unwrap();
-                wal.sync(seqno).unwrap_err().kind()
-            })
-        })
-        .collect();
-    while wal.last_seqno() < 5 {
-        thread::yield_now();
-    }
-    disk.switches.fail_syncs.store(true, Ordering::SeqCst);
-    disk.switches.hold_syncs.store(false, Ordering::SeqCst);
-    let kinds: Vec<_> = waiters.into_iter().map(|waiter| waiter.join().unwrap()).collect();
-    assert_eq!(kinds.iter().filter(|kind| **kind == ErrorKind::Io).count(), 1, "{kinds:?}");
-    assert_eq!(kinds.iter().filter(|kind| **kind == ErrorKind::Poisoned).count(), 3, "{kinds:?}");
-    disk.switches.fail_syncs.store(false, Ordering::SeqCst);
+    disk.fail(FaultPlan::new(Operation::Sync, 20, Fault::InputOutput));
+    let commit_until_it_fails = || {
+        let mut last_safe = safe;
+        loop {
+            let synced = wal.append(b"record").and_then(|seqno| wal.sync(seqno).map(|()| seqno));
+            match synced {
+                Ok(seqno) => last_safe = seqno,
+                Err(error) => return (last_safe, error.kind()),
+            }
+        }
+    };
+    let ends: Vec<_> = thread::scope(|scope| {
+        let threads: Vec<_> = (0..THREADS).map(|_| scope.spawn(commit_until_it_fails)).collect();
+        threads.into_iter().map(|thread| thread.join().unwrap()).collect()
+    });
+    let leaders = ends.iter().filter(|end| end.1 == ErrorKind::Io).count();
+    let others = ends.iter().filter(|end| end.1 == ErrorKind::Poisoned).count();
+    assert_eq!((leaders, others as u64), (1, THREADS - 1), "{ends:?}");
+    assert!(ends.iter().all(|end| end.0 <= wal.visible().load()));
     assert_eq!(wal.append(b"late").unwrap_err().kind(), ErrorKind::Poisoned);
     assert_eq!(wal.close().unwrap_err().kind(), ErrorKind::Poisoned);
     assert_eq!(wal.poison_cause().unwrap().kind(), ErrorKind::Io);
-    assert_eq!(wal.visible().load(), safe);
     wal.sync(safe).unwrap();
+    assert_eq!(disk.count(Operation::Sync), 22, "a failed sync is not tried again");
 }
 
 #[test]
 fn a_failed_write_ends_buffered_writing() {
-    let disk = TestDisk::new();
+    let disk = SimulatedDisk::new(0);
     let wal = log_on(&disk, 1 << 20);
-    disk.switches.fail_writes.store(true, Ordering::SeqCst);
+    disk.fail(FaultPlan::new(Operation::Write, 1, Fault::InputOutput));
     let seqno = wal.append(b"lost").unwrap();
     assert_eq!(wal.flush_to_os(seqno).unwrap_err().kind(), ErrorKind::Io);
-    disk.switches.fail_writes.store(false, Ordering::SeqCst);
     assert_eq!(wal.flush_to_os(seqno).unwrap_err().kind(), ErrorKind::Poisoned);
     assert!(wal.is_poisoned());
 }
 
 #[test]
 fn a_record_that_is_too_large_uses_no_number() {
-    let disk = TestDisk::new();
+    let disk = SimulatedDisk::new(0);
     let wal = log_on(&disk, 1 << 20);
     let refused = wal.append_with(|_, out| out.resize(out.len() + (32 << 20) + 1, 1)).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::LimitExceeded);
@@ -206,7 +204,7 @@ fn a_record_that_is_too_large_uses_no_number() {
 fn many_threads_lose_nothing_and_share_syncs() {
     const THREADS: u64 = 8;
     const COMMITS: u64 = 200;
-    let disk = TestDisk::new();
+    let disk = SimulatedDisk::new(0);
     let wal = Arc::new(log_on(&disk, 16 << 10));
     thread::scope(|scope| {
         for thread in 0..THREADS {
@@ -217,7 +215,7 @@ fn many_threads_lose_nothing_and_share_syncs() {
                     let seqno = wal.append(&number.to_le_bytes()).unwrap();
                     assert!(wal.lowest_unapplied() <= seqno);
                     wal.applied(seqno);
-                    if number % 3 == 0 {
+                    if number.is_multiple_of(3) {
                         wal.flush_to_os(seqno).unwrap();
                     } else {
                         wal.sync(seqno).unwrap();
@@ -240,7 +238,7 @@ fn many_threads_lose_nothing_and_share_syncs() {
 
 #[test]
 fn files_of_the_log_are_the_only_ones() {
-    let disk = TestDisk::new();
+    let disk = SimulatedDisk::new(0);
     log_on(&disk, 1 << 20);
     assert_eq!(disk.list().unwrap(), [FileName::Log(1)]);
 }
