@@ -49,6 +49,9 @@ pub struct Options {
     pub block_cache_bytes: usize,
     /// Overlapping runs of one partition at which they are merged. Default 4, at least 2.
     pub runs_per_partition: usize,
+    /// How long a new table stays in status CREATING, in milliseconds by the clock, as the service's tables do: items are
+    /// refused meanwhile. Default 0.
+    pub creating_millis: u64,
     /// Whether maintenance runs on threads of its own; without, the caller drives it by `Database::step`. Default true.
     pub background: bool,
 }
@@ -67,6 +70,7 @@ impl Default for Options {
             log_bytes: 256 << 20,
             block_cache_bytes: 32 << 20,
             runs_per_partition: 4,
+            creating_millis: 0,
             background: true,
         }
     }

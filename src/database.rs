@@ -9,7 +9,10 @@ use crate::{
     file::{Disk, MemoryDisk, RealDisk},
     item::Item,
     maintenance::Maintenance,
-    schema::{BillingMode, IndexKind, KeyAttribute, KeySchema, ProvisionedThroughput, StreamView, TableDefinition},
+    schema::{
+        BillingMode, IndexKind, KeyAttribute, KeySchema, ProvisionedThroughput, StreamView, TableDefinition,
+        TableStatus,
+    },
     table::{
         self, BatchGet, BatchGetOutput, BatchWrite, BatchWriteOutput, Dynamic, KeyPart, KeyShape, Table,
         TransactAction, TransactGetOutput, TransactOutput, TransactWrite,
@@ -106,6 +109,11 @@ impl OpenOptions {
         self.options.runs_per_partition = runs;
         self
     }
+    /// How long a new table stays in status CREATING, in milliseconds. Default 0.
+    pub fn creating_millis(mut self, millis: u64) -> Self {
+        self.options.creating_millis = millis;
+        self
+    }
     /// Whether maintenance runs on threads of its own. Default true; without, call [`Database::step`].
     pub fn background(mut self, background: bool) -> Self {
         self.options.background = background;
@@ -195,6 +203,9 @@ impl Database {
     /// A typed handle on a table that exists. Errors: not found, key of another shape.
     pub fn table<K: KeyShape>(&self, name: &str) -> Result<Table<K>> {
         let slot = self.store().table(name).ok_or_else(|| Error::not_found("Requested resource not found"))?;
+        if self.status(&slot.state().definition) == TableStatus::Creating {
+            return Err(Error::not_found("Requested resource not found"));
+        }
         self.inner.maintenance.ensure_running();
         Table::open(self.store().clone(), slot)
     }
@@ -217,7 +228,12 @@ impl Database {
             }
         });
         let indexes = indexes.collect();
-        Ok(TableDescription { definition: state.definition.clone(), item_count, size_bytes, indexes })
+        let definition = TableDefinition { status: self.status(&state.definition), ..(*state.definition).clone() };
+        Ok(TableDescription { definition: Arc::new(definition), item_count, size_bytes, indexes })
+    }
+    fn status(&self, definition: &TableDefinition) -> TableStatus {
+        let options = self.store().options();
+        definition.status_at(options.clock.now_millis(), options.creating_millis)
     }
     /// Names of all tables, in the order of their bytes.
     pub fn list_tables(&self) -> Vec<String> {

@@ -45,6 +45,7 @@ pub use commit::{DatabaseFacts, IndexSpec, LogFacts, PartitionFacts, TableSpec, 
 pub use config::{Durability, Options, ReadMode};
 pub use database::{Database, IndexStatistics, OpenOptions, TableBuilder, TableDescription};
 pub use error::{CancellationReason, Error, ErrorKind, Result};
+pub use expression::{Placeholders, attr, if_not_exists, list_append};
 pub use item::{AttributeValue, Item, ItemRef, KeyType, Number, ValueRef, from_item, to_item};
 pub use partition::PartitionDescription;
 pub use schema::{
@@ -53,8 +54,9 @@ pub use schema::{
 };
 pub use table::{
     B, BatchGet, BatchGetOutput, BatchWrite, BatchWriteOutput, Delete, Dynamic, Get, GetOutput, HashKey, IndexBuilder,
-    Key, KeyPart, KeyShape, KeyValue, MAX_BATCH_GET_KEYS, MAX_BATCH_WRITES, MAX_TRANSACTION_ACTIONS, N, Page, Put,
-    Query, ReturnValues, S, Scan, SortCondition, Table, ToItem, TransactAction, TransactGetOutput, TransactKind,
-    TransactOutput, TransactWrite, Update, WriteOutput, begins_with, between, eq, ge, gt, index, le, lt,
+    IntoCondition, IntoProjection, IntoUpdate, Key, KeyPart, KeyShape, KeyValue, MAX_BATCH_GET_KEYS, MAX_BATCH_WRITES,
+    MAX_TRANSACTION_ACTIONS, N, Page, Put, Query, ReturnValues, S, Scan, SortCondition, Table, ToItem, TransactAction,
+    TransactGetOutput, TransactKind, TransactOutput, TransactWrite, Update, WriteOutput, begins_with, between, eq, ge,
+    gt, index, le, lt,
 };
 pub use wal::SegmentInfo;

@@ -185,6 +185,16 @@ pub struct TableDefinition {
 }
 
 impl TableDefinition {
+    /// Where the table is in its life at a moment, if new tables take `creating_millis` to become usable.
+    pub fn status_at(&self, now_millis: u64, creating_millis: u64) -> TableStatus {
+        if now_millis < self.created_millis.saturating_add(creating_millis) {
+            TableStatus::Creating
+        } else if self.indexes.iter().any(|index| index.status != IndexStatus::Active) {
+            TableStatus::Updating
+        } else {
+            self.status
+        }
+    }
     /// The index of that name.
     pub fn index(&self, name: &str) -> Option<&IndexDefinition> {
         self.indexes.iter().find(|index| index.name == name)

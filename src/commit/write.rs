@@ -128,6 +128,14 @@ impl Store {
         guards: Vec<WriteGuard<'_>>,
         options: &WriteOptions,
     ) -> Result<Written> {
+        if options.token.as_ref().is_some_and(|token| self.known_token(&token.token).is_some()) {
+            // Its twin was logged since the caller looked: the caller asks again and gets the twin's answer.
+            return Err(Error::new(
+                ErrorKind::Conflict,
+                "TransactionInProgressException",
+                "The transaction with the given request token is already in progress.",
+            ));
+        }
         let mut newest_read = 0;
         let mut results: Vec<Result<Planned>> = Vec::with_capacity(ops.len());
         for (position, (op, state)) in ops.iter_mut().zip(states).enumerate() {

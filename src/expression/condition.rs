@@ -11,6 +11,8 @@ use crate::{
 pub struct Condition {
     kind: ExpressionKind,
     tree: Tree,
+    /// Made from a legacy parameter, which some messages name.
+    legacy: bool,
 }
 
 impl Condition {
@@ -19,12 +21,17 @@ impl Condition {
     /// # Errors
     /// `Invalid <kind>: ...` with DynamoDB's text for the first fault in its order of checks.
     pub fn parse(kind: ExpressionKind, text: &str, scope: &mut Scope<'_>) -> Result<Self> {
-        Ok(Self { kind, tree: parse_condition::parse(kind, text, scope)? })
+        Ok(Self::from_tree(kind, parse_condition::parse(kind, text, scope)?))
     }
 
     /// A condition from a tree that passed the checks.
     pub(super) fn from_tree(kind: ExpressionKind, tree: Tree) -> Self {
-        Self { kind, tree }
+        Self { kind, tree, legacy: false }
+    }
+
+    /// A condition made from a legacy parameter.
+    pub(super) fn from_legacy(kind: ExpressionKind, tree: Tree) -> Self {
+        Self { kind, tree, legacy: true }
     }
 
     /// What it is for.
@@ -40,7 +47,7 @@ impl Condition {
     /// Both conditions.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
-        Self { kind: self.kind, tree: self.tree.and(other.tree) }
+        Self { tree: self.tree.and(other.tree), ..self }
     }
 
     /// Whether an item meets it; `None` is an item that does not exist, of which nothing exists and any path is
@@ -67,9 +74,12 @@ impl Condition {
         let read = self.top_level_attributes();
         match keys.into_iter().find(|key| read.contains(key)) {
             None => Ok(()),
-            Some(key) => Err(Error::validation(format!(
-                "Filter Expression can only contain non-primary key attributes: Primary key attribute: {key}"
-            ))),
+            Some(key) => {
+                let what = if self.legacy { "QueryFilter" } else { "Filter Expression" };
+                Err(Error::validation(format!(
+                    "{what} can only contain non-primary key attributes: Primary key attribute: {key}"
+                )))
+            }
         }
     }
 }

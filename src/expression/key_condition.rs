@@ -7,7 +7,7 @@
 //! equalities first and at most one other operator last.
 
 use super::{
-    ExpressionKind,
+    ExpressionKind, check,
     names::Scope,
     parse_condition,
     path::Path,
@@ -91,6 +91,32 @@ impl RangeCondition {
     }
 }
 
+impl KeyClause {
+    /// A clause.
+    pub fn new(name: impl Into<String>, test: KeyTest) -> Self {
+        Self { name: name.into(), test }
+    }
+
+    /// The same as a test of a condition, if it can be one.
+    pub(super) fn to_test(&self) -> Option<Test> {
+        let key = Operand::Path(Path::attribute(self.name.as_str()));
+        let given = |value: &AttributeValue| Operand::Value(value.clone());
+        let range = match &self.test {
+            KeyTest::Equal(value) => return Some(Test::Compare(key, Comparator::Equal, given(value))),
+            KeyTest::Range(range) => range,
+            KeyTest::Unordered => return None,
+        };
+        Some(match range {
+            RangeCondition::Less(value) => Test::Compare(key, Comparator::Less, given(value)),
+            RangeCondition::LessOrEqual(value) => Test::Compare(key, Comparator::LessOrEqual, given(value)),
+            RangeCondition::Greater(value) => Test::Compare(key, Comparator::Greater, given(value)),
+            RangeCondition::GreaterOrEqual(value) => Test::Compare(key, Comparator::GreaterOrEqual, given(value)),
+            RangeCondition::Between(low, high) => Test::Between(key, given(low), given(high)),
+            RangeCondition::BeginsWith(prefix) => Test::BeginsWith(key, given(prefix)),
+        })
+    }
+}
+
 impl KeyTest {
     fn values(&self) -> Vec<&AttributeValue> {
         match self {
@@ -117,9 +143,32 @@ impl KeyCondition {
         Ok(condition)
     }
 
-    /// A key condition of clauses; no two about the same attribute.
+    /// A key condition of clauses made by other means than text.
+    ///
+    /// # Errors
+    /// `Invalid KeyConditionExpression: ...` if two clauses are about the same attribute, or if the values of a range
+    /// have types without an order or stand the wrong way round.
+    pub fn of(clauses: impl IntoIterator<Item = KeyClause>) -> Result<Self> {
+        let mut condition = Self { clauses: Vec::new() };
+        let add = |clause: KeyClause| {
+            let fault = clause.to_test().and_then(|test| check::test_fault(&test));
+            fault.map_or_else(|| condition.push(clause), Err)
+        };
+        clauses.into_iter().try_for_each(add).map_err(|fault| ExpressionKind::KeyCondition.error(fault))?;
+        Ok(condition)
+    }
+
+    /// A key condition of clauses about different attributes.
     pub(super) fn from_clauses(clauses: Vec<KeyClause>) -> Self {
         Self { clauses }
+    }
+
+    fn push(&mut self, clause: KeyClause) -> std::result::Result<(), String> {
+        if self.clauses.iter().any(|other| other.name == clause.name) {
+            return Err("KeyConditionExpressions must only contain one condition per key".to_owned());
+        }
+        self.clauses.push(clause);
+        Ok(())
     }
 
     /// The clauses, in the order in which they are written.
@@ -134,12 +183,7 @@ impl KeyCondition {
             Tree::Not(_) => return Err(unusable("NOT")),
             Tree::Test(test) => test,
         };
-        let clause = clause(test)?;
-        if self.clauses.iter().any(|other| other.name == clause.name) {
-            return Err("KeyConditionExpressions must only contain one condition per key".to_owned());
-        }
-        self.clauses.push(clause);
-        Ok(())
+        self.push(clause(test)?)
     }
 
     /// Applies the clauses to a key. `hash` and `range` are its attributes in the order of the schema: those of the

@@ -1,14 +1,32 @@
 //! DynamoDB's expression language: conditions, filters, key conditions, updates and projections.
+//!
+//! An expression comes as text with placeholders, as calls of the builders, or as one of the legacy parameters. All
+//! three end in the same trees, which hold their names and values and can be kept and used any number of times.
+//! Everything that is wrong with an expression by itself is found on the way there, in DynamoDB's order and words; what
+//! depends on the key of a table is checked by methods that take the key; what depends on an item is found when the
+//! tree is applied to one. Nothing here does I/O or knows the time.
+//!
+//! ```text
+//! text ---- token, parser, parse_* ----+
+//! builders ---- build, build_update ---+-- check --> tree --> evaluate, update, project, key_condition
+//! legacy parameters ---- legacy -------+               |
+//!                                                      +----> print --> text
+//! ```
+
+mod build;
+mod build_update;
 mod check;
 mod condition;
 mod evaluate;
 mod key_condition;
+pub mod legacy;
 mod names;
 mod parse_condition;
 mod parse_projection;
 mod parse_update;
 mod parser;
 mod path;
+mod print;
 mod project;
 mod reserved;
 #[cfg(test)]
@@ -16,11 +34,17 @@ mod tests;
 mod token;
 mod tree;
 mod update;
+
+pub use build::{
+    Predicate, Term, at_least, at_most, attr, attr_named, begins_with, between, equal_to, greater_than, less_than,
+};
+pub use build_update::{SetExpression, SetTerm, UpdateBuilder, if_not_exists, list_append};
 pub use check::{ExpressionKind, MAX_EXPRESSION_BYTES, MAX_IN_OPERANDS, MAX_OPERATORS};
 pub use condition::{Condition, check_keys_are_scalars};
 pub use key_condition::{BoundKey, KeyClause, KeyCondition, KeyTest, RangeCondition};
-pub use names::{Placeholders, Scope};
-pub use path::{Path, Step};
+pub use names::{MAX_PLACEHOLDER_BYTES, Placeholders, Scope};
+pub use path::{MAX_PATH_LEVELS, Path, Step};
+pub use print::Printed;
 pub use project::Projection;
 pub use reserved::is_reserved;
 pub use tree::{Action, Comparator, Operand, SetOperand, SetValue, Test, Tree};

@@ -41,6 +41,15 @@ impl Placeholders {
         self
     }
 
+    /// Adds either: a key that begins with `#` is an alias and its value, a string, the name.
+    #[must_use]
+    pub fn with(self, key: &str, value: impl Into<AttributeValue>) -> Self {
+        match value.into() {
+            AttributeValue::S(name) if key.starts_with('#') => self.name(key, name),
+            value => self.value(key, value),
+        }
+    }
+
     /// Refuses maps that are empty or have malformed keys, names before values. To be called before parsing, and only
     /// when the request has an expression.
     pub fn check(&self) -> Result<()> {

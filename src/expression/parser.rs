@@ -43,6 +43,11 @@ const CONDITION_KEYWORDS: [(&str, Keyword); 5] = [
 const UPDATE_KEYWORDS: [(&str, Keyword); 4] =
     [("set", Keyword::Set), ("remove", Keyword::Remove), ("add", Keyword::Add), ("delete", Keyword::Delete)];
 
+/// Whether a word is a keyword of any grammar.
+pub(super) fn is_keyword(word: &str) -> bool {
+    CONDITION_KEYWORDS.iter().chain(&UPDATE_KEYWORDS).any(|(keyword, _)| keyword.eq_ignore_ascii_case(word))
+}
+
 /// A cursor with the placeholders in scope and the faults found so far.
 pub(super) struct Parser<'t, 's, 'p> {
     /// Where the text is being read.

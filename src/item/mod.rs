@@ -1,7 +1,7 @@
 //! items
 #[cfg(test)]
 pub(crate) mod arbitrary;
-mod base64;
+pub(crate) mod base64;
 mod check;
 pub mod codec;
 mod compare;

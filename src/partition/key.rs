@@ -6,7 +6,8 @@ use crate::item::ItemRef;
 /// bytes; that order is the order of every memtable, run and merge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyRef<'a> {
-    /// Hash of the partition key: where on the token ring the collection lies. Given by the caller, never computed here.
+    /// Hash of the partition key: where on the token ring the collection lies. Given by the caller, never computed
+    /// here.
     pub token: u64,
     /// Key space (one byte: 0 for items, then one per local index) and the encoded partition key.
     pub collection: &'a [u8],

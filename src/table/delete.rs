@@ -1,11 +1,11 @@
 //! DeleteItem: removes an item; removing one that is not there succeeds.
 
-use super::{Key, KeyShape, ReturnValues, Table, WriteOutput, put::check, write_output::consumed};
+use super::{IntoCondition, Key, KeyShape, ReturnValues, Table, WriteOutput, put::check, write_output::consumed};
 use crate::{
     commit::{Decision, WriteOp, WriteOptions},
     config::Durability,
     error::{Error, Result},
-    expression::Condition,
+    expression::{Condition, ExpressionKind},
     item::ItemRef,
     schema::{EncodedKey, TableDefinition},
 };
@@ -16,7 +16,7 @@ use crate::{
 pub struct Delete<K> {
     table: Table<K>,
     key: Result<EncodedKey>,
-    condition: Option<Condition>,
+    condition: Result<Option<Condition>>,
     return_values: ReturnValues,
     return_old_on_failure: bool,
     options: WriteOptions,
@@ -33,7 +33,7 @@ impl<K: KeyShape> Table<K> {
         Delete {
             table: self.clone(),
             key: key.encode(&self.definition()),
-            condition: None,
+            condition: Ok(None),
             return_values: ReturnValues::None,
             return_old_on_failure: false,
             options: WriteOptions::default(),
@@ -43,8 +43,8 @@ impl<K: KeyShape> Table<K> {
 
 impl<K: KeyShape> Delete<K> {
     /// Deletes only if the condition holds for the item that is there (or for no item).
-    pub fn when(mut self, condition: impl Into<Condition>) -> Self {
-        self.condition = Some(condition.into());
+    pub fn when(mut self, condition: impl IntoCondition) -> Self {
+        self.condition = condition.into_condition(ExpressionKind::Condition).map(Some);
         self
     }
     /// Returns the deleted item.
@@ -72,7 +72,8 @@ impl<K: KeyShape> Delete<K> {
             return Err(Error::validation("ReturnValues can only be ALL_OLD or NONE"));
         }
         let key = self.key?;
-        let condition = self.condition.as_ref();
+        let condition = self.condition?;
+        let condition = condition.as_ref();
         let return_old = self.return_old_on_failure;
         let mut decide = |_: &TableDefinition, old: Option<&ItemRef>| {
             check(condition, old, return_old)?;

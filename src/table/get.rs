@@ -1,6 +1,6 @@
 //! GetItem: one item by its whole key.
 
-use super::{Key, KeyShape, Table};
+use super::{IntoProjection, Key, KeyShape, Table};
 use crate::{
     capacity::{Consumed, ReadStrength, read_units},
     commit::{Store, TableSlot, key_ref},
@@ -17,7 +17,7 @@ use crate::{
 pub struct Get<K> {
     table: Table<K>,
     key: Result<EncodedKey>,
-    projection: Option<Projection>,
+    projection: Result<Option<Projection>>,
     consistent: bool,
 }
 
@@ -39,7 +39,7 @@ impl<K: KeyShape> Table<K> {
 
     /// A get with a projection or a statement of its consistency.
     pub fn get_with(&self, key: impl Key<K>) -> Get<K> {
-        Get { key: key.encode(&self.definition()), table: self.clone(), projection: None, consistent: false }
+        Get { key: key.encode(&self.definition()), table: self.clone(), projection: Ok(None), consistent: false }
     }
 }
 
@@ -53,8 +53,8 @@ pub(super) fn read(store: &Store, slot: &TableSlot, key: &EncodedKey) -> Result<
 
 impl<K: KeyShape> Get<K> {
     /// Returns only these paths.
-    pub fn project(mut self, projection: impl Into<Projection>) -> Self {
-        self.projection = Some(projection.into());
+    pub fn project(mut self, projection: impl IntoProjection) -> Self {
+        self.projection = projection.into_projection().map(Some);
         self
     }
     /// Whether the read must be strongly consistent: it always is, and costs twice as much if it says so.
@@ -64,10 +64,11 @@ impl<K: KeyShape> Get<K> {
     }
     /// Reads.
     pub fn send(self) -> Result<GetOutput> {
+        let projection = self.projection?;
         let item = read(&self.table.store, &self.table.slot, &self.key?)?;
         let size = item.as_ref().map_or(0, ItemRef::size_bytes);
         let consumed = Consumed::of_table(read_units(size, ReadStrength::of(self.consistent)));
-        Ok(GetOutput { item: item.map(|item| projected(item, self.projection.as_ref())), consumed })
+        Ok(GetOutput { item: item.map(|item| projected(item, projection.as_ref())), consumed })
     }
 }
 

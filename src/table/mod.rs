@@ -5,6 +5,7 @@
 
 mod batch;
 mod delete;
+mod describe;
 mod get;
 mod index_builder;
 mod key_shape;
@@ -20,6 +21,7 @@ mod write_output;
 pub use batch::{BatchGet, BatchGetOutput, BatchWrite, BatchWriteOutput, MAX_BATCH_GET_KEYS, MAX_BATCH_WRITES};
 pub(crate) use batch::{batch_get, batch_write};
 pub use delete::Delete;
+pub use describe::{IntoCondition, IntoProjection, IntoUpdate};
 pub use get::{Get, GetOutput};
 pub use index_builder::{IndexBuilder, index};
 pub use key_shape::{B, Dynamic, HashKey, Key, KeyPart, KeyShape, KeyValue, N, S};

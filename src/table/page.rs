@@ -45,6 +45,8 @@ pub(super) struct ReadOptions {
     /// All attributes of the table, also from an index that does not carry them.
     pub all_attributes: bool,
     pub start_after: Option<Item>,
+    /// What was wrong with a filter or projection; reported when the read begins.
+    pub fault: Option<Error>,
 }
 
 /// The table or index that is read.
@@ -57,6 +59,9 @@ pub(super) struct Target {
 impl Target {
     pub fn find<K: KeyShape>(table: &Table<K>, options: &ReadOptions) -> Result<Self> {
         table.slot.check_alive()?;
+        if let Some(fault) = &options.fault {
+            return Err(fault.clone());
+        }
         let state = arc_swap::Guard::into_inner(table.slot.state());
         let Some(name) = &options.index else { return Ok(Self { state, index: None }) };
         let position = state.definition.indexes.iter().position(|index| index.name == *name);

@@ -1,11 +1,11 @@
 //! PutItem: replaces a whole item.
 
-use super::{KeyShape, ReturnValues, Table, WriteOutput, write_output::consumed};
+use super::{IntoCondition, KeyShape, ReturnValues, Table, WriteOutput, write_output::consumed};
 use crate::{
     commit::{Decision, WriteOp, WriteOptions},
     config::Durability,
     error::{Error, Result},
-    expression::Condition,
+    expression::{Condition, ExpressionKind},
     item::{self, Item, ItemRef, size::validate_item},
     schema::{EncodedKey, TableDefinition},
 };
@@ -36,7 +36,7 @@ impl<T: Serialize> ToItem for T {
 pub struct Put<K> {
     table: Table<K>,
     item: Result<Item>,
-    condition: Option<Condition>,
+    condition: Result<Option<Condition>>,
     return_values: ReturnValues,
     return_old_on_failure: bool,
     options: WriteOptions,
@@ -53,7 +53,7 @@ impl<K: KeyShape> Table<K> {
         Put {
             table: self.clone(),
             item: item.to_item().map(Cow::into_owned),
-            condition: None,
+            condition: Ok(None),
             return_values: ReturnValues::None,
             return_old_on_failure: false,
             options: WriteOptions::default(),
@@ -63,8 +63,8 @@ impl<K: KeyShape> Table<K> {
 
 impl<K: KeyShape> Put<K> {
     /// Writes only if the condition holds for the item that is there (or for no item).
-    pub fn when(mut self, condition: impl Into<Condition>) -> Self {
-        self.condition = Some(condition.into());
+    pub fn when(mut self, condition: impl IntoCondition) -> Self {
+        self.condition = condition.into_condition(ExpressionKind::Condition).map(Some);
         self
     }
     /// Returns the old item.
@@ -93,7 +93,8 @@ impl<K: KeyShape> Put<K> {
         }
         let definition = self.table.definition();
         let (key, bytes) = prepare(&definition, &self.item?)?;
-        let condition = self.condition.as_ref();
+        let condition = self.condition?;
+        let condition = condition.as_ref();
         let return_old = self.return_old_on_failure;
         let mut decide = |_: &TableDefinition, old: Option<&ItemRef>| {
             check(condition, old, return_old)?;

@@ -1,29 +1,36 @@
 //! Query: the items of one collection in the order of their sort keys.
 
 use super::{
-    HashKey, Items, KeyShape, Page, Pages, Table,
+    HashKey, IntoCondition, IntoProjection, Items, KeyShape, Page, Pages, Table, describe,
     page::{PageBuilder, ReadOptions, Target},
     range::{self, RangeBounds, SortCondition},
 };
 use crate::{
     error::{Error, Result},
-    expression::{BoundKey, Condition, Projection, RangeCondition},
+    expression::{BoundKey, ExpressionKind, KeyCondition, Placeholders, RangeCondition},
     item::{
         AttributeValue, Item,
         key::{encode_component, encode_last, token},
     },
     schema::KeyAttribute,
 };
-use std::ops::Bound;
+use std::{borrow::Cow, ops::Bound};
 
 /// A query that is being described; [`Query::page`], [`Query::pages`] or [`Query::items`] read.
 #[derive(Clone, Debug)]
 #[must_use = "nothing is read before `page`, `pages` or `items`"]
 pub struct Query<K> {
     table: Table<K>,
-    key: BoundKey,
+    key: QueryKey,
     options: ReadOptions,
     descending: bool,
+}
+
+/// The key that a query asks for: bound to attributes already, or once the index is known.
+#[derive(Clone, Debug)]
+enum QueryKey {
+    Bound(BoundKey),
+    Expression(KeyCondition),
 }
 
 /// What a query selects, in bytes.
@@ -41,18 +48,34 @@ impl<K: KeyShape> Table<K> {
         self.query_bound(BoundKey { hash: vec![hash.hash_value()], range: Vec::new(), last: None })
     }
 
+    /// A query by a key condition expression: `query_expr("cust = :c AND total < :t", values! {":c" => "c#1", ":t" => 9})`.
+    pub fn query_expr(&self, text: &str, placeholders: Placeholders) -> Query<K> {
+        let parsed = describe::parse(&placeholders, |scope| KeyCondition::parse(text, scope));
+        let (key, fault) = match parsed {
+            Ok(key) => (QueryKey::Expression(key), None),
+            Err(error) => (QueryKey::Bound(BoundKey { hash: Vec::new(), range: Vec::new(), last: None }), Some(error)),
+        };
+        let options = ReadOptions { fault, ..ReadOptions::default() };
+        Query { table: self.clone(), key, options, descending: false }
+    }
+
     /// A query by values for the key attributes, as a key condition expression binds them.
     pub fn query_bound(&self, key: BoundKey) -> Query<K> {
-        Query { table: self.clone(), key, options: ReadOptions::default(), descending: false }
+        let options = ReadOptions::default();
+        Query { table: self.clone(), key: QueryKey::Bound(key), options, descending: false }
     }
 }
 
 impl<K: KeyShape> Query<K> {
     /// Only items whose sort key fulfils a condition: `begins_with("o#")`, `between(1, 9)`, ...
     pub fn range(mut self, condition: SortCondition) -> Self {
-        match condition {
-            SortCondition::Equal(value) => self.key.range.push(value),
-            SortCondition::Range(condition) => self.key.last = Some(condition),
+        match (&mut self.key, condition) {
+            (QueryKey::Bound(key), SortCondition::Equal(value)) => key.range.push(value),
+            (QueryKey::Bound(key), SortCondition::Range(condition)) => key.last = Some(condition),
+            (QueryKey::Expression(_), _) => {
+                let text = "the key condition expression has the condition on the sort key already";
+                self.options.fault = Some(Error::validation(text));
+            }
         }
         self
     }
@@ -62,13 +85,19 @@ impl<K: KeyShape> Query<K> {
         self
     }
     /// Returns only items that fulfil a condition; what is filtered out is read and paid for all the same.
-    pub fn filter(mut self, condition: impl Into<Condition>) -> Self {
-        self.options.filter = Some(condition.into());
+    pub fn filter(mut self, condition: impl IntoCondition) -> Self {
+        match condition.into_condition(ExpressionKind::Filter) {
+            Ok(filter) => self.options.filter = Some(filter),
+            Err(error) => self.options.fault = Some(error),
+        }
         self
     }
     /// Returns only these paths of each item.
-    pub fn project(mut self, projection: impl Into<Projection>) -> Self {
-        self.options.projection = Some(projection.into());
+    pub fn project(mut self, projection: impl IntoProjection) -> Self {
+        match projection.into_projection() {
+            Ok(projection) => self.options.projection = Some(projection),
+            Err(error) => self.options.fault = Some(error),
+        }
         self
     }
     /// Evaluates at most so many items a page; [`Query::items`] returns at most so many in all.
@@ -162,9 +191,13 @@ impl<K: KeyShape> Query<K> {
             Some(index) => (&index.hash, &index.range),
             None => (std::slice::from_ref(&definition.key.hash), definition.key.range.as_slice()),
         };
-        self.check_key(hash, sort)?;
+        let key = match &self.key {
+            QueryKey::Bound(key) => Cow::Borrowed(key),
+            QueryKey::Expression(expression) => Cow::Owned(expression.bind(hash, sort)?),
+        };
+        check_key(&key, hash, sort)?;
         let mut collection = vec![target.space()];
-        for value in &self.key.hash {
+        for value in &key.hash {
             let encoded = if hash.len() == 1 {
                 encode_last(value, &mut collection)
             } else {
@@ -175,30 +208,9 @@ impl<K: KeyShape> Query<K> {
             }
         }
         let is_table = target.index.is_none();
-        let bounds = range::bounds(sort, &self.key.range, self.key.last.as_ref(), is_table)?;
-        let single = is_table && self.key.range.len() == sort.len();
+        let bounds = range::bounds(sort, &key.range, key.last.as_ref(), is_table)?;
+        let single = is_table && key.range.len() == sort.len();
         Ok(Selection { token: token(&collection[1..]), collection, bounds, single })
-    }
-
-    fn check_key(&self, hash: &[KeyAttribute], sort: &[KeyAttribute]) -> Result<()> {
-        if self.key.hash.len() != hash.len() {
-            let names: Vec<&str> = hash.iter().map(|key| key.name.as_str()).collect();
-            let missing = names.get(self.key.hash.len()).copied().unwrap_or_default();
-            return Err(Error::validation(format!("Query condition missed key schema element: {missing}")));
-        }
-        let ranges = self.key.range.len() + usize::from(self.key.last.is_some());
-        if ranges > sort.len() {
-            return Err(Error::validation("Query key condition not supported"));
-        }
-        let equal = hash.iter().zip(&self.key.hash).chain(sort.iter().zip(&self.key.range));
-        for (attribute, value) in equal {
-            check_value(attribute, value)?;
-        }
-        if let Some(last) = &self.key.last {
-            range::check_types(&sort[self.key.range.len()], last)?;
-            check_order(last)?;
-        }
-        Ok(())
     }
 
     fn continue_after(&self, target: &Target, selection: &mut Selection, start: &Item) -> Result<()> {
@@ -222,6 +234,27 @@ impl<K: KeyShape> Query<K> {
         }
         Ok(())
     }
+}
+
+fn check_key(key: &BoundKey, hash: &[KeyAttribute], sort: &[KeyAttribute]) -> Result<()> {
+    if key.hash.len() != hash.len() {
+        let names: Vec<&str> = hash.iter().map(|part| part.name.as_str()).collect();
+        let missing = names.get(key.hash.len()).copied().unwrap_or_default();
+        return Err(Error::validation(format!("Query condition missed key schema element: {missing}")));
+    }
+    let ranges = key.range.len() + usize::from(key.last.is_some());
+    if ranges > sort.len() {
+        return Err(Error::validation("Query key condition not supported"));
+    }
+    let equal = hash.iter().zip(&key.hash).chain(sort.iter().zip(&key.range));
+    for (attribute, value) in equal {
+        check_value(attribute, value)?;
+    }
+    if let Some(last) = &key.last {
+        range::check_types(&sort[key.range.len()], last)?;
+        check_order(last)?;
+    }
+    Ok(())
 }
 
 fn type_mismatch() -> Error {

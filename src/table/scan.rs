@@ -1,13 +1,13 @@
 //! Scan: every item, in the order of tokens, in one piece or in parallel segments.
 
 use super::{
-    Items, KeyShape, Page, Pages, Table,
+    IntoCondition, IntoProjection, Items, KeyShape, Page, Pages, Table,
     page::{PageBuilder, ReadOptions, Target},
 };
 use crate::{
     commit::key_ref,
     error::{Error, Result},
-    expression::{Condition, Projection},
+    expression::ExpressionKind,
     item::Item,
     schema::EncodedKey,
 };
@@ -38,13 +38,19 @@ impl<K: KeyShape> Scan<K> {
         self
     }
     /// Returns only items that fulfil a condition; what is filtered out is read and paid for all the same.
-    pub fn filter(mut self, condition: impl Into<Condition>) -> Self {
-        self.options.filter = Some(condition.into());
+    pub fn filter(mut self, condition: impl IntoCondition) -> Self {
+        match condition.into_condition(ExpressionKind::Filter) {
+            Ok(filter) => self.options.filter = Some(filter),
+            Err(error) => self.options.fault = Some(error),
+        }
         self
     }
     /// Returns only these paths of each item.
-    pub fn project(mut self, projection: impl Into<Projection>) -> Self {
-        self.options.projection = Some(projection.into());
+    pub fn project(mut self, projection: impl IntoProjection) -> Self {
+        match projection.into_projection() {
+            Ok(projection) => self.options.projection = Some(projection),
+            Err(error) => self.options.fault = Some(error),
+        }
         self
     }
     /// Evaluates at most so many items a page; [`Scan::items`] returns at most so many in all.

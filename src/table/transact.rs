@@ -1,7 +1,7 @@
 //! TransactWriteItems and TransactGetItems: all or nothing, across items and tables.
 
 use super::{
-    Key, KeyShape, Table, ToItem,
+    IntoCondition, Key, KeyShape, Table, ToItem,
     batch::add_consumed,
     get::{projected, read},
     put::{check, prepare},
@@ -13,7 +13,7 @@ use crate::{
     commit::{Decide, Decision, Outcome, Store, TableSlot, WriteOp, WriteOptions},
     config::Durability,
     error::{CancellationReason, Error, ErrorKind, Result},
-    expression::{self, Condition, Projection},
+    expression::{self, Condition, ExpressionKind, Projection, UpdateBuilder},
     item::{Item, ItemRef},
     schema::{EncodedKey, TableDefinition},
     wal::record::ClientToken,
@@ -108,20 +108,24 @@ impl TransactWrite {
         self,
         table: &Table<K>,
         item: &T,
-        condition: impl Into<Condition>,
+        condition: impl IntoCondition,
     ) -> Result<Self> {
         let item = item.to_item()?.into_owned();
-        Ok(self.action(table.definition().name.clone(), TransactKind::Put(item), Some(condition.into())))
+        Ok(self.action(
+            table.definition().name.clone(),
+            TransactKind::Put(item),
+            Some(condition.into_condition(ExpressionKind::Condition)?),
+        ))
     }
     /// Updates the item with a key.
     pub fn update<K: KeyShape>(
         self,
         table: &Table<K>,
         key: impl Key<K>,
-        describe: impl FnOnce(expression::Update) -> expression::Update,
+        describe: impl FnOnce(UpdateBuilder) -> UpdateBuilder,
     ) -> Result<Self> {
         let definition = table.definition();
-        let kind = TransactKind::Update(key.attributes(&definition)?, describe(expression::Update::default()));
+        let kind = TransactKind::Update(key.attributes(&definition)?, describe(UpdateBuilder::new()).build()?);
         Ok(self.action(definition.name.clone(), kind, None))
     }
     /// Deletes the item with a key.
@@ -131,15 +135,10 @@ impl TransactWrite {
         Ok(self.action(definition.name.clone(), kind, None))
     }
     /// Requires a condition of an item that is not changed.
-    pub fn check<K: KeyShape>(
-        self,
-        table: &Table<K>,
-        key: impl Key<K>,
-        condition: impl Into<Condition>,
-    ) -> Result<Self> {
+    pub fn check<K: KeyShape>(self, table: &Table<K>, key: impl Key<K>, condition: impl IntoCondition) -> Result<Self> {
         let definition = table.definition();
         let kind = TransactKind::Check(key.attributes(&definition)?);
-        Ok(self.action(definition.name.clone(), kind, Some(condition.into())))
+        Ok(self.action(definition.name.clone(), kind, Some(condition.into_condition(ExpressionKind::Condition)?)))
     }
     /// Carries the transaction out: all of it or, with an error, nothing.
     pub fn send(self) -> Result<TransactOutput> {

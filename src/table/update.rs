@@ -1,11 +1,13 @@
 //! UpdateItem: changes attributes of an item in place, and creates the item if it is not there.
 
-use super::{Key, KeyShape, ReturnValues, Table, WriteOutput, put::check, write_output::consumed};
+use super::{
+    IntoCondition, IntoUpdate, Key, KeyShape, ReturnValues, Table, WriteOutput, put::check, write_output::consumed,
+};
 use crate::{
     commit::{Decision, WriteOp, WriteOptions},
     config::Durability,
     error::{Error, Result},
-    expression::{self, Applied, Condition},
+    expression::{self, Applied, Condition, ExpressionKind, SetExpression, UpdateBuilder},
     item::{
         AttributeValue, Item, ItemRef, encode_item,
         size::{MAX_ITEM_BYTES, UPDATED_ITEM_TOO_LARGE, item_size},
@@ -20,8 +22,9 @@ use bytes::Bytes;
 pub struct Update<K> {
     table: Table<K>,
     key: Result<(EncodedKey, Item)>,
-    update: expression::Update,
-    condition: Option<Condition>,
+    clauses: UpdateBuilder,
+    whole: Option<Result<expression::Update>>,
+    condition: Result<Option<Condition>>,
     return_values: ReturnValues,
     return_old_on_failure: bool,
     options: WriteOptions,
@@ -35,8 +38,9 @@ impl<K: KeyShape> Table<K> {
         Update {
             table: self.clone(),
             key: encoded,
-            update: expression::Update::default(),
-            condition: None,
+            clauses: UpdateBuilder::new(),
+            whole: None,
+            condition: Ok(None),
             return_values: ReturnValues::None,
             return_old_on_failure: false,
             options: WriteOptions::default(),
@@ -45,14 +49,34 @@ impl<K: KeyShape> Table<K> {
 }
 
 impl<K: KeyShape> Update<K> {
-    /// All changes at once, from a parsed or built expression; replaces what was described before.
-    pub fn apply(mut self, update: impl Into<expression::Update>) -> Self {
-        self.update = update.into();
+    /// All changes at once: parsed, built, or as text with placeholders. Takes the place of single clauses.
+    pub fn apply(mut self, update: impl IntoUpdate) -> Self {
+        self.whole = Some(update.into_update());
+        self
+    }
+    /// Sets a path to a value.
+    pub fn set(mut self, path: &str, value: impl Into<SetExpression>) -> Self {
+        self.clauses = self.clauses.set(path, value);
+        self
+    }
+    /// Removes a path.
+    pub fn remove(mut self, path: &str) -> Self {
+        self.clauses = self.clauses.remove(path);
+        self
+    }
+    /// Adds a number to a number, or elements to a set.
+    pub fn add(mut self, path: &str, value: impl Into<AttributeValue>) -> Self {
+        self.clauses = self.clauses.add(path, value);
+        self
+    }
+    /// Removes elements from a set.
+    pub fn delete(mut self, path: &str, value: impl Into<AttributeValue>) -> Self {
+        self.clauses = self.clauses.delete(path, value);
         self
     }
     /// Writes only if the condition holds for the item that is there (or for no item).
-    pub fn when(mut self, condition: impl Into<Condition>) -> Self {
-        self.condition = Some(condition.into());
+    pub fn when(mut self, condition: impl IntoCondition) -> Self {
+        self.condition = condition.into_condition(ExpressionKind::Condition).map(Some);
         self
     }
     /// Returns the item as it is after the update.
@@ -82,8 +106,9 @@ impl<K: KeyShape> Update<K> {
     pub fn send(self) -> Result<WriteOutput> {
         let (key, key_item) = self.key?;
         let mut applied = None;
-        let (condition, return_old) = (self.condition.as_ref(), self.return_old_on_failure);
-        let update = &self.update;
+        let update = self.whole.unwrap_or_else(|| self.clauses.build())?;
+        let condition = self.condition?;
+        let (condition, update, return_old) = (condition.as_ref(), &update, self.return_old_on_failure);
         let mut decide = |definition: &TableDefinition, old: Option<&ItemRef>| {
             check(condition, old, return_old)?;
             let (decision, result) = decide(definition, update, old, &key_item)?;

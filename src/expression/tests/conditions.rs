@@ -381,7 +381,7 @@ fn no_nesting_overflows_the_stack() {
         let update = update(&text).expect("nested");
         let applied = update.apply(None, &item([])).expect("applied");
         assert_eq!(applied.item, Some(item([("a", 1.into())])));
-        let text = format!("{}a = :1{}", "NOT (b = :1 OR ".repeat(140), ")".repeat(140));
+        let text = format!("{}a = :1{}", "NOT (b = :1 OR ".repeat(99), ")".repeat(99));
         assert!(condition(&text).expect("nested").matches(None));
     };
     std::thread::Builder::new().stack_size(256 << 10).spawn(deep).unwrap().join().unwrap();

@@ -1,6 +1,10 @@
 //! Tests of the language as a whole: worked examples, messages, and random expressions against a naive evaluator.
+mod builders;
 mod conditions;
 mod keys;
+mod legacy;
+mod naive;
+mod random;
 mod updates;
 
 use super::*;

@@ -53,7 +53,7 @@ fn results_on_an_item() {
         ("ADD c :1", item([("c", 1.into())])),
         ("ADD a :5, m.k :5", item([("a", 6.into()), ("m", map([("k", 6.into())]))])),
         ("ADD ss :q", item([("ss", strings(["p", "q"]))])),
-        ("ADD new :ns", item([("new", numbers([1]))])),
+        ("ADD nn :ns", item([("nn", numbers([1]))])),
         ("DELETE ss :p", item([("ss", AttributeValue::Null)])),
         ("DELETE ss :q", item([])),
         ("DELETE zz :p", item([])),
@@ -327,7 +327,7 @@ fn projections() {
     let cases = [
         ("a.b[2], a.b[0]", item([("a", map([("b", list([10.into(), 30.into()]))]))])),
         ("a.c, d", item([("a", map([("c", 1.into())])), ("d", 2.into())])),
-        ("a.zz, zz, d.x, a[0], ll[7]", item([])),
+        ("a.zz, zz, d.x, a.c[0], ll[7]", item([])),
         ("#dot", item([("a.b", 3.into())])),
         (
             "ll[1], ll[0][1].y, ll[0][1].x",

@@ -1,8 +1,9 @@
 //! Walks over the entries of a run: one collection in either direction, or everything in a range of tokens upwards.
 
 use super::{
+    lookup::{LeafAt, Opened, Root},
     node::Node,
-    reader::{LeafAt, Opened, Root, Run, item_of},
+    reader::{Run, item_of},
 };
 use crate::{
     error::{Error, Result},

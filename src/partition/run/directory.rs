@@ -1,10 +1,11 @@
 //! The directory of a run: from a token to the collections that have it.
 //!
-//! Tokens are hashes, spread evenly over the run's range of tokens, so the position of a collection among all collections
-//! is nearly known from its token alone. The range is cut into buckets of about eight collections; an array says where
-//! each bucket begins, and the collections of a bucket lie in token order with the next 24 bits of their token as a
-//! fingerprint beside their offset. A look-up touches two cache lines. Fingerprints of absent collections differ except
-//! once in millions, so the directory is its own filter. It is used in place, as it lies in the file.
+//! Tokens are hashes, spread evenly over the run's range of tokens, so the position of a collection among all
+//! collections is nearly known from its token alone. The range is cut into buckets of about eight collections; an
+//! array says where each bucket begins, and the collections of a bucket lie in token order with the next 24 bits of
+//! their token as a fingerprint beside their offset. A look-up touches two cache lines. Fingerprints of absent
+//! collections differ except once in millions, so the directory is its own filter. It is used in place, as it lies in
+//! the file.
 //!
 //! ```text
 //! directory   := start u32 * (buckets + 1), entry u64 * collections

@@ -1,9 +1,9 @@
 //! The layout of a run file, and its first and last bytes.
 //!
-//! A run is written once, in key order, and never changed. It has no blocks: records of any length follow one another,
-//! and checksums are laid over the file in pages of fixed size, whatever the records' borders. A reader checks the pages
-//! that a record touches, each page once, and takes the record apart in place. All integers are little endian; `varint`
-//! is LEB128.
+//! A run is written once, in key order, and never changed. It has no blocks: records of any length follow one
+//! another, and checksums are laid over the file in pages of fixed size, whatever the records' borders. A reader
+//! checks the pages that a record touches, each page once, and takes the record apart in place. All integers are
+//! little endian; `varint` is LEB128.
 //!
 //! ```text
 //! file       := header record* dictionary directory sums footer
@@ -107,7 +107,8 @@ impl Identity {
         let (version, features) = (u32_at(header, 8).unwrap_or(0), u32_at(header, 12).unwrap_or(0));
         if version > VERSION || features != 0 {
             let text = format!(
-                "{} has format version {version} with features {features:#x}; this program knows version {VERSION} without features: use a newer one",
+                "{} has format version {version} with features {features:#x}; \
+                 this program knows version {VERSION} without features: use a newer one",
                 self.name()
             );
             return Err(Error::new(ErrorKind::Incompatible, "InternalServerError", text));

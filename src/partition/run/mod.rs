@@ -1,9 +1,9 @@
 //! Sorted runs: immutable files of entries in key order, made for one shape of reading.
 //!
-//! A get has the whole key, a query stays within one collection and may go backwards, and a scan goes through a range of
-//! tokens. So a run is a row of collections, each lying together under its partition key, and a directory that leads
-//! from a token to its collection in two cache lines. Reads use the file's bytes in place: a get copies nothing and
-//! allocates nothing.
+//! A get has the whole key, a query stays within one collection and may go backwards, and a scan goes through a range
+//! of tokens. So a run is a row of collections, each lying together under its partition key, and a directory that
+//! leads from a token to its collection in two cache lines. Reads use the file's bytes in place: a get copies nothing
+//! and allocates nothing.
 //!
 //! ```text
 //! writer ──> file:  header │ leaf leaf node leaf ... │ names │ directory │ sums │ footer
@@ -16,8 +16,10 @@
 
 mod cursor;
 mod directory;
+mod division;
 mod format;
 mod leaf;
+mod lookup;
 mod node;
 mod page_cache;
 mod reader;
@@ -28,6 +30,7 @@ mod verify;
 mod writer;
 
 pub use cursor::RunCursor;
+pub use division::RunDescription;
 pub use page_cache::PageCache;
-pub use reader::{Run, RunDescription};
+pub use reader::Run;
 pub use writer::RunWriter;

@@ -1,9 +1,10 @@
 //! A node: where the parts of a large collection lie.
 //!
-//! A collection that is cut into leaves has a small static tree above them. A node lists its children, and between two
-//! neighbours the shortest sort key that tells them apart; a full node is written behind its children, so the root comes
-//! last and a run is written in one pass, whatever the size of a collection. A search compares fences first, the eight
-//! bytes that follow what all separators share, and looks at whole separators only where fences are equal.
+//! A collection that is cut into leaves has a small static tree above them. A node lists its children, and between
+//! two neighbours the shortest sort key that tells them apart; a full node is written behind its children, so the
+//! root comes last and a run is written in one pass, whatever the size of a collection. A search compares fences
+//! first, the eight bytes that follow what all separators share, and looks at whole separators only where fences are
+//! equal.
 //!
 //! ```text
 //! node := head (see `format`), varint children, varint prefix length, prefix,
@@ -146,8 +147,8 @@ pub(super) struct NodeHead<'a> {
 }
 
 impl TreeBuilder {
-    /// Adds the next leaf. `separator` lies above the keys of all leaves before and not above the keys of this one. Full
-    /// nodes are appended to `out`, whose begin lies at `base` in the file; answers how many.
+    /// Adds the next leaf. `separator` lies above the keys of all leaves before and not above the keys of this one.
+    /// Full nodes are appended to `out`, whose begin lies at `base` in the file; answers how many.
     pub(super) fn push(
         &mut self,
         head: NodeHead<'_>,

@@ -1,8 +1,8 @@
 //! Pages of runs that are read by position instead of being mapped.
 //!
-//! One cache serves all runs of a database. It is cut into shards by page, each under its own lock, and gives up pages by
-//! the clock rule: a hand goes round, spares a page that was used since it last came by, and takes the first that was
-//! not. Pages of removed runs are not looked for again and leave in that way.
+//! One cache serves all runs of a database. It is cut into shards by page, each under its own lock, and gives up
+//! pages by the clock rule: a hand goes round, spares a page that was used since it last came by, and takes the first
+//! that was not. Pages of removed runs are not looked for again and leave in that way.
 
 use super::format::PAGE_BYTES;
 use bytes::Bytes;

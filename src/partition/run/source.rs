@@ -12,7 +12,6 @@ use super::{
 use crate::{error::Result, file::ReadableFile};
 use bytes::{Bytes, BytesMut};
 use std::{
-    hint::black_box,
     ops::Range,
     sync::{
         Arc,
@@ -20,8 +19,6 @@ use std::{
     },
 };
 
-/// Bytes of a cache line.
-pub(super) const LINE_BYTES: u64 = 64;
 /// Longer stretches are read at once and past the cache.
 const CACHED_PAGES_MAX: u64 = 4;
 
@@ -165,17 +162,6 @@ impl Source {
             (Some(own), _) => own,
             (None, Some(map)) => map.get(span.start..span.end).unwrap_or_default(),
             (None, None) => &[],
-        }
-    }
-    /// Begins to load bytes of a mapped file that will be needed soon, a cache line at a time. A look-up goes from one
-    /// place to the next, each of which waits for memory; lines that are asked for early are waited for together. Their
-    /// bytes are thrown away, so they need not be verified.
-    #[inline]
-    pub(super) fn touch(&self, offset: u64, lines: u64) {
-        if let Some(map) = &self.map {
-            for line in 0..lines {
-                black_box(map.get((offset + line * LINE_BYTES) as usize));
-            }
         }
     }
     /// A part of a span as a handle that outlives the source; `None` if it passes the span's end.

@@ -6,8 +6,9 @@
 
 use super::{
     format::{Footer, HEADER_BYTES},
+    lookup::{LeafAt, Opened, Root},
     node::Node,
-    reader::{LeafAt, Opened, Root, Run, item_of},
+    reader::{Run, item_of},
 };
 use crate::{
     error::{Error, Result},

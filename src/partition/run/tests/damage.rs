@@ -104,7 +104,8 @@ fn a_run_of_another_place_is_refused() {
     assert_eq!(ask_everything(&other, &model).unwrap_err().kind(), ErrorKind::Corrupt);
 }
 
-/// Puts right checksums over wrong bytes, so that only the checks of lengths and offsets stand between them and a panic.
+/// Puts right checksums over wrong bytes, so that only the checks of lengths and offsets stand between them and a
+/// panic.
 fn reseal(bytes: &mut [u8], facts: &RunFacts) {
     use super::super::format::{Footer, Identity, PAGE_BYTES};
     let identity = Identity { database_id: DATABASE, file: 7 };

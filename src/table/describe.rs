@@ -1,0 +1,101 @@
+//! The forms in which a condition, projection or update may be given: built in code, parsed before, or as text with
+//! placeholders.
+//!
+//! ```
+//! use hashrange::{Database, Item, S, attr, values};
+//!
+//! # fn main() -> hashrange::Result<()> {
+//! let db = Database::in_memory()?;
+//! let users = db.create_table("users").hash::<S>("id").create()?;
+//! users.put(&Item::new().with("id", "u#1").with("age", 41))?;
+//! let built = users.scan().filter(attr("age").ge(18) & !attr("banned").exists()).items().count();
+//! let text = users.scan().filter(("age >= :a", values! {":a" => 18})).items().count();
+//! assert_eq!((built, text), (1, 1));
+//! # Ok(())
+//! # }
+//! ```
+
+use crate::{
+    error::Result,
+    expression::{Condition, ExpressionKind, Placeholders, Predicate, Projection, Scope, Update, UpdateBuilder},
+};
+
+/// Whatever can stand for a condition or filter.
+pub trait IntoCondition {
+    /// The condition. Errors: DynamoDB's for a faulty expression of that kind.
+    fn into_condition(self, kind: ExpressionKind) -> Result<Condition>;
+}
+impl IntoCondition for Condition {
+    fn into_condition(self, _: ExpressionKind) -> Result<Condition> {
+        Ok(self)
+    }
+}
+impl IntoCondition for Predicate {
+    fn into_condition(self, kind: ExpressionKind) -> Result<Condition> {
+        self.build(kind)
+    }
+}
+impl IntoCondition for (&str, Placeholders) {
+    fn into_condition(self, kind: ExpressionKind) -> Result<Condition> {
+        parse(&self.1, |scope| Condition::parse(kind, self.0, scope))
+    }
+}
+
+/// Whatever can stand for a projection.
+pub trait IntoProjection {
+    /// The projection. Errors: DynamoDB's for a faulty ProjectionExpression.
+    fn into_projection(self) -> Result<Projection>;
+}
+impl IntoProjection for Projection {
+    fn into_projection(self) -> Result<Projection> {
+        Ok(self)
+    }
+}
+impl IntoProjection for &str {
+    fn into_projection(self) -> Result<Projection> {
+        (self, Placeholders::none()).into_projection()
+    }
+}
+impl IntoProjection for (&str, Placeholders) {
+    fn into_projection(self) -> Result<Projection> {
+        parse(&self.1, |scope| Projection::parse(self.0, scope))
+    }
+}
+
+/// Whatever can stand for an update.
+pub trait IntoUpdate {
+    /// The update. Errors: DynamoDB's for a faulty UpdateExpression.
+    fn into_update(self) -> Result<Update>;
+}
+impl IntoUpdate for Update {
+    fn into_update(self) -> Result<Update> {
+        Ok(self)
+    }
+}
+impl IntoUpdate for UpdateBuilder {
+    fn into_update(self) -> Result<Update> {
+        self.build()
+    }
+}
+impl IntoUpdate for (&str, Placeholders) {
+    fn into_update(self) -> Result<Update> {
+        parse(&self.1, |scope| Update::parse(self.0, scope))
+    }
+}
+
+/// Parses one expression that uses all of its placeholders.
+pub(super) fn parse<T>(placeholders: &Placeholders, parse: impl FnOnce(&mut Scope<'_>) -> Result<T>) -> Result<T> {
+    let mut scope = Scope::new(placeholders);
+    let parsed = parse(&mut scope)?;
+    scope.finish()?;
+    Ok(parsed)
+}
+
+/// Placeholders of an expression: `values! {":low" => 3, ":name" => "x", "#n" => "name"}`. Keys that begin with `:`
+/// stand for values, keys that begin with `#` for attribute names.
+#[macro_export]
+macro_rules! values {
+    ($($key:expr => $value:expr),* $(,)?) => {
+        $crate::expression::Placeholders::none()$(.with($key, $value))*
+    };
+}
