@@ -2,6 +2,7 @@
 #[cfg(test)]
 pub(crate) mod arbitrary;
 pub(crate) mod base64;
+mod carried;
 mod check;
 pub mod codec;
 mod compare;
