@@ -1,8 +1,6 @@
 //! The interface as users meet it: one small shop.
 
-use hashrange::{
-    Database, Durability, Item, N, S, StreamView, attr, begins_with, if_not_exists, index, values,
-};
+use hashrange::{Database, Durability, Item, N, S, StreamView, attr, begins_with, if_not_exists, index, values};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
@@ -38,15 +36,19 @@ fn a_shop() -> hashrange::Result<()> {
 
     let query = orders.query("c#1").range(begins_with("o#")).filter(attr("total").ge(100) & !attr("hold").exists());
     assert_eq!(query.descending().limit(50).items().count(), 1);
-    let cheap = orders.query_expr("cust = :c AND begins_with(#o, :p)", values! {
-        ":c" => "c#1", ":p" => "o#", "#o" => "order",
-    });
+    let cheap = orders.query_expr(
+        "cust = :c AND begins_with(#o, :p)",
+        values! {
+            ":c" => "c#1", ":p" => "o#", "#o" => "order",
+        },
+    );
     assert_eq!(cheap.page()?.count, 2);
     let by_total = values! {":c" => "c#1", ":a" => 0, ":b" => 99};
     let by_total = orders.query_expr("cust = :c AND total BETWEEN :a AND :b", by_total).index("by_total");
     assert_eq!(by_total.items().count(), 1);
 
-    let update = || orders.update(("c#1", "o#7")).set("status", "PAID").add("version", 1).when(attr("status").eq("OPEN"));
+    let update =
+        || orders.update(("c#1", "o#7")).set("status", "PAID").add("version", 1).when(attr("status").eq("OPEN"));
     let out = update().return_new().send()?;
     assert_eq!(out.attributes().unwrap().get("version").unwrap().as_i64(), Some(1));
     assert_eq!(out.consumed().total(), 1.0 + 1.0 + 2.0);

@@ -106,14 +106,16 @@ impl Store {
             op.slot.check_alive()?;
             states.push(arc_swap::Guard::into_inner(op.slot.state()));
         }
-        let written = loop {
+        let mut written = loop {
             let (partitions, of_op) = partitions_of(ops.iter().map(|op| op.key.token()).zip(&states));
             let guards: Vec<WriteGuard<'_>> = partitions.iter().map(|partition| partition.lock()).collect();
             if guards.iter().any(WriteGuard::retired) {
                 continue; // split meanwhile: the ring has the children by now, or will in a moment
             }
-            break self.write_locked(ops, &states, &partitions, &of_op, guards, options)?;
+            let places = Places { partitions: &partitions, guards: &guards, of_op: &of_op };
+            break self.write_locked(ops, &states, &places, options)?;
         };
+        self.finish_applying(&mut written, options);
         drop(gate);
         self.await_written(ops, &states, &written, options)?;
         Ok(written.results)
@@ -123,9 +125,7 @@ impl Store {
         &self,
         ops: &mut [WriteOp<'_>],
         states: &[Arc<TableState>],
-        partitions: &[Arc<Partition>],
-        of_op: &[usize],
-        guards: Vec<WriteGuard<'_>>,
+        places: &Places<'_>,
         options: &WriteOptions,
     ) -> Result<Written> {
         if options.token.as_ref().is_some_and(|token| self.known_token(&token.token).is_some()) {
@@ -139,7 +139,7 @@ impl Store {
         let mut newest_read = 0;
         let mut results: Vec<Result<Planned>> = Vec::with_capacity(ops.len());
         for (position, (op, state)) in ops.iter_mut().zip(states).enumerate() {
-            let partition = &partitions[of_op[position]];
+            let (partition, _) = places.of(position);
             let old = partition.get(key_ref(op.key), ReadPoint::Newest, self.wal.visible())?;
             newest_read = newest_read.max(old.as_ref().map_or(0, |version| version.seqno));
             let old = old.and_then(|version| version.item);
@@ -150,7 +150,7 @@ impl Store {
         let idle = !results.iter().flatten().any(|planned| planned.changed);
         if refused || (idle && options.token.is_none()) {
             let results = results.into_iter().map(|result| result.map(Planned::into_outcome)).collect();
-            return Ok(Written { results, seqno: None, newest_read });
+            return Ok(Written { results, seqno: None, newest_read, bytes: 0, global: Vec::new() });
         }
         let planned: Vec<Planned> = results.into_iter().flatten().collect();
         let seqno = self.log(ops, &planned, options)?;
@@ -158,12 +158,12 @@ impl Store {
         let mut global = Vec::new();
         let mut bytes = 0;
         for item in planned.iter().filter(|item| item.changed) {
-            let (op, place) = (&ops[item.position], of_op[item.position]);
+            let (partition, guard) = places.of(item.position);
             let insert = |key: &EncodedKey, value: Option<&[u8]>| {
-                partitions[place].insert(&guards[place], key_ref(key), seqno, value, buffered, self.wal.visible());
+                partition.insert(guard, key_ref(key), seqno, value, buffered, self.wal.visible());
                 ENTRY_OVERHEAD_BYTES + key.collection().len() + key.sort().len() + value.map_or(0, <[u8]>::len)
             };
-            bytes += insert(op.key, item.new.as_deref());
+            bytes += insert(ops[item.position].key, item.new.as_deref());
             for change in &item.indexes {
                 let ring = &item.state.index_rings[change.index];
                 let local = index::shares_partition(&item.state.definition.indexes[change.index]);
@@ -176,17 +176,22 @@ impl Store {
                 }
             }
         }
-        drop(guards);
-        for entry in global {
-            bytes += self.insert_global(&entry.ring, &entry.key, seqno, entry.value.as_deref(), buffered);
-        }
         if let Some(token) = &options.token {
             self.tokens.remember(token, self.options.clock.now_millis());
         }
-        self.wal.applied(seqno);
-        self.pressure.add(bytes);
         let results = planned.into_iter().map(|planned| Ok(planned.into_outcome())).collect();
-        Ok(Written { results, seqno: Some(seqno), newest_read })
+        Ok(Written { results, seqno: Some(seqno), newest_read, bytes, global })
+    }
+
+    /// What is left of a logged commit once the locks of its items are released: entries of global indexes.
+    fn finish_applying(&self, written: &mut Written, options: &WriteOptions) {
+        let Some(seqno) = written.seqno else { return };
+        let buffered = self.durability(options) == Durability::Buffered;
+        for entry in written.global.drain(..) {
+            written.bytes += self.insert_global(&entry.ring, &entry.key, seqno, entry.value.as_deref(), buffered);
+        }
+        self.wal.applied(seqno);
+        self.pressure.add(written.bytes);
     }
 
     fn log(&self, ops: &[WriteOp<'_>], planned: &[Planned], options: &WriteOptions) -> Result<u64> {
@@ -248,7 +253,7 @@ impl Store {
         options: &WriteOptions,
     ) -> Result<()> {
         let Some(seqno) = written.seqno else {
-            return self.await_read(ops, states, written.newest_read);
+            return self.await_read(ops.iter().map(|op| op.key).zip(states), written.newest_read);
         };
         if options.unsettled { Ok(()) } else { self.settle(seqno, self.durability(options)) }
     }
@@ -285,23 +290,25 @@ impl Store {
                 items.push(version.and_then(|version| version.item));
             }
             drop(guards);
-            // What was read may still be on its way to the disk; nobody is told of it before it is there.
-            if newest_read > self.wal.visible().load() && self.options.durability == Durability::Sync {
-                self.wal.sync(newest_read)?;
-            }
+            let keys = places.iter().map(|(_, key)| key);
+            self.await_read(keys.zip(&states), newest_read)?;
             return Ok(items);
         }
     }
 
     /// An answer that rests on a version which no reader may see yet waits for that version's sync.
-    fn await_read(&self, ops: &[WriteOp<'_>], states: &[Arc<TableState>], newest_read: u64) -> Result<()> {
+    fn await_read<'k>(
+        &self,
+        places: impl Iterator<Item = (&'k EncodedKey, &'k Arc<TableState>)>,
+        newest_read: u64,
+    ) -> Result<()> {
         if newest_read <= self.wal.visible().load() {
             return Ok(());
         }
-        for (op, state) in ops.iter().zip(states) {
-            let partition = state.ring.find(op.key.token());
-            let readable = partition.get(key_ref(op.key), ReadPoint::Visible, self.wal.visible())?;
-            let newest = partition.get(key_ref(op.key), ReadPoint::Newest, self.wal.visible())?;
+        for (key, state) in places {
+            let partition = state.ring.find(key.token());
+            let readable = partition.get(key_ref(key), ReadPoint::Visible, self.wal.visible())?;
+            let newest = partition.get(key_ref(key), ReadPoint::Newest, self.wal.visible())?;
             if readable.map(|version| version.seqno) != newest.map(|version| version.seqno) {
                 return self.wal.sync(newest_read);
             }
@@ -346,8 +353,27 @@ fn partitions_of<'a>(tokens: impl Iterator<Item = (u64, &'a Arc<TableState>)>) -
 /// What `write_locked` leaves for the time after the locks.
 struct Written {
     results: Vec<Result<Outcome>>,
+    /// The log record; none if nothing was written.
     seqno: Option<u64>,
     newest_read: u64,
+    /// Memory that memtables grew by.
+    bytes: usize,
+    /// Entries of global indexes that are not applied yet.
+    global: Vec<GlobalEntry>,
+}
+
+/// The locked partitions of a commit, and which of them each operation belongs to.
+struct Places<'a> {
+    partitions: &'a [Arc<Partition>],
+    guards: &'a [WriteGuard<'a>],
+    of_op: &'a [usize],
+}
+
+impl<'a> Places<'a> {
+    fn of(&self, op: usize) -> (&'a Partition, &'a WriteGuard<'a>) {
+        let place = self.of_op[op];
+        (&self.partitions[place], &self.guards[place])
+    }
 }
 
 /// Memory that a memtable takes for an entry besides its key and value.

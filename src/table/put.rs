@@ -35,7 +35,7 @@ impl<T: Serialize> ToItem for T {
 #[must_use = "nothing is written before `send`"]
 pub struct Put<K> {
     table: Table<K>,
-    item: Result<Item>,
+    item: Result<(EncodedKey, Bytes)>,
     condition: Result<Option<Condition>>,
     return_values: ReturnValues,
     return_old_on_failure: bool,
@@ -51,8 +51,8 @@ impl<K: KeyShape> Table<K> {
     /// A put with conditions, return values or another durability.
     pub fn put_with<T: ToItem + ?Sized>(&self, item: &T) -> Put<K> {
         Put {
+            item: item.to_item().and_then(|item| prepare(&self.slot.state().definition, &item)),
             table: self.clone(),
-            item: item.to_item().map(Cow::into_owned),
             condition: Ok(None),
             return_values: ReturnValues::None,
             return_old_on_failure: false,
@@ -91,8 +91,7 @@ impl<K: KeyShape> Put<K> {
         if !matches!(self.return_values, ReturnValues::None | ReturnValues::AllOld) {
             return Err(Error::validation("ReturnValues can only be ALL_OLD or NONE"));
         }
-        let definition = self.table.definition();
-        let (key, bytes) = prepare(&definition, &self.item?)?;
+        let (key, bytes) = self.item?;
         let condition = self.condition?;
         let condition = condition.as_ref();
         let return_old = self.return_old_on_failure;
