@@ -17,6 +17,8 @@ mod arena;
 mod cursor;
 mod order;
 mod shard;
+#[cfg(test)]
+mod tests;
 mod versions;
 
 pub use cursor::MemtableCursor;

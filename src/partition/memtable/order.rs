@@ -133,11 +133,13 @@ impl Order {
     }
 
     /// The place before all ids.
+    #[cfg(test)]
     pub(super) fn start(&self) -> Place {
         Place { block: 0, at: 0 }
     }
 
     /// The place behind all ids.
+    #[cfg(test)]
     pub(super) fn end(&self) -> Place {
         let block = self.block_count().saturating_sub(1);
         Place { block, at: self.block(block).len() }

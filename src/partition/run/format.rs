@@ -6,18 +6,19 @@
 //! little endian; `varint` is LEB128.
 //!
 //! ```text
-//! file       := header record* dictionary directory sums footer
+//! file       := header record* dictionary directory filter sums footer
 //! header     := magic 8, version u32, features u32, database_id u64, file u64, page_bytes u32, crc u32
 //! record     := leaf | node                      one collection or a part of it, see `leaf` and `node`
 //! dictionary := attribute names by id            see `item::Dictionary`
 //! directory  := where each collection begins     see `directory`
+//! filter     := which keys there are             see `filter`; absent where it would not pay
 //! sums       := crc u32 per page of all bytes before the sums; the last page may be short
 //! footer     := magic 8,
 //!               records_end u64, dictionary_end u64, directory_end u64,
 //!               collections u64, leaves u64, nodes u64,
 //!               entries u64, tombstones u64, logical_bytes u64,
 //!               min_token u64, max_token u64, min_seqno u64, max_seqno u64,
-//!               directory_scale u64, sums_crc u32, crc u32
+//!               directory_scale u64, filter_blocks u64, sums_crc u32, crc u32
 //!
 //! record     := token u64, length u32, flags u8, varint collection length, collection, rest by kind
 //! flags      := bit 0: node;  bit 1 (leaf): an earlier part exists;  bit 2 (leaf): a later part exists;
@@ -44,7 +45,9 @@ pub(super) const MAX_KEY_BYTES: usize = 65_535;
 pub(super) const MAX_FILE_BYTES: u64 = 1 << 40;
 
 pub(super) const HEADER_BYTES: usize = 40;
-pub(super) const FOOTER_BYTES: usize = 128;
+pub(super) const FOOTER_BYTES: usize = 136;
+/// A block of the filter is half a cache line, and aligned to its size so that it lies in one.
+pub(super) const FILTER_BLOCK_BYTES: u64 = 32;
 /// Token, length and flags: what every record begins with.
 pub(super) const HEAD_BYTES: usize = 13;
 
@@ -134,11 +137,12 @@ pub(super) struct Footer {
     pub(super) min_seqno: u64,
     pub(super) max_seqno: u64,
     pub(super) directory_scale: u64,
+    pub(super) filter_blocks: u64,
     pub(super) sums_crc: u32,
 }
 
 impl Footer {
-    fn fields(&self) -> [u64; 14] {
+    fn fields(&self) -> [u64; 15] {
         [
             self.records_end,
             self.dictionary_end,
@@ -154,7 +158,20 @@ impl Footer {
             self.min_seqno,
             self.max_seqno,
             self.directory_scale,
+            self.filter_blocks,
         ]
+    }
+    /// Where the blocks of the filter begin, if there are any.
+    pub(super) fn filter_at(&self) -> u64 {
+        if self.filter_blocks == 0 {
+            self.directory_end
+        } else {
+            self.directory_end.next_multiple_of(FILTER_BLOCK_BYTES)
+        }
+    }
+    /// Where the checksums begin: the end of what they cover.
+    pub(super) fn sums_at(&self) -> u64 {
+        self.filter_at() + self.filter_blocks * FILTER_BLOCK_BYTES
     }
     /// The last bytes of the file, which lie at `offset`.
     pub(super) fn encode(&self, identity: Identity, offset: u64) -> [u8; FOOTER_BYTES] {
@@ -163,9 +180,9 @@ impl Footer {
         for (at, field) in self.fields().into_iter().enumerate() {
             out[8 + at * 8..16 + at * 8].copy_from_slice(&field.to_le_bytes());
         }
-        out[120..124].copy_from_slice(&self.sums_crc.to_le_bytes());
-        let crc = identity.crc(offset, &out[..124]);
-        out[124..].copy_from_slice(&crc.to_le_bytes());
+        out[128..132].copy_from_slice(&self.sums_crc.to_le_bytes());
+        let crc = identity.crc(offset, &out[..132]);
+        out[132..].copy_from_slice(&crc.to_le_bytes());
         out
     }
     /// Reads the footer that lies at `offset` and checks that its sections fill the file up to itself.
@@ -174,7 +191,7 @@ impl Footer {
         if bytes.len() != FOOTER_BYTES || !bytes.starts_with(FOOTER_MAGIC) {
             return Err(damaged("no footer"));
         }
-        if u32_at(bytes, 124) != Some(identity.crc(offset, &bytes[..124])) {
+        if u32_at(bytes, 132) != Some(identity.crc(offset, &bytes[..132])) {
             return Err(damaged("footer checksum differs"));
         }
         let field = |at: usize| u64_at(bytes, 8 + at * 8).unwrap_or(0);
@@ -193,15 +210,17 @@ impl Footer {
             min_seqno: field(11),
             max_seqno: field(12),
             directory_scale: field(13),
-            sums_crc: u32_at(bytes, 120).unwrap_or(0),
+            filter_blocks: field(14),
+            sums_crc: u32_at(bytes, 128).unwrap_or(0),
         };
         let ordered = HEADER_BYTES as u64 <= footer.records_end
             && footer.records_end <= footer.dictionary_end
             && footer.dictionary_end <= footer.directory_end
             && footer.directory_end <= offset
+            && footer.filter_blocks <= offset / FILTER_BLOCK_BYTES
             && footer.min_token <= footer.max_token;
-        let sums_bytes = footer.directory_end.div_ceil(PAGE_BYTES as u64) * 4;
-        if !ordered || offset - footer.directory_end != sums_bytes {
+        let sums_bytes = |sums_at: u64| sums_at.div_ceil(PAGE_BYTES as u64) * 4;
+        if !ordered || footer.sums_at() > offset || offset - footer.sums_at() != sums_bytes(footer.sums_at()) {
             return Err(damaged("sections do not fill the file"));
         }
         Ok(footer)
@@ -221,6 +240,10 @@ pub(super) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
 /// A length that the caller has bounded far below 4 GiB; a larger one would show up as a record that does not parse.
 pub(super) fn u32_of(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
+}
+
+pub(super) fn put_u32s(words: &[u32]) -> Vec<u8> {
+    words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
 pub(super) fn put_varint(mut value: u64, out: &mut Vec<u8>) {
@@ -305,7 +328,8 @@ mod tests {
         let footer = Footer {
             records_end: 100,
             dictionary_end: 150,
-            directory_end: 20_000,
+            directory_end: 19_961,
+            filter_blocks: 1,
             collections: 3,
             entries: 9,
             max_token: 5,
@@ -316,6 +340,6 @@ mod tests {
         assert_eq!(Footer::decode(&bytes, identity, 20_008).unwrap(), footer);
         assert!(Footer::decode(&bytes, identity, 20_009).is_err());
         assert!(Footer::decode(&bytes, Identity { database_id: 7, file: 4 }, 20_008).is_err());
-        assert!(Footer::decode(&bytes[..127], identity, 20_008).is_err());
+        assert!(Footer::decode(&bytes[..135], identity, 20_008).is_err());
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{
     directory::Directory,
+    filter::Filter,
     format::{FLAG_NODE, Footer, HEAD_BYTES, HEADER_BYTES, Identity, u32_at},
     leaf::Leaf,
     node::{MAX_LEVEL, Node},
@@ -19,6 +20,7 @@ pub(super) struct Opened {
     pub(super) source: Source,
     pub(super) footer: Footer,
     pub(super) directory: Directory,
+    pub(super) filter: Filter,
     pub(super) identity: Identity,
 }
 

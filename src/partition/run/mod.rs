@@ -6,7 +6,7 @@
 //! and allocates nothing.
 //!
 //! ```text
-//! writer ──> file:  header │ leaf leaf node leaf ... │ names │ directory │ sums │ footer
+//! writer ──> file:  header │ leaf leaf node leaf ... │ names │ directory │ filter │ sums │ footer
 //!                                 ▲                              │
 //! reader: token ──────────────────┼──────────────────────────────┘
 //!         source (pages verified, in place or cached) ──> leaf, node ──> get, cursor
@@ -17,6 +17,7 @@
 mod cursor;
 mod directory;
 mod division;
+mod filter;
 mod format;
 mod leaf;
 mod lookup;

@@ -7,6 +7,7 @@
 use super::{
     cursor::RunCursor,
     directory::Directory,
+    filter::Filter,
     format::{FOOTER_BYTES, Identity},
     lookup::{Found, Opened},
     page_cache::PageCache,
@@ -91,7 +92,8 @@ impl Run {
             return Err(self.identity.corrupt(self.facts.footer, "the footer says otherwise than the manifest"));
         }
         let directory = Directory::open(self.identity, &footer)?;
-        Ok(Opened { source, footer, directory, identity: self.identity })
+        let filter = Filter::open(&footer);
+        Ok(Opened { source, footer, directory, filter, identity: self.identity })
     }
     /// The attribute names of this run.
     #[inline]
@@ -119,6 +121,9 @@ impl Run {
             return Ok(None);
         }
         let opened = self.opened()?;
+        if !opened.filter.may_hold(&opened.source, key)? {
+            return Ok(None);
+        }
         let Found::At(root, _) = opened.find(key.token, key.collection)? else {
             return Ok(None);
         };

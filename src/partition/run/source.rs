@@ -65,7 +65,7 @@ impl Source {
         };
         identity.check_header(&raw(0, HEADER_BYTES as u64)?)?;
         let facts = Footer::decode(&raw(footer, FOOTER_BYTES as u64)?, identity, footer)?;
-        let len = facts.directory_end;
+        let len = facts.sums_at();
         let sums = raw(len, footer - len)?;
         if identity.crc(len, &sums) != facts.sums_crc {
             return Err(identity.corrupt(len, "checksum of the checksums differs"));

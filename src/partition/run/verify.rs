@@ -13,6 +13,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     item::Dictionary,
+    partition::key::KeyRef,
 };
 use std::sync::Arc;
 
@@ -21,6 +22,11 @@ impl Run {
     pub fn verify(&self) -> Result<()> {
         let opened = self.open_now()?;
         opened.source.verify_all()?;
+        let (padding_at, filter_at) = (opened.footer.directory_end, opened.footer.filter_at());
+        let padding = opened.source.span(padding_at, (filter_at - padding_at) as usize)?;
+        if opened.source.bytes(&padding).iter().any(|byte| *byte != 0) {
+            return Err(opened.damaged(padding_at));
+        }
         let mut walk = Walk {
             names: Arc::new(opened.dictionary()?),
             offset: HEADER_BYTES as u64,
@@ -38,6 +44,7 @@ impl Run {
             dictionary_end: wanted.dictionary_end,
             directory_end: wanted.directory_end,
             directory_scale: wanted.directory_scale,
+            filter_blocks: wanted.filter_blocks,
             sums_crc: wanted.sums_crc,
             ..found
         };
@@ -130,6 +137,10 @@ impl Walk<'_> {
             let entry = leaf.suffix(bytes, index).zip(leaf.version(bytes, index));
             let (suffix, (seqno, item)) = entry.ok_or_else(|| self.damaged())?;
             let sort = [prefix, suffix].concat();
+            let key = KeyRef { token: leaf.token, collection, sort: &sort };
+            if !self.opened.filter.may_hold(&self.opened.source, key)? {
+                return Err(self.opened.damaged(self.opened.footer.filter_at()));
+            }
             if last_sort.as_ref().is_some_and(|last| *last >= sort) {
                 return Err(self.damaged());
             }

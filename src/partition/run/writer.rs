@@ -1,14 +1,15 @@
 //! Writes a run, in one pass and key order.
 //!
 //! Entries gather in a leaf, leaves in a buffer, and the buffer leaves for the file page by page. What stays in memory
-//! until the end is small: the open leaf and the open nodes above it, 16 bytes per collection for the directory, four
-//! bytes per page of checksums and the attribute names.
+//! until the end is small: the open leaf and the open nodes above it, 16 bytes per collection for the directory, eight per entry for the
+//! filter, four bytes per page of checksums and the attribute names.
 
 use super::{
     directory::DirectoryBuilder,
+    filter::FilterBuilder,
     format::{
-        FOOTER_BYTES, Footer, Identity, LEAF_BYTES, LEAF_ENTRIES, MAX_FILE_BYTES, MAX_KEY_BYTES, PAGE_BYTES,
-        common_prefix,
+        FILTER_BLOCK_BYTES, FOOTER_BYTES, Footer, Identity, LEAF_BYTES, LEAF_ENTRIES, MAX_FILE_BYTES, MAX_KEY_BYTES,
+        PAGE_BYTES, common_prefix,
     },
     leaf::{LeafBuilder, LeafHead},
     node::{NodeHead, TreeBuilder},
@@ -82,6 +83,7 @@ pub struct RunWriter {
     file: PagedFile,
     names: DictionaryBuilder,
     directory: DirectoryBuilder,
+    filter: FilterBuilder,
     figures: Footer,
     /// The collection being written, if an entry of it has come.
     token: u64,
@@ -107,6 +109,7 @@ impl RunWriter {
             identity,
             file: PagedFile { identity, file, buffer, written: 0, sums: Vec::new() },
             names: DictionaryBuilder::new(),
+            filter: FilterBuilder::default(),
             directory: DirectoryBuilder::with_capacity(expected.min(EXPECTED_MAX)),
             figures: Footer { min_seqno: u64::MAX, ..Footer::default() },
             token: 0,
@@ -165,6 +168,7 @@ impl RunWriter {
             self.file.spill()?;
         }
         self.leaf.push(key.sort, seqno, item.map(|_| self.scratch.as_slice()));
+        self.filter.push(key);
         let figures = &mut self.figures;
         if figures.entries == 0 {
             figures.min_token = key.token;
@@ -235,10 +239,18 @@ impl RunWriter {
         figures.dictionary_end = self.file.position();
         figures.directory_scale = self.directory.encode(&mut |bytes| self.file.put(bytes))?;
         figures.directory_end = self.file.position();
+        let filter = self.filter.finish(figures.collections);
+        figures.filter_blocks = filter.len() as u64 / FILTER_BLOCK_BYTES;
+        let padding = figures.filter_at() - figures.directory_end;
+        self.file.buffer.extend((0..padding).map(|_| 0));
+        for piece in filter.chunks(BUFFER_BYTES) {
+            self.file.put(piece)?;
+        }
+        let sums_at = self.file.position();
         let rest = self.file.buffer.len();
         self.file.sum(rest);
-        figures.sums_crc = self.identity.crc(figures.directory_end, &self.file.sums);
-        let footer = figures.directory_end + self.file.sums.len() as u64;
+        figures.sums_crc = self.identity.crc(sums_at, &self.file.sums);
+        let footer = sums_at + self.file.sums.len() as u64;
         self.file.buffer.extend_from_slice(&self.file.sums);
         self.file.buffer.extend_from_slice(&figures.encode(self.identity, footer));
         self.file.file.append(&self.file.buffer)?;

@@ -1,1 +1,7 @@
+//! Whole partitions against models.
 
+mod concurrent;
+mod failures;
+mod fixture;
+mod histories;
+mod tombstones;

@@ -85,7 +85,7 @@ fn truncated_files_are_refused() {
         let disk = disk_with(&good[..len]);
         assert_eq!(open(&disk, &facts, ReadMode::Mapped).unwrap_err().kind(), ErrorKind::Corrupt);
         // A manifest that agrees with the wrong length does not help.
-        let facts = RunFacts { bytes: len as u64, footer: (len as u64).wrapping_sub(128), ..facts.clone() };
+        let facts = RunFacts { bytes: len as u64, footer: (len as u64).wrapping_sub(136), ..facts.clone() };
         let run = open(&disk, &facts, ReadMode::Buffered);
         assert!(run.and_then(|run| ask_everything(&run, &small_model())).is_err());
     }
@@ -113,14 +113,14 @@ fn reseal(bytes: &mut [u8], facts: &RunFacts) {
     let Ok(mut footer) = Footer::decode(&bytes[at..], identity, facts.footer) else {
         return;
     };
-    let end = footer.directory_end as usize;
+    let end = footer.sums_at() as usize;
     let crcs: Vec<_> = (0..end)
         .step_by(PAGE_BYTES)
         .map(|page| identity.crc(page as u64, &bytes[page..end.min(page + PAGE_BYTES)]))
         .collect();
     let sums: Vec<u8> = crcs.iter().flat_map(|crc| crc.to_le_bytes()).collect();
     bytes[end..at].copy_from_slice(&sums);
-    footer.sums_crc = identity.crc(footer.directory_end, &sums);
+    footer.sums_crc = identity.crc(footer.sums_at(), &sums);
     bytes[at..].copy_from_slice(&footer.encode(identity, facts.footer));
 }
 
@@ -183,12 +183,12 @@ fn forged_footers_do_not_panic() {
     let good = bytes_of(&disk);
     let identity = Identity { database_id: DATABASE, file: 7 };
     let at = facts.footer as usize;
-    for field in 8..124 {
+    for field in 8..132 {
         for value in [0, 1, 0x7f, 0xff] {
             let mut bytes = good.to_vec();
             bytes[at + field] = value;
-            let crc = identity.crc(facts.footer, &bytes[at..at + 124]);
-            bytes[at + 124..].copy_from_slice(&crc.to_le_bytes());
+            let crc = identity.crc(facts.footer, &bytes[at..at + 132]);
+            bytes[at + 132..].copy_from_slice(&crc.to_le_bytes());
             poke(&open(&disk_with(&bytes), &facts, ReadMode::Mapped).unwrap(), &model);
         }
     }

@@ -69,6 +69,18 @@ fn measure(run: &Arc<Run>, collections: u64, per_collection: u64) {
         })
         .collect();
     let count = probes.len() as u64;
+    let opened = run.opened().unwrap();
+    if opened.source.is_mapped() {
+        let all = opened.source.span(0, opened.footer.records_end as usize).unwrap();
+        let bytes = opened.source.bytes(&all);
+        timed("a dependent load from anywhere in the records", count, || {
+            let mut at = 0;
+            for probe in &probes {
+                at = ((u128::from(probe.0 ^ at) * bytes.len() as u128) >> 64) as u64;
+                at = u64::from(black_box(bytes[at as usize]));
+            }
+        });
+    }
     timed("get, uniform", count, || {
         for probe in &probes {
             assert!(black_box(run.get(key_ref(probe)).unwrap()).is_some());
@@ -79,6 +91,13 @@ fn measure(run: &Arc<Run>, collections: u64, per_collection: u64) {
             let item = run.get(key_ref(probe)).unwrap().unwrap().item.unwrap();
             assert!(black_box(item.attribute("version")).is_some());
         }
+    });
+    timed("get, uniform, two threads", count, || {
+        std::thread::scope(|scope| {
+            for half in probes.chunks(probes.len() / 2) {
+                scope.spawn(move || half.iter().for_each(|probe| _ = black_box(run.get(key_ref(probe)).unwrap())));
+            }
+        });
     });
     timed("get, absent collection", count, || {
         for probe in &probes {
