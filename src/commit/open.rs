@@ -38,7 +38,7 @@ impl Store {
         let catalog = load_catalog(&manifest, disk.as_ref(), &options, database_id, &run_cache)?;
 
         let counters = manifest.state().counters;
-        let mut next_partition = counters.next_partition;
+        let mut next_partition = next_partition(&manifest);
         let mut take_partition = || {
             next_partition += 1;
             next_partition - 1
@@ -168,6 +168,12 @@ fn load_catalog(
         catalog.insert(&Arc::new(TableSlot::new(state)));
     }
     Ok(catalog)
+}
+
+/// The counters are written with the schema; a split since then has taken numbers beyond them.
+fn next_partition(manifest: &Manifest) -> u64 {
+    let taken = manifest.state().partitions.keys().next_back().map_or(0, |highest| highest + 1);
+    taken.max(manifest.state().counters.next_partition)
 }
 
 fn highest_file(disk: &dyn Disk) -> Result<u64> {

@@ -316,13 +316,26 @@ pub fn transact_get(store: &Store, keys: &[(String, Item, Option<Projection>)]) 
         )));
     }
     let mut places: Vec<(Arc<TableSlot>, EncodedKey)> = Vec::with_capacity(keys.len());
+    let mut reasons = Vec::with_capacity(keys.len());
     for (table, key, _) in keys {
         let slot = store.table(table).ok_or_else(|| Error::not_found("Requested resource not found"))?;
-        let key = slot.state().definition.key_of_attributes(key)?;
-        if places.iter().any(|(other, known)| Arc::ptr_eq(other, &slot) && *known == key) {
-            return Err(Error::validation("Transaction request cannot include multiple operations on one item"));
+        let encoded = slot.state().definition.key_of_attributes(key);
+        match encoded {
+            Ok(key) => {
+                if places.iter().any(|(other, known)| Arc::ptr_eq(other, &slot) && *known == key) {
+                    return Err(Error::validation("Transaction request cannot include multiple operations on one item"));
+                }
+                places.push((slot, key));
+                reasons.push(CancellationReason::none());
+            }
+            Err(error) if is_schema_mismatch(&error) => {
+                reasons.push(CancellationReason::new("ValidationError", error.message()));
+            }
+            Err(error) => return Err(error),
         }
-        places.push((slot, key));
+    }
+    if reasons.iter().any(|reason| reason.code() != "None") {
+        return Err(Error::transaction_canceled(reasons));
     }
     let found = store.read_together(&places)?;
     let mut output = TransactGetOutput::default();

@@ -1,0 +1,45 @@
+//! The arguments that all commands share.
+
+use crate::{command::Command, outcome::EXIT_CODES};
+use clap::{Args, Parser};
+use std::path::{Path, PathBuf};
+
+/// Folder of the database where none is named.
+const DEFAULT_FOLDER: &str = "./hashrange-data";
+
+/// An embedded database with DynamoDB's data model: load, query, look into and check it.
+#[derive(Debug, Parser)]
+#[command(name = "hashrange", version, after_help = EXIT_CODES, after_long_help = EXIT_CODES)]
+pub(crate) struct Cli {
+    #[command(flatten)]
+    pub(crate) database: DatabaseArgs,
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// Which database, and how it is opened.
+#[derive(Clone, Debug, Default, Args)]
+pub(crate) struct DatabaseArgs {
+    /// Folder of the database [default: ./hashrange-data; for demo: a temporary one]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub(crate) data_dir: Option<PathBuf>,
+    /// Bytes of all memtables together
+    #[arg(long, global = true, hide = true, value_name = "BYTES")]
+    pub(crate) memtable_bytes: Option<usize>,
+    /// Bytes on disk at which a partition splits
+    #[arg(long, global = true, hide = true, value_name = "BYTES")]
+    pub(crate) split_bytes: Option<u64>,
+    /// Bytes of one log segment
+    #[arg(long, global = true, hide = true, value_name = "BYTES")]
+    pub(crate) log_segment_bytes: Option<u64>,
+    /// Bytes of all log segments together
+    #[arg(long, global = true, hide = true, value_name = "BYTES")]
+    pub(crate) log_bytes: Option<u64>,
+}
+
+impl DatabaseArgs {
+    /// The folder of the database.
+    pub(crate) fn folder(&self) -> &Path {
+        self.data_dir.as_deref().unwrap_or(Path::new(DEFAULT_FOLDER))
+    }
+}

@@ -1,0 +1,69 @@
+//! `get`: the item with a key.
+
+use crate::{
+    args::DatabaseArgs, failure::Failure, key_value::parse_for, outcome::Outcome, output, output::Output, session,
+};
+use clap::Args;
+use hashrange::{Item, KeySchema};
+
+/// The key of one item.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct KeyArgs {
+    /// Value of the partition key; binary in base64
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
+    hash: String,
+    /// Value of the sort key
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
+    range: Option<String>,
+}
+
+impl KeyArgs {
+    /// The key, with the types that the table says.
+    pub(crate) fn key(&self, schema: &KeySchema) -> Result<Item, Failure> {
+        let hash = parse_for(&schema.hash, &self.hash).map_err(Failure::Usage)?;
+        let key = Item::new().with(schema.hash.name.clone(), hash);
+        match (&schema.range, &self.range) {
+            (Some(attribute), Some(text)) => {
+                let range = parse_for(attribute, text).map_err(Failure::Usage)?;
+                Ok(key.with(attribute.name.clone(), range))
+            }
+            (Some(attribute), None) => Err(Failure::Usage(format!(
+                "the key of the table has a sort key: give the value of {} with --range",
+                attribute.name
+            ))),
+            (None, Some(_)) => {
+                Err(Failure::Usage("the key of the table has no sort key: leave out --range".to_owned()))
+            }
+            (None, None) => Ok(key),
+        }
+    }
+}
+
+/// Arguments of `get`.
+#[derive(Debug, Args)]
+pub(crate) struct Get {
+    /// Name of the table
+    table: String,
+    #[command(flatten)]
+    key: KeyArgs,
+    /// Print DynamoDB JSON, which names every type
+    #[arg(long)]
+    ddb_json: bool,
+}
+
+impl Get {
+    /// Shows the item.
+    pub(crate) fn run(&self, args: &DatabaseArgs) -> Result<Outcome, Failure> {
+        let database = session::open(args)?;
+        let table = session::table(&database, &self.table)?;
+        let key = self.key.key(&table.definition().key)?;
+        let Some(item) = table.get(&key)? else {
+            output::remark(format_args!("hashrange: {} has no item {}", self.table, key.to_json()));
+            return Ok(Outcome::NoItem);
+        };
+        let mut output = Output::new();
+        output.line(if self.ddb_json { item.to_dynamodb_json() } else { item.to_json() })?;
+        output.finish()?;
+        Ok(Outcome::Done)
+    }
+}

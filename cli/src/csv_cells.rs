@@ -1,0 +1,178 @@
+//! What the cells of CSV mean, in both directions.
+//!
+//! A column is called `name` or `name:TYPE`. Types are those of DynamoDB's scalars (`S`, `N`, `B` in base64, `BOOL`)
+//! and `JSON` for everything else. Without a type, a column that is part of a key has the type of the key, and any other
+//! is a string.
+
+use crate::key_value::{KeyTypes, parse_binary};
+use hashrange::{AttributeValue, ItemRef, KeyType, Number};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// The type of a column.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CellType {
+    /// Text as it stands.
+    S,
+    /// A number.
+    N,
+    /// Binary in base64.
+    B,
+    /// `true` or `false`.
+    Bool,
+    /// Plain JSON.
+    Json,
+}
+
+const TYPES: [(&str, CellType); 5] =
+    [("S", CellType::S), ("N", CellType::N), ("B", CellType::B), ("BOOL", CellType::Bool), ("JSON", CellType::Json)];
+
+/// A column of a table of cells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Column {
+    /// The attribute.
+    pub(crate) name: String,
+    /// What its cells hold.
+    pub(crate) cells: CellType,
+}
+
+/// Reads a header.
+pub(crate) fn parse_header<'a>(header: impl Iterator<Item = &'a str>, keys: &KeyTypes) -> Result<Vec<Column>, String> {
+    let mut columns: Vec<Column> = Vec::new();
+    for (position, text) in header.enumerate() {
+        let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
+        let suffix = text.rsplit_once(':').and_then(|(name, kind)| {
+            let known = TYPES.iter().find(|(text, _)| *text == kind)?;
+            Some((name, known.1))
+        });
+        let (name, cells) = suffix.unwrap_or_else(|| (text, default_type(keys, text)));
+        if name.is_empty() {
+            return Err(format!("column {} of the header has no name", position + 1));
+        }
+        if columns.iter().any(|column| column.name == name) {
+            return Err(format!("the header names {name} twice"));
+        }
+        columns.push(Column { name: name.to_owned(), cells });
+    }
+    if columns.is_empty() { Err("the header is missing".to_owned()) } else { Ok(columns) }
+}
+
+fn default_type(keys: &KeyTypes, name: &str) -> CellType {
+    match keys.get(name) {
+        None | Some(KeyType::S) => CellType::S,
+        Some(KeyType::N) => CellType::N,
+        Some(KeyType::B) => CellType::B,
+    }
+}
+
+impl Column {
+    /// The value of a cell that is not empty.
+    pub(crate) fn parse(&self, text: &str) -> Result<AttributeValue, String> {
+        let value = match self.cells {
+            CellType::S => Ok(AttributeValue::from(text)),
+            CellType::N => Number::parse(text).map(AttributeValue::N).map_err(|error| error.message().to_owned()),
+            CellType::B => parse_binary(text),
+            CellType::Bool if text.eq_ignore_ascii_case("true") => Ok(true.into()),
+            CellType::Bool if text.eq_ignore_ascii_case("false") => Ok(false.into()),
+            CellType::Bool => Err(format!("{text:?} is neither true nor false")),
+            CellType::Json => AttributeValue::from_json(text).map_err(|error| error.message().to_owned()),
+        };
+        value.map_err(|what| format!("column {}: {what}", self.name))
+    }
+
+    /// The name with the type.
+    pub(crate) fn header(&self) -> String {
+        let kind = TYPES.iter().find(|(_, cells)| *cells == self.cells).map_or("S", |(text, _)| text);
+        format!("{}:{kind}", self.name)
+    }
+
+    /// The cell of an item.
+    pub(crate) fn print(&self, item: &ItemRef) -> String {
+        let Some(value) = item.attribute(&self.name) else { return String::new() };
+        match (self.cells, value.to_value()) {
+            (CellType::S, AttributeValue::S(text)) => text,
+            (CellType::B, binary) => binary.to_json().trim_matches('"').to_owned(),
+            (_, value) => value.to_json(),
+        }
+    }
+}
+
+/// Finds the columns that hold every attribute of the items that it is shown.
+#[derive(Debug, Default)]
+pub(crate) struct ColumnFinder {
+    types: BTreeMap<String, BTreeSet<&'static str>>,
+}
+
+impl ColumnFinder {
+    /// Looks at an item.
+    pub(crate) fn add(&mut self, item: &ItemRef) {
+        for (name, value) in item.iter() {
+            // An empty text would read back as a missing attribute.
+            let empty = value.as_str().is_some_and(str::is_empty) || value.as_bytes().is_some_and(<[u8]>::is_empty);
+            let kind = if empty { "empty" } else { value.type_name() };
+            match self.types.get_mut(name) {
+                Some(kinds) => _ = kinds.insert(kind),
+                None => _ = self.types.insert(name.to_owned(), BTreeSet::from([kind])),
+            }
+        }
+    }
+
+    /// The columns: those of the key first, the others by name.
+    pub(crate) fn columns<'a>(mut self, keys: impl Iterator<Item = &'a str>) -> Vec<Column> {
+        let mut columns = Vec::new();
+        let mut add = |name: &str, kinds: &BTreeSet<&'static str>| {
+            let only = (kinds.len() == 1).then(|| kinds.first().copied()).flatten();
+            let known = only.and_then(|kind| TYPES.iter().find(|(text, _)| *text == kind));
+            columns.push(Column { name: name.to_owned(), cells: known.map_or(CellType::Json, |(_, cells)| *cells) });
+        };
+        for key in keys {
+            if let Some(kinds) = self.types.remove(key) {
+                add(key, &kinds);
+            }
+        }
+        for (name, kinds) in &self.types {
+            add(name, kinds);
+        }
+        columns
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hashrange::Item;
+
+    #[test]
+    fn headers_give_types() {
+        let header = ["\u{FEFF}id", "a:N", "b:x", "c:JSON"].into_iter();
+        let columns = parse_header(header, &KeyTypes::default()).unwrap();
+        let shown: Vec<String> = columns.iter().map(Column::header).collect();
+        assert_eq!(shown, ["id:S", "a:N", "b:x:S", "c:JSON"]);
+        for bad in [vec!["a", "a:N"], vec!["a", ""], vec![":N"], vec![]] {
+            assert!(parse_header(bad.clone().into_iter(), &KeyTypes::default()).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn items_pass_through_cells_unchanged() {
+        let items = [
+            r#"{"id":{"N":"1"},"s":{"S":"a,b"},"b":{"B":"AAE="},"x":{"S":"text"},"e":{"S":""},"t":{"BOOL":true}}"#,
+            r#"{"id":{"N":"2"},"x":{"N":"7"},"e":{"S":"e"},"l":{"L":[{"NULL":true},{"S":"q\""}]}}"#,
+        ]
+        .map(|text| Item::from_dynamodb_json(text).unwrap());
+        let mut finder = ColumnFinder::default();
+        items.iter().for_each(|item| finder.add(&ItemRef::from(item)));
+        let columns = finder.columns(["id"].into_iter());
+        let header: Vec<String> = columns.iter().map(Column::header).collect();
+        assert_eq!(header, ["id:N", "b:B", "e:JSON", "l:JSON", "s:S", "t:BOOL", "x:JSON"]);
+        for item in &items {
+            let mut back = Item::new();
+            for column in &columns {
+                let cell = column.print(&ItemRef::from(item));
+                if !cell.is_empty() {
+                    back.insert(column.name.clone(), column.parse(&cell).unwrap());
+                }
+            }
+            assert_eq!(back, *item);
+        }
+    }
+}

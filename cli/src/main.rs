@@ -1,0 +1,36 @@
+//! The command line of hashrange.
+//!
+//! Each command is one file under [`command`]: its arguments, and a function that opens the database, does one thing
+//! and returns how it went. Results go to standard output, one plain-JSON item a line where items are shown; everything
+//! that is said about them goes to standard error. What a script can rely on is the exit status, see [`outcome`].
+
+mod args;
+mod command;
+mod csv_cells;
+mod expressions;
+mod failure;
+mod formats;
+mod key_template;
+mod key_value;
+mod loading;
+mod outcome;
+mod output;
+mod progress;
+mod session;
+mod stopwatch;
+mod text;
+
+use args::Cli;
+use clap::Parser;
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match command::run(&cli) {
+        Ok(outcome) => outcome.exit_code(),
+        Err(failure) => {
+            output::complain(&failure);
+            failure.exit_code()
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! Every command once, by what scripts see of it: output and exit status.
+
+mod common;
+
+use common::Place;
+
+fn with_orders() -> Place {
+    let place = Place::new();
+    place.ok(&["create", "orders", "--hash", "customer:S", "--range", "number:N"]);
+    for (customer, number, total) in [("c#1", 10, 5), ("c#1", -2, 70), ("c#1", 9, 30), ("c#2", 1, 1)] {
+        let item = format!("{{\"customer\":\"{customer}\",\"number\":{number},\"total\":{total}}}");
+        place.ok(&["put", "orders", &item]);
+    }
+    place
+}
+
+#[test]
+fn tables_are_created_listed_described_and_dropped() {
+    let place = with_orders();
+    place.ok(&["create", "logs", "--hash", "id:B", "--gsi", "by_day=day:S,at:N"]);
+    assert_eq!(place.ok(&["list"]), "logs\norders\n");
+    let described = place.ok(&["describe", "orders"]);
+    assert!(described.contains("partition key  customer (S)") && described.contains("4 items"), "{described}");
+    let described: serde_json::Value = serde_json::from_str(&place.ok(&["describe", "logs", "--json"])).unwrap();
+    assert_eq!(described["indexes"][0]["name"], "by_day");
+    place.ok(&["drop", "logs"]);
+    assert_eq!(place.ok(&["list"]), "orders\n");
+    assert!(place.fails(1, &["create", "orders", "--hash", "id:S"]).contains("ResourceInUseException"));
+}
+
+#[test]
+fn items_are_put_got_and_deleted() {
+    let place = with_orders();
+    let key = ["--hash", "c#1", "--range", "-2"];
+    let get = |key: &[&str]| place.run(&[&["get", "orders"], key].concat());
+    assert_eq!(get(&key).out, "{\"customer\":\"c#1\",\"number\":-2,\"total\":70}\n");
+    let typed = place.ok(&[&["get", "orders", "--ddb-json"], &key[..]].concat());
+    assert_eq!(typed, "{\"customer\":{\"S\":\"c#1\"},\"number\":{\"N\":\"-2\"},\"total\":{\"N\":\"70\"}}\n");
+    assert_eq!(place.ok(&[&["delete", "orders", "--return-old"], &key[..]].concat()), get_line(70));
+    let gone = get(&key);
+    assert_eq!((gone.code, gone.out.as_str()), (5, ""));
+    assert!(gone.err.contains("orders has no item"), "{gone:?}");
+
+    let fed = place.feed(b"{\"customer\":\"c#9\",\"number\":1}", &["put", "orders", "-"]);
+    assert_eq!(fed.code, 0, "{fed:?}");
+    let twice = ["put", "orders", "{\"customer\":\"c#9\",\"number\":1}", "--if", "attribute_not_exists(customer)"];
+    assert!(place.fails(1, &twice).contains("ConditionalCheckFailedException"));
+}
+
+fn get_line(total: u32) -> String {
+    format!("{{\"customer\":\"c#1\",\"number\":-2,\"total\":{total}}}\n")
+}
+
+#[test]
+fn queries_are_in_order_and_bounded() {
+    let place = with_orders();
+    let totals = |args: &[&str]| -> Vec<i64> {
+        let out = place.ok(&[&["query", "orders", "--hash", "c#1"], args].concat());
+        let item = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
+        out.lines().map(|line| item(line)["total"].as_i64().unwrap()).collect()
+    };
+    assert_eq!(totals(&[]), [70, 30, 5]);
+    assert_eq!(totals(&["--descending", "--limit", "2"]), [5, 30]);
+    assert_eq!(totals(&["--range-between", "-2", "9"]), [70, 30]);
+    assert_eq!(totals(&["--range-gt", "-2"]), [30, 5]);
+    assert_eq!(totals(&["--range-ge", "9"]), [30, 5]);
+    assert_eq!(totals(&["--range-eq", "9"]), [30]);
+    assert_eq!(totals(&["--range-le", "9"]), [70, 30]);
+    assert_eq!(totals(&["--range-lt", "9"]), [70]);
+    let filter = ["--filter", "#t < :t", "--names", "{\"#t\":\"total\"}", "--values", "{\":t\":31}"];
+    assert_eq!(totals(&filter), [30, 5]);
+    assert_eq!(place.ok(&["query", "orders", "--hash", "c#1", "--count"]), "3\n");
+    assert_eq!(place.ok(&["query", "orders", "--hash", "nobody"]), "");
+    let projected = place.ok(&["query", "orders", "--hash", "c#2", "--project", "#t", "--names", "{\"#t\":\"total\"}"]);
+    assert_eq!(projected, "{\"total\":1}\n");
+}
+
+#[test]
+fn scans_count_filter_and_come_in_segments() {
+    let place = with_orders();
+    assert_eq!(place.ok(&["scan", "orders", "--count"]), "4\n");
+    assert_eq!(place.ok(&["scan", "orders"]).lines().count(), 4);
+    assert_eq!(place.ok(&["scan", "orders", "--limit", "3"]).lines().count(), 3);
+    let parts = ["0", "1", "2"].map(|part| place.ok(&["scan", "orders", "--segment", part, "--segments", "3"]));
+    assert_eq!(parts.concat(), place.ok(&["scan", "orders"]));
+}
+
+#[test]
+fn indexes_are_queried_by_name() {
+    let place = Place::new();
+    let index = ["--lsi", "by_size=size:N", "--gsi", "by_color=color:S,size:N"];
+    place.ok(&[&["create", "things", "--hash", "kind:S", "--range", "id:S"], &index[..]].concat());
+    for (id, size, color) in [("a", 3, "red"), ("b", 1, "red"), ("c", 2, "blue")] {
+        let item = format!("{{\"kind\":\"k\",\"id\":\"{id}\",\"size\":{size},\"color\":\"{color}\"}}");
+        place.ok(&["put", "things", &item]);
+    }
+    let ids = |args: &[&str]| -> Vec<String> {
+        let out = place.ok(&[&["query", "things"], args].concat());
+        let item = |line: &str| serde_json::from_str::<serde_json::Value>(line).unwrap();
+        out.lines().map(|line| item(line)["id"].as_str().unwrap().to_owned()).collect()
+    };
+    assert_eq!(ids(&["--index", "by_size", "--hash", "k", "--descending"]), ["a", "c", "b"]);
+    assert_eq!(ids(&["--index", "by_color", "--hash", "red", "--range-lt", "3"]), ["b"]);
+    let unknown = place.fails(1, &["query", "things", "--index", "nope", "--hash", "k"]);
+    assert!(unknown.contains("does not have the specified index: nope"), "{unknown}");
+    assert!(place.ok(&["verify"]).contains("6 index entries"));
+}
+
+#[test]
+fn what_is_asked_for_wrongly_is_said_and_has_its_status() {
+    let place = Place::new();
+    let none = place.fails(1, &["scan", "orders"]);
+    assert!(none.contains("there is no database in") && !place.database().exists(), "{none}");
+    let place = with_orders();
+    let unknown = place.fails(1, &["get", "order", "--hash", "1"]);
+    assert!(unknown.contains("ResourceNotFoundException") && unknown.contains("the tables are: orders"), "{unknown}");
+    let missing = place.fails(2, &["get", "orders", "--hash", "c#1"]);
+    assert!(missing.contains("give the value of number with --range"), "{missing}");
+    let kind = place.fails(2, &["get", "orders", "--hash", "c#1", "--range", "ten"]);
+    assert!(kind.contains("key attribute number has type N"), "{kind}");
+    place.fails(2, &["query", "orders", "--hash", "c#1", "--range-lt", "1", "--range-gt", "0"]);
+    place.fails(2, &["query", "orders", "--hash", "c#1", "--hash", "c#2"]);
+    place.fails(2, &["create", "t", "--hash", "id"]);
+    place.fails(2, &["nonsense"]);
+    assert!(place.fails(1, &["create", "t!", "--hash", "id:S"]).contains("ValidationException"));
+    assert!(place.fails(1, &["put", "orders", "{\"customer\":\"c\"}"]).contains("ValidationException"));
+    assert!(place.fails(2, &["put", "orders", "{"]).contains("the item: "));
+    let help = place.ok(&["--help"]);
+    assert!(help.contains("Exit status:") && help.contains("some lines of the input were bad"), "{help}");
+}
+
+#[test]
+fn the_demonstration_keeps_the_folder_that_was_named() {
+    let place = Place::new();
+    let shown = place.ok(&["demo"]);
+    for expected in ["252 countries and 3,263 cities are there", "Reykjavík", "São Paulo", "no damage", "GeoNames"] {
+        assert!(shown.contains(expected), "{expected}: {shown}");
+    }
+    assert_eq!(place.ok(&["scan", "cities", "--count"]), "3263\n");
+    place.ok(&["demo"]);
+    assert_eq!(place.ok(&["scan", "countries", "--count"]), "252\n");
+}
+
+#[test]
+fn inspect_shows_partitions_runs_and_log() {
+    let place = Place::new();
+    place.ok(&["demo"]);
+    let text = place.ok(&["inspect"]);
+    assert!(text.contains("log segment") && text.contains("table cities") && text.contains("run 00000"), "{text}");
+    let json: serde_json::Value = serde_json::from_str(&place.ok(&["inspect", "--json"])).unwrap();
+    assert_eq!(json["tables"], serde_json::json!(["cities", "countries"]));
+    let entries = |partition: &serde_json::Value| partition["runs"][0]["entries"].as_u64().unwrap_or(0);
+    let entries: u64 = json["partitions"].as_array().unwrap().iter().map(entries).sum();
+    assert_eq!(entries, 252 + 2 * 3263);
+    assert!(json["amplification"]["space"].as_f64().unwrap() > 0.1);
+}

@@ -1,0 +1,320 @@
+//! Keeps the house tidy: reads the sources and fails where they break a rule that no compiler knows.
+//!
+//! - Rooms stand on floors, and a room imports only rooms of lower floors and those listed before it on its own floor.
+//!   So there is no cycle at all, and each room can be read knowing only what lies below it.
+//! - Files are touched in `src/file/` only, memory is mapped in `src/file/mapped.rs` only, and that file holds the only
+//!   `unsafe`. Wall-clock time comes from `src/clock.rs` only.
+//! - Nothing is left undone in passing, no file lies about that no module declares, and files and functions stay short.
+//!
+//! Limits are ratchets: what is over one today is listed here with its size, may shrink and never grow.
+
+#[path = "tidy/source.rs"]
+mod source;
+
+use source::{PathUse, Token, functions, paths, tokens};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    path::{Path, PathBuf},
+};
+
+/// The rooms of `src/`, from the ground up. A room is a file or a folder with the files in it.
+const FLOORS: [&[&str]; 10] = [
+    &["error", "clock", "config"],
+    &["file"],
+    &["item"],
+    &["schema", "expression"],
+    &["manifest", "wal"],
+    &["partition"],
+    &["index", "stream", "capacity"],
+    &["commit"],
+    &["maintenance", "ttl", "table", "database"],
+    &["lib"],
+];
+
+/// Lines of a file.
+const FILE_LINES: usize = 500;
+/// Files over the limit, with their lines.
+const LONG_FILES: &[(&str, usize)] = &[("src/expression/reserved.rs", 653)];
+
+/// Lines of a function.
+const FUNCTION_LINES: usize = 70;
+/// Functions over the limit, with their lines.
+const LONG_FUNCTIONS: &[(&str, &str, usize)] = &[
+    ("src/commit/open.rs", "open", 76),
+    ("src/expression/tests/updates.rs", "refused_updates_in_the_order_of_checks", 73),
+];
+
+/// Where wall-clock time may be read.
+const TIMEKEEPERS: &[&str] =
+    &["src/clock.rs", "src/partition/run/tests/timing.rs", "benches/", "cli/", "wire/", "tests/", "examples/"];
+
+/// A source file of the workspace.
+struct Source {
+    /// Path from the root of the workspace, with `/`.
+    path: String,
+    lines: usize,
+    tokens: Vec<Token>,
+}
+
+impl Source {
+    /// Modules from the crate's root to the file; `None` for files that are no part of the engine.
+    fn module(&self) -> Option<Vec<String>> {
+        let inner = self.path.strip_prefix("src/")?.strip_suffix(".rs")?;
+        let mut module: Vec<String> = inner.split('/').map(str::to_owned).collect();
+        if matches!(module.last().map(String::as_str), Some("mod" | "lib")) {
+            module.pop();
+        }
+        Some(module)
+    }
+
+    fn under(&self, places: &[&str]) -> bool {
+        places.iter().any(|place| self.path.starts_with(place))
+    }
+}
+
+fn sources() -> Vec<Source> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut files = Vec::new();
+    for folder in ["src", "tests", "benches", "examples", "wire", "cli", "fuzz"] {
+        collect(&root.join(folder), &mut files);
+    }
+    files.sort();
+    let read = |file: PathBuf| {
+        let text = std::fs::read_to_string(&file).unwrap();
+        let path = file.strip_prefix(root).unwrap().to_string_lossy().replace('\\', "/");
+        Source { path, lines: text.lines().count(), tokens: tokens(&text) }
+    };
+    files.into_iter().map(read).collect()
+}
+
+#[expect(clippy::disallowed_methods, reason = "this test reads the sources, not a database")]
+fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
+    let Ok(entries) = std::fs::read_dir(folder) else { return };
+    for entry in entries {
+        let path = entry.unwrap().path();
+        if path.is_dir() && path.file_name().is_some_and(|name| name != "target") {
+            collect(&path, files);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            files.push(path);
+        }
+    }
+}
+
+#[track_caller]
+fn assert_tidy(faults: &[String]) {
+    assert!(faults.is_empty(), "\n{}\n", faults.join("\n"));
+}
+
+/// Floor of a room, and its place on it.
+fn position(room: &str) -> Option<(usize, usize)> {
+    FLOORS.iter().enumerate().find_map(|(floor, rooms)| Some((floor, rooms.iter().position(|name| *name == room)?)))
+}
+
+/// The room that a path leads to, for a file that lies in `module`; `None` if it leads out of the crate.
+fn target(module: &[String], path: &PathUse) -> Option<String> {
+    let mut place: Vec<String> = module.iter().chain(&path.module).cloned().collect();
+    let mut rest = path.segments.as_slice();
+    match rest.first()?.as_str() {
+        "crate" => place.clear(),
+        "self" | "super" => {}
+        _ => return None,
+    }
+    while let [first, others @ ..] = rest {
+        match first.as_str() {
+            "super" => drop(place.pop()),
+            "crate" | "self" => {}
+            _ => break,
+        }
+        rest = others;
+    }
+    let found = place.first().or(rest.first()).cloned()?;
+    // Whatever is no room is something that lib.rs holds or names itself.
+    Some(if position(&found).is_some() { found } else { "lib".to_owned() })
+}
+
+#[test]
+fn a_room_imports_only_what_lies_below_it() {
+    let mut faults = Vec::new();
+    for source in sources() {
+        let Some(module) = source.module() else { continue };
+        let room = module.first().map_or("lib", String::as_str);
+        let Some(floor) = position(room) else {
+            faults.push(format!("{}: no floor is known for this room; give it one in tests/tidy.rs", source.path));
+            continue;
+        };
+        for path in paths(&source.tokens) {
+            let Some(imported) = target(&module, &path) else { continue };
+            if imported != room && position(&imported).is_none_or(|its_floor| its_floor > floor) {
+                let path_text = path.segments.join("::");
+                let text = format!("{}:{}: {room} imports {imported}, which lies above it", source.path, path.line);
+                faults.push(format!("{text} ({path_text})"));
+            }
+        }
+    }
+    assert_tidy(&faults);
+}
+
+#[test]
+fn every_file_is_declared_by_its_parent() {
+    let sources = sources();
+    let engine: Vec<(&Source, Vec<String>)> =
+        sources.iter().filter_map(|source| source.module().map(|module| (source, module))).collect();
+    let mut declared: BTreeMap<Vec<String>, BTreeSet<String>> = BTreeMap::new();
+    for (source, module) in &engine {
+        for window in source.tokens.windows(3) {
+            if window[0].text == "mod" && window[2].text == ";" {
+                declared.entry(module.clone()).or_default().insert(window[1].text.clone());
+            }
+        }
+    }
+    let mut faults = Vec::new();
+    for (source, module) in &engine {
+        let Some((name, parent)) = module.split_last() else { continue };
+        if !declared.get(parent).is_some_and(|names| names.contains(name)) {
+            faults.push(format!("{}: no module declares this file, so that nothing compiles it", source.path));
+        }
+    }
+    assert_tidy(&faults);
+}
+
+#[test]
+fn unsafe_code_is_in_one_file() {
+    let mut faults = Vec::new();
+    for source in sources() {
+        if source.path == "src/file/mapped.rs" {
+            continue;
+        }
+        let lines = source.tokens.iter().filter(|token| token.text == "unsafe").map(|token| token.line);
+        faults.extend(lines.map(|line| format!("{}:{line}: unsafe outside of src/file/mapped.rs", source.path)));
+    }
+    assert_tidy(&faults);
+}
+
+#[test]
+fn files_are_touched_in_one_room() {
+    let mut faults = Vec::new();
+    for source in sources().iter().filter(|source| source.under(&["src/"]) && !source.under(&["src/file/"])) {
+        for path in paths(&source.tokens) {
+            let segments: Vec<&str> = path.segments.iter().map(String::as_str).collect();
+            if matches!(segments.as_slice(), ["std", "fs", ..] | ["memmap2", ..] | ["rustix", ..] | ["fs", _, ..]) {
+                let text = segments.join("::");
+                faults.push(format!("{}:{}: {text} belongs into src/file/", source.path, path.line));
+            }
+        }
+    }
+    assert_tidy(&faults);
+}
+
+#[test]
+fn time_comes_from_the_clock() {
+    let mut faults = Vec::new();
+    for source in sources().iter().filter(|source| !source.under(TIMEKEEPERS)) {
+        let reads = source.tokens.iter().filter(|token| ["SystemTime", "Instant"].contains(&token.text.as_str()));
+        faults.extend(reads.map(|token| format!("{}:{}: time comes from Clock", source.path, token.line)));
+    }
+    assert_tidy(&faults);
+}
+
+#[test]
+fn nothing_is_left_undone() {
+    let mut faults = Vec::new();
+    for source in sources() {
+        for window in source.tokens.windows(2) {
+            let name = window[0].text.as_str();
+            if window[1].text == "!" && ["todo", "unimplemented", "dbg"].contains(&name) {
+                faults.push(format!("{}:{}: {name}!", source.path, window[0].line));
+            }
+        }
+    }
+    assert_tidy(&faults);
+}
+
+#[test]
+fn files_are_short() {
+    let sources = sources();
+    let mut faults = Vec::new();
+    for source in &sources {
+        let listed = LONG_FILES.iter().find(|(path, _)| *path == source.path).map(|(_, lines)| *lines);
+        let limit = listed.unwrap_or(FILE_LINES);
+        if source.lines > limit {
+            faults.push(format!("{}: {} lines, at most {limit}; find the second concept in it", source.path, source.lines));
+        }
+        if listed.is_some() && source.lines <= FILE_LINES {
+            faults.push(format!("{}: short enough by now, take it off the list", source.path));
+        }
+    }
+    let is_gone = |path: &str| !sources.iter().any(|source| source.path == path);
+    faults.extend(LONG_FILES.iter().filter(|(path, _)| is_gone(path)).map(|(path, _)| format!("{path}: gone")));
+    assert_tidy(&faults);
+}
+
+#[test]
+fn functions_are_short() {
+    let mut faults = Vec::new();
+    let mut listed: BTreeSet<(&str, &str)> = LONG_FUNCTIONS.iter().map(|(path, name, _)| (*path, *name)).collect();
+    for source in sources() {
+        for function in functions(&source.tokens).into_iter().filter(|function| function.lines > FUNCTION_LINES) {
+            let known = LONG_FUNCTIONS.iter().find(|(path, name, _)| *path == source.path && *name == function.name);
+            let limit = known.map_or(FUNCTION_LINES, |(_, _, lines)| *lines);
+            if let Some((path, name, _)) = known {
+                listed.remove(&(*path, *name));
+            }
+            if function.lines > limit {
+                let (path, line, name, lines) = (&source.path, function.line, &function.name, function.lines);
+                faults.push(format!("{path}:{line}: {name} has {lines} lines, at most {limit}"));
+            }
+        }
+    }
+    faults.extend(listed.iter().map(|(path, name)| format!("{path}: {name} is short by now, take it off the list")));
+    assert_tidy(&faults);
+}
+
+/// The rules are only as good as the reader of sources is.
+#[test]
+fn sources_are_read_as_rust() {
+    let text = r##"
+        //! use crate::in_a_comment;
+        use crate::{error::{Error, Result as R}, file};
+        /* use crate::a; /* nested */ use crate::b; */
+        mod inner {
+            use super::super::item::Item;
+            const TEXT: &str = "use crate::c \" still";
+            const RAW: &str = r#"use crate::d "quoted" "#;
+            const BYTE: u8 = b'\'';
+            fn f<'a>(c: char) -> &'a str { if c == '"' { crate::wal::x::<u8>() } else { "}" } }
+        }
+        fn declared(a: [u8; 3]);
+    "##;
+    let tokens = tokens(text);
+    let read: Vec<(String, usize)> = paths(&tokens)
+        .into_iter()
+        .filter(|path| ["crate", "super"].contains(&path.segments[0].as_str()))
+        .map(|path| (path.segments.join("::"), path.module.len()))
+        .collect();
+    let expected = [
+        ("crate::error::Error", 0),
+        ("crate::error::Result", 0),
+        ("crate::file", 0),
+        ("super::super::item::Item", 1),
+        ("crate::wal::x", 1),
+    ];
+    assert_eq!(read, expected.map(|(path, depth)| (path.to_owned(), depth)));
+    let found = functions(&tokens);
+    assert_eq!(found.len(), 1, "{found:?}");
+    assert_eq!((found[0].name.as_str(), found[0].lines), ("f", 1));
+}
+
+#[test]
+fn paths_lead_to_rooms() {
+    let module: Vec<String> = ["partition", "run", "reader"].map(str::to_owned).to_vec();
+    let lead = |path: &str| {
+        let segments = path.split("::").map(str::to_owned).collect();
+        target(&module, &PathUse { segments, module: Vec::new(), line: 1 })
+    };
+    assert_eq!(lead("crate::file::Disk").as_deref(), Some("file"));
+    assert_eq!(lead("crate::Database").as_deref(), Some("lib"));
+    assert_eq!(lead("super::super::key").as_deref(), Some("partition"));
+    assert_eq!(lead("super::super::super::wal::Wal").as_deref(), Some("wal"));
+    assert_eq!(lead("self::inner").as_deref(), Some("partition"));
+    assert_eq!(lead("std::fs"), None);
+}

@@ -1,0 +1,19 @@
+//! A small world to test a database in: tables of all key types with indexes, steps that a user or a maintenance thread
+//! could take, and a model that says in a few lines of maps what each step must do.
+//!
+//! Keys and indexed values come from short lists that are sorted by hand, so that the model compares positions where the
+//! engine compares encoded bytes. The model is a value: cheap to clone, so that a test can hold all the states that a
+//! crash may leave behind.
+
+pub mod answer;
+pub mod random;
+pub mod run;
+pub mod shape;
+pub mod state;
+pub mod step;
+
+pub use answer::{compare, contents};
+pub use random::Random;
+pub use run::{Done, Setup, run};
+pub use state::State;
+pub use step::{Mutation, Step};

@@ -1,0 +1,318 @@
+//! Doing a step on a database and holding its answer against the model.
+
+use super::{
+    answer::{ask, compare, expect, is_filled},
+    random::Random,
+    shape::shapes,
+    state::{Outcome, State, with_key},
+    step::{Assign, Change, Mutation, Read, Step, When, Write},
+};
+use hashrange::{
+    BatchWrite, Clock, Database, Durability, Error, ErrorKind, Item, ItemRef, ReadMode, Result, ReturnValues, TableUpdate,
+    TransactAction, TransactKind,
+    expression::{Condition, ExpressionKind, Placeholders, Scope, Update},
+    file::Disk,
+};
+use std::sync::Arc;
+
+/// How a database is opened: sizes so small that a few steps flush, split, compact and change log segments.
+#[derive(Clone, Debug)]
+pub struct Setup {
+    pub partitions: usize,
+    pub split_bytes: u64,
+    pub memtable_bytes: usize,
+    pub log_segment_bytes: u64,
+    pub log_bytes: u64,
+    pub runs_per_partition: usize,
+    pub read_mode: ReadMode,
+    pub clock: Clock,
+    pub seed: u64,
+}
+
+impl Setup {
+    pub fn random(random: &mut Random) -> Self {
+        Self {
+            partitions: 1 + random.below(3),
+            split_bytes: *random.pick(&[2048, 4096, 16384]),
+            memtable_bytes: *random.pick(&[2048, 8192, 32768]),
+            log_segment_bytes: *random.pick(&[4096, 8192, 65536]),
+            log_bytes: *random.pick(&[8192, 32768, 1 << 20]),
+            runs_per_partition: 2 + random.below(2),
+            read_mode: if random.one_in(2) { ReadMode::Mapped } else { ReadMode::Buffered },
+            clock: Clock::manual(1_700_000_000_000),
+            seed: random.next(),
+        }
+    }
+
+    pub fn open(&self, disk: Arc<dyn Disk>) -> Result<Database> {
+        Database::options()
+            .background(false)
+            .durability(Durability::Sync)
+            .initial_partitions(self.partitions)
+            .split_bytes(self.split_bytes)
+            .memtable_bytes(self.memtable_bytes)
+            .log_segment_bytes(self.log_segment_bytes)
+            .log_bytes(self.log_bytes)
+            .runs_per_partition(self.runs_per_partition)
+            .block_cache_bytes(64 << 10)
+            .read_mode(self.read_mode)
+            .clock(self.clock.clone())
+            .seed(self.seed)
+            .open_on(disk)
+    }
+}
+
+/// How a step ended that did not contradict the model.
+#[derive(Debug)]
+pub enum Done {
+    /// As the model said.
+    AsExpected,
+    /// With an error of the disk: what it would have done may have happened or not.
+    Failed(Error),
+}
+
+/// Does a step. `state` moves on with it if it succeeds; the error tells how the database contradicts the model.
+pub fn run(db: &Database, step: &Step, state: &mut State) -> Result<Done, String> {
+    let result = match step {
+        Step::Mutate(mutation, durability) => return mutate(db, mutation, *durability, state),
+        Step::Read(read) => return check(db, read, std::slice::from_ref(state)),
+        Step::Flush => db.flush(),
+        Step::Compact => db.compact(),
+        Step::Work(units) => (0..*units).try_for_each(|_| db.step().map(drop)),
+        Step::Sync => db.sync(),
+        Step::Verify => {
+            return match db.verify() {
+                Err(error) if !is_of_the_disk(&error) => Err(format!("verify: {error}")),
+                Err(error) => Ok(Done::Failed(error)),
+                Ok(_) => compare(db, state).map(|()| Done::AsExpected),
+            };
+        }
+        Step::Clock(millis) => {
+            db.clock().set_millis(*millis);
+            Ok(())
+        }
+        Step::Reopen(_) => return Err("reopening is up to the caller".to_owned()),
+    };
+    match result {
+        Ok(()) => Ok(Done::AsExpected),
+        Err(error) if is_of_the_disk(&error) => Ok(Done::Failed(error)),
+        Err(error) => Err(format!("{step:?}: {error}")),
+    }
+}
+
+/// Whether an error is one that a failing disk explains.
+pub fn is_of_the_disk(error: &Error) -> bool {
+    matches!(error.kind(), ErrorKind::Io | ErrorKind::Poisoned)
+}
+
+/// Reads, and accepts the answer of any of the states.
+pub fn check(db: &Database, read: &Read, states: &[State]) -> Result<Done, String> {
+    let answer = match ask(db, read) {
+        Ok(answer) => answer,
+        Err(error) if is_of_the_disk(&error) => return Ok(Done::Failed(error)),
+        Err(error) => return Err(format!("{read:?}: {error}")),
+    };
+    let of_extra = match read {
+        Read::Query(query) => query.index.filter(|index| *index == shapes()[query.table].extra()).map(|_| query.table),
+        Read::Scan { table, index, .. } => index.filter(|index| *index == shapes()[*table].extra()).map(|_| *table),
+        _ => None,
+    };
+    if of_extra.is_some_and(|table| !is_filled(db, table)) {
+        return Ok(Done::AsExpected);
+    }
+    if states.iter().any(|state| expect(state, read) == answer) {
+        return Ok(Done::AsExpected);
+    }
+    let expected = states.last().map(|state| expect(state, read));
+    Err(format!("{read:?}\n  is        {answer:?}\n  should be {expected:?}"))
+}
+
+fn mutate(db: &Database, mutation: &Mutation, durability: Durability, state: &mut State) -> Result<Done, String> {
+    let (next, expected) = state.after(mutation);
+    let outcome = match perform(db, mutation, durability) {
+        Ok(outcome) => outcome,
+        Err(error) if is_of_the_disk(&error) => return Ok(Done::Failed(error)),
+        // An index that is being filled can be neither made again nor dropped with its table; try later.
+        Err(error) if error.kind() == ErrorKind::InUse && matches!(mutation, Mutation::DropTable(_)) => {
+            return Ok(Done::AsExpected);
+        }
+        Err(error) => return Err(format!("{mutation:?}: {error}")),
+    };
+    let is_same = match (&outcome, &expected) {
+        (Outcome::Done(returned), Outcome::Done(items)) => {
+            let returns_nothing = !matches!(mutation, Mutation::One(_));
+            returns_nothing || returned == items
+        }
+        _ => outcome == expected,
+    };
+    if !is_same {
+        return Err(format!("{mutation:?}\n  answered  {outcome:?}\n  should be {expected:?}"));
+    }
+    *state = next;
+    if let Mutation::Transact(_, Some(_)) = mutation
+        && matches!(outcome, Outcome::Done(_))
+    {
+        return repeat(db, mutation);
+    }
+    Ok(Done::AsExpected)
+}
+
+/// A transaction with a token that is sent again is not carried out again.
+pub fn repeat(db: &Database, mutation: &Mutation) -> Result<Done, String> {
+    let Mutation::Transact(writes, Some(token)) = mutation else { return Ok(Done::AsExpected) };
+    match db.transact_write_actions(actions(writes), Some((format!("token {token}"), *token))) {
+        Ok(output) if output.replayed => Ok(Done::AsExpected),
+        Ok(_) => Err(format!("carried out twice under one token: {mutation:?}")),
+        Err(error) if is_of_the_disk(&error) => Ok(Done::Failed(error)),
+        Err(error) => Err(format!("{mutation:?}, sent again: {error}")),
+    }
+}
+
+fn perform(db: &Database, mutation: &Mutation, durability: Durability) -> Result<Outcome> {
+    let result = match mutation {
+        Mutation::One(write) => one(db, write, durability).map(|item| vec![item.map(Arc::new)]),
+        Mutation::Batch(writes) => {
+            let writes = writes.iter().map(|write| {
+                let shape = &shapes()[write.table];
+                let action = match &write.change {
+                    Change::Put(attributes) => BatchWrite::Put(with_key(shape, write.key, attributes)),
+                    _ => BatchWrite::Delete(shape.key_item(write.key)),
+                };
+                (shape.name.to_owned(), action)
+            });
+            db.batch_write(writes.collect()).map(|output| {
+                assert!(output.unprocessed.is_empty(), "a small batch write left actions unprocessed");
+                Vec::new()
+            })
+        }
+        Mutation::Transact(writes, token) => {
+            let token = token.map(|token| (format!("token {token}"), token));
+            db.transact_write_actions(actions(writes), token).map(|_| Vec::new())
+        }
+        Mutation::CreateTable(table) => db.create_table_from(shapes()[*table].spec()).map(|_| Vec::new()),
+        Mutation::DropTable(table) => db.delete_table(shapes()[*table].name).map(|_| Vec::new()),
+        Mutation::CreateIndex(table) => {
+            let shape = &shapes()[*table];
+            let create_index = Some(shape.indexes[shape.extra()].clone());
+            db.update_table(shape.name, TableUpdate { create_index, ..TableUpdate::default() }).map(|_| Vec::new())
+        }
+        Mutation::DropIndex(table) => {
+            let delete_index = Some("extra".to_owned());
+            let update = TableUpdate { delete_index, ..TableUpdate::default() };
+            db.update_table(shapes()[*table].name, update).map(|_| Vec::new())
+        }
+    };
+    match result {
+        Ok(items) => Ok(Outcome::Done(items)),
+        Err(error) => match error.kind() {
+            ErrorKind::ConditionFailed => Ok(Outcome::ConditionFailed),
+            ErrorKind::TransactionCanceled => {
+                let reasons = error.cancellation_reasons().iter().map(|reason| reason.code() != "None");
+                Ok(Outcome::Cancelled(reasons.collect()))
+            }
+            ErrorKind::NotFound => Ok(Outcome::NotFound),
+            ErrorKind::InUse if matches!(mutation, Mutation::CreateTable(_)) => Ok(Outcome::Exists),
+            _ if error.message().contains("which already exists") => Ok(Outcome::Exists),
+            _ => Err(error),
+        },
+    }
+}
+
+fn one(db: &Database, write: &Write, durability: Durability) -> Result<Option<Item>> {
+    let shape = &shapes()[write.table];
+    let table = db.dynamic_table(shape.name)?;
+    let key = shape.key_item(write.key);
+    let condition = write.when.map(|when| condition(write, when));
+    let output = match &write.change {
+        Change::Put(attributes) => {
+            let put = table.put_with(&with_key(shape, write.key, attributes)).return_old().durability(durability);
+            condition.into_iter().fold(put, |put, condition| put.when(condition)).send()
+        }
+        Change::Delete | Change::Check => {
+            let delete = table.delete_with(&key).return_old().durability(durability);
+            condition.into_iter().fold(delete, |delete, condition| delete.when(condition)).send()
+        }
+        Change::Update(assigns) => {
+            let change = table.update(&key).apply(update(assigns)).durability(durability);
+            let change = change.return_values(ReturnValues::AllNew);
+            condition.into_iter().fold(change, |change, condition| change.when(condition)).send()
+        }
+    }?;
+    Ok(output.attributes.as_ref().map(ItemRef::to_item))
+}
+
+pub fn actions(writes: &[Write]) -> Vec<TransactAction> {
+    let action = |write: &Write| {
+        let shape = &shapes()[write.table];
+        let key = shape.key_item(write.key);
+        let kind = match &write.change {
+            Change::Put(attributes) => TransactKind::Put(with_key(shape, write.key, attributes)),
+            Change::Delete => TransactKind::Delete(key),
+            Change::Update(assigns) => TransactKind::Update(key, update(assigns)),
+            Change::Check => TransactKind::Check(key),
+        };
+        TransactAction {
+            table: shape.name.to_owned(),
+            kind,
+            condition: write.when.map(|when| condition(write, when)),
+            return_old_on_failure: false,
+        }
+    };
+    writes.iter().map(action).collect()
+}
+
+fn condition(write: &Write, when: When) -> Condition {
+    let key = Placeholders::none().name("#key", &shapes()[write.table].key.hash.name);
+    let (text, placeholders) = match when {
+        When::Exists => ("attribute_exists(#key)", key),
+        When::Absent => ("attribute_not_exists(#key)", key),
+        When::CounterAtLeast(least) => ("c >= :least", Placeholders::none().value(":least", least)),
+    };
+    Condition::parse(ExpressionKind::Condition, text, &mut Scope::new(&placeholders)).unwrap()
+}
+
+fn update(assigns: &[Assign]) -> Update {
+    let mut placeholders = Placeholders::none();
+    let (mut set, mut add, mut remove) = (Vec::new(), Vec::new(), Vec::new());
+    for assign in assigns {
+        match assign {
+            Assign::Text(text) => {
+                placeholders = placeholders.value(":v", text.as_str());
+                set.push("v = :v");
+            }
+            Assign::S(value) => {
+                placeholders = placeholders.value(":s", value.clone());
+                set.push("s = :s");
+            }
+            Assign::N(value) => {
+                placeholders = placeholders.value(":n", value.clone());
+                set.push("n = :n");
+            }
+            Assign::Append(number) => {
+                let list = vec![hashrange::AttributeValue::from(*number)];
+                placeholders = placeholders.value(":more", list).value(":none", Vec::new());
+                set.push("l = list_append(if_not_exists(l, :none), :more)");
+            }
+            Assign::Count(by) => {
+                placeholders = placeholders.value(":by", *by);
+                add.push("c :by");
+            }
+            Assign::Include(number) => {
+                let set = hashrange::AttributeValue::Ns([hashrange::Number::from(*number)].into());
+                placeholders = placeholders.value(":member", set);
+                add.push("t :member");
+            }
+            Assign::RemoveS => remove.push("s"),
+        }
+    }
+    let clauses = [("SET", set), ("ADD", add), ("REMOVE", remove)];
+    let text: Vec<String> = clauses
+        .iter()
+        .filter(|(_, parts)| !parts.is_empty())
+        .map(|(word, parts)| format!("{word} {}", parts.join(", ")))
+        .collect();
+    if text.is_empty() {
+        return Update::none();
+    }
+    Update::parse(&text.join(" "), &mut Scope::new(&placeholders)).unwrap()
+}

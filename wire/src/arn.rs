@@ -1,0 +1,130 @@
+//! Amazon resource names of tables, indexes and streams.
+//!
+//! ```text
+//! arn:aws:dynamodb:<region>:<account>:table/<table>
+//! arn:aws:dynamodb:<region>:<account>:table/<table>/index/<index>
+//! arn:aws:dynamodb:<region>:<account>:table/<table>/stream/<label>      label: 2026-11-20T12:34:56.789
+//! ```
+//!
+//! Members that name a table also take the table's ARN.
+
+/// Whose resources these are: the parts of an ARN that a local database has to make up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Owner {
+    /// Region, such as `us-east-1`.
+    pub region: String,
+    /// Account, 12 digits.
+    pub account: String,
+}
+
+impl Default for Owner {
+    fn default() -> Self {
+        Self { region: "us-east-1".to_owned(), account: "000000000000".to_owned() }
+    }
+}
+
+impl Owner {
+    /// ARN of a table.
+    pub fn table_arn(&self, table: &str) -> String {
+        format!("arn:aws:dynamodb:{}:{}:table/{table}", self.region, self.account)
+    }
+
+    /// ARN of an index.
+    pub fn index_arn(&self, table: &str, index: &str) -> String {
+        format!("{}/index/{index}", self.table_arn(table))
+    }
+
+    /// ARN of the stream of a table that was enabled at `label_millis` since 1970.
+    pub fn stream_arn(&self, table: &str, label_millis: u64) -> String {
+        format!("{}/stream/{}", self.table_arn(table), stream_label(label_millis))
+    }
+
+    /// Whether an ARN that parses belongs to this owner.
+    pub(crate) fn owns(&self, arn: &Arn<'_>) -> bool {
+        self.region == arn.region && self.account == arn.account
+    }
+}
+
+/// An ARN of a table or of something that belongs to a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Arn<'a> {
+    pub(crate) region: &'a str,
+    pub(crate) account: &'a str,
+    pub(crate) table: &'a str,
+    /// What follows the table: `index/name` or `stream/label`.
+    pub(crate) part: Option<&'a str>,
+}
+
+impl<'a> Arn<'a> {
+    /// Takes an ARN apart; `None` if it is not one of a table.
+    pub(crate) fn parse(text: &'a str) -> Option<Self> {
+        let mut fields = text.strip_prefix("arn:")?.splitn(5, ':');
+        let (_partition, service) = (fields.next()?, fields.next()?);
+        let (region, account) = (fields.next()?, fields.next()?);
+        let resource = fields.next()?.strip_prefix("table/")?;
+        let (table, part) = match resource.split_once('/') {
+            Some((table, part)) => (table, Some(part)),
+            None => (resource, None),
+        };
+        let is_account = !account.is_empty() && account.bytes().all(|byte| byte.is_ascii_digit());
+        let is_table = (3..=255).contains(&table.len()) && crate::validate::matches_name_pattern(table);
+        (service == "dynamodb" && is_account && is_table).then_some(Self { region, account, table, part })
+    }
+
+    /// The label of a stream, if this is a stream's ARN.
+    pub(crate) fn stream_label(&self) -> Option<&'a str> {
+        self.part?.strip_prefix("stream/")
+    }
+}
+
+/// The refusal of an ARN that cannot be read.
+pub(crate) fn malformed(arn: &str) -> String {
+    format!("Invalid TableArn: Invalid ResourceArn provided as input {arn}")
+}
+
+/// A time as stream labels write it: UTC with milliseconds.
+pub(crate) fn stream_label(epoch_millis: u64) -> String {
+    let (year, month, day) = civil_date(epoch_millis / 86_400_000);
+    let of_day = epoch_millis % 86_400_000;
+    let (hour, minute, second) = (of_day / 3_600_000, of_day / 60_000 % 60, of_day / 1_000 % 60);
+    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}", of_day % 1_000)
+}
+
+/// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar.
+///
+/// Counted in eras of 400 years that begin on a first of March, so that the leap day is the last of its year.
+pub(crate) fn civil_date(days_since_1970: u64) -> (u64, u64, u64) {
+    let days = days_since_1970 + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let month_from_march = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * month_from_march + 2) / 5 + 1;
+    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
+    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_are_times_in_utc() {
+        assert_eq!(stream_label(0), "1970-01-01T00:00:00.000");
+        assert_eq!(stream_label(951_782_399_999), "2000-02-28T23:59:59.999");
+        assert_eq!(stream_label(951_782_400_000), "2000-02-29T00:00:00.000");
+        assert_eq!(stream_label(1_795_178_096_789), "2026-11-20T12:34:56.789");
+    }
+
+    #[test]
+    fn arns_are_taken_apart() {
+        let owner = Owner::default();
+        let arn = owner.table_arn("orders");
+        assert_eq!(Arn::parse(&arn).map(|arn| (arn.table, arn.part)), Some(("orders", None)));
+        let stream = owner.stream_arn("orders", 0);
+        assert_eq!(Arn::parse(&stream).and_then(|arn| arn.stream_label()), Some("1970-01-01T00:00:00.000"));
+        for bad in ["", "orders", "arn:aws:s3:::table/orders", "arn:aws:dynamodb:r:1:table/x", "arn:aws:dynamodb:r:1"] {
+            assert_eq!(Arn::parse(bad), None, "{bad}");
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Consumed capacity and item collection metrics in responses.
+//!
+//! ```json
+//! {"TableName":"orders","CapacityUnits":3.0,"Table":{"CapacityUnits":1.0},"GlobalSecondaryIndexes":{"by_status":{"CapacityUnits":2.0}}}
+//! ```
+//!
+//! `TOTAL` asks for the first two members, `INDEXES` for the breakdown as well. Transactions say besides whether the
+//! units are of reading or of writing.
+
+use crate::{json::Writer, validate::Violations, validate::values, value};
+use hashrange::{Consumed, Database, IndexKind, Item, TableDefinition};
+use std::sync::Arc;
+
+/// How much of the consumed capacity a request wants to know.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Report {
+    /// Nothing.
+    #[default]
+    None,
+    /// The sum.
+    Total,
+    /// The sum, and its parts by table and index.
+    Indexes,
+}
+
+impl Report {
+    /// What a member `ReturnConsumedCapacity` asks for.
+    pub(crate) fn of(member: Option<&str>) -> Self {
+        match member {
+            Some("TOTAL") => Self::Total,
+            Some("INDEXES") => Self::Indexes,
+            _ => Self::None,
+        }
+    }
+}
+
+/// Constraint on `ReturnConsumedCapacity`.
+pub(crate) fn check(member: Option<&str>, violations: &mut Violations) {
+    violations.one_of(member, "returnConsumedCapacity", values::CAPACITY);
+}
+
+/// Whether units are also reported under a name of their kind.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// Not a transaction: only `CapacityUnits`.
+    Single,
+    /// Reads of a transaction.
+    TransactionRead,
+    /// Writes of a transaction.
+    TransactionWrite,
+}
+
+/// The member `ConsumedCapacity` of an operation on one table, if it was asked for.
+pub(crate) fn write_member(out: &mut Writer, report: Report, table: &str, consumed: &Consumed) {
+    if report != Report::None {
+        out.name("ConsumedCapacity");
+        write(out, report, Kind::Single, table, consumed);
+    }
+}
+
+/// The member `ConsumedCapacity` of an operation on several tables: a list, if it was asked for.
+pub(crate) fn write_list<'a>(
+    out: &mut Writer,
+    report: Report,
+    kind: Kind,
+    tables: impl IntoIterator<Item = (&'a str, &'a Consumed)>,
+) {
+    if report == Report::None {
+        return;
+    }
+    out.name("ConsumedCapacity");
+    out.begin_array();
+    for (table, consumed) in tables {
+        write(out, report, kind, table, consumed);
+    }
+    out.end_array();
+}
+
+fn write(out: &mut Writer, report: Report, kind: Kind, table: &str, consumed: &Consumed) {
+    out.begin_object();
+    out.string_member("TableName", table);
+    write_units(out, kind, consumed.total());
+    if report == Report::Indexes {
+        out.name("Table");
+        out.begin_object();
+        write_units(out, kind, consumed.table);
+        out.end_object();
+        write_indexes(out, "LocalSecondaryIndexes", kind, &consumed.local_indexes);
+        write_indexes(out, "GlobalSecondaryIndexes", kind, &consumed.global_indexes);
+    }
+    out.end_object();
+}
+
+fn write_indexes(out: &mut Writer, member: &str, kind: Kind, indexes: &[(String, f64)]) {
+    if indexes.is_empty() {
+        return;
+    }
+    out.name(member);
+    out.begin_object();
+    for (index, units) in indexes {
+        out.name(index);
+        out.begin_object();
+        write_units(out, kind, *units);
+        out.end_object();
+    }
+    out.end_object();
+}
+
+fn write_units(out: &mut Writer, kind: Kind, units: f64) {
+    out.double_member("CapacityUnits", units);
+    match kind {
+        Kind::Single => {}
+        Kind::TransactionRead => out.double_member("ReadCapacityUnits", units),
+        Kind::TransactionWrite => out.double_member("WriteCapacityUnits", units),
+    }
+}
+
+/// The metrics of the item collection that `item` belongs to: only tables with local indexes have any.
+///
+/// The engine keeps no running size per collection; every collection is reported in the lowest band, as DynamoDB
+/// reports those under a gigabyte.
+pub(crate) fn write_collection_metrics(out: &mut Writer, definition: &TableDefinition, item: &Item) {
+    out.begin_object();
+    out.name("ItemCollectionKey");
+    out.begin_object();
+    let hash = &definition.key.hash.name;
+    if let Some(key) = item.get(hash) {
+        out.name(hash);
+        value::write_owned_value(out, key);
+    }
+    out.end_object();
+    out.name("SizeEstimateRangeGB");
+    out.begin_array();
+    out.double(0.0);
+    out.double(1.0);
+    out.end_array();
+    out.end_object();
+}
+
+/// Whether a table has item collections whose size is limited: those of local indexes.
+pub(crate) fn has_collections(definition: &TableDefinition) -> bool {
+    definition.indexes.iter().any(|index| index.kind == IndexKind::Local)
+}
+
+/// The member `ItemCollectionMetrics` of an operation on several tables: one entry for each collection written to.
+pub(crate) fn write_metrics_by_table<'a>(
+    out: &mut Writer,
+    database: &Database,
+    items: impl IntoIterator<Item = (&'a str, &'a Item)>,
+) {
+    let mut tables: Vec<(&str, Arc<TableDefinition>, Vec<&Item>)> = Vec::new();
+    for (table, item) in items {
+        let known = tables.iter().position(|(name, ..)| *name == table);
+        let position = known.unwrap_or_else(|| {
+            if let Ok(handle) = database.dynamic_table(table) {
+                tables.push((table, handle.definition(), Vec::new()));
+            }
+            tables.len().saturating_sub(1)
+        });
+        let Some((_, definition, collections)) = tables.get_mut(position) else { continue };
+        let hash = &definition.key.hash.name;
+        if has_collections(definition) && !collections.iter().any(|known| known.get(hash) == item.get(hash)) {
+            collections.push(item);
+        }
+    }
+    tables.retain(|(_, _, collections)| !collections.is_empty());
+    if tables.is_empty() {
+        return;
+    }
+    out.name("ItemCollectionMetrics");
+    out.begin_object();
+    for (table, definition, collections) in tables {
+        out.name(table);
+        out.begin_array();
+        collections.iter().for_each(|item| write_collection_metrics(out, &definition, item));
+        out.end_array();
+    }
+    out.end_object();
+}

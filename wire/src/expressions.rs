@@ -1,0 +1,179 @@
+//! The expression members of a request: decoding, their mixing with older parameters, and parsing.
+//!
+//! All expressions of a request share the two maps of placeholders, and every entry of the maps has to be used by one
+//! of them.
+
+use crate::{
+    error::Failure,
+    json::{Reader, Writer},
+    profile::{Profile, Voice},
+    shape,
+    value::Decoder,
+};
+use hashrange::expression::{Condition, ExpressionKind, KeyCondition, Placeholders, Projection, Scope, Update};
+use std::{borrow::Cow, collections::BTreeMap};
+
+/// The expression members of one operation.
+#[derive(Default)]
+pub(crate) struct Expressions<'a> {
+    /// Those that the operation has, in the order in which messages list them.
+    known: &'static [&'static str],
+    texts: [Option<Cow<'a, str>>; 5],
+    placeholders: Placeholders,
+    /// The first value of a placeholder that breaks a rule.
+    value_fault: Option<(String, String)>,
+}
+
+/// Names of the expressions; the position is that of the text.
+const NAMES: [&str; 5] =
+    ["ConditionExpression", "UpdateExpression", "KeyConditionExpression", "FilterExpression", "ProjectionExpression"];
+const KEY_CONDITION: usize = 2;
+const PROJECTION: usize = 4;
+
+/// Expressions that were parsed.
+#[derive(Default)]
+pub(crate) struct Parsed {
+    pub(crate) condition: Option<Condition>,
+    pub(crate) update: Option<Update>,
+    pub(crate) key_condition: Option<KeyCondition>,
+    pub(crate) filter: Option<Condition>,
+    pub(crate) projection: Option<Projection>,
+}
+
+impl<'a> Expressions<'a> {
+    /// No expressions yet, of these kinds.
+    pub(crate) fn of(known: &'static [&'static str]) -> Self {
+        Self { known, ..Self::default() }
+    }
+
+    /// Decodes a member if it belongs to the expressions of the operation; otherwise leaves it and says false.
+    pub(crate) fn member(&mut self, reader: &mut Reader<'a>, name: &str, decoder: Decoder) -> Result<bool, Failure> {
+        match name {
+            "ExpressionAttributeNames" => self.placeholders.names = names(reader)?,
+            "ExpressionAttributeValues" if self.takes_values() => {
+                let found = decoder.placeholders(reader)?;
+                let (values, fault) = found.map_or((None, None), |(values, fault)| (Some(values), fault));
+                (self.placeholders.values, self.value_fault) = (values, fault);
+            }
+            _ => {
+                let known = NAMES.iter().position(|known| *known == name && self.known.contains(known));
+                let Some(position) = known else { return Ok(false) };
+                self.texts[position] = shape::string(reader)?;
+            }
+        }
+        Ok(true)
+    }
+
+    /// An expression by its name, as the request has it.
+    pub(crate) fn text(&self, name: &str) -> Option<&str> {
+        let position = NAMES.iter().position(|known| *known == name)?;
+        self.texts[position].as_deref()
+    }
+
+    /// Everything about the expressions that makes a difference, as text.
+    pub(crate) fn describe(&self) -> String {
+        format!("{:?} {:?}", self.texts, self.placeholders)
+    }
+
+    /// The aliases, as a member of a request that shall be sent again.
+    pub(crate) fn write_names(&self, out: &mut Writer) {
+        let Some(names) = &self.placeholders.names else { return };
+        out.name("ExpressionAttributeNames");
+        out.begin_object();
+        for (alias, name) in names {
+            out.string_member(alias, name);
+        }
+        out.end_object();
+    }
+
+    /// Operations that only project take no values.
+    fn takes_values(&self) -> bool {
+        self.known.iter().any(|name| *name != NAMES[PROJECTION])
+    }
+
+    /// Refuses expressions next to older parameters, and placeholders without an expression. `older` names the older
+    /// parameters of the operation and says which are there.
+    pub(crate) fn check_mixing(
+        &self,
+        older: &[(&'static str, bool)],
+        profile: Profile,
+        voice: Voice,
+    ) -> Result<(), Failure> {
+        let refuse = |text: String| Err(Failure::validation(profile.request(voice, text)));
+        let present: Vec<&str> = self.known.iter().copied().filter(|name| self.text(name).is_some()).collect();
+        // A key condition in the older form may stand next to expressions: it has none of its own to contradict.
+        let key_conditions_alone = self.text(NAMES[KEY_CONDITION]).is_none();
+        let older: Vec<&str> = older
+            .iter()
+            .filter(|(name, given)| *given && !(*name == "KeyConditions" && key_conditions_alone))
+            .map(|(name, _)| *name)
+            .collect();
+        if !present.is_empty() && !older.is_empty() {
+            return refuse(format!(
+                "Can not use both expression and non-expression parameters in the same request: \
+                 Non-expression parameters: {{{}}} Expression parameters: {{{}}}",
+                older.join(", "),
+                present.join(", ")
+            ));
+        }
+        if self.placeholders.names.is_some() && present.is_empty() {
+            return refuse("ExpressionAttributeNames can only be specified when using expressions".to_owned());
+        }
+        let with_values: Vec<&str> = self.known.iter().copied().filter(|name| *name != NAMES[PROJECTION]).collect();
+        if self.placeholders.values.is_some() && !with_values.iter().any(|name| present.contains(name)) {
+            return refuse(profile.values_without_expression(&with_values));
+        }
+        Ok(())
+    }
+
+    /// Parses what is there, in DynamoDB's order, and refuses placeholders that nothing uses.
+    pub(crate) fn parse(&self, profile: Profile, voice: Voice) -> Result<Parsed, Failure> {
+        if self.texts.iter().all(Option::is_none) {
+            return Ok(Parsed::default());
+        }
+        self.placeholders.check().map_err(|error| refused(profile, voice, &error))?;
+        if let Some((name, text)) = &self.value_fault {
+            return Err(Failure::validation(profile.placeholder_value(voice, text, name)));
+        }
+        self.parse_all().map_err(|error| refused(profile, voice, &error))
+    }
+
+    fn parse_all(&self) -> hashrange::Result<Parsed> {
+        let mut scope = Scope::new(&self.placeholders);
+        let [condition, update, key_condition, filter, projection] = &self.texts;
+        if condition.as_deref() == Some("") && update.is_some() {
+            // An empty condition is noticed before anything about the update.
+            Condition::parse(ExpressionKind::Condition, "", &mut scope)?;
+        }
+        let parsed = Parsed {
+            update: update.as_deref().map(|text| Update::parse(text, &mut scope)).transpose()?,
+            condition: condition
+                .as_deref()
+                .map(|text| Condition::parse(ExpressionKind::Condition, text, &mut scope))
+                .transpose()?,
+            key_condition: key_condition.as_deref().map(|text| KeyCondition::parse(text, &mut scope)).transpose()?,
+            filter: filter
+                .as_deref()
+                .map(|text| Condition::parse(ExpressionKind::Filter, text, &mut scope))
+                .transpose()?,
+            projection: projection.as_deref().map(|text| Projection::parse(text, &mut scope)).transpose()?,
+        };
+        scope.finish()?;
+        Ok(parsed)
+    }
+}
+
+fn refused(profile: Profile, voice: Voice, error: &hashrange::Error) -> Failure {
+    Failure::validation(profile.request(voice, error.message().to_owned()))
+}
+
+fn names(reader: &mut Reader<'_>) -> Result<Option<BTreeMap<String, String>>, Failure> {
+    let mut names = BTreeMap::new();
+    let present = shape::map(reader, "java.lang.String", |reader, alias| {
+        // A null name is as good as an empty one, which is refused.
+        let name = shape::string(reader)?.unwrap_or_default();
+        names.insert(alias.into_owned(), name.into_owned());
+        Ok(())
+    })?;
+    Ok(present.then_some(names))
+}

@@ -1,0 +1,35 @@
+//! DynamoDB's wire protocol over a [`hashrange`] database, so that every DynamoDB client can talk to it.
+//!
+//! - [`Protocol`] is the protocol as a pure function: `(target, body)` in, `(status, body)` out.
+//! - [`server`] puts it on a socket.
+//! - [`testing`] starts a server for the length of one test.
+//!
+//! ```no_run
+//! use hashrange::Database;
+//! use hashrange_wire::server::{Server, ServerOptions};
+//!
+//! let server = Server::start(Database::open("shop.db")?, ServerOptions::default())?;
+//! println!("listening on http://{}", server.address());
+//! server.wait();
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod arn;
+mod capacity;
+mod error;
+mod expressions;
+mod json;
+mod legacy;
+mod operation;
+mod profile;
+mod protocol;
+pub mod server;
+mod shape;
+mod table;
+pub mod testing;
+mod validate;
+mod value;
+
+pub use arn::Owner;
+pub use profile::Profile;
+pub use protocol::{Protocol, Response};

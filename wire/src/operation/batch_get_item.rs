@@ -1,0 +1,198 @@
+//! `BatchGetItem`.
+
+use super::read_members;
+use crate::{
+    capacity::{self, Kind, Report},
+    error::{Failure, Outcome},
+    expressions::Expressions,
+    json::{Reader, Writer},
+    profile::{Profile, Voice},
+    protocol::Context,
+    shape::{self, Place},
+    table::name::TableName,
+    validate::Violations,
+    value::{self, Attributes, Decoder},
+};
+use hashrange::{BatchGet, BatchGetOutput, Item};
+
+/// Most keys of one request.
+const MAX_KEYS: usize = 100;
+
+/// What a request asks of one table.
+struct KeysOfTable<'a> {
+    table: TableName<'a>,
+    keys: Option<Vec<Attributes>>,
+    attributes: Option<Vec<String>>,
+    consistent: Option<bool>,
+    expressions: Expressions<'a>,
+}
+
+pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
+    let profile = context.profile;
+    let decoder = Decoder { profile };
+    let (mut tables, mut report) = (None, None);
+    shape::request(body, |reader, name| {
+        match name {
+            "RequestItems" => tables = decode_tables(reader, decoder)?,
+            "ReturnConsumedCapacity" => report = shape::string(reader)?,
+            _ => reader.skip()?,
+        }
+        Ok(())
+    })?;
+    let mut violations = Violations::default();
+    capacity::check(report.as_deref(), &mut violations);
+    violations.not_null(&tables, "requestItems");
+    let tables: Vec<KeysOfTable<'_>> = tables.unwrap_or_default();
+    if tables.is_empty() && violations.is_empty() {
+        return Err(Failure::validation(profile.empty_batch("BatchGetItem")));
+    }
+    check_members(&tables, &mut violations);
+    violations.finish()?;
+    let total: usize = tables.iter().map(|table| table.keys().len().max(1)).sum();
+    if total > MAX_KEYS {
+        return Err(Failure::validation("Too many items requested for the BatchGetItem call"));
+    }
+    let requests = tables.iter().map(|table| table.request(profile)).collect::<Result<Vec<_>, _>>()?;
+    let output = context.database.batch_get(requests)?;
+    Ok(respond(&tables, &output, Report::of(report.as_deref())))
+}
+
+fn decode_tables<'a>(reader: &mut Reader<'a>, decoder: Decoder) -> Result<Option<Vec<KeysOfTable<'a>>>, Failure> {
+    let mut tables: Vec<KeysOfTable<'a>> = Vec::new();
+    let present = shape::map(reader, "KeysAndAttributes", |reader, table| {
+        if tables.len() > MAX_KEYS {
+            // Too many keys in any case: each table has at least one.
+            return Ok(reader.skip()?);
+        }
+        let mut found = KeysOfTable {
+            table: TableName::new(Some(table)),
+            keys: None,
+            attributes: None,
+            consistent: None,
+            expressions: Expressions::of(&["ProjectionExpression"]),
+        };
+        let present = shape::structure(reader, Place::Element, "KeysAndAttributes", |reader, name| {
+            match name {
+                "Keys" => {
+                    let keys = shape::counted(reader, MAX_KEYS + 1, |reader| decoder.attributes(reader))?;
+                    found.keys = keys.map(|keys| keys.kept);
+                }
+                "AttributesToGet" => found.attributes = read_members::attributes_to_get(reader)?,
+                "ConsistentRead" => found.consistent = shape::boolean(reader)?,
+                _ => {
+                    if !found.expressions.member(reader, name, decoder)? {
+                        reader.skip()?;
+                    }
+                }
+            }
+            Ok(())
+        })?;
+        if present {
+            tables.push(found);
+        }
+        Ok(())
+    })?;
+    Ok(present.then_some(tables))
+}
+
+fn check_members(tables: &[KeysOfTable<'_>], violations: &mut Violations) {
+    for table in tables {
+        let name = table.table.given();
+        table.table.check_map_key(violations);
+        violations.not_null(&table.keys, &format!("requestItems.{name}.member.keys"));
+        if let Some(keys) = &table.keys {
+            let bound = match keys.len() {
+                0 => "greater than or equal to 1",
+                1..=MAX_KEYS => continue,
+                _ => "less than or equal to 100",
+            };
+            violations.push(format!(
+                "Value at 'RequestItems.{name}.member.Keys' failed to satisfy constraint: Member must have length {bound}"
+            ));
+        }
+        let path = format!("requestItems.{name}.member.attributesToGet");
+        read_members::check_attributes_to_get(table.attributes.as_deref(), &path, violations);
+    }
+}
+
+impl KeysOfTable<'_> {
+    fn keys(&self) -> &[Attributes] {
+        self.keys.as_deref().unwrap_or_default()
+    }
+
+    /// What the engine shall read.
+    fn request(&self, profile: Profile) -> Result<BatchGet, Failure> {
+        let older = [("AttributesToGet", self.attributes.is_some())];
+        self.expressions.check_mixing(&older, profile, Voice::Read)?;
+        let older = read_members::projection(self.attributes.as_deref())?;
+        for key in self.keys() {
+            key.check().map_err(Failure::validation)?;
+        }
+        let parsed = self.expressions.parse(profile, Voice::Read)?;
+        let keys: Vec<Item> = self.keys().iter().map(|key| key.item.clone()).collect();
+        if keys.iter().enumerate().any(|(position, key)| keys[..position].contains(key)) {
+            return Err(Failure::validation("Provided list of item keys contains duplicates"));
+        }
+        Ok(BatchGet {
+            table: self.table.name().to_owned(),
+            keys,
+            projection: parsed.projection.or(older),
+            consistent: self.consistent.unwrap_or(false),
+        })
+    }
+
+    /// The table as the request gave it, with keys that were not read, in the form of a request.
+    fn write_unprocessed(&self, out: &mut Writer, keys: &[Item]) {
+        out.name(self.table.given());
+        out.begin_object();
+        out.name("Keys");
+        out.begin_array();
+        keys.iter().for_each(|key| value::write_key(out, key));
+        out.end_array();
+        if let Some(attributes) = &self.attributes {
+            out.name("AttributesToGet");
+            out.begin_array();
+            attributes.iter().for_each(|attribute| out.string(attribute));
+            out.end_array();
+        }
+        if let Some(consistent) = self.consistent {
+            out.boolean_member("ConsistentRead", consistent);
+        }
+        if let Some(projection) = self.expressions.text("ProjectionExpression") {
+            out.string_member("ProjectionExpression", projection);
+        }
+        self.expressions.write_names(out);
+        out.end_object();
+    }
+}
+
+fn respond(tables: &[KeysOfTable<'_>], output: &BatchGetOutput, report: Report) -> Vec<u8> {
+    let items = output.items.iter().flat_map(|(_, items)| items);
+    let size: usize = items.map(|item| item.size_bytes() * 2).sum();
+    let given = |name: &str| tables.iter().find(|table| table.table.name() == name);
+    let mut out = Writer::with_capacity(256 + size);
+    out.begin_object();
+    out.name("Responses");
+    out.begin_object();
+    for (name, items) in &output.items {
+        out.name(given(name).map_or(name, |table| table.table.given()));
+        out.begin_array();
+        items.iter().for_each(|item| value::write_item(&mut out, item));
+        out.end_array();
+    }
+    out.end_object();
+    out.name("UnprocessedKeys");
+    out.begin_object();
+    for left in &output.unprocessed {
+        if let Some(table) = given(&left.table) {
+            table.write_unprocessed(&mut out, &left.keys);
+        }
+    }
+    out.end_object();
+    let consumed = output.consumed.iter();
+    let consumed =
+        consumed.map(|(name, units)| (given(name).map_or(name.as_str(), |table| table.table.given()), units));
+    capacity::write_list(&mut out, report, Kind::Single, consumed);
+    out.end_object();
+    out.into_bytes()
+}

@@ -1,0 +1,228 @@
+//! `BatchWriteItem`.
+
+use crate::{
+    capacity::{self, Kind, Report},
+    error::{Failure, Outcome},
+    json::{Reader, Writer},
+    protocol::Context,
+    shape::{self, Place},
+    table::name::TableName,
+    validate::{Violations, shortened, values},
+    value::{self, Attributes, Decoder},
+};
+use hashrange::{BatchWrite, BatchWriteOutput, Item};
+
+/// Most puts and deletes of one request.
+const MAX_WRITES: usize = 25;
+
+const SEVERAL_TYPES: &str =
+    "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes";
+
+/// A put or a delete; exactly one of them, or the request is refused.
+#[derive(Default)]
+struct WriteRequest {
+    /// The outer option tells whether the member is there, the inner one whether it has an item.
+    put: Option<Option<Attributes>>,
+    delete: Option<Option<Attributes>>,
+}
+
+/// What a request does in one table.
+struct WritesOfTable<'a> {
+    table: TableName<'a>,
+    /// Up to one more than there may be.
+    writes: Vec<WriteRequest>,
+}
+
+pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
+    let profile = context.profile;
+    let (mut tables, mut report, mut metrics) = (None, None, None);
+    shape::request(body, |reader, name| {
+        match name {
+            "RequestItems" => tables = decode_tables(reader, Decoder { profile })?,
+            "ReturnConsumedCapacity" => report = shape::string(reader)?,
+            "ReturnItemCollectionMetrics" => metrics = shape::string(reader)?,
+            _ => reader.skip()?,
+        }
+        Ok(())
+    })?;
+    let mut violations = Violations::default();
+    capacity::check(report.as_deref(), &mut violations);
+    violations.one_of(metrics.as_deref(), "returnItemCollectionMetrics", values::COLLECTION_METRICS);
+    violations.not_null(&tables, "requestItems");
+    let tables: Vec<WritesOfTable<'_>> = tables.unwrap_or_default();
+    if tables.is_empty() && violations.is_empty() {
+        return Err(Failure::validation(profile.empty_batch("BatchWriteItem")));
+    }
+    check_members(&tables, &mut violations);
+    violations.finish()?;
+    let writes = collect(&tables)?;
+    let output = context.database.batch_write(writes.clone()).map_err(as_key_mismatch)?;
+    let metrics = metrics.as_deref() == Some("SIZE");
+    Ok(respond(context, &tables, &writes, &output, Report::of(report.as_deref()), metrics))
+}
+
+fn decode_tables<'a>(reader: &mut Reader<'a>, decoder: Decoder) -> Result<Option<Vec<WritesOfTable<'a>>>, Failure> {
+    let mut tables = Vec::new();
+    let class = "java.util.List<com.amazonaws.dynamodb.v20120810.WriteRequest>";
+    let present = shape::map(reader, class, |reader, table| {
+        if tables.len() > MAX_WRITES {
+            // Too many writes in any case: each table has at least one.
+            return Ok(reader.skip()?);
+        }
+        let writes = shape::counted(reader, MAX_WRITES + 1, |reader| {
+            let mut write = WriteRequest::default();
+            let present = shape::structure(reader, Place::Element, "WriteRequest", |reader, name| {
+                match name {
+                    "PutRequest" => write.put = holder(reader, "PutRequest", "Item", decoder)?,
+                    "DeleteRequest" => write.delete = holder(reader, "DeleteRequest", "Key", decoder)?,
+                    _ => reader.skip()?,
+                }
+                Ok(())
+            })?;
+            Ok(present.then_some(write))
+        })?;
+        tables.extend(writes.map(|writes| WritesOfTable { table: TableName::new(Some(table)), writes: writes.kept }));
+        Ok(())
+    })?;
+    Ok(present.then_some(tables))
+}
+
+/// A structure with one member.
+fn holder(
+    reader: &mut Reader<'_>,
+    class: &str,
+    member: &str,
+    decoder: Decoder,
+) -> Result<Option<Option<Attributes>>, Failure> {
+    let mut held = None;
+    let present = shape::structure(reader, Place::Field, class, |reader, name| {
+        if name == member {
+            held = decoder.attributes(reader)?;
+        } else {
+            reader.skip()?;
+        }
+        Ok(())
+    })?;
+    Ok(present.then_some(held))
+}
+
+fn check_members(tables: &[WritesOfTable<'_>], violations: &mut Violations) {
+    for WritesOfTable { table, writes } in tables {
+        table.check_map_key(violations);
+        let name = shortened(table.given());
+        if !(1..=MAX_WRITES).contains(&writes.len()) {
+            let kinds: Vec<&str> = writes.iter().take(MAX_WRITES + 1).map(WriteRequest::shown).collect();
+            violations.push(format!(
+                "Value '{{{name}=[{}]}}' at 'requestItems' failed to satisfy constraint: Map value must satisfy \
+                 constraint: [Member must have length less than or equal to {MAX_WRITES}, Member must have length \
+                 greater than or equal to 1]",
+                kinds.join(", ")
+            ));
+        }
+        for (position, write) in writes.iter().enumerate() {
+            let path = format!("requestItems.{name}.member.{}.member", position + 1);
+            if let Some(item) = &write.put {
+                violations.not_null(item, &format!("{path}.putRequest.item"));
+            }
+            if let Some(key) = &write.delete {
+                violations.not_null(key, &format!("{path}.deleteRequest.key"));
+            }
+        }
+    }
+}
+
+impl WriteRequest {
+    fn shown(&self) -> &'static str {
+        if self.put.is_some() { "WriteRequest(putRequest=...)" } else { "WriteRequest(deleteRequest=...)" }
+    }
+}
+
+/// The writes in the order of the request, after the checks of their values.
+fn collect(tables: &[WritesOfTable<'_>]) -> Result<Vec<(String, BatchWrite)>, Failure> {
+    let mut all = Vec::new();
+    for WritesOfTable { table, writes } in tables {
+        for write in writes {
+            let one = match write {
+                WriteRequest { put: Some(Some(item)), delete: None } => {
+                    item.check().map_err(Failure::validation)?;
+                    value::check_size(&item.item)?;
+                    BatchWrite::Put(item.item.clone())
+                }
+                WriteRequest { put: None, delete: Some(Some(key)) } => {
+                    key.check().map_err(Failure::validation)?;
+                    BatchWrite::Delete(key.item.clone())
+                }
+                _ => return Err(Failure::validation(SEVERAL_TYPES)),
+            };
+            all.push((table.name().to_owned(), one));
+        }
+    }
+    if all.len() > MAX_WRITES {
+        return Err(Failure::validation("Too many items requested for the BatchWriteItem call"));
+    }
+    Ok(all)
+}
+
+/// In a batch, an item with a wrong key is refused like a wrong key.
+fn as_key_mismatch(error: hashrange::Error) -> Failure {
+    let message = error.message();
+    if ["Missing the key ", "Type mismatch for key "].iter().any(|text| message.contains(text)) {
+        return Failure::validation("The provided key element does not match the schema");
+    }
+    error.into()
+}
+
+fn respond(
+    context: &Context<'_>,
+    tables: &[WritesOfTable<'_>],
+    writes: &[(String, BatchWrite)],
+    output: &BatchWriteOutput,
+    report: Report,
+    metrics: bool,
+) -> Vec<u8> {
+    let given = |name: &str| tables.iter().map(|table| &table.table).find(|table| table.name() == name);
+    let mut out = Writer::with_capacity(256);
+    out.begin_object();
+    out.name("UnprocessedItems");
+    out.begin_object();
+    for WritesOfTable { table, .. } in tables {
+        let left: Vec<&BatchWrite> =
+            output.unprocessed.iter().filter(|(name, _)| name == table.name()).map(|(_, write)| write).collect();
+        if !left.is_empty() {
+            out.name(table.given());
+            out.begin_array();
+            left.iter().for_each(|write| write_request(&mut out, write));
+            out.end_array();
+        }
+    }
+    out.end_object();
+    if metrics {
+        let items = writes.iter().map(|(table, write)| (table.as_str(), item_of(write)));
+        capacity::write_metrics_by_table(&mut out, context.database, items);
+    }
+    let consumed = output.consumed.iter();
+    let consumed = consumed.map(|(name, units)| (given(name).map_or(name.as_str(), TableName::given), units));
+    capacity::write_list(&mut out, report, Kind::Single, consumed);
+    out.end_object();
+    out.into_bytes()
+}
+
+fn item_of(write: &BatchWrite) -> &Item {
+    match write {
+        BatchWrite::Put(item) | BatchWrite::Delete(item) => item,
+    }
+}
+
+fn write_request(out: &mut Writer, write: &BatchWrite) {
+    let (request, member) = match write {
+        BatchWrite::Put(_) => ("PutRequest", "Item"),
+        BatchWrite::Delete(_) => ("DeleteRequest", "Key"),
+    };
+    out.begin_object();
+    out.name(request);
+    out.begin_object();
+    out.name(member);
+    value::write_key(out, item_of(write));
+    out.end_object();
+    out.end_object();
+}

@@ -1,0 +1,222 @@
+//! `CreateTable`.
+//!
+//! The table is usable when the response arrives. It says `CREATING` all the same: clients wait for `ACTIVE`, and
+//! find it at their first look.
+
+use super::describe_table::answer;
+use crate::{
+    error::{Failure, Outcome},
+    protocol::Context,
+    shape,
+    table::{
+        members::{self, IndexMember, NamedKind, StreamMember, Tag, Throughput},
+        name::TableName,
+        spec,
+    },
+    validate::{Violations, values},
+};
+use hashrange::{BillingMode, IndexSpec, TableSpec};
+
+const MAX_LOCAL_INDEXES: usize = 5;
+const MAX_GLOBAL_INDEXES: usize = 20;
+/// Elements of the key schema of a table or local index.
+const MAX_KEY_ELEMENTS: usize = 2;
+/// Elements of the key schema of a global index.
+pub(super) const MAX_GLOBAL_KEY_ELEMENTS: usize = 8;
+
+#[derive(Default)]
+struct Request<'a> {
+    table: TableName<'a>,
+    definitions: Option<Vec<NamedKind>>,
+    keys: Option<Vec<NamedKind>>,
+    local_indexes: Option<Vec<IndexMember>>,
+    global_indexes: Option<Vec<IndexMember>>,
+    billing: Option<String>,
+    throughput: Option<Throughput>,
+    stream: Option<StreamMember>,
+    table_class: Option<String>,
+    tags: Option<Vec<Tag>>,
+    deletion_protection: Option<bool>,
+    has_vector_indexes: bool,
+}
+
+pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
+    let request = Request::decode(body)?;
+    request.table.check_control(context.profile)?;
+    request.check_members()?;
+    let spec = request.into_spec()?;
+    let description = context.database.create_table_from(spec)?;
+    Ok(answer(context, "TableDescription", &description, Some("CREATING")))
+}
+
+impl<'a> Request<'a> {
+    fn decode(body: &'a [u8]) -> Result<Self, Failure> {
+        let mut request = Self::default();
+        shape::request(body, |reader, name| {
+            match name {
+                "TableName" => request.table = TableName::new(shape::string(reader)?),
+                "AttributeDefinitions" => request.definitions = members::attribute_definitions(reader)?,
+                "KeySchema" => request.keys = members::key_schema(reader)?,
+                "LocalSecondaryIndexes" => {
+                    request.local_indexes = members::structures(reader, |reader| {
+                        members::index(reader, shape::Place::Element, "LocalSecondaryIndex")
+                    })?;
+                }
+                "GlobalSecondaryIndexes" => {
+                    request.global_indexes = members::structures(reader, |reader| {
+                        members::index(reader, shape::Place::Element, "GlobalSecondaryIndex")
+                    })?;
+                }
+                "VectorIndexes" => {
+                    request.has_vector_indexes = shape::list(reader, |reader| Ok(reader.skip()?))?;
+                }
+                "BillingMode" => request.billing = members::text(reader)?,
+                "ProvisionedThroughput" => request.throughput = members::throughput(reader)?,
+                "StreamSpecification" => request.stream = members::stream(reader)?,
+                "TableClass" => request.table_class = members::text(reader)?,
+                "Tags" => request.tags = members::tags(reader)?,
+                "DeletionProtectionEnabled" => request.deletion_protection = shape::boolean(reader)?,
+                _ => reader.skip()?,
+            }
+            Ok(())
+        })?;
+        Ok(request)
+    }
+
+    fn check_members(&self) -> Result<(), Failure> {
+        let mut violations = Violations::default();
+        violations.one_of(self.billing.as_deref(), "billingMode", values::BILLING_MODE);
+        violations.one_of(self.table_class.as_deref(), "tableClass", values::TABLE_CLASS);
+        members::check_throughput(self.throughput, "provisionedThroughput", &mut violations);
+        members::check_key_schema(&self.keys, "keySchema", MAX_KEY_ELEMENTS, &mut violations);
+        violations.not_null(&self.definitions, "attributeDefinitions");
+        members::check_definitions(self.definitions.as_deref().unwrap_or_default(), &mut violations);
+        let families = [
+            (&self.global_indexes, "globalSecondaryIndexes", MAX_GLOBAL_KEY_ELEMENTS),
+            (&self.local_indexes, "localSecondaryIndexes", MAX_KEY_ELEMENTS),
+        ];
+        for (indexes, path, most_keys) in families {
+            for (position, index) in indexes.iter().flatten().enumerate() {
+                let path = format!("{path}.{}.member", position + 1);
+                members::check_index(index, &path, most_keys, &mut violations);
+            }
+        }
+        if let Some(stream) = &self.stream {
+            violations.not_null(&stream.enabled, "streamSpecification.streamEnabled");
+            let path = "streamSpecification.streamViewType";
+            violations.one_of(stream.view.as_deref(), path, values::STREAM_VIEW);
+        }
+        for (position, tag) in self.tags.iter().flatten().enumerate() {
+            super::tags::check(tag, &format!("tags.{}.member", position + 1), &mut violations);
+        }
+        violations.finish()
+    }
+
+    fn into_spec(self) -> Result<TableSpec, Failure> {
+        let billing = self.billing()?;
+        let definitions = self.definitions.as_deref().unwrap_or_default();
+        let keys = self.keys.as_deref().unwrap_or_default();
+        let key = spec::table_key(keys, definitions)?;
+        let without_indexes = self.local_indexes.is_none() && self.global_indexes.is_none();
+        if without_indexes && keys.len() != definitions.len() {
+            return Err(Failure::invalid_parameter(
+                "Number of attributes in KeySchema does not exactly match number of attributes defined in \
+                 AttributeDefinitions",
+            ));
+        }
+        let indexes = self.indexes(billing, keys, definitions)?;
+        self.check_all_used(keys, definitions)?;
+        let mut table = TableSpec::new(self.table.name(), key);
+        table.indexes = indexes;
+        table.billing = billing;
+        table.throughput = self.throughput.map(spec::units).transpose()?.unwrap_or_default();
+        table.stream = self.stream.as_ref().map(spec::stream).transpose()?.flatten();
+        table.deletion_protection = self.deletion_protection.unwrap_or(false);
+        table.tags = super::tags::pairs(self.tags.unwrap_or_default());
+        Ok(table)
+    }
+
+    /// The billing mode, which has to go with the throughput.
+    fn billing(&self) -> Result<BillingMode, Failure> {
+        if self.billing.as_deref() == Some("PAY_PER_REQUEST") {
+            return match self.throughput {
+                None => Ok(BillingMode::PayPerRequest),
+                Some(_) => Err(Failure::invalid_parameter(
+                    "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is \
+                     PAY_PER_REQUEST",
+                )),
+            };
+        }
+        match self.throughput {
+            Some(throughput) => spec::units(throughput).map(|_| BillingMode::Provisioned),
+            None => Err(Failure::invalid_parameter(
+                "ReadCapacityUnits and WriteCapacityUnits must both be specified when BillingMode is PROVISIONED",
+            )),
+        }
+    }
+
+    fn indexes(
+        &self,
+        billing: BillingMode,
+        keys: &[NamedKind],
+        definitions: &[NamedKind],
+    ) -> Result<Vec<IndexSpec>, Failure> {
+        let families =
+            [("LocalSecondaryIndexes", &self.local_indexes), ("GlobalSecondaryIndexes", &self.global_indexes)];
+        for (family, indexes) in families {
+            if indexes.as_ref().is_some_and(Vec::is_empty) {
+                return Err(Failure::invalid_parameter(format_args!("List of {family} is empty")));
+            }
+        }
+        if self.has_vector_indexes {
+            return Err(Failure::invalid_parameter("VectorIndexes are not supported"));
+        }
+        let mut specs = Vec::new();
+        for index in self.local_indexes.iter().flatten() {
+            if keys.len() < 2 {
+                return Err(Failure::invalid_parameter(
+                    "Table KeySchema does not have a range key, which is required when specifying a \
+                     LocalSecondaryIndex",
+                ));
+            }
+            add(&mut specs, spec::local_index(index, keys, definitions)?)?;
+        }
+        if specs.len() > MAX_LOCAL_INDEXES {
+            return Err(Failure::invalid_parameter("Number of LocalSecondaryIndexes exceeds per-table limit of 5"));
+        }
+        for index in self.global_indexes.iter().flatten() {
+            add(&mut specs, spec::global_index(index, billing, definitions)?)?;
+        }
+        if self.global_indexes.as_ref().is_some_and(|indexes| indexes.len() > MAX_GLOBAL_INDEXES) {
+            return Err(Failure::invalid_parameter("GlobalSecondaryIndex count exceeds the per-table limit of 20"));
+        }
+        Ok(specs)
+    }
+
+    /// Every definition is the key of something.
+    fn check_all_used(&self, keys: &[NamedKind], definitions: &[NamedKind]) -> Result<(), Failure> {
+        let of_indexes = self.local_indexes.iter().chain(&self.global_indexes).flatten().flat_map(IndexMember::keys);
+        let mut used: Vec<&str> = Vec::new();
+        for key in keys.iter().chain(of_indexes) {
+            if !used.contains(&key.name()) {
+                used.push(key.name());
+            }
+        }
+        if definitions.iter().all(|definition| used.contains(&definition.name())) {
+            return Ok(());
+        }
+        Err(Failure::invalid_parameter(format_args!(
+            "Some AttributeDefinitions are not used. AttributeDefinitions: [{}], keys used: [{}]",
+            spec::names(definitions),
+            used.join(", ")
+        )))
+    }
+}
+
+fn add(specs: &mut Vec<IndexSpec>, spec: IndexSpec) -> Result<(), Failure> {
+    if specs.iter().any(|known| known.name == spec.name) {
+        return Err(Failure::invalid_parameter(format_args!("Duplicate index name: {}", spec.name)));
+    }
+    specs.push(spec);
+    Ok(())
+}

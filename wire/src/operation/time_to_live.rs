@@ -1,0 +1,110 @@
+//! `UpdateTimeToLive` and `DescribeTimeToLive`.
+
+use super::describe_table::{absent, decode_name};
+use crate::{
+    error::{Failure, Outcome},
+    json::Writer,
+    protocol::Context,
+    shape::{self, Place},
+    table::{members, name::TableName},
+    validate::Violations,
+};
+use hashrange::TableUpdate;
+
+#[derive(Default)]
+struct Specification {
+    attribute: Option<String>,
+    enabled: Option<bool>,
+}
+
+pub(super) fn update(context: &Context<'_>, body: &[u8]) -> Outcome {
+    let mut table = TableName::default();
+    let mut specification = None;
+    shape::request(body, |reader, name| {
+        match name {
+            "TableName" => table = TableName::new(shape::string(reader)?),
+            "TimeToLiveSpecification" => {
+                let mut found = Specification::default();
+                let present = shape::structure(reader, Place::Field, "TimeToLiveSpecification", |reader, name| {
+                    match name {
+                        "AttributeName" => found.attribute = members::text(reader)?,
+                        "Enabled" => found.enabled = shape::boolean(reader)?,
+                        _ => reader.skip()?,
+                    }
+                    Ok(())
+                })?;
+                specification = present.then_some(found);
+            }
+            _ => reader.skip()?,
+        }
+        Ok(())
+    })?;
+    table.check_control(context.profile)?;
+    let (attribute, enabled) = check(specification)?;
+    change(context, table.name(), &attribute, enabled)?;
+    let mut out = Writer::with_capacity(96);
+    out.begin_object();
+    out.name("TimeToLiveSpecification");
+    out.begin_object();
+    out.string_member("AttributeName", &attribute);
+    out.boolean_member("Enabled", enabled);
+    out.end_object();
+    out.end_object();
+    Ok(out.into_bytes())
+}
+
+fn check(specification: Option<Specification>) -> Result<(String, bool), Failure> {
+    let mut violations = Violations::default();
+    violations.not_null(&specification, "timeToLiveSpecification");
+    let Specification { attribute, enabled } = specification.unwrap_or_default();
+    if violations.is_empty() {
+        let path = "timeToLiveSpecification.attributeName";
+        violations.not_null(&attribute, path);
+        if let Some(attribute) = &attribute {
+            violations.length(attribute.chars().count(), attribute, path, 1, 255);
+        }
+        violations.not_null(&enabled, "timeToLiveSpecification.enabled");
+    }
+    violations.finish()?;
+    Ok((attribute.unwrap_or_default(), enabled.unwrap_or(false)))
+}
+
+fn change(context: &Context<'_>, table: &str, attribute: &str, enabled: bool) -> Result<(), Failure> {
+    let description = context.database.describe_table(table).map_err(|error| absent(error, table))?;
+    let current = description.definition.ttl_attribute.as_deref();
+    match (enabled, current) {
+        (true, Some(current)) if current == attribute => {
+            return Err(Failure::validation("TimeToLive is already enabled"));
+        }
+        (_, Some(current)) if current != attribute => {
+            return Err(Failure::validation(format!(
+                "TimeToLive is active on a different AttributeName: current AttributeName is {current}"
+            )));
+        }
+        (false, None) => return Err(Failure::validation("TimeToLive is already disabled")),
+        _ => {}
+    }
+    let ttl_attribute = Some(enabled.then(|| attribute.to_owned()));
+    let change = TableUpdate { ttl_attribute, ..TableUpdate::default() };
+    context.database.update_table(table, change).map_err(|error| absent(error, table))?;
+    Ok(())
+}
+
+pub(super) fn describe(context: &Context<'_>, body: &[u8]) -> Outcome {
+    let table = decode_name(context, body)?;
+    let description = context.database.describe_table(table.name()).map_err(|error| absent(error, table.name()))?;
+    let mut out = Writer::with_capacity(96);
+    out.begin_object();
+    out.name("TimeToLiveDescription");
+    out.begin_object();
+    match &description.definition.ttl_attribute {
+        Some(attribute) => {
+            out.string_member("TimeToLiveStatus", "ENABLED");
+            out.string_member("AttributeName", attribute);
+        }
+        None => out.string_member("TimeToLiveStatus", "DISABLED"),
+    }
+    out.end_object();
+    out.end_object();
+    Ok(out.into_bytes())
+}

@@ -1,0 +1,89 @@
+//! `TransactGetItems`.
+
+use super::transact_members::{self, Action, MAX_ACTIONS};
+use crate::{
+    capacity::{self, Kind, Report},
+    error::Outcome,
+    json::Writer,
+    profile::Voice,
+    protocol::Context,
+    shape::{self, Counted, Place},
+    table::name::TableName,
+    validate::Violations,
+    value::{self, Decoder},
+};
+use hashrange::{Item, expression::Projection};
+
+pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
+    let profile = context.profile;
+    let decoder = Decoder { profile };
+    let (mut gets, mut report): (Option<Counted<Option<Action<'_>>>>, _) = (None, None);
+    shape::request(body, |reader, name| {
+        match name {
+            "TransactItems" => {
+                gets = shape::counted(reader, MAX_ACTIONS, |reader| {
+                    let mut get = None;
+                    shape::structure(reader, Place::Element, "TransactGetItem", |reader, name| {
+                        match name {
+                            "Get" => {
+                                let expressions = &["ProjectionExpression"];
+                                get = transact_members::action(reader, "Get", "Key", expressions, decoder)?;
+                            }
+                            _ => reader.skip()?,
+                        }
+                        Ok(())
+                    })?;
+                    Ok(Some(get))
+                })?;
+            }
+            "ReturnConsumedCapacity" => report = shape::string(reader)?,
+            _ => reader.skip()?,
+        }
+        Ok(())
+    })?;
+    let mut violations = Violations::default();
+    transact_members::check_count(gets.as_ref().map(|gets| gets.total), "TransactGetItem", &mut violations);
+    capacity::check(report.as_deref(), &mut violations);
+    let gets = gets.map(|gets| gets.kept).unwrap_or_default();
+    for (position, get) in gets.iter().enumerate() {
+        let path = format!("transactItems.{}.member.get", position + 1);
+        violations.not_null(get, &path);
+        if let Some(get) = get {
+            get.check_members(&path, "key", &mut violations);
+        }
+    }
+    violations.finish()?;
+    let gets: Vec<Action<'_>> = gets.into_iter().flatten().collect();
+    for get in &gets {
+        get.table.check_alone(profile, Voice::Older)?;
+        get.check_values(profile)?;
+    }
+    let mut keys: Vec<(String, Item, Option<Projection>)> = Vec::with_capacity(gets.len());
+    for get in &gets {
+        let parsed = get.expressions.parse(profile, Voice::Older)?;
+        let key = get.attributes.as_ref().map(|key| key.item.clone()).unwrap_or_default();
+        keys.push((get.table.name().to_owned(), key, parsed.projection));
+    }
+    let output = context.database.transact_get_keys(keys)?;
+
+    let size: usize = output.items.iter().flatten().map(|item| item.size_bytes() * 2).sum();
+    let mut out = Writer::with_capacity(256 + size);
+    out.begin_object();
+    out.name("Responses");
+    out.begin_array();
+    for item in &output.items {
+        out.begin_object();
+        if let Some(item) = item {
+            out.name("Item");
+            value::write_item(&mut out, item);
+        }
+        out.end_object();
+    }
+    out.end_array();
+    let given = |name: &str| gets.iter().map(|get| &get.table).find(|table| table.name() == name);
+    let consumed = output.consumed.iter();
+    let consumed = consumed.map(|(name, units)| (given(name).map_or(name.as_str(), TableName::given), units));
+    capacity::write_list(&mut out, Report::of(report.as_deref()), Kind::TransactionRead, consumed);
+    out.end_object();
+    Ok(out.into_bytes())
+}

@@ -1,0 +1,106 @@
+//! The protocol as a function: the name of an operation and a request body in, a status and a response body out.
+//!
+//! Nothing here knows of sockets or of HTTP beyond the status, so the same function serves the server, clients in
+//! the same process, and tests.
+
+use crate::{
+    Owner, Profile,
+    error::{Failure, Outcome},
+    operation,
+};
+use hashrange::Database;
+
+/// What operations need besides the request.
+pub(crate) struct Context<'p> {
+    pub(crate) database: &'p Database,
+    pub(crate) owner: &'p Owner,
+    pub(crate) profile: Profile,
+}
+
+/// DynamoDB's JSON protocol over a database. Cheap to clone.
+///
+/// ```
+/// use hashrange::Database;
+/// use hashrange_wire::Protocol;
+///
+/// let protocol = Protocol::new(Database::in_memory()?);
+/// let response = protocol.handle("DynamoDB_20120810.ListTables", b"{}");
+/// assert_eq!((response.status, response.body.as_slice()), (200, br#"{"TableNames":[]}"#.as_slice()));
+/// # Ok::<(), hashrange::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Protocol {
+    database: Database,
+    owner: Owner,
+    profile: Profile,
+}
+
+/// The answer to a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// HTTP status: 200, 400 or 500.
+    pub status: u16,
+    /// JSON.
+    pub body: Vec<u8>,
+    /// The operation, such as `PutItem`; `Unknown` if there is no such operation.
+    pub operation: &'static str,
+    /// DynamoDB's name of the error; empty if there is none.
+    pub error: &'static str,
+}
+
+impl Response {
+    /// The answer to a request that failed.
+    pub(crate) fn refusal(operation: &'static str, failure: &Failure) -> Self {
+        let (status, error) = (failure.status(), failure.name());
+        if status >= 500 {
+            tracing::error!(operation, error, message = failure.message(), "request failed");
+        }
+        Self { status, body: failure.to_body(), operation, error }
+    }
+
+    /// The value of the header `x-amz-crc32`: clients check it against the body.
+    pub fn crc32(&self) -> u32 {
+        crc32fast::hash(&self.body)
+    }
+}
+
+impl Protocol {
+    /// The protocol over a database, with default owner and wording.
+    pub fn new(database: Database) -> Self {
+        Self { database, owner: Owner::default(), profile: Profile::default() }
+    }
+
+    /// Whose region and account ARNs name.
+    #[must_use]
+    pub fn owner(mut self, owner: Owner) -> Self {
+        self.owner = owner;
+        self
+    }
+
+    /// Which wording refusals have.
+    #[must_use]
+    pub fn profile(mut self, profile: Profile) -> Self {
+        self.profile = profile;
+        self
+    }
+
+    /// The database.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+
+    /// Answers a request; `target` is the value of the header `X-Amz-Target`, such as `DynamoDB_20120810.PutItem`.
+    ///
+    /// Blocks while the engine reads or writes. Any bytes get an answer: there is no input that panics.
+    pub fn handle(&self, target: &str, body: &[u8]) -> Response {
+        let Some(operation) = operation::find(target) else {
+            return Response::refusal("Unknown", &Failure::unknown_operation());
+        };
+        let context = Context { database: &self.database, owner: &self.owner, profile: self.profile };
+        let outcome: Outcome = (operation.run)(&context, body);
+        match outcome {
+            Ok(body) => Response { status: 200, body, operation: operation.name, error: "" },
+            Err(failure) => Response::refusal(operation.name, &failure),
+        }
+    }
+}

@@ -1,0 +1,171 @@
+//! The listening socket: accepts connections up to a number, and stops in order.
+
+use super::{ServerOptions, connection::State};
+use hashrange::Database;
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::{
+    rt::{TokioIo, TokioTimer},
+    server::graceful::GracefulShutdown,
+};
+use std::{io, net::SocketAddr, sync::Arc, thread::JoinHandle, time::Duration};
+use tokio::{
+    net::{TcpListener, TcpStream},
+    runtime::{Builder, Runtime},
+    sync::{Semaphore, watch},
+};
+
+/// Bytes of a request's head: DynamoDB's clients send about one kilobyte.
+const MAX_HEAD_BYTES: usize = 32 << 10;
+/// Headers of a request.
+const MAX_HEADERS: usize = 64;
+/// Threads that engine calls may wait on at once; further calls queue.
+const MAX_BLOCKING_THREADS: usize = 128;
+/// How long a thread that is not needed stays.
+const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(10);
+/// Pause after the system refused to accept a connection, for example because it ran out of descriptors.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// A server that is running; it stops when this is dropped.
+#[derive(Debug)]
+pub struct Server {
+    address: SocketAddr,
+    stop: Stopper,
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Asks a server to stop, from anywhere: a signal handler, another thread.
+#[derive(Clone, Debug)]
+pub struct Stopper(watch::Sender<bool>);
+
+impl Stopper {
+    /// No further connections are accepted; requests in progress are finished, up to
+    /// [`stop_timeout`](ServerOptions::stop_timeout).
+    pub fn stop(&self) {
+        self.0.send_replace(true);
+    }
+}
+
+impl Server {
+    /// Starts a server of `database` on a thread of its own; it accepts connections when this returns.
+    ///
+    /// Fails if the address cannot be listened on, or if it is not a loopback address and there are no credentials.
+    pub fn start(database: Database, options: ServerOptions) -> io::Result<Self> {
+        if !options.address.ip().is_loopback() && options.credentials.is_none() {
+            let text =
+                format!("{} can be reached from other machines; set credentials to listen there", options.address);
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
+        }
+        let runtime = runtime()?;
+        let listener = runtime.block_on(TcpListener::bind(options.address))?;
+        let address = listener.local_addr()?;
+        let (sender, receiver) = watch::channel(false);
+        let state = Arc::new(State::new(database, options, address));
+        let thread = std::thread::Builder::new().name("hashrange-serve".to_owned()).spawn(move || {
+            runtime.block_on(accept(listener, &state, receiver));
+            runtime.shutdown_timeout(state.options.stop_timeout);
+        })?;
+        Ok(Self { address, stop: Stopper(sender), thread: Some(thread) })
+    }
+
+    /// The address listened on, with the port that was picked.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A handle that asks this server to stop.
+    pub fn stopper(&self) -> Stopper {
+        self.stop.clone()
+    }
+
+    /// Waits until the server has stopped.
+    pub fn wait(mut self) {
+        self.join();
+    }
+
+    /// Stops the server and waits until it has.
+    pub fn stop(self) {
+        self.stop.stop();
+        self.wait();
+    }
+
+    fn join(&mut self) {
+        if let Some(thread) = self.thread.take() {
+            // A panic of the thread has been reported by the panic hook.
+            let _ = thread.join();
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.stop();
+        self.join();
+    }
+}
+
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_multi_thread()
+        .enable_all()
+        .thread_name("hashrange-http")
+        .max_blocking_threads(MAX_BLOCKING_THREADS)
+        .thread_keep_alive(THREAD_KEEP_ALIVE)
+        .build()
+}
+
+/// Accepts connections until a stop is asked for, then waits for those that are open.
+async fn accept(listener: TcpListener, state: &Arc<State>, mut stop: watch::Receiver<bool>) {
+    let connections = Arc::new(Semaphore::new(state.options.max_connections.max(1)));
+    let open = GracefulShutdown::new();
+    loop {
+        let accepted = async {
+            let place = Arc::clone(&connections).acquire_owned().await;
+            (place, listener.accept().await)
+        };
+        tokio::select! {
+            (place, accepted) = accepted => match accepted {
+                Ok((stream, peer)) => serve(state, stream, peer, place.ok(), &open),
+                Err(error) => {
+                    tracing::warn!(%error, "cannot accept a connection");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+            _ = stop.wait_for(|stop| *stop) => break,
+        }
+    }
+    drop(listener);
+    if tokio::time::timeout(state.options.stop_timeout, open.shutdown()).await.is_err() {
+        tracing::warn!("stopped with requests in progress");
+    }
+}
+
+/// Serves one connection on a task of its own; `place` counts it among the open ones.
+fn serve(
+    state: &Arc<State>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    place: Option<tokio::sync::OwnedSemaphorePermit>,
+    open: &GracefulShutdown,
+) {
+    // Answers are small and awaited: they must not wait for more.
+    let _ = stream.set_nodelay(true);
+    let service_state = Arc::clone(state);
+    let service = service_fn(move |request| {
+        let state = Arc::clone(&service_state);
+        async move { Ok::<_, std::convert::Infallible>(state.respond(request).await) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(state.options.head_timeout)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .max_headers(MAX_HEADERS)
+        .serve_connection(TokioIo::new(stream), service);
+    let connection = open.watch(connection);
+    let state = Arc::clone(state);
+    tokio::spawn(async move {
+        let _counted = state.metrics.connection();
+        if let Err(error) = connection.await {
+            tracing::debug!(%peer, %error, "connection ended");
+        }
+        drop(place);
+    });
+}

@@ -1,0 +1,96 @@
+//! The member `TableName`, which is a name or an ARN, and its checks, which differ between operations.
+
+use crate::{
+    arn::{self, Arn},
+    error::Failure,
+    profile::{Profile, Voice},
+    validate::{Violations, matches_name_pattern, shortened},
+};
+use std::borrow::Cow;
+
+/// Longest text of a `TableName`: the length of the longest ARN.
+const MAX_ARN_CHARACTERS: usize = 1_024;
+
+/// A table as a request names it.
+#[derive(Debug, Default)]
+pub(crate) struct TableName<'a> {
+    given: Option<Cow<'a, str>>,
+}
+
+impl<'a> TableName<'a> {
+    /// The member as decoded.
+    pub(crate) fn new(given: Option<Cow<'a, str>>) -> Self {
+        Self { given }
+    }
+
+    /// As the request gave it; responses repeat it like this.
+    pub(crate) fn given(&self) -> &str {
+        self.given.as_deref().unwrap_or_default()
+    }
+
+    /// The name of the table, also when the request gave its ARN.
+    pub(crate) fn name(&self) -> &str {
+        let given = self.given();
+        Arn::parse(given).map_or(given, |arn| arn.table)
+    }
+
+    /// What is reported alone, before any other constraint: an empty name, an unreadable ARN.
+    pub(crate) fn check_alone(&self, profile: Profile, voice: Voice) -> Result<(), Failure> {
+        match self.given.as_deref() {
+            Some("") => Err(Failure::validation(profile.empty_table_name(voice))),
+            Some(given) if given.starts_with("arn:") => check_arn(given),
+            _ => Ok(()),
+        }
+    }
+
+    /// Constraints on the name, with those of other members; `path` is where the member stands.
+    pub(crate) fn check(&self, violations: &mut Violations, path: &str, both: bool) {
+        violations.not_null(&self.given, path);
+        if let Some(given) = self.given.as_deref()
+            && !given.starts_with("arn:")
+        {
+            violations.name(given, path, both);
+        }
+    }
+
+    /// Constraints on a name that is the key of a map, as in batches.
+    pub(crate) fn check_map_key(&self, violations: &mut Violations) {
+        let name = self.given();
+        let fits = (3..=255).contains(&name.chars().count()) && matches_name_pattern(name);
+        if !fits && Arn::parse(name).is_none() {
+            let shown = shortened(name);
+            violations.push(format!(
+                "Value '{{{shown}=...}}' at 'requestItems' failed to satisfy constraint: Map keys must satisfy constraint: \
+                 [Member must have length less than or equal to 255, Member must have length greater than or equal to 3, \
+                 Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+]"
+            ));
+        }
+    }
+
+    /// The checks of an operation on tables: first that it is there, then its length, alone.
+    pub(crate) fn check_control(&self, profile: Profile) -> Result<(), Failure> {
+        let Some(given) = self.given.as_deref() else {
+            let text = "The parameter 'TableName' is required but was not present in the request";
+            return Err(Failure::validation(text));
+        };
+        if given.starts_with("arn:") {
+            return check_arn(given);
+        }
+        if !(3..=255).contains(&given.chars().count())
+            && let Some(text) = profile.control_table_name_length()
+        {
+            return Err(Failure::validation(text));
+        }
+        let mut violations = Violations::default();
+        violations.name(given, "tableName", false);
+        violations.finish()
+    }
+}
+
+fn check_arn(given: &str) -> Result<(), Failure> {
+    let fits = given.chars().count() <= MAX_ARN_CHARACTERS;
+    match Arn::parse(given) {
+        Some(Arn { part: None, .. }) if fits => Ok(()),
+        _ => Err(Failure::validation(arn::malformed(given))),
+    }
+}

@@ -1,0 +1,167 @@
+//! Attribute values: what is read, what comes back, what is refused and in which words.
+
+use crate::support::{Wire, key, merged};
+use serde_json::{Value, json};
+
+const INVALID: &str = "One or more parameter values were invalid: ";
+
+fn round_trip(value: Value) -> Value {
+    let wire = Wire::with_table();
+    wire.put(merged(key("a", 1), json!({"v": value})));
+    wire.get("a", 1)["v"].clone()
+}
+
+fn refusal(wire: &Wire, value: Value) -> String {
+    let item = merged(key("a", 1), json!({"v": value}));
+    wire.invalid("PutItem", json!({"TableName": "things", "Item": item}))
+}
+
+#[test]
+fn all_types_come_back() {
+    for value in [
+        json!({"S": "text with \"quotes\", \u{1}, \t, é and 💎"}),
+        json!({"S": ""}),
+        json!({"N": "-12.5"}),
+        json!({"B": "AAEC/w=="}),
+        json!({"B": ""}),
+        json!({"BOOL": false}),
+        json!({"NULL": true}),
+        json!({"SS": ["a", "b"]}),
+        json!({"NS": ["-1", "2", "10"]}),
+        json!({"BS": ["", "AA=="]}),
+        json!({"L": [{"N": "1"}, {"L": []}, {"M": {}}]}),
+        json!({"M": {"x": {"M": {"y": {"BOOL": true}}}}}),
+    ] {
+        assert_eq!(round_trip(value.clone()), value);
+    }
+}
+
+#[test]
+fn numbers_come_back_in_canonical_form() {
+    for (given, kept) in [("0042.1200", "42.12"), ("1e3", "1000"), ("-0", "0"), (".5", "0.5"), ("5.", "5"), ("+5", "5")]
+    {
+        assert_eq!(round_trip(json!({"N": given})), json!({"N": kept}), "{given}");
+    }
+    assert_eq!(round_trip(json!({"NS": ["3", "1e0"]})), json!({"NS": ["1", "3"]}));
+}
+
+#[test]
+fn truth_values_may_be_spelt() {
+    assert_eq!(round_trip(json!({"BOOL": "Yes"})), json!({"BOOL": true}));
+    assert_eq!(round_trip(json!({"BOOL": "0"})), json!({"BOOL": false}));
+    assert_eq!(round_trip(json!({"NULL": "true"})), json!({"NULL": true}));
+}
+
+#[test]
+fn rules_of_values_have_dynamodbs_words() {
+    let wire = Wire::with_table();
+    let cases = [
+        (json!({}), "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes".to_owned()),
+        (json!({"S": null}), "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes".into()),
+        (
+            json!({"S": "a", "N": "1"}),
+            "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes"
+                .into(),
+        ),
+        (json!({"SS": []}), format!("{INVALID}An string set  may not be empty")),
+        (json!({"NS": []}), format!("{INVALID}An number set  may not be empty")),
+        (json!({"BS": []}), format!("{INVALID}Binary sets should not be empty")),
+        (json!({"SS": ["b", "a", "b"]}), format!("{INVALID}Input collection [b, a, b] contains duplicates.")),
+        (json!({"NS": ["1", "1.0"]}), "Input collection contains duplicates".into()),
+        (
+            json!({"BS": ["AA==", "AA=="]}),
+            format!("{INVALID}Input collection [AA==, AA==]of type BS contains duplicates."),
+        ),
+        (json!({"NULL": false}), format!("{INVALID}Null attribute value types must have the value of true")),
+        (json!({"N": ""}), "The parameter cannot be converted to a numeric value".into()),
+        (json!({"N": "1_0"}), "The parameter cannot be converted to a numeric value: 1_0".into()),
+        (json!({"N": "1".repeat(39)}), "Attempting to store more than 38 significant digits in a Number".into()),
+        (
+            json!({"N": "1e126"}),
+            "Number overflow. Attempting to store a number with magnitude larger than supported range".into(),
+        ),
+        (
+            json!({"N": "1e-131"}),
+            "Number underflow. Attempting to store a number with magnitude smaller than supported range".into(),
+        ),
+        (json!({"M": {"": {"S": "x"}}}), "Empty attribute name".into()),
+        (json!({"L": [{"SS": []}]}), format!("{INVALID}An string set  may not be empty")),
+        // Several faults in one value have an order of their own.
+        (json!({"NULL": false, "N": "x", "SS": []}), format!("{INVALID}An string set  may not be empty")),
+    ];
+    for (value, text) in cases {
+        assert_eq!(refusal(&wire, value.clone()), text, "{value}");
+    }
+}
+
+#[test]
+fn the_newer_words_are_one_switch_away() {
+    let wire = Wire::recent();
+    wire.create_things();
+    let wrapped = "1 validation error detected: One or more parameter values were invalid: ";
+    assert_eq!(
+        refusal(&wire, json!({"SS": ["a", "b", "b"]})),
+        format!("{wrapped}Input collection [\"a\", \"b\", \"b\"] contains duplicates.")
+    );
+    assert_eq!(refusal(&wire, json!({"NS": ["1", "1"]})), format!("{wrapped}Input collection contains duplicates."));
+    assert_eq!(
+        wire.invalid("GetItem", json!({"TableName": "", "Key": {}})),
+        "1 validation error detected: Value at 'TableName' failed to satisfy constraint: Member must have length greater \
+         than or equal to 1"
+    );
+}
+
+fn nested(levels: usize) -> Value {
+    (0..levels).fold(
+        json!({"S": "x"}),
+        |inner, level| {
+            if level % 2 == 0 { json!({"L": [inner]}) } else { json!({"M": {"m": inner}}) }
+        },
+    )
+}
+
+#[test]
+fn nesting_ends_at_32_levels() {
+    assert_eq!(round_trip(nested(31)), nested(31));
+    let wire = Wire::with_table();
+    let text = "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond \
+                supported limit";
+    for levels in [32, 33, 120] {
+        assert_eq!(refusal(&wire, nested(levels)), text, "{levels}");
+    }
+    let condition = |levels| {
+        json!({
+            "TableName": "things", "Key": key("a", 1), "ConditionExpression": "v <> :v",
+            "ExpressionAttributeValues": {":v": nested(levels)},
+        })
+    };
+    wire.ok("DeleteItem", condition(32));
+    assert_eq!(
+        wire.invalid("DeleteItem", condition(33)),
+        format!("ExpressionAttributeValues contains invalid value: {text} for key :v")
+    );
+}
+
+#[test]
+fn values_of_placeholders_are_named() {
+    let wire = Wire::with_table();
+    let request = json!({
+        "TableName": "things", "Key": key("a", 1), "ConditionExpression": "v = :v",
+        "ExpressionAttributeValues": {":v": {"NS": []}},
+    });
+    assert_eq!(
+        wire.invalid("DeleteItem", request),
+        format!(
+            "ExpressionAttributeValues contains invalid value: {INVALID}An number set  may not be empty for key :v"
+        )
+    );
+}
+
+#[test]
+fn items_end_at_400_kilobytes() {
+    let wire = Wire::with_table();
+    // pk 2+1, sk 2+2, v 1
+    let room = 409_600 - 8;
+    wire.put(merged(key("a", 1), json!({"v": {"S": "x".repeat(room)}})));
+    assert_eq!(refusal(&wire, json!({"S": "x".repeat(room + 1)})), "Item size has exceeded the maximum allowed size");
+}
