@@ -237,7 +237,10 @@ fn files_are_short() {
         let listed = LONG_FILES.iter().find(|(path, _)| *path == source.path).map(|(_, lines)| *lines);
         let limit = listed.unwrap_or(FILE_LINES);
         if source.lines > limit {
-            faults.push(format!("{}: {} lines, at most {limit}; find the second concept in it", source.path, source.lines));
+            faults.push(format!(
+                "{}: {} lines, at most {limit}; find the second concept in it",
+                source.path, source.lines
+            ));
         }
         if listed.is_some() && source.lines <= FILE_LINES {
             faults.push(format!("{}: short enough by now, take it off the list", source.path));

@@ -13,6 +13,7 @@ mod list;
 mod put;
 mod query;
 mod scan;
+pub(crate) mod serve;
 mod verify;
 
 use crate::{args::Cli, failure::Failure, outcome::Outcome};
@@ -45,6 +46,8 @@ pub(crate) enum Command {
     Query(query::Query),
     /// Show all items
     Scan(scan::Scan),
+    /// Serve DynamoDB clients over HTTP
+    Serve(serve::Serve),
     /// Check every byte and every index of the database
     Verify(verify::Verify),
     /// Show partitions, memtables, runs and log
@@ -67,6 +70,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Outcome, Failure> {
         Command::Delete(command) => command.run(database),
         Command::Query(command) => command.run(database),
         Command::Scan(command) => command.run(database),
+        Command::Serve(command) => command.run(database),
         Command::Verify(command) => command.run(database),
         Command::Inspect(command) => command.run(database),
     }

@@ -25,7 +25,7 @@ use clap::Parser;
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let cli = Cli::parse_from(std::env::args().map(command::serve::modern_spelling));
     match command::run(&cli) {
         Ok(outcome) => outcome.exit_code(),
         Err(failure) => {

@@ -7,7 +7,7 @@
 use super::{
     Condition, ExpressionKind,
     check::{self, MAX_OPERATORS},
-    key_condition::{KeyTest, RangeCondition},
+    functions,
     path::Path,
     tree::{Comparator, Operand, Test, Tree},
 };
@@ -105,11 +105,7 @@ impl Term {
     }
     /// `size(self)`: UTF-16 units of a string, bytes of a binary, elements of a set, list or map.
     pub fn size(self) -> Term {
-        Term(self.0.and_then(|operand| match (check::size_fault(operand.type_name()), operand) {
-            (None, Operand::Path(path)) => Ok(Operand::Size(path)),
-            (None, Operand::Value(value)) => Ok(Operand::SizeOfValue(value)),
-            (fault, _) => Err(fault.unwrap_or_else(|| check::misplaced("size"))),
-        }))
+        Term(self.0.and_then(|operand| functions::size(vec![operand])))
     }
 
     fn compare(self, comparator: Comparator, other: impl Into<Term>) -> Predicate {
@@ -163,6 +159,30 @@ impl Predicate {
     }
 }
 
+/// What a write or read takes as its condition: a parsed [`Condition`], or a [`Predicate`] whose faults come up now.
+pub trait IntoCondition {
+    /// The condition, for this use.
+    fn into_condition(self, kind: ExpressionKind) -> Result<Condition>;
+}
+
+impl IntoCondition for Condition {
+    fn into_condition(self, _: ExpressionKind) -> Result<Condition> {
+        Ok(self)
+    }
+}
+
+impl IntoCondition for Result<Condition> {
+    fn into_condition(self, _: ExpressionKind) -> Result<Condition> {
+        self
+    }
+}
+
+impl IntoCondition for Predicate {
+    fn into_condition(self, kind: ExpressionKind) -> Result<Condition> {
+        self.build(kind)
+    }
+}
+
 impl BitAnd for Predicate {
     type Output = Self;
     fn bitand(self, other: Self) -> Self {
@@ -184,33 +204,4 @@ impl Not for Predicate {
         let negate = |tree| if operators > MAX_OPERATORS { tree } else { Tree::Not(Box::new(tree)) };
         Self { tree: self.tree.map(negate), operators }
     }
-}
-
-/// Sort keys equal to a value.
-pub fn equal_to(value: impl Into<AttributeValue>) -> KeyTest {
-    KeyTest::Equal(value.into())
-}
-/// Sort keys below a value.
-pub fn less_than(value: impl Into<AttributeValue>) -> KeyTest {
-    KeyTest::Range(RangeCondition::Less(value.into()))
-}
-/// Sort keys up to a value, included.
-pub fn at_most(value: impl Into<AttributeValue>) -> KeyTest {
-    KeyTest::Range(RangeCondition::LessOrEqual(value.into()))
-}
-/// Sort keys above a value.
-pub fn greater_than(value: impl Into<AttributeValue>) -> KeyTest {
-    KeyTest::Range(RangeCondition::Greater(value.into()))
-}
-/// Sort keys from a value on, included.
-pub fn at_least(value: impl Into<AttributeValue>) -> KeyTest {
-    KeyTest::Range(RangeCondition::GreaterOrEqual(value.into()))
-}
-/// Sort keys from one value to another, both included.
-pub fn between(low: impl Into<AttributeValue>, high: impl Into<AttributeValue>) -> KeyTest {
-    KeyTest::Range(RangeCondition::Between(low.into(), high.into()))
-}
-/// Sort keys, strings or binaries, that begin with a value.
-pub fn begins_with(prefix: impl Into<AttributeValue>) -> KeyTest {
-    KeyTest::Range(RangeCondition::BeginsWith(prefix.into()))
 }

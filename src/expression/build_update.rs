@@ -196,3 +196,10 @@ impl UpdateBuilder {
         Ok(Update::from_actions(actions, false))
     }
 }
+
+/// A parsed update, to which clauses can be added.
+impl From<Update> for UpdateBuilder {
+    fn from(update: Update) -> Self {
+        Self { actions: update.actions().to_vec(), fault: None }
+    }
+}

@@ -5,12 +5,13 @@ use crate::{
     error::{Error, Result},
     item::ItemRef,
 };
+use std::sync::Arc;
 
-/// A condition on an item, with its values: it passed every check that needs no table and no item.
+/// A condition on an item, with its values: it passed every check that needs no table and no item. Clones share it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Condition {
     kind: ExpressionKind,
-    tree: Tree,
+    tree: Arc<Tree>,
     /// Made from a legacy parameter, which some messages name.
     legacy: bool,
 }
@@ -26,12 +27,12 @@ impl Condition {
 
     /// A condition from a tree that passed the checks.
     pub(super) fn from_tree(kind: ExpressionKind, tree: Tree) -> Self {
-        Self { kind, tree, legacy: false }
+        Self { kind, tree: Arc::new(tree), legacy: false }
     }
 
     /// A condition made from a legacy parameter.
     pub(super) fn from_legacy(kind: ExpressionKind, tree: Tree) -> Self {
-        Self { kind, tree, legacy: true }
+        Self { kind, tree: Arc::new(tree), legacy: true }
     }
 
     /// What it is for.
@@ -42,12 +43,6 @@ impl Condition {
     /// Its tests and how they are joined.
     pub fn tree(&self) -> &Tree {
         &self.tree
-    }
-
-    /// Both conditions.
-    #[must_use]
-    pub fn and(self, other: Self) -> Self {
-        Self { tree: self.tree.and(other.tree), ..self }
     }
 
     /// Whether an item meets it; `None` is an item that does not exist, of which nothing exists and any path is

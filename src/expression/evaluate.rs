@@ -25,6 +25,10 @@ fn holds(test: &Test, item: Option<&ItemRef>) -> bool {
     let find = |path: &Path| item.and_then(|item| path.find(item));
     let view = |operand| View::of(operand, item);
     match test {
+        // Most tests are of this form, which needs no views.
+        Test::Compare(Operand::Path(path), comparator, Operand::Value(value)) => {
+            compare_with(find(path), *comparator, value)
+        }
         Test::Compare(left, comparator, right) => compare(view(left), *comparator, view(right)),
         Test::Between(value, low, high) => {
             let value = view(value);
@@ -126,6 +130,19 @@ fn order(left: &Option<View<'_>>, right: &Option<View<'_>>) -> Option<Ordering> 
     }
 }
 
+fn compare_with(stored: Option<ValueRef<'_>>, comparator: Comparator, value: &AttributeValue) -> bool {
+    let equal = || stored.is_some_and(|stored| stored.eq_value(value));
+    let order = || stored.and_then(|stored| stored.compare(value));
+    match comparator {
+        Comparator::Equal => equal(),
+        Comparator::NotEqual => !equal(),
+        Comparator::Less => order().is_some_and(Ordering::is_lt),
+        Comparator::LessOrEqual => order().is_some_and(Ordering::is_le),
+        Comparator::Greater => order().is_some_and(Ordering::is_gt),
+        Comparator::GreaterOrEqual => order().is_some_and(Ordering::is_ge),
+    }
+}
+
 fn compare(left: Option<View<'_>>, comparator: Comparator, right: Option<View<'_>>) -> bool {
     let equal = |left: &Option<View<'_>>, right: &Option<View<'_>>| match (left, right) {
         (Some(left), Some(right)) => equal(left, right),
@@ -172,7 +189,7 @@ fn contains(whole: &View<'_>, part: &View<'_>) -> bool {
     }
 }
 
-/// Searches in time linear in both lengths (Knuth, Morris and Pratt), as both may be chosen to make a naive search slow.
+/// Searches in time linear in both lengths (Knuth, Morris and Pratt): both may be chosen to make a naive search slow.
 fn bytes_contain(bytes: &[u8], part: &[u8]) -> bool {
     let mut borders: Vec<usize> = Vec::with_capacity(part.len());
     for &byte in part {

@@ -2,9 +2,7 @@
 //!
 //! The text is parsed as a condition and then restricted: clauses joined by `AND`, each about one key attribute, with
 //! operators that an ordered index can follow. Whether the named attributes are the key, and of the right types, is
-//! known only once the table or index is: [`KeyCondition::bind`] turns the clauses into the bounds of a range. An index
-//! may have up to four attributes for each half of its key; conditions on the sort half must then form a prefix,
-//! equalities first and at most one other operator last.
+//! known only once the table or index is; see [`KeyCondition::bind`].
 
 use super::{
     ExpressionKind, check,
@@ -13,14 +11,7 @@ use super::{
     path::Path,
     tree::{Comparator, Operand, Test, Tree},
 };
-use crate::{
-    error::{Error, Result},
-    item::{
-        AttributeValue,
-        key::{MAX_HASH_KEY_BYTES, MAX_RANGE_KEY_BYTES},
-    },
-    schema::KeyAttribute,
-};
+use crate::{error::Result, item::AttributeValue};
 
 /// Clauses about keys; no two about the same attribute.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,18 +56,6 @@ pub enum RangeCondition {
     BeginsWith(AttributeValue),
 }
 
-/// A key condition on the key of a certain table or index.
-#[derive(Clone, Debug, PartialEq)]
-pub struct BoundKey {
-    /// One value for each attribute of the partition key, in the order of the schema.
-    pub hash: Vec<AttributeValue>,
-    /// Values of the leading sort key attributes that must be equal, in the order of the schema; may be fewer than
-    /// the key has.
-    pub range: Vec<AttributeValue>,
-    /// A range for the sort key attribute that follows those.
-    pub last: Option<RangeCondition>,
-}
-
 impl RangeCondition {
     /// The values that bound the range.
     pub fn values(&self) -> Vec<&AttributeValue> {
@@ -118,7 +97,8 @@ impl KeyClause {
 }
 
 impl KeyTest {
-    fn values(&self) -> Vec<&AttributeValue> {
+    /// The values that it compares with.
+    pub(super) fn values(&self) -> Vec<&AttributeValue> {
         match self {
             Self::Equal(value) => vec![value],
             Self::Range(range) => range.values(),
@@ -185,134 +165,6 @@ impl KeyCondition {
         };
         self.push(clause(test)?)
     }
-
-    /// Applies the clauses to a key. `hash` and `range` are its attributes in the order of the schema: those of the
-    /// partition key, of which there is at least one, and those of the sort key.
-    ///
-    /// # Errors
-    /// DynamoDB's text if an attribute of the partition key has no equality, if a clause names another attribute or
-    /// skips one of the sort key, or if a value has the wrong type, is empty or too long.
-    pub fn bind(&self, hash: &[KeyAttribute], range: &[KeyAttribute]) -> Result<BoundKey> {
-        let attributes = hash.len() + range.len();
-        if self.clauses.len() > attributes {
-            let count = self.clauses.len();
-            return Err(Error::validation(format!(
-                "The number of query conditions ({count}) exceeds the number of key attributes defined in the schema \
-                 ({attributes})"
-            )));
-        }
-        let mut bound = BoundKey { hash: self.bind_hash(hash)?, range: Vec::new(), last: None };
-        self.bind_range(range, self.clauses.len().saturating_sub(hash.len()), &mut bound)?;
-        self.check_values(hash, range, &bound)?;
-        Ok(bound)
-    }
-
-    fn bind_hash(&self, hash: &[KeyAttribute]) -> Result<Vec<AttributeValue>> {
-        let mut values = Vec::with_capacity(hash.len());
-        let mut missing = Vec::new();
-        for attribute in hash {
-            match self.test(attribute)? {
-                Some(KeyTest::Equal(value)) => values.push(value.clone()),
-                test if hash.len() > 1 || test.is_none() => missing.push(attribute.name.as_str()),
-                _ => return Err(Error::validation("Query key condition not supported")),
-            }
-        }
-        match missing.as_slice() {
-            [] => Ok(values),
-            [name] if hash.len() == 1 => Err(missed(name)),
-            names => {
-                let names = names.join(", ");
-                let text = format!("HASH key attributes {names} must have equality conditions specified in the query");
-                Err(Error::validation(text))
-            }
-        }
-    }
-
-    /// Binds the clauses that are left, `count` of them, to the sort key.
-    fn bind_range(&self, range: &[KeyAttribute], count: usize, bound: &mut BoundKey) -> Result<()> {
-        let mut without_equality: Vec<&str> = Vec::new();
-        let mut used = 0;
-        for attribute in range {
-            let test = self.test(attribute)?;
-            if test.is_some() && !without_equality.is_empty() {
-                let (names, name) = (without_equality.join(", "), &attribute.name);
-                return Err(Error::validation(format!(
-                    "RANGE key attributes {names} must have equality conditions specified in the query because a \
-                     condition is present on key attribute {name}"
-                )));
-            }
-            match test {
-                Some(KeyTest::Equal(value)) => bound.range.push(value.clone()),
-                Some(KeyTest::Range(condition)) => bound.last = Some(condition.clone()),
-                _ => {}
-            }
-            if !matches!(test, Some(KeyTest::Equal(_))) {
-                without_equality.push(&attribute.name);
-            }
-            used += usize::from(test.is_some());
-        }
-        match without_equality.first() {
-            // A clause is about none of the attributes.
-            Some(name) if used < count => Err(missed(name)),
-            _ => Ok(()),
-        }
-    }
-
-    /// The test of an attribute, with values of its type.
-    fn test(&self, attribute: &KeyAttribute) -> Result<Option<&KeyTest>> {
-        let Some(clause) = self.clauses.iter().find(|clause| clause.name == attribute.name) else { return Ok(None) };
-        if clause.test == KeyTest::Unordered {
-            return Err(Error::validation("Attempted conditional constraint is not an indexable operation"));
-        }
-        if clause.test.values().iter().any(|value| !attribute.kind.matches(value)) {
-            return Err(Error::invalid_parameter("Condition parameter type does not match schema type"));
-        }
-        Ok(Some(&clause.test))
-    }
-
-    fn check_values(&self, hash: &[KeyAttribute], range: &[KeyAttribute], bound: &BoundKey) -> Result<()> {
-        for attribute in hash.iter().chain(range) {
-            let Some(test) = self.test(attribute)? else { continue };
-            for value in test.values() {
-                let (is_empty, what) = match value {
-                    AttributeValue::S(text) => (text.is_empty(), "string"),
-                    AttributeValue::B(bytes) => (bytes.is_empty(), "binary"),
-                    _ => (false, ""),
-                };
-                if is_empty {
-                    let name = &attribute.name;
-                    return Err(Error::validation(format!(
-                        "One or more parameter values are not valid. The AttributeValue for a key attribute cannot \
-                         contain an empty {what} value. Key: {name}"
-                    )));
-                }
-            }
-        }
-        if bound.hash.iter().map(key_bytes).sum::<usize>() > MAX_HASH_KEY_BYTES {
-            return Err(Error::invalid_parameter("Size of hashkey has exceeded the maximum size limit of2048 bytes"));
-        }
-        let equal: usize = bound.range.iter().map(key_bytes).sum();
-        let last = bound.last.as_ref().and_then(|last| last.values().into_iter().map(key_bytes).max()).unwrap_or(0);
-        if equal + last > MAX_RANGE_KEY_BYTES {
-            return Err(Error::invalid_parameter(
-                "Aggregated size of all range keys has exceeded the size limit of 1024 bytes",
-            ));
-        }
-        Ok(())
-    }
-}
-
-/// The bytes that a key value counts against the limits of keys; numbers never reach them.
-fn key_bytes(value: &AttributeValue) -> usize {
-    match value {
-        AttributeValue::S(text) => text.len(),
-        AttributeValue::B(bytes) => bytes.len(),
-        _ => 0,
-    }
-}
-
-fn missed(name: &str) -> Error {
-    Error::validation(format!("Query condition missed key schema element: {name}"))
 }
 
 fn unusable(operator: &str) -> String {

@@ -13,11 +13,15 @@
 //!                                                      +----> print --> text
 //! ```
 
+mod apply;
+mod bind_key;
 mod build;
 mod build_update;
+mod cache;
 mod check;
 mod condition;
 mod evaluate;
+mod functions;
 mod key_condition;
 pub mod legacy;
 mod names;
@@ -35,13 +39,13 @@ mod token;
 mod tree;
 mod update;
 
-pub use build::{
-    Predicate, Term, at_least, at_most, attr, attr_named, begins_with, between, equal_to, greater_than, less_than,
-};
+pub use bind_key::BoundKey;
+pub use build::{IntoCondition, Predicate, Term, attr, attr_named};
 pub use build_update::{SetExpression, SetTerm, UpdateBuilder, if_not_exists, list_append};
+pub use cache::ExpressionCache;
 pub use check::{ExpressionKind, MAX_EXPRESSION_BYTES, MAX_IN_OPERANDS, MAX_OPERATORS};
 pub use condition::{Condition, check_keys_are_scalars};
-pub use key_condition::{BoundKey, KeyClause, KeyCondition, KeyTest, RangeCondition};
+pub use key_condition::{KeyClause, KeyCondition, KeyTest, RangeCondition};
 pub use names::{MAX_PLACEHOLDER_BYTES, Placeholders, Scope};
 pub use path::{MAX_PATH_LEVELS, Path, Step};
 pub use print::Printed;

@@ -14,6 +14,7 @@
 use super::{
     ExpressionKind,
     check::{self, Findings, MAX_OPERATORS},
+    functions,
     names::Scope,
     parser::{Keyword, Parser},
     path::Path,
@@ -298,37 +299,29 @@ impl<'t> ConditionParser<'t, '_, '_> {
     /// A call in the place of an operand, where only `size` may stand.
     fn call_as_operand(&mut self, name: &str, operands: Vec<Operand>) -> Operand {
         let findings = &mut self.parser.findings;
-        if !check_name(findings, name) {
+        if !functions::check_name(findings, name) {
             return STAND_IN;
         }
         if name != "size" {
             Findings::note(&mut findings.misplaced, || check::misplaced(name));
             return STAND_IN;
         }
-        let count = operands.len();
-        match <[Operand; 1]>::try_from(operands) {
-            Err(_) => Findings::note(&mut findings.operand, || check::wrong_count(name, count)),
-            Ok([operand]) => match (check::size_fault(operand.type_name()), operand) {
-                (Some(fault), _) => Findings::note(&mut findings.operand, || fault),
-                (None, Operand::Path(path)) => return Operand::Size(path),
-                (None, Operand::Value(value)) => return Operand::SizeOfValue(value),
-                // The size of a size is a fault already.
-                (None, Operand::Size(_) | Operand::SizeOfValue(_)) => {}
-            },
-        }
-        STAND_IN
+        functions::size(operands).unwrap_or_else(|fault| {
+            Findings::note(&mut findings.operand, || fault);
+            STAND_IN
+        })
     }
 
     /// A call in the place of a condition.
     fn call_as_test(&mut self, name: &str, operands: Vec<Operand>) -> Tree {
         let findings = &mut self.parser.findings;
         let mut test = None;
-        if !check_name(findings, name) {
+        if !functions::check_name(findings, name) {
             // Noted already.
         } else if name == "size" {
             Findings::note(&mut findings.misplaced, || check::misplaced(name));
         } else {
-            match call_to_test(name, operands) {
+            match functions::test(name, operands) {
                 Ok(call) => test = Some(call),
                 Err(fault) => Findings::note(&mut findings.operand, || fault),
             }
@@ -372,45 +365,5 @@ fn comparator(kind: TokenKind) -> Option<Comparator> {
         TokenKind::Greater => Some(Comparator::Greater),
         TokenKind::GreaterOrEqual => Some(Comparator::GreaterOrEqual),
         _ => None,
-    }
-}
-
-/// Notes a name that is no function of conditions.
-fn check_name(findings: &mut Findings, name: &str) -> bool {
-    let fault = match name {
-        "size" | "attribute_exists" | "attribute_not_exists" | "attribute_type" | "begins_with" | "contains" => {
-            return true;
-        }
-        "if_not_exists" | "list_append" => "The function is not allowed in a condition expression; function: ",
-        _ => "Invalid function name; function: ",
-    };
-    Findings::note(&mut findings.function, || fault.to_owned() + name);
-    false
-}
-
-/// The test that a call of a known function other than `size` is, or its fault.
-fn call_to_test(name: &str, operands: Vec<Operand>) -> std::result::Result<Test, String> {
-    let count = operands.len();
-    let wrong_count = |_| check::wrong_count(name, count);
-    let path = |operand| match operand {
-        Operand::Path(path) => Ok(path),
-        _ => Err(check::path_required(name)),
-    };
-    if matches!(name, "attribute_exists" | "attribute_not_exists") {
-        let [operand] = <[Operand; 1]>::try_from(operands).map_err(wrong_count)?;
-        let path = path(operand)?;
-        return Ok(if name == "attribute_exists" { Test::Exists(path) } else { Test::NotExists(path) });
-    }
-    let [first, second] = <[Operand; 2]>::try_from(operands).map_err(wrong_count)?;
-    match name {
-        "begins_with" => Ok(Test::BeginsWith(first, second)),
-        "contains" => Ok(Test::Contains(first, second)),
-        _ => {
-            if let Some(fault) = check::same_path_fault(name, &first, &second) {
-                return Err(fault);
-            }
-            let path = path(first)?;
-            Ok(Test::TypeIs(path, check::asked_type(&second)?))
-        }
     }
 }

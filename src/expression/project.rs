@@ -13,15 +13,15 @@ use crate::{
     error::Result,
     item::{AttributeValue, Item, ItemRef},
 };
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, sync::Arc};
 
-/// A list of paths, none of which leads into another.
+/// A list of paths, none of which leads into another. Clones share it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Projection {
     /// As written.
-    paths: Vec<Path>,
+    paths: Arc<[Path]>,
     /// Ascending, in which elements of lists come in their order.
-    sorted: Vec<Path>,
+    sorted: Arc<[Path]>,
 }
 
 impl Projection {
@@ -55,7 +55,7 @@ impl Projection {
     fn from_checked(paths: Vec<Path>) -> Self {
         let mut sorted = paths.clone();
         sorted.sort_unstable();
-        Self { paths, sorted }
+        Self { paths: paths.into(), sorted: sorted.into() }
     }
 
     /// The paths as they were written.

@@ -323,7 +323,9 @@ pub fn transact_get(store: &Store, keys: &[(String, Item, Option<Projection>)]) 
         match encoded {
             Ok(key) => {
                 if places.iter().any(|(other, known)| Arc::ptr_eq(other, &slot) && *known == key) {
-                    return Err(Error::validation("Transaction request cannot include multiple operations on one item"));
+                    return Err(Error::validation(
+                        "Transaction request cannot include multiple operations on one item",
+                    ));
                 }
                 places.push((slot, key));
                 reasons.push(CancellationReason::none());

@@ -8,8 +8,8 @@ use super::{
     step::{Assign, Change, Mutation, Read, Step, When, Write},
 };
 use hashrange::{
-    BatchWrite, Clock, Database, Durability, Error, ErrorKind, Item, ItemRef, ReadMode, Result, ReturnValues, TableUpdate,
-    TransactAction, TransactKind,
+    BatchWrite, Clock, Database, Durability, Error, ErrorKind, Item, ItemRef, ReadMode, Result, ReturnValues,
+    TableUpdate, TransactAction, TransactKind,
     expression::{Condition, ExpressionKind, Placeholders, Scope, Update},
     file::Disk,
 };

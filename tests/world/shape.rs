@@ -1,7 +1,9 @@
 //! The tables of the world: every key type, with and without sort keys, local and global indexes with one part and with
 //! several.
 
-use hashrange::{AttributeValue, IndexKind, IndexSpec, KeyAttribute, KeySchema, KeyType, Number, Projection, TableSpec};
+use hashrange::{
+    AttributeValue, IndexKind, IndexSpec, KeyAttribute, KeySchema, KeyType, Number, Projection, TableSpec,
+};
 use std::{cmp::Ordering, sync::OnceLock};
 
 /// Number of tables.
@@ -151,10 +153,8 @@ fn orders() -> Shape {
 }
 
 fn measures() -> Shape {
-    let key = KeySchema {
-        hash: KeyAttribute::new("sensor", KeyType::N),
-        range: Some(KeyAttribute::new("at", KeyType::N)),
-    };
+    let key =
+        KeySchema { hash: KeyAttribute::new("sensor", KeyType::N), range: Some(KeyAttribute::new("at", KeyType::N)) };
     let ranges = ["-1E+20", "-12.5", "-1", "-0.001", "0", "0.5", "1", "1.00001", "2", "10", "1E+100"];
     let indexes = vec![
         global("wide", &["s", "b"], &["n", "c"], Projection::Include(vec!["l".to_owned()])),
@@ -166,11 +166,7 @@ fn measures() -> Shape {
 fn blobs() -> Shape {
     let hash = KeyAttribute::new("key", KeyType::B);
     let key = KeySchema { hash: hash.clone(), range: Some(KeyAttribute::new("part", KeyType::B)) };
-    let ranges: [&[u8]; 10] =
-        [&[0], &[0, 0], &[0, 1], &[0, 255], &[1], &[127], &[128], &[255], &[255, 0], &[255, 255]];
-    let indexes = vec![
-        local("local_s", &hash, "s", Projection::All),
-        global("extra", &["n"], &["b"], Projection::All),
-    ];
+    let ranges: [&[u8]; 10] = [&[0], &[0, 0], &[0, 1], &[0, 255], &[1], &[127], &[128], &[255], &[255, 0], &[255, 255]];
+    let indexes = vec![local("local_s", &hash, "s", Projection::All), global("extra", &["n"], &["b"], Projection::All)];
     Shape { key, name: "blobs", hashes: binaries(&[&[0], &[0, 0], &[200]]), ranges: binaries(&ranges), indexes }
 }

@@ -69,7 +69,11 @@ impl State {
                 Outcome::Done(Vec::new())
             }
             Mutation::DropTable(table) => {
-                if self.tables[*table].take().is_some() { Outcome::Done(Vec::new()) } else { Outcome::NotFound }
+                if self.tables[*table].take().is_some() {
+                    Outcome::Done(Vec::new())
+                } else {
+                    Outcome::NotFound
+                }
             }
             Mutation::CreateIndex(table) => self.set_extra(*table, true),
             Mutation::DropIndex(table) => self.set_extra(*table, false),

@@ -95,7 +95,12 @@ pub enum Read {
     TransactGet(Vec<(usize, (usize, usize))>),
     Query(Query),
     /// All segments of a scan of a table or index.
-    Scan { table: usize, index: Option<usize>, segments: u32, limit: Option<usize> },
+    Scan {
+        table: usize,
+        index: Option<usize>,
+        segments: u32,
+        limit: Option<usize>,
+    },
 }
 
 /// One step.

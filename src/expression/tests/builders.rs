@@ -126,23 +126,28 @@ fn updates_have_the_faults_of_their_texts() {
 #[test]
 fn key_conditions_equal_their_texts() {
     let parse = |text: &str| with_scope(|scope| KeyCondition::parse(text, scope)).unwrap();
-    let clause = KeyClause::new;
-    for (text, test) in [
-        ("a = :x AND c = :1", equal_to(1)),
-        ("a = :x AND c < :1", less_than(1)),
-        ("a = :x AND c <= :1", at_most(1)),
-        ("a = :x AND c > :1", greater_than(1)),
-        ("a = :x AND c >= :1", at_least(1)),
-        ("a = :x AND c BETWEEN :1 AND :5", between(1, 5)),
-        ("a = :x AND begins_with(c, :x)", begins_with("x")),
+    use RangeCondition::*;
+    let clause = |name, range| KeyClause::new(name, KeyTest::Range(range));
+    let equal = |name, value| KeyClause::new(name, KeyTest::Equal(value));
+    for (text, second) in [
+        ("a = :x AND c = :1", equal("c", 1.into())),
+        ("a = :x AND c < :1", clause("c", Less(1.into()))),
+        ("a = :x AND c <= :1", clause("c", LessOrEqual(1.into()))),
+        ("a = :x AND c > :1", clause("c", Greater(1.into()))),
+        ("a = :x AND c >= :1", clause("c", GreaterOrEqual(1.into()))),
+        ("a = :x AND c BETWEEN :1 AND :5", clause("c", Between(1.into(), 5.into()))),
+        ("a = :x AND begins_with(c, :x)", clause("c", BeginsWith("x".into()))),
     ] {
-        let built = KeyCondition::of([clause("a", equal_to("x")), clause("c", test)]).unwrap();
+        let built = KeyCondition::of([equal("a", "x".into()), second]).unwrap();
         assert_eq!(built, parse(text), "{text}");
     }
     for (clauses, fault) in [
-        (vec![clause("a", equal_to(1)), clause("a", equal_to(2))], "must only contain one condition per key"),
-        (vec![clause("a", between(5, 1))], "requires upper bound to be greater than or equal to lower bound"),
-        (vec![clause("a", begins_with(5))], "operator or function: begins_with, operand type: N"),
+        (vec![equal("a", 1.into()), equal("a", 2.into())], "must only contain one condition per key"),
+        (
+            vec![clause("a", Between(5.into(), 1.into()))],
+            "requires upper bound to be greater than or equal to lower bound",
+        ),
+        (vec![clause("a", BeginsWith(5.into()))], "operator or function: begins_with, operand type: N"),
     ] {
         let error = KeyCondition::of(clauses).unwrap_err();
         assert!(error.message().contains(fault), "{}", error.message());

@@ -1,13 +1,13 @@
 //! The item filter of a run: whether it can hold a key at all.
 //!
-//! The directory knows all collections, so in a run of collections with one entry each it excludes absent keys by itself.
-//! Where collections have several entries, a key may be absent from a collection that is there: that is the usual case
-//! in a run of recent updates, and without a filter it takes a look into the collection to find out, which waits for
-//! memory. The filter answers from one cache line of a table of 10 bits per entry and is wrong once in a hundred, in
-//! the harmless direction.
+//! The directory knows all collections, so in a run of collections with one entry each it excludes absent keys by
+//! itself. Where collections have several entries, a key may be absent from a collection that is there: that is the
+//! usual case in a run of recent updates, and without a filter it takes a look into the collection to find out, which
+//! waits for memory. The filter answers from one cache line of a table of 10 bits per entry and is wrong once in a
+//! hundred, in the harmless direction.
 //!
-//! It is a Bloom filter split into blocks of 256 bits (Putze, Sanders and Singler, "Cache-, hash- and space-efficient Bloom
-//! filters"): a key has one block, and in it one bit in each of eight words.
+//! It is a Bloom filter split into blocks of 256 bits (Putze, Sanders and Singler, "Cache-, hash- and space-efficient
+//! Bloom filters"): a key has one block, and in it one bit in each of eight words.
 //!
 //! ```text
 //! filter := zeros up to a multiple of 32 bytes from the begin of the file, block *

@@ -1,8 +1,8 @@
 //! Writes a run, in one pass and key order.
 //!
-//! Entries gather in a leaf, leaves in a buffer, and the buffer leaves for the file page by page. What stays in memory
-//! until the end is small: the open leaf and the open nodes above it, 16 bytes per collection for the directory, eight per entry for the
-//! filter, four bytes per page of checksums and the attribute names.
+//! Entries gather in a leaf, leaves in a buffer, and the buffer leaves for the file page by page. What stays in
+//! memory until the end is small: the open leaf and the open nodes above it, 16 bytes per collection for the
+//! directory, eight per entry for the filter, four bytes per page of checksums and the attribute names.
 
 use super::{
     directory::DirectoryBuilder,
@@ -41,6 +41,8 @@ struct PagedFile {
     buffer: Vec<u8>,
     written: u64,
     sums: Vec<u8>,
+    /// The first failed append: nothing may follow it.
+    failure: Option<Error>,
 }
 
 impl PagedFile {
@@ -53,6 +55,12 @@ impl PagedFile {
             self.sums.extend_from_slice(&crc.to_le_bytes());
         }
     }
+    fn append(&mut self, len: usize) -> Result<()> {
+        if let Some(failure) = &self.failure {
+            return Err(failure.clone());
+        }
+        self.file.append(&self.buffer[..len]).inspect_err(|failure| self.failure = Some(failure.clone()))
+    }
     /// Appends full pages to the file once enough have come together.
     fn spill(&mut self) -> Result<()> {
         if self.buffer.len() < BUFFER_BYTES {
@@ -60,7 +68,7 @@ impl PagedFile {
         }
         let len = self.buffer.len() / PAGE_BYTES * PAGE_BYTES;
         self.sum(len);
-        self.file.append(&self.buffer[..len])?;
+        self.append(len)?;
         self.buffer.drain(..len);
         let before = self.written;
         self.written += len as u64;
@@ -107,7 +115,7 @@ impl RunWriter {
         Ok(Self {
             disk: Arc::clone(disk),
             identity,
-            file: PagedFile { identity, file, buffer, written: 0, sums: Vec::new() },
+            file: PagedFile { identity, file, buffer, written: 0, sums: Vec::new(), failure: None },
             names: DictionaryBuilder::new(),
             filter: FilterBuilder::default(),
             directory: DirectoryBuilder::with_capacity(expected.min(EXPECTED_MAX)),
@@ -137,30 +145,28 @@ impl RunWriter {
             return Err(Error::limit_exceeded(format!("A key of a run is longer than {MAX_KEY_BYTES} bytes")));
         }
         let same = self.open && self.token == key.token && self.collection == key.collection;
-        if same {
+        let ascends = if same {
             let last = if self.leaf.len() > 0 { self.leaf.last_sort() } else { &self.before_sort };
-            if last >= key.sort {
-                return Err(self.identity.corrupt(self.file.position(), "keys do not ascend"));
-            }
+            last < key.sort
         } else {
-            if self.open && (self.token, self.collection.as_slice()) > (key.token, key.collection) {
-                return Err(self.identity.corrupt(self.file.position(), "keys do not ascend"));
-            }
+            !self.open || (self.token, self.collection.as_slice()) < (key.token, key.collection)
+        };
+        if !ascends {
+            return Err(self.identity.corrupt(self.file.position(), "keys do not ascend"));
+        }
+        self.scratch.clear();
+        if let Some(item) = item {
+            transcode(item, &mut self.names, &mut self.scratch)?;
+        }
+        if self.scratch.len() > MAX_ENCODED_BYTES {
+            return Err(Error::limit_exceeded("An encoded item is longer than a run can hold"));
+        }
+        if !same {
             self.close_collection()?;
             self.token = key.token;
             self.collection.clear();
             self.collection.extend_from_slice(key.collection);
             self.open = true;
-        }
-        self.scratch.clear();
-        if let Some(item) = item {
-            transcode(item, &mut self.names, &mut self.scratch)?;
-            if self.scratch.len() > MAX_ENCODED_BYTES {
-                return Err(Error::limit_exceeded("An encoded item is longer than a run can hold"));
-            }
-            self.figures.logical_bytes += item.size_bytes() as u64;
-        } else {
-            self.figures.tombstones += 1;
         }
         let full = self.leaf.size() + key.sort.len() + self.scratch.len() > LEAF_BYTES;
         if self.leaf.len() >= LEAF_ENTRIES || (full && self.leaf.len() > 0) {
@@ -174,6 +180,10 @@ impl RunWriter {
             figures.min_token = key.token;
         }
         figures.entries += 1;
+        match item {
+            Some(item) => figures.logical_bytes += item.size_bytes() as u64,
+            None => figures.tombstones += 1,
+        }
         figures.max_token = key.token;
         figures.min_seqno = figures.min_seqno.min(seqno);
         figures.max_seqno = figures.max_seqno.max(seqno);
@@ -181,6 +191,9 @@ impl RunWriter {
     }
     /// Writes the open leaf and tells the tree of it.
     fn close_leaf(&mut self, later: bool) {
+        if self.leaf.len() == 0 {
+            return;
+        }
         let offset = self.file.position();
         if later || self.before.is_some() {
             let first = self.leaf.first_sort();
@@ -253,7 +266,7 @@ impl RunWriter {
         let footer = sums_at + self.file.sums.len() as u64;
         self.file.buffer.extend_from_slice(&self.file.sums);
         self.file.buffer.extend_from_slice(&figures.encode(self.identity, footer));
-        self.file.file.append(&self.file.buffer)?;
+        self.file.append(self.file.buffer.len())?;
         self.file.file.sync()?;
         self.disk.sync_directory()?;
         Ok(RunFacts {

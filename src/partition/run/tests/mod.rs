@@ -1,6 +1,8 @@
 //! Runs against a model of themselves: an ordered map.
 
 mod damage;
+mod failures;
+mod golden;
 mod model;
 mod timing;
 

@@ -10,11 +10,6 @@ const PER_COLLECTION: u64 = 10;
 
 #[expect(clippy::disallowed_methods, reason = "a timing measures real time")]
 fn timed(what: &str, count: u64, mut work: impl FnMut()) {
-    if let Ok(only) = std::env::var("ONLY")
-        && !only.split(',').any(|part| what.starts_with(part))
-    {
-        return;
-    }
     let mut best = f64::MAX;
     for _ in 0..3 {
         let start = std::time::Instant::now();
@@ -147,9 +142,6 @@ fn timings() {
     for (file, collections, per_collection) in
         [(1, COLLECTIONS, PER_COLLECTION), (2, 200, 5000), (3, COLLECTIONS * PER_COLLECTION, 1)]
     {
-        if file > 1 && std::env::var("FIRST").is_ok() {
-            return;
-        }
         println!("--- {collections} collections of {per_collection}");
         let mut facts = None;
         timed("write (best of one to three files)", collections * per_collection, || {
@@ -159,7 +151,7 @@ fn timings() {
         });
         let facts = facts.unwrap();
         measure(&open(&disk, &facts, ReadMode::Mapped).unwrap(), collections, per_collection);
-        if file == 1 && std::env::var("FIRST").is_err() {
+        if file == 1 {
             println!("--- buffered, cache of 64 MiB");
             let cache = Arc::new(PageCache::new(64 << 20));
             let run = Arc::new(Run::open(&*disk, &facts, DATABASE, ReadMode::Buffered, &cache).unwrap());

@@ -1,0 +1,87 @@
+//! `serve`: the database for every DynamoDB client, over HTTP.
+//!
+//! The spellings of DynamoDB Local's options (`-port`, `-inMemory`, `-dbPath`, `-sharedDb`) are taken too, so that
+//! scripts written for it go on working.
+
+use crate::{args::DatabaseArgs, failure::Failure, outcome::Outcome, output::Output, session};
+use clap::Args;
+use hashrange::Database;
+use hashrange_wire::server::{Credentials, Server, ServerOptions};
+use std::net::{IpAddr, SocketAddr};
+
+/// Arguments of `serve`.
+#[derive(Debug, Args)]
+pub(crate) struct Serve {
+    /// Port to listen on; 0 picks a free one
+    #[arg(long, default_value_t = 8000)]
+    port: u16,
+    /// Address to listen on; other than loopback addresses need credentials
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    host: IpAddr,
+    /// Keep everything in memory, and forget it at the end
+    #[arg(long, conflicts_with = "data_dir")]
+    in_memory: bool,
+    /// Access key id that requests must be signed with
+    #[arg(long, env = "HASHRANGE_ACCESS_KEY_ID", requires = "secret_access_key")]
+    access_key_id: Option<String>,
+    /// Secret access key that requests must be signed with
+    #[arg(long, env = "HASHRANGE_SECRET_ACCESS_KEY", requires = "access_key_id", hide_env_values = true)]
+    secret_access_key: Option<String>,
+    /// Further name that a Host header may have; `*` allows all
+    #[arg(long, value_name = "NAME")]
+    allow_host: Vec<String>,
+    /// Origin of web pages that may send requests; `*` allows all
+    #[arg(long, value_name = "ORIGIN")]
+    allow_origin: Vec<String>,
+    /// Answer GET /metrics in Prometheus' text format
+    #[arg(long)]
+    metrics: bool,
+    /// What to log on standard error: off, error, warn, info, debug, or a filter such as `hashrange_wire=debug`
+    #[arg(long, value_name = "FILTER", default_value = "warn")]
+    log: String,
+    /// Accepted for DynamoDB Local's sake: all clients share one database anyway
+    #[arg(long, hide = true)]
+    shared_db: bool,
+}
+
+impl Serve {
+    pub(crate) fn run(&self, database: &DatabaseArgs) -> Result<Outcome, Failure> {
+        tracing_subscriber::fmt()
+            .with_env_filter(tracing_subscriber::EnvFilter::new(&self.log))
+            .with_writer(std::io::stderr)
+            .init();
+        let db =
+            if self.in_memory { Database::in_memory()? } else { session::open_or_create(database, database.folder())? };
+        let mut options = ServerOptions::default();
+        options.address = SocketAddr::new(self.host, self.port);
+        options.credentials = self
+            .access_key_id
+            .clone()
+            .zip(self.secret_access_key.clone())
+            .map(|(access_key_id, secret_access_key)| Credentials { access_key_id, secret_access_key });
+        options.allowed_hosts.clone_from(&self.allow_host);
+        options.allowed_origins.clone_from(&self.allow_origin);
+        options.metrics = self.metrics;
+        let server = Server::start(db, options)
+            .map_err(|error| Failure::io(format!("cannot serve on {}:{}", self.host, self.port), error))?;
+        let stopper = server.stopper();
+        // Without a handler the signal ends the process at once: what was acknowledged is durable all the same.
+        let _ = ctrlc::set_handler(move || stopper.stop());
+        let mut out = Output::new();
+        out.line(format_args!("listening on http://{}", server.address()))?;
+        out.finish()?;
+        server.wait();
+        Ok(Outcome::Done)
+    }
+}
+
+/// Turns DynamoDB Local's spellings into this program's.
+pub(crate) fn modern_spelling(argument: String) -> String {
+    match argument.as_str() {
+        "-port" => "--port".to_owned(),
+        "-inMemory" => "--in-memory".to_owned(),
+        "-dbPath" => "--data-dir".to_owned(),
+        "-sharedDb" => "--shared-db".to_owned(),
+        _ => argument,
+    }
+}
