@@ -23,7 +23,7 @@ const FLOORS: [&[&str]; 10] = [
     &["file"],
     &["item"],
     &["schema", "expression"],
-    &["manifest", "wal"],
+    &["wal", "manifest"],
     &["partition"],
     &["index", "stream", "capacity"],
     &["commit"],
@@ -34,13 +34,15 @@ const FLOORS: [&[&str]; 10] = [
 /// Lines of a file.
 const FILE_LINES: usize = 500;
 /// Files over the limit, with their lines.
-const LONG_FILES: &[(&str, usize)] = &[("src/expression/reserved.rs", 653)];
+const LONG_FILES: &[(&str, usize)] = &[];
 
 /// Lines of a function.
 const FUNCTION_LINES: usize = 70;
 /// Functions over the limit, with their lines.
 const LONG_FUNCTIONS: &[(&str, &str, usize)] = &[
     ("src/commit/open.rs", "open", 76),
+    ("src/partition/run/tests/timing.rs", "measure", 82),
+    ("wire/src/operation/transact_get_items.rs", "run", 73),
     ("src/expression/tests/updates.rs", "refused_updates_in_the_order_of_checks", 73),
 ];
 

@@ -63,8 +63,13 @@ impl Store {
             return Ok(());
         }
         let Some((low, high)) = partition.split(guard, at, (children[0], children[1])) else { return Ok(()) };
-        let edits =
-            [Edit::DropPartition(partition.id), Edit::PutPartition(low.record()), Edit::PutPartition(high.record())];
+        // The counters go along: after a crash the children's numbers must not be given out again.
+        let edits = [
+            Edit::DropPartition(partition.id),
+            Edit::PutPartition(low.record()),
+            Edit::PutPartition(high.record()),
+            Edit::PutCounters(self.counters()),
+        ];
         // The parent takes no writes any more, so that the children stand in for it even if the manifest cannot be
         // written: then nothing of theirs is published either, and the next opening begins with the parent.
         let committed = manifest.commit(&edits);

@@ -313,7 +313,8 @@ impl Store {
         self.catalog.store(Arc::new(catalog));
     }
 
-    fn counters(&self) -> Counters {
+    /// The next numbers to give out.
+    pub(super) fn counters(&self) -> Counters {
         Counters {
             next_file: self.next_file.load(Ordering::Relaxed),
             next_table: self.next_keyspace.load(Ordering::Relaxed),

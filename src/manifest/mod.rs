@@ -12,6 +12,8 @@ mod read;
 mod state;
 
 #[cfg(test)]
+mod crash_tests;
+#[cfg(test)]
 mod tests;
 
 pub use edit::Edit;

@@ -1,10 +1,10 @@
 //! Merging runs: choosing which is a pure function of a few figures, doing it is apart.
 //!
 //! Each flush adds a run, and each run is one more place to look. So when there are too many, the newest are merged,
-//! together with every next older one that is not much larger than what is merged already (tiers). What results is
-//! taken up by the bottom run when it has grown to half of its size, so a byte is rewritten a few times in its life, not
-//! once per flush: with four runs at most, 0.8 times until the fifth flush, 1.8 times until the sixteenth, and 3.9 times
-//! until the sixty-fourth, where a partition of 256 MiB has long split.
+//! together with every next older one that is at most twice as large as what is merged already (tiers). The bottom run
+//! is rewritten when what lies above has grown to half of its size, so a byte is rewritten a few times in its life and
+//! not once per flush. Computed for flushes of equal size without overwrites and a limit of four runs: a byte is
+//! rewritten 0.8 times on average until the fifth flush, 1.8 times until the sixteenth and 3.9 times until the 64th.
 //!
 //! Two more reasons: runs that were shared in a split keep the other half's bytes alive, and tombstones that outlived
 //! what they hide make every read step over them.

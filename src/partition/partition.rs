@@ -106,8 +106,8 @@ impl Partition {
         std::ptr::eq(MutexGuard::mutex(&guard.0), &raw const self.writer)
     }
 
-    /// Adds a version: an encoded item, or a tombstone for `None`; `buffered` makes it visible at once. Sequence numbers
-    /// may come in any order, and the same one again changes nothing.
+    /// Adds a version: an encoded item, or a tombstone for `None`; `buffered` makes it visible at once. Sequence
+    /// numbers may come in any order, and the same one again changes nothing.
     pub fn insert(
         &self,
         guard: &WriteGuard<'_>,

@@ -16,8 +16,6 @@ mod visible;
 mod writer;
 
 #[cfg(test)]
-mod crash_tests;
-#[cfg(test)]
 mod recovery_tests;
 #[cfg(test)]
 mod writer_tests;

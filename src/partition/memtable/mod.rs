@@ -10,8 +10,12 @@
 //! readers see the newest one that is visible: its sequence number is not above the visible point, or it was written
 //! buffered. A version goes as soon as a newer one is visible. Versions may arrive in any order and more than once.
 //!
-//! Measured against `RwLock<BTreeMap>` of the same number of shards, with 44-byte keys and 300-byte items in
-//! collections of ten, the hash index gets keys three times as fast and inserts no slower.
+//! # Why not an ordered map
+//!
+//! Measured against sixteen `RwLock<BTreeMap>` with 200,000 and 1,000,000 keys (of 44 bytes, items of 306,
+//! collections of ten; one thread, processor time): gets 2.2 and 2.8 times as fast, inserts 1.8 times, overwrites 1.4
+//! and 1.8 times. A query of ten pays for it: the first one after a write, which sorts, runs at 0.7 and 0.9 times the
+//! rate, later ones at 0.9 and 1.2 times.
 
 mod arena;
 mod cursor;

@@ -242,7 +242,7 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn agrees_with_a_sorted_list(
-            batches in proptest::collection::vec((proptest::collection::vec(0u32..5_000, 0..400), any::<bool>()), 1..12),
+            batches in prop::collection::vec((prop::collection::vec(0u32..5_000, 0..400), any::<bool>()), 1..12),
             pivot in 0u32..5_000,
         ) {
             let mut order = Order::default();

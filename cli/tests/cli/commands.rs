@@ -1,8 +1,6 @@
 //! Every command once, by what scripts see of it: output and exit status.
 
-mod common;
-
-use common::Place;
+use crate::place::Place;
 
 fn with_orders() -> Place {
     let place = Place::new();

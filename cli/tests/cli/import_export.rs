@@ -1,8 +1,6 @@
 //! Import and export: formats, key templates, bad lines, repetition.
 
-mod common;
-
-use common::{Place, demo_data};
+use crate::place::{Place, demo_data};
 use std::collections::BTreeSet;
 
 #[test]

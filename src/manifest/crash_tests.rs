@@ -5,11 +5,11 @@
 //! hold all that were promised: those that were synced after a power failure, those that were handed to the operating
 //! system after a kill.
 
-use super::{Wal, WalOptions, recover};
+use super::{Edit, Manifest};
 use crate::{
     error::{ErrorKind, Result},
     file::{Disk, SimulatedDisk},
-    manifest::{Edit, Manifest},
+    wal::{Wal, WalOptions, recover},
 };
 use proptest::prelude::*;
 use std::sync::Arc;

@@ -1,7 +1,5 @@
 //! Running the real binary on databases of one test.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use std::{
     io::Write,
     path::{Path, PathBuf},

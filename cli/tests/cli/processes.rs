@@ -1,8 +1,6 @@
 //! Other processes: readers that go away, a second opener, a disk that is full, files that were tampered with.
 
-mod common;
-
-use common::{Place, Run};
+use crate::place::{Place, Run};
 use std::{
     io::{BufRead, BufReader, Write},
     process::Stdio,

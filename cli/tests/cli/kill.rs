@@ -9,9 +9,7 @@
 //! HASHRANGE_KILL_SEED=7                 seed of the moments; printed by each run
 //! ```
 
-mod common;
-
-use common::{Place, Run, demo_data};
+use crate::place::{Place, Run, demo_data};
 use std::{
     collections::BTreeSet,
     io::{BufRead, BufReader},
@@ -116,7 +114,6 @@ fn exported(place: &Place, options: &[&str]) -> BTreeSet<Key> {
 /// The file to import, and the keys of its items in order.
 fn input() -> (String, Vec<Key>) {
     if let Ok(file) = std::env::var("HASHRANGE_KILL_FILE") {
-        #[expect(clippy::disallowed_methods, reason = "the input of the test")]
         let items = std::fs::read_to_string(&file).unwrap();
         let items: Vec<serde_json::Value> = serde_json::from_str(&items).unwrap();
         return (file, items.iter().map(key_of).collect());

@@ -1,0 +1,12 @@
+//! The real binary, run as people and scripts run it.
+
+#[cfg(test)]
+mod commands;
+#[cfg(test)]
+mod import_export;
+#[cfg(test)]
+mod kill;
+#[cfg(test)]
+mod place;
+#[cfg(test)]
+mod processes;

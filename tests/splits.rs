@@ -1,0 +1,35 @@
+//! Partitions that split, across openings.
+
+use hashrange::{Database, Durability, Item, S};
+use std::path::Path;
+
+const ITEMS_PER_LIFE: u32 = 400;
+
+fn open(folder: &Path) -> Database {
+    let options = Database::options().background(false).durability(Durability::Buffered);
+    options.split_bytes(8 << 10).initial_partitions(1).open(folder).unwrap()
+}
+
+#[test]
+fn partitions_split_in_every_life_of_a_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut partitions = 1;
+    for life in 0..4 {
+        let db = open(folder.path());
+        let table = db.create_table("items").hash::<S>("id").open_or_create().unwrap();
+        for i in 0..ITEMS_PER_LIFE {
+            table.put(&Item::new().with("id", format!("{life}-{i}")).with("text", "x".repeat(60))).unwrap();
+        }
+        db.compact().unwrap();
+        let facts = db.facts();
+        assert!(facts.partitions.len() > partitions, "nothing was split in life {life}");
+        partitions = facts.partitions.len();
+        assert_eq!(table.scan().items().count() as u32, (life + 1) * ITEMS_PER_LIFE);
+        db.verify().unwrap();
+    }
+    let db = open(folder.path());
+    let table = db.table::<S>("items").unwrap();
+    assert_eq!(table.scan().items().count() as u32, 4 * ITEMS_PER_LIFE);
+    assert_eq!(db.facts().partitions.len(), partitions);
+    db.verify().unwrap();
+}
