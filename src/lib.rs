@@ -47,7 +47,7 @@ pub use database::{Database, IndexStatistics, OpenOptions, TableBuilder, TableDe
 pub use error::{CancellationReason, Error, ErrorKind, Result};
 pub use expression::{Placeholders, attr, if_not_exists, list_append};
 pub use item::{AttributeValue, Item, ItemRef, KeyType, Number, ValueRef, from_item, to_item};
-pub use partition::PartitionDescription;
+pub use partition::{MemtableDescription, PartitionDescription, RunDescription, RunSummary};
 pub use schema::{
     BillingMode, IndexDefinition, IndexKind, IndexStatus, KeyAttribute, KeySchema, Projection, ProvisionedThroughput,
     StreamView, TableDefinition, TableStatus,

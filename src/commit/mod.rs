@@ -30,7 +30,6 @@ pub use flush::Work;
 pub use inspect::{DatabaseFacts, LogFacts, PartitionFacts};
 pub use ring::Ring;
 pub use schema_change::{IndexSpec, TableSpec, TableUpdate};
-pub use signal::Signal;
 pub use store::Store;
 pub use verify::VerifyReport;
 pub use write::{Decide, Decision, Outcome, WriteOp, WriteOptions, key_ref};

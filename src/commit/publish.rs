@@ -18,7 +18,7 @@ impl Store {
                 self.remove_run(facts.file);
                 return Ok(());
             }
-            Some(facts) => Some(Arc::new(self.open_run(facts)?)),
+            Some(facts) => Some(self.open_run(facts)?),
             None => None, // every entry of the memtable belongs to the other half of a split
         };
         manifest.commit(&[Edit::PutPartition(partition.record_with_flush(&outcome))])?;
@@ -38,8 +38,7 @@ impl Store {
             merged.iter().for_each(|facts| self.remove_run(facts.file));
             return Ok(());
         }
-        let runs: Vec<Arc<Run>> =
-            merged.iter().map(|facts| self.open_run(facts).map(Arc::new)).collect::<Result<_>>()?;
+        let runs: Vec<Arc<Run>> = merged.iter().map(|facts| self.open_run(facts)).collect::<Result<_>>()?;
         let before: Vec<u64> = partition.record().runs.iter().map(|facts| facts.file).collect();
         let record = partition.record_with_compaction(choice, &merged);
         let kept: Vec<u64> = record.runs.iter().map(|facts| facts.file).collect();
@@ -97,8 +96,8 @@ impl Store {
         }
     }
 
-    pub(super) fn open_run(&self, facts: &RunFacts) -> Result<Run> {
-        Run::open(self.disk.as_ref(), facts, self.database_id, self.options.read_mode, &self.run_cache)
+    fn open_run(&self, facts: &RunFacts) -> Result<Arc<Run>> {
+        self.run_context(&|| self.new_file()).open(facts)
     }
 
     fn remove_run(&self, file: u64) {

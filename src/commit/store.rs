@@ -3,7 +3,7 @@
 use super::{catalog::Catalog, catalog::TableSlot, pressure::Pressure, ring::Ring, signal::Signal};
 use crate::{
     config::Options,
-    error::{Error, Result},
+    error::Result,
     file::Disk,
     manifest::Manifest,
     partition::{PageCache, RunContext},
@@ -86,10 +86,6 @@ impl Store {
     /// Seals the log: what was written without a sync is durable afterwards. Writes after it fail.
     pub fn close(&self) -> Result<()> {
         self.wal.close()
-    }
-    /// The failure that stopped writing, if any.
-    pub fn check_writable(&self) -> Result<()> {
-        self.wal.poison_cause().map_or(Ok(()), |cause| Err(Error::poisoned(&cause)))
     }
     /// The fingerprint of the transaction that was carried out with a client request token, if that is not long ago.
     pub fn known_token(&self, token: &str) -> Option<u64> {

@@ -112,6 +112,7 @@ impl Manifest {
     }
 
     /// The failure that ended writing, if one did.
+    #[cfg(test)]
     pub fn poison_cause(&self) -> Option<&Error> {
         self.failure.as_ref()
     }

@@ -17,6 +17,5 @@ mod crash_tests;
 mod tests;
 
 pub use edit::Edit;
-pub use facts::{Counters, PartitionRecord, RunFacts, StreamSegmentFacts};
+pub use facts::{Counters, PartitionRecord, RunFacts};
 pub use log::Manifest;
-pub use state::State;

@@ -60,7 +60,7 @@ fn read_header(disk: &dyn Disk, name: FileName, magic: FileMagic) -> Result<File
 /// behind them only the very last frame may be torn, since each was synced before the next was written.
 fn read_frames(disk: &dyn Disk, name: FileName, header: FileHeader, safe_bytes: u64) -> Result<State> {
     let seed = FrameSeed::new(FileMagic::Manifest, header.database_id, header.number);
-    let mut frames = FrameReader::new(disk.open(name, false)?, name, seed, FILE_HEADER_BYTES as u64);
+    let mut frames = FrameReader::new(disk.open(name, false)?, seed, FILE_HEADER_BYTES as u64);
     let mut state = State::new(header.database_id, FORMAT_VERSION);
     let mut next_seqno = header.detail;
     while let Some(frame) = frames.next_frame()? {

@@ -1,6 +1,6 @@
 //! The manifest across commits, rewrites, crashes at every byte, damage and failures.
 
-use super::{Edit, Manifest, PartitionRecord, RunFacts, State};
+use super::{Edit, Manifest, PartitionRecord, RunFacts, state::State};
 use crate::{
     error::ErrorKind,
     file::{Disk, Fault, FaultPlan, FileName, Operation, RealDisk, SimulatedDisk},

@@ -1,6 +1,10 @@
 //! Looking at a partition from outside: what it is made of, and whether it is whole.
 
-use super::{memtable::Memtable, partition::Partition, run::Run};
+use super::{
+    memtable::Memtable,
+    partition::Partition,
+    run::{Run, RunDescription},
+};
 use crate::{
     error::{Error, Result},
     file::FileName,
@@ -53,6 +57,8 @@ pub struct RunSummary {
     pub shared: bool,
     /// About how many of its bytes belong to the partition.
     pub own_bytes: u64,
+    /// What it is made of; absent if it cannot be read.
+    pub inside: Option<RunDescription>,
 }
 
 impl MemtableDescription {
@@ -75,6 +81,7 @@ impl Partition {
             facts: run.facts().clone(),
             shared: self.is_shared(run.facts()),
             own_bytes: self.bytes_of(run),
+            inside: run.describe().ok(),
         };
         PartitionDescription {
             id: self.id,

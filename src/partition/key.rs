@@ -26,6 +26,7 @@ pub struct Version {
 
 impl Version {
     /// Whether the change was a delete.
+    #[cfg(test)]
     pub fn is_tombstone(&self) -> bool {
         self.item.is_none()
     }

@@ -20,7 +20,7 @@ mod recovery_tests;
 #[cfg(test)]
 mod writer_tests;
 
-pub use recovery::{Recovered, recover};
+pub use recovery::recover;
 pub use segment::SegmentInfo;
 pub use visible::Visible;
 pub use writer::{Wal, WalOptions};

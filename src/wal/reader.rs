@@ -4,10 +4,7 @@
 //! instead of returning an error.
 
 use super::frame::{self, FRAME_HEADER_BYTES, FrameHeader, FrameKind, FrameSeed};
-use crate::{
-    error::Result,
-    file::{FileName, ReadableFile},
-};
+use crate::{error::Result, file::ReadableFile};
 use bytes::Bytes;
 
 /// Bytes read at a time.
@@ -45,7 +42,6 @@ pub enum Rest {
 #[derive(Debug)]
 pub struct FrameReader {
     file: Box<dyn ReadableFile>,
-    name: FileName,
     seed: FrameSeed,
     offset: u64,
     window: Bytes,
@@ -54,18 +50,13 @@ pub struct FrameReader {
 
 impl FrameReader {
     /// A reader of the frames from `offset` on.
-    pub fn new(file: Box<dyn ReadableFile>, name: FileName, seed: FrameSeed, offset: u64) -> Self {
-        Self { file, name, seed, offset, window: Bytes::new(), window_offset: 0 }
+    pub fn new(file: Box<dyn ReadableFile>, seed: FrameSeed, offset: u64) -> Self {
+        Self { file, seed, offset, window: Bytes::new(), window_offset: 0 }
     }
 
     /// Where the next frame would begin.
     pub fn offset(&self) -> u64 {
         self.offset
-    }
-
-    /// The file's name.
-    pub fn name(&self) -> FileName {
-        self.name
     }
 
     /// The next frame; `None` where none can be read.

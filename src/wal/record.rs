@@ -262,16 +262,6 @@ impl<'a> CommitRef<'a> {
         let mut bytes = self.changes;
         (0..self.count).map_while(move |_| ChangeRef::take(&mut bytes))
     }
-
-    /// How many changes there are.
-    pub fn len(&self) -> usize {
-        self.count
-    }
-
-    /// Whether there are none.
-    pub fn is_empty(&self) -> bool {
-        self.count == 0
-    }
 }
 
 impl Record {

@@ -48,6 +48,7 @@ impl Recovered {
     }
 
     /// How the log ended, in words.
+    #[cfg(test)]
     pub fn ending(&self) -> &'static str {
         self.last_case
     }
@@ -159,7 +160,7 @@ impl Segment<'_> {
         let header = FileHeader::decode(FileMagic::Log, &file.read_at(0, header_bytes)?);
         let seed = FrameSeed::new(FileMagic::Log, self.database_id, self.number);
         let start = if header.is_ok() { FILE_HEADER_BYTES as u64 } else { 0 };
-        let mut frames = FrameReader::new(file, name, seed, start);
+        let mut frames = FrameReader::new(file, seed, start);
         reading.header = match header {
             Err(HeaderFault::Newer) => HeaderFact::Newer,
             Err(HeaderFault::Damaged) if matches!(frames.rest()?, Rest::Vouched(_)) => HeaderFact::Damaged,

@@ -191,6 +191,7 @@ impl Wal {
     }
 
     /// Returns once all records appended before the call are on stable storage.
+    #[cfg(test)]
     pub fn sync_all(&self) -> Result<()> {
         self.reach(Goal::Synced, u64::MAX)
     }
@@ -257,6 +258,7 @@ impl Wal {
     }
 
     /// The failure that ended writing, if one did.
+    #[cfg(test)]
     pub fn poison_cause(&self) -> Option<Error> {
         self.state.lock().failure.clone()
     }

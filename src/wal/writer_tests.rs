@@ -1,6 +1,6 @@
 //! The log under one thread and many, full segments, failures and closing.
 
-use super::{Recovered, Wal, WalOptions, recover};
+use super::{Wal, WalOptions, recover, recovery::Recovered};
 use crate::{
     error::{ErrorKind, Result},
     file::{Disk, Fault, FaultPlan, FileName, Operation, SimulatedDisk},

@@ -7,7 +7,7 @@ use super::{
 use crate::error::Result;
 
 /// What `inspect` tells about a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct RunDescription {
     /// Collections, one per key space and partition key.
     pub collections: u64,
@@ -40,6 +40,7 @@ pub struct RunDescription {
 impl Run {
     /// A token at which the run falls into two halves of about the same size: lower tokens left of it, the token itself
     /// and higher ones right. `None` if it holds fewer than two tokens, or cannot be read.
+    #[cfg(test)]
     pub fn split_token(&self) -> Option<u64> {
         self.split_token_within(0, u64::MAX).ok().flatten()
     }

@@ -108,6 +108,7 @@ impl Run {
     }
     /// Whether a token lies in the run's range and its directory does not exclude it. Damage counts as a yes, so that
     /// the read that follows reports it.
+    #[cfg(test)]
     pub fn may_hold(&self, token: u64) -> bool {
         if token < self.facts.min_token || token > self.facts.max_token {
             return false;

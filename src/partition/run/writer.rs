@@ -134,10 +134,6 @@ impl RunWriter {
     pub fn entries(&self) -> u64 {
         self.figures.entries
     }
-    /// Bytes of the file so far, without directory and checksums.
-    pub fn bytes(&self) -> u64 {
-        self.file.position() + self.leaf.size() as u64
-    }
     /// Adds an entry; `None` is a tombstone. Keys must ascend strictly; one that does not, which only damaged input
     /// of a merge can bring about, is refused. Collections and sort keys are at most 65,535 bytes long.
     pub fn add(&mut self, key: KeyRef<'_>, seqno: u64, item: Option<&ItemRef>) -> Result<()> {

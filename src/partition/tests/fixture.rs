@@ -1,6 +1,6 @@
 //! What the tests of this room have in common.
 
-use super::super::{KeyRef, MergeCursor, PageCache, Partition, RunContext, Version};
+use super::super::{KeyRef, PageCache, Partition, RunContext, key::Version, merge::MergeCursor};
 use crate::{
     config::ReadMode,
     file::{Disk, MemoryDisk},
