@@ -52,6 +52,9 @@ pub struct Options {
     /// How long a new table stays in status CREATING, in milliseconds by the clock, as the service's tables do: items are
     /// refused meanwhile. Default 0.
     pub creating_millis: u64,
+    /// Whether items whose time to live has ended are hidden from reads before they are deleted. The service shows them.
+    /// Reads of an index see it only of entries that carry the TTL attribute. Default false.
+    pub hide_expired: bool,
     /// Whether maintenance runs on threads of its own; without, the caller drives it by `Database::step`. Default true.
     pub background: bool,
 }
@@ -71,6 +74,7 @@ impl Default for Options {
             block_cache_bytes: 32 << 20,
             runs_per_partition: 4,
             creating_millis: 0,
+            hide_expired: false,
             background: true,
         }
     }

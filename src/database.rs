@@ -10,13 +10,15 @@ use crate::{
     item::Item,
     maintenance::Maintenance,
     schema::{
-        BillingMode, IndexKind, KeyAttribute, KeySchema, ProvisionedThroughput, StreamView, TableDefinition,
+        BillingMode, IndexDefinition, IndexKind, KeyAttribute, KeySchema, ProvisionedThroughput, StreamView, TableDefinition,
         TableStatus,
     },
+    stream::IteratorStart,
     table::{
-        self, BatchGet, BatchGetOutput, BatchWrite, BatchWriteOutput, Dynamic, KeyPart, KeyShape, Table,
-        TransactAction, TransactGetOutput, TransactOutput, TransactWrite,
+        self, BatchGet, BatchGetOutput, BatchWrite, BatchWriteOutput, Dynamic, KeyPart, KeyShape, StreamDescription,
+        StreamRecords, Table, TransactAction, TransactGetOutput, TransactOutput, TransactWrite,
     },
+    ttl::TtlDescription,
     wal::record::ClientToken,
 };
 use std::{fmt, marker::PhantomData, path::Path, sync::Arc};
@@ -112,6 +114,11 @@ impl OpenOptions {
     /// How long a new table stays in status CREATING, in milliseconds. Default 0.
     pub fn creating_millis(mut self, millis: u64) -> Self {
         self.options.creating_millis = millis;
+        self
+    }
+    /// Hides items whose time to live has ended from reads, also before they are deleted. Default false.
+    pub fn hide_expired(mut self, hide: bool) -> Self {
+        self.options.hide_expired = hide;
         self
     }
     /// Whether maintenance runs on threads of its own. Default true; without, call [`Database::step`].
@@ -218,7 +225,10 @@ impl Database {
         let slot = self.store().table(name).ok_or_else(|| not_found(name))?;
         let state = slot.state();
         let (item_count, size_bytes) = self.store().counts(&state.ring);
-        let indexes = state.definition.indexes.iter().zip(&state.index_rings).map(|(index, ring)| {
+        // What the TTL sweeper keeps for itself is nobody's index.
+        let visible = |index: &IndexDefinition| index.kind != IndexKind::Expiry;
+        let indexes = state.definition.indexes.iter().zip(&state.index_rings).filter(|(index, _)| visible(index));
+        let indexes = indexes.map(|(index, ring)| {
             let counted = if index.kind == IndexKind::Global { self.store().counts(ring) } else { (0, 0) };
             IndexStatistics {
                 name: index.name.clone(),
@@ -228,7 +238,8 @@ impl Database {
             }
         });
         let indexes = indexes.collect();
-        let definition = TableDefinition { status: self.status(&state.definition), ..(*state.definition).clone() };
+        let mut definition = TableDefinition { status: self.status(&state.definition), ..(*state.definition).clone() };
+        definition.indexes.retain(visible);
         Ok(TableDescription { definition: Arc::new(definition), item_count, size_bytes, indexes })
     }
     fn status(&self, definition: &TableDefinition) -> TableStatus {
@@ -278,9 +289,58 @@ impl Database {
         table::transact_get(self.store(), &keys)
     }
 
+    /// All change streams, also disabled ones and those of deleted tables, for 24 hours after their end; of one table name
+    /// only, if one is given.
+    pub fn list_streams(&self, table: Option<&str>) -> Vec<StreamDescription> {
+        table::list_streams(self.store(), table)
+    }
+    /// A stream by the name of its table and its label, with its shards. Errors: not found.
+    pub fn describe_stream(&self, table: &str, label: &str) -> Result<StreamDescription> {
+        table::describe_stream(self.store(), table, label)
+    }
+    /// An iterator over the records of a shard, good for 15 minutes. Errors: not found, a sequence number that is not of
+    /// the shard, records that are gone.
+    pub fn shard_iterator(&self, table: &str, label: &str, shard: &str, start: &IteratorStart) -> Result<String> {
+        table::shard_iterator(self.store(), table, label, shard, start)
+    }
+    /// Up to `limit` records (1 to 1,000; 1 MB), and the iterator that goes on behind them. Errors: an iterator that is
+    /// none, is older than 15 minutes, or stands where records are gone.
+    pub fn stream_records(&self, iterator: &str, limit: Option<usize>) -> Result<StreamRecords> {
+        table::stream_records(self.store(), iterator, limit)
+    }
+
+    /// TTL of a table. Errors: not found.
+    pub fn describe_ttl(&self, table: &str) -> Result<TtlDescription> {
+        let slot = self.store().table(table).ok_or_else(|| not_found(table))?;
+        Ok(TtlDescription::of(&slot.state().definition))
+    }
+    /// Turns TTL of a table on or off. Errors: not found, it is on or off already.
+    pub fn update_ttl(&self, table: &str, attribute: &str, enabled: bool) -> Result<TtlDescription> {
+        let now = self.describe_ttl(table)?;
+        let refusal = match (&now.attribute, enabled) {
+            (Some(current), true) if current == attribute => Some("TimeToLive is already enabled".to_owned()),
+            (Some(current), _) if current != attribute => {
+                Some(format!("TimeToLive is active on a different AttributeName: current AttributeName is {current}"))
+            }
+            (None, false) => Some("TimeToLive is already disabled".to_owned()),
+            _ => None,
+        };
+        if let Some(text) = refusal {
+            return Err(Error::validation(text));
+        }
+        let ttl_attribute = Some(enabled.then(|| attribute.to_owned()));
+        self.update_table(table, TableUpdate { ttl_attribute, ..TableUpdate::default() })?;
+        self.describe_ttl(table)
+    }
+    /// Deletes every item of every table whose time to live has ended by now; returns how many that were. Background work
+    /// does the same at its own pace.
+    pub fn sweep_now(&self) -> Result<u64> {
+        self.inner.maintenance.sweep_now()
+    }
+
     /// Does one unit of background work and says what; for databases opened with `background(false)`.
     pub fn step(&self) -> Result<Work> {
-        Maintenance::step(self.store())
+        self.inner.maintenance.step()
     }
     /// Writes all memtables as runs.
     pub fn flush(&self) -> Result<()> {

@@ -36,7 +36,9 @@ mod maintenance;
 mod manifest;
 mod partition;
 pub mod schema;
+mod stream;
 mod table;
+mod ttl;
 mod wal;
 
 pub use capacity::Consumed;
@@ -52,6 +54,7 @@ pub use schema::{
     BillingMode, IndexDefinition, IndexKind, IndexStatus, KeyAttribute, KeySchema, Projection, ProvisionedThroughput,
     StreamView, TableDefinition, TableStatus,
 };
+pub use stream::{ChangeEvent, ChangeRecord, IteratorStart, Sequence};
 pub use table::{
     B, BatchGet, BatchGetOutput, BatchWrite, BatchWriteOutput, Delete, Dynamic, Get, GetOutput, HashKey, IndexBuilder,
     IntoCondition, IntoProjection, IntoUpdate, Key, KeyPart, KeyShape, KeyValue, MAX_BATCH_GET_KEYS, MAX_BATCH_WRITES,
@@ -59,4 +62,6 @@ pub use table::{
     TransactGetOutput, TransactKind, TransactOutput, TransactWrite, Update, WriteOutput, begins_with, between, eq, ge,
     gt, index, le, lt,
 };
+pub use table::{ShardDescription, StreamDescription, StreamRecords, StreamStatus};
+pub use ttl::{TtlDescription, TtlStatus};
 pub use wal::SegmentInfo;

@@ -1,11 +1,12 @@
-//! Background work as a thin shell: two threads that call steps, one for flushes and one for everything that may take
-//! longer, so that a flush never waits for a compaction.
+//! Background work as a thin shell: three threads that call steps. One is for flushes, so that a flush never waits for a
+//! compaction; one for compactions and whatever else may take long; one for what happens because time passes.
 //!
 //! All logic is in the steps. A database opened without background threads does the same work by `Database::step`.
 
 use crate::{
     commit::{Store, Work},
     error::Result,
+    ttl::Sweeper,
 };
 use parking_lot::Mutex;
 use std::{
@@ -20,9 +21,13 @@ use std::{
 /// Longest sleep of a maintenance thread that nobody wakes.
 const IDLE_SLEEP: Duration = Duration::from_millis(200);
 
+/// Pause behind each step of the sweeper, so that foreground writes find the log and the locks free most of the time.
+const SWEEP_PAUSE: Duration = Duration::from_millis(2);
+
 /// The maintenance threads of one database, started when the database is first used.
 pub struct Maintenance {
     store: Arc<Store>,
+    sweeper: Arc<Sweeper>,
     started: AtomicBool,
     threads: Mutex<Vec<JoinHandle<()>>>,
 }
@@ -30,7 +35,7 @@ pub struct Maintenance {
 impl Maintenance {
     /// Maintenance of a database; no thread runs yet.
     pub fn new(store: Arc<Store>) -> Self {
-        Self { store, started: AtomicBool::new(false), threads: Mutex::new(Vec::new()) }
+        Self { store, sweeper: Arc::default(), started: AtomicBool::new(false), threads: Mutex::new(Vec::new()) }
     }
 
     /// Starts the threads unless they run, or the database was opened without.
@@ -39,13 +44,18 @@ impl Maintenance {
             return;
         }
         let mut threads = self.threads.lock();
-        for (name, work) in [("hashrange-flush", flush_work as Worker), ("hashrange-compact", compact_work)] {
-            let store = self.store.clone();
+        let workers = [
+            ("hashrange-flush", flush_work as Worker),
+            ("hashrange-compact", compact_work),
+            ("hashrange-age", age_work),
+        ];
+        for (name, work) in workers {
+            let (store, sweeper) = (self.store.clone(), self.sweeper.clone());
             store.signal().serve(true);
             let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
                 while !store.signal().is_stopping() {
                     // A failure is latched where it happened; trying again at leisure does no harm.
-                    if !work(&store).unwrap_or(false) {
+                    if !work(&store, &sweeper).unwrap_or(false) {
                         store.signal().wait(IDLE_SLEEP);
                     }
                 }
@@ -59,7 +69,8 @@ impl Maintenance {
     }
 
     /// One unit of whatever is most urgent.
-    pub fn step(store: &Store) -> Result<Work> {
+    pub fn step(&self) -> Result<Work> {
+        let store = &self.store;
         if store.flush_step()? {
             return Ok(Work::Flushed);
         }
@@ -67,7 +78,21 @@ impl Maintenance {
             return Ok(Work::Backfilled);
         }
         let work = store.compact_step()?;
-        if work == Work::Idle && store.trim_log()? > 0 { Ok(Work::Trimmed) } else { Ok(work) }
+        if work != Work::Idle {
+            return Ok(work);
+        }
+        if store.stream_step()? {
+            return Ok(Work::Aged);
+        }
+        if self.sweeper.step(store)? > 0 {
+            return Ok(Work::Expired);
+        }
+        if store.trim_log()? > 0 { Ok(Work::Trimmed) } else { Ok(Work::Idle) }
+    }
+
+    /// Deletes everything whose time to live has ended; returns the number of items.
+    pub fn sweep_now(&self) -> Result<u64> {
+        self.sweeper.sweep_now(&self.store)
     }
 
     /// Ends the threads and waits for them.
@@ -80,13 +105,23 @@ impl Maintenance {
 }
 
 /// One unit of work of a thread; `false` if there was nothing to do.
-type Worker = fn(&Store) -> Result<bool>;
+type Worker = fn(&Store, &Sweeper) -> Result<bool>;
 
-fn flush_work(store: &Store) -> Result<bool> {
+fn flush_work(store: &Store, _: &Sweeper) -> Result<bool> {
     store.flush_step()
 }
 
-fn compact_work(store: &Store) -> Result<bool> {
+/// Streams age and items expire: at a measured pace, since nobody waits for it.
+fn age_work(store: &Store, sweeper: &Sweeper) -> Result<bool> {
+    let aged = store.stream_step()?;
+    let swept = sweeper.step(store)? > 0;
+    if swept {
+        std::thread::sleep(SWEEP_PAUSE);
+    }
+    Ok(aged || swept)
+}
+
+fn compact_work(store: &Store, _: &Sweeper) -> Result<bool> {
     if store.backfill_step()? {
         return Ok(true);
     }

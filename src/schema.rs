@@ -1,8 +1,10 @@
 //! What a table is: its keys, indexes and settings, as recorded in the log and the manifest.
 
+mod expiry;
 mod keys;
 mod validate;
 
+pub use expiry::{EXPIRY_LANES, expiry_token};
 pub use keys::{EncodedKey, ITEM_SPACE, key_attributes};
 pub use validate::{MAX_GLOBAL_INDEXES, MAX_LOCAL_INDEXES, validate_index, validate_name, validate_table};
 
@@ -63,6 +65,9 @@ pub enum IndexKind {
     Local,
     /// Keys and partitions of its own.
     Global,
+    /// Items by the second in which their time to live ends. There is one while TTL is on; it is not for queries and
+    /// counts in no limit.
+    Expiry,
 }
 
 /// Whether an index is being built, usable or being removed.
@@ -187,7 +192,9 @@ pub struct TableDefinition {
 impl TableDefinition {
     /// Where the table is in its life at a moment, if new tables take `creating_millis` to become usable.
     pub fn status_at(&self, now_millis: u64, creating_millis: u64) -> TableStatus {
-        if now_millis < self.created_millis.saturating_add(creating_millis) {
+        // A clock that was set back behind the creation hides no table.
+        let age_millis = now_millis.checked_sub(self.created_millis);
+        if age_millis.is_some_and(|age_millis| age_millis < creating_millis) {
             TableStatus::Creating
         } else if self.indexes.iter().any(|index| index.status != IndexStatus::Active) {
             TableStatus::Updating

@@ -69,6 +69,11 @@ pub struct Catalog {
 }
 
 impl Catalog {
+    /// A catalog of these tables, whose names are all different.
+    pub fn of(by_id: BTreeMap<u32, Arc<TableSlot>>) -> Self {
+        let by_name = by_id.values().map(|slot| (slot.state().definition.name.clone(), slot.clone())).collect();
+        Self { by_name, by_id }
+    }
     /// Adds a table.
     pub fn insert(&mut self, slot: &Arc<TableSlot>) {
         let definition = slot.state().definition.clone();

@@ -23,6 +23,10 @@ pub enum Work {
     Backfilled,
     /// Log segments that nobody needs were removed.
     Trimmed,
+    /// A shard of a change stream grew old and was continued by another one, or old records were removed.
+    Aged,
+    /// Items whose time to live had ended were deleted.
+    Expired,
     /// There was nothing to do.
     Idle,
 }
@@ -32,6 +36,9 @@ impl Store {
     pub fn flush_step(&self) -> Result<bool> {
         let log_bytes: u64 = self.wal.segments().iter().map(|segment| segment.bytes).sum();
         let log_full = log_bytes > self.options.log_bytes;
+        if self.cut_if_due(log_full)? {
+            return Ok(true);
+        }
         if !self.pressure.flush_due() && !log_full {
             return Ok(false);
         }
@@ -60,6 +67,7 @@ impl Store {
         for ring in self.rings() {
             self.flush_ring(&ring)?;
         }
+        self.cut_all()?;
         self.trim_log()?;
         Ok(())
     }
@@ -202,14 +210,11 @@ impl Store {
         Ok(bytes)
     }
 
-    fn log_needed_by_streams(&self) -> u64 {
-        u64::MAX
-    }
-
-    /// Recounts the memory of all memtables, and lets waiting writers go on.
+    /// Recounts the memory of all memtables and stream tails, and lets waiting writers go on.
     pub(super) fn account_memory(&self) {
         let partitions = self.rings().into_iter().flat_map(|ring| ring.all().to_vec());
-        self.pressure.set(partitions.map(|partition| partition.memtable_bytes()).sum());
+        let memtables: usize = partitions.map(|partition| partition.memtable_bytes()).sum();
+        self.pressure.set(memtables + self.streams.tail_bytes());
     }
 }
 

@@ -54,6 +54,10 @@ pub struct DatabaseFacts {
     pub logical_bytes: u64,
     /// Bytes of all log segments on disk.
     pub log_bytes: u64,
+    /// Bytes of all segments of change streams on disk.
+    pub stream_bytes: u64,
+    /// Memory of the records of change streams that are not yet in segments, in bytes.
+    pub stream_tail_bytes: usize,
 }
 
 impl Store {
@@ -108,11 +112,14 @@ impl Store {
             }
         }
         let mut runs: Vec<RunFacts> = Vec::new();
-        for facts in self.manifest.lock().state().partitions.values().flat_map(|record| &record.runs) {
+        let manifest = self.manifest.lock();
+        let stream_bytes = manifest.state().stream_segments.values().map(|facts| facts.bytes).sum();
+        for facts in manifest.state().partitions.values().flat_map(|record| &record.runs) {
             if !runs.iter().any(|known| known.file == facts.file) {
                 runs.push(facts.clone());
             }
         }
+        drop(manifest);
         let segments = self.wal.segments();
         DatabaseFacts {
             folder: self.describe(),
@@ -120,6 +127,8 @@ impl Store {
             run_bytes: runs.iter().map(|facts| facts.bytes).sum(),
             logical_bytes: runs.iter().map(|facts| facts.logical_bytes).sum(),
             log_bytes: segments.iter().map(|segment| segment.bytes).sum(),
+            stream_bytes,
+            stream_tail_bytes: self.streams.tail_bytes(),
             log: LogFacts { segments, last_seqno: self.wal.last_seqno(), durable_seqno: self.wal.visible().load() },
             partitions,
         }

@@ -21,6 +21,7 @@ mod ring;
 mod schema_change;
 mod signal;
 mod store;
+mod stream;
 mod tokens;
 mod verify;
 mod write;

@@ -15,6 +15,7 @@ use crate::{
     manifest::{Counters, Edit, Manifest},
     partition::{PageCache, Run},
     schema::IndexKind,
+    stream::{SegmentContext, Streams},
     wal::{self, Visible, Wal, WalOptions},
 };
 use arc_swap::ArcSwap;
@@ -38,6 +39,8 @@ impl Store {
         let catalog = load_catalog(&manifest, disk.as_ref(), &options, database_id, &run_cache)?;
 
         let counters = manifest.state().counters;
+        let segments = SegmentContext { disk: disk.clone(), database_id };
+        let streams = Streams::load(manifest.state(), &segments);
         let mut next_partition = next_partition(&manifest);
         let mut take_partition = || {
             next_partition += 1;
@@ -52,11 +55,14 @@ impl Store {
             highest_keyspace: counters.next_table.saturating_sub(1),
             applied: 0,
             tokens: Tokens::default(),
+            streams,
         };
         let log_ends = manifest.state().log_ends.clone();
         let recovered =
             wal::recover(disk.as_ref(), database_id, &log_ends, 0, &mut |seqno, payload| replay.apply(seqno, payload))?;
-        let Replay { catalog, mut edits, highest_keyspace, tokens, .. } = replay;
+        let Replay { catalog, mut edits, highest_keyspace, tokens, streams, .. } = replay;
+        // Replay met tables that are gone by now, perhaps under names that others have since.
+        let catalog = Catalog::of(catalog.by_id);
 
         let flushed = manifest.state().partitions.values().map(|record| record.flushed_seqno).max().unwrap_or(0);
         let next_seqno = recovered.next_seqno.max(flushed + 1);
@@ -64,7 +70,8 @@ impl Store {
         if let Some((segment, valid_end)) = recovered.settle(disk.as_ref())? {
             edits.push(Edit::PutLogEnd { segment, valid_end });
         }
-        edits.push(Edit::PutCounters(Counters { next_file, next_table: highest_keyspace + 1, next_partition }));
+        let (next_table, next_shard) = (highest_keyspace + 1, streams.next_id());
+        edits.push(Edit::PutCounters(Counters { next_file, next_table, next_partition, next_shard }));
         manifest.commit(&edits)?;
         remove_leftovers(disk.as_ref(), &manifest)?;
 
@@ -93,6 +100,7 @@ impl Store {
             next_partition: AtomicU64::new(next_partition),
             next_keyspace: AtomicU32::new(highest_keyspace + 1),
             tokens,
+            streams,
             backfills: Mutex::new(BTreeMap::new()),
             disk,
             _lock: lock,
@@ -161,7 +169,7 @@ fn load_catalog(
         for index in &definition.indexes {
             index_rings.push(match index.kind {
                 IndexKind::Local => ring.clone(),
-                IndexKind::Global => ring_from_records(index.id, records(), &mut open_run)?,
+                IndexKind::Global | IndexKind::Expiry => ring_from_records(index.id, records(), &mut open_run)?,
             });
         }
         let state = TableState { definition: Arc::new(definition.clone()), ring, index_rings };
@@ -190,6 +198,7 @@ fn remove_leftovers(disk: &dyn Disk, manifest: &Manifest) -> Result<()> {
     for name in disk.list()? {
         let left_over = match name {
             FileName::Run(number) => !alive.contains(&number),
+            FileName::Stream(number) => !manifest.state().stream_segments.contains_key(&number),
             _ => false,
         };
         if left_over {

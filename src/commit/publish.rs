@@ -1,7 +1,7 @@
 //! Making new files count, in the one order that a crash cannot hurt: file and folder are synced already, then the
 //! manifest edit, then the view that readers take, and only then are the files removed that nothing refers to.
 
-use super::{ring::Ring, store::Store};
+use super::{ring::Ring, store::Store, stream::range_of};
 use crate::{
     error::Result,
     file::FileName,
@@ -63,15 +63,20 @@ impl Store {
         }
         let Some((low, high)) = partition.split(guard, at, (children[0], children[1])) else { return Ok(()) };
         // The counters go along: after a crash the children's numbers must not be given out again.
-        let edits = [
+        let mut edits = vec![
             Edit::DropPartition(partition.id),
             Edit::PutPartition(low.record()),
             Edit::PutPartition(high.record()),
-            Edit::PutCounters(self.counters()),
         ];
+        let heirs = [range_of(&low), range_of(&high)];
+        let now_millis = self.options.clock.now_millis();
+        let mut plan = self.streams.plan_succession(partition.id, &heirs, self.wal.last_seqno(), now_millis);
+        edits.extend(plan.take_edits());
+        edits.push(Edit::PutCounters(self.counters()));
         // The parent takes no writes any more, so that the children stand in for it even if the manifest cannot be
         // written: then nothing of theirs is published either, and the next opening begins with the parent.
         let committed = manifest.commit(&edits);
+        self.streams.apply(plan);
         ring.replace(partition.id, vec![Arc::new(low), Arc::new(high)]);
         committed
     }

@@ -7,6 +7,7 @@
 use super::{
     catalog::{Catalog, TableSlot, TableState},
     ring::{Ring, equal_ranges},
+    stream::range_of,
     tokens::Tokens,
     write::{entries_of, key_ref},
 };
@@ -19,6 +20,7 @@ use crate::{
     manifest::{Edit, PartitionRecord, RunFacts},
     partition::{Partition, Run},
     schema::{EncodedKey, IndexDefinition, IndexKind, TableDefinition},
+    stream::{self, Sequence, Streams},
     wal::{
         Visible,
         record::{Change, Commit, Record, SchemaChange},
@@ -47,8 +49,8 @@ impl Builder<'_> {
             let known = previous.and_then(|state| state.index_rings.iter().find(|ring| ring.keyspace == index.id));
             index_rings.push(match (index.kind, known) {
                 (IndexKind::Local, _) => ring.clone(),
-                (IndexKind::Global, Some(known)) => known.clone(),
-                (IndexKind::Global, None) => self.new_ring(index.id, edits),
+                (IndexKind::Global | IndexKind::Expiry, Some(known)) => known.clone(),
+                (IndexKind::Global | IndexKind::Expiry, None) => self.new_ring(index.id, edits),
             });
         }
         TableState { definition: Arc::new(definition), ring, index_rings }
@@ -108,6 +110,8 @@ pub(super) struct Replay<'a> {
     pub applied: u64,
     /// Client request tokens of transactions.
     pub tokens: Tokens,
+    /// Change streams; they may outlive their tables.
+    pub streams: Streams,
 }
 
 impl Replay<'_> {
@@ -126,7 +130,11 @@ impl Replay<'_> {
         if let Some(token) = &commit.token {
             self.tokens.remember(token, commit.at_millis);
         }
-        for change in &commit.changes {
+        let has_streams = !self.streams.is_empty();
+        for (place, change) in commit.changes.iter().enumerate() {
+            if has_streams && change.old_known {
+                self.feed_stream(seqno, place, commit, change);
+            }
             // A table that is gone by the end of the log, or was gone in the manifest already, needs nothing.
             if let Some(slot) = self.catalog.by_id.get(&change.table).cloned() {
                 self.apply_change(seqno, &slot.state(), change);
@@ -134,6 +142,18 @@ impl Replay<'_> {
             }
         }
         Ok(())
+    }
+
+    /// A change enters the tail of its shard again, unless a segment has it.
+    fn feed_stream(&self, seqno: u64, place: usize, commit: &Commit, change: &Change) {
+        let key = EncodedKey::from_parts(&change.collection, &change.sort);
+        let Some((shard, stream)) = self.streams.find(change.table, key.token(), seqno) else { return };
+        let image = |bytes: &Option<Bytes>| bytes.clone().map(ItemRef::from_bytes);
+        let (old, new) = (image(&change.old), image(&change.new));
+        let (sequence, at_millis) = (Sequence::new(seqno, place), commit.at_millis);
+        if let Some(change) = stream::Change::of(stream.view, sequence, at_millis, commit.origin, old, new) {
+            self.streams.push_replayed(&shard, change);
+        }
     }
 
     fn apply_change(&self, seqno: u64, state: &TableState, change: &Change) {
@@ -164,6 +184,8 @@ impl Replay<'_> {
         match change {
             SchemaChange::Drop(id) => {
                 self.highest_keyspace = self.highest_keyspace.max(id);
+                let now_millis = self.builder.options.clock.now_millis();
+                self.apply_plan(|streams| streams.plan_drop(id, seqno, now_millis));
                 if let Some(slot) = self.catalog.remove(id) {
                     self.edits.push(Edit::DropTable(id));
                     for ring in slot.state().index_rings.iter().chain([&slot.state().ring]) {
@@ -190,10 +212,20 @@ impl Replay<'_> {
                 self.drop_ring(ring);
             }
         }
+        let now_millis = self.builder.options.clock.now_millis();
+        let ranges: Vec<_> = state.ring.all().iter().map(|partition| range_of(partition)).collect();
+        let definition = state.definition.clone();
+        self.apply_plan(|streams| streams.plan_definition(&definition, &ranges, seqno, now_millis));
         match known {
             Some(slot) => slot.set_state(state),
             None => self.catalog.insert(&Arc::new(TableSlot::new(state))),
         }
+    }
+
+    fn apply_plan(&mut self, plan: impl FnOnce(&Streams) -> stream::Plan) {
+        let mut plan = plan(&self.streams);
+        self.edits.extend(plan.take_edits());
+        self.streams.apply(plan);
     }
 
     fn drop_ring(&mut self, ring: &Ring) {

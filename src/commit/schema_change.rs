@@ -7,6 +7,7 @@ use super::{
     catalog::{Catalog, TableSlot, TableState},
     replay::Builder,
     store::Store,
+    stream::range_of,
 };
 use crate::{
     error::{Error, Result},
@@ -18,6 +19,10 @@ use crate::{
     wal::record::{SchemaChange, encode_schema},
 };
 use std::sync::{Arc, atomic::Ordering};
+
+/// Name of the index that finds expired items; not one that a user can give.
+const EXPIRY_INDEX: &str = ":expiry";
+const MAX_TTL_NAME_BYTES: usize = 255;
 
 /// What a new table shall be.
 #[derive(Clone, Debug)]
@@ -107,6 +112,7 @@ impl Store {
             return Err(Error::in_use(format!("Table already exists: {}", spec.name)));
         }
         let now_millis = self.options.clock.now_millis();
+        let label_millis = self.streams.fresh_label(&spec.name, now_millis);
         let mut definition = TableDefinition {
             id: self.next_keyspace.fetch_add(1, Ordering::Relaxed),
             name: spec.name,
@@ -116,15 +122,19 @@ impl Store {
             throughput: spec.throughput,
             status: TableStatus::Active,
             created_millis: now_millis,
-            ttl_attribute: spec.ttl_attribute,
-            stream: spec.stream.map(|view| StreamDefinition { view, label_millis: now_millis, created_seqno: 0 }),
+            ttl_attribute: None,
+            stream: spec.stream.map(|view| StreamDefinition { view, label_millis, created_seqno: 0 }),
             deletion_protection: spec.deletion_protection,
             tags: spec.tags,
             changed_seqno: 0,
         };
         for index in spec.indexes {
+            if index.kind == IndexKind::Expiry {
+                return Err(Error::validation("An expiry index comes with a TTL attribute and not by itself"));
+            }
             definition.indexes.push(self.index_definition(index, IndexStatus::Active));
         }
+        self.set_expiry(&mut definition, spec.ttl_attribute, IndexStatus::Active)?;
         validate_table(&definition)?;
         let slot = self.put_definition(definition, None)?;
         drop(gate);
@@ -172,7 +182,8 @@ impl Store {
                     let text = format!("Table already has an enabled stream: TableName: {}", definition.name);
                     return Err(Error::validation(text));
                 }
-                let label_millis = self.options.clock.now_millis();
+                let now_millis = self.options.clock.now_millis();
+                let label_millis = self.streams.fresh_label(&definition.name, now_millis);
                 definition.stream = Some(StreamDefinition { view, label_millis, created_seqno: 0 });
             }
             Some(None) if definition.stream.take().is_none() => {
@@ -183,7 +194,9 @@ impl Store {
         }
         definition.deletion_protection = update.deletion_protection.unwrap_or(definition.deletion_protection);
         definition.tags = update.tags.unwrap_or(definition.tags);
-        definition.ttl_attribute = update.ttl_attribute.unwrap_or(definition.ttl_attribute);
+        if let Some(attribute) = update.ttl_attribute {
+            self.set_expiry(&mut definition, attribute, IndexStatus::Creating)?;
+        }
         validate_table(&definition)?;
         let slot = self.put_definition(definition, Some(&slot))?;
         drop(gate);
@@ -191,14 +204,48 @@ impl Store {
         Ok(slot)
     }
 
+    /// Turns TTL on or off: the expiry index comes and goes with it.
+    fn set_expiry(
+        &self,
+        definition: &mut TableDefinition,
+        attribute: Option<String>,
+        status: IndexStatus,
+    ) -> Result<()> {
+        if definition.ttl_attribute == attribute {
+            return Ok(());
+        }
+        if attribute.as_ref().is_some_and(|name| !(1..=MAX_TTL_NAME_BYTES).contains(&name.len())) {
+            return Err(Error::validation(format!(
+                "1 validation error detected: Value at 'timeToLiveSpecification.attributeName' failed to satisfy \
+                 constraint: Member must have length between 1 and {MAX_TTL_NAME_BYTES}"
+            )));
+        }
+        definition.indexes.retain(|index| index.kind != IndexKind::Expiry);
+        if attribute.is_some() {
+            let spec = IndexSpec {
+                name: EXPIRY_INDEX.to_owned(),
+                kind: IndexKind::Expiry,
+                hash: Vec::new(),
+                range: Vec::new(),
+                projection: Projection::KeysOnly,
+                throughput: None,
+            };
+            definition.indexes.push(self.index_definition(spec, status));
+        }
+        definition.ttl_attribute = attribute;
+        Ok(())
+    }
+
     fn add_index(&self, definition: &mut TableDefinition, spec: IndexSpec) -> Result<()> {
-        if spec.kind == IndexKind::Local {
+        if spec.kind != IndexKind::Global {
             return Err(Error::validation("Local secondary indexes can only be created together with their table"));
         }
         if definition.indexes.iter().any(|index| index.name == spec.name) {
             return Err(Error::validation("Attempting to create an index which already exists"));
         }
-        if definition.indexes.iter().any(|index| index.status != IndexStatus::Active) {
+        let is_changing =
+            |index: &IndexDefinition| index.kind == IndexKind::Global && index.status != IndexStatus::Active;
+        if definition.indexes.iter().any(is_changing) {
             return Err(Error::limit_exceeded(
                 "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table",
             ));
@@ -230,7 +277,9 @@ impl Store {
                  protection first.",
             ));
         }
-        if state.definition.indexes.iter().any(|index| index.status == IndexStatus::Creating) {
+        let is_created =
+            |index: &IndexDefinition| index.kind == IndexKind::Global && index.status == IndexStatus::Creating;
+        if state.definition.indexes.iter().any(is_created) {
             return Err(Error::in_use(
                 "Attempt to change a resource which is still in use: Cannot delete table while indexes are being \
                  created, updated, or deleted.",
@@ -243,6 +292,8 @@ impl Store {
 
         let mut manifest = self.manifest.lock();
         let mut edits = vec![Edit::DropTable(id)];
+        let mut plan = self.streams.plan_drop(id, seqno, self.options.clock.now_millis());
+        edits.extend(plan.take_edits());
         let mut files = Vec::new();
         for ring in state.index_rings.iter().chain([&state.ring]) {
             let (dropped, its_files) = Self::drop_keyspace(&manifest, ring.keyspace);
@@ -251,6 +302,7 @@ impl Store {
             ring.mark_dropped();
         }
         manifest.commit(&edits)?;
+        self.streams.apply(plan);
         slot.mark_dropped();
         self.change_catalog(|catalog| {
             catalog.remove(id);
@@ -290,8 +342,13 @@ impl Store {
                 ring.mark_dropped();
             }
         }
+        let ranges: Vec<_> = state.ring.all().iter().map(|partition| range_of(partition)).collect();
+        let now_millis = self.options.clock.now_millis();
+        let mut plan = self.streams.plan_definition(&state.definition, &ranges, seqno, now_millis);
+        edits.extend(plan.take_edits());
         edits.push(Edit::PutCounters(self.counters()));
         manifest.commit(&edits)?;
+        self.streams.apply(plan);
         let slot = self.show(state, slot);
         self.remove_unreferenced(&manifest, files);
         Ok(slot)
@@ -319,6 +376,7 @@ impl Store {
             next_file: self.next_file.load(Ordering::Relaxed),
             next_table: self.next_keyspace.load(Ordering::Relaxed),
             next_partition: self.next_partition.load(Ordering::Relaxed),
+            next_shard: self.streams.next_id(),
         }
     }
 }

@@ -7,6 +7,7 @@ use crate::{
     file::Disk,
     manifest::Manifest,
     partition::{PageCache, RunContext},
+    stream::{SegmentContext, Streams},
     wal::Wal,
 };
 use arc_swap::ArcSwap;
@@ -41,6 +42,8 @@ pub struct Store {
     pub(super) backfills: Mutex<std::collections::BTreeMap<u32, super::backfill::Progress>>,
     /// Client request tokens of the last ten minutes.
     pub(super) tokens: super::tokens::Tokens,
+    /// Change streams.
+    pub(super) streams: Streams,
     pub(super) next_file: AtomicU64,
     pub(super) next_partition: AtomicU64,
     pub(super) next_keyspace: AtomicU32,
@@ -66,6 +69,14 @@ impl Store {
     /// What wakes maintenance.
     pub fn signal(&self) -> &Signal {
         &self.signal
+    }
+    /// The number that tells this database from any other.
+    pub fn database_id(&self) -> u64 {
+        self.database_id
+    }
+    /// Change streams.
+    pub fn streams(&self) -> &Streams {
+        &self.streams
     }
     /// The table of that name.
     pub fn table(&self, name: &str) -> Option<Arc<TableSlot>> {
@@ -96,6 +107,9 @@ impl Store {
     }
     pub(super) fn new_partition(&self) -> u64 {
         self.next_partition.fetch_add(1, Ordering::Relaxed)
+    }
+    pub(super) fn segment_context(&self) -> SegmentContext {
+        SegmentContext { disk: self.disk.clone(), database_id: self.database_id }
     }
     pub(super) fn run_context<'a>(&'a self, next_file: &'a (dyn Fn() -> u64 + Sync)) -> RunContext<'a> {
         RunContext {

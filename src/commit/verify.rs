@@ -41,6 +41,9 @@ impl Store {
             }
             self.verify_table(&state, &mut report)?;
         }
+        for shard in self.streams.shards() {
+            shard.segments().iter().try_for_each(|segment| segment.verify())?;
+        }
         Ok(report)
     }
 

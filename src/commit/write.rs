@@ -16,6 +16,7 @@ use crate::{
     item::ItemRef,
     partition::{KeyRef, Partition, ReadPoint, WriteGuard},
     schema::{EncodedKey, TableDefinition},
+    stream::{Change, Sequence},
     wal::record::{ChangeRef, ClientToken, CommitHeader, Origin, encode_commit},
 };
 use bytes::Bytes;
@@ -153,17 +154,23 @@ impl Store {
             return Ok(Written { results, seqno: None, newest_read, bytes: 0, global: Vec::new() });
         }
         let planned: Vec<Planned> = results.into_iter().flatten().collect();
-        let seqno = self.log(ops, &planned, options)?;
+        let at_millis = self.options.clock.now_millis();
+        let seqno = self.log(ops, &planned, options, at_millis)?;
         let buffered = self.durability(options) == Durability::Buffered;
         let mut global = Vec::new();
         let mut bytes = 0;
-        for item in planned.iter().filter(|item| item.changed) {
+        for (place, item) in planned.iter().filter(|item| item.changed).enumerate() {
             let (partition, guard) = places.of(item.position);
             let insert = |key: &EncodedKey, value: Option<&[u8]>| {
                 partition.insert(guard, key_ref(key), seqno, value, buffered, self.wal.visible());
                 ENTRY_OVERHEAD_BYTES + key.collection().len() + key.sort().len() + value.map_or(0, <[u8]>::len)
             };
             bytes += insert(ops[item.position].key, item.new.as_deref());
+            if let Some(stream) = &item.state.definition.stream {
+                let (sequence, new) = (Sequence::new(seqno, place), item.new.clone().map(ItemRef::from_bytes));
+                let change = Change::of(stream.view, sequence, at_millis, options.origin, item.old.clone(), new);
+                bytes += change.map_or(0, |change| self.streams.push(partition.id, change, buffered));
+            }
             for change in &item.indexes {
                 let ring = &item.state.index_rings[change.index];
                 let local = index::shares_partition(&item.state.definition.indexes[change.index]);
@@ -194,9 +201,9 @@ impl Store {
         self.pressure.add(written.bytes);
     }
 
-    fn log(&self, ops: &[WriteOp<'_>], planned: &[Planned], options: &WriteOptions) -> Result<u64> {
+    fn log(&self, ops: &[WriteOp<'_>], planned: &[Planned], options: &WriteOptions, at_millis: u64) -> Result<u64> {
         let header = CommitHeader {
-            at_millis: self.options.clock.now_millis(),
+            at_millis,
             token: options.token.as_ref().map(|token| (token.token.as_str(), token.fingerprint)),
             origin: options.origin,
         };
@@ -261,9 +268,11 @@ impl Store {
     /// Waits until a commit, and with it all before it, is as durable as was asked for.
     fn settle(&self, seqno: u64, durability: Durability) -> Result<()> {
         match durability {
-            Durability::Sync => self.wal.sync(seqno),
-            Durability::Buffered => self.wal.flush_to_os(seqno),
+            Durability::Sync => self.wal.sync(seqno)?,
+            Durability::Buffered => self.wal.flush_to_os(seqno)?,
         }
+        self.streams.announce();
+        Ok(())
     }
 
     /// Waits until everything that was committed until now is durable.

@@ -43,6 +43,12 @@ fn change_of(
     old: Option<&ItemRef>,
     new: Option<&ItemRef>,
 ) -> Option<IndexChange> {
+    if index.kind == IndexKind::Expiry
+        && let (Some(old), Some(new)) = (old, new)
+        && table.expiry_second(old) == table.expiry_second(new)
+    {
+        return None;
+    }
     let old = old.and_then(|item| entry(table, index, item));
     let new = new.and_then(|item| entry(table, index, item));
     let units = |entry: &Entry| u32::try_from(entry.size_bytes.div_ceil(1024).max(1)).unwrap_or(u32::MAX);
@@ -83,6 +89,10 @@ pub struct Entry {
 /// The entry of an item in an index; `None` where the item is not indexed.
 pub fn entry(table: &TableDefinition, index: &IndexDefinition, item: &ItemRef) -> Option<Entry> {
     let key = table.index_key(index, item)?;
+    if index.kind == IndexKind::Expiry {
+        let bytes = ItemRef::from(&table.key_attributes_of(item)).encoded().clone();
+        return Some(Entry { key, bytes, size_bytes: 0 });
+    }
     if index.projection == Projection::All {
         let bytes = item.to_inline_bytes();
         return Some(Entry { key, bytes, size_bytes: item.size_bytes() });

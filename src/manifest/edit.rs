@@ -3,7 +3,7 @@
 //!
 //! Edits are written as JSON: the manifest is small and changes rarely, and a person can read it with a text tool.
 
-use super::facts::{Counters, PartitionRecord, StreamSegmentFacts};
+use super::facts::{Counters, PartitionRecord, ShardRecord, StreamRecord, StreamSegmentFacts};
 use crate::schema::TableDefinition;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +29,14 @@ pub enum Edit {
     DropLogEnd(u64),
     /// Numbers up to these are taken. A counter never goes back.
     PutCounters(Counters),
+    /// The stream is now this.
+    PutStream(Box<StreamRecord>),
+    /// The stream with this number is gone.
+    DropStream(u64),
+    /// The shard of a stream is now this.
+    PutShard(ShardRecord),
+    /// The shard with this number is gone.
+    DropShard(u64),
     /// The stream segment is now this.
     PutStreamSegment(StreamSegmentFacts),
     /// The stream segment in the file with this number is gone.

@@ -1,6 +1,7 @@
 //! What the manifest knows about partitions, runs and stream segments: enough to open a database without reading one of
 //! their files.
 
+use crate::schema::{KeySchema, StreamView};
 use serde::{Deserialize, Serialize};
 
 /// A sorted run, as its writer left it. Everything that a read needs to decide whether to look into it.
@@ -47,13 +48,57 @@ pub struct PartitionRecord {
     pub runs: Vec<RunFacts>,
 }
 
+/// A change stream of a table, enabled or disabled. It outlives its table.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct StreamRecord {
+    /// Number within the database, never reused.
+    pub id: u64,
+    /// Number of the table.
+    pub table: u32,
+    /// Name of the table.
+    pub table_name: String,
+    /// Primary key of the table: what identifies a record's item.
+    pub key: KeySchema,
+    /// Which images its records carry.
+    pub view: StreamView,
+    /// Milliseconds since 1970 at which it was enabled; its label, unique among the streams of that table name.
+    pub label_millis: u64,
+    /// Milliseconds since 1970 at which it was disabled; absent while it takes records.
+    pub disabled_millis: Option<u64>,
+}
+
+/// A shard of a change stream: the changes of one range of tokens during one range of sequence numbers.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ShardRecord {
+    /// Number within the database, never reused.
+    pub id: u64,
+    /// Number of the stream.
+    pub stream: u64,
+    /// Number of the partition whose changes it holds.
+    pub partition: u64,
+    /// Lowest token.
+    pub first_token: u64,
+    /// Highest token, inclusive.
+    pub last_token: u64,
+    /// The shard that it continues, if there was one.
+    pub parent: Option<u64>,
+    /// Its changes have higher sequence numbers than this one.
+    pub start_seqno: u64,
+    /// Its changes have at most this sequence number; absent while it is open.
+    pub end_seqno: Option<u64>,
+    /// Milliseconds since 1970 at which it was opened.
+    pub opened_millis: u64,
+    /// Milliseconds since 1970 at which it was closed.
+    pub closed_millis: Option<u64>,
+    /// Its changes up to this sequence number were removed because of their age.
+    pub trimmed_seqno: u64,
+}
+
 /// A sealed segment of one shard of a change stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamSegmentFacts {
     /// Number of the file.
     pub file: u64,
-    /// Number of the table.
-    pub table: u32,
     /// Number of the shard.
     pub shard: u64,
     /// Length of the file in bytes.
@@ -66,6 +111,8 @@ pub struct StreamSegmentFacts {
     pub last_seqno: u64,
     /// Milliseconds since 1970 of the newest record: retention counts from there.
     pub last_millis: u64,
+    /// Where the index of its blocks begins, in bytes from the start of the file.
+    pub index_offset: u64,
 }
 
 /// The next numbers to give out. Numbers are never reused.
@@ -77,4 +124,7 @@ pub struct Counters {
     pub next_table: u32,
     /// Next number of a partition.
     pub next_partition: u64,
+    /// Next number of a stream or shard.
+    #[serde(default)]
+    pub next_shard: u64,
 }

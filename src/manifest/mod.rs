@@ -17,5 +17,6 @@ mod crash_tests;
 mod tests;
 
 pub use edit::Edit;
-pub use facts::{Counters, PartitionRecord, RunFacts};
+pub use facts::{Counters, PartitionRecord, RunFacts, ShardRecord, StreamRecord, StreamSegmentFacts};
 pub use log::Manifest;
+pub use state::State;

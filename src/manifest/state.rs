@@ -2,7 +2,7 @@
 
 use super::{
     edit::Edit,
-    facts::{Counters, PartitionRecord, StreamSegmentFacts},
+    facts::{Counters, PartitionRecord, ShardRecord, StreamRecord, StreamSegmentFacts},
 };
 use crate::schema::TableDefinition;
 use std::collections::{BTreeMap, BTreeSet};
@@ -22,6 +22,10 @@ pub struct State {
     pub log_ends: BTreeMap<u64, u64>,
     /// The next numbers to give out.
     pub counters: Counters,
+    /// Change streams by number.
+    pub streams: BTreeMap<u64, StreamRecord>,
+    /// Shards of change streams by number.
+    pub shards: BTreeMap<u64, ShardRecord>,
     /// Stream segments by number of the file.
     pub stream_segments: BTreeMap<u64, StreamSegmentFacts>,
     /// Values of other rooms by name.
@@ -44,6 +48,10 @@ impl State {
             Edit::PutLogEnd { segment, valid_end } => drop(self.log_ends.insert(segment, valid_end)),
             Edit::DropLogEnd(segment) => drop(self.log_ends.remove(&segment)),
             Edit::PutCounters(counters) => self.counters.raise(counters),
+            Edit::PutStream(stream) => drop(self.streams.insert(stream.id, *stream)),
+            Edit::DropStream(id) => drop(self.streams.remove(&id)),
+            Edit::PutShard(shard) => drop(self.shards.insert(shard.id, shard)),
+            Edit::DropShard(id) => drop(self.shards.remove(&id)),
             Edit::PutStreamSegment(segment) => drop(self.stream_segments.insert(segment.file, segment)),
             Edit::DropStreamSegment(file) => drop(self.stream_segments.remove(&file)),
             Edit::PutNote { key, value } => drop(self.notes.insert(key, value)),
@@ -58,7 +66,10 @@ impl State {
         let partitions = self.partitions.values().cloned().map(Edit::PutPartition);
         let ends = self.log_ends.iter();
         let ends = ends.map(|(segment, end)| Edit::PutLogEnd { segment: *segment, valid_end: *end });
-        let streams = self.stream_segments.values().cloned().map(Edit::PutStreamSegment);
+        let streams = self.streams.values().map(|stream| Edit::PutStream(Box::new(stream.clone())));
+        let shards = self.shards.values().cloned().map(Edit::PutShard);
+        let segments = self.stream_segments.values().cloned().map(Edit::PutStreamSegment);
+        let streams = streams.chain(shards).chain(segments);
         let notes = self.notes.iter();
         let notes = notes.map(|(key, value)| Edit::PutNote { key: key.clone(), value: value.clone() });
         counters.into_iter().chain(tables).chain(partitions).chain(ends).chain(streams).chain(notes)
@@ -76,6 +87,7 @@ impl Counters {
         self.next_file = self.next_file.max(other.next_file);
         self.next_table = self.next_table.max(other.next_table);
         self.next_partition = self.next_partition.max(other.next_partition);
+        self.next_shard = self.next_shard.max(other.next_shard);
     }
 }
 
@@ -88,21 +100,22 @@ mod tests {
     fn a_state_is_the_sum_of_its_edits() {
         let runs = vec![RunFacts { file: 9, max_token: u64::MAX, ..RunFacts::default() }];
         let edits = [
-            Edit::PutCounters(Counters { next_file: 10, next_table: 2, next_partition: 3 }),
-            Edit::PutCounters(Counters { next_file: 4, next_table: 5, next_partition: 1 }),
+            Edit::PutCounters(Counters { next_file: 10, next_table: 2, next_partition: 3, next_shard: 10 }),
+            Edit::PutCounters(Counters { next_file: 4, next_table: 5, next_partition: 1, next_shard: 4 }),
             Edit::PutPartition(PartitionRecord { id: 1, runs, ..PartitionRecord::default() }),
             Edit::PutPartition(PartitionRecord { id: 2, ..PartitionRecord::default() }),
             Edit::DropPartition(2),
             Edit::PutLogEnd { segment: 3, valid_end: 64 },
             Edit::PutLogEnd { segment: 4, valid_end: 99 },
             Edit::DropLogEnd(3),
+            Edit::PutShard(ShardRecord { id: 6, ..ShardRecord::default() }),
             Edit::PutStreamSegment(StreamSegmentFacts { file: 5, ..StreamSegmentFacts::default() }),
             Edit::PutNote { key: "a".into(), value: serde_json::json!({"deep": [1, u64::MAX]}) },
             Edit::DropNote("b".into()),
         ];
         let mut state = State::new(7, 1);
         edits.into_iter().for_each(|edit| state.apply(edit));
-        assert_eq!(state.counters, Counters { next_file: 10, next_table: 5, next_partition: 3 });
+        assert_eq!(state.counters, Counters { next_file: 10, next_table: 5, next_partition: 3, next_shard: 10 });
         assert_eq!(state.live_runs(), BTreeSet::from([9]));
         let mut again = State::new(7, 1);
         for edit in state.to_edits() {

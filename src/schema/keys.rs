@@ -189,6 +189,9 @@ impl TableDefinition {
     /// The place of an item's entry in an index; `None` if the item lacks an index key or has one of another type,
     /// empty or too long (such items are not in the index; writes of them are refused by [`Self::check_index_keys`]).
     pub fn index_key(&self, index: &IndexDefinition, item: &ItemRef) -> Option<EncodedKey> {
+        if index.kind == IndexKind::Expiry {
+            return self.expiry_key(item);
+        }
         index_key_from(&self.key, index, self.local_space(index), &|name| {
             item.attribute(name).map(|value| value.to_value())
         })
@@ -205,9 +208,9 @@ impl TableDefinition {
         index_key_from(&self.key, index, self.local_space(index), &|name| key.get(name).cloned())
     }
 
-    /// First byte of the collections of a local index; [`ITEM_SPACE`] for a global one.
+    /// First byte of the collections of a local index; [`ITEM_SPACE`] for any other.
     pub fn local_space(&self, index: &IndexDefinition) -> u8 {
-        if index.kind == IndexKind::Global {
+        if index.kind != IndexKind::Local {
             return ITEM_SPACE;
         }
         let locals = self.indexes.iter().filter(|other| other.kind == IndexKind::Local);
@@ -301,6 +304,7 @@ fn index_key_from(
         (None, IndexKind::Global) => builder.last(&indexable(&table.hash)?).ok()?,
         (Some(range), IndexKind::Local) => builder.last(&indexable(range)?).ok()?,
         (None, IndexKind::Local) => {}
+        (_, IndexKind::Expiry) => return None,
     }
     let key = builder.finish();
     key.check_lengths(range_bytes).ok().map(|()| key)

@@ -69,6 +69,9 @@ pub fn validate_table(table: &TableDefinition) -> Result<()> {
 
 /// Checks one index against its table.
 pub fn validate_index(table: &TableDefinition, index: &IndexDefinition) -> Result<()> {
+    if index.kind == IndexKind::Expiry {
+        return Ok(()); // made by the engine, under a name that no user can give
+    }
     validate_name("indexName", &index.name)?;
     for key in index.attributes() {
         validate_key_name(key)?;
@@ -76,6 +79,7 @@ pub fn validate_index(table: &TableDefinition, index: &IndexDefinition) -> Resul
     match index.kind {
         IndexKind::Local => validate_local(table, index)?,
         IndexKind::Global => validate_global(index)?,
+        IndexKind::Expiry => {}
     }
     let names = included(index);
     if matches!(index.projection, Projection::Include(_)) && names.is_empty() {

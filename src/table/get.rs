@@ -8,7 +8,7 @@ use crate::{
     expression::Projection,
     item::ItemRef,
     partition::ReadPoint,
-    schema::EncodedKey,
+    schema::{EncodedKey, TableDefinition},
 };
 
 /// A get that is being described; [`Get::send`] does it.
@@ -46,9 +46,18 @@ impl<K: KeyShape> Table<K> {
 /// The newest item at a place that readers may see.
 pub(super) fn read(store: &Store, slot: &TableSlot, key: &EncodedKey) -> Result<Option<ItemRef>> {
     slot.check_alive()?;
-    let partition = slot.state().ring.find(key.token());
+    let state = slot.state();
+    let partition = state.ring.find(key.token());
     let found = partition.get(key_ref(key), ReadPoint::Visible, store.wal().visible())?;
-    Ok(found.and_then(|version| version.item))
+    let item = found.and_then(|version| version.item);
+    Ok(item.filter(|item| !is_hidden(store, &state.definition, item)))
+}
+
+/// Whether an item has expired and the database hides such items from reads.
+pub(super) fn is_hidden(store: &Store, table: &TableDefinition, item: &ItemRef) -> bool {
+    store.options().hide_expired
+        && table.ttl_attribute.is_some()
+        && table.is_expired(item, store.options().clock.now_secs())
 }
 
 impl<K: KeyShape> Get<K> {

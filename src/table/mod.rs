@@ -14,6 +14,7 @@ mod put;
 mod query;
 mod range;
 mod scan;
+mod stream;
 mod transact;
 mod update;
 mod write_output;
@@ -30,6 +31,8 @@ pub use put::{Put, ToItem};
 pub use query::Query;
 pub use range::{SortCondition, begins_with, between, eq, ge, gt, le, lt};
 pub use scan::Scan;
+pub use stream::{ShardDescription, StreamDescription, StreamRecords, StreamStatus};
+pub(crate) use stream::{describe_stream, list_streams, shard_iterator, stream_records};
 pub use transact::{
     MAX_TRANSACTION_ACTIONS, TransactAction, TransactGetOutput, TransactKind, TransactOutput, TransactWrite,
 };

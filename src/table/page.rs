@@ -3,7 +3,7 @@
 
 use super::{
     KeyShape, Table,
-    get::{projected, read},
+    get::{is_hidden, projected, read},
 };
 use crate::{
     capacity::{Consumed, ReadStrength, read_units},
@@ -64,7 +64,8 @@ impl Target {
         }
         let state = arc_swap::Guard::into_inner(table.slot.state());
         let Some(name) = &options.index else { return Ok(Self { state, index: None }) };
-        let position = state.definition.indexes.iter().position(|index| index.name == *name);
+        let is_it = |index: &IndexDefinition| index.name == *name && index.kind != IndexKind::Expiry;
+        let position = state.definition.indexes.iter().position(is_it);
         let Some(position) = position else {
             return Err(Error::validation(format!("The table does not have the specified index: {name}")));
         };
@@ -153,6 +154,9 @@ impl<'a, K: KeyShape> PageBuilder<'a, K> {
             self.cut = true;
         }
         let item = self.fetch_whole(item)?;
+        if is_hidden(&self.table.store, &self.target.state.definition, &item) {
+            return Ok(!full);
+        }
         if self.options.filter.as_ref().is_none_or(|filter| filter.matches(Some(&item))) {
             self.page.count += 1;
             if !self.options.count_only {
@@ -190,6 +194,7 @@ impl<'a, K: KeyShape> PageBuilder<'a, K> {
                 match index.kind {
                     IndexKind::Local => consumed.local_indexes.push((index.name.clone(), units)),
                     IndexKind::Global => consumed.global_indexes.push((index.name.clone(), units)),
+                    IndexKind::Expiry => {}
                 }
                 consumed
             }

@@ -3,7 +3,7 @@
 use super::{
     IntoCondition, Key, KeyShape, Table, ToItem,
     batch::add_consumed,
-    get::{projected, read},
+    get::{is_hidden, projected, read},
     put::{check, prepare},
     update::{check_targets, decide},
     write_output::consumed,
@@ -342,7 +342,8 @@ pub fn transact_get(store: &Store, keys: &[(String, Item, Option<Projection>)]) 
     let found = store.read_together(&places)?;
     let mut output = TransactGetOutput::default();
     let mut bytes = 0;
-    for ((table, _, projection), item) in keys.iter().zip(found) {
+    for (((table, _, projection), (slot, _)), item) in keys.iter().zip(&places).zip(found) {
+        let item = item.filter(|item| !is_hidden(store, &slot.state().definition, item));
         let size = item.as_ref().map_or(0, ItemRef::size_bytes);
         bytes += size;
         let units = read_units(size, ReadStrength::Transactional);

@@ -1,4 +1,4 @@
-//! The first bytes of a log segment, a manifest and `CURRENT`: what the file is and whom it belongs to.
+//! The first bytes of a log segment, a manifest, a stream segment and `CURRENT`: what the file is and whom it belongs to.
 //!
 //! ```text
 //! offset  bytes
@@ -7,7 +7,8 @@
 //!     12      4  features    one bit each; a reader that does not know a bit refuses the file
 //!     16      8  database id
 //!     24      8  number      of the file, so that a renamed file is noticed
-//!     32      8  detail      log, manifest: number of the first record; CURRENT: bytes of the manifest that are safe
+//!     32      8  detail      log, manifest: number of the first record; CURRENT: bytes of the manifest that are safe;
+//!                            stream: number of the shard
 //!     40     20  zeros
 //!     60      4  checksum    CRC-32 of bytes 0 to 60
 //! ```
@@ -30,6 +31,8 @@ pub enum FileMagic {
     Manifest,
     /// The pointer to the current manifest.
     Current,
+    /// A segment of a change stream.
+    Stream,
 }
 
 impl FileMagic {
@@ -38,6 +41,7 @@ impl FileMagic {
             Self::Log => b"hrLOG\r\n\x1a",
             Self::Manifest => b"hrMAN\r\n\x1a",
             Self::Current => b"hrCUR\r\n\x1a",
+            Self::Stream => b"hrSTR\r\n\x1a",
         }
     }
 }

@@ -11,7 +11,7 @@ pub mod reader;
 pub mod record;
 mod recovery;
 mod segment;
-mod varint;
+pub mod varint;
 mod visible;
 mod writer;
 

@@ -5,7 +5,7 @@ const MAX_BYTES: usize = 10;
 
 /// Appends a number.
 #[inline]
-pub(super) fn put(mut number: u64, out: &mut Vec<u8>) {
+pub fn put(mut number: u64, out: &mut Vec<u8>) {
     while number >= 0x80 {
         out.push(number as u8 | 0x80);
         number >>= 7;
@@ -15,7 +15,7 @@ pub(super) fn put(mut number: u64, out: &mut Vec<u8>) {
 
 /// Takes a number from the front of `bytes`; `None` if there is none or it does not fit 64 bits.
 #[inline]
-pub(super) fn take(bytes: &mut &[u8]) -> Option<u64> {
+pub fn take(bytes: &mut &[u8]) -> Option<u64> {
     let mut number = 0u64;
     for (at, byte) in bytes.iter().take(MAX_BYTES).enumerate() {
         if at == MAX_BYTES - 1 && *byte > 1 {

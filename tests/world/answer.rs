@@ -4,7 +4,7 @@ use super::{
     random::Random,
     shape::{Shape, TABLES, order, shapes},
     state::{State, Table},
-    step::{Query, Read},
+    step::{Draw, Query, Read},
 };
 use hashrange::{
     AttributeValue, BatchGet, Database, ErrorKind, IndexKind, IndexSpec, IndexStatus, Item, ItemRef, Page, Projection,
@@ -290,9 +290,10 @@ pub fn compare(db: &Database, state: &State) -> Result<(), String> {
                 continue;
             }
             let is_local = shapes()[table].indexes[index].kind == IndexKind::Local;
-            let mut query = Query::random(&mut random);
-            while query.index != Some(index) || query.table != table {
-                query = Query::random(&mut random);
+            let mut draw = Draw { random: &mut random, tables: &[table] };
+            let mut query = Query::random(&mut draw);
+            while query.index != Some(index) {
+                query = Query::random(&mut draw);
             }
             query.all_attributes &= is_local;
             let scan = Read::Scan { table, index: Some(index), segments: 2, limit: None };

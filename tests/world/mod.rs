@@ -16,4 +16,4 @@ pub use answer::{compare, contents};
 pub use random::Random;
 pub use run::{Done, Setup, run};
 pub use state::State;
-pub use step::{Mutation, Step};
+pub use step::{Draw, Mutation, Step};

@@ -132,29 +132,27 @@ fn mutate(db: &Database, mutation: &Mutation, durability: Durability, state: &mu
     let outcome = match perform(db, mutation, durability) {
         Ok(outcome) => outcome,
         Err(error) if is_of_the_disk(&error) => return Ok(Done::Failed(error)),
-        // An index that is being filled can be neither made again nor dropped with its table; try later.
-        Err(error) if error.kind() == ErrorKind::InUse && matches!(mutation, Mutation::DropTable(_)) => {
-            return Ok(Done::AsExpected);
-        }
         Err(error) => return Err(format!("{mutation:?}: {error}")),
     };
-    let is_same = match (&outcome, &expected) {
-        (Outcome::Done(returned), Outcome::Done(items)) => {
-            let returns_nothing = !matches!(mutation, Mutation::One(_));
-            returns_nothing || returned == items
-        }
-        _ => outcome == expected,
-    };
-    if !is_same {
+    if !agree(mutation, &outcome, &expected) {
         return Err(format!("{mutation:?}\n  answered  {outcome:?}\n  should be {expected:?}"));
     }
-    *state = next;
-    if let Mutation::Transact(_, Some(_)) = mutation
-        && matches!(outcome, Outcome::Done(_))
-    {
+    if let Outcome::Done(_) = outcome {
+        *state = next;
         return repeat(db, mutation);
     }
     Ok(Done::AsExpected)
+}
+
+/// Whether the outcome of a mutation is the one that the model expects.
+pub fn agree(mutation: &Mutation, outcome: &Outcome, expected: &Outcome) -> bool {
+    match (outcome, expected) {
+        // Only single writes tell what was there.
+        (Outcome::Done(_), Outcome::Done(_)) if !matches!(mutation, Mutation::One(_)) => true,
+        // An index that is being filled keeps its table from being dropped.
+        (Outcome::Busy, Outcome::Done(_)) => matches!(mutation, Mutation::DropTable(_)),
+        _ => outcome == expected,
+    }
 }
 
 /// A transaction with a token that is sent again is not carried out again.
@@ -168,7 +166,8 @@ pub fn repeat(db: &Database, mutation: &Mutation) -> Result<Done, String> {
     }
 }
 
-fn perform(db: &Database, mutation: &Mutation, durability: Durability) -> Result<Outcome> {
+/// Does a mutation. Errors that the model knows are outcomes.
+pub fn perform(db: &Database, mutation: &Mutation, durability: Durability) -> Result<Outcome> {
     let result = match mutation {
         Mutation::One(write) => one(db, write, durability).map(|item| vec![item.map(Arc::new)]),
         Mutation::Batch(writes) => {
@@ -212,6 +211,7 @@ fn perform(db: &Database, mutation: &Mutation, durability: Durability) -> Result
             }
             ErrorKind::NotFound => Ok(Outcome::NotFound),
             ErrorKind::InUse if matches!(mutation, Mutation::CreateTable(_)) => Ok(Outcome::Exists),
+            ErrorKind::InUse if matches!(mutation, Mutation::DropTable(_)) => Ok(Outcome::Busy),
             _ if error.message().contains("which already exists") => Ok(Outcome::Exists),
             _ => Err(error),
         },

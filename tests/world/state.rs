@@ -32,6 +32,8 @@ pub enum Outcome {
     NotFound,
     /// A table is there already, or an index is.
     Exists,
+    /// Something else has to be over first.
+    Busy,
 }
 
 impl State {

@@ -2,9 +2,10 @@
 
 use super::{
     random::Random,
-    shape::{TABLES, indexed, shapes},
+    shape::{indexed, shapes},
 };
 use hashrange::{AttributeValue, Durability, IndexKind, Item, ReadMode, expression::RangeCondition};
+use std::ops::{Deref, DerefMut};
 
 /// A condition on the item that is there.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -120,43 +121,69 @@ pub enum Step {
     Clock(u64),
 }
 
+/// Where random steps come from.
+pub struct Draw<'a> {
+    pub random: &'a mut Random,
+    /// The tables that they are about.
+    pub tables: &'a [usize],
+}
+
+impl Deref for Draw<'_> {
+    type Target = Random;
+    fn deref(&self) -> &Random {
+        self.random
+    }
+}
+
+impl DerefMut for Draw<'_> {
+    fn deref_mut(&mut self) -> &mut Random {
+        self.random
+    }
+}
+
+impl Draw<'_> {
+    fn table(&mut self) -> usize {
+        *self.random.pick(self.tables)
+    }
+}
+
 impl Step {
-    /// A step with everything in it decided by `random`.
-    pub fn random(random: &mut Random) -> Self {
-        match random.below(100) {
+    /// A step with everything in it decided by chance.
+    pub fn random(draw: &mut Draw<'_>) -> Self {
+        match draw.below(100) {
             0..52 => {
-                let mutation = Mutation::random(random);
-                let durability = if random.one_in(4) { Durability::Buffered } else { Durability::Sync };
+                let mutation = Mutation::random(draw);
+                let durability = if draw.one_in(4) { Durability::Buffered } else { Durability::Sync };
                 Self::Mutate(mutation, durability)
             }
-            52..70 => Self::Read(Read::random(random)),
+            52..70 => Self::Read(Read::random(draw)),
             70..76 => Self::Flush,
             76..79 => Self::Compact,
-            79..90 => Self::Work(1 + random.below(6)),
+            79..90 => Self::Work(1 + draw.below(6)),
             90..92 => Self::Sync,
-            92..95 => Self::Reopen(if random.one_in(2) { ReadMode::Mapped } else { ReadMode::Buffered }),
+            92..95 => Self::Reopen(if draw.one_in(2) { ReadMode::Mapped } else { ReadMode::Buffered }),
             95..97 => Self::Verify,
-            _ => Self::Clock(1_700_000_000_000 + random.next() % 1_000_000),
+            _ => Self::Clock(*draw.pick(&[0, 1_000, 1_700_000_000_000, 1_700_000_900_000, 4_900_000_000_000])),
         }
     }
 }
 
 impl Mutation {
-    pub fn random(random: &mut Random) -> Self {
-        let table = random.below(TABLES);
-        match random.below(100) {
-            0..64 => Self::One(Write::random(random, true)),
-            64..72 => Self::Batch(distinct(random, 8, |random| {
-                let write = Write::random(random, false);
+    pub fn random(draw: &mut Draw<'_>) -> Self {
+        let table = draw.table();
+        match draw.below(100) {
+            0..64 => Self::One(Write::random(draw, true)),
+            64..72 => Self::Batch(distinct(draw, 8, |draw| {
+                let write = Write::random(draw, false);
                 Write { when: None, ..write }
             })),
             72..88 => {
-                let writes = distinct(random, 5, |random| {
-                    let write = Write::random(random, true);
-                    let is_check = random.one_in(6) && write.when.is_some();
+                let writes = distinct(draw, 5, |draw| {
+                    let write = Write::random(draw, true);
+                    let is_check = draw.one_in(6) && write.when.is_some();
                     if is_check { Write { change: Change::Check, ..write } } else { write }
                 });
-                let token = random.one_in(3).then(|| random.next());
+                let token = draw.one_in(3).then(|| draw.next());
                 Self::Transact(writes, token)
             }
             88..94 => Self::CreateTable(table),
@@ -165,22 +192,13 @@ impl Mutation {
             _ => Self::DropIndex(table),
         }
     }
-
-    /// The writes of items that belong to it.
-    pub fn writes(&self) -> &[Write] {
-        match self {
-            Self::One(write) => std::slice::from_ref(write),
-            Self::Batch(writes) | Self::Transact(writes, _) => writes,
-            _ => &[],
-        }
-    }
 }
 
 /// A few writes of different items.
-fn distinct(random: &mut Random, most: usize, mut make: impl FnMut(&mut Random) -> Write) -> Vec<Write> {
+fn distinct(draw: &mut Draw<'_>, most: usize, mut make: impl FnMut(&mut Draw<'_>) -> Write) -> Vec<Write> {
     let mut writes: Vec<Write> = Vec::new();
-    for _ in 0..=random.below(most) {
-        let write = make(random);
+    for _ in 0..=draw.below(most) {
+        let write = make(draw);
         if !writes.iter().any(|other| (other.table, other.key) == (write.table, write.key)) {
             writes.push(write);
         }
@@ -188,113 +206,113 @@ fn distinct(random: &mut Random, most: usize, mut make: impl FnMut(&mut Random) 
     writes
 }
 
-fn any_key(random: &mut Random) -> (usize, (usize, usize)) {
-    let table = random.below(TABLES);
+fn any_key(draw: &mut Draw<'_>) -> (usize, (usize, usize)) {
+    let table = draw.table();
     let shape = &shapes()[table];
-    (table, (random.below(shape.hashes.len()), random.below(shape.ranges.len())))
+    (table, (draw.below(shape.hashes.len()), draw.below(shape.ranges.len())))
 }
 
-fn text(random: &mut Random) -> String {
-    let longest = if random.one_in(12) { 3000 } else { 120 };
-    let letter = char::from(b'a' + random.below(26) as u8);
-    letter.to_string().repeat(random.below(longest))
+fn text(draw: &mut Draw<'_>) -> String {
+    let longest = if draw.one_in(12) { 3000 } else { 120 };
+    let letter = char::from(b'a' + draw.below(26) as u8);
+    letter.to_string().repeat(draw.below(longest))
 }
 
 impl Write {
-    pub fn random(random: &mut Random, may_update: bool) -> Self {
-        let (table, key) = any_key(random);
-        let when = random.one_in(4).then(|| match random.below(3) {
+    pub fn random(draw: &mut Draw<'_>, may_update: bool) -> Self {
+        let (table, key) = any_key(draw);
+        let when = draw.one_in(4).then(|| match draw.below(3) {
             0 => When::Exists,
             1 => When::Absent,
-            _ => When::CounterAtLeast(random.below(6) as i64),
+            _ => When::CounterAtLeast(draw.below(6) as i64),
         });
-        let change = match random.below(if may_update { 10 } else { 7 }) {
-            0..5 => Change::Put(attributes(random)),
+        let change = match draw.below(if may_update { 10 } else { 7 }) {
+            0..5 => Change::Put(attributes(draw)),
             5..7 => Change::Delete,
-            _ => Change::Update(assigns(random)),
+            _ => Change::Update(assigns(draw)),
         };
         Self { table, key, change, when }
     }
 }
 
-fn attributes(random: &mut Random) -> Item {
+fn attributes(draw: &mut Draw<'_>) -> Item {
     let lists = indexed();
-    let mut item = Item::new().with("v", text(random));
+    let mut item = Item::new().with("v", text(draw));
     for (name, list) in [("s", &lists.s), ("n", &lists.n), ("b", &lists.b)] {
-        if !random.one_in(4) {
-            item = item.with(name, random.pick(list).clone());
+        if !draw.one_in(4) {
+            item = item.with(name, draw.pick(list).clone());
         }
     }
-    if random.one_in(2) {
-        item = item.with("c", random.below(10) as i64);
+    if draw.one_in(2) {
+        item = item.with("c", draw.below(10) as i64);
     }
-    if random.one_in(6) {
+    if draw.one_in(6) {
         let nested = Item::new().with("deep", vec![AttributeValue::Null, AttributeValue::from(true)]);
         item = item.with("l", vec![AttributeValue::from(nested), AttributeValue::from("end")]);
     }
     item
 }
 
-fn assigns(random: &mut Random) -> Vec<Assign> {
+fn assigns(draw: &mut Draw<'_>) -> Vec<Assign> {
     let lists = indexed();
     let mut assigns = Vec::new();
-    if random.one_in(3) {
-        assigns.push(Assign::Count(random.below(7) as i64 - 2));
+    if draw.one_in(3) {
+        assigns.push(Assign::Count(draw.below(7) as i64 - 2));
     }
-    if random.one_in(3) {
-        assigns.push(Assign::Text(text(random)));
+    if draw.one_in(3) {
+        assigns.push(Assign::Text(text(draw)));
     }
-    match random.below(4) {
-        0 => assigns.push(Assign::S(random.pick(&lists.s).clone())),
+    match draw.below(4) {
+        0 => assigns.push(Assign::S(draw.pick(&lists.s).clone())),
         1 => assigns.push(Assign::RemoveS),
         _ => {}
     }
-    if random.one_in(4) {
-        assigns.push(Assign::N(random.pick(&lists.n).clone()));
+    if draw.one_in(4) {
+        assigns.push(Assign::N(draw.pick(&lists.n).clone()));
     }
-    if random.one_in(5) {
-        assigns.push(Assign::Append(random.below(100) as i64));
+    if draw.one_in(5) {
+        assigns.push(Assign::Append(draw.below(100) as i64));
     }
-    if random.one_in(5) {
-        assigns.push(Assign::Include(random.below(5) as i64));
+    if draw.one_in(5) {
+        assigns.push(Assign::Include(draw.below(5) as i64));
     }
     assigns
 }
 
 impl Read {
-    pub fn random(random: &mut Random) -> Self {
-        match random.below(10) {
+    pub fn random(draw: &mut Draw<'_>) -> Self {
+        match draw.below(10) {
             0..2 => {
-                let (table, key) = any_key(random);
+                let (table, key) = any_key(draw);
                 Self::Get(table, key)
             }
-            2 => Self::BatchGet(keys(random)),
-            3 => Self::TransactGet(keys(random)),
-            4..8 => Self::Query(Query::random(random)),
+            2 => Self::BatchGet(keys(draw)),
+            3 => Self::TransactGet(keys(draw)),
+            4..8 => Self::Query(Query::random(draw)),
             _ => {
-                let table = random.below(TABLES);
+                let table = draw.table();
                 let indexes = shapes()[table].indexes.len();
-                let index = random.one_in(2).then(|| random.below(indexes));
-                let limit = random.one_in(2).then(|| 1 + random.below(7));
-                Self::Scan { table, index, segments: *random.pick(&[1, 1, 2, 5]), limit }
+                let index = draw.one_in(2).then(|| draw.below(indexes));
+                let limit = draw.one_in(2).then(|| 1 + draw.below(7));
+                Self::Scan { table, index, segments: *draw.pick(&[1, 1, 2, 5]), limit }
             }
         }
     }
 }
 
 /// Keys without repetition, in one run per table.
-fn keys(random: &mut Random) -> Vec<(usize, (usize, usize))> {
-    let mut keys: Vec<_> = (0..=random.below(9)).map(|_| any_key(random)).collect();
+fn keys(draw: &mut Draw<'_>) -> Vec<(usize, (usize, usize))> {
+    let mut keys: Vec<_> = (0..=draw.below(9)).map(|_| any_key(draw)).collect();
     keys.sort_unstable();
     keys.dedup();
     keys
 }
 
 impl Query {
-    pub fn random(random: &mut Random) -> Self {
-        let table = random.below(TABLES);
+    pub fn random(draw: &mut Draw<'_>) -> Self {
+        let table = draw.table();
         let shape = &shapes()[table];
-        let index = random.one_in(2).then(|| random.below(shape.indexes.len()));
+        let index = draw.one_in(2).then(|| draw.below(shape.indexes.len()));
         let (hash_names, range_names): (Vec<&str>, Vec<&str>) = match index.map(|index| &shape.indexes[index]) {
             None => (vec![&shape.key.hash.name], shape.key.range.iter().map(|range| range.name.as_str()).collect()),
             Some(index) => (
@@ -302,14 +320,14 @@ impl Query {
                 index.range.iter().map(|key| key.name.as_str()).collect(),
             ),
         };
-        let hash = hash_names.iter().map(|name| any_value(table, name, random)).collect();
-        let parts = random.below(range_names.len() + 1);
+        let hash = hash_names.iter().map(|name| any_value(table, name, draw)).collect();
+        let parts = draw.below(range_names.len() + 1);
         let mut equal: Vec<AttributeValue> =
-            range_names[..parts].iter().map(|name| any_value(table, name, random)).collect();
+            range_names[..parts].iter().map(|name| any_value(table, name, draw)).collect();
         let mut last = None;
-        if let Some(name) = range_names.get(parts).filter(|_| !random.one_in(3)) {
-            last = Some(any_range(table, name, random));
-        } else if parts > 0 && random.one_in(2) {
+        if let Some(name) = range_names.get(parts).filter(|_| !draw.one_in(3)) {
+            last = Some(any_range(table, name, draw));
+        } else if parts > 0 && draw.one_in(2) {
             equal.pop();
         }
         let is_local = index.is_some_and(|index| shape.indexes[index].kind == IndexKind::Local);
@@ -319,37 +337,37 @@ impl Query {
             hash,
             equal,
             last,
-            descending: random.one_in(2),
-            limit: random.one_in(2).then(|| 1 + random.below(5)),
-            filter: random.one_in(5),
-            all_attributes: is_local && random.one_in(3),
+            descending: draw.one_in(2),
+            limit: draw.one_in(2).then(|| 1 + draw.below(5)),
+            filter: draw.one_in(5),
+            all_attributes: is_local && draw.one_in(3),
         }
     }
 }
 
 /// A value that a key attribute may have.
-fn any_value(table: usize, name: &str, random: &mut Random) -> AttributeValue {
+fn any_value(table: usize, name: &str, draw: &mut Draw<'_>) -> AttributeValue {
     let shape = &shapes()[table];
     let lists = indexed();
     match name {
-        "s" => random.pick(&lists.s).clone(),
-        "n" => random.pick(&lists.n).clone(),
-        "b" => random.pick(&lists.b).clone(),
-        "c" => AttributeValue::from(random.below(10) as i64),
-        _ if name == shape.key.hash.name => random.pick(&shape.hashes).clone(),
-        _ => random.pick(&shape.ranges).clone(),
+        "s" => draw.pick(&lists.s).clone(),
+        "n" => draw.pick(&lists.n).clone(),
+        "b" => draw.pick(&lists.b).clone(),
+        "c" => AttributeValue::from(draw.below(10) as i64),
+        _ if name == shape.key.hash.name => draw.pick(&shape.hashes).clone(),
+        _ => draw.pick(&shape.ranges).clone(),
     }
 }
 
-fn any_range(table: usize, name: &str, random: &mut Random) -> RangeCondition {
-    let value = any_value(table, name, random);
-    match random.below(6) {
+fn any_range(table: usize, name: &str, draw: &mut Draw<'_>) -> RangeCondition {
+    let value = any_value(table, name, draw);
+    match draw.below(6) {
         0 => RangeCondition::Less(value),
         1 => RangeCondition::LessOrEqual(value),
         2 => RangeCondition::Greater(value),
         3 => RangeCondition::GreaterOrEqual(value),
         4 => {
-            let other = any_value(table, name, random);
+            let other = any_value(table, name, draw);
             if super::shape::order(&value, &other).is_le() {
                 RangeCondition::Between(value, other)
             } else {

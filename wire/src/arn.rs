@@ -70,11 +70,6 @@ impl<'a> Arn<'a> {
         let is_table = (3..=255).contains(&table.len()) && crate::validate::matches_name_pattern(table);
         (service == "dynamodb" && is_account && is_table).then_some(Self { region, account, table, part })
     }
-
-    /// The label of a stream, if this is a stream's ARN.
-    pub(crate) fn stream_label(&self) -> Option<&'a str> {
-        self.part?.strip_prefix("stream/")
-    }
 }
 
 /// The refusal of an ARN that cannot be read.
@@ -122,7 +117,7 @@ mod tests {
         let arn = owner.table_arn("orders");
         assert_eq!(Arn::parse(&arn).map(|arn| (arn.table, arn.part)), Some(("orders", None)));
         let stream = owner.stream_arn("orders", 0);
-        assert_eq!(Arn::parse(&stream).and_then(|arn| arn.stream_label()), Some("1970-01-01T00:00:00.000"));
+        assert_eq!(Arn::parse(&stream).and_then(|arn| arn.part), Some("stream/1970-01-01T00:00:00.000"));
         for bad in ["", "orders", "arn:aws:s3:::table/orders", "arn:aws:dynamodb:r:1:table/x", "arn:aws:dynamodb:r:1"] {
             assert_eq!(Arn::parse(bad), None, "{bad}");
         }

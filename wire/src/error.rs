@@ -80,13 +80,6 @@ impl Failure {
         Self::new(FRAMEWORK, name, Some(message.into()))
     }
 
-    /// A fault of the server; `message` may be shown.
-    pub(crate) fn internal(message: impl Into<String>) -> Self {
-        let mut failure = Self::new(SERVICE, "InternalServerError", Some(message.into()));
-        failure.0.status = 500;
-        failure
-    }
-
     /// The HTTP status.
     pub(crate) fn status(&self) -> u16 {
         self.0.status
@@ -100,17 +93,6 @@ impl Failure {
     /// The text; empty where DynamoDB sends none.
     pub(crate) fn message(&self) -> &str {
         self.0.message.as_deref().unwrap_or_default()
-    }
-
-    /// Puts `prefix` before the text.
-    pub(crate) fn prefixed(mut self, prefix: &str) -> Self {
-        self.0.message = Some(format!("{prefix}{}", self.message()));
-        self
-    }
-
-    /// Whether it came out of validation.
-    pub(crate) fn is_validation(&self) -> bool {
-        self.0.name == "ValidationException"
     }
 
     /// The response body.

@@ -52,6 +52,7 @@ fn print(table: &TableDescription, output: &mut Output) -> Result<(), Failure> {
         let kind = match index.kind {
             IndexKind::Local => "local index ",
             IndexKind::Global => "global index",
+            IndexKind::Expiry => continue, // the TTL sweeper's own
         };
         let carries = match &index.projection {
             Projection::All => "whole items".to_owned(),

@@ -4,6 +4,7 @@ use super::{
     MAX_BODY_BYTES, ServerOptions,
     guard::{Guard, Verdict},
     metrics::Metrics,
+    pace::Pace,
     request_id::RequestIds,
     signature,
 };
@@ -42,19 +43,21 @@ pub(super) struct State {
     protocol: Protocol,
     guard: Guard,
     ids: RequestIds,
+    pace: Pace,
     /// Memory for bodies, in steps.
     budget: Arc<Semaphore>,
 }
 
 impl State {
-    /// The state of a server of `database` that listens on `address`.
-    pub(super) fn new(database: Database, options: ServerOptions, address: SocketAddr) -> Self {
+    /// The state of a server of `database` that listens on `address` and serves connections on `threads` threads.
+    pub(super) fn new(database: Database, options: ServerOptions, address: SocketAddr, threads: usize) -> Self {
         let seed = database.clock().now_millis();
         let steps = options.max_buffered_bytes.max(MAX_BODY_BYTES) / BUDGET_STEP_BYTES;
         Self {
             metrics: Metrics::default(),
             guard: Guard::new(&options, address),
             ids: RequestIds::new(seed),
+            pace: Pace::new(threads),
             budget: Arc::new(Semaphore::new(steps.min(Semaphore::MAX_PERMITS))),
             protocol: Protocol::new(database).owner(options.owner.clone()).profile(options.profile),
             options,
@@ -114,15 +117,10 @@ impl State {
         };
         let started = Instant::now();
         let received = body.len();
-        let state = Arc::clone(&self);
-        let answered = tokio::task::spawn_blocking(move || {
-            let response = state.answer(&head, &body);
-            drop(held);
-            response
-        });
-        let Ok(response) = answered.await else {
+        let Some(response) = self.call(head, body).await else {
             return closing(StatusCode::INTERNAL_SERVER_ERROR);
         };
+        drop(held);
         let took = started.elapsed();
         self.metrics.request(response.operation, response.error, received, response.body.len(), took);
         tracing::debug!(
@@ -140,6 +138,15 @@ impl State {
         answer.headers_mut().insert(header::CONTENT_TYPE, content_type);
         answer.headers_mut().insert(CRC32, HeaderValue::from(checksum));
         answer
+    }
+
+    /// Calls the engine, where that may take as long as it will; none if the call panicked.
+    async fn call(self: &Arc<Self>, head: Parts, body: Bytes) -> Option<protocol::Response> {
+        if let Some(_in_place) = self.pace.in_place(target(&head), body.len()) {
+            return Some(self.answer(&head, &body));
+        }
+        let state = Arc::clone(self);
+        tokio::task::spawn_blocking(move || state.answer(&head, &body)).await.ok()
     }
 
     /// A body of at most `length` bytes, and the share of memory that it takes.
@@ -166,9 +173,13 @@ impl State {
                 return protocol::Response::refusal("Unauthenticated", &failure);
             }
         }
-        let target = head.headers.get(TARGET).and_then(|target| target.to_str().ok()).unwrap_or_default();
-        self.protocol.handle(target, body)
+        self.protocol.handle(target(head), body)
     }
+}
+
+/// The operation that a request names.
+fn target(head: &Parts) -> &str {
+    head.headers.get(TARGET).and_then(|target| target.to_str().ok()).unwrap_or_default()
 }
 
 /// What a browser asks for before it lets a page send a request.

@@ -7,7 +7,7 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
 };
-use std::{io, net::SocketAddr, sync::Arc, thread::JoinHandle, time::Duration};
+use std::{io, net::SocketAddr, num::NonZero, sync::Arc, thread::JoinHandle, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     runtime::{Builder, Runtime},
@@ -55,11 +55,12 @@ impl Server {
                 format!("{} can be reached from other machines; set credentials to listen there", options.address);
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
         }
-        let runtime = runtime()?;
+        let threads = threads();
+        let runtime = runtime(threads)?;
         let listener = runtime.block_on(TcpListener::bind(options.address))?;
         let address = listener.local_addr()?;
         let (sender, receiver) = watch::channel(false);
-        let state = Arc::new(State::new(database, options, address));
+        let state = Arc::new(State::new(database, options, address, threads));
         let thread = std::thread::Builder::new().name("hashrange-serve".to_owned()).spawn(move || {
             runtime.block_on(accept(listener, &state, receiver));
             runtime.shutdown_timeout(state.options.stop_timeout);
@@ -103,8 +104,14 @@ impl Drop for Server {
     }
 }
 
-fn runtime() -> io::Result<Runtime> {
+/// Threads that serve connections: more than processors, because some may be inside the engine.
+fn threads() -> usize {
+    std::thread::available_parallelism().map_or(1, NonZero::get) * 4
+}
+
+fn runtime(threads: usize) -> io::Result<Runtime> {
     Builder::new_multi_thread()
+        .worker_threads(threads)
         .enable_all()
         .thread_name("hashrange-http")
         .max_blocking_threads(MAX_BLOCKING_THREADS)

@@ -1,7 +1,7 @@
 //! The HTTP server: DynamoDB's protocol on a socket.
 //!
-//! A connection is a task of an asynchronous runtime; the engine is called on threads of their own, so that a call
-//! that waits for a disk stalls nobody else. Everything that a client can make the server hold is bounded: the number
+//! A connection is a task of an asynchronous runtime; engine calls that may wait for a disk run on threads of their own
+//! and stall nobody else. Everything that a client can make the server hold is bounded: the number
 //! of connections, the size and number of headers, the size of a body and of all bodies together, and the time that
 //! each of them may take to arrive.
 //!
@@ -20,6 +20,7 @@ mod guard;
 mod listener;
 mod metrics;
 mod options;
+mod pace;
 mod request_id;
 mod signature;
 

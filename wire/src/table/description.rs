@@ -87,13 +87,15 @@ fn write_throughput(out: &mut Writer, billing: BillingMode, throughput: Option<P
 
 fn write_indexes(out: &mut Writer, owner: &Owner, table: &TableDescription, kind: IndexKind) {
     let definition = &*table.definition;
+    let name = match kind {
+        IndexKind::Local => "LocalSecondaryIndexes",
+        IndexKind::Global => "GlobalSecondaryIndexes",
+        IndexKind::Expiry => return, // TTL is described by an operation of its own
+    };
     if !definition.indexes.iter().any(|index| index.kind == kind) {
         return;
     }
-    out.name(match kind {
-        IndexKind::Local => "LocalSecondaryIndexes",
-        IndexKind::Global => "GlobalSecondaryIndexes",
-    });
+    out.name(name);
     out.begin_array();
     for index in definition.indexes.iter().filter(|index| index.kind == kind) {
         let statistics = table.indexes.iter().find(|statistics| statistics.name == index.name);

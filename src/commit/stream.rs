@@ -1,0 +1,185 @@
+//! Where change streams meet the log and the partitions: feeding them, cutting their tails into segments, letting them
+//! age.
+//!
+//! A commit feeds the shard of its partition under the partition's lock. Cutting follows the order of all publishing:
+//! the log is synced, the segment and its folder are, the manifest names it, and only then do the records leave the
+//! memory and the log lose its duty to keep them.
+
+use super::{ring::Ring, store::Store};
+use crate::{
+    error::Result,
+    file::FileName,
+    manifest::{Edit, ShardRecord},
+    partition::Partition,
+    stream::{Range, Segment, Shard, Sight, retention},
+};
+use std::sync::Arc;
+
+/// Share of the memory for memtables that tails may take before they are cut: one part in so many.
+const TAIL_SHARE: usize = 4;
+
+/// The range of a partition, as streams know it.
+pub(super) fn range_of(partition: &Partition) -> Range {
+    Range { partition: partition.id, first_token: partition.first_token, last_token: partition.last_token }
+}
+
+impl Store {
+    /// What readers of streams may see now.
+    pub fn stream_sight(&self) -> Sight {
+        let horizon_millis = retention::horizon_millis(self.options.clock.now_millis());
+        Sight { visible: self.wal.visible().load(), horizon_millis }
+    }
+
+    /// The log must keep what is in no segment.
+    pub(super) fn log_needed_by_streams(&self) -> u64 {
+        self.streams.oldest_uncut_seqno().unwrap_or(u64::MAX)
+    }
+
+    /// Cuts the largest tail if tails take too much memory, or the one that pins the log if the log is full.
+    pub(super) fn cut_if_due(&self, log_full: bool) -> Result<bool> {
+        let over = self.streams.tail_bytes() > self.options.memtable_bytes / TAIL_SHARE;
+        if over {
+            let largest = self.streams.shards().into_iter().max_by_key(|shard| shard.tail_bytes());
+            return largest.map_or(Ok(false), |shard| self.cut(&shard));
+        }
+        if !log_full {
+            return Ok(false);
+        }
+        let oldest = self.streams.shards().into_iter().filter_map(|shard| Some((shard.oldest_uncut_seqno()?, shard)));
+        let Some((seqno, shard)) = oldest.min_by_key(|(seqno, _)| *seqno) else { return Ok(false) };
+        let rings = self.rings();
+        let unflushed = |ring: &Arc<Ring>| ring.all().iter().filter_map(|p| p.oldest_unflushed_seqno()).min();
+        let pins = rings.iter().filter_map(unflushed).min().is_none_or(|unflushed| seqno <= unflushed);
+        if !pins || !self.cut(&shard)? {
+            return Ok(false);
+        }
+        self.trim_log()?;
+        Ok(true)
+    }
+
+    /// Cuts all tails.
+    pub(super) fn cut_all(&self) -> Result<()> {
+        for shard in self.streams.shards() {
+            self.cut(&shard)?;
+        }
+        Ok(())
+    }
+
+    /// Writes what is durable of a tail as a segment; false if there is nothing.
+    fn cut(&self, shard: &Arc<Shard>) -> Result<bool> {
+        let _one = self.streams.cutting.lock();
+        if shard.oldest_uncut_seqno().is_none() {
+            return Ok(false);
+        }
+        self.wal.sync(self.wal.last_seqno())?;
+        let changes = shard.durable_tail(self.settled_seqno());
+        let Some(stream) = self.streams.stream(shard.stream).filter(|_| !changes.is_empty()) else { return Ok(false) };
+        let (file, context) = (self.new_file(), self.segment_context());
+        let written = context.write(file, shard.id, &stream.key, &changes);
+        let facts = written.inspect_err(|_| self.remove_segment(file))?;
+        let mut manifest = self.manifest.lock();
+        if shard.is_dropped() {
+            self.remove_segment(file);
+            return Ok(false);
+        }
+        manifest.commit(&[Edit::PutStreamSegment(facts.clone())])?;
+        self.streams.give_back(shard.publish(Arc::new(Segment::new(facts, context))));
+        drop(manifest);
+        self.account_memory();
+        Ok(true)
+    }
+
+    /// Commits up to this number are durable, and all their changes are in memtables and tails.
+    fn settled_seqno(&self) -> u64 {
+        let applied_below = self.wal.lowest_unapplied();
+        self.wal.visible().load().min(applied_below.saturating_sub(1))
+    }
+
+    /// Lets streams age: closes and continues old shards, removes old records. False if nothing was due.
+    pub fn stream_step(&self) -> Result<bool> {
+        if self.streams.is_empty() {
+            return Ok(false);
+        }
+        let rolled = self.roll_shards()?;
+        Ok(self.trim_streams()? || rolled)
+    }
+
+    fn roll_shards(&self) -> Result<bool> {
+        let now_millis = self.options.clock.now_millis();
+        let mut rolled = false;
+        for shard in self.streams.shards() {
+            let record = shard.record();
+            let due = record.end_seqno.is_none() && retention::is_old(record.opened_millis, now_millis);
+            if due && shard.has_records() {
+                rolled |= self.roll(&shard, &record, now_millis)?;
+            }
+        }
+        Ok(rolled)
+    }
+
+    fn roll(&self, shard: &Shard, record: &ShardRecord, now_millis: u64) -> Result<bool> {
+        let _shape = self.split_gate.read();
+        let Some(stream) = self.streams.stream(record.stream) else { return Ok(false) };
+        let Some(slot) = self.catalog.load().by_id.get(&stream.table).cloned() else { return Ok(false) };
+        let partitions = slot.state().ring.all();
+        let Some(partition) = partitions.iter().find(|partition| partition.id == record.partition) else {
+            return Ok(false);
+        };
+        let mut manifest = self.manifest.lock();
+        let guard = partition.lock();
+        if guard.retired() || !shard.is_open() {
+            return Ok(false);
+        }
+        let heir = [range_of(partition)];
+        let mut plan = self.streams.plan_succession(partition.id, &heir, self.wal.last_seqno(), now_millis);
+        manifest.commit(&plan.take_edits())?;
+        self.streams.apply(plan);
+        Ok(true)
+    }
+
+    fn trim_streams(&self) -> Result<bool> {
+        let _one = self.streams.cutting.lock();
+        let now_millis = self.options.clock.now_millis();
+        let sight = Sight { visible: self.settled_seqno(), horizon_millis: retention::horizon_millis(now_millis) };
+        let trimmed_tails = self.streams.trim_tails(sight);
+        let mut manifest = self.manifest.lock();
+        let (streams, shards) = self.streams.gone(now_millis);
+        let mut edits: Vec<Edit> = streams.iter().map(|id| Edit::DropStream(*id)).collect();
+        let mut files = Vec::new();
+        let mut trimmed = Vec::new();
+        for shard in self.streams.shards() {
+            let is_gone = shards.iter().any(|gone| gone.id == shard.id);
+            let expired = if is_gone { shard.segments() } else { shard.expired_segments(sight.horizon_millis) };
+            edits.extend(expired.iter().map(|segment| Edit::DropStreamSegment(segment.facts().file)));
+            files.extend(expired.iter().map(|segment| segment.facts().file));
+            if is_gone {
+                edits.push(Edit::DropShard(shard.id));
+            } else if let Some(last) = expired.last() {
+                let record = shard.record();
+                let trimmed_seqno = record.trimmed_seqno.max(last.facts().last_seqno);
+                edits.push(Edit::PutShard(ShardRecord { trimmed_seqno, ..record }));
+                trimmed.push((shard, trimmed_seqno));
+            }
+        }
+        if edits.is_empty() {
+            return Ok(trimmed_tails);
+        }
+        manifest.commit(&edits)?;
+        for (shard, through) in trimmed {
+            shard.trim(through);
+        }
+        self.streams.forget(&streams, &shards);
+        drop(manifest);
+        for file in files {
+            self.remove_segment(file);
+        }
+        self.account_memory();
+        self.trim_log()?;
+        Ok(true)
+    }
+
+    fn remove_segment(&self, file: u64) {
+        // Only garbage is removed here; opening the database removes what is left over.
+        let _ = self.disk.remove(FileName::Stream(file));
+    }
+}

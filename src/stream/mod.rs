@@ -1,0 +1,26 @@
+//! Change streams: what happened to the items of a table, for 24 hours, in the order in which it was committed.
+//!
+//! A stream has shards, and a shard follows a partition of its table: a [`Shard`] is closed when the partition splits,
+//! when it is four hours old, or when the stream is disabled, and its children continue it. A commit adds its changes to
+//! the [tail](tail) of the partition's shard, in memory and without copying an image; the log already has them, so that
+//! nothing is written twice while a commit waits. Later, maintenance cuts the tail into a [segment](segment) on disk, and
+//! only then may the log forget the changes. After a crash the tails are filled again from the log.
+//!
+//! This room knows shards and changes, and nothing of partitions, the log or tables: `commit` connects them.
+
+pub mod iterator;
+pub mod names;
+pub mod record;
+pub mod retention;
+pub mod segment;
+pub mod sequence;
+pub mod shard;
+mod streams;
+pub mod tail;
+
+pub use iterator::{IteratorStart, ShardIterator};
+pub use record::{Change, ChangeEvent, ChangeRecord};
+pub use segment::{Segment, SegmentContext};
+pub use sequence::{MAX_SEQUENCE_DIGITS, MIN_SEQUENCE_DIGITS, Sequence};
+pub use shard::{ReadFrom, Shard, Sight, trimmed};
+pub use streams::{Plan, Range, Streams};

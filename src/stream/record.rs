@@ -1,0 +1,280 @@
+//! A change as a stream keeps it, and as a reader gets it.
+//!
+//! A stream keeps of each change what its view shows and nothing else: the images, or, where it shows none, the key
+//! attributes. Nothing is copied for it on the path of a commit; images share the bytes that went to the log or that
+//! were read to decide about the write.
+//!
+//! ```text
+//! change := varint seqno, varint place, varint at_millis, flags u8, [bytes keys], [bytes old], [bytes new]
+//!           flags: bits 0-1 event (0 insert, 1 modify, 2 remove), bit 2 time to live asked for it,
+//!                  bit 3 keys follow, bit 4 old follows, bit 5 new follows
+//! bytes  := varint len, encoded item with names written out
+//! ```
+
+use super::sequence::Sequence;
+use crate::{
+    item::{Item, ItemRef},
+    schema::{KeySchema, StreamView, key_attributes},
+    wal::{record::Origin, varint},
+};
+use bytes::Bytes;
+
+/// Memory that a change takes besides its images, in bytes.
+const CHANGE_OVERHEAD_BYTES: usize = 160;
+
+const EVENT_MASK: u8 = 0b11;
+const BY_TTL: u8 = 0b100;
+const HAS_KEYS: u8 = 0b1000;
+const HAS_OLD: u8 = 0b1_0000;
+const HAS_NEW: u8 = 0b10_0000;
+
+/// What happened to an item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ChangeEvent {
+    /// There was none; now there is.
+    Insert,
+    /// It is another one now.
+    Modify,
+    /// It is gone.
+    Remove,
+}
+
+impl ChangeEvent {
+    /// DynamoDB's name: `INSERT`, `MODIFY` or `REMOVE`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Insert => "INSERT",
+            Self::Modify => "MODIFY",
+            Self::Remove => "REMOVE",
+        }
+    }
+}
+
+/// A change, as far as the view of its stream keeps it.
+#[derive(Clone, Debug)]
+pub struct Change {
+    /// Where it stands.
+    pub sequence: Sequence,
+    /// Milliseconds since 1970 of the commit.
+    pub at_millis: u64,
+    /// What happened.
+    pub event: ChangeEvent,
+    /// Whether the item's time to live asked for it.
+    pub by_ttl: bool,
+    /// An item with the key attributes, if neither image is kept.
+    pub keys: Option<ItemRef>,
+    /// The item before.
+    pub old: Option<ItemRef>,
+    /// The item after.
+    pub new: Option<ItemRef>,
+}
+
+impl Change {
+    /// The change from `old` to `new` as a view keeps it; `None` if nothing changes.
+    pub fn of(
+        view: StreamView,
+        sequence: Sequence,
+        at_millis: u64,
+        origin: Origin,
+        old: Option<ItemRef>,
+        new: Option<ItemRef>,
+    ) -> Option<Self> {
+        let event = match (&old, &new) {
+            (None, None) => return None,
+            (None, Some(_)) => ChangeEvent::Insert,
+            (Some(_), None) => ChangeEvent::Remove,
+            (Some(old), Some(new)) if is_same(old, new) => return None,
+            (Some(_), Some(_)) => ChangeEvent::Modify,
+        };
+        let (keys, old, new) = match view {
+            StreamView::NewAndOld => (None, old, new),
+            StreamView::NewImage => (if new.is_some() { None } else { old }, None, new),
+            StreamView::OldImage => (if old.is_some() { None } else { new }, old, None),
+            StreamView::KeysOnly => (new.or(old), None, None),
+        };
+        Some(Self { sequence, at_millis, event, by_ttl: origin == Origin::TimeToLive, keys, old, new })
+    }
+
+    /// Memory that it keeps alive, in bytes, as far as that can be said of shared bytes.
+    pub fn memory_bytes(&self) -> usize {
+        let images = [&self.keys, &self.old, &self.new].into_iter().flatten();
+        CHANGE_OVERHEAD_BYTES + images.map(|image| image.encoded().len()).sum::<usize>()
+    }
+
+    /// Appends its bytes.
+    pub fn encode(&self, key: &KeySchema, out: &mut Vec<u8>) {
+        varint::put(self.sequence.seqno, out);
+        varint::put(u64::from(self.sequence.place), out);
+        varint::put(self.at_millis, out);
+        let event = match self.event {
+            ChangeEvent::Insert => 0,
+            ChangeEvent::Modify => 1,
+            ChangeEvent::Remove => 2,
+        };
+        let flag = |image: &Option<ItemRef>, flag| if image.is_some() { flag } else { 0 };
+        let ttl = if self.by_ttl { BY_TTL } else { 0 };
+        out.push(event | ttl | flag(&self.keys, HAS_KEYS) | flag(&self.old, HAS_OLD) | flag(&self.new, HAS_NEW));
+        let keys = self.keys.as_ref().map(|item| ItemRef::from(&key_attributes(key.attributes(), item)));
+        for image in [&keys, &self.old, &self.new].into_iter().flatten() {
+            let bytes = image.to_inline_bytes();
+            varint::put(bytes.len() as u64, out);
+            out.extend_from_slice(&bytes);
+        }
+    }
+
+    /// Takes a change from the front of `bytes`; its images share `buffer`, of which `bytes` is a part. `None` if there
+    /// is none.
+    pub fn take(buffer: &Bytes, bytes: &mut &[u8]) -> Option<Self> {
+        let seqno = varint::take(bytes)?;
+        let place = u16::try_from(varint::take(bytes)?).ok()?;
+        let at_millis = varint::take(bytes)?;
+        let (&flags, rest) = bytes.split_first()?;
+        *bytes = rest;
+        let event = match flags & EVENT_MASK {
+            0 => ChangeEvent::Insert,
+            1 => ChangeEvent::Modify,
+            2 => ChangeEvent::Remove,
+            _ => return None,
+        };
+        let mut image = |flag| -> Option<Option<ItemRef>> {
+            if flags & flag == 0 {
+                return Some(None);
+            }
+            let len = usize::try_from(varint::take(bytes)?).ok()?;
+            let (image, rest) = bytes.split_at_checked(len)?;
+            *bytes = rest;
+            Some(Some(ItemRef::from_bytes(buffer.slice_ref(image))))
+        };
+        let (keys, old, new) = (image(HAS_KEYS)?, image(HAS_OLD)?, image(HAS_NEW)?);
+        let sequence = Sequence { seqno, place };
+        Some(Self { sequence, at_millis, event, by_ttl: flags & BY_TTL != 0, keys, old, new })
+    }
+}
+
+/// Whether an item stays what it is. The size decides most cases without looking further.
+fn is_same(old: &ItemRef, new: &ItemRef) -> bool {
+    if old.size_bytes() != new.size_bytes() {
+        return false;
+    }
+    match (old.names(), new.names()) {
+        (None, None) => old.encoded() == new.encoded(),
+        _ => old == new,
+    }
+}
+
+/// A record of a change stream, as its reader gets it.
+#[derive(Clone, Debug)]
+pub struct ChangeRecord {
+    /// What happened.
+    pub event: ChangeEvent,
+    /// Where the record stands in its shard; as text a number of 25 digits.
+    pub sequence: Sequence,
+    /// Milliseconds since 1970 of the commit, by the database's clock.
+    pub at_millis: u64,
+    /// The item's key attributes.
+    pub keys: Item,
+    /// The item before, if there was one and the view shows it.
+    pub old: Option<ItemRef>,
+    /// The item after, if there is one and the view shows it.
+    pub new: Option<ItemRef>,
+    /// Which images the stream shows.
+    pub view: StreamView,
+    /// Whether the item was deleted because its time to live had ended.
+    pub by_ttl: bool,
+    /// A number that no other record of the database has.
+    pub event_id: u128,
+}
+
+impl ChangeRecord {
+    /// What a reader of stream number `stream` gets of a change.
+    pub(crate) fn new(change: Change, key: &KeySchema, view: StreamView, database_id: u64, stream: u64) -> Self {
+        let source = change.keys.as_ref().or(change.new.as_ref()).or(change.old.as_ref());
+        let keys = source.map(|item| key_attributes(key.attributes(), item)).unwrap_or_default();
+        let mut identity = database_id.to_le_bytes().to_vec();
+        identity.extend_from_slice(&stream.to_le_bytes());
+        identity.extend_from_slice(&change.sequence.seqno.to_le_bytes());
+        identity.extend_from_slice(&change.sequence.place.to_le_bytes());
+        let event_id = xxhash_rust::xxh3::xxh3_128(&identity);
+        let Change { sequence, at_millis, event, by_ttl, old, new, .. } = change;
+        Self { event, sequence, at_millis, keys, old, new, view, by_ttl, event_id }
+    }
+
+    /// The sequence number as text, 25 digits.
+    pub fn sequence_number(&self) -> String {
+        self.sequence.to_string()
+    }
+    /// The event's identity as 32 hexadecimal digits.
+    pub fn event_id_text(&self) -> String {
+        format!("{:032x}", self.event_id)
+    }
+    /// DynamoDB's size of keys and images, in bytes.
+    pub fn size_bytes(&self) -> usize {
+        let images = [&self.old, &self.new].into_iter().flatten();
+        crate::item::size::item_size(&self.keys) + images.map(ItemRef::size_bytes).sum::<usize>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{item::KeyType, schema::KeyAttribute};
+
+    fn schema() -> KeySchema {
+        KeySchema { hash: KeyAttribute::new("id", KeyType::S), range: None }
+    }
+    fn item(n: i64) -> ItemRef {
+        ItemRef::from(&Item::new().with("id", "a").with("n", n))
+    }
+    fn change(view: StreamView, old: Option<i64>, new: Option<i64>) -> Option<Change> {
+        Change::of(view, Sequence::new(300, 2), 1000, Origin::User, old.map(item), new.map(item))
+    }
+
+    #[test]
+    fn views_show_what_they_say() {
+        let shown = |view, old, new| {
+            let change = change(view, old, new).unwrap();
+            let record = ChangeRecord::new(change, &schema(), view, 1, 2);
+            assert_eq!(record.keys, Item::new().with("id", "a"));
+            let number = |image: &Option<ItemRef>| image.as_ref().and_then(|item| item.get("n")?.as_i64());
+            (record.event, number(&record.old), number(&record.new))
+        };
+        use ChangeEvent::{Insert, Modify, Remove};
+        assert_eq!(shown(StreamView::NewAndOld, Some(1), Some(2)), (Modify, Some(1), Some(2)));
+        assert_eq!(shown(StreamView::NewImage, Some(1), Some(2)), (Modify, None, Some(2)));
+        assert_eq!(shown(StreamView::OldImage, Some(1), Some(2)), (Modify, Some(1), None));
+        assert_eq!(shown(StreamView::KeysOnly, Some(1), Some(2)), (Modify, None, None));
+        assert_eq!(shown(StreamView::NewImage, Some(1), None), (Remove, None, None));
+        assert_eq!(shown(StreamView::OldImage, None, Some(2)), (Insert, None, None));
+        assert!(change(StreamView::NewAndOld, Some(1), Some(1)).is_none());
+        assert!(change(StreamView::NewAndOld, None, None).is_none());
+    }
+
+    #[test]
+    fn changes_come_back_and_damage_never_panics() {
+        for view in [StreamView::NewAndOld, StreamView::NewImage, StreamView::OldImage, StreamView::KeysOnly] {
+            for (old, new) in [(None, Some(1)), (Some(1), Some(2)), (Some(2), None)] {
+                let change = change(view, old, new).unwrap();
+                let mut out = Vec::new();
+                change.encode(&schema(), &mut out);
+                let bytes = Bytes::from(out.clone());
+                let mut rest = &bytes[..];
+                let back = Change::take(&bytes, &mut rest).unwrap();
+                assert!(rest.is_empty());
+                assert_eq!((back.sequence, back.event, back.at_millis), (change.sequence, change.event, 1000));
+                assert_eq!((&back.old, &back.new), (&change.old, &change.new));
+                assert_eq!(back.keys.is_some(), change.keys.is_some());
+                for len in 0..out.len() {
+                    let cut = Bytes::copy_from_slice(&out[..len]);
+                    assert!(Change::take(&cut, &mut &cut[..]).is_none());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn golden_bytes() {
+        let mut out = Vec::new();
+        change(StreamView::KeysOnly, None, Some(7)).unwrap().encode(&schema(), &mut out);
+        assert_eq!(out, b"\xac\x02\x02\xe8\x07\x08\x07\x03\x01\x04id\x01\x01a");
+    }
+}

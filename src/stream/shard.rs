@@ -1,0 +1,252 @@
+//! A shard: the changes of one range of tokens during one range of sequence numbers.
+//!
+//! Its older changes lie in segments, its newer ones in its tail, and a reader passes from the ones to the other without
+//! noticing: cutting a segment off the tail is one step under the shard's lock. A shard follows a partition; when the
+//! partition splits, or when the shard is old, it is closed and others continue it. Whoever reads a shard after its
+//! parent sees the changes of each item in the order in which they were committed.
+
+use super::{record::Change, segment::Segment, sequence::Sequence, tail::Tail};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    manifest::ShardRecord,
+};
+use parking_lot::Mutex;
+use std::sync::Arc;
+
+/// A shard of a change stream.
+#[derive(Debug)]
+pub struct Shard {
+    /// Number within the database.
+    pub id: u64,
+    /// Number of the stream.
+    pub stream: u64,
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    record: ShardRecord,
+    /// Oldest first.
+    segments: Vec<Arc<Segment>>,
+    tail: Tail,
+    /// Commits up to this number are in segments, or were.
+    cut_seqno: u64,
+    dropped: bool,
+}
+
+/// Where reading begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadFrom {
+    /// At the oldest record that is left.
+    Oldest,
+    /// At this sequence number or the next higher one; an error if records from there on are gone.
+    At(Sequence),
+}
+
+/// What a read returned.
+#[derive(Clone, Debug, Default)]
+pub struct ShardPage {
+    /// Changes in order.
+    pub changes: Vec<Change>,
+    /// Where the next read begins; `None` if the shard is closed and was read to its end.
+    pub next: Option<Sequence>,
+}
+
+/// What a reader may see, and what is too old.
+#[derive(Clone, Copy, Debug)]
+pub struct Sight {
+    /// Commits up to this number are durable.
+    pub visible: u64,
+    /// Records of this time and before are gone.
+    pub horizon_millis: u64,
+}
+
+impl Shard {
+    /// A shard as the manifest knows it, with its segments, oldest first.
+    pub fn new(record: ShardRecord, segments: Vec<Arc<Segment>>) -> Self {
+        let cut = segments.last().map_or(0, |segment| segment.facts().last_seqno);
+        let cut_seqno = cut.max(record.trimmed_seqno);
+        let (id, stream) = (record.id, record.stream);
+        let state = State { record, segments, tail: Tail::default(), cut_seqno, dropped: false };
+        Self { id, stream, state: Mutex::new(state) }
+    }
+
+    /// What the manifest keeps of it.
+    pub fn record(&self) -> ShardRecord {
+        self.state.lock().record.clone()
+    }
+    /// Whether a change belongs here.
+    pub fn covers(&self, token: u64, seqno: u64) -> bool {
+        let record = &self.state.lock().record;
+        (record.first_token..=record.last_token).contains(&token)
+            && seqno > record.start_seqno
+            && record.end_seqno.is_none_or(|end| seqno <= end)
+    }
+
+    /// Appends a change; the caller holds the lock of the partition. Returns the memory that it takes, in bytes.
+    pub fn push(&self, change: Change, buffered: bool) -> usize {
+        self.state.lock().tail.push(change, buffered)
+    }
+    /// Appends a change that the log brought back, unless a segment has it.
+    pub fn push_replayed(&self, change: Change) -> usize {
+        let mut state = self.state.lock();
+        let known = state.tail.last().is_some_and(|last| last.sequence >= change.sequence);
+        if change.sequence.seqno <= state.cut_seqno || known { 0 } else { state.tail.push(change, true) }
+    }
+
+    /// No commit above this number enters any more.
+    pub fn close(&self, end_seqno: u64, at_millis: u64) {
+        let mut state = self.state.lock();
+        state.record.end_seqno = Some(end_seqno);
+        state.record.closed_millis = Some(at_millis);
+    }
+    /// The record that the manifest gets when the shard is closed.
+    pub fn closed_record(&self, end_seqno: u64, at_millis: u64) -> ShardRecord {
+        ShardRecord { end_seqno: Some(end_seqno), closed_millis: Some(at_millis), ..self.record() }
+    }
+    /// Whether it still takes changes.
+    pub fn is_open(&self) -> bool {
+        self.state.lock().record.end_seqno.is_none()
+    }
+    /// Whether a change ever entered it.
+    pub fn has_records(&self) -> bool {
+        let state = self.state.lock();
+        state.cut_seqno > 0 || state.tail.first().is_some()
+    }
+
+    /// Memory of the tail, in bytes.
+    pub fn tail_bytes(&self) -> usize {
+        self.state.lock().tail.bytes()
+    }
+    /// Lowest commit that only the log has besides the tail.
+    pub fn oldest_uncut_seqno(&self) -> Option<u64> {
+        self.state.lock().tail.first().map(|change| change.sequence.seqno)
+    }
+    /// The changes of the tail that are durable.
+    pub fn durable_tail(&self, visible: u64) -> Vec<Change> {
+        self.state.lock().tail.durable(visible)
+    }
+    /// A segment of the tail's first changes is published: they leave the memory. Returns the bytes given back.
+    pub fn publish(&self, segment: Arc<Segment>) -> usize {
+        let mut state = self.state.lock();
+        let last = segment.facts().last_seqno;
+        state.segments.push(segment);
+        state.cut_seqno = state.cut_seqno.max(last);
+        state.tail.drop_through(last)
+    }
+
+    /// Segments all of whose records are of `horizon_millis` or before, oldest first.
+    pub fn expired_segments(&self, horizon_millis: u64) -> Vec<Arc<Segment>> {
+        let state = self.state.lock();
+        state.segments.iter().take_while(|segment| segment.facts().last_millis <= horizon_millis).cloned().collect()
+    }
+    /// All segments.
+    pub fn segments(&self) -> Vec<Arc<Segment>> {
+        self.state.lock().segments.clone()
+    }
+    /// Records up to this number are gone; their segments are forgotten.
+    pub fn trim(&self, through_seqno: u64) {
+        let mut state = self.state.lock();
+        state.record.trimmed_seqno = state.record.trimmed_seqno.max(through_seqno);
+        state.segments.retain(|segment| segment.facts().last_seqno > through_seqno);
+    }
+    /// Forgets what is too old in the tail; returns the memory given back. Replay forgets it again.
+    pub fn trim_tail(&self, sight: Sight) -> usize {
+        let mut state = self.state.lock();
+        if !state.segments.is_empty() {
+            return 0; // what is older than the tail goes first
+        }
+        let Some(through) = state.tail.expired_through(sight.horizon_millis, sight.visible) else { return 0 };
+        state.record.trimmed_seqno = state.record.trimmed_seqno.max(through);
+        state.cut_seqno = state.cut_seqno.max(through);
+        state.tail.drop_through(through)
+    }
+    /// The shard is gone; returns the memory given back.
+    pub fn drop_all(&self) -> usize {
+        let mut state = self.state.lock();
+        state.dropped = true;
+        state.segments.clear();
+        std::mem::take(&mut state.tail).bytes()
+    }
+    /// Whether the shard is gone.
+    pub fn is_dropped(&self) -> bool {
+        self.state.lock().dropped
+    }
+
+    /// Reads at most `limit` changes.
+    ///
+    /// # Errors
+    /// `Expired` if records where the read begins are gone; errors of the disk.
+    pub fn read(&self, from: ReadFrom, limit: usize, sight: Sight) -> Result<ShardPage> {
+        let start = match from {
+            ReadFrom::Oldest => self.first_since(0, sight)?,
+            ReadFrom::At(sequence) => sequence,
+        };
+        let (segments, tail, end) = {
+            let state = self.state.lock();
+            if from != ReadFrom::Oldest && start.seqno <= state.record.trimmed_seqno {
+                return Err(trimmed());
+            }
+            let segments: Vec<_> =
+                state.segments.iter().filter(|segment| segment.facts().last_seqno >= start.seqno).cloned().collect();
+            let tail = state.tail.read(start, sight.visible, limit);
+            let read_all = state.tail.last().is_none_or(|last| {
+                last.sequence < start || tail.last().is_some_and(|read| read.sequence == last.sequence)
+            });
+            (segments, tail, state.record.end_seqno.filter(|_| read_all))
+        };
+        let mut changes = Vec::new();
+        let mut complete = true;
+        for segment in segments {
+            complete =
+                complete && segment.read(start, limit, &mut changes).map_err(|error| self.explain(error, start))?;
+        }
+        if complete {
+            let room = limit.saturating_sub(changes.len());
+            complete = tail.len() <= room;
+            changes.extend(tail.into_iter().take(room));
+        }
+        let next = changes.last().map_or(start, |change| change.sequence.next());
+        let expired = changes.iter().take_while(|change| change.at_millis <= sight.horizon_millis).count();
+        match from {
+            ReadFrom::At(_) if expired > 0 => return Err(trimmed()),
+            _ => drop(changes.drain(..expired)),
+        }
+        Ok(ShardPage { changes, next: Some(next).filter(|_| end.is_none() || !complete) })
+    }
+
+    /// A segment that was trimmed while it was read is no failure of the disk.
+    fn explain(&self, error: Error, start: Sequence) -> Error {
+        let state = self.state.lock();
+        if state.dropped || state.record.trimmed_seqno >= start.seqno { trimmed() } else { error }
+    }
+
+    /// The first record that is not older than a time; the place behind the last one if there is none.
+    pub fn first_since(&self, since_millis: u64, sight: Sight) -> Result<Sequence> {
+        let since = since_millis.max(sight.horizon_millis + 1);
+        let (segments, tail, behind) = {
+            let state = self.state.lock();
+            let tail = state.tail.read(Sequence::default(), sight.visible, usize::MAX);
+            let start = state.record.start_seqno.max(state.cut_seqno);
+            let behind = tail.last().map_or(Sequence::first_of(start + 1), |change| change.sequence.next());
+            (state.segments.clone(), tail, behind)
+        };
+        for segment in segments.iter().filter(|segment| segment.facts().last_millis >= since) {
+            let found = segment.first_since(Sequence::default(), since);
+            if let Some(sequence) = found.map_err(|error| self.explain(error, Sequence::default()))? {
+                return Ok(sequence);
+            }
+        }
+        let found = tail.iter().find(|change| change.at_millis >= since);
+        Ok(found.map_or(behind, |change| change.sequence))
+    }
+}
+
+/// What is asked for is older than 24 hours.
+pub fn trimmed() -> Error {
+    Error::new(
+        ErrorKind::Expired,
+        "TrimmedDataAccessException",
+        "The operation attempted to read past the oldest stream record in a shard.",
+    )
+}

@@ -1,0 +1,396 @@
+//! All streams of a database: which shard takes a partition's changes, which shards there are, and who waits for news.
+//!
+//! Streams and shards change under the manifest's mutex: whoever changes them first asks for a [`Plan`], commits its
+//! edits together with whatever else happens at that moment, and then applies it. Commits only look up the open shard
+//! of their partition, without a lock.
+
+use super::{
+    names,
+    record::Change,
+    retention::is_gone,
+    segment::{Segment, SegmentContext},
+    shard::{Shard, Sight},
+};
+use crate::{
+    manifest::{Edit, ShardRecord, State, StreamRecord},
+    schema::TableDefinition,
+};
+use arc_swap::ArcSwap;
+use parking_lot::{Condvar, Mutex, RwLock};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{
+        Arc,
+        atomic::{AtomicU64, AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
+
+/// Longest sleep of a reader before it looks again, should news be missed.
+const RECHECK: Duration = Duration::from_millis(5);
+
+/// A range of tokens and the partition that has it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// Number of the partition.
+    pub partition: u64,
+    /// Lowest token.
+    pub first_token: u64,
+    /// Highest token, inclusive.
+    pub last_token: u64,
+}
+
+/// A change of streams and shards: edits to commit, then to be applied.
+#[derive(Debug, Default)]
+pub struct Plan {
+    /// What the manifest must learn.
+    edits: Vec<Edit>,
+    streams: Vec<StreamRecord>,
+    closed: Vec<(Arc<Shard>, u64, u64)>,
+    opened: Vec<ShardRecord>,
+}
+
+impl Plan {
+    /// Whether there is anything to do.
+    pub fn is_empty(&self) -> bool {
+        self.streams.is_empty() && self.closed.is_empty() && self.opened.is_empty()
+    }
+    /// The edits, once.
+    pub fn take_edits(&mut self) -> Vec<Edit> {
+        std::mem::take(&mut self.edits)
+    }
+    fn put_stream(&mut self, record: StreamRecord) {
+        self.edits.push(Edit::PutStream(Box::new(record.clone())));
+        self.streams.push(record);
+    }
+    fn close(&mut self, shard: &Arc<Shard>, end_seqno: u64, now_millis: u64) {
+        self.edits.push(Edit::PutShard(shard.closed_record(end_seqno, now_millis)));
+        self.closed.push((shard.clone(), end_seqno, now_millis));
+    }
+    fn open(&mut self, record: ShardRecord) {
+        self.edits.push(Edit::PutShard(record.clone()));
+        self.opened.push(record);
+    }
+}
+
+#[derive(Debug, Default)]
+struct Registry {
+    streams: BTreeMap<u64, Arc<StreamRecord>>,
+    shards: BTreeMap<u64, Arc<Shard>>,
+}
+
+/// The streams of a database.
+#[derive(Debug)]
+pub struct Streams {
+    registry: RwLock<Registry>,
+    /// The shard that takes a partition's changes.
+    open: ArcSwap<HashMap<u64, Arc<Shard>>>,
+    next_id: AtomicU64,
+    tail_bytes: AtomicUsize,
+    /// One cut or trim at a time.
+    pub cutting: Mutex<()>,
+    waiters: AtomicUsize,
+    news: Mutex<u64>,
+    told: Condvar,
+}
+
+impl Streams {
+    /// The streams that a manifest knows; no segment is read.
+    pub fn load(state: &State, context: &SegmentContext) -> Self {
+        let mut segments: BTreeMap<u64, Vec<Arc<Segment>>> = BTreeMap::new();
+        let mut facts: Vec<_> = state.stream_segments.values().collect();
+        facts.sort_by_key(|facts| facts.first_seqno);
+        for facts in facts {
+            segments.entry(facts.shard).or_default().push(Arc::new(Segment::new(facts.clone(), context.clone())));
+        }
+        let mut registry = Registry::default();
+        registry.streams = state.streams.iter().map(|(id, record)| (*id, Arc::new(record.clone()))).collect();
+        for record in state.shards.values() {
+            let own = segments.remove(&record.id).unwrap_or_default();
+            registry.shards.insert(record.id, Arc::new(Shard::new(record.clone(), own)));
+        }
+        let highest = state.streams.keys().chain(state.shards.keys()).max().map_or(0, |id| id + 1);
+        let streams = Self {
+            registry: RwLock::new(registry),
+            open: ArcSwap::default(),
+            next_id: AtomicU64::new(highest.max(state.counters.next_shard)),
+            tail_bytes: AtomicUsize::new(0),
+            cutting: Mutex::new(()),
+            waiters: AtomicUsize::new(0),
+            news: Mutex::new(0),
+            told: Condvar::new(),
+        };
+        streams.refresh_open();
+        streams
+    }
+
+    fn refresh_open(&self) {
+        let registry = self.registry.read();
+        let open = registry.shards.values().filter(|shard| shard.is_open());
+        self.open.store(Arc::new(open.map(|shard| (shard.record().partition, shard.clone())).collect()));
+    }
+
+    fn new_id(&self) -> u64 {
+        self.next_id.fetch_add(1, Ordering::Relaxed)
+    }
+    /// The next number of a stream or shard, for the manifest's counters.
+    pub fn next_id(&self) -> u64 {
+        self.next_id.load(Ordering::Relaxed)
+    }
+
+    // Plans -----------------------------------------------------------------------------------------------------------
+
+    /// What follows for streams from a table's new definition, which the log record `seqno` carries.
+    pub fn plan_definition(&self, table: &TableDefinition, ranges: &[Range], seqno: u64, now_millis: u64) -> Plan {
+        let mut plan = Plan::default();
+        let enabled = self.enabled(table.id);
+        let wanted = table.stream.as_ref();
+        if enabled.as_ref().map(|stream| stream.label_millis) == wanted.map(|stream| stream.label_millis) {
+            return plan;
+        }
+        if let Some(stream) = enabled {
+            self.disable(&stream, seqno, now_millis, &mut plan);
+        }
+        // A log that is read again may tell of streams that were disabled since.
+        let is_known = |label| self.streams().iter().any(|s| s.table == table.id && s.label_millis == label);
+        if let Some(wanted) = wanted.filter(|wanted| !is_known(wanted.label_millis)) {
+            let id = self.new_id();
+            plan.put_stream(StreamRecord {
+                id,
+                table: table.id,
+                table_name: table.name.clone(),
+                key: table.key.clone(),
+                view: wanted.view,
+                label_millis: wanted.label_millis,
+                disabled_millis: None,
+            });
+            for range in ranges {
+                plan.open(self.shard_record(id, *range, None, seqno, wanted.label_millis));
+            }
+        }
+        plan
+    }
+
+    /// What follows for streams from the end of a table, which the log record `seqno` tells.
+    pub fn plan_drop(&self, table: u32, seqno: u64, now_millis: u64) -> Plan {
+        let mut plan = Plan::default();
+        if let Some(stream) = self.enabled(table) {
+            self.disable(&stream, seqno, now_millis, &mut plan);
+        }
+        plan
+    }
+
+    /// The shard of a partition is closed behind the commit `end_seqno`, and others continue it. The caller holds the
+    /// partition's lock.
+    pub fn plan_succession(&self, partition: u64, heirs: &[Range], end_seqno: u64, now_millis: u64) -> Plan {
+        let mut plan = Plan::default();
+        if let Some(shard) = self.open.load().get(&partition) {
+            plan.close(shard, end_seqno, now_millis);
+            for range in heirs {
+                plan.open(self.shard_record(shard.stream, *range, Some(shard.id), end_seqno, now_millis));
+            }
+        }
+        plan
+    }
+
+    fn disable(&self, stream: &StreamRecord, seqno: u64, now_millis: u64, plan: &mut Plan) {
+        plan.put_stream(StreamRecord { disabled_millis: Some(now_millis), ..stream.clone() });
+        for shard in self.shards_of(stream.id).iter().filter(|shard| shard.is_open()) {
+            plan.close(shard, seqno, now_millis);
+        }
+    }
+
+    fn shard_record(
+        &self,
+        stream: u64,
+        range: Range,
+        parent: Option<u64>,
+        start_seqno: u64,
+        now_millis: u64,
+    ) -> ShardRecord {
+        ShardRecord {
+            id: self.new_id(),
+            stream,
+            partition: range.partition,
+            first_token: range.first_token,
+            last_token: range.last_token,
+            parent,
+            start_seqno,
+            opened_millis: now_millis,
+            ..ShardRecord::default()
+        }
+    }
+
+    /// Carries out what was planned.
+    pub fn apply(&self, plan: Plan) {
+        if plan.is_empty() {
+            return;
+        }
+        let mut registry = self.registry.write();
+        for stream in plan.streams {
+            registry.streams.insert(stream.id, Arc::new(stream));
+        }
+        for (shard, end_seqno, at_millis) in plan.closed {
+            shard.close(end_seqno, at_millis);
+        }
+        for record in plan.opened {
+            registry.shards.insert(record.id, Arc::new(Shard::new(record, Vec::new())));
+        }
+        drop(registry);
+        self.refresh_open();
+        self.announce();
+    }
+
+    /// Streams and closed shards that are gone by now: their numbers.
+    pub fn gone(&self, now_millis: u64) -> (Vec<u64>, Vec<Arc<Shard>>) {
+        let registry = self.registry.read();
+        let is_past = |closed: Option<u64>| closed.is_some_and(|closed| is_gone(closed, now_millis));
+        let streams: Vec<u64> = registry
+            .streams
+            .values()
+            .filter(|stream| is_past(stream.disabled_millis))
+            .map(|stream| stream.id)
+            .collect();
+        let shards = registry.shards.values();
+        let shards = shards.filter(|shard| streams.contains(&shard.stream) || is_past(shard.record().closed_millis));
+        (streams.clone(), shards.cloned().collect())
+    }
+
+    /// Forgets streams and shards.
+    pub fn forget(&self, streams: &[u64], shards: &[Arc<Shard>]) {
+        let mut registry = self.registry.write();
+        registry.streams.retain(|id, _| !streams.contains(id));
+        for shard in shards {
+            registry.shards.remove(&shard.id);
+            self.tail_bytes.fetch_sub(shard.drop_all(), Ordering::Relaxed);
+        }
+    }
+
+    // Changes ---------------------------------------------------------------------------------------------------------
+
+    /// Takes a change of a partition; the caller holds its lock. Returns the memory that it takes, in bytes.
+    pub fn push(&self, partition: u64, change: Change, buffered: bool) -> usize {
+        let bytes = self.open.load().get(&partition).map_or(0, |shard| shard.push(change, buffered));
+        self.tail_bytes.fetch_add(bytes, Ordering::Relaxed);
+        bytes
+    }
+
+    /// Takes a change that the log brought back.
+    pub fn push_replayed(&self, shard: &Shard, change: Change) {
+        self.tail_bytes.fetch_add(shard.push_replayed(change), Ordering::Relaxed);
+    }
+
+    /// The shard that holds the change of a table at a token in a commit, and its stream.
+    pub fn find(&self, table: u32, token: u64, seqno: u64) -> Option<(Arc<Shard>, Arc<StreamRecord>)> {
+        let registry = self.registry.read();
+        let of_table = |shard: &&Arc<Shard>| registry.streams.get(&shard.stream).is_some_and(|s| s.table == table);
+        let shard = registry.shards.values().filter(of_table).find(|shard| shard.covers(token, seqno))?;
+        Some((shard.clone(), registry.streams.get(&shard.stream)?.clone()))
+    }
+
+    /// Memory of all tails, in bytes.
+    pub fn tail_bytes(&self) -> usize {
+        self.tail_bytes.load(Ordering::Relaxed)
+    }
+    /// A part of a tail left the memory.
+    pub fn give_back(&self, bytes: usize) {
+        self.tail_bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+    /// Lowest commit that only the log has besides memory.
+    pub fn oldest_uncut_seqno(&self) -> Option<u64> {
+        self.registry.read().shards.values().filter_map(|shard| shard.oldest_uncut_seqno()).min()
+    }
+    /// Forgets what is too old in tails. True if there was something.
+    pub fn trim_tails(&self, sight: Sight) -> bool {
+        let freed: usize = self.shards().iter().map(|shard| shard.trim_tail(sight)).sum();
+        self.give_back(freed);
+        freed > 0
+    }
+
+    // What there is ---------------------------------------------------------------------------------------------------
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.registry.read().streams.is_empty()
+    }
+    /// All streams, in the order in which they were enabled.
+    pub fn streams(&self) -> Vec<Arc<StreamRecord>> {
+        self.registry.read().streams.values().cloned().collect()
+    }
+    /// A stream by its number.
+    pub fn stream(&self, id: u64) -> Option<Arc<StreamRecord>> {
+        self.registry.read().streams.get(&id).cloned()
+    }
+    /// The enabled stream of a table.
+    pub fn enabled(&self, table: u32) -> Option<Arc<StreamRecord>> {
+        let registry = self.registry.read();
+        registry.streams.values().find(|s| s.table == table && s.disabled_millis.is_none()).cloned()
+    }
+    /// A stream by the name of its table and its label.
+    pub fn named(&self, table_name: &str, label: &str) -> Option<Arc<StreamRecord>> {
+        let registry = self.registry.read();
+        let mut of_table = registry.streams.values().filter(|stream| stream.table_name == table_name);
+        of_table.find(|stream| names::label(stream.label_millis) == label).cloned()
+    }
+    /// A label for a new stream of a table of that name: the time, or a little later if that is taken.
+    pub fn fresh_label(&self, table_name: &str, now_millis: u64) -> u64 {
+        let registry = self.registry.read();
+        let of_table = registry.streams.values().filter(|stream| stream.table_name == table_name);
+        of_table.map(|stream| stream.label_millis + 1).fold(now_millis, u64::max)
+    }
+    /// All shards.
+    pub fn shards(&self) -> Vec<Arc<Shard>> {
+        self.registry.read().shards.values().cloned().collect()
+    }
+    /// The shards of a stream, in the order in which they were opened: parents before children.
+    pub fn shards_of(&self, stream: u64) -> Vec<Arc<Shard>> {
+        self.registry.read().shards.values().filter(|shard| shard.stream == stream).cloned().collect()
+    }
+    /// A shard by its number.
+    pub fn shard(&self, id: u64) -> Option<Arc<Shard>> {
+        self.registry.read().shards.get(&id).cloned()
+    }
+
+    // News ------------------------------------------------------------------------------------------------------------
+
+    /// Whether anybody waits; one load on the path of a commit.
+    #[inline]
+    pub fn has_waiters(&self) -> bool {
+        self.waiters.load(Ordering::SeqCst) > 0
+    }
+    /// Changes may have become readable.
+    pub fn announce(&self) {
+        if self.has_waiters() {
+            *self.news.lock() += 1;
+            self.told.notify_all();
+        }
+    }
+    /// Where the news stand. Ask before reading, and give it to [`Streams::wait`] if there was nothing to read.
+    pub fn news(&self) -> Waiting<'_> {
+        self.waiters.fetch_add(1, Ordering::SeqCst);
+        Waiting { streams: self, since: *self.news.lock() }
+    }
+}
+
+/// Somebody who is going to wait for news; keeps commits announcing them.
+#[derive(Debug)]
+pub struct Waiting<'a> {
+    streams: &'a Streams,
+    since: u64,
+}
+
+impl Waiting<'_> {
+    /// Waits until there are news since this value was made, at most `longest` and never longer than a few milliseconds.
+    pub fn wait(self, longest: Duration) {
+        let mut news = self.streams.news.lock();
+        if *news == self.since {
+            self.streams.told.wait_for(&mut news, longest.min(RECHECK));
+        }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.streams.waiters.fetch_sub(1, Ordering::SeqCst);
+    }
+}

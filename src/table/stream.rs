@@ -1,0 +1,203 @@
+//! Change streams as the service shows them: streams by table and label, their shards, iterators, and pages of records.
+
+use crate::{
+    commit::Store,
+    error::{Error, Result},
+    manifest::StreamRecord,
+    schema::{KeySchema, StreamView},
+    stream::{
+        ChangeRecord, IteratorStart, MAX_SEQUENCE_DIGITS, MIN_SEQUENCE_DIGITS, ReadFrom, Sequence, Shard,
+        ShardIterator, names, trimmed,
+    },
+};
+use std::sync::Arc;
+
+/// Most records of one page.
+pub const MAX_PAGE_RECORDS: usize = 1000;
+/// Bytes of keys and images after which a page of records ends, by DynamoDB's size rule.
+pub const MAX_PAGE_BYTES: usize = 1 << 20;
+
+/// Whether a stream takes records.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum StreamStatus {
+    /// It does.
+    Enabled,
+    /// It does not any more; its records are readable until they are 24 hours old.
+    Disabled,
+}
+
+/// A change stream.
+#[derive(Clone, Debug)]
+pub struct StreamDescription {
+    /// Name of its table.
+    pub table_name: String,
+    /// Its label: the UTC time at which it was enabled, `2026-11-20T12:34:56.789`. With the table's name it is unique.
+    pub label: String,
+    /// The same in milliseconds since 1970.
+    pub label_millis: u64,
+    /// Whether it takes records.
+    pub status: StreamStatus,
+    /// Which images its records carry.
+    pub view: StreamView,
+    /// Primary key of the table.
+    pub key: KeySchema,
+    /// Its shards, parents before children.
+    pub shards: Vec<ShardDescription>,
+}
+
+/// A shard of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShardDescription {
+    /// Its id, 37 characters or more.
+    pub id: String,
+    /// The shard that it continues; that one may be gone by now.
+    pub parent: Option<String>,
+    /// No record has a lower sequence number.
+    pub starting_sequence_number: String,
+    /// No record has a higher one; absent while the shard takes records.
+    pub ending_sequence_number: Option<String>,
+}
+
+/// A page of records.
+#[derive(Clone, Debug, Default)]
+pub struct StreamRecords {
+    /// In the order in which they were committed. May be empty though there are more.
+    pub records: Vec<ChangeRecord>,
+    /// The iterator for what follows; absent once a closed shard was read to its end.
+    pub next: Option<String>,
+}
+
+fn describe(store: &Store, stream: &StreamRecord) -> StreamDescription {
+    let shards = store.streams().shards_of(stream.id);
+    // A parent that is gone keeps its id by its own time, which its number does not tell: then it is left out.
+    let id_of = |number: u64| shards.iter().find(|shard| shard.id == number).map(|s| names::shard_id(&s.record()));
+    let describe_shard = |shard: &Arc<Shard>| {
+        let record = shard.record();
+        ShardDescription {
+            id: names::shard_id(&record),
+            parent: record.parent.and_then(id_of),
+            starting_sequence_number: Sequence::first_of(record.start_seqno + 1).to_string(),
+            ending_sequence_number: record.end_seqno.map(|end| Sequence::new(end, usize::MAX).to_string()),
+        }
+    };
+    StreamDescription {
+        table_name: stream.table_name.clone(),
+        label: names::label(stream.label_millis),
+        label_millis: stream.label_millis,
+        status: if stream.disabled_millis.is_none() { StreamStatus::Enabled } else { StreamStatus::Disabled },
+        view: stream.view,
+        key: stream.key.clone(),
+        shards: shards.iter().map(describe_shard).collect(),
+    }
+}
+
+/// All streams, or those of one table name, in the order in which they were enabled.
+pub(crate) fn list_streams(store: &Store, table: Option<&str>) -> Vec<StreamDescription> {
+    let streams = store.streams().streams();
+    let wanted = streams.iter().filter(|stream| table.is_none_or(|name| stream.table_name == name));
+    wanted.map(|stream| describe(store, stream)).collect()
+}
+
+fn find(store: &Store, table: &str, label: &str) -> Result<Arc<StreamRecord>> {
+    store.streams().named(table, label).ok_or_else(|| {
+        Error::not_found(format!("Requested resource not found: Stream: {table}/stream/{label} not found"))
+    })
+}
+
+/// A stream by the name of its table and its label.
+pub(crate) fn describe_stream(store: &Store, table: &str, label: &str) -> Result<StreamDescription> {
+    find(store, table, label).map(|stream| describe(store, &stream))
+}
+
+/// An iterator over the records of a shard.
+pub(crate) fn shard_iterator(
+    store: &Store,
+    table: &str,
+    label: &str,
+    shard_id: &str,
+    start: &IteratorStart,
+) -> Result<String> {
+    let stream = find(store, table, label)?;
+    let shard = names::shard_number(shard_id).and_then(|number| store.streams().shard(number));
+    let shard = shard.filter(|shard| shard.stream == stream.id && names::shard_id(&shard.record()) == shard_id);
+    let Some(shard) = shard else {
+        let text = format!("Requested resource not found: Shard does not exist: {shard_id}");
+        return Err(Error::not_found(text));
+    };
+    let from = match start {
+        IteratorStart::TrimHorizon => ReadFrom::Oldest,
+        IteratorStart::Latest => ReadFrom::At(Sequence::first_of(store.wal().last_seqno() + 1)),
+        IteratorStart::AtSequenceNumber(text) => ReadFrom::At(sequence_of(store, &shard, text)?),
+        IteratorStart::AfterSequenceNumber(text) => ReadFrom::At(sequence_of(store, &shard, text)?.next()),
+        IteratorStart::AtTimestamp(millis) => {
+            if *millis > store.options().clock.now_millis() {
+                return Err(Error::validation("Timestamp should not be in the future"));
+            }
+            ReadFrom::At(shard.first_since(*millis, store.stream_sight())?)
+        }
+    };
+    Ok(iterator(store, &shard, from))
+}
+
+fn iterator(store: &Store, shard: &Shard, from: ReadFrom) -> String {
+    let issued_millis = store.options().clock.now_millis();
+    ShardIterator { stream: shard.stream, shard: shard.id, from, issued_millis }.encode(store.database_id())
+}
+
+/// The place that a sequence number names in a shard.
+fn sequence_of(store: &Store, shard: &Shard, text: &str) -> Result<Sequence> {
+    let (word, limit) = match text.len() {
+        ..MIN_SEQUENCE_DIGITS => ("greater", MIN_SEQUENCE_DIGITS),
+        ..=MAX_SEQUENCE_DIGITS => ("", 0),
+        _ => ("less", MAX_SEQUENCE_DIGITS),
+    };
+    if limit > 0 {
+        return Err(Error::validation(format!(
+            "1 validation error detected: Value at 'sequenceNumber' failed to satisfy constraint: Member must have length \
+             {word} than or equal to {limit}"
+        )));
+    }
+    let record = shard.record();
+    let last = record.end_seqno.unwrap_or_else(|| store.wal().last_seqno());
+    let sequence: Option<Sequence> = text.parse().ok();
+    match sequence
+        .filter(|sequence| (record.start_seqno + 1..=last.max(record.start_seqno + 1)).contains(&sequence.seqno))
+    {
+        Some(sequence) if sequence.seqno <= record.trimmed_seqno => Err(trimmed()),
+        Some(sequence) => Ok(sequence),
+        None => Err(Error::validation(format!("Invalid SequenceNumber for the shard: {text}"))),
+    }
+}
+
+/// A page of records.
+pub(crate) fn stream_records(store: &Store, iterator_text: &str, limit: Option<usize>) -> Result<StreamRecords> {
+    let limit = limit.unwrap_or(MAX_PAGE_RECORDS);
+    if !(1..=MAX_PAGE_RECORDS).contains(&limit) {
+        let bound = if limit == 0 { "greater than or equal to 1" } else { "less than or equal to 1000" };
+        return Err(Error::validation(format!(
+            "1 validation error detected: Value '{limit}' at 'limit' failed to satisfy constraint: Member must have value \
+             {bound}"
+        )));
+    }
+    let now_millis = store.options().clock.now_millis();
+    let place = ShardIterator::decode(iterator_text, store.database_id(), now_millis)?;
+    let streams = store.streams();
+    let (Some(shard), Some(stream)) = (streams.shard(place.shard), streams.stream(place.stream)) else {
+        return Err(trimmed());
+    };
+    let page = shard.read(place.from, limit, store.stream_sight())?;
+    let mut next = page.next;
+    let mut records = Vec::with_capacity(page.changes.len());
+    let mut bytes = 0;
+    for change in page.changes {
+        let record = ChangeRecord::new(change, &stream.key, stream.view, store.database_id(), stream.id);
+        bytes += record.size_bytes();
+        if bytes > MAX_PAGE_BYTES && !records.is_empty() {
+            next = Some(record.sequence);
+            break;
+        }
+        records.push(record);
+    }
+    let next = next.map(|sequence| iterator(store, &shard, ReadFrom::At(sequence)));
+    Ok(StreamRecords { records, next })
+}

@@ -1,0 +1,228 @@
+//! Time to live: items whose second has passed are deleted in the background.
+//!
+//! The sweeper does not search tables. A table with TTL has an expiry index, ordered by time: whatever has expired lies
+//! at its beginning, and reading stops at the present second. What an item costs is its index entry: about a hundred
+//! bytes of memory and disk, inserted when the item appears or its second changes, and nothing in the log, which has
+//! the item already. A sweep that finds nothing costs eight short reads per table.
+//!
+//! What was deleted leaves tombstones at the beginning of the index until compaction; so that they are not read again
+//! each time, a sweep goes on where the last one ended, and only every ten minutes from the beginning, for items that
+//! were put with a second that had passed already.
+//!
+//! A delete is a commit like any other: indexes and streams see it, and it is made under the item's lock on the condition
+//! that the item still ends in the second that the index said. So an item whose end was moved in time stays.
+
+use crate::{
+    commit::{Decision, Ring, Store, TableSlot, WriteOp, WriteOptions, key_ref},
+    config::Durability,
+    error::Result,
+    item::ItemRef,
+    schema::{EXPIRY_LANES, EncodedKey, IndexKind, IndexStatus, TableDefinition, expiry_token},
+    wal::record::Origin,
+};
+use parking_lot::Mutex;
+use std::{collections::BTreeMap, sync::Arc};
+
+/// Items that one step deletes at most: some milliseconds of work.
+const ITEMS_PER_STEP: usize = 64;
+/// How often a sweep begins at the beginning.
+const WHOLE_SWEEP_MILLIS: u64 = 10 * 60 * 1000;
+
+/// The state of TTL on a table.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TtlStatus {
+    /// The items that were there before are being looked at; others expire already.
+    Enabling,
+    /// Items expire.
+    Enabled,
+    /// They do not.
+    Disabled,
+}
+
+/// TTL of a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TtlDescription {
+    /// Whether items expire.
+    pub status: TtlStatus,
+    /// The attribute that holds the end in epoch seconds, unless TTL is off.
+    pub attribute: Option<String>,
+}
+
+impl TtlDescription {
+    /// TTL of a table as it stands.
+    pub fn of(table: &TableDefinition) -> Self {
+        let index = table.indexes.iter().find(|index| index.kind == IndexKind::Expiry);
+        let status = match index.map(|index| index.status) {
+            None => TtlStatus::Disabled,
+            Some(IndexStatus::Active) => TtlStatus::Enabled,
+            Some(_) => TtlStatus::Enabling,
+        };
+        Self { status, attribute: table.ttl_attribute.clone() }
+    }
+}
+
+/// How far the lanes of an expiry index were swept.
+#[derive(Clone, Debug, Default)]
+struct Progress {
+    whole_since_millis: u64,
+    lanes: [Option<EncodedKey>; EXPIRY_LANES as usize],
+}
+
+/// Deletes expired items.
+#[derive(Debug, Default)]
+pub struct Sweeper {
+    /// By number of the expiry index.
+    progress: Mutex<BTreeMap<u32, Progress>>,
+}
+
+/// An expiry index to be swept.
+struct Sweep<'a> {
+    store: &'a Store,
+    slot: &'a TableSlot,
+    table: Arc<TableDefinition>,
+    ring: Arc<Ring>,
+    now_secs: u64,
+}
+
+/// What a part of a sweep did.
+#[derive(Default)]
+struct Swept {
+    seen: usize,
+    deleted: u64,
+}
+
+impl Sweeper {
+    /// Deletes some expired items; returns how many entries were looked at.
+    pub fn step(&self, store: &Store) -> Result<usize> {
+        let mut seen = 0;
+        for name in store.table_names() {
+            let Some(slot) = store.table(&name) else { continue };
+            let Some((index, sweep)) = Sweep::of(store, &slot) else { continue };
+            let mut progress = self.progress_of(index, store.options().clock.now_millis());
+            for (lane, after) in (0..EXPIRY_LANES).zip(&mut progress.lanes) {
+                seen += sweep.lane(lane, after, ITEMS_PER_STEP.saturating_sub(seen))?.seen;
+            }
+            self.progress.lock().insert(index, progress);
+            if seen >= ITEMS_PER_STEP {
+                break;
+            }
+        }
+        if seen > 0 {
+            store.settle_all(Some(Durability::Sync))?;
+        }
+        Ok(seen)
+    }
+
+    /// Deletes everything that has expired by now; returns how many items that were.
+    pub fn sweep_now(&self, store: &Store) -> Result<u64> {
+        while store.backfill_step()? {}
+        let mut deleted = 0;
+        for name in store.table_names() {
+            let Some(slot) = store.table(&name) else { continue };
+            let Some((_, sweep)) = Sweep::of(store, &slot) else { continue };
+            for lane in 0..EXPIRY_LANES {
+                let mut after = None;
+                loop {
+                    let swept = sweep.lane(lane, &mut after, ITEMS_PER_STEP)?;
+                    deleted += swept.deleted;
+                    if swept.seen < ITEMS_PER_STEP {
+                        break;
+                    }
+                }
+            }
+        }
+        store.settle_all(Some(Durability::Sync))?;
+        Ok(deleted)
+    }
+
+    fn progress_of(&self, index: u32, now_millis: u64) -> Progress {
+        let known = self.progress.lock().get(&index).cloned();
+        // A clock that was set back makes a sweep begin anew as well.
+        let is_fresh = |progress: &Progress| {
+            (progress.whole_since_millis..progress.whole_since_millis + WHOLE_SWEEP_MILLIS).contains(&now_millis)
+        };
+        let fresh = Progress { whole_since_millis: now_millis, ..Progress::default() };
+        known.filter(is_fresh).unwrap_or(fresh)
+    }
+}
+
+impl<'a> Sweep<'a> {
+    /// The expiry index of a table, if it has one, and its number.
+    fn of(store: &'a Store, slot: &'a TableSlot) -> Option<(u32, Self)> {
+        let state = slot.state();
+        let position = state.definition.indexes.iter().position(|index| index.kind == IndexKind::Expiry)?;
+        let sweep = Self {
+            store,
+            slot,
+            table: state.definition.clone(),
+            ring: state.index_rings[position].clone(),
+            now_secs: store.options().clock.now_secs(),
+        };
+        Some((state.definition.indexes[position].id, sweep))
+    }
+
+    /// Deletes up to `limit` expired items of a lane, behind `after`, which moves on.
+    fn lane(&self, lane: u64, after: &mut Option<EncodedKey>, limit: usize) -> Result<Swept> {
+        let mut swept = Swept::default();
+        if limit == 0 {
+            return Ok(swept);
+        }
+        for (place, keys) in self.expired(lane, after.as_ref(), limit)? {
+            swept.seen += 1;
+            swept.deleted += u64::from(self.delete(&place, &keys)?);
+            *after = Some(place);
+        }
+        Ok(swept)
+    }
+
+    /// The first entries of a lane behind `after` whose second has passed, with the keys of their items.
+    fn expired(&self, lane: u64, after: Option<&EncodedKey>, limit: usize) -> Result<Vec<(EncodedKey, ItemRef)>> {
+        let (first_second, end_second) = TableDefinition::expired_seconds(self.now_secs);
+        let end_token = expiry_token(lane, end_second);
+        let mut token = expiry_token(lane, first_second).max(after.map_or(0, EncodedKey::token));
+        let mut found = Vec::new();
+        while token < end_token {
+            let partition = self.ring.find(token);
+            let last_token = partition.last_token.min(end_token - 1);
+            let after = after.filter(|after| after.token() >= token).map(key_ref);
+            let mut cursor = partition.scan(token, last_token, after, self.store.wal().visible())?;
+            while let Some(keys) = cursor.item() {
+                let key = cursor.key();
+                found.push((EncodedKey::at_token(key.token, key.collection, key.sort), keys));
+                if found.len() >= limit {
+                    return Ok(found);
+                }
+                cursor.advance()?;
+            }
+            token = last_token.saturating_add(1);
+        }
+        Ok(found)
+    }
+
+    /// Deletes the item of an entry, if it still ends in the entry's second; says whether it did.
+    fn delete(&self, place: &EncodedKey, keys: &ItemRef) -> Result<bool> {
+        let Ok(key) = self.table.key_of_attributes(&self.table.key_attributes_of(keys)) else { return Ok(false) };
+        let mut deleted = false;
+        let mut decide = |table: &TableDefinition, old: Option<&ItemRef>| {
+            let ends_there = |item: &ItemRef| {
+                let second = table.expiry_second(item).map(u64::to_be_bytes);
+                second.is_some_and(|second| place.collection().get(1..) == Some(&second[..]))
+            };
+            deleted = old.is_some_and(|item| ends_there(item) && table.is_expired(item, self.now_secs));
+            Ok(if deleted { Decision::Delete } else { Decision::Keep })
+        };
+        let options = WriteOptions {
+            durability: Some(Durability::Sync),
+            origin: Origin::TimeToLive,
+            unsettled: true,
+            ..WriteOptions::default()
+        };
+        let op = WriteOp { slot: self.slot, key: &key, decide: &mut decide };
+        match self.store.write_one(op, &options) {
+            Ok(_) => Ok(deleted),
+            // The table was deleted meanwhile.
+            Err(_) if self.slot.is_dropped() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! Bugs that other tests found, each as the shortest way to it that is known.
+
+use hashrange::{
+    Clock, Database, Durability, Item, OpenOptions, S,
+    file::{Disk, MemoryDisk},
+};
+use std::sync::Arc;
+
+fn tiny() -> OpenOptions {
+    Database::options().background(false).initial_partitions(1).split_bytes(4096).memtable_bytes(1 << 20)
+}
+
+/// Opens the same disk again and again.
+fn reopened(options: OpenOptions) -> impl Fn() -> Database {
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    move || options.clone().open_on(disk.clone()).unwrap()
+}
+
+fn fill(db: &Database, from: u32, to: u32) {
+    let table = db.create_table("items").hash::<S>("id").open_or_create().unwrap();
+    for number in from..to {
+        let item = Item::new().with("id", format!("item {number}")).with("text", "x".repeat(100));
+        table.put_with(&item).durability(Durability::Buffered).send().unwrap();
+    }
+}
+
+fn count(db: &Database) -> usize {
+    db.dynamic_table("items").unwrap().scan().items().map(Result::unwrap).count()
+}
+
+/// The counter of partitions was recorded with schema changes only: after a reopening, a second split gave its children
+/// numbers that the children of the first one had, and took their place in the manifest.
+#[test]
+fn a_split_after_a_reopening_takes_no_number_that_is_in_use() {
+    let open = reopened(tiny());
+    for round in 0..3 {
+        let db = open();
+        fill(&db, round * 100, round * 100 + 100);
+        db.compact().unwrap();
+        assert_eq!(count(&db), round as usize * 100 + 100);
+    }
+    let db = open();
+    assert!(db.facts().partitions.len() > 2, "nothing was split");
+    assert_eq!(count(&db), 300);
+    db.verify().unwrap();
+}
+
+/// Replay met the first table of that name, dropped it, and with it the name of the second one.
+#[test]
+fn a_table_that_was_dropped_and_created_again_is_there_after_a_reopening() {
+    let open = reopened(tiny());
+    {
+        let db = open();
+        fill(&db, 0, 10);
+        db.delete_table("items").unwrap();
+        fill(&db, 0, 5);
+    }
+    assert_eq!(count(&open()), 5);
+}
+
+/// A table whose creation lay in the future of the clock counted as not yet created.
+#[test]
+fn a_clock_that_is_set_back_hides_no_table() {
+    let clock = Clock::manual(1_700_000_000_000);
+    let open = reopened(tiny().clock(clock.clone()));
+    let db = open();
+    fill(&db, 0, 3);
+    clock.set_millis(1_000);
+    assert_eq!(count(&db), 3);
+    drop(db);
+    assert_eq!(count(&open()), 3);
+}

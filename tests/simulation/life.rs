@@ -1,0 +1,337 @@
+//! One life of a machine and the databases on it.
+
+use crate::{
+    event::{Aftermath, Event, Script},
+    ledger::{Ledger, is_synced},
+    world::{
+        Done, Mutation, Setup, State, Step,
+        answer::difference,
+        compare, contents,
+        run::{is_of_the_disk, perform, repeat, run},
+        state::Outcome,
+    },
+};
+use hashrange::{Database, ErrorKind, file::SimulatedDisk};
+use std::sync::Arc;
+
+/// What happened in some lives.
+#[derive(Clone, Debug, Default)]
+pub struct Counts {
+    /// States of the medium after a power failure that were opened and compared.
+    pub crash_points: u64,
+    /// Power failures during recovery.
+    pub crashes_in_recovery: u64,
+    pub kills: u64,
+    pub steps: u64,
+    /// Calls that a failing disk made fail.
+    pub failures: u64,
+    pub most_partitions: usize,
+}
+
+impl Counts {
+    pub fn add(&mut self, other: &Self) {
+        self.crash_points += other.crash_points;
+        self.crashes_in_recovery += other.crashes_in_recovery;
+        self.kills += other.kills;
+        self.steps += other.steps;
+        self.failures += other.failures;
+        self.most_partitions = self.most_partitions.max(other.most_partitions);
+    }
+}
+
+/// Lives a script to its end; returns a hash of everything that the disks saw.
+pub fn live(script: &Script, counts: &mut Counts) -> Result<u64, String> {
+    let setup = Setup { clock: hashrange::Clock::manual(1_700_000_000_000), ..script.setup.clone() };
+    let mut life = Life {
+        setup,
+        disk: SimulatedDisk::new(script.disk_seed),
+        db: None,
+        ledger: Ledger::new(State::default()),
+        cut: None,
+        token: None,
+        trace: 0,
+        counts,
+    };
+    if let Some((at, aftermath)) = script.first_cut {
+        life.disk.crash_at(at);
+        life.cut = Some(aftermath);
+    }
+    life.open()?;
+    for (position, event) in script.events.iter().enumerate() {
+        life.happen(event).map_err(|text| format!("event {position}: {text}"))?;
+    }
+    life.end()
+}
+
+struct Life<'a> {
+    setup: Setup,
+    disk: SimulatedDisk,
+    /// Absent while the disk does not let it be opened.
+    db: Option<Database>,
+    ledger: Ledger,
+    /// What comes after the power cut that is planned.
+    cut: Option<Aftermath>,
+    /// The last transaction with a token, and whether it was acknowledged.
+    token: Option<(Mutation, bool)>,
+    trace: u64,
+    counts: &'a mut Counts,
+}
+
+fn open(setup: &Setup, disk: &SimulatedDisk) -> hashrange::Result<Database> {
+    setup.open(Arc::new(disk.clone()))
+}
+
+impl Life<'_> {
+    fn happen(&mut self, event: &Event) -> Result<(), String> {
+        self.counts.steps += 1;
+        match event {
+            Event::Step(Step::Reopen(mode)) => {
+                self.setup.read_mode = *mode;
+                self.db = None;
+                self.open()
+            }
+            Event::Step(step) => self.step(step),
+            Event::PowerCut { after, aftermath } => {
+                self.disk.crash_at(self.disk.operations() + after);
+                self.cut = Some(*aftermath);
+                Ok(())
+            }
+            Event::Kill => {
+                self.counts.kills += 1;
+                let next = self.disk.kill();
+                self.db = None;
+                self.disk = next;
+                self.open()
+            }
+            Event::Fault(plan) => {
+                self.disk.fail(*plan);
+                Ok(())
+            }
+            Event::Full(room) => {
+                self.disk.set_capacity(Some(self.used_bytes() + room));
+                Ok(())
+            }
+            Event::Heal => {
+                self.heal();
+                self.db = None;
+                self.open()
+            }
+        }
+    }
+
+    fn used_bytes(&self) -> u64 {
+        // The disk tells how much is left of a capacity, and so how much is used.
+        self.disk.set_capacity(Some(u64::MAX));
+        u64::MAX - hashrange::file::Disk::available_bytes(&self.disk).unwrap_or(u64::MAX)
+    }
+
+    fn heal(&self) {
+        self.disk.stop_failing();
+        self.disk.set_capacity(None);
+    }
+
+    /// Opens the database where the last process left it.
+    fn open(&mut self) -> Result<(), String> {
+        match open(&self.setup, &self.disk) {
+            Ok(db) => {
+                if self.disk.has_crashed() {
+                    drop(db);
+                    return self.power_failure();
+                }
+                let found = match self.look(&db)? {
+                    Some(found) => found,
+                    None => {
+                        self.ledger.failed();
+                        return self.close_and_heal(db);
+                    }
+                };
+                if !self.ledger.allows_after_exit(&found) {
+                    return Err(format!("reopened: {}", difference(&found, self.ledger.last())));
+                }
+                self.ledger.found(found);
+                self.db = Some(db);
+                self.resend()
+            }
+            Err(_) if self.disk.has_crashed() => self.power_failure(),
+            Err(error) if is_of_the_disk(&error) => {
+                self.counts.failures += 1;
+                self.ledger.failed();
+                self.heal();
+                let db = open(&self.setup, &self.disk).map_err(|error| format!("reopened on a healed disk: {error}"));
+                drop(db?);
+                self.open()
+            }
+            Err(error) => Err(format!("reopened: {error}")),
+        }
+    }
+
+    fn close_and_heal(&mut self, db: Database) -> Result<(), String> {
+        drop(db);
+        if self.disk.has_crashed() {
+            return self.power_failure();
+        }
+        self.heal();
+        self.open()
+    }
+
+    /// Reads everything; `None` if the disk fails meanwhile.
+    fn look(&mut self, db: &Database) -> Result<Option<State>, String> {
+        match contents(db) {
+            Ok(state) => Ok(Some(state)),
+            Err(text) if text.contains("simulated") => Ok(None),
+            Err(text) => Err(text),
+        }
+    }
+
+    /// A client that does not know how its transaction ended sends it again.
+    fn resend(&mut self) -> Result<(), String> {
+        let (Some(db), Some((mutation, acknowledged))) = (&self.db, self.token.take()) else { return Ok(()) };
+        if acknowledged {
+            return repeat(db, &mutation).map(drop);
+        }
+        Ok(())
+    }
+
+    fn step(&mut self, step: &Step) -> Result<(), String> {
+        let Some(db) = self.db.clone() else { return Ok(()) };
+        match step {
+            Step::Mutate(mutation, durability) => self.mutate(&db, mutation, *durability)?,
+            Step::Read(read) => self.ledger.read(&db, read)?,
+            Step::Verify if !self.ledger.is_certain() || self.ledger.has_failed() => {}
+            _ => {
+                if matches!(step, Step::Clock(_)) {
+                    self.token = None;
+                }
+                let mut state = self.ledger.last().clone();
+                match run(&db, step, &mut state)? {
+                    Done::AsExpected => {
+                        if matches!(step, Step::Flush | Step::Compact | Step::Sync) {
+                            self.ledger.synced();
+                        }
+                    }
+                    Done::Failed(_) => {
+                        self.counts.failures += 1;
+                        self.ledger.failed();
+                    }
+                }
+            }
+        }
+        self.counts.most_partitions = self.counts.most_partitions.max(db.facts().partitions.len());
+        drop(db);
+        if self.disk.has_crashed() {
+            self.db = None;
+            return self.power_failure();
+        }
+        Ok(())
+    }
+
+    fn mutate(&mut self, db: &Database, mutation: &Mutation, durability: hashrange::Durability) -> Result<(), String> {
+        let is_tokened = matches!(mutation, Mutation::Transact(_, Some(_)));
+        match perform(db, mutation, durability) {
+            Ok(outcome) => {
+                self.ledger.answered(mutation, durability, &outcome)?;
+                if is_tokened && matches!(outcome, Outcome::Done(_)) {
+                    self.token = Some((mutation.clone(), true));
+                }
+                if !self.ledger.is_certain()
+                    && is_synced(mutation, durability)
+                    && let Some(found) = self.look(db)?
+                {
+                    if !self.ledger.allows_now(&found) {
+                        return Err(format!("after {mutation:?}: {}", difference(&found, self.ledger.last())));
+                    }
+                }
+                Ok(())
+            }
+            // Whoever failed first may have written something; those that come after are turned away.
+            Err(error) if error.kind() == ErrorKind::Poisoned && self.ledger.has_failed() => Ok(()),
+            Err(error) if is_of_the_disk(&error) => {
+                self.counts.failures += 1;
+                self.ledger.unanswered(mutation);
+                if self.disk.has_crashed() {
+                    return Ok(());
+                }
+                if let Some(found) = self.look(db)? {
+                    if !self.ledger.allows_now(&found) {
+                        return Err(format!("after {mutation:?}: {}", difference(&found, self.ledger.last())));
+                    }
+                    self.ledger.shows(&found, is_synced(mutation, durability));
+                }
+                Ok(())
+            }
+            Err(error) => Err(format!("{mutation:?}: {error}")),
+        }
+    }
+
+    /// The power was cut: the machine comes up with one of many possible media.
+    fn power_failure(&mut self) -> Result<(), String> {
+        let aftermath = self.cut.take().ok_or("the power went without a cut")?;
+        self.db = None;
+        self.note_trace();
+        for other in 0..aftermath.others {
+            self.inspect(&self.disk.crash(aftermath.image.wrapping_add(other + 1)))?;
+        }
+        self.disk = self.disk.crash(aftermath.image);
+        if let Some(again) = aftermath.again {
+            self.disk.crash_at(again);
+            if let Ok(db) = open(&self.setup, &self.disk) {
+                // What has been shown once is there for good.
+                if let Ok(found) = contents(&db)
+                    && !self.disk.has_crashed()
+                {
+                    self.expect(&found)?;
+                    self.ledger.found(found);
+                }
+                drop(db);
+            }
+            self.counts.crashes_in_recovery += 1;
+            self.note_trace();
+            self.disk = self.disk.crash(aftermath.image ^ 0xA6A1);
+        }
+        let db = self.recover(&self.disk.clone())?;
+        let found = contents(&db)?;
+        self.expect(&found)?;
+        db.verify().map_err(|error| format!("verify after a power failure: {error}"))?;
+        self.ledger.found(found);
+        self.db = Some(db);
+        self.resend()
+    }
+
+    fn recover(&mut self, disk: &SimulatedDisk) -> Result<Database, String> {
+        self.counts.crash_points += 1;
+        open(&self.setup, disk).map_err(|error| format!("recovery after a power failure: {error}"))
+    }
+
+    fn expect(&self, found: &State) -> Result<(), String> {
+        if self.ledger.allows_after_power_failure(found) {
+            return Ok(());
+        }
+        Err(format!("after a power failure: {}", difference(found, self.ledger.last())))
+    }
+
+    /// Opens one more of the possible media, and leaves it.
+    fn inspect(&mut self, disk: &SimulatedDisk) -> Result<(), String> {
+        let db = self.recover(disk)?;
+        let found = contents(&db)?;
+        self.expect(&found)?;
+        db.verify().map(drop).map_err(|error| format!("verify after a power failure: {error}"))
+    }
+
+    fn note_trace(&mut self) {
+        self.trace = self.trace.rotate_left(7) ^ self.disk.trace();
+    }
+
+    fn end(mut self) -> Result<u64, String> {
+        self.heal();
+        self.disk.crash_at(u64::MAX);
+        self.db = None;
+        self.open()?;
+        let db = self.db.take().ok_or("the database does not open on a healthy disk")?;
+        compare(&db, self.ledger.last())?;
+        db.compact().map_err(|error| format!("compact at the end: {error}"))?;
+        compare(&db, self.ledger.last())?;
+        drop(db);
+        self.note_trace();
+        Ok(self.trace)
+    }
+}

@@ -1,0 +1,259 @@
+//! Time to live with a clock that is moved by hand.
+
+use hashrange::{
+    AttributeValue, ChangeEvent, Clock, Database, Durability, Item, IteratorStart, N, S, StreamView, Table,
+    TableUpdate, TtlStatus, Work,
+    file::{Disk, SimulatedDisk},
+    index,
+};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
+
+const NOW_SECS: u64 = 1_795_000_000;
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+fn clock() -> Clock {
+    Clock::manual(NOW_SECS * 1000)
+}
+
+fn in_memory(clock: &Clock) -> Database {
+    Database::options().clock(clock.clone()).seed(1).background(false).in_memory().unwrap()
+}
+
+fn sessions(db: &Database) -> Table<S> {
+    db.create_table("sessions")
+        .hash::<S>("id")
+        .gsi(index("by_user").hash::<S>("user").range::<N>("ends"))
+        .stream(StreamView::NewAndOld)
+        .ttl("ends")
+        .open_or_create()
+        .unwrap()
+}
+
+fn put(table: &Table<S>, id: &str, ends: impl Into<AttributeValue>) {
+    table.put(&Item::new().with("id", id).with("user", "u").with("ends", ends)).unwrap();
+}
+
+fn work_off(db: &Database) {
+    while db.step().unwrap() != Work::Idle {}
+}
+
+#[test]
+fn expired_items_go_and_indexes_and_streams_see_it() {
+    let clock = clock();
+    let db = in_memory(&clock);
+    let table = sessions(&db);
+    for n in 0..200 {
+        put(&table, &format!("s{n}"), NOW_SECS + 10 * n);
+    }
+    assert_eq!(db.sweep_now().unwrap(), 0, "an item stays through its own second");
+    clock.advance(Duration::from_secs(1000));
+    assert_eq!(table.scan().items().count(), 200, "expired items are visible until they are swept");
+    assert_eq!(db.sweep_now().unwrap(), 100);
+    assert_eq!(db.sweep_now().unwrap(), 0);
+    assert_eq!(table.scan().items().count(), 100);
+    assert!(table.get("s99").unwrap().is_none());
+    assert!(table.get("s100").unwrap().is_some(), "the present second has not passed");
+    let by_user = db.dynamic_table("sessions").unwrap();
+    assert_eq!(by_user.query("u").index("by_user").items().count(), 100);
+    assert!(by_user.scan().index(":expiry").page().is_err());
+    db.verify().unwrap();
+
+    let stream = db.list_streams(None).remove(0);
+    let mut removed = 0;
+    for shard in &stream.shards {
+        let at = db.shard_iterator("sessions", &stream.label, &shard.id, &IteratorStart::TrimHorizon).unwrap();
+        for record in db.stream_records(&at, None).unwrap().records {
+            assert_eq!(record.by_ttl, record.event == ChangeEvent::Remove);
+            removed += usize::from(record.by_ttl);
+        }
+    }
+    assert_eq!(removed, 100);
+}
+
+#[test]
+fn only_numbers_of_the_last_five_years_count() {
+    let clock = clock();
+    let db = in_memory(&clock);
+    let table = db.create_table("sessions").hash::<S>("id").ttl("ends").create().unwrap();
+    table.put(&Item::new().with("id", "none")).unwrap();
+    table.put(&Item::new().with("id", "text").with("ends", AttributeValue::Null)).unwrap();
+    put(&table, "old", NOW_SECS - 5 * 365 * 24 * 60 * 60 - 1);
+    put(&table, "millis", NOW_SECS * 1000);
+    put(&table, "negative", -5);
+    put(&table, "just", NOW_SECS - 1);
+    assert_eq!(db.sweep_now().unwrap(), 1);
+    assert!(table.get("just").unwrap().is_none());
+    assert_eq!(table.scan().items().count(), 5);
+    db.verify().unwrap();
+}
+
+#[test]
+fn an_item_whose_end_is_moved_in_time_stays() {
+    let clock = clock();
+    let db = in_memory(&clock);
+    let table = sessions(&db);
+    put(&table, "a", NOW_SECS + 1);
+    put(&table, "b", NOW_SECS + 1);
+    clock.advance(Duration::from_secs(60));
+    put(&table, "a", NOW_SECS + 3600);
+    table.put(&Item::new().with("id", "b")).unwrap();
+    assert_eq!(db.sweep_now().unwrap(), 0);
+    clock.advance(DAY);
+    assert_eq!(db.sweep_now().unwrap(), 1);
+    assert!(table.get("b").unwrap().is_some());
+}
+
+#[test]
+fn expired_items_can_be_hidden_from_reads() {
+    let clock = clock();
+    let open = Database::options().clock(clock.clone()).background(false).hide_expired(true);
+    let db = open.in_memory().unwrap();
+    let table = sessions(&db);
+    put(&table, "a", NOW_SECS + 1);
+    put(&table, "b", NOW_SECS + 100);
+    clock.advance(Duration::from_secs(60));
+    assert!(table.get("a").unwrap().is_none());
+    assert_eq!(table.scan().items().count(), 1);
+    let page = db.dynamic_table("sessions").unwrap().query("u").index("by_user").page().unwrap();
+    assert_eq!((page.count, page.scanned_count), (1, 2));
+    // Writers see it: it is there.
+    let old = table.delete_with("a").return_old().send().unwrap();
+    assert!(old.attributes().is_some());
+}
+
+#[test]
+fn ttl_is_turned_on_for_what_is_there_and_off() {
+    let clock = clock();
+    let db = in_memory(&clock);
+    let table = db.create_table("sessions").hash::<S>("id").create().unwrap();
+    for n in 0..1500 {
+        put(&table, &format!("s{n}"), NOW_SECS + n);
+    }
+    assert_eq!(db.describe_ttl("sessions").unwrap().status, TtlStatus::Disabled);
+    let enabling = db.update_ttl("sessions", "ends", true).unwrap();
+    assert_eq!((enabling.status, enabling.attribute.as_deref()), (TtlStatus::Enabling, Some("ends")));
+    work_off(&db);
+    assert_eq!(db.describe_ttl("sessions").unwrap().status, TtlStatus::Enabled);
+    let refused = |attribute, on| db.update_ttl("sessions", attribute, on).unwrap_err().message().to_owned();
+    assert_eq!(refused("ends", true), "TimeToLive is already enabled");
+    assert!(refused("other", true).contains("current AttributeName is ends"));
+    clock.advance(Duration::from_secs(500));
+    work_off(&db);
+    assert_eq!(table.scan().items().count(), 1000);
+    db.update_ttl("sessions", "ends", false).unwrap();
+    assert_eq!(refused("ends", false), "TimeToLive is already disabled");
+    clock.advance(DAY);
+    work_off(&db);
+    assert_eq!(db.sweep_now().unwrap(), 0);
+    let ttl_attribute = Some(Some("ends".to_owned()));
+    db.update_table("sessions", TableUpdate { ttl_attribute, ..TableUpdate::default() }).unwrap();
+    assert_eq!(db.sweep_now().unwrap(), 1000);
+    db.verify().unwrap();
+    db.delete_table("sessions").unwrap();
+}
+
+/// A small generator, so that a failing history can be told by its seed.
+struct Random(u64);
+
+impl Random {
+    fn below(&mut self, bound: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        (mixed ^ (mixed >> 29)) % bound
+    }
+}
+
+fn open_small(disk: Arc<dyn Disk>, clock: &Clock) -> Database {
+    Database::options()
+        .clock(clock.clone())
+        .seed(1)
+        .background(false)
+        .initial_partitions(2)
+        .memtable_bytes(24 << 10)
+        .split_bytes(4 << 10)
+        .log_segment_bytes(16 << 10)
+        .log_bytes(64 << 10)
+        .open_on(disk)
+        .unwrap()
+}
+
+#[test]
+fn a_sweep_leaves_exactly_what_has_not_expired() {
+    for seed in 0..8 {
+        let clock = clock();
+        let mut random = Random(seed);
+        let mut disk = SimulatedDisk::new(seed);
+        let mut db = open_small(Arc::new(disk.clone()), &clock);
+        let mut table = sessions(&db);
+        let mut model: BTreeMap<String, u64> = BTreeMap::new();
+        for _ in 0..1000 {
+            let id = format!("s{}", random.below(80));
+            let ends = clock.now_secs() + random.below(400) - 20;
+            if random.below(8) == 0 {
+                table.delete(&id).unwrap();
+                model.remove(&id);
+            } else {
+                put(&table, &id, ends);
+                model.insert(id, ends);
+            }
+            match random.below(60) {
+                0 => db.flush().unwrap(),
+                1 => db.compact().unwrap(),
+                2..=6 => clock.advance(Duration::from_secs(random.below(60))),
+                7 => {
+                    if random.below(2) == 0 {
+                        let after = disk.crash(random.below(u64::MAX));
+                        drop((table, db));
+                        disk = after;
+                    } else {
+                        drop((table, db));
+                    }
+                    db = open_small(Arc::new(disk.clone()), &clock);
+                    table = sessions(&db);
+                }
+                8 | 9 => {
+                    db.sweep_now().unwrap();
+                    let now = clock.now_secs();
+                    model.retain(|_, ends| *ends >= now);
+                    let left: Vec<String> = table
+                        .scan()
+                        .items()
+                        .map(|item| item.unwrap().get("id").unwrap().as_str().unwrap().to_owned())
+                        .collect();
+                    let mut left_sorted = left.clone();
+                    left_sorted.sort();
+                    assert_eq!(left_sorted, model.keys().cloned().collect::<Vec<_>>(), "seed {seed}");
+                    db.verify().unwrap();
+                }
+                10..=25 => {
+                    let _ = db.step().unwrap();
+                    let present: Vec<String> = table
+                        .scan()
+                        .items()
+                        .map(|item| item.unwrap().get("id").unwrap().as_str().unwrap().to_owned())
+                        .collect();
+                    model.retain(|id, ends| present.contains(id) || *ends >= clock.now_secs());
+                }
+                _ => {}
+            }
+        }
+        db.verify().unwrap();
+    }
+}
+
+#[test]
+fn the_background_thread_sweeps() {
+    let db = Database::options().durability(Durability::Buffered).in_memory().unwrap();
+    let table = sessions(&db);
+    let now = db.clock().now_secs();
+    for n in 0..300 {
+        put(&table, &format!("s{n}"), if n % 3 == 0 { now + 1000 } else { now - 10 });
+    }
+    for _ in 0..500 {
+        if table.scan().items().count() == 100 {
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    panic!("{} items are left", table.scan().items().count());
+}

@@ -1,0 +1,8 @@
+//! The server on a socket, spoken to byte by byte.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
+
+mod client;
+mod guard;
+mod limits;
+mod requests;
+mod signatures;

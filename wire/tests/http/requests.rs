@@ -1,0 +1,89 @@
+//! What is answered where.
+
+use crate::client::{connect, request, send, serve};
+
+#[test]
+fn operations_are_answered_with_checksum_and_identifier() {
+    let server = serve(|_| {});
+    let mut stream = connect(&server);
+    for _ in 0..3 {
+        let answer = send(&mut stream, &request("ListTables", "{}", &[])).unwrap();
+        assert_eq!((answer.status, answer.text()), (200, r#"{"TableNames":[]}"#));
+        assert_eq!(answer.header("content-type"), Some("application/x-amz-json-1.0"));
+        assert_eq!(answer.header("x-amz-crc32"), Some("1315925753"));
+        assert_eq!(answer.header("x-amzn-requestid").unwrap().len(), 52);
+    }
+    let answer = send(&mut stream, &request("Fly", "{}", &[])).unwrap();
+    assert_eq!(answer.status, 400);
+    assert_eq!(answer.text(), r#"{"__type":"com.amazon.coral.service#UnknownOperationException"}"#);
+}
+
+#[test]
+fn the_root_says_that_the_server_is_healthy() {
+    let server = serve(|_| {});
+    let answer = send(&mut connect(&server), b"GET / HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n\r\n").unwrap();
+    assert_eq!((answer.status, answer.text()), (200, "healthy: dynamodb.us-east-1.amazonaws.com "));
+    assert_eq!(answer.header("x-amz-crc32"), Some("3128867991"));
+}
+
+#[test]
+fn nothing_else_is_there() {
+    let server = serve(|_| {});
+    let mut stream = connect(&server);
+    for line in ["GET /shell", "GET /metrics", "PUT /", "DELETE /", "POST /x", "GET //"] {
+        let request = format!("{line} HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
+        let answer = send(&mut stream, request.as_bytes()).unwrap();
+        assert_eq!((answer.status, answer.text()), (404, "<UnknownOperationException/>\n"), "{line}");
+        assert_eq!(answer.header("x-amz-crc32"), Some("3552371480"));
+    }
+    let form = request("ListTables", "{}", &[]);
+    let form = String::from_utf8(form).unwrap().replace("application/x-amz-json-1.0", "text/plain");
+    assert_eq!(send(&mut stream, form.as_bytes()).unwrap().status, 404);
+}
+
+#[test]
+fn plain_json_is_answered_as_plain_json() {
+    let server = serve(|_| {});
+    let request = String::from_utf8(request("ListTables", "{}", &[])).unwrap();
+    let request = request.replace("application/x-amz-json-1.0", "application/json; charset=utf-8");
+    let answer = send(&mut connect(&server), request.as_bytes()).unwrap();
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some("application/json")));
+}
+
+#[test]
+fn metrics_count_what_happened() {
+    let server = serve(|options| options.metrics = true);
+    let mut stream = connect(&server);
+    send(&mut stream, &request("ListTables", "{}", &[])).unwrap();
+    send(&mut stream, &request("DescribeTable", "{}", &[])).unwrap();
+    let answer = send(&mut stream, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    for line in [
+        "hashrange_connections_open 1",
+        "hashrange_requests_total{operation=\"ListTables\",error=\"\"} 1",
+        "hashrange_requests_total{operation=\"DescribeTable\",error=\"ValidationException\"} 1",
+        "hashrange_request_seconds_count{operation=\"ListTables\"} 1",
+    ] {
+        assert!(answer.text().lines().any(|known| known == line), "{line}\n{}", answer.text());
+    }
+}
+
+#[test]
+fn chunked_bodies_are_read() {
+    let server = serve(|_| {});
+    let head = String::from_utf8(request("ListTables", "{}", &["Transfer-Encoding: chunked"])).unwrap();
+    let head = head.replace("Content-Length: 2\r\n", "");
+    let chunked = head.trim_end_matches("{}").to_owned() + "1\r\n{\r\n1\r\n}\r\n0\r\n\r\n";
+    let answer = send(&mut connect(&server), chunked.as_bytes()).unwrap();
+    assert_eq!((answer.status, answer.text()), (200, r#"{"TableNames":[]}"#));
+}
+
+#[test]
+fn a_stop_lets_the_port_go() {
+    let server = serve(|_| {});
+    let address = server.address();
+    let mut idle = connect(&server);
+    assert_eq!(send(&mut idle, &request("ListTables", "{}", &[])).unwrap().status, 200);
+    server.stop();
+    assert!(std::net::TcpStream::connect(address).is_err());
+    assert!(send(&mut idle, &request("ListTables", "{}", &[])).is_none());
+}

@@ -1,0 +1,101 @@
+//! Signatures: the requests here were signed by the AWS SDK for Python.
+
+use crate::client::{connect, send};
+use hashrange::{Clock, Database};
+use hashrange_wire::server::{Credentials, Server, ServerOptions};
+use std::net::SocketAddr;
+
+/// `20261120T123456Z`
+const NOW_MILLIS: u64 = 1_795_178_096_000;
+
+fn server(clock: Clock) -> Server {
+    let mut options = ServerOptions::default();
+    options.address = SocketAddr::from(([127, 0, 0, 1], 0));
+    options.credentials = Some(Credentials {
+        access_key_id: "AKIDEXAMPLE".to_owned(),
+        secret_access_key: "wJalrXUtnFEMI/K7MDENG+bPxRfiCYEXAMPLEKEY".to_owned(),
+    });
+    Server::start(Database::options().clock(clock).in_memory().unwrap(), options).unwrap()
+}
+
+const SIGNATURE: &str = "613054fa9f254e4d1b91ed008cf3281ca1a647f64b8f0505faefe9c869233991";
+
+fn signed(body: &str, target: &str, date: &str, credential: &str, signature: &str) -> String {
+    format!(
+        "POST / HTTP/1.1\r\nHost: db.example:8000\r\nContent-Type: application/x-amz-json-1.0\r\n\
+         X-Amz-Target: DynamoDB_20120810.{target}\r\nX-Amz-Date: {date}\r\n\
+         Authorization: AWS4-HMAC-SHA256 Credential={credential}, \
+         SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature={signature}\r\n\
+         Content-Length: {}\r\n\r\n{body}",
+        body.len()
+    )
+}
+
+const SCOPE: &str = "AKIDEXAMPLE/20261120/us-east-1/dynamodb/aws4_request";
+const DATE: &str = "20261120T123456Z";
+
+fn error(server: &Server, request: &str) -> (u16, String) {
+    let answer = send(&mut connect(server), request.as_bytes()).unwrap();
+    (answer.status, answer.text().to_owned())
+}
+
+#[test]
+fn a_request_signed_by_an_sdk_is_served() {
+    let server = server(Clock::manual(NOW_MILLIS));
+    let request = signed(r#"{"Limit": 10}"#, "ListTables", DATE, SCOPE, SIGNATURE);
+    assert_eq!(error(&server, &request), (200, r#"{"TableNames":[]}"#.to_owned()));
+}
+
+#[test]
+fn whatever_is_changed_is_noticed() {
+    let server = server(Clock::manual(NOW_MILLIS));
+    let other_scope = SCOPE.replace("us-east-1", "us-east-2");
+    for request in [
+        signed(r#"{"Limit": 11}"#, "ListTables", DATE, SCOPE, SIGNATURE),
+        signed(r#"{"Limit": 10}"#, "DeleteTable", DATE, SCOPE, SIGNATURE),
+        signed(r#"{"Limit": 10}"#, "ListTables", "20261120T123457Z", SCOPE, SIGNATURE),
+        signed(r#"{"Limit": 10}"#, "ListTables", DATE, &other_scope, SIGNATURE),
+        signed(r#"{"Limit": 10}"#, "ListTables", DATE, SCOPE, &SIGNATURE.replace('1', "2")),
+        signed(r#"{"Limit": 10}"#, "ListTables", DATE, SCOPE, "zz"),
+        signed(r#"{"Limit": 10}"#, "ListTables", DATE, SCOPE, SIGNATURE).replace("db.example", "db.exemple"),
+        signed(r#"{"Limit": 10}"#, "ListTables", DATE, SCOPE, SIGNATURE).replace("POST / ", "POST /?x=y "),
+    ] {
+        let (status, body) = error(&server, &request);
+        assert_eq!(status, 400, "{request}");
+        assert!(body.contains("#InvalidSignatureException"), "{body}");
+    }
+}
+
+#[test]
+fn what_is_missing_is_named() {
+    let server = server(Clock::manual(NOW_MILLIS));
+    let whole = signed("{}", "ListTables", DATE, SCOPE, SIGNATURE);
+    for (request, name) in [
+        (whole.replace("Authorization", "X-Other"), "MissingAuthenticationTokenException"),
+        (whole.replace("AWS4-HMAC-SHA256 ", "Basic "), "MissingAuthenticationTokenException"),
+        (whole.replace("Signature=", "Seal="), "IncompleteSignatureException"),
+        (whole.replace("X-Amz-Date", "X-Other"), "IncompleteSignatureException"),
+        (whole.replace("/dynamodb/", "/"), "IncompleteSignatureException"),
+        (whole.replace("/dynamodb/", "/s3/"), "InvalidSignatureException"),
+        (whole.replace("x-amz-date;x-amz-target", "x-amz-date"), "InvalidSignatureException"),
+        (whole.replace("AKIDEXAMPLE", "AKIDOTHER"), "UnrecognizedClientException"),
+        (whole.replace(DATE, "yesterday"), "IncompleteSignatureException"),
+    ] {
+        let (status, body) = error(&server, &request);
+        assert_eq!(status, 400);
+        assert!(body.contains(&format!("\"com.amazon.coral.service#{name}\"")), "{name}: {body}");
+    }
+}
+
+#[test]
+fn a_signature_grows_old() {
+    let request = signed(r#"{"Limit": 10}"#, "ListTables", DATE, SCOPE, SIGNATURE);
+    let clock = Clock::manual(NOW_MILLIS + 15 * 60_000);
+    let server = server(clock.clone());
+    assert_eq!(error(&server, &request).0, 200);
+    clock.set_millis(NOW_MILLIS + 15 * 60_000 + 1);
+    let (_, body) = error(&server, &request);
+    assert!(body.contains("Signature expired: 20261120T123456Z is now earlier than 20261120T123456Z"), "{body}");
+    clock.set_millis(NOW_MILLIS - 16 * 60_000);
+    assert!(error(&server, &request).1.contains("Signature not yet current"));
+}
