@@ -65,3 +65,8 @@ pub use table::{
 pub use table::{ShardDescription, StreamDescription, StreamRecords, StreamStatus};
 pub use ttl::{TtlDescription, TtlStatus};
 pub use wal::SegmentInfo;
+
+/// Compiles and runs what the README shows.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

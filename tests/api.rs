@@ -43,8 +43,8 @@ fn a_shop() -> hashrange::Result<()> {
         },
     );
     assert_eq!(cheap.page()?.count, 2);
-    let by_total = values! {":c" => "c#1", ":a" => 0, ":b" => 99};
-    let by_total = orders.query_expr("cust = :c AND total BETWEEN :a AND :b", by_total).index("by_total");
+    let by_total = values! {":c" => "c#1", ":a" => 0, ":b" => 99, "#t" => "total"};
+    let by_total = orders.query_expr("cust = :c AND #t BETWEEN :a AND :b", by_total).index("by_total");
     assert_eq!(by_total.items().count(), 1);
 
     let update =

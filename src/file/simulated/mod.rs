@@ -84,7 +84,7 @@ pub const CRASHED: &str = "crashed: the simulated machine has no power";
 /// file.append(b", perhaps")?;
 /// let after = disk.crash(7);
 /// assert!(after.contents(FileName::Log(1)).is_some_and(|bytes| bytes.starts_with(b"kept")));
-/// # Ok::<(), hashrange::error::Error>(())
+/// # Ok::<(), hashrange::Error>(())
 /// ```
 #[derive(Debug)]
 pub struct SimulatedDisk {
