@@ -58,6 +58,15 @@ pub(crate) fn long(reader: &mut Reader<'_>) -> Result<Option<i64>, Failure> {
     whole_number(reader, "Long")
 }
 
+/// A number with a fraction.
+pub(crate) fn double(reader: &mut Reader<'_>) -> Result<Option<f64>, Failure> {
+    match reader.peek()? {
+        Token::Number => Ok(reader.number()?.parse().ok()),
+        Token::Null => absent(reader),
+        token => Err(wrong_scalar(reader, token, "Double")),
+    }
+}
+
 /// A list of strings, of which so many are kept.
 pub(crate) fn strings(reader: &mut Reader<'_>, keep: usize) -> Result<Option<Vec<String>>, Failure> {
     let texts = counted(reader, keep, |reader| Ok(string(reader)?.map(Cow::into_owned)))?;

@@ -24,6 +24,8 @@ pub(crate) mod values {
     pub(crate) const ATTRIBUTE_TYPE: &[&str] = &["B", "N", "S"];
     pub(crate) const PROJECTION_TYPE: &[&str] = &["ALL", "INCLUDE", "KEYS_ONLY"];
     pub(crate) const TABLE_CLASS: &[&str] = &["STANDARD", "STANDARD_INFREQUENT_ACCESS"];
+    pub(crate) const ITERATOR: &[&str] =
+        &["AT_TIMESTAMP", "AFTER_SEQUENCE_NUMBER", "LATEST", "AT_SEQUENCE_NUMBER", "TRIM_HORIZON"];
     pub(crate) const STREAM_VIEW: &[&str] = &["NEW_IMAGE", "OLD_IMAGE", "NEW_AND_OLD_IMAGES", "KEYS_ONLY"];
 }
 

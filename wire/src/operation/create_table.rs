@@ -9,7 +9,7 @@ use crate::{
     protocol::Context,
     shape,
     table::{
-        members::{self, IndexMember, NamedKind, StreamMember, Tag, Throughput},
+        members::{self, IndexMember, NamedKind, OnDemand, StreamMember, Tag, Throughput},
         name::TableName,
         spec,
     },
@@ -33,6 +33,7 @@ struct Request<'a> {
     global_indexes: Option<Vec<IndexMember>>,
     billing: Option<String>,
     throughput: Option<Throughput>,
+    on_demand: Option<OnDemand>,
     stream: Option<StreamMember>,
     table_class: Option<String>,
     tags: Option<Vec<Tag>>,
@@ -72,6 +73,7 @@ impl<'a> Request<'a> {
                 }
                 "BillingMode" => request.billing = members::text(reader)?,
                 "ProvisionedThroughput" => request.throughput = members::throughput(reader)?,
+                "OnDemandThroughput" => request.on_demand = members::on_demand(reader)?,
                 "StreamSpecification" => request.stream = members::stream(reader)?,
                 "TableClass" => request.table_class = members::text(reader)?,
                 "Tags" => request.tags = members::tags(reader)?,
@@ -114,6 +116,7 @@ impl<'a> Request<'a> {
 
     fn into_spec(self) -> Result<TableSpec, Failure> {
         let billing = self.billing()?;
+        self.on_demand.unwrap_or_default().check(billing == BillingMode::Provisioned)?;
         let definitions = self.definitions.as_deref().unwrap_or_default();
         let keys = self.keys.as_deref().unwrap_or_default();
         let key = spec::table_key(keys, definitions)?;

@@ -14,6 +14,7 @@ mod put_item;
 mod query;
 mod read_members;
 mod scan;
+mod streams;
 mod tags;
 mod time_to_live;
 mod transact_get_items;
@@ -39,6 +40,8 @@ const fn operation(name: &'static str, run: fn(&Context<'_>, &[u8]) -> Outcome) 
 
 /// Prefix of the targets of operations on tables and items.
 const DATABASE_TARGET: &str = "DynamoDB_20120810.";
+/// Prefix of the targets of operations on change streams.
+const STREAMS_TARGET: &str = "DynamoDBStreams_20120810.";
 
 /// The operations on tables and items; those of everyday use first.
 const OPERATIONS: &[Operation] = &[
@@ -66,8 +69,19 @@ const OPERATIONS: &[Operation] = &[
     operation("DescribeEndpoints", describe_endpoints::run),
 ];
 
+/// The operations on change streams.
+const STREAM_OPERATIONS: &[Operation] = &[
+    operation("GetRecords", streams::get_records),
+    operation("GetShardIterator", streams::get_shard_iterator),
+    operation("DescribeStream", streams::describe_stream),
+    operation("ListStreams", streams::list_streams),
+];
+
 /// The operation that a target names.
 pub(crate) fn find(target: &str) -> Option<&'static Operation> {
-    let name = target.strip_prefix(DATABASE_TARGET)?;
-    OPERATIONS.iter().find(|operation| operation.name == name)
+    let (operations, name) = match target.strip_prefix(DATABASE_TARGET) {
+        Some(name) => (OPERATIONS, name),
+        None => (STREAM_OPERATIONS, target.strip_prefix(STREAMS_TARGET)?),
+    };
+    operations.iter().find(|operation| operation.name == name)
 }

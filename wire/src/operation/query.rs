@@ -53,6 +53,8 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
         Some(condition) => bind(&table, members.index.as_deref(), members.consistent(), condition)?,
         None => BoundKey { hash: Vec::new(), range: Vec::new(), last: None },
     };
+    let projection = parsed.projection.or(older_projection);
+    members.check_projected(&table.definition(), projection.as_ref())?;
     let mut query = table.query_bound(key).consistent(members.consistent());
     if let Some(index) = members.index.as_deref() {
         query = query.index(index);
@@ -60,7 +62,7 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     if let Some(filter) = parsed.filter.or(older_filter) {
         query = query.filter(filter);
     }
-    if let Some(projection) = parsed.projection.or(older_projection) {
+    if let Some(projection) = projection {
         query = query.project(projection);
     }
     if let Some(limit) = members.limit() {

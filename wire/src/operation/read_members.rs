@@ -12,7 +12,7 @@ use crate::{
     validate::{Violations, values},
     value::{self, Attributes, Decoder},
 };
-use hashrange::{Page, expression::Projection};
+use hashrange::{IndexDefinition, IndexKind, Page, TableDefinition, expression::Projection};
 use std::borrow::Cow;
 
 /// Most names in `AttributesToGet`.
@@ -182,6 +182,27 @@ impl<'a> ReadMembers<'a> {
             (Some("ALL_ATTRIBUTES"), None) => Ok(Select::AllAttributes),
             _ => Ok(Select::Default),
         }
+    }
+
+    /// A projection can name only what a global index carries: its items are not fetched from the table.
+    pub(super) fn check_projected(
+        &self,
+        definition: &TableDefinition,
+        projection: Option<&Projection>,
+    ) -> Result<(), Failure> {
+        let (Some(name), Some(projection)) = (self.index.as_deref(), projection) else { return Ok(()) };
+        let global = |index: &&IndexDefinition| index.name == name && index.kind == IndexKind::Global;
+        let Some(index) = definition.indexes.iter().find(global) else { return Ok(()) };
+        let wanted = projection.top_level_attributes();
+        let lacking: Vec<&str> =
+            wanted.into_iter().filter(|attribute| !index.projects(&definition.key, attribute)).collect();
+        if lacking.is_empty() {
+            return Ok(());
+        }
+        Err(Failure::invalid_parameter(format_args!(
+            "Global secondary index {name} does not project [{}]",
+            lacking.join(", ")
+        )))
     }
 
     /// Whether the read has to be strongly consistent.

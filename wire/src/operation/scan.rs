@@ -41,14 +41,17 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let parsed = members.expressions.parse(profile, Voice::Older)?;
     let select = members.select(profile, Voice::Older, "Scanning")?;
 
-    let mut scan = context.database.dynamic_table(members.table.name())?.scan().consistent(members.consistent());
+    let table = context.database.dynamic_table(members.table.name())?;
+    let projection = parsed.projection.or(older_projection);
+    members.check_projected(&table.definition(), projection.as_ref())?;
+    let mut scan = table.scan().consistent(members.consistent());
     if let Some(index) = members.index.as_deref() {
         scan = scan.index(index);
     }
     if let Some(filter) = parsed.filter.or(older_filter) {
         scan = scan.filter(filter);
     }
-    if let Some(projection) = parsed.projection.or(older_projection) {
+    if let Some(projection) = projection {
         scan = scan.project(projection);
     }
     if let Some(limit) = members.limit() {

@@ -9,7 +9,7 @@ use crate::{
     table::{members, name::TableName},
     validate::Violations,
 };
-use hashrange::TableUpdate;
+use hashrange::TtlStatus;
 
 #[derive(Default)]
 struct Specification {
@@ -41,7 +41,8 @@ pub(super) fn update(context: &Context<'_>, body: &[u8]) -> Outcome {
     })?;
     table.check_control(context.profile)?;
     let (attribute, enabled) = check(specification)?;
-    change(context, table.name(), &attribute, enabled)?;
+    let changed = context.database.update_ttl(table.name(), &attribute, enabled);
+    changed.map_err(|error| absent(error, table.name()))?;
     let mut out = Writer::with_capacity(96);
     out.begin_object();
     out.name("TimeToLiveSpecification");
@@ -69,40 +70,21 @@ fn check(specification: Option<Specification>) -> Result<(String, bool), Failure
     Ok((attribute.unwrap_or_default(), enabled.unwrap_or(false)))
 }
 
-fn change(context: &Context<'_>, table: &str, attribute: &str, enabled: bool) -> Result<(), Failure> {
-    let description = context.database.describe_table(table).map_err(|error| absent(error, table))?;
-    let current = description.definition.ttl_attribute.as_deref();
-    match (enabled, current) {
-        (true, Some(current)) if current == attribute => {
-            return Err(Failure::validation("TimeToLive is already enabled"));
-        }
-        (_, Some(current)) if current != attribute => {
-            return Err(Failure::validation(format!(
-                "TimeToLive is active on a different AttributeName: current AttributeName is {current}"
-            )));
-        }
-        (false, None) => return Err(Failure::validation("TimeToLive is already disabled")),
-        _ => {}
-    }
-    let ttl_attribute = Some(enabled.then(|| attribute.to_owned()));
-    let change = TableUpdate { ttl_attribute, ..TableUpdate::default() };
-    context.database.update_table(table, change).map_err(|error| absent(error, table))?;
-    Ok(())
-}
-
 pub(super) fn describe(context: &Context<'_>, body: &[u8]) -> Outcome {
     let table = decode_name(context, body)?;
-    let description = context.database.describe_table(table.name()).map_err(|error| absent(error, table.name()))?;
+    let state = context.database.describe_ttl(table.name()).map_err(|error| absent(error, table.name()))?;
+    let status = match state.status {
+        TtlStatus::Enabling => "ENABLING",
+        TtlStatus::Enabled => "ENABLED",
+        TtlStatus::Disabled => "DISABLED",
+    };
     let mut out = Writer::with_capacity(96);
     out.begin_object();
     out.name("TimeToLiveDescription");
     out.begin_object();
-    match &description.definition.ttl_attribute {
-        Some(attribute) => {
-            out.string_member("TimeToLiveStatus", "ENABLED");
-            out.string_member("AttributeName", attribute);
-        }
-        None => out.string_member("TimeToLiveStatus", "DISABLED"),
+    out.string_member("TimeToLiveStatus", status);
+    if let Some(attribute) = &state.attribute {
+        out.string_member("AttributeName", attribute);
     }
     out.end_object();
     out.end_object();

@@ -234,7 +234,8 @@ impl<'a> Request<'a> {
 
     /// The definitions of the request, and those that the table has already.
     fn definitions_with(&self, table: &TableDefinition) -> Result<Vec<NamedKind>, Failure> {
-        let of_indexes = table.indexes.iter().flat_map(|index| index.hash.iter().chain(&index.range));
+        let public = table.indexes.iter().filter(|index| index.kind != IndexKind::Expiry);
+        let of_indexes = public.flat_map(|index| index.hash.iter().chain(&index.range));
         let known = std::iter::once(&table.key.hash).chain(&table.key.range).chain(of_indexes);
         let mut all: Vec<NamedKind> = Vec::new();
         for KeyAttribute { name, kind } in known {

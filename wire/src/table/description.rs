@@ -44,7 +44,8 @@ fn write_attribute_definitions(out: &mut Writer, definition: &TableDefinition) {
     out.name("AttributeDefinitions");
     out.begin_array();
     let mut seen: Vec<&str> = Vec::new();
-    let of_indexes = definition.indexes.iter().flat_map(|index| index.hash.iter().chain(&index.range));
+    let public = definition.indexes.iter().filter(|index| index.kind != IndexKind::Expiry);
+    let of_indexes = public.flat_map(|index| index.hash.iter().chain(&index.range));
     for key in std::iter::once(&definition.key.hash).chain(&definition.key.range).chain(of_indexes) {
         if seen.contains(&key.name.as_str()) {
             continue;
@@ -58,7 +59,8 @@ fn write_attribute_definitions(out: &mut Writer, definition: &TableDefinition) {
     out.end_array();
 }
 
-fn write_key_schema(out: &mut Writer, hash: &[KeyAttribute], range: &[KeyAttribute]) {
+/// The member `KeySchema`.
+pub(crate) fn write_key_schema(out: &mut Writer, hash: &[KeyAttribute], range: &[KeyAttribute]) {
     out.name("KeySchema");
     out.begin_array();
     for (kind, keys) in [("HASH", hash), ("RANGE", range)] {

@@ -33,6 +33,33 @@ pub(crate) struct Throughput {
     pub(crate) write: Option<i64>,
 }
 
+/// `OnDemandThroughput`: caps, which are checked though nothing is throttled here.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct OnDemand {
+    read: Option<i64>,
+    write: Option<i64>,
+}
+
+impl OnDemand {
+    /// Caps go with on-demand billing only, and are at least 1, or -1 for none.
+    pub(crate) fn check(self, provisioned: bool) -> Result<(), Failure> {
+        for (cap, member) in [(self.read, "MaxReadRequestUnits"), (self.write, "MaxWriteRequestUnits")] {
+            let Some(cap) = cap else { continue };
+            if provisioned {
+                return Err(Failure::invalid_parameter(format_args!(
+                    "{member} for OnDemandThroughput cannot be specified when table BillingMode is PROVISIONED."
+                )));
+            }
+            if cap < 1 && cap != -1 {
+                return Err(Failure::invalid_parameter(format_args!(
+                    "Requested {member} for OnDemandThroughput for table is outside of valid range"
+                )));
+            }
+        }
+        Ok(())
+    }
+}
+
 /// `Projection`.
 #[derive(Debug, Default)]
 pub(crate) struct ProjectionMember {
@@ -131,6 +158,20 @@ pub(crate) fn throughput(reader: &mut Reader<'_>) -> Result<Option<Throughput>, 
         Ok(())
     })?;
     Ok(present.then_some(units))
+}
+
+/// `OnDemandThroughput`.
+pub(crate) fn on_demand(reader: &mut Reader<'_>) -> Result<Option<OnDemand>, Failure> {
+    let mut caps = OnDemand::default();
+    let present = shape::structure(reader, Place::Field, "OnDemandThroughput", |reader, name| {
+        match name {
+            "MaxReadRequestUnits" => caps.read = shape::long(reader)?,
+            "MaxWriteRequestUnits" => caps.write = shape::long(reader)?,
+            _ => reader.skip()?,
+        }
+        Ok(())
+    })?;
+    Ok(present.then_some(caps))
 }
 
 fn projection(reader: &mut Reader<'_>) -> Result<Option<ProjectionMember>, Failure> {

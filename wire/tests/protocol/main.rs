@@ -6,6 +6,7 @@ mod items;
 mod malformed;
 mod members;
 mod reads;
+mod streams;
 mod support;
 mod tables;
 mod transactions;

@@ -3,7 +3,7 @@
 use crate::support::Wire;
 use serde_json::{Value, json};
 
-const OPERATIONS: [&str; 22] = [
+const OPERATIONS: [&str; 26] = [
     "GetItem",
     "PutItem",
     "Query",
@@ -26,6 +26,10 @@ const OPERATIONS: [&str; 22] = [
     "ListTagsOfResource",
     "DescribeLimits",
     "DescribeEndpoints",
+    "ListStreams",
+    "DescribeStream",
+    "GetShardIterator",
+    "GetRecords",
 ];
 
 fn serialization(wire: &Wire, operation: &str, body: &[u8]) -> Value {

@@ -52,9 +52,11 @@ impl Wire {
         );
     }
 
-    /// Status and body of any request.
+    /// Status and body of any request; operations on streams have names of their own.
     pub(crate) fn raw(&self, operation: &str, body: &[u8]) -> (u16, Value) {
-        let response = self.protocol.handle(&format!("DynamoDB_20120810.{operation}"), body);
+        let streams = ["ListStreams", "DescribeStream", "GetShardIterator", "GetRecords"].contains(&operation);
+        let service = if streams { "DynamoDBStreams" } else { "DynamoDB" };
+        let response = self.protocol.handle(&format!("{service}_20120810.{operation}"), body);
         (response.status, serde_json::from_slice(&response.body).expect("a response is JSON"))
     }
 
