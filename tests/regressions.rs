@@ -1,7 +1,7 @@
 //! Bugs that other tests found, each as the shortest way to it that is known.
 
 use hashrange::{
-    Clock, Database, Durability, Item, OpenOptions, S,
+    Clock, Database, Durability, Item, OpenOptions, S, TransactAction, TransactKind,
     file::{Disk, MemoryDisk},
 };
 use std::sync::Arc;
@@ -69,4 +69,32 @@ fn a_clock_that_is_set_back_hides_no_table() {
     assert_eq!(count(&db), 3);
     drop(db);
     assert_eq!(count(&open()), 3);
+}
+
+/// The tokens of transactions were gone with the log segments that told of them.
+#[test]
+fn a_transaction_is_carried_out_once_after_its_log_segment_was_removed() {
+    let open = reopened(tiny().clock(Clock::manual(1_700_000_000_000)));
+    let send = |db: &Database| {
+        let item = Item::new().with("id", "once");
+        let action = TransactAction {
+            table: "items".to_owned(),
+            kind: TransactKind::Put(item),
+            condition: None,
+            return_old_on_failure: false,
+        };
+        db.transact_write_actions(vec![action], Some(("token".to_owned(), 1))).unwrap().replayed
+    };
+    {
+        let db = open();
+        fill(&db, 0, 1);
+        assert!(!send(&db));
+        assert!(send(&db));
+    }
+    for _ in 0..3 {
+        let db = open();
+        db.flush().unwrap();
+        assert_eq!(db.facts().log.segments.len(), 1, "the old segments are gone");
+        assert!(send(&db));
+    }
 }

@@ -4,6 +4,7 @@ use super::{ring::Ring, store::Store};
 use crate::{
     error::Result,
     partition::{Choice, Partition, Policy, Reason},
+    wal::record::{CommitHeader, encode_commit},
 };
 use std::{sync::Arc, time::Duration};
 
@@ -203,11 +204,29 @@ impl Store {
             }
         }
         let needed_from = needed_from.min(self.log_needed_by_streams());
+        self.log_tokens_again(needed_from)?;
         let bytes = self.wal.remove_segments_below(needed_from)?;
         if bytes > 0 {
             self.forget_log_ends()?;
         }
         Ok(bytes)
+    }
+
+    /// Takes the client request tokens that still count out of the segments that hold nothing else below a number.
+    fn log_tokens_again(&self, needed_from: u64) -> Result<()> {
+        let mut segments = self.wal.segments();
+        segments.pop(); // the one that is written to stays
+        let removable = segments.iter().take_while(|segment| segment.last_seqno < needed_from);
+        let Some(last) = removable.last() else { return Ok(()) };
+        let mut logged = 0;
+        self.tokens.below(last.last_seqno + 1, self.options.clock.now_millis(), &mut |token, used| {
+            let token = Some((token, used.fingerprint));
+            let header = CommitHeader { at_millis: used.at_millis, token, ..CommitHeader::default() };
+            logged = self.wal.append_with(|_, out| encode_commit(&header, [], out))?;
+            self.wal.applied(logged);
+            Ok(logged)
+        })?;
+        self.wal.sync(logged)
     }
 
     /// Recounts the memory of all memtables and stream tails, and lets waiting writers go on.

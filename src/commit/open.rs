@@ -121,7 +121,7 @@ impl Store {
             .filter(|segment| !present.contains(segment))
             .map(|segment| Edit::DropLogEnd(*segment))
             .collect();
-        if gone.is_empty() { Ok(()) } else { manifest.commit(&gone) }
+        if gone.is_empty() { Ok(()) } else { self.commit_manifest(&mut manifest, &gone) }
     }
 }
 

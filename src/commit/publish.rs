@@ -11,6 +11,11 @@ use crate::{
 use std::sync::Arc;
 
 impl Store {
+    /// Commits edits of the manifest. If that fails nobody knows what the manifest says, and all writing ends with it.
+    pub(super) fn commit_manifest(&self, manifest: &mut Manifest, edits: &[Edit]) -> Result<()> {
+        manifest.commit(edits).inspect_err(|error| self.wal.poison(error))
+    }
+
     pub(super) fn publish_flush(&self, ring: &Ring, partition: &Arc<Partition>, outcome: FlushOutcome) -> Result<()> {
         let mut manifest = self.manifest.lock();
         let run = match &outcome.facts {
@@ -21,7 +26,7 @@ impl Store {
             Some(facts) => Some(self.open_run(facts)?),
             None => None, // every entry of the memtable belongs to the other half of a split
         };
-        manifest.commit(&[Edit::PutPartition(partition.record_with_flush(&outcome))])?;
+        self.commit_manifest(&mut manifest, &[Edit::PutPartition(partition.record_with_flush(&outcome))])?;
         partition.publish_flush(&outcome, run);
         Ok(())
     }
@@ -42,7 +47,7 @@ impl Store {
         let before: Vec<u64> = partition.record().runs.iter().map(|facts| facts.file).collect();
         let record = partition.record_with_compaction(choice, &merged);
         let kept: Vec<u64> = record.runs.iter().map(|facts| facts.file).collect();
-        manifest.commit(&[Edit::PutPartition(record)])?;
+        self.commit_manifest(&mut manifest, &[Edit::PutPartition(record)])?;
         partition.publish_compaction(choice, &runs);
         let gone = before.into_iter().filter(|file| !kept.contains(file));
         self.remove_unreferenced(&manifest, gone);
@@ -75,7 +80,7 @@ impl Store {
         edits.push(Edit::PutCounters(self.counters()));
         // The parent takes no writes any more, so that the children stand in for it even if the manifest cannot be
         // written: then nothing of theirs is published either, and the next opening begins with the parent.
-        let committed = manifest.commit(&edits);
+        let committed = self.commit_manifest(&mut manifest, &edits);
         self.streams.apply(plan);
         ring.replace(partition.id, vec![Arc::new(low), Arc::new(high)]);
         committed

@@ -128,7 +128,7 @@ impl Replay<'_> {
 
     fn apply_commit(&mut self, seqno: u64, commit: &Commit) -> Result<()> {
         if let Some(token) = &commit.token {
-            self.tokens.remember(token, commit.at_millis);
+            self.tokens.remember(token, commit.at_millis, seqno);
         }
         let has_streams = !self.streams.is_empty();
         for (place, change) in commit.changes.iter().enumerate() {

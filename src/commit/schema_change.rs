@@ -301,7 +301,7 @@ impl Store {
             files.extend(its_files);
             ring.mark_dropped();
         }
-        manifest.commit(&edits)?;
+        self.commit_manifest(&mut manifest, &edits)?;
         self.streams.apply(plan);
         slot.mark_dropped();
         self.change_catalog(|catalog| {
@@ -347,7 +347,7 @@ impl Store {
         let mut plan = self.streams.plan_definition(&state.definition, &ranges, seqno, now_millis);
         edits.extend(plan.take_edits());
         edits.push(Edit::PutCounters(self.counters()));
-        manifest.commit(&edits)?;
+        self.commit_manifest(&mut manifest, &edits)?;
         self.streams.apply(plan);
         let slot = self.show(state, slot);
         self.remove_unreferenced(&manifest, files);

@@ -1,6 +1,6 @@
 //! The state of an open database, and who may touch which part of it.
 
-use super::{catalog::Catalog, catalog::TableSlot, pressure::Pressure, ring::Ring, signal::Signal};
+use super::{catalog::Catalog, catalog::TableSlot, pressure::Pressure, ring::Ring, signal::Signal, tokens::Used};
 use crate::{
     config::Options,
     error::Result,
@@ -98,9 +98,9 @@ impl Store {
     pub fn close(&self) -> Result<()> {
         self.wal.close()
     }
-    /// The fingerprint of the transaction that was carried out with a client request token, if that is not long ago.
-    pub fn known_token(&self, token: &str) -> Option<u64> {
-        self.tokens.fingerprint(token, self.options.clock.now_millis())
+    /// The transaction that was carried out with a client request token, if that is not long ago.
+    pub fn known_token(&self, token: &str) -> Option<Used> {
+        self.tokens.known(token, self.options.clock.now_millis())
     }
     pub(super) fn new_file(&self) -> u64 {
         self.next_file.fetch_add(1, Ordering::Relaxed)

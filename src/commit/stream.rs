@@ -82,7 +82,7 @@ impl Store {
             self.remove_segment(file);
             return Ok(false);
         }
-        manifest.commit(&[Edit::PutStreamSegment(facts.clone())])?;
+        self.commit_manifest(&mut manifest, &[Edit::PutStreamSegment(facts.clone())])?;
         self.streams.give_back(shard.publish(Arc::new(Segment::new(facts, context))));
         drop(manifest);
         self.account_memory();
@@ -132,7 +132,7 @@ impl Store {
         }
         let heir = [range_of(partition)];
         let mut plan = self.streams.plan_succession(partition.id, &heir, self.wal.last_seqno(), now_millis);
-        manifest.commit(&plan.take_edits())?;
+        self.commit_manifest(&mut manifest, &plan.take_edits())?;
         self.streams.apply(plan);
         Ok(true)
     }
@@ -164,7 +164,7 @@ impl Store {
         if edits.is_empty() {
             return Ok(trimmed_tails);
         }
-        manifest.commit(&edits)?;
+        self.commit_manifest(&mut manifest, &edits)?;
         for (shard, through) in trimmed {
             shard.trim(through);
         }

@@ -1,29 +1,119 @@
 //! Client request tokens: a transaction that was carried out is not carried out again for ten minutes.
 //!
-//! Tokens are part of the log records of their transactions, so that replay brings them back.
+//! Tokens are part of the log records of their transactions, so that replay brings them back. Before a log segment is
+//! removed, the tokens in it that still count are logged once more, each as a commit without changes.
 
-use crate::wal::record::ClientToken;
+use crate::{error::Result, wal::record::ClientToken};
 use parking_lot::Mutex;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 /// How long a token is remembered.
 pub const TOKEN_MILLIS: u64 = 10 * 60 * 1000;
 
+/// What is known about a token that was used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Used {
+    /// Of the request.
+    pub fingerprint: u64,
+    /// When the transaction was logged.
+    pub at_millis: u64,
+    /// Number of the log record that tells.
+    pub seqno: u64,
+}
+
+impl Used {
+    fn is_living(&self, now_millis: u64) -> bool {
+        now_millis < self.at_millis.saturating_add(TOKEN_MILLIS)
+    }
+}
+
 /// Tokens and when they were used.
 #[derive(Debug, Default)]
-pub struct Tokens(Mutex<BTreeMap<String, (u64, u64)>>);
+pub struct Tokens(Mutex<Inner>);
+
+#[derive(Debug, Default)]
+struct Inner {
+    by_token: BTreeMap<String, Used>,
+    /// In the order in which they were used.
+    by_age: VecDeque<(String, u64)>,
+}
 
 impl Tokens {
-    /// A transaction with this token has been logged.
-    pub fn remember(&self, token: &ClientToken, at_millis: u64) {
-        let mut tokens = self.0.lock();
-        tokens.retain(|_, (_, used)| at_millis < used.saturating_add(TOKEN_MILLIS));
-        tokens.insert(token.token.clone(), (token.fingerprint, at_millis));
+    /// A transaction with this token has been logged, or its token once more.
+    pub fn remember(&self, token: &ClientToken, at_millis: u64, seqno: u64) {
+        let mut inner = self.0.lock();
+        let used = Used { fingerprint: token.fingerprint, at_millis, seqno };
+        if inner.by_token.insert(token.token.clone(), used).is_none_or(|before| before.at_millis != at_millis) {
+            inner.by_age.push_back((token.token.clone(), at_millis));
+        }
     }
-    /// The fingerprint that a token was used with, if it is still remembered.
-    pub fn fingerprint(&self, token: &str, now_millis: u64) -> Option<u64> {
-        let tokens = self.0.lock();
-        let (fingerprint, used) = tokens.get(token)?;
-        (now_millis < used.saturating_add(TOKEN_MILLIS)).then_some(*fingerprint)
+
+    /// Gives back the memory of tokens that do not count any more.
+    pub fn expire(&self, now_millis: u64) {
+        let mut inner = self.0.lock();
+        while inner.by_age.front().is_some_and(|(_, used_at)| now_millis >= used_at.saturating_add(TOKEN_MILLIS)) {
+            let Some((oldest, _)) = inner.by_age.pop_front() else { return };
+            if inner.by_token.get(&oldest).is_some_and(|used| !used.is_living(now_millis)) {
+                inner.by_token.remove(&oldest);
+            }
+        }
+    }
+
+    /// What a token was used for, if it is still remembered.
+    pub fn known(&self, token: &str, now_millis: u64) -> Option<Used> {
+        self.0.lock().by_token.get(token).copied().filter(|used| used.is_living(now_millis))
+    }
+
+    /// Calls back with every token that still counts and that only log records below a number tell of.
+    pub fn below(
+        &self,
+        seqno: u64,
+        now_millis: u64,
+        log_again: &mut dyn FnMut(&str, &Used) -> Result<u64>,
+    ) -> Result<()> {
+        let mut inner = self.0.lock();
+        let old = inner.by_token.iter_mut().filter(|(_, used)| used.seqno < seqno && used.is_living(now_millis));
+        for (token, used) in old {
+            used.seqno = log_again(token, used)?;
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn token(name: &str) -> ClientToken {
+        ClientToken { token: name.to_owned(), fingerprint: 7 }
+    }
+
+    #[test]
+    fn tokens_are_remembered_for_ten_minutes() {
+        let tokens = Tokens::default();
+        tokens.remember(&token("a"), 1000, 1);
+        tokens.remember(&token("b"), 2000, 2);
+        assert_eq!(tokens.known("a", 1000 + TOKEN_MILLIS - 1).map(|used| used.seqno), Some(1));
+        assert_eq!(tokens.known("a", 1000 + TOKEN_MILLIS), None);
+        tokens.expire(1000 + TOKEN_MILLIS);
+        assert_eq!(tokens.known("a", 1000), None, "forgotten");
+        assert!(tokens.known("b", 1000 + TOKEN_MILLIS).is_some());
+        assert_eq!(tokens.0.lock().by_age.len(), 1);
+    }
+
+    #[test]
+    fn living_tokens_of_old_records_are_logged_again() {
+        let tokens = Tokens::default();
+        for (name, at_millis, seqno) in [("expired", 0, 1), ("old", TOKEN_MILLIS, 2), ("new", TOKEN_MILLIS, 9)] {
+            tokens.remember(&token(name), at_millis, seqno);
+        }
+        let mut logged = Vec::new();
+        let mut log_again = |token: &str, _: &Used| {
+            logged.push(token.to_owned());
+            Ok(10)
+        };
+        tokens.below(9, TOKEN_MILLIS, &mut log_again).unwrap();
+        assert_eq!(logged, ["old"]);
+        assert_eq!(tokens.known("old", TOKEN_MILLIS).map(|used| used.seqno), Some(10));
     }
 }

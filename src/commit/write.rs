@@ -184,7 +184,9 @@ impl Store {
             }
         }
         if let Some(token) = &options.token {
-            self.tokens.remember(token, self.options.clock.now_millis());
+            let now_millis = self.options.clock.now_millis();
+            self.tokens.expire(now_millis);
+            self.tokens.remember(token, now_millis, seqno);
         }
         let results = planned.into_iter().map(|planned| Ok(planned.into_outcome())).collect();
         Ok(Written { results, seqno: Some(seqno), newest_read, bytes, global })

@@ -290,14 +290,16 @@ fn replay(
     prepared: &[Prepared],
     token: &ClientToken,
 ) -> Result<Option<TransactOutput>> {
-    let Some(fingerprint) = store.known_token(&token.token) else { return Ok(None) };
-    if fingerprint != token.fingerprint {
+    let Some(used) = store.known_token(&token.token) else { return Ok(None) };
+    if used.fingerprint != token.fingerprint {
         return Err(Error::new(
             ErrorKind::TokenMismatch,
             "IdempotentParameterMismatchException",
             "The client request token was used before with another request",
         ));
     }
+    // The first of the two may still be on its way to the disk; nobody is told of it before it is there.
+    store.wal().sync(used.seqno)?;
     let mut output = TransactOutput { replayed: true, ..TransactOutput::default() };
     for (action, prepared) in actions.iter().zip(prepared) {
         let size = read(store, &prepared.slot, &prepared.key)?.map_or(0, |item| item.size_bytes());

@@ -257,6 +257,14 @@ impl Wal {
         sealed.inspect_err(|error| state.failure = Some(error.clone()))
     }
 
+    /// Ends writing for good, as a failure of the log itself does: for failures elsewhere that leave the database's
+    /// files in a state that nobody knows.
+    pub fn poison(&self, cause: &Error) {
+        let mut state = self.state.lock();
+        state.failure.get_or_insert_with(|| cause.clone());
+        self.done.notify_all();
+    }
+
     /// The failure that ended writing, if one did.
     #[cfg(test)]
     pub fn poison_cause(&self) -> Option<Error> {

@@ -186,10 +186,9 @@ impl Life<'_> {
     /// A client that does not know how its transaction ended sends it again.
     fn resend(&mut self) -> Result<(), String> {
         let (Some(db), Some((mutation, acknowledged))) = (&self.db, self.token.take()) else { return Ok(()) };
-        if acknowledged {
-            return repeat(db, &mutation).map(drop);
-        }
-        Ok(())
+        let Mutation::Transact(writes, _) = &mutation else { return Ok(()) };
+        let is_gone = writes.iter().any(|write| self.ledger.last().table(write.table).is_none());
+        if acknowledged && !is_gone { repeat(db, &mutation).map(drop) } else { Ok(()) }
     }
 
     fn step(&mut self, step: &Step) -> Result<(), String> {
@@ -272,6 +271,7 @@ impl Life<'_> {
             self.inspect(&self.disk.crash(aftermath.image.wrapping_add(other + 1)))?;
         }
         self.disk = self.disk.crash(aftermath.image);
+        self.disk.set_capacity(None);
         if let Some(again) = aftermath.again {
             self.disk.crash_at(again);
             if let Ok(db) = open(&self.setup, &self.disk) {
@@ -299,6 +299,7 @@ impl Life<'_> {
 
     fn recover(&mut self, disk: &SimulatedDisk) -> Result<Database, String> {
         self.counts.crash_points += 1;
+        disk.set_capacity(None);
         open(&self.setup, disk).map_err(|error| format!("recovery after a power failure: {error}"))
     }
 
