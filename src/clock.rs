@@ -64,6 +64,28 @@ impl Clock {
     }
 }
 
+/// A moment up to which somebody waits, measured by the machine's steady clock: waiting is not a matter of the date, and
+/// a manual clock does not stop it.
+#[derive(Clone, Copy, Debug)]
+pub struct Deadline(Option<std::time::Instant>);
+
+impl Deadline {
+    /// A moment from now.
+    #[expect(clippy::disallowed_methods, reason = "this is the room that time comes from")]
+    pub fn after(wait: Duration) -> Self {
+        Self(std::time::Instant::now().checked_add(wait))
+    }
+    /// How long it is until then; zero once it has passed.
+    #[expect(clippy::disallowed_methods, reason = "this is the room that time comes from")]
+    pub fn remaining(&self) -> Duration {
+        self.0.map_or(Duration::MAX, |at| at.saturating_duration_since(std::time::Instant::now()))
+    }
+    /// Whether it has passed.
+    pub fn is_over(&self) -> bool {
+        self.remaining().is_zero()
+    }
+}
+
 impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = if self.is_manual() { "manual" } else { "system" };

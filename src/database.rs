@@ -10,13 +10,13 @@ use crate::{
     item::Item,
     maintenance::Maintenance,
     schema::{
-        BillingMode, IndexDefinition, IndexKind, KeyAttribute, KeySchema, ProvisionedThroughput, StreamView, TableDefinition,
-        TableStatus,
+        BillingMode, IndexDefinition, IndexKind, KeyAttribute, KeySchema, ProvisionedThroughput, StreamView,
+        TableDefinition, TableStatus,
     },
-    stream::IteratorStart,
+    stream::{ChangeRecord, IteratorStart},
     table::{
-        self, BatchGet, BatchGetOutput, BatchWrite, BatchWriteOutput, Dynamic, KeyPart, KeyShape, StreamDescription,
-        StreamRecords, Table, TransactAction, TransactGetOutput, TransactOutput, TransactWrite,
+        self, BatchGet, BatchGetOutput, BatchWrite, BatchWriteOutput, Consumer, Dynamic, KeyPart, KeyShape,
+        StreamDescription, StreamRecords, Table, TransactAction, TransactGetOutput, TransactOutput, TransactWrite,
     },
     ttl::TtlDescription,
     wal::record::ClientToken,
@@ -246,9 +246,12 @@ impl Database {
         let options = self.store().options();
         definition.status_at(options.clock.now_millis(), options.creating_millis)
     }
-    /// Names of all tables, in the order of their bytes.
+    /// Names of all tables, in the order of their bytes. Tables that the database keeps for itself (`hashrange.` and more)
+    /// are not among them.
     pub fn list_tables(&self) -> Vec<String> {
-        self.store().table_names()
+        let mut names = self.store().table_names();
+        names.retain(|name| !name.starts_with(table::INTERNAL_PREFIX));
+        names
     }
     /// Changes settings, adds or removes a global index, turns stream or TTL on or off.
     pub fn update_table(&self, name: &str, update: TableUpdate) -> Result<TableDescription> {
@@ -336,6 +339,18 @@ impl Database {
     /// does the same at its own pace.
     pub fn sweep_now(&self) -> Result<u64> {
         self.inner.maintenance.sweep_now()
+    }
+
+    /// Hands the changes of a stream to a function, batch after batch: on a thread of its own, or by [`Database::step`] in
+    /// a database without threads. A batch whose call fails comes again; see [`Consumer::process`]. The function must not
+    /// hold the database itself, which could then never close; the tables that it writes to it may hold.
+    pub fn on_change(
+        &self,
+        mut consumer: Consumer,
+        mut handle: impl FnMut(&[ChangeRecord]) -> Result<()> + Send + 'static,
+    ) -> Result<()> {
+        let trigger = move |patience| consumer.process(patience, &mut handle).map(|records| records > 0);
+        self.inner.maintenance.add_trigger(Box::new(trigger))
     }
 
     /// Does one unit of background work and says what; for databases opened with `background(false)`.

@@ -62,7 +62,9 @@ pub use table::{
     TransactGetOutput, TransactKind, TransactOutput, TransactWrite, Update, WriteOutput, begins_with, between, eq, ge,
     gt, index, le, lt,
 };
-pub use table::{ShardDescription, StreamDescription, StreamRecords, StreamStatus};
+pub use table::{
+    Batch, Consumer, Delivery, ShardDescription, StreamDescription, StreamRecords, StreamStatus, TableStream,
+};
 pub use ttl::{TtlDescription, TtlStatus};
 pub use wal::SegmentInfo;
 

@@ -5,7 +5,7 @@
 
 use crate::{
     commit::{Store, Work},
-    error::Result,
+    error::{Error, Result},
     ttl::Sweeper,
 };
 use parking_lot::Mutex;
@@ -30,12 +30,23 @@ pub struct Maintenance {
     sweeper: Arc<Sweeper>,
     started: AtomicBool,
     threads: Mutex<Vec<JoinHandle<()>>>,
+    /// Triggers that have no thread of their own.
+    triggers: Mutex<Vec<Trigger>>,
 }
+
+/// Work of a user: waits for something to do at most so long, does it, and says whether there was anything.
+pub type Trigger = Box<dyn FnMut(Duration) -> Result<bool> + Send>;
 
 impl Maintenance {
     /// Maintenance of a database; no thread runs yet.
     pub fn new(store: Arc<Store>) -> Self {
-        Self { store, sweeper: Arc::default(), started: AtomicBool::new(false), threads: Mutex::new(Vec::new()) }
+        Self {
+            store,
+            sweeper: Arc::default(),
+            started: AtomicBool::new(false),
+            threads: Mutex::new(Vec::new()),
+            triggers: Mutex::new(Vec::new()),
+        }
     }
 
     /// Starts the threads unless they run, or the database was opened without.
@@ -68,6 +79,26 @@ impl Maintenance {
         }
     }
 
+    /// Calls a trigger from now on: on a thread of its own, or by [`Maintenance::step`] in a database without threads.
+    pub fn add_trigger(&self, mut trigger: Trigger) -> Result<()> {
+        if !self.store.options().background {
+            self.triggers.lock().push(trigger);
+            return Ok(());
+        }
+        let store = self.store.clone();
+        let spawned = std::thread::Builder::new().name("hashrange-trigger".to_owned()).spawn(move || {
+            while !store.signal().is_stopping() {
+                // What failed comes again, but not at once.
+                if trigger(IDLE_SLEEP).is_err() {
+                    store.signal().wait(IDLE_SLEEP);
+                }
+            }
+        });
+        let thread = spawned.map_err(|error| Error::io("start", "a thread", &error))?;
+        self.threads.lock().push(thread);
+        Ok(())
+    }
+
     /// One unit of whatever is most urgent.
     pub fn step(&self) -> Result<Work> {
         let store = &self.store;
@@ -87,6 +118,11 @@ impl Maintenance {
         if self.sweeper.step(store)? > 0 {
             return Ok(Work::Expired);
         }
+        for trigger in self.triggers.lock().iter_mut() {
+            if trigger(Duration::ZERO)? {
+                return Ok(Work::Triggered);
+            }
+        }
         if store.trim_log()? > 0 { Ok(Work::Trimmed) } else { Ok(Work::Idle) }
     }
 
@@ -98,6 +134,7 @@ impl Maintenance {
     /// Ends the threads and waits for them.
     pub fn stop(&self) {
         self.store.signal().stop();
+        self.triggers.lock().clear();
         for thread in self.threads.lock().drain(..) {
             let _ = thread.join();
         }

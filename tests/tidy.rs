@@ -27,7 +27,7 @@ const FLOORS: [&[&str]; 10] = [
     &["partition"],
     &["index", "stream", "capacity"],
     &["commit"],
-    &["maintenance", "ttl", "table", "database"],
+    &["ttl", "maintenance", "table", "database"],
     &["lib"],
 ];
 

@@ -28,6 +28,8 @@ pub enum Work {
     Aged,
     /// Items whose time to live had ended were deleted.
     Expired,
+    /// A trigger processed records of a change stream.
+    Triggered,
     /// There was nothing to do.
     Idle,
 }

@@ -75,6 +75,7 @@ impl Store {
         manifest.commit(&edits)?;
         remove_leftovers(disk.as_ref(), &manifest)?;
 
+        streams.begin_session(recovered.next_segment);
         let wal_options = WalOptions {
             segment_bytes: options.log_segment_bytes,
             database_id,

@@ -92,6 +92,9 @@ pub struct Streams {
     waiters: AtomicUsize,
     news: Mutex<u64>,
     told: Condvar,
+    /// A number that is higher each time the database is opened, and that of the next reader within it.
+    session: AtomicU64,
+    next_reader: AtomicU64,
 }
 
 impl Streams {
@@ -119,6 +122,8 @@ impl Streams {
             waiters: AtomicUsize::new(0),
             news: Mutex::new(0),
             told: Condvar::new(),
+            session: AtomicU64::new(0),
+            next_reader: AtomicU64::new(1),
         };
         streams.refresh_open();
         streams
@@ -349,6 +354,21 @@ impl Streams {
     /// A shard by its number.
     pub fn shard(&self, id: u64) -> Option<Arc<Shard>> {
         self.registry.read().shards.get(&id).cloned()
+    }
+
+    // Readers ---------------------------------------------------------------------------------------------------------
+
+    /// Readers of this opening of the database bear this number in their names.
+    pub fn begin_session(&self, number: u64) {
+        self.session.store(number, Ordering::Relaxed);
+    }
+    /// A name that no other reader has or had.
+    pub fn reader_name(&self) -> String {
+        format!("{}{}", self.session_prefix(), self.next_reader.fetch_add(1, Ordering::Relaxed))
+    }
+    /// How the names of readers begin that can be alive: only one process has the database open.
+    pub fn session_prefix(&self) -> String {
+        format!("{:x}.", self.session.load(Ordering::Relaxed))
     }
 
     // News ------------------------------------------------------------------------------------------------------------

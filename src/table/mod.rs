@@ -31,7 +31,10 @@ pub use put::{Put, ToItem};
 pub use query::Query;
 pub use range::{SortCondition, begins_with, between, eq, ge, gt, le, lt};
 pub use scan::Scan;
-pub use stream::{ShardDescription, StreamDescription, StreamRecords, StreamStatus};
+pub(crate) use stream::INTERNAL_PREFIX;
+pub use stream::{
+    Batch, Consumer, Delivery, ShardDescription, StreamDescription, StreamRecords, StreamStatus, TableStream,
+};
 pub(crate) use stream::{describe_stream, list_streams, shard_iterator, stream_records};
 pub use transact::{
     MAX_TRANSACTION_ACTIONS, TransactAction, TransactGetOutput, TransactKind, TransactOutput, TransactWrite,

@@ -1,4 +1,19 @@
-//! Change streams as the service shows them: streams by table and label, their shards, iterators, and pages of records.
+//! Change streams as users see them.
+//!
+//! Here: as the service shows them, streams by table and label, their shards, iterators, and pages of records. For
+//! programs that use the database themselves there is [`Consumer`], which reads all shards of a stream in the right
+//! order, shares them with other workers, and remembers in the database how far it has come.
+
+mod checkpoints;
+mod consumer;
+mod delivery;
+mod lanes;
+
+pub use consumer::{Consumer, TableStream};
+pub use delivery::{Batch, Delivery};
+
+/// How the names of tables begin that the database keeps for itself.
+pub(crate) const INTERNAL_PREFIX: &str = "hashrange.";
 
 use crate::{
     commit::Store,

@@ -1,0 +1,204 @@
+//! How far a consumer has come, and which of its workers reads which shard: rows of a table that the database keeps for
+//! itself.
+//!
+//! ```text
+//! consumer (S, partition key)  number of the stream and the consumer's name
+//! shard    (S, sort key)       number of the shard, 16 hexadecimal digits
+//! next     (S)                 sequence number of the first record that is not known to be processed
+//! done     (BOOL)              the shard was read to its end and processed
+//! owner    (S), until (N)      the worker that reads it, and when its lease ends, in milliseconds since 1970
+//! ```
+//! Rows are written buffered: a row that a power failure takes away lets records come a second time, which a consumer
+//! must stand anyway. A row never outlives a record that it speaks of, since both lie in one log, the record first.
+
+use super::INTERNAL_PREFIX;
+use crate::{
+    commit::{Decision, Store, TableSpec, WriteOp, WriteOptions},
+    config::Durability,
+    error::{Error, ErrorKind, Result},
+    expression::{ExpressionKind, attr},
+    item::{Item, ItemRef, KeyType, encode_item},
+    schema::{KeyAttribute, KeySchema, TableDefinition},
+    stream::Sequence,
+    table::{S, Table, TransactWrite},
+};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// How long a worker may be silent before another one takes over.
+pub(super) const LEASE_MILLIS: u64 = 30_000;
+
+/// The row of a shard.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Row {
+    pub shard: u64,
+    pub next: Option<Sequence>,
+    pub done: bool,
+    pub owner: Option<String>,
+    pub until_millis: u64,
+}
+
+/// The rows of one consumer, as one of its workers sees them.
+#[derive(Debug)]
+pub(super) struct Checkpoints {
+    store: Arc<Store>,
+    table: Table<(S, S)>,
+    consumer: String,
+    worker: String,
+}
+
+impl Checkpoints {
+    /// The rows of a consumer, for a new worker.
+    pub fn open(store: &Arc<Store>, stream: u64, name: &str) -> Result<Self> {
+        let table_name = format!("{INTERNAL_PREFIX}checkpoints");
+        let slot = match store.table(&table_name) {
+            Some(slot) => slot,
+            None => create(store, &table_name)?,
+        };
+        let table = Table::open(store.clone(), slot)?;
+        let worker = store.streams().reader_name();
+        Ok(Self { store: store.clone(), table, consumer: format!("{stream}/{name}"), worker })
+    }
+
+    fn now_millis(&self) -> u64 {
+        self.store.options().clock.now_millis()
+    }
+
+    /// Whether a row is this worker's.
+    pub fn is_mine(&self, row: &Row) -> bool {
+        row.owner.as_ref() == Some(&self.worker)
+    }
+    /// The other worker that reads a shard, if it is alive: of this opening of the database, with a lease that has not
+    /// ended.
+    pub fn other_owner<'r>(&self, row: &'r Row) -> Option<&'r str> {
+        let owner = row.owner.as_deref().filter(|owner| *owner != self.worker)?;
+        let alive = owner.starts_with(&self.store.streams().session_prefix()) && row.until_millis > self.now_millis();
+        alive.then_some(owner)
+    }
+
+    /// All rows.
+    pub fn rows(&self) -> Result<Vec<Row>> {
+        let items = self.table.query(&self.consumer).items();
+        items.filter_map(|item| item.map(|item| Row::read(&item)).transpose()).collect()
+    }
+
+    /// Takes a shard that no other worker has; `None` if one has it.
+    pub fn acquire(&self, shard: u64) -> Result<Option<Row>> {
+        let mut taken = None;
+        self.change(shard, |row| {
+            taken = None;
+            if self.other_owner(&row).is_some() {
+                return Ok(None);
+            }
+            let row = self.held(row);
+            taken = Some(row.clone());
+            Ok(Some(row))
+        })?;
+        Ok(taken)
+    }
+
+    /// Remembers that all records of a shard before `next` are processed, and keeps the lease.
+    pub fn advance(&self, shard: u64, next: Sequence) -> Result<()> {
+        self.change(shard, |row| {
+            self.check_lease(&row)?;
+            let next = row.next.map_or(next, |known| known.max(next));
+            Ok(Some(Row { next: Some(next), ..self.held(row) }))
+        })
+    }
+
+    /// The same as part of a transaction: with it, or not at all.
+    pub fn advance_in(&self, transaction: TransactWrite, shard: u64, next: Sequence) -> Result<TransactWrite> {
+        let row = self.held(Row { shard, next: Some(next), ..Row::default() });
+        let mine = attr("owner").eq(self.worker.as_str()).build(ExpressionKind::Condition)?;
+        transaction.put_when(&self.table, &self.item(&row), mine)
+    }
+
+    /// Makes a row as it is before any worker has been at a shard.
+    pub fn begin(&self, shard: u64, next: Option<Sequence>, done: bool) -> Result<()> {
+        self.change(shard, |row| Ok((row.next.is_none() && !row.done).then_some(Row { next, done, ..row })))
+    }
+    /// Keeps a lease.
+    pub fn renew(&self, shard: u64) -> Result<()> {
+        self.change(shard, |row| self.check_lease(&row).map(|()| Some(self.held(row))))
+    }
+    /// The shard is read and processed to its end.
+    pub fn finish(&self, shard: u64) -> Result<()> {
+        self.change(shard, |row| self.check_lease(&row).map(|()| Some(Row { done: true, owner: None, ..row })))
+    }
+    /// Lets other workers take a shard.
+    pub fn release(&self, shard: u64) -> Result<()> {
+        self.change(shard, |row| Ok(self.is_mine(&row).then_some(Row { owner: None, until_millis: 0, ..row })))
+    }
+    /// Removes the row of a shard that is gone.
+    pub fn forget(&self, shard: u64) -> Result<()> {
+        let deletion = self.table.delete_with((&self.consumer, shard_key(shard)));
+        deletion.durability(Durability::Buffered).send().map(drop)
+    }
+
+    fn held(&self, row: Row) -> Row {
+        Row { owner: Some(self.worker.clone()), until_millis: self.now_millis() + LEASE_MILLIS, ..row }
+    }
+
+    fn check_lease(&self, row: &Row) -> Result<()> {
+        if self.is_mine(row) {
+            return Ok(());
+        }
+        let text = "another worker reads this shard now; its records come again there";
+        Err(Error::new(ErrorKind::Conflict, "TransactionConflictException", text))
+    }
+
+    /// Replaces a row by what becomes of it, under its lock; `None` leaves it as it is.
+    fn change(&self, shard: u64, mut become_of: impl FnMut(Row) -> Result<Option<Row>>) -> Result<()> {
+        let key = crate::table::Key::encode(&(&self.consumer, shard_key(shard)), &self.table.definition())?;
+        let mut decide = |_: &TableDefinition, old: Option<&ItemRef>| {
+            let row = old.and_then(Row::read).unwrap_or(Row { shard, ..Row::default() });
+            Ok(match become_of(row)? {
+                Some(row) => Decision::Put(Bytes::from(encode_item(&self.item(&row)))),
+                None => Decision::Keep,
+            })
+        };
+        let op = WriteOp { slot: &self.table.slot, key: &key, decide: &mut decide };
+        let options = WriteOptions { durability: Some(Durability::Buffered), ..WriteOptions::default() };
+        self.store.write_one(op, &options).map(drop)
+    }
+
+    fn item(&self, row: &Row) -> Item {
+        let mut item = Item::new().with("consumer", self.consumer.as_str()).with("shard", shard_key(row.shard));
+        if let Some(next) = row.next {
+            item = item.with("next", next.to_string());
+        }
+        if let Some(owner) = &row.owner {
+            item = item.with("owner", owner.as_str()).with("until", row.until_millis);
+        }
+        if row.done { item.with("done", true) } else { item }
+    }
+}
+
+impl Row {
+    fn read(item: &ItemRef) -> Option<Self> {
+        let text = |name| item.attribute(name).and_then(|value| value.as_str());
+        Some(Self {
+            shard: u64::from_str_radix(text("shard")?, 16).ok()?,
+            next: text("next").and_then(|next| next.parse().ok()),
+            done: item.attribute("done").and_then(|done| done.as_bool()).unwrap_or(false),
+            owner: text("owner").map(str::to_owned),
+            until_millis: item.attribute("until").and_then(|until| until.as_u64()).unwrap_or(0),
+        })
+    }
+}
+
+fn shard_key(shard: u64) -> String {
+    format!("{shard:016x}")
+}
+
+fn create(store: &Arc<Store>, name: &str) -> Result<Arc<crate::commit::TableSlot>> {
+    let key = KeySchema {
+        hash: KeyAttribute::new("consumer", KeyType::S),
+        range: Some(KeyAttribute::new("shard", KeyType::S)),
+    };
+    match store.create_table(TableSpec::new(name, key)) {
+        // Another worker was faster.
+        Err(error) if error.kind() == ErrorKind::InUse => store.table(name).ok_or(error),
+        created => created,
+    }
+}

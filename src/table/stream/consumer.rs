@@ -1,0 +1,260 @@
+//! Reading a whole stream: every shard after its parent, from where the last run left off.
+//!
+//! A [`Consumer`] is one worker of the consumer that its name stands for. Workers of the same name, in any threads of the
+//! process, share the shards between them by leases that they keep in the database; when one ends or falls silent, the
+//! others take its shards over. What was acknowledged does not come again; what was delivered and not acknowledged does,
+//! after a restart: at least once. Where the effect is a write to the same database, acknowledge in the transaction that
+//! writes it ([`Delivery::ack_in`]), and it happens exactly once.
+
+use super::{
+    delivery::{Batch, Delivery},
+    lanes::{Lanes, Wanted},
+};
+use crate::{
+    clock::Deadline,
+    commit::Store,
+    error::{Error, Result},
+    item::Item,
+    manifest::StreamRecord,
+    stream::{ChangeRecord, names},
+    table::{Dynamic, KeyShape, Table},
+};
+use std::{fmt, sync::Arc, time::Duration};
+
+const DEFAULT_BATCH_RECORDS: usize = 100;
+const DEFAULT_BATCH_BYTES: usize = 1 << 20;
+const DEFAULT_RETRIES: usize = 2;
+
+/// A change stream of a table.
+#[derive(Clone)]
+pub struct TableStream {
+    store: Arc<Store>,
+    stream: Arc<StreamRecord>,
+}
+
+impl fmt::Debug for TableStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "TableStream({}/{})", self.stream.table_name, self.label())
+    }
+}
+
+impl<K: KeyShape> Table<K> {
+    /// The table's change stream: the enabled one, or else the last one, which stays readable for 24 hours. Errors: not
+    /// found.
+    pub fn stream(&self) -> Result<TableStream> {
+        let definition = self.definition();
+        let streams = self.store.streams();
+        let of_table = || streams.streams().into_iter().rfind(|stream| stream.table == definition.id);
+        let stream = streams.enabled(definition.id).or_else(of_table).ok_or_else(|| {
+            Error::not_found(format!("Requested resource not found: table {} has no stream", definition.name))
+        })?;
+        Ok(TableStream { store: self.store.clone(), stream })
+    }
+}
+
+impl TableStream {
+    /// The stream's label; with the name of its table it is unique.
+    pub fn label(&self) -> String {
+        names::label(self.stream.label_millis)
+    }
+
+    /// A worker of the consumer of that name, which begins where the consumer was when it last acknowledged something,
+    /// or else at the oldest record.
+    pub fn checkpoint(&self, name: impl Into<String>) -> Consumer {
+        Consumer {
+            store: self.store.clone(),
+            stream: self.stream.clone(),
+            name: name.into(),
+            from_latest: false,
+            batch_records: DEFAULT_BATCH_RECORDS,
+            batch_bytes: DEFAULT_BATCH_BYTES,
+            window: Duration::ZERO,
+            retries: DEFAULT_RETRIES,
+            filter: None,
+            dead_letters: None,
+            lanes: None,
+        }
+    }
+}
+
+/// Whether a record is wanted.
+type Filter = Box<dyn Fn(&ChangeRecord) -> bool + Send>;
+
+/// A worker that reads a stream. Describe it, then take records ([`Consumer::follow`]), batches
+/// ([`Consumer::next_batch`]) or let it call you ([`Consumer::process`]).
+pub struct Consumer {
+    store: Arc<Store>,
+    stream: Arc<StreamRecord>,
+    name: String,
+    from_latest: bool,
+    batch_records: usize,
+    batch_bytes: usize,
+    window: Duration,
+    retries: usize,
+    filter: Option<Filter>,
+    dead_letters: Option<Table<Dynamic>>,
+    lanes: Option<Lanes>,
+}
+
+impl fmt::Debug for Consumer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Consumer({} of {})", self.name, self.stream.table_name)
+    }
+}
+
+impl Consumer {
+    /// Begins behind the newest record if the consumer has never read the stream.
+    #[must_use]
+    pub fn from_latest(mut self) -> Self {
+        self.from_latest = true;
+        self
+    }
+    /// Most records of a batch. Default 100; 1 to 1,000.
+    #[must_use]
+    pub fn batch_records(mut self, records: usize) -> Self {
+        self.batch_records = records.clamp(1, super::MAX_PAGE_RECORDS);
+        self
+    }
+    /// Bytes of keys and images after which a batch ends, by DynamoDB's size rule. Default 1 MiB.
+    #[must_use]
+    pub fn batch_bytes(mut self, bytes: usize) -> Self {
+        self.batch_bytes = bytes;
+        self
+    }
+    /// How long to wait for a batch to fill up once there is a record for it. Default 0.
+    #[must_use]
+    pub fn window(mut self, window: Duration) -> Self {
+        self.window = window;
+        self
+    }
+    /// Passes over records that are not wanted.
+    #[must_use]
+    pub fn filter(mut self, wanted: impl Fn(&ChangeRecord) -> bool + Send + 'static) -> Self {
+        self.filter = Some(Box::new(wanted));
+        self
+    }
+    /// How often [`Consumer::process`] tries again before it halves a batch. Default 2.
+    #[must_use]
+    pub fn retries(mut self, retries: usize) -> Self {
+        self.retries = retries;
+        self
+    }
+    /// Where [`Consumer::process`] puts a record that cannot be processed, as an item under `id` (S, its event id);
+    /// without, it stops at such a record.
+    #[must_use]
+    pub fn dead_letters(mut self, table: Table<Dynamic>) -> Self {
+        self.dead_letters = Some(table);
+        self
+    }
+
+    /// Record after record; ends when none has come for `patience`.
+    pub fn follow(self, patience: Duration) -> impl Iterator<Item = Result<Delivery>> {
+        let mut consumer = self;
+        let mut batch: Option<<Batch as IntoIterator>::IntoIter> = None;
+        std::iter::from_fn(move || {
+            loop {
+                if let Some(delivery) = batch.as_mut().and_then(Iterator::next) {
+                    return Some(Ok(delivery));
+                }
+                match consumer.next_batch(patience) {
+                    Ok(Some(next)) => batch = Some(next.into_iter()),
+                    Ok(None) => return None,
+                    Err(error) => return Some(Err(error)),
+                }
+            }
+        })
+    }
+
+    /// The next records, all of one shard; `None` if none has come for `patience`.
+    pub fn next_batch(&mut self, patience: Duration) -> Result<Option<Batch>> {
+        let store = self.store.clone();
+        let deadline = Deadline::after(patience);
+        if self.lanes.is_none() {
+            self.lanes = Some(Lanes::open(&self.store, &self.stream, &self.name, self.from_latest)?);
+        }
+        let Some(lanes) = &mut self.lanes else { return Ok(None) };
+        let wanted = Wanted { records: self.batch_records, bytes: self.batch_bytes, filter: self.filter.as_deref() };
+        loop {
+            let news = store.streams().news();
+            lanes.refresh_if_due()?;
+            if !self.window.is_zero() {
+                lanes.gather(self.batch_records, self.window);
+            }
+            if let Some(batch) = lanes.read(&wanted)? {
+                return Ok(Some(batch));
+            }
+            if lanes.settle()? {
+                continue;
+            }
+            if deadline.is_over() {
+                return Ok(None);
+            }
+            news.wait(deadline.remaining());
+        }
+    }
+
+    /// Waits for a batch, hands it over, and acknowledges it if `handle` succeeds; returns the number of records. A batch
+    /// that fails is tried again, then halved, until the record that fails is alone: it goes to the dead letters.
+    ///
+    /// # Errors
+    /// That of `handle` if there is no table for dead letters: the records come again with the next call.
+    pub fn process<E: fmt::Display>(
+        &mut self,
+        patience: Duration,
+        mut handle: impl FnMut(&[ChangeRecord]) -> std::result::Result<(), E>,
+    ) -> Result<usize> {
+        let Some(batch) = self.next_batch(patience)? else { return Ok(0) };
+        if let Err(error) = self.attempt(&batch, &batch.records, &mut handle) {
+            if let Some(lanes) = &mut self.lanes {
+                lanes.rewind(&batch);
+            }
+            return Err(error);
+        }
+        batch.ack()?;
+        Ok(batch.records.len())
+    }
+
+    fn attempt<E: fmt::Display>(
+        &self,
+        batch: &Batch,
+        records: &[ChangeRecord],
+        handle: &mut impl FnMut(&[ChangeRecord]) -> std::result::Result<(), E>,
+    ) -> Result<()> {
+        let mut failure = String::new();
+        for _ in 0..=self.retries {
+            match handle(records) {
+                Ok(()) => return Ok(()),
+                Err(error) => failure = error.to_string(),
+            }
+        }
+        if let [only] = records {
+            return self.bury(only, &failure);
+        }
+        let (first, second) = records.split_at(records.len() / 2);
+        self.attempt(batch, first, handle)?;
+        if let Some(next) = second.first() {
+            batch.receipt.acknowledge(next.sequence)?;
+        }
+        self.attempt(batch, second, handle)
+    }
+
+    /// Puts a record aside that cannot be processed.
+    fn bury(&self, record: &ChangeRecord, failure: &str) -> Result<()> {
+        let Some(table) = &self.dead_letters else {
+            return Err(Error::validation(format!("record {} cannot be processed: {failure}", record.sequence)));
+        };
+        let mut letter = Item::new()
+            .with("id", record.event_id_text())
+            .with("consumer", self.name.as_str())
+            .with("event", record.event.name())
+            .with("sequence", record.sequence_number())
+            .with("keys", record.keys.clone())
+            .with("failure", failure);
+        for (name, image) in [("old", &record.old), ("new", &record.new)] {
+            if let Some(image) = image {
+                letter = letter.with(name, image.to_item());
+            }
+        }
+        table.put(&letter).map(drop)
+    }
+}

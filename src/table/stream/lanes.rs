@@ -1,0 +1,265 @@
+//! The shards that one worker of a consumer reads: taking and losing them, reading them in turn, and handing on to their
+//! children.
+
+use super::{
+    checkpoints::{Checkpoints, Row},
+    delivery::{Batch, Receipt},
+};
+use crate::{
+    clock::Deadline,
+    commit::Store,
+    error::{ErrorKind, Result},
+    manifest::StreamRecord,
+    stream::{ChangeRecord, ReadFrom, Sequence, Shard},
+};
+use parking_lot::Mutex;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+    time::Duration,
+};
+
+/// How often a worker looks whether shards have come, gone or changed hands.
+const REFRESH: Duration = Duration::from_millis(100);
+
+/// A shard that this worker reads.
+struct Lane {
+    shard: Arc<Shard>,
+    from: ReadFrom,
+    /// The place behind the last record that was delivered or passed over.
+    reached: Option<Sequence>,
+    at_end: bool,
+    receipt: Arc<Receipt>,
+}
+
+/// What a batch shall be.
+pub(super) struct Wanted<'a> {
+    pub records: usize,
+    pub bytes: usize,
+    pub filter: Option<&'a (dyn Fn(&ChangeRecord) -> bool + Send)>,
+}
+
+/// The shards of one worker.
+pub(super) struct Lanes {
+    store: Arc<Store>,
+    stream: Arc<StreamRecord>,
+    checkpoints: Arc<Checkpoints>,
+    lanes: Vec<Lane>,
+    next_lane: usize,
+    /// Shards all of whose records were delivered here: their children may follow.
+    delivered: BTreeSet<u64>,
+    refresh_at: Deadline,
+}
+
+impl Drop for Lanes {
+    fn drop(&mut self) {
+        for lane in &self.lanes {
+            // Other workers take over at once; if they cannot be told, they do when the lease ends.
+            let _ = self.checkpoints.release(lane.shard.id);
+        }
+    }
+}
+
+impl Lanes {
+    /// A new worker of a consumer; with `from_latest`, one that has never read the stream begins behind its newest record.
+    pub fn open(store: &Arc<Store>, stream: &Arc<StreamRecord>, name: &str, from_latest: bool) -> Result<Self> {
+        let checkpoints = Arc::new(Checkpoints::open(store, stream.id, name)?);
+        if from_latest && checkpoints.rows()?.is_empty() {
+            let next = Sequence::first_of(store.wal().last_seqno() + 1);
+            for shard in store.streams().shards_of(stream.id) {
+                checkpoints.begin(shard.id, Some(next), !shard.is_open())?;
+            }
+        }
+        Ok(Self {
+            store: store.clone(),
+            stream: stream.clone(),
+            checkpoints,
+            lanes: Vec::new(),
+            next_lane: 0,
+            delivered: BTreeSet::new(),
+            refresh_at: Deadline::after(Duration::ZERO),
+        })
+    }
+
+    /// From time to time: takes shards that nobody reads, gives up what is more than a fair share, keeps the leases.
+    pub fn refresh_if_due(&mut self) -> Result<()> {
+        if self.refresh_at.is_over() {
+            self.refresh()?;
+            self.refresh_at = Deadline::after(REFRESH);
+        }
+        Ok(())
+    }
+
+    fn refresh(&mut self) -> Result<()> {
+        let shards = self.store.streams().shards_of(self.stream.id);
+        let mut rows: BTreeMap<u64, Row> = self.checkpoints.rows()?.into_iter().map(|row| (row.shard, row)).collect();
+        for gone in rows.keys().filter(|id| !shards.iter().any(|shard| shard.id == **id)) {
+            self.checkpoints.forget(*gone)?;
+        }
+        self.lanes.retain(|lane| rows.get(&lane.shard.id).is_some_and(|row| self.checkpoints.is_mine(row)));
+        let is_done = |id: u64| rows.get(&id).is_some_and(|row| row.done) || self.delivered.contains(&id);
+        let is_left = |id: u64| shards.iter().any(|shard| shard.id == id) && !is_done(id);
+        let may_start = |shard: &&Arc<Shard>| !is_done(shard.id) && !shard.record().parent.is_some_and(is_left);
+        let ready: Vec<Arc<Shard>> = shards.iter().filter(may_start).cloned().collect();
+        let others: BTreeSet<&str> = rows.values().filter_map(|row| self.checkpoints.other_owner(row)).collect();
+        let fair_share = ready.len().div_ceil(others.len() + 1);
+        self.keep_leases(&rows)?;
+        self.give_up_all_but(fair_share)?;
+        for shard in ready {
+            let reading = self.lanes.iter().filter(|lane| !lane.at_end).count();
+            let mine = self.lanes.iter().any(|lane| lane.shard.id == shard.id);
+            if mine || reading >= fair_share {
+                continue;
+            }
+            if let Some(row) = self.checkpoints.acquire(shard.id)? {
+                rows.remove(&shard.id);
+                self.lanes.push(self.lane(shard, row.next));
+            }
+        }
+        Ok(())
+    }
+
+    fn lane(&self, shard: Arc<Shard>, next: Option<Sequence>) -> Lane {
+        let receipt =
+            Receipt { checkpoints: self.checkpoints.clone(), shard: shard.id, acknowledged: Mutex::new(next) };
+        let from = next.map_or(ReadFrom::Oldest, ReadFrom::At);
+        Lane { shard, from, reached: None, at_end: false, receipt: Arc::new(receipt) }
+    }
+
+    /// Renews leases that have come halfway.
+    fn keep_leases(&self, rows: &BTreeMap<u64, Row>) -> Result<()> {
+        let now_millis = self.store.options().clock.now_millis();
+        for lane in &self.lanes {
+            let until = rows.get(&lane.shard.id).map_or(0, |row| row.until_millis);
+            if until < now_millis.saturating_add(super::checkpoints::LEASE_MILLIS / 2) {
+                self.checkpoints.renew(lane.shard.id)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Leaves shards to workers that have fewer, as far as nothing of them waits for its acknowledgement.
+    fn give_up_all_but(&mut self, share: usize) -> Result<()> {
+        let mut surplus = self.lanes.iter().filter(|lane| !lane.at_end).count().saturating_sub(share);
+        let mut given_up = Vec::new();
+        self.lanes.retain(|lane| {
+            let gives_up = surplus > 0 && !lane.at_end && lane.is_acknowledged();
+            if gives_up {
+                surplus -= 1;
+                given_up.push(lane.shard.id);
+            }
+            !gives_up
+        });
+        given_up.into_iter().try_for_each(|shard| self.checkpoints.release(shard))
+    }
+
+    /// Waits until a batch is full, but no longer than a while, once there is anything for it.
+    pub fn gather(&self, records: usize, longest: Duration) {
+        let deadline = Deadline::after(longest);
+        loop {
+            let news = self.store.streams().news();
+            let sight = self.store.stream_sight();
+            let count = |lane: &Lane| lane.shard.read(lane.from, records, sight).map_or(0, |page| page.changes.len());
+            let most = self.lanes.iter().map(count).max().unwrap_or(0);
+            if most == 0 || most >= records || deadline.is_over() {
+                return;
+            }
+            news.wait(deadline.remaining());
+        }
+    }
+
+    /// The next batch of any lane, each lane in its turn.
+    pub fn read(&mut self, wanted: &Wanted<'_>) -> Result<Option<Batch>> {
+        let mut empty = 0;
+        while empty < self.lanes.len() {
+            self.next_lane = (self.next_lane + 1) % self.lanes.len();
+            let lane = &mut self.lanes[self.next_lane];
+            empty += 1;
+            if lane.at_end {
+                continue;
+            }
+            let before = lane.reached;
+            let batch = lane.read(&self.store, &self.stream, wanted)?;
+            if lane.reached != before {
+                empty = 0; // records were passed over, and there may be more
+            }
+            if lane.at_end {
+                self.delivered.insert(lane.shard.id);
+                // Its children can be taken at once.
+                self.refresh_at = Deadline::after(Duration::ZERO);
+            }
+            if batch.is_some() {
+                return Ok(batch);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Closes the books on lanes that are read to their end and acknowledged; false if there is none.
+    pub fn settle(&mut self) -> Result<bool> {
+        let finished = |lane: &Lane| lane.at_end && lane.is_acknowledged();
+        let shards: Vec<u64> = self.lanes.iter().filter(|lane| finished(lane)).map(|lane| lane.shard.id).collect();
+        for shard in &shards {
+            self.checkpoints.finish(*shard)?;
+        }
+        self.lanes.retain(|lane| !finished(lane));
+        Ok(!shards.is_empty() || self.refresh_at.is_over())
+    }
+
+    /// The records of a batch that are not acknowledged come again.
+    pub fn rewind(&mut self, batch: &Batch) {
+        if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.shard.id == batch.receipt.shard) {
+            let first = batch.records.first().map_or(batch.next, |record| record.sequence);
+            let acknowledged = *lane.receipt.acknowledged.lock();
+            lane.from = ReadFrom::At(acknowledged.map_or(first, |acknowledged| acknowledged.max(first)));
+            lane.at_end = false;
+            self.delivered.remove(&lane.shard.id);
+        }
+    }
+}
+
+impl Lane {
+    fn is_acknowledged(&self) -> bool {
+        self.reached.is_none_or(|reached| self.receipt.covers(reached))
+    }
+
+    fn read(&mut self, store: &Store, stream: &StreamRecord, wanted: &Wanted<'_>) -> Result<Option<Batch>> {
+        let sight = store.stream_sight();
+        let page = match self.shard.read(self.from, wanted.records, sight) {
+            // The consumer was away for longer than records are kept: it goes on with what is left.
+            Err(error) if error.kind() == ErrorKind::Expired => {
+                self.from = ReadFrom::Oldest;
+                self.shard.read(self.from, wanted.records, sight)?
+            }
+            page => page?,
+        };
+        self.at_end = page.next.is_none();
+        let mut records = Vec::with_capacity(page.changes.len());
+        let (mut bytes, mut next) = (0, None);
+        for change in page.changes {
+            let sequence = change.sequence;
+            let record = ChangeRecord::new(change, &stream.key, stream.view, store.database_id(), stream.id);
+            let is_wanted = wanted.filter.is_none_or(|filter| filter(&record));
+            let size = record.size_bytes();
+            if is_wanted && bytes + size > wanted.bytes && !records.is_empty() {
+                self.at_end = false;
+                break;
+            }
+            next = Some(sequence.next());
+            if is_wanted {
+                bytes += size;
+                records.push(record);
+            }
+        }
+        let Some(next) = next else { return Ok(None) };
+        let was_acknowledged = self.is_acknowledged();
+        (self.from, self.reached) = (ReadFrom::At(next), Some(next));
+        if records.is_empty() {
+            if was_acknowledged {
+                self.receipt.acknowledge(next)?; // nobody else will: nothing was delivered
+            }
+            return Ok(None);
+        }
+        Ok(Some(Batch { records, receipt: self.receipt.clone(), next }))
+    }
+}
