@@ -1,8 +1,8 @@
 //! What the cells of CSV mean, in both directions.
 //!
 //! A column is called `name` or `name:TYPE`. Types are those of DynamoDB's scalars (`S`, `N`, `B` in base64, `BOOL`)
-//! and `JSON` for everything else. Without a type, a column that is part of a key has the type of the key, and any other
-//! is a string.
+//! and `JSON` for everything else. Without a type, a column that is part of a key has the type of the key, and any
+//! other is a string.
 
 use crate::key_value::{KeyTypes, parse_binary};
 use hashrange::{AttributeValue, ItemRef, KeyType, Number};

@@ -1,8 +1,8 @@
 //! Putting records into a table, in batches that are made durable together.
 //!
 //! A put is handed to the operating system at once; what makes it lasting is the sync at the end of its batch. So an
-//! import runs at the speed of a buffered log and still knows, batch by batch, what no crash can take back. Puts replace
-//! what has the same key: an import that was interrupted is simply begun again.
+//! import runs at the speed of a buffered log and still knows, batch by batch, what no crash can take back. Puts
+//! replace what has the same key: an import that was interrupted is simply begun again.
 
 use crate::{
     failure::Failure,
@@ -17,7 +17,7 @@ use hashrange::{Database, Durability, Dynamic, Error, ErrorKind, Item, KeyType, 
 pub(crate) struct Loaded {
     /// Items that were put, each durable.
     pub(crate) items: u64,
-    /// Bytes of them by DynamoDB's size rule.
+    /// Lines that were left out.
     pub(crate) bad_lines: u64,
 }
 

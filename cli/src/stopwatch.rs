@@ -37,6 +37,7 @@ impl fmt::Display for Elapsed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let micros = self.0.as_secs_f64() * 1e6;
         match micros {
+            m if m < 1.0 => write!(f, "{:.0} ns", m * 1e3),
             m if m < 1e3 => write!(f, "{m:.1} µs"),
             m if m < 1e6 => write!(f, "{:.1} ms", m / 1e3),
             m => write!(f, "{:.1} s", m / 1e6),

@@ -40,7 +40,8 @@ pub(crate) struct Import {
     #[arg(long, value_name = "NAME=TEMPLATE")]
     key: Vec<KeyTemplate>,
     /// Items that are made durable together
-    #[arg(long, value_name = "ITEMS", default_value_t = BATCH_ITEMS, value_parser = clap::value_parser!(u64).range(1..))]
+    #[arg(long, value_name = "ITEMS", default_value_t = BATCH_ITEMS)]
+    #[arg(value_parser = clap::value_parser!(u64).range(1..))]
     batch: u64,
     /// After each durable batch, print "acknowledged N": the first N good items survive any crash
     #[arg(long)]

@@ -142,6 +142,21 @@ fn print_partition(facts: &PartitionFacts, output: &mut Output) -> Result<(), Fa
             grouped(facts.max_seqno),
             if run.shared { "; shared with the other half of a split" } else { "" },
         ))?;
+        if let Some(inside) = &run.inside {
+            output.line(format_args!(
+                "      {} in {}; items {}, directory {}, names {}, filter {}, checksums {}",
+                counted(inside.collections, "collection"),
+                match inside.leaves {
+                    1 => "1 leaf".to_owned(),
+                    leaves => format!("{} leaves", grouped(leaves)),
+                },
+                bytes(inside.record_bytes),
+                bytes(inside.directory_bytes),
+                bytes(inside.dictionary_bytes),
+                bytes(inside.filter_bytes),
+                bytes(inside.checksum_bytes)
+            ))?;
+        }
     }
     Ok(())
 }

@@ -7,8 +7,8 @@
 use super::{MAX_RECORD_BYTES, Text, as_text, lines::BYTE_ORDER_MARK, too_long};
 use std::io::{self, BufRead, ErrorKind};
 
-/// Brackets that may be open at a time. Items nest 32 levels; what is deeper is refused by the parser, what is this deep
-/// is no data.
+/// Brackets that may be open at a time. Items nest 32 levels, and the parser refuses what is deeper; what is this deep is
+/// no data.
 const MAX_OPEN_BRACKETS: usize = 10_000;
 
 /// The elements of an input.

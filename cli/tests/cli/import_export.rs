@@ -33,8 +33,11 @@ fn every_format_is_read_and_written() {
 #[test]
 fn exports_are_imported_again_without_a_difference() {
     let place = Place::new();
-    let items = "{\"k\":{\"S\":\"a\"},\"n\":{\"N\":\"1\"},\"b\":{\"BOOL\":true},\"z\":{\"NULL\":true},\"e\":{\"S\":\"\"}}\n\
-         {\"k\":{\"S\":\"b, \\\"c\\\"\"},\"n\":{\"N\":\"-1.5\"},\"l\":{\"L\":[{\"S\":\"x\"},{\"M\":{\"y\":{\"N\":\"2\"}}}]},\"e\":{\"S\":\"e\"}}\n";
+    let items = [
+        r#"{"k":{"S":"a"},"n":{"N":"1"},"b":{"BOOL":true},"z":{"NULL":true},"e":{"S":""}}"#,
+        r#"{"k":{"S":"b, \"c\""},"n":{"N":"-1.5"},"l":{"L":[{"S":"x"},{"M":{"y":{"N":"2"}}}]},"e":{"S":"e"}}"#,
+    ]
+    .join("\n");
     place.ok(&["create", "source", "--hash", "k:S", "--range", "n:N"]);
     let read = place.feed(items.as_bytes(), &["import", "source", "-", "--format", "ddb-json"]);
     assert_eq!(read.code, 0, "{read:?}");
