@@ -42,7 +42,6 @@ const FUNCTION_LINES: usize = 70;
 const LONG_FUNCTIONS: &[(&str, &str, usize)] = &[
     ("src/commit/open.rs", "open", 76),
     ("src/partition/run/tests/timing.rs", "measure", 82),
-    ("wire/src/operation/transact_get_items.rs", "run", 73),
     ("src/expression/tests/updates.rs", "refused_updates_in_the_order_of_checks", 73),
 ];
 

@@ -8,7 +8,7 @@ use crate::{
     json::{Reader, Writer},
     profile::{Profile, Voice},
     shape,
-    value::Decoder,
+    value::{Decoder, MAX_OPERAND_BYTES},
 };
 use hashrange::expression::{Condition, ExpressionKind, KeyCondition, Placeholders, Projection, Scope, Update};
 use std::{borrow::Cow, collections::BTreeMap};
@@ -169,9 +169,15 @@ fn refused(profile: Profile, voice: Voice, error: &hashrange::Error) -> Failure 
 
 fn names(reader: &mut Reader<'_>) -> Result<Option<BTreeMap<String, String>>, Failure> {
     let mut names = BTreeMap::new();
+    let mut left = MAX_OPERAND_BYTES;
     let present = shape::map(reader, "java.lang.String", |reader, alias| {
         // A null name is as good as an empty one, which is refused.
         let name = shape::string(reader)?.unwrap_or_default();
+        let Some(rest) = left.checked_sub(alias.len() + name.len()) else {
+            let text = format!("The names of the request have more than {MAX_OPERAND_BYTES} bytes together");
+            return Err(Failure::validation(text));
+        };
+        left = rest;
         names.insert(alias.into_owned(), name.into_owned());
         Ok(())
     })?;

@@ -7,7 +7,7 @@ use crate::{
     profile::{Profile, Voice},
     shape::{self, Place},
     validate::Violations,
-    value::{Decoder, Single},
+    value::{Decoder, Values},
 };
 use hashrange::{
     AttributeValue,
@@ -55,16 +55,13 @@ impl<T> Entries<T> {
         Ok(())
     }
 
-    fn value(&mut self, single: Option<Single>) -> Option<AttributeValue> {
-        let Single { value, fault } = single?;
+    /// Values that were decoded; keeps their fault if it is the first.
+    fn take<V>(&mut self, found: Option<Values<V>>) -> Option<V> {
+        let Values { values, fault } = found?;
         if self.fault.is_none() {
             self.fault = fault;
         }
-        Some(value)
-    }
-
-    fn values(&mut self, singles: Option<Vec<Single>>) -> Option<Vec<AttributeValue>> {
-        Some(singles?.into_iter().filter_map(|single| self.value(Some(single))).collect())
+        Some(values)
     }
 
     fn check_values(&self) -> Result<(), String> {
@@ -86,7 +83,7 @@ pub(crate) fn conditions(reader: &mut Reader<'_>, decoder: Decoder) -> Result<Op
             Ok(())
         })?;
         if present {
-            let values = found.values(values).unwrap_or_default();
+            let values = found.take(values).unwrap_or_default();
             found.put(&name, (operator, values))?;
         }
         Ok(())
@@ -112,8 +109,8 @@ pub(crate) fn expectations(reader: &mut Reader<'_>, decoder: Decoder) -> Result<
             Ok(())
         })?;
         if present {
-            entry.value = found.value(value);
-            entry.values = found.values(values);
+            entry.value = found.take(value);
+            entry.values = found.take(values);
             found.put(&name, entry)?;
         }
         Ok(())
@@ -139,7 +136,7 @@ pub(crate) fn attribute_updates(
             Ok(())
         })?;
         if present {
-            let value = found.value(value);
+            let value = found.take(value);
             found.put(&name, (action, value))?;
         }
         Ok(())

@@ -145,7 +145,7 @@ fn collect(tables: &[WritesOfTable<'_>]) -> Result<Vec<(String, BatchWrite)>, Fa
             let one = match write {
                 WriteRequest { put: Some(Some(item)), delete: None } => {
                     item.check().map_err(Failure::validation)?;
-                    value::check_size(&item.item)?;
+                    item.check_size()?;
                     BatchWrite::Put(item.item.clone())
                 }
                 WriteRequest { put: None, delete: Some(Some(key)) } => {

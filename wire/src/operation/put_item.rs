@@ -6,7 +6,7 @@ use crate::{
     profile::Voice,
     protocol::Context,
     shape,
-    value::{self, Decoder},
+    value::Decoder,
 };
 
 pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
@@ -26,7 +26,7 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let returned = members.return_values(profile, true)?;
     let item = item.unwrap_or_default();
     item.check().map_err(|text| Failure::validation(profile.request(Voice::Write, text)))?;
-    value::check_size(&item.item)?;
+    item.check_size()?;
     let older = members.older_condition(profile)?;
     let parsed = members.parse(profile)?;
 

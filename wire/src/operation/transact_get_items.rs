@@ -3,8 +3,8 @@
 use super::transact_members::{self, Action, MAX_ACTIONS};
 use crate::{
     capacity::{self, Kind, Report},
-    error::Outcome,
-    json::Writer,
+    error::{Failure, Outcome},
+    json::{Reader, Writer},
     profile::Voice,
     protocol::Context,
     shape::{self, Counted, Place},
@@ -13,34 +13,48 @@ use crate::{
     value::{self, Decoder},
 };
 use hashrange::{Item, expression::Projection};
+use std::borrow::Cow;
 
-pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
-    let profile = context.profile;
-    let decoder = Decoder { profile };
-    let (mut gets, mut report): (Option<Counted<Option<Action<'_>>>>, _) = (None, None);
-    shape::request(body, |reader, name| {
-        match name {
-            "TransactItems" => {
-                gets = shape::counted(reader, MAX_ACTIONS, |reader| {
-                    let mut get = None;
-                    shape::structure(reader, Place::Element, "TransactGetItem", |reader, name| {
-                        match name {
-                            "Get" => {
-                                let expressions = &["ProjectionExpression"];
-                                get = transact_members::action(reader, "Get", "Key", expressions, decoder)?;
-                            }
-                            _ => reader.skip()?,
-                        }
-                        Ok(())
-                    })?;
-                    Ok(Some(get))
-                })?;
+/// The gets of a request, as far as they can be right, and what else it asks.
+#[derive(Default)]
+struct Request<'a> {
+    gets: Option<Counted<Option<Action<'a>>>>,
+    report: Option<Cow<'a, str>>,
+}
+
+impl<'a> Request<'a> {
+    fn decode(body: &'a [u8], decoder: Decoder) -> Result<Self, Failure> {
+        let mut request = Self::default();
+        shape::request(body, |reader, name| {
+            match name {
+                "TransactItems" => {
+                    request.gets = shape::counted(reader, MAX_ACTIONS, |reader| decode_get(reader, decoder))?;
+                }
+                "ReturnConsumedCapacity" => request.report = shape::string(reader)?,
+                _ => reader.skip()?,
             }
-            "ReturnConsumedCapacity" => report = shape::string(reader)?,
+            Ok(())
+        })?;
+        Ok(request)
+    }
+}
+
+/// An element of `TransactItems`: a get, or none if that member is missing.
+fn decode_get<'a>(reader: &mut Reader<'a>, decoder: Decoder) -> Result<Option<Option<Action<'a>>>, Failure> {
+    let mut get = None;
+    shape::structure(reader, Place::Element, "TransactGetItem", |reader, name| {
+        match name {
+            "Get" => get = transact_members::action(reader, "Get", "Key", &["ProjectionExpression"], decoder)?,
             _ => reader.skip()?,
         }
         Ok(())
     })?;
+    Ok(Some(get))
+}
+
+pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
+    let profile = context.profile;
+    let Request { gets, report } = Request::decode(body, Decoder { profile })?;
     let mut violations = Violations::default();
     transact_members::check_count(gets.as_ref().map(|gets| gets.total), "TransactGetItem", &mut violations);
     capacity::check(report.as_deref(), &mut violations);

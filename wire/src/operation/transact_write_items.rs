@@ -10,7 +10,7 @@ use crate::{
     shape::{self, Counted, Place},
     table::name::TableName,
     validate::{Violations, values},
-    value::{self, Decoder},
+    value::{Attributes, Decoder},
 };
 use hashrange::{Item, TransactAction, TransactKind, expression::Update};
 use sha2::{Digest, Sha256};
@@ -148,7 +148,7 @@ fn to_request(kind: usize, action: &Action<'_>, profile: Profile) -> Result<Tran
     let item: Item = action.attributes.as_ref().map(|attributes| attributes.item.clone()).unwrap_or_default();
     let kind = match kind {
         PUT => {
-            value::check_size(&item)?;
+            action.attributes.as_ref().map_or(Ok(()), Attributes::check_size)?;
             TransactKind::Put(item)
         }
         DELETE => TransactKind::Delete(item),
