@@ -9,7 +9,7 @@ use crate::world::{
     Mutation, State,
     run::{agree, check},
     state::Outcome,
-    step::{Change, Read, Write},
+    step::Read,
 };
 use hashrange::{Database, Durability};
 
@@ -130,11 +130,6 @@ impl Ledger {
             self.newest.drain(..position);
         }
     }
-
-    /// Keeps only this one of the newest states: nothing is pending any more.
-    pub fn settle(&mut self, state: &State) {
-        self.newest.retain(|known| known == state);
-    }
 }
 
 fn add(states: &mut Vec<State>, state: State) {
@@ -154,10 +149,4 @@ fn parts(mutation: &Mutation) -> Vec<Mutation> {
         Mutation::Batch(writes) => writes.iter().cloned().map(Mutation::One).collect(),
         whole => vec![whole.clone()],
     }
-}
-
-/// A write that changes an item and tells whether the database takes writes.
-pub fn probe(table: usize) -> Mutation {
-    let change = Change::Put(hashrange::Item::new().with("v", "probe"));
-    Mutation::One(Write { table, key: (0, 0), change, when: None })
 }

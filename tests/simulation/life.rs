@@ -41,26 +41,26 @@ impl Counts {
 
 /// Lives a script to its end; returns a hash of everything that the disks saw.
 pub fn live(script: &Script, counts: &mut Counts) -> Result<u64, String> {
-    let setup = Setup { clock: hashrange::Clock::manual(1_700_000_000_000), ..script.setup.clone() };
-    let mut life = Life {
-        setup,
-        disk: SimulatedDisk::new(script.disk_seed),
-        db: None,
-        ledger: Ledger::new(State::default()),
-        cut: None,
-        token: None,
-        trace: 0,
-        counts,
-    };
+    live_on(SimulatedDisk::new(script.disk_seed), State::default(), script, counts)
+}
+
+/// Lives a script on a machine whose disk holds a database with these contents.
+pub fn live_on(disk: SimulatedDisk, state: State, script: &Script, counts: &mut Counts) -> Result<u64, String> {
+    let mut life = Life::new(disk, state, script, counts);
     if let Some((at, aftermath)) = script.first_cut {
         life.disk.crash_at(at);
         life.cut = Some(aftermath);
     }
-    life.open()?;
-    for (position, event) in script.events.iter().enumerate() {
-        life.happen(event).map_err(|text| format!("event {position}: {text}"))?;
-    }
+    life.pass(script)?;
     life.end()
+}
+
+/// How many operations of the disk a script takes in which the power never goes.
+pub fn operations_of(disk: SimulatedDisk, state: State, script: &Script) -> Result<u64, String> {
+    let mut counts = Counts::default();
+    let mut life = Life::new(disk, state, script, &mut counts);
+    life.pass(script)?;
+    Ok(life.disk.operations())
 }
 
 struct Life<'a> {
@@ -81,7 +81,21 @@ fn open(setup: &Setup, disk: &SimulatedDisk) -> hashrange::Result<Database> {
     setup.open(Arc::new(disk.clone()))
 }
 
-impl Life<'_> {
+impl<'a> Life<'a> {
+    fn new(disk: SimulatedDisk, state: State, script: &Script, counts: &'a mut Counts) -> Self {
+        let clock = hashrange::Clock::manual(1_700_000_000_000);
+        let setup = Setup { clock, ..script.setup.clone() };
+        Self { setup, disk, db: None, ledger: Ledger::new(state), cut: None, token: None, trace: 0, counts }
+    }
+
+    fn pass(&mut self, script: &Script) -> Result<(), String> {
+        self.open()?;
+        for (position, event) in script.events.iter().enumerate() {
+            self.happen(event).map_err(|text| format!("event {position}: {text}"))?;
+        }
+        Ok(())
+    }
+
     fn happen(&mut self, event: &Event) -> Result<(), String> {
         self.counts.steps += 1;
         match event {

@@ -1,1 +1,147 @@
-//! small worlds
+//! Small worlds, all of them: every sequence of one or two operations on a small database, the power cut at every
+//! operation of the disk that they cause, and several media after each cut.
+
+use crate::{
+    event::{Aftermath, Event, Script},
+    life::{Counts, live_on, operations_of},
+    world::{
+        Mutation, Random, Setup, State, Step, run,
+        shape::indexed,
+        step::{Assign, Change, Write},
+    },
+};
+use hashrange::{Durability, Item, ReadMode, file::SimulatedDisk};
+use std::sync::Arc;
+
+const PLAIN: usize = 0;
+const ORDERS: usize = 1;
+const BLOBS: usize = 3;
+
+fn write(table: usize, key: (usize, usize), change: Change) -> Write {
+    Write { table, key, change, when: None }
+}
+
+/// A put that moves the item in every index.
+fn put(table: usize, key: (usize, usize), value: usize) -> Write {
+    let lists = indexed();
+    let item = Item::new()
+        .with("v", format!("value {value} ").repeat(8))
+        .with("s", lists.s[value % lists.s.len()].clone())
+        .with("n", lists.n[value % lists.n.len()].clone())
+        .with("b", lists.b[value % lists.b.len()].clone());
+    write(table, key, Change::Put(item))
+}
+
+fn one(write: Write, durability: Durability) -> Step {
+    Step::Mutate(Mutation::One(write), durability)
+}
+
+/// The operations, each of a step or two; their transaction has this token.
+fn operations(token: u64) -> Vec<Vec<Step>> {
+    use Durability::{Buffered, Sync};
+    let transaction = vec![
+        put(PLAIN, (1, 0), 6),
+        write(ORDERS, (0, 1), Change::Delete),
+        write(ORDERS, (0, 2), Change::Update(vec![Assign::Count(1), Assign::RemoveS])),
+    ];
+    vec![
+        vec![one(put(ORDERS, (0, 5), 3), Sync)],
+        vec![one(put(ORDERS, (0, 1), 4), Sync)],
+        vec![one(write(ORDERS, (0, 0), Change::Delete), Sync)],
+        vec![one(write(PLAIN, (0, 0), Change::Update(vec![Assign::Count(5)])), Buffered)],
+        vec![Step::Mutate(Mutation::Transact(transaction, Some(token)), Sync)],
+        vec![Step::Mutate(Mutation::Batch(vec![put(ORDERS, (1, 3), 1), put(PLAIN, (3, 0), 2)]), Sync)],
+        vec![Step::Flush],
+        vec![Step::Compact],
+        vec![Step::Mutate(Mutation::CreateIndex(PLAIN), Sync), Step::Work(3)],
+        vec![Step::Mutate(Mutation::DropTable(PLAIN), Sync)],
+        vec![Step::Mutate(Mutation::CreateTable(BLOBS), Sync)],
+        vec![Step::Reopen(ReadMode::Mapped)],
+    ]
+}
+
+fn setup() -> Setup {
+    Setup {
+        partitions: 1,
+        split_bytes: 1024,
+        memtable_bytes: 1 << 20,
+        log_segment_bytes: 4096,
+        log_bytes: 1 << 20,
+        runs_per_partition: 2,
+        ..Setup::random(&mut Random::new(7))
+    }
+}
+
+/// A database with two tables, some of it in runs, some in the log.
+fn small_database() -> (SimulatedDisk, State) {
+    let disk = SimulatedDisk::new(1);
+    let mut state = State::default();
+    {
+        let db = setup().open(Arc::new(disk.clone())).unwrap();
+        let mut steps = vec![
+            Step::Mutate(Mutation::CreateTable(PLAIN), Durability::Sync),
+            Step::Mutate(Mutation::CreateTable(ORDERS), Durability::Sync),
+        ];
+        steps.extend((0..6).map(|n| one(put(ORDERS, (n / 3, n), n), Durability::Sync)));
+        steps.extend((0..3).map(|n| one(put(PLAIN, (n, 0), n), Durability::Sync)));
+        steps.push(Step::Flush);
+        steps.extend((0..3).map(|n| one(put(ORDERS, (0, n), n + 1), Durability::Sync)));
+        steps.push(one(write(ORDERS, (1, 4), Change::Delete), Durability::Sync));
+        for step in &steps {
+            run(&db, step, &mut state).unwrap();
+        }
+    }
+    (disk, state)
+}
+
+/// All sequences of one and of two operations.
+fn sequences() -> Vec<Vec<Step>> {
+    let (firsts, seconds) = (operations(1), operations(2));
+    let pairs = firsts
+        .iter()
+        .flat_map(|first| seconds.iter().map(move |second| first.iter().chain(second).cloned().collect::<Vec<_>>()));
+    firsts.iter().cloned().chain(pairs).collect()
+}
+
+/// Cuts the power at every operation of the disk; returns the number of cuts.
+fn cut_everywhere(base: &SimulatedDisk, state: &State, steps: &[Step], images: u64, counts: &mut Counts) -> u64 {
+    let events: Vec<Event> = steps.iter().cloned().map(Event::Step).collect();
+    let mut script = Script { setup: setup(), disk_seed: 0, first_cut: None, events };
+    let machine = || base.crash(5);
+    let operations = operations_of(machine(), state.clone(), &script).unwrap();
+    for cut in 1..=operations {
+        let again = cut.is_multiple_of(2).then_some(1 + cut / 2 % 14);
+        let aftermath = Aftermath { image: cut * 1000, others: images - 1, again };
+        script.first_cut = Some((cut, aftermath));
+        if let Err(text) = live_on(machine(), state.clone(), &script, counts) {
+            panic!("power cut at operation {cut} of {operations}: {text}\n{steps:?}");
+        }
+    }
+    operations
+}
+
+#[test]
+fn every_power_cut_in_every_small_world() {
+    let images = crate::number("HASHRANGE_IMAGES").unwrap_or(4);
+    let (base, state) = small_database();
+    let sequences = sequences();
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let (mut cuts, mut counts) = (0, Counts::default());
+    std::thread::scope(|scope| {
+        let workers = (0..threads).map(|thread| {
+            let (base, state, sequences) = (&base, &state, &sequences);
+            scope.spawn(move || {
+                let mut counts = Counts::default();
+                let mine = sequences.iter().skip(thread).step_by(threads);
+                let cuts: u64 = mine.map(|steps| cut_everywhere(base, state, steps, images, &mut counts)).sum();
+                (cuts, counts)
+            })
+        });
+        for worker in workers.collect::<Vec<_>>() {
+            let (its_cuts, its_counts) = worker.join().unwrap();
+            cuts += its_cuts;
+            counts.add(&its_counts);
+        }
+    });
+    println!("{} sequences, {cuts} power cuts: {counts:?}", sequences.len());
+}

@@ -1,0 +1,222 @@
+//! Damaged files: every byte flipped, every length cut, files swapped, missing, stale or of another database.
+//!
+//! Whatever happened to its files, a database that was closed cleanly gives the right answer or an error that names the
+//! damage: never a wrong answer, never a panic. What is not damaged may be read or not; what is read is right.
+
+#![expect(unreachable_pub, reason = "the world is shared between test programs")]
+
+mod world;
+
+use hashrange::{
+    Database, Durability, ErrorKind, ReadMode,
+    file::{Disk, FileName, SimulatedDisk},
+};
+use std::{
+    collections::BTreeMap,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
+use world::{Draw, Mutation, Random, Setup, State, Step, contents, run, shape::shapes};
+
+fn setup(read_mode: ReadMode, seed: u64) -> Setup {
+    Setup {
+        partitions: 1,
+        split_bytes: 1 << 20,
+        memtable_bytes: 1 << 20,
+        log_segment_bytes: 4096,
+        log_bytes: 1 << 20,
+        runs_per_partition: 8,
+        read_mode,
+        seed,
+        ..Setup::random(&mut Random::new(1))
+    }
+}
+
+/// A database that was closed cleanly: two tables with indexes, in several runs, log segments and manifest edits.
+fn database(seed: u64) -> (SimulatedDisk, State) {
+    let disk = SimulatedDisk::new(seed);
+    let mut state = State::default();
+    let mut random = Random::new(seed);
+    let mut draw = Draw { random: &mut random, tables: &[0, 1] };
+    for round in 0..3 {
+        let db = setup(ReadMode::Mapped, seed).open(Arc::new(disk.clone())).unwrap();
+        let mut steps = Vec::new();
+        if round == 0 {
+            let create = |table| Step::Mutate(Mutation::CreateTable(table), Durability::Sync);
+            steps.extend([0, 1].map(create));
+        }
+        let wanted = steps.len() + 14;
+        while steps.len() < wanted {
+            let step = Step::random(&mut draw);
+            if matches!(step, Step::Mutate(Mutation::One(_), _)) {
+                steps.push(step);
+            }
+        }
+        if round < 2 {
+            steps.push(Step::Flush);
+        }
+        for step in &steps {
+            run(&db, step, &mut state).unwrap();
+        }
+    }
+    (disk, state)
+}
+
+/// A machine of its own with the same files.
+fn copy(files: &BTreeMap<FileName, Vec<u8>>) -> SimulatedDisk {
+    let copy = SimulatedDisk::new(0);
+    for (name, bytes) in files {
+        copy.set_contents(*name, bytes.clone());
+    }
+    copy
+}
+
+fn files(disk: &SimulatedDisk) -> BTreeMap<FileName, Vec<u8>> {
+    let names = disk.list().unwrap();
+    names.into_iter().map(|name| (name, disk.contents(name).unwrap().to_vec())).collect()
+}
+
+/// What became of reading a damaged database.
+#[derive(Debug, PartialEq)]
+enum Reading {
+    Right,
+    Refused,
+}
+
+/// Reads everything; the error says what was wrong with the answer.
+fn read(disk: &SimulatedDisk, mode: ReadMode, state: &State) -> Result<Reading, String> {
+    let read = || {
+        let db = match setup(mode, 0).open(Arc::new(disk.clone())) {
+            Ok(db) => db,
+            Err(error) => return refusal(&error),
+        };
+        let mut reading = Reading::Right;
+        for (table, shape) in shapes().iter().enumerate() {
+            let Some(expected) = state.table(table) else { continue };
+            let handle = db.dynamic_table(shape.name).map_err(|error| format!("{}: {error}", shape.name))?;
+            for hash in 0..shape.hashes.len() {
+                for range in 0..shape.ranges.len() {
+                    match handle.get(&shape.key_item((hash, range))) {
+                        Ok(item) => {
+                            let item = item.map(|item| item.to_item());
+                            if item.as_ref() != expected.items.get(&(hash, range)).map(|item| &**item) {
+                                return Err(format!("{} {:?}: {item:?}", shape.name, (hash, range)));
+                            }
+                        }
+                        Err(error) => reading = refusal(&error)?,
+                    }
+                }
+            }
+        }
+        match everything(&db) {
+            Ok(found) if found == *state => Ok(reading),
+            Ok(found) => Err(world::answer::difference(&found, state)),
+            Err(error) if error.contains("damaged") => Ok(Reading::Refused),
+            Err(error) => Err(error),
+        }
+    };
+    catch_unwind(AssertUnwindSafe(read)).unwrap_or_else(|_| Err("panic".to_owned()))
+}
+
+fn everything(db: &Database) -> Result<State, String> {
+    let state = contents(db)?;
+    db.verify().map_err(|error| error.to_string())?;
+    Ok(state)
+}
+
+fn refusal(error: &hashrange::Error) -> Result<Reading, String> {
+    match error.kind() {
+        ErrorKind::Corrupt | ErrorKind::Incompatible => Ok(Reading::Refused),
+        // A missing file is the operating system's to tell of.
+        ErrorKind::Io if error.message().contains("not found") => Ok(Reading::Refused),
+        _ => Err(format!("an error that does not tell of damage: {error}")),
+    }
+}
+
+/// Reads each variant of the database, in one mode and the other by turns, and prints how many were refused.
+fn check(what: &str, state: &State, variants: impl Iterator<Item = (String, SimulatedDisk)>) {
+    let (mut all, mut refused, mut wrong) = (0, 0, Vec::new());
+    for (name, disk) in variants {
+        let mode = if all % 2 == 0 { ReadMode::Mapped } else { ReadMode::Buffered };
+        match read(&disk, mode, state) {
+            Ok(reading) => refused += usize::from(reading == Reading::Refused),
+            Err(text) => wrong.push(format!("{name}, {mode:?}: {text}")),
+        }
+        all += 1;
+    }
+    let first: Vec<&str> = wrong.iter().take(10).map(String::as_str).collect();
+    assert!(wrong.is_empty(), "{what}: {} of {all} variants are read wrong:\n{}", wrong.len(), first.join("\n"));
+    println!("{what}: {all} variants, {refused} refused, the others read right");
+}
+
+#[test]
+fn an_undamaged_copy_is_read() {
+    let (disk, state) = database(1);
+    let files = files(&disk);
+    let kinds = |name: &&FileName| matches!(name, FileName::Run(_));
+    assert!(files.keys().filter(kinds).count() >= 4, "{:?}", files.keys());
+    assert!(state.table(0).unwrap().items.len() > 2 && state.table(1).unwrap().items.len() > 4);
+    for mode in [ReadMode::Mapped, ReadMode::Buffered] {
+        assert_eq!(read(&copy(&files), mode, &state), Ok(Reading::Right));
+    }
+}
+
+#[test]
+fn each_byte_flipped() {
+    let (disk, state) = database(1);
+    let files = files(&disk);
+    let variants = files.iter().flat_map(|(name, bytes)| {
+        let files = &files;
+        (0..bytes.len()).map(move |at| {
+            let mut flipped = bytes.clone();
+            flipped[at] ^= 1 << (at % 8);
+            let copy = copy(files);
+            copy.set_contents(*name, flipped);
+            (format!("byte {at} of {name} flipped"), copy)
+        })
+    });
+    check("flips", &state, variants);
+}
+
+#[test]
+fn each_length_cut() {
+    let (disk, state) = database(2);
+    let files = files(&disk);
+    let variants = files.iter().flat_map(|(name, bytes)| {
+        let files = &files;
+        (0..bytes.len()).map(move |len| {
+            let copy = copy(files);
+            copy.set_contents(*name, bytes[..len].to_vec());
+            (format!("{name} cut to {len} of {} bytes", bytes.len()), copy)
+        })
+    });
+    check("cuts", &state, variants);
+}
+
+#[test]
+fn files_swapped_missing_or_of_another_database() {
+    let (disk, state) = database(3);
+    let own = files(&disk);
+    let foreign = files(&database(4).0);
+    let mut variants = Vec::new();
+    for (name, bytes) in &own {
+        let without = copy(&own.iter().filter(|(other, _)| *other != name).map(owned).collect());
+        variants.push((format!("{name} missing"), without));
+        for (other, other_bytes) in own.iter().filter(|(other, _)| *other > name) {
+            let swapped = copy(&own);
+            swapped.set_contents(*name, other_bytes.clone());
+            swapped.set_contents(*other, bytes.clone());
+            variants.push((format!("{name} and {other} swapped"), swapped));
+        }
+        for (other, other_bytes) in foreign.iter().filter(|(_, other_bytes)| *other_bytes != bytes) {
+            let mixed = copy(&own);
+            mixed.set_contents(*name, other_bytes.clone());
+            variants.push((format!("{name} replaced by {other} of another database"), mixed));
+        }
+    }
+    check("mixed files", &state, variants.into_iter());
+}
+
+fn owned((name, bytes): (&FileName, &Vec<u8>)) -> (FileName, Vec<u8>) {
+    (*name, bytes.clone())
+}
