@@ -7,8 +7,9 @@
 //!
 //! `HASHRANGE_HISTORIES=10000 cargo test --test model` runs as many histories of each kind.
 
-#![expect(unreachable_pub, reason = "the world is shared between test programs")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[allow(dead_code, reason = "the world is shared between test programs")]
 mod world;
 
 use hashrange::{
@@ -20,7 +21,12 @@ use proptest::{
     test_runner::{TestError, TestRunner},
 };
 use std::sync::Arc;
-use world::{Done, Draw, Mutation, Random, Setup, State, Step, compare, run, shape::TABLES};
+use world::{
+    Draw, Mutation, Random, Setup, State, Step,
+    answer::compare,
+    run::{Done, run},
+    shape::TABLES,
+};
 
 fn histories(usual: u32) -> ProptestConfig {
     let wanted = std::env::var("HASHRANGE_HISTORIES").ok().and_then(|count| count.parse().ok());

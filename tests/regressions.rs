@@ -1,5 +1,7 @@
 //! Bugs that other tests found, each as the shortest way to it that is known.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use hashrange::{
     Clock, Database, Durability, Item, OpenOptions, S, TransactAction, TransactKind,
     file::{Disk, MemoryDisk},

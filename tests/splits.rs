@@ -1,5 +1,7 @@
 //! Partitions that split, across openings.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use hashrange::{Database, Durability, Item, S};
 use std::path::Path;
 

@@ -1,5 +1,7 @@
 //! Change streams against a model: whatever happens to the database, its stream replayed from the start is its table.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use hashrange::{
     ChangeEvent, ChangeRecord, Clock, Database, Durability, Dynamic, ErrorKind, Item, IteratorStart, S, StreamStatus,
     StreamView, Table, TableUpdate,

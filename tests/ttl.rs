@@ -1,5 +1,7 @@
 //! Time to live with a clock that is moved by hand.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use hashrange::{
     AttributeValue, ChangeEvent, Clock, Database, Durability, Item, IteratorStart, N, S, StreamView, Table,
     TableUpdate, TtlStatus, Work,

@@ -106,8 +106,8 @@ impl Streams {
         for facts in facts {
             segments.entry(facts.shard).or_default().push(Arc::new(Segment::new(facts.clone(), context.clone())));
         }
-        let mut registry = Registry::default();
-        registry.streams = state.streams.iter().map(|(id, record)| (*id, Arc::new(record.clone()))).collect();
+        let by_id = state.streams.iter().map(|(id, record)| (*id, Arc::new(record.clone())));
+        let mut registry = Registry { streams: by_id.collect(), ..Registry::default() };
         for record in state.shards.values() {
             let own = segments.remove(&record.id).unwrap_or_default();
             registry.shards.insert(record.id, Arc::new(Shard::new(record.clone(), own)));

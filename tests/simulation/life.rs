@@ -4,10 +4,9 @@ use crate::{
     event::{Aftermath, Event, Script},
     ledger::{Ledger, is_synced},
     world::{
-        Done, Mutation, Setup, State, Step,
-        answer::difference,
-        compare, contents,
-        run::{is_of_the_disk, perform, repeat, run},
+        Mutation, Setup, State, Step,
+        answer::{compare, contents, difference},
+        run::{Done, is_of_the_disk, perform, repeat, run},
         state::Outcome,
     },
 };
@@ -249,10 +248,9 @@ impl<'a> Life<'a> {
                 if !self.ledger.is_certain()
                     && is_synced(mutation, durability)
                     && let Some(found) = self.look(db)?
+                    && !self.ledger.allows_now(&found)
                 {
-                    if !self.ledger.allows_now(&found) {
-                        return Err(format!("after {mutation:?}: {}", difference(&found, self.ledger.last())));
-                    }
+                    return Err(format!("after {mutation:?}: {}", difference(&found, self.ledger.last())));
                 }
                 Ok(())
             }

@@ -14,13 +14,15 @@
 //!
 //! A life that fails is shrunk: events are left out as long as it still fails. What remains is printed.
 
-#![expect(unreachable_pub, reason = "the world is shared between test programs")]
+#![expect(clippy::print_stdout, reason = "what was covered is worth reading")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod event;
 mod ledger;
 mod life;
 mod small;
 #[path = "../world/mod.rs"]
+#[allow(dead_code, reason = "the world is shared between test programs")]
 mod world;
 
 use event::Script;

@@ -5,7 +5,8 @@ use crate::{
     event::{Aftermath, Event, Script},
     life::{Counts, live_on, operations_of},
     world::{
-        Mutation, Random, Setup, State, Step, run,
+        Mutation, Random, Setup, State, Step,
+        run::run,
         shape::indexed,
         step::{Assign, Change, Write},
     },

@@ -39,7 +39,7 @@ pub(crate) fn tokens(source: &str) -> Vec<Token> {
         let end = token_end(&chars, at);
         let first = chars[at];
         let is_word = first.is_alphanumeric() || first == '_';
-        let is_literal = is_word && chars[at..end].iter().any(|c| *c == '"');
+        let is_literal = is_word && chars[at..end].contains(&'"');
         let is_mark = !first.is_whitespace() && !is_word && !matches!(first, '"' | '\'') && !is_comment(&chars, at);
         if (is_word && !is_literal) || is_mark {
             tokens.push(Token { text: chars[at..end].iter().collect(), line });
@@ -193,7 +193,7 @@ fn spread(
     }
     found.push(PathUse { segments: prefix.clone(), module: module.to_vec(), line });
     prefix.truncate(kept);
-    if text(at) == "as" && text(at + 1) != "" && kept > 0 { at + 2 } else { at }
+    if text(at) == "as" && !text(at + 1).is_empty() && kept > 0 { at + 2 } else { at }
 }
 
 /// All functions that have a body, nested ones included.

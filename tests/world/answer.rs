@@ -26,7 +26,7 @@ pub fn ask(db: &Database, read: &Read) -> Result<Answer> {
     let answer = match read {
         Read::Get(table, key) => {
             let shape = &shapes()[*table];
-            let item = db.dynamic_table(shape.name).and_then(|table| table.get(&shape.key_item(*key)));
+            let item = db.dynamic_table(shape.name).and_then(|table| table.get(shape.key_item(*key)));
             item.map(|item| vec![item.map(|item| item.to_item())])
         }
         Read::BatchGet(keys) => batch_get(db, keys),
@@ -263,7 +263,7 @@ pub fn contents(db: &Database) -> Result<State, String> {
             }
         }
         for (hash, range) in (0..shape.hashes.len()).flat_map(|hash| (0..shape.ranges.len()).map(move |r| (hash, r))) {
-            let got = table.get(&shape.key_item((hash, range))).map_err(|error| format!("get: {error}"))?;
+            let got = table.get(shape.key_item((hash, range))).map_err(|error| format!("get: {error}"))?;
             let (got, scanned) = (got.map(|item| item.to_item()), items.get(&(hash, range)));
             if got.as_ref() != scanned.map(|item| &**item) {
                 return Err(format!("{}: get of {:?} is {got:?}, scan is {scanned:?}", shape.name, (hash, range)));

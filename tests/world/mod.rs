@@ -12,8 +12,7 @@ pub mod shape;
 pub mod state;
 pub mod step;
 
-pub use answer::{compare, contents};
 pub use random::Random;
-pub use run::{Done, Setup, run};
+pub use run::Setup;
 pub use state::State;
 pub use step::{Draw, Mutation, Step};

@@ -163,7 +163,7 @@ fn iterator(store: &Store, shard: &Shard, from: ReadFrom) -> String {
 fn sequence_of(store: &Store, shard: &Shard, text: &str) -> Result<Sequence> {
     let (word, limit) = match text.len() {
         ..MIN_SEQUENCE_DIGITS => ("greater", MIN_SEQUENCE_DIGITS),
-        ..=MAX_SEQUENCE_DIGITS => ("", 0),
+        MIN_SEQUENCE_DIGITS..=MAX_SEQUENCE_DIGITS => ("", 0),
         _ => ("less", MAX_SEQUENCE_DIGITS),
     };
     if limit > 0 {

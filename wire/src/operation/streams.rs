@@ -35,7 +35,7 @@ fn check_length(text: Option<&str>, path: &str, (least, most): (usize, usize), v
 }
 
 /// The table and the label of the stream that an ARN names.
-fn parse<'a>(arn: &'a str) -> Result<(&'a str, &'a str), Failure> {
+fn parse(arn: &str) -> Result<(&str, &str), Failure> {
     let parsed = Arn::parse(arn);
     let label = parsed.and_then(|arn| arn.part?.strip_prefix("stream/"));
     match (parsed, label) {
