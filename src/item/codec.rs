@@ -1,7 +1,7 @@
 //! The bytes of an item, made to be read without decoding.
 //!
 //! An item is encoded once, when it is written, and then travels as bytes through log, memtable, runs and caches up to
-//! the reader, who looks at it through an [`ItemRef`](super::ItemRef). Whatever has content says its length first, so
+//! the reader, who looks at it through an [`ItemRef`]. Whatever has content says its length first, so
 //! that a reader steps over what it does not want; names ascend, so that two items compare in one pass; the size that
 //! limits and capacity are computed from comes first, so that nobody computes it again.
 //!
@@ -19,7 +19,7 @@
 //! varint := seven bits a byte, lowest first, the top bit set in all but the last byte, which is 0 only for 0
 //! ```
 //!
-//! With names written out an item has exactly one encoding. Under a [`Dictionary`](super::Dictionary) it may have
+//! With names written out an item has exactly one encoding. Under a [`Dictionary`] it may have
 //! several, since a name may be written out although it has an id.
 
 use super::{AttributeValue, Dictionary, Item, ItemRef, Number, ValueRef, size::item_size};
