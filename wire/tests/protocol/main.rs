@@ -5,6 +5,7 @@ mod capacity;
 mod items;
 mod malformed;
 mod members;
+mod mutations;
 mod reads;
 mod streams;
 mod support;
