@@ -30,6 +30,9 @@ mod database;
 mod error;
 pub mod expression;
 pub mod file;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 mod index;
 pub mod item;
 mod maintenance;

@@ -29,7 +29,7 @@ const FLOORS: [&[&str]; 10] = [
     &["partition"],
     &["index", "stream", "capacity"],
     &["commit"],
-    &["ttl", "maintenance", "table", "database"],
+    &["ttl", "maintenance", "table", "database", "fuzzing"],
     &["lib"],
 ];
 

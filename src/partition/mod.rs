@@ -31,3 +31,9 @@ pub use inspect::{MemtableDescription, PartitionDescription, RunSummary};
 pub use key::{KeyRef, ReadPoint};
 pub use partition::{Partition, WriteGuard};
 pub use run::{PageCache, Run, RunDescription};
+#[cfg(feature = "fuzzing")]
+pub use {
+    key::Version,
+    memtable::{Memtable, MemtableCursor},
+    run::{RunCursor, RunWriter, seal_run},
+};

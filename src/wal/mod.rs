@@ -20,6 +20,8 @@ mod recovery_tests;
 #[cfg(test)]
 mod writer_tests;
 
+#[cfg(feature = "fuzzing")]
+pub use recovery::Recovered;
 pub use recovery::recover;
 pub use segment::SegmentInfo;
 pub use visible::Visible;

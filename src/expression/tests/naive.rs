@@ -216,6 +216,9 @@ pub(super) fn apply(item: &Item, update: &Update) -> Option<Item> {
                 (Some(AttributeValue::Ns(old)), AttributeValue::Ns(more)) => {
                     AttributeValue::Ns(old.union(more).cloned().collect())
                 }
+                (Some(AttributeValue::Bs(old)), AttributeValue::Bs(more)) => {
+                    AttributeValue::Bs(old.union(more).cloned().collect())
+                }
                 _ => return None,
             }),
             Action::Delete(_, value) => match (old, value) {
@@ -233,6 +236,10 @@ pub(super) fn apply(item: &Item, update: &Update) -> Option<Item> {
                 (Some(AttributeValue::Ns(old)), AttributeValue::Ns(fewer)) => {
                     let left: BTreeSet<_> = old.difference(fewer).cloned().collect();
                     (!left.is_empty()).then_some(AttributeValue::Ns(left))
+                }
+                (Some(AttributeValue::Bs(old)), AttributeValue::Bs(fewer)) => {
+                    let left: BTreeSet<_> = old.difference(fewer).cloned().collect();
+                    (!left.is_empty()).then_some(AttributeValue::Bs(left))
                 }
                 _ => return None,
             },

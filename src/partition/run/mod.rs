@@ -18,6 +18,8 @@ mod cursor;
 mod directory;
 mod division;
 mod filter;
+#[cfg(any(test, feature = "fuzzing"))]
+mod forge;
 mod format;
 mod leaf;
 mod lookup;
@@ -32,6 +34,8 @@ mod writer;
 
 pub use cursor::RunCursor;
 pub use division::RunDescription;
+#[cfg(feature = "fuzzing")]
+pub use forge::seal as seal_run;
 pub use page_cache::PageCache;
 pub use reader::Run;
 pub use writer::RunWriter;

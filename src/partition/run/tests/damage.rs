@@ -1,6 +1,6 @@
 //! Whatever happens to the bytes of a run, an answer is right or an error.
 
-use super::*;
+use super::{super::forge, *};
 use crate::error::ErrorKind;
 use std::ops::Bound;
 
@@ -104,26 +104,6 @@ fn a_run_of_another_place_is_refused() {
     assert_eq!(ask_everything(&other, &model).unwrap_err().kind(), ErrorKind::Corrupt);
 }
 
-/// Puts right checksums over wrong bytes, so that only the checks of lengths and offsets stand between them and a
-/// panic.
-fn reseal(bytes: &mut [u8], facts: &RunFacts) {
-    use super::super::format::{Footer, Identity, PAGE_BYTES};
-    let identity = Identity { database_id: DATABASE, file: 7 };
-    let at = facts.footer as usize;
-    let Ok(mut footer) = Footer::decode(&bytes[at..], identity, facts.footer) else {
-        return;
-    };
-    let end = footer.sums_at() as usize;
-    let crcs: Vec<_> = (0..end)
-        .step_by(PAGE_BYTES)
-        .map(|page| identity.crc(page as u64, &bytes[page..end.min(page + PAGE_BYTES)]))
-        .collect();
-    let sums: Vec<u8> = crcs.iter().flat_map(|crc| crc.to_le_bytes()).collect();
-    bytes[end..at].copy_from_slice(&sums);
-    footer.sums_crc = identity.crc(footer.sums_at(), &sums);
-    bytes[at..].copy_from_slice(&footer.encode(identity, facts.footer));
-}
-
 /// Asks everything without expecting anything.
 fn poke(run: &Arc<Run>, model: &Model) {
     for key in model.keys() {
@@ -152,7 +132,8 @@ fn poke_forged(model: &Model, step: usize) {
         for value in [0, 0xff, dice.next() as u8, good[at] ^ 1 << dice.below(8)] {
             let mut bytes = good.to_vec();
             bytes[at] = value;
-            reseal(&mut bytes, &facts);
+            // Only the checks of lengths and offsets stand between wrong bytes and a panic.
+            forge::seal(&mut bytes, DATABASE, 7);
             let disk = disk_with(&bytes);
             poke(&open(&disk, &facts, if at % 2 == 0 { ReadMode::Mapped } else { ReadMode::Buffered }).unwrap(), model);
         }
@@ -176,19 +157,16 @@ fn forged_trees_do_not_panic() {
 
 #[test]
 fn forged_footers_do_not_panic() {
-    use super::super::format::Identity;
     let model = small_model();
     let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
     let facts = write(&disk, &model);
     let good = bytes_of(&disk);
-    let identity = Identity { database_id: DATABASE, file: 7 };
     let at = facts.footer as usize;
     for field in 8..132 {
         for value in [0, 1, 0x7f, 0xff] {
             let mut bytes = good.to_vec();
             bytes[at + field] = value;
-            let crc = identity.crc(facts.footer, &bytes[at..at + 132]);
-            bytes[at + 132..].copy_from_slice(&crc.to_le_bytes());
+            forge::seal(&mut bytes, DATABASE, 7);
             poke(&open(&disk_with(&bytes), &facts, ReadMode::Mapped).unwrap(), &model);
         }
     }

@@ -1,0 +1,219 @@
+//! The log after harm: what is recovered is a beginning of what was written, whatever happened to the bytes; frames
+//! that were forged with right checksums are taken or refused; and a database opens, or does not, on any records.
+#![no_main]
+
+use arbitrary::{Result, Unstructured};
+use bytes::Bytes;
+use hashrange::{
+    file::{Disk, FileName, MemoryDisk},
+    fuzzing::{
+        ChangeRef, CommitHeader, FILE_HEADER_BYTES, FileHeader, FileMagic, FrameKind, FrameSeed, Record, Wal,
+        WalOptions, encode_commit, frame, recover,
+    },
+    item::encode_item,
+};
+use hashrange_fuzz::{
+    disk::{Files, disk_of, files_of, harm},
+    open::{open_and_use, options},
+    schema, value,
+};
+use libfuzzer_sys::fuzz_target;
+use std::{collections::BTreeMap, sync::Arc};
+
+const DATABASE: u64 = 0x5eed;
+
+fn log(disk: &Arc<dyn Disk>, first_segment: u64, next_seqno: u64, database_id: u64) -> hashrange::Result<Wal> {
+    let options =
+        WalOptions { segment_bytes: 4096, database_id, first_segment, next_seqno, older_segments: Vec::new() };
+    Wal::create(disk.clone(), options)
+}
+
+/// A log that was written in good order, then harmed.
+fn check_harmed(u: &mut Unstructured<'_>) -> Result<()> {
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    let wal = log(&disk, 1, 1, DATABASE).expect("a disk in memory takes a log");
+    let mut written: Vec<Vec<u8>> = Vec::new();
+    for _ in 0..u.int_in_range(0..=30)? {
+        let mut payload: Vec<u8> = u.arbitrary()?;
+        if u.ratio(1, 4)? {
+            payload.resize(u.int_in_range(0..=5000)?, 7);
+        }
+        let seqno = wal.append(&payload).expect("a healthy log takes a record");
+        written.push(payload);
+        wal.applied(seqno);
+        if u.arbitrary()? {
+            wal.sync(seqno).expect("a disk in memory syncs");
+        }
+    }
+    let is_closed = u.arbitrary()?;
+    let last = wal.last_seqno();
+    if is_closed { wal.close() } else { wal.sync(last) }.expect("a disk in memory syncs");
+    drop(wal);
+    let mut files = files_of(&*disk);
+    let is_harmed = harm(u, &mut files, 3)?;
+    if !files.contains_key(&FileName::Log(1)) {
+        return Ok(()); // as after trimming: a log may begin anywhere
+    }
+    let mut found: Vec<Bytes> = Vec::new();
+    let disk = disk_of(&files);
+    let recovered = recover(&*disk, DATABASE, &BTreeMap::new(), 0, &mut |seqno, payload| {
+        assert_eq!(seqno, found.len() as u64 + 1, "numbers grow by one");
+        found.push(payload.clone());
+        Ok(())
+    });
+    assert!(found.len() <= written.len() && found.iter().zip(&written).all(|(is, was)| *is == *was), "another log");
+    let Ok(recovered) = recovered else {
+        assert!(is_harmed, "a log in good order was refused");
+        return Ok(());
+    };
+    assert!(is_harmed || found.len() == written.len(), "records are missing");
+    assert_eq!(recovered.next_seqno, found.len() as u64 + 1);
+    // What was found, and nothing else, is found again once the end is recorded.
+    let ends: BTreeMap<u64, u64> = recovered.settle(&*disk).expect("a disk in memory syncs").into_iter().collect();
+    let wal = log(&disk, recovered.next_segment, recovered.next_seqno, DATABASE).expect("the next segment is free");
+    let seqno = wal.append(b"next").expect("a healthy log takes a record");
+    wal.sync(seqno).expect("a disk in memory syncs");
+    let mut again = 0;
+    let second = recover(&*disk, DATABASE, &ends, 0, &mut |_, _| {
+        again += 1;
+        Ok(())
+    });
+    second.unwrap_or_else(|error| panic!("{error}"));
+    assert_eq!(again, found.len() + 1);
+    Ok(())
+}
+
+/// Segments of frames that say anything, under right checksums.
+fn check_forged(u: &mut Unstructured<'_>) -> Result<()> {
+    let mut files = Files::new();
+    let mut seqno = u.int_in_range(0..=3u64)?;
+    for number in 1..=u.int_in_range(1..=3u64)? {
+        let header = FileHeader { magic: FileMagic::Log, database_id: DATABASE, number, detail: seqno };
+        let mut bytes = header.encode().to_vec();
+        let seed = FrameSeed::new(FileMagic::Log, DATABASE, number);
+        for _ in 0..u.int_in_range(0..=8)? {
+            let kind = if u.ratio(1, 6)? { FrameKind::Seal } else { FrameKind::Data };
+            let start = bytes.len();
+            if u.ratio(1, 8)? {
+                bytes.extend(std::iter::repeat_n(0, u.int_in_range(0..=64)?));
+                continue;
+            }
+            let mut one = Vec::new();
+            frame::begin(&mut one, seqno, kind);
+            one.extend_from_slice(&record(u)?);
+            if frame::end(&mut one, 0).is_err() {
+                continue;
+            }
+            frame::stamp(&mut one, seed, start as u64, schema::count(u)?.min(1 << 33));
+            bytes.extend(one);
+            if kind == FrameKind::Data && !u.ratio(1, 16)? {
+                seqno = seqno.saturating_add(1);
+            }
+        }
+        files.insert(FileName::Log(number), bytes);
+    }
+    harm(u, &mut files, 1)?;
+    let mut ends = BTreeMap::new();
+    if u.ratio(1, 3)? {
+        ends.insert(u.int_in_range(0..=4)?, schema::count(u)?.min(FILE_HEADER_BYTES as u64 + 200));
+    }
+    let disk = disk_of(&files);
+    let _ = recover(&*disk, DATABASE, &ends, u.int_in_range(0..=2)?, &mut |_, payload| {
+        let _ = Record::decode(payload);
+        Ok(())
+    });
+    Ok(())
+}
+
+/// The payload of a record: any bytes, a commit, or a change of the schema.
+fn record(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
+    match u.int_in_range(0..=5u8)? {
+        0 => u.arbitrary(),
+        1 => {
+            let table = serde_json::to_string(&schema::table(u)?).unwrap_or_default();
+            Ok(format!("\u{2}{{\"Put\":{table}}}").into_bytes())
+        }
+        2 if u.ratio(1, 4)? => Ok(format!("\u{2}{{\"Drop\":{}}}", schema::id(u)?).into_bytes()),
+        _ => {
+            let mut images = Vec::new();
+            for _ in 0..u.int_in_range(0..=3)? {
+                let mut image = || -> Result<Option<Vec<u8>>> {
+                    Ok(match u.int_in_range(0..=3u8)? {
+                        0 => None,
+                        1 => Some(u.arbitrary()?),
+                        _ => Some(encode_item(&value::item(u)?)),
+                    })
+                };
+                images.push((image()?, image()?));
+            }
+            let keys = (0..images.len())
+                .map(|_| {
+                    Ok((schema::id(u)?, [&[u.int_in_range(0..=1)?], &*value::binary(u)?].concat(), value::binary(u)?))
+                })
+                .collect::<Result<Vec<_>>>()?;
+            let old_known = u.arbitrary()?;
+            let changes: Vec<ChangeRef<'_>> = images
+                .iter()
+                .zip(&keys)
+                .map(|((old, new), (table, collection, sort))| ChangeRef {
+                    table: *table,
+                    collection,
+                    sort,
+                    old: old.as_deref(),
+                    old_known,
+                    new: new.as_deref(),
+                })
+                .collect();
+            let header = CommitHeader { at_millis: schema::count(u)?, ..CommitHeader::default() };
+            let mut payload = Vec::new();
+            encode_commit(&header, changes, &mut payload);
+            Ok(payload)
+        }
+    }
+}
+
+/// A database whose log goes on with records that it never wrote.
+fn check_database(u: &mut Unstructured<'_>) -> Result<()> {
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    let Ok(db) = options().open_on(disk.clone()) else { return Ok(()) };
+    if u.arbitrary()? {
+        let _ = db.create_table("table").hash::<hashrange::S>("a").create();
+    }
+    drop(db);
+    let files = files_of(&*disk);
+    let current = files.get(&FileName::Current).expect("a database has CURRENT");
+    let database_id = FileHeader::decode(FileMagic::Current, current).expect("CURRENT is read back").database_id;
+    let (mut segment, mut seqno) = (1, 1);
+    for name in files.keys() {
+        if let FileName::Log(number) = name {
+            segment = number + 1;
+        }
+    }
+    let recovered = recover(&*disk, database_id, &BTreeMap::new(), 0, &mut |last, _| {
+        seqno = last + 1;
+        Ok(())
+    });
+    recovered.expect("a log in good order is read");
+    let wal = log(&disk, segment, seqno, database_id).expect("the next segment is free");
+    for _ in 0..u.int_in_range(1..=8)? {
+        if let Ok(seqno) = wal.append(&record(u)?) {
+            wal.applied(seqno);
+        }
+    }
+    let _ = wal.close();
+    drop(wal);
+    open_and_use(disk);
+    Ok(())
+}
+
+fn check(u: &mut Unstructured<'_>) -> Result<()> {
+    match u.int_in_range(0..=2u8)? {
+        0 => check_harmed(u),
+        1 => check_forged(u),
+        _ => check_database(u),
+    }
+}
+
+fuzz_target!(|data: &[u8]| {
+    let _ = check(&mut Unstructured::new(data));
+});

@@ -1,0 +1,9 @@
+//! What the fuzz targets share: values, items and expressions made from the bytes of an input.
+//!
+//! Names and small values repeat often, so that expressions find something and comparisons come out equal at times.
+
+pub mod disk;
+pub mod open;
+pub mod schema;
+pub mod text;
+pub mod value;

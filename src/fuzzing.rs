@@ -1,0 +1,16 @@
+//! Doors into the rooms that users do not see, for the fuzz targets in `fuzz/` and the benchmarks in `benches/`.
+//!
+//! Compiled with the feature `fuzzing` only, which is for this project's own programs: nothing here is stable, and what
+//! is reached through it may refuse or lose data that the rest of the crate would protect.
+
+pub use crate::{
+    manifest::{Counters, Edit, Manifest, PartitionRecord, RunFacts, State as ManifestState},
+    partition::{KeyRef, Memtable, MemtableCursor, PageCache, ReadPoint, Run, RunCursor, RunWriter, Version, seal_run},
+    wal::{
+        Recovered, Visible, Wal, WalOptions,
+        frame::{self, FrameKind, FrameSeed},
+        header::{FILE_HEADER_BYTES, FileHeader, FileMagic},
+        record::{ChangeRef, CommitHeader, Record, encode_commit},
+        recover,
+    },
+};
