@@ -59,6 +59,7 @@ fn edit(u: &mut Unstructured<'_>) -> Result<Edit> {
             next_file: schema::count(u)?,
             next_table: schema::id(u)?,
             next_partition: schema::count(u)?,
+            ..Counters::default()
         }),
         _ => Edit::PutNote { key: value::text(u)?, value: serde_json::Value::from(schema::count(u)?) },
     })

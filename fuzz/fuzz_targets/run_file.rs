@@ -108,7 +108,7 @@ fn poke(run: &Arc<Run>, model: &Model) {
     }
     let _ = run.scan(0, u64::MAX, None).map(drain);
     let _ = model.keys().nth(1).map(|key| run.scan(0, u64::MAX, Some(key_ref(key))).map(drain));
-    let _ = (run.split_token(), run.bytes_within(1 << 60, 3 << 60), run.describe(), run.verify());
+    let _ = (run.split_token_within(0, u64::MAX), run.bytes_within(1 << 60, 3 << 60), run.describe(), run.verify());
 }
 
 fn check(u: &mut Unstructured<'_>) -> Result<()> {
