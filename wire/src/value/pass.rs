@@ -161,14 +161,7 @@ impl Pass {
                 self.spend(1);
                 out.put(shape::boolean(reader)?.map(AttributeValue::Bool));
             }
-            "NULL" => {
-                self.spend(1);
-                let value = shape::boolean(reader)?;
-                if value == Some(false) {
-                    out.report(Rank::Null, NULL_FALSE);
-                }
-                out.put(value.map(|_| AttributeValue::Null));
-            }
+            "NULL" => self.null(reader, out)?,
             "SS" | "NS" | "BS" => {
                 let set = match tag {
                     "SS" => self.string_set(reader, out)?,
@@ -207,6 +200,16 @@ impl Pass {
             }
             _ => reader.skip()?,
         }
+        Ok(())
+    }
+
+    fn null(&mut self, reader: &mut Reader<'_>, out: &mut Tagged) -> Result<(), Failure> {
+        self.spend(1);
+        let value = shape::boolean(reader)?;
+        if value == Some(false) {
+            out.report(Rank::Null, NULL_FALSE);
+        }
+        out.put(value.map(|_| AttributeValue::Null));
         Ok(())
     }
 

@@ -14,13 +14,22 @@ impl Numbers {
 }
 
 fn corpus() -> Vec<(&'static str, Value)> {
-    let things = |more: Value| merged(json!({"TableName": "things", "ReturnConsumedCapacity": "INDEXES"}), more);
-    let item = json!({
+    [on_one_item(), on_several_items(), on_tables_and_streams()].concat()
+}
+
+fn things(more: Value) -> Value {
+    merged(json!({"TableName": "things", "ReturnConsumedCapacity": "INDEXES"}), more)
+}
+
+fn item() -> Value {
+    json!({
         "pk": {"S": "a"}, "sk": {"N": "1"}, "rank": {"N": "-1.5e3"}, "kind": {"S": "k"}, "b": {"B": "AAEC"},
         "l": {"L": [{"BOOL": true}, {"NULL": true}, {"M": {"x": {"SS": ["a", "b"]}}}]}, "n": {"NS": ["1", "2"]},
-    });
-    let arn = "arn:aws:dynamodb:us-east-1:000000000000:table/things";
-    let names = json!({"#k": "kind"});
+    })
+}
+
+fn on_one_item() -> Vec<(&'static str, Value)> {
+    let (item, names) = (item(), json!({"#k": "kind"}));
     let values = json!({":v": {"S": "k"}, ":n": {"N": "1"}});
     vec![
         (
@@ -50,6 +59,13 @@ fn corpus() -> Vec<(&'static str, Value)> {
             ),
         ),
         ("DeleteItem", things(json!({"Key": key("a", 1), "ReturnItemCollectionMetrics": "SIZE"}))),
+    ]
+}
+
+fn on_several_items() -> Vec<(&'static str, Value)> {
+    let (item, names) = (item(), json!({"#k": "kind"}));
+    let values = json!({":v": {"S": "k"}, ":n": {"N": "1"}});
+    vec![
         (
             "Query",
             things(json!({"IndexName": "by_kind", "KeyConditionExpression": "#k = :v AND rank BETWEEN :n AND :n",
@@ -86,6 +102,12 @@ fn corpus() -> Vec<(&'static str, Value)> {
             "TransactGetItems",
             json!({"TransactItems": [{"Get": {"TableName": "things", "Key": key("a", 1), "ProjectionExpression": "l"}}]}),
         ),
+    ]
+}
+
+fn on_tables_and_streams() -> Vec<(&'static str, Value)> {
+    let arn = "arn:aws:dynamodb:us-east-1:000000000000:table/things";
+    vec![
         (
             "CreateTable",
             json!({"TableName": "new", "AttributeDefinitions": [
