@@ -275,6 +275,6 @@ mod tests {
     fn golden_bytes() {
         let mut out = Vec::new();
         change(StreamView::KeysOnly, None, Some(7)).unwrap().encode(&schema(), &mut out);
-        assert_eq!(out, b"\xac\x02\x02\xe8\x07\x08\x07\x03\x01\x04id\x01\x01a");
+        assert_eq!(out, b"\xac\x02\x02\xe8\x07\x08\x08\x03\x01\x04id\x04\x01a");
     }
 }
