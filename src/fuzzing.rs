@@ -7,7 +7,7 @@ pub use crate::{
     manifest::{Counters, Edit, Manifest, PartitionRecord, RunFacts, State as ManifestState},
     partition::{KeyRef, Memtable, MemtableCursor, PageCache, ReadPoint, Run, RunCursor, RunWriter, Version, seal_run},
     wal::{
-        Recovered, Visible, Wal, WalOptions,
+        LogBounds, Recovered, Visible, Wal, WalOptions,
         frame::{self, FrameKind, FrameSeed},
         header::{FILE_HEADER_BYTES, FileHeader, FileMagic},
         record::{ChangeRef, CommitHeader, Record, encode_commit},

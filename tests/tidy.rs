@@ -36,13 +36,13 @@ const FLOORS: [&[&str]; 10] = [
 /// Lines of a file.
 const FILE_LINES: usize = 500;
 /// Files over the limit, with their lines.
-const LONG_FILES: &[(&str, usize)] = &[];
+const LONG_FILES: &[(&str, usize)] = &[("src/wal/recovery_tests.rs", 518)];
 
 /// Lines of a function.
 const FUNCTION_LINES: usize = 70;
 /// Functions over the limit, with their lines.
 const LONG_FUNCTIONS: &[(&str, &str, usize)] = &[
-    ("src/commit/open.rs", "open", 76),
+    ("src/commit/open.rs", "open", 85),
     ("src/partition/run/tests/timing.rs", "measure", 82),
     ("src/expression/tests/updates.rs", "refused_updates_in_the_order_of_checks", 73),
 ];

@@ -34,6 +34,8 @@ struct Filling {
 impl Store {
     /// Adds the entries of a few more items to an index that is being filled; `false` if there is none.
     pub fn backfill_step(&self) -> Result<bool> {
+        // A second one beside it could add the entry of an old version after this one has ended the filling.
+        let _one = self.backfill_lock.lock();
         let Some(filling) = self.filling() else { return Ok(false) };
         let progress = self.backfills.lock().get(&filling.index.id).cloned().unwrap_or_default();
         match self.fill_some(&filling, progress)? {
@@ -95,9 +97,13 @@ impl Store {
         Ok(Some(Progress { after: last }))
     }
 
-    /// Whether a key space belongs to an index that is being filled.
+    /// Whether a key space belongs to an index that is being filled, now or when its turn comes.
     pub(super) fn is_backfilling(&self, keyspace: u32) -> bool {
-        self.filling().is_some_and(|filling| filling.index.id == keyspace)
+        let catalog = self.catalog.load();
+        catalog.by_id.values().any(|slot| {
+            let creating = |index: &IndexDefinition| index.id == keyspace && index.status == IndexStatus::Creating;
+            slot.state().definition.indexes.iter().any(creating)
+        })
     }
 
     /// Share of the items that have been read for an index that is being filled, by token.

@@ -3,6 +3,7 @@
 use super::{ring::Ring, store::Store};
 use crate::{
     error::Result,
+    manifest::Edit,
     partition::{Choice, Partition, Policy, Reason},
     wal::record::{CommitHeader, encode_commit},
 };
@@ -207,11 +208,15 @@ impl Store {
         }
         let needed_from = needed_from.min(self.log_needed_by_streams());
         self.log_tokens_again(needed_from)?;
-        let bytes = self.wal.remove_segments_below(needed_from)?;
-        if bytes > 0 {
-            self.forget_log_ends()?;
+        let segments = self.wal.segments();
+        let first = segments.iter().find(|segment| segment.last_seqno >= needed_from).or(segments.last());
+        if let Some(first) = first {
+            let mut manifest = self.manifest.lock();
+            if first.number > manifest.state().log.first_segment {
+                self.commit_manifest(&mut manifest, &[Edit::PutLogStart(first.number)])?;
+            }
         }
-        Ok(bytes)
+        self.wal.remove_segments_below(needed_from)
     }
 
     /// Takes the client request tokens that still count out of the segments that hold nothing else below a number.

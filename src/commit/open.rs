@@ -57,9 +57,9 @@ impl Store {
             tokens: Tokens::default(),
             streams,
         };
-        let log_ends = manifest.state().log_ends.clone();
+        let bounds = manifest.state().log.clone();
         let recovered =
-            wal::recover(disk.as_ref(), database_id, &log_ends, 0, &mut |seqno, payload| replay.apply(seqno, payload))?;
+            wal::recover(disk.as_ref(), database_id, &bounds, &mut |seqno, payload| replay.apply(seqno, payload))?;
         let Replay { catalog, mut edits, highest_keyspace, tokens, streams, .. } = replay;
         // Replay met tables that are gone by now, perhaps under names that others have since.
         let catalog = Catalog::of(catalog.by_id);
@@ -67,14 +67,13 @@ impl Store {
         let flushed = manifest.state().partitions.values().map(|record| record.flushed_seqno).max().unwrap_or(0);
         let next_seqno = recovered.next_seqno.max(flushed + 1);
         let next_file = 1 + highest_file(disk.as_ref())?.max(counters.next_file.saturating_sub(1));
-        if let Some((segment, valid_end)) = recovered.settle(disk.as_ref())? {
-            edits.push(Edit::PutLogEnd { segment, valid_end });
-        }
         let (next_table, next_shard) = (highest_keyspace + 1, streams.next_id());
         edits.push(Edit::PutCounters(Counters { next_file, next_table, next_partition, next_shard }));
-        manifest.commit(&edits)?;
-        remove_leftovers(disk.as_ref(), &manifest)?;
-
+        if bounds.first_segment == 0 {
+            let first = recovered.segments.first().map_or(recovered.next_segment, |segment| segment.number);
+            edits.push(Edit::PutLogStart(first));
+        }
+        edits.extend(recovered.ends.iter().map(|&(segment, valid_end)| Edit::PutLogEnd { segment, valid_end }));
         streams.begin_session(recovered.next_segment);
         let wal_options = WalOptions {
             segment_bytes: options.log_segment_bytes,
@@ -82,8 +81,14 @@ impl Store {
             first_segment: recovered.next_segment,
             next_seqno,
             older_segments: recovered.segments,
+            taken_over: Some(recovered.taken_over),
         };
+        // Until the manifest knows of it, the new segment counts for nothing: a crash in between is a new beginning.
         let wal = Wal::create(disk.clone(), wal_options)?;
+        let (segment, offset) = wal.durable_end();
+        edits.push(Edit::PutLogReach { segment, offset });
+        manifest.commit(&edits)?;
+        remove_leftovers(disk.as_ref(), &manifest)?;
         let store = Self {
             pressure: Pressure::new(options.memtable_bytes),
             options,
@@ -97,6 +102,7 @@ impl Store {
             split_gate: RwLock::new(()),
             flush_lock: Mutex::new(()),
             compaction_lock: Mutex::new(()),
+            backfill_lock: Mutex::new(()),
             next_file: AtomicU64::new(next_file),
             next_partition: AtomicU64::new(next_partition),
             next_keyspace: AtomicU32::new(highest_keyspace + 1),
@@ -109,20 +115,6 @@ impl Store {
         store.account_memory();
         store.trim_log()?;
         Ok(store)
-    }
-
-    /// Forgets the recorded ends of log segments that are gone.
-    pub(super) fn forget_log_ends(&self) -> Result<()> {
-        let present: Vec<u64> = self.wal.segments().iter().map(|segment| segment.number).collect();
-        let mut manifest = self.manifest.lock();
-        let gone: Vec<Edit> = manifest
-            .state()
-            .log_ends
-            .keys()
-            .filter(|segment| !present.contains(segment))
-            .map(|segment| Edit::DropLogEnd(*segment))
-            .collect();
-        if gone.is_empty() { Ok(()) } else { self.commit_manifest(&mut manifest, &gone) }
     }
 }
 
@@ -200,6 +192,7 @@ fn remove_leftovers(disk: &dyn Disk, manifest: &Manifest) -> Result<()> {
         let left_over = match name {
             FileName::Run(number) => !alive.contains(&number),
             FileName::Stream(number) => !manifest.state().stream_segments.contains_key(&number),
+            FileName::Log(number) => number < manifest.state().log.first_segment,
             _ => false,
         };
         if left_over {

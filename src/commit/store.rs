@@ -5,7 +5,7 @@ use crate::{
     config::Options,
     error::Result,
     file::Disk,
-    manifest::Manifest,
+    manifest::{Edit, Manifest},
     partition::{PageCache, RunContext},
     stream::{SegmentContext, Streams},
     wal::Wal,
@@ -38,6 +38,8 @@ pub struct Store {
     pub(super) flush_lock: Mutex<()>,
     /// One compaction or split at a time.
     pub(super) compaction_lock: Mutex<()>,
+    /// One step of filling an index at a time.
+    pub(super) backfill_lock: Mutex<()>,
     /// How far the filling of new indexes has come, by index number.
     pub(super) backfills: Mutex<std::collections::BTreeMap<u32, super::backfill::Progress>>,
     /// Client request tokens of the last ten minutes.
@@ -96,7 +98,9 @@ impl Store {
     }
     /// Seals the log: what was written without a sync is durable afterwards. Writes after it fail.
     pub fn close(&self) -> Result<()> {
-        self.wal.close()
+        self.wal.close()?;
+        let (segment, offset) = self.wal.durable_end();
+        self.manifest.lock().close(&[Edit::PutLogReach { segment, offset }])
     }
     /// The transaction that was carried out with a client request token, if that is not long ago.
     pub fn known_token(&self, token: &str) -> Option<Used> {

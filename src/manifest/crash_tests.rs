@@ -55,7 +55,7 @@ fn open(disk: &SimulatedDisk) -> Result<Open> {
         Manifest::create(Arc::clone(&disk), DATABASE_ID)?
     };
     let (mut first_seen, mut seen) = (0, Vec::new());
-    let recovered = recover(&*disk, DATABASE_ID, &manifest.state().log_ends, 0, &mut |seqno, payload| {
+    let recovered = recover(&*disk, DATABASE_ID, &manifest.state().log, &mut |seqno, payload| {
         if seen.is_empty() {
             first_seen = seqno;
         }
@@ -63,17 +63,21 @@ fn open(disk: &SimulatedDisk) -> Result<Open> {
         seen.push(payload.to_vec());
         Ok(())
     })?;
-    if let Some((segment, valid_end)) = recovered.settle(&*disk)? {
-        manifest.commit(&[Edit::PutLogEnd { segment, valid_end }])?;
-    }
+    let mut edits: Vec<Edit> =
+        recovered.ends.iter().map(|&(segment, valid_end)| Edit::PutLogEnd { segment, valid_end }).collect();
     let options = WalOptions {
         segment_bytes: SEGMENT_BYTES,
         database_id: DATABASE_ID,
         first_segment: recovered.next_segment,
         next_seqno: recovered.next_seqno,
         older_segments: recovered.segments,
+        taken_over: Some(recovered.taken_over),
     };
-    Ok(Open { manifest, wal: Wal::create(disk, options)?, first_seen, seen })
+    let wal = Wal::create(disk, options)?;
+    let (segment, offset) = wal.durable_end();
+    edits.push(Edit::PutLogReach { segment, offset });
+    manifest.commit(&edits)?;
+    Ok(Open { manifest, wal, first_seen, seen })
 }
 
 impl Model {
@@ -125,11 +129,10 @@ impl Model {
                 }
                 Step::Remove => {
                     self.removed_below = self.synced;
+                    let segments = open.wal.segments();
+                    let first = segments.iter().find(|segment| segment.last_seqno >= self.synced).or(segments.last());
+                    open.manifest.commit(&[Edit::PutLogStart(first.unwrap().number)])?;
                     open.wal.remove_segments_below(self.synced)?;
-                    let first = open.wal.segments().first().map_or(0, |segment| segment.number);
-                    let gone = open.manifest.state().log_ends.keys().filter(|segment| **segment < first);
-                    let edits: Vec<_> = gone.map(|segment| Edit::DropLogEnd(*segment)).collect();
-                    open.manifest.commit(&edits)?;
                 }
                 Step::Note(note) => {
                     self.tried_note = *note;

@@ -25,8 +25,15 @@ pub enum Edit {
         /// Offset in bytes at which its records end.
         valid_end: u64,
     },
-    /// The log segment with this number is gone.
-    DropLogEnd(u64),
+    /// The log begins with this segment; those before are garbage. It never goes back.
+    PutLogStart(u64),
+    /// The log is on stable storage up to this place. It never goes back.
+    PutLogReach {
+        /// Number of a segment.
+        segment: u64,
+        /// Offset in bytes.
+        offset: u64,
+    },
     /// Numbers up to these are taken. A counter never goes back.
     PutCounters(Counters),
     /// The stream is now this.

@@ -164,7 +164,13 @@ impl Manifest {
         });
         let number = taken.max().unwrap_or(0).max(self.number) + 1;
         let seed = FrameSeed::new(FileMagic::Manifest, state.database_id, number);
-        let header = FileHeader { magic: FileMagic::Manifest, database_id: state.database_id, number, detail: 1 };
+        let header = FileHeader {
+            magic: FileMagic::Manifest,
+            database_id: state.database_id,
+            number,
+            detail: 1,
+            takes_over: false,
+        };
         let mut file = self.disk.create(FileName::Manifest(number))?;
         file.append(&header.encode())?;
         let mut file = ManifestFile { file, seed, next_seqno: 1, end: FILE_HEADER_BYTES as u64, snapshot_bytes: 0 };
@@ -178,18 +184,32 @@ impl Manifest {
         file.snapshot_bytes = file.end;
         self.disk.sync_directory()?;
 
-        if files.contains(&FileName::CurrentNext) {
+        self.point_to(state.database_id, number, file.end)?;
+        Ok((number, file))
+    }
+
+    /// Makes `CURRENT` name a file and vouch for its first bytes.
+    fn point_to(&self, database_id: u64, number: u64, safe_bytes: u64) -> Result<()> {
+        if self.disk.list()?.contains(&FileName::CurrentNext) {
             self.disk.remove(FileName::CurrentNext)?;
         }
-        let current =
-            FileHeader { magic: FileMagic::Current, database_id: state.database_id, number, detail: file.end };
+        let magic = FileMagic::Current;
+        let current = FileHeader { magic, database_id, number, detail: safe_bytes, takes_over: false };
         let mut next = self.disk.create(FileName::CurrentNext)?;
         next.append(&current.encode())?;
         next.sync()?;
         drop(next);
         self.disk.rename(FileName::CurrentNext, FileName::Current)?;
-        self.disk.sync_directory()?;
-        Ok((number, file))
+        self.disk.sync_directory()
+    }
+
+    /// Commits the last edits of a process, and lets `CURRENT` vouch for all that was committed, so that a manifest that
+    /// loses its end afterwards is noticed.
+    pub fn close(&mut self, edits: &[Edit]) -> Result<()> {
+        self.commit(edits)?;
+        let Some(end) = self.file.as_ref().map(|file| file.end) else { return Ok(()) };
+        let pointed = self.point_to(self.state.database_id, self.number, end);
+        pointed.inspect_err(|error| self.failure = Some(error.clone()))
     }
 
     /// Removes manifests that are not current. What cannot be removed stays until the next time.

@@ -4,7 +4,7 @@ use super::{
     edit::Edit,
     facts::{Counters, PartitionRecord, ShardRecord, StreamRecord, StreamSegmentFacts},
 };
-use crate::schema::TableDefinition;
+use crate::{schema::TableDefinition, wal::LogBounds};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that is alive in a database.
@@ -18,8 +18,8 @@ pub struct State {
     pub tables: BTreeMap<u32, TableDefinition>,
     /// Partitions of tables and global indexes by number.
     pub partitions: BTreeMap<u64, PartitionRecord>,
-    /// Where log segments end that were never sealed, by number of the segment.
-    pub log_ends: BTreeMap<u64, u64>,
+    /// Where the log begins, how far it reaches at least, and where segments end that others took over.
+    pub log: LogBounds,
     /// The next numbers to give out.
     pub counters: Counters,
     /// Change streams by number.
@@ -45,8 +45,9 @@ impl State {
             Edit::DropTable(id) => drop(self.tables.remove(&id)),
             Edit::PutPartition(partition) => drop(self.partitions.insert(partition.id, partition)),
             Edit::DropPartition(id) => drop(self.partitions.remove(&id)),
-            Edit::PutLogEnd { segment, valid_end } => drop(self.log_ends.insert(segment, valid_end)),
-            Edit::DropLogEnd(segment) => drop(self.log_ends.remove(&segment)),
+            Edit::PutLogEnd { segment, valid_end } => self.log.put_end(segment, valid_end),
+            Edit::PutLogStart(segment) => self.log.begin_at(segment),
+            Edit::PutLogReach { segment, offset } => self.log.reach_to(segment, offset),
             Edit::PutCounters(counters) => self.counters.raise(counters),
             Edit::PutStream(stream) => drop(self.streams.insert(stream.id, *stream)),
             Edit::DropStream(id) => drop(self.streams.remove(&id)),
@@ -64,7 +65,9 @@ impl State {
         let counters = [Edit::PutCounters(self.counters)];
         let tables = self.tables.values().map(|table| Edit::PutTable(Box::new(table.clone())));
         let partitions = self.partitions.values().cloned().map(Edit::PutPartition);
-        let ends = self.log_ends.iter();
+        let (segment, offset) = self.log.reach;
+        let log = [Edit::PutLogStart(self.log.first_segment), Edit::PutLogReach { segment, offset }];
+        let ends = self.log.ends.iter();
         let ends = ends.map(|(segment, end)| Edit::PutLogEnd { segment: *segment, valid_end: *end });
         let streams = self.streams.values().map(|stream| Edit::PutStream(Box::new(stream.clone())));
         let shards = self.shards.values().cloned().map(Edit::PutShard);
@@ -72,7 +75,7 @@ impl State {
         let streams = streams.chain(shards).chain(segments);
         let notes = self.notes.iter();
         let notes = notes.map(|(key, value)| Edit::PutNote { key: key.clone(), value: value.clone() });
-        counters.into_iter().chain(tables).chain(partitions).chain(ends).chain(streams).chain(notes)
+        counters.into_iter().chain(tables).chain(partitions).chain(log).chain(ends).chain(streams).chain(notes)
     }
 
     /// Numbers of the run files that a partition names; all others are garbage.
@@ -107,7 +110,10 @@ mod tests {
             Edit::DropPartition(2),
             Edit::PutLogEnd { segment: 3, valid_end: 64 },
             Edit::PutLogEnd { segment: 4, valid_end: 99 },
-            Edit::DropLogEnd(3),
+            Edit::PutLogStart(4),
+            Edit::PutLogStart(2),
+            Edit::PutLogReach { segment: 5, offset: 100 },
+            Edit::PutLogReach { segment: 4, offset: 200 },
             Edit::PutShard(ShardRecord { id: 6, ..ShardRecord::default() }),
             Edit::PutStreamSegment(StreamSegmentFacts { file: 5, ..StreamSegmentFacts::default() }),
             Edit::PutNote { key: "a".into(), value: serde_json::json!({"deep": [1, u64::MAX]}) },
@@ -117,6 +123,8 @@ mod tests {
         edits.into_iter().for_each(|edit| state.apply(edit));
         assert_eq!(state.counters, Counters { next_file: 10, next_table: 5, next_partition: 3, next_shard: 10 });
         assert_eq!(state.live_runs(), BTreeSet::from([9]));
+        assert_eq!((state.log.first_segment, state.log.reach), (4, (5, 100)));
+        assert_eq!(state.log.ends, BTreeMap::from([(4, 99)]));
         let mut again = State::new(7, 1);
         for edit in state.to_edits() {
             let json = serde_json::to_string(&edit).unwrap();

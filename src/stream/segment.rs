@@ -68,8 +68,13 @@ impl SegmentContext {
     pub fn write(&self, file: u64, shard: u64, key: &KeySchema, changes: &[Change]) -> Result<StreamSegmentFacts> {
         let name = FileName::Stream(file);
         let mut out = self.disk.create(name)?;
-        let header =
-            FileHeader { magic: FileMagic::Stream, database_id: self.database_id, number: file, detail: shard };
+        let header = FileHeader {
+            magic: FileMagic::Stream,
+            database_id: self.database_id,
+            number: file,
+            detail: shard,
+            takes_over: false,
+        };
         out.append(&header.encode())?;
         let seed = FrameSeed::new(FileMagic::Stream, self.database_id, file);
         let mut facts = StreamSegmentFacts { file, shard, ..StreamSegmentFacts::default() };

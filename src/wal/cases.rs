@@ -1,7 +1,7 @@
 //! What recovery decides, as a table: every combination of facts about a segment is a row with a name and a decision.
 //!
 //! Three facts are established per segment: what its header says, what lies where its readable records end, and whether
-//! a later segment exists. The first row that matches decides. A combination that no row names is damage, so a
+//! it is the last that counts. The first row that matches decides. A combination that no row names is damage, so a
 //! forgotten case refuses to open and never loses a record.
 
 /// What the header of a segment says.
@@ -9,9 +9,11 @@
 pub(super) enum HeaderFact {
     /// All as it should be.
     Good,
-    /// No header, and no frame that vouches for one: the file was created, but its first sync never returned.
+    /// No header, and nothing that vouches for one: the file was created, but its first sync never returned.
     Absent,
-    /// Not a header, though a frame behind it was written when there was one.
+    /// It takes over from the segment before, but the opening that made it was never over: nothing counts in it.
+    Abandoned,
+    /// Not a header, though there was one: a frame behind it was written then, or the manifest knows the segment.
     Damaged,
     /// Written by a newer version, or with features that are not known here.
     Newer,
@@ -42,7 +44,7 @@ pub(super) enum EndFact {
     Zeros,
     /// Bytes that no later frame vouches for.
     Unsettled,
-    /// An unreadable frame that was on stable storage when a later frame was written.
+    /// An unreadable frame that was on stable storage, as a later frame or the manifest says.
     Vouched,
     /// An intact record with another number than the next.
     OutOfOrder,
@@ -98,6 +100,10 @@ pub(super) const CASES: &[Case] = &[
         Refuse("it was written by a newer version of this crate")),
     case("created but never synced", Some(H::Absent), None, Some(true),
         EndHere),
+    case("abandoned by an opening", Some(H::Abandoned), None, Some(true),
+        EndHere),
+    case("abandoned, but later segments", Some(H::Abandoned), None, Some(false),
+        Damaged("it takes over from a segment that goes on")),
     case("no header, but later segments", Some(H::Absent), None, Some(false),
         Damaged("the header is missing, but later segments exist")),
     case("damaged header", Some(H::Damaged), None, None,
@@ -144,8 +150,16 @@ pub(super) fn decide(header: HeaderFact, end: EndFact, is_last: bool) -> (&'stat
 mod tests {
     use super::*;
 
-    const HEADERS: [HeaderFact; 7] =
-        [H::Absent, H::Damaged, H::Newer, H::OtherDatabase, H::OtherNumber, H::OtherFirstRecord, H::FileMissing];
+    const HEADERS: [HeaderFact; 8] = [
+        H::Absent,
+        H::Abandoned,
+        H::Damaged,
+        H::Newer,
+        H::OtherDatabase,
+        H::OtherNumber,
+        H::OtherFirstRecord,
+        H::FileMissing,
+    ];
     const ENDS: [EndFact; 8] = [
         E::RecordedEnd,
         E::BeforeRecordedEnd,

@@ -9,7 +9,8 @@
 //!     24      8  number      of the file, so that a renamed file is noticed
 //!     32      8  detail      log, manifest: number of the first record; CURRENT: bytes of the manifest that are safe;
 //!                            stream: number of the shard
-//!     40     20  zeros
+//!     40      1  flags       bit 0: a log segment that takes over the unsafe end of the one before
+//!     41     19  zeros
 //!     60      4  checksum    CRC-32 of bytes 0 to 60
 //! ```
 //! Numbers are little-endian. The checksum has no seed: a file of another database shall be recognised as such, not be
@@ -57,6 +58,9 @@ pub struct FileHeader {
     pub number: u64,
     /// One more number; its meaning depends on the kind.
     pub detail: u64,
+    /// Whether a log segment begins with the records that the segment before might lose; such a segment is made at
+    /// each opening, and counts once the manifest says so.
+    pub takes_over: bool,
 }
 
 /// Why bytes are not a header that can be used.
@@ -77,6 +81,7 @@ impl FileHeader {
         out[16..24].copy_from_slice(&self.database_id.to_le_bytes());
         out[24..32].copy_from_slice(&self.number.to_le_bytes());
         out[32..40].copy_from_slice(&self.detail.to_le_bytes());
+        out[40] = u8::from(self.takes_over);
         let checksum = crc32fast::hash(&out[..CHECKED_BYTES]);
         out[CHECKED_BYTES..].copy_from_slice(&checksum.to_le_bytes());
         out
@@ -99,6 +104,7 @@ impl FileHeader {
             database_id: number_at::<8>(header, 16),
             number: number_at::<8>(header, 24),
             detail: number_at::<8>(header, 32),
+            takes_over: header[40] & 1 != 0,
         })
     }
 }
@@ -114,7 +120,8 @@ fn number_at<const N: usize>(header: &[u8; FILE_HEADER_BYTES], offset: usize) ->
 mod tests {
     use super::*;
 
-    const SAMPLE: FileHeader = FileHeader { magic: FileMagic::Log, database_id: 0x1122, number: 3, detail: 77 };
+    const SAMPLE: FileHeader =
+        FileHeader { magic: FileMagic::Log, database_id: 0x1122, number: 3, detail: 77, takes_over: false };
 
     #[test]
     fn golden_bytes() {
@@ -123,6 +130,9 @@ mod tests {
         assert_eq!(bytes[16..40], *b"\x22\x11\0\0\0\0\0\0\x03\0\0\0\0\0\0\0\x4d\0\0\0\0\0\0\0");
         assert_eq!(bytes[60..], GOLDEN_CHECKSUM);
         assert_eq!(FileHeader::decode(FileMagic::Log, &bytes), Ok(SAMPLE));
+        let taking_over = FileHeader { takes_over: true, ..SAMPLE };
+        assert_eq!(taking_over.encode()[40..60], *b"\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
+        assert_eq!(FileHeader::decode(FileMagic::Log, &taking_over.encode()), Ok(taking_over));
     }
 
     const GOLDEN_CHECKSUM: [u8; 4] = [124, 65, 239, 192];

@@ -4,6 +4,7 @@
 //! its sequence number, which grows by one from record to record. [`Wal`] appends and makes durable, [`recover`] reads
 //! back, [`record`] says what the bytes of a record mean. This room knows bytes and changes, no partitions.
 
+mod bounds;
 mod cases;
 pub mod frame;
 pub mod header;
@@ -20,6 +21,7 @@ mod recovery_tests;
 #[cfg(test)]
 mod writer_tests;
 
+pub use bounds::LogBounds;
 #[cfg(feature = "fuzzing")]
 pub use recovery::Recovered;
 pub use recovery::recover;

@@ -22,6 +22,8 @@ pub struct Frame {
     pub seqno: u64,
     /// Record or seal.
     pub kind: FrameKind,
+    /// Offset below which the file was on stable storage when the frame was written.
+    pub synced_to: u64,
     /// What it carries; shares the window that it was read in.
     pub payload: Bytes,
 }
@@ -66,7 +68,8 @@ impl FrameReader {
         if let Some((header, bytes)) = frame {
             self.offset = offset + bytes.len() as u64;
             let payload = bytes.slice(FRAME_HEADER_BYTES..);
-            return Ok(Some(Frame { offset, seqno: header.seqno, kind: header.kind, payload }));
+            let synced_to = u64::from(header.synced_to);
+            return Ok(Some(Frame { offset, seqno: header.seqno, kind: header.kind, synced_to, payload }));
         }
         Ok(None)
     }

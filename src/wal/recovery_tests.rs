@@ -1,7 +1,7 @@
 //! A test per row of the table of cases, and random damage against the promise of recovery: a prefix or an error.
 
 use super::{
-    Wal, WalOptions,
+    LogBounds, Wal, WalOptions,
     cases::CASES,
     frame::{self, FrameKind, FrameSeed},
     header::{FILE_HEADER_BYTES, FileHeader, FileMagic},
@@ -12,7 +12,7 @@ use crate::{
     file::{FileName, SimulatedDisk},
 };
 use proptest::prelude::*;
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 const DATABASE_ID: u64 = 42;
 const HEADER: u64 = FILE_HEADER_BYTES as u64;
@@ -26,6 +26,7 @@ fn wal_on(disk: &SimulatedDisk, first_segment: u64, next_seqno: u64) -> Wal {
         first_segment,
         next_seqno,
         older_segments: Vec::new(),
+        taken_over: None,
     };
     Wal::create(Arc::new(disk.clone()), options).unwrap()
 }
@@ -66,13 +67,18 @@ struct Outcome {
     records: u64,
     ending: &'static str,
     next_segment: u64,
-    unsealed: Option<(u64, u64)>,
+    /// Where the last segment ends, and how many records behind that the next one takes over.
+    end: Option<(u64, u64)>,
+    taken_over: usize,
 }
 
 fn try_recover(disk: &SimulatedDisk, ends: &[(u64, u64)]) -> Result<Outcome, (ErrorKind, String)> {
+    recover_within(disk, &LogBounds { ends: ends.iter().copied().collect(), ..LogBounds::default() })
+}
+
+fn recover_within(disk: &SimulatedDisk, bounds: &LogBounds) -> Result<Outcome, (ErrorKind, String)> {
     let mut records = 0;
-    let ends = ends.iter().copied().collect::<BTreeMap<_, _>>();
-    let recovered = recover(disk, DATABASE_ID, &ends, 0, &mut |seqno, payload| {
+    let recovered = recover(disk, DATABASE_ID, bounds, &mut |seqno, payload| {
         records += 1;
         assert_eq!((seqno, &payload[..]), (records, &b"hello"[..]));
         Ok(())
@@ -82,14 +88,16 @@ fn try_recover(disk: &SimulatedDisk, ends: &[(u64, u64)]) -> Result<Outcome, (Er
         records,
         ending: recovered.ending(),
         next_segment: recovered.next_segment,
-        unsealed: recovered.settle(disk).unwrap(),
+        end: recovered.ends.last().copied(),
+        taken_over: recovered.taken_over.len(),
     })
 }
 
 #[track_caller]
-fn assert_ends(disk: &SimulatedDisk, records: u64, ending: &'static str, unsealed: Option<(u64, u64)>) {
+fn assert_ends(disk: &SimulatedDisk, records: u64, ending: &'static str, end: (u64, u64), taken_over: usize) {
     let outcome = try_recover(disk, &[]).unwrap();
-    assert_eq!((outcome.records, outcome.ending, outcome.unsealed), (records, ending, unsealed));
+    let found = (outcome.records, outcome.ending, outcome.end, outcome.taken_over);
+    assert_eq!(found, (records, ending, Some(end), taken_over));
     assert!(CASES.iter().any(|case| case.name == ending));
 }
 
@@ -108,21 +116,22 @@ fn end_after(records: u64) -> u64 {
 #[test]
 fn no_log_at_all() {
     let outcome = try_recover(&SimulatedDisk::new(0), &[]).unwrap();
-    assert_eq!(outcome, Outcome { records: 0, ending: "no log", next_segment: 1, unsealed: None });
+    assert_eq!(outcome, Outcome { records: 0, ending: "no log", next_segment: 1, end: None, taken_over: 0 });
 }
 
 #[test]
 fn clean_end() {
-    assert_ends(&open_log(3), 3, "clean end", Some((1, end_after(3))));
-    assert_ends(&open_log(0), 0, "clean end", Some((1, HEADER)));
+    // The last record was synced too, but no later one says so.
+    assert_ends(&open_log(3), 3, "clean end", (1, end_after(2)), 1);
+    assert_ends(&open_log(0), 0, "clean end", (1, HEADER), 0);
     let disk = open_log(3);
     change(&disk, 1, |bytes| bytes.truncate(end_after(3) as usize));
-    assert_ends(&disk, 3, "clean end", Some((1, end_after(3))));
+    assert_ends(&disk, 3, "clean end", (1, end_after(2)), 1);
 }
 
 #[test]
 fn sealed() {
-    assert_ends(&sealed_log(), 6, "sealed", None);
+    assert_ends(&sealed_log(), 6, "sealed", (2, end_after(3)), 0);
 }
 
 #[test]
@@ -132,9 +141,6 @@ fn end_recorded_by_an_earlier_recovery() {
     wal_on(&disk, 2, 4).close().unwrap();
     let outcome = try_recover(&disk, &[(1, end_after(3))]).unwrap();
     assert_eq!((outcome.records, outcome.ending, outcome.next_segment), (3, "sealed", 3));
-    // The crash came before the next segment was made.
-    let outcome = try_recover(&open_log(3), &[(1, end_after(3))]).unwrap();
-    assert_eq!((outcome.ending, outcome.unsealed), ("end recorded by an earlier recovery", None));
     // A segment that never got its header lies between two that did.
     let disk = open_log(3);
     disk.set_contents(FileName::Log(2), Vec::new());
@@ -146,6 +152,104 @@ fn end_recorded_by_an_earlier_recovery() {
     disk.set_contents(FileName::Log(2), Vec::new());
     wal_on(&disk, 3, 4).close().unwrap();
     assert_eq!(try_recover(&disk, &[(2, 0)]).unwrap().records, 0);
+}
+
+/// Goes on behind what recovery found, as an opening does.
+fn go_on(disk: &SimulatedDisk, bounds: &LogBounds) -> Wal {
+    let recovered = recover(disk, DATABASE_ID, bounds, &mut |_, _| Ok(())).unwrap();
+    let options = WalOptions {
+        segment_bytes: 4096,
+        database_id: DATABASE_ID,
+        first_segment: recovered.next_segment,
+        next_seqno: recovered.next_seqno,
+        older_segments: recovered.segments,
+        taken_over: Some(recovered.taken_over),
+    };
+    Wal::create(Arc::new(disk.clone()), options).unwrap()
+}
+
+#[test]
+fn the_next_segment_takes_over_what_may_not_be_safe() {
+    let disk = open_log(3);
+    let wal = go_on(&disk, &LogBounds::default());
+    assert_eq!((wal.last_seqno(), wal.visible().load()), (3, 3));
+    let bounds = LogBounds { first_segment: 1, reach: wal.durable_end(), ends: [(1, end_after(2))].into() };
+    assert_eq!(bounds.reach, (2, end_after(1)));
+    let seqno = wal.append(b"hello").unwrap();
+    wal.sync(seqno).unwrap();
+    drop(wal);
+    // Whatever becomes of the record in the old segment, the new one has it.
+    for damage in [0, 0xff] {
+        change(&disk, 1, |bytes| bytes[end_after(2) as usize..end_after(3) as usize].fill(damage));
+        let outcome = recover_within(&disk, &bounds).unwrap();
+        assert_eq!((outcome.records, outcome.end, outcome.taken_over), (4, Some((2, end_after(1))), 1));
+    }
+    // And once more, from the segment that took over.
+    let wal = go_on(&disk, &bounds);
+    let ends = [(1, end_after(2)), (2, end_after(1))].into();
+    let bounds = LogBounds { first_segment: 1, reach: wal.durable_end(), ends };
+    wal.close().unwrap();
+    let outcome = recover_within(&disk, &bounds).unwrap();
+    assert_eq!((outcome.records, outcome.end), (4, Some((3, end_after(1)))), "the seal is no record");
+    // What was closed reaches to its seal.
+    let bounds = LogBounds { reach: wal.durable_end(), ..bounds };
+    let outcome = recover_within(&disk, &bounds).unwrap();
+    assert_eq!((outcome.records, outcome.end), (4, Some((3, end_after(1)))));
+}
+
+#[test]
+fn abandoned_by_an_opening() {
+    let disk = open_log(3);
+    for segment in 2..4 {
+        drop(go_on(&disk, &LogBounds::default()));
+        let outcome = recover_within(&disk, &LogBounds::default()).unwrap();
+        assert_eq!(
+            (outcome.records, outcome.ending, outcome.next_segment),
+            (3, "abandoned by an opening", segment + 1)
+        );
+        assert_eq!((outcome.end, outcome.taken_over), (Some((segment, 0)), 1));
+    }
+    change(&disk, 3, |bytes| bytes[FILE_HEADER_BYTES + 3] ^= 1);
+    assert_eq!(recover_within(&disk, &LogBounds::default()).unwrap().records, 3);
+    // An opening that was over at last has recorded what does not count.
+    let wal = go_on(&disk, &LogBounds::default());
+    let ends = [(1, end_after(2)), (2, 0), (3, 0)].into();
+    let bounds = LogBounds { first_segment: 1, reach: wal.durable_end(), ends };
+    assert_eq!(recover_within(&disk, &bounds).unwrap().records, 3);
+}
+
+#[test]
+fn abandoned_but_later_segments() {
+    let disk = open_log(3);
+    drop(go_on(&disk, &LogBounds::default()));
+    wal_on(&disk, 3, 4).close().unwrap();
+    assert_damaged(&disk, &[(1, end_after(2))], 2, 0, "goes on");
+}
+
+#[test]
+fn what_the_manifest_knows_of_is_not_taken_for_a_torn_end() {
+    let disk = open_log(3);
+    let bounds = |offset| LogBounds { reach: (1, offset), ..LogBounds::default() };
+    let outcome = recover_within(&disk, &bounds(end_after(3))).unwrap();
+    assert_eq!((outcome.records, outcome.end, outcome.taken_over), (3, Some((1, end_after(3))), 0));
+    for len in 0..end_after(3) {
+        let cut = open_log(3);
+        change(&cut, 1, |bytes| bytes.truncate(len as usize));
+        assert_eq!(recover_within(&cut, &bounds(end_after(3))).unwrap_err().0, ErrorKind::Corrupt, "{len}");
+    }
+}
+
+#[test]
+fn segments_before_the_first_that_counts_are_not_looked_at() {
+    let disk = sealed_log();
+    change(&disk, 1, |bytes| bytes.fill(1));
+    let bounds = LogBounds { first_segment: 2, ..LogBounds::default() };
+    let mut seen = Vec::new();
+    let recovered = recover(&disk, DATABASE_ID, &bounds, &mut |seqno, _| {
+        seen.push(seqno);
+        Ok(())
+    });
+    assert_eq!((seen, recovered.unwrap().next_segment), (vec![4, 5, 6], 3));
 }
 
 #[test]
@@ -164,11 +268,11 @@ fn torn_tail() {
     for at in [0, 4, 8, 16, 20, 21, 24, 28] {
         let disk = open_log(3);
         change(&disk, 1, |bytes| bytes[end_after(2) as usize + at] ^= 0x40);
-        assert_ends(&disk, 2, "torn tail", Some((1, end_after(2))));
+        assert_ends(&disk, 2, "torn tail", (1, end_after(1)), 1);
     }
     let disk = open_log(3);
     change(&disk, 1, |bytes| bytes.truncate(end_after(3) as usize - 1));
-    assert_ends(&disk, 2, "torn tail", Some((1, end_after(2))));
+    assert_ends(&disk, 2, "torn tail", (1, end_after(1)), 1);
 }
 
 #[test]
@@ -180,14 +284,14 @@ fn a_hole_in_what_was_never_synced_is_a_torn_tail() {
         wal.flush_to_os(seqno).unwrap();
     }
     change(&disk, 1, |bytes| bytes[end_after(1) as usize..end_after(2) as usize].fill(0));
-    assert_ends(&disk, 1, "torn tail", Some((1, end_after(1))));
+    assert_ends(&disk, 1, "torn tail", (1, HEADER), 1);
 }
 
 #[test]
 fn a_length_beyond_the_file_is_a_torn_tail() {
     let disk = open_log(3);
     change(&disk, 1, |bytes| bytes[end_after(2) as usize + 4..][..3].fill(0xff));
-    assert_ends(&disk, 2, "torn tail", Some((1, end_after(2))));
+    assert_ends(&disk, 2, "torn tail", (1, end_after(1)), 1);
 }
 
 #[test]
@@ -197,7 +301,7 @@ fn a_stale_frame_of_another_place_is_a_torn_tail() {
         let (from, to) = (end_after(2) as usize, end_after(3) as usize);
         bytes.copy_within(from..to, to);
     });
-    assert_ends(&disk, 3, "torn tail", Some((1, end_after(3))));
+    assert_ends(&disk, 3, "torn tail", (1, end_after(2)), 1);
 }
 
 #[test]
@@ -244,16 +348,19 @@ fn file_missing() {
     let disk = sealed_log();
     wal_on(&disk, 4, 7).close().unwrap();
     assert_damaged(&disk, &[], 3, 0, "missing");
-    let missing_first = recover(&disk, DATABASE_ID, &BTreeMap::new(), 3, &mut |_, _| Ok(())).unwrap_err();
-    assert_eq!(missing_first.kind(), ErrorKind::Corrupt);
-    let missing_last = try_recover(&open_log(1), &[(1, end_after(1)), (2, 100)]).unwrap_err();
-    assert_eq!(missing_last.0, ErrorKind::Corrupt);
+    for bounds in [
+        LogBounds { first_segment: 3, ..LogBounds::default() },
+        LogBounds { reach: (5, 64), ..LogBounds::default() },
+        LogBounds { first_segment: 5, reach: (5, 64), ..LogBounds::default() },
+    ] {
+        assert_eq!(recover_within(&disk, &bounds).unwrap_err().0, ErrorKind::Corrupt, "{bounds:?}");
+    }
 }
 
 #[test]
 fn segment_of_another_database() {
     let disk = sealed_log();
-    let header = FileHeader { magic: FileMagic::Log, database_id: 43, number: 1, detail: 1 };
+    let header = FileHeader { magic: FileMagic::Log, database_id: 43, number: 1, detail: 1, takes_over: false };
     change(&disk, 1, |bytes| bytes[..FILE_HEADER_BYTES].copy_from_slice(&header.encode()));
     assert_damaged(&disk, &[], 1, 0, "another database");
 }
@@ -315,7 +422,7 @@ fn created_but_never_synced() {
     }] {
         let disk = sealed_log();
         disk.set_contents(FileName::Log(3), bytes);
-        assert_ends(&disk, 6, "created but never synced", Some((3, 0)));
+        assert_ends(&disk, 6, "created but never synced", (3, 0), 0);
     }
 }
 
@@ -328,7 +435,7 @@ fn no_header_but_later_segments() {
 
 #[test]
 fn an_error_of_the_caller_stops_recovery() {
-    let refused = recover(&sealed_log(), DATABASE_ID, &BTreeMap::new(), 0, &mut |seqno, _| {
+    let refused = recover(&sealed_log(), DATABASE_ID, &LogBounds::default(), &mut |seqno, _| {
         if seqno == 2 { Err(crate::error::Error::validation("no")) } else { Ok(()) }
     });
     assert_eq!(refused.unwrap_err().kind(), ErrorKind::Validation);
@@ -343,6 +450,7 @@ fn random_log(payloads: &[(Vec<u8>, bool)]) -> (SimulatedDisk, Vec<Vec<u8>>) {
         first_segment: 1,
         next_seqno: 1,
         older_segments: Vec::new(),
+        taken_over: None,
     };
     let wal = Wal::create(Arc::new(disk.clone()), options).unwrap();
     for (payload, sync) in payloads {
@@ -355,7 +463,7 @@ fn random_log(payloads: &[(Vec<u8>, bool)]) -> (SimulatedDisk, Vec<Vec<u8>>) {
 
 fn assert_prefix_or_error(disk: &SimulatedDisk, records: &[Vec<u8>]) -> Result<(), TestCaseError> {
     let mut seen = Vec::new();
-    let outcome = recover(disk, DATABASE_ID, &BTreeMap::new(), 0, &mut |seqno, payload| {
+    let outcome = recover(disk, DATABASE_ID, &LogBounds::default(), &mut |seqno, payload| {
         seen.push((seqno, payload.to_vec()));
         Ok(())
     });
@@ -401,7 +509,7 @@ proptest! {
         let disk = SimulatedDisk::new(0);
         let mut file = bytes;
         if header {
-            let header = FileHeader { magic: FileMagic::Log, database_id: DATABASE_ID, number: 1, detail: 1 };
+            let header = FileHeader { magic: FileMagic::Log, database_id: DATABASE_ID, number: 1, detail: 1, takes_over: false };
             file.splice(0..0, header.encode());
         }
         disk.set_contents(FileName::Log(1), file);

@@ -7,12 +7,13 @@
 
 use super::{
     frame::{self, FrameKind, FrameSeed},
-    header::{FILE_HEADER_BYTES, FileHeader, FileMagic},
+    header::{FileHeader, FileMagic},
 };
 use crate::{
     error::Result,
     file::{Disk, FileName, WritableFile},
 };
+use bytes::Bytes;
 
 const FIRST_RESERVE_BYTES: u64 = 1 << 20;
 const RESERVE_STEP_BYTES: u64 = 4 << 20;
@@ -47,33 +48,43 @@ pub(super) struct SegmentWriter {
 }
 
 impl SegmentWriter {
-    /// Creates the file, durably.
+    /// Creates the file, durably. `taken_over` are records of the segment before that this one begins with, however
+    /// many they are.
     pub(super) fn create(
         disk: &dyn Disk,
         database_id: u64,
         number: u64,
         first_seqno: u64,
         limit_bytes: u64,
+        taken_over: Option<&[(u64, Bytes)]>,
     ) -> Result<Self> {
         let mut file = disk.create(FileName::Log(number))?;
-        let len = FIRST_RESERVE_BYTES.min(limit_bytes).max(FILE_HEADER_BYTES as u64);
+        let takes_over = taken_over.is_some();
+        let header = FileHeader { magic: FileMagic::Log, database_id, number, detail: first_seqno, takes_over };
+        let seed = FrameSeed::new(FileMagic::Log, database_id, number);
+        let mut bytes = header.encode().to_vec();
+        let mut next_seqno = first_seqno;
+        for (seqno, payload) in taken_over.unwrap_or_default() {
+            let start = bytes.len();
+            frame::begin(&mut bytes, *seqno, FrameKind::Data);
+            bytes.extend_from_slice(payload);
+            frame::end(&mut bytes, start)?;
+            // Nothing is safe yet, not even the header.
+            frame::stamp(&mut bytes[start..], seed, start as u64, 0);
+            next_seqno = seqno + 1;
+        }
+        let end = bytes.len() as u64;
+        let len = FIRST_RESERVE_BYTES.min(limit_bytes).max(end);
         file.reserve(len)?;
-        let header = FileHeader { magic: FileMagic::Log, database_id, number, detail: first_seqno };
-        file.write_at(0, &header.encode())?;
+        file.write_at(0, &bytes)?;
         file.sync()?;
         disk.sync_directory()?;
-        let end = FILE_HEADER_BYTES as u64;
-        Ok(Self {
-            file,
-            number,
-            first_seqno,
-            next_seqno: first_seqno,
-            seed: FrameSeed::new(FileMagic::Log, database_id, number),
-            limit_bytes,
-            end,
-            len,
-            synced_to: end,
-        })
+        Ok(Self { file, number, first_seqno, next_seqno, seed, limit_bytes, end, len, synced_to: end })
+    }
+
+    /// The offset before which all is durable.
+    pub(super) fn synced_to(&self) -> u64 {
+        self.synced_to
     }
 
     /// Facts about the segment as it is now.

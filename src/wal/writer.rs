@@ -21,6 +21,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     file::{Disk, FileName},
 };
+use bytes::Bytes;
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::sync::{
     Arc,
@@ -50,6 +51,9 @@ pub struct WalOptions {
     pub next_seqno: u64,
     /// Finished segments that recovery found, oldest first.
     pub older_segments: Vec<SegmentInfo>,
+    /// Records that recovery found and that may not be durable where it found them: the first segment begins with
+    /// them. `None` for a segment that follows a finished one, as it is between openings.
+    pub taken_over: Option<Vec<(u64, Bytes)>>,
 }
 
 /// What the leader is doing, if there is one.
@@ -113,10 +117,12 @@ pub struct Wal {
 impl Wal {
     /// Starts a new segment behind those that recovery read. The segment exists durably when this returns.
     pub fn create(disk: Arc<dyn Disk>, options: WalOptions) -> Result<Self> {
-        let WalOptions { database_id, first_segment, older_segments, .. } = options;
+        let WalOptions { database_id, first_segment, older_segments, taken_over, .. } = options;
         let next_seqno = options.next_seqno.max(1);
         let segment_bytes = options.segment_bytes.clamp(MIN_SEGMENT_BYTES, MAX_SEGMENT_BYTES);
-        let tail = SegmentWriter::create(&*disk, database_id, first_segment, next_seqno, segment_bytes)?;
+        let taken_over = taken_over.as_deref();
+        let first_seqno = taken_over.and_then(<[_]>::first).map_or(next_seqno, |(seqno, _)| *seqno);
+        let tail = SegmentWriter::create(&*disk, database_id, first_segment, first_seqno, segment_bytes, taken_over)?;
         let durable = next_seqno.saturating_sub(1);
         Ok(Self {
             disk,
@@ -205,6 +211,12 @@ impl Wal {
     /// The highest number that is on stable storage, as readers use it.
     pub fn visible(&self) -> &Arc<Visible> {
         &self.visible
+    }
+
+    /// The segment at the end and the offset in it before which all is durable. Waits for a leader at work.
+    pub fn durable_end(&self) -> (u64, u64) {
+        let tail = self.tail.lock();
+        (tail.info().number, tail.synced_to())
     }
 
     /// The highest number given out.
@@ -396,7 +408,8 @@ impl Wal {
             tail.seal()?;
             durable_below = tail.next_seqno();
             let (number, next_seqno) = (tail.info().number + 1, tail.next_seqno());
-            let next = SegmentWriter::create(&*self.disk, self.database_id, number, next_seqno, self.segment_bytes)?;
+            let next =
+                SegmentWriter::create(&*self.disk, self.database_id, number, next_seqno, self.segment_bytes, None)?;
             sealed.push(tail.info());
             *tail = next;
         }

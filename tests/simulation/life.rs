@@ -72,6 +72,8 @@ struct Life<'a> {
     cut: Option<Aftermath>,
     /// The last transaction with a token, and whether it was acknowledged.
     token: Option<(Mutation, bool)>,
+    /// Whether the disk is not to blame for what fails from now on.
+    is_healed: bool,
     trace: u64,
     counts: &'a mut Counts,
 }
@@ -84,7 +86,17 @@ impl<'a> Life<'a> {
     fn new(disk: SimulatedDisk, state: State, script: &Script, counts: &'a mut Counts) -> Self {
         let clock = hashrange::Clock::manual(1_700_000_000_000);
         let setup = Setup { clock, ..script.setup.clone() };
-        Self { setup, disk, db: None, ledger: Ledger::new(state), cut: None, token: None, trace: 0, counts }
+        Self {
+            setup,
+            disk,
+            db: None,
+            ledger: Ledger::new(state),
+            cut: None,
+            token: None,
+            is_healed: true,
+            trace: 0,
+            counts,
+        }
     }
 
     fn pass(&mut self, script: &Script) -> Result<(), String> {
@@ -117,10 +129,12 @@ impl<'a> Life<'a> {
                 self.open()
             }
             Event::Fault(plan) => {
+                self.is_healed = false;
                 self.disk.fail(*plan);
                 Ok(())
             }
             Event::Full(room) => {
+                self.is_healed = false;
                 self.disk.set_capacity(Some(self.used_bytes() + room));
                 Ok(())
             }
@@ -138,7 +152,8 @@ impl<'a> Life<'a> {
         u64::MAX - hashrange::file::Disk::available_bytes(&self.disk).unwrap_or(u64::MAX)
     }
 
-    fn heal(&self) {
+    fn heal(&mut self) {
+        self.is_healed = true;
         self.disk.stop_failing();
         self.disk.set_capacity(None);
     }
@@ -166,12 +181,10 @@ impl<'a> Life<'a> {
                 self.resend()
             }
             Err(_) if self.disk.has_crashed() => self.power_failure(),
-            Err(error) if is_of_the_disk(&error) => {
+            Err(error) if is_of_the_disk(&error) && !self.is_healed => {
                 self.counts.failures += 1;
                 self.ledger.failed();
                 self.heal();
-                let db = open(&self.setup, &self.disk).map_err(|error| format!("reopened on a healed disk: {error}"));
-                drop(db?);
                 self.open()
             }
             Err(error) => Err(format!("reopened: {error}")),
@@ -277,6 +290,7 @@ impl<'a> Life<'a> {
     /// The power was cut: the machine comes up with one of many possible media.
     fn power_failure(&mut self) -> Result<(), String> {
         let aftermath = self.cut.take().ok_or("the power went without a cut")?;
+        self.is_healed = true; // the machine that comes up has no faults
         self.db = None;
         self.note_trace();
         for other in 0..aftermath.others {

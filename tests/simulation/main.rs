@@ -108,7 +108,6 @@ fn random_lives_with_crashes() {
 }
 
 #[test]
-#[ignore = "known defect: reopening in the same process after a failed sync, then a power failure"]
 fn random_lives_with_failing_disks() {
     lives(600, 1_000_000, Script::with_faults);
 }
