@@ -7,6 +7,7 @@
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
 #[allow(dead_code, reason = "the world is shared between test programs")]
+#[path = "../simulation/src/world/mod.rs"]
 mod world;
 
 use hashrange::{

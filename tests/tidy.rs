@@ -78,7 +78,7 @@ impl Source {
 fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
-    for folder in ["src", "tests", "benches", "examples", "wire", "cli", "fuzz"] {
+    for folder in ["src", "tests", "benches", "examples", "wire", "cli", "simulation", "fuzz"] {
         collect(&root.join(folder), &mut files);
     }
     files.sort();

@@ -73,7 +73,7 @@ impl Ledger {
 
     /// Holds the answer to a read against the newest states.
     pub fn read(&mut self, db: &Database, read: &Read) -> Result<(), String> {
-        if let crate::world::run::Done::Failed(_) = check(db, read, &self.newest)? {
+        if let crate::world::run::Done::Failed = check(db, read, &self.newest)? {
             self.failed();
         }
         Ok(())

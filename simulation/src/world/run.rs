@@ -68,7 +68,7 @@ pub enum Done {
     /// As the model said.
     AsExpected,
     /// With an error of the disk: what it would have done may have happened or not.
-    Failed(Error),
+    Failed,
 }
 
 /// Does a step. `state` moves on with it if it succeeds; the error tells how the database contradicts the model.
@@ -83,7 +83,7 @@ pub fn run(db: &Database, step: &Step, state: &mut State) -> Result<Done, String
         Step::Verify => {
             return match db.verify() {
                 Err(error) if !is_of_the_disk(&error) => Err(format!("verify: {error}")),
-                Err(error) => Ok(Done::Failed(error)),
+                Err(_) => Ok(Done::Failed),
                 Ok(_) => compare(db, state).map(|()| Done::AsExpected),
             };
         }
@@ -95,7 +95,7 @@ pub fn run(db: &Database, step: &Step, state: &mut State) -> Result<Done, String
     };
     match result {
         Ok(()) => Ok(Done::AsExpected),
-        Err(error) if is_of_the_disk(&error) => Ok(Done::Failed(error)),
+        Err(error) if is_of_the_disk(&error) => Ok(Done::Failed),
         Err(error) => Err(format!("{step:?}: {error}")),
     }
 }
@@ -109,7 +109,7 @@ pub fn is_of_the_disk(error: &Error) -> bool {
 pub fn check(db: &Database, read: &Read, states: &[State]) -> Result<Done, String> {
     let answer = match ask(db, read) {
         Ok(answer) => answer,
-        Err(error) if is_of_the_disk(&error) => return Ok(Done::Failed(error)),
+        Err(error) if is_of_the_disk(&error) => return Ok(Done::Failed),
         Err(error) => return Err(format!("{read:?}: {error}")),
     };
     let of_extra = match read {
@@ -131,7 +131,7 @@ fn mutate(db: &Database, mutation: &Mutation, durability: Durability, state: &mu
     let (next, expected) = state.after(mutation);
     let outcome = match perform(db, mutation, durability) {
         Ok(outcome) => outcome,
-        Err(error) if is_of_the_disk(&error) => return Ok(Done::Failed(error)),
+        Err(error) if is_of_the_disk(&error) => return Ok(Done::Failed),
         Err(error) => return Err(format!("{mutation:?}: {error}")),
     };
     if !agree(mutation, &outcome, &expected) {
@@ -161,7 +161,7 @@ pub fn repeat(db: &Database, mutation: &Mutation) -> Result<Done, String> {
     match db.transact_write_actions(actions(writes), Some((format!("token {token}"), *token))) {
         Ok(output) if output.replayed => Ok(Done::AsExpected),
         Ok(_) => Err(format!("carried out twice under one token: {mutation:?}")),
-        Err(error) if is_of_the_disk(&error) => Ok(Done::Failed(error)),
+        Err(error) if is_of_the_disk(&error) => Ok(Done::Failed),
         Err(error) => Err(format!("{mutation:?}, sent again: {error}")),
     }
 }

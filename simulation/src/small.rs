@@ -1,9 +1,10 @@
-//! Small worlds, all of them: every sequence of one or two operations on a small database, the power cut at every
-//! operation of the disk that they cause, and several media after each cut.
+//! Small worlds, all of them: every sequence of a few operations on a small database, the power cut at every operation
+//! of the disk that they cause, and several media after each cut.
 
 use crate::{
     event::{Aftermath, Event, Script},
     life::{Counts, live_on, operations_of},
+    lives::{Failure, caught, threads},
     world::{
         Mutation, Random, Setup, State, Step,
         run::run,
@@ -12,7 +13,10 @@ use crate::{
     },
 };
 use hashrange::{Durability, Item, ReadMode, file::SimulatedDisk};
-use std::sync::Arc;
+use std::sync::{
+    Arc, Mutex,
+    atomic::{AtomicUsize, Ordering},
+};
 
 const PLAIN: usize = 0;
 const ORDERS: usize = 1;
@@ -95,54 +99,68 @@ fn small_database() -> (SimulatedDisk, State) {
     (disk, state)
 }
 
-/// All sequences of one and of two operations.
-fn sequences() -> Vec<Vec<Step>> {
-    let (firsts, seconds) = (operations(1), operations(2));
-    let pairs = firsts
-        .iter()
-        .flat_map(|first| seconds.iter().map(move |second| first.iter().chain(second).cloned().collect::<Vec<_>>()));
-    firsts.iter().cloned().chain(pairs).collect()
+/// All sequences of one to `length` operations.
+fn sequences(length: usize) -> Vec<Vec<Step>> {
+    let mut all: Vec<Vec<Step>> = Vec::new();
+    let mut last = vec![Vec::new()];
+    for place in 0..length {
+        let choices = operations(place as u64 + 1);
+        let extend = |steps: &Vec<Step>| -> Vec<Vec<Step>> {
+            choices.iter().map(|choice| steps.iter().chain(choice).cloned().collect()).collect()
+        };
+        last = last.iter().flat_map(extend).collect();
+        all.extend(last.iter().cloned());
+    }
+    all
 }
 
-/// Cuts the power at every operation of the disk; returns the number of cuts.
-fn cut_everywhere(base: &SimulatedDisk, state: &State, steps: &[Step], images: u64, counts: &mut Counts) -> u64 {
+/// Cuts the power at every operation of the disk.
+fn cut_everywhere(
+    base: &SimulatedDisk,
+    state: &State,
+    steps: &[Step],
+    images: u64,
+    counts: &mut Counts,
+) -> Result<(), Failure> {
     let events: Vec<Event> = steps.iter().cloned().map(Event::Step).collect();
     let mut script = Script { setup: setup(), disk_seed: 0, first_cut: None, events };
     let machine = || base.crash(5);
-    let operations = operations_of(machine(), state.clone(), &script).unwrap();
+    let failure = |place: String, text: String| Failure(format!("small world, {place}: {text}\n{steps:?}"));
+    let operations = caught(|| operations_of(machine(), state.clone(), &script))
+        .map_err(|text| failure("undisturbed".to_owned(), text))?;
     for cut in 1..=operations {
         let again = cut.is_multiple_of(2).then_some(1 + cut / 2 % 14);
-        let aftermath = Aftermath { image: cut * 1000, others: images - 1, again };
+        let aftermath = Aftermath { image: cut * 1000, others: images.saturating_sub(1), again };
         script.first_cut = Some((cut, aftermath));
-        if let Err(text) = live_on(machine(), state.clone(), &script, counts) {
-            panic!("power cut at operation {cut} of {operations}: {text}\n{steps:?}");
-        }
+        caught(|| live_on(machine(), state.clone(), &script, counts))
+            .map_err(|text| failure(format!("power cut at operation {cut} of {operations}"), text))?;
     }
-    operations
+    Ok(())
 }
 
-#[test]
-fn every_power_cut_in_every_small_world() {
-    let images = crate::number("HASHRANGE_IMAGES").unwrap_or(4);
+/// Every sequence of one to `length` operations on a small database, the power cut at every operation of the disk, and
+/// `images` media after each cut. Returns the number of sequences and what happened in them.
+pub fn small_worlds(length: usize, images: u64) -> Result<(usize, Counts), Failure> {
     let (base, state) = small_database();
-    let sequences = sequences();
-    let threads = std::thread::available_parallelism().map_or(1, usize::from);
-    let (mut cuts, mut counts) = (0, Counts::default());
+    let sequences = sequences(length);
+    let next = AtomicUsize::new(0);
+    let total = Mutex::new(Ok(Counts::default()));
     std::thread::scope(|scope| {
-        let workers = (0..threads).map(|thread| {
-            let (base, state, sequences) = (&base, &state, &sequences);
-            scope.spawn(move || {
+        for _ in 0..threads() {
+            scope.spawn(|| {
                 let mut counts = Counts::default();
-                let mine = sequences.iter().skip(thread).step_by(threads);
-                let cuts: u64 = mine.map(|steps| cut_everywhere(base, state, steps, images, &mut counts)).sum();
-                (cuts, counts)
-            })
-        });
-        for worker in workers.collect::<Vec<_>>() {
-            let (its_cuts, its_counts) = worker.join().unwrap();
-            cuts += its_cuts;
-            counts.add(&its_counts);
+                while let Some(steps) = sequences.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if let Err(failure) = cut_everywhere(&base, &state, steps, images, &mut counts) {
+                        next.store(sequences.len(), Ordering::Relaxed);
+                        *total.lock().unwrap() = Err(failure);
+                        return;
+                    }
+                }
+                if let Ok(total) = &mut *total.lock().unwrap() {
+                    total.add(&counts);
+                }
+            });
         }
     });
-    println!("{} sequences, {cuts} power cuts: {counts:?}", sequences.len());
+    Ok((sequences.len(), total.into_inner().unwrap()?))
 }

@@ -1,0 +1,49 @@
+//! The number of lives and small worlds that every change has to get through.
+//!
+//! `HASHRANGE_LIVES=100000` lives as many of each kind, from the seed `HASHRANGE_SEED` on.
+
+#![expect(clippy::print_stdout, reason = "what was covered is worth reading")]
+#![expect(clippy::panic, reason = "a test fails by panicking")]
+
+use hashrange_simulation::{Counts, Failure, Plot, live_seeds, replay, small_worlds};
+
+fn number(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
+}
+
+fn passed(result: Result<Counts, Failure>) -> Counts {
+    result.unwrap_or_else(|failure| panic!("{failure}"))
+}
+
+fn lives(plot: Plot, usual: u64) {
+    let (lives, first) = (number("HASHRANGE_LIVES").unwrap_or(usual), number("HASHRANGE_SEED").unwrap_or(0));
+    let counts = passed(live_seeds(plot, first..first + lives));
+    println!("{lives} lives from seed {first}: {counts:?}");
+}
+
+#[test]
+fn random_lives_with_crashes() {
+    lives(Plot::Crashes, 1000);
+}
+
+#[test]
+fn random_lives_with_failing_disks() {
+    lives(Plot::Faults, 600);
+}
+
+#[test]
+fn every_power_cut_in_every_small_world() {
+    let images = number("HASHRANGE_IMAGES").unwrap_or(4);
+    let (sequences, counts) = small_worlds(2, images).unwrap_or_else(|failure| panic!("{failure}"));
+    println!("{sequences} sequences: {counts:?}");
+}
+
+#[test]
+fn the_same_seed_does_the_same() {
+    for plot in Plot::ALL {
+        for seed in 0..20 {
+            let traces = [(); 2].map(|()| replay(plot, seed).unwrap_or_else(|failure| panic!("{failure}")));
+            assert_eq!(traces[0], traces[1], "{}, seed {seed}", plot.name());
+        }
+    }
+}
