@@ -4,7 +4,7 @@
 
 use hashrange::{
     Clock, Database, Durability, Item, OpenOptions, S, TransactAction, TransactKind,
-    file::{Disk, MemoryDisk},
+    file::{Disk, Fault, FaultPlan, MemoryDisk, Operation, SimulatedDisk},
 };
 use std::sync::Arc;
 
@@ -98,5 +98,34 @@ fn a_transaction_is_carried_out_once_after_its_log_segment_was_removed() {
         db.flush().unwrap();
         assert_eq!(db.facts().log.segments.len(), 1, "the old segments are gone");
         assert!(send(&db));
+    }
+}
+
+/// The header of a log segment whose first sync had failed was readable from the memory of the operating system, and
+/// taken to be safe: a power failure after the next opening took it, and the database did not open any more.
+#[test]
+fn a_segment_whose_first_sync_failed_is_not_relied_on() {
+    let options = || tiny().log_segment_bytes(4096).seed(1);
+    for n in 1..12 {
+        for seed in 0..20 {
+            let disk = SimulatedDisk::new(seed);
+            {
+                let db = options().open_on(Arc::new(disk.clone())).unwrap();
+                fill(&db, 0, 10);
+                disk.fail(FaultPlan::new(Operation::Sync, n, Fault::InputOutput));
+                let table = db.dynamic_table("items").unwrap();
+                let put = |number: u32| {
+                    let item = Item::new().with("id", format!("item {number}")).with("text", "x".repeat(1000));
+                    table.put(&item)
+                };
+                assert!((10..30).any(|number| put(number).is_err()));
+            }
+            let after = disk.kill();
+            let db = options().open_on(Arc::new(after.clone())).unwrap();
+            let found = count(&db);
+            let crashed = after.crash(seed);
+            drop(db);
+            assert_eq!(count(&options().open_on(Arc::new(crashed)).unwrap()), found);
+        }
     }
 }

@@ -186,7 +186,7 @@ impl Segment<'_> {
             file_bytes: 0,
             first_seqno: next,
             next_seqno: next,
-            tail: Tail { safe_to: self.safe_to.max(FILE_HEADER_BYTES as u64), ..Tail::default() },
+            tail: Tail { safe_to: self.safe_to, ..Tail::default() },
         };
         if !self.exists {
             return Ok(reading);
@@ -285,9 +285,10 @@ impl Segment<'_> {
         }
         let mut last_seqno = reading.next_seqno.saturating_sub(1);
         if self.is_last && self.recorded_end.is_none() {
-            // Also a sealed one: its seal may be in the operating system's memory only.
-            let is_read = reading.header == HeaderFact::Good;
-            recovered.ends.push((self.number, if is_read { reading.tail.safe_to.min(reading.records_end) } else { 0 }));
+            // Also a sealed one: its seal may be in the operating system's memory only. So may a header that no frame
+            // vouches for, and then nothing of the segment counts.
+            let is_safe = reading.header == HeaderFact::Good && reading.tail.safe_to >= FILE_HEADER_BYTES as u64;
+            recovered.ends.push((self.number, if is_safe { reading.tail.safe_to.min(reading.records_end) } else { 0 }));
             let records = reading.tail.records.into_iter().map(|(_, seqno, payload)| (seqno, payload));
             recovered.taken_over.extend(records);
             if let Some((first, _)) = recovered.taken_over.first() {
