@@ -377,6 +377,37 @@ impl Database {
     pub fn facts(&self) -> DatabaseFacts {
         self.store().facts()
     }
+    /// A copy in memory of the database as it is now, for one test or one experiment: what is done to the copy is never
+    /// seen here. Sealed runs are shared, not copied; what is copied is the log since the last flush. The copy has the
+    /// same options, and the same manual clock if there is one. Writers wait while it is made. Errors: log or disk.
+    ///
+    /// ```
+    /// # use hashrange::{Database, Item, S};
+    /// let prepared = Database::in_memory()?;
+    /// prepared.create_table("stock").hash::<S>("sku").create()?.put(&Item::new().with("sku", "bolt"))?;
+    ///
+    /// let copy = prepared.fork()?;
+    /// copy.delete_table("stock")?;
+    /// assert_eq!(prepared.list_tables(), ["stock"]);
+    /// # Ok::<(), hashrange::Error>(())
+    /// ```
+    pub fn fork(&self) -> Result<Self> {
+        let disk = MemoryDisk::new();
+        self.store().fork_to(&disk)?;
+        OpenOptions { options: self.opened_with().clone() }.open_on(Arc::new(disk))
+    }
+    /// As [`fork`](Self::fork), into a folder that is empty or does not exist yet. Runs become hard links where the file
+    /// system has them, so the copy takes hardly any space until one of the two changes. Errors also: the folder holds
+    /// something.
+    pub fn fork_into(&self, folder: impl AsRef<Path>) -> Result<Self> {
+        let disk = RealDisk::open(folder.as_ref(), true)?;
+        if !disk.list()?.is_empty() || disk.has_foreign_files()? {
+            let text = format!("{} is not empty; fork into a folder that is, or that does not exist", disk.describe());
+            return Err(Error::validation(text));
+        }
+        self.store().fork_to(&disk)?;
+        OpenOptions { options: self.opened_with().clone() }.open_on(Arc::new(disk))
+    }
     /// Closes the database and reports what dropping it would hide. Other clones keep it from closing.
     pub fn close(self) -> Result<()> {
         self.sync()

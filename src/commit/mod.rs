@@ -12,6 +12,7 @@
 mod backfill;
 mod catalog;
 mod flush;
+mod fork;
 mod inspect;
 mod open;
 mod pressure;

@@ -27,6 +27,7 @@
 
 #[cfg(test)]
 mod conformance;
+mod fork;
 mod image;
 mod mapped;
 mod memory;
@@ -35,6 +36,7 @@ mod positioned;
 mod real;
 pub mod simulated;
 
+pub use fork::TakeOver;
 pub use memory::MemoryDisk;
 pub use names::FileName;
 pub use real::RealDisk;
@@ -42,7 +44,7 @@ pub use simulated::{CRASHED, Fault, FaultPlan, Operation, SimulatedDisk};
 
 use crate::error::Result;
 use bytes::Bytes;
-use std::fmt::Debug;
+use std::{fmt::Debug, path::Path};
 
 /// A folder that holds one database.
 ///
@@ -78,6 +80,10 @@ pub trait Disk: Debug + Send + Sync {
     fn lock(&self) -> Result<Box<dyn Send + Sync>>;
     /// Bytes that the volume has left, if it can say.
     fn available_bytes(&self) -> Option<u64>;
+    /// The folder of the file system that the files lie in, if they do.
+    fn folder(&self) -> Option<&Path> {
+        None
+    }
     /// What messages call this folder.
     fn describe(&self) -> String;
 }

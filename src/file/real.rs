@@ -69,6 +69,12 @@ impl RealDisk {
         &self.folder
     }
 
+    /// Gives a file of another folder a second name here; whether that worked. It cannot across volumes, where whoever
+    /// asked has to copy.
+    pub(super) fn link(&self, folder: &Path, name: FileName) -> bool {
+        fs::hard_link(folder.join(name.to_string()), self.path_of(name)).is_ok()
+    }
+
     fn path_of(&self, name: FileName) -> PathBuf {
         self.folder.join(name.to_string())
     }
@@ -172,6 +178,10 @@ impl Disk for RealDisk {
     #[cfg(not(unix))]
     fn available_bytes(&self) -> Option<u64> {
         None
+    }
+
+    fn folder(&self) -> Option<&Path> {
+        Some(&self.folder)
     }
 
     fn describe(&self) -> String {

@@ -8,6 +8,26 @@
 //! assert!(endpoint.starts_with("http://127.0.0.1:"));
 //! # Ok::<(), std::io::Error>(())
 //! ```
+//!
+//! Tests that need the same data each begin with a fork of a database that was filled once. A clock that is moved by hand
+//! makes hours pass between two lines:
+//!
+//! ```
+//! use hashrange::{Clock, Database, Item, S};
+//! use hashrange_wire::testing::TestServer;
+//! use std::time::Duration;
+//!
+//! let clock = Clock::manual(1_800_000_000_000);
+//! let prepared = Database::options().clock(clock.clone()).in_memory()?;
+//! let sessions = prepared.create_table("sessions").hash::<S>("id").ttl("ends").create()?;
+//! sessions.put(&Item::new().with("id", "s#1").with("ends", 1_800_003_600))?;
+//!
+//! let server = TestServer::fork_of(&prepared)?;
+//! clock.advance(Duration::from_secs(3_601));
+//! assert_eq!(server.database().sweep_now()?, 1);      // gone from the server's database
+//! assert!(sessions.get("s#1")?.is_some());            // not from the one it was forked of
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 use crate::server::{Server, ServerOptions};
 use hashrange::{Clock, Database};
@@ -36,6 +56,11 @@ impl TestServer {
         let address = SocketAddr::from(([127, 0, 0, 1], 0));
         let options = ServerOptions { address, ..ServerOptions::default() };
         Ok(Self { server: Server::start(database.clone(), options)?, database })
+    }
+
+    /// A server of a copy of a database: what clients do to it, the original never sees. See [`Database::fork`].
+    pub fn fork_of(database: &Database) -> io::Result<Self> {
+        Self::of(database.fork().map_err(io::Error::other)?)
     }
 
     /// The endpoint, such as `http://127.0.0.1:40123`.

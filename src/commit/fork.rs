@@ -1,0 +1,40 @@
+//! A copy of the whole database at one moment, made of its files.
+
+use super::store::Store;
+use crate::{
+    config::Durability,
+    error::Result,
+    file::{FileName, TakeOver},
+};
+
+impl Store {
+    /// Copies the database to an empty disk: what was committed before the call is in the copy, and nothing that is
+    /// committed after it. Writers wait meanwhile, readers do not.
+    ///
+    /// The copy is what a crash right now would leave, so opening it is a recovery like any other, and takes as long as
+    /// replaying the log.
+    pub fn fork_to(&self, disk: &dyn TakeOver) -> Result<()> {
+        // No commit is on its way while the gate is held, so the log stands still once it is synced; no run appears or
+        // goes while the manifest is held.
+        let _gate = self.schema_gate.write();
+        self.settle_all(Some(Durability::Sync))?;
+        let manifest = self.manifest.lock();
+        let state = manifest.state();
+        let (last_segment, end) = self.wal.durable_end();
+        let runs = state.live_runs();
+        for name in self.disk.list()? {
+            let end = match name {
+                FileName::Lock | FileName::CurrentNext => continue,
+                FileName::Run(number) if !runs.contains(&number) => continue,
+                FileName::Stream(number) if !state.stream_segments.contains_key(&number) => continue,
+                FileName::Log(number) if number < state.log.first_segment || number > last_segment => continue,
+                FileName::Log(number) if number == last_segment => Some(end),
+                FileName::Run(_) | FileName::Stream(_) => None,
+                // Small, and removed or replaced by the original in its own time.
+                FileName::Current | FileName::Manifest(_) | FileName::Log(_) => Some(u64::MAX),
+            };
+            disk.take_over(self.disk.as_ref(), name, end)?;
+        }
+        disk.sync_directory()
+    }
+}
