@@ -17,6 +17,7 @@ use crate::{
     table::{
         self, BatchGet, BatchGetOutput, BatchWrite, BatchWriteOutput, Consumer, Dynamic, KeyPart, KeyShape,
         StreamDescription, StreamRecords, Table, TransactAction, TransactGetOutput, TransactOutput, TransactWrite,
+        Transaction,
     },
     ttl::TtlDescription,
     wal::record::ClientToken,
@@ -277,6 +278,18 @@ impl Database {
     /// A transaction of up to 100 writes and checks in any tables.
     pub fn transact_write(&self) -> TransactWrite {
         TransactWrite::new(self.store().clone())
+    }
+    /// Runs a closure whose reads and writes, of up to 100 items in any tables, happen at one moment: a read-modify-write
+    /// over several items in one call.
+    ///
+    /// What the closure reads is checked again at commit; if others changed it meanwhile, nothing is written and the
+    /// closure runs again, at most 100 times. So it should do nothing but compute, and use the transaction that it is
+    /// given: what it does to a table directly is not part of it. It sees its own writes. An error that it returns ends the
+    /// transaction and nothing is written.
+    ///
+    /// Errors: the closure's; validation; conflict, if others kept changing what was read; disk. See [`Transaction`] for an example.
+    pub fn transaction<R>(&self, body: impl FnMut(&mut Transaction) -> Result<R>) -> Result<R> {
+        table::transaction(self.store(), body)
     }
     /// A transaction made at run time; `token` is a client request token and the fingerprint of the request.
     pub fn transact_write_actions(

@@ -128,6 +128,19 @@ impl TransactWrite {
         let kind = TransactKind::Update(key.attributes(&definition)?, describe(UpdateBuilder::new()).build()?);
         Ok(self.action(definition.name.clone(), kind, None))
     }
+    /// Updates the item with a key if a condition holds for the one that is there.
+    pub fn update_when<K: KeyShape>(
+        self,
+        table: &Table<K>,
+        key: impl Key<K>,
+        describe: impl FnOnce(UpdateBuilder) -> UpdateBuilder,
+        condition: impl IntoCondition,
+    ) -> Result<Self> {
+        let definition = table.definition();
+        let kind = TransactKind::Update(key.attributes(&definition)?, describe(UpdateBuilder::new()).build()?);
+        let condition = condition.into_condition(ExpressionKind::Condition)?;
+        Ok(self.action(definition.name.clone(), kind, Some(condition)))
+    }
     /// Deletes the item with a key.
     pub fn delete<K: KeyShape>(self, table: &Table<K>, key: impl Key<K>) -> Result<Self> {
         let definition = table.definition();

@@ -1,0 +1,95 @@
+//! A disk whose file syncs a test can hold up.
+
+use hashrange::{
+    Result,
+    file::{Disk, FileName, ReadableFile, WritableFile},
+};
+use std::{fmt, sync::Arc};
+
+/// Called before a file is synced.
+pub type Hook = Arc<dyn Fn(FileName) + Send + Sync>;
+
+/// A disk that calls a hook before each sync of a file, and is another disk otherwise.
+pub struct SlowDisk {
+    inner: Arc<dyn Disk>,
+    before_sync: Hook,
+}
+
+struct SlowFile {
+    inner: Box<dyn WritableFile>,
+    name: FileName,
+    before_sync: Hook,
+}
+
+impl SlowDisk {
+    pub fn new(inner: Arc<dyn Disk>, before_sync: Hook) -> Arc<Self> {
+        Arc::new(Self { inner, before_sync })
+    }
+}
+
+impl fmt::Debug for SlowDisk {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+impl fmt::Debug for SlowFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+impl Disk for SlowDisk {
+    fn list(&self) -> Result<Vec<FileName>> {
+        self.inner.list()
+    }
+    fn has_foreign_files(&self) -> Result<bool> {
+        self.inner.has_foreign_files()
+    }
+    fn create(&self, name: FileName) -> Result<Box<dyn WritableFile>> {
+        let inner = self.inner.create(name)?;
+        Ok(Box::new(SlowFile { inner, name, before_sync: self.before_sync.clone() }))
+    }
+    fn open(&self, name: FileName, map: bool) -> Result<Box<dyn ReadableFile>> {
+        self.inner.open(name, map)
+    }
+    fn rename(&self, from: FileName, to: FileName) -> Result<()> {
+        self.inner.rename(from, to)
+    }
+    fn remove(&self, name: FileName) -> Result<()> {
+        self.inner.remove(name)
+    }
+    fn sync_file(&self, name: FileName) -> Result<()> {
+        self.inner.sync_file(name)
+    }
+    fn sync_directory(&self) -> Result<()> {
+        self.inner.sync_directory()
+    }
+    fn lock(&self) -> Result<Box<dyn Send + Sync>> {
+        self.inner.lock()
+    }
+    fn available_bytes(&self) -> Option<u64> {
+        self.inner.available_bytes()
+    }
+    fn describe(&self) -> String {
+        self.inner.describe()
+    }
+}
+
+impl WritableFile for SlowFile {
+    fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<()> {
+        self.inner.write_at(offset, bytes)
+    }
+    fn append(&mut self, bytes: &[u8]) -> Result<()> {
+        self.inner.append(bytes)
+    }
+    fn sync(&mut self) -> Result<()> {
+        (self.before_sync)(self.name);
+        self.inner.sync()
+    }
+    fn reserve(&mut self, len: u64) -> Result<()> {
+        self.inner.reserve(len)
+    }
+    fn write_back(&mut self) {
+        self.inner.write_back();
+    }
+}
