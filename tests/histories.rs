@@ -39,7 +39,7 @@ const THREADS: u64 = 3;
 /// Operations on disk before which the power goes, at most: somewhat more than a round of the threads makes.
 const CRASH_WITHIN: u64 = 50;
 
-/// Histories of single items; a third as many of transactions.
+/// Histories of single items; two for every five of them are made of transactions.
 fn histories() -> u64 {
     std::env::var("HASHRANGE_HISTORIES").ok().and_then(|count| count.parse().ok()).unwrap_or(5_000)
 }
@@ -345,7 +345,7 @@ fn transactions(seed: u64) -> [usize; 2] {
 
 #[test]
 fn transactions_are_strictly_serialisable_through_crashes() {
-    let count = histories() / 3;
+    let count = histories() * 2 / 5;
     let [transactions, crashes] = run(count, transactions);
     println!("{transactions} transactions in {count} histories with {crashes} crashes among them are serialisable");
     assert!(crashes as u64 > count / 2, "the power hardly ever went in the middle of a round: {crashes} of {count}");
