@@ -53,7 +53,7 @@ fn puts_per_sec(folder: &Path, threads: usize) -> hashrange::Result<f64> {
         let workers: Vec<_> = (0..threads)
             .map(|worker| {
                 let (table, stop, puts) = (&table, &stop, &puts);
-                scope.spawn(move || {
+                scope.spawn(move || -> hashrange::Result<()> {
                     for number in 0.. {
                         if stop.load(Ordering::Relaxed) {
                             break;
@@ -62,7 +62,7 @@ fn puts_per_sec(folder: &Path, threads: usize) -> hashrange::Result<f64> {
                         table.put(&item.with("value", "x".repeat(VALUE_BYTES)).with("number", number))?;
                         puts.fetch_add(1, Ordering::Relaxed);
                     }
-                    hashrange::Result::Ok(())
+                    Ok(())
                 })
             })
             .collect();
