@@ -55,6 +55,10 @@ pub struct Options {
     /// Whether items whose time to live has ended are hidden from reads before they are deleted. The service shows them.
     /// Reads of an index see it only of entries that carry the TTL attribute. Default false.
     pub hide_expired: bool,
+    /// Bytes that an item collection of a table with local indexes may have, by DynamoDB's size rule; the service allows
+    /// 10 GB. A write that would make a larger one grow fails with `ItemCollectionSizeLimitExceededException`. The first
+    /// write to each collection after opening reads all of it. Default: no limit.
+    pub collection_limit_bytes: Option<u64>,
     /// Whether maintenance runs on threads of its own; without, the caller drives it by `Database::step`. Default true.
     pub background: bool,
 }
@@ -75,6 +79,7 @@ impl Default for Options {
             runs_per_partition: 4,
             creating_millis: 0,
             hide_expired: false,
+            collection_limit_bytes: None,
             background: true,
         }
     }

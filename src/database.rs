@@ -122,6 +122,11 @@ impl OpenOptions {
         self.options.hide_expired = hide;
         self
     }
+    /// Bytes that an item collection of a table with local indexes may have; the service allows 10 GB. Default: no limit.
+    pub fn collection_limit_bytes(mut self, bytes: u64) -> Self {
+        self.options.collection_limit_bytes = Some(bytes);
+        self
+    }
     /// Whether maintenance runs on threads of its own. Default true; without, call [`Database::step`].
     pub fn background(mut self, background: bool) -> Self {
         self.options.background = background;

@@ -60,10 +60,10 @@ pub use schema::{
 pub use stream::{ChangeEvent, ChangeRecord, IteratorStart, Sequence};
 pub use table::{
     B, BatchGet, BatchGetOutput, BatchWrite, BatchWriteOutput, Delete, Dynamic, Get, GetOutput, HashKey, IndexBuilder,
-    IntoCondition, IntoProjection, IntoUpdate, Key, KeyPart, KeyShape, KeyValue, MAX_BATCH_GET_KEYS, MAX_BATCH_WRITES,
-    MAX_TRANSACTION_ACTIONS, N, Page, Put, Query, ReturnValues, S, Scan, SortCondition, Table, ToItem, TransactAction,
-    TransactGetOutput, TransactKind, TransactOutput, TransactWrite, Transaction, Update, WriteOutput, begins_with,
-    between, eq, ge, gt, index, le, lt,
+    IntoCondition, IntoProjection, IntoUpdate, ItemCollectionMetrics, Key, KeyPart, KeyShape, KeyValue,
+    MAX_BATCH_GET_KEYS, MAX_BATCH_WRITES, MAX_TRANSACTION_ACTIONS, N, Page, Put, Query, ReturnValues, S, Scan,
+    SortCondition, Table, ToItem, TransactAction, TransactGetOutput, TransactKind, TransactOutput, TransactWrite,
+    Transaction, Update, WriteOutput, begins_with, between, eq, ge, gt, index, le, lt,
 };
 pub use table::{
     Batch, Consumer, Delivery, ShardDescription, StreamDescription, StreamRecords, StreamStatus, TableStream,

@@ -11,6 +11,7 @@
 
 mod backfill;
 mod catalog;
+mod collections;
 mod flush;
 mod fork;
 mod inspect;

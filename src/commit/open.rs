@@ -2,6 +2,7 @@
 
 use super::{
     catalog::{Catalog, TableSlot, TableState},
+    collections::Collections,
     pressure::Pressure,
     replay::{Builder, Replay, ring_from_records},
     signal::Signal,
@@ -109,6 +110,7 @@ impl Store {
             tokens,
             streams,
             backfills: Mutex::new(BTreeMap::new()),
+            collections: Collections::default(),
             disk,
             _lock: lock,
         };

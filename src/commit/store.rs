@@ -42,6 +42,8 @@ pub struct Store {
     pub(super) backfill_lock: Mutex<()>,
     /// How far the filling of new indexes has come, by index number.
     pub(super) backfills: Mutex<std::collections::BTreeMap<u32, super::backfill::Progress>>,
+    /// Sizes of item collections, where they are limited.
+    pub(super) collections: super::collections::Collections,
     /// Client request tokens of the last ten minutes.
     pub(super) tokens: super::tokens::Tokens,
     /// Change streams.

@@ -5,6 +5,7 @@
 
 use super::{
     catalog::{TableSlot, TableState},
+    collections::Growth,
     ring::{Loan, Ring},
     store::Store,
 };
@@ -138,6 +139,7 @@ impl Store {
             ));
         }
         let mut newest_read = 0;
+        let mut growth = Growth::default();
         let mut results: Vec<Result<Planned>> = Vec::with_capacity(ops.len());
         for (position, (op, state)) in ops.iter_mut().zip(states).enumerate() {
             let (partition, _) = places.of(position);
@@ -145,7 +147,18 @@ impl Store {
             newest_read = newest_read.max(old.as_ref().map_or(0, |version| version.seqno));
             let old = old.and_then(|version| version.item);
             let decision = (op.decide)(&state.definition, old.as_ref());
-            results.push(decision.and_then(|decision| plan(position, state, old, decision)));
+            let mut planned = decision.and_then(|decision| plan(position, state, old, decision));
+            if let Ok(item) = &planned
+                && item.changed
+                && self.options.collection_limit_bytes.is_some()
+            {
+                let new = item.new.clone().map(ItemRef::from_bytes);
+                match self.admit(&mut growth, state, op.key, item.old.as_ref(), new.as_ref()) {
+                    Err(error) if error.kind() == ErrorKind::LimitExceeded => planned = Err(error),
+                    admitted => admitted?,
+                }
+            }
+            results.push(planned);
         }
         let refused = results.iter().any(Result::is_err);
         let idle = !results.iter().flatten().any(|planned| planned.changed);
@@ -156,6 +169,7 @@ impl Store {
         let planned: Vec<Planned> = results.into_iter().flatten().collect();
         let at_millis = self.options.clock.now_millis();
         let seqno = self.log(ops, &planned, options, at_millis)?;
+        self.grown(growth);
         let buffered = self.durability(options) == Durability::Buffered;
         let mut global = Vec::new();
         let mut bytes = 0;

@@ -4,6 +4,7 @@
 //! `delete`) and a long one that takes conditions, return values and durability (`put_with`, `get_with`, ...).
 
 mod batch;
+mod collection;
 mod delete;
 mod describe;
 mod get;
@@ -22,6 +23,7 @@ mod write_output;
 
 pub use batch::{BatchGet, BatchGetOutput, BatchWrite, BatchWriteOutput, MAX_BATCH_GET_KEYS, MAX_BATCH_WRITES};
 pub(crate) use batch::{batch_get, batch_write};
+pub use collection::ItemCollectionMetrics;
 pub use delete::Delete;
 pub use describe::{IntoCondition, IntoProjection, IntoUpdate};
 pub use get::{Get, GetOutput};

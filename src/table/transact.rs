@@ -291,6 +291,9 @@ fn cancelled(results: Vec<Result<Outcome>>) -> Error {
             CancellationReason::new("ConditionalCheckFailed", error.message())
                 .with_old_item_bytes(error.old_item_bytes().cloned())
         }
+        Err(error) if error.code() == "ItemCollectionSizeLimitExceededException" => {
+            CancellationReason::new("ItemCollectionSizeLimitExceeded", error.message())
+        }
         Err(error) => CancellationReason::new("ValidationError", error.message()),
     });
     Error::transaction_canceled(reasons.collect())

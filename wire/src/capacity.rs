@@ -8,8 +8,7 @@
 //! units are of reading or of writing.
 
 use crate::{json::Writer, validate::Violations, validate::values, value};
-use hashrange::{Consumed, Database, IndexKind, Item, TableDefinition};
-use std::sync::Arc;
+use hashrange::{Consumed, Database, Dynamic, IndexKind, Item, Table, TableDefinition};
 
 /// How much of the consumed capacity a request wants to know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -117,9 +116,11 @@ fn write_units(out: &mut Writer, kind: Kind, units: f64) {
 
 /// The metrics of the item collection that `item` belongs to: only tables with local indexes have any.
 ///
-/// The engine keeps no running size per collection; every collection is reported in the lowest band, as DynamoDB
-/// reports those under a gigabyte.
-pub(crate) fn write_collection_metrics(out: &mut Writer, definition: &TableDefinition, item: &Item) {
+/// The range is in whole gigabytes; where the collection cannot be counted, since its disk fails, it is the lowest.
+pub(crate) fn write_collection_metrics(out: &mut Writer, table: &Table<Dynamic>, item: &Item) {
+    let definition = table.definition();
+    let metrics = table.item_collection_metrics(item).ok().flatten();
+    let (low, high) = metrics.map_or((0.0, 1.0), |metrics| metrics.size_estimate_range_gb);
     out.begin_object();
     out.name("ItemCollectionKey");
     out.begin_object();
@@ -131,8 +132,8 @@ pub(crate) fn write_collection_metrics(out: &mut Writer, definition: &TableDefin
     out.end_object();
     out.name("SizeEstimateRangeGB");
     out.begin_array();
-    out.double(0.0);
-    out.double(1.0);
+    out.double(low);
+    out.double(high);
     out.end_array();
     out.end_object();
 }
@@ -148,18 +149,19 @@ pub(crate) fn write_metrics_by_table<'a>(
     database: &Database,
     items: impl IntoIterator<Item = (&'a str, &'a Item)>,
 ) {
-    let mut tables: Vec<(&str, Arc<TableDefinition>, Vec<&Item>)> = Vec::new();
+    let mut tables: Vec<(&str, Table<Dynamic>, Vec<&Item>)> = Vec::new();
     for (table, item) in items {
         let known = tables.iter().position(|(name, ..)| *name == table);
         let position = known.unwrap_or_else(|| {
             if let Ok(handle) = database.dynamic_table(table) {
-                tables.push((table, handle.definition(), Vec::new()));
+                tables.push((table, handle, Vec::new()));
             }
             tables.len().saturating_sub(1)
         });
-        let Some((_, definition, collections)) = tables.get_mut(position) else { continue };
+        let Some((_, handle, collections)) = tables.get_mut(position) else { continue };
+        let definition = handle.definition();
         let hash = &definition.key.hash.name;
-        if has_collections(definition) && !collections.iter().any(|known| known.get(hash) == item.get(hash)) {
+        if has_collections(&definition) && !collections.iter().any(|known| known.get(hash) == item.get(hash)) {
             collections.push(item);
         }
     }
@@ -169,10 +171,10 @@ pub(crate) fn write_metrics_by_table<'a>(
     }
     out.name("ItemCollectionMetrics");
     out.begin_object();
-    for (table, definition, collections) in tables {
+    for (table, handle, collections) in tables {
         out.name(table);
         out.begin_array();
-        collections.iter().for_each(|item| write_collection_metrics(out, &definition, item));
+        collections.iter().for_each(|item| write_collection_metrics(out, &handle, item));
         out.end_array();
     }
     out.end_object();

@@ -141,7 +141,7 @@ impl<'a> WriteMembers<'a> {
             let definition = table.definition();
             if capacity::has_collections(&definition) {
                 out.name("ItemCollectionMetrics");
-                capacity::write_collection_metrics(&mut out, &definition, key);
+                capacity::write_collection_metrics(&mut out, table, key);
             }
         }
         out.end_object();
