@@ -7,6 +7,7 @@ use crate::{
     error::{Error, Result},
     expression::Projection,
     file::{Disk, MemoryDisk, RealDisk},
+    index::IndexLag,
     item::Item,
     maintenance::Maintenance,
     schema::{
@@ -264,6 +265,32 @@ impl Database {
         self.store().update_table(name, update)?;
         self.inner.maintenance.ensure_running();
         self.describe_table(name)
+    }
+    /// Lets changes take time to arrive in a global index, as they do in the service, so that an application can be tested
+    /// against it; `None` makes them arrive at once again, which is the default. Reads of the index show each item as it was
+    /// before the changes that are on their way. Setting it again begins with every change arrived. It is a setting of the open
+    /// database, not of the table: opened again, an index has no lag until one is set. While it is set, a read of the index looks
+    /// at every change on its way. Errors: there is no such table or global index.
+    ///
+    /// ```
+    /// use hashrange::{Clock, Database, Delay, IndexLag, Item, S, StaleReplica, index};
+    ///
+    /// # fn main() -> hashrange::Result<()> {
+    /// let clock = Clock::manual(1_800_000_000_000);
+    /// let db = Database::options().clock(clock.clone()).in_memory()?;
+    /// let users = db.create_table("users").hash::<S>("id").gsi(index("by_mail").hash::<S>("mail")).create()?;
+    /// let lag = IndexLag { delay: Delay::Fixed(50), stale: StaleReplica::default(), seed: 1 };
+    /// db.set_index_lag("users", "by_mail", Some(lag))?;
+    ///
+    /// users.put(&Item::new().with("id", "u1").with("mail", "a@b.c"))?;
+    /// assert_eq!(users.scan().index("by_mail").items().count(), 0);
+    /// clock.advance(std::time::Duration::from_millis(50));
+    /// assert_eq!(users.scan().index("by_mail").items().count(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn set_index_lag(&self, table: &str, index: &str, lag: Option<IndexLag>) -> Result<()> {
+        self.store().set_index_lag(table, index, lag)
     }
     /// Deletes a table with everything in it and gives its space back. Returns what it was.
     pub fn delete_table(&self, name: &str) -> Result<TableDescription> {

@@ -51,6 +51,7 @@ pub use config::{Durability, Options, ReadMode};
 pub use database::{Database, IndexStatistics, OpenOptions, TableBuilder, TableDescription};
 pub use error::{CancellationReason, Error, ErrorKind, Result};
 pub use expression::{Placeholders, attr, if_not_exists, list_append};
+pub use index::{Delay, IndexLag, StaleReplica};
 pub use item::{AttributeValue, Item, ItemRef, KeyType, Number, ValueRef, from_item, to_item};
 pub use partition::{MemtableDescription, PartitionDescription, RunDescription, RunSummary};
 pub use schema::{

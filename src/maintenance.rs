@@ -24,6 +24,10 @@ const IDLE_SLEEP: Duration = Duration::from_millis(200);
 /// Pause behind each step of the sweeper, so that foreground writes find the log and the locks free most of the time.
 const SWEEP_PAUSE: Duration = Duration::from_millis(2);
 
+/// Pause behind each step that fills an index, about as long as the step: half of the time writers have the locks of the
+/// index and the processor to themselves.
+const BACKFILL_PAUSE: Duration = Duration::from_millis(2);
+
 /// The maintenance threads of one database, started when the database is first used.
 pub struct Maintenance {
     store: Arc<Store>,
@@ -160,6 +164,7 @@ fn age_work(store: &Store, sweeper: &Sweeper) -> Result<bool> {
 
 fn compact_work(store: &Store, _: &Sweeper) -> Result<bool> {
     if store.backfill_step()? {
+        std::thread::sleep(BACKFILL_PAUSE);
         return Ok(true);
     }
     Ok(store.compact_step()? != Work::Idle)

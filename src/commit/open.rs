@@ -111,6 +111,7 @@ impl Store {
             streams,
             backfills: Mutex::new(BTreeMap::new()),
             collections: Collections::default(),
+            lags: ArcSwap::default(),
             disk,
             _lock: lock,
         };

@@ -300,6 +300,7 @@ impl Store {
             edits.extend(dropped);
             files.extend(its_files);
             ring.mark_dropped();
+            self.forget_lag(ring.keyspace);
         }
         self.commit_manifest(&mut manifest, &edits)?;
         self.streams.apply(plan);
@@ -340,6 +341,7 @@ impl Store {
                 edits.extend(dropped);
                 files.extend(its_files);
                 ring.mark_dropped();
+                self.forget_lag(ring.keyspace);
             }
         }
         let ranges: Vec<_> = state.ring.all().iter().map(|partition| range_of(partition)).collect();

@@ -3,18 +3,23 @@
 use super::{catalog::Catalog, catalog::TableSlot, pressure::Pressure, ring::Ring, signal::Signal, tokens::Used};
 use crate::{
     config::Options,
-    error::Result,
+    error::{Error, Result},
     file::Disk,
+    index::{Arrivals, IndexLag},
     manifest::{Edit, Manifest},
     partition::{PageCache, RunContext},
+    schema::IndexKind,
     stream::{SegmentContext, Streams},
     wal::Wal,
 };
 use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock};
-use std::sync::{
-    Arc,
-    atomic::{AtomicU32, AtomicU64, Ordering},
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
 };
 
 /// An open database: the log, the partitions of all tables, and the manifest that says which files are alive.
@@ -41,7 +46,9 @@ pub struct Store {
     /// One step of filling an index at a time.
     pub(super) backfill_lock: Mutex<()>,
     /// How far the filling of new indexes has come, by index number.
-    pub(super) backfills: Mutex<std::collections::BTreeMap<u32, super::backfill::Progress>>,
+    pub(super) backfills: Mutex<BTreeMap<u32, super::backfill::Progress>>,
+    /// Changes on their way to global indexes with a modelled lag, by index number.
+    pub(super) lags: ArcSwap<BTreeMap<u32, Arc<Arrivals>>>,
     /// Sizes of item collections, where they are limited.
     pub(super) collections: super::collections::Collections,
     /// Client request tokens of the last ten minutes.
@@ -107,6 +114,34 @@ impl Store {
     /// The transaction that was carried out with a client request token, if that is not long ago.
     pub fn known_token(&self, token: &str) -> Option<Used> {
         self.tokens.known(token, self.options.clock.now_millis())
+    }
+    /// Changes on their way to an index, if its lag is modelled.
+    pub fn arrivals(&self, index: u32) -> Option<Arc<Arrivals>> {
+        self.lags.load().get(&index).cloned()
+    }
+    /// Models the lag of a global index from now on; `None` ends it, and what is on its way arrives at once.
+    pub fn set_index_lag(&self, table: &str, index: &str, lag: Option<IndexLag>) -> Result<()> {
+        let _gate = self.schema_gate.write();
+        let slot = self.table(table).ok_or_else(|| Error::not_found("Requested resource not found"))?;
+        let state = slot.state();
+        let found = state.definition.index(index).filter(|index| index.kind == IndexKind::Global);
+        let found =
+            found.ok_or_else(|| Error::not_found(format!("Requested resource not found: Index: {index} not found")))?;
+        let mut lags = BTreeMap::clone(&self.lags.load());
+        match lag {
+            Some(lag) => lags.insert(found.id, Arc::new(Arrivals::new(lag))),
+            None => lags.remove(&found.id),
+        };
+        self.lags.store(Arc::new(lags));
+        Ok(())
+    }
+    /// An index is gone, and with it what was on its way there.
+    pub(super) fn forget_lag(&self, index: u32) {
+        if self.lags.load().contains_key(&index) {
+            let mut lags = BTreeMap::clone(&self.lags.load());
+            lags.remove(&index);
+            self.lags.store(Arc::new(lags));
+        }
     }
     pub(super) fn new_file(&self) -> u64 {
         self.next_file.fetch_add(1, Ordering::Relaxed)

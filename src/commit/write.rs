@@ -185,6 +185,7 @@ impl Store {
                 let change = Change::of(stream.view, sequence, at_millis, options.origin, item.old.clone(), new);
                 bytes += change.map_or(0, |change| self.streams.push(partition.id, change, buffered));
             }
+            self.delay_arrival(ops[item.position].key, item);
             for change in &item.indexes {
                 let ring = &item.state.index_rings[change.index];
                 let local = index::shares_partition(&item.state.definition.indexes[change.index]);
@@ -215,6 +216,18 @@ impl Store {
         }
         self.wal.applied(seqno);
         self.pressure.add(written.bytes);
+    }
+
+    /// Where the lag of an index is modelled, its reads go on showing the entry that the item had.
+    fn delay_arrival(&self, key: &EncodedKey, item: &Planned) {
+        let definition = &item.state.definition;
+        let now_millis = self.options.clock.now_millis();
+        for change in &item.indexes {
+            let index = &definition.indexes[change.index];
+            let Some(arrivals) = self.arrivals(index.id) else { continue };
+            let before = item.old.as_ref().and_then(|old| index::entry(definition, index, old));
+            arrivals.record(key, before.map(|entry| (entry.key, entry.bytes)), now_millis);
+        }
     }
 
     fn log(&self, ops: &[WriteOp<'_>], planned: &[Planned], options: &WriteOptions, at_millis: u64) -> Result<u64> {

@@ -1,6 +1,10 @@
 //! Secondary indexes as a pure function of their table: what an index holds follows from an item before and after a
 //! change, and from nothing else. This room computes; `commit` writes.
 
+mod lag;
+
+pub use lag::{Arrivals, Delay, IndexLag, StaleReplica};
+
 use crate::{
     item::{Item, ItemRef},
     schema::{EncodedKey, IndexDefinition, IndexKind, IndexStatus, Projection, TableDefinition},

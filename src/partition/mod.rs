@@ -29,6 +29,7 @@ pub use compaction::{Choice, Policy, Reason};
 pub use flush::{FlushOutcome, RunContext};
 pub use inspect::{MemtableDescription, PartitionDescription, RunSummary};
 pub use key::{KeyRef, ReadPoint};
+pub use merge::MergeCursor;
 pub use partition::{Partition, WriteGuard};
 pub use run::{PageCache, Run, RunDescription};
 #[cfg(feature = "fuzzing")]

@@ -11,6 +11,7 @@ mod get;
 mod index_builder;
 mod isolated;
 mod key_shape;
+mod lagged;
 mod page;
 mod put;
 mod query;

@@ -2,6 +2,7 @@
 
 use super::{
     HashKey, IntoCondition, IntoProjection, Items, KeyShape, Page, Pages, Table, describe,
+    lagged::Lagged,
     page::{PageBuilder, ReadOptions, Target},
     range::{self, RangeBounds, SortCondition},
 };
@@ -12,7 +13,8 @@ use crate::{
         AttributeValue, Item,
         key::{encode_component, encode_last, token},
     },
-    schema::KeyAttribute,
+    partition::MergeCursor,
+    schema::{EncodedKey, KeyAttribute},
 };
 use std::{borrow::Cow, ops::Bound};
 
@@ -57,6 +59,40 @@ impl<K: KeyShape> Table<K> {
         };
         let options = ReadOptions { fault, ..ReadOptions::default() };
         Query { table: self.clone(), key, options, descending: false }
+    }
+
+    /// The entries of an index that have these values of its partition key, one for each of its parts; ascending by the
+    /// index's sort key until said otherwise. They carry what the index projects: `item.de::<T>()` makes them a type with
+    /// those fields.
+    ///
+    /// ```
+    /// use hashrange::{Database, Item, N, S, ge, index};
+    ///
+    /// # fn main() -> hashrange::Result<()> {
+    /// let db = Database::in_memory()?;
+    /// let by_status = index("by_status").hash::<S>("status").range::<N>("total").keys_only();
+    /// let orders = db.create_table("orders").hash::<S>("id").gsi(by_status).create()?;
+    /// orders.put(&Item::new().with("id", "o1").with("status", "OPEN").with("total", 7).with("note", "fragile"))?;
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct ByStatus {
+    ///     id: String,
+    ///     total: u32,
+    /// }
+    /// for entry in orders.query_index("by_status", ["OPEN"]).range(ge(5)).items() {
+    ///     let entry: ByStatus = entry?.de()?;
+    ///     assert_eq!((entry.id.as_str(), entry.total), ("o1", 7));
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn query_index<V: Into<AttributeValue>>(
+        &self,
+        name: impl Into<String>,
+        hash: impl IntoIterator<Item = V>,
+    ) -> Query<K> {
+        let hash = hash.into_iter().map(Into::into).collect();
+        self.query_bound(BoundKey { hash, range: Vec::new(), last: None }).index(name)
     }
 
     /// A query by values for the key attributes, as a key condition expression binds them.
@@ -174,7 +210,11 @@ impl<K: KeyShape> Query<K> {
             self.descending,
             self.table.store.wal().visible(),
         )?;
-        if let Some(mut cursor) = cursor {
+        let selects =
+            |key: &EncodedKey| key.collection() == selection.collection && selection.bounds.contains(key.sort());
+        if let Some(lagged) = Lagged::of(&self.table.store, &target, self.descending, selects) {
+            push_lagged(&mut builder, &target, lagged, cursor)?;
+        } else if let Some(mut cursor) = cursor {
             while let Some(item) = cursor.item() {
                 if !builder.push(item)? {
                     break;
@@ -233,6 +273,31 @@ impl<K: KeyShape> Query<K> {
             selection.bounds.lower = bound;
         }
         Ok(())
+    }
+}
+
+/// Fills a page from an index whose changes take time to arrive.
+fn push_lagged<K: KeyShape>(
+    builder: &mut PageBuilder<'_, K>,
+    target: &Target,
+    mut lagged: Lagged,
+    mut cursor: Option<MergeCursor>,
+) -> Result<()> {
+    loop {
+        let next = cursor.as_ref().filter(|cursor| cursor.valid());
+        let before = lagged.next_before(next.map(MergeCursor::key));
+        let (item, is_indexed) = match (before, next.and_then(MergeCursor::item)) {
+            (Some(item), _) => (item, false),
+            (None, Some(item)) => (item, true),
+            (None, None) => return Ok(()),
+        };
+        let hidden = is_indexed && lagged.hides(target, &item)?;
+        if !hidden && !builder.push(item)? {
+            return Ok(());
+        }
+        if let Some(cursor) = cursor.as_mut().filter(|_| is_indexed) {
+            cursor.advance()?;
+        }
     }
 }
 

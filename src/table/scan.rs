@@ -2,6 +2,7 @@
 
 use super::{
     IntoCondition, IntoProjection, Items, KeyShape, Page, Pages, Table,
+    lagged::Lagged,
     page::{PageBuilder, ReadOptions, Target},
 };
 use crate::{
@@ -28,6 +29,10 @@ impl<K: KeyShape> Table<K> {
     /// Every item of the table.
     pub fn scan(&self) -> Scan<K> {
         Scan { table: self.clone(), options: ReadOptions::default(), segment: None }
+    }
+    /// Every entry of an index, with what the index projects.
+    pub fn scan_index(&self, name: impl Into<String>) -> Scan<K> {
+        self.scan().index(name)
     }
 }
 
@@ -117,20 +122,35 @@ impl<K: KeyShape> Scan<K> {
         let mut builder = PageBuilder::new(&self.table, &target, &self.options);
         let after = start.map(|key| self.place(&target, key, first_token, last_token)).transpose()?;
         let mut token = after.as_ref().map_or(first_token, EncodedKey::token);
+        let selects = |key: &EncodedKey| {
+            (first_token..=last_token).contains(&key.token()) && after.as_ref().is_none_or(|after| key > after)
+        };
+        let mut lagged = Lagged::of(&self.table.store, &target, false, selects);
         loop {
             let partition = target.ring().find(token);
             let end = partition.last_token.min(last_token);
             let after = after.as_ref().filter(|key| key.token() >= partition.first_token).map(key_ref);
             let mut cursor = partition.scan(token, end, after, self.table.store.wal().visible())?;
             while cursor.valid() {
+                while let Some(item) = lagged.as_mut().and_then(|lagged| lagged.next_before(Some(cursor.key()))) {
+                    if !builder.push(item)? {
+                        return Ok(builder.finish());
+                    }
+                }
                 // Items and entries of local indexes lie side by side, and only one kind is asked for.
                 let belongs = cursor.key().collection.first() == Some(&space);
                 if let Some(item) = cursor.item().filter(|_| belongs)
+                    && !lagged.as_ref().map_or(Ok(false), |lagged| lagged.hides(&target, &item))?
                     && !builder.push(item)?
                 {
                     return Ok(builder.finish());
                 }
                 cursor.advance()?;
+            }
+            while let Some(item) = lagged.as_mut().and_then(|lagged| lagged.next_up_to(end)) {
+                if !builder.push(item)? {
+                    return Ok(builder.finish());
+                }
             }
             match end.checked_add(1) {
                 Some(next) if end < last_token => token = next,

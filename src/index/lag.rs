@@ -1,0 +1,152 @@
+//! A model of what the service really promises of a global index: that a change arrives there in the end.
+//!
+//! Index entries are written at once, as always. What the model keeps beside them, in memory, is the entry that each
+//! changed item had before, until the change has had time to arrive; a read shows that entry in place of the newer ones.
+//! So the model touches neither log nor files: a crash loses nothing, and a database that is opened again begins with
+//! every change arrived. Changes of one item arrive in their order, those of different items do not.
+
+use crate::schema::EncodedKey;
+use bytes::Bytes;
+use parking_lot::Mutex;
+use std::collections::{BTreeMap, VecDeque};
+
+/// How long changes take to arrive in a global index.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Delay {
+    /// Always so many milliseconds.
+    Fixed(u64),
+    /// Anything between two numbers of milliseconds, both included, equally likely.
+    Uniform(u64, u64),
+    /// Mostly short and now and then long: exponential, with so many milliseconds in the mean.
+    Exponential(u64),
+}
+
+/// A replica that reads are answered from now and then, and that is behind.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct StaleReplica {
+    /// Reads of a thousand that it answers, 0 to 1,000.
+    pub reads_per_thousand: u32,
+    /// Milliseconds by which changes arrive there later than elsewhere.
+    pub behind_millis: u64,
+}
+
+/// Modelled propagation of changes to a global index, by the database's [`Clock`](crate::Clock).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct IndexLag {
+    /// How long changes take.
+    pub delay: Delay,
+    /// A replica that is behind; without, one read never shows less than the one before.
+    pub stale: StaleReplica,
+    /// The same seed draws the same delays and replicas for the same operations in the same order.
+    pub seed: u64,
+}
+
+/// Where an item's entry is and what it carries.
+pub type Placed = (EncodedKey, Bytes);
+
+/// Changes on their way to one index.
+#[derive(Debug)]
+pub struct Arrivals {
+    lag: IndexLag,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    drawn: u64,
+    reads: u64,
+    /// By the item's place in its table.
+    on_their_way: BTreeMap<EncodedKey, VecDeque<Change>>,
+}
+
+#[derive(Debug)]
+struct Change {
+    due_millis: u64,
+    before: Option<Placed>,
+}
+
+impl Arrivals {
+    /// Nothing is on its way yet.
+    pub fn new(lag: IndexLag) -> Self {
+        Self { lag, state: Mutex::default() }
+    }
+
+    /// An item's entry has been changed from `before`. The caller holds the lock of the item's partition.
+    pub fn record(&self, item: &EncodedKey, before: Option<Placed>, now_millis: u64) {
+        let mut state = self.state.lock();
+        state.drawn += 1;
+        let due_millis = now_millis.saturating_add(self.lag.delay.draw(mix(self.lag.seed ^ mix(state.drawn))));
+        let changes = state.on_their_way.entry(item.clone()).or_default();
+        let due_millis = changes.back().map_or(due_millis, |last| last.due_millis.max(due_millis));
+        changes.push_back(Change { due_millis, before });
+    }
+
+    /// The items whose newest entries one read does not see yet, each with the entry that it sees instead.
+    pub fn unseen(&self, now_millis: u64) -> BTreeMap<EncodedKey, Option<Placed>> {
+        let mut state = self.state.lock();
+        state.reads += 1;
+        let stale = self.lag.stale;
+        let chance = mix(self.lag.seed.rotate_left(32) ^ mix(state.reads)) % 1000;
+        let behind_millis = if chance < u64::from(stale.reads_per_thousand) { stale.behind_millis } else { 0 };
+        let mut unseen = BTreeMap::new();
+        state.on_their_way.retain(|item, changes| {
+            while changes.front().is_some_and(|c| c.due_millis.saturating_add(stale.behind_millis) <= now_millis) {
+                changes.pop_front();
+            }
+            let first = changes.iter().find(|change| change.due_millis.saturating_add(behind_millis) > now_millis);
+            unseen.extend(first.map(|change| (item.clone(), change.before.clone())));
+            !changes.is_empty()
+        });
+        unseen
+    }
+}
+
+impl Delay {
+    /// Milliseconds for a random number.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a logarithm of a share is a float, and a delay is small and not negative"
+    )]
+    fn draw(self, random: u64) -> u64 {
+        match self {
+            Self::Fixed(millis) => millis,
+            Self::Uniform(least, most) => {
+                let (least, most) = (least.min(most), least.max(most));
+                (most - least).checked_add(1).map_or(random, |count| least + random % count)
+            }
+            Self::Exponential(mean) => {
+                let share = ((random >> 11) as f64 + 1.0) / (1u64 << 53) as f64;
+                (-share.ln() * mean as f64) as u64
+            }
+        }
+    }
+}
+
+/// Spreads a number over all 64 bits (the finisher of SplitMix64).
+fn mix(number: u64) -> u64 {
+    let mut mixed = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    mixed ^ (mixed >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn delays_have_their_distribution() {
+        let draw = |delay: Delay| -> Vec<u64> { (0..20_000).map(|n| delay.draw(mix(n))).collect() };
+        assert!(draw(Delay::Fixed(7)).iter().all(|millis| *millis == 7));
+        let uniform = draw(Delay::Uniform(10, 19));
+        assert!((10..=19).all(|wanted| uniform.iter().filter(|millis| **millis == wanted).count() > 1700));
+        assert!(uniform.iter().all(|millis| (10..=19).contains(millis)));
+        let exponential = draw(Delay::Exponential(1000));
+        let mean = exponential.iter().sum::<u64>() / 20_000;
+        assert!((950..1050).contains(&mean), "{mean}");
+        assert!(exponential.iter().filter(|millis| **millis > 3000).count().abs_diff(996) < 150);
+        let _ = Delay::Uniform(0, u64::MAX).draw(5);
+    }
+}

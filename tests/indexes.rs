@@ -1,0 +1,249 @@
+//! Secondary indexes: lag as the service has it, limits of item collections, typed reads.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use hashrange::{
+    BatchWrite, Clock, Database, Delay, Durability, IndexLag, Item, ItemRef, N, S, StaleReplica, Table, index,
+};
+use std::{collections::BTreeMap, time::Duration};
+
+const START: u64 = 1_800_000_000_000;
+
+/// Whole numbers by chance, the same in each run.
+struct Chance(u64);
+
+impl Chance {
+    fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) % end
+    }
+}
+
+fn lagging(seed: u64) -> (Database, Clock, Table<(S, N)>) {
+    let clock = Clock::manual(START);
+    let db = Database::options().clock(clock.clone()).background(false).initial_partitions(2).split_bytes(8 << 10);
+    let db = db.memtable_bytes(8 << 10).runs_per_partition(2).seed(seed).in_memory().unwrap();
+    let table = db.create_table("tab").hash::<S>("h").range::<N>("r");
+    let table = table.gsi(index("by_a").hash::<N>("a").range::<N>("b")).create().unwrap();
+    (db, clock, table)
+}
+
+fn item(h: u64, r: u64, a: Option<u64>, b: u64, version: u64) -> Item {
+    let item = Item::new().with("h", format!("h{h}")).with("r", r).with("b", b).with("version", version);
+    a.into_iter().fold(item, |item, a| item.with("a", a))
+}
+
+fn items(found: impl Iterator<Item = hashrange::Result<ItemRef>>) -> Vec<Item> {
+    found.map(|item| item.unwrap().to_item()).collect()
+}
+
+fn number(item: &Item, name: &str) -> Option<u64> {
+    item.get(name)?.as_number()?.to_u64()
+}
+
+/// Each item's versions with the moments from which the index shows them.
+type Versions = BTreeMap<(u64, u64), Vec<(u64, Option<Item>)>>;
+
+fn shown(versions: &Versions, now: u64, a: Option<u64>) -> Vec<Item> {
+    let mut entries: Vec<(u64, u64, u64, u64, Item)> = Vec::new();
+    for ((h, r), versions) in versions {
+        let last = versions.iter().rfind(|(from, _)| *from <= now).and_then(|(_, item)| item.clone());
+        if let Some(item) = last
+            && let (Some(its_a), Some(b)) = (number(&item, "a"), number(&item, "b"))
+            && a.is_none_or(|a| a == its_a)
+        {
+            entries.push((its_a, b, *h, *r, item));
+        }
+    }
+    entries.sort_by_key(|(a, b, h, r, _)| (*a, *b, *h, *r));
+    entries.into_iter().map(|(.., item)| item).collect()
+}
+
+fn sorted(mut items: Vec<Item>) -> Vec<Item> {
+    let text = |item: &Item| item.get("h").and_then(|h| h.as_str().map(str::to_owned));
+    items.sort_by_key(|item| (number(item, "a"), number(item, "b"), text(item), number(item, "r")));
+    items
+}
+
+/// Random writes under a fixed lag, with flushes, compactions and splits between them: at each moment the index shows
+/// exactly the items as they were so many milliseconds ago, whatever way it is read.
+#[test]
+fn a_lagging_index_shows_the_past() {
+    for seed in 0..20 {
+        let (db, clock, table) = lagging(seed);
+        let lag = IndexLag { delay: Delay::Fixed(100), stale: StaleReplica::default(), seed };
+        db.set_index_lag("tab", "by_a", Some(lag)).unwrap();
+        let mut chance = Chance(seed);
+        let mut versions = Versions::new();
+        for step in 0..400 {
+            let (h, r) = (chance.below(4), chance.below(6));
+            let now = clock.now_millis();
+            match chance.below(12) {
+                0..6 => {
+                    let a = (chance.below(4) > 0).then(|| chance.below(3));
+                    let new = item(h, r, a, chance.below(4), step);
+                    table.put(&new).unwrap();
+                    versions.entry((h, r)).or_default().push((now + 100, Some(new)));
+                }
+                6 => {
+                    table.delete((format!("h{h}"), r)).unwrap();
+                    versions.entry((h, r)).or_default().push((now + 100, None));
+                }
+                7 => db.flush().unwrap(),
+                8 => drop(db.step().unwrap()),
+                9 => clock.advance(Duration::from_millis(chance.below(120))),
+                10 => {
+                    let a = chance.below(3);
+                    let mut expected = shown(&versions, now, Some(a));
+                    let query = table.query_index("by_a", [a]).limit(1 + chance.below(3) as usize);
+                    let pages = |query: hashrange::Query<(S, N)>| -> Vec<Item> {
+                        query.pages().flat_map(|page| page.unwrap().items).map(|item| item.to_item()).collect()
+                    };
+                    assert_eq!(pages(query.clone()), expected, "seed {seed}, step {step}");
+                    expected.reverse();
+                    assert_eq!(pages(query.descending()), expected, "seed {seed}, step {step}, descending");
+                }
+                _ => {
+                    let segments = 1 + chance.below(3) as u32;
+                    let scan = |segment| items(table.scan_index("by_a").segment(segment, segments).items());
+                    let found = sorted((0..segments).flat_map(scan).collect());
+                    assert_eq!(found, shown(&versions, now, None), "seed {seed}, step {step}, scan");
+                }
+            }
+        }
+        db.verify().unwrap();
+        clock.advance(Duration::from_millis(100));
+        assert_eq!(sorted(items(table.scan_index("by_a").items())), shown(&versions, u64::MAX, None));
+    }
+}
+
+/// Delays by chance never bring an item's changes in another order, and a stale replica shows the past now and then.
+#[test]
+fn changes_of_an_item_arrive_in_their_order() {
+    let (db, clock, table) = lagging(7);
+    let stale = StaleReplica { reads_per_thousand: 300, behind_millis: 500 };
+    let lag = IndexLag { delay: Delay::Exponential(200), stale, seed: 9 };
+    db.set_index_lag("tab", "by_a", Some(lag)).unwrap();
+    let (mut older, mut newest) = (0, 0);
+    for version in 1..=2000 {
+        table.put(&item(1, 1, Some(1), 1, version)).unwrap();
+        clock.advance(Duration::from_millis(10));
+        let found = items(table.query_index("by_a", [1]).items());
+        let found = found.first().map_or(0, |item| number(item, "version").unwrap());
+        assert!(found <= version);
+        older += u64::from(found < newest);
+        newest = newest.max(found);
+    }
+    assert!((200..800).contains(&older), "{older} reads of 2000 were behind an earlier one");
+    let fresh = IndexLag { stale: StaleReplica::default(), ..lag };
+    db.set_index_lag("tab", "by_a", Some(fresh)).unwrap();
+    let mut last = 2000;
+    for version in 2001..=3000 {
+        table.put(&item(1, 1, Some(1), 1, version)).unwrap();
+        clock.advance(Duration::from_millis(10));
+        let found = number(&items(table.query_index("by_a", [1]).items())[0], "version").unwrap();
+        assert!((last..=version).contains(&found), "{found} after {last}");
+        last = found;
+    }
+    assert!(last < 3000);
+}
+
+#[test]
+fn lag_ends_with_the_setting_with_the_index_and_with_the_database() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(START);
+    let lag = IndexLag { delay: Delay::Fixed(1000), stale: StaleReplica::default(), seed: 1 };
+    let count = |table: &Table<S>| table.scan_index("by_a").items().count();
+    let put = |table: &Table<S>, id: &str| table.put(&Item::new().with("id", id).with("a", 1)).map(drop);
+    {
+        let db = Database::options().clock(clock.clone()).open(folder.path()).unwrap();
+        let table = db.create_table("tab").hash::<S>("id").gsi(index("by_a").hash::<N>("a")).create().unwrap();
+        assert!(db.set_index_lag("tab", "none", Some(lag)).is_err());
+        db.set_index_lag("tab", "by_a", Some(lag)).unwrap();
+        put(&table, "1").unwrap();
+        assert_eq!(count(&table), 0);
+        let consistent = table.query_index("by_a", [1]).consistent(true).page().unwrap_err();
+        assert!(consistent.message().contains("Consistent reads are not supported on global secondary indexes"));
+        db.set_index_lag("tab", "by_a", None).unwrap();
+        assert_eq!(count(&table), 1);
+        db.set_index_lag("tab", "by_a", Some(lag)).unwrap();
+        put(&table, "2").unwrap();
+        assert_eq!(count(&table), 1);
+    }
+    let db = Database::options().clock(clock).open(folder.path()).unwrap();
+    let table = db.table::<S>("tab").unwrap();
+    assert_eq!(count(&table), 2);
+    db.verify().unwrap();
+}
+
+fn limited(limit: u64) -> (Database, Table<(S, N)>) {
+    let db = Database::options().collection_limit_bytes(limit).in_memory().unwrap();
+    let table = db.create_table("tab").hash::<S>("h").range::<N>("r");
+    let table = table.lsi(index("loc").range::<N>("a").keys_only()).create().unwrap();
+    (db, table)
+}
+
+fn padded(h: &str, r: i64, bytes: usize) -> Item {
+    Item::new().with("h", h).with("r", r).with("a", r).with("v", "x".repeat(bytes))
+}
+
+#[test]
+fn an_item_collection_grows_to_its_limit() {
+    const EXCEEDED: &str = "ItemCollectionSizeLimitExceededException";
+    let (db, table) = limited(10_000);
+    let mut puts = 0;
+    let refused = loop {
+        match table.put(&padded("a", puts, 1000)) {
+            Ok(_) => puts += 1,
+            Err(error) => break error,
+        }
+    };
+    assert_eq!((puts, refused.code(), refused.message()), (9, EXCEEDED, "Collection size exceeded."));
+    // What the error says is so: the size reported is that of a count by hand.
+    let by_hand: usize = items(table.query("a").items())
+        .iter()
+        .chain(&items(table.query("a").index("loc").items()))
+        .map(|item| ItemRef::from(item).size_bytes())
+        .sum();
+    let metrics = table.item_collection_metrics(&padded("a", 0, 0)).unwrap().unwrap();
+    assert_eq!((metrics.size_bytes, metrics.size_estimate_range_gb), (by_hand as u64, (0.0, 1.0)));
+    assert_eq!(metrics.key, Item::new().with("h", "a"));
+    // Other collections, deletes and shrinking are not concerned; growing by update, batch and transaction is.
+    table.put(&padded("b", 0, 1000)).unwrap();
+    let update = table.update(("a", 0)).set("v", "x".repeat(3000)).send().unwrap_err();
+    assert_eq!(update.code(), EXCEEDED);
+    let batch = db.batch_write(vec![("tab".to_owned(), BatchWrite::Put(padded("a", 50, 1000)))]).unwrap_err();
+    assert_eq!(batch.code(), EXCEEDED);
+    let transaction = db.transact_write().put(&table, &padded("b", 1, 1)).unwrap();
+    let error = transaction.put(&table, &padded("a", 51, 1000)).unwrap().send().unwrap_err();
+    let codes: Vec<&str> = error.cancellation_reasons().iter().map(|reason| reason.code()).collect();
+    assert_eq!(codes, ["None", "ItemCollectionSizeLimitExceeded"]);
+    assert!(table.get(("b", 1)).unwrap().is_none());
+    table.update(("a", 0)).set("v", "x".repeat(10)).send().unwrap();
+    table.delete(("a", 1)).unwrap();
+    table.put(&padded("a", 50, 1000)).unwrap();
+    // One that lets another go frees its room in the same transaction.
+    let transaction = db.transact_write().delete(&table, ("a", 2)).unwrap();
+    transaction.put(&table, &padded("a", 52, 1000)).unwrap().send().unwrap();
+}
+
+#[test]
+fn the_size_of_a_collection_is_counted_again_after_reopening() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || Database::options().collection_limit_bytes(5_000).durability(Durability::Buffered);
+    {
+        let db = open().open(folder.path()).unwrap();
+        let table = db.create_table("tab").hash::<S>("h").range::<N>("r");
+        let table = table.lsi(index("loc").range::<N>("a").keys_only()).create().unwrap();
+        for r in 0..4 {
+            table.put(&padded("a", r, 1000)).unwrap();
+        }
+        assert!(table.put(&padded("a", 4, 1000)).is_err());
+    }
+    let db = open().open(folder.path()).unwrap();
+    let table = db.table::<(S, N)>("tab").unwrap();
+    assert!(table.put(&padded("a", 4, 1000)).is_err());
+    assert_eq!(table.put(&padded("a", 4, 100)).map(drop).map_err(|error| error.to_string()), Ok(()));
+    let without = db.create_table("other").hash::<S>("h").create().unwrap();
+    assert_eq!(without.item_collection_metrics(&Item::new().with("h", "a")).unwrap(), None);
+}
