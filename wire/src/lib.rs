@@ -2,6 +2,7 @@
 //!
 //! - [`Protocol`] is the protocol as a pure function: `(target, body)` in, `(status, body)` out.
 //! - [`server`] puts it on a socket.
+//! - With feature `aws-sdk`, `aws_client` is the official Rust SDK on a database in the same process.
 //! - [`testing`] starts a server for the length of one test.
 //!
 //! ```no_run
@@ -15,6 +16,8 @@
 //! ```
 
 mod arn;
+#[cfg(feature = "aws-sdk")]
+mod aws;
 mod capacity;
 mod error;
 mod expressions;
@@ -31,5 +34,7 @@ mod validate;
 mod value;
 
 pub use arn::Owner;
+#[cfg(feature = "aws-sdk")]
+pub use aws::{InProcess, aws_client, aws_streams_client};
 pub use profile::Profile;
 pub use protocol::{Protocol, Response};

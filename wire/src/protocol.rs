@@ -84,6 +84,11 @@ impl Protocol {
         self
     }
 
+    /// The region that ARNs name.
+    pub fn region(&self) -> &str {
+        &self.owner.region
+    }
+
     /// The database.
     pub fn database(&self) -> &Database {
         &self.database

@@ -63,6 +63,12 @@ impl TestServer {
         Self::of(database.fork().map_err(io::Error::other)?)
     }
 
+    /// A client of the official Rust SDK on the same database, without the way over the socket.
+    #[cfg(feature = "aws-sdk")]
+    pub fn aws_client(&self) -> aws_sdk_dynamodb::Client {
+        crate::aws_client(&self.database)
+    }
+
     /// The endpoint, such as `http://127.0.0.1:40123`.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.server.address())
