@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod check;
 mod create;
 mod delete;
 mod demo;
@@ -50,6 +51,8 @@ pub(crate) enum Command {
     Serve(serve::Serve),
     /// Check every byte and every index of the database
     Verify(verify::Verify),
+    /// Name what the tables use that another service lacks
+    Check(check::Check),
     /// Show partitions, memtables, runs and log
     Inspect(inspect::Inspect),
 }
@@ -72,6 +75,7 @@ pub(crate) fn run(cli: &Cli) -> Result<Outcome, Failure> {
         Command::Scan(command) => command.run(database),
         Command::Serve(command) => command.run(database),
         Command::Verify(command) => command.run(database),
+        Command::Check(command) => command.run(database),
         Command::Inspect(command) => command.run(database),
     }
 }
