@@ -9,7 +9,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    Database, Durability, IndexStatus, Item, N, S, Table, TableUpdate, Work, index, schema::IndexDefinition,
+    Database, Durability, IndexKind, IndexSpec, IndexStatus, Item, KeyAttribute, KeyType, Projection, S, Table,
+    TableUpdate, Work,
 };
 use std::{
     path::Path,
@@ -41,15 +42,12 @@ fn put(table: &Table<S>, number: u64, group: u64) {
 }
 
 fn add_index(db: &Database) {
-    let spec = Database::in_memory().unwrap();
-    let spec = spec.create_table("spec").hash::<S>("id").gsi(index("by_group").hash::<N>("group").keys_only());
-    let spec: IndexDefinition = spec.create().unwrap().definition().indexes[0].clone();
-    let create_index = Some(hashrange::IndexSpec {
-        name: spec.name,
-        kind: spec.kind,
-        hash: spec.hash,
-        range: spec.range,
-        projection: spec.projection,
+    let create_index = Some(IndexSpec {
+        name: "by_group".to_owned(),
+        kind: IndexKind::Global,
+        hash: vec![KeyAttribute::new("group", KeyType::N)],
+        range: Vec::new(),
+        projection: Projection::KeysOnly,
         throughput: None,
     });
     db.update_table("items", TableUpdate { create_index, ..TableUpdate::default() }).unwrap();
