@@ -1,9 +1,13 @@
 //! The database as a whole: opening and closing, tables by name, and operations that span tables.
 
+mod options;
+
+pub use options::OpenOptions;
+
 use crate::{
     clock::Clock,
     commit::{DatabaseFacts, Store, TableSpec, TableUpdate, VerifyReport, Work},
-    config::{Durability, Options, ReadMode},
+    config::{Durability, Options},
     error::{Error, Result},
     expression::Projection,
     file::{Disk, MemoryDisk, RealDisk},
@@ -47,107 +51,6 @@ impl Drop for Inner {
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Database({})", self.inner.store.describe())
-    }
-}
-
-/// How to open a database; begins with [`Database::options`]. Every option has a default, see [`Options`].
-#[derive(Clone, Debug, Default)]
-#[must_use = "nothing is opened before `open` or `in_memory`"]
-pub struct OpenOptions {
-    options: Options,
-}
-
-impl OpenOptions {
-    /// Durability of writes that do not say otherwise. Default: `Sync`.
-    pub fn durability(mut self, durability: Durability) -> Self {
-        self.options.durability = durability;
-        self
-    }
-    /// How runs are read. Default: mapped.
-    pub fn read_mode(mut self, mode: ReadMode) -> Self {
-        self.options.read_mode = mode;
-        self
-    }
-    /// Source of time. Default: the system clock.
-    pub fn clock(mut self, clock: Clock) -> Self {
-        self.options.clock = clock;
-        self
-    }
-    /// Seed of every random choice. Default: taken from the clock.
-    pub fn seed(mut self, seed: u64) -> Self {
-        self.options.seed = Some(seed);
-        self
-    }
-    /// Partitions of a new table. Default 4; 1 to 1,024.
-    pub fn initial_partitions(mut self, partitions: usize) -> Self {
-        self.options.initial_partitions = partitions;
-        self
-    }
-    /// Bytes on disk at which a partition splits. Default 256 MiB.
-    pub fn split_bytes(mut self, bytes: u64) -> Self {
-        self.options.split_bytes = bytes;
-        self
-    }
-    /// Bytes of all memtables together. Default 64 MiB.
-    pub fn memtable_bytes(mut self, bytes: usize) -> Self {
-        self.options.memtable_bytes = bytes;
-        self
-    }
-    /// Bytes of one log segment. Default 64 MiB.
-    pub fn log_segment_bytes(mut self, bytes: u64) -> Self {
-        self.options.log_segment_bytes = bytes;
-        self
-    }
-    /// Bytes of all log segments together. Default 256 MiB.
-    pub fn log_bytes(mut self, bytes: u64) -> Self {
-        self.options.log_bytes = bytes;
-        self
-    }
-    /// Bytes of the block cache of buffered reading. Default 32 MiB.
-    pub fn block_cache_bytes(mut self, bytes: usize) -> Self {
-        self.options.block_cache_bytes = bytes;
-        self
-    }
-    /// Overlapping runs of one partition at which they are merged. Default 4.
-    pub fn runs_per_partition(mut self, runs: usize) -> Self {
-        self.options.runs_per_partition = runs;
-        self
-    }
-    /// How long a new table stays in status CREATING, in milliseconds. Default 0.
-    pub fn creating_millis(mut self, millis: u64) -> Self {
-        self.options.creating_millis = millis;
-        self
-    }
-    /// Hides items whose time to live has ended from reads, also before they are deleted. Default false.
-    pub fn hide_expired(mut self, hide: bool) -> Self {
-        self.options.hide_expired = hide;
-        self
-    }
-    /// Bytes that an item collection of a table with local indexes may have; the service allows 10 GB. Default: no limit.
-    pub fn collection_limit_bytes(mut self, bytes: u64) -> Self {
-        self.options.collection_limit_bytes = Some(bytes);
-        self
-    }
-    /// Whether maintenance runs on threads of its own. Default true; without, call [`Database::step`].
-    pub fn background(mut self, background: bool) -> Self {
-        self.options.background = background;
-        self
-    }
-    /// Opens the database in a folder; creates folder and database where there is none. Errors: another process has
-    /// it open, the folder holds something else or a newer format, damage, disk.
-    pub fn open(self, folder: impl AsRef<Path>) -> Result<Database> {
-        let disk = RealDisk::open(folder.as_ref(), true)?;
-        self.open_on(Arc::new(disk))
-    }
-    /// A database that lives in memory and goes with its last handle.
-    pub fn in_memory(self) -> Result<Database> {
-        self.open_on(Arc::new(MemoryDisk::new()))
-    }
-    /// Opens the database that a disk holds: for disks of one's own, and for tests on the simulated one.
-    pub fn open_on(self, disk: Arc<dyn Disk>) -> Result<Database> {
-        let store = Arc::new(Store::open(disk, self.options)?);
-        let maintenance = Maintenance::new(store.clone());
-        Ok(Database { inner: Arc::new(Inner { maintenance, store }) })
     }
 }
 
