@@ -39,6 +39,7 @@ pub mod simulated;
 pub use fork::TakeOver;
 pub use memory::MemoryDisk;
 pub use names::FileName;
+pub(crate) use names::NUMBER_LIMIT;
 pub use real::RealDisk;
 pub use simulated::{CRASHED, Fault, FaultPlan, Operation, SimulatedDisk};
 

@@ -2,6 +2,10 @@
 
 use std::fmt;
 
+/// Numbers of files are below this one, and so are all numbers that a database counts up: at a million a second it is
+/// reached after two thousand years. Whoever adds to a smaller one need not fear an overflow.
+pub const NUMBER_LIMIT: u64 = 1 << 56;
+
 /// A file of a database folder. Files carry numbers, never names that a user chose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum FileName {
@@ -32,7 +36,7 @@ impl FileName {
         };
         plain.or_else(|| {
             let (digits, kind) = name.split_once('.')?;
-            let number: u64 = digits.parse().ok()?;
+            let number: u64 = digits.parse().ok().filter(|number| *number < NUMBER_LIMIT)?;
             let file = match kind {
                 "manifest" => Self::Manifest(number),
                 "log" => Self::Log(number),
@@ -65,7 +69,7 @@ mod tests {
 
     #[test]
     fn each_name_is_parsed_back_and_no_other_spelling_of_it() {
-        let numbers = [0, 1, 42, 9_999_999_999, 10_000_000_000, u64::MAX];
+        let numbers = [0, 1, 42, 9_999_999_999, 10_000_000_000, NUMBER_LIMIT - 1];
         let numbered = [FileName::Manifest, FileName::Log, FileName::Run, FileName::Stream];
         let mut names = vec![FileName::Lock, FileName::Current, FileName::CurrentNext];
         names.extend(numbered.iter().flat_map(|kind| numbers.map(kind)));
@@ -74,7 +78,13 @@ mod tests {
         }
         let foreign =
             ["", "lock", "1.run", "00000000001.run", "+000000001.run", "0000000001.RUN", "0000000001.run.1", "a.run"];
-        for name in foreign.iter().chain(&["18446744073709551616.run", "0000000001", ".run", "CURRENT.next.next"]) {
+        for name in foreign.iter().chain(&[
+            "72057594037927936.run",
+            "18446744073709551616.run",
+            "0000000001",
+            ".run",
+            "CURRENT.next.next",
+        ]) {
             assert_eq!(FileName::parse(name), None, "{name}");
         }
     }

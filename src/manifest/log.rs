@@ -8,6 +8,7 @@
 use super::{
     edit::Edit,
     read::{self, Found},
+    sense,
     state::State,
 };
 use crate::{
@@ -126,6 +127,10 @@ impl Manifest {
         }
         if let Some(cause) = &self.failure {
             return Err(Error::poisoned(cause));
+        }
+        // What could not be read back is not written.
+        if let Some(fault) = edits.iter().find_map(sense::fault) {
+            return Err(Error::validation(format!("the manifest does not take this: {fault}")));
         }
         let grown = |file: &ManifestFile| file.end > MIN_REWRITE_BYTES.max(REWRITE_FACTOR * file.snapshot_bytes);
         let mut file = match self.file.take() {

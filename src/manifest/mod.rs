@@ -9,6 +9,7 @@ mod edit;
 mod facts;
 mod log;
 mod read;
+mod sense;
 mod state;
 
 #[cfg(test)]

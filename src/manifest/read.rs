@@ -1,9 +1,9 @@
 //! Reads a manifest back.
 
-use super::{edit::Edit, state::State};
+use super::{edit::Edit, sense, state::State};
 use crate::{
     error::{Error, ErrorKind, Result},
-    file::{Disk, FileName},
+    file::{Disk, FileName, NUMBER_LIMIT},
     wal::{
         frame::{FrameKind, FrameSeed},
         header::{FILE_HEADER_BYTES, FORMAT_VERSION, FileHeader, FileMagic, HeaderFault},
@@ -29,6 +29,9 @@ pub(super) fn read_current(disk: &dyn Disk) -> Result<Found> {
         return Err(Error::corrupt(name, 0, "the file is missing"));
     }
     let header = read_header(disk, name, FileMagic::Manifest)?;
+    if current.number >= NUMBER_LIMIT {
+        return Err(Error::corrupt(FileName::Current, 0, "it names a manifest that no database counts up to"));
+    }
     if header.database_id != current.database_id || header.number != current.number {
         return Err(Error::corrupt(name, 0, "it belongs to another database or has another number"));
     }
@@ -69,6 +72,9 @@ fn read_frames(disk: &dyn Disk, name: FileName, header: FileHeader, safe_bytes: 
         }
         next_seqno = next_seqno.saturating_add(1);
         let edits: Vec<Edit> = serde_json::from_slice(&frame.payload).map_err(|_| newer(name))?;
+        if let Some(fault) = edits.iter().find_map(sense::fault) {
+            return Err(Error::corrupt(name, frame.offset, fault));
+        }
         edits.into_iter().for_each(|edit| state.apply(edit));
     }
     let end = frames.offset();

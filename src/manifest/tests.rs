@@ -4,7 +4,10 @@ use super::{Edit, Manifest, PartitionRecord, RunFacts, state::State};
 use crate::{
     error::ErrorKind,
     file::{Disk, Fault, FaultPlan, FileName, Operation, RealDisk, SimulatedDisk},
-    wal::header::FILE_HEADER_BYTES,
+    wal::{
+        frame::{self, FrameKind, FrameSeed},
+        header::{FILE_HEADER_BYTES, FileMagic},
+    },
 };
 use std::sync::Arc;
 
@@ -222,4 +225,39 @@ fn read_only_changes_nothing() {
     let mut manifest = Manifest::open_read_only(Arc::new(disk.clone())).unwrap();
     assert_eq!(manifest.commit(&[put(1, 1)]).unwrap_err().kind(), ErrorKind::Unsupported);
     assert!(disk.list().unwrap().contains(&FileName::Manifest(9)));
+}
+
+/// Checksums were right, but a number stood where the next one overflowed: opening the database panicked.
+#[test]
+fn a_forged_edit_with_numbers_that_nobody_counts_up_to_is_damage() {
+    let counters = |file: u64, table: u32, partition: u64| {
+        format!(r#"[{{"PutCounters":{{"next_file":{file},"next_table":{table},"next_partition":{partition}}}}}]"#)
+    };
+    let record = PartitionRecord { id: u64::MAX, ..PartitionRecord::default() };
+    let senseless = [Edit::PutPartition(record)];
+    let forged = [
+        ("[]".to_owned(), true),
+        (counters(9, 9, 9), true),
+        (counters(u64::MAX, 1, 1), false),
+        (counters(1, u32::MAX, 1), false),
+        (counters(1, 1, u64::MAX), false),
+        (serde_json::to_string(&senseless).unwrap(), false),
+    ];
+    for (edits, makes_sense) in forged {
+        let disk = SimulatedDisk::new(0);
+        let mut manifest = create(&disk);
+        assert!(manifest.commit(&senseless).is_err(), "what is not read back is not written");
+        manifest.commit(&[put(1, 0)]).unwrap();
+        drop(manifest);
+        let name = FileName::Manifest(1);
+        let (mut bytes, mut forged) = (contents(&disk, name), Vec::new());
+        frame::begin(&mut forged, 3, FrameKind::Data);
+        forged.extend_from_slice(edits.as_bytes());
+        frame::end(&mut forged, 0).unwrap();
+        frame::stamp(&mut forged, FrameSeed::new(FileMagic::Manifest, 77, 1), bytes.len() as u64, 0);
+        bytes.extend(forged);
+        disk.set_contents(name, bytes);
+        let opened = open(&disk).map(|manifest| manifest.state().partitions.len());
+        assert_eq!(opened, if makes_sense { Ok(1) } else { Err(ErrorKind::Corrupt) }, "{edits}");
+    }
 }

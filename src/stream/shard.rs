@@ -223,7 +223,7 @@ impl Shard {
 
     /// The first record that is not older than a time; the place behind the last one if there is none.
     pub fn first_since(&self, since_millis: u64, sight: Sight) -> Result<Sequence> {
-        let since = since_millis.max(sight.horizon_millis + 1);
+        let since = since_millis.max(sight.horizon_millis.saturating_add(1));
         let (segments, tail, behind) = {
             let state = self.state.lock();
             let tail = state.tail.read(Sequence::default(), sight.visible, usize::MAX);

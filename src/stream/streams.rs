@@ -341,7 +341,7 @@ impl Streams {
     pub fn fresh_label(&self, table_name: &str, now_millis: u64) -> u64 {
         let registry = self.registry.read();
         let of_table = registry.streams.values().filter(|stream| stream.table_name == table_name);
-        of_table.map(|stream| stream.label_millis + 1).fold(now_millis, u64::max)
+        of_table.map(|stream| stream.label_millis.saturating_add(1)).fold(now_millis, u64::max)
     }
     /// All shards.
     pub fn shards(&self) -> Vec<Arc<Shard>> {

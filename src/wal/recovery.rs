@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    file::{Disk, FileName},
+    file::{Disk, FileName, NUMBER_LIMIT},
 };
 use bytes::Bytes;
 use std::collections::{BTreeSet, VecDeque};
@@ -210,6 +210,8 @@ impl Segment<'_> {
             Err(HeaderFault::Damaged) => HeaderFact::Absent,
             Ok(header) if header.database_id != self.database_id => HeaderFact::OtherDatabase,
             Ok(header) if header.number != self.number => HeaderFact::OtherNumber,
+            // No log counts that far, and the sums below must not overflow.
+            Ok(header) if !(1..NUMBER_LIMIT).contains(&header.detail) => HeaderFact::Damaged,
             Ok(header) if header.takes_over && !self.is_known => HeaderFact::Abandoned,
             Ok(header) if expected.is_some_and(|next| next != header.detail) => HeaderFact::OtherFirstRecord,
             Ok(header) => {
