@@ -3,7 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    ChangeEvent, ChangeRecord, Clock, Database, Durability, Item, S, StreamView, Table, file::SimulatedDisk,
+    ChangeEvent, ChangeRecord, Clock, Database, Durability, ErrorKind, Item, S, StreamView, Table, attr,
+    file::SimulatedDisk,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -220,7 +221,7 @@ fn what_fails_is_tried_again_then_halved_then_put_aside() {
     assert!(tries > 8, "each part was tried twice");
     let letter = letters.scan().items().next().unwrap().unwrap();
     assert_eq!(letter.get("failure").unwrap().as_str(), Some("thirteen"));
-    assert_eq!(letter.get("new.n").unwrap().as_u64(), Some(13));
+    assert_eq!(letter.get("NewImage.n").unwrap().as_u64(), Some(13));
     assert_eq!(consumer.process(NO_WAIT, |_| Err("nothing is left")).unwrap(), 0);
 }
 
@@ -243,6 +244,12 @@ fn filters_and_windows_make_batches() {
         > 0
     {}
     assert_eq!(found, [0, 100, 200, 300, 400]);
+    let described = attr("NewImage.n").ge(495) & attr("eventName").eq("INSERT") & attr("OldImage").not_exists();
+    let last = stream.checkpoint("last").filter_expression(described).filter(|record| number(record) != 497);
+    let found: Vec<u64> = last.follow(NO_WAIT).map(|delivery| number(&delivery.unwrap())).collect();
+    assert_eq!(found, [495, 496, 498, 499]);
+    let faulty = stream.checkpoint("faulty").filter_expression(attr("a..b").exists()).next_batch(NO_WAIT);
+    assert_eq!(faulty.unwrap_err().kind(), ErrorKind::Validation);
     let mut windowed = stream.checkpoint("windowed").from_latest().window(Duration::from_secs(5)).batch_records(20);
     assert!(windowed.next_batch(NO_WAIT).unwrap().is_none());
     let writer = std::thread::spawn(move || {
@@ -272,6 +279,37 @@ fn another_worker_takes_over_when_a_lease_ends() {
     assert!(batch.ack().is_err(), "the lease is lost");
     let lost = batch.ack_in(db.transact_write()).unwrap().send();
     assert!(lost.is_err());
+}
+
+#[test]
+fn shards_acknowledged_in_transactions_pass_to_other_workers() {
+    let clock = Clock::manual(START_MILLIS);
+    let db = options(&clock).initial_partitions(4).in_memory().unwrap();
+    let table = orders(&db);
+    let worker = || table.stream().unwrap().checkpoint("shared").batch_records(5);
+    let take = |consumer: &mut hashrange::Consumer| -> usize {
+        let Some(batch) = consumer.next_batch(MOMENT * 5).unwrap() else { return 0 };
+        batch.ack_in(db.transact_write()).unwrap().send().unwrap();
+        batch.records().len()
+    };
+    let mut first = worker();
+    (0..100).for_each(|n| put(&table, n, n));
+    let mut read = 0;
+    while read < 100 {
+        read += take(&mut first);
+    }
+    // A second worker gets its share, though the first one has only ever acknowledged in transactions.
+    let mut second = worker();
+    for _ in 0..3 {
+        assert_eq!(take(&mut second) + take(&mut first), 0);
+    }
+    (0..100).for_each(|n| put(&table, n, 100 + n));
+    let mut by_worker = [0, 0];
+    while by_worker[0] + by_worker[1] < 100 {
+        by_worker[0] += take(&mut first);
+        by_worker[1] += take(&mut second);
+    }
+    assert!(by_worker.iter().all(|read| *read > 0), "{by_worker:?}");
 }
 
 #[test]

@@ -207,6 +207,21 @@ impl ChangeRecord {
     pub fn event_id_text(&self) -> String {
         format!("{:032x}", self.event_id)
     }
+    /// The record as an item, with the names that DynamoDB gives the parts of a record: `eventName` (S), `Keys` (M),
+    /// `OldImage` and `NewImage` (M) where they are shown, and of a deletion by time to live `userIdentity` (M).
+    pub fn to_item(&self) -> Item {
+        let mut item = Item::new().with("eventName", self.event.name()).with("Keys", self.keys.clone());
+        for (name, image) in [("OldImage", &self.old), ("NewImage", &self.new)] {
+            if let Some(image) = image {
+                item = item.with(name, image.to_item());
+            }
+        }
+        if self.by_ttl {
+            let service = Item::new().with("type", "Service").with("principalId", "dynamodb.amazonaws.com");
+            item = item.with("userIdentity", service);
+        }
+        item
+    }
     /// DynamoDB's size of keys and images, in bytes.
     pub fn size_bytes(&self) -> usize {
         let images = [&self.old, &self.new].into_iter().flatten();

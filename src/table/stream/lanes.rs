@@ -97,6 +97,12 @@ impl Lanes {
             self.checkpoints.forget(*gone)?;
         }
         self.lanes.retain(|lane| rows.get(&lane.shard.id).is_some_and(|row| self.checkpoints.is_mine(row)));
+        for lane in &self.lanes {
+            // What was acknowledged in a transaction is known from the row alone.
+            if let Some(next) = rows.get(&lane.shard.id).and_then(|row| row.next) {
+                lane.receipt.note(next);
+            }
+        }
         let is_done = |id: u64| rows.get(&id).is_some_and(|row| row.done) || self.delivered.contains(&id);
         let is_left = |id: u64| shards.iter().any(|shard| shard.id == id) && !is_done(id);
         let may_start = |shard: &&Arc<Shard>| !is_done(shard.id) && !shard.record().parent.is_some_and(is_left);
