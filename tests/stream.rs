@@ -244,6 +244,51 @@ fn records_leave_after_a_day_and_give_their_space_back() {
 }
 
 #[test]
+#[expect(clippy::disallowed_methods, reason = "the folder is weighed from outside")]
+fn a_day_later_the_folder_is_small_again() {
+    let clock = Clock::manual(START_MILLIS);
+    let folder = tempfile::tempdir().unwrap();
+    let open = || {
+        let options = Database::options().clock(clock.clone()).background(false).initial_partitions(2);
+        options.memtable_bytes(256 << 10).log_segment_bytes(64 << 10).log_bytes(256 << 10).open(folder.path()).unwrap()
+    };
+    let bytes = || -> u64 {
+        let mut folders = vec![folder.path().to_owned()];
+        let mut bytes = 0;
+        while let Some(folder) = folders.pop() {
+            for entry in std::fs::read_dir(folder).unwrap() {
+                let entry = entry.unwrap();
+                match entry.file_type().unwrap().is_dir() {
+                    true => folders.push(entry.path()),
+                    false => bytes += entry.metadata().unwrap().len(),
+                }
+            }
+        }
+        bytes
+    };
+    let db = open();
+    let table = create(&db);
+    for n in 0..2000 {
+        let item = Item::new().with("id", format!("k{}", n % 20)).with("n", n).with("filling", "x".repeat(1000));
+        table.put_with(&item).durability(Durability::Buffered).send().unwrap();
+    }
+    db.flush().unwrap();
+    work_off(&db);
+    assert_eq!(records(&db, "things", &label_of(&db)).len(), 2000);
+    let (full, in_streams) = (bytes(), db.facts().stream_bytes);
+    assert!(in_streams > 2_000_000 && full > in_streams, "{full} bytes, {in_streams} of streams");
+    clock.advance(25 * HOUR);
+    work_off(&db);
+    assert_eq!(db.facts().stream_bytes, 0);
+    let left = bytes();
+    assert!(left < full - in_streams + 200_000, "{left} bytes are left of {full}, {in_streams} were streams");
+    drop((table, db));
+    let db = open();
+    assert!(records(&db, "things", &label_of(&db)).is_empty());
+    assert_eq!(create(&db).scan().items().count(), 20);
+}
+
+#[test]
 fn shards_are_continued_every_four_hours_and_at_splits() {
     let clock = Clock::manual(START_MILLIS);
     let db = in_memory(&clock);
