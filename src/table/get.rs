@@ -91,5 +91,9 @@ impl<K: KeyShape> Get<K> {
 
 /// The part of an item that a projection names.
 pub(super) fn projected(item: ItemRef, projection: Option<&Projection>) -> ItemRef {
-    projection.map_or_else(|| item.clone(), |projection| ItemRef::from(&projection.apply(&item)))
+    // Not `map_or_else`: a clone and its drop would count references up and down, for every item of a page.
+    match projection {
+        Some(projection) => ItemRef::from(&projection.apply(&item)),
+        None => item,
+    }
 }
