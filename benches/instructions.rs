@@ -1,0 +1,156 @@
+//! How many instructions each hot operation takes, and how many it may: `cargo bench -p hashrange --bench instructions`.
+//!
+//! Times drift with the machine; instructions are the same in every run, so a change that makes an operation slower
+//! fails here, where it is made. The program runs itself once under `valgrind --tool=callgrind`, which counts what
+//! happens inside [`measured`] and writes one profile for each operation. Profiles stay in the folder it names with
+//! `--keep`, for `callgrind_annotate`. Without valgrind nothing is checked, and it says so.
+
+#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a program that reports and fails by panicking")]
+
+use hashrange::expression::ExpressionKind;
+use hashrange::{Database, Durability, Item, ItemRef, S, Table, attr, index};
+use std::path::Path;
+use std::process::{Command, ExitCode};
+use std::{env, fs, hint::black_box};
+
+/// Operations in the order in which [`run_all`] does them, with the most instructions each may take.
+///
+/// A budget is what was counted, and 5 % for what differs between compilers and C libraries.
+const BUDGETS: [(&str, u64); 10] = [
+    ("get from the memtable", 1_720),
+    ("get from a run", 4_240),
+    ("get of an absent key", 1_760),
+    ("query of 10 items", 14_300),
+    ("query of 10 by a global index", 15_460),
+    ("filter of one test", 730),
+    ("put, buffered", 17_370),
+    ("put with a condition, buffered", 17_080),
+    ("update by expression, buffered", 33_200),
+    ("put with two global indexes, buffered", 53_070),
+];
+
+const ITEMS: usize = 5_000;
+const ROUNDS: usize = 1_000;
+const MARKER: &str = "HASHRANGE_COUNTED";
+
+fn main() -> ExitCode {
+    if env::var_os(MARKER).is_some() {
+        run_all();
+        return ExitCode::SUCCESS;
+    }
+    if Command::new("valgrind").arg("--version").output().is_err() {
+        println!("SKIPPED: valgrind is not installed, no instruction was counted");
+        return ExitCode::SUCCESS;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let valgrind = Command::new("valgrind")
+        .args([
+            "--tool=callgrind",
+            "-q",
+            "--toggle-collect=instructions::measured",
+            "--dump-after=instructions::measured",
+        ])
+        .arg(format!("--callgrind-out-file={}", folder.path().join("profile").display()))
+        .arg(env::current_exe().unwrap())
+        .env(MARKER, "1")
+        .status()
+        .unwrap();
+    assert!(valgrind.success(), "the counted program failed");
+    let mut over = false;
+    println!("{:<40}{:>14}{:>10}", "instructions for one operation", "counted", "budget");
+    for (at, (name, budget)) in BUDGETS.into_iter().enumerate() {
+        let counted = total(&folder.path().join(format!("profile.{}", at + 1))) / ROUNDS as u64;
+        let verdict = if counted > budget { "  OVER" } else { "" };
+        over |= counted > budget;
+        println!("{name:<40}{counted:>14}{budget:>10}{verdict}");
+    }
+    if env::args().any(|arg| arg == "--keep") {
+        println!("profiles: {}", folder.keep().display());
+    }
+    if over { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+}
+
+/// The sum of a profile.
+fn total(profile: &Path) -> u64 {
+    let text = fs::read_to_string(profile).unwrap();
+    let line = text.lines().find_map(|line| line.strip_prefix("totals: ").or(line.strip_prefix("summary: ")));
+    line.unwrap().trim().parse().unwrap()
+}
+
+/// What callgrind counts: one call is one profile.
+#[inline(never)]
+fn measured(operation: &mut dyn FnMut(usize)) {
+    for round in 0..ROUNDS {
+        operation(round * 2_654_435_761 % ITEMS);
+    }
+}
+
+/// Once apart, so that what is done only the first time is not counted.
+fn count<R>(mut operation: impl FnMut(usize) -> R) {
+    let mut operation = |i| drop(black_box(operation(i)));
+    operation(0);
+    operation(1);
+    measured(&mut operation);
+}
+
+fn run_all() {
+    let (keys, items): (Vec<_>, Vec<_>) = (0..ITEMS).map(|i| (key(i), item(i))).unzip();
+    let folder = tempfile::tempdir().unwrap();
+    let db = Database::options().durability(Durability::Buffered).open(folder.path()).unwrap();
+    let table = db.create_table("orders").hash::<S>("pk").range::<S>("sk").create().unwrap();
+    load(&table, &items);
+    count(|i| table.get((&keys[i].0, &keys[i].1)).unwrap().unwrap());
+    db.compact().unwrap();
+    count(|i| table.get((&keys[i].0, &keys[i].1)).unwrap().unwrap());
+    count(|i| assert!(table.get((&keys[i].0, "absent")).unwrap().is_none()));
+    count(|i| assert_eq!(table.query(&keys[i].0).page().unwrap().count, 10));
+
+    let indexed = db
+        .create_table("indexed")
+        .hash::<S>("pk")
+        .range::<S>("sk")
+        .gsi(index("by_customer").hash::<S>("customer"))
+        .gsi(index("by_pk").hash::<S>("pk").range::<S>("status"))
+        .create()
+        .unwrap();
+    load(&indexed, &items);
+    db.compact().unwrap();
+    let dynamic = db.dynamic_table("indexed").unwrap();
+    count(|i| assert_eq!(dynamic.query(keys[i].0.as_str()).index("by_pk").page().unwrap().count, 10));
+
+    let encoded = ItemRef::from(&items[7]);
+    let filter = attr("status").eq("SHIPPED").build(ExpressionKind::Filter).unwrap();
+    count(|_| black_box(&filter).matches(Some(black_box(&encoded))));
+
+    count(|i| table.put(&items[i]).unwrap());
+    count(|i| table.put_with(&items[i]).when(attr("version").eq(1)).send().unwrap());
+    count(|i| table.update((&keys[i].0, &keys[i].1)).add("visits", 1).send().unwrap());
+    let changed: Vec<Item> = items.iter().map(|item| item.clone().with("version", 2)).collect();
+    count(|i| indexed.put(&changed[i]).unwrap());
+}
+
+fn load(table: &Table<(S, S)>, items: &[Item]) {
+    items.iter().for_each(|item| drop(table.put(item).unwrap()));
+}
+
+fn key(i: usize) -> (String, String) {
+    (format!("USER#{:08}", i / 10), format!("ORDER#2026-{:02}-11T10:{:02}#{:04}", i % 10 + 1, i * 7 % 60, i % 10))
+}
+
+/// 8 attributes, about 300 bytes.
+fn item(i: usize) -> Item {
+    let (pk, sk) = key(i);
+    let address = Item::new().with("street", format!("{} stone street", i % 900)).with("city", "Springfield");
+    Item::new()
+        .with("pk", pk)
+        .with("sk", sk)
+        .with("version", 1)
+        .with("status", ["PENDING", "SHIPPED", "CLOSED_"][i % 3])
+        .with("total", (i * 7919 % 1_000_000) as u64)
+        .with("customer", format!("cust-{:016x}", (i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15)))
+        .with(
+            "note",
+            "parcel blue river stone quick amber delta lamp gift order fragile north south window paper cloud",
+        )
+        .with("address", address.with("zip", (i % 99_999) as u64))
+}
