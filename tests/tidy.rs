@@ -95,7 +95,9 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) {
     let Ok(entries) = std::fs::read_dir(folder) else { return };
     for entry in entries {
         let path = entry.unwrap().path();
-        if path.is_dir() && path.file_name().is_some_and(|name| name != "target") {
+        // The peers are a workspace of their own, which speaks to other stores as those want it.
+        let skipped = ["target", "peers"].map(std::ffi::OsStr::new);
+        if path.is_dir() && path.file_name().is_some_and(|name| !skipped.contains(&name)) {
             collect(&path, files);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
             files.push(path);

@@ -17,7 +17,7 @@ use crate::{
     partition::{PageCache, Run},
     schema::IndexKind,
     stream::{SegmentContext, Streams},
-    wal::{self, Visible, Wal, WalOptions},
+    wal::{self, LogBounds, Recovered, Visible, Wal, WalOptions},
 };
 use arc_swap::ArcSwap;
 use parking_lot::{Mutex, RwLock};
@@ -70,11 +70,7 @@ impl Store {
         let next_file = 1 + highest_file(disk.as_ref())?.max(counters.next_file.saturating_sub(1));
         let (next_table, next_shard) = (highest_keyspace + 1, streams.next_id());
         edits.push(Edit::PutCounters(Counters { next_file, next_table, next_partition, next_shard }));
-        if bounds.first_segment == 0 {
-            let first = recovered.segments.first().map_or(recovered.next_segment, |segment| segment.number);
-            edits.push(Edit::PutLogStart(first));
-        }
-        edits.extend(recovered.ends.iter().map(|&(segment, valid_end)| Edit::PutLogEnd { segment, valid_end }));
+        edits.extend(log_edits(&bounds, &recovered));
         streams.begin_session(recovered.next_segment);
         let wal_options = WalOptions {
             segment_bytes: options.log_segment_bytes,
@@ -119,6 +115,14 @@ impl Store {
         store.trim_log()?;
         Ok(store)
     }
+}
+
+/// What the manifest must learn of a log that was recovered: where it begins, and where segments end.
+fn log_edits(bounds: &LogBounds, recovered: &Recovered) -> Vec<Edit> {
+    let first = recovered.segments.first().map_or(recovered.next_segment, |segment| segment.number);
+    let start = (bounds.first_segment == 0).then_some(Edit::PutLogStart(first));
+    let ends = recovered.ends.iter().map(|&(segment, valid_end)| Edit::PutLogEnd { segment, valid_end });
+    start.into_iter().chain(ends).collect()
 }
 
 /// A number that tells this database's files from any other's.

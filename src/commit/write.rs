@@ -170,6 +170,26 @@ impl Store {
         let at_millis = self.options.clock.now_millis();
         let seqno = self.log(ops, &planned, options, at_millis)?;
         self.grown(growth);
+        let (bytes, global) = self.apply(ops, &planned, places, options, (seqno, at_millis));
+        if let Some(token) = &options.token {
+            let now_millis = self.options.clock.now_millis();
+            self.tokens.expire(now_millis);
+            self.tokens.remember(token, now_millis, seqno);
+        }
+        let results = planned.into_iter().map(|planned| Ok(planned.into_outcome())).collect();
+        Ok(Written { results, seqno: Some(seqno), newest_read, bytes, global })
+    }
+
+    /// Puts a logged commit into the memtables of its partitions and into its streams; returns the bytes of memory that
+    /// takes, and the entries of global indexes, which other partitions hold.
+    fn apply(
+        &self,
+        ops: &[WriteOp<'_>],
+        planned: &[Planned],
+        places: &Places<'_>,
+        options: &WriteOptions,
+        (seqno, at_millis): (u64, u64),
+    ) -> (usize, Vec<GlobalEntry>) {
         let buffered = self.durability(options) == Durability::Buffered;
         let mut global = Vec::new();
         let mut bytes = 0;
@@ -198,13 +218,7 @@ impl Store {
                 }
             }
         }
-        if let Some(token) = &options.token {
-            let now_millis = self.options.clock.now_millis();
-            self.tokens.expire(now_millis);
-            self.tokens.remember(token, now_millis, seqno);
-        }
-        let results = planned.into_iter().map(|planned| Ok(planned.into_outcome())).collect();
-        Ok(Written { results, seqno: Some(seqno), newest_read, bytes, global })
+        (bytes, global)
     }
 
     /// What is left of a logged commit once the locks of its items are released: entries of global indexes.

@@ -121,9 +121,8 @@ fn no_log_at_all() {
 
 #[test]
 fn clean_end() {
-    // The last record was synced too, but no later one says so.
+    // The last record was synced too, but no later one says so; nor does any of a header alone.
     assert_ends(&open_log(3), 3, "clean end", (1, end_after(2)), 1);
-    // No record says that the header was.
     assert_ends(&open_log(0), 0, "clean end", (1, 0), 0);
     let disk = open_log(3);
     change(&disk, 1, |bytes| bytes.truncate(end_after(3) as usize));

@@ -26,12 +26,10 @@ pub struct Transaction {
 
 /// Checks a history that ended with `last`, the lists as they were when all was over.
 pub fn check(history: &[Transaction], last: &BTreeMap<usize, Vec<i64>>) -> Result<(), String> {
-    let mut writer: HashMap<i64, usize> = HashMap::new();
-    for (at, transaction) in history.iter().enumerate() {
-        for (_, value) in &transaction.appends {
-            writer.insert(*value, at);
-        }
-    }
+    let appends = |(at, transaction): (usize, &Transaction)| {
+        transaction.appends.iter().map(|(_, value)| (*value, at)).collect::<Vec<_>>()
+    };
+    let writer: HashMap<i64, usize> = history.iter().enumerate().flat_map(appends).collect();
     let empty = Vec::new();
     let list = |key: &usize| last.get(key).unwrap_or(&empty);
     let mut place: HashMap<i64, (usize, usize)> = HashMap::new();
