@@ -42,7 +42,7 @@ const LONG_FILES: &[(&str, usize)] = &[("src/wal/recovery_tests.rs", 518)];
 const FUNCTION_LINES: usize = 70;
 /// Functions over the limit, with their lines.
 const LONG_FUNCTIONS: &[(&str, &str, usize)] = &[
-    ("src/commit/open.rs", "open", 87),
+    ("src/commit/open.rs", "open", 85),
     ("src/partition/run/tests/timing.rs", "measure", 82),
     ("src/expression/tests/updates.rs", "refused_updates_in_the_order_of_checks", 73),
 ];

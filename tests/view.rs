@@ -119,7 +119,11 @@ fn child() {
     let world = open(Path::new(&folder));
     let begin = u64::from(std::process::id()) << 20;
     thread::scope(|scope| {
-        scope.spawn(|| (begin..).for_each(|n| world.write(n).unwrap()));
+        scope.spawn(|| {
+            for n in begin.. {
+                world.write(n).unwrap();
+            }
+        });
         for _ in 0..2 {
             // A worker may lose its shard to the other one; its transaction is cancelled then, and it goes on.
             scope.spawn(|| {

@@ -22,9 +22,7 @@ mod recovery_tests;
 mod writer_tests;
 
 pub use bounds::LogBounds;
-#[cfg(feature = "fuzzing")]
-pub use recovery::Recovered;
-pub use recovery::recover;
+pub use recovery::{Recovered, recover};
 pub use segment::SegmentInfo;
 pub use visible::Visible;
 pub use writer::{Wal, WalOptions};
