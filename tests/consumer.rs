@@ -282,37 +282,6 @@ fn another_worker_takes_over_when_a_lease_ends() {
 }
 
 #[test]
-fn shards_acknowledged_in_transactions_pass_to_other_workers() {
-    let clock = Clock::manual(START_MILLIS);
-    let db = options(&clock).initial_partitions(4).in_memory().unwrap();
-    let table = orders(&db);
-    let worker = || table.stream().unwrap().checkpoint("shared").batch_records(5);
-    let take = |consumer: &mut hashrange::Consumer| -> usize {
-        let Some(batch) = consumer.next_batch(MOMENT * 5).unwrap() else { return 0 };
-        batch.ack_in(db.transact_write()).unwrap().send().unwrap();
-        batch.records().len()
-    };
-    let mut first = worker();
-    (0..100).for_each(|n| put(&table, n, n));
-    let mut read = 0;
-    while read < 100 {
-        read += take(&mut first);
-    }
-    // A second worker gets its share, though the first one has only ever acknowledged in transactions.
-    let mut second = worker();
-    for _ in 0..3 {
-        assert_eq!(take(&mut second) + take(&mut first), 0);
-    }
-    (0..100).for_each(|n| put(&table, n, 100 + n));
-    let mut by_worker = [0, 0];
-    while by_worker[0] + by_worker[1] < 100 {
-        by_worker[0] += take(&mut first);
-        by_worker[1] += take(&mut second);
-    }
-    assert!(by_worker.iter().all(|read| *read > 0), "{by_worker:?}");
-}
-
-#[test]
 fn triggers_run_by_step_and_on_threads() {
     for background in [false, true] {
         let db = Database::options().background(background).in_memory().unwrap();
