@@ -29,7 +29,7 @@ use workload::{Requests, Suite, Workload};
 #[derive(Parser, Debug)]
 #[command(version, about)]
 struct Arguments {
-    /// Ends within five minutes: 200,000 items, 3 rounds of 0.2 seconds.
+    /// Ends within five minutes: 100,000 items, 3 rounds of 0.2 seconds.
     #[arg(long)]
     quick: bool,
     /// Only workloads (or suites) whose name contains this; may be given several times.
@@ -38,7 +38,7 @@ struct Arguments {
     /// Only these engines; may be given several times.
     #[arg(long, value_name = "NAME")]
     engine: Vec<String>,
-    /// Items of the largest data set. Default 1,000,000, with --quick 200,000.
+    /// Items of the largest data set. Default 1,000,000, with --quick 100,000.
     #[arg(long)]
     items: Option<usize>,
     /// Rounds. Default 5, with --quick 3.
@@ -77,7 +77,7 @@ impl Plan {
 
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    let items = arguments.items.unwrap_or(if arguments.quick { 200_000 } else { 1_000_000 });
+    let items = arguments.items.unwrap_or(if arguments.quick { 100_000 } else { 1_000_000 });
     ensure!(items >= 1_000, "--items must be at least 1,000");
     if let (Some(step), Some(name), Some(folder)) = (arguments.step, arguments.engine.first(), &arguments.folder) {
         return loading::run_step(step, name, folder, items);

@@ -67,7 +67,7 @@ fn synced(threads: usize, name: &'static str) -> Workload {
     Workload { name, what: What::Put, threads, sync: true }
 }
 
-/// All suites; the quick ones have a fifth of the items and leave the largest thread counts out.
+/// All suites; the quick ones leave the largest thread counts out.
 pub fn suites(items: usize, quick: bool) -> Vec<Suite> {
     let shape = Shape { items, per_collection: 10, note_bytes: 96 };
     let plain = Features::default();
