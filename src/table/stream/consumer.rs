@@ -142,7 +142,7 @@ impl Consumer {
     }
     /// Passes over records that do not fulfil a condition in DynamoDB's expression language, made by [`attr`] or parsed.
     /// It sees a record as [`ChangeRecord::to_item`] does: `attr("NewImage.status").eq("PAID")`. Each record is copied
-    /// for it, about a microsecond; [`Consumer::filter`] copies nothing. A faulty condition is told by the first batch.
+    /// for it; [`Consumer::filter`] copies nothing. A faulty condition is told by the first batch.
     ///
     /// [`attr`]: crate::attr
     #[must_use]
