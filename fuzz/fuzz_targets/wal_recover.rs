@@ -88,7 +88,7 @@ fn check_forged(u: &mut Unstructured<'_>) -> Result<()> {
     let mut files = Files::new();
     let mut seqno = u.int_in_range(0..=3u64)?;
     for number in 1..=u.int_in_range(1..=3u64)? {
-        let header = FileHeader { magic: FileMagic::Log, database_id: DATABASE, number, detail: seqno };
+        let header = FileHeader { magic: FileMagic::Log, database_id: DATABASE, number, detail: seqno, takes_over: u.ratio(1, 4)? };
         let mut bytes = header.encode().to_vec();
         let seed = FrameSeed::new(FileMagic::Log, DATABASE, number);
         for _ in 0..u.int_in_range(0..=8)? {
