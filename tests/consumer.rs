@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    ChangeEvent, ChangeRecord, Clock, Database, Durability, ErrorKind, Item, S, StreamView, Table, attr,
+    ChangeEvent, ChangeRecord, Clock, Consumer, Database, Durability, ErrorKind, Item, S, StreamView, Table, attr,
     file::SimulatedDisk,
 };
 use std::{
@@ -76,7 +76,8 @@ fn order_holds_through_splits_and_rolls_whoever_reads() {
     let clock = Clock::manual(START_MILLIS);
     let db = options(&clock).initial_partitions(1).memtable_bytes(24 << 10).split_bytes(3 << 10).in_memory().unwrap();
     let table = orders(&db);
-    let mut workers: Vec<_> = (0..3).map(|_| table.stream().unwrap().checkpoint("view").batch_records(7)).collect();
+    let worker = |_| table.stream().unwrap().checkpoint("view").batch_records(7);
+    let mut workers: Vec<_> = (0..3).map(worker).collect();
     let mut latest: BTreeMap<String, u64> = BTreeMap::new();
     let mut count = 0;
     let mut take = |records: &[ChangeRecord]| -> Result<(), String> {
@@ -93,7 +94,12 @@ fn order_holds_through_splits_and_rolls_whoever_reads() {
         match n % 100 {
             10 => db.flush().unwrap(),
             20 => db.compact().unwrap(),
-            30 if n > 1500 => clock.advance(Duration::from_secs(3600)),
+            30 if n > 1500 => {
+                // Workers that live through an hour in one moment lose their leases, and what they were at comes again.
+                workers.clear();
+                clock.advance(Duration::from_secs(3600));
+                workers.extend((0..3).map(worker));
+            }
             31 => while db.step().unwrap() != hashrange::Work::Idle {},
             _ => {}
         }
@@ -279,6 +285,34 @@ fn another_worker_takes_over_when_a_lease_ends() {
     assert!(batch.ack().is_err(), "the lease is lost");
     let lost = batch.ack_in(db.transact_write()).unwrap().send();
     assert!(lost.is_err());
+}
+
+#[test]
+fn a_worker_that_comes_late_gets_its_share() {
+    let clock = Clock::manual(START_MILLIS);
+    let db = options(&clock).initial_partitions(4).in_memory().unwrap();
+    let table = orders(&db);
+    let worker = || table.stream().unwrap().checkpoint("shared").batch_records(10);
+    let (mut first, mut second) = (worker(), worker());
+    let (mut by_first, mut by_second, mut n) = (0, 0, 0);
+    let mut round = |second: Option<&mut Consumer>| {
+        (0..20).for_each(|k| put(&table, k, n * 20 + k));
+        n += 1;
+        by_first += first.process(NO_WAIT, |_| Ok::<_, String>(())).unwrap();
+        by_second += second.map_or(0, |worker| worker.process(NO_WAIT, |_| Ok::<_, String>(())).unwrap());
+        std::thread::sleep(Duration::from_millis(1));
+        (by_first, by_second)
+    };
+    for _ in 0..10 {
+        round(None);
+    }
+    // The first one has all four shards, and something to do in each of them all the time.
+    let shared = (0..5000).map(|_| round(Some(&mut second))).any(|(_, by_second)| by_second > 100);
+    assert!(shared, "the second worker read nothing");
+    drop(second);
+    let (alone, _) = round(None);
+    let took_over = (0..5000).map(|_| round(None)).any(|(by_first, _)| by_first > alone + 200);
+    assert!(took_over);
 }
 
 #[test]

@@ -8,22 +8,27 @@
 //! done     (BOOL)              the shard was read to its end and processed
 //! owner    (S), until (N)      the worker that reads it, and when its lease ends, in milliseconds since 1970
 //! ```
+//! Beside them each worker has a row that announces it, with `shard` = `worker ` and its name, so that one that comes when
+//! all shards are taken is left its share of them.
+//!
 //! Rows are written buffered: a row that a power failure takes away lets records come a second time, which a consumer
 //! must stand anyway. A row never outlives a record that it speaks of, since both lie in one log, the record first.
 
-use super::INTERNAL_PREFIX;
 use crate::{
     commit::{Decision, Store, TableSpec, WriteOp, WriteOptions},
     config::Durability,
     error::{Error, ErrorKind, Result},
     expression::{ExpressionKind, attr},
     item::{Item, ItemRef, KeyType, encode_item},
-    schema::{KeyAttribute, KeySchema, TableDefinition},
+    schema::{INTERNAL_PREFIX, KeyAttribute, KeySchema, TableDefinition},
     stream::Sequence,
     table::{S, Table, TransactWrite},
 };
 use bytes::Bytes;
-use std::sync::Arc;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 
 /// How long a worker may be silent before another one takes over.
 pub(super) const LEASE_MILLIS: u64 = 30_000;
@@ -36,6 +41,17 @@ pub(super) struct Row {
     pub done: bool,
     pub owner: Option<String>,
     pub until_millis: u64,
+}
+
+/// What the rows of a consumer say.
+#[derive(Debug, Default)]
+pub(super) struct Ledger {
+    /// Of the shards.
+    pub rows: BTreeMap<u64, Row>,
+    /// Other workers that are alive.
+    pub others: BTreeSet<String>,
+    /// When this worker's announcement ends.
+    pub announced_until_millis: u64,
 }
 
 /// The rows of one consumer, as one of its workers sees them.
@@ -77,9 +93,34 @@ impl Checkpoints {
     }
 
     /// All rows.
-    pub fn rows(&self) -> Result<Vec<Row>> {
-        let items = self.table.query(&self.consumer).items();
-        items.filter_map(|item| item.map(|item| Row::read(&item)).transpose()).collect()
+    pub fn ledger(&self) -> Result<Ledger> {
+        let mut ledger = Ledger::default();
+        for item in self.table.query(&self.consumer).items() {
+            let item = item?;
+            if let Some(row) = Row::read(&item) {
+                ledger.others.extend(self.other_owner(&row).map(str::to_owned));
+                ledger.rows.insert(row.shard, row);
+            } else if let Some(row) = Row::announcement(&item) {
+                match self.other_owner(&row) {
+                    Some(worker) => drop(ledger.others.insert(worker.to_owned())),
+                    None if self.is_mine(&row) => ledger.announced_until_millis = row.until_millis,
+                    // It did not say goodbye.
+                    None => self.remove(&announcement_key(row.owner.as_deref().unwrap_or_default()))?,
+                }
+            }
+        }
+        Ok(ledger)
+    }
+    /// Says that this worker is there, for as long as a lease.
+    pub fn announce(&self) -> Result<()> {
+        let until_millis = self.now_millis() + LEASE_MILLIS;
+        let item = Item::new().with("consumer", self.consumer.as_str()).with("shard", announcement_key(&self.worker));
+        let item = item.with("owner", self.worker.as_str()).with("until", until_millis);
+        self.table.put_with(&item).durability(Durability::Buffered).send().map(drop)
+    }
+    /// Takes the announcement back.
+    pub fn leave(&self) -> Result<()> {
+        self.remove(&announcement_key(&self.worker))
     }
 
     /// Takes a shard that no other worker has; `None` if one has it.
@@ -131,7 +172,11 @@ impl Checkpoints {
     }
     /// Removes the row of a shard that is gone.
     pub fn forget(&self, shard: u64) -> Result<()> {
-        let deletion = self.table.delete_with((&self.consumer, shard_key(shard)));
+        self.remove(&shard_key(shard))
+    }
+
+    fn remove(&self, sort_key: &str) -> Result<()> {
+        let deletion = self.table.delete_with((&self.consumer, sort_key));
         deletion.durability(Durability::Buffered).send().map(drop)
     }
 
@@ -175,6 +220,12 @@ impl Checkpoints {
 }
 
 impl Row {
+    /// The row that announces a worker, as far as it says the same as a shard's.
+    fn announcement(item: &ItemRef) -> Option<Self> {
+        let owner = item.attribute("owner")?.as_str()?.to_owned();
+        let until_millis = item.attribute("until")?.as_u64()?;
+        Some(Self { owner: Some(owner), until_millis, ..Self::default() })
+    }
     fn read(item: &ItemRef) -> Option<Self> {
         let text = |name| item.attribute(name).and_then(|value| value.as_str());
         Some(Self {
@@ -185,6 +236,10 @@ impl Row {
             until_millis: item.attribute("until").and_then(|until| until.as_u64()).unwrap_or(0),
         })
     }
+}
+
+fn announcement_key(worker: &str) -> String {
+    format!("worker {worker}")
 }
 
 fn shard_key(shard: u64) -> String {

@@ -2,7 +2,7 @@
 //! children.
 
 use super::{
-    checkpoints::{Checkpoints, Row},
+    checkpoints::{Checkpoints, Ledger, Row},
     delivery::{Batch, Receipt},
 };
 use crate::{
@@ -57,6 +57,7 @@ impl Drop for Lanes {
             // Other workers take over at once; if they cannot be told, they do when the lease ends.
             let _ = self.checkpoints.release(lane.shard.id);
         }
+        let _ = self.checkpoints.leave();
     }
 }
 
@@ -64,7 +65,7 @@ impl Lanes {
     /// A new worker of a consumer; with `from_latest`, one that has never read the stream begins behind its newest record.
     pub fn open(store: &Arc<Store>, stream: &Arc<StreamRecord>, name: &str, from_latest: bool) -> Result<Self> {
         let checkpoints = Arc::new(Checkpoints::open(store, stream.id, name)?);
-        if from_latest && checkpoints.rows()?.is_empty() {
+        if from_latest && checkpoints.ledger()?.rows.is_empty() {
             let next = Sequence::first_of(store.wal().last_seqno() + 1);
             for shard in store.streams().shards_of(stream.id) {
                 checkpoints.begin(shard.id, Some(next), !shard.is_open())?;
@@ -92,7 +93,7 @@ impl Lanes {
 
     fn refresh(&mut self) -> Result<()> {
         let shards = self.store.streams().shards_of(self.stream.id);
-        let mut rows: BTreeMap<u64, Row> = self.checkpoints.rows()?.into_iter().map(|row| (row.shard, row)).collect();
+        let Ledger { mut rows, others, announced_until_millis } = self.checkpoints.ledger()?;
         for gone in rows.keys().filter(|id| !shards.iter().any(|shard| shard.id == **id)) {
             self.checkpoints.forget(*gone)?;
         }
@@ -107,9 +108,8 @@ impl Lanes {
         let is_left = |id: u64| shards.iter().any(|shard| shard.id == id) && !is_done(id);
         let may_start = |shard: &&Arc<Shard>| !is_done(shard.id) && !shard.record().parent.is_some_and(is_left);
         let ready: Vec<Arc<Shard>> = shards.iter().filter(may_start).cloned().collect();
-        let others: BTreeSet<&str> = rows.values().filter_map(|row| self.checkpoints.other_owner(row)).collect();
         let fair_share = ready.len().div_ceil(others.len() + 1);
-        self.keep_leases(&rows)?;
+        self.keep_leases(&rows, announced_until_millis)?;
         self.give_up_all_but(fair_share)?;
         for shard in ready {
             let reading = self.lanes.iter().filter(|lane| !lane.at_end).count();
@@ -132,9 +132,12 @@ impl Lanes {
         Lane { shard, from, reached: None, at_end: false, receipt: Arc::new(receipt) }
     }
 
-    /// Renews leases that have come halfway.
-    fn keep_leases(&self, rows: &BTreeMap<u64, Row>) -> Result<()> {
+    /// Renews leases, and the announcement, that have come halfway.
+    fn keep_leases(&self, rows: &BTreeMap<u64, Row>, announced_until_millis: u64) -> Result<()> {
         let now_millis = self.store.options().clock.now_millis();
+        if announced_until_millis < now_millis.saturating_add(super::checkpoints::LEASE_MILLIS / 2) {
+            self.checkpoints.announce()?;
+        }
         for lane in &self.lanes {
             let until = rows.get(&lane.shard.id).map_or(0, |row| row.until_millis);
             if until < now_millis.saturating_add(super::checkpoints::LEASE_MILLIS / 2) {

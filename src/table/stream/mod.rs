@@ -12,9 +12,6 @@ mod lanes;
 pub use consumer::{Consumer, TableStream};
 pub use delivery::{Batch, Delivery};
 
-/// How the names of tables begin that the database keeps for itself.
-pub(crate) const INTERNAL_PREFIX: &str = "hashrange.";
-
 use crate::{
     commit::Store,
     error::{Error, Result},
