@@ -3,7 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    BatchWrite, Clock, Database, Delay, Durability, IndexLag, Item, ItemRef, N, S, StaleReplica, Table, index,
+    BatchWrite, Clock, Database, Delay, Durability, IndexKind, IndexLag, IndexSpec, Item, ItemRef, KeyAttribute,
+    KeyType, N, Projection, S, StaleReplica, Table, TableUpdate, Work, index,
 };
 use std::{collections::BTreeMap, time::Duration};
 
@@ -246,4 +247,47 @@ fn the_size_of_a_collection_is_counted_again_after_reopening() {
     assert_eq!(table.put(&padded("a", 4, 100)).map(drop).map_err(|error| error.to_string()), Ok(()));
     let without = db.create_table("other").hash::<S>("h").create().unwrap();
     assert_eq!(without.item_collection_metrics(&Item::new().with("h", "a")).unwrap(), None);
+}
+
+/// A filling that is cut off goes on where it was, not at its beginning.
+#[test]
+fn the_filling_of_an_index_goes_on_after_reopening() {
+    let folder = tempfile::tempdir().unwrap();
+    let open = || {
+        let db = Database::options().background(false).durability(Durability::Buffered).open(folder.path()).unwrap();
+        let table = db.create_table("tab").hash::<N>("n").open_or_create().unwrap();
+        (db, table)
+    };
+    let (db, table) = open();
+    for n in 0..8000 {
+        table.put(&Item::new().with("n", n).with("group", n % 10)).unwrap();
+    }
+    let create_index = IndexSpec {
+        name: "by_group".to_owned(),
+        kind: IndexKind::Global,
+        hash: vec![KeyAttribute::new("group", KeyType::N)],
+        range: Vec::new(),
+        projection: Projection::KeysOnly,
+        throughput: None,
+    };
+    db.update_table("tab", TableUpdate { create_index: Some(create_index), ..TableUpdate::default() }).unwrap();
+    let progress = |db: &Database| db.describe_table("tab").unwrap().indexes[0].backfill_progress;
+    while progress(&db).is_none_or(|share| share < 0.6) {
+        db.step().unwrap();
+    }
+    drop((db, table));
+
+    let (db, table) = open();
+    let resumed = progress(&db).unwrap();
+    assert!((0.5..0.6).contains(&resumed), "half of the partitions were done: {resumed}");
+    table.delete(7).unwrap();
+    let mut steps = 0;
+    while progress(&db).is_some() {
+        steps += u32::from(db.step().unwrap() == Work::Backfilled);
+    }
+    assert!((8..=12).contains(&steps), "4,000 items of 8,000 were left: {steps} steps");
+    db.verify().unwrap();
+    assert_eq!(table.scan().index("by_group").items().count(), 7999);
+    drop((db, table));
+    assert_eq!(progress(&open().0), None);
 }

@@ -3,13 +3,17 @@
 //! From the log record that created the index, every commit derives its entries. Backfill walks the items that were
 //! there before and adds each one's entry under the sequence number of the item version it read. Newest wins by that
 //! number, so whichever of backfill and writers comes second, the entry of the newer version stays. While an index is
-//! filled its tombstones are kept: an older entry may still arrive below them. Nothing of this is logged: until the
-//! index is active, a crash makes it start over, and its runs are flushed before it becomes active.
+//! filled its tombstones are kept: an older entry may still arrive below them.
+//!
+//! Nothing of this is logged. Instead, whenever a partition of the table has been read to its end, the memtables of the
+//! index are flushed, and then a note in the manifest says how far the filling has come. An opened database goes on from
+//! there; a crash costs at most the filling from one partition.
 
 use super::{ring::Ring, store::Store, write::key_ref};
 use crate::{
     error::Result,
     index,
+    manifest::Edit,
     schema::{EncodedKey, ITEM_SPACE, IndexDefinition, IndexStatus, TableDefinition},
 };
 use std::sync::Arc;
@@ -17,10 +21,22 @@ use std::sync::Arc;
 /// Items that one step reads: small, so that a step is over in about a millisecond.
 const ITEMS_PER_STEP: usize = 500;
 
+/// How the names of the notes begin that say how far indexes are filled; the number of the index follows.
+const NOTE_PREFIX: &str = "backfill.";
+
 /// How far the filling of an index has come.
 #[derive(Clone, Debug, Default)]
 pub struct Progress {
     after: Option<EncodedKey>,
+    /// Everything before is flushed, once the memtables of the index are.
+    is_partition_end: bool,
+}
+
+impl Progress {
+    /// All items with tokens below this one have been read.
+    fn before_token(token: u64) -> Self {
+        Self { after: Some(EncodedKey::before_token(token)), is_partition_end: true }
+    }
 }
 
 /// An index that is being filled.
@@ -32,6 +48,20 @@ struct Filling {
 }
 
 impl Store {
+    /// Goes on with the filling of indexes where the last opening of the database left it.
+    pub(super) fn resume_backfills(&self) -> Result<()> {
+        let (mut manifest, catalog) = (self.manifest.lock(), self.catalog.load());
+        let mut stale = Vec::new();
+        for (key, value) in &manifest.state().notes {
+            let Some(index) = key.strip_prefix(NOTE_PREFIX).and_then(|number| number.parse().ok()) else { continue };
+            match value.as_u64().filter(|_| catalog.is_backfilling(index)) {
+                Some(token) => drop(self.backfills.lock().insert(index, Progress::before_token(token))),
+                None => stale.push(Edit::DropNote(key.clone())),
+            }
+        }
+        if stale.is_empty() { Ok(()) } else { self.commit_manifest(&mut manifest, &stale) }
+    }
+
     /// Adds the entries of a few more items to an index that is being filled; `false` if there is none.
     pub fn backfill_step(&self) -> Result<bool> {
         // A second one beside it could add the entry of an old version after this one has ended the filling.
@@ -40,11 +70,17 @@ impl Store {
         let progress = self.backfills.lock().get(&filling.index.id).cloned().unwrap_or_default();
         match self.fill_some(&filling, progress)? {
             Some(next) => {
+                if let Some(after) = next.after.as_ref().filter(|_| next.is_partition_end) {
+                    self.flush_ring(&filling.ring)?;
+                    let note = Edit::PutNote { key: note_of(filling.index.id), value: after.token().into() };
+                    self.commit_manifest(&mut self.manifest.lock(), &[note])?;
+                }
                 self.backfills.lock().insert(filling.index.id, next);
             }
             None => {
                 self.flush_ring(&filling.ring)?;
                 self.activate_index(filling.table.id, filling.index.id)?;
+                self.commit_manifest(&mut self.manifest.lock(), &[Edit::DropNote(note_of(filling.index.id))])?;
                 self.backfills.lock().remove(&filling.index.id);
             }
         }
@@ -78,10 +114,7 @@ impl Store {
         for _ in 0..ITEMS_PER_STEP {
             let Some(item) = cursor.item() else {
                 // This partition is done: go on with the next one, if there is one.
-                return Ok(partition
-                    .last_token
-                    .checked_add(1)
-                    .map(|next| Progress { after: Some(EncodedKey::before_token(next)) }));
+                return Ok(partition.last_token.checked_add(1).map(Progress::before_token));
             };
             let key = cursor.key();
             last = Some(EncodedKey::at_token(key.token, key.collection, key.sort));
@@ -94,16 +127,7 @@ impl Store {
             }
             cursor.advance()?;
         }
-        Ok(Some(Progress { after: last }))
-    }
-
-    /// Whether a key space belongs to an index that is being filled, now or when its turn comes.
-    pub(super) fn is_backfilling(&self, keyspace: u32) -> bool {
-        let catalog = self.catalog.load();
-        catalog.by_id.values().any(|slot| {
-            let creating = |index: &IndexDefinition| index.id == keyspace && index.status == IndexStatus::Creating;
-            slot.state().definition.indexes.iter().any(creating)
-        })
+        Ok(Some(Progress { after: last, is_partition_end: false }))
     }
 
     /// Share of the items that have been read for an index that is being filled, by token.
@@ -113,4 +137,8 @@ impl Store {
         let after = backfills.get(&index)?.after.as_ref()?;
         Some(after.token() as f64 / u64::MAX as f64)
     }
+}
+
+fn note_of(index: u32) -> String {
+    format!("{NOTE_PREFIX}{index}")
 }

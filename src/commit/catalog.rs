@@ -3,7 +3,7 @@
 use super::ring::Ring;
 use crate::{
     error::{Error, Result},
-    schema::TableDefinition,
+    schema::{IndexDefinition, IndexStatus, TableDefinition},
 };
 use arc_swap::ArcSwap;
 use std::{
@@ -85,6 +85,13 @@ impl Catalog {
         let slot = self.by_id.remove(&id)?;
         self.by_name.remove(&slot.state().definition.name);
         Some(slot)
+    }
+    /// Whether a key space belongs to an index that is being filled, now or when its turn comes.
+    pub fn is_backfilling(&self, keyspace: u32) -> bool {
+        self.by_id.values().any(|slot| {
+            let creating = |index: &IndexDefinition| index.id == keyspace && index.status == IndexStatus::Creating;
+            slot.state().definition.indexes.iter().any(creating)
+        })
     }
     /// Every ring of every table once.
     pub fn rings(&self) -> Vec<Arc<Ring>> {

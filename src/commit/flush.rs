@@ -76,13 +76,16 @@ impl Store {
         Ok(())
     }
 
-    /// Flushes all partitions of one ring.
+    /// Flushes what is in the memtables of one ring now; what is written meanwhile may stay there.
     pub(super) fn flush_ring(&self, ring: &Ring) -> Result<()> {
-        for partition in ring.all().iter() {
-            while partition.oldest_unflushed_seqno().is_some() && ring.contains(partition.id) {
-                if !self.flush_partition(ring, partition)? {
-                    break;
-                }
+        let until = self.wal.last_seqno();
+        let is_due = |partition: &&Arc<Partition>| {
+            partition.oldest_unflushed_seqno().is_some_and(|oldest_seqno| oldest_seqno <= until)
+        };
+        // Looked up anew each time: a partition that is split meanwhile leaves its memtables to its children.
+        while let Some(partition) = ring.all().iter().find(is_due).cloned() {
+            if !self.flush_partition(ring, &partition)? {
+                std::thread::yield_now();
             }
         }
         Ok(())
@@ -164,7 +167,7 @@ impl Store {
     /// Lowest sequence number whose tombstones must stay: below it no late entry can arrive any more. While an index
     /// is being filled, entries of any age arrive.
     fn tombstones_needed_from(&self, ring: &Ring) -> u64 {
-        if self.is_backfilling(ring.keyspace) { 0 } else { self.wal.lowest_unapplied() }
+        if self.catalog.load().is_backfilling(ring.keyspace) { 0 } else { self.wal.lowest_unapplied() }
     }
 
     fn split_any(&self, ring: &Ring) -> Result<bool> {

@@ -3,6 +3,7 @@
 use super::{
     catalog::{Catalog, TableSlot, TableState},
     collections::Collections,
+    conflict::InFlight,
     pressure::Pressure,
     replay::{Builder, Replay, ring_from_records},
     signal::Signal,
@@ -88,6 +89,7 @@ impl Store {
         remove_leftovers(disk.as_ref(), &manifest)?;
         let store = Self {
             pressure: Pressure::new(options.memtable_bytes),
+            in_flight: InFlight::new(options.conflicts),
             options,
             database_id,
             wal,
@@ -105,15 +107,21 @@ impl Store {
             next_keyspace: AtomicU32::new(highest_keyspace + 1),
             tokens,
             streams,
-            backfills: Mutex::new(BTreeMap::new()),
+            backfills: Mutex::default(),
             collections: Collections::default(),
             lags: ArcSwap::default(),
             disk,
             _lock: lock,
         };
-        store.account_memory();
-        store.trim_log()?;
+        store.take_up_work()?;
         Ok(store)
+    }
+
+    /// Goes on with what the last opening left undone.
+    fn take_up_work(&self) -> Result<()> {
+        self.account_memory();
+        self.resume_backfills()?;
+        self.trim_log().map(drop)
     }
 }
 
