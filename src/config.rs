@@ -23,6 +23,15 @@ pub enum ReadMode {
     Buffered,
 }
 
+/// Refuses what overlaps, as the service does; see [`OpenOptions::conflicts`](crate::OpenOptions::conflicts).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ConflictModel {
+    /// Operations of a thousand that are refused by chance as well, 0 to 1,000.
+    pub refused_per_thousand: u32,
+    /// The same seed refuses the same operations of the same sequence.
+    pub seed: u64,
+}
+
 /// What a database is opened with. Every field has a documented default; see `Database::options`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -59,6 +68,8 @@ pub struct Options {
     /// 10 GB. A write that would make a larger one grow fails with `ItemCollectionSizeLimitExceededException`. The first
     /// write to each collection after opening reads all of it. Default: no limit.
     pub collection_limit_bytes: Option<u64>,
+    /// Refuses operations that overlap, as the service does, instead of letting them wait. Default: none is refused.
+    pub conflicts: Option<ConflictModel>,
     /// Whether maintenance runs on threads of its own; without, the caller drives it by `Database::step`. Default true.
     pub background: bool,
 }
@@ -80,6 +91,7 @@ impl Default for Options {
             creating_millis: 0,
             hide_expired: false,
             collection_limit_bytes: None,
+            conflicts: None,
             background: true,
         }
     }

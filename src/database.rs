@@ -6,7 +6,7 @@ pub use options::OpenOptions;
 
 use crate::{
     clock::Clock,
-    commit::{DatabaseFacts, Store, TableSpec, TableUpdate, VerifyReport, Work},
+    commit::{DatabaseFacts, Held, Store, TableSpec, TableUpdate, VerifyReport, Work},
     config::{Durability, Options},
     error::{Error, Result},
     expression::Projection,
@@ -160,7 +160,7 @@ impl Database {
     /// are not among them.
     pub fn list_tables(&self) -> Vec<String> {
         let mut names = self.store().table_names();
-        names.retain(|name| !name.starts_with(table::INTERNAL_PREFIX));
+        names.retain(|name| !name.starts_with(crate::schema::INTERNAL_PREFIX));
         names
     }
     /// Changes settings, adds or removes a global index, turns stream or TTL on or off.
@@ -225,6 +225,11 @@ impl Database {
     /// Errors: the closure's; validation; conflict, if others kept changing what was read; disk. See [`Transaction`] for an example.
     pub fn transaction<R>(&self, body: impl FnMut(&mut Transaction) -> Result<R>) -> Result<R> {
         table::transaction(self.store(), body)
+    }
+    /// Holds a client request token as a transaction would that does not end, until the answer is dropped: transactions with
+    /// that token are refused with `TransactionInProgressException`. For tests of what an application does then.
+    pub fn hold_token(&self, token: impl Into<String>) -> Held {
+        self.store().hold_token(token.into())
     }
     /// A transaction made at run time; `token` is a client request token and the fingerprint of the request.
     pub fn transact_write_actions(

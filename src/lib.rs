@@ -46,8 +46,10 @@ mod wal;
 
 pub use capacity::Consumed;
 pub use clock::Clock;
-pub use commit::{DatabaseFacts, IndexSpec, LogFacts, PartitionFacts, TableSpec, TableUpdate, VerifyReport, Work};
-pub use config::{Durability, Options, ReadMode};
+pub use commit::{
+    DatabaseFacts, Held, IndexSpec, LogFacts, PartitionFacts, TableSpec, TableUpdate, VerifyReport, Work,
+};
+pub use config::{ConflictModel, Durability, Options, ReadMode};
 pub use database::{Database, IndexStatistics, OpenOptions, TableBuilder, TableDescription};
 pub use error::{CancellationReason, Error, ErrorKind, Result};
 pub use expression::{Placeholders, attr, if_not_exists, list_append};

@@ -189,7 +189,14 @@ pub struct TableDefinition {
     pub changed_seqno: u64,
 }
 
+/// How the names of tables begin that the database keeps for itself.
+pub const INTERNAL_PREFIX: &str = "hashrange.";
+
 impl TableDefinition {
+    /// Whether the database keeps the table for itself.
+    pub fn is_internal(&self) -> bool {
+        self.name.starts_with(INTERNAL_PREFIX)
+    }
     /// Where the table is in its life at a moment, if new tables take `creating_millis` to become usable.
     pub fn status_at(&self, now_millis: u64, creating_millis: u64) -> TableStatus {
         // A clock that was set back behind the creation hides no table.

@@ -12,6 +12,7 @@
 mod backfill;
 mod catalog;
 mod collections;
+mod conflict;
 mod flush;
 mod fork;
 mod inspect;
@@ -29,6 +30,7 @@ mod verify;
 mod write;
 
 pub use catalog::{TableSlot, TableState};
+pub use conflict::{Access, Held};
 pub use flush::Work;
 pub use inspect::{DatabaseFacts, LogFacts, PartitionFacts};
 pub use ring::Ring;

@@ -53,6 +53,8 @@ pub struct Store {
     pub(super) collections: super::collections::Collections,
     /// Client request tokens of the last ten minutes.
     pub(super) tokens: super::tokens::Tokens,
+    /// Operations that are going on, where conflicts are reported.
+    pub(super) in_flight: Arc<super::conflict::InFlight>,
     /// Change streams.
     pub(super) streams: Streams,
     pub(super) next_file: AtomicU64,

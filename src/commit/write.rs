@@ -6,6 +6,7 @@
 use super::{
     catalog::{TableSlot, TableState},
     collections::Growth,
+    conflict::in_progress,
     ring::{Loan, Ring},
     store::Store,
 };
@@ -132,11 +133,7 @@ impl Store {
     ) -> Result<Written> {
         if options.token.as_ref().is_some_and(|token| self.known_token(&token.token).is_some()) {
             // Its twin was logged since the caller looked: the caller asks again and gets the twin's answer.
-            return Err(Error::new(
-                ErrorKind::Conflict,
-                "TransactionInProgressException",
-                "The transaction with the given request token is already in progress.",
-            ));
+            return Err(in_progress());
         }
         let mut newest_read = 0;
         let mut growth = Growth::default();

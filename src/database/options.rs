@@ -4,7 +4,7 @@ use super::{Database, Inner};
 use crate::{
     clock::Clock,
     commit::Store,
-    config::{Durability, Options, ReadMode},
+    config::{ConflictModel, Durability, Options, ReadMode},
     error::Result,
     file::{Disk, MemoryDisk, RealDisk},
     maintenance::Maintenance,
@@ -87,6 +87,15 @@ impl OpenOptions {
     /// Bytes that an item collection of a table with local indexes may have; the service allows 10 GB. Default: no limit.
     pub fn collection_limit_bytes(mut self, bytes: u64) -> Self {
         self.options.collection_limit_bytes = Some(bytes);
+        self
+    }
+    /// Reports conflicts as the service has them, so that an application can be tested against them: an operation that meets
+    /// one that the service would not let it meet is refused with `TransactionConflict` (or `TransactionInProgress`, for a client
+    /// request token whose first transaction is not finished), and a share of the others by chance. In a batch write the item
+    /// comes back unprocessed; [`Database::transaction`] tries again. Default: operations wait for one another, and nothing
+    /// conflicts. A test can also hold an item itself, with [`Table::hold`](crate::Table::hold).
+    pub fn conflicts(mut self, model: ConflictModel) -> Self {
+        self.options.conflicts = Some(model);
         self
     }
     /// Whether maintenance runs on threads of its own. Default true; without, call [`Database::step`].

@@ -162,7 +162,11 @@ pub(crate) fn batch_write(
     let mut output = BatchWriteOutput::default();
     // The batch waits for the disk once, after its last write.
     let options = WriteOptions { durability, unsettled: true, ..WriteOptions::default() };
-    for ((slot, key, item), (name, _)) in prepared.iter().zip(writes) {
+    for ((slot, key, item), (name, write)) in prepared.iter().zip(writes) {
+        let Ok(_here) = store.enter_write(slot, key) else {
+            output.unprocessed.push((name.clone(), write.clone())); // a transaction is at the item
+            continue;
+        };
         let mut decide =
             |_: &TableDefinition, _: Option<&ItemRef>| Ok(item.clone().map_or(Decision::Delete, Decision::Put));
         let outcome = store.write_one(WriteOp { slot, key, decide: &mut decide }, &options)?;

@@ -79,6 +79,7 @@ impl<K: KeyShape> Delete<K> {
             check(condition, old, return_old)?;
             Ok(Decision::Delete)
         };
+        let _here = self.table.store.enter_write(&self.table.slot, &key)?;
         let op = WriteOp { slot: &self.table.slot, key: &key, decide: &mut decide };
         let outcome = self.table.store.write_one(op, &self.options)?;
         let consumed = consumed(&outcome, 1.0);

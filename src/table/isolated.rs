@@ -13,7 +13,7 @@ use super::{
     update::{check_targets, decide},
 };
 use crate::{
-    commit::{Decide, Decision, Store, TableSlot, WriteOp, WriteOptions},
+    commit::{Access, Decide, Decision, Store, TableSlot, WriteOp, WriteOptions},
     error::{Error, ErrorKind, Result},
     expression::UpdateBuilder,
     item::ItemRef,
@@ -177,6 +177,8 @@ impl Transaction {
         if ops.is_empty() {
             return Ok(true);
         }
+        let items = relevant().map(|touched| (&*touched.slot, &touched.key));
+        let Ok(_here) = self.store.enter_transaction(Access::TransactWrite, items) else { return Ok(false) };
         for result in self.store.write(&mut ops, &WriteOptions::default())? {
             match result {
                 Err(error) if error.kind() == ErrorKind::Conflict => return Ok(false),

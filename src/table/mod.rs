@@ -37,7 +37,6 @@ pub use put::{Put, ToItem};
 pub use query::Query;
 pub use range::{SortCondition, begins_with, between, eq, ge, gt, le, lt};
 pub use scan::Scan;
-pub(crate) use stream::INTERNAL_PREFIX;
 pub use stream::{
     Batch, Consumer, Delivery, ShardDescription, StreamDescription, StreamRecords, StreamStatus, TableStream,
 };
@@ -50,7 +49,7 @@ pub use update::Update;
 pub use write_output::{ReturnValues, WriteOutput};
 
 use crate::{
-    commit::{Store, TableSlot},
+    commit::{Held, Store, TableSlot},
     error::Result,
     schema::TableDefinition,
 };
@@ -80,6 +79,26 @@ impl<K: KeyShape> Table<K> {
     pub(crate) fn open(store: Arc<Store>, slot: Arc<TableSlot>) -> Result<Self> {
         K::check(&slot.state().definition.key)?;
         Ok(Self { store, slot, shape: PhantomData })
+    }
+    /// Holds an item as a transaction would that does not end, until the answer is dropped: until then, writes of the item
+    /// and transactions that contain it are refused with DynamoDB's `TransactionConflict`, whatever
+    /// [`OpenOptions::conflicts`](crate::OpenOptions::conflicts) says, and reads of it succeed. For tests of what an application does then.
+    ///
+    /// ```
+    /// # use hashrange::{Database, Item, S};
+    /// # fn main() -> hashrange::Result<()> {
+    /// let db = Database::in_memory()?;
+    /// let stock = db.create_table("stock").hash::<S>("sku").create()?;
+    /// let held = stock.hold("bolt")?;
+    /// let refusal = stock.put(&Item::new().with("sku", "bolt")).unwrap_err();
+    /// assert_eq!(refusal.code(), "TransactionConflictException");
+    /// drop(held);
+    /// stock.put(&Item::new().with("sku", "bolt"))?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn hold(&self, key: impl Key<K>) -> Result<Held> {
+        Ok(self.store.hold_item(&self.slot, key.encode(&self.definition())?))
     }
     /// The table's definition as of now.
     pub fn definition(&self) -> Arc<TableDefinition> {

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     capacity::{Consumed, ReadStrength, read_units},
-    commit::{Decide, Decision, Outcome, Store, TableSlot, WriteOp, WriteOptions},
+    commit::{Access, Decide, Decision, Outcome, Store, TableSlot, WriteOp, WriteOptions},
     config::Durability,
     error::{CancellationReason, Error, ErrorKind, Result},
     expression::{self, Condition, ExpressionKind, Projection, UpdateBuilder},
@@ -147,6 +147,18 @@ impl TransactWrite {
         let kind = TransactKind::Delete(key.attributes(&definition)?);
         Ok(self.action(definition.name.clone(), kind, None))
     }
+    /// Deletes the item with a key if a condition holds for it.
+    pub fn delete_when<K: KeyShape>(
+        self,
+        table: &Table<K>,
+        key: impl Key<K>,
+        condition: impl IntoCondition,
+    ) -> Result<Self> {
+        let definition = table.definition();
+        let kind = TransactKind::Delete(key.attributes(&definition)?);
+        let condition = condition.into_condition(ExpressionKind::Condition)?;
+        Ok(self.action(definition.name.clone(), kind, Some(condition)))
+    }
     /// Requires a condition of an item that is not changed.
     pub fn check<K: KeyShape>(self, table: &Table<K>, key: impl Key<K>, condition: impl IntoCondition) -> Result<Self> {
         let definition = table.definition();
@@ -187,11 +199,14 @@ pub fn transact_write(
         slots.push(slot.ok_or_else(|| Error::not_found("Requested resource not found"))?);
     }
     let prepared = prepare_all(actions, slots)?;
+    let _token_here = token.as_ref().map(|token| store.enter_token(&token.token)).transpose()?;
     if let Some(token) = &token
         && let Some(output) = replay(store, actions, &prepared, token)?
     {
         return Ok(output);
     }
+    let items = prepared.iter().map(|prepared| (&*prepared.slot, &prepared.key));
+    let _here = store.enter_transaction(Access::TransactWrite, items)?;
     let mut closures: Vec<Box<Decide<'_>>> = Vec::with_capacity(actions.len());
     for (action, prepared) in actions.iter().zip(&prepared) {
         closures.push(Box::new(move |definition: &TableDefinition, old: Option<&ItemRef>| {
@@ -357,6 +372,7 @@ pub fn transact_get(store: &Store, keys: &[(String, Item, Option<Projection>)]) 
     if reasons.iter().any(|reason| reason.code() != "None") {
         return Err(Error::transaction_canceled(reasons));
     }
+    let _here = store.enter_transaction(Access::TransactRead, places.iter().map(|(slot, key)| (&**slot, key)))?;
     let found = store.read_together(&places)?;
     let mut output = TransactGetOutput::default();
     let mut bytes = 0;

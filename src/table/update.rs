@@ -116,6 +116,7 @@ impl<K: KeyShape> Update<K> {
             Ok(decision)
         };
         check_targets(&self.table.definition(), update)?;
+        let _here = self.table.store.enter_write(&self.table.slot, &key)?;
         let op = WriteOp { slot: &self.table.slot, key: &key, decide: &mut decide };
         let outcome = self.table.store.write_one(op, &self.options)?;
         let consumed = consumed(&outcome, 1.0);

@@ -1,0 +1,223 @@
+//! Conflicts as the service has them, for tests of what an application does about them.
+//!
+//! Here an operation that meets another one on the same item waits for the microseconds in which a lock is held, and
+//! nobody hears of it. The service refuses instead: a transaction that meets another one, or a write that meets a
+//! transaction, and so on. With a [`ConflictModel`] the database does the same. Every operation says which items it is at
+//! before it begins, and is refused if another one that the service would not let it meet is there; a few more are
+//! refused by chance, so that a program with one thread meets conflicts too. And a test can be the other one itself:
+//! what it holds is refused to everybody until it lets go.
+//!
+//! | arrives | is refused where there is |
+//! |---|---|
+//! | put, update, delete | a transaction that writes |
+//! | transaction that writes | a transaction that writes |
+//! | transaction that reads | a transaction that writes, a put, update or delete |
+//! | get, query, scan, batch get | nothing |
+//!
+//! Without a model and with nothing held, all this is one relaxed load.
+
+use super::{catalog::TableSlot, store::Store};
+use crate::{
+    config::ConflictModel,
+    error::{CancellationReason, Error, ErrorKind, Result},
+    schema::EncodedKey,
+};
+use parking_lot::Mutex;
+use std::{
+    collections::BTreeMap,
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
+
+/// What an operation does at its items.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// A put, update or delete of one item.
+    Write,
+    /// Part of a transaction that writes.
+    TransactWrite,
+    /// Part of a transaction that reads.
+    TransactRead,
+}
+
+/// An item of a table, by the number of the table.
+type Place = (u32, EncodedKey);
+
+/// The operations that are going on, as far as they can conflict.
+pub struct InFlight {
+    model: Option<ConflictModel>,
+    /// What tests hold, and one more where there is a model: if it is 0, nobody has to look.
+    watched: AtomicUsize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    drawn: u64,
+    writes: BTreeMap<Place, usize>,
+    transactions: BTreeMap<Place, usize>,
+    tokens: BTreeMap<String, usize>,
+}
+
+impl InFlight {
+    /// Nothing goes on yet.
+    pub fn new(model: Option<ConflictModel>) -> Arc<Self> {
+        let watched = AtomicUsize::new(usize::from(model.is_some()));
+        Arc::new(Self { model, watched, state: Mutex::default() })
+    }
+
+    fn is_watched(&self) -> bool {
+        self.watched.load(Ordering::Relaxed) > 0
+    }
+
+    /// Begins an operation, or says which of its items it may not touch now.
+    fn begin(self: &Arc<Self>, access: Access, places: Vec<Place>) -> std::result::Result<Held, Vec<bool>> {
+        let mut state = self.state.lock();
+        let meets = |place: &Place| {
+            state.transactions.contains_key(place)
+                || (access == Access::TransactRead && state.writes.contains_key(place))
+        };
+        let mut refused: Vec<bool> = places.iter().map(meets).collect();
+        state.drawn += 1;
+        if let Some(unlucky) = self.unlucky(state.drawn, places.len()) {
+            refused[unlucky] = true;
+        }
+        if refused.contains(&true) {
+            return Err(refused);
+        }
+        for place in &places {
+            *state.of(access).entry(place.clone()).or_default() += 1;
+        }
+        drop(state);
+        Ok(Held { in_flight: self.clone(), access, places, token: None, by_hand: false })
+    }
+
+    /// The item at which an operation is refused by chance.
+    fn unlucky(&self, drawn: u64, items: usize) -> Option<usize> {
+        let model = self.model.filter(|_| items > 0)?;
+        let random = xxhash_rust::xxh3::xxh3_64_with_seed(&drawn.to_le_bytes(), model.seed);
+        let items = items as u64;
+        (random % 1000 < u64::from(model.refused_per_thousand)).then(|| ((random / 1000) % items) as usize)
+    }
+}
+
+impl State {
+    fn of(&mut self, access: Access) -> &mut BTreeMap<Place, usize> {
+        if access == Access::TransactWrite { &mut self.transactions } else { &mut self.writes }
+    }
+}
+
+/// Takes one away, and what is counted with the last.
+fn count_down<K: Ord>(counts: &mut BTreeMap<K, usize>, key: &K) {
+    if let Some(count) = counts.get_mut(key) {
+        *count -= 1;
+        if *count == 0 {
+            counts.remove(key);
+        }
+    }
+}
+
+/// Items, or a client request token, that an operation is at; dropping it lets go.
+#[must_use = "dropping it lets go at once"]
+pub struct Held {
+    in_flight: Arc<InFlight>,
+    access: Access,
+    places: Vec<Place>,
+    token: Option<String>,
+    by_hand: bool,
+}
+
+impl fmt::Debug for Held {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Held({} items, token {:?})", self.places.len(), self.token)
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let mut state = self.in_flight.state.lock();
+        for place in &self.places {
+            count_down(state.of(self.access), place);
+        }
+        if let Some(token) = &self.token {
+            count_down(&mut state.tokens, token);
+        }
+        if self.by_hand {
+            self.in_flight.watched.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Store {
+    /// A put, update or delete begins. What the database keeps for itself meets nobody.
+    pub fn enter_write(&self, slot: &TableSlot, key: &EncodedKey) -> Result<Option<Held>> {
+        if !self.in_flight.is_watched() || slot.state().definition.is_internal() {
+            return Ok(None);
+        }
+        let place = (slot.state().definition.id, key.clone());
+        self.in_flight.begin(Access::Write, vec![place]).map(Some).map_err(|_| {
+            let text = "Transaction is ongoing for the item";
+            Error::new(ErrorKind::Conflict, "TransactionConflictException", text)
+        })
+    }
+
+    /// A transaction begins; refused, it is cancelled with the reason at the items that others are at.
+    pub fn enter_transaction<'a>(
+        &self,
+        access: Access,
+        items: impl Iterator<Item = (&'a TableSlot, &'a EncodedKey)>,
+    ) -> Result<Option<Held>> {
+        if !self.in_flight.is_watched() {
+            return Ok(None);
+        }
+        let places = items.map(|(slot, key)| (slot.state().definition.id, key.clone())).collect();
+        self.in_flight.begin(access, places).map(Some).map_err(|refused| {
+            let reason = |refused: bool| match refused {
+                true => CancellationReason::new("TransactionConflict", "Transaction is ongoing for the item."),
+                false => CancellationReason::none(),
+            };
+            Error::transaction_canceled(refused.into_iter().map(reason).collect())
+        })
+    }
+
+    /// A transaction with a client request token begins; refused if its twin is not finished.
+    pub fn enter_token(&self, token: &str) -> Result<Option<Held>> {
+        if !self.in_flight.is_watched() {
+            return Ok(None);
+        }
+        let mut state = self.in_flight.state.lock();
+        if state.tokens.contains_key(token) {
+            return Err(in_progress());
+        }
+        state.tokens.insert(token.to_owned(), 1);
+        let (in_flight, token) = (self.in_flight.clone(), Some(token.to_owned()));
+        Ok(Some(Held { in_flight, access: Access::TransactWrite, places: Vec::new(), token, by_hand: false }))
+    }
+
+    /// Holds an item as a transaction that writes and does not end.
+    pub fn hold_item(&self, slot: &TableSlot, key: EncodedKey) -> Held {
+        let place = (slot.state().definition.id, key);
+        *self.in_flight.state.lock().transactions.entry(place.clone()).or_default() += 1;
+        self.hold(vec![place], None)
+    }
+
+    /// Holds a client request token as a transaction that does not end.
+    pub fn hold_token(&self, token: String) -> Held {
+        *self.in_flight.state.lock().tokens.entry(token.clone()).or_default() += 1;
+        self.hold(Vec::new(), Some(token))
+    }
+
+    fn hold(&self, places: Vec<Place>, token: Option<String>) -> Held {
+        self.in_flight.watched.fetch_add(1, Ordering::Relaxed);
+        Held { in_flight: self.in_flight.clone(), access: Access::TransactWrite, places, token, by_hand: true }
+    }
+}
+
+/// The refusal of a transaction whose client request token belongs to one that is not finished.
+pub fn in_progress() -> Error {
+    let text = "The transaction with the given request token is already in progress.";
+    Error::new(ErrorKind::Conflict, "TransactionInProgressException", text)
+}
