@@ -23,6 +23,8 @@ enum Target {
 
 /// The longest table name of Alternator, in characters.
 const ALTERNATOR_NAME_CHARS: usize = 192;
+/// The longest name of an index there, together with its table's name and what stands between them.
+const ALTERNATOR_INDEX_NAME_CHARS: usize = 222;
 /// Bytes of an item collection with a local index, on DynamoDB.
 const DYNAMODB_COLLECTION_BYTES: u64 = 10 << 30;
 
@@ -64,7 +66,12 @@ fn lacking_on_alternator(table: &TableDescription) -> Vec<String> {
     if definition.name.len() > ALTERNATOR_NAME_CHARS {
         findings.push(format!("names of tables end at {ALTERNATOR_NAME_CHARS} characters"));
     }
-    for index in &definition.indexes {
+    for index in definition.indexes.iter().filter(|index| index.kind != IndexKind::Expiry) {
+        let between = if index.kind == IndexKind::Local { 2 } else { 1 };
+        if definition.name.len() + between + index.name.len() > ALTERNATOR_INDEX_NAME_CHARS {
+            let most = ALTERNATOR_INDEX_NAME_CHARS - between;
+            findings.push(format!("names of table and index {} end at {most} characters together", index.name));
+        }
         if index.hash.len() > 1 || index.range.len() > 1 {
             findings.push(format!("index {} has keys of several attributes, which it does not take", index.name));
         }
@@ -127,11 +134,20 @@ mod tests {
     fn what_alternator_lacks_is_named() {
         let rich = |database: &Database| {
             let table = database.create_table("n".repeat(193)).hash::<S>("id").deletion_protection();
+            let table = table.gsi(index("part_of_the_orders_of_a_day").hash::<S>("day"));
+            let table = table.gsi(index("a_part_of_the_orders_of_a_day").hash::<S>("day"));
             let table = table.gsi(index("part").hash::<S>("status").include(["total"])).stream(StreamView::NewAndOld);
             drop(table.provisioned(1, 1).create().unwrap());
         };
         let found = findings(Target::Alternator, rich);
-        let expected = ["192 characters", "index part holds a part", "deletion protection", "throughput", "streams"];
+        let expected = [
+            "192 characters",
+            "end at 221 characters together",
+            "index part holds a part",
+            "deletion protection",
+            "throughput",
+            "streams",
+        ];
         assert_eq!(found.len(), expected.len(), "{found:?}");
         assert!(found.iter().zip(expected).all(|(finding, part)| finding.contains(part)), "{found:?}");
         assert_eq!(findings(Target::Dynamodb, rich), Vec::<String>::new());

@@ -92,6 +92,7 @@ impl<'a> Reader<'a> {
 
     /// Takes a string; borrowed from the body unless it has escapes.
     pub(crate) fn string(&mut self) -> Result<Cow<'a, str>, Malformed> {
+        self.peek_byte()?;
         self.expect(b'"')?;
         let start = self.at;
         loop {
@@ -119,7 +120,6 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         loop {
-            self.peek_byte()?;
             let name = self.string()?;
             self.peek_byte()?;
             self.expect(b':')?;

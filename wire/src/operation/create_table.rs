@@ -135,7 +135,7 @@ impl<'a> Request<'a> {
         table.throughput = self.throughput.map(spec::units).transpose()?.unwrap_or_default();
         table.stream = self.stream.as_ref().map(spec::stream).transpose()?.flatten();
         table.deletion_protection = self.deletion_protection.unwrap_or(false);
-        table.tags = super::tags::pairs(self.tags.unwrap_or_default());
+        table.tags = super::tags::pairs(self.tags.unwrap_or_default())?;
         Ok(table)
     }
 

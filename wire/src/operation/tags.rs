@@ -14,6 +14,10 @@ use std::borrow::Cow;
 
 /// Tags of one table.
 const MAX_TAGS: usize = 50;
+/// Tags with such keys are the service's own.
+const RESERVED_PREFIX: &str = "aws:";
+/// What keys and values may hold besides letters, numbers and spaces.
+const ALLOWED_SIGNS: &str = "+-=._:/@";
 /// Tags of one page of a listing.
 const PAGE: usize = 10;
 
@@ -35,7 +39,7 @@ pub(super) fn tag(context: &Context<'_>, body: &[u8]) -> Outcome {
     }
     violations.finish()?;
     let table = table_of(context, &resource.unwrap_or_default())?;
-    let tags = pairs(tags.unwrap_or_default());
+    let tags = pairs(tags.unwrap_or_default())?;
     if tags.is_empty() {
         return Err(Failure::validation("Atleast one Tag needs to be provided as Input."));
     }
@@ -136,14 +140,31 @@ pub(super) fn check(tag: &Tag, path: &str, violations: &mut Violations) {
 }
 
 /// Tags as the engine keeps them; of several with one key the last counts.
-pub(super) fn pairs(tags: Vec<Tag>) -> Vec<(String, String)> {
+pub(super) fn pairs(tags: Vec<Tag>) -> Result<Vec<(String, String)>, Failure> {
     let mut pairs: Vec<(String, String)> = Vec::new();
     for tag in tags {
         let (key, value) = (tag.key.unwrap_or_default(), tag.value.unwrap_or_default());
+        if key.starts_with(RESERVED_PREFIX) {
+            let text = format!("Tag keys that begin with {RESERVED_PREFIX} are reserved: {key}");
+            return Err(Failure::invalid_parameter(text));
+        }
+        if let Some(text) = [&key, &value].into_iter().find(|text| !text.chars().all(is_allowed)) {
+            let text = format!("Tags consist of letters, numbers, spaces and any of {ALLOWED_SIGNS}: {text}");
+            return Err(Failure::invalid_parameter(text));
+        }
         pairs.retain(|(known, _)| *known != key);
         pairs.push((key, value));
     }
-    pairs
+    if pairs.len() > MAX_TAGS { Err(too_many()) } else { Ok(pairs) }
+}
+
+/// The characters of keys and values.
+fn is_allowed(character: char) -> bool {
+    character.is_alphanumeric() || character.is_whitespace() || ALLOWED_SIGNS.contains(character)
+}
+
+fn too_many() -> Failure {
+    Failure::invalid_parameter("Number of tags exceed the current limit for the provided ResourceArn")
 }
 
 /// The table that an ARN names, which has to be one of ours.
@@ -165,7 +186,7 @@ fn change(context: &Context<'_>, table: &str, edit: impl FnOnce(&mut Vec<(String
     let mut tags = context.database.describe_table(table)?.definition.tags.clone();
     edit(&mut tags);
     if tags.len() > MAX_TAGS {
-        return Err(Failure::limit_exceeded(format!("Subscriber limit exceeded: a table has at most {MAX_TAGS} tags")));
+        return Err(too_many());
     }
     context.database.update_table(table, TableUpdate { tags: Some(tags), ..TableUpdate::default() })?;
     Ok(b"{}".to_vec())

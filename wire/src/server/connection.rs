@@ -2,13 +2,18 @@
 
 use super::{
     MAX_BODY_BYTES, ServerOptions,
+    coding::{Coding, Unpackable},
     guard::{Guard, Verdict},
     metrics::Metrics,
     pace::Pace,
     request_id::RequestIds,
     signature,
 };
-use crate::protocol::{self, Protocol};
+use crate::{
+    error::Failure,
+    json::Malformed,
+    protocol::{self, Protocol},
+};
 use bytes::Bytes;
 use hashrange::Database;
 use http_body_util::{BodyExt, Full, Limited};
@@ -18,7 +23,7 @@ use hyper::{
     header::{self, HeaderName, HeaderValue},
     http::request::Parts,
 };
-use std::{net::SocketAddr, sync::Arc};
+use std::{borrow::Cow, net::SocketAddr, sync::Arc};
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
     time::{Instant, timeout},
@@ -33,6 +38,8 @@ const JSON_1_0: HeaderValue = HeaderValue::from_static("application/x-amz-json-1
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 /// Bodies of answers are counted against memory in steps of so many bytes.
 const BUDGET_STEP_BYTES: usize = 64 << 10;
+/// Bytes of a body that is too large anyway that are read and thrown away.
+const MAX_IGNORED_BYTES: usize = 64 << 20;
 /// How long a browser may remember that an origin is allowed, in seconds.
 const PREFLIGHT_SECONDS: HeaderValue = HeaderValue::from_static("172800");
 
@@ -104,23 +111,28 @@ impl State {
 
     /// Reads the body of an operation and has it answered where waiting is allowed.
     async fn operation(self: Arc<Self>, request: Request<Incoming>, content_type: HeaderValue) -> Answer {
-        let (head, body) = request.into_parts();
+        let (head, mut body) = request.into_parts();
         let length = body.size_hint().upper().and_then(|length| usize::try_from(length).ok());
         if length.is_some_and(|length| length > MAX_BODY_BYTES) {
-            return closing(StatusCode::PAYLOAD_TOO_LARGE);
+            return self.too_large(body);
         }
-        let arrival = self.receive(body, length.unwrap_or(MAX_BODY_BYTES));
-        let (body, held) = match timeout(self.options.body_timeout, arrival).await {
+        // What a compressed body unpacks to is known afterwards only.
+        let length = length.filter(|_| Coding::of_body(&head.headers).is_none()).unwrap_or(MAX_BODY_BYTES);
+        let arrival = self.receive(&mut body, length);
+        let (bytes, held) = match timeout(self.options.body_timeout, arrival).await {
             Ok(Ok(received)) => received,
+            Ok(Err(StatusCode::PAYLOAD_TOO_LARGE)) => return self.too_large(body),
             Ok(Err(status)) => return closing(status),
             Err(_) => return closing(StatusCode::REQUEST_TIMEOUT),
         };
         let started = Instant::now();
-        let received = body.len();
-        let Some(response) = self.call(head, body).await else {
-            return closing(StatusCode::INTERNAL_SERVER_ERROR);
-        };
+        let received = bytes.len();
+        let called = self.call(head, bytes).await;
         drop(held);
+        let (response, coding) = match called {
+            Ok(answered) => answered,
+            Err(status) => return closing(status),
+        };
         let took = started.elapsed();
         self.metrics.request(response.operation, response.error, received, response.body.len(), took);
         tracing::debug!(
@@ -135,24 +147,30 @@ impl State {
         let checksum = crc32fast::hash(&response.body);
         let mut answer = Response::new(Full::new(Bytes::from(response.body)));
         *answer.status_mut() = StatusCode::from_u16(response.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        answer.headers_mut().insert(header::CONTENT_TYPE, content_type);
-        answer.headers_mut().insert(CRC32, HeaderValue::from(checksum));
+        let headers = answer.headers_mut();
+        headers.insert(header::CONTENT_TYPE, content_type);
+        headers.insert(CRC32, HeaderValue::from(checksum));
+        if let Some(coding) = coding {
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
+        }
         answer
     }
 
-    /// Calls the engine, where that may take as long as it will; none if the call panicked.
-    async fn call(self: &Arc<Self>, head: Parts, body: Bytes) -> Option<protocol::Response> {
-        if let Some(_in_place) = self.pace.in_place(target(&head), body.len()) {
-            return Some(self.answer(&head, &body));
+    /// Calls the engine, where that may take as long as it will.
+    async fn call(self: &Arc<Self>, head: Parts, body: Bytes) -> Result<Answered, StatusCode> {
+        let is_packed = Coding::of_body(&head.headers).is_some();
+        if !is_packed && let Some(_in_place) = self.pace.in_place(target(&head), body.len()) {
+            return self.answer(&head, &body);
         }
         let state = Arc::clone(self);
-        tokio::task::spawn_blocking(move || state.answer(&head, &body)).await.ok()
+        let answer = tokio::task::spawn_blocking(move || state.answer(&head, &body));
+        answer.await.unwrap_or(Err(StatusCode::INTERNAL_SERVER_ERROR))
     }
 
     /// A body of at most `length` bytes, and the share of memory that it takes.
     async fn receive(
         &self,
-        body: Incoming,
+        body: &mut Incoming,
         length: usize,
     ) -> Result<(Bytes, Option<OwnedSemaphorePermit>), StatusCode> {
         // All of it is taken at once: requests that each hold a part and wait for more would wait for ever.
@@ -165,16 +183,58 @@ impl State {
         }
     }
 
-    /// Checks the signature and calls the engine.
-    fn answer(&self, head: &Parts, body: &[u8]) -> protocol::Response {
+    /// Refuses a body for its size, and goes on reading it for a while: a client that sends all of it before it looks
+    /// for an answer would otherwise find the connection broken and never learn why.
+    fn too_large(&self, mut body: Incoming) -> Answer {
+        let rest = async move {
+            let mut left = MAX_IGNORED_BYTES;
+            while let Some(Ok(frame)) = body.frame().await {
+                match left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
+                    Some(rest) => left = rest,
+                    None => break,
+                }
+            }
+        };
+        tokio::spawn(timeout(self.options.body_timeout, rest));
+        closing(StatusCode::PAYLOAD_TOO_LARGE)
+    }
+
+    /// Checks the signature, unpacks the body, calls the engine, packs the answer.
+    fn answer(&self, head: &Parts, body: &[u8]) -> Result<Answered, StatusCode> {
+        let mut response = match self.unpacked(head, body) {
+            Ok(body) => self.protocol.handle(target(head), &body),
+            Err(Refusal::Unauthenticated(failure)) => protocol::Response::refusal("Unauthenticated", &failure),
+            Err(Refusal::Damaged) => protocol::Response::refusal("Unknown", &Malformed.into()),
+            Err(Refusal::TooLarge) => return Err(StatusCode::PAYLOAD_TOO_LARGE),
+        };
+        let packed = Coding::accepted(&head.headers).and_then(|coding| Some((coding, coding.pack(&response.body)?)));
+        let Some((coding, body)) = packed else { return Ok((response, None)) };
+        response.body = body;
+        Ok((response, Some(coding)))
+    }
+
+    /// The body of a request that carries a good signature, if it needs one.
+    fn unpacked<'b>(&self, head: &Parts, body: &'b [u8]) -> Result<Cow<'b, [u8]>, Refusal> {
         if let Some(credentials) = &self.options.credentials {
             let now = self.protocol.database().clock().now_millis();
-            if let Err(failure) = signature::verify(credentials, head, body, now) {
-                return protocol::Response::refusal("Unauthenticated", &failure);
-            }
+            signature::verify(credentials, head, body, now).map_err(Refusal::Unauthenticated)?;
         }
-        self.protocol.handle(target(head), body)
+        let Some(coding) = Coding::of_body(&head.headers) else { return Ok(Cow::Borrowed(body)) };
+        coding.unpack(body).map(Cow::Owned).map_err(|reason| match reason {
+            Unpackable::TooLarge => Refusal::TooLarge,
+            Unpackable::Damaged => Refusal::Damaged,
+        })
     }
+}
+
+/// An answer of the engine, and how its body is compressed.
+type Answered = (protocol::Response, Option<Coding>);
+
+/// Why a request does not reach the engine.
+enum Refusal {
+    Unauthenticated(Failure),
+    Damaged,
+    TooLarge,
 }
 
 /// The operation that a request names.

@@ -78,6 +78,47 @@ fn chunked_bodies_are_read() {
 }
 
 #[test]
+fn bodies_may_be_compressed_both_ways() {
+    // The body `{}` in gzip and in zlib's format.
+    let gzip = [0x1f, 0x8b, 8, 0, 0, 0, 0, 0, 0, 0xff, 0xab, 0xae, 5, 0, 0x43, 0xbf, 0xa6, 0xa3, 2, 0, 0, 0];
+    let zlib = [0x78, 0x9c, 0xab, 0xae, 5, 0, 1, 0x75, 0, 0xf9];
+    let server = serve(|_| {});
+    let mut stream = connect(&server);
+    let packed = |coding: &str, body: &[u8]| {
+        let head = request("ListTables", "", &[&format!("Content-Encoding: {coding}")]);
+        let head = String::from_utf8(head).unwrap();
+        let head = head.replace("Content-Length: 0", &format!("Content-Length: {}", body.len()));
+        [head.as_bytes(), body].concat()
+    };
+    for (coding, body) in [("gzip", gzip.as_slice()), ("deflate", &zlib)] {
+        let answer = send(&mut stream, &packed(coding, body)).unwrap();
+        assert_eq!((answer.status, answer.text()), (200, r#"{"TableNames":[]}"#), "{coding}");
+        for damaged in [&body[..body.len() - 1], b"{}"] {
+            let answer = send(&mut stream, &packed(coding, damaged)).unwrap();
+            assert_eq!(answer.status, 400, "{coding}");
+            assert!(answer.text().contains("SerializationException"), "{coding}: {}", answer.text());
+        }
+    }
+
+    let short = send(&mut stream, &request("ListTables", "{}", &["Accept-Encoding: gzip"])).unwrap();
+    assert_eq!(short.header("content-encoding"), None);
+    for n in 0..40 {
+        let create = format!(
+            r#"{{"TableName":"{}{n}","BillingMode":"PAY_PER_REQUEST",
+            "AttributeDefinitions":[{{"AttributeName":"k","AttributeType":"S"}}],
+            "KeySchema":[{{"AttributeName":"k","KeyType":"HASH"}}]}}"#,
+            "long_name".repeat(20)
+        );
+        assert_eq!(send(&mut stream, &request("CreateTable", &create, &[])).unwrap().status, 200);
+    }
+    let plain = send(&mut stream, &request("ListTables", "{}", &[])).unwrap();
+    let packed = send(&mut stream, &request("ListTables", "{}", &["Accept-Encoding: br, gzip"])).unwrap();
+    assert_eq!(packed.header("content-encoding"), Some("gzip"));
+    assert!(packed.body.len() * 4 < plain.body.len() && packed.body.starts_with(&[0x1f, 0x8b]));
+    assert_ne!(packed.header("x-amz-crc32"), plain.header("x-amz-crc32"));
+}
+
+#[test]
 fn a_stop_lets_the_port_go() {
     let server = serve(|_| {});
     let address = server.address();

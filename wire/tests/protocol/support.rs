@@ -62,7 +62,8 @@ impl Wire {
 
     /// The body of a request that has to succeed.
     pub(crate) fn ok(&self, operation: &str, request: Value) -> Value {
-        let (status, body) = self.raw(operation, request.to_string().as_bytes());
+        // Spread over lines: white space is allowed wherever JSON allows it.
+        let (status, body) = self.raw(operation, format!("{request:#}").as_bytes());
         assert_eq!(status, 200, "{operation} {request}: {body}");
         body
     }

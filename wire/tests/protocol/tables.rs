@@ -254,6 +254,14 @@ fn tags_belong_to_arns() {
         wire.invalid("TagResource", json!({"ResourceArn": arn, "Tags": []})),
         "Atleast one Tag needs to be provided as Input."
     );
+    for (key, value) in [("aws:mine", ""), ("k$", ""), ("k", "v\n*")] {
+        let refused = json!({"ResourceArn": arn, "Tags": [{"Key": key, "Value": value}]});
+        assert!(wire.invalid("TagResource", refused).starts_with("One or more parameter values were invalid: Tag"));
+    }
+    let many: Vec<Value> = (0..40).map(|n| json!({"Key": format!("many {n}"), "Value": "é +-=._:/@"})).collect();
+    let text = "One or more parameter values were invalid: Number of tags exceed the current limit for the provided \
+                ResourceArn";
+    assert_eq!(wire.invalid("TagResource", json!({"ResourceArn": arn, "Tags": many})), text);
     let foreign = "arn:aws:dynamodb:us-east-1:000000000000:table/nothing";
     let (name, text) = wire.error("TagResource", json!({"ResourceArn": foreign, "Tags": tags}));
     assert_eq!(name, "ResourceNotFoundException");

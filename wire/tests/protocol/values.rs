@@ -28,7 +28,7 @@ fn all_types_come_back() {
         json!({"NULL": true}),
         json!({"SS": ["a", "b"]}),
         json!({"NS": ["-1", "2", "10"]}),
-        json!({"BS": ["", "AA=="]}),
+        json!({"BS": ["", "AA==", "AAA="]}),
         json!({"L": [{"N": "1"}, {"L": []}, {"M": {}}]}),
         json!({"M": {"x": {"M": {"y": {"BOOL": true}}}}}),
     ] {
