@@ -189,10 +189,20 @@ pub struct TableDefinition {
     pub changed_seqno: u64,
 }
 
+/// Whether a number can be that of a table or an index: they are counted up from 1, so that none comes near the limit, and what
+/// reads one from a file may add to it.
+pub fn is_keyspace(number: u32) -> bool {
+    number < 1 << 31
+}
+
 /// How the names of tables begin that the database keeps for itself.
 pub const INTERNAL_PREFIX: &str = "hashrange.";
 
 impl TableDefinition {
+    /// Whether its number and those of its indexes can be such.
+    pub fn has_sound_numbers(&self) -> bool {
+        is_keyspace(self.id) && self.indexes.iter().all(|index| is_keyspace(index.id))
+    }
     /// Whether the database keeps the table for itself.
     pub fn is_internal(&self) -> bool {
         self.name.starts_with(INTERNAL_PREFIX)

@@ -7,8 +7,8 @@ use bytes::Bytes;
 use hashrange::{
     file::{Disk, FileName, MemoryDisk},
     fuzzing::{
-        ChangeRef, CommitHeader, FILE_HEADER_BYTES, FileHeader, FileMagic, FrameKind, FrameSeed, Record, Wal,
-        WalOptions, encode_commit, frame, recover,
+        ChangeRef, CommitHeader, FILE_HEADER_BYTES, FileHeader, FileMagic, FrameKind, FrameSeed, LogBounds, Record,
+        Wal, WalOptions, encode_commit, frame, recover,
     },
     item::encode_item,
 };
@@ -18,14 +18,17 @@ use hashrange_fuzz::{
     schema, value,
 };
 use libfuzzer_sys::fuzz_target;
-use std::{collections::BTreeMap, sync::Arc};
+use std::sync::Arc;
 
 const DATABASE: u64 = 0x5eed;
 
 fn log(disk: &Arc<dyn Disk>, first_segment: u64, next_seqno: u64, database_id: u64) -> hashrange::Result<Wal> {
-    let options =
-        WalOptions { segment_bytes: 4096, database_id, first_segment, next_seqno, older_segments: Vec::new() };
-    Wal::create(disk.clone(), options)
+    Wal::create(disk.clone(), options_of(first_segment, next_seqno, database_id))
+}
+
+fn options_of(first_segment: u64, next_seqno: u64, database_id: u64) -> WalOptions {
+    let older_segments = Vec::new();
+    WalOptions { segment_bytes: 4096, database_id, first_segment, next_seqno, older_segments, taken_over: None }
 }
 
 /// A log that was written in good order, then harmed.
@@ -56,7 +59,7 @@ fn check_harmed(u: &mut Unstructured<'_>) -> Result<()> {
     }
     let mut found: Vec<Bytes> = Vec::new();
     let disk = disk_of(&files);
-    let recovered = recover(&*disk, DATABASE, &BTreeMap::new(), 0, &mut |seqno, payload| {
+    let recovered = recover(&*disk, DATABASE, &LogBounds::default(), &mut |seqno, payload| {
         assert_eq!(seqno, found.len() as u64 + 1, "numbers grow by one");
         found.push(payload.clone());
         Ok(())
@@ -68,13 +71,16 @@ fn check_harmed(u: &mut Unstructured<'_>) -> Result<()> {
     };
     assert!(is_harmed || found.len() == written.len(), "records are missing");
     assert_eq!(recovered.next_seqno, found.len() as u64 + 1);
-    // What was found, and nothing else, is found again once the end is recorded.
-    let ends: BTreeMap<u64, u64> = recovered.settle(&*disk).expect("a disk in memory syncs").into_iter().collect();
-    let wal = log(&disk, recovered.next_segment, recovered.next_seqno, DATABASE).expect("the next segment is free");
+    // What was found, and nothing else, is found again once the next segment exists and the end is recorded.
+    let mut options = options_of(recovered.next_segment, recovered.next_seqno, DATABASE);
+    options.taken_over = Some(recovered.taken_over);
+    let wal = Wal::create(disk.clone(), options).expect("the next segment is free");
+    let ends = recovered.ends.into_iter().collect();
+    let bounds = LogBounds { first_segment: 1, reach: wal.durable_end(), ends };
     let seqno = wal.append(b"next").expect("a healthy log takes a record");
     wal.sync(seqno).expect("a disk in memory syncs");
     let mut again = 0;
-    let second = recover(&*disk, DATABASE, &ends, 0, &mut |_, _| {
+    let second = recover(&*disk, DATABASE, &bounds, &mut |_, _| {
         again += 1;
         Ok(())
     });
@@ -88,7 +94,13 @@ fn check_forged(u: &mut Unstructured<'_>) -> Result<()> {
     let mut files = Files::new();
     let mut seqno = u.int_in_range(0..=3u64)?;
     for number in 1..=u.int_in_range(1..=3u64)? {
-        let header = FileHeader { magic: FileMagic::Log, database_id: DATABASE, number, detail: seqno, takes_over: u.ratio(1, 4)? };
+        let header = FileHeader {
+            magic: FileMagic::Log,
+            database_id: DATABASE,
+            number,
+            detail: seqno,
+            takes_over: u.ratio(1, 4)?,
+        };
         let mut bytes = header.encode().to_vec();
         let seed = FrameSeed::new(FileMagic::Log, DATABASE, number);
         for _ in 0..u.int_in_range(0..=8)? {
@@ -113,12 +125,12 @@ fn check_forged(u: &mut Unstructured<'_>) -> Result<()> {
         files.insert(FileName::Log(number), bytes);
     }
     harm(u, &mut files, 1)?;
-    let mut ends = BTreeMap::new();
-    if u.ratio(1, 3)? {
-        ends.insert(u.int_in_range(0..=4)?, schema::count(u)?.min(FILE_HEADER_BYTES as u64 + 200));
-    }
+    let mut bounds = LogBounds { first_segment: u.int_in_range(0..=2)?, ..LogBounds::default() };
+    let mut place = || Ok((u.int_in_range(0..=4)?, schema::count(u)?.min(FILE_HEADER_BYTES as u64 + 200)));
+    bounds.reach = place()?;
+    bounds.ends.extend([place()?]);
     let disk = disk_of(&files);
-    let _ = recover(&*disk, DATABASE, &ends, u.int_in_range(0..=2)?, &mut |_, payload| {
+    let _ = recover(&*disk, DATABASE, &bounds, &mut |_, payload| {
         let _ = Record::decode(payload);
         Ok(())
     });
@@ -189,7 +201,7 @@ fn check_database(u: &mut Unstructured<'_>) -> Result<()> {
             segment = number + 1;
         }
     }
-    let recovered = recover(&*disk, database_id, &BTreeMap::new(), 0, &mut |last, _| {
+    let recovered = recover(&*disk, database_id, &LogBounds::default(), &mut |last, _| {
         seqno = last + 1;
         Ok(())
     });

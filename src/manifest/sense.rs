@@ -9,15 +9,12 @@ use super::{
     edit::Edit,
     facts::{PartitionRecord, RunFacts, ShardRecord},
 };
-use crate::file::NUMBER_LIMIT;
-
-/// Numbers of tables and indexes are below this one.
-const KEYSPACE_LIMIT: u32 = 1 << 31;
+use crate::{file::NUMBER_LIMIT, schema::is_keyspace};
 
 /// What is wrong with an edit; `None` if nothing is.
 pub(super) fn fault(edit: &Edit) -> Option<&'static str> {
     let makes_sense = match edit {
-        Edit::PutTable(table) => is_keyspace(table.id) && table.indexes.iter().all(|index| is_keyspace(index.id)),
+        Edit::PutTable(table) => table.has_sound_numbers(),
         Edit::PutPartition(partition) => is_partition(partition),
         Edit::PutLogEnd { segment, valid_end: offset } | Edit::PutLogReach { segment, offset } => {
             are_numbers(&[*segment, *offset])
@@ -47,10 +44,6 @@ pub(super) fn fault(edit: &Edit) -> Option<&'static str> {
 
 fn are_numbers(numbers: &[u64]) -> bool {
     numbers.iter().all(|number| *number < NUMBER_LIMIT)
-}
-
-fn is_keyspace(number: u32) -> bool {
-    number < KEYSPACE_LIMIT
 }
 
 fn is_partition(partition: &PartitionRecord) -> bool {
@@ -116,7 +109,7 @@ mod tests {
             run(|run| run.min_token = 1),
             run(|run| run.footer = 101),
             partition(|partition| partition.id = NUMBER_LIMIT),
-            partition(|partition| partition.keyspace = KEYSPACE_LIMIT),
+            partition(|partition| partition.keyspace = 1 << 31),
             partition(|partition| partition.flushed_seqno = u64::MAX),
             partition(|partition| (partition.first_token, partition.last_token) = (2, 1)),
             shard(|shard| shard.id = u64::MAX),

@@ -19,7 +19,7 @@
 use super::varint;
 use crate::{
     error::{Error, ErrorKind, Result},
-    schema::TableDefinition,
+    schema::{TableDefinition, is_keyspace},
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -132,6 +132,15 @@ pub enum SchemaChange {
     Put(Box<TableDefinition>),
     /// The table with this number is gone.
     Drop(u32),
+}
+
+impl SchemaChange {
+    fn has_sound_numbers(&self) -> bool {
+        match self {
+            Self::Put(table) => table.has_sound_numbers(),
+            Self::Drop(table) => is_keyspace(*table),
+        }
+    }
 }
 
 /// The payload of a frame.
@@ -280,9 +289,12 @@ impl Record {
             }));
         }
         match payload.split_first() {
-            Some((&SCHEMA, json)) => serde_json::from_slice(json)
-                .map(Self::Schema)
-                .map_err(|error| incompatible(format!("a schema change in the log has an unknown form: {error}"))),
+            Some((&SCHEMA, json)) => {
+                let change: SchemaChange = serde_json::from_slice(json).map_err(|error| {
+                    incompatible(format!("a schema change in the log has an unknown form: {error}"))
+                })?;
+                if change.has_sound_numbers() { Ok(Self::Schema(change)) } else { Err(malformed()) }
+            }
             Some((kind, _)) => Err(incompatible(format!("the log holds a record of unknown kind {kind}"))),
             None => Err(malformed()),
         }
@@ -377,6 +389,8 @@ mod tests {
         let payload = encode_schema(&SchemaChange::Drop(7)).unwrap();
         assert_eq!(payload, b"\x02{\"Drop\":7}");
         assert_eq!(Record::decode(&Bytes::from(payload)).unwrap(), Record::Schema(SchemaChange::Drop(7)));
+        let senseless = Record::decode(&Bytes::from_static(b"\x02{\"Drop\":4294967295}")).unwrap_err();
+        assert_eq!(senseless.kind(), ErrorKind::Corrupt, "no database counts so far");
         let unknown = Record::decode(&Bytes::from_static(b"\x02{\"Split\":7}")).unwrap_err();
         assert_eq!(unknown.kind(), ErrorKind::Incompatible);
         assert_eq!(Record::decode(&Bytes::from_static(b"\x09")).unwrap_err().kind(), ErrorKind::Incompatible);
