@@ -361,9 +361,27 @@ impl Database {
         self.store().fork_to(&disk)?;
         OpenOptions { options: self.opened_with().clone() }.open_on(Arc::new(disk))
     }
-    /// Closes the database and reports what dropping it would hide. Other clones keep it from closing.
+    /// Closes the database and reports what dropping it would hide: that writes which were acknowledged as
+    /// [`Durability::Buffered`] did not get to the disk. Dropping does the same work, and says nothing of a failure.
+    ///
+    /// While there are other clones the database stays open, and this makes durable what was written so far. Errors: log
+    /// or disk. What was written `Buffered` may be lost then; nothing is that was written `Sync`.
+    ///
+    /// ```
+    /// # use hashrange::{Database, Item, S};
+    /// let db = Database::in_memory()?;
+    /// db.create_table("stock").hash::<S>("sku").create()?.put(&Item::new().with("sku", "bolt"))?;
+    /// db.close()?;
+    /// # Ok::<(), hashrange::Error>(())
+    /// ```
     pub fn close(self) -> Result<()> {
-        self.sync()
+        match Arc::try_unwrap(self.inner) {
+            Ok(inner) => {
+                inner.maintenance.stop();
+                inner.store.close()
+            }
+            Err(shared) => Self { inner: shared }.sync(),
+        }
     }
 }
 

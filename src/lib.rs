@@ -22,6 +22,11 @@
 //! Where to look: [`Database`] opens and creates, [`Table`] reads and writes, [`Item`] and [`ItemRef`] are what is
 //! written and read, [`Error`] tells what to do about a failure.
 
+#[cfg(feature = "canaries")]
+#[doc(hidden)]
+pub mod canary;
+#[cfg(not(feature = "canaries"))]
+mod canary;
 pub mod capacity;
 mod clock;
 mod commit;

@@ -27,6 +27,7 @@ use world::{
     answer::compare,
     run::{Done, run},
     shape::TABLES,
+    stream::{check_streams, keeps_streams},
 };
 
 fn histories(usual: u32) -> ProptestConfig {
@@ -53,6 +54,7 @@ fn history(seed: u64, steps: &[Step], mode: Option<ReadMode>, disk: &Arc<dyn Dis
     setup.read_mode = mode.unwrap_or(setup.read_mode);
     let mut db = setup.open(disk.clone()).map_err(|error| format!("open: {error}"))?;
     let mut state = State::default();
+    let mut has_whole_streams = true;
     let tables = (0..TABLES).map(|table| Step::Mutate(Mutation::CreateTable(table), hashrange::Durability::Sync));
     for step in tables.collect::<Vec<_>>().iter().chain(steps) {
         if let Step::Reopen(new_mode) = step {
@@ -60,6 +62,9 @@ fn history(seed: u64, steps: &[Step], mode: Option<ReadMode>, disk: &Arc<dyn Dis
             setup.read_mode = mode.unwrap_or(*new_mode);
             db = setup.open(disk.clone()).map_err(|error| format!("reopen: {error}"))?;
             continue;
+        }
+        if let Step::Clock(millis) = step {
+            has_whole_streams &= keeps_streams(*millis);
         }
         if let Done::Failed = run(&db, step, &mut state)? {
             return Err(format!("{step:?}: failed on a disk that does not fail"));
@@ -69,7 +74,9 @@ fn history(seed: u64, steps: &[Step], mode: Option<ReadMode>, disk: &Arc<dyn Dis
     drop(db);
     let db = setup.open(disk.clone()).map_err(|error| format!("reopen at the end: {error}"))?;
     compare(&db, &state)?;
+    check_streams(&db, has_whole_streams)?;
     db.compact().map_err(|error| format!("compact at the end: {error}"))?;
+    check_streams(&db, has_whole_streams)?;
     compare(&db, &state)
 }
 

@@ -3,9 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    ChangeEvent, ChangeRecord, Clock, Database, Durability, Dynamic, ErrorKind, Item, IteratorStart, S, StreamStatus,
-    StreamView, Table, TableUpdate,
-    file::{Disk, SimulatedDisk},
+    ChangeEvent, ChangeRecord, Clock, Database, Durability, Dynamic, ErrorKind, Item, IteratorStart, ReadMode, S,
+    StreamStatus, StreamView, Table, TableUpdate,
+    file::{Disk, Fault, FaultPlan, Operation, SimulatedDisk},
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -311,6 +311,23 @@ fn shards_are_continued_every_four_hours_and_at_splits() {
     work_off(&db);
     let left = db.describe_stream("things", &label).unwrap().shards;
     assert!(!left.iter().any(|shard| shard.id == parent.id), "a closed shard goes after a day");
+}
+
+#[test]
+fn a_disk_that_cannot_be_read_is_not_taken_for_records_that_are_gone() {
+    let (clock, disk) = (Clock::manual(START_MILLIS), SimulatedDisk::new(1));
+    let options = Database::options().clock(clock).seed(1).background(false).initial_partitions(1);
+    let options = options.read_mode(ReadMode::Buffered);
+    let db = options.open_on(Arc::new(disk.clone())).unwrap();
+    let table = create(&db);
+    put(&table, "a", 1);
+    db.flush().unwrap();
+    disk.fail(FaultPlan::new(Operation::Read, 1, Fault::InputOutput).for_good());
+    let stream = db.list_streams(Some("things")).remove(0);
+    let at = db.shard_iterator("things", &stream.label, &stream.shards[0].id, &IteratorStart::TrimHorizon).unwrap();
+    assert_eq!(db.stream_records(&at, None).unwrap_err().kind(), ErrorKind::Io);
+    disk.stop_failing();
+    assert_eq!(db.stream_records(&at, None).unwrap().records.len(), 1);
 }
 
 #[test]

@@ -10,6 +10,7 @@ use crate::world::{
     run::{agree, check},
     state::Outcome,
     step::Read,
+    time::Place,
 };
 use hashrange::{Database, Durability};
 
@@ -22,11 +23,13 @@ pub struct Ledger {
     older: Vec<State>,
     /// Whether a call failed for which the disk is to blame, so that buffered bytes may be gone without a crash.
     has_failed: bool,
+    /// Items that a sweep was about to delete whose end was not seen: of the newest states, they may be there or not.
+    expired: Vec<Place>,
 }
 
 impl Ledger {
     pub fn new(state: State) -> Self {
-        Self { newest: vec![state], older: Vec::new(), has_failed: false }
+        Self { newest: vec![state], older: Vec::new(), has_failed: false, expired: Vec::new() }
     }
 
     /// Notes that what was found is all there is from now on.
@@ -53,12 +56,33 @@ impl Ledger {
 
     /// Whether a state may be found after a power failure.
     pub fn allows_after_power_failure(&self, state: &State) -> bool {
-        self.newest.contains(state) || self.older.contains(state)
+        self.is_newest(state) || self.older.contains(state)
+    }
+
+    fn is_newest(&self, found: &State) -> bool {
+        let is_gone = |(table, key): &&Place| found.item(*table, *key).is_none();
+        let gone: Vec<Place> = self.expired.iter().filter(is_gone).copied().collect();
+        self.newest.iter().any(|state| state == found || state.clone().without(gone.iter().copied()) == *found)
+    }
+
+    /// Background work begins at this time: what has expired may go. Returns whether there is anything.
+    pub fn work_begins(&mut self, now_secs: u64) -> bool {
+        self.expired = self.newest.iter().flat_map(|state| state.expired(now_secs)).collect();
+        !self.expired.is_empty()
+    }
+
+    /// It has ended, and left this state behind; what was deleted is durable, and all before it.
+    pub fn work_ended(&mut self, state: State) {
+        self.expired.clear();
+        if *self.last() != state {
+            self.older.clear();
+            self.newest = vec![state];
+        }
     }
 
     /// Whether a state may be found when the database is opened after the end of a process.
     pub fn allows_after_exit(&self, state: &State) -> bool {
-        self.newest.contains(state) || (self.has_failed && self.older.contains(state))
+        self.is_newest(state) || (self.has_failed && self.older.contains(state))
     }
 
     /// Whether a state may be shown by the running database.

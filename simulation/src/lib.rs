@@ -29,9 +29,11 @@ mod event;
 mod ledger;
 mod life;
 mod lives;
+mod races;
 mod small;
 mod world;
 
 pub use life::Counts;
-pub use lives::{Failure, Plot, live_seeds, replay};
+pub use lives::{Failure, Plot, live_seeds, replay, try_seeds};
+pub use races::moved_ends;
 pub use small::small_worlds;

@@ -8,9 +8,12 @@ use crate::{
         answer::{compare, contents, difference},
         run::{Done, is_of_the_disk, perform, repeat, run},
         state::Outcome,
+        step::{BEGIN_MILLIS, Write},
+        stream::{check_streams, keeps_streams},
+        time::lag,
     },
 };
-use hashrange::{Database, ErrorKind, file::SimulatedDisk};
+use hashrange::{Database, Durability, ErrorKind, file::SimulatedDisk};
 use std::{fmt, sync::Arc};
 
 /// What happened in some lives.
@@ -26,17 +29,23 @@ pub struct Counts {
     pub steps: u64,
     /// Calls that a failing disk made fail.
     pub failures: u64,
+    /// Items whose time to live had ended and that were deleted.
+    pub expired: u64,
+    /// Records of change streams that were replayed.
+    pub stream_records: u64,
     /// Partitions that a database had at most.
     pub most_partitions: usize,
 }
 
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { crash_points, crashes_in_recovery, kills, steps, failures, most_partitions } = self;
+        let Self { crash_points, crashes_in_recovery, kills, steps, failures, .. } = self;
+        let Self { expired, stream_records, most_partitions, .. } = self;
         write!(
             f,
             "{crash_points} crash points, {crashes_in_recovery} crashes during recovery, {kills} kills, {steps} steps, \
-             {failures} calls that a disk made fail, up to {most_partitions} partitions"
+             {failures} calls that a disk made fail, {expired} items expired, {stream_records} stream records replayed, up \
+             to {most_partitions} partitions"
         )
     }
 }
@@ -49,6 +58,8 @@ impl Counts {
         self.kills += other.kills;
         self.steps += other.steps;
         self.failures += other.failures;
+        self.expired += other.expired;
+        self.stream_records += other.stream_records;
         self.most_partitions = self.most_partitions.max(other.most_partitions);
     }
 }
@@ -89,6 +100,8 @@ struct Life<'a> {
     token: Option<(Mutation, bool)>,
     /// Whether the disk is not to blame for what fails from now on.
     is_healed: bool,
+    /// Whether the clock was never so far away that records of streams left.
+    has_whole_streams: bool,
     trace: u64,
     counts: &'a mut Counts,
 }
@@ -99,7 +112,7 @@ fn open(setup: &Setup, disk: &SimulatedDisk) -> hashrange::Result<Database> {
 
 impl<'a> Life<'a> {
     fn new(disk: SimulatedDisk, state: State, script: &Script, counts: &'a mut Counts) -> Self {
-        let clock = hashrange::Clock::manual(1_700_000_000_000);
+        let clock = hashrange::Clock::manual(BEGIN_MILLIS);
         let setup = Setup { clock, ..script.setup.clone() };
         Self {
             setup,
@@ -109,6 +122,7 @@ impl<'a> Life<'a> {
             cut: None,
             token: None,
             is_healed: true,
+            has_whole_streams: true,
             trace: 0,
             counts,
         }
@@ -127,11 +141,13 @@ impl<'a> Life<'a> {
         match event {
             Event::Step(Step::Reopen(mode)) => {
                 self.setup.read_mode = *mode;
-                if !self.is_healed {
-                    // Closing syncs, and nobody hears of it if that fails.
+                if let Some(Err(error)) = self.db.take().map(Database::close) {
+                    if !is_of_the_disk(&error) {
+                        return Err(format!("close: {error}"));
+                    }
+                    self.counts.failures += 1;
                     self.ledger.failed();
                 }
-                self.db = None;
                 self.open()
             }
             Event::Step(step) => self.step(step),
@@ -219,9 +235,16 @@ impl<'a> Life<'a> {
         self.open()
     }
 
+    /// Reads everything; change streams must tell the same.
+    fn contents(&mut self, db: &Database) -> Result<State, String> {
+        let state = contents(db)?;
+        self.counts.stream_records += check_streams(db, self.has_whole_streams)?;
+        Ok(state)
+    }
+
     /// Reads everything; `None` if the disk fails meanwhile.
     fn look(&mut self, db: &Database) -> Result<Option<State>, String> {
-        match contents(db) {
+        match self.contents(db) {
             Ok(state) => Ok(Some(state)),
             Err(text) if text.contains("simulated") => Ok(None),
             Err(text) => Err(text),
@@ -242,9 +265,14 @@ impl<'a> Life<'a> {
             Step::Mutate(mutation, durability) => self.mutate(&db, mutation, *durability)?,
             Step::Read(read) => self.ledger.read(&db, read)?,
             Step::Verify if !self.ledger.is_certain() || self.ledger.has_failed() => {}
+            Step::Lag(writes) => self.lag(&db, writes)?,
+            Step::Work(_) | Step::Sweep if self.ledger.work_begins(db.clock().now_secs()) => {
+                return self.work(db, step);
+            }
             _ => {
-                if matches!(step, Step::Clock(_)) {
+                if let Step::Clock(millis) = step {
                     self.token = None;
+                    self.has_whole_streams &= keeps_streams(*millis);
                 }
                 let mut state = self.ledger.last().clone();
                 match self.forgive(run(&db, step, &mut state))? {
@@ -269,6 +297,50 @@ impl<'a> Life<'a> {
         Ok(())
     }
 
+    /// Background work while there are items that have expired.
+    fn work(&mut self, db: Database, step: &Step) -> Result<(), String> {
+        let mut state = self.ledger.last().clone();
+        if !self.ledger.is_certain() {
+            self.ledger.work_ended(state); // nobody knows what has expired
+            return Ok(());
+        }
+        let items = |state: &State| state.tables.iter().flatten().map(|table| table.items.len() as u64).sum::<u64>();
+        let before = items(&state);
+        let done = self.forgive(run(&db, step, &mut state))?;
+        if self.disk.has_crashed() {
+            drop(db);
+            return self.power_failure();
+        }
+        match done {
+            Done::AsExpected => {
+                self.counts.expired += before - items(&state);
+                self.ledger.work_ended(state);
+                Ok(())
+            }
+            Done::Failed => {
+                self.counts.failures += 1;
+                self.ledger.failed();
+                self.db = None;
+                self.close_and_heal(db)
+            }
+        }
+    }
+
+    fn lag(&mut self, db: &Database, writes: &[Write]) -> Result<(), String> {
+        if !self.ledger.is_certain() || self.ledger.has_failed() {
+            return Ok(());
+        }
+        let before = self.ledger.last().clone();
+        let done = lag(db, &before, || {
+            for write in writes {
+                self.mutate(db, &Mutation::One(write.clone()), Durability::Sync)?;
+            }
+            let is_certain = self.ledger.is_certain() && !self.ledger.has_failed();
+            Ok(is_certain.then(|| self.ledger.last().clone()))
+        });
+        self.forgive(done).map(drop)
+    }
+
     /// A comparison in which the disk failed has compared nothing.
     fn forgive(&self, done: Result<Done, String>) -> Result<Done, String> {
         match done {
@@ -277,7 +349,7 @@ impl<'a> Life<'a> {
         }
     }
 
-    fn mutate(&mut self, db: &Database, mutation: &Mutation, durability: hashrange::Durability) -> Result<(), String> {
+    fn mutate(&mut self, db: &Database, mutation: &Mutation, durability: Durability) -> Result<(), String> {
         let is_tokened = matches!(mutation, Mutation::Transact(_, Some(_)));
         match perform(db, mutation, durability) {
             Ok(outcome) => {
@@ -329,7 +401,7 @@ impl<'a> Life<'a> {
             self.disk.crash_at(again);
             if let Ok(db) = open(&self.setup, &self.disk) {
                 // What has been shown once is there for good.
-                if let Ok(found) = contents(&db)
+                if let Ok(found) = self.contents(&db)
                     && !self.disk.has_crashed()
                 {
                     self.expect(&found)?;
@@ -342,7 +414,7 @@ impl<'a> Life<'a> {
             self.disk = self.disk.crash(aftermath.image ^ 0xA6A1);
         }
         let db = self.recover(&self.disk.clone())?;
-        let found = contents(&db)?;
+        let found = self.contents(&db)?;
         self.expect(&found)?;
         db.verify().map_err(|error| format!("verify after a power failure: {error}"))?;
         self.ledger.found(found);
@@ -366,7 +438,7 @@ impl<'a> Life<'a> {
     /// Opens one more of the possible media, and leaves it.
     fn inspect(&mut self, disk: &SimulatedDisk) -> Result<(), String> {
         let db = self.recover(disk)?;
-        let found = contents(&db)?;
+        let found = self.contents(&db)?;
         self.expect(&found)?;
         db.verify().map(drop).map_err(|error| format!("verify after a power failure: {error}"))
     }
@@ -384,6 +456,7 @@ impl<'a> Life<'a> {
         compare(&db, self.ledger.last())?;
         db.compact().map_err(|error| format!("compact at the end: {error}"))?;
         compare(&db, self.ledger.last())?;
+        self.contents(&db)?;
         drop(db);
         self.note_trace();
         Ok(self.trace)

@@ -57,6 +57,11 @@ impl std::error::Error for Failure {}
 
 /// Lives one life for each seed. The first failure ends it, shrunk and with the command that repeats it.
 pub fn live_seeds(plot: Plot, seeds: Range<u64>) -> Result<Counts, Failure> {
+    try_seeds(plot, seeds).map_err(|(seed, reason)| explain(plot, seed, &reason))
+}
+
+/// Lives one life for each seed. The first failure ends it: its seed, and what went wrong.
+pub fn try_seeds(plot: Plot, seeds: Range<u64>) -> Result<Counts, (u64, String)> {
     let total = Mutex::new(Counts::default());
     let failure = Mutex::new(None);
     let has_failed = AtomicBool::new(false);
@@ -81,7 +86,7 @@ pub fn live_seeds(plot: Plot, seeds: Range<u64>) -> Result<Counts, Failure> {
     });
     match failure.into_inner().unwrap() {
         None => Ok(total.into_inner().unwrap()),
-        Some((seed, reason)) => Err(explain(plot, seed, &reason)),
+        Some(failure) => Err(failure),
     }
 }
 

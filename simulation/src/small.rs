@@ -8,8 +8,8 @@ use crate::{
     world::{
         Mutation, Random, Setup, State, Step,
         run::run,
-        shape::indexed,
-        step::{Assign, Change, Write},
+        shape::{END, indexed},
+        step::{Assign, BEGIN_MILLIS, Change, Write},
     },
 };
 use hashrange::{Durability, Item, ReadMode, file::SimulatedDisk};
@@ -37,6 +37,11 @@ fn put(table: usize, key: (usize, usize), value: usize) -> Write {
     write(table, key, Change::Put(item))
 }
 
+/// A put of an item whose time to live has ended.
+fn expiring(table: usize, key: (usize, usize)) -> Write {
+    write(table, key, Change::Put(Item::new().with(END, BEGIN_MILLIS as i64 / 1000 - 1)))
+}
+
 fn one(write: Write, durability: Durability) -> Step {
     Step::Mutate(Mutation::One(write), durability)
 }
@@ -62,6 +67,7 @@ fn operations(token: u64) -> Vec<Vec<Step>> {
         vec![Step::Mutate(Mutation::DropTable(PLAIN), Sync)],
         vec![Step::Mutate(Mutation::CreateTable(BLOBS), Sync)],
         vec![Step::Reopen(ReadMode::Mapped)],
+        vec![one(expiring(PLAIN, (4, 0)), Sync), Step::Sweep],
     ]
 }
 

@@ -5,7 +5,7 @@
 #![expect(clippy::print_stdout, reason = "what was covered is worth reading")]
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 
-use hashrange_simulation::{Counts, Failure, Plot, live_seeds, replay, small_worlds};
+use hashrange_simulation::{Counts, Failure, Plot, live_seeds, moved_ends, replay, small_worlds};
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
@@ -46,4 +46,11 @@ fn the_same_seed_does_the_same() {
             assert_eq!(traces[0], traces[1], "{}, seed {seed}", plot.name());
         }
     }
+}
+
+#[test]
+fn an_end_that_is_moved_in_time_wins_against_the_sweeper() {
+    let moved = moved_ends(number("HASHRANGE_ROUNDS").unwrap_or(400)).unwrap_or_else(|failure| panic!("{failure}"));
+    println!("{moved} ends were moved before the sweeper came");
+    assert!(moved > 0);
 }

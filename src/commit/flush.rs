@@ -2,6 +2,7 @@
 
 use super::{ring::Ring, store::Store};
 use crate::{
+    canary::canary,
     error::Result,
     manifest::Edit,
     partition::{Choice, Partition, Policy, Reason},
@@ -100,7 +101,8 @@ impl Store {
             if guard.retired() {
                 return Ok(false);
             }
-            partition.freeze(&guard, self.wal.lowest_unapplied().saturating_sub(1));
+            let beyond = u64::from(!canary!(FlushClaimsTooMuch));
+            partition.freeze(&guard, self.wal.lowest_unapplied().saturating_sub(beyond));
         }
         // A run never holds what the log could still lose.
         self.wal.sync(self.wal.last_seqno())?;
@@ -204,7 +206,8 @@ impl Store {
     pub fn trim_log(&self) -> Result<u64> {
         // The log's own bound is read first: a commit that is applied meanwhile is in a memtable when they are asked.
         let mut needed_from = self.wal.lowest_unapplied();
-        for ring in self.rings() {
+        let rings = if canary!(LogTrimmedEarly) { Vec::new() } else { self.rings() };
+        for ring in rings {
             for partition in ring.all().iter() {
                 needed_from = needed_from.min(partition.oldest_unflushed_seqno().unwrap_or(u64::MAX));
             }
@@ -227,7 +230,7 @@ impl Store {
         let mut segments = self.wal.segments();
         segments.pop(); // the one that is written to stays
         let removable = segments.iter().take_while(|segment| segment.last_seqno < needed_from);
-        let Some(last) = removable.last() else { return Ok(()) };
+        let Some(last) = removable.last().filter(|_| !canary!(TokenGoneWithSegment)) else { return Ok(()) };
         let mut logged = 0;
         self.tokens.below(last.last_seqno + 1, self.options.clock.now_millis(), &mut |token, used| {
             let token = Some((token, used.fingerprint));

@@ -3,6 +3,7 @@
 
 use super::{ring::Ring, store::Store, stream::range_of};
 use crate::{
+    canary::canary,
     error::Result,
     file::FileName,
     manifest::{Edit, Manifest, PartitionRecord, RunFacts},
@@ -47,6 +48,9 @@ impl Store {
         let before: Vec<u64> = partition.record().runs.iter().map(|facts| facts.file).collect();
         let record = partition.record_with_compaction(choice, &merged);
         let kept: Vec<u64> = record.runs.iter().map(|facts| facts.file).collect();
+        if canary!(RunsRemovedEarly) {
+            choice.inputs.iter().for_each(|file| self.remove_run(*file));
+        }
         self.commit_manifest(&mut manifest, &[Edit::PutPartition(record)])?;
         partition.publish_compaction(choice, &runs);
         let gone = before.into_iter().filter(|file| !kept.contains(file));

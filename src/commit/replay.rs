@@ -12,6 +12,7 @@ use super::{
     write::{entries_of, key_ref},
 };
 use crate::{
+    canary::canary,
     config::Options,
     error::{Error, Result},
     file::FileName,
@@ -127,11 +128,14 @@ impl Replay<'_> {
     }
 
     fn apply_commit(&mut self, seqno: u64, commit: &Commit) -> Result<()> {
-        if let Some(token) = &commit.token {
+        if let Some(token) = &commit.token
+            && !canary!(ForgottenToken)
+        {
             self.tokens.remember(token, commit.at_millis, seqno);
         }
         let has_streams = !self.streams.is_empty();
-        for (place, change) in commit.changes.iter().enumerate() {
+        let applied = if canary!(HalfTransaction) { 1 } else { commit.changes.len() };
+        for (place, change) in commit.changes.iter().enumerate().take(applied) {
             if has_streams && change.old_known {
                 self.feed_stream(seqno, place, commit, change);
             }
@@ -159,7 +163,7 @@ impl Replay<'_> {
     fn apply_change(&self, seqno: u64, state: &TableState, change: &Change) {
         let key = EncodedKey::from_parts(&change.collection, &change.sort);
         self.insert(&state.ring, &key, seqno, change.new.as_deref());
-        if !change.old_known || state.definition.indexes.is_empty() {
+        if !change.old_known || state.definition.indexes.is_empty() || canary!(IndexNotReplayed) {
             return;
         }
         let old = change.old.clone().map(ItemRef::from_bytes);

@@ -107,9 +107,12 @@ impl Store {
     pub fn describe(&self) -> String {
         self.disk.describe()
     }
-    /// Seals the log: what was written without a sync is durable afterwards. Writes after it fail.
+    /// Seals the log: what was written without a sync is durable afterwards. Writes after it fail. Closing again does
+    /// nothing.
     pub fn close(&self) -> Result<()> {
-        self.wal.close()?;
+        if !self.wal.close()? {
+            return Ok(());
+        }
         let (segment, offset) = self.wal.durable_end();
         self.manifest.lock().close(&[Edit::PutLogReach { segment, offset }])
     }

@@ -7,6 +7,7 @@
 
 use super::{ring::Ring, store::Store};
 use crate::{
+    canary::canary,
     error::Result,
     file::FileName,
     manifest::{Edit, ShardRecord},
@@ -82,7 +83,9 @@ impl Store {
             self.remove_segment(file);
             return Ok(false);
         }
-        self.commit_manifest(&mut manifest, &[Edit::PutStreamSegment(facts.clone())])?;
+        if !canary!(LostStreamSegment) {
+            self.commit_manifest(&mut manifest, &[Edit::PutStreamSegment(facts.clone())])?;
+        }
         self.streams.give_back(shard.publish(Arc::new(Segment::new(facts, context))));
         drop(manifest);
         self.account_memory();

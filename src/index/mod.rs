@@ -6,6 +6,7 @@ mod lag;
 pub use lag::{Arrivals, Delay, IndexLag, StaleReplica};
 
 use crate::{
+    canary::canary,
     item::{Item, ItemRef},
     schema::{EncodedKey, IndexDefinition, IndexKind, IndexStatus, Projection, TableDefinition},
 };
@@ -72,7 +73,7 @@ fn change_of(
         (Some(old), Some(new)) => IndexChange {
             index: position,
             units: units(&old) + units(&new),
-            remove: Some(old.key),
+            remove: Some(old.key).filter(|_| !canary!(StaleIndexEntry)),
             put: Some((new.key, new.bytes)),
         },
     };

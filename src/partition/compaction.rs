@@ -24,6 +24,7 @@ use super::{
     view::{View, lies_within},
 };
 use crate::{
+    canary::canary,
     error::{Error, ErrorKind, Result},
     manifest::{PartitionRecord, RunFacts},
 };
@@ -139,10 +140,15 @@ impl Partition {
             return Err(Error::new(ErrorKind::Conflict, "InternalServerError", text));
         }
         // Whatever enters the active memtable from here on is not below `drop_tombstones_below`.
-        let droppable_below = lowest_seqno(view.memtables(), &others).min(drop_tombstones_below);
+        let droppable_below = if canary!(LostTombstone) {
+            u64::MAX
+        } else {
+            lowest_seqno(view.memtables(), &others).min(drop_tombstones_below)
+        };
+        let first_token = self.first_token + u64::from(self.first_token > 0 && canary!(LostBoundaryToken));
         let mut sources = Sources::default();
         for run in inputs.iter().filter(|run| lies_within(run, self.first_token, self.last_token)) {
-            sources.push(Source::Run(run.scan(self.first_token, self.last_token, None)?));
+            sources.push(Source::Run(run.scan(first_token, self.last_token, None)?));
         }
         let mut merge = MergeCursor::new(sources, Direction::Scan, true)?;
         let expected = inputs.iter().map(|run| run.facts().entries).sum::<u64>();

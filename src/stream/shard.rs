@@ -7,6 +7,7 @@
 
 use super::{record::Change, segment::Segment, sequence::Sequence, tail::Tail};
 use crate::{
+    canary::canary,
     error::{Error, ErrorKind, Result},
     manifest::ShardRecord,
 };
@@ -91,7 +92,8 @@ impl Shard {
     pub fn push_replayed(&self, change: Change) -> usize {
         let mut state = self.state.lock();
         let known = state.tail.last().is_some_and(|last| last.sequence >= change.sequence);
-        if change.sequence.seqno <= state.cut_seqno || known { 0 } else { state.tail.push(change, true) }
+        let is_cut = change.sequence.seqno <= state.cut_seqno && !canary!(DoubleStreamRecord);
+        if is_cut || known { 0 } else { state.tail.push(change, true) }
     }
 
     /// No commit above this number enters any more.
@@ -198,8 +200,8 @@ impl Shard {
         let mut changes = Vec::new();
         let mut complete = true;
         for segment in segments {
-            complete =
-                complete && segment.read(start, limit, &mut changes).map_err(|error| self.explain(error, start))?;
+            let read = |changes: &mut Vec<Change>| segment.read(start, limit, changes);
+            complete = complete && read(&mut changes).map_err(|error| self.explain(error, &segment))?;
         }
         if complete {
             let room = limit.saturating_sub(changes.len());
@@ -216,9 +218,10 @@ impl Shard {
     }
 
     /// A segment that was trimmed while it was read is no failure of the disk.
-    fn explain(&self, error: Error, start: Sequence) -> Error {
+    fn explain(&self, error: Error, segment: &Segment) -> Error {
         let state = self.state.lock();
-        if state.dropped || state.record.trimmed_seqno >= start.seqno { trimmed() } else { error }
+        let is_gone = state.dropped || state.record.trimmed_seqno >= segment.facts().last_seqno;
+        if is_gone { trimmed() } else { error }
     }
 
     /// The first record that is not older than a time; the place behind the last one if there is none.
@@ -233,7 +236,7 @@ impl Shard {
         };
         for segment in segments.iter().filter(|segment| segment.facts().last_millis >= since) {
             let found = segment.first_since(Sequence::default(), since);
-            if let Some(sequence) = found.map_err(|error| self.explain(error, Sequence::default()))? {
+            if let Some(sequence) = found.map_err(|error| self.explain(error, segment))? {
                 return Ok(sequence);
             }
         }

@@ -23,6 +23,7 @@ use super::{
     segment::SegmentInfo,
 };
 use crate::{
+    canary::canary,
     error::{Error, ErrorKind, Result},
     file::{Disk, FileName, NUMBER_LIMIT},
 };
@@ -292,7 +293,9 @@ impl Segment<'_> {
             let is_safe = reading.header == HeaderFact::Good && reading.tail.safe_to >= FILE_HEADER_BYTES as u64;
             recovered.ends.push((self.number, if is_safe { reading.tail.safe_to.min(reading.records_end) } else { 0 }));
             let records = reading.tail.records.into_iter().map(|(_, seqno, payload)| (seqno, payload));
-            recovered.taken_over.extend(records);
+            if !canary!(ForgottenTakeOver) {
+                recovered.taken_over.extend(records);
+            }
             if let Some((first, _)) = recovered.taken_over.first() {
                 last_seqno = last_seqno.min(first - 1);
             }

@@ -269,8 +269,10 @@ pub fn contents(db: &Database) -> Result<State, String> {
                 return Err(format!("{}: get of {:?} is {got:?}, scan is {scanned:?}", shape.name, (hash, range)));
             }
         }
-        let extra = table.definition().index("extra").is_some();
-        state.tables[position] = Some(Arc::new(Table { items, extra }));
+        let definition = table.definition();
+        let extra = definition.index("extra").is_some();
+        let (stream, ttl) = (definition.stream.is_some(), definition.ttl_attribute.is_some());
+        state.tables[position] = Some(Arc::new(Table { items, extra, stream, ttl }));
     }
     let unknown = db.list_tables().into_iter().find(|name| !shapes().iter().any(|shape| shape.name == name));
     unknown.map_or(Ok(state), |name| Err(format!("a table {name} that nobody created")))
@@ -316,8 +318,10 @@ pub fn difference(found: &State, expected: &State) -> String {
         match (found.table(table), expected.table(table)) {
             (None, None) => {}
             (Some(found), Some(expected)) => {
-                if found.extra != expected.extra {
-                    text += &format!("\n  {}: extra index {}, not {}", shape.name, found.extra, expected.extra);
+                let settings = |table: &Table| [table.extra, table.stream, table.ttl];
+                if settings(found) != settings(expected) {
+                    let (is, should_be) = (settings(found), settings(expected));
+                    text += &format!("\n  {}: extra, stream, ttl are {is:?}, not {should_be:?}", shape.name);
                 }
                 let mut keys: Vec<_> = found.items.keys().chain(expected.items.keys()).collect();
                 keys.sort_unstable();

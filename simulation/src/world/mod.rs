@@ -11,6 +11,8 @@ pub mod run;
 pub mod shape;
 pub mod state;
 pub mod step;
+pub mod stream;
+pub mod time;
 
 pub use random::Random;
 pub use run::Setup;

@@ -3,13 +3,14 @@
 use super::{
     answer::{ask, compare, expect, is_filled},
     random::Random,
-    shape::shapes,
+    shape::{END, shapes},
     state::{Outcome, State, with_key},
-    step::{Assign, Change, Mutation, Read, Step, When, Write},
+    step::{Assign, BEGIN_MILLIS, Change, Mutation, Read, Step, When, Write},
+    time::{lag, lose_swept, sweep},
 };
 use hashrange::{
     BatchWrite, Clock, Database, Durability, Error, ErrorKind, Item, ItemRef, ReadMode, Result, ReturnValues,
-    TableUpdate, TransactAction, TransactKind,
+    StreamView, TableUpdate, TransactAction, TransactKind,
     expression::{Condition, ExpressionKind, Placeholders, Scope, Update},
     file::Disk,
 };
@@ -39,7 +40,7 @@ impl Setup {
             log_bytes: *random.pick(&[8192, 32768, 1 << 20]),
             runs_per_partition: 2 + random.below(2),
             read_mode: if random.one_in(2) { ReadMode::Mapped } else { ReadMode::Buffered },
-            clock: Clock::manual(1_700_000_000_000),
+            clock: Clock::manual(BEGIN_MILLIS),
             seed: random.next(),
         }
     }
@@ -78,7 +79,25 @@ pub fn run(db: &Database, step: &Step, state: &mut State) -> Result<Done, String
         Step::Read(read) => return check(db, read, std::slice::from_ref(state)),
         Step::Flush => db.flush(),
         Step::Compact => db.compact(),
-        Step::Work(units) => (0..*units).try_for_each(|_| db.step().map(drop)),
+        Step::Work(units) => {
+            let worked = (0..*units).try_for_each(|_| db.step().map(drop));
+            if worked.is_ok() {
+                lose_swept(db, state)?;
+            }
+            worked
+        }
+        Step::Sweep => return sweep(db, state),
+        Step::Lag(writes) => {
+            let before = state.clone();
+            return lag(db, &before, || {
+                for write in writes {
+                    if let Done::Failed = mutate(db, &Mutation::One(write.clone()), Durability::Sync, state)? {
+                        return Ok(None);
+                    }
+                }
+                Ok(Some(state.clone()))
+            });
+        }
         Step::Sync => db.sync(),
         Step::Verify => {
             return match db.verify() {
@@ -166,6 +185,10 @@ pub fn repeat(db: &Database, mutation: &Mutation) -> Result<Done, String> {
     }
 }
 
+/// How the service says that an index, a stream or a time to live is there already, and that it is not.
+const EXISTS: [&str; 3] = ["which already exists", "already has an enabled stream", "TimeToLive is already enabled"];
+const ABSENT: [&str; 2] = ["has no stream to disable", "TimeToLive is already disabled"];
+
 /// Does a mutation. Errors that the model knows are outcomes.
 pub fn perform(db: &Database, mutation: &Mutation, durability: Durability) -> Result<Outcome> {
     let result = match mutation {
@@ -200,6 +223,11 @@ pub fn perform(db: &Database, mutation: &Mutation, durability: Durability) -> Re
             let update = TableUpdate { delete_index, ..TableUpdate::default() };
             db.update_table(shapes()[*table].name, update).map(|_| Vec::new())
         }
+        Mutation::Stream(table, wanted) => {
+            let stream = Some(wanted.then_some(StreamView::NewAndOld));
+            db.update_table(shapes()[*table].name, TableUpdate { stream, ..TableUpdate::default() }).map(|_| Vec::new())
+        }
+        Mutation::Ttl(table, wanted) => db.update_ttl(shapes()[*table].name, END, *wanted).map(|_| Vec::new()),
     };
     match result {
         Ok(items) => Ok(Outcome::Done(items)),
@@ -212,7 +240,8 @@ pub fn perform(db: &Database, mutation: &Mutation, durability: Durability) -> Re
             ErrorKind::NotFound => Ok(Outcome::NotFound),
             ErrorKind::InUse if matches!(mutation, Mutation::CreateTable(_)) => Ok(Outcome::Exists),
             ErrorKind::InUse if matches!(mutation, Mutation::DropTable(_)) => Ok(Outcome::Busy),
-            _ if error.message().contains("which already exists") => Ok(Outcome::Exists),
+            _ if EXISTS.iter().any(|text| error.message().contains(text)) => Ok(Outcome::Exists),
+            _ if ABSENT.iter().any(|text| error.message().contains(text)) => Ok(Outcome::NotFound),
             _ => Err(error),
         },
     }
@@ -279,6 +308,10 @@ fn update(assigns: &[Assign]) -> Update {
             Assign::Text(text) => {
                 placeholders = placeholders.value(":v", text.as_str());
                 set.push("v = :v");
+            }
+            Assign::End(second) => {
+                placeholders = placeholders.name("#end", END).value(":end", *second);
+                set.push("#end = :end");
             }
             Assign::S(value) => {
                 placeholders = placeholders.value(":s", value.clone());

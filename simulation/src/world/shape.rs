@@ -2,12 +2,15 @@
 //! several.
 
 use hashrange::{
-    AttributeValue, IndexKind, IndexSpec, KeyAttribute, KeySchema, KeyType, Number, Projection, TableSpec,
+    AttributeValue, IndexKind, IndexSpec, KeyAttribute, KeySchema, KeyType, Number, Projection, StreamView, TableSpec,
 };
 use std::{cmp::Ordering, sync::OnceLock};
 
 /// Number of tables.
 pub const TABLES: usize = 4;
+
+/// Attribute with the second in which an item's time to live ends.
+pub const END: &str = "e";
 
 /// A table that may exist.
 pub struct Shape {
@@ -19,6 +22,10 @@ pub struct Shape {
     pub ranges: Vec<AttributeValue>,
     /// Indexes that the table is created with, and last one that comes and goes.
     pub indexes: Vec<IndexSpec>,
+    /// Whether it has a change stream all its life; the others' come and go.
+    pub stream: bool,
+    /// Whether it is created with a time to live, in the attribute `e`.
+    pub ttl: bool,
 }
 
 impl Shape {
@@ -28,7 +35,12 @@ impl Shape {
     }
 
     pub fn spec(&self) -> TableSpec {
-        TableSpec { indexes: self.indexes[..self.extra()].to_vec(), ..TableSpec::new(self.name, self.key.clone()) }
+        TableSpec {
+            indexes: self.indexes[..self.extra()].to_vec(),
+            stream: self.stream.then_some(StreamView::NewAndOld),
+            ttl_attribute: self.ttl.then(|| END.to_owned()),
+            ..TableSpec::new(self.name, self.key.clone())
+        }
     }
 
     /// The attributes of a key.
@@ -135,7 +147,7 @@ fn plain() -> Shape {
     let key = KeySchema { hash: KeyAttribute::new("id", KeyType::S), range: None };
     let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
     let indexes = vec![global("extra", &["n"], &[], Projection::All)];
-    Shape { key, name: "plain", hashes: strings(&names), ranges: strings(&["-"]), indexes }
+    Shape { key, name: "plain", hashes: strings(&names), ranges: strings(&["-"]), indexes, stream: true, ttl: true }
 }
 
 fn orders() -> Shape {
@@ -149,7 +161,15 @@ fn orders() -> Shape {
         global("global_n", &["n"], &[], Projection::KeysOnly),
         global("extra", &["b"], &["s"], Projection::Include(vec!["c".to_owned()])),
     ];
-    Shape { key, name: "orders", hashes: strings(&["c#1", "c#2", "ö"]), ranges: strings(&ranges), indexes }
+    Shape {
+        key,
+        name: "orders",
+        hashes: strings(&["c#1", "c#2", "ö"]),
+        ranges: strings(&ranges),
+        indexes,
+        stream: true,
+        ttl: false,
+    }
 }
 
 fn measures() -> Shape {
@@ -160,7 +180,15 @@ fn measures() -> Shape {
         global("wide", &["s", "b"], &["n", "c"], Projection::Include(vec!["l".to_owned()])),
         global("extra", &["s"], &[], Projection::KeysOnly),
     ];
-    Shape { key, name: "measures", hashes: numbers(&["-1", "0", "3E-7"]), ranges: numbers(&ranges), indexes }
+    Shape {
+        key,
+        name: "measures",
+        hashes: numbers(&["-1", "0", "3E-7"]),
+        ranges: numbers(&ranges),
+        indexes,
+        stream: false,
+        ttl: true,
+    }
 }
 
 fn blobs() -> Shape {
@@ -168,5 +196,13 @@ fn blobs() -> Shape {
     let key = KeySchema { hash: hash.clone(), range: Some(KeyAttribute::new("part", KeyType::B)) };
     let ranges: [&[u8]; 10] = [&[0], &[0, 0], &[0, 1], &[0, 255], &[1], &[127], &[128], &[255], &[255, 0], &[255, 255]];
     let indexes = vec![local("local_s", &hash, "s", Projection::All), global("extra", &["n"], &["b"], Projection::All)];
-    Shape { key, name: "blobs", hashes: binaries(&[&[0], &[0, 0], &[200]]), ranges: binaries(&ranges), indexes }
+    Shape {
+        key,
+        name: "blobs",
+        hashes: binaries(&[&[0], &[0, 0], &[200]]),
+        ranges: binaries(&ranges),
+        indexes,
+        stream: false,
+        ttl: false,
+    }
 }

@@ -1,6 +1,6 @@
 //! The model: what the tables hold, and what a mutation makes of it.
 
-use super::shape::{Shape, TABLES, shapes};
+use super::shape::{END, Shape, TABLES, shapes};
 use super::step::{Assign, Change, Mutation, When, Write};
 use hashrange::{AttributeValue, Item, Number};
 use std::{collections::BTreeMap, sync::Arc};
@@ -11,6 +11,10 @@ pub struct Table {
     pub items: BTreeMap<(usize, usize), Arc<Item>>,
     /// Whether the index that comes and goes is there.
     pub extra: bool,
+    /// Whether there is a change stream.
+    pub stream: bool,
+    /// Whether items expire.
+    pub ttl: bool,
 }
 
 /// What a database holds. Cheap to clone.
@@ -67,7 +71,9 @@ impl State {
             Mutation::Transact(writes, _) => self.transact(writes),
             Mutation::CreateTable(table) if self.tables[*table].is_some() => Outcome::Exists,
             Mutation::CreateTable(table) => {
-                self.tables[*table] = Some(Arc::default());
+                let shape = &shapes()[*table];
+                let empty = Table { stream: shape.stream, ttl: shape.ttl, ..Table::default() };
+                self.tables[*table] = Some(Arc::new(empty));
                 Outcome::Done(Vec::new())
             }
             Mutation::DropTable(table) => {
@@ -77,18 +83,19 @@ impl State {
                     Outcome::NotFound
                 }
             }
-            Mutation::CreateIndex(table) => self.set_extra(*table, true),
-            Mutation::DropIndex(table) => self.set_extra(*table, false),
+            Mutation::CreateIndex(table) => self.set(*table, true, |table| &mut table.extra),
+            Mutation::DropIndex(table) => self.set(*table, false, |table| &mut table.extra),
+            Mutation::Stream(table, wanted) => self.set(*table, *wanted, |table| &mut table.stream),
+            Mutation::Ttl(table, wanted) => self.set(*table, *wanted, |table| &mut table.ttl),
         }
     }
 
-    fn set_extra(&mut self, table: usize, wanted: bool) -> Outcome {
+    fn set(&mut self, table: usize, wanted: bool, of: impl Fn(&mut Table) -> &mut bool) -> Outcome {
         let Some(table) = &mut self.tables[table] else { return Outcome::NotFound };
-        if table.extra == wanted {
-            return if wanted { Outcome::Exists } else { Outcome::NotFound };
+        if std::mem::replace(of(Arc::make_mut(table)), wanted) != wanted {
+            return Outcome::Done(Vec::new());
         }
-        Arc::make_mut(table).extra = wanted;
-        Outcome::Done(Vec::new())
+        if wanted { Outcome::Exists } else { Outcome::NotFound }
     }
 
     fn transact(&mut self, writes: &[Write]) -> Outcome {
@@ -168,6 +175,7 @@ impl Assign {
             }
             Self::S(value) => drop(item.insert("s".to_owned(), value.clone())),
             Self::N(value) => drop(item.insert("n".to_owned(), value.clone())),
+            Self::End(second) => drop(item.insert(END.to_owned(), AttributeValue::from(*second))),
             Self::RemoveS => drop(item.remove("s")),
             Self::Append(number) => {
                 let list = item.entry("l".to_owned()).or_insert(AttributeValue::L(Vec::new()));

@@ -2,7 +2,7 @@
 
 use super::{
     random::Random,
-    shape::{indexed, shapes},
+    shape::{END, indexed, shapes},
 };
 use hashrange::{AttributeValue, Durability, IndexKind, Item, ReadMode, expression::RangeCondition};
 use std::ops::{Deref, DerefMut};
@@ -26,6 +26,8 @@ pub enum Assign {
     S(AttributeValue),
     /// `SET n = value`
     N(AttributeValue),
+    /// `SET e = second`
+    End(i64),
     /// `REMOVE s`
     RemoveS,
     /// `SET l = list_append(if_not_exists(l, []), [number])`
@@ -68,6 +70,10 @@ pub enum Mutation {
     /// Adds the last index of the shape.
     CreateIndex(usize),
     DropIndex(usize),
+    /// Turns the change stream on or off.
+    Stream(usize, bool),
+    /// Turns time to live on or off.
+    Ttl(usize, bool),
 }
 
 /// A query of a table or index.
@@ -117,9 +123,28 @@ pub enum Step {
     /// Closes the database and opens it again.
     Reopen(ReadMode),
     Verify,
-    /// Sets the clock.
+    /// Sets the clock, also backwards.
     Clock(u64),
+    /// Deletes what has expired.
+    Sweep,
+    /// Writes while changes take time to arrive in an index.
+    Lag(Vec<Write>),
 }
+
+/// When a world begins, in milliseconds since 1970.
+pub const BEGIN_MILLIS: u64 = 1_700_000_000_000;
+/// What clocks are set to: mostly hours around the beginning, sometimes decades away.
+const CLOCKS: [u64; 7] = [
+    BEGIN_MILLIS,
+    BEGIN_MILLIS + 900_000,
+    BEGIN_MILLIS + 5 * 3_600_000,
+    BEGIN_MILLIS - 5 * 3_600_000,
+    0,
+    1_000,
+    4_900_000_000_000,
+];
+/// Ends of items' time to live: just over, just not, within the hours that clocks are set to, and in a century.
+const ENDS: [i64; 5] = [1_699_999_999, 1_700_000_000, 1_700_000_500, 1_700_040_000, 4_899_999_999];
 
 /// Where random steps come from.
 pub struct Draw<'a> {
@@ -151,19 +176,21 @@ impl Step {
     /// A step with everything in it decided by chance.
     pub fn random(draw: &mut Draw<'_>) -> Self {
         match draw.below(100) {
-            0..52 => {
+            0..50 => {
                 let mutation = Mutation::random(draw);
                 let durability = if draw.one_in(4) { Durability::Buffered } else { Durability::Sync };
                 Self::Mutate(mutation, durability)
             }
-            52..70 => Self::Read(Read::random(draw)),
-            70..76 => Self::Flush,
-            76..79 => Self::Compact,
-            79..90 => Self::Work(1 + draw.below(6)),
-            90..92 => Self::Sync,
-            92..95 => Self::Reopen(if draw.one_in(2) { ReadMode::Mapped } else { ReadMode::Buffered }),
-            95..97 => Self::Verify,
-            _ => Self::Clock(*draw.pick(&[0, 1_000, 1_700_000_000_000, 1_700_000_900_000, 4_900_000_000_000])),
+            50..66 => Self::Read(Read::random(draw)),
+            66..72 => Self::Flush,
+            72..75 => Self::Compact,
+            75..86 => Self::Work(1 + draw.below(6)),
+            86..88 => Self::Sync,
+            88..91 => Self::Reopen(if draw.one_in(2) { ReadMode::Mapped } else { ReadMode::Buffered }),
+            91..93 => Self::Verify,
+            93..96 => Self::Clock(*draw.pick(&CLOCKS)),
+            96..98 => Self::Sweep,
+            _ => Self::Lag(distinct(draw, 4, |draw| Write { when: None, ..Write::random(draw, true) })),
         }
     }
 }
@@ -172,12 +199,12 @@ impl Mutation {
     pub fn random(draw: &mut Draw<'_>) -> Self {
         let table = draw.table();
         match draw.below(100) {
-            0..64 => Self::One(Write::random(draw, true)),
-            64..72 => Self::Batch(distinct(draw, 8, |draw| {
+            0..62 => Self::One(Write::random(draw, true)),
+            62..70 => Self::Batch(distinct(draw, 8, |draw| {
                 let write = Write::random(draw, false);
                 Write { when: None, ..write }
             })),
-            72..88 => {
+            70..86 => {
                 let writes = distinct(draw, 5, |draw| {
                     let write = Write::random(draw, true);
                     let is_check = draw.one_in(6) && write.when.is_some();
@@ -186,10 +213,12 @@ impl Mutation {
                 let token = draw.one_in(3).then(|| draw.next());
                 Self::Transact(writes, token)
             }
-            88..94 => Self::CreateTable(table),
-            94..95 => Self::DropTable(table),
-            95..98 => Self::CreateIndex(table),
-            _ => Self::DropIndex(table),
+            86..92 => Self::CreateTable(table),
+            92..93 => Self::DropTable(table),
+            93..96 => Self::CreateIndex(table),
+            96..97 => Self::DropIndex(table),
+            97..98 if !shapes()[table].stream => Self::Stream(table, !draw.one_in(3)),
+            _ => Self::Ttl(table, !draw.one_in(3)),
         }
     }
 }
@@ -246,6 +275,9 @@ fn attributes(draw: &mut Draw<'_>) -> Item {
     if draw.one_in(2) {
         item = item.with("c", draw.below(10) as i64);
     }
+    if draw.one_in(4) {
+        item = item.with(END, *draw.pick(&ENDS));
+    }
     if draw.one_in(6) {
         let nested = Item::new().with("deep", vec![AttributeValue::Null, AttributeValue::from(true)]);
         item = item.with("l", vec![AttributeValue::from(nested), AttributeValue::from("end")]);
@@ -269,6 +301,9 @@ fn assigns(draw: &mut Draw<'_>) -> Vec<Assign> {
     }
     if draw.one_in(4) {
         assigns.push(Assign::N(draw.pick(&lists.n).clone()));
+    }
+    if draw.one_in(5) {
+        assigns.push(Assign::End(*draw.pick(&ENDS)));
     }
     if draw.one_in(5) {
         assigns.push(Assign::Append(draw.below(100) as i64));

@@ -1,0 +1,54 @@
+//! Planted bugs, each of which has to be found: `cargo test -p hashrange-simulation --features canaries --test canaries`.
+//!
+//! One bug is planted at a time, and the random lives begin with their first seeds, as they do in every check. Where the
+//! bug takes threads to show, the race that is meant for it runs instead.
+
+#![expect(clippy::print_stdout, reason = "how long each took to find is worth reading")]
+#![expect(clippy::panic, reason = "a test fails by panicking")]
+
+use hashrange::canary::{Canary, plant};
+use hashrange_simulation::{Plot, moved_ends, try_seeds};
+
+/// Lives of each kind after which a bug counts as not found.
+const MOST_LIVES: u64 = 2_000;
+/// Lives between two looks at the other kind.
+const LIVES_AT_ONCE: u64 = 40;
+const ROUNDS: u64 = 400;
+
+/// How a bug was found.
+fn find(canary: Canary) -> Option<String> {
+    if canary == Canary::ExpiryBelievesIndex {
+        return moved_ends(ROUNDS * 10).err().map(|failure| failure.to_string());
+    }
+    for first in (0..MOST_LIVES).step_by(LIVES_AT_ONCE as usize) {
+        for plot in Plot::ALL {
+            if let Err((seed, reason)) = try_seeds(plot, first..first + LIVES_AT_ONCE) {
+                let reason = reason.lines().next().unwrap_or_default().to_owned();
+                return Some(format!("{}, seed {seed}: {reason}", plot.name()));
+            }
+        }
+    }
+    None
+}
+
+#[test]
+fn every_planted_bug_is_found_and_none_where_none_is() {
+    for plot in Plot::ALL {
+        let lives = try_seeds(plot, 0..LIVES_AT_ONCE * 5);
+        lives.unwrap_or_else(|(seed, reason)| panic!("{}, seed {seed}: {reason}", plot.name()));
+    }
+    moved_ends(ROUNDS).unwrap_or_else(|failure| panic!("{failure}"));
+
+    let mut escaped = Vec::new();
+    for canary in Canary::ALL {
+        plant(Some(canary));
+        let found = find(canary);
+        plant(None);
+        match found {
+            Some(how) => println!("{canary:?}: {how}"),
+            None => escaped.push(canary),
+        }
+    }
+    println!("{} of {} planted bugs were found", Canary::ALL.len() - escaped.len(), Canary::ALL.len());
+    assert!(escaped.is_empty(), "not found: {escaped:?}");
+}

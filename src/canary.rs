@@ -1,0 +1,121 @@
+//! Known bugs that a test can plant, to show that the nets that are meant to catch bugs do.
+//!
+//! Who looks for lost writes and finds none has either a good database or a bad search. So the feature `canaries` plants
+//! bugs of the kinds that stores have had, one at a time and chosen at run time, and the tests of the simulation show
+//! that each is found. A place where one can be planted reads `canary!(Name)`, which is the constant `false` unless this
+//! project's own tests ask for the feature.
+
+/// Whether a bug is planted, by its name in [`Canary`].
+#[cfg(feature = "canaries")]
+macro_rules! canary {
+    ($name:ident) => {
+        $crate::canary::is_planted($crate::canary::Canary::$name)
+    };
+}
+
+/// Never: bugs are planted with the feature `canaries` only.
+#[cfg(not(feature = "canaries"))]
+macro_rules! canary {
+    ($name:ident) => {
+        false
+    };
+}
+
+pub(crate) use canary;
+
+#[cfg(feature = "canaries")]
+pub use planted::{Canary, is_planted, plant};
+
+#[cfg(feature = "canaries")]
+mod planted {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    /// A bug.
+    #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+    pub enum Canary {
+        /// A new log segment counts before its name is durable.
+        SegmentNameUnsynced,
+        /// A commit is acknowledged before its bytes are synced.
+        EarlyAcknowledgement,
+        /// Writing goes on after a sync of the log failed.
+        ForgivenSync,
+        /// An edit of the manifest is not synced.
+        ManifestUnsynced,
+        /// `CURRENT` counts before its new name is durable.
+        CurrentNameUnsynced,
+        /// A run is published before its bytes are synced.
+        RunUnsynced,
+        /// Recovery does not write again what nothing vouches for.
+        ForgottenTakeOver,
+        /// Recovery believes a frame whose checksum is wrong.
+        TornFrame,
+        /// Recovery applies the first change of a transaction and leaves out the others.
+        HalfTransaction,
+        /// Recovery forgets the client request tokens.
+        ForgottenToken,
+        /// A client request token goes with the log segment that it was in.
+        TokenGoneWithSegment,
+        /// Recovery derives no index entries.
+        IndexNotReplayed,
+        /// A flush claims to cover a commit that came after it.
+        FlushClaimsTooMuch,
+        /// The log gives up records that only memtables have besides.
+        LogTrimmedEarly,
+        /// Compaction drops tombstones above older entries.
+        LostTombstone,
+        /// Compaction removes its inputs before the manifest names the result.
+        RunsRemovedEarly,
+        /// A half of a split loses its first token.
+        LostBoundaryToken,
+        /// An index keeps the old entry of an item that moved.
+        StaleIndexEntry,
+        /// A stream takes a record again that a segment has.
+        DoubleStreamRecord,
+        /// The manifest does not learn of a segment of a stream.
+        LostStreamSegment,
+        /// The sweeper deletes an item whose end was moved.
+        ExpiryBelievesIndex,
+    }
+
+    impl Canary {
+        /// All of them.
+        pub const ALL: [Self; 21] = [
+            Self::SegmentNameUnsynced,
+            Self::EarlyAcknowledgement,
+            Self::ForgivenSync,
+            Self::ManifestUnsynced,
+            Self::CurrentNameUnsynced,
+            Self::RunUnsynced,
+            Self::ForgottenTakeOver,
+            Self::TornFrame,
+            Self::HalfTransaction,
+            Self::ForgottenToken,
+            Self::TokenGoneWithSegment,
+            Self::IndexNotReplayed,
+            Self::FlushClaimsTooMuch,
+            Self::LogTrimmedEarly,
+            Self::LostTombstone,
+            Self::RunsRemovedEarly,
+            Self::LostBoundaryToken,
+            Self::StaleIndexEntry,
+            Self::DoubleStreamRecord,
+            Self::LostStreamSegment,
+            Self::ExpiryBelievesIndex,
+        ];
+    }
+
+    const NONE: usize = usize::MAX;
+
+    /// The one that is planted, in the whole process.
+    static PLANTED: AtomicUsize = AtomicUsize::new(NONE);
+
+    /// Plants a bug in every database of this process, or none from now on.
+    pub fn plant(canary: Option<Canary>) {
+        PLANTED.store(canary.map_or(NONE, |canary| canary as usize), Ordering::SeqCst);
+    }
+
+    /// Whether this one is planted.
+    pub fn is_planted(canary: Canary) -> bool {
+        PLANTED.load(Ordering::Relaxed) == canary as usize
+    }
+}
