@@ -17,9 +17,9 @@ use hashrange::{
 use std::{
     collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, Mutex},
 };
-use world::{Draw, Mutation, Random, Setup, State, Step, answer::contents, run::run, shape::shapes};
+use world::{Draw, Mutation, Random, Setup, State, Step, answer::contents, run::run, shape::shapes, step::Change};
 
 fn setup(read_mode: ReadMode, seed: u64) -> Setup {
     Setup {
@@ -37,6 +37,11 @@ fn setup(read_mode: ReadMode, seed: u64) -> Setup {
 
 /// A database that was closed cleanly: two tables with indexes, in several runs, log segments and manifest edits.
 fn database(seed: u64) -> (SimulatedDisk, State) {
+    database_of(seed, 14, None)
+}
+
+/// The same with so many writes in each of three rounds, and items of a size if one is given.
+fn database_of(seed: u64, writes: usize, item_bytes: Option<usize>) -> (SimulatedDisk, State) {
     let disk = SimulatedDisk::new(seed);
     let mut state = State::default();
     let mut random = Random::new(seed);
@@ -48,10 +53,13 @@ fn database(seed: u64) -> (SimulatedDisk, State) {
             let create = |table| Step::Mutate(Mutation::CreateTable(table), Durability::Sync);
             steps.extend([0, 1].map(create));
         }
-        let wanted = steps.len() + 14;
+        let wanted = steps.len() + writes;
         while steps.len() < wanted {
-            let step = Step::random(&mut draw);
-            if matches!(step, Step::Mutate(Mutation::One(_), _)) {
+            let mut step = Step::random(&mut draw);
+            if let Step::Mutate(Mutation::One(write), _) = &mut step {
+                if let (Change::Put(item), Some(bytes)) = (&mut write.change, item_bytes) {
+                    item.insert("v".to_owned(), "v".repeat(bytes).into());
+                }
                 steps.push(step);
             }
         }
@@ -114,7 +122,7 @@ fn read(disk: &SimulatedDisk, mode: ReadMode, state: &State) -> Result<Reading, 
         match everything(&db) {
             Ok(found) if found == *state => Ok(reading),
             Ok(found) => Err(world::answer::difference(&found, state)),
-            Err(error) if error.contains("damaged") => Ok(Reading::Refused),
+            Err(error) if error.contains("damaged") || error.contains("entity not found") => Ok(Reading::Refused),
             Err(error) => Err(error),
         }
     };
@@ -136,17 +144,30 @@ fn refusal(error: &hashrange::Error) -> Result<Reading, String> {
     }
 }
 
-/// Reads each variant of the database, in one mode and the other by turns, and prints how many were refused.
-fn check(what: &str, state: &State, variants: impl Iterator<Item = (String, SimulatedDisk)>) {
-    let (mut all, mut refused, mut wrong) = (0, 0, Vec::new());
-    for (name, disk) in variants {
-        let mode = if all % 2 == 0 { ReadMode::Mapped } else { ReadMode::Buffered };
-        match read(&disk, mode, state) {
-            Ok(reading) => refused += usize::from(reading == Reading::Refused),
-            Err(text) => wrong.push(format!("{name}, {mode:?}: {text}")),
+/// Reads each variant of the database, in one mode and the other by turns, on all cores, and prints how many were
+/// refused.
+fn check(what: &str, state: &State, variants: impl Iterator<Item = (String, SimulatedDisk)> + Send) {
+    let variants = Mutex::new(variants.enumerate());
+    let found = Mutex::new((0, 0, Vec::new()));
+    let next = || variants.lock().unwrap().next();
+    let work = || {
+        while let Some((number, (name, disk))) = next() {
+            let mode = if number % 2 == 0 { ReadMode::Mapped } else { ReadMode::Buffered };
+            let reading = read(&disk, mode, state);
+            let (all, refused, wrong) = &mut *found.lock().unwrap();
+            *all += 1;
+            match reading {
+                Ok(reading) => *refused += usize::from(reading == Reading::Refused),
+                Err(text) => wrong.push(format!("{name}, {mode:?}: {text}")),
+            }
         }
-        all += 1;
-    }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..std::thread::available_parallelism().map_or(1, usize::from) {
+            scope.spawn(work);
+        }
+    });
+    let (all, refused, wrong) = found.into_inner().unwrap();
     let first: Vec<&str> = wrong.iter().take(10).map(String::as_str).collect();
     assert!(wrong.is_empty(), "{what}: {} of {all} variants are read wrong:\n{}", wrong.len(), first.join("\n"));
     println!("{what}: {all} variants, {refused} refused, the others read right");
@@ -166,8 +187,20 @@ fn an_undamaged_copy_is_read() {
 
 #[test]
 fn each_byte_flipped() {
-    let (disk, state) = database(1);
-    let files = files(&disk);
+    flip_each_byte(&database(1));
+}
+
+#[test]
+#[ignore = "takes a minute or two: `cargo test --release --test corruption -- --ignored`"]
+fn each_byte_of_128_kib_flipped() {
+    let database = database_of(5, 60, Some(1_000));
+    let bytes: usize = files(&database.0).values().map(Vec::len).sum();
+    assert!((128 << 10..200 << 10).contains(&bytes), "the database has {bytes} bytes");
+    flip_each_byte(&database);
+}
+
+fn flip_each_byte((disk, state): &(SimulatedDisk, State)) {
+    let files = files(disk);
     let variants = files.iter().flat_map(|(name, bytes)| {
         let files = &files;
         (0..bytes.len()).map(move |at| {
@@ -178,7 +211,7 @@ fn each_byte_flipped() {
             (format!("byte {at} of {name} flipped"), copy)
         })
     });
-    check("flips", &state, variants);
+    check("flips", state, variants);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! The number of lives and small worlds that every change has to get through.
 //!
-//! `HASHRANGE_LIVES=100000` lives as many of each kind, from the seed `HASHRANGE_SEED` on.
+//! `HASHRANGE_LIVES=100000` lives as many with crashes, `HASHRANGE_FAULTS=100000` with failing disks, from the seed
+//! `HASHRANGE_SEED` on.
 
 #![expect(clippy::print_stdout, reason = "what was covered is worth reading")]
 #![expect(clippy::panic, reason = "a test fails by panicking")]
@@ -15,20 +16,20 @@ fn passed(result: Result<Counts, Failure>) -> Counts {
     result.unwrap_or_else(|failure| panic!("{failure}"))
 }
 
-fn lives(plot: Plot, usual: u64) {
-    let (lives, first) = (number("HASHRANGE_LIVES").unwrap_or(usual), number("HASHRANGE_SEED").unwrap_or(0));
+fn lives(plot: Plot, variable: &str, usual: u64) {
+    let (lives, first) = (number(variable).unwrap_or(usual), number("HASHRANGE_SEED").unwrap_or(0));
     let counts = passed(live_seeds(plot, first..first + lives));
     println!("{lives} lives from seed {first}: {counts:?}");
 }
 
 #[test]
 fn random_lives_with_crashes() {
-    lives(Plot::Crashes, 1000);
+    lives(Plot::Crashes, "HASHRANGE_LIVES", 1000);
 }
 
 #[test]
 fn random_lives_with_failing_disks() {
-    lives(Plot::Faults, 600);
+    lives(Plot::Faults, "HASHRANGE_FAULTS", 600);
 }
 
 #[test]
