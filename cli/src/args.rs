@@ -1,21 +1,10 @@
 //! The arguments that all commands share.
 
-use crate::{command::Command, outcome::EXIT_CODES};
-use clap::{Args, Parser};
+use clap::Args;
 use std::path::{Path, PathBuf};
 
 /// Folder of the database where none is named.
 const DEFAULT_FOLDER: &str = "./hashrange-data";
-
-/// An embedded database with DynamoDB's data model: load, query, look into and check it.
-#[derive(Debug, Parser)]
-#[command(name = "hashrange", version, after_help = EXIT_CODES, after_long_help = EXIT_CODES)]
-pub(crate) struct Cli {
-    #[command(flatten)]
-    pub(crate) database: DatabaseArgs,
-    #[command(subcommand)]
-    pub(crate) command: Command,
-}
 
 /// Which database, and how it is opened.
 #[derive(Clone, Debug, Default, Args)]

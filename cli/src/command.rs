@@ -17,7 +17,7 @@ mod scan;
 pub(crate) mod serve;
 mod verify;
 
-use crate::{args::Cli, failure::Failure, outcome::Outcome};
+use crate::{args::DatabaseArgs, failure::Failure, outcome::Outcome};
 use clap::Subcommand;
 
 /// What is to be done.
@@ -57,25 +57,26 @@ pub(crate) enum Command {
     Inspect(inspect::Inspect),
 }
 
-/// Carries a command out.
-pub(crate) fn run(cli: &Cli) -> Result<Outcome, Failure> {
-    let database = &cli.database;
-    match &cli.command {
-        Command::Demo(command) => command.run(database),
-        Command::Create(command) => command.run(database),
-        Command::Describe(command) => command.run(database),
-        Command::List(command) => command.run(database),
-        Command::Drop(command) => command.run(database),
-        Command::Import(command) => command.run(database),
-        Command::Export(command) => command.run(database),
-        Command::Get(command) => command.run(database),
-        Command::Put(command) => command.run(database),
-        Command::Delete(command) => command.run(database),
-        Command::Query(command) => command.run(database),
-        Command::Scan(command) => command.run(database),
-        Command::Serve(command) => command.run(database),
-        Command::Verify(command) => command.run(database),
-        Command::Check(command) => command.run(database),
-        Command::Inspect(command) => command.run(database),
+impl Command {
+    /// Carries the command out.
+    pub(crate) fn run(&self, database: &DatabaseArgs) -> Result<Outcome, Failure> {
+        match self {
+            Self::Demo(command) => command.run(database),
+            Self::Create(command) => command.run(database),
+            Self::Describe(command) => command.run(database),
+            Self::List(command) => command.run(database),
+            Self::Drop(command) => command.run(database),
+            Self::Import(command) => command.run(database),
+            Self::Export(command) => command.run(database),
+            Self::Get(command) => command.run(database),
+            Self::Put(command) => command.run(database),
+            Self::Delete(command) => command.run(database),
+            Self::Query(command) => command.run(database),
+            Self::Scan(command) => command.run(database),
+            Self::Serve(command) => command.run(database),
+            Self::Verify(command) => command.run(database),
+            Self::Check(command) => command.run(database),
+            Self::Inspect(command) => command.run(database),
+        }
     }
 }

@@ -20,13 +20,25 @@ mod session;
 mod stopwatch;
 mod text;
 
-use args::Cli;
+use args::DatabaseArgs;
 use clap::Parser;
+use command::Command;
+use outcome::EXIT_CODES;
 use std::process::ExitCode;
+
+/// An embedded database with DynamoDB's data model: load, query, look into and check it.
+#[derive(Debug, Parser)]
+#[command(name = "hashrange", version, after_help = EXIT_CODES, after_long_help = EXIT_CODES)]
+struct Cli {
+    #[command(flatten)]
+    database: DatabaseArgs,
+    #[command(subcommand)]
+    command: Command,
+}
 
 fn main() -> ExitCode {
     let cli = Cli::parse_from(std::env::args().map(command::serve::modern_spelling));
-    match command::run(&cli) {
+    match cli.command.run(&cli.database) {
         Ok(outcome) => outcome.exit_code(),
         Err(failure) => {
             output::complain(&failure);

@@ -9,7 +9,12 @@
 //! index are flushed, and then a note in the manifest says how far the filling has come. An opened database goes on from
 //! there; a crash costs at most the filling from one partition.
 
-use super::{ring::Ring, store::Store, write::key_ref};
+use super::{
+    progress::{Progress, index_of_note, note_of},
+    ring::Ring,
+    store::Store,
+    write::key_ref,
+};
 use crate::{
     error::Result,
     index,
@@ -20,24 +25,6 @@ use std::sync::Arc;
 
 /// Items that one step reads: small, so that a step is over in about a millisecond.
 const ITEMS_PER_STEP: usize = 500;
-
-/// How the names of the notes begin that say how far indexes are filled; the number of the index follows.
-const NOTE_PREFIX: &str = "backfill.";
-
-/// How far the filling of an index has come.
-#[derive(Clone, Debug, Default)]
-pub struct Progress {
-    after: Option<EncodedKey>,
-    /// Everything before is flushed, once the memtables of the index are.
-    is_partition_end: bool,
-}
-
-impl Progress {
-    /// All items with tokens below this one have been read.
-    fn before_token(token: u64) -> Self {
-        Self { after: Some(EncodedKey::before_token(token)), is_partition_end: true }
-    }
-}
 
 /// An index that is being filled.
 struct Filling {
@@ -53,7 +40,7 @@ impl Store {
         let (mut manifest, catalog) = (self.manifest.lock(), self.catalog.load());
         let mut stale = Vec::new();
         for (key, value) in &manifest.state().notes {
-            let Some(index) = key.strip_prefix(NOTE_PREFIX).and_then(|number| number.parse().ok()) else { continue };
+            let Some(index) = index_of_note(key) else { continue };
             match value.as_u64().filter(|_| catalog.is_backfilling(index)) {
                 Some(token) => drop(self.backfills.lock().insert(index, Progress::before_token(token))),
                 None => stale.push(Edit::DropNote(key.clone())),
@@ -127,7 +114,7 @@ impl Store {
             }
             cursor.advance()?;
         }
-        Ok(Some(Progress { after: last, is_partition_end: false }))
+        Ok(Some(Progress::after(last)))
     }
 
     /// Share of the items that have been read for an index that is being filled, by token.
@@ -137,8 +124,4 @@ impl Store {
         let after = backfills.get(&index)?.after.as_ref()?;
         Some(after.token() as f64 / u64::MAX as f64)
     }
-}
-
-fn note_of(index: u32) -> String {
-    format!("{NOTE_PREFIX}{index}")
 }

@@ -1,38 +1,25 @@
-//! Sizes of item collections: all items of one partition key with their entries in local indexes.
-//!
-//! DynamoDB keeps a collection of a table with local indexes on one partition and limits it to 10 GB. Nothing in the
-//! files knows a collection's size, so it is counted when it is first needed and carried along with each write from then
-//! on, under the lock of the partition that holds the collection. Without the option
-//! [`Options::collection_limit_bytes`](crate::Options::collection_limit_bytes) writes neither count nor remember anything.
+//! Sizes of item collections that are remembered: all items of one partition key with their entries in local indexes.
 
-use super::{
-    catalog::{TableSlot, TableState},
-    store::Store,
-};
-use crate::{
-    error::{Error, ErrorKind, Result},
-    index,
-    item::ItemRef,
-    schema::{EncodedKey, ITEM_SPACE, IndexDefinition, IndexKind, TableDefinition},
-};
 use parking_lot::Mutex;
-use std::{collections::HashMap, ops::Bound};
+use std::collections::HashMap;
 
 /// Collections whose size is remembered at most; one more, and all are forgotten and counted anew when they are needed.
 const MOST_REMEMBERED: usize = 100_000;
 
 /// A collection: its table and its key with the key space of items in front.
-type Place = (u32, Vec<u8>);
+pub type Place = (u32, Vec<u8>);
 
 /// Sizes of the collections that were written to since the database was opened.
 #[derive(Debug, Default)]
 pub struct Collections(Mutex<HashMap<Place, u64>>);
 
 impl Collections {
-    fn known(&self, place: &Place) -> Option<u64> {
+    /// The size of a collection, if it is remembered.
+    pub fn known(&self, place: &Place) -> Option<u64> {
         self.0.lock().get(place).copied()
     }
-    fn remember(&self, place: Place, bytes: u64) {
+    /// Remembers the size of a collection.
+    pub fn remember(&self, place: Place, bytes: u64) {
         let mut sizes = self.0.lock();
         if sizes.len() >= MOST_REMEMBERED && !sizes.contains_key(&place) {
             sizes.clear();
@@ -45,96 +32,20 @@ impl Collections {
 #[derive(Debug, Default)]
 pub struct Growth(Vec<(Place, u64)>);
 
-impl Store {
-    /// Takes one more item of a commit into account. Errors: the collection would grow beyond its limit. Deleting and
-    /// shrinking is always allowed. The caller holds the lock of the item's partition.
-    pub(super) fn admit(
-        &self,
-        growth: &mut Growth,
-        state: &TableState,
-        key: &EncodedKey,
-        old: Option<&ItemRef>,
-        new: Option<&ItemRef>,
-    ) -> Result<()> {
-        let Some(limit) = self.options.collection_limit_bytes else { return Ok(()) };
-        let table = &*state.definition;
-        if locals(table).next().is_none() {
-            return Ok(());
-        }
-        let place = (table.id, key.collection().to_vec());
-        let position = growth.0.iter().position(|(known, _)| *known == place);
-        let before = match position {
-            Some(position) => growth.0[position].1,
-            None => match self.collections.known(&place) {
-                Some(bytes) => bytes,
-                None => {
-                    // What is logged but not synced yet belongs to the collection, and a count does not see it.
-                    self.wal.sync(self.wal.last_seqno())?;
-                    self.count_collection(state, key)?
-                }
-            },
-        };
-        let (less, more) = (share(table, old), share(table, new));
-        let after = (before + more).saturating_sub(less);
-        if more > less && after > limit {
-            return Err(Error::new(
-                ErrorKind::LimitExceeded,
-                "ItemCollectionSizeLimitExceededException",
-                "Collection size exceeded.",
-            ));
-        }
-        match position {
-            Some(position) => growth.0[position].1 = after,
-            None => growth.0.push((place, after)),
-        }
-        Ok(())
+impl Growth {
+    /// The size that a collection will have, if the commit changes it.
+    pub fn known(&self, place: &Place) -> Option<u64> {
+        self.0.iter().find(|(known, _)| known == place).map(|(_, bytes)| *bytes)
     }
-
-    /// The commit has been logged.
-    pub(super) fn grown(&self, growth: Growth) {
-        for (place, bytes) in growth.0 {
-            self.collections.remember(place, bytes);
+    /// A collection will have this size.
+    pub fn set(&mut self, place: Place, bytes: u64) {
+        match self.0.iter_mut().find(|(known, _)| *known == place) {
+            Some((_, known)) => *known = bytes,
+            None => self.0.push((place, bytes)),
         }
     }
-
-    /// Bytes of the collection that `key` lies in, by DynamoDB's size rule: of its items and of their entries in local
-    /// indexes. `None` for a table without local indexes, whose collections have no limit.
-    pub fn collection_bytes(&self, slot: &TableSlot, key: &EncodedKey) -> Result<Option<u64>> {
-        slot.check_alive()?;
-        let state = slot.state();
-        if locals(&state.definition).next().is_none() {
-            return Ok(None);
-        }
-        let place = (state.definition.id, key.collection().to_vec());
-        self.collections.known(&place).map_or_else(|| self.count_collection(&state, key), Ok).map(Some)
+    /// All collections with their sizes.
+    pub fn into_sizes(self) -> impl Iterator<Item = (Place, u64)> {
+        self.0.into_iter()
     }
-
-    fn count_collection(&self, state: &TableState, key: &EncodedKey) -> Result<u64> {
-        let table = &*state.definition;
-        let partition = state.ring.find(key.token());
-        let mut collection = key.collection().to_vec();
-        let mut bytes = 0;
-        for space in std::iter::once(ITEM_SPACE).chain(locals(table).map(|index| table.local_space(index))) {
-            collection[0] = space;
-            let all = (Bound::Unbounded, Bound::Unbounded);
-            let cursor = partition.query(key.token(), &collection, all.0, all.1, false, self.wal.visible())?;
-            let Some(mut cursor) = cursor else { continue };
-            while let Some(item) = cursor.item() {
-                bytes += item.size_bytes() as u64;
-                cursor.advance()?;
-            }
-        }
-        Ok(bytes)
-    }
-}
-
-fn locals(table: &TableDefinition) -> impl Iterator<Item = &IndexDefinition> {
-    table.indexes.iter().filter(|index| index.kind == IndexKind::Local)
-}
-
-/// What an item adds to its collection.
-fn share(table: &TableDefinition, item: Option<&ItemRef>) -> u64 {
-    let Some(item) = item else { return 0 };
-    let entries = locals(table).filter_map(|index| index::entry(table, index, item));
-    (item.size_bytes() + entries.map(|entry| entry.size_bytes).sum::<usize>()) as u64
 }

@@ -16,10 +16,9 @@
 //!
 //! Without a model and with nothing held, all this is one relaxed load.
 
-use super::{catalog::TableSlot, store::Store};
 use crate::{
     config::ConflictModel,
-    error::{CancellationReason, Error, ErrorKind, Result},
+    error::{Error, ErrorKind},
     schema::EncodedKey,
 };
 use parking_lot::Mutex;
@@ -44,7 +43,7 @@ pub enum Access {
 }
 
 /// An item of a table, by the number of the table.
-type Place = (u32, EncodedKey);
+pub type Place = (u32, EncodedKey);
 
 /// The operations that are going on, as far as they can conflict.
 pub struct InFlight {
@@ -69,12 +68,13 @@ impl InFlight {
         Arc::new(Self { model, watched, state: Mutex::default() })
     }
 
-    fn is_watched(&self) -> bool {
+    /// Whether operations have to say that they begin.
+    pub fn is_watched(&self) -> bool {
         self.watched.load(Ordering::Relaxed) > 0
     }
 
     /// Begins an operation, or says which of its items it may not touch now.
-    fn begin(self: &Arc<Self>, access: Access, places: Vec<Place>) -> std::result::Result<Held, Vec<bool>> {
+    pub fn begin(self: &Arc<Self>, access: Access, places: Vec<Place>) -> Result<Held, Vec<bool>> {
         let mut state = self.state.lock();
         let meets = |place: &Place| {
             state.transactions.contains_key(place)
@@ -92,7 +92,34 @@ impl InFlight {
             *state.of(access).entry(place.clone()).or_default() += 1;
         }
         drop(state);
-        Ok(Held { in_flight: self.clone(), access, places, token: None, by_hand: false })
+        Ok(self.held(access, places, None, false))
+    }
+
+    /// Begins a transaction with a client request token, unless its twin is not finished.
+    pub fn begin_token(self: &Arc<Self>, token: &str) -> Option<Held> {
+        let mut state = self.state.lock();
+        if state.tokens.contains_key(token) {
+            return None;
+        }
+        state.tokens.insert(token.to_owned(), 1);
+        Some(self.held(Access::TransactWrite, Vec::new(), Some(token.to_owned()), false))
+    }
+
+    /// Holds an item, or a client request token, as a transaction that writes and does not end.
+    pub fn hold(self: &Arc<Self>, place: Option<Place>, token: Option<String>) -> Held {
+        let mut state = self.state.lock();
+        if let Some(place) = &place {
+            *state.transactions.entry(place.clone()).or_default() += 1;
+        }
+        if let Some(token) = &token {
+            *state.tokens.entry(token.clone()).or_default() += 1;
+        }
+        self.watched.fetch_add(1, Ordering::Relaxed);
+        self.held(Access::TransactWrite, place.into_iter().collect(), token, true)
+    }
+
+    fn held(self: &Arc<Self>, access: Access, places: Vec<Place>, token: Option<String>, by_hand: bool) -> Held {
+        Held { in_flight: self.clone(), access, places, token, by_hand }
     }
 
     /// The item at which an operation is refused by chance.
@@ -148,71 +175,6 @@ impl Drop for Held {
         if self.by_hand {
             self.in_flight.watched.fetch_sub(1, Ordering::Relaxed);
         }
-    }
-}
-
-impl Store {
-    /// A put, update or delete begins. What the database keeps for itself meets nobody.
-    pub fn enter_write(&self, slot: &TableSlot, key: &EncodedKey) -> Result<Option<Held>> {
-        if !self.in_flight.is_watched() || slot.state().definition.is_internal() {
-            return Ok(None);
-        }
-        let place = (slot.state().definition.id, key.clone());
-        self.in_flight.begin(Access::Write, vec![place]).map(Some).map_err(|_| {
-            let text = "Transaction is ongoing for the item";
-            Error::new(ErrorKind::Conflict, "TransactionConflictException", text)
-        })
-    }
-
-    /// A transaction begins; refused, it is cancelled with the reason at the items that others are at.
-    pub fn enter_transaction<'a>(
-        &self,
-        access: Access,
-        items: impl Iterator<Item = (&'a TableSlot, &'a EncodedKey)>,
-    ) -> Result<Option<Held>> {
-        if !self.in_flight.is_watched() {
-            return Ok(None);
-        }
-        let places = items.map(|(slot, key)| (slot.state().definition.id, key.clone())).collect();
-        self.in_flight.begin(access, places).map(Some).map_err(|refused| {
-            let reason = |refused: bool| match refused {
-                true => CancellationReason::new("TransactionConflict", "Transaction is ongoing for the item."),
-                false => CancellationReason::none(),
-            };
-            Error::transaction_canceled(refused.into_iter().map(reason).collect())
-        })
-    }
-
-    /// A transaction with a client request token begins; refused if its twin is not finished.
-    pub fn enter_token(&self, token: &str) -> Result<Option<Held>> {
-        if !self.in_flight.is_watched() {
-            return Ok(None);
-        }
-        let mut state = self.in_flight.state.lock();
-        if state.tokens.contains_key(token) {
-            return Err(in_progress());
-        }
-        state.tokens.insert(token.to_owned(), 1);
-        let (in_flight, token) = (self.in_flight.clone(), Some(token.to_owned()));
-        Ok(Some(Held { in_flight, access: Access::TransactWrite, places: Vec::new(), token, by_hand: false }))
-    }
-
-    /// Holds an item as a transaction that writes and does not end.
-    pub fn hold_item(&self, slot: &TableSlot, key: EncodedKey) -> Held {
-        let place = (slot.state().definition.id, key);
-        *self.in_flight.state.lock().transactions.entry(place.clone()).or_default() += 1;
-        self.hold(vec![place], None)
-    }
-
-    /// Holds a client request token as a transaction that does not end.
-    pub fn hold_token(&self, token: String) -> Held {
-        *self.in_flight.state.lock().tokens.entry(token.clone()).or_default() += 1;
-        self.hold(Vec::new(), Some(token))
-    }
-
-    fn hold(&self, places: Vec<Place>, token: Option<String>) -> Held {
-        self.in_flight.watched.fetch_add(1, Ordering::Relaxed);
-        Held { in_flight: self.in_flight.clone(), access: Access::TransactWrite, places, token, by_hand: true }
     }
 }
 

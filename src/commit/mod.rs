@@ -11,13 +11,16 @@
 
 mod backfill;
 mod catalog;
+mod collection_limit;
 mod collections;
 mod conflict;
+mod enter;
 mod flush;
 mod fork;
 mod inspect;
 mod open;
 mod pressure;
+mod progress;
 mod publish;
 mod replay;
 mod ring;

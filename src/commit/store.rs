@@ -46,7 +46,7 @@ pub struct Store {
     /// One step of filling an index at a time.
     pub(super) backfill_lock: Mutex<()>,
     /// How far the filling of new indexes has come, by index number.
-    pub(super) backfills: Mutex<BTreeMap<u32, super::backfill::Progress>>,
+    pub(super) backfills: Mutex<BTreeMap<u32, super::progress::Progress>>,
     /// Changes on their way to global indexes with a modelled lag, by index number.
     pub(super) lags: ArcSwap<BTreeMap<u32, Arc<Arrivals>>>,
     /// Sizes of item collections, where they are limited.
