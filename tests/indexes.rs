@@ -291,3 +291,38 @@ fn the_filling_of_an_index_goes_on_after_reopening() {
     drop((db, table));
     assert_eq!(progress(&open().0), None);
 }
+
+/// Bytes of all files of a folder.
+fn bytes_of(folder: &std::path::Path) -> u64 {
+    std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().metadata().unwrap().len()).sum()
+}
+
+/// An index that is dropped gives its space back at once, and who reads the table does not notice.
+#[test]
+fn a_dropped_index_gives_its_space_back_and_disturbs_nobody() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = Database::options().durability(Durability::Buffered).log_segment_bytes(64 << 10).background(false);
+    let db = db.open(folder.path()).unwrap();
+    let table = db.create_table("tab").hash::<N>("n").gsi(index("by_group").hash::<N>("group")).create().unwrap();
+    for n in 0..20_000 {
+        table
+            .put(&Item::new().with("n", n).with("group", n % 10).with("text", "some words that an index carries too"))
+            .unwrap();
+    }
+    db.compact().unwrap();
+    let with_index = bytes_of(folder.path());
+    let mut items = table.scan().items();
+    let mut by_index = table.scan().index("by_group").items();
+    assert!(items.by_ref().take(100).chain(by_index.by_ref().take(100)).all(|item| item.is_ok()));
+
+    db.update_table("tab", TableUpdate { delete_index: Some("by_group".to_owned()), ..TableUpdate::default() })
+        .unwrap();
+    assert_eq!(items.filter(|item| item.is_ok()).count(), 19_900);
+    // Who was reading the index reads on; who comes later hears that it is gone.
+    assert_eq!(by_index.filter(|item| item.is_ok()).count(), 19_900);
+    let late = table.scan().index("by_group").items().next().unwrap().unwrap_err();
+    assert!(late.message().contains("by_group"), "{late}");
+    assert!(bytes_of(folder.path()) < with_index * 6 / 10, "{} of {with_index} bytes", bytes_of(folder.path()));
+    db.verify().unwrap();
+    assert_eq!(table.scan().items().count(), 20_000);
+}
