@@ -4,7 +4,8 @@ use crate::{args::DatabaseArgs, failure::Failure};
 use hashrange::{Database, Dynamic, Error, ErrorKind, OpenOptions, Table, file::FileName};
 use std::path::Path;
 
-fn options(args: &DatabaseArgs) -> OpenOptions {
+/// How the arguments want a database to be opened.
+pub(crate) fn options(args: &DatabaseArgs) -> OpenOptions {
     let mut options = Database::options();
     if let Some(bytes) = args.memtable_bytes {
         options = options.memtable_bytes(bytes);

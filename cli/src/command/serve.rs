@@ -5,7 +5,7 @@
 
 use crate::{args::DatabaseArgs, failure::Failure, outcome::Outcome, output::Output, session};
 use clap::Args;
-use hashrange::Database;
+use hashrange::ConflictModel;
 use hashrange_wire::server::{Credentials, Server, ServerOptions};
 use std::net::{IpAddr, SocketAddr};
 
@@ -36,6 +36,9 @@ pub(crate) struct Serve {
     /// Answer GET /metrics in Prometheus' text format
     #[arg(long)]
     metrics: bool,
+    /// Refuse operations that overlap with a transaction, as the service does, and so many of a thousand by chance
+    #[arg(long, value_name = "PER_THOUSAND", value_parser = clap::value_parser!(u32).range(0..=1000))]
+    conflicts: Option<u32>,
     /// What to log on standard error: off, error, warn, info, debug, or a filter such as `hashrange_wire=debug`
     #[arg(long, value_name = "FILTER", default_value = "warn")]
     log: String,
@@ -50,8 +53,11 @@ impl Serve {
             .with_env_filter(tracing_subscriber::EnvFilter::new(&self.log))
             .with_writer(std::io::stderr)
             .init();
-        let db =
-            if self.in_memory { Database::in_memory()? } else { session::open_or_create(database, database.folder())? };
+        let mut engine = session::options(database);
+        if let Some(refused_per_thousand) = self.conflicts {
+            engine = engine.conflicts(ConflictModel { refused_per_thousand, seed: 0 });
+        }
+        let db = if self.in_memory { engine.in_memory()? } else { engine.open(database.folder())? };
         let mut options = ServerOptions::default();
         options.address = SocketAddr::new(self.host, self.port);
         options.credentials = self
