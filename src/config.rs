@@ -16,10 +16,12 @@ pub enum Durability {
 /// How sealed run files are read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ReadMode {
-    /// Runs are mapped into memory; each block is verified when it is first touched. The default.
+    /// Runs are mapped into memory; each block is verified when it is first touched. So is the end of the log for writing,
+    /// on file systems that overwrite in place (ext4 and tmpfs). The default.
     #[default]
     Mapped,
-    /// Runs are read by positioned reads through a block cache: for network disks and files that others may change.
+    /// Runs are read by positioned reads through a block cache, and nothing is mapped: for network disks and files that
+    /// others may change.
     Buffered,
 }
 

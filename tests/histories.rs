@@ -37,7 +37,7 @@ use std::{
 
 const THREADS: u64 = 3;
 /// Operations on disk before which the power goes, at most: somewhat more than a round of the threads makes.
-const CRASH_WITHIN: u64 = 50;
+const CRASH_WITHIN: u64 = 44;
 
 /// Histories of single items; two for every five of them are made of transactions.
 fn histories() -> u64 {

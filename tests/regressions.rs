@@ -129,3 +129,30 @@ fn a_segment_whose_first_sync_failed_is_not_relied_on() {
         }
     }
 }
+
+/// Each opening begins a log segment. One that nothing was written to stayed until the segment before it went, so that
+/// a database with something in its log grew by 1 MiB with every opening.
+#[test]
+fn openings_leave_no_empty_log_segments_behind() {
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    let open = || Database::options().background(false).open_on(disk.clone()).unwrap();
+    let segments = || {
+        let names = disk.list().unwrap().into_iter().filter(|name| name.to_string().ends_with(".log"));
+        names.map(|name| disk.open(name, false).unwrap().len()).collect::<Vec<_>>()
+    };
+    for round in 0..3 {
+        let db = open();
+        fill(&db, round, round + 1);
+        drop(db);
+        let before = segments();
+        assert_eq!(before.len() as u32, round + 1, "one for each opening that wrote");
+        for _ in 0..4 {
+            drop(open());
+        }
+        let after = segments();
+        assert_eq!(after.len(), before.len() + 1, "and the newest");
+        let bytes = after.iter().sum::<u64>() - before.iter().sum::<u64>();
+        assert!(bytes < 4096, "{before:?} {after:?}");
+        assert_eq!(count(&open()), round as usize + 1);
+    }
+}

@@ -11,7 +11,7 @@ use super::{
     tokens::Tokens,
 };
 use crate::{
-    config::Options,
+    config::{Options, ReadMode},
     error::Result,
     file::{Disk, FileName},
     manifest::{Counters, Edit, Manifest},
@@ -75,6 +75,7 @@ impl Store {
         streams.begin_session(recovered.next_segment);
         let wal_options = WalOptions {
             segment_bytes: options.log_segment_bytes,
+            windows: options.read_mode == ReadMode::Mapped,
             database_id,
             first_segment: recovered.next_segment,
             next_seqno,
@@ -207,7 +208,10 @@ fn remove_leftovers(disk: &dyn Disk, manifest: &Manifest) -> Result<()> {
         let left_over = match name {
             FileName::Run(number) => !alive.contains(&number),
             FileName::Stream(number) => !manifest.state().stream_segments.contains_key(&number),
-            FileName::Log(number) => number < manifest.state().log.first_segment,
+            FileName::Log(number) => {
+                let log = &manifest.state().log;
+                number < log.first_segment || log.ends.get(&number) == Some(&0)
+            }
             _ => false,
         };
         if left_over {

@@ -12,6 +12,7 @@ pub(super) fn check(disk: &dyn Disk) {
     assert!(!disk.describe().is_empty());
     assert_eq!(disk.list().unwrap(), []);
     writes_and_reads(disk);
+    windows(disk);
     empty_files(disk);
     readers_and_a_writer(disk);
     reads_past_the_end_fail(disk);
@@ -38,6 +39,26 @@ fn put(disk: &dyn Disk, name: FileName, bytes: &[u8]) {
     file.append(bytes).unwrap();
     file.write_back();
     file.sync().unwrap();
+}
+
+/// Whether a disk has windows or not, the bytes of a file are those that were written.
+fn windows(disk: &dyn Disk) {
+    let mut model = vec![1; 70_000];
+    let mut file = disk.create(RUN).unwrap();
+    file.append(&model).unwrap();
+    for (round, len) in [200_000, 150_000, 400_000].into_iter().enumerate() {
+        let _ = file.open_window(len).unwrap();
+        for (at, bytes) in [(5, 9), (69_995, 10), (65_530, 700), (149_990, 20_000), (150_100, 3_000), (199_990, 20)] {
+            let (offset, bytes) = (at + round * 30_000, vec![at as u8 + round as u8; bytes]);
+            file.write_at(offset as u64, &bytes).unwrap();
+            model.resize(model.len().max(offset + bytes.len()), 0);
+            model[offset..offset + bytes.len()].copy_from_slice(&bytes);
+        }
+        file.write_back();
+        file.sync().unwrap();
+        assert_eq!(contents(disk, RUN)[..model.len()], model);
+    }
+    disk.remove(RUN).unwrap();
 }
 
 fn writes_and_reads(disk: &dyn Disk) {

@@ -1,4 +1,5 @@
-//! Sealed files as memory: the bytes of a file in place, shared by everyone who reads it.
+//! Files as memory: the bytes of a sealed file in place, shared by everyone who reads it, and a window through which the
+//! one file that grows in small steps, the log, is written without a call to the operating system for each step.
 //!
 //! This module has the only `unsafe` of the crate, and its contract cannot be kept by this crate alone. A map is a
 //! `&[u8]` that the compiler takes for immutable, while the bytes belong to a file that others may change. What we do
@@ -14,10 +15,46 @@
 //!   bargain of mapped files; for files from elsewhere and for network volumes it is not, and those are opened with
 //!   buffered reads (`map = false`), which copy each block first.
 //! - No page of a map is trusted for its content: readers verify a checksum of each block before they use it.
+//! - A window for writing lies over a part of a file that this crate is writing and that has been filled with zeros, so
+//!   that a copy into it needs no space. It is opened only on file systems that overwrite in place: where a write goes
+//!   elsewhere, a full disk would end the process instead of giving an error. What was copied is in the operating
+//!   system's memory, as after a write: it outlives the process, and a sync of the file makes it durable or says that it
+//!   could not. Nobody has the same bytes mapped for reading, and a sealed file has no window any more.
 
 use bytes::Bytes;
-use memmap2::MmapOptions;
+use memmap2::{MmapMut, MmapOptions};
 use std::{fs::File, io};
+
+/// A part of a file that is being written, as memory.
+#[derive(Debug)]
+pub(super) struct Window {
+    start: u64,
+    bytes: MmapMut,
+}
+
+impl Window {
+    /// A window over the bytes from `start`, a multiple of the page size, to `end`, which must be in the file.
+    #[expect(clippy::disallowed_methods, reason = "this is the module that maps files")]
+    pub(super) fn open(file: &File, start: u64, end: u64) -> io::Result<Self> {
+        let len = end.saturating_sub(start);
+        if len == 0 || file.metadata()?.len() < end {
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file is shorter than what is to be mapped"));
+        }
+        let len = usize::try_from(len).map_err(|_| io::Error::from(io::ErrorKind::FileTooLarge))?;
+        // SAFETY: the folder is locked, the one handle that writes this file owns the window, and no other map of these
+        // bytes exists. That no other program changes or cuts the file is the user's part, as it is for `map`.
+        #[expect(unsafe_code, reason = "no operating system offers a map that is safe against other programs")]
+        let bytes = unsafe { MmapOptions::new().offset(start).len(len).map_mut(file)? };
+        Ok(Self { start, bytes })
+    }
+
+    /// Copies bytes to their place in the file, if all of it lies in the window; says whether it does.
+    pub(super) fn write(&mut self, offset: u64, bytes: &[u8]) -> bool {
+        let start = offset.checked_sub(self.start).and_then(|start| usize::try_from(start).ok());
+        let place = start.and_then(|start| self.bytes.get_mut(start..start.checked_add(bytes.len())?));
+        place.map(|place| place.copy_from_slice(bytes)).is_some()
+    }
+}
 
 /// The first `len` bytes of a sealed file, in place. Fails if the file is shorter, too long for this platform's address
 /// space, or on a volume that cannot map.
@@ -53,6 +90,18 @@ mod tests {
         assert_eq!(map(&file, 4).unwrap(), &b"seal"[..]);
         assert!(map(&file, 7).is_err());
         assert!(map(&file, u64::MAX).is_err());
+    }
+
+    #[test]
+    fn a_window_writes_into_its_part_of_the_file_only() {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(&[0; 12_288]).unwrap();
+        assert!(Window::open(&file, 8_192, 12_289).is_err() && Window::open(&file, 8_192, 8_192).is_err());
+        let mut window = Window::open(&file, 8_192, 12_288).unwrap();
+        assert!(window.write(12_284, b"last") && window.write(8_192, b"first"));
+        assert!(!window.write(12_285, b"last") && !window.write(8_191, b"f") && !window.write(u64::MAX, b"f"));
+        let bytes = map(&file, 12_288).unwrap();
+        assert_eq!((&bytes[8_191..8_197], &bytes[12_284..]), (&b"\0first"[..], &b"last"[..]));
     }
 
     #[test]

@@ -47,6 +47,9 @@ use crate::error::Result;
 use bytes::Bytes;
 use std::{fmt::Debug, path::Path};
 
+/// Longest write that a window takes: beyond that, one call costs less than the page faults.
+pub(crate) const WINDOW_WRITE_BYTES: usize = 16 << 10;
+
 /// A folder that holds one database.
 ///
 /// Errors have [`ErrorKind::Io`](crate::error::ErrorKind::Io) unless a method says otherwise, and name the operation
@@ -100,6 +103,11 @@ pub trait WritableFile: Debug + Send + Sync {
     /// Extends the file with real, written zeros up to `len`, so that later writes below it change no metadata. Does
     /// nothing if the file is that long already.
     fn reserve(&mut self, len: u64) -> Result<()>;
+    /// Like [`WritableFile::reserve`], for many small writes to come: where the disk can, they are copied into memory that
+    /// the operating system writes back like any other write. Says whether it can; if not, nothing is reserved.
+    fn open_window(&mut self, _len: u64) -> Result<bool> {
+        Ok(false)
+    }
     /// Starts writing back what was written since the last call or sync, without waiting: keeps big files from
     /// bursting at the next sync. Promises nothing; cheap enough to be called after every write.
     fn write_back(&mut self) {}

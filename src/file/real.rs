@@ -6,9 +6,10 @@
 //! keeps them. Failures of a sync are latched per file and per folder, because an operating system reports them once
 //! and then forgets what was lost: whoever asks again would be told that all is well.
 
+use super::mapped::Window;
 use super::memory::read_slice;
 use super::positioned::Positioned;
-use super::{Disk, FileName, ReadableFile, WritableFile};
+use super::{Disk, FileName, ReadableFile, WINDOW_WRITE_BYTES, WritableFile};
 use crate::error::{Error, Result};
 use bytes::Bytes;
 use std::{
@@ -29,6 +30,9 @@ const WRITE_BACK_BYTES: u64 = 4 << 20;
 /// The smallest page of any processor; a larger one only makes the last page wait for the sync.
 #[cfg(target_os = "linux")]
 const PAGE_BYTES: u64 = 4096;
+
+/// Windows begin at multiples of this, which is one of every page size.
+const WINDOW_ALIGN_BYTES: u64 = 64 << 10;
 
 /// Names that operating systems leave in any folder.
 const SYSTEM_NAMES: [&str; 2] = ["lost+found", ".DS_Store"];
@@ -110,7 +114,7 @@ impl Disk for RealDisk {
 
     fn create(&self, name: FileName) -> Result<Box<dyn WritableFile>> {
         let path = self.path_of(name);
-        match OpenOptions::new().write(true).create_new(true).open(&path) {
+        match OpenOptions::new().read(true).write(true).create_new(true).open(&path) {
             Ok(file) => Ok(Box::new(RealWriter::new(file, path))),
             Err(e) => Err(Error::io("create", path.display(), &e)),
         }
@@ -227,6 +231,21 @@ fn unwritable(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
 }
 
+/// Whether a write to bytes that were written before can never run out of space. Others might be taken up, but where a
+/// write goes elsewhere (btrfs, XFS with shared extents), the answer must be no.
+#[cfg(target_os = "linux")]
+fn overwrites_in_place(file: &File) -> bool {
+    const EXT: u64 = 0xEF53;
+    const TMPFS: u64 = 0x0102_1994;
+    let kind = rustix::fs::fstatfs(file).ok().and_then(|volume| u64::try_from(volume.f_type).ok());
+    matches!(kind, Some(EXT | TMPFS))
+}
+
+#[cfg(not(target_os = "linux"))]
+fn overwrites_in_place(_file: &File) -> bool {
+    false
+}
+
 fn failed_before() -> io::Error {
     io::Error::other("an earlier sync failed, and what was lost then cannot be known")
 }
@@ -240,11 +259,12 @@ struct RealWriter {
     /// Covers what was written since the last sync or write-back; reserved zeros do not count.
     unsynced: Range<u64>,
     sync_failed: bool,
+    window: Option<Window>,
 }
 
 impl RealWriter {
     fn new(file: File, path: PathBuf) -> Self {
-        Self { file: file.into(), path, end: 0, unsynced: 0..0, sync_failed: false }
+        Self { file: file.into(), path, end: 0, unsynced: 0..0, sync_failed: false, window: None }
     }
 
     fn write(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
@@ -252,7 +272,10 @@ impl RealWriter {
             return Err(failed_before());
         }
         let end = offset.checked_add(bytes.len() as u64).ok_or(io::ErrorKind::FileTooLarge)?;
-        self.file.write_all_at(bytes, offset)?;
+        let small = bytes.len() <= WINDOW_WRITE_BYTES;
+        if !self.window.as_mut().is_some_and(|window| small && window.write(offset, bytes)) {
+            self.file.write_all_at(bytes, offset)?;
+        }
         self.end = self.end.max(end);
         let Range { start, end: until } = self.unsynced;
         self.unsynced = if start == until { offset..end } else { start.min(offset)..until.max(end) };
@@ -288,6 +311,18 @@ impl WritableFile for RealWriter {
         }
         self.unsynced = unsynced;
         Ok(())
+    }
+
+    fn open_window(&mut self, len: u64) -> Result<bool> {
+        if !overwrites_in_place(self.file.file()) {
+            return Ok(false);
+        }
+        let start = self.end - self.end % WINDOW_ALIGN_BYTES;
+        self.window = None;
+        self.reserve(len)?;
+        // Without a map the zeros are there all the same, and do no harm.
+        self.window = Window::open(self.file.file(), start, self.end).ok();
+        Ok(self.window.is_some())
     }
 
     /// Linux has a call for exactly this (`sync_file_range`), but no safe binding of it exists. The advice that pages

@@ -10,7 +10,8 @@ pub struct LogBounds {
     pub first_segment: u64,
     /// A segment and an offset in it: all bytes before were on stable storage. (0, 0) before the first opening is over.
     pub reach: (u64, u64),
-    /// Where segments end that others took over, by number; 0 for one that never counted.
+    /// Where segments end that others took over, by number; 0 for one that does not count, because it
+    /// never did or because it holds nothing. Its file may be gone.
     pub ends: BTreeMap<u64, u64>,
 }
 

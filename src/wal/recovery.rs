@@ -38,7 +38,7 @@ pub struct Recovered {
     pub next_seqno: u64,
     /// Number for the next segment.
     pub next_segment: u64,
-    /// All segments, oldest first.
+    /// All segments that count, oldest first.
     pub segments: Vec<SegmentInfo>,
     /// Ends of segments (number, offset) to be made known to every later recovery, together with the reach of the log,
     /// once the next segment exists: what lies behind them is not part of the log.
@@ -189,17 +189,18 @@ impl Segment<'_> {
             next_seqno: next,
             tail: Tail { safe_to: self.safe_to, ..Tail::default() },
         };
+        if self.recorded_end == Some(0) {
+            // Garbage, whether it has been removed already or not.
+            reading.header = HeaderFact::Absent;
+            reading.end = EndFact::RecordedEnd;
+            return Ok(reading);
+        }
         if !self.exists {
             return Ok(reading);
         }
         let name = FileName::Log(self.number);
         let file = self.disk.open(name, false)?;
         reading.file_bytes = file.len();
-        if self.recorded_end == Some(0) {
-            reading.header = HeaderFact::Absent;
-            reading.end = EndFact::RecordedEnd;
-            return Ok(reading);
-        }
         let header = FileHeader::decode(FileMagic::Log, &file.read_at(0, header_bytes(file.len()))?);
         let seed = FrameSeed::new(FileMagic::Log, self.database_id, self.number);
         let start = if header.is_ok() { FILE_HEADER_BYTES as u64 } else { 0 };
@@ -287,11 +288,15 @@ impl Segment<'_> {
             }
         }
         let mut last_seqno = reading.next_seqno.saturating_sub(1);
+        let mut counts = self.recorded_end != Some(0);
         if self.is_last && self.recorded_end.is_none() {
             // Also a sealed one: its seal may be in the operating system's memory only. So may a header that no frame
             // vouches for, and then nothing of the segment counts.
             let is_safe = reading.header == HeaderFact::Good && reading.tail.safe_to >= FILE_HEADER_BYTES as u64;
-            recovered.ends.push((self.number, if is_safe { reading.tail.safe_to.min(reading.records_end) } else { 0 }));
+            let end = if is_safe { reading.tail.safe_to.min(reading.records_end) } else { 0 };
+            // Nor does a segment that holds nothing, unless its header is all that still says the next number.
+            counts = end > FILE_HEADER_BYTES as u64 || (is_safe && recovered.segments.is_empty());
+            recovered.ends.push((self.number, if counts { end } else { 0 }));
             let records = reading.tail.records.into_iter().map(|(_, seqno, payload)| (seqno, payload));
             if !canary!(ForgottenTakeOver) {
                 recovered.taken_over.extend(records);
@@ -301,12 +306,14 @@ impl Segment<'_> {
             }
         }
         recovered.last_case = name;
-        recovered.segments.push(SegmentInfo {
-            number: self.number,
-            first_seqno: reading.first_seqno,
-            last_seqno,
-            bytes: reading.file_bytes,
-        });
+        if counts {
+            recovered.segments.push(SegmentInfo {
+                number: self.number,
+                first_seqno: reading.first_seqno,
+                last_seqno,
+                bytes: reading.file_bytes,
+            });
+        }
         Ok(())
     }
 }

@@ -19,16 +19,20 @@ const HEADER: u64 = FILE_HEADER_BYTES as u64;
 /// Bytes of a frame around the 5-byte payloads of these tests.
 const FRAME: usize = 29;
 
-fn wal_on(disk: &SimulatedDisk, first_segment: u64, next_seqno: u64) -> Wal {
-    let options = WalOptions {
-        segment_bytes: 4096,
+fn options(segment_bytes: u64, first_segment: u64, next_seqno: u64) -> WalOptions {
+    WalOptions {
+        windows: true,
+        segment_bytes,
         database_id: DATABASE_ID,
         first_segment,
         next_seqno,
         older_segments: Vec::new(),
         taken_over: None,
-    };
-    Wal::create(Arc::new(disk.clone()), options).unwrap()
+    }
+}
+
+fn wal_on(disk: &SimulatedDisk, first_segment: u64, next_seqno: u64) -> Wal {
+    Wal::create(Arc::new(disk.clone()), options(4096, first_segment, next_seqno)).unwrap()
 }
 
 /// A log of one unsealed segment with the records 1 to `count`, each synced by itself.
@@ -158,12 +162,9 @@ fn end_recorded_by_an_earlier_recovery() {
 fn go_on(disk: &SimulatedDisk, bounds: &LogBounds) -> Wal {
     let recovered = recover(disk, DATABASE_ID, bounds, &mut |_, _| Ok(())).unwrap();
     let options = WalOptions {
-        segment_bytes: 4096,
-        database_id: DATABASE_ID,
-        first_segment: recovered.next_segment,
-        next_seqno: recovered.next_seqno,
         older_segments: recovered.segments,
         taken_over: Some(recovered.taken_over),
+        ..options(4096, recovered.next_segment, recovered.next_seqno)
     };
     Wal::create(Arc::new(disk.clone()), options).unwrap()
 }
@@ -444,15 +445,7 @@ fn an_error_of_the_caller_stops_recovery() {
 /// Random records, some synced one by one, in one unsealed segment; returns the records too.
 fn random_log(payloads: &[(Vec<u8>, bool)]) -> (SimulatedDisk, Vec<Vec<u8>>) {
     let disk = SimulatedDisk::new(0);
-    let options = WalOptions {
-        segment_bytes: 1 << 20,
-        database_id: DATABASE_ID,
-        first_segment: 1,
-        next_seqno: 1,
-        older_segments: Vec::new(),
-        taken_over: None,
-    };
-    let wal = Wal::create(Arc::new(disk.clone()), options).unwrap();
+    let wal = Wal::create(Arc::new(disk.clone()), options(1 << 20, 1, 1)).unwrap();
     for (payload, sync) in payloads {
         let seqno = wal.append(payload).unwrap();
         if *sync { wal.sync(seqno) } else { wal.flush_to_os(seqno) }.unwrap();

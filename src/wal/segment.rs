@@ -1,9 +1,10 @@
 //! One file of the log, as it is being written.
 //!
 //! A segment is a [`FileHeader`] and frames. Its space is reserved ahead, as zeros, so that a synced append changes no
-//! metadata of the file: 1 MiB when it is created, so that opening a database is instantaneous, then in steps of 4 MiB.
-//! Appends that are not synced do not reserve: nothing waits for their metadata. A segment that is full is sealed, and
-//! from then on never touched again until it is removed.
+//! metadata of the file: 1 MiB before the first one, then in steps of 4 MiB. Creating a segment reserves nothing, since
+//! every opening of a database creates one and many write nothing. Appends that are not synced reserve only where the
+//! disk then takes them without a call each, 1 MiB at a time: nothing waits for their metadata. A segment that is full
+//! is sealed, and from then on never touched again until it is removed.
 
 use super::{
     frame::{self, FrameKind, FrameSeed},
@@ -12,12 +13,13 @@ use super::{
 use crate::{
     canary::canary,
     error::Result,
-    file::{Disk, FileName, WritableFile},
+    file::{Disk, FileName, WINDOW_WRITE_BYTES, WritableFile},
 };
 use bytes::Bytes;
 
 const FIRST_RESERVE_BYTES: u64 = 1 << 20;
 const RESERVE_STEP_BYTES: u64 = 4 << 20;
+const WINDOW_BYTES: u64 = 1 << 20;
 
 /// A segment of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -41,6 +43,8 @@ pub(super) struct SegmentWriter {
     next_seqno: u64,
     seed: FrameSeed,
     limit_bytes: u64,
+    /// Whether the disk may take writes through windows; cleared when it cannot.
+    windows: bool,
     /// Where the next frame goes.
     end: u64,
     /// Length of the file.
@@ -57,6 +61,7 @@ impl SegmentWriter {
         number: u64,
         first_seqno: u64,
         limit_bytes: u64,
+        windows: bool,
         taken_over: Option<&[(u64, Bytes)]>,
     ) -> Result<Self> {
         let mut file = disk.create(FileName::Log(number))?;
@@ -75,14 +80,12 @@ impl SegmentWriter {
             next_seqno = seqno + 1;
         }
         let end = bytes.len() as u64;
-        let len = FIRST_RESERVE_BYTES.min(limit_bytes).max(end);
-        file.reserve(len)?;
         file.write_at(0, &bytes)?;
         file.sync()?;
         if !canary!(SegmentNameUnsynced) {
             disk.sync_directory()?;
         }
-        Ok(Self { file, number, first_seqno, next_seqno, seed, limit_bytes, end, len, synced_to: end })
+        Ok(Self { file, number, first_seqno, next_seqno, seed, limit_bytes, windows, end, len: end, synced_to: end })
     }
 
     /// The offset before which all is durable.
@@ -150,15 +153,30 @@ impl SegmentWriter {
         self.sync()
     }
 
+    /// Prepares the file for writes from `end` on, and for those that need it a sync without a change of metadata.
+    fn extend(&mut self, end: u64, synced: bool) -> Result<()> {
+        let step = match synced {
+            true if self.len >= FIRST_RESERVE_BYTES => RESERVE_STEP_BYTES,
+            _ => WINDOW_BYTES,
+        };
+        let len = (end + step).min(self.limit_bytes);
+        self.windows = self.windows && self.file.open_window(len)?;
+        if !self.windows && synced {
+            self.file.reserve(len)?;
+        }
+        if self.windows || synced {
+            self.len = len;
+        }
+        Ok(())
+    }
+
     fn put(&mut self, bytes: &[u8], reserve: bool) -> Result<()> {
         if bytes.is_empty() {
             return Ok(());
         }
         let end = self.end + bytes.len() as u64;
-        if reserve && end > self.len && end <= self.limit_bytes {
-            let len = (end + RESERVE_STEP_BYTES).min(self.limit_bytes);
-            self.file.reserve(len)?;
-            self.len = len;
+        if end > self.len && end <= self.limit_bytes && (reserve || bytes.len() <= WINDOW_WRITE_BYTES) {
+            self.extend(end, reserve)?;
         }
         self.file.write_at(self.end, bytes)?;
         self.end = end;

@@ -44,6 +44,8 @@ const MIN_SEGMENT_BYTES: u64 = 4 << 10;
 pub struct WalOptions {
     /// Length at which a segment is sealed, in bytes; 4 KiB to 1 GiB.
     pub segment_bytes: u64,
+    /// Whether the disk may be asked to take small writes through windows, which are memory maps.
+    pub windows: bool,
     /// The database; seeds all checksums.
     pub database_id: u64,
     /// Number of the segment to create. It must not exist.
@@ -100,6 +102,7 @@ pub struct Wal {
     disk: Arc<dyn Disk>,
     database_id: u64,
     segment_bytes: u64,
+    windows: bool,
     state: Mutex<State>,
     /// Signalled when a leader is done.
     done: Condvar,
@@ -118,17 +121,19 @@ pub struct Wal {
 impl Wal {
     /// Starts a new segment behind those that recovery read. The segment exists durably when this returns.
     pub fn create(disk: Arc<dyn Disk>, options: WalOptions) -> Result<Self> {
-        let WalOptions { database_id, first_segment, older_segments, taken_over, .. } = options;
+        let WalOptions { database_id, windows, first_segment, older_segments, taken_over, .. } = options;
         let next_seqno = options.next_seqno.max(1);
         let segment_bytes = options.segment_bytes.clamp(MIN_SEGMENT_BYTES, MAX_SEGMENT_BYTES);
         let taken_over = taken_over.as_deref();
         let first_seqno = taken_over.and_then(<[_]>::first).map_or(next_seqno, |(seqno, _)| *seqno);
-        let tail = SegmentWriter::create(&*disk, database_id, first_segment, first_seqno, segment_bytes, taken_over)?;
+        let tail =
+            SegmentWriter::create(&*disk, database_id, first_segment, first_seqno, segment_bytes, windows, taken_over)?;
         let durable = next_seqno.saturating_sub(1);
         Ok(Self {
             disk,
             database_id,
             segment_bytes,
+            windows,
             state: Mutex::new(State {
                 pending: Vec::new(),
                 filled: 0,
@@ -411,8 +416,15 @@ impl Wal {
             tail.seal()?;
             durable_below = tail.next_seqno();
             let (number, next_seqno) = (tail.info().number + 1, tail.next_seqno());
-            let next =
-                SegmentWriter::create(&*self.disk, self.database_id, number, next_seqno, self.segment_bytes, None)?;
+            let next = SegmentWriter::create(
+                &*self.disk,
+                self.database_id,
+                number,
+                next_seqno,
+                self.segment_bytes,
+                self.windows,
+                None,
+            )?;
             sealed.push(tail.info());
             *tail = next;
         }
