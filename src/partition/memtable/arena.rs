@@ -11,7 +11,7 @@ const FIRST_CHUNK_BYTES: usize = 4 << 10;
 /// Size that chunks grow to by doubling, in bytes: what one held item keeps alive at most, records of their own aside.
 const CHUNK_BYTES: usize = 64 << 10;
 /// Records of more bytes than this get an allocation of their own.
-const LARGE_RECORD_BYTES: usize = CHUNK_BYTES / 8;
+pub(super) const LARGE_RECORD_BYTES: usize = CHUNK_BYTES / 8;
 
 /// Copies records into chunks.
 #[derive(Debug)]

@@ -43,8 +43,8 @@ use versions::{Point, Stored};
 
 /// Shards of a memtable: slices of its token range.
 const SHARDS: usize = 16;
-/// Memory that a version takes besides its record, in bytes: entry, hash slots, place in its collection.
-const VERSION_OVERHEAD_BYTES: usize = 96;
+/// Memory that a key takes besides the records of its versions, in bytes: entry, hash slots, place in its collection.
+const KEY_OVERHEAD_BYTES: usize = 96;
 
 /// A shard on cache lines of its own, so that the lock of one does not slow the next.
 #[derive(Debug, Default)]
@@ -115,16 +115,18 @@ impl Memtable {
         let Writing { arena, keys, bytes, min_seqno, max_seqno } = &self.writing;
         let mut arena = arena.lock();
         let record = arena.record([key.collection, key.sort, value.unwrap_or_default()]);
-        // Bytes of versions that go are not subtracted: their chunk stays as long as anything else in it.
-        bytes.store(bytes.load(Ordering::Relaxed) + record.len() + VERSION_OVERHEAD_BYTES, Ordering::Relaxed);
+        let record_bytes = record.len();
         // Bounds first: whoever finds the version must not read bounds that exclude it.
         min_seqno.store(min_seqno.load(Ordering::Relaxed).min(seqno), Ordering::Release);
         max_seqno.store(max_seqno.load(Ordering::Relaxed).max(seqno), Ordering::Release);
         let version = Stored::new(record, key, seqno, buffered);
         let mut shard = lock.write();
-        let is_new = shard.insert(key, version, Point::new(ReadPoint::Visible, visible));
+        let given_back = shard.insert(key, version, Point::new(ReadPoint::Visible, visible));
         drop(shard);
-        if is_new {
+        let more = record_bytes + if given_back.is_none() { KEY_OVERHEAD_BYTES } else { 0 };
+        let all = bytes.load(Ordering::Relaxed) + more;
+        bytes.store(all.saturating_sub(given_back.unwrap_or(0)), Ordering::Relaxed);
+        if given_back.is_none() {
             let before = keys.load(Ordering::Relaxed);
             keys.store(before + 1, Ordering::Release);
             if before == 0 {

@@ -95,20 +95,18 @@ impl Shard {
         find(&self.names, collection_hash(token, collection), |at| self.name(at) == collection)
     }
 
-    /// Adds a version under its key; true if the key is new.
-    pub(super) fn insert(&mut self, key: KeyRef<'_>, version: Stored, point: Point) -> bool {
+    /// Adds a version under its key. `None` if the key is new, else the bytes that versions give back which nobody can ask
+    /// for any more.
+    pub(super) fn insert(&mut self, key: KeyRef<'_>, version: Stored, point: Point) -> Option<usize> {
         let hash = key_hash(key);
         if let Some(at) = self.find_entry(hash, key) {
-            if let Some(entry) = self.entries.get_mut(at as usize) {
-                entry.add(version, point);
-            }
-            return false;
+            return self.entries.get_mut(at as usize).map(|entry| entry.add(version, point));
         }
         let at = self.entries.len();
         self.entries.push(Entry::new(version));
         self.index.insert_unique(Slot::spread((hash >> 32) as u32), Slot::new(hash, at), Slot::hash);
         self.add_to_collection(key, at);
-        true
+        None
     }
 
     fn add_to_collection(&mut self, key: KeyRef<'_>, at: usize) {

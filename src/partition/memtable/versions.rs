@@ -4,7 +4,10 @@
 //! reader can ask for an older one, and the next write lets go of it. Versions live in memory only: a run holds one
 //! version of each key.
 
-use super::super::key::{KeyRef, ReadPoint, Version};
+use super::{
+    super::key::{KeyRef, ReadPoint, Version},
+    arena::LARGE_RECORD_BYTES,
+};
 use crate::{item::ItemRef, wal::Visible};
 use bytes::Bytes;
 
@@ -28,6 +31,11 @@ impl Stored {
     }
     pub(super) fn seqno(&self) -> u64 {
         self.stamp >> 1
+    }
+    /// Bytes that are given back when the version goes: those of a record with an allocation of its own. Others share a
+    /// chunk, which stays as long as anything else in it.
+    fn own_bytes(&self) -> usize {
+        if self.record.len() > LARGE_RECORD_BYTES { self.record.len() } else { 0 }
     }
     fn is_readable(&self, point: Point) -> bool {
         self.stamp & 1 == 1 || self.seqno() <= point.0
@@ -92,44 +100,53 @@ impl Entry {
         self.older.as_ref()?.0.iter().rev().find(|version| version.is_readable(point))
     }
 
-    /// Adds a version, in whatever order they arrive, and lets go of those below the newest visible one.
-    pub(super) fn add(&mut self, version: Stored, point: Point) {
+    /// Adds a version, in whatever order they arrive, and lets go of those below the newest visible one. Returns the bytes
+    /// that were given back by it.
+    pub(super) fn add(&mut self, version: Stored, point: Point) -> usize {
         let seqno = version.seqno();
         if seqno == self.newest.seqno() {
             self.newest.stamp |= version.stamp & 1;
-            return;
+            return version.own_bytes();
         }
         if seqno < self.newest.seqno() {
-            self.add_older(version, point);
-            return;
+            return self.add_older(version, point);
         }
         let before = std::mem::replace(&mut self.newest, version);
         if self.newest.is_readable(point) {
-            self.older = None;
-            return;
+            let older = self.older.take().map_or(0, |older| own_bytes(older.0.iter()));
+            return before.own_bytes() + older;
         }
         let older = &mut self.older.get_or_insert_default().0;
         older.push(before);
-        if let Some(visible) = older.iter().rposition(|version| version.is_readable(point)) {
-            older.drain(..visible);
-        }
+        drop_hidden(older, point)
     }
 
-    fn add_older(&mut self, version: Stored, point: Point) {
+    fn add_older(&mut self, version: Stored, point: Point) -> usize {
         if self.newest.is_readable(point) {
-            return;
+            return version.own_bytes();
         }
         let older = &mut self.older.get_or_insert_default().0;
         let seqno = version.seqno();
         let place = older.partition_point(|other| other.seqno() < seqno);
         match older.get_mut(place) {
-            Some(same) if same.seqno() == seqno => same.stamp |= version.stamp & 1,
+            Some(same) if same.seqno() == seqno => {
+                same.stamp |= version.stamp & 1;
+                return version.own_bytes() + drop_hidden(older, point);
+            }
             _ => older.insert(place, version),
         }
-        if let Some(visible) = older.iter().rposition(|version| version.is_readable(point)) {
-            older.drain(..visible);
-        }
+        drop_hidden(older, point)
     }
+}
+
+/// Lets go of the versions below the newest readable one; returns the bytes that this gives back.
+fn drop_hidden(older: &mut Vec<Stored>, point: Point) -> usize {
+    let visible = older.iter().rposition(|version| version.is_readable(point));
+    visible.map_or(0, |visible| own_bytes(older.drain(..visible).as_slice().iter()))
+}
+
+fn own_bytes<'a>(versions: impl Iterator<Item = &'a Stored>) -> usize {
+    versions.map(Stored::own_bytes).sum()
 }
 
 #[cfg(test)]
