@@ -202,7 +202,7 @@ impl<'a> Sweep<'a> {
 
     /// Deletes the item of an entry, if it still ends in the entry's second; says whether it did.
     fn delete(&self, place: &EncodedKey, keys: &ItemRef) -> Result<bool> {
-        let Ok(key) = self.table.key_of_attributes(&self.table.key_attributes_of(keys)) else { return Ok(false) };
+        let Some(key) = self.table.key_of_encoded(keys) else { return Ok(false) };
         let mut deleted = false;
         let mut decide = |table: &TableDefinition, old: Option<&ItemRef>| {
             let ends_there = |item: &ItemRef| {

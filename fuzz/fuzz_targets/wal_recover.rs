@@ -28,7 +28,8 @@ fn log(disk: &Arc<dyn Disk>, first_segment: u64, next_seqno: u64, database_id: u
 
 fn options_of(first_segment: u64, next_seqno: u64, database_id: u64) -> WalOptions {
     let older_segments = Vec::new();
-    WalOptions { segment_bytes: 4096, database_id, first_segment, next_seqno, older_segments, taken_over: None }
+    let (segment_bytes, windows, taken_over) = (4096, false, None);
+    WalOptions { segment_bytes, windows, database_id, first_segment, next_seqno, older_segments, taken_over }
 }
 
 /// A log that was written in good order, then harmed.
@@ -178,7 +179,7 @@ fn record(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
                 .collect();
             let header = CommitHeader { at_millis: schema::count(u)?, ..CommitHeader::default() };
             let mut payload = Vec::new();
-            encode_commit(&header, changes, &mut payload);
+            encode_commit(&header, changes.len(), changes, &mut payload);
             Ok(payload)
         }
     }

@@ -44,6 +44,10 @@ impl Store {
         if self.cut_if_due(log_full)? {
             return Ok(true);
         }
+        if self.pressure.flush_due() {
+            // Writers only add; what large items gave back when they were overwritten is known to the memtables.
+            self.account_memory();
+        }
         if !self.pressure.flush_due() && !log_full {
             return Ok(false);
         }
@@ -235,7 +239,7 @@ impl Store {
         self.tokens.below(last.last_seqno + 1, self.options.clock.now_millis(), &mut |token, used| {
             let token = Some((token, used.fingerprint));
             let header = CommitHeader { at_millis: used.at_millis, token, ..CommitHeader::default() };
-            logged = self.wal.append_with(|_, out| encode_commit(&header, [], out))?;
+            logged = self.wal.append_with(|_, out| encode_commit(&header, 0, [], out))?;
             self.wal.applied(logged);
             Ok(logged)
         })?;

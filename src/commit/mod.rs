@@ -40,4 +40,4 @@ pub use ring::Ring;
 pub use schema_change::{IndexSpec, TableSpec, TableUpdate};
 pub use store::Store;
 pub use verify::VerifyReport;
-pub use write::{Decide, Decision, Outcome, WriteOp, WriteOptions, key_ref};
+pub use write::{Decide, Decision, Outcome, Outcomes, WriteOp, WriteOptions, key_ref};

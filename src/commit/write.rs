@@ -7,7 +7,7 @@ use super::{
     catalog::{TableSlot, TableState},
     collections::Growth,
     conflict::in_progress,
-    ring::{Loan, Ring},
+    ring::Ring,
     store::Store,
 };
 use crate::{
@@ -22,7 +22,15 @@ use crate::{
     wal::record::{ChangeRef, ClientToken, CommitHeader, Origin, encode_commit},
 };
 use bytes::Bytes;
+use smallvec::{SmallVec, smallvec};
 use std::sync::Arc;
+
+/// One of something for each item of a commit, or each of its partitions: nearly always a single one, which then needs
+/// no allocation.
+type Each<T> = SmallVec<[T; 1]>;
+
+/// What became of each item of a commit, in the order of the operations.
+pub type Outcomes = Each<Result<Outcome>>;
 
 /// What an operation wants to become of an item, after it has seen the newest one.
 #[derive(Clone, Debug)]
@@ -81,7 +89,6 @@ struct Planned {
     new: Option<Bytes>,
     changed: bool,
     indexes: Vec<IndexChange>,
-    state: Arc<TableState>,
 }
 
 /// An entry of a global index that is applied after the locks of the items are released.
@@ -94,24 +101,23 @@ struct GlobalEntry {
 impl Store {
     /// Commits one item.
     pub fn write_one(&self, op: WriteOp<'_>, options: &WriteOptions) -> Result<Outcome> {
-        let mut ops = [op];
-        let mut outcomes = self.write(&mut ops, options)?;
+        let mut outcomes = self.write(&mut [op], options)?;
         outcomes.pop().unwrap_or_else(|| Err(Error::validation("a commit needs at least one item")))
     }
 
     /// Commits several items as one: all or, if any decision is an error, none. The outer error is one of the log or
     /// the disk; the inner results are the decisions', in the order of the operations.
-    pub fn write(&self, ops: &mut [WriteOp<'_>], options: &WriteOptions) -> Result<Vec<Result<Outcome>>> {
+    pub fn write(&self, ops: &mut [WriteOp<'_>], options: &WriteOptions) -> Result<Outcomes> {
         self.relieve_pressure()?;
         let gate = self.schema_gate.read();
-        let mut states = Vec::with_capacity(ops.len());
+        let mut states = Each::with_capacity(ops.len());
         for op in ops.iter() {
             op.slot.check_alive()?;
-            states.push(arc_swap::Guard::into_inner(op.slot.state()));
+            states.push(op.slot.state());
         }
         let mut written = loop {
             let (partitions, of_op) = partitions_of(ops.iter().map(|op| op.key.token()).zip(&states));
-            let guards: Vec<WriteGuard<'_>> = partitions.iter().map(|partition| partition.lock()).collect();
+            let guards: Each<WriteGuard<'_>> = partitions.iter().map(|partition| partition.lock()).collect();
             if guards.iter().any(WriteGuard::retired) {
                 continue; // split meanwhile: the ring has the children by now, or will in a moment
             }
@@ -127,7 +133,7 @@ impl Store {
     fn write_locked(
         &self,
         ops: &mut [WriteOp<'_>],
-        states: &[Arc<TableState>],
+        states: &[State],
         places: &Places<'_>,
         options: &WriteOptions,
     ) -> Result<Written> {
@@ -137,12 +143,12 @@ impl Store {
         }
         let mut newest_read = 0;
         let mut growth = Growth::default();
-        let mut results: Vec<Result<Planned>> = Vec::with_capacity(ops.len());
+        let mut results: Each<Result<Planned>> = Each::with_capacity(ops.len());
         for (position, (op, state)) in ops.iter_mut().zip(states).enumerate() {
             let (partition, _) = places.of(position);
             let old = partition.get(key_ref(op.key), ReadPoint::Newest, self.wal.visible())?;
             newest_read = newest_read.max(old.as_ref().map_or(0, |version| version.seqno));
-            let old = old.and_then(|version| version.item);
+            let old = old.and_then(|version| version.item).map(|old| as_known(&state.definition, old));
             let decision = (op.decide)(&state.definition, old.as_ref());
             let mut planned = decision.and_then(|decision| plan(position, state, old, decision));
             if let Ok(item) = &planned
@@ -160,20 +166,21 @@ impl Store {
         let refused = results.iter().any(Result::is_err);
         let idle = !results.iter().flatten().any(|planned| planned.changed);
         if refused || (idle && options.token.is_none()) {
-            let results = results.into_iter().map(|result| result.map(Planned::into_outcome)).collect();
+            let outcomes = results.into_iter().zip(states);
+            let results = outcomes.map(|(result, state)| Ok(result?.into_outcome(state))).collect();
             return Ok(Written { results, seqno: None, newest_read, bytes: 0, global: Vec::new() });
         }
-        let planned: Vec<Planned> = results.into_iter().flatten().collect();
+        let planned: Each<Planned> = results.into_iter().flatten().collect();
         let at_millis = self.options.clock.now_millis();
-        let seqno = self.log(ops, &planned, options, at_millis)?;
+        let seqno = self.log(ops, states, &planned, options, at_millis)?;
         self.grown(growth);
-        let (bytes, global) = self.apply(ops, &planned, places, options, (seqno, at_millis));
+        let (bytes, global) = self.apply(ops, states, &planned, places, options, (seqno, at_millis));
         if let Some(token) = &options.token {
             let now_millis = self.options.clock.now_millis();
             self.tokens.expire(now_millis);
             self.tokens.remember(token, now_millis, seqno);
         }
-        let results = planned.into_iter().map(|planned| Ok(planned.into_outcome())).collect();
+        let results = planned.into_iter().zip(states).map(|(item, state)| Ok(item.into_outcome(state))).collect();
         Ok(Written { results, seqno: Some(seqno), newest_read, bytes, global })
     }
 
@@ -182,6 +189,7 @@ impl Store {
     fn apply(
         &self,
         ops: &[WriteOp<'_>],
+        states: &[State],
         planned: &[Planned],
         places: &Places<'_>,
         options: &WriteOptions,
@@ -192,20 +200,21 @@ impl Store {
         let mut bytes = 0;
         for (place, item) in planned.iter().filter(|item| item.changed).enumerate() {
             let (partition, guard) = places.of(item.position);
+            let state = &*states[item.position];
             let insert = |key: &EncodedKey, value: Option<&[u8]>| {
                 partition.insert(guard, key_ref(key), seqno, value, buffered, self.wal.visible());
                 ENTRY_OVERHEAD_BYTES + key.collection().len() + key.sort().len() + value.map_or(0, <[u8]>::len)
             };
             bytes += insert(ops[item.position].key, item.new.as_deref());
-            if let Some(stream) = &item.state.definition.stream {
+            if let Some(stream) = &state.definition.stream {
                 let (sequence, new) = (Sequence::new(seqno, place), item.new.clone().map(ItemRef::from_bytes));
                 let change = Change::of(stream.view, sequence, at_millis, options.origin, item.old.clone(), new);
                 bytes += change.map_or(0, |change| self.streams.push(partition.id, change, buffered));
             }
-            self.delay_arrival(ops[item.position].key, item);
+            self.delay_arrival(&state.definition, ops[item.position].key, item);
             for change in &item.indexes {
-                let ring = &item.state.index_rings[change.index];
-                let local = index::shares_partition(&item.state.definition.indexes[change.index]);
+                let ring = &state.index_rings[change.index];
+                let local = index::shares_partition(&state.definition.indexes[change.index]);
                 for (key, value) in entries_of(change) {
                     if local {
                         bytes += insert(key, value.as_deref());
@@ -230,8 +239,10 @@ impl Store {
     }
 
     /// Where the lag of an index is modelled, its reads go on showing the entry that the item had.
-    fn delay_arrival(&self, key: &EncodedKey, item: &Planned) {
-        let definition = &item.state.definition;
+    fn delay_arrival(&self, definition: &TableDefinition, key: &EncodedKey, item: &Planned) {
+        if item.indexes.is_empty() {
+            return;
+        }
         let now_millis = self.options.clock.now_millis();
         for change in &item.indexes {
             let index = &definition.indexes[change.index];
@@ -241,34 +252,33 @@ impl Store {
         }
     }
 
-    fn log(&self, ops: &[WriteOp<'_>], planned: &[Planned], options: &WriteOptions, at_millis: u64) -> Result<u64> {
+    fn log(
+        &self,
+        ops: &[WriteOp<'_>],
+        states: &[State],
+        planned: &[Planned],
+        options: &WriteOptions,
+        at_millis: u64,
+    ) -> Result<u64> {
         let header = CommitHeader {
             at_millis,
             token: options.token.as_ref().map(|token| (token.token.as_str(), token.fingerprint)),
             origin: options.origin,
         };
-        let old_known = |item: &Planned| {
-            let definition = &item.state.definition;
-            !definition.indexes.is_empty() || definition.stream.is_some()
-        };
-        let old_images: Vec<Option<Bytes>> = planned
-            .iter()
-            .map(|item| item.old.as_ref().filter(|_| old_known(item)).map(ItemRef::to_inline_bytes))
-            .collect();
-        let changes: Vec<ChangeRef<'_>> = planned
-            .iter()
-            .zip(&old_images)
-            .filter(|(item, _)| item.changed)
-            .map(|(item, old)| ChangeRef {
-                table: item.state.definition.id,
-                collection: ops[item.position].key.collection(),
-                sort: ops[item.position].key.sort(),
-                old: old.as_deref(),
-                old_known: old_known(item),
+        let count = planned.iter().filter(|item| item.changed).count();
+        let changes = planned.iter().filter(|item| item.changed).map(|item| {
+            let (key, definition) = (ops[item.position].key, &states[item.position].definition);
+            let old_known = is_old_known(definition);
+            ChangeRef {
+                table: definition.id,
+                collection: key.collection(),
+                sort: key.sort(),
+                old: item.old.as_ref().filter(|_| old_known).map(|old| &old.encoded()[..]),
+                old_known,
                 new: item.new.as_deref(),
-            })
-            .collect();
-        self.wal.append_with(|_seqno, out| encode_commit(&header, changes, out))
+            }
+        });
+        self.wal.append_with(|_seqno, out| encode_commit(&header, count, changes, out))
     }
 
     /// Inserts an entry into a global index, whatever partition holds it by now; returns the memory it took.
@@ -295,7 +305,7 @@ impl Store {
     fn await_written(
         &self,
         ops: &[WriteOp<'_>],
-        states: &[Arc<TableState>],
+        states: &[State],
         written: &Written,
         options: &WriteOptions,
     ) -> Result<()> {
@@ -322,12 +332,11 @@ impl Store {
 
     /// Items of any tables as they were at one moment: no commit falls between two of them.
     pub fn read_together(&self, places: &[(Arc<TableSlot>, EncodedKey)]) -> Result<Vec<Option<ItemRef>>> {
-        let states: Vec<Arc<TableState>> =
-            places.iter().map(|(slot, _)| arc_swap::Guard::into_inner(slot.state())).collect();
+        let states: Each<State> = places.iter().map(|(slot, _)| slot.state()).collect();
         loop {
             let tokens = places.iter().map(|(_, key)| key.token()).zip(&states);
             let (partitions, of_place) = partitions_of(tokens);
-            let guards: Vec<WriteGuard<'_>> = partitions.iter().map(|partition| partition.lock()).collect();
+            let guards: Each<WriteGuard<'_>> = partitions.iter().map(|partition| partition.lock()).collect();
             if guards.iter().any(WriteGuard::retired) {
                 continue;
             }
@@ -348,7 +357,7 @@ impl Store {
     /// An answer that rests on a version which no reader may see yet waits for that version's sync.
     fn await_read<'k>(
         &self,
-        places: impl Iterator<Item = (&'k EncodedKey, &'k Arc<TableState>)>,
+        places: impl Iterator<Item = (&'k EncodedKey, &'k State)>,
         newest_read: u64,
     ) -> Result<()> {
         if newest_read <= self.wal.visible().load() {
@@ -388,20 +397,37 @@ impl Store {
     }
 }
 
+/// A table as it is during a commit.
+type State = arc_swap::Guard<Arc<TableState>>;
+
 /// The partitions of all keys without repetition, in lock order, and each key's position among them.
-fn partitions_of<'a>(tokens: impl Iterator<Item = (u64, &'a Arc<TableState>)>) -> (Vec<Arc<Partition>>, Vec<usize>) {
-    let of_key: Vec<Loan> = tokens.map(|(token, state)| state.ring.find(token)).collect();
-    let mut partitions: Vec<Arc<Partition>> = of_key.iter().map(|loan| Arc::clone(loan)).collect();
+fn partitions_of<'a>(tokens: impl Iterator<Item = (u64, &'a State)>) -> (Each<Arc<Partition>>, Each<usize>) {
+    let of_key: Each<Arc<Partition>> = tokens.map(|(token, state)| Arc::clone(&state.ring.find(token))).collect();
+    if of_key.len() == 1 {
+        return (of_key, smallvec![0]);
+    }
+    let mut partitions = of_key.clone();
     partitions.sort_by_key(|partition| (partition.keyspace, partition.first_token, partition.id));
     partitions.dedup_by_key(|partition| partition.id);
-    let position = |loan: &Loan| partitions.iter().position(|partition| partition.id == loan.id).unwrap_or_default();
-    let positions = of_key.iter().map(position).collect();
+    let position = |of: &Arc<Partition>| partitions.iter().position(|partition| partition.id == of.id);
+    let positions = of_key.iter().map(|of| position(of).unwrap_or_default()).collect();
     (partitions, positions)
+}
+
+/// Whether the log and everything derived from it see what an item was before a change.
+fn is_old_known(definition: &TableDefinition) -> bool {
+    !definition.indexes.is_empty() || definition.stream.is_some()
+}
+
+/// An old item in the form in which its table needs it: where log, indexes or stream see it, they all want its names
+/// written out, so that is done once.
+fn as_known(definition: &TableDefinition, old: ItemRef) -> ItemRef {
+    if is_old_known(definition) { ItemRef::from_bytes(old.to_inline_bytes()) } else { old }
 }
 
 /// What `write_locked` leaves for the time after the locks.
 struct Written {
-    results: Vec<Result<Outcome>>,
+    results: Outcomes,
     /// The log record; none if nothing was written.
     seqno: Option<u64>,
     newest_read: u64,
@@ -428,13 +454,13 @@ impl<'a> Places<'a> {
 /// Memory that a memtable takes for an entry besides its key and value.
 const ENTRY_OVERHEAD_BYTES: usize = 96;
 
-fn plan(position: usize, state: &Arc<TableState>, old: Option<ItemRef>, decision: Decision) -> Result<Planned> {
+fn plan(position: usize, state: &TableState, old: Option<ItemRef>, decision: Decision) -> Result<Planned> {
     let new = match decision {
         Decision::Put(bytes) => Some(bytes),
         Decision::Delete => None,
         Decision::Keep => {
             let new = old.as_ref().map(ItemRef::to_inline_bytes);
-            return Ok(Planned { position, old, new, changed: false, indexes: Vec::new(), state: state.clone() });
+            return Ok(Planned { position, old, new, changed: false, indexes: Vec::new() });
         }
     };
     let changed = old.is_some() || new.is_some();
@@ -443,18 +469,18 @@ fn plan(position: usize, state: &Arc<TableState>, old: Option<ItemRef>, decision
         let new_item = new.clone().map(ItemRef::from_bytes);
         indexes = index::changes(&state.definition, |_| true, old.as_ref(), new_item.as_ref());
     }
-    Ok(Planned { position, old, new, changed, indexes, state: state.clone() })
+    Ok(Planned { position, old, new, changed, indexes })
 }
 
 impl Planned {
-    fn into_outcome(self) -> Outcome {
+    fn into_outcome(self, state: &TableState) -> Outcome {
         let index_units =
             self.indexes.iter().map(|change| IndexUnits { index: change.index, units: change.units }).collect();
         Outcome {
             old: self.old,
             new: self.new.map(ItemRef::from_bytes),
             index_units,
-            definition: self.state.definition.clone(),
+            definition: state.definition.clone(),
         }
     }
 }

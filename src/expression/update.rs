@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    item::{AttributeValue, Item, ItemRef},
+    item::{AttributeValue, Item, ItemRef, replace_attributes, size::item_size},
 };
 use std::sync::Arc;
 
@@ -28,8 +28,8 @@ pub struct Update {
 /// What an update makes of an item.
 #[derive(Clone, Debug)]
 pub struct Applied {
-    /// The item after the update; `None` if there was none and none is created, as only `REMOVE`s and `DELETE`s were
-    /// applied.
+    /// The item after the update, or the part of it that was asked for; `None` if there was none and none is created, as
+    /// only `REMOVE`s and `DELETE`s were applied.
     pub item: Option<Item>,
     /// Whether there was no item and now there is one.
     pub creates: bool,
@@ -116,6 +116,29 @@ impl Update {
         let item = old.map_or_else(|| key.clone(), ItemRef::to_item);
         let (item, written) = apply::apply(&self.actions, item, old.is_some(), self.legacy)?;
         Ok(Applied { item: Some(item), creates: old.is_none(), written })
+    }
+
+    /// Applies it to an encoded item, of which only the attributes are decoded that it reads or writes, and those of
+    /// `also`: [`Applied::item`] has them, the rest of the item is copied. Returns the new item, encoded, with what it
+    /// counts in bytes. The size is not checked here.
+    ///
+    /// # Errors
+    /// Those of [`Update::apply`], and kind [`Corrupt`](crate::error::ErrorKind::Corrupt) if the item is damaged.
+    pub fn apply_encoded<'n>(
+        &'n self,
+        old: &ItemRef,
+        also: impl IntoIterator<Item = &'n str>,
+    ) -> Result<(Applied, Vec<u8>, usize)> {
+        let mut names: Vec<&str> = self.all_paths().into_iter().map(Path::top_level).chain(also).collect();
+        names.sort_unstable();
+        names.dedup();
+        let value_of = |name: &&str| Some(((*name).to_owned(), old.attribute(name)?.to_value()));
+        let before: Item = names.iter().filter_map(value_of).collect();
+        let (gone, size_before) = (before.len(), item_size(&before));
+        let (after, written) = apply::apply(&self.actions, before, true, self.legacy)?;
+        let size = (old.size_bytes() + item_size(&after)).saturating_sub(size_before);
+        let bytes = replace_attributes(old, (&names, gone), &after, size)?;
+        Ok((Applied { item: Some(after), creates: false, written }, bytes, size))
     }
 
     /// The parts of the old item at the paths that the update writes, for ReturnValues UPDATED_OLD; `None` if it has

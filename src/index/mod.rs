@@ -54,7 +54,11 @@ fn change_of(
     {
         return None;
     }
-    let old = old.and_then(|item| entry(table, index, item));
+    let old = old.and_then(|item| match index.kind {
+        // Its place changes or it goes: what it carried does not matter.
+        IndexKind::Expiry => table.index_key(index, item).map(|key| Entry { key, bytes: Bytes::new(), size_bytes: 0 }),
+        _ => entry(table, index, item),
+    });
     let new = new.and_then(|item| entry(table, index, item));
     let units = |entry: &Entry| u32::try_from(entry.size_bytes.div_ceil(1024).max(1)).unwrap_or(u32::MAX);
     let change = match (old, new) {

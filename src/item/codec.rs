@@ -31,6 +31,11 @@ use std::collections::BTreeMap;
 /// the rest is room. Bytes that claim more are damaged, and deeper content is treated as absent.
 pub(crate) const MAX_DEPTH: usize = 64;
 
+/// Bytes that the size and the count of an item take at most.
+const HEAD_BYTES: usize = 8;
+/// Bytes that a member takes besides name and content: two lengths and a tag. Nested ones may take more than they count.
+const MEMBER_BYTES: usize = 8;
+
 /// The first byte of a value. Zero is no tag, so that zeroed bytes do not read as values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[repr(u8)]
@@ -84,8 +89,14 @@ impl Tag {
 /// The encoding of an item, names written out. The item should have passed validation: one nested deeper than 64 levels
 /// is encoded, but readers will not see below them.
 pub fn encode_item(item: &Item) -> Vec<u8> {
-    let mut out = Vec::with_capacity(256);
-    encode_item_into(item, &mut out);
+    encode_item_of_size(item, item_size(item))
+}
+
+/// The encoding of an item whose size is known; see [`encode_item`].
+pub fn encode_item_of_size(item: &Item, size: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(HEAD_BYTES + size + item.len() * MEMBER_BYTES);
+    write_varint(&mut out, size);
+    encode_members(&item.0, &mut out);
     out
 }
 
@@ -108,9 +119,14 @@ pub fn decode(bytes: &[u8]) -> Result<Item> {
 fn encode_members(members: &BTreeMap<String, AttributeValue>, out: &mut Vec<u8>) {
     write_varint(out, members.len());
     for (name, value) in members {
-        write_inline_name(out, name);
-        encode_value(value, out);
+        encode_member(name, value, out);
     }
+}
+
+/// A name, written out, and its value.
+pub(crate) fn encode_member(name: &str, value: &AttributeValue, out: &mut Vec<u8>) {
+    write_inline_name(out, name);
+    encode_value(value, out);
 }
 
 fn encode_value(value: &AttributeValue, out: &mut Vec<u8>) {

@@ -14,10 +14,10 @@
 //! The type of a key attribute is fixed by the key schema, so it is not stored. These bytes are part of the file
 //! format, and so is the token.
 
-use super::{AttributeValue, Number};
+use super::{AttributeValue, Number, ValueRef, codec::Tag};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use std::fmt;
+use std::{borrow::Cow, fmt};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Longest value of a partition key, in bytes of UTF-8 or binary.
@@ -78,6 +78,64 @@ impl fmt::Display for KeyType {
 /// The place of a partition key on the token ring; `hash_bytes` is the key in its last form.
 pub fn token(hash_bytes: &[u8]) -> u64 {
     xxh3_64(hash_bytes)
+}
+
+/// The value of a key attribute in its last form, borrowed where it lies in that form already.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyPart<'a> {
+    kind: KeyType,
+    last: Cow<'a, [u8]>,
+}
+
+impl<'a> KeyPart<'a> {
+    /// A value; `None` if it cannot be a key.
+    pub fn of_value(value: &'a AttributeValue) -> Option<Self> {
+        let last = match value {
+            AttributeValue::S(text) => Cow::Borrowed(text.as_bytes()),
+            AttributeValue::B(bytes) => Cow::Borrowed(&bytes[..]),
+            _ => {
+                let mut last = Vec::new();
+                encode_last(value, &mut last).then_some(Cow::Owned(last))?
+            }
+        };
+        Some(Self { kind: KeyType::of(value)?, last })
+    }
+    /// A value of an encoded item; `None` if it cannot be a key.
+    pub fn of_encoded(value: ValueRef<'a>) -> Option<Self> {
+        let kind = match value.tag {
+            Tag::S => KeyType::S,
+            Tag::N => KeyType::N,
+            Tag::B => KeyType::B,
+            _ => return None,
+        };
+        Some(Self { kind, last: Cow::Borrowed(value.payload) })
+    }
+    /// The type of the value.
+    pub fn kind(&self) -> KeyType {
+        self.kind
+    }
+    /// Whether it is an empty string or no bytes.
+    pub fn is_empty(&self) -> bool {
+        self.last.is_empty()
+    }
+    /// Bytes of the value as limits of keys count them.
+    pub fn size_bytes(&self) -> usize {
+        match self.kind {
+            KeyType::N => Number::decode_ordered(&self.last).map_or(0, |(number, _)| number.size_bytes()),
+            KeyType::S | KeyType::B => self.last.len(),
+        }
+    }
+    /// Appends the form that ends a key.
+    pub fn append_last(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.last);
+    }
+    /// Appends the form that another component can follow.
+    pub fn append_component(&self, out: &mut Vec<u8>) {
+        match self.kind {
+            KeyType::N => out.extend_from_slice(&self.last),
+            KeyType::S | KeyType::B => escape(&self.last, out),
+        }
+    }
 }
 
 /// Appends the form of a value that ends a key. False, with nothing appended, if the value cannot be a key.

@@ -73,17 +73,58 @@ pub fn check_nesting(value: &AttributeValue) -> Result<()> {
 }
 
 /// Refuses what no table accepts, in this order: empty or overlong names, empty sets, too many levels, too large an
-/// item.
+/// item. Returns its size in bytes.
 ///
 /// # Errors
 /// A validation error with DynamoDB's text.
-pub fn validate_item(item: &Item) -> Result<()> {
+pub fn validate_item(item: &Item) -> Result<usize> {
+    let mut sound = true;
+    let mut size = 0;
     for (name, value) in item.iter() {
-        check_name(name)?;
-        check_value(value, MAX_NESTING_LEVELS)?;
+        size += measure_name(name, &mut sound) + measure(value, MAX_NESTING_LEVELS, &mut sound);
     }
-    item.values().try_for_each(check_nesting)?;
-    if item_size(item) > MAX_ITEM_BYTES { Err(Error::validation(ITEM_TOO_LARGE)) } else { Ok(()) }
+    if !sound {
+        // One walk is enough for nearly all items; which fault to name takes another.
+        for (name, value) in item.iter() {
+            check_name(name)?;
+            check_value(value, MAX_NESTING_LEVELS)?;
+        }
+        item.values().try_for_each(check_nesting)?;
+    }
+    if size > MAX_ITEM_BYTES { Err(Error::validation(ITEM_TOO_LARGE)) } else { Ok(size) }
+}
+
+/// The size of a value that may have `levels` lists and maps nested in each other, as [`value_size`] says it. Clears
+/// `sound` if [`check_value`] or [`check_nesting`] would refuse the value.
+fn measure(value: &AttributeValue, levels: usize, sound: &mut bool) -> usize {
+    match value {
+        AttributeValue::S(text) => text.len(),
+        AttributeValue::L(_) | AttributeValue::M(_) if levels == 0 => {
+            *sound = false;
+            0
+        }
+        AttributeValue::L(list) => {
+            CONTAINER_BYTES + list.iter().map(|v| ENTRY_BYTES + measure(v, levels - 1, sound)).sum::<usize>()
+        }
+        AttributeValue::M(map) => {
+            let mut size = CONTAINER_BYTES;
+            for (name, v) in map {
+                size += measure_name(name, sound) + ENTRY_BYTES + measure(v, levels - 1, sound);
+            }
+            size
+        }
+        AttributeValue::Ss(_) | AttributeValue::Ns(_) | AttributeValue::Bs(_) => {
+            let size = value_size(value);
+            *sound &= check_value(value, 0).is_ok();
+            size
+        }
+        _ => value_size(value),
+    }
+}
+
+fn measure_name(name: &str, sound: &mut bool) -> usize {
+    *sound &= (1..=MAX_NAME_BYTES).contains(&name.len());
+    name.len()
 }
 
 /// Refuses empty and overlong names and empty sets anywhere in a value, but looks no deeper than `levels`.

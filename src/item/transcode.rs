@@ -4,9 +4,11 @@
 //! own. Only lists and maps are taken apart for that, since only they hold names; all else is copied as bytes.
 
 use super::{
-    DictionaryBuilder, ItemRef, ValueRef,
+    DictionaryBuilder, Item, ItemRef, ValueRef,
     check::damaged,
-    codec::{MAX_DEPTH, Tag, write_inline_name, write_name_id, write_payload, write_varint, write_with_length},
+    codec::{
+        MAX_DEPTH, Tag, encode_member, write_inline_name, write_name_id, write_payload, write_varint, write_with_length,
+    },
 };
 use crate::error::Result;
 
@@ -41,6 +43,51 @@ pub(crate) fn inline_bytes(item: &ItemRef) -> Vec<u8> {
         return super::codec::encode_item(&item.to_item());
     }
     out
+}
+
+/// The item with the attributes `replaced`, which ascend, taken out and those of `new` put in; `gone` is how many of the
+/// former it has, and `size` what the result counts. All names are written out, everything else is copied as bytes.
+///
+/// # Errors
+/// Kind [`Corrupt`](crate::error::ErrorKind::Corrupt) if the item's lengths or names are damaged.
+pub fn replace_attributes(
+    item: &ItemRef,
+    (replaced, gone): (&[&str], usize),
+    new: &Item,
+    size: usize,
+) -> Result<Vec<u8>> {
+    let widened = if item.names().is_some() { item.encoded().len() / 2 } else { 0 };
+    let mut out = Vec::with_capacity(item.encoded().len() + widened + 64);
+    write_varint(&mut out, size);
+    let done = write_replaced(item.as_map(), (replaced, gone), new, &mut out);
+    done.map(|()| out).ok_or_else(|| damaged("its lengths or names do not fit together"))
+}
+
+fn write_replaced(old: ValueRef<'_>, (replaced, gone): (&[&str], usize), new: &Item, out: &mut Vec<u8>) -> Option<()> {
+    let count = old.count()?;
+    write_varint(out, count.checked_sub(gone)? + new.len());
+    let mut inline = |name: &str, out: &mut Vec<u8>| write_inline_name(out, name);
+    let mut added = new.iter().peekable();
+    let mut members = old.map();
+    for _ in 0..count {
+        let (name, value) = members.next()?;
+        if replaced.binary_search(&name).is_ok() {
+            continue;
+        }
+        while let Some((name, value)) = added.next_if(|(added, _)| added.as_str() < name) {
+            encode_member(name, value, out);
+        }
+        write_inline_name(out, name);
+        if old.names.is_some() {
+            write_value(value, MAX_DEPTH - 1, &mut inline, out)?;
+        } else if value.tag.has_payload() {
+            write_payload(out, value.tag, value.payload);
+        } else {
+            out.push(value.tag as u8);
+        }
+    }
+    added.for_each(|(name, value)| encode_member(name, value, out));
+    members.rest().is_empty().then_some(())
 }
 
 /// Writes a name in the form that the target asks for.

@@ -13,7 +13,7 @@ use crate::{
     error::{Error, Result},
     item::{
         AttributeValue, Item, ItemRef,
-        key::{MAX_HASH_KEY_BYTES, MAX_RANGE_KEY_BYTES, encode_component, encode_last, token},
+        key::{KeyPart, MAX_HASH_KEY_BYTES, MAX_RANGE_KEY_BYTES, encode_last, token},
     },
 };
 
@@ -106,9 +106,6 @@ impl Builder {
     fn last(&mut self, value: &AttributeValue) -> Result<()> {
         if encode_last(value, &mut self.bytes) { Ok(()) } else { Err(schema_mismatch()) }
     }
-    fn component(&mut self, value: &AttributeValue) -> Result<()> {
-        if encode_component(value, &mut self.bytes) { Ok(()) } else { Err(schema_mismatch()) }
-    }
     fn end_collection(&mut self) {
         self.split = self.bytes.len();
     }
@@ -140,21 +137,19 @@ fn refuse_empty(value: &AttributeValue, name: &str) -> Result<()> {
 impl TableDefinition {
     /// The key of an item to be put: every key attribute present, of its type, not empty and within its limit.
     pub fn key_of_item(&self, item: &Item) -> Result<EncodedKey> {
-        for key in self.key.attributes() {
-            match item.get(&key.name) {
-                None => return Err(Error::invalid_parameter(format!("Missing the key {} in the item", key.name))),
-                Some(value) if !key.kind.matches(value) => {
-                    return Err(Error::invalid_parameter(format!(
-                        "Type mismatch for key {} expected: {} actual: {}",
-                        key.name,
-                        key.kind,
-                        value.type_name()
-                    )));
-                }
-                Some(_) => {}
-            }
-        }
-        self.encode_item_key(item)
+        let value_of = |key: &KeyAttribute| match item.get(&key.name) {
+            None => Err(Error::invalid_parameter(format!("Missing the key {} in the item", key.name))),
+            Some(value) if !key.kind.matches(value) => Err(Error::invalid_parameter(format!(
+                "Type mismatch for key {} expected: {} actual: {}",
+                key.name,
+                key.kind,
+                value.type_name()
+            ))),
+            Some(value) => Ok(value),
+        };
+        let hash = value_of(&self.key.hash)?;
+        let range = self.key.range.as_ref().map(value_of).transpose()?;
+        self.key_of_values(hash, range)
     }
 
     /// The key that a `Key` argument names: exactly the key attributes, of their types.
@@ -163,6 +158,20 @@ impl TableDefinition {
         let fits = key.len() == wanted
             && self.key.attributes().all(|a| key.get(&a.name).is_some_and(|value| a.kind.matches(value)));
         if fits { self.encode_item_key(key) } else { Err(schema_mismatch()) }
+    }
+
+    /// The key of an encoded item; `None` if it lacks a key attribute.
+    pub fn key_of_encoded(&self, item: &ItemRef) -> Option<EncodedKey> {
+        let value_of = |key: &KeyAttribute| {
+            item.attribute(&key.name).and_then(KeyPart::of_encoded).filter(|value| value.kind() == key.kind)
+        };
+        let mut builder = Builder::new(ITEM_SPACE);
+        value_of(&self.key.hash)?.append_last(&mut builder.bytes);
+        builder.end_collection();
+        if let Some(range) = &self.key.range {
+            value_of(range)?.append_last(&mut builder.bytes);
+        }
+        Some(builder.finish())
     }
 
     fn encode_item_key(&self, item: &Item) -> Result<EncodedKey> {
@@ -193,7 +202,7 @@ impl TableDefinition {
             return self.expiry_key(item);
         }
         index_key_from(&self.key, index, self.local_space(index), &|name| {
-            item.attribute(name).map(|value| value.to_value())
+            item.attribute(name).and_then(KeyPart::of_encoded)
         })
     }
 
@@ -205,7 +214,7 @@ impl TableDefinition {
         if key.len() != names.len() {
             return None;
         }
-        index_key_from(&self.key, index, self.local_space(index), &|name| key.get(name).cloned())
+        index_key_from(&self.key, index, self.local_space(index), &|name| key.get(name).and_then(KeyPart::of_value))
     }
 
     /// First byte of the collections of a local index; [`ITEM_SPACE`] for any other.
@@ -272,37 +281,37 @@ pub fn key_attributes<'a>(keys: impl Iterator<Item = &'a KeyAttribute>, item: &I
     keys.filter_map(|key| Some((key.name.clone(), item.attribute(&key.name)?.to_value()))).collect()
 }
 
-fn index_key_from(
+fn index_key_from<'a>(
     table: &KeySchema,
     index: &IndexDefinition,
     space: u8,
-    value_of: &dyn Fn(&str) -> Option<AttributeValue>,
+    value_of: &dyn Fn(&str) -> Option<KeyPart<'a>>,
 ) -> Option<EncodedKey> {
-    let indexable = |key: &KeyAttribute| -> Option<AttributeValue> {
-        value_of(&key.name).filter(|value| key.kind.matches(value) && is_empty(value).is_none())
+    let indexable = |key: &KeyAttribute| -> Option<KeyPart<'a>> {
+        value_of(&key.name).filter(|value| key.kind == value.kind() && !value.is_empty())
     };
     let mut builder = Builder::new(space);
     if let [only] = index.hash.as_slice() {
-        builder.last(&indexable(only)?).ok()?;
+        indexable(only)?.append_last(&mut builder.bytes);
     } else {
         for key in &index.hash {
-            builder.component(&indexable(key)?).ok()?;
+            indexable(key)?.append_component(&mut builder.bytes);
         }
     }
     builder.end_collection();
     let mut range_bytes = 0;
     for key in &index.range {
         let value = indexable(key)?;
-        range_bytes += key_bytes(&value);
-        builder.component(&value).ok()?;
+        range_bytes += value.size_bytes();
+        value.append_component(&mut builder.bytes);
     }
     match (&table.range, index.kind) {
         (Some(range), IndexKind::Global) => {
-            builder.component(&indexable(&table.hash)?).ok()?;
-            builder.last(&indexable(range)?).ok()?;
+            indexable(&table.hash)?.append_component(&mut builder.bytes);
+            indexable(range)?.append_last(&mut builder.bytes);
         }
-        (None, IndexKind::Global) => builder.last(&indexable(&table.hash)?).ok()?,
-        (Some(range), IndexKind::Local) => builder.last(&indexable(range)?).ok()?,
+        (None, IndexKind::Global) => indexable(&table.hash)?.append_last(&mut builder.bytes),
+        (Some(range), IndexKind::Local) => indexable(range)?.append_last(&mut builder.bytes),
         (None, IndexKind::Local) => {}
         (_, IndexKind::Expiry) => return None,
     }

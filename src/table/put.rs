@@ -110,10 +110,10 @@ impl<K: KeyShape> Put<K> {
 
 /// Checks an item against the rules of items and of its table, and encodes it.
 pub(super) fn prepare(definition: &TableDefinition, item: &Item) -> Result<(EncodedKey, Bytes)> {
-    validate_item(item)?;
+    let size = validate_item(item)?;
     let key = definition.key_of_item(item)?;
     definition.check_index_keys(item)?;
-    Ok((key, Bytes::from(item::encode_item(item))))
+    Ok((key, Bytes::from(item::encode_item_of_size(item, size))))
 }
 
 /// A condition that is false refuses the write, with the old item if it was asked for.

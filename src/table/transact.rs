@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     capacity::{Consumed, ReadStrength, read_units},
-    commit::{Access, Decide, Decision, Outcome, Store, TableSlot, WriteOp, WriteOptions},
+    commit::{Access, Decide, Decision, Outcomes, Store, TableSlot, WriteOp, WriteOptions},
     config::Durability,
     error::{CancellationReason, Error, ErrorKind, Result},
     expression::{self, Condition, ExpressionKind, Projection, UpdateBuilder},
@@ -167,8 +167,8 @@ impl TransactWrite {
     }
     /// Carries the transaction out: all of it or, with an error, nothing.
     pub fn send(self) -> Result<TransactOutput> {
-        let fingerprint = xxhash_rust::xxh3::xxh3_64(format!("{:?}", self.actions).as_bytes());
-        let token = self.token.map(|token| ClientToken { token, fingerprint });
+        let fingerprint = || xxhash_rust::xxh3::xxh3_64(format!("{:?}", self.actions).as_bytes());
+        let token = self.token.map(|token| ClientToken { token, fingerprint: fingerprint() });
         transact_write(&self.store, &self.actions, token, self.durability)
     }
 }
@@ -299,7 +299,7 @@ fn decide_action(
     })
 }
 
-fn cancelled(results: Vec<Result<Outcome>>) -> Error {
+fn cancelled(results: Outcomes) -> Error {
     let reasons = results.into_iter().map(|result| match result {
         Ok(_) => CancellationReason::none(),
         Err(error) if error.kind() == ErrorKind::ConditionFailed => {

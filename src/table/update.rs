@@ -9,12 +9,11 @@ use crate::{
     error::{Error, Result},
     expression::{self, Applied, Condition, ExpressionKind, SetExpression, UpdateBuilder},
     item::{
-        AttributeValue, Item, ItemRef, encode_item,
+        AttributeValue, Item, ItemRef, encode_item_of_size,
         size::{MAX_ITEM_BYTES, UPDATED_ITEM_TOO_LARGE, item_size},
     },
     schema::{EncodedKey, TableDefinition},
 };
-use bytes::Bytes;
 
 /// An update that is being described; [`Update::send`] does it.
 #[derive(Debug)]
@@ -143,14 +142,22 @@ pub(super) fn decide(
     old: Option<&ItemRef>,
     key: &Item,
 ) -> Result<(Decision, Option<Applied>)> {
-    let applied = update.apply(old, key)?;
+    let (applied, encoded) = match old {
+        Some(old) => {
+            let indexed = definition.indexes.iter().flat_map(|index| index.attributes());
+            let (applied, bytes, size) = update.apply_encoded(old, indexed.map(|key| key.name.as_str()))?;
+            (applied, Some((bytes, size)))
+        }
+        None => (update.apply(None, key)?, None),
+    };
     let Some(item) = &applied.item else { return Ok((Decision::Keep, Some(applied))) };
-    if item_size(item) > MAX_ITEM_BYTES {
+    let size = encoded.as_ref().map_or_else(|| item_size(item), |(_, size)| *size);
+    if size > MAX_ITEM_BYTES {
         return Err(Error::validation(UPDATED_ITEM_TOO_LARGE));
     }
     definition.check_index_keys(item).map_err(as_update_error)?;
-    let bytes = Bytes::from(encode_item(item));
-    Ok((Decision::Put(bytes), Some(applied)))
+    let bytes = encoded.map_or_else(|| encode_item_of_size(item, size), |(bytes, _)| bytes);
+    Ok((Decision::Put(bytes.into()), Some(applied)))
 }
 
 /// An update says of an empty index key that it was updated to be so.

@@ -152,10 +152,11 @@ pub enum Record {
     Schema(SchemaChange),
 }
 
-/// Writes a commit to the end of `out`. `changes` is gone through once and must know its length.
+/// Writes a commit to the end of `out`. `changes` yields as many as `count` says and is gone through once.
 pub fn encode_commit<'c>(
     header: &CommitHeader<'_>,
-    changes: impl IntoIterator<Item = ChangeRef<'c>, IntoIter: ExactSizeIterator>,
+    count: usize,
+    changes: impl IntoIterator<Item = ChangeRef<'c>>,
     out: &mut Vec<u8>,
 ) {
     out.push(COMMIT);
@@ -170,8 +171,7 @@ pub fn encode_commit<'c>(
         put_bytes(token.as_bytes(), out);
         out.extend_from_slice(&fingerprint.to_le_bytes());
     }
-    let changes = changes.into_iter();
-    varint::put(changes.len() as u64, out);
+    varint::put(count as u64, out);
     for change in changes {
         change.encode(out);
     }
@@ -342,7 +342,7 @@ mod tests {
             ChangeRef { table: 2, collection: b"p", sort: b"", old: None, old_known: false, new: Some(b"new") },
         ];
         let mut out = Vec::new();
-        encode_commit(&header, changes, &mut out);
+        encode_commit(&header, changes.len(), changes, &mut out);
         out
     }
 

@@ -1,8 +1,18 @@
 //! Random expressions on random items: against the naive evaluator, through print and parse, and as noise.
 
 use super::{naive, *};
-use crate::item::{ItemRef, arbitrary::any_item};
+use crate::item::{DictionaryBuilder, ItemRef, arbitrary::any_item, encode_item, size::item_size, transcode};
 use proptest::{collection::*, prelude::*};
+use std::sync::Arc;
+
+/// The item as a run has it: names that occur twice are ids.
+fn under_dictionary(item: &ItemRef) -> ItemRef {
+    let mut names = DictionaryBuilder::new();
+    let _ = transcode(item, &mut names, &mut Vec::new());
+    let mut bytes = Vec::new();
+    transcode(item, &mut names, &mut bytes).expect("intact");
+    ItemRef::with_names(bytes.into(), Arc::new(names.finish()))
+}
 
 /// Values of which many are equal to each other or contain each other.
 fn common_value() -> impl Strategy<Value = AttributeValue> {
@@ -224,6 +234,18 @@ proptest! {
         let update = update_of(actions);
         let old = ItemRef::from(&item);
         let applied = update.apply(Some(&old), &Item::new());
+        for old in [old.clone(), under_dictionary(&old)] {
+            match (&applied, update.apply_encoded(&old, ["b"])) {
+                (Ok(whole), Ok((parts, bytes, size))) => {
+                    prop_assert_eq!(parts.updated_new(), whole.updated_new());
+                    let whole = whole.item.as_ref().expect("exists");
+                    prop_assert_eq!(parts.item.as_ref().and_then(|item| item.get("b")), whole.get("b"));
+                    prop_assert_eq!((&bytes, size), (&encode_item(whole), item_size(whole)));
+                }
+                (Err(whole), Err(parts)) => prop_assert_eq!(whole.message(), parts.message()),
+                (whole, parts) => prop_assert!(false, "{whole:?} {parts:?}"),
+            }
+        }
         match naive::apply(&item, &update) {
             Some(expected) => prop_assert_eq!(applied.expect("applies").item, Some(expected)),
             None => prop_assert!(applied.is_err()),
