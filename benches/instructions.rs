@@ -23,10 +23,10 @@ const BUDGETS: [(&str, u64); 10] = [
     ("query of 10 items", 14_300),
     ("query of 10 by a global index", 15_460),
     ("filter of one test", 730),
-    ("put, buffered", 17_370),
-    ("put with a condition, buffered", 17_080),
-    ("update by expression, buffered", 33_200),
-    ("put with two global indexes, buffered", 53_070),
+    ("put, buffered", 12_350),
+    ("put with a condition, buffered", 12_060),
+    ("update by expression, buffered", 17_490),
+    ("put with two global indexes, buffered", 34_200),
 ];
 
 const ITEMS: usize = 5_000;
