@@ -1,6 +1,8 @@
 //! The commands, one file each.
 
 mod check;
+#[cfg(feature = "copy")]
+mod copy;
 mod create;
 mod delete;
 mod demo;
@@ -51,6 +53,9 @@ pub(crate) enum Command {
     Serve(serve::Serve),
     /// Check every byte and every index of the database
     Verify(verify::Verify),
+    /// Copy tables between a folder and a DynamoDB endpoint, either way
+    #[cfg(feature = "copy")]
+    Copy(copy::Copy),
     /// Name what the tables use that another service lacks
     Check(check::Check),
     /// Show partitions, memtables, runs and log
@@ -75,6 +80,8 @@ impl Command {
             Self::Scan(command) => command.run(database),
             Self::Serve(command) => command.run(database),
             Self::Verify(command) => command.run(database),
+            #[cfg(feature = "copy")]
+            Self::Copy(command) => command.run(database),
             Self::Check(command) => command.run(database),
             Self::Inspect(command) => command.run(database),
         }

@@ -18,6 +18,14 @@ pub(crate) enum Failure {
         /// What the operating system says.
         source: io::Error,
     },
+    /// A service refused or could not be reached.
+    #[cfg(feature = "copy")]
+    Service {
+        /// What was tried.
+        what: String,
+        /// What the service or the way to it says.
+        why: String,
+    },
     /// Whoever read standard output has gone: not an error, and nobody to tell.
     OutputClosed,
 }
@@ -43,6 +51,8 @@ impl Failure {
             Self::Usage(_) => ExitCode::from(USAGE),
             Self::Engine(error) if error.kind() == ErrorKind::Corrupt => ExitCode::from(DAMAGE),
             Self::Engine(_) | Self::Io { .. } => ExitCode::from(ERROR),
+            #[cfg(feature = "copy")]
+            Self::Service { .. } => ExitCode::from(ERROR),
         }
     }
 }
@@ -59,6 +69,8 @@ impl fmt::Display for Failure {
             Self::Engine(error) => error.fmt(f),
             Self::Usage(text) => f.write_str(text),
             Self::Io { what, source } => write!(f, "{what}: {source}"),
+            #[cfg(feature = "copy")]
+            Self::Service { what, why } => write!(f, "{what}: {why}"),
             Self::OutputClosed => f.write_str("standard output was closed"),
         }
     }

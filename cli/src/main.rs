@@ -6,6 +6,8 @@
 
 mod args;
 mod command;
+#[cfg(feature = "copy")]
+mod copy;
 mod csv_cells;
 mod expressions;
 mod failure;

@@ -24,6 +24,25 @@ impl Progress {
         Self(bar)
     }
 
+    /// A bar over about `items` items; hidden unless standard error is a terminal.
+    #[cfg(feature = "copy")]
+    pub(crate) fn of_items(items: u64) -> Self {
+        if !std::io::stderr().is_terminal() {
+            return Self(ProgressBar::hidden());
+        }
+        let bar = ProgressBar::with_draw_target(Some(items), ProgressDrawTarget::stderr());
+        if let Ok(style) = ProgressStyle::with_template("{bar:40} {human_pos} of about {human_len}  {msg}  {per_sec}") {
+            bar.set_style(style);
+        }
+        Self(bar)
+    }
+
+    /// Moves the bar by `items`.
+    #[cfg(feature = "copy")]
+    pub(crate) fn advance(&self, items: u64) {
+        self.0.inc(items);
+    }
+
     /// A reader that moves the bar.
     pub(crate) fn reading<R: Read>(&self, reader: R) -> impl Read + use<R> {
         self.0.wrap_read(reader)

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    item::AttributeValue,
+    item::{AttributeValue, size::check_name},
 };
 
 /// How the conditions of a parameter are joined.
@@ -173,9 +173,7 @@ pub fn attribute_updates(entries: &[(String, AttributeUpdate)]) -> Result<Update
 /// # Errors
 /// DynamoDB's text for an empty name or one that occurs twice.
 pub fn attributes_to_get(names: &[String]) -> Result<Projection> {
-    if names.iter().any(String::is_empty) {
-        return Err(empty_name());
-    }
+    names.iter().try_for_each(|name| check_name(name))?;
     let mut sorted: Vec<&String> = names.iter().collect();
     sorted.sort_unstable();
     if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
@@ -184,12 +182,8 @@ pub fn attributes_to_get(names: &[String]) -> Result<Projection> {
     Projection::of_attributes(names.iter().map(String::as_str))
 }
 
-fn empty_name() -> Error {
-    Error::validation("Empty attribute name")
-}
-
 fn check_names<T>(entries: &[(String, T)]) -> Result<()> {
-    if entries.iter().any(|(name, _)| name.is_empty()) { Err(empty_name()) } else { Ok(()) }
+    entries.iter().try_for_each(|(name, _)| check_name(name))
 }
 
 /// Refuses a ConditionalOperator that has nothing to join. `conditions` counts the entries of the filter or Expected.

@@ -6,7 +6,7 @@
 
 use super::token;
 use crate::error::{Error, Result};
-use crate::item::AttributeValue;
+use crate::item::{AttributeValue, size::check_name};
 use std::collections::BTreeMap;
 
 /// Longest placeholder in bytes, sigil included.
@@ -55,9 +55,7 @@ impl Placeholders {
     pub fn check(&self) -> Result<()> {
         if let Some(names) = &self.names {
             check_keys("ExpressionAttributeNames", '#', names.keys())?;
-            if names.values().any(String::is_empty) {
-                return Err(Error::validation("Empty attribute name"));
-            }
+            names.values().try_for_each(|name| check_name(name))?;
         }
         match &self.values {
             Some(values) => check_keys("ExpressionAttributeValues", ':', values.keys()),

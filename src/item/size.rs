@@ -145,13 +145,17 @@ pub fn check_value(value: &AttributeValue, levels: usize) -> Result<()> {
     }
 }
 
-fn check_name(name: &str) -> Result<()> {
+/// Refuses an empty name of an attribute, and one of more than [`MAX_NAME_BYTES`].
+///
+/// # Errors
+/// A validation error with DynamoDB's text.
+pub fn check_name(name: &str) -> Result<()> {
     if name.is_empty() {
         return Err(Error::validation("Empty attribute name"));
     }
     if name.len() > MAX_NAME_BYTES {
-        // No text of DynamoDB's is known for this one.
-        return Err(Error::validation(format!("Attribute name is longer than {MAX_NAME_BYTES} bytes")));
+        let text = format!("Attribute name is too large, must be less than {} bytes", MAX_NAME_BYTES + 1);
+        return Err(Error::invalid_parameter(text));
     }
     Ok(())
 }

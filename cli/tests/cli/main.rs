@@ -3,6 +3,9 @@
 #[cfg(test)]
 mod commands;
 #[cfg(test)]
+#[cfg(feature = "copy")]
+mod copy;
+#[cfg(test)]
 mod import_export;
 #[cfg(test)]
 mod kill;

@@ -12,7 +12,7 @@ use crate::{
     validate::{Violations, values},
     value::{self, Attributes, Decoder},
 };
-use hashrange::{IndexDefinition, IndexKind, Page, TableDefinition, expression::Projection};
+use hashrange::{IndexDefinition, IndexKind, Page, TableDefinition, expression::Projection, item::size::check_name};
 use std::borrow::Cow;
 
 /// Most names in `AttributesToGet`.
@@ -34,9 +34,7 @@ pub(super) fn check_attributes_to_get(attributes: Option<&[String]>, path: &str,
 /// The older form of a projection: names of attributes, each once.
 pub(super) fn projection(attributes: Option<&[String]>) -> Result<Option<Projection>, Failure> {
     let Some(attributes) = attributes else { return Ok(None) };
-    if attributes.iter().any(String::is_empty) {
-        return Err(Failure::validation("Empty attribute name"));
-    }
+    attributes.iter().try_for_each(|name| check_name(name))?;
     let mut sorted: Vec<&str> = attributes.iter().map(String::as_str).collect();
     sorted.sort_unstable();
     if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {

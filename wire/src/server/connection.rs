@@ -43,6 +43,11 @@ const MAX_IGNORED_BYTES: usize = 64 << 20;
 /// How long a browser may remember that an origin is allowed, in seconds.
 const PREFLIGHT_SECONDS: HeaderValue = HeaderValue::from_static("172800");
 
+/// Headers of an answer that a page of another origin may read, as the service has them.
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,Date,x-amz-crc32",
+);
+
 /// What the connections of a server share.
 pub(super) struct State {
     pub(super) options: ServerOptions,
@@ -87,6 +92,7 @@ impl State {
         if let Some(origin) = origin.and_then(|origin| HeaderValue::try_from(origin).ok()) {
             headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
             headers.insert(header::VARY, HeaderValue::from_static("Origin"));
+            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
             if let Some(preflight) = preflight {
                 preflight.allow(&mut answer);
             }
@@ -263,6 +269,7 @@ impl Preflight {
         let headers = answer.headers_mut();
         headers.remove(header::CONTENT_TYPE);
         headers.remove(CRC32);
+        headers.remove(header::ACCESS_CONTROL_EXPOSE_HEADERS);
         if let Some(method) = self.method {
             headers.insert(header::ACCESS_CONTROL_ALLOW_METHODS, method);
         }

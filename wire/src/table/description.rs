@@ -10,6 +10,10 @@ use hashrange::{
 };
 use sha2::{Digest, Sha256};
 
+/// Units of reads and of writes a second that a table without provisioned throughput is ready for, as the service says
+/// of a table of no past.
+const ON_DEMAND_WARM_UNITS: (u64, u64) = (12_000, 4_000);
+
 /// Writes a description as the member `member`; `status` overrides the status that the table has by now.
 pub(crate) fn write(out: &mut Writer, owner: &Owner, table: &TableDescription, status: Option<&str>) {
     let definition = &*table.definition;
@@ -84,6 +88,16 @@ fn write_throughput(out: &mut Writer, billing: BillingMode, throughput: Option<P
     out.integer_member("NumberOfDecreasesToday", 0);
     out.integer_member("ReadCapacityUnits", units.read_units_per_sec);
     out.integer_member("WriteCapacityUnits", units.write_units_per_sec);
+    out.end_object();
+    let (read, write) = match billing {
+        BillingMode::PayPerRequest => ON_DEMAND_WARM_UNITS,
+        BillingMode::Provisioned => (units.read_units_per_sec, units.write_units_per_sec),
+    };
+    out.name("WarmThroughput");
+    out.begin_object();
+    out.integer_member("ReadUnitsPerSecond", read);
+    out.string_member("Status", "ACTIVE");
+    out.integer_member("WriteUnitsPerSecond", write);
     out.end_object();
 }
 

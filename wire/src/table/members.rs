@@ -8,6 +8,9 @@ use crate::{
 };
 use std::borrow::Cow;
 
+/// Longest name of a key attribute, and of an attribute that an index names, in characters.
+const MAX_NAME_CHARS: usize = 255;
+
 /// An element of a `KeySchema`, or of `AttributeDefinitions` (then `kind` is the type).
 #[derive(Debug, Default)]
 pub(crate) struct NamedKind {
@@ -261,7 +264,7 @@ pub(crate) fn check_key_schema(keys: &Option<Vec<NamedKind>>, path: &str, most: 
 fn check_key_name(name: &Option<String>, path: &str, violations: &mut Violations) {
     violations.not_null(name, path);
     if let Some(name) = name {
-        violations.length(name.chars().count(), name, path, 1, 255);
+        violations.length(name.chars().count(), name, path, 1, MAX_NAME_CHARS);
     }
 }
 
@@ -302,6 +305,11 @@ pub(crate) fn check_index(index: &IndexMember, path: &str, most_keys: usize, vio
             let shown = format!("[{}]", attributes.iter().take(32).cloned().collect::<Vec<_>>().join(", "));
             let path = format!("{projection_path}.nonKeyAttributes");
             violations.length(attributes.len(), &shown, &path, 1, 20);
+            if attributes.iter().any(|name| !(1..=MAX_NAME_CHARS).contains(&name.chars().count())) {
+                let constraint = "satisfy constraint: [Member must have length less than or equal to 255, Member must \
+                                  have length greater than or equal to 1]";
+                violations.add(&shown, &path, constraint);
+            }
         }
     }
     check_throughput(index.throughput, &format!("{path}.provisionedThroughput"), violations);

@@ -7,7 +7,7 @@ use crate::{
     shape::{self, Place},
     validate::shortened,
 };
-use hashrange::{AttributeValue, Number};
+use hashrange::{AttributeValue, Number, item::size::check_name};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Elements of a set that a message repeats.
@@ -99,8 +99,8 @@ impl Pass {
 
     /// Counts and checks the name of an attribute or of a member of a map.
     pub(super) fn name(&mut self, name: &str) {
-        if name.is_empty() {
-            self.report(|| "Empty attribute name".to_owned());
+        if let Err(error) = check_name(name) {
+            self.report(|| error.message().to_owned());
         }
         self.spend(name.len());
     }

@@ -30,6 +30,7 @@ fn pages_have_to_be_allowed() {
     let mut stream = connect(&server);
     let answer = send(&mut stream, &request("ListTables", "{}", &[page])).unwrap();
     assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, Some("http://localhost:3000")));
+    assert!(answer.header("access-control-expose-headers").unwrap().contains("x-amzn-requestid"));
     let preflight = format!(
         "OPTIONS / HTTP/1.1\r\nHost: localhost\r\n{page}\r\nAccess-Control-Request-Method: POST\r\n\
          Access-Control-Request-Headers: x-amz-target\r\n\r\n"

@@ -3,6 +3,7 @@
 
 mod client;
 mod guard;
+mod hostile;
 mod limits;
 mod requests;
 mod signatures;

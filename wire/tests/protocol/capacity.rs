@@ -67,3 +67,36 @@ fn collections_have_metrics_where_there_are_local_indexes() {
         {"PutRequest": {"Item": key("a", 1)}}, {"DeleteRequest": {"Key": key("a", 2)}}]}});
     assert_eq!(wire.ok("BatchWriteItem", batch)["ItemCollectionMetrics"], json!({"things": [metrics]}));
 }
+
+#[test]
+fn collections_end_where_the_database_says() {
+    let wire = Wire::with_options(|options| options.collection_limit_bytes(2_000));
+    wire.create_things();
+    let item = |sk, bytes: usize| merged(key("a", sk), json!({"rank": {"N": "1"}, "v": {"S": "x".repeat(bytes)}}));
+    wire.put(item(1, 1_000));
+    wire.put(merged(key("b", 1), json!({"v": {"S": "x".repeat(1_000)}})));
+    let full = |operation: &str, request: Value| {
+        assert_eq!(
+            wire.error(operation, request),
+            ("ItemCollectionSizeLimitExceededException".to_owned(), "Collection size exceeded.".to_owned()),
+            "{operation}"
+        );
+    };
+    full("PutItem", json!({"TableName": "things", "Item": item(2, 1_000)}));
+    let grow = json!({":v": {"S": "x".repeat(2_000)}});
+    let update = json!({"TableName": "things", "Key": key("a", 1), "UpdateExpression": "SET w = :v",
+        "ExpressionAttributeValues": grow});
+    full("UpdateItem", update);
+    full("BatchWriteItem", json!({"RequestItems": {"things": [{"PutRequest": {"Item": item(2, 1_000)}}]}}));
+    let put = json!({"Put": {"TableName": "things", "Item": item(2, 1_000)}});
+    let (status, body) = wire.raw("TransactWriteItems", json!({"TransactItems": [put]}).to_string().as_bytes());
+    assert_eq!(status, 400);
+    assert_eq!(
+        body["CancellationReasons"],
+        json!([{"Code": "ItemCollectionSizeLimitExceeded", "Message": "Collection size exceeded."}])
+    );
+    // What does not grow is let through, and makes room.
+    wire.put(item(1, 900));
+    wire.ok("DeleteItem", json!({"TableName": "things", "Key": key("a", 1)}));
+    wire.put(item(2, 1_000));
+}

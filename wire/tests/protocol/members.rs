@@ -40,6 +40,40 @@ fn all_constraints_are_reported_together() {
 }
 
 #[test]
+fn names_of_attributes_have_an_end_wherever_they_stand() {
+    let wire = Wire::with_table();
+    let requests = |name: &str| {
+        let target = json!({"TableName": "things", "Key": key("a", 1)});
+        let alias = json!({"ExpressionAttributeNames": {"#n": name}});
+        let value = json!({"ExpressionAttributeValues": {":v": {"N": "1"}}});
+        let aliased = |base: &Value, expressions: Value| merged(merged(base.clone(), alias.clone()), expressions);
+        let scan = json!({"TableName": "things"});
+        let equal = json!({"ComparisonOperator": "NE", "AttributeValueList": [{"N": "1"}]});
+        [
+            ("PutItem", put(json!({"Item": merged(key("a", 1), json!({"m": {"M": {name: {"N": "1"}}}}))}))),
+            ("GetItem", aliased(&target, json!({"ProjectionExpression": "#n"}))),
+            ("GetItem", merged(target.clone(), json!({"AttributesToGet": [name]}))),
+            ("UpdateItem", merged(aliased(&target, json!({"UpdateExpression": "SET #n = :v"})), value.clone())),
+            ("DeleteItem", aliased(&target, json!({"ConditionExpression": "attribute_exists(#n)"}))),
+            ("UpdateItem", merged(target.clone(), json!({"AttributeUpdates": {name: {"Action": "DELETE"}}}))),
+            ("DeleteItem", merged(target.clone(), json!({"Expected": {name: {"Exists": false}}}))),
+            ("Scan", merged(aliased(&scan, json!({"FilterExpression": "#n = :v"})), value)),
+            ("Scan", merged(scan.clone(), json!({"ScanFilter": {name: equal}}))),
+        ]
+    };
+    for (operation, request) in requests(&"n".repeat(65_535)) {
+        wire.ok(operation, request);
+    }
+    for (operation, request) in requests(&"n".repeat(65_536)) {
+        assert_eq!(
+            wire.invalid(operation, request),
+            "One or more parameter values were invalid: Attribute name is too large, must be less than 65536 bytes",
+            "{operation}"
+        );
+    }
+}
+
+#[test]
 fn names_of_tables() {
     let wire = Wire::with_table();
     let text = |name: &str| wire.invalid("GetItem", json!({"TableName": name, "Key": key("a", 1)}));

@@ -1,6 +1,6 @@
 //! A protocol over an empty database in memory, and requests as JSON trees.
 
-use hashrange::{Clock, Database};
+use hashrange::{Clock, Database, OpenOptions};
 use hashrange_wire::{Profile, Protocol};
 use serde_json::{Value, json};
 
@@ -12,14 +12,19 @@ pub(crate) struct Wire {
 
 impl Wire {
     pub(crate) fn new() -> Self {
-        let clock = Clock::manual(1_767_225_600_000);
-        let database = Database::options().clock(clock.clone()).in_memory().unwrap();
-        Self { protocol: Protocol::new(database), clock }
+        Self::with_options(|options| options)
     }
 
     pub(crate) fn recent() -> Self {
         let Self { protocol, clock } = Self::new();
         Self { protocol: protocol.profile(Profile::Recent), clock }
+    }
+
+    /// Over a database with other options.
+    pub(crate) fn with_options(change: impl FnOnce(OpenOptions) -> OpenOptions) -> Self {
+        let clock = Clock::manual(1_767_225_600_000);
+        let database = change(Database::options().clock(clock.clone())).in_memory().unwrap();
+        Self { protocol: Protocol::new(database), clock }
     }
 
     /// With a table `things`: hash key `pk` (S), sort key `sk` (N), a local index `by_rank` on `rank` (N) that carries

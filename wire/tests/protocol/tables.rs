@@ -109,6 +109,11 @@ fn definitions_are_checked_in_dynamodbs_order_and_words() {
         text(index(json!({"Projection": {"ProjectionType": "ALL", "NonKeyAttributes": ["a"]}}))),
         format!("{invalid}ProjectionType is ALL, but NonKeyAttributes is specified")
     );
+    let long = "a".repeat(256);
+    assert!(
+        text(index(json!({"Projection": {"ProjectionType": "INCLUDE", "NonKeyAttributes": [long]}})))
+            .contains("Member must have length less than or equal to 255")
+    );
     assert_eq!(
         text(merged(index(json!({})), json!({"AttributeDefinitions": defined(&["pk", "x", "y"])}))),
         format!(

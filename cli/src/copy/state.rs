@@ -1,0 +1,215 @@
+//! How far a copy is: a small database of its own.
+//!
+//! One table, `progress`. Its rows by partition key and sort key:
+//!
+//! | name | part | attributes |
+//! |---|---|---|
+//! | ` ` | `copy` | `from`, `to`, `segments`, `seen` |
+//! | ` ` | `following` | `seen` |
+//! | table | `made` | the table was made by this copy; `stream`: the source's ARN then |
+//! | table | `segment N` | `last`: the key behind which the scan goes on, `items` so far, `done` |
+//! | table | `copied` | all items are at the target |
+//! | table | `shard ID` | `after`: the sequence number of the last record that was applied, `done` |
+//!
+//! `seen` is a time in milliseconds: the streams of the source hold no change of before that still has to be applied.
+
+use super::Place;
+use crate::failure::Failure;
+use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue as SdkValue};
+use hashrange::{AttributeValue, Database, Dynamic, Item, S, Table};
+use std::collections::HashMap;
+
+/// A key of the source, as the SDK has it.
+pub(super) type Key = HashMap<String, SdkValue>;
+
+/// How far a segment of a table is.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Segment {
+    /// The key behind which the scan goes on; none at the beginning.
+    pub(super) last: Option<Key>,
+    /// Items that are at the target.
+    pub(super) items: u64,
+    /// There is nothing left to read.
+    pub(super) is_done: bool,
+}
+
+/// How far a shard of a stream is.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Shard {
+    /// Sequence number of the last record that was applied.
+    pub(super) after: Option<String>,
+    /// The shard is closed and was read to its end.
+    pub(super) is_done: bool,
+}
+
+/// The state of one copy. Every change is durable when the call returns.
+#[derive(Clone)]
+pub(crate) struct State {
+    /// Open as long as this is there.
+    database: Database,
+    rows: Table<Dynamic>,
+    /// Parts of a table that are copied side by side.
+    pub(super) segments: u32,
+    is_going_on: bool,
+}
+
+const TABLE: &str = "progress";
+/// Partition key of the row about the copy as a whole; no table has this name.
+const COPY: &str = " ";
+
+impl State {
+    /// The state of a copy between two places: the one that is there, or that of a copy that begins.
+    pub(crate) fn open(database: Database, from: &Place, to: &Place, segments: u32) -> Result<Self, Failure> {
+        if database.list_tables().is_empty() {
+            database.create_table(TABLE).hash::<S>("name").range::<S>("part").create()?;
+        }
+        let rows = database.dynamic_table(TABLE)?;
+        if let Some(row) = rows.get(key(COPY, "copy"))?.map(|row| row.to_item()) {
+            let same = text(&row, "from") == Some(&from.to_string()) && text(&row, "to") == Some(&to.to_string());
+            if !same {
+                let [from, to] = ["from", "to"].map(|name| text(&row, name).unwrap_or_default().to_owned());
+                return Err(Failure::Usage(format!(
+                    "the state is that of a copy from {from} to {to}; name another folder with --state"
+                )));
+            }
+            let segments = number(&row, "segments").and_then(|n| u32::try_from(n).ok()).unwrap_or(segments);
+            return Ok(Self { database, rows, segments, is_going_on: true });
+        }
+        let now = database.clock().now_millis();
+        let row = key(COPY, "copy").with("from", from.to_string()).with("to", to.to_string());
+        rows.put(&row.with("segments", segments).with("seen", now))?;
+        Ok(Self { database, rows, segments, is_going_on: false })
+    }
+
+    /// Whether the copy began in an earlier run of the program.
+    pub(crate) fn is_going_on(&self) -> bool {
+        self.is_going_on
+    }
+
+    /// How long ago the streams of the source were read, or the copy began, in milliseconds.
+    pub(super) fn millis_since_seen(&self) -> Result<u64, Failure> {
+        let parts = ["following", "copy"].map(|part| self.rows.get(key(COPY, part)));
+        let mut seen = 0;
+        for row in parts {
+            seen = seen.max(row?.and_then(|row| number(&row.to_item(), "seen")).unwrap_or_default());
+        }
+        Ok(self.database.clock().now_millis().saturating_sub(seen))
+    }
+
+    /// The streams of the source were read to their ends a moment ago.
+    pub(super) fn note_seen(&self) -> Result<(), Failure> {
+        self.put(key(COPY, "following").with("seen", self.database.clock().now_millis()))
+    }
+
+    /// Whether all items of a table are at the target.
+    pub(super) fn is_copied(&self, table: &str) -> Result<bool, Failure> {
+        Ok(self.rows.get(key(table, "copied"))?.is_some())
+    }
+
+    /// All items of a table are at the target.
+    pub(super) fn note_copied(&self, table: &str) -> Result<(), Failure> {
+        self.put(key(table, "copied"))
+    }
+
+    /// The stream that a table of the source had before the first of its items was read.
+    pub(super) fn stream(&self, table: &str) -> Result<Option<String>, Failure> {
+        let row = self.rows.get(key(table, "made"))?;
+        Ok(row.and_then(|row| text(&row.to_item(), "stream").map(str::to_owned)))
+    }
+
+    /// Whether this copy has made the table at the target, or was about to.
+    pub(super) fn is_made(&self, table: &str) -> Result<bool, Failure> {
+        Ok(self.rows.get(key(table, "made"))?.is_some())
+    }
+
+    /// This copy makes the table; `stream` is the one that its source has by now.
+    pub(super) fn note_made(&self, table: &str, stream: Option<&str>) -> Result<(), Failure> {
+        let row = key(table, "made");
+        self.put(match stream {
+            Some(stream) => row.with("stream", stream),
+            None => row,
+        })
+    }
+
+    /// How far a segment is.
+    pub(super) fn segment(&self, table: &str, segment: u32) -> Result<Segment, Failure> {
+        let Some(row) = self.rows.get(key(table, &format!("segment {segment}")))? else {
+            return Ok(Segment::default());
+        };
+        let row = row.to_item();
+        let last = match row.get("last") {
+            Some(AttributeValue::M(key)) => Some(key.iter().filter_map(|(k, v)| Some((k.clone(), sdk(v)?))).collect()),
+            _ => None,
+        };
+        Ok(Segment { last, items: number(&row, "items").unwrap_or_default(), is_done: row.contains_key("done") })
+    }
+
+    /// Notes how far a segment is.
+    pub(super) fn note_segment(&self, table: &str, segment: u32, state: &Segment) -> Result<(), Failure> {
+        let mut row = key(table, &format!("segment {segment}")).with("items", state.items);
+        if let Some(last) = &state.last {
+            let last = last.iter().filter_map(|(name, value)| Some((name.clone(), engine(value)?))).collect();
+            row.insert("last".to_owned(), AttributeValue::M(last));
+        }
+        self.put(if state.is_done { row.with("done", true) } else { row })
+    }
+
+    /// How far a shard is.
+    pub(super) fn shard(&self, table: &str, shard: &str) -> Result<Shard, Failure> {
+        let Some(row) = self.rows.get(key(table, &format!("shard {shard}")))? else { return Ok(Shard::default()) };
+        let row = row.to_item();
+        Ok(Shard { after: text(&row, "after").map(str::to_owned), is_done: row.contains_key("done") })
+    }
+
+    /// Notes how far a shard is.
+    pub(super) fn note_shard(&self, table: &str, shard: &str, state: &Shard) -> Result<(), Failure> {
+        let mut row = key(table, &format!("shard {shard}"));
+        if let Some(after) = &state.after {
+            row = row.with("after", after.as_str());
+        }
+        self.put(if state.is_done { row.with("done", true) } else { row })
+    }
+
+    fn put(&self, row: Item) -> Result<(), Failure> {
+        self.rows.put(&row)?;
+        Ok(())
+    }
+}
+
+fn key(name: &str, part: &str) -> Item {
+    Item::new().with("name", name).with("part", part)
+}
+
+fn text<'i>(row: &'i Item, name: &str) -> Option<&'i str> {
+    match row.get(name)? {
+        AttributeValue::S(text) => Some(text),
+        _ => None,
+    }
+}
+
+fn number(row: &Item, name: &str) -> Option<u64> {
+    match row.get(name)? {
+        AttributeValue::N(number) => number.to_string().parse().ok(),
+        _ => None,
+    }
+}
+
+/// A key attribute from the SDK's form to the engine's.
+fn engine(value: &SdkValue) -> Option<AttributeValue> {
+    Some(match value {
+        SdkValue::S(text) => AttributeValue::S(text.clone()),
+        SdkValue::N(number) => AttributeValue::N(hashrange::Number::parse(number).ok()?),
+        SdkValue::B(bytes) => AttributeValue::B(bytes.as_ref().to_vec().into()),
+        _ => return None,
+    })
+}
+
+/// A key attribute from the engine's form to the SDK's.
+fn sdk(value: &AttributeValue) -> Option<SdkValue> {
+    Some(match value {
+        AttributeValue::S(text) => SdkValue::S(text.clone()),
+        AttributeValue::N(number) => SdkValue::N(number.to_string()),
+        AttributeValue::B(bytes) => SdkValue::B(Blob::new(bytes.to_vec())),
+        _ => return None,
+    })
+}

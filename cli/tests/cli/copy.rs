@@ -1,0 +1,233 @@
+//! Copies that are killed on their way: from a folder to an endpoint, from there to a folder, and changes followed.
+
+use crate::place::{Place, Run};
+use hashrange::{AttributeValue, Database, Item, N, Number, S, StreamView, TableUpdate, index};
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    path::Path,
+    process::{Child, Command, Stdio},
+    time::Duration,
+};
+
+const ITEMS: u64 = 2_000;
+
+/// A server of a folder; it stops when this is dropped.
+struct Served {
+    child: Child,
+    address: String,
+}
+
+impl Served {
+    fn start(folder: &Path) -> Self {
+        let mut serve = Command::new(env!("CARGO_BIN_EXE_hashrange"));
+        serve.args(["serve", "--port", "0", "--data-dir"]).arg(folder).stdout(Stdio::piped());
+        let mut child = serve.spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let address = line.trim().strip_prefix("listening on ").unwrap().to_owned();
+        Self { child, address }
+    }
+
+    /// The body of the answer to a request that has to succeed.
+    fn call(&self, operation: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(self.address.strip_prefix("http://").unwrap()).unwrap();
+        let request = format!(
+            "POST / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/x-amz-json-1.0\r\n\
+             X-Amz-Target: DynamoDB_20120810.{operation}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200"), "{operation} {body}: {answer}");
+        answer.split_once("\r\n\r\n").unwrap().1.to_owned()
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A database with everything that a copy has to carry.
+fn fill(folder: &Path) {
+    let database = Database::open(folder).unwrap();
+    let orders = database
+        .create_table("orders")
+        .hash::<S>("id")
+        .range::<N>("n")
+        .lsi(index("by_rank").range::<S>("rank").keys_only())
+        .gsi(index("by_status").hash::<S>("status").range::<N>("n").include(["total"]))
+        .ttl("ends")
+        .stream(StreamView::NewAndOld)
+        .deletion_protection()
+        .create()
+        .unwrap();
+    for n in 0..ITEMS {
+        let bytes = AttributeValue::B(n.to_be_bytes().to_vec().into());
+        let nested = Item::new().with("bytes", bytes).with("none", AttributeValue::Null);
+        let item = Item::new()
+            .with("id", format!("order {}", n % 97))
+            .with("n", n)
+            .with("rank", format!("r{}", n % 7))
+            .with("total", AttributeValue::N(Number::parse("12345678901234567890.5").unwrap()))
+            .with("nested", nested)
+            .with("list", AttributeValue::L(vec!["".into(), true.into()]));
+        orders.put(&if n % 3 == 0 { item.with("status", "open") } else { item }).unwrap();
+    }
+    let counters = database.create_table("counters").hash::<N>("k").provisioned(3, 4).create().unwrap();
+    let tags = Some(vec![("team".to_owned(), "blue".to_owned())]);
+    database.update_table("counters", TableUpdate { tags, ..TableUpdate::default() }).unwrap();
+    for n in 0..300u64 {
+        counters.put(&Item::new().with("k", n).with("text", "x".repeat(2_000))).unwrap();
+    }
+    database.close().unwrap();
+}
+
+/// Everything about the tables of a folder that a copy has to carry, and their items.
+fn content(folder: &Path) -> Vec<String> {
+    let database = Database::open(folder).unwrap();
+    let mut lines = Vec::new();
+    for name in database.list_tables() {
+        let table = database.describe_table(&name).unwrap().definition;
+        lines.push(format!(
+            "{name} {:?} {:?} {:?} {:?} {:?} {} {:?}",
+            table.key,
+            table.billing,
+            table.throughput,
+            table.stream.as_ref().map(|stream| stream.view),
+            database.describe_ttl(&name).unwrap().attribute,
+            table.deletion_protection,
+            table.tags
+        ));
+        for index in &table.indexes {
+            lines.push(format!(
+                "{} {:?} {:?} {:?} {:?}",
+                index.name, index.kind, index.hash, index.range, index.projection
+            ));
+        }
+        let items = database.dynamic_table(&name).unwrap();
+        let mut found: Vec<String> = items.scan().items().map(|item| item.unwrap().to_dynamodb_json()).collect();
+        found.sort_unstable();
+        lines.extend(found);
+    }
+    lines
+}
+
+/// Starts a copy, kills it after ever longer times, and lets it end.
+fn copy_with_kills(place: &Place, arguments: &[&str]) -> Run {
+    for millis in [150, 400, 800] {
+        let mut child = place.command(&[&["copy"], arguments].concat()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(millis));
+        child.kill().unwrap();
+        let run = Run::of(&child.wait_with_output().unwrap());
+        assert!(!run.err.contains("panicked") && !run.err.contains("hashrange: "), "{run:?}");
+    }
+    let run = place.run(&[&["copy"], arguments].concat());
+    assert_eq!(run.code, 0, "{run:?}");
+    assert!(run.err.contains("going on from"), "{run:?}");
+    run
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+#[test]
+fn a_copy_arrives_whole_however_often_it_is_killed() {
+    let place = Place::new();
+    let [first, second, third] = ["first", "second", "third"].map(|name| place.file(name));
+    let [out, back] = ["out", "back"].map(|name| place.file(name));
+    fill(&first);
+    {
+        let served = Served::start(&second);
+        let run = copy_with_kills(&place, &["--from", text(&first), "--to", &served.address, "--state", text(&out)]);
+        assert!(run.err.contains("orders"), "{run:?}");
+        let there = ["--from", &served.address, "--to", text(&third), "--state", text(&back), "--segments", "2"];
+        copy_with_kills(&place, &there);
+        let again = place.run(&[&["copy"], there.as_slice()].concat());
+        assert!(again.code == 0 && again.err.contains("orders: copied before"), "{again:?}");
+        let other = place.run(&["copy", "--from", text(&first), "--to", &served.address, "--state", text(&back)]);
+        assert!(other.code == 2 && other.err.contains("the state is that of a copy from"), "{other:?}");
+        let anew = place.file("anew");
+        let full = place.run(&["copy", "--from", text(&first), "--to", &served.address, "--state", text(&anew)]);
+        assert!(full.code == 1 && full.err.contains("holds items"), "{full:?}");
+    }
+    let expected = content(&first);
+    assert!(expected.len() > 2_300);
+    for folder in [&second, &third] {
+        let found = content(folder);
+        assert!(found == expected, "{} of {} lines", found.len(), expected.len());
+    }
+}
+
+#[test]
+fn changes_are_followed_through_kills() {
+    let place = Place::new();
+    let [source, target, state] = ["source", "target", "state"].map(|name| place.file(name));
+    fill(&source);
+    {
+        let (from, to) = (Served::start(&source), Served::start(&target));
+        let arguments = ["copy", "--from", &from.address, "--to", &to.address, "--state", text(&state)];
+        let follow = [arguments.as_slice(), &["--table", "orders", "--follow"]].concat();
+        for round in 0..3u64 {
+            for n in 0..40u64 {
+                let item = format!(
+                    r#"{{"TableName":"orders","Item":{{"id":{{"S":"new {n}"}},"n":{{"N":"1"}},"v":{{"N":"{round}"}}}}}}"#
+                );
+                from.call("PutItem", &item);
+                let gone = n + 40 * round;
+                let key = format!(r#"{{"id":{{"S":"order {}"}},"n":{{"N":"{gone}"}}}}"#, gone % 97);
+                from.call("DeleteItem", &format!(r#"{{"TableName":"orders","Key":{key}}}"#));
+            }
+            let mut child = place.command(&follow).spawn().unwrap();
+            let all = r#"{"TableName":"orders","Select":"COUNT"}"#;
+            let new = format!(
+                r#"{{"TableName":"orders","Select":"COUNT","FilterExpression":"v = :v",
+                    "ExpressionAttributeValues":{{":v":{{"N":"{round}"}}}}}}"#
+            );
+            let (every, changed) = (from.call("Scan", all), from.call("Scan", &new));
+            let is_there = || {
+                to.call("ListTables", "{}").contains("orders")
+                    && to.call("Scan", all) == every
+                    && to.call("Scan", &new) == changed
+            };
+            let mut looks = 0;
+            while !is_there() {
+                looks += 1;
+                assert!(looks < 9_000, "the changes do not arrive");
+                assert!(child.try_wait().unwrap().is_none(), "the copy ended");
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            // What was applied last may not have been noted: it is applied again.
+            child.kill().unwrap();
+            child.wait().unwrap();
+        }
+    }
+    let orders = |folder| -> Vec<String> {
+        content(folder).into_iter().filter(|line| line.starts_with('{') && line.contains(r#""id""#)).collect()
+    };
+    let (expected, found) = (orders(&source), orders(&target));
+    assert!(found == expected, "{} of {} items", found.len(), expected.len());
+}
+
+#[test]
+fn what_cannot_be_copied_is_refused() {
+    let place = Place::new();
+    let [source, target, state] = ["source", "target", "state"].map(|name| place.file(name));
+    fill(&source);
+    let arguments = ["copy", "--from", text(&source), "--to", text(&target), "--state", text(&state)];
+    let run = place.run(&[arguments.as_slice(), &["--table", "counters", "--follow"]].concat());
+    assert!(run.code == 2 && run.err.contains("needs a stream"), "{run:?}");
+    let run = place.run(&[arguments.as_slice(), &["--table", "nothing"]].concat());
+    assert!(run.code == 1 && run.err.contains("no such table"), "{run:?}");
+    let run = place.run(&["copy", "--from", text(&source), "--to", text(&source), "--state", text(&state)]);
+    assert!(run.code == 2, "{run:?}");
+    let elsewhere = place.file("elsewhere");
+    let nobody =
+        place.run(&["copy", "--from", "http://127.0.0.1:1", "--to", text(&target), "--state", text(&elsewhere)]);
+    assert!(nobody.code == 1, "{nobody:?}");
+}
