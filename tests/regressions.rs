@@ -156,3 +156,21 @@ fn openings_leave_no_empty_log_segments_behind() {
         assert_eq!(count(&open()), round as usize + 1);
     }
 }
+
+/// After everything had been flushed, the log segment at the end still held what was flushed, and every opening read it.
+#[test]
+fn an_opening_reads_nothing_of_the_log_that_is_in_runs() {
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    let open = || Database::options().background(false).log_segment_bytes(1 << 20).open_on(disk.clone()).unwrap();
+    let db = open();
+    fill(&db, 0, 500);
+    assert!(db.facts().log_bytes > 30_000);
+    db.flush().unwrap();
+    assert!(db.facts().log_bytes < 4096, "{:?}", db.facts().log);
+    assert_eq!(count(&db), 500);
+    fill(&db, 500, 510);
+    drop(db);
+    let db = open();
+    assert_eq!(count(&db), 510);
+    db.verify().unwrap();
+}

@@ -10,6 +10,9 @@ use crate::{
 };
 use std::{sync::Arc, time::Duration};
 
+/// A log segment that takes a smaller part than this of its full size is not left early.
+const SMALL_SEGMENT_SHARE: u64 = 32;
+
 /// How long a split waits for flushes to pause before it tries again later.
 const SPLIT_PATIENCE: Duration = Duration::from_millis(10);
 
@@ -77,8 +80,16 @@ impl Store {
             self.flush_ring(&ring)?;
         }
         self.cut_all()?;
+        self.leave_segment()?;
         self.trim_log()?;
         Ok(())
+    }
+
+    /// Begins a new log segment if nothing of the present one is needed any more: it can go then, and no opening reads it.
+    fn leave_segment(&self) -> Result<()> {
+        let bytes = self.wal.segments().last().map_or(0, |segment| segment.bytes);
+        let is_small = bytes <= self.options.log_segment_bytes / SMALL_SEGMENT_SHARE;
+        if is_small || self.log_needed_from() <= self.wal.last_seqno() { Ok(()) } else { self.wal.start_segment() }
     }
 
     /// Flushes what is in the memtables of one ring now; what is written meanwhile may stay there.
@@ -206,8 +217,8 @@ impl Store {
         Ok(true)
     }
 
-    /// Removes the log segments that no memtable needs any more; returns the bytes given back.
-    pub fn trim_log(&self) -> Result<u64> {
+    /// The lowest record that a memtable or a stream needs the log for.
+    fn log_needed_from(&self) -> u64 {
         // The log's own bound is read first: a commit that is applied meanwhile is in a memtable when they are asked.
         let mut needed_from = self.wal.lowest_unapplied();
         let rings = if canary!(LogTrimmedEarly) { Vec::new() } else { self.rings() };
@@ -216,7 +227,12 @@ impl Store {
                 needed_from = needed_from.min(partition.oldest_unflushed_seqno().unwrap_or(u64::MAX));
             }
         }
-        let needed_from = needed_from.min(self.log_needed_by_streams());
+        needed_from.min(self.log_needed_by_streams())
+    }
+
+    /// Removes the log segments that nobody needs any more; returns the bytes given back.
+    pub fn trim_log(&self) -> Result<u64> {
+        let needed_from = self.log_needed_from();
         self.log_tokens_again(needed_from)?;
         let segments = self.wal.segments();
         let first = segments.iter().find(|segment| segment.last_seqno >= needed_from).or(segments.last());

@@ -6,8 +6,9 @@
 //! leader says how far the log is safe. So one sync serves many commits, and a single writer pays one write and one
 //! sync with nothing in between.
 //!
-//! A leader that served several commits last time first yields for a moment to let as many gather again: threads that
-//! were just released come back soon, and a full group halves the number of syncs.
+//! A leader that expects others first yields for a moment to let them gather: those that the last sync released come back
+//! soon, and together with those that came while it ran they are a full group. Two halves that take turns would need
+//! twice as many syncs. Who does not come back is not expected any more after one such moment.
 //!
 //! The first failed write or sync ends writing for good: the failure is kept, everybody who waits gets it, and nothing
 //! is retried, since after a failed sync nobody knows what the medium holds.
@@ -30,7 +31,7 @@ use std::sync::{
 };
 
 /// Times that a gathering leader yields before it goes alone: some 100 us on an idle machine, less than a sync.
-const GATHER_YIELDS: usize = 128;
+const GATHER_YIELDS: usize = 512;
 /// Turns of a spin that outlast one write to the operating system, after which sleeping is cheaper.
 const SPIN_TURNS: usize = 200;
 /// A buffer that grew past this is given back to the allocator after use.
@@ -72,6 +73,8 @@ enum Leader {
 enum Goal {
     Written,
     Synced,
+    /// Synced, and in a segment that takes no more.
+    Sealed,
 }
 
 #[derive(Debug)]
@@ -87,8 +90,8 @@ struct State {
     leader: Leader,
     /// Records below this number are being synced by the present leader or are synced.
     taken_below: u64,
-    /// Commits that the last sync served.
-    last_group: u64,
+    /// Commits that may want the next sync: those that the last one served, and those that came while it ran.
+    expected: u64,
     /// Sealed segments, oldest first.
     sealed: Vec<SegmentInfo>,
     active: SegmentInfo,
@@ -142,7 +145,7 @@ impl Wal {
                 in_flight: Vec::new(),
                 leader: Leader::Absent,
                 taken_below: next_seqno,
-                last_group: 0,
+                expected: 0,
                 sealed: older_segments,
                 active: tail.info(),
                 failure: None,
@@ -212,6 +215,17 @@ impl Wal {
     /// not a power failure. Does not make them visible; the next sync does.
     pub fn flush_to_os(&self, seqno: u64) -> Result<()> {
         self.reach(Goal::Written, seqno)
+    }
+
+    /// Syncs what was appended, seals the segment at the end and begins the next one, whatever room is left.
+    pub fn start_segment(&self) -> Result<()> {
+        let mut state = self.state.lock();
+        let present = state.active.number;
+        while state.leader != Leader::Absent {
+            self.done.wait(&mut state);
+        }
+        state.check_open()?;
+        if state.active.number == present { self.lead(Goal::Sealed, &mut state) } else { Ok(()) }
     }
 
     /// The highest number that is on stable storage, as readers use it.
@@ -298,7 +312,7 @@ impl Wal {
     fn has_reached(&self, goal: Goal, seqno: u64) -> bool {
         match goal {
             Goal::Written => self.written.load(Ordering::Acquire) >= seqno,
-            Goal::Synced => self.visible.load() >= seqno,
+            Goal::Synced | Goal::Sealed => self.visible.load() >= seqno,
         }
     }
 
@@ -340,13 +354,14 @@ impl Wal {
         }
     }
 
-    /// Writes, and for [`Goal::Synced`] syncs, all that is pending.
+    /// Brings all that is pending to a goal.
     fn lead(&self, goal: Goal, state: &mut MutexGuard<'_, State>) -> Result<()> {
-        let sync = goal == Goal::Synced;
+        let sync = goal != Goal::Written;
         state.leader = if sync { Leader::Syncing } else { Leader::Writing };
+        let mut group = 0;
         if sync {
             self.gather(state);
-            state.last_group = self.arrivals.swap(0, Ordering::Relaxed);
+            group = self.arrivals.swap(0, Ordering::Relaxed);
             state.taken_below = state.next_seqno;
         }
         let spare = std::mem::take(&mut state.spare);
@@ -357,7 +372,7 @@ impl Wal {
         let mut sealed = Vec::new();
         let (outcome, active) = MutexGuard::unlocked(state, || {
             let mut tail = self.tail.lock();
-            let outcome = self.write_out(&mut tail, &mut frames, sync, &mut sealed);
+            let outcome = self.write_out(&mut tail, &mut frames, goal, &mut sealed);
             (outcome, tail.info())
         });
 
@@ -376,13 +391,17 @@ impl Wal {
             frames.clear();
             state.spare = frames;
         }
-        self.done.notify_all();
+        if sync {
+            state.expected = group + self.arrivals.load(Ordering::Relaxed);
+        }
+        // Woken under the lock they would get it one after the other, each with a switch of threads in between.
+        MutexGuard::unlocked(state, || self.done.notify_all());
         outcome.map(|_| ())
     }
 
-    /// Lets as many commits gather as the last sync served.
+    /// Lets as many commits gather as are expected.
     fn gather(&self, state: &mut MutexGuard<'_, State>) {
-        let expected = state.last_group;
+        let expected = state.expected;
         if expected < 2 {
             return;
         }
@@ -402,39 +421,45 @@ impl Wal {
         &self,
         tail: &mut SegmentWriter,
         frames: &mut [u8],
-        sync: bool,
+        goal: Goal,
         sealed: &mut Vec<SegmentInfo>,
     ) -> Result<u64> {
         let mut durable_below = 0;
         let mut rest = frames;
         loop {
-            let taken = tail.write(rest, sync)?;
+            let taken = tail.write(rest, goal != Goal::Written)?;
             rest = &mut rest[taken..];
             if rest.is_empty() {
                 break;
             }
-            tail.seal()?;
-            durable_below = tail.next_seqno();
-            let (number, next_seqno) = (tail.info().number + 1, tail.next_seqno());
-            let next = SegmentWriter::create(
-                &*self.disk,
-                self.database_id,
-                number,
-                next_seqno,
-                self.segment_bytes,
-                self.windows,
-                None,
-            )?;
-            sealed.push(tail.info());
-            *tail = next;
-        }
-        if sync {
-            if !canary!(EarlyAcknowledgement) {
-                tail.sync()?;
-            }
+            self.next_segment(tail, sealed)?;
             durable_below = tail.next_seqno();
         }
-        Ok(durable_below)
+        match goal {
+            Goal::Written => return Ok(durable_below),
+            Goal::Synced if canary!(EarlyAcknowledgement) => {}
+            Goal::Synced => tail.sync()?,
+            Goal::Sealed => self.next_segment(tail, sealed)?,
+        }
+        Ok(tail.next_seqno())
+    }
+
+    /// Seals the segment at the end, which syncs it, and begins the next one.
+    fn next_segment(&self, tail: &mut SegmentWriter, sealed: &mut Vec<SegmentInfo>) -> Result<()> {
+        tail.seal()?;
+        let (number, next_seqno) = (tail.info().number + 1, tail.next_seqno());
+        let next = SegmentWriter::create(
+            &*self.disk,
+            self.database_id,
+            number,
+            next_seqno,
+            self.segment_bytes,
+            self.windows,
+            None,
+        )?;
+        sealed.push(tail.info());
+        *tail = next;
+        Ok(())
     }
 }
 
