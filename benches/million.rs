@@ -1,5 +1,5 @@
 //! A million items of about 300 bytes, from the first put to opening again after a kill, each step with what it took:
-//! `cargo bench -p hashrange --bench million`.
+//! `cargo bench -p hashrange --bench million`, with another memory for memtables than the default behind `--`, in MiB.
 
 #![expect(clippy::disallowed_methods, reason = "measures time, and nothing but")]
 #![expect(clippy::print_stdout, reason = "a program that prints")]
@@ -64,7 +64,11 @@ fn step<R>(name: &str, run: impl FnOnce() -> Result<R>, tell: impl FnOnce(&R, f6
 }
 
 fn load(folder: &Path) -> Result<()> {
-    let db = Database::options().durability(Durability::Buffered).open(folder)?;
+    let mut options = Database::options().durability(Durability::Buffered);
+    if let Some(mebibytes) = env::args().nth(1).and_then(|argument| argument.parse::<usize>().ok()) {
+        options = options.memtable_bytes(mebibytes << 20);
+    }
+    let db = options.open(folder)?;
     let table = db.create_table("orders").hash::<S>("pk").range::<S>("sk").open_or_create()?;
     let (peak, done) = (AtomicU64::new(0), AtomicBool::new(false));
     let base = proc_figure("status", "RssAnon:");
