@@ -56,6 +56,9 @@ fn windows(disk: &dyn Disk) {
         }
         file.write_back();
         file.sync().unwrap();
+        if round == 1 {
+            file.close_window();
+        }
         assert_eq!(contents(disk, RUN)[..model.len()], model);
     }
     disk.remove(RUN).unwrap();

@@ -108,6 +108,8 @@ pub trait WritableFile: Debug + Send + Sync {
     fn open_window(&mut self, _len: u64) -> Result<bool> {
         Ok(false)
     }
+    /// From here on each write is followed by a sync, which takes longer where the written pages are mapped.
+    fn close_window(&mut self) {}
     /// Starts writing back what was written since the last call or sync, without waiting: keeps big files from
     /// bursting at the next sync. Promises nothing; cheap enough to be called after every write.
     fn write_back(&mut self) {}

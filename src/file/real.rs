@@ -325,6 +325,10 @@ impl WritableFile for RealWriter {
         Ok(self.window.is_some())
     }
 
+    fn close_window(&mut self) {
+        self.window = None;
+    }
+
     /// Linux has a call for exactly this (`sync_file_range`), but no safe binding of it exists. The advice that pages
     /// are not needed begins with the same step, and then drops those of them that are clean; as these were written
     /// just now, that is hardly ever one (all 3 GiB of a test were still in memory). The final sync of these 3 GiB

@@ -160,13 +160,15 @@ impl SegmentWriter {
             _ => WINDOW_BYTES,
         };
         let len = (end + step).min(self.limit_bytes);
-        self.windows = self.windows && self.file.open_window(len)?;
-        if !self.windows && synced {
+        if synced {
             self.file.reserve(len)?;
+        } else {
+            self.windows = self.windows && self.file.open_window(len)?;
+            if !self.windows {
+                return Ok(());
+            }
         }
-        if self.windows || synced {
-            self.len = len;
-        }
+        self.len = len;
         Ok(())
     }
 
@@ -175,6 +177,9 @@ impl SegmentWriter {
             return Ok(());
         }
         let end = self.end + bytes.len() as u64;
+        if reserve {
+            self.file.close_window();
+        }
         if end > self.len && end <= self.limit_bytes && (reserve || bytes.len() <= WINDOW_WRITE_BYTES) {
             self.extend(end, reserve)?;
         }
