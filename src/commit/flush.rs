@@ -95,8 +95,10 @@ impl Store {
     /// Flushes what is in the memtables of one ring now; what is written meanwhile may stay there.
     pub(super) fn flush_ring(&self, ring: &Ring) -> Result<()> {
         let until = self.wal.last_seqno();
+        // What was dropped meanwhile is published nowhere, so that its memtables stay for good.
         let is_due = |partition: &&Arc<Partition>| {
-            partition.oldest_unflushed_seqno().is_some_and(|oldest_seqno| oldest_seqno <= until)
+            ring.contains(partition.id)
+                && partition.oldest_unflushed_seqno().is_some_and(|oldest_seqno| oldest_seqno <= until)
         };
         // Looked up anew each time: a partition that is split meanwhile leaves its memtables to its children.
         while let Some(partition) = ring.all().iter().find(is_due).cloned() {
