@@ -25,6 +25,21 @@ use bytes::Bytes;
 use memmap2::{MmapMut, MmapOptions};
 use std::{fs::File, io};
 
+/// Whether a write to bytes that were written before can never run out of space. Others might be taken up, but where a
+/// write goes elsewhere (btrfs, XFS with shared extents), the answer must be no.
+#[cfg(target_os = "linux")]
+pub(super) fn overwrites_in_place(file: &File) -> bool {
+    const EXT: u64 = 0xEF53;
+    const TMPFS: u64 = 0x0102_1994;
+    let kind = rustix::fs::fstatfs(file).ok().and_then(|volume| u64::try_from(volume.f_type).ok());
+    matches!(kind, Some(EXT | TMPFS))
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn overwrites_in_place(_file: &File) -> bool {
+    false
+}
+
 /// A part of a file that is being written, as memory.
 #[derive(Debug)]
 pub(super) struct Window {

@@ -6,7 +6,7 @@
 //! keeps them. Failures of a sync are latched per file and per folder, because an operating system reports them once
 //! and then forgets what was lost: whoever asks again would be told that all is well.
 
-use super::mapped::Window;
+use super::mapped::{Window, overwrites_in_place};
 use super::memory::read_slice;
 use super::positioned::Positioned;
 use super::{Disk, FileName, ReadableFile, WINDOW_WRITE_BYTES, WritableFile};
@@ -229,21 +229,6 @@ fn open_for_reading(path: &Path) -> io::Result<(File, u64)> {
 
 fn unwritable(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
-}
-
-/// Whether a write to bytes that were written before can never run out of space. Others might be taken up, but where a
-/// write goes elsewhere (btrfs, XFS with shared extents), the answer must be no.
-#[cfg(target_os = "linux")]
-fn overwrites_in_place(file: &File) -> bool {
-    const EXT: u64 = 0xEF53;
-    const TMPFS: u64 = 0x0102_1994;
-    let kind = rustix::fs::fstatfs(file).ok().and_then(|volume| u64::try_from(volume.f_type).ok());
-    matches!(kind, Some(EXT | TMPFS))
-}
-
-#[cfg(not(target_os = "linux"))]
-fn overwrites_in_place(_file: &File) -> bool {
-    false
 }
 
 fn failed_before() -> io::Error {
