@@ -19,6 +19,7 @@ mod arn;
 #[cfg(feature = "aws-sdk")]
 mod aws;
 mod capacity;
+mod context;
 mod error;
 mod expressions;
 mod json;

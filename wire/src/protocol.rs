@@ -5,17 +5,11 @@
 
 use crate::{
     Owner, Profile,
+    context::Context,
     error::{Failure, Outcome},
     operation,
 };
 use hashrange::Database;
-
-/// What operations need besides the request.
-pub(crate) struct Context<'p> {
-    pub(crate) database: &'p Database,
-    pub(crate) owner: &'p Owner,
-    pub(crate) profile: Profile,
-}
 
 /// DynamoDB's JSON protocol over a database. Cheap to clone.
 ///

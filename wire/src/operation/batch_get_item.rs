@@ -3,11 +3,11 @@
 use super::read_members;
 use crate::{
     capacity::{self, Kind, Report},
+    context::Context,
     error::{Failure, Outcome},
     expressions::Expressions,
     json::{Reader, Writer},
     profile::{Profile, Voice},
-    protocol::Context,
     shape::{self, Place},
     table::name::TableName,
     validate::Violations,

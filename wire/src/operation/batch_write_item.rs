@@ -2,9 +2,9 @@
 
 use crate::{
     capacity::{self, Kind, Report},
+    context::Context,
     error::{Failure, Outcome},
     json::{Reader, Writer},
-    protocol::Context,
     shape::{self, Place},
     table::name::TableName,
     validate::{Violations, shortened, values},

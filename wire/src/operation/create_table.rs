@@ -5,8 +5,8 @@
 
 use super::describe_table::answer;
 use crate::{
+    context::Context,
     error::{Failure, Outcome},
-    protocol::Context,
     shape,
     table::{
         members::{self, IndexMember, NamedKind, OnDemand, StreamMember, Tag, Throughput},

@@ -2,9 +2,9 @@
 
 use super::write_members::WriteMembers;
 use crate::{
+    context::Context,
     error::{Failure, Outcome},
     profile::Voice,
-    protocol::Context,
     shape,
     value::Decoder,
 };

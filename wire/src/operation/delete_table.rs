@@ -1,7 +1,7 @@
 //! `DeleteTable`.
 
 use super::describe_table::{absent, answer, decode_name};
-use crate::{error::Outcome, protocol::Context};
+use crate::{context::Context, error::Outcome};
 
 pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let table = decode_name(context, body)?;

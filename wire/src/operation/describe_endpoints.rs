@@ -1,6 +1,6 @@
 //! `DescribeEndpoints`: where clients that discover endpoints shall go on.
 
-use crate::{error::Outcome, json::Writer, protocol::Context, shape};
+use crate::{context::Context, error::Outcome, json::Writer, shape};
 
 /// How long clients may remember the answer, in minutes.
 const CACHE_MINUTES: u64 = 1_440;

@@ -1,6 +1,6 @@
 //! `DescribeLimits`: the quotas of an account, which are those that DynamoDB starts accounts with.
 
-use crate::{error::Outcome, json::Writer, protocol::Context, shape};
+use crate::{context::Context, error::Outcome, json::Writer, shape};
 
 const ACCOUNT_UNITS: u64 = 80_000;
 const TABLE_UNITS: u64 = 40_000;

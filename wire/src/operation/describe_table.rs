@@ -1,9 +1,9 @@
 //! `DescribeTable`, and what the operations on tables share.
 
 use crate::{
+    context::Context,
     error::{Failure, Outcome},
     json::Writer,
-    protocol::Context,
     shape,
     table::{description, name::TableName},
 };

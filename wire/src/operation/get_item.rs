@@ -3,11 +3,11 @@
 use super::read_members;
 use crate::{
     capacity::{self, Report},
+    context::Context,
     error::{Failure, Outcome},
     expressions::Expressions,
     json::Writer,
     profile::Voice,
-    protocol::Context,
     shape,
     table::name::TableName,
     validate::Violations,

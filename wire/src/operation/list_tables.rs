@@ -1,6 +1,6 @@
 //! `ListTables`: names of tables in the order of their bytes, up to 100 a page.
 
-use crate::{error::Outcome, json::Writer, protocol::Context, shape, validate::Violations};
+use crate::{context::Context, error::Outcome, json::Writer, shape, validate::Violations};
 
 const MAX_PAGE: i64 = 100;
 

@@ -24,7 +24,7 @@ mod update_item;
 mod update_table;
 mod write_members;
 
-use crate::{error::Outcome, protocol::Context};
+use crate::{context::Context, error::Outcome};
 
 /// An operation of the protocol.
 pub(crate) struct Operation {

@@ -2,10 +2,10 @@
 
 use super::read_members::{self, ReadMembers, Select};
 use crate::{
+    context::Context,
     error::{Failure, Outcome},
     legacy::{self, Conditions},
     profile::Voice,
-    protocol::Context,
     shape,
     validate::Violations,
     value::Decoder,

@@ -10,7 +10,7 @@ pub(super) use get_records::run as get_records;
 pub(super) use get_shard_iterator::run as get_shard_iterator;
 pub(super) use list_streams::run as list_streams;
 
-use crate::{arn::Arn, error::Failure, protocol::Context, validate::Violations};
+use crate::{arn::Arn, context::Context, error::Failure, validate::Violations};
 use hashrange::StreamDescription;
 
 /// Bounds of the length of a stream's ARN, in characters.

@@ -2,9 +2,9 @@
 
 use crate::{
     arn::{self, Arn},
+    context::Context,
     error::{Failure, Outcome},
     json::Writer,
-    protocol::Context,
     shape,
     table::members::{self, Tag},
     validate::Violations,

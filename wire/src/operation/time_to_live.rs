@@ -2,9 +2,9 @@
 
 use super::describe_table::{absent, decode_name};
 use crate::{
+    context::Context,
     error::{Failure, Outcome},
     json::Writer,
-    protocol::Context,
     shape::{self, Place},
     table::{members, name::TableName},
     validate::Violations,

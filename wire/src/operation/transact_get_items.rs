@@ -3,10 +3,10 @@
 use super::transact_members::{self, Action, MAX_ACTIONS};
 use crate::{
     capacity::{self, Kind, Report},
+    context::Context,
     error::{Failure, Outcome},
     json::{Reader, Writer},
     profile::Voice,
-    protocol::Context,
     shape::{self, Counted, Place},
     table::name::TableName,
     validate::Violations,

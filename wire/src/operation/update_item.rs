@@ -2,10 +2,10 @@
 
 use super::write_members::WriteMembers;
 use crate::{
+    context::Context,
     error::{Failure, Outcome},
     legacy,
     profile::Voice,
-    protocol::Context,
     shape,
     value::Decoder,
 };

@@ -5,9 +5,9 @@ use super::{
     describe_table::{absent, answer},
 };
 use crate::{
+    context::Context,
     error::{Failure, Outcome},
     json::Reader,
-    protocol::Context,
     shape::{self, Place},
     table::{
         members::{self, IndexMember, NamedKind, StreamMember, Throughput},

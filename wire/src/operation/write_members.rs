@@ -2,12 +2,12 @@
 
 use crate::{
     capacity::{self, Report},
+    context::Context,
     error::Failure,
     expressions::{Expressions, Parsed},
     json::{Reader, Writer},
     legacy::{self, Expectations},
     profile::{Profile, Voice},
-    protocol::Context,
     shape,
     table::name::TableName,
     validate::{Violations, values},

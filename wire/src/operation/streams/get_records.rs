@@ -1,6 +1,6 @@
 //! `GetRecords`: the changes behind a shard iterator.
 
-use crate::{error::Outcome, json::Writer, protocol::Context, shape, table::description, validate::Violations, value};
+use crate::{context::Context, error::Outcome, json::Writer, shape, table::description, validate::Violations, value};
 use hashrange::{ChangeEvent, ChangeRecord, ItemRef};
 
 const MAX_PAGE: i64 = 1_000;

@@ -2,9 +2,9 @@
 
 use super::{check_arn, check_shard, find};
 use crate::{
+    context::Context,
     error::{Failure, Outcome},
     json::Writer,
-    protocol::Context,
     shape,
     validate::{Violations, values},
 };

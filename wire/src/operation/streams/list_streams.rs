@@ -2,10 +2,10 @@
 
 use super::check_arn;
 use crate::{
+    context::Context,
     error::{Failure, Outcome},
     json::Writer,
     profile::Voice,
-    protocol::Context,
     shape,
     table::name::TableName,
     validate::Violations,

@@ -1,0 +1,11 @@
+//! What an operation works on, and as whom.
+
+use crate::{Owner, Profile};
+use hashrange::Database;
+
+/// What operations need besides the request.
+pub(crate) struct Context<'p> {
+    pub(crate) database: &'p Database,
+    pub(crate) owner: &'p Owner,
+    pub(crate) profile: Profile,
+}
