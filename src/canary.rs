@@ -75,11 +75,13 @@ mod planted {
         LostStreamSegment,
         /// The sweeper deletes an item whose end was moved.
         ExpiryBelievesIndex,
+        /// A commit counts as applied before its entries of global indexes are in.
+        AppliedEarly,
     }
 
     impl Canary {
         /// All of them.
-        pub const ALL: [Self; 21] = [
+        pub const ALL: [Self; 22] = [
             Self::SegmentNameUnsynced,
             Self::EarlyAcknowledgement,
             Self::ForgivenSync,
@@ -101,6 +103,7 @@ mod planted {
             Self::DoubleStreamRecord,
             Self::LostStreamSegment,
             Self::ExpiryBelievesIndex,
+            Self::AppliedEarly,
         ];
     }
 

@@ -45,6 +45,7 @@ mod manifest;
 mod partition;
 pub mod schema;
 mod stream;
+mod sync;
 mod table;
 mod ttl;
 mod wal;

@@ -195,7 +195,7 @@ fn each_byte_flipped() {
 fn each_byte_of_128_kib_flipped() {
     let database = database_of(5, 60, Some(1_000));
     let bytes: usize = files(&database.0).values().map(Vec::len).sum();
-    assert!((128 << 10..200 << 10).contains(&bytes), "the database has {bytes} bytes");
+    assert!(bytes >= 128 << 10, "the database has {bytes} bytes");
     flip_each_byte(&database);
 }
 

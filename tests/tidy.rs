@@ -21,7 +21,7 @@ use std::{
 
 /// The rooms of `src/`, from the ground up. A room is a file or a folder with the files in it.
 const FLOORS: [&[&str]; 10] = [
-    &["canary", "error", "clock", "config"],
+    &["canary", "sync", "error", "clock", "config"],
     &["file"],
     &["item"],
     &["schema", "expression"],

@@ -18,10 +18,10 @@ use crate::{
     partition::{PageCache, Run},
     schema::IndexKind,
     stream::{SegmentContext, Streams},
+    sync::{Mutex, RwLock},
     wal::{self, LogBounds, Recovered, Visible, Wal, WalOptions},
 };
 use arc_swap::ArcSwap;
-use parking_lot::{Mutex, RwLock};
 use std::{
     collections::BTreeMap,
     sync::{

@@ -10,10 +10,10 @@ use crate::{
     partition::{PageCache, RunContext},
     schema::IndexKind,
     stream::{SegmentContext, Streams},
+    sync::{Mutex, RwLock},
     wal::Wal,
 };
 use arc_swap::ArcSwap;
-use parking_lot::{Mutex, RwLock};
 use std::{
     collections::BTreeMap,
     sync::{

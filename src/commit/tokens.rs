@@ -3,8 +3,7 @@
 //! Tokens are part of the log records of their transactions, so that replay brings them back. Before a log segment is
 //! removed, the tokens in it that still count are logged once more, each as a commit without changes.
 
-use crate::{error::Result, wal::record::ClientToken};
-use parking_lot::Mutex;
+use crate::{error::Result, sync::Mutex, wal::record::ClientToken};
 use std::collections::{BTreeMap, VecDeque};
 
 /// How long a token is remembered.

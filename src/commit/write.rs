@@ -11,6 +11,7 @@ use super::{
     store::Store,
 };
 use crate::{
+    canary::canary,
     capacity::IndexUnits,
     config::Durability,
     error::{Error, ErrorKind, Result},
@@ -231,6 +232,7 @@ impl Store {
     fn finish_applying(&self, written: &mut Written, options: &WriteOptions) {
         let Some(seqno) = written.seqno else { return };
         let buffered = self.durability(options) == Durability::Buffered;
+        _ = canary!(AppliedEarly).then(|| self.wal.applied(seqno));
         for entry in written.global.drain(..) {
             written.bytes += self.insert_global(&entry.ring, &entry.key, seqno, entry.value.as_deref(), buffered);
         }

@@ -56,15 +56,32 @@ fn edits_come_back() {
     assert_eq!(open(&disk).unwrap().state(), again.state());
 }
 
+/// Commits small edits until a new file is written; returns the lengths of the old one before and after its last commit.
+fn fill(disk: &SimulatedDisk, manifest: &mut Manifest) -> (usize, usize) {
+    let first = number(disk);
+    let (mut before, mut after) = (0, 0);
+    while number(disk) == first {
+        (before, after) = (after, contents(disk, FileName::Manifest(first)).len());
+        manifest.commit(&[put(1, 10)]).unwrap();
+    }
+    (before, after)
+}
+
 #[test]
-fn a_large_file_is_rewritten() {
+fn a_file_is_rewritten_once_it_is_large_and_four_times_its_snapshot() {
     let disk = SimulatedDisk::new(0);
     let mut manifest = create(&disk);
-    for turn in 0..400 {
-        manifest.commit(&[put(turn % 10, 10)]).unwrap();
+    for _ in 0..2 {
+        let (before, after) = fill(&disk, &mut manifest);
+        assert!(before <= 256 << 10 && after > 256 << 10, "{before} {after}");
     }
-    assert!(number(&disk) > 1);
-    assert!(contents(&disk, FileName::Manifest(number(&disk))).len() < 300 << 10);
+    let many: Vec<Edit> = (0..300).map(|id| put(id, 10)).collect();
+    manifest.commit(&many).unwrap();
+    fill(&disk, &mut manifest);
+    let snapshot = contents(&disk, FileName::Manifest(number(&disk))).len();
+    assert!(snapshot > 100 << 10, "{snapshot}");
+    let (before, after) = fill(&disk, &mut manifest);
+    assert!(before <= 4 * snapshot && after > 4 * snapshot, "{before} {after}, snapshot {snapshot}");
     assert_eq!(open(&disk).unwrap().state(), manifest.state());
 }
 

@@ -15,10 +15,10 @@ use super::{
 use crate::{
     error::Result,
     manifest::{PartitionRecord, RunFacts},
+    sync::{Mutex, MutexGuard},
     wal::Visible,
 };
 use arc_swap::ArcSwap;
-use parking_lot::{Mutex, MutexGuard};
 use std::{ops::Bound, sync::Arc};
 
 /// One range of tokens of one table or global index.

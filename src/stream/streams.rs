@@ -14,9 +14,9 @@ use super::{
 use crate::{
     manifest::{Edit, ShardRecord, State, StreamRecord},
     schema::TableDefinition,
+    sync::{Condvar, Mutex, RwLock},
 };
 use arc_swap::ArcSwap;
-use parking_lot::{Condvar, Mutex, RwLock};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{

@@ -22,9 +22,9 @@ use crate::{
     canary::canary,
     error::{Error, ErrorKind, Result},
     file::{Disk, FileName},
+    sync::{self, Condvar, Mutex, MutexGuard},
 };
 use bytes::Bytes;
-use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
@@ -410,7 +410,7 @@ impl Wal {
                 if self.arrivals.load(Ordering::Relaxed) >= expected {
                     return;
                 }
-                std::thread::yield_now();
+                sync::yield_now();
             }
         });
     }

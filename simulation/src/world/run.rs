@@ -79,13 +79,7 @@ pub fn run(db: &Database, step: &Step, state: &mut State) -> Result<Done, String
         Step::Read(read) => return check(db, read, std::slice::from_ref(state)),
         Step::Flush => db.flush(),
         Step::Compact => db.compact(),
-        Step::Work(units) => {
-            let worked = (0..*units).try_for_each(|_| db.step().map(drop));
-            if worked.is_ok() {
-                lose_swept(db, state)?;
-            }
-            worked
-        }
+        Step::Work(units) => (0..*units).try_for_each(|_| db.step().map(drop)).and_then(|()| lose_swept(db, state)),
         Step::Sweep => return sweep(db, state),
         Step::Lag(writes) => {
             let before = state.clone();

@@ -47,11 +47,10 @@ impl State {
 }
 
 /// Takes the items out of the model that have expired and that the database has swept.
-pub fn lose_swept(db: &Database, state: &mut State) -> Result<(), String> {
+pub fn lose_swept(db: &Database, state: &mut State) -> hashrange::Result<()> {
     for (table, key) in state.expired(db.clock().now_secs()) {
         let shape = &shapes()[table];
-        let item = db.dynamic_table(shape.name).and_then(|table| table.get(shape.key_item(key)));
-        if item.map_err(|error| format!("get: {error}"))?.is_none() {
+        if db.dynamic_table(shape.name)?.get(shape.key_item(key))?.is_none() {
             *state = std::mem::take(state).without([(table, key)]);
         }
     }
