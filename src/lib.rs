@@ -60,7 +60,7 @@ pub use database::{Database, IndexStatistics, OpenOptions, TableBuilder, TableDe
 pub use error::{CancellationReason, Error, ErrorKind, Result};
 pub use expression::{Placeholders, attr, if_not_exists, list_append};
 pub use index::{Delay, IndexLag, StaleReplica};
-pub use item::{AttributeValue, Item, ItemRef, KeyType, Number, ValueRef, from_item, to_item};
+pub use item::{AttributeValue, Item, ItemRef, KeyScalar, KeyType, Number, ValueRef, from_item, to_item};
 pub use partition::{MemtableDescription, PartitionDescription, RunDescription, RunSummary};
 pub use schema::{
     BillingMode, IndexDefinition, IndexKind, IndexStatus, KeyAttribute, KeySchema, Projection, ProvisionedThroughput,
@@ -68,8 +68,8 @@ pub use schema::{
 };
 pub use stream::{ChangeEvent, ChangeRecord, IteratorStart, Sequence};
 pub use table::{
-    B, BatchGet, BatchGetOutput, BatchWrite, BatchWriteOutput, Delete, Dynamic, Get, GetOutput, HashKey, IndexBuilder,
-    IntoCondition, IntoProjection, IntoUpdate, ItemCollectionMetrics, Key, KeyPart, KeyShape, KeyValue,
+    B, BatchGet, BatchGetOutput, BatchItems, BatchWrite, BatchWriteOutput, Delete, Dynamic, Get, GetOutput, HashKey,
+    IndexBuilder, IntoCondition, IntoProjection, IntoUpdate, ItemCollectionMetrics, Key, KeyPart, KeyShape, KeyValue,
     MAX_BATCH_GET_KEYS, MAX_BATCH_WRITES, MAX_TRANSACTION_ACTIONS, N, Page, Put, Query, ReturnValues, S, Scan,
     SortCondition, Table, ToItem, TransactAction, TransactGetOutput, TransactKind, TransactOutput, TransactWrite,
     Transaction, Update, WriteOutput, begins_with, between, eq, ge, gt, index, le, lt,

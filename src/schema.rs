@@ -5,7 +5,7 @@ mod keys;
 mod validate;
 
 pub use expiry::{EXPIRY_LANES, expiry_token};
-pub use keys::{EncodedKey, ITEM_SPACE, key_attributes};
+pub use keys::{EncodedKey, ITEM_SPACE, key_attributes, refuse_empty};
 pub use validate::{MAX_GLOBAL_INDEXES, MAX_LOCAL_INDEXES, validate_index, validate_name, validate_table};
 
 use crate::item::KeyType;

@@ -186,7 +186,8 @@ impl<'a> Sweep<'a> {
             let partition = self.ring.find(token);
             let last_token = partition.last_token.min(end_token - 1);
             let after = after.filter(|after| after.token() >= token).map(key_ref);
-            let mut cursor = partition.scan(token, last_token, after, self.store.wal().visible())?;
+            let view = partition.view();
+            let mut cursor = view.scan(token, last_token, after, self.store.wal().visible())?;
             while let Some(keys) = cursor.item() {
                 let key = cursor.key();
                 found.push((EncodedKey::at_token(key.token, key.collection, key.sort), keys));

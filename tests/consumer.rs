@@ -82,7 +82,7 @@ fn order_holds_through_splits_and_rolls_whoever_reads() {
     let mut count = 0;
     let mut take = |records: &[ChangeRecord]| -> Result<(), String> {
         for record in records {
-            let key = record.keys["id"].as_str().unwrap().to_owned();
+            let key = record.keys()["id"].as_str().unwrap().to_owned();
             let before = latest.insert(key, number(record));
             assert_eq!(before, record.old.as_ref().map(|old| old.get("n").unwrap().as_u64().unwrap()), "in order");
             count += 1;

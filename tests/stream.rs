@@ -77,8 +77,8 @@ fn replayed(records: &[ChangeRecord]) -> BTreeMap<String, Item> {
     let mut items: BTreeMap<String, Item> = BTreeMap::new();
     let mut ids = BTreeSet::new();
     for record in records {
-        assert!(ids.insert(record.event_id), "an event comes once");
-        let key = record.keys["id"].as_str().unwrap().to_owned();
+        assert!(ids.insert(record.event_id()), "an event comes once");
+        let key = record.keys()["id"].as_str().unwrap().to_owned();
         let old = record.old.as_ref().map(|item| item.to_item());
         assert_eq!(items.get(&key), old.as_ref(), "the old image of {key} is what was before");
         let new = record.new.as_ref().map(|item| item.to_item());
@@ -402,7 +402,7 @@ fn streams_are_enabled_and_disabled_and_outlive_their_table() {
     let of_first = records(&db, "things", &first);
     assert_eq!(of_first.len(), 1, "an equal put changes nothing");
     assert_eq!((of_first[0].old.is_none(), of_first[0].new.is_none()), (true, true));
-    assert_eq!(of_first[0].keys, Item::new().with("id", "one"));
+    assert_eq!(of_first[0].keys(), Item::new().with("id", "one"));
     let of_second = records(&db, "things", &second);
     assert_eq!((of_second.len(), of_second[0].event, of_second[0].new.is_some()), (1, ChangeEvent::Insert, true));
     db.delete_table("things").unwrap();

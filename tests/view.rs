@@ -89,7 +89,7 @@ impl World {
                 let page = self.db.stream_records(&at, None).unwrap();
                 next = page.next.filter(|_| !page.records.is_empty());
                 for record in page.records {
-                    let id = record.keys["id"].as_str().unwrap().to_owned();
+                    let id = record.keys()["id"].as_str().unwrap().to_owned();
                     let old = record.old.as_ref().map(|order| order.to_item());
                     assert_eq!(orders.get(&id), old.as_ref(), "the old image of {id} is what was before");
                     match record.new {

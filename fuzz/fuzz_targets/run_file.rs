@@ -62,12 +62,12 @@ fn open(bytes: &[u8], facts: &RunFacts, mode: ReadMode) -> hashrange::Result<Arc
 
 type Entry = (Key, (u64, Option<Item>));
 
-fn drain(mut cursor: RunCursor) -> hashrange::Result<Vec<Entry>> {
+fn drain(mut cursor: RunCursor<'_>) -> hashrange::Result<Vec<Entry>> {
     let mut entries = Vec::new();
     while cursor.valid() {
+        let value = (cursor.seqno(), cursor.item().map(|item| item.to_item()));
         let key = cursor.key();
-        let key = (key.token, key.collection.to_vec(), key.sort.to_vec());
-        entries.push((key, (cursor.seqno(), cursor.item().map(|item| item.to_item()))));
+        entries.push(((key.token, key.collection.to_vec(), key.sort.to_vec()), value));
         cursor.advance()?;
     }
     Ok(entries)

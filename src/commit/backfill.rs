@@ -96,20 +96,22 @@ impl Store {
         let token = progress.after.as_ref().map_or(0, EncodedKey::token);
         let partition = Arc::clone(&filling.base.find(token));
         let after = progress.after.as_ref().map(key_ref);
-        let mut cursor = partition.scan(token, partition.last_token, after, self.wal.visible())?;
+        let view = partition.view();
+        let mut cursor = view.scan(token, partition.last_token, after, self.wal.visible())?;
         let mut last = None;
         for _ in 0..ITEMS_PER_STEP {
             let Some(item) = cursor.item() else {
                 // This partition is done: go on with the next one, if there is one.
                 return Ok(partition.last_token.checked_add(1).map(Progress::before_token));
             };
+            let seqno = cursor.seqno();
             let key = cursor.key();
             last = Some(EncodedKey::at_token(key.token, key.collection, key.sort));
             // Entries of local indexes lie among the items.
             let is_item = key.collection.first() == Some(&ITEM_SPACE);
             let entry = index::entry(&filling.table, &filling.index, &item).filter(|_| is_item);
             if let Some(entry) = entry {
-                let bytes = self.insert_global(&filling.ring, &entry.key, cursor.seqno(), Some(&entry.bytes), true);
+                let bytes = self.insert_global(&filling.ring, &entry.key, seqno, Some(&entry.bytes), true);
                 self.pressure.add(bytes);
             }
             cursor.advance()?;

@@ -78,12 +78,13 @@ impl Store {
     fn count_collection(&self, state: &TableState, key: &EncodedKey) -> Result<u64> {
         let table = &*state.definition;
         let partition = state.ring.find(key.token());
+        let view = partition.pin();
         let mut collection = key.collection().to_vec();
         let mut bytes = 0;
         for space in std::iter::once(ITEM_SPACE).chain(locals(table).map(|index| table.local_space(index))) {
             collection[0] = space;
             let all = (Bound::Unbounded, Bound::Unbounded);
-            let cursor = partition.query(key.token(), &collection, all.0, all.1, false, self.wal.visible())?;
+            let cursor = view.query(key.token(), &collection, all.0, all.1, false, self.wal.visible())?;
             let Some(mut cursor) = cursor else { continue };
             while let Some(item) = cursor.item() {
                 bytes += item.size_bytes() as u64;

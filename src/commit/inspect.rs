@@ -80,9 +80,10 @@ impl Store {
     fn count_exactly(&self, partitions: &[Arc<Partition>]) -> Result<(u64, u64)> {
         let mut counts = (0, 0);
         for partition in partitions {
-            let mut cursor = partition.scan(partition.first_token, partition.last_token, None, self.wal.visible())?;
+            let view = partition.view();
+            let mut cursor = view.scan(partition.first_token, partition.last_token, None, self.wal.visible())?;
             while let Some(item) = cursor.item() {
-                if cursor.key().collection.first() == Some(&ITEM_SPACE) {
+                if cursor.collection().first() == Some(&ITEM_SPACE) {
                     counts = (counts.0 + 1, counts.1 + item.size_bytes() as u64);
                 }
                 cursor.advance()?;

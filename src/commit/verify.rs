@@ -54,7 +54,8 @@ impl Store {
         let mut expected = vec![0u64; table.indexes.len()];
         let mut local_entries = vec![0u64; 256];
         for partition in state.ring.all().iter() {
-            let mut cursor = partition.scan(partition.first_token, partition.last_token, None, self.wal.visible())?;
+            let view = partition.view();
+            let mut cursor = view.scan(partition.first_token, partition.last_token, None, self.wal.visible())?;
             while let Some(item) = cursor.item() {
                 item.check()?;
                 let key = cursor.key();
@@ -115,7 +116,8 @@ impl Store {
     fn count_entries(&self, ring: &Ring) -> Result<u64> {
         let mut count = 0;
         for partition in ring.all().iter() {
-            let mut cursor = partition.scan(partition.first_token, partition.last_token, None, self.wal.visible())?;
+            let view = partition.view();
+            let mut cursor = view.scan(partition.first_token, partition.last_token, None, self.wal.visible())?;
             while cursor.valid() {
                 count += 1;
                 cursor.advance()?;

@@ -99,7 +99,7 @@ pub struct Entry {
 pub fn entry(table: &TableDefinition, index: &IndexDefinition, item: &ItemRef) -> Option<Entry> {
     let key = table.index_key(index, item)?;
     if index.kind == IndexKind::Expiry {
-        let bytes = ItemRef::from(&table.key_attributes_of(item)).encoded().clone();
+        let bytes = ItemRef::from(&table.key_attributes_of(item)).to_inline_bytes();
         return Some(Entry { key, bytes, size_bytes: 0 });
     }
     if index.projection == Projection::All {
@@ -112,7 +112,7 @@ pub fn entry(table: &TableDefinition, index: &IndexDefinition, item: &ItemRef) -
         .map(|(name, value)| (name.to_owned(), value.to_value()))
         .collect();
     let encoded = ItemRef::from(&projected);
-    Some(Entry { key, bytes: encoded.encoded().clone(), size_bytes: encoded.size_bytes() })
+    Some(Entry { key, bytes: encoded.to_inline_bytes(), size_bytes: encoded.size_bytes() })
 }
 
 /// Whether the entries of an index lie in the partitions of the table.

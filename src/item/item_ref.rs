@@ -13,46 +13,89 @@ use super::{
 };
 use crate::error::Result;
 use bytes::Bytes;
-use std::{fmt, sync::Arc};
+use std::{fmt, ops::Range, sync::Arc};
 
 /// An encoded item that is read lazily.
 ///
 /// Damaged bytes make it look as if the damaged part were absent; [`check`](Self::check) tells. Bytes that come from
 /// this crate's own files are under checksums and need no check.
 #[derive(Clone)]
-pub struct ItemRef {
+pub struct ItemRef(Home);
+
+/// Where an item lies. Either way one reference is counted, and no more: counting is what handing out an item costs.
+#[derive(Clone)]
+enum Home {
+    /// In bytes of its own or shared ones, names written out.
+    Plain(Bytes),
+    /// In a buffer whose items share a dictionary.
+    Named { buffer: Arc<NamedBytes>, start: usize, end: usize },
+}
+
+/// A buffer of encoded items, and the names that ids in them stand for.
+pub struct NamedBytes {
     bytes: Bytes,
-    names: Option<Arc<Dictionary>>,
+    names: Arc<Dictionary>,
+}
+
+impl NamedBytes {
+    /// A buffer whose items may have ids of `names` in the place of names.
+    pub fn new(bytes: Bytes, names: Arc<Dictionary>) -> Self {
+        Self { bytes, names }
+    }
+    /// The dictionary.
+    pub fn names(&self) -> &Arc<Dictionary> {
+        &self.names
+    }
+}
+
+impl fmt::Debug for NamedBytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "NamedBytes({} bytes, {} names)", self.bytes.len(), self.names.len())
+    }
 }
 
 impl ItemRef {
     /// An item whose names are written out.
     pub fn from_bytes(bytes: Bytes) -> Self {
-        Self { bytes, names: None }
+        Self(Home::Plain(bytes))
     }
     /// An item whose names may be ids of `names`.
     pub fn with_names(bytes: Bytes, names: Arc<Dictionary>) -> Self {
-        Self { bytes, names: Some(names) }
+        let end = bytes.len();
+        Self::within(&Arc::new(NamedBytes::new(bytes, names)), 0..end)
+    }
+    /// The item at a place in a buffer; an empty one if the place is not in the buffer.
+    #[inline]
+    pub fn within(buffer: &Arc<NamedBytes>, place: Range<usize>) -> Self {
+        Self(Home::Named { buffer: Arc::clone(buffer), start: place.start, end: place.end })
     }
     /// The encoded item, as it lies in its buffer.
-    pub fn encoded(&self) -> &Bytes {
-        &self.bytes
+    #[inline]
+    pub fn encoded(&self) -> &[u8] {
+        match &self.0 {
+            Home::Plain(bytes) => bytes,
+            Home::Named { buffer, start, end } => buffer.bytes.get(*start..*end).unwrap_or_default(),
+        }
     }
-    /// The dictionary that ids in [`encoded`](Self::encoded) refer to.
-    pub fn names(&self) -> Option<&Arc<Dictionary>> {
-        self.names.as_ref()
+    /// The dictionary that ids in [`encoded`](Self::encoded) refer to; `None` if all names are written out.
+    #[inline]
+    pub fn names(&self) -> Option<&Dictionary> {
+        match &self.0 {
+            Home::Named { buffer, .. } if !buffer.names.is_empty() => Some(&buffer.names),
+            _ => None,
+        }
     }
     /// DynamoDB's size of the item in bytes, as computed when it was written; names and values count.
     #[inline]
     pub fn size_bytes(&self) -> usize {
-        Cursor::new(&self.bytes).varint().map_or(0, |size| usize::try_from(size).unwrap_or(usize::MAX))
+        Cursor::new(self.encoded()).varint().map_or(0, |size| usize::try_from(size).unwrap_or(usize::MAX))
     }
     /// The whole item as a map.
     #[inline]
     pub fn as_map(&self) -> ValueRef<'_> {
-        let mut cursor = Cursor::new(&self.bytes);
+        let mut cursor = Cursor::new(self.encoded());
         let _size = cursor.varint();
-        ValueRef { payload: cursor.rest(), names: self.names.as_deref(), tag: Tag::M }
+        ValueRef { payload: cursor.rest(), names: self.names(), tag: Tag::M }
     }
     /// The attribute with exactly this name.
     #[inline]
@@ -75,7 +118,15 @@ impl ItemRef {
     /// The encoding with all names written out, which needs no dictionary; shares the buffer if they are already.
     /// Damaged parts are left out.
     pub fn to_inline_bytes(&self) -> Bytes {
-        if self.names.is_none() { self.bytes.clone() } else { inline_bytes(self).into() }
+        match &self.0 {
+            Home::Plain(bytes) => bytes.clone(),
+            Home::Named { buffer, start, end }
+                if buffer.names.is_empty() && *start <= *end && *end <= buffer.bytes.len() =>
+            {
+                buffer.bytes.slice(*start..*end)
+            }
+            Home::Named { .. } => inline_bytes(self).into(),
+        }
     }
     /// Walks through everything: every length, name, text, number, order and the size.
     ///
@@ -194,6 +245,17 @@ mod tests {
         let tags: Vec<_> = item.attribute("tags").unwrap().set().filter_map(|tag| tag.as_str()).collect();
         assert_eq!(tags, ["x", "y"]);
         assert_eq!(item.attribute("address").unwrap().get("zip").unwrap().as_f64(), Some(8001.0));
+    }
+
+    #[test]
+    fn counts_one_reference() {
+        assert_eq!(size_of::<ItemRef>(), size_of::<Bytes>());
+        let buffer = Arc::new(NamedBytes::new(Bytes::from(encode_item(&sample())), Arc::default()));
+        let item = ItemRef::within(&buffer, 0..buffer.bytes.len());
+        assert_eq!((Arc::strong_count(&buffer), Arc::strong_count(&buffer.names)), (2, 1));
+        assert_eq!(item, sample());
+        let end = buffer.bytes.len();
+        assert_eq!(ItemRef::within(&buffer, end..end + 1).iter().count(), 0);
     }
 
     #[test]

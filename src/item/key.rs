@@ -17,7 +17,13 @@
 use super::{AttributeValue, Number, ValueRef, codec::Tag};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use std::{borrow::Cow, fmt};
+use std::{
+    borrow::Cow,
+    cmp::Ordering,
+    fmt,
+    hash::{Hash, Hasher},
+    ops::Deref,
+};
 use xxhash_rust::xxh3::xxh3_64;
 
 /// Longest value of a partition key, in bytes of UTF-8 or binary.
@@ -126,39 +132,192 @@ impl<'a> KeyPart<'a> {
         }
     }
     /// Appends the form that ends a key.
-    pub fn append_last(&self, out: &mut Vec<u8>) {
-        out.extend_from_slice(&self.last);
+    pub fn append_last(&self, out: &mut impl KeySink) {
+        out.put(&self.last);
     }
     /// Appends the form that another component can follow.
-    pub fn append_component(&self, out: &mut Vec<u8>) {
+    pub fn append_component(&self, out: &mut impl KeySink) {
         match self.kind {
-            KeyType::N => out.extend_from_slice(&self.last),
+            KeyType::N => out.put(&self.last),
             KeyType::S | KeyType::B => escape(&self.last, out),
         }
     }
 }
 
-/// Appends the form of a value that ends a key. False, with nothing appended, if the value cannot be a key.
-pub fn encode_last(value: &AttributeValue, out: &mut Vec<u8>) -> bool {
-    match value {
-        AttributeValue::S(text) => out.extend_from_slice(text.as_bytes()),
-        AttributeValue::B(bytes) => out.extend_from_slice(bytes),
-        AttributeValue::N(number) => number.encode_ordered(out),
-        _ => return false,
+/// A value that can be a key attribute, on loan.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum KeyScalar<'a> {
+    /// A string.
+    S(&'a str),
+    /// A number.
+    N(Number),
+    /// Binary.
+    B(&'a [u8]),
+}
+
+impl<'a> KeyScalar<'a> {
+    /// The scalar of a value; None for a value that cannot be a key.
+    #[inline]
+    pub fn of(value: &'a AttributeValue) -> Option<Self> {
+        match value {
+            AttributeValue::S(text) => Some(Self::S(text)),
+            AttributeValue::N(number) => Some(Self::N(*number)),
+            AttributeValue::B(bytes) => Some(Self::B(bytes)),
+            _ => None,
+        }
     }
-    true
+    /// Its type.
+    pub fn kind(&self) -> KeyType {
+        match self {
+            Self::S(_) => KeyType::S,
+            Self::N(_) => KeyType::N,
+            Self::B(_) => KeyType::B,
+        }
+    }
+    /// The value, as one of its own.
+    pub fn to_value(&self) -> AttributeValue {
+        match self {
+            Self::S(text) => AttributeValue::S((*text).to_owned()),
+            Self::N(number) => AttributeValue::N(*number),
+            Self::B(bytes) => AttributeValue::B(Bytes::copy_from_slice(bytes)),
+        }
+    }
+    /// What kind of empty value it is (`string` or `binary`), if it is one.
+    #[inline]
+    pub fn emptiness(&self) -> Option<&'static str> {
+        match self {
+            Self::S("") => Some("string"),
+            Self::B([]) => Some("binary"),
+            _ => None,
+        }
+    }
+    /// Appends the form that ends a key.
+    #[inline]
+    pub fn encode_last(&self, out: &mut impl KeySink) {
+        match self {
+            Self::S(text) => out.put(text.as_bytes()),
+            Self::B(bytes) => out.put(bytes),
+            Self::N(number) => {
+                let (bytes, start) = number.ordered();
+                out.put(&bytes[start..]);
+            }
+        }
+    }
+    /// Appends the form that another component can follow.
+    pub fn encode_component(&self, out: &mut impl KeySink) {
+        match self {
+            Self::S(text) => escape(text.as_bytes(), out),
+            Self::B(bytes) => escape(bytes, out),
+            Self::N(_) => self.encode_last(out),
+        }
+    }
+}
+
+/// What key bytes are appended to.
+pub trait KeySink {
+    /// Appends bytes.
+    fn put(&mut self, bytes: &[u8]);
+}
+
+impl KeySink for Vec<u8> {
+    fn put(&mut self, bytes: &[u8]) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+/// Bytes of a key. Those of usual length lie in the value itself, so that a look-up allocates nothing for them.
+#[derive(Clone)]
+pub struct KeyBuf(Storage);
+
+/// Bytes that a [`KeyBuf`] holds by itself.
+const INLINE_BYTES: usize = 78;
+
+#[derive(Clone)]
+enum Storage {
+    Inline { len: u8, bytes: [u8; INLINE_BYTES] },
+    Heap(Vec<u8>),
+}
+
+impl KeyBuf {
+    /// No bytes.
+    #[inline]
+    pub fn new() -> Self {
+        Self(Storage::Inline { len: 0, bytes: [0; INLINE_BYTES] })
+    }
+}
+
+impl KeySink for KeyBuf {
+    #[inline]
+    fn put(&mut self, more: &[u8]) {
+        match &mut self.0 {
+            Storage::Heap(bytes) => bytes.extend_from_slice(more),
+            Storage::Inline { len, bytes } => {
+                let (start, end) = (usize::from(*len), usize::from(*len) + more.len());
+                if let Some(room) = bytes.get_mut(start..end) {
+                    room.copy_from_slice(more);
+                    *len = end as u8;
+                } else {
+                    self.0 = Storage::Heap([&bytes[..start], more].concat());
+                }
+            }
+        }
+    }
+}
+
+impl Default for KeyBuf {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Deref for KeyBuf {
+    type Target = [u8];
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        match &self.0 {
+            Storage::Inline { len, bytes } => bytes.get(..usize::from(*len)).unwrap_or_default(),
+            Storage::Heap(bytes) => bytes,
+        }
+    }
+}
+
+impl PartialEq for KeyBuf {
+    fn eq(&self, other: &Self) -> bool {
+        **self == **other
+    }
+}
+impl Eq for KeyBuf {}
+impl PartialOrd for KeyBuf {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+impl Ord for KeyBuf {
+    fn cmp(&self, other: &Self) -> Ordering {
+        (**self).cmp(&**other)
+    }
+}
+impl Hash for KeyBuf {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        (**self).hash(state);
+    }
+}
+impl fmt::Debug for KeyBuf {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+/// Appends the form of a value that ends a key. False, with nothing appended, if the value cannot be a key.
+#[inline]
+pub fn encode_last(value: &AttributeValue, out: &mut impl KeySink) -> bool {
+    KeyScalar::of(value).map(|scalar| scalar.encode_last(out)).is_some()
 }
 
 /// Appends the form of a value that another component can follow. False, with nothing appended, if the value cannot be
 /// a key.
-pub fn encode_component(value: &AttributeValue, out: &mut Vec<u8>) -> bool {
-    match value {
-        AttributeValue::S(text) => escape(text.as_bytes(), out),
-        AttributeValue::B(bytes) => escape(bytes, out),
-        AttributeValue::N(number) => number.encode_ordered(out),
-        _ => return false,
-    }
-    true
+pub fn encode_component(value: &AttributeValue, out: &mut impl KeySink) -> bool {
+    KeyScalar::of(value).map(|scalar| scalar.encode_component(out)).is_some()
 }
 
 /// Reads what [`encode_last`] wrote; None if these are no such bytes.
@@ -200,16 +359,15 @@ pub fn successor(mut prefix: Vec<u8>) -> Option<Vec<u8>> {
     None
 }
 
-fn escape(bytes: &[u8], out: &mut Vec<u8>) {
-    out.reserve(bytes.len() + 2);
+fn escape(bytes: &[u8], out: &mut impl KeySink) {
     let mut rest = bytes;
     while let Some(at) = rest.iter().position(|&byte| byte == ESCAPE) {
-        out.extend_from_slice(&rest[..at]);
-        out.extend_from_slice(&[ESCAPE, ZERO_BYTE]);
+        out.put(&rest[..at]);
+        out.put(&[ESCAPE, ZERO_BYTE]);
         rest = &rest[at + 1..];
     }
-    out.extend_from_slice(rest);
-    out.extend_from_slice(&[ESCAPE, END]);
+    out.put(rest);
+    out.put(&[ESCAPE, END]);
 }
 
 fn unescape(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
@@ -267,6 +425,19 @@ mod tests {
             (bytes(), bytes()).prop_map(|(a, b)| (AttributeValue::B(a.into()), AttributeValue::B(b.into()))),
             (any_number(), any_number()).prop_map(|(a, b)| (AttributeValue::N(a), AttributeValue::N(b))),
         ]
+    }
+
+    #[test]
+    fn buffers_hold_keys_of_any_length() {
+        for total in [0, 1, INLINE_BYTES - 1, INLINE_BYTES, INLINE_BYTES + 1, 3_000] {
+            for piece in [1, 7, 100] {
+                let bytes: Vec<u8> = (0..total).map(|at| at as u8).collect();
+                let mut buffer = KeyBuf::new();
+                bytes.chunks(piece).for_each(|chunk| buffer.put(chunk));
+                assert_eq!(*buffer, *bytes);
+                assert_eq!(buffer.cmp(&KeyBuf::new()), bytes.as_slice().cmp(&[]));
+            }
+        }
     }
 
     #[test]

@@ -155,7 +155,8 @@ impl Partition {
         let facts = ctx.write(usize::try_from(expected).unwrap_or(usize::MAX), |writer| {
             while merge.valid() {
                 if !(merge.is_tombstone() && merge.seqno() < droppable_below) {
-                    writer.add(merge.key(), merge.seqno(), merge.item().as_ref())?;
+                    let (seqno, item) = (merge.seqno(), merge.item());
+                    writer.add(merge.key(), seqno, item.as_ref())?;
                 }
                 merge.advance()?;
             }

@@ -109,6 +109,7 @@ impl Partition {
         let mut before: Option<(u64, Vec<u8>, Vec<u8>)> = None;
         let (mut entries, mut tombstones) = (0, 0);
         while cursor.valid() {
+            let (seqno, item) = (cursor.seqno(), cursor.item());
             let key = cursor.key();
             if before
                 .as_ref()
@@ -120,15 +121,15 @@ impl Partition {
             if key.token < lowest || key.token > self.last_token.min(facts.max_token) {
                 return damaged(format!("token {} lies outside of its range", key.token));
             }
-            if cursor.seqno() < facts.min_seqno || cursor.seqno() > facts.max_seqno {
-                return damaged(format!("sequence number {} lies outside of its range", cursor.seqno()));
+            if seqno < facts.min_seqno || seqno > facts.max_seqno {
+                return damaged(format!("sequence number {seqno} lies outside of its range"));
             }
-            if let Some(item) = cursor.item() {
-                item.check()?;
-            }
-            entries += 1;
-            tombstones += u64::from(cursor.is_tombstone());
             before = Some((key.token, key.collection.to_vec(), key.sort.to_vec()));
+            entries += 1;
+            match item {
+                Some(item) => item.check()?,
+                None => tombstones += 1,
+            }
             cursor.advance()?;
         }
         if !self.is_shared(facts) && (entries, tombstones) != (facts.entries, facts.tombstones) {

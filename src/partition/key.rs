@@ -1,6 +1,7 @@
 //! Keys as a partition sees them, and what lies under a key.
 
 use crate::item::ItemRef;
+use std::cmp::Ordering;
 
 /// The whole key of an entry. Entries are ordered by token, then collection, then sort key, each compared as unsigned
 /// bytes; that order is the order of every memtable, run and merge.
@@ -13,6 +14,61 @@ pub struct KeyRef<'a> {
     pub collection: &'a [u8],
     /// The encoded sort key; empty in tables without one.
     pub sort: &'a [u8],
+}
+
+/// A key as it may lie in a run: the begin of the sort key apart from the rest. Ordered like the whole key.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct SplitKey<'a> {
+    /// As in [`KeyRef`].
+    pub token: u64,
+    /// As in [`KeyRef`].
+    pub collection: &'a [u8],
+    /// How the sort key begins.
+    pub prefix: &'a [u8],
+    /// How it goes on.
+    pub suffix: &'a [u8],
+}
+
+/// Compares bytes in two parts with bytes in one.
+#[inline]
+fn compare_split(begin: &[u8], rest: &[u8], whole: &[u8]) -> Ordering {
+    match whole.split_at_checked(begin.len()) {
+        Some((its_begin, its_rest)) => begin.cmp(its_begin).then_with(|| rest.cmp(its_rest)),
+        None => begin.cmp(whole),
+    }
+}
+
+impl SplitKey<'_> {
+    /// Compares the sort keys alone.
+    #[inline]
+    pub fn compare_sort(&self, other: &Self) -> Ordering {
+        let common = self.prefix.len().min(other.prefix.len());
+        let (own, own_rest) = self.prefix.split_at(common);
+        let (its, its_rest) = other.prefix.split_at(common);
+        own.cmp(its).then_with(|| match (own_rest, its_rest) {
+            ([], []) => self.suffix.cmp(other.suffix),
+            ([], rest) => compare_split(rest, other.suffix, self.suffix).reverse(),
+            (rest, _) => compare_split(rest, self.suffix, other.suffix),
+        })
+    }
+    /// Compares the keys.
+    #[inline]
+    pub fn compare(&self, other: &Self) -> Ordering {
+        let collections = (self.token, self.collection).cmp(&(other.token, other.collection));
+        collections.then_with(|| self.compare_sort(other))
+    }
+    /// Puts the sort key together in a buffer.
+    pub fn sort_into(&self, buffer: &mut Vec<u8>) {
+        buffer.clear();
+        buffer.extend_from_slice(self.prefix);
+        buffer.extend_from_slice(self.suffix);
+    }
+}
+
+impl<'a> From<KeyRef<'a>> for SplitKey<'a> {
+    fn from(key: KeyRef<'a>) -> Self {
+        Self { token: key.token, collection: key.collection, prefix: &[], suffix: key.sort }
+    }
 }
 
 /// The state of a key as of one change.
@@ -51,5 +107,28 @@ mod tests {
         let ordered =
             [key(1, b"b", b"z"), key(2, b"", b""), key(2, b"a", b""), key(2, b"a", b"\0"), key(2, b"a\0", b"")];
         assert!(ordered.windows(2).all(|pair| pair[0] < pair[1]));
+    }
+
+    #[test]
+    fn split_keys_are_ordered_like_whole_ones() {
+        let texts: [&[u8]; 9] = [b"", b"\0", b"a", b"a\0", b"aa", b"ab", b"abc", b"b", b"ba"];
+        let splits = || {
+            texts.iter().flat_map(|text| {
+                (0..=text.len()).map(|at| {
+                    let (prefix, suffix) = text.split_at(at);
+                    (SplitKey { token: 1, collection: b"c", prefix, suffix }, *text)
+                })
+            })
+        };
+        for (a, a_text) in splits() {
+            let mut whole = Vec::new();
+            a.sort_into(&mut whole);
+            assert_eq!(whole, a_text);
+            for (b, b_text) in splits() {
+                assert_eq!(a.compare(&b), a_text.cmp(b_text), "{a:?} {b:?}");
+            }
+        }
+        let other = SplitKey { token: 1, collection: b"d", ..SplitKey::default() };
+        assert_eq!(splits().next().unwrap().0.compare(&other), Ordering::Less);
     }
 }

@@ -8,89 +8,117 @@
 //! the winner stays the winner while its key is before that of the runner-up, which is one comparison a step, and with
 //! a single source there is none.
 
-use super::{key::KeyRef, memtable::MemtableCursor, run::RunCursor};
+use super::{
+    key::{KeyRef, SplitKey},
+    memtable::MemtableCursor,
+    run::RunCursor,
+};
 use crate::{error::Result, item::ItemRef};
 use std::cmp::Ordering;
 
 /// A position in one memtable or run.
 #[derive(Debug)]
-pub(super) enum Source {
-    Memtable(MemtableCursor),
-    Run(RunCursor),
+pub(super) enum Source<'v> {
+    Memtable(MemtableCursor<'v>),
+    Run(RunCursor<'v>),
 }
 
-impl Source {
+impl Source<'_> {
+    #[inline]
     fn valid(&self) -> bool {
         match self {
             Self::Memtable(cursor) => cursor.valid(),
             Self::Run(cursor) => cursor.valid(),
         }
     }
-    fn key(&self) -> KeyRef<'_> {
+    #[inline]
+    fn place(&self) -> SplitKey<'_> {
+        match self {
+            Self::Memtable(cursor) => cursor.key().into(),
+            Self::Run(cursor) => cursor.place(),
+        }
+    }
+    fn key(&mut self) -> KeyRef<'_> {
         match self {
             Self::Memtable(cursor) => cursor.key(),
             Self::Run(cursor) => cursor.key(),
         }
     }
+    #[inline]
     fn seqno(&self) -> u64 {
         match self {
             Self::Memtable(cursor) => cursor.seqno(),
             Self::Run(cursor) => cursor.seqno(),
         }
     }
+    #[inline]
     fn is_tombstone(&self) -> bool {
         match self {
             Self::Memtable(cursor) => cursor.is_tombstone(),
             Self::Run(cursor) => cursor.is_tombstone(),
         }
     }
+    #[inline]
     fn item(&self) -> Option<ItemRef> {
         match self {
             Self::Memtable(cursor) => cursor.item(),
             Self::Run(cursor) => cursor.item(),
         }
     }
+    #[inline]
     fn advance(&mut self) -> Result<()> {
         match self {
-            Self::Memtable(cursor) => cursor.advance(),
-            Self::Run(cursor) => return cursor.advance(),
+            Self::Memtable(cursor) => {
+                cursor.advance();
+                Ok(())
+            }
+            Self::Run(cursor) => cursor.advance(),
         }
-        Ok(())
     }
 }
 
 /// The sources of a merge. One needs no list: a query over a single run allocates nothing for merging.
 #[derive(Debug, Default)]
 #[expect(clippy::large_enum_variant, reason = "the large one is the common one, and boxing it is what it avoids")]
-pub(super) enum Sources {
+pub(super) enum Sources<'v> {
     #[default]
     None,
-    One(Source),
-    Many(Vec<Source>),
+    One(Source<'v>),
+    Many(Vec<Source<'v>>),
 }
 
-impl Sources {
-    pub(super) fn push(&mut self, source: Source) {
-        *self = match std::mem::take(self) {
-            Self::None => Self::One(source),
-            Self::One(first) => Self::Many(vec![first, source]),
-            Self::Many(mut all) => {
+/// Room for as many sources as most partitions have.
+const USUAL_SOURCES: usize = 4;
+
+impl<'v> Sources<'v> {
+    #[inline]
+    pub(super) fn push(&mut self, source: Source<'v>) {
+        match self {
+            Self::None => *self = Self::One(source),
+            Self::Many(all) => all.push(source),
+            Self::One(_) => {
+                let mut all = Vec::with_capacity(USUAL_SOURCES);
+                if let Self::One(first) = std::mem::take(self) {
+                    all.push(first);
+                }
                 all.push(source);
-                Self::Many(all)
+                *self = Self::Many(all);
             }
-        };
+        }
     }
     pub(super) fn is_empty(&self) -> bool {
         matches!(self, Self::None)
     }
-    fn all(&self) -> &[Source] {
+    #[inline]
+    fn all(&self) -> &[Source<'v>] {
         match self {
             Self::None => &[],
             Self::One(source) => std::slice::from_ref(source),
             Self::Many(all) => all,
         }
     }
-    fn all_mut(&mut self) -> &mut [Source] {
+    #[inline]
+    fn all_mut(&mut self) -> &mut [Source<'v>] {
         match self {
             Self::None => &mut [],
             Self::One(source) => std::slice::from_mut(source),
@@ -112,20 +140,21 @@ pub(super) enum Direction {
 
 impl Direction {
     /// `Less` if `a` comes before `b`.
-    fn compare(self, a: KeyRef<'_>, b: KeyRef<'_>) -> Ordering {
+    fn compare(self, a: &Source<'_>, b: &Source<'_>) -> Ordering {
+        let (a, b) = (a.place(), b.place());
         match self {
-            Self::Ascending => a.sort.cmp(b.sort),
-            Self::Descending => b.sort.cmp(a.sort),
-            Self::Scan => a.cmp(&b),
+            Self::Ascending => a.compare_sort(&b),
+            Self::Descending => b.compare_sort(&a),
+            Self::Scan => a.compare(&b),
         }
     }
 }
 
-/// Positioned on the newest version of a key, or exhausted. It holds what it reads from and no lock; an error exhausts
-/// it.
+/// Positioned on the newest version of a key, or exhausted. It borrows what it reads from and holds no lock; an error
+/// exhausts it.
 #[derive(Debug)]
-pub struct MergeCursor {
-    sources: Sources,
+pub struct MergeCursor<'v> {
+    sources: Sources<'v>,
     direction: Direction,
     keeps_tombstones: bool,
     winner: Option<usize>,
@@ -135,46 +164,73 @@ pub struct MergeCursor {
     is_tied: bool,
 }
 
-impl MergeCursor {
-    pub(super) fn new(sources: Sources, direction: Direction, keeps_tombstones: bool) -> Result<Self> {
+impl<'v> MergeCursor<'v> {
+    pub(super) fn new(sources: Sources<'v>, direction: Direction, keeps_tombstones: bool) -> Result<Self> {
         let (winner, runner_up) = (None, None);
         let mut merge = Self { sources, direction, keeps_tombstones, winner, runner_up, is_tied: false };
-        merge.select();
+        if let Sources::Many(_) = merge.sources {
+            merge.select();
+        }
         merge.skip_tombstones()?;
         Ok(merge)
     }
 
-    fn current(&self) -> Option<&Source> {
-        self.sources.all().get(self.winner?)
+    #[inline]
+    fn current(&self) -> Option<&Source<'v>> {
+        match &self.sources {
+            Sources::One(source) => Some(source),
+            Sources::Many(all) => all.get(self.winner?),
+            Sources::None => None,
+        }
+        .filter(|source| source.valid())
     }
     /// Whether the cursor stands on an entry.
     #[inline]
     pub fn valid(&self) -> bool {
-        self.winner.is_some()
+        match &self.sources {
+            Sources::One(source) => source.valid(),
+            _ => self.winner.is_some(),
+        }
     }
-    /// The key of the entry; of an exhausted cursor an empty key.
-    pub fn key(&self) -> KeyRef<'_> {
-        self.current().map_or(KeyRef { token: 0, collection: &[], sort: &[] }, Source::key)
+    /// The key of the entry; of an exhausted cursor an empty key. In a run it must be put together first.
+    pub fn key(&mut self) -> KeyRef<'_> {
+        let winner = self.winner.unwrap_or_default();
+        let current = self.sources.all_mut().get_mut(winner).filter(|source| source.valid());
+        current.map_or(KeyRef { token: 0, collection: &[], sort: &[] }, Source::key)
+    }
+    /// Key space and partition key of the entry; empty if the cursor is exhausted.
+    #[inline]
+    pub fn collection(&self) -> &[u8] {
+        self.current().map_or(&[], |source| source.place().collection)
     }
     /// Sequence number of the version that the cursor stands on.
     pub fn seqno(&self) -> u64 {
         self.current().map_or(0, Source::seqno)
     }
     /// Whether that version is a tombstone; only a merge for compaction ever stands on one.
+    #[inline]
     pub fn is_tombstone(&self) -> bool {
-        self.current().is_some_and(Source::is_tombstone)
+        match &self.sources {
+            Sources::One(source) => source.is_tombstone(),
+            _ => self.current().is_some_and(Source::is_tombstone),
+        }
     }
     /// The item, without a copy; `None` for a tombstone.
     #[inline]
     pub fn item(&self) -> Option<ItemRef> {
-        self.current().and_then(Source::item)
+        match &self.sources {
+            Sources::One(source) => source.item(),
+            _ => self.current().and_then(Source::item),
+        }
     }
     /// Goes to the next key; an exhausted cursor stays so. Fails where a run is damaged or cannot be read.
+    #[inline]
     pub fn advance(&mut self) -> Result<()> {
         self.step()?;
         self.skip_tombstones()
     }
 
+    #[inline]
     fn skip_tombstones(&mut self) -> Result<()> {
         while !self.keeps_tombstones && self.is_tombstone() {
             self.step()?;
@@ -182,13 +238,22 @@ impl MergeCursor {
         Ok(())
     }
 
-    /// Leaves the current key in all sources that stand on it and finds the next winner.
+    /// Leaves the current key in all sources that stand on it and finds the next winner. A single source always wins.
+    #[inline]
     fn step(&mut self) -> Result<()> {
+        match &mut self.sources {
+            Sources::One(source) => source.advance(),
+            _ => self.step_among_many(),
+        }
+    }
+
+    fn step_among_many(&mut self) -> Result<()> {
         let Some(winner) = self.winner else { return Ok(()) };
         let left = if self.is_tied { self.leave_ties(winner) } else { Ok(()) };
         let left = left.and_then(|()| self.sources.all_mut().get_mut(winner).map_or(Ok(()), Source::advance));
         if let Err(error) = left {
-            (self.sources, self.winner) = (Sources::None, None);
+            self.sources = Sources::None;
+            self.winner = None;
             return Err(error);
         }
         if self.is_tied || !self.still_wins(winner) {
@@ -202,7 +267,7 @@ impl MergeCursor {
         for other in 0..sources.len() {
             if let Ok([winner, other]) = sources.get_disjoint_mut([winner, other])
                 && other.valid()
-                && self.direction.compare(other.key(), winner.key()).is_eq()
+                && self.direction.compare(other, winner).is_eq()
             {
                 other.advance()?;
             }
@@ -214,20 +279,20 @@ impl MergeCursor {
         let sources = self.sources.all();
         let Some(winner) = sources.get(winner).filter(|source| source.valid()) else { return false };
         let runner_up = self.runner_up.and_then(|other| sources.get(other));
-        runner_up.is_none_or(|other| self.direction.compare(winner.key(), other.key()).is_lt())
+        runner_up.is_none_or(|other| self.direction.compare(winner, other).is_lt())
     }
 
     /// Finds the winner and the runner-up among all sources.
     fn select(&mut self) {
         (self.winner, self.runner_up, self.is_tied) = (None, None, false);
-        let mut first: Option<(usize, &Source)> = None;
-        let mut second: Option<(usize, &Source)> = None;
+        let mut first: Option<(usize, &Source<'_>)> = None;
+        let mut second: Option<(usize, &Source<'_>)> = None;
         for (at, source) in self.sources.all().iter().enumerate().filter(|(_, source)| source.valid()) {
             let Some((_, best)) = first else {
                 first = Some((at, source));
                 continue;
             };
-            match self.direction.compare(source.key(), best.key()) {
+            match self.direction.compare(source, best) {
                 Ordering::Less => {
                     self.is_tied = false;
                     second = first.replace((at, source));
@@ -239,7 +304,7 @@ impl MergeCursor {
                     }
                 }
                 Ordering::Greater => {
-                    if second.is_none_or(|(_, other)| self.direction.compare(source.key(), other.key()).is_lt()) {
+                    if second.is_none_or(|(_, other)| self.direction.compare(source, other).is_lt()) {
                         second = Some((at, source));
                     }
                 }

@@ -18,8 +18,8 @@ use crate::{
     sync::{Mutex, MutexGuard},
     wal::Visible,
 };
-use arc_swap::ArcSwap;
-use std::{ops::Bound, sync::Arc};
+use arc_swap::{ArcSwap, Guard};
+use std::sync::Arc;
 
 /// One range of tokens of one table or global index.
 #[derive(Debug)]
@@ -128,31 +128,24 @@ impl Partition {
         self.view.load().get(key, read, visible)
     }
 
-    /// The visible items of one collection between two sort keys, in either direction; `None` if the partition never
-    /// had the collection or has forgotten it.
-    pub fn query(
-        &self,
-        token: u64,
-        collection: &[u8],
-        lower: Bound<&[u8]>,
-        upper: Bound<&[u8]>,
-        descending: bool,
-        visible: &Arc<Visible>,
-    ) -> Result<Option<MergeCursor>> {
-        self.view.load().query(token, collection, lower, upper, descending, visible)
+    /// The current view on loan, for a read of one page: cheaper than [`Partition::view`], and the cursors of a read
+    /// borrow from it.
+    #[inline]
+    pub fn pin(&self) -> Guard<Arc<View>> {
+        self.view.load()
     }
 
-    /// All visible items of the partition with tokens from `first_token` to `last_token`, both included, in key order,
-    /// strictly behind `after`, if given.
-    pub fn scan(
+    /// All visible items of the partition in a view of it with tokens from `first_token` to `last_token`, both included,
+    /// in key order, strictly behind `after`, if given.
+    pub fn scan<'v>(
         &self,
+        view: &'v View,
         first_token: u64,
         last_token: u64,
         after: Option<KeyRef<'_>>,
-        visible: &Arc<Visible>,
-    ) -> Result<MergeCursor> {
-        let (first, last) = (first_token.max(self.first_token), last_token.min(self.last_token));
-        self.view.load().scan(first, last, after, visible)
+        visible: &'v Visible,
+    ) -> Result<MergeCursor<'v>> {
+        view.scan(first_token.max(self.first_token), last_token.min(self.last_token), after, visible)
     }
 
     /// Memory of all memtables, in bytes. Memtables that a split left to two partitions count in both.

@@ -87,17 +87,25 @@ impl View {
         Ok(best)
     }
 
+    /// Says which collections are going to be looked up, so that memory brings them side by side instead of one after the
+    /// other. Tokens ascend. Changes nothing but speed.
+    pub fn fetch_ahead(&self, tokens: impl ExactSizeIterator<Item = u64> + Clone) {
+        if tokens.len() > 1 {
+            self.runs.iter().for_each(|run| run.fetch_ahead(tokens.clone()));
+        }
+    }
+
     /// The visible items of one collection between two sort keys, in ascending or descending order; `None` if no source
     /// has the collection. Sources without it drop out before merging.
-    pub fn query(
-        &self,
+    pub fn query<'v>(
+        &'v self,
         token: u64,
         collection: &[u8],
-        lower: Bound<&[u8]>,
-        upper: Bound<&[u8]>,
+        lower: Bound<&'v [u8]>,
+        upper: Bound<&'v [u8]>,
         descending: bool,
-        visible: &Arc<Visible>,
-    ) -> Result<Option<MergeCursor>> {
+        visible: &'v Visible,
+    ) -> Result<Option<MergeCursor<'v>>> {
         let mut sources = Sources::default();
         let read = ReadPoint::Visible;
         for memtable in self.memtables() {
@@ -119,13 +127,13 @@ impl View {
 
     /// All visible items with tokens from `first_token` to `last_token`, both included, in key order, strictly behind
     /// `after`, if given.
-    pub fn scan(
-        &self,
+    pub fn scan<'v>(
+        &'v self,
         first_token: u64,
         last_token: u64,
         after: Option<KeyRef<'_>>,
-        visible: &Arc<Visible>,
-    ) -> Result<MergeCursor> {
+        visible: &'v Visible,
+    ) -> Result<MergeCursor<'v>> {
         let mut sources = Sources::default();
         for memtable in self.memtables().filter(|memtable| !memtable.is_empty()) {
             let cursor = memtable.scan(first_token, last_token, after, ReadPoint::Visible, visible);

@@ -13,7 +13,7 @@ use crate::{
     error::{Error, Result},
     item::{
         AttributeValue, Item, ItemRef,
-        key::{KeyPart, MAX_HASH_KEY_BYTES, MAX_RANGE_KEY_BYTES, encode_last, token},
+        key::{KeyBuf, KeyPart, KeyScalar, KeySink, MAX_HASH_KEY_BYTES, MAX_RANGE_KEY_BYTES, encode_last, token},
     },
 };
 
@@ -24,18 +24,18 @@ pub const ITEM_SPACE: u8 = 0;
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EncodedKey {
     token: u64,
-    bytes: Vec<u8>,
+    bytes: KeyBuf,
     split: usize,
 }
 
 impl EncodedKey {
     /// A key from its parts; `hash` is the partition key without the key-space byte.
     pub fn new(space: u8, hash: &[u8], sort: &[u8]) -> Self {
-        let mut bytes = Vec::with_capacity(1 + hash.len() + sort.len());
-        bytes.push(space);
-        bytes.extend_from_slice(hash);
+        let mut bytes = KeyBuf::new();
+        bytes.put(&[space]);
+        bytes.put(hash);
         let split = bytes.len();
-        bytes.extend_from_slice(sort);
+        bytes.put(sort);
         Self { token: token(hash), bytes, split }
     }
     /// A key from its two strings as they lie in log and runs; `collection` begins with the key space.
@@ -45,34 +45,43 @@ impl EncodedKey {
     }
     /// A key whose token is known, as runs and memtables hold it.
     pub fn at_token(token: u64, collection: &[u8], sort: &[u8]) -> Self {
-        let mut bytes = Vec::with_capacity(collection.len() + sort.len());
-        bytes.extend_from_slice(collection);
-        bytes.extend_from_slice(sort);
+        let mut bytes = KeyBuf::new();
+        bytes.put(collection);
+        bytes.put(sort);
         Self { token, bytes, split: collection.len() }
     }
     /// The place before every key of a token.
     pub fn before_token(token: u64) -> Self {
-        Self { token, bytes: Vec::new(), split: 0 }
+        Self { token, bytes: KeyBuf::new(), split: 0 }
     }
     /// Encodes a key of the items of a table; the values must be key types.
     pub fn of_values(hash: &AttributeValue, range: Option<&AttributeValue>) -> Result<Self> {
+        let range = range.map(|range| KeyScalar::of(range).ok_or_else(schema_mismatch)).transpose()?;
+        Ok(Self::of_scalars(KeyScalar::of(hash).ok_or_else(schema_mismatch)?, range))
+    }
+    /// Encodes a key of the items of a table.
+    #[inline]
+    pub fn of_scalars(hash: KeyScalar<'_>, range: Option<KeyScalar<'_>>) -> Self {
         let mut builder = Builder::new(ITEM_SPACE);
-        builder.last(hash)?;
+        hash.encode_last(&mut builder.bytes);
         builder.end_collection();
         if let Some(range) = range {
-            builder.last(range)?;
+            range.encode_last(&mut builder.bytes);
         }
-        Ok(builder.finish())
+        builder.finish()
     }
     /// Position on the table's token ring.
+    #[inline]
     pub fn token(&self) -> u64 {
         self.token
     }
     /// Key space and partition key.
+    #[inline]
     pub fn collection(&self) -> &[u8] {
         &self.bytes[..self.split]
     }
     /// Sort key.
+    #[inline]
     pub fn sort(&self) -> &[u8] {
         &self.bytes[self.split..]
     }
@@ -93,14 +102,14 @@ impl EncodedKey {
 
 /// Fills the one buffer of a key from left to right.
 struct Builder {
-    bytes: Vec<u8>,
+    bytes: KeyBuf,
     split: usize,
 }
 
 impl Builder {
     fn new(space: u8) -> Self {
-        let mut bytes = Vec::with_capacity(72);
-        bytes.push(space);
+        let mut bytes = KeyBuf::new();
+        bytes.put(&[space]);
         Self { bytes, split: 1 }
     }
     fn last(&mut self, value: &AttributeValue) -> Result<()> {
@@ -119,19 +128,19 @@ fn schema_mismatch() -> Error {
 }
 
 fn is_empty(value: &AttributeValue) -> Option<&'static str> {
-    match value {
-        AttributeValue::S(s) if s.is_empty() => Some("string"),
-        AttributeValue::B(b) if b.is_empty() => Some("binary"),
-        _ => None,
-    }
+    KeyScalar::of(value)?.emptiness()
 }
 
-fn refuse_empty(value: &AttributeValue, name: &str) -> Result<()> {
-    let Some(kind) = is_empty(value) else { return Ok(()) };
-    Err(Error::validation(format!(
-        "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty \
-         {kind} value. Key: {name}"
-    )))
+/// Refuses an empty value of a key attribute.
+#[inline]
+pub fn refuse_empty(value: KeyScalar<'_>, name: &str) -> Result<()> {
+    match value.emptiness() {
+        None => Ok(()),
+        Some(kind) => Err(Error::validation(format!(
+            "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty \
+             {kind} value. Key: {name}"
+        ))),
+    }
 }
 
 impl TableDefinition {
@@ -175,17 +184,19 @@ impl TableDefinition {
     }
 
     fn encode_item_key(&self, item: &Item) -> Result<EncodedKey> {
-        let hash = item.get(&self.key.hash.name).ok_or_else(schema_mismatch)?;
-        self.key_of_values(hash, self.key.range.as_ref().and_then(|range| item.get(&range.name)))
+        let scalar = |name: &str| item.get(name).and_then(KeyScalar::of).ok_or_else(schema_mismatch);
+        let range = self.key.range.as_ref().map(|range| scalar(&range.name)).transpose()?;
+        self.key_of_scalars(scalar(&self.key.hash.name)?, range)
     }
 
     /// The key of these values, whose types fit: not empty and within the limits.
-    pub fn key_of_values(&self, hash: &AttributeValue, range: Option<&AttributeValue>) -> Result<EncodedKey> {
+    #[inline]
+    pub fn key_of_scalars(&self, hash: KeyScalar<'_>, range: Option<KeyScalar<'_>>) -> Result<EncodedKey> {
         refuse_empty(hash, &self.key.hash.name)?;
         if let (Some(value), Some(key)) = (range, &self.key.range) {
             refuse_empty(value, &key.name)?;
         }
-        let encoded = EncodedKey::of_values(hash, range)?;
+        let encoded = EncodedKey::of_scalars(hash, range);
         encoded.check_lengths(encoded.sort().len())?;
         Ok(encoded)
     }

@@ -14,10 +14,12 @@
 use super::sequence::Sequence;
 use crate::{
     item::{Item, ItemRef},
-    schema::{KeySchema, StreamView, key_attributes},
+    manifest::StreamRecord,
+    schema::{KeyAttribute, KeySchema, StreamView, key_attributes},
     wal::{record::Origin, varint},
 };
 use bytes::Bytes;
+use std::sync::Arc;
 
 /// Memory that a change takes besides its images, in bytes.
 const CHANGE_OVERHEAD_BYTES: usize = 160;
@@ -171,8 +173,6 @@ pub struct ChangeRecord {
     pub sequence: Sequence,
     /// Milliseconds since 1970 of the commit, by the database's clock.
     pub at_millis: u64,
-    /// The item's key attributes.
-    pub keys: Item,
     /// The item before, if there was one and the view shows it.
     pub old: Option<ItemRef>,
     /// The item after, if there is one and the view shows it.
@@ -181,36 +181,49 @@ pub struct ChangeRecord {
     pub view: StreamView,
     /// Whether the item was deleted because its time to live had ended.
     pub by_ttl: bool,
-    /// A number that no other record of the database has.
-    pub event_id: u128,
+    /// The key attributes, if neither image is shown.
+    key_image: Option<ItemRef>,
+    stream: Arc<StreamRecord>,
+    database_id: u64,
 }
 
 impl ChangeRecord {
-    /// What a reader of stream number `stream` gets of a change.
-    pub(crate) fn new(change: Change, key: &KeySchema, view: StreamView, database_id: u64, stream: u64) -> Self {
-        let source = change.keys.as_ref().or(change.new.as_ref()).or(change.old.as_ref());
-        let keys = source.map(|item| key_attributes(key.attributes(), item)).unwrap_or_default();
-        let mut identity = database_id.to_le_bytes().to_vec();
-        identity.extend_from_slice(&stream.to_le_bytes());
-        identity.extend_from_slice(&change.sequence.seqno.to_le_bytes());
-        identity.extend_from_slice(&change.sequence.place.to_le_bytes());
-        let event_id = xxhash_rust::xxh3::xxh3_128(&identity);
-        let Change { sequence, at_millis, event, by_ttl, old, new, .. } = change;
-        Self { event, sequence, at_millis, keys, old, new, view, by_ttl, event_id }
+    /// What a reader of a stream gets of a change.
+    pub(crate) fn new(change: Change, stream: &Arc<StreamRecord>, database_id: u64) -> Self {
+        let Change { sequence, at_millis, event, by_ttl, keys: key_image, old, new } = change;
+        let (view, stream) = (stream.view, Arc::clone(stream));
+        Self { event, sequence, at_millis, old, new, view, by_ttl, key_image, stream, database_id }
     }
 
+    /// An item that has the key attributes.
+    fn key_source(&self) -> Option<&ItemRef> {
+        self.key_image.as_ref().or(self.new.as_ref()).or(self.old.as_ref())
+    }
+    /// The item's key attributes.
+    pub fn keys(&self) -> Item {
+        self.key_source().map(|item| key_attributes(self.stream.key.attributes(), item)).unwrap_or_default()
+    }
+    /// A number that no other record of the database has.
+    pub fn event_id(&self) -> u128 {
+        let mut identity = [0; 26];
+        identity[..8].copy_from_slice(&self.database_id.to_le_bytes());
+        identity[8..16].copy_from_slice(&self.stream.id.to_le_bytes());
+        identity[16..24].copy_from_slice(&self.sequence.seqno.to_le_bytes());
+        identity[24..].copy_from_slice(&self.sequence.place.to_le_bytes());
+        xxhash_rust::xxh3::xxh3_128(&identity)
+    }
     /// The sequence number as text, 25 digits.
     pub fn sequence_number(&self) -> String {
         self.sequence.to_string()
     }
     /// The event's identity as 32 hexadecimal digits.
     pub fn event_id_text(&self) -> String {
-        format!("{:032x}", self.event_id)
+        format!("{:032x}", self.event_id())
     }
     /// The record as an item, with the names that DynamoDB gives the parts of a record: `eventName` (S), `Keys` (M),
     /// `OldImage` and `NewImage` (M) where they are shown, and of a deletion by time to live `userIdentity` (M).
     pub fn to_item(&self) -> Item {
-        let mut item = Item::new().with("eventName", self.event.name()).with("Keys", self.keys.clone());
+        let mut item = Item::new().with("eventName", self.event.name()).with("Keys", self.keys());
         for (name, image) in [("OldImage", &self.old), ("NewImage", &self.new)] {
             if let Some(image) = image {
                 item = item.with(name, image.to_item());
@@ -222,20 +235,30 @@ impl ChangeRecord {
         }
         item
     }
+    fn key_bytes(&self) -> usize {
+        let Some(item) = self.key_source() else { return 0 };
+        let of = |key: &KeyAttribute| Some(key.name.len() + item.attribute(&key.name)?.size_bytes());
+        self.stream.key.attributes().filter_map(of).sum()
+    }
     /// DynamoDB's size of keys and images, in bytes.
     pub fn size_bytes(&self) -> usize {
         let images = [&self.old, &self.new].into_iter().flatten();
-        crate::item::size::item_size(&self.keys) + images.map(ItemRef::size_bytes).sum::<usize>()
+        self.key_bytes() + images.map(ItemRef::size_bytes).sum::<usize>()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{item::KeyType, schema::KeyAttribute};
+    use crate::item::KeyType;
 
     fn schema() -> KeySchema {
         KeySchema { hash: KeyAttribute::new("id", KeyType::S), range: None }
+    }
+    fn stream(view: StreamView) -> Arc<StreamRecord> {
+        let table_name = "t".to_owned();
+        let key = schema();
+        Arc::new(StreamRecord { id: 2, table: 1, table_name, key, view, label_millis: 0, disabled_millis: None })
     }
     fn item(n: i64) -> ItemRef {
         ItemRef::from(&Item::new().with("id", "a").with("n", n))
@@ -248,8 +271,10 @@ mod tests {
     fn views_show_what_they_say() {
         let shown = |view, old, new| {
             let change = change(view, old, new).unwrap();
-            let record = ChangeRecord::new(change, &schema(), view, 1, 2);
-            assert_eq!(record.keys, Item::new().with("id", "a"));
+            let record = ChangeRecord::new(change, &stream(view), 1);
+            assert_eq!(record.keys(), Item::new().with("id", "a"));
+            let images = [&record.old, &record.new].into_iter().flatten().map(ItemRef::size_bytes);
+            assert_eq!(record.size_bytes(), 3 + images.sum::<usize>());
             let number = |image: &Option<ItemRef>| image.as_ref().and_then(|item| item.get("n")?.as_i64());
             (record.event, number(&record.old), number(&record.new))
         };

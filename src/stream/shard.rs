@@ -184,19 +184,33 @@ impl Shard {
             ReadFrom::Oldest => self.first_since(0, sight)?,
             ReadFrom::At(sequence) => sequence,
         };
-        let (segments, tail, end) = {
-            let state = self.state.lock();
-            if from != ReadFrom::Oldest && start.seqno <= state.record.trimmed_seqno {
-                return Err(trimmed());
+        let (mut changes, ends) = loop {
+            let (segments, cut_seqno) = self.segments_from(from, start)?;
+            let mut changes = Vec::new();
+            let mut complete = true;
+            for segment in segments {
+                complete =
+                    complete && segment.read(start, limit, &mut changes).map_err(|error| self.explain(error, start))?;
             }
-            let segments: Vec<_> =
-                state.segments.iter().filter(|segment| segment.facts().last_seqno >= start.seqno).cloned().collect();
-            let tail = state.tail.read(start, sight.visible, limit);
-            let read_all = state.tail.last().is_none_or(|last| {
-                last.sequence < start || tail.last().is_some_and(|read| read.sequence == last.sequence)
-            });
-            (segments, tail, state.record.end_seqno.filter(|_| read_all))
+            if !complete {
+                break (changes, false);
+            }
+            let state = self.state.lock();
+            if state.cut_seqno == cut_seqno {
+                let room = limit.saturating_sub(changes.len());
+                changes.extend(state.tail.read(start, sight.visible, room));
+                let read = changes.last().map(|change| change.sequence);
+                let read_all =
+                    state.tail.last().is_none_or(|last| last.sequence < start || read == Some(last.sequence));
+                break (changes, read_all && state.record.end_seqno.is_some());
+            }
+            // What was the tail has become a segment meanwhile: its changes are for the next read, or for this one if
+            // there is nothing else.
+            if !changes.is_empty() {
+                break (changes, false);
+            }
         };
+<<<<<<< HEAD
         let mut changes = Vec::new();
         let mut complete = true;
         for segment in segments {
@@ -208,13 +222,25 @@ impl Shard {
             complete = tail.len() <= room;
             changes.extend(tail.into_iter().take(room));
         }
+=======
+>>>>>>> 8ec0c9c (Reads borrow from their view, count one reference an item and allocate nothing for a key)
         let next = changes.last().map_or(start, |change| change.sequence.next());
         let expired = changes.iter().take_while(|change| change.at_millis <= sight.horizon_millis).count();
         match from {
             ReadFrom::At(_) if expired > 0 => return Err(trimmed()),
             _ => drop(changes.drain(..expired)),
         }
-        Ok(ShardPage { changes, next: Some(next).filter(|_| end.is_none() || !complete) })
+        Ok(ShardPage { changes, next: Some(next).filter(|_| !ends) })
+    }
+
+    /// The segments with changes from `start` on, and up to which commit there are any.
+    fn segments_from(&self, from: ReadFrom, start: Sequence) -> Result<(Vec<Arc<Segment>>, u64)> {
+        let state = self.state.lock();
+        if from != ReadFrom::Oldest && start.seqno <= state.record.trimmed_seqno {
+            return Err(trimmed());
+        }
+        let has = |segment: &&Arc<Segment>| segment.facts().last_seqno >= start.seqno;
+        Ok((state.segments.iter().filter(has).cloned().collect(), state.cut_seqno))
     }
 
     /// A segment that was trimmed while it was read is no failure of the disk.
@@ -227,12 +253,14 @@ impl Shard {
     /// The first record that is not older than a time; the place behind the last one if there is none.
     pub fn first_since(&self, since_millis: u64, sight: Sight) -> Result<Sequence> {
         let since = since_millis.max(sight.horizon_millis.saturating_add(1));
-        let (segments, tail, behind) = {
+        let (segments, in_tail) = {
             let state = self.state.lock();
-            let tail = state.tail.read(Sequence::default(), sight.visible, usize::MAX);
-            let start = state.record.start_seqno.max(state.cut_seqno);
-            let behind = tail.last().map_or(Sequence::first_of(start + 1), |change| change.sequence.next());
-            (state.segments.clone(), tail, behind)
+            let found = state.tail.first_since(since, sight.visible);
+            let behind = || match state.tail.last_readable(sight.visible) {
+                Some(last) => last.next(),
+                None => Sequence::first_of(state.record.start_seqno.max(state.cut_seqno) + 1),
+            };
+            (state.segments.clone(), found.unwrap_or_else(behind))
         };
         for segment in segments.iter().filter(|segment| segment.facts().last_millis >= since) {
             let found = segment.first_since(Sequence::default(), since);
@@ -240,8 +268,7 @@ impl Shard {
                 return Ok(sequence);
             }
         }
-        let found = tail.iter().find(|change| change.at_millis >= since);
-        Ok(found.map_or(behind, |change| change.sequence))
+        Ok(in_tail)
     }
 }
 

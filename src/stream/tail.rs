@@ -47,6 +47,19 @@ impl Tail {
         let readable = |entry: &&Entry| entry.buffered || entry.change.sequence.seqno <= visible;
         self.entries.range(start..).take(limit).take_while(readable).map(|entry| entry.change.clone()).collect()
     }
+    /// The changes that may be read.
+    fn readable(&self, visible: u64) -> impl Iterator<Item = &Change> {
+        let readable = move |entry: &&Entry| entry.buffered || entry.change.sequence.seqno <= visible;
+        self.entries.iter().take_while(readable).map(|entry| &entry.change)
+    }
+    /// Where the first readable change stands that is not older than `since_millis`.
+    pub fn first_since(&self, since_millis: u64, visible: u64) -> Option<Sequence> {
+        self.readable(visible).find(|change| change.at_millis >= since_millis).map(|change| change.sequence)
+    }
+    /// Where the last readable change stands.
+    pub fn last_readable(&self, visible: u64) -> Option<Sequence> {
+        self.readable(visible).last().map(|change| change.sequence)
+    }
     /// All changes whose commits are durable.
     pub fn durable(&self, visible: u64) -> Vec<Change> {
         let end = self.entries.partition_point(|entry| entry.change.sequence.seqno <= visible);

@@ -1,7 +1,8 @@
 //! BatchGetItem and BatchWriteItem: many items of many tables in one call, each of them an operation of its own.
 
 use super::{
-    get::{projected, read},
+    Key, KeyShape, Table,
+    get::{projected, read_many},
     put::prepare,
     write_output::consumed,
 };
@@ -15,7 +16,7 @@ use crate::{
     schema::{EncodedKey, TableDefinition},
 };
 use bytes::Bytes;
-use std::{collections::HashSet, sync::Arc};
+use std::sync::Arc;
 
 /// Most keys of one batch get.
 pub const MAX_BATCH_GET_KEYS: usize = 100;
@@ -78,54 +79,119 @@ pub(super) fn add_consumed(sums: &mut Vec<(String, Consumed)>, table: &str, cons
     }
 }
 
+fn check_count(keys: usize) -> Result<()> {
+    match keys {
+        0 => Err(Error::validation("a batch get needs at least one key")),
+        1..=MAX_BATCH_GET_KEYS => Ok(()),
+        _ => Err(Error::validation("Too many items requested for the BatchGetItem call")),
+    }
+}
+
 /// Reads up to 100 items.
 pub(crate) fn batch_get(store: &Store, requests: &[BatchGet]) -> Result<BatchGetOutput> {
-    let total: usize = requests.iter().map(|request| request.keys.len()).sum();
-    if total > MAX_BATCH_GET_KEYS {
-        return Err(Error::validation("Too many items requested for the BatchGetItem call"));
-    }
-    if total == 0 {
-        return Err(Error::validation("a batch get needs at least one key"));
-    }
-    let mut prepared: Vec<(Arc<TableSlot>, Vec<EncodedKey>)> = Vec::with_capacity(requests.len());
+    check_count(requests.iter().map(|request| request.keys.len()).sum())?;
+    let mut found = Vec::with_capacity(requests.len());
     for request in requests {
         let slot = slot_of(store, &request.table)?;
         let definition = slot.state().definition.clone();
         let keys = request.keys.iter().map(|key| definition.key_of_attributes(key)).collect::<Result<Vec<_>>>()?;
-        let distinct: HashSet<&EncodedKey> = keys.iter().collect();
-        if distinct.len() != keys.len() {
-            return Err(Error::validation("Provided list of item keys contains duplicates"));
-        }
-        prepared.push((slot, keys));
+        found.push(read_many(store, &slot, &keys)?);
     }
     let mut output = BatchGetOutput::default();
-    let mut bytes = 0;
-    for (request, (slot, keys)) in requests.iter().zip(&prepared) {
-        let mut items = Vec::with_capacity(keys.len());
-        let mut left_over = Vec::new();
-        for (key, attributes) in keys.iter().zip(&request.keys) {
-            if bytes >= MAX_BATCH_BYTES {
-                left_over.push(attributes.clone());
-                continue;
-            }
-            let found = read(store, slot, key)?;
-            let size = found.as_ref().map_or(0, ItemRef::size_bytes);
-            if bytes + size > MAX_BATCH_BYTES {
-                bytes = MAX_BATCH_BYTES;
-                left_over.push(attributes.clone());
-                continue;
-            }
-            bytes += size;
-            let units = read_units(size, ReadStrength::of(request.consistent));
-            add_consumed(&mut output.consumed, &request.table, &Consumed::of_table(units));
-            items.extend(found.map(|item| projected(item, request.projection.as_ref())));
-        }
+    let mut room = MAX_BATCH_BYTES;
+    for (request, found) in requests.iter().zip(found) {
+        let Answer { items, left_over, units } =
+            answer(found, &mut room, request.projection.as_ref(), ReadStrength::of(request.consistent));
+        add_consumed(&mut output.consumed, &request.table, &Consumed::of_table(units));
         output.items.push((request.table.clone(), items));
         if !left_over.is_empty() {
-            output.unprocessed.push(BatchGet { keys: left_over, ..request.clone() });
+            let keys = left_over.into_iter().map(|at| request.keys[at].clone()).collect();
+            let (table, projection) = (request.table.clone(), request.projection.clone());
+            output.unprocessed.push(BatchGet { table, keys, projection, consistent: request.consistent });
         }
     }
     Ok(output)
+}
+
+/// What fits into the answer.
+struct Answer {
+    items: Vec<ItemRef>,
+    /// Positions of the keys that were left out.
+    left_over: Vec<usize>,
+    units: f64,
+}
+
+/// Takes items while there is room for them, by DynamoDB's size rule; none behind the first one that does not fit.
+fn answer(
+    found: Vec<Option<ItemRef>>,
+    room: &mut usize,
+    projection: Option<&Projection>,
+    strength: ReadStrength,
+) -> Answer {
+    let mut answer = Answer { items: Vec::with_capacity(found.len()), left_over: Vec::new(), units: 0.0 };
+    for (at, item) in found.into_iter().enumerate() {
+        let size = item.as_ref().map_or(0, ItemRef::size_bytes);
+        if *room == 0 || size > *room {
+            *room = 0;
+            answer.left_over.push(at);
+            continue;
+        }
+        *room -= size;
+        answer.units += read_units(size, strength);
+        if let Some(item) = item {
+            answer.items.push(projected(item, projection));
+        }
+    }
+    answer
+}
+
+/// The answer to a batch get of one table.
+#[derive(Clone, Debug)]
+pub struct BatchItems<Q> {
+    /// What was found, in the order of the keys; absent items are left out.
+    pub items: Vec<ItemRef>,
+    /// Keys that did not fit into the answer of at most 16 MB: ask for them again.
+    pub unprocessed: Vec<Q>,
+    /// Read units.
+    pub consumed: Consumed,
+}
+
+impl<K: KeyShape> Table<K> {
+    /// Reads up to 100 items by their whole keys, in one call and in any order of the keys. Each is a read of its own;
+    /// together they show no one moment. [`Database::batch_get`](crate::Database::batch_get) reads from several tables,
+    /// by keys as items.
+    ///
+    /// ```
+    /// use hashrange::{Database, Item, S};
+    ///
+    /// # fn main() -> hashrange::Result<()> {
+    /// let db = Database::in_memory()?;
+    /// let orders = db.create_table("orders").hash::<S>("cust").range::<S>("order").create()?;
+    /// orders.put(&Item::new().with("cust", "c#1").with("order", "o#7"))?;
+    /// let found = orders.batch_get([("c#1", "o#7"), ("c#1", "o#8")])?;
+    /// assert_eq!(found.items.len(), 1);
+    /// assert!(found.unprocessed.is_empty());
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// A validation error for no key, more than 100, or one that comes twice; errors of the disk.
+    pub fn batch_get<Q: Key<K>>(&self, keys: impl IntoIterator<Item = Q>) -> Result<BatchItems<Q>> {
+        let keys: Vec<Q> = keys.into_iter().collect();
+        check_count(keys.len())?;
+        let state = self.slot.state();
+        let encoded = keys.iter().map(|key| key.encode(&state.definition)).collect::<Result<Vec<_>>>()?;
+        let found = read_many(&self.store, &self.slot, &encoded)?;
+        let mut room = MAX_BATCH_BYTES;
+        let Answer { items, left_over, units } = answer(found, &mut room, None, ReadStrength::of(false));
+        let mut unprocessed = Vec::new();
+        if !left_over.is_empty() {
+            let keys = keys.into_iter().enumerate().filter(|(at, _)| left_over.binary_search(at).is_ok());
+            unprocessed.extend(keys.map(|(_, key)| key));
+        }
+        Ok(BatchItems { items, unprocessed, consumed: Consumed::of_table(units) })
+    }
 }
 
 /// Does up to 25 puts and deletes. Each is atomic, the batch is not; all are checked before any is done.

@@ -3,8 +3,8 @@
 use super::{IntoProjection, Key, KeyShape, Table};
 use crate::{
     capacity::{Consumed, ReadStrength, read_units},
-    commit::{Store, TableSlot, key_ref},
-    error::Result,
+    commit::{Store, TableSlot, TableState, key_ref},
+    error::{Error, Result},
     expression::Projection,
     item::ItemRef,
     partition::ReadPoint,
@@ -33,8 +33,9 @@ pub struct GetOutput {
 impl<K: KeyShape> Table<K> {
     /// The item with this key, as a view that decodes what is looked at. Sees every write that returned before.
     pub fn get(&self, key: impl Key<K>) -> Result<Option<ItemRef>> {
-        let key = key.encode(&self.slot.state().definition)?;
-        read(&self.store, &self.slot, &key)
+        let state = self.slot.state();
+        let key = key.encode(&state.definition)?;
+        read_from(&self.store, &self.slot, &state, &key)
     }
 
     /// A get with a projection or a statement of its consistency.
@@ -53,19 +54,57 @@ pub(super) fn read_stored(store: &Store, slot: &TableSlot, key: &EncodedKey) -> 
 
 /// The newest item at a place that readers may see.
 pub(super) fn read(store: &Store, slot: &TableSlot, key: &EncodedKey) -> Result<Option<ItemRef>> {
+    read_from(store, slot, &slot.state(), key)
+}
+
+#[inline]
+fn read_from(store: &Store, slot: &TableSlot, state: &TableState, key: &EncodedKey) -> Result<Option<ItemRef>> {
     slot.check_alive()?;
-    let state = slot.state();
     let partition = state.ring.find(key.token());
     let found = partition.get(key_ref(key), ReadPoint::Visible, store.wal().visible())?;
     let item = found.and_then(|version| version.item);
     Ok(item.filter(|item| !is_hidden(store, &state.definition, item)))
 }
 
+/// The newest items at many places of a table that readers may see, in the order of the places.
+///
+/// Keys are taken in the order of their tokens: what a partition holds is read through one view of it, and what lies
+/// side by side is read side by side. Fails if a key comes twice.
+pub(super) fn read_many(store: &Store, slot: &TableSlot, keys: &[EncodedKey]) -> Result<Vec<Option<ItemRef>>> {
+    slot.check_alive()?;
+    let state = slot.state();
+    let mut order: Vec<(u64, usize)> = keys.iter().map(EncodedKey::token).zip(0..).collect();
+    order.sort_unstable_by(|a, b| a.0.cmp(&b.0).then_with(|| keys[a.1].cmp(&keys[b.1])));
+    if order.windows(2).any(|pair| pair[0].0 == pair[1].0 && keys[pair[0].1] == keys[pair[1].1]) {
+        return Err(Error::validation("Provided list of item keys contains duplicates"));
+    }
+    let mut items = vec![None; keys.len()];
+    let mut rest = order.as_slice();
+    while let Some((token, _)) = rest.first() {
+        let partition = state.ring.find(*token);
+        let (here, others) = rest.split_at(rest.partition_point(|(token, _)| *token <= partition.last_token).max(1));
+        let view = partition.pin();
+        view.fetch_ahead(here.iter().map(|(token, _)| *token));
+        for (_, at) in here {
+            let found = view.get(key_ref(&keys[*at]), ReadPoint::Visible, store.wal().visible())?;
+            let item = found.and_then(|version| version.item);
+            items[*at] = item.filter(|item| !is_hidden(store, &state.definition, item));
+        }
+        rest = others;
+    }
+    Ok(items)
+}
+
+/// Whether the database hides expired items of a table from reads.
+#[inline]
+pub(super) fn hides_expired(store: &Store, table: &TableDefinition) -> bool {
+    table.ttl_attribute.is_some() && store.options().hide_expired
+}
+
 /// Whether an item has expired and the database hides such items from reads.
+#[inline]
 pub(super) fn is_hidden(store: &Store, table: &TableDefinition, item: &ItemRef) -> bool {
-    store.options().hide_expired
-        && table.ttl_attribute.is_some()
-        && table.is_expired(item, store.options().clock.now_secs())
+    hides_expired(store, table) && table.is_expired(item, store.options().clock.now_secs())
 }
 
 impl<K: KeyShape> Get<K> {

@@ -2,7 +2,7 @@
 
 use crate::{
     error::{Error, Result},
-    item::{AttributeValue, Item, KeyType, Number},
+    item::{AttributeValue, Item, KeyScalar, KeyType, Number},
     schema::{EncodedKey, KeySchema, TableDefinition},
 };
 use bytes::Bytes;
@@ -66,15 +66,15 @@ macro_rules! single_shape {
         }
         impl<V: KeyValue<$part>> Key<$part> for V {
             fn encode(&self, table: &TableDefinition) -> Result<EncodedKey> {
-                table.key_of_values(&self.to_value(), None)
+                table.key_of_scalars(self.scalar(), None)
             }
             fn attributes(&self, table: &TableDefinition) -> Result<Item> {
                 Ok(Item::new().with(table.key.hash.name.clone(), self.to_value()))
             }
         }
         impl<V: KeyValue<$part>> HashKey<$part> for V {
-            fn hash_value(&self) -> AttributeValue {
-                self.to_value()
+            fn hash_scalar(&self) -> Option<KeyScalar<'_>> {
+                Some(self.scalar())
             }
         }
     )*};
@@ -94,31 +94,40 @@ impl KeyShape for Dynamic {
 
 /// A value that can stand for a key attribute of type `P`.
 pub trait KeyValue<P: KeyPart> {
+    /// The value, on loan.
+    fn scalar(&self) -> KeyScalar<'_>;
     /// The attribute value.
-    fn to_value(&self) -> AttributeValue;
+    fn to_value(&self) -> AttributeValue {
+        self.scalar().to_value()
+    }
 }
 
 impl KeyValue<S> for str {
-    fn to_value(&self) -> AttributeValue {
-        AttributeValue::S(self.to_owned())
+    #[inline]
+    fn scalar(&self) -> KeyScalar<'_> {
+        KeyScalar::S(self)
     }
 }
 impl KeyValue<S> for String {
-    fn to_value(&self) -> AttributeValue {
-        AttributeValue::S(self.clone())
+    #[inline]
+    fn scalar(&self) -> KeyScalar<'_> {
+        KeyScalar::S(self)
     }
 }
 impl KeyValue<B> for [u8] {
-    fn to_value(&self) -> AttributeValue {
-        AttributeValue::B(Bytes::copy_from_slice(self))
+    fn scalar(&self) -> KeyScalar<'_> {
+        KeyScalar::B(self)
     }
 }
 impl KeyValue<B> for Vec<u8> {
-    fn to_value(&self) -> AttributeValue {
-        AttributeValue::B(Bytes::copy_from_slice(self))
+    fn scalar(&self) -> KeyScalar<'_> {
+        KeyScalar::B(self)
     }
 }
 impl KeyValue<B> for Bytes {
+    fn scalar(&self) -> KeyScalar<'_> {
+        KeyScalar::B(self)
+    }
     fn to_value(&self) -> AttributeValue {
         AttributeValue::B(self.clone())
     }
@@ -126,14 +135,18 @@ impl KeyValue<B> for Bytes {
 macro_rules! number_keys {
     ($($t:ty),*) => {$(
         impl KeyValue<N> for $t {
-            fn to_value(&self) -> AttributeValue {
-                AttributeValue::N(Number::from(*self))
+            fn scalar(&self) -> KeyScalar<'_> {
+                KeyScalar::N(Number::from(*self))
             }
         }
     )*};
 }
 number_keys!(i8, i16, i32, i64, u8, u16, u32, u64, Number);
 impl<P: KeyPart, V: KeyValue<P> + ?Sized> KeyValue<P> for &V {
+    #[inline]
+    fn scalar(&self) -> KeyScalar<'_> {
+        (**self).scalar()
+    }
     fn to_value(&self) -> AttributeValue {
         (**self).to_value()
     }
@@ -149,7 +162,7 @@ pub trait Key<K: KeyShape> {
 
 impl<H: KeyPart, R: KeyPart, V: KeyValue<H>, W: KeyValue<R>> Key<(H, R)> for (V, W) {
     fn encode(&self, table: &TableDefinition) -> Result<EncodedKey> {
-        table.key_of_values(&self.0.to_value(), Some(&self.1.to_value()))
+        table.key_of_scalars(self.0.scalar(), Some(self.1.scalar()))
     }
     fn attributes(&self, table: &TableDefinition) -> Result<Item> {
         let item = Item::new().with(table.key.hash.name.clone(), self.0.to_value());
@@ -178,21 +191,22 @@ impl Key<Dynamic> for &Item {
 
 /// A partition key of shape `K`.
 pub trait HashKey<K: KeyShape> {
-    /// The attribute value.
-    fn hash_value(&self) -> AttributeValue;
+    /// The value, on loan; `None` if it cannot be a key.
+    fn hash_scalar(&self) -> Option<KeyScalar<'_>>;
 }
 impl<H: KeyPart, R: KeyPart, V: KeyValue<H>> HashKey<(H, R)> for V {
-    fn hash_value(&self) -> AttributeValue {
-        self.to_value()
+    #[inline]
+    fn hash_scalar(&self) -> Option<KeyScalar<'_>> {
+        Some(self.scalar())
     }
 }
 impl HashKey<Dynamic> for AttributeValue {
-    fn hash_value(&self) -> AttributeValue {
-        self.clone()
+    fn hash_scalar(&self) -> Option<KeyScalar<'_>> {
+        KeyScalar::of(self)
     }
 }
 impl HashKey<Dynamic> for &str {
-    fn hash_value(&self) -> AttributeValue {
-        AttributeValue::S((*self).to_owned())
+    fn hash_scalar(&self) -> Option<KeyScalar<'_>> {
+        Some(KeyScalar::S(self))
     }
 }

@@ -22,7 +22,9 @@ mod transact;
 mod update;
 mod write_output;
 
-pub use batch::{BatchGet, BatchGetOutput, BatchWrite, BatchWriteOutput, MAX_BATCH_GET_KEYS, MAX_BATCH_WRITES};
+pub use batch::{
+    BatchGet, BatchGetOutput, BatchItems, BatchWrite, BatchWriteOutput, MAX_BATCH_GET_KEYS, MAX_BATCH_WRITES,
+};
 pub(crate) use batch::{batch_get, batch_write};
 pub use collection::ItemCollectionMetrics;
 pub use delete::Delete;

@@ -3,7 +3,7 @@
 
 use super::{
     KeyShape, Table,
-    get::{is_hidden, projected, read},
+    get::{hides_expired, is_hidden, projected, read},
 };
 use crate::{
     capacity::{Consumed, ReadStrength, read_units},
@@ -27,10 +27,29 @@ pub struct Page {
     pub count: usize,
     /// How many were evaluated.
     pub scanned_count: usize,
-    /// Where the next page begins; absent if this was the last one.
-    pub last_evaluated_key: Option<Item>,
     /// Capacity in read units: of everything evaluated.
     pub consumed: Consumed,
+    end: Option<End>,
+}
+
+/// What a page ended with, as long as nobody asks for its key.
+#[derive(Clone, Debug)]
+struct End {
+    item: ItemRef,
+    state: Arc<TableState>,
+    index: Option<usize>,
+}
+
+impl Page {
+    /// The key that the page ended with: give it to `start_after` to read the next one. `None` if this was the last one.
+    pub fn last_evaluated_key(&self) -> Option<Item> {
+        let End { item, state, index } = self.end.as_ref()?;
+        let table = state.definition.key.attributes();
+        Some(match index {
+            None => key_attributes(table, item),
+            Some(index) => key_attributes(table.chain(state.definition.indexes[*index].attributes()), item),
+        })
+    }
 }
 
 /// What shall be read and how it is presented.
@@ -94,14 +113,6 @@ impl Target {
     pub fn space(&self) -> u8 {
         self.definition().map_or(crate::schema::ITEM_SPACE, |index| self.state.definition.local_space(index))
     }
-    /// The key attributes that say where an item lies in the target.
-    pub fn position_of(&self, item: &ItemRef) -> Item {
-        let table = self.state.definition.key.attributes();
-        match self.definition() {
-            None => key_attributes(table, item),
-            Some(index) => key_attributes(table.chain(index.attributes()), item),
-        }
-    }
     /// The place that a `LastEvaluatedKey` names.
     pub fn place_of(&self, key: &Item) -> Result<EncodedKey> {
         let invalid = || Error::validation("The provided starting key is invalid");
@@ -134,50 +145,79 @@ pub(super) struct PageBuilder<'a, K> {
     page: Page,
     bytes: usize,
     fetched_units: f64,
+    /// What was evaluated last, if the page ends with it.
     last: Option<ItemRef>,
-    cut: bool,
+    /// What most reads do not do, found out once for the page.
+    hides_expired: bool,
+    fetches_whole: bool,
 }
+
+/// Items that a page has room for from the beginning; most have no more.
+const USUAL_ITEMS: usize = 16;
 
 impl<'a, K: KeyShape> PageBuilder<'a, K> {
     pub fn new(table: &'a Table<K>, target: &'a Target, options: &'a ReadOptions) -> Self {
-        let page = Page::default();
-        Self { table, target, options, page, bytes: 0, fetched_units: 0.0, last: None, cut: false }
+        let mut builder = Self {
+            table,
+            target,
+            options,
+            page: Page::default(),
+            bytes: 0,
+            fetched_units: 0.0,
+            last: None,
+            hides_expired: hides_expired(&table.store, &target.state.definition),
+            fetches_whole: false,
+        };
+        builder.fetches_whole = builder.needs_whole_items();
+        builder
     }
 
     /// Takes the next item in order; `false` if the page is full with it.
+    #[inline]
     pub fn push(&mut self, item: ItemRef) -> Result<bool> {
         self.page.scanned_count += 1;
         self.bytes += item.size_bytes();
         let full = self.bytes >= MAX_PAGE_BYTES || Some(self.page.scanned_count) == self.options.limit;
         if full {
             self.last = Some(item.clone());
-            self.cut = true;
         }
-        let item = self.fetch_whole(item)?;
-        if is_hidden(&self.table.store, &self.target.state.definition, &item) {
+        let item = if self.fetches_whole { self.fetch_whole(item)? } else { item };
+        if self.hides_expired && is_hidden(&self.table.store, &self.target.state.definition, &item) {
             return Ok(!full);
         }
         if self.options.filter.as_ref().is_none_or(|filter| filter.matches(Some(&item))) {
             self.page.count += 1;
             if !self.options.count_only {
-                self.page.items.push(projected(item, self.options.projection.as_ref()));
+                self.keep(item);
             }
         }
         Ok(!full)
     }
 
-    /// An entry of a local index stands for its item where more is asked for than the index carries.
-    fn fetch_whole(&mut self, entry: ItemRef) -> Result<ItemRef> {
-        let Some(index) = self.target.definition().filter(|index| index.kind == IndexKind::Local) else {
-            return Ok(entry);
-        };
-        let table = &self.target.state.definition;
-        let lacks = |name: &str| !index.projects(&table.key, name);
-        let wanted = self.options.projection.as_ref().map(Projection::top_level_attributes).unwrap_or_default();
-        if !self.options.all_attributes && !wanted.iter().any(|name| lacks(name)) || index.projection == Projected::All
-        {
-            return Ok(entry);
+    #[inline]
+    fn keep(&mut self, item: ItemRef) {
+        let items = &mut self.page.items;
+        if items.capacity() == 0 {
+            items.reserve_exact(self.options.limit.unwrap_or(USUAL_ITEMS).min(USUAL_ITEMS));
         }
+        // Not `map_or`: moving items around is what a page costs.
+        match &self.options.projection {
+            None => items.push(item),
+            Some(projection) => items.push(projected(item, Some(projection))),
+        }
+    }
+
+    /// Whether entries of a local index stand for their items, because more is asked for than the index carries.
+    fn needs_whole_items(&self) -> bool {
+        let Some(index) = self.target.definition().filter(|index| index.kind == IndexKind::Local) else { return false };
+        let lacks = |name: &&str| !index.projects(&self.target.state.definition.key, name);
+        let wanted = self.options.projection.as_ref().map(Projection::top_level_attributes).unwrap_or_default();
+        index.projection != Projected::All && (self.options.all_attributes || wanted.iter().any(lacks))
+    }
+
+    /// The item that an entry of a local index stands for.
+    fn fetch_whole(&mut self, entry: ItemRef) -> Result<ItemRef> {
+        let table = &self.target.state.definition;
         let key = table.key_of_attributes(&table.key_attributes_of(&entry))?;
         let item = read(&self.table.store, &self.table.slot, &key)?;
         let size = item.as_ref().map_or(0, ItemRef::size_bytes);
@@ -199,9 +239,8 @@ impl<'a, K: KeyShape> PageBuilder<'a, K> {
                 consumed
             }
         };
-        if self.cut {
-            self.page.last_evaluated_key = self.last.as_ref().map(|item| self.target.position_of(item));
-        }
+        let Target { state, index } = self.target;
+        self.page.end = self.last.map(|item| End { item, state: state.clone(), index: *index });
         self.page
     }
 }
@@ -227,8 +266,11 @@ impl<F: FnMut(Option<Item>) -> Result<Page>> Iterator for Pages<F> {
         }
         let page = (self.next_page)(self.start.take());
         match &page {
-            Ok(page) if page.last_evaluated_key.is_some() => self.start.clone_from(&page.last_evaluated_key),
-            _ => self.done = true,
+            Ok(page) => {
+                self.start = page.last_evaluated_key();
+                self.done = self.start.is_none();
+            }
+            Err(_) => self.done = true,
         }
         Some(page)
     }

@@ -10,13 +10,13 @@ use crate::{
     error::{Error, Result},
     expression::{BoundKey, ExpressionKind, KeyCondition, Placeholders, RangeCondition},
     item::{
-        AttributeValue, Item,
-        key::{encode_component, encode_last, token},
+        AttributeValue, Item, KeyScalar, KeyType,
+        key::{KeyBuf, KeySink, encode_last, token},
     },
     partition::MergeCursor,
-    schema::{EncodedKey, KeyAttribute},
+    schema::{EncodedKey, KeyAttribute, refuse_empty},
 };
-use std::{borrow::Cow, ops::Bound};
+use std::ops::Bound;
 
 /// A query that is being described; [`Query::page`], [`Query::pages`] or [`Query::items`] read.
 #[derive(Clone, Debug)]
@@ -31,14 +31,23 @@ pub struct Query<K> {
 /// The key that a query asks for: bound to attributes already, or once the index is known.
 #[derive(Clone, Debug)]
 enum QueryKey {
+    /// The value of one partition key attribute in its last form, and its type; `None` if it cannot be a key.
+    Typed(Option<(KeyType, KeyBuf)>, SortConditions),
     Bound(BoundKey),
     Expression(KeyCondition),
+}
+
+/// Conditions on the sort key.
+#[derive(Clone, Debug, Default)]
+struct SortConditions {
+    equal: Vec<AttributeValue>,
+    last: Option<RangeCondition>,
 }
 
 /// What a query selects, in bytes.
 struct Selection {
     token: u64,
-    collection: Vec<u8>,
+    collection: KeyBuf,
     bounds: RangeBounds,
     /// The sort key is given whole: there is at most one item.
     single: bool,
@@ -47,7 +56,13 @@ struct Selection {
 impl<K: KeyShape> Table<K> {
     /// The items of a partition key, in ascending order of the sort key until said otherwise.
     pub fn query(&self, hash: impl HashKey<K>) -> Query<K> {
-        self.query_bound(BoundKey { hash: vec![hash.hash_value()], range: Vec::new(), last: None })
+        let encoded = hash.hash_scalar().map(|scalar| {
+            let mut bytes = KeyBuf::new();
+            scalar.encode_last(&mut bytes);
+            (scalar.kind(), bytes)
+        });
+        let key = QueryKey::Typed(encoded, SortConditions::default());
+        Query { table: self.clone(), key, options: ReadOptions::default(), descending: false }
     }
 
     /// A query by a key condition expression: `query_expr("cust = :c AND total < :t", values! {":c" => "c#1", ":t" => 9})`.
@@ -106,6 +121,8 @@ impl<K: KeyShape> Query<K> {
     /// Only items whose sort key fulfils a condition: `begins_with("o#")`, `between(1, 9)`, ...
     pub fn range(mut self, condition: SortCondition) -> Self {
         match (&mut self.key, condition) {
+            (QueryKey::Typed(_, sort), SortCondition::Equal(value)) => sort.equal.push(value),
+            (QueryKey::Typed(_, sort), SortCondition::Range(condition)) => sort.last = Some(condition),
             (QueryKey::Bound(key), SortCondition::Equal(value)) => key.range.push(value),
             (QueryKey::Bound(key), SortCondition::Range(condition)) => key.last = Some(condition),
             (QueryKey::Expression(_), _) => {
@@ -201,8 +218,8 @@ impl<K: KeyShape> Query<K> {
             self.continue_after(&target, &mut selection, start)?;
         }
         let mut builder = PageBuilder::new(&self.table, &target, &self.options);
-        let partition = target.ring().find(selection.token);
-        let cursor = partition.query(
+        let view = target.ring().find(selection.token).pin();
+        let cursor = view.query(
             selection.token,
             &selection.collection,
             as_slice(&selection.bounds.lower),
@@ -211,7 +228,7 @@ impl<K: KeyShape> Query<K> {
             self.table.store.wal().visible(),
         )?;
         let selects =
-            |key: &EncodedKey| key.collection() == selection.collection && selection.bounds.contains(key.sort());
+            |key: &EncodedKey| key.collection() == &*selection.collection && selection.bounds.contains(key.sort());
         if let Some(lagged) = Lagged::of(&self.table.store, &target, self.descending, selects) {
             push_lagged(&mut builder, &target, lagged, cursor)?;
         } else if let Some(mut cursor) = cursor {
@@ -231,25 +248,38 @@ impl<K: KeyShape> Query<K> {
             Some(index) => (&index.hash, &index.range),
             None => (std::slice::from_ref(&definition.key.hash), definition.key.range.as_slice()),
         };
-        let key = match &self.key {
-            QueryKey::Bound(key) => Cow::Borrowed(key),
-            QueryKey::Expression(expression) => Cow::Owned(expression.bind(hash, sort)?),
-        };
-        check_key(&key, hash, sort)?;
-        let mut collection = vec![target.space()];
-        for value in &key.hash {
-            let encoded = if hash.len() == 1 {
-                encode_last(value, &mut collection)
-            } else {
-                encode_component(value, &mut collection)
-            };
-            if !encoded {
-                return Err(type_mismatch());
+        let bound;
+        let mut collection = KeyBuf::new();
+        collection.put(&[target.space()]);
+        let (equal, last) = match &self.key {
+            QueryKey::Typed(value, conditions) => {
+                check_counts(1, hash, conditions.equal.len() + usize::from(conditions.last.is_some()), sort)?;
+                match value {
+                    Some((kind, bytes)) if *kind == hash[0].kind => {
+                        if bytes.is_empty() {
+                            let value = if *kind == KeyType::S { KeyScalar::S("") } else { KeyScalar::B(&[]) };
+                            refuse_empty(value, &hash[0].name)?;
+                        }
+                        collection.put(bytes);
+                    }
+                    _ => return Err(type_mismatch()),
+                }
+                (&conditions.equal, &conditions.last)
             }
-        }
+            QueryKey::Bound(key) => {
+                encode_hash(key, hash, sort, &mut collection)?;
+                (&key.range, &key.last)
+            }
+            QueryKey::Expression(expression) => {
+                bound = expression.bind(hash, sort)?;
+                encode_hash(&bound, hash, sort, &mut collection)?;
+                (&bound.range, &bound.last)
+            }
+        };
+        check_sort(equal, last.as_ref(), sort)?;
         let is_table = target.index.is_none();
-        let bounds = range::bounds(sort, &key.range, key.last.as_ref(), is_table)?;
-        let single = is_table && key.range.len() == sort.len();
+        let bounds = range::bounds(sort, equal, last.as_ref(), is_table)?;
+        let single = is_table && equal.len() == sort.len();
         Ok(Selection { token: token(&collection[1..]), collection, bounds, single })
     }
 
@@ -258,7 +288,7 @@ impl<K: KeyShape> Query<K> {
         if selection.single {
             return Err(Error::validation("The query can return at most one row and cannot be restarted"));
         }
-        if place.collection() != selection.collection {
+        if place.collection() != &*selection.collection {
             return Err(Error::validation(
                 "The provided starting key is outside query boundaries based on provided conditions",
             ));
@@ -281,12 +311,13 @@ fn push_lagged<K: KeyShape>(
     builder: &mut PageBuilder<'_, K>,
     target: &Target,
     mut lagged: Lagged,
-    mut cursor: Option<MergeCursor>,
+    mut cursor: Option<MergeCursor<'_>>,
 ) -> Result<()> {
     loop {
-        let next = cursor.as_ref().filter(|cursor| cursor.valid());
-        let before = lagged.next_before(next.map(MergeCursor::key));
-        let (item, is_indexed) = match (before, next.and_then(MergeCursor::item)) {
+        let mut next = cursor.as_mut().filter(|cursor| cursor.valid());
+        let indexed = next.as_ref().and_then(|cursor| cursor.item());
+        let before = lagged.next_before(next.as_mut().map(|cursor| cursor.key()));
+        let (item, is_indexed) = match (before, indexed) {
             (Some(item), _) => (item, false),
             (None, Some(item)) => (item, true),
             (None, None) => return Ok(()),
@@ -301,22 +332,34 @@ fn push_lagged<K: KeyShape>(
     }
 }
 
-fn check_key(key: &BoundKey, hash: &[KeyAttribute], sort: &[KeyAttribute]) -> Result<()> {
-    if key.hash.len() != hash.len() {
-        let names: Vec<&str> = hash.iter().map(|part| part.name.as_str()).collect();
-        let missing = names.get(key.hash.len()).copied().unwrap_or_default();
+/// Checks how many values and conditions are given for a key.
+fn check_counts(hashes: usize, hash: &[KeyAttribute], ranges: usize, sort: &[KeyAttribute]) -> Result<()> {
+    if hashes != hash.len() {
+        let missing = hash.get(hashes).map_or("", |part| part.name.as_str());
         return Err(Error::validation(format!("Query condition missed key schema element: {missing}")));
     }
-    let ranges = key.range.len() + usize::from(key.last.is_some());
     if ranges > sort.len() {
         return Err(Error::validation("Query key condition not supported"));
     }
-    let equal = hash.iter().zip(&key.hash).chain(sort.iter().zip(&key.range));
-    for (attribute, value) in equal {
+    Ok(())
+}
+
+/// Checks and encodes the values of the partition key.
+fn encode_hash(key: &BoundKey, hash: &[KeyAttribute], sort: &[KeyAttribute], collection: &mut KeyBuf) -> Result<()> {
+    check_counts(key.hash.len(), hash, key.range.len() + usize::from(key.last.is_some()), sort)?;
+    for (attribute, value) in hash.iter().zip(&key.hash) {
+        let scalar = check_value(attribute, value)?;
+        if hash.len() == 1 { scalar.encode_last(collection) } else { scalar.encode_component(collection) }
+    }
+    Ok(())
+}
+
+fn check_sort(equal: &[AttributeValue], last: Option<&RangeCondition>, sort: &[KeyAttribute]) -> Result<()> {
+    for (attribute, value) in sort.iter().zip(equal) {
         check_value(attribute, value)?;
     }
-    if let Some(last) = &key.last {
-        range::check_types(&sort[key.range.len()], last)?;
+    if let Some(last) = last {
+        range::check_types(&sort[equal.len()], last)?;
         check_order(last)?;
     }
     Ok(())
@@ -326,27 +369,15 @@ fn type_mismatch() -> Error {
     Error::invalid_parameter("Condition parameter type does not match schema type")
 }
 
-fn check_value(attribute: &KeyAttribute, value: &AttributeValue) -> Result<()> {
-    if !attribute.kind.matches(value) {
-        return Err(type_mismatch());
-    }
-    let empty = match value {
-        AttributeValue::S(s) => s.is_empty().then_some("string"),
-        AttributeValue::B(b) => b.is_empty().then_some("binary"),
-        _ => None,
-    };
-    empty.map_or(Ok(()), |kind| {
-        Err(Error::validation(format!(
-            "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty \
-             {kind} value. Key: {}",
-            attribute.name
-        )))
-    })
+fn check_value<'v>(attribute: &KeyAttribute, value: &'v AttributeValue) -> Result<KeyScalar<'v>> {
+    let scalar = KeyScalar::of(value).filter(|scalar| scalar.kind() == attribute.kind).ok_or_else(type_mismatch)?;
+    refuse_empty(scalar, &attribute.name)?;
+    Ok(scalar)
 }
 
 fn check_order(condition: &RangeCondition) -> Result<()> {
     let RangeCondition::Between(low, high) = condition else { return Ok(()) };
-    let (mut a, mut b) = (Vec::new(), Vec::new());
+    let (mut a, mut b) = (KeyBuf::new(), KeyBuf::new());
     if encode_last(low, &mut a) && encode_last(high, &mut b) && a > b {
         return Err(Error::validation(
             "The BETWEEN condition was provided a range where the lower bound is greater than the upper bound",

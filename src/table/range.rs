@@ -89,6 +89,9 @@ pub fn bounds(
     last: Option<&RangeCondition>,
     is_last: bool,
 ) -> Result<RangeBounds> {
+    if equal.is_empty() && last.is_none() {
+        return Ok(RangeBounds { lower: Bound::Unbounded, upper: Bound::Unbounded });
+    }
     let whole = is_last && attributes.len() == 1;
     let mut prefix = Vec::new();
     for value in equal {

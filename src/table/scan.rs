@@ -130,15 +130,19 @@ impl<K: KeyShape> Scan<K> {
             let partition = target.ring().find(token);
             let end = partition.last_token.min(last_token);
             let after = after.as_ref().filter(|key| key.token() >= partition.first_token).map(key_ref);
-            let mut cursor = partition.scan(token, end, after, self.table.store.wal().visible())?;
+            let view = partition.pin();
+            let mut cursor = partition.scan(&view, token, end, after, self.table.store.wal().visible())?;
             while cursor.valid() {
-                while let Some(item) = lagged.as_mut().and_then(|lagged| lagged.next_before(Some(cursor.key()))) {
-                    if !builder.push(item)? {
-                        return Ok(builder.finish());
+                if let Some(lagged) = &mut lagged {
+                    let key = cursor.key();
+                    while let Some(item) = lagged.next_before(Some(key)) {
+                        if !builder.push(item)? {
+                            return Ok(builder.finish());
+                        }
                     }
                 }
                 // Items and entries of local indexes lie side by side, and only one kind is asked for.
-                let belongs = cursor.key().collection.first() == Some(&space);
+                let belongs = cursor.collection().first() == Some(&space);
                 if let Some(item) = cursor.item().filter(|_| belongs)
                     && !lagged.as_ref().map_or(Ok(false), |lagged| lagged.hides(&target, &item))?
                     && !builder.push(item)?

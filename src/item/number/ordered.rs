@@ -29,9 +29,16 @@ const CHUNK_PAIRS: usize = 9;
 impl Number {
     /// Appends bytes that sort like the numbers and tell their own end.
     pub fn encode_ordered(&self, out: &mut Vec<u8>) {
+        let (encoded, start) = self.ordered();
+        out.extend_from_slice(&encoded[start..]);
+    }
+
+    /// The bytes of [`Number::encode_ordered`], from a position on.
+    pub(in crate::item) fn ordered(&self) -> ([u8; MAX_PAIRS + 1], usize) {
         if self.is_zero() {
-            out.extend_from_slice(&ZERO);
-            return;
+            let mut encoded = [0; MAX_PAIRS + 1];
+            encoded[MAX_PAIRS - 1..].copy_from_slice(&ZERO);
+            return (encoded, MAX_PAIRS - 1);
         }
         let mut encoded = [0u8; MAX_PAIRS + 1];
         let mut start = encoded.len();
@@ -66,7 +73,7 @@ impl Number {
         if self.negative {
             encoded[start..].iter_mut().for_each(|byte| *byte ^= INVERTED);
         }
-        out.extend_from_slice(&encoded[start..]);
+        (encoded, start)
     }
 
     /// Reads a number from the beginning of `bytes`; returns it and how many bytes it took. None if the bytes are not

@@ -14,7 +14,7 @@ use super::{
 use crate::{item::ItemRef, wal::Visible};
 use bytes::Bytes;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
-use std::{ops::Bound, sync::Arc};
+use std::ops::Bound;
 
 /// Entries of the first batch; most queries want few.
 const FIRST_BATCH: usize = 16;
@@ -33,19 +33,19 @@ pub(super) struct Place {
 }
 
 /// What is walked through.
-#[derive(Debug)]
-enum Walk {
-    Collection { place: Place, lower: Bound<Bytes>, upper: Bound<Bytes>, descending: bool },
+#[derive(Clone, Copy, Debug)]
+enum Walk<'m> {
+    Collection { place: Place, lower: Bound<&'m [u8]>, upper: Bound<&'m [u8]>, descending: bool },
     Tokens { shard: usize, first_token: u64, last_token: u64 },
 }
 
 /// Positioned on an entry, or exhausted.
 #[derive(Debug)]
-pub struct MemtableCursor {
-    memtable: Arc<Memtable>,
-    visible: Arc<Visible>,
+pub struct MemtableCursor<'m> {
+    memtable: &'m Memtable,
+    visible: &'m Visible,
     read: ReadPoint,
-    walk: Walk,
+    walk: Walk<'m>,
     /// The last key that was looked at, readable or not: where the next batch resumes.
     resume: Option<(u64, Stored)>,
     batch: Batch,
@@ -67,33 +67,28 @@ impl Batch {
     }
 }
 
-impl MemtableCursor {
+impl<'m> MemtableCursor<'m> {
     pub(super) fn collection(
-        memtable: &Arc<Memtable>,
+        memtable: &'m Memtable,
         place: Place,
-        (lower, upper): (Bound<&[u8]>, Bound<&[u8]>),
+        (lower, upper): (Bound<&'m [u8]>, Bound<&'m [u8]>),
         descending: bool,
         read: ReadPoint,
-        visible: &Arc<Visible>,
+        visible: &'m Visible,
     ) -> Self {
-        let walk = Walk::Collection { place, lower: Bound::Unbounded, upper: Bound::Unbounded, descending };
+        let walk = Walk::Collection { place, lower, upper, descending };
         let mut cursor = Self::new(memtable, walk, read, visible);
-        cursor.fill_from_collection(place, lower, upper, descending);
-        if !cursor.batch.is_last {
-            let owned = |bound: Bound<&[u8]>| bound.map(Bytes::copy_from_slice);
-            cursor.walk = Walk::Collection { place, lower: owned(lower), upper: owned(upper), descending };
-        }
         cursor.fill();
         cursor
     }
 
     pub(super) fn tokens(
-        memtable: &Arc<Memtable>,
+        memtable: &'m Memtable,
         first_token: u64,
         last_token: u64,
         after: Option<KeyRef<'_>>,
         read: ReadPoint,
-        visible: &Arc<Visible>,
+        visible: &'m Visible,
     ) -> Self {
         let after = after.filter(|key| key.token >= first_token);
         let start = after.map_or(first_token, |key| key.token);
@@ -108,8 +103,7 @@ impl MemtableCursor {
         cursor
     }
 
-    fn new(memtable: &Arc<Memtable>, walk: Walk, read: ReadPoint, visible: &Arc<Visible>) -> Self {
-        let (memtable, visible) = (memtable.clone(), visible.clone());
+    fn new(memtable: &'m Memtable, walk: Walk<'m>, read: ReadPoint, visible: &'m Visible) -> Self {
         Self { memtable, visible, read, walk, resume: None, batch: Batch::new() }
     }
 
@@ -148,10 +142,9 @@ impl MemtableCursor {
     /// Copies further batches until there is an entry to stand on, or none left.
     fn fill(&mut self) {
         while !self.valid() && !self.batch.is_last {
-            match &self.walk {
+            match self.walk {
                 Walk::Collection { place, lower, upper, descending } => {
-                    let (place, lower, upper, descending) = (*place, lower.clone(), upper.clone(), *descending);
-                    self.fill_from_collection(place, as_slice(&lower), as_slice(&upper), descending);
+                    self.fill_from_collection(place, lower, upper, descending);
                 }
                 Walk::Tokens { .. } => self.fill_from_tokens(),
             }
@@ -296,10 +289,6 @@ fn settled<'a>(
     let mut shard = lock.write();
     settle(&mut shard);
     RwLockWriteGuard::downgrade(shard)
-}
-
-fn as_slice(bound: &Bound<Bytes>) -> Bound<&[u8]> {
-    bound.as_ref().map(|bytes| &bytes[..])
 }
 
 fn is_below(lower: Bound<&[u8]>, sort: &[u8]) -> bool {

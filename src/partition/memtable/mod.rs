@@ -34,10 +34,7 @@ use parking_lot::{Mutex, RwLock};
 use shard::Shard;
 use std::{
     ops::Bound,
-    sync::{
-        Arc,
-        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
-    },
+    sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
 };
 use versions::{Point, Stored};
 
@@ -147,15 +144,15 @@ impl Memtable {
     }
 
     /// The entries of one collection whose sort keys lie between the bounds; `None` if it has no entries at all.
-    pub fn query(
-        self: &Arc<Self>,
+    pub fn query<'m>(
+        &'m self,
         token: u64,
         collection: &[u8],
-        bounds: (Bound<&[u8]>, Bound<&[u8]>),
+        bounds: (Bound<&'m [u8]>, Bound<&'m [u8]>),
         descending: bool,
         read: ReadPoint,
-        visible: &Arc<Visible>,
-    ) -> Option<MemtableCursor> {
+        visible: &'m Visible,
+    ) -> Option<MemtableCursor<'m>> {
         if self.is_empty() {
             return None;
         }
@@ -166,14 +163,14 @@ impl Memtable {
     }
 
     /// All entries from `first_token` to `last_token`, both included, ascending; strictly behind `after`, if given.
-    pub fn scan(
-        self: &Arc<Self>,
+    pub fn scan<'m>(
+        &'m self,
         first_token: u64,
         last_token: u64,
         after: Option<KeyRef<'_>>,
         read: ReadPoint,
-        visible: &Arc<Visible>,
-    ) -> MemtableCursor {
+        visible: &'m Visible,
+    ) -> MemtableCursor<'m> {
         MemtableCursor::tokens(self, first_token, last_token, after, read, visible)
     }
 

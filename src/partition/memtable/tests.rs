@@ -30,7 +30,7 @@ fn keys() -> Vec<Key> {
     keys
 }
 
-fn collect(mut cursor: MemtableCursor) -> Vec<(Key, u64)> {
+fn collect(mut cursor: MemtableCursor<'_>) -> Vec<(Key, u64)> {
     let mut all = Vec::new();
     while cursor.valid() {
         let key = cursor.key();
@@ -41,7 +41,7 @@ fn collect(mut cursor: MemtableCursor) -> Vec<(Key, u64)> {
     all
 }
 
-fn check(memtable: &Arc<Memtable>, model: &Model, visible: &Arc<Visible>) {
+fn check(memtable: &Memtable, model: &Model, visible: &Visible) {
     let expected: Vec<_> = model.clone().into_iter().collect();
     let scan = |first, last, after| collect(memtable.scan(first, last, after, ReadPoint::Newest, visible));
     assert_eq!(scan(0, u64::MAX, None), expected);
@@ -69,7 +69,7 @@ fn check(memtable: &Arc<Memtable>, model: &Model, visible: &Arc<Visible>) {
 
 #[test]
 fn ordered_reads_agree_with_a_map_at_every_size() {
-    let (memtable, visible) = (Arc::new(Memtable::new(0, u64::MAX)), Arc::new(Visible::new(0)));
+    let (memtable, visible) = (Memtable::new(0, u64::MAX), Visible::new(0));
     let mut model = Model::new();
     for (at, key) in keys().into_iter().enumerate() {
         let seqno = at as u64 + 1;
@@ -88,7 +88,7 @@ fn ordered_reads_agree_with_a_map_at_every_size() {
 
 #[test]
 fn what_is_pending_is_passed_over_in_any_number() {
-    let (memtable, visible) = (Arc::new(Memtable::new(0, u64::MAX)), Arc::new(Visible::new(0)));
+    let (memtable, visible) = (Memtable::new(0, u64::MAX), Visible::new(0));
     for number in 0..2_000_u64 {
         let (collection, sort) = ([0, (number % 3) as u8], number.to_be_bytes());
         let key = KeyRef { token: number % 3, collection: &collection, sort: &sort };
@@ -105,8 +105,8 @@ fn what_is_pending_is_passed_over_in_any_number() {
 
 #[test]
 fn an_empty_memtable_and_one_of_few_tokens_work() {
-    let visible = Arc::new(Visible::new(9));
-    let memtable = Arc::new(Memtable::new(5, 5));
+    let visible = Visible::new(9);
+    let memtable = Memtable::new(5, 5);
     let key = KeyRef { token: 5, collection: b"\0", sort: b"" };
     assert!(memtable.is_empty() && memtable.get(key, ReadPoint::Newest, &visible).is_none());
     assert!(!memtable.scan(0, u64::MAX, None, ReadPoint::Newest, &visible).valid());

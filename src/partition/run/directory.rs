@@ -112,9 +112,8 @@ impl Directory {
     #[inline]
     fn bucket(&self, source: &Source, bucket: u64) -> Result<(u64, u64)> {
         let at = self.starts_at + bucket * 4;
-        let span = source.span(at, 8)?;
-        let bytes = source.bytes(&span);
-        match (u32_at(bytes, 0).map(u64::from), u32_at(bytes, 4).map(u64::from)) {
+        let bytes = source.piece(at, 8)?;
+        match (u32_at(&bytes, 0).map(u64::from), u32_at(&bytes, 4).map(u64::from)) {
             (Some(start), Some(end)) if start <= end && end <= self.len => Ok((start, end)),
             _ => Err(self.damaged(at)),
         }
@@ -124,8 +123,7 @@ impl Directory {
             return Err(self.damaged(self.entries_at));
         }
         let at = self.entries_at + index * 8;
-        let span = source.span(at, 8)?;
-        u64_at(source.bytes(&span), 0).ok_or_else(|| self.damaged(at))
+        u64_at(&source.piece(at, 8)?, 0).ok_or_else(|| self.damaged(at))
     }
     /// Offset of the record that stands for a collection.
     pub(super) fn offset(&self, source: &Source, index: u64) -> Result<u64> {
@@ -138,6 +136,12 @@ impl Directory {
             if self.entry(source, middle)? >> OFFSET_BITS < wanted { low = middle + 1 } else { high = middle }
         }
         Ok(low)
+    }
+    /// Loads where the bucket of a token begins; what it says does not matter.
+    #[inline]
+    pub(super) fn touch(&self, source: &Source, token: u64) -> u64 {
+        let bucket = self.spread.place(token.clamp(self.spread.min_token, self.spread.max_token)).0;
+        source.touch(self.starts_at + bucket * 4)
     }
     /// The collections that may have a token.
     #[inline]
@@ -156,18 +160,17 @@ impl Directory {
             let offset = if first < last { self.offset(source, first)? } else { 0 };
             return Ok(Candidates { start: first, end: last, offset });
         }
-        let span = source.span(self.entries_at + start * 8, (end - start) as usize * 8)?;
-        let (mut first, mut equal, mut offset) = (start, 0, 0);
-        for entry in source.bytes(&span).chunks_exact(8) {
-            let entry = u64_at(entry, 0).unwrap_or(0);
-            let fingerprint = entry >> OFFSET_BITS;
-            first += u64::from(fingerprint < wanted);
-            if fingerprint == wanted {
-                offset = if equal == 0 { entry & OFFSET_MASK } else { offset };
-                equal += 1;
-            }
+        let entries = source.piece(self.entries_at + start * 8, (end - start) as usize * 8)?;
+        // Counting without branches costs less than finding the place by them.
+        let (mut below, mut equal) = (0, 0);
+        for entry in entries.as_chunks().0 {
+            let fingerprint = u64::from_le_bytes(*entry) >> OFFSET_BITS;
+            below += usize::from(fingerprint < wanted);
+            equal += u64::from(fingerprint == wanted);
         }
-        Ok(Candidates { start: first, end: first + equal, offset })
+        let first = start + below as u64;
+        let offset = entries.as_chunks().0.get(below).map_or(0, |entry| u64::from_le_bytes(*entry) & OFFSET_MASK);
+        Ok(Candidates { start: first, end: first + equal, offset: if equal == 0 { 0 } else { offset } })
     }
     /// Checks that each bucket begins where the tokens say; `tokens` walks all collections in order and gives token and
     /// offset of each one's record.

@@ -18,7 +18,7 @@
 //! them.
 
 use super::{
-    format::{FILTER_BLOCK_BYTES, Footer, put_u32s, u32_at},
+    format::{FILTER_BLOCK_BYTES, Footer, put_u32s},
     source::Source,
 };
 use crate::{error::Result, partition::key::KeyRef};
@@ -65,11 +65,11 @@ impl Filter {
         }
         let hash = hash(key);
         let at = self.at + block_of(hash, self.blocks) * FILTER_BLOCK_BYTES;
-        let span = source.span(at, FILTER_BLOCK_BYTES as usize)?;
-        let block = source.bytes(&span);
-        let missing = (0..8)
-            .zip(bits_of(hash))
-            .fold(0, |missing, (word, bit)| missing | (bit & !u32_at(block, word * 4).unwrap_or(u32::MAX)));
+        let piece = source.piece(at, FILTER_BLOCK_BYTES as usize)?;
+        let block: [u8; FILTER_BLOCK_BYTES as usize] =
+            piece.first_chunk().copied().unwrap_or([0xff; FILTER_BLOCK_BYTES as usize]);
+        let word = |at: usize| u32::from_le_bytes([block[at], block[at + 1], block[at + 2], block[at + 3]]);
+        let missing = bits_of(hash).iter().enumerate().fold(0, |missing, (at, bit)| missing | (bit & !word(at * 4)));
         Ok(missing == 0)
     }
 }
@@ -109,7 +109,7 @@ impl FilterBuilder {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use super::{super::format::u32_at, *};
 
     fn key(number: &[u8; 8]) -> KeyRef<'_> {
         KeyRef { token: 7, collection: b"", sort: number }

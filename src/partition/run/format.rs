@@ -237,6 +237,24 @@ pub(super) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
     bytes.get(at..)?.first_chunk().copied().map(u64::from_le_bytes)
 }
 
+/// The first eight of the bytes from `start` to `end` as a big-endian number, filled up with zeros. Where two differ,
+/// their bytes compare alike; where they are equal, the bytes must be looked at.
+#[inline]
+pub(super) fn fence(bytes: &[u8], start: usize, end: usize) -> u64 {
+    let len = end.saturating_sub(start);
+    match bytes.get(start..).and_then(|rest| rest.first_chunk()) {
+        Some(word) if len >= 8 => u64::from_be_bytes(*word),
+        Some(word) => u64::from_be_bytes(*word) & !(u64::MAX >> (8 * len)),
+        None => {
+            let mut word = [0; 8];
+            let own = bytes.get(start..end).unwrap_or_default();
+            let len = own.len().min(8);
+            word[..len].copy_from_slice(&own[..len]);
+            u64::from_be_bytes(word)
+        }
+    }
+}
+
 /// A length that the caller has bounded far below 4 GiB; a larger one would show up as a record that does not parse.
 pub(super) fn u32_of(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
@@ -255,14 +273,20 @@ pub(super) fn put_varint(mut value: u64, out: &mut Vec<u8>) {
 }
 
 /// The varint at `*at`, which moves behind it; `None` if it does not end in `bytes` or passes 64 bits.
+#[inline]
 pub(super) fn take_varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
-    let first = *bytes.get(*at)?;
-    *at += 1;
-    if first < 0x80 {
-        return Some(u64::from(first));
+    match bytes.get(*at) {
+        Some(&byte) if byte < 0x80 => {
+            *at += 1;
+            Some(u64::from(byte))
+        }
+        _ => take_long_varint(bytes, at),
     }
-    let mut value = u64::from(first & 0x7f);
-    for shift in (7..64).step_by(7) {
+}
+
+fn take_long_varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
+    let mut value = 0;
+    for shift in (0..64).step_by(7) {
         let byte = *bytes.get(*at)?;
         *at += 1;
         if shift == 63 && byte > 1 {
@@ -277,6 +301,7 @@ pub(super) fn take_varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
 }
 
 /// A varint that is a length within a file.
+#[inline]
 pub(super) fn take_len(bytes: &[u8], at: &mut usize) -> Option<usize> {
     let len = take_varint(bytes, at)?;
     if len <= u64::from(u32::MAX) { usize::try_from(len).ok() } else { None }

@@ -14,44 +14,60 @@
 //! Ends count from the begin of the suffixes, or items.
 
 use super::format::{
-    FLAG_EARLIER, FLAG_LATER, FLAG_NODE, FLAG_ZERO, HEAD_BYTES, common_prefix, put_varint, take_len, take_varint,
-    u16_at, u32_at, u32_of, u64_at,
+    FLAG_EARLIER, FLAG_LATER, FLAG_NODE, FLAG_ZERO, HEAD_BYTES, common_prefix, fence, put_varint, take_len,
+    take_varint, u16_at, u32_at, u32_of, u64_at,
 };
-use std::{
-    cmp::Ordering,
-    ops::{Bound, Range},
-};
+use std::{cmp::Ordering, ops::Bound};
 
 /// Bytes of an entry before its seqno delta.
 const ENTRY_BYTES: usize = 6;
 
+/// Of the entry at a position: end of its suffix, end of its item, and whether it is a tombstone.
+#[inline]
+fn ends(bytes: &[u8], at: usize) -> Option<(u32, u32, bool)> {
+    let item = u32_at(bytes, at + 2)?;
+    Some((u16_at(bytes, at)?.into(), item >> 1, item & 1 == 1))
+}
+
 /// Where the parts of a leaf lie in its bytes. Whoever has the bytes can read entries from it; all accessors take the
-/// bytes that it was parsed from and answer `None` where they contradict themselves.
+/// bytes that it was parsed from and answer `None` where they contradict themselves. Positions fit 32 bits, as a
+/// record's length does.
 #[derive(Clone, Debug)]
 pub(super) struct Leaf {
     pub(super) token: u64,
     /// Distance in bytes to the part of the collection before this one, if there is one.
     pub(super) back: Option<u64>,
+    base_seqno: u64,
+    len: u32,
+    collection_at: u32,
+    collection_end: u32,
+    prefix_at: u32,
+    entries_at: u32,
+    suffixes_at: u32,
+    items_at: u32,
+    end: u32,
+    seqno_bytes: u8,
     /// Whether a later part of the collection follows.
     pub(super) later: bool,
-    pub(super) len: usize,
-    collection_at: usize,
-    collection_end: usize,
-    prefix_at: usize,
-    entries_at: usize,
-    suffixes_at: usize,
-    items_at: usize,
-    end: usize,
-    base_seqno: u64,
-    seqno_bytes: usize,
+}
+
+/// An entry as its leaf has it: sequence number, and where its item begins and ends in the leaf's bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Slot {
+    pub(super) seqno: u64,
+    pub(super) start: u32,
+    pub(super) end: u32,
+    pub(super) is_tombstone: bool,
 }
 
 impl Leaf {
     /// Takes a record apart; `None` if it is not a leaf whose parts fit into it exactly.
+    #[inline]
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
+        let end = u32::try_from(bytes.len()).ok()?;
         let token = u64_at(bytes, 0)?;
         let flags = *bytes.get(HEAD_BYTES - 1)?;
-        let seqno_bytes = usize::from(flags >> 4);
+        let seqno_bytes = flags >> 4;
         if flags & (FLAG_NODE | FLAG_ZERO) != 0 || seqno_bytes > 8 {
             return None;
         }
@@ -59,94 +75,125 @@ impl Leaf {
         let collection_len = take_len(bytes, &mut at)?;
         let collection_at = at;
         at = at.checked_add(collection_len)?;
+        let collection_end = at;
         let len = take_len(bytes, &mut at)?;
         let prefix_len = take_len(bytes, &mut at)?;
         let base_seqno = take_varint(bytes, &mut at)?;
         let back = if flags & FLAG_EARLIER == 0 { None } else { Some(take_varint(bytes, &mut at)?) };
         let entries_at = at.checked_add(prefix_len)?;
-        let suffixes_at = len.checked_mul(ENTRY_BYTES + seqno_bytes)?.checked_add(entries_at)?;
-        let mut leaf = Self {
+        let suffixes_at = len.checked_mul(ENTRY_BYTES + usize::from(seqno_bytes))?.checked_add(entries_at)?;
+        let (last_suffix, last_item, _) =
+            ends(bytes, suffixes_at.checked_sub(ENTRY_BYTES + usize::from(seqno_bytes))?)?;
+        let items_at = suffixes_at + last_suffix as usize;
+        if len == 0 || items_at + last_item as usize != bytes.len() {
+            return None;
+        }
+        // All of these are at most `items_at`, which is at most the length.
+        Some(Self {
             token,
             back,
-            later: flags & FLAG_LATER != 0,
-            len,
-            collection_at,
-            collection_end: collection_at + collection_len,
-            prefix_at: at,
-            entries_at,
-            suffixes_at,
-            items_at: suffixes_at,
-            end: bytes.len(),
             base_seqno,
+            len: len as u32,
+            collection_at: collection_at as u32,
+            collection_end: collection_end as u32,
+            prefix_at: at as u32,
+            entries_at: entries_at as u32,
+            suffixes_at: suffixes_at as u32,
+            items_at: items_at as u32,
+            end,
             seqno_bytes,
-        };
-        let last = leaf.entry(bytes, len.checked_sub(1)?)?;
-        leaf.items_at = suffixes_at + last.0;
-        (leaf.items_at + last.1 == bytes.len()).then_some(leaf)
+            later: flags & FLAG_LATER != 0,
+        })
     }
+    /// Number of entries.
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.len as usize
+    }
+    #[inline]
     pub(super) fn collection<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
-        bytes.get(self.collection_at..self.collection_end)
+        bytes.get(self.collection_at as usize..self.collection_end as usize)
     }
     /// What all sort keys begin with.
+    #[inline]
     pub(super) fn prefix<'a>(&self, bytes: &'a [u8]) -> Option<&'a [u8]> {
-        bytes.get(self.prefix_at..self.entries_at)
-    }
-    fn stride(&self) -> usize {
-        ENTRY_BYTES + self.seqno_bytes
-    }
-    /// End of suffix, end of item, and whether it is a tombstone.
-    #[inline]
-    fn entry(&self, bytes: &[u8], index: usize) -> Option<(usize, usize, bool)> {
-        let at = self.entries_at + index * self.stride();
-        let item = u32_at(bytes, at + 2)?;
-        Some((usize::from(u16_at(bytes, at)?), (item >> 1) as usize, item & 1 == 1))
+        bytes.get(self.prefix_at as usize..self.entries_at as usize)
     }
     #[inline]
-    fn suffix_end(&self, bytes: &[u8], index: usize) -> Option<usize> {
-        u16_at(bytes, self.entries_at + index * self.stride()).map(usize::from)
+    fn entry_at(&self, index: usize) -> usize {
+        self.entries_at as usize + index * (ENTRY_BYTES + usize::from(self.seqno_bytes))
     }
     /// What follows the prefix in the sort key of an entry.
     #[inline]
     pub(super) fn suffix<'a>(&self, bytes: &'a [u8], index: usize) -> Option<&'a [u8]> {
-        let start = if index == 0 { 0 } else { self.suffix_end(bytes, index - 1)? };
-        let end = self.suffix_end(bytes, index)?;
-        if index >= self.len || self.suffixes_at + end > self.items_at {
-            return None;
-        }
-        bytes.get(self.suffixes_at + start..self.suffixes_at + end)
+        let (start, end) = self.suffix_place(bytes, index)?;
+        bytes.get(start..end)
     }
-    /// Sequence number of an entry, and where its item lies in the bytes; no place for a tombstone.
     #[inline]
-    pub(super) fn version(&self, bytes: &[u8], index: usize) -> Option<(u64, Option<Range<usize>>)> {
-        if index >= self.len {
+    fn suffix_place(&self, bytes: &[u8], index: usize) -> Option<(usize, usize)> {
+        let at = self.entry_at(index);
+        let start = if index == 0 { 0 } else { u16_at(bytes, at - self.stride())? };
+        let end = u16_at(bytes, at)?;
+        let suffixes_at = self.suffixes_at as usize;
+        let (start, end) = (suffixes_at + usize::from(start), suffixes_at + usize::from(end));
+        (index < self.len() && start <= end && end <= self.items_at as usize).then_some((start, end))
+    }
+    #[inline]
+    fn stride(&self) -> usize {
+        ENTRY_BYTES + usize::from(self.seqno_bytes)
+    }
+    /// Sequence number and item of an entry.
+    #[inline]
+    pub(super) fn slot(&self, bytes: &[u8], index: usize) -> Option<Slot> {
+        let at = self.entry_at(index);
+        let (suffix_start, start, _) = if index == 0 { (0, 0, false) } else { ends(bytes, at - self.stride())? };
+        let (suffix_end, end, is_tombstone) = ends(bytes, at)?;
+        let (start, end) = (self.items_at.checked_add(start)?, self.items_at.checked_add(end)?);
+        let has_suffix = suffix_start <= suffix_end && suffix_end <= self.items_at - self.suffixes_at;
+        let has_item = start <= end && end <= self.end && !(is_tombstone && start != end);
+        if index >= self.len() || !has_suffix || !has_item {
             return None;
         }
-        let start = if index == 0 { 0 } else { self.entry(bytes, index - 1)?.1 };
-        let (_, end, tombstone) = self.entry(bytes, index)?;
-        let (start, end) = (self.items_at + start, self.items_at + end);
-        if start > end || end > self.end || (tombstone && start != end) {
-            return None;
+        let seqno = self.base_seqno.checked_add(self.seqno_delta(bytes, at + ENTRY_BYTES)?)?;
+        Some(Slot { seqno, start, end, is_tombstone })
+    }
+    /// An integer of `seqno_bytes` bytes.
+    #[inline]
+    fn seqno_delta(&self, bytes: &[u8], at: usize) -> Option<u64> {
+        let width = u32::from(self.seqno_bytes);
+        if width == 0 {
+            return Some(0);
         }
-        let at = self.entries_at + index * self.stride() + ENTRY_BYTES;
+        if let Some(word) = u64_at(bytes, at) {
+            return Some(word & u64::MAX >> (64 - 8 * width));
+        }
         let mut delta = [0; 8];
-        delta.get_mut(..self.seqno_bytes)?.copy_from_slice(bytes.get(at..at + self.seqno_bytes)?);
-        let seqno = self.base_seqno.checked_add(u64::from_le_bytes(delta))?;
-        Some((seqno, (!tombstone).then_some(start..end)))
+        delta.get_mut(..width as usize)?.copy_from_slice(bytes.get(at..at + width as usize)?);
+        Some(u64::from_le_bytes(delta))
     }
     /// The entry with a sort key, or else where it would stand.
     #[inline]
     pub(super) fn search(&self, bytes: &[u8], sort: &[u8]) -> Option<Result<usize, usize>> {
         let prefix = self.prefix(bytes)?;
-        let Some(suffix) = sort.strip_prefix(prefix) else {
-            return Some(Err(if sort < prefix { 0 } else { self.len }));
+        let Some(wanted) = sort.strip_prefix(prefix) else {
+            return Some(Err(if sort < prefix { 0 } else { self.len() }));
         };
-        let (mut low, mut high) = (0, self.len);
+        let wanted_fence = fence(wanted, 0, wanted.len());
+        let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = low + (high - low) / 2;
-            match self.suffix(bytes, middle)?.cmp(suffix) {
-                Ordering::Less => low = middle + 1,
-                Ordering::Equal => return Some(Ok(middle)),
-                Ordering::Greater => high = middle,
+            let (start, end) = self.suffix_place(bytes, middle)?;
+            let fence = fence(bytes, start, end);
+            if fence < wanted_fence {
+                low = middle + 1;
+            } else if fence > wanted_fence {
+                high = middle;
+            } else {
+                match bytes.get(start..end)?.cmp(wanted) {
+                    Ordering::Less => low = middle + 1,
+                    Ordering::Equal => return Some(Ok(middle)),
+                    Ordering::Greater => high = middle,
+                }
             }
         }
         Some(Err(low))
@@ -162,7 +209,7 @@ impl Leaf {
     /// The number of entries that are not above an upper bound.
     pub(super) fn end_within(&self, bytes: &[u8], upper: Bound<&[u8]>) -> Option<usize> {
         Some(match upper {
-            Bound::Unbounded => self.len,
+            Bound::Unbounded => self.len(),
             Bound::Included(sort) => self.search(bytes, sort)?.map_or_else(|at| at, |at| at + 1),
             Bound::Excluded(sort) => self.search(bytes, sort)?.unwrap_or_else(|at| at),
         })
@@ -292,12 +339,12 @@ mod tests {
     fn entries_read_back_and_are_found() {
         let bytes = sample();
         let leaf = Leaf::parse(&bytes).unwrap();
-        assert_eq!((leaf.token, leaf.len, leaf.back, leaf.later), (5, 3, Some(9), true));
+        assert_eq!((leaf.token, leaf.len(), leaf.back, leaf.later), (5, 3, Some(9), true));
         assert_eq!(leaf.collection(&bytes), Some(&b"\0c"[..]));
-        let versions: Vec<_> = (0..3).map(|index| leaf.version(&bytes, index).unwrap()).collect();
-        let items = versions.iter().map(|(seqno, at)| (*seqno, at.clone().map(|at| &bytes[at])));
-        assert_eq!(items.collect::<Vec<_>>(), [(300, Some(&b"one"[..])), (40, None), (41, Some(&b""[..]))]);
-        assert_eq!(leaf.version(&bytes, 3), None);
+        let slots = (0..3).map(|index| leaf.slot(&bytes, index).unwrap());
+        let items = slots.map(|slot| (slot.seqno, &bytes[slot.start as usize..slot.end as usize], slot.is_tombstone));
+        assert_eq!(items.collect::<Vec<_>>(), [(300, &b"one"[..], false), (40, b"", true), (41, b"", false)]);
+        assert_eq!(leaf.slot(&bytes, 3), None);
         let searches = [
             (&b"k"[..], Err(0)),
             (b"k1", Ok(0)),
@@ -325,8 +372,8 @@ mod tests {
                 let Some(leaf) = Leaf::parse(&bytes) else {
                     continue;
                 };
-                for index in 0..leaf.len.min(10) {
-                    let _ = (leaf.suffix(&bytes, index), leaf.version(&bytes, index));
+                for index in 0..leaf.len().min(10) {
+                    let _ = (leaf.suffix(&bytes, index), leaf.slot(&bytes, index));
                 }
                 let _ = (leaf.search(&bytes, b"k22"), leaf.collection(&bytes));
             }

@@ -4,15 +4,15 @@ use super::{
     directory::Directory,
     filter::Filter,
     format::{FLAG_NODE, Footer, HEAD_BYTES, HEADER_BYTES, Identity, u32_at},
-    leaf::Leaf,
+    leaf::{Leaf, Slot},
     node::{MAX_LEVEL, Node},
-    source::{Source, Span},
+    source::{Piece, Source},
 };
 use crate::{
     error::{Error, Result},
-    item::Dictionary,
+    item::{Dictionary, ItemRef, NamedBytes},
 };
-use std::cmp::Ordering;
+use std::{cmp::Ordering, sync::Arc};
 
 /// What the first access finds.
 #[derive(Debug)]
@@ -21,81 +21,113 @@ pub(super) struct Opened {
     pub(super) footer: Footer,
     pub(super) directory: Directory,
     pub(super) filter: Filter,
+    /// The attribute names, and the whole file if it is mapped: what items refer to.
+    pub(super) named: Arc<NamedBytes>,
     pub(super) identity: Identity,
 }
 
 /// A leaf, its bytes and where they begin in the file.
 #[derive(Clone, Debug)]
-pub(super) struct LeafAt {
+pub(super) struct LeafAt<'a> {
     pub(super) leaf: Leaf,
-    pub(super) span: Span,
+    pub(super) bytes: Piece<'a>,
+    pub(super) offset: u64,
+}
+
+/// A node, its bytes and where they begin in the file.
+#[derive(Debug)]
+pub(super) struct NodeAt<'a> {
+    pub(super) node: Node,
+    pub(super) bytes: Piece<'a>,
     pub(super) offset: u64,
 }
 
 /// The record that stands for a collection.
-pub(super) enum Root {
-    Leaf(LeafAt),
-    Node(Node, Span, u64),
+pub(super) enum Root<'a> {
+    Leaf(LeafAt<'a>),
+    Node(NodeAt<'a>),
 }
 
 /// Where a collection was looked for.
-pub(super) enum Found {
+pub(super) enum Found<'a> {
     /// With its position in the directory.
-    At(Root, u64),
+    At(Root<'a>, u64),
     /// Not in this run; the position in the directory at which it would stand.
     Before(u64),
 }
 
-impl Root {
+impl Root<'_> {
     pub(super) fn token(&self) -> u64 {
         match self {
             Self::Leaf(at) => at.leaf.token,
-            Self::Node(node, ..) => node.token,
+            Self::Node(at) => at.node.token,
+        }
+    }
+    #[inline]
+    fn collection(&self) -> Option<&[u8]> {
+        match self {
+            Self::Leaf(at) => at.leaf.collection(&at.bytes),
+            Self::Node(at) => at.node.collection(&at.bytes),
+        }
+    }
+    /// Length of the record.
+    pub(super) fn bytes_len(&self) -> u64 {
+        match self {
+            Self::Leaf(at) => at.bytes.len() as u64,
+            Self::Node(at) => at.bytes.len() as u64,
         }
     }
 }
 
 impl Opened {
+    pub(super) fn new(identity: Identity, source: Source, footer: Footer) -> Result<Self> {
+        let directory = Directory::open(identity, &footer)?;
+        let filter = Filter::open(&footer);
+        let (start, end) = (footer.records_end, footer.dictionary_end);
+        let no_names = || identity.corrupt(start, "no attribute names");
+        let names = source.piece(start, usize::try_from(end - start).map_err(|_| no_names())?)?;
+        let names = Dictionary::decode(&names).ok_or_else(no_names)?;
+        let named = NamedBytes::new(source.map().cloned().unwrap_or_default(), Arc::new(names));
+        Ok(Self { source, footer, directory, filter, named: Arc::new(named), identity })
+    }
+    #[cold]
     pub(super) fn damaged(&self, offset: u64) -> Error {
         self.identity.corrupt(offset, "a record contradicts itself")
     }
     /// The bytes of the record at an offset, and its flags.
     #[inline]
-    pub(super) fn record(&self, offset: u64) -> Result<(Span, u8)> {
+    fn record(&self, offset: u64) -> Result<(Piece<'_>, u8)> {
         if offset < HEADER_BYTES as u64 || offset >= self.footer.records_end {
             return Err(self.identity.corrupt(offset, "no record can lie here"));
         }
-        let head = self.source.span(offset, HEAD_BYTES)?;
-        let bytes = self.source.bytes(&head);
-        let len = u32_at(bytes, HEAD_BYTES - 5).unwrap_or(0) as usize;
-        let flags = bytes.last().copied().unwrap_or(0);
+        let head = self.source.piece(offset, HEAD_BYTES)?;
+        let len = u32_at(&head, HEAD_BYTES - 5).unwrap_or(0) as usize;
+        let flags = head.last().copied().unwrap_or(0);
         if len < HEAD_BYTES || len as u64 > self.footer.records_end - offset {
             return Err(self.damaged(offset));
         }
-        Ok((self.source.span(offset, len)?, flags))
+        Ok((self.source.piece(offset, len)?, flags))
     }
     #[inline]
-    pub(super) fn root(&self, offset: u64) -> Result<Root> {
-        let (span, flags) = self.record(offset)?;
-        let bytes = self.source.bytes(&span);
+    pub(super) fn root(&self, offset: u64) -> Result<Root<'_>> {
+        let (bytes, flags) = self.record(offset)?;
         if flags & FLAG_NODE == 0 {
-            let leaf = Leaf::parse(bytes).ok_or_else(|| self.damaged(offset))?;
-            Ok(Root::Leaf(LeafAt { leaf, span, offset }))
+            let leaf = Leaf::parse(&bytes).ok_or_else(|| self.damaged(offset))?;
+            Ok(Root::Leaf(LeafAt { leaf, bytes, offset }))
         } else {
-            let node = Node::parse(bytes).ok_or_else(|| self.damaged(offset))?;
-            Ok(Root::Node(node, span, offset))
+            let node = Node::parse(&bytes).ok_or_else(|| self.damaged(offset))?;
+            Ok(Root::Node(NodeAt { node, bytes, offset }))
         }
     }
-    #[inline]
-    pub(super) fn leaf(&self, offset: u64) -> Result<LeafAt> {
+    pub(super) fn leaf(&self, offset: u64) -> Result<LeafAt<'_>> {
         match self.root(offset)? {
             Root::Leaf(at) => Ok(at),
-            Root::Node(..) => Err(self.damaged(offset)),
+            Root::Node(_) => Err(self.damaged(offset)),
         }
     }
     /// Looks a collection up.
     #[inline]
-    pub(super) fn find(&self, token: u64, collection: &[u8]) -> Result<Found> {
+    pub(super) fn find(&self, token: u64, collection: &[u8]) -> Result<Found<'_>> {
         let candidates = self.directory.candidates(&self.source, token)?;
         let (mut low, mut high) = (candidates.start, candidates.end);
         while low < high {
@@ -103,12 +135,8 @@ impl Opened {
             let only = candidates.end - candidates.start == 1;
             let offset = if only { candidates.offset } else { self.directory.offset(&self.source, middle)? };
             let root = self.root(offset)?;
-            let (its_token, its_collection) = match &root {
-                Root::Leaf(at) => (at.leaf.token, at.leaf.collection(self.source.bytes(&at.span))),
-                Root::Node(node, span, _) => (node.token, node.collection(self.source.bytes(span))),
-            };
-            let its_collection = its_collection.ok_or_else(|| self.damaged(offset))?;
-            match (its_token, its_collection).cmp(&(token, collection)) {
+            let its_collection = root.collection().ok_or_else(|| self.damaged(offset))?;
+            match (root.token(), its_collection).cmp(&(token, collection)) {
                 Ordering::Less => low = middle + 1,
                 Ordering::Equal => return Ok(Found::At(root, middle)),
                 Ordering::Greater => high = middle,
@@ -118,14 +146,17 @@ impl Opened {
     }
     /// The leaf that is reached from a root by choosing a child of each node on the way.
     #[inline]
-    pub(super) fn descend(&self, root: Root, choose: impl Fn(&Node, &[u8]) -> Option<usize>) -> Result<LeafAt> {
+    pub(super) fn descend<'a>(
+        &'a self,
+        root: Root<'a>,
+        choose: impl Fn(&Node, &[u8]) -> Option<usize>,
+    ) -> Result<LeafAt<'a>> {
         let (mut root, mut above) = (root, MAX_LEVEL + 1);
         loop {
             match root {
                 Root::Leaf(at) => return Ok(at),
-                Root::Node(node, span, offset) => {
-                    let bytes = self.source.bytes(&span);
-                    let child = choose(&node, bytes).and_then(|index| node.child(bytes, index));
+                Root::Node(NodeAt { node, bytes, offset }) => {
+                    let child = choose(&node, &bytes).and_then(|index| node.child(&bytes, index));
                     let child = child.filter(|child| *child < offset && node.level < above);
                     above = node.level;
                     root = self.root(child.ok_or_else(|| self.damaged(offset))?)?;
@@ -133,19 +164,36 @@ impl Opened {
             }
         }
     }
-    pub(super) fn leftmost(&self, root: Root) -> Result<LeafAt> {
+    pub(super) fn leftmost<'a>(&'a self, root: Root<'a>) -> Result<LeafAt<'a>> {
         self.descend(root, |_, _| Some(0))
     }
     /// The leaf that follows in the file, whichever collection it belongs to.
-    pub(super) fn leaf_behind(&self, at: &LeafAt) -> Result<Option<LeafAt>> {
-        let mut offset = at.offset + self.source.bytes(&at.span).len() as u64;
+    pub(super) fn leaf_behind<'a>(&'a self, at: &LeafAt<'_>) -> Result<Option<LeafAt<'a>>> {
+        let mut offset = at.offset + at.bytes.len() as u64;
         while offset < self.footer.records_end {
             match self.root(offset)? {
                 Root::Leaf(at) => return Ok(Some(at)),
-                Root::Node(_, span, _) => offset += self.source.bytes(&span).len() as u64,
+                Root::Node(at) => offset += at.bytes.len() as u64,
             }
         }
         Ok(None)
+    }
+    /// The item of an entry, `None` for a tombstone.
+    #[inline]
+    pub(super) fn item(&self, at: &LeafAt<'_>, slot: Slot) -> Option<ItemRef> {
+        if slot.is_tombstone {
+            return None;
+        }
+        Some(match &at.bytes {
+            Piece::InPlace(_) => {
+                let place = |within: u32| at.offset as usize + within as usize;
+                ItemRef::within(&self.named, place(slot.start)..place(slot.end))
+            }
+            Piece::Own(bytes) => {
+                let bytes = bytes.slice(slot.start as usize..slot.end as usize);
+                ItemRef::with_names(bytes, Arc::clone(self.named.names()))
+            }
+        })
     }
     /// Position in the directory of the first collection whose token is not below `token`.
     pub(super) fn position(&self, token: u64) -> Result<u64> {
@@ -156,12 +204,5 @@ impl Opened {
     /// Position in the directory of the first collection whose token is above `token`.
     pub(super) fn position_behind(&self, token: u64) -> Result<u64> {
         token.checked_add(1).map_or(Ok(self.directory.len()), |next| self.position(next))
-    }
-    /// The bytes of the attribute names.
-    pub(super) fn dictionary(&self) -> Result<Dictionary> {
-        let (start, end) = (self.footer.records_end, self.footer.dictionary_end);
-        let len = usize::try_from(end - start).map_err(|_| self.damaged(start))?;
-        let span = self.source.span(start, len)?;
-        Dictionary::decode(self.source.bytes(&span)).ok_or_else(|| self.identity.corrupt(start, "no attribute names"))
     }
 }

@@ -15,8 +15,8 @@
 //! the begin of the suffixes; a fence is the begin of a suffix as a big-endian number, filled up with zeros.
 
 use super::format::{
-    FLAG_EARLIER, FLAG_LATER, FLAG_NODE, FLAG_ZERO, HEAD_BYTES, common_prefix, put_varint, take_len, u32_at, u32_of,
-    u64_at,
+    FLAG_EARLIER, FLAG_LATER, FLAG_NODE, FLAG_ZERO, HEAD_BYTES, common_prefix, fence, put_varint, take_len, u32_at,
+    u32_of, u64_at,
 };
 
 /// Levels above the leaves. Nodes have hundreds of children, so that three are plenty.
@@ -41,13 +41,6 @@ pub(super) struct Node {
     fences_at: usize,
     ends_at: usize,
     suffixes_at: usize,
-}
-
-fn fence(suffix: &[u8]) -> u64 {
-    let mut begin = [0; 8];
-    let len = suffix.len().min(8);
-    begin[..len].copy_from_slice(&suffix[..len]);
-    u64::from_be_bytes(begin)
 }
 
 impl Node {
@@ -112,7 +105,7 @@ impl Node {
         let Some(wanted) = sort.strip_prefix(prefix) else {
             return Some(if sort < prefix { 0 } else { separators });
         };
-        let wanted_fence = fence(wanted);
+        let wanted_fence = fence(wanted, 0, wanted.len());
         let (mut low, mut high) = (0, separators);
         while low < high {
             let middle = low + (high - low) / 2;
@@ -218,7 +211,7 @@ impl Level {
         put_varint(shared as u64, out);
         out.extend_from_slice(separators.first().map_or(&[][..], |first| &first[..shared]));
         self.children.iter().for_each(|child| out.extend_from_slice(&child.to_le_bytes()));
-        separators.iter().for_each(|separator| out.extend_from_slice(&fence(&separator[shared..]).to_le_bytes()));
+        separators.iter().for_each(|own| out.extend_from_slice(&fence(own, shared, own.len()).to_le_bytes()));
         let mut end = 0;
         for separator in separators {
             end += separator.len() - shared;

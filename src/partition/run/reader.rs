@@ -6,8 +6,6 @@
 
 use super::{
     cursor::RunCursor,
-    directory::Directory,
-    filter::Filter,
     format::{FOOTER_BYTES, Identity},
     lookup::{Found, Opened},
     page_cache::PageCache,
@@ -17,15 +15,16 @@ use crate::{
     config::ReadMode,
     error::Result,
     file::{Disk, ReadableFile},
-    item::{Dictionary, ItemRef},
     manifest::RunFacts,
     partition::key::{KeyRef, Version},
 };
-use bytes::Bytes;
 use std::{
     ops::Bound,
     sync::{Arc, OnceLock},
 };
+
+/// Collections whose records are fetched at a time.
+const FETCHED_AHEAD: usize = 128;
 
 /// A sealed run. Shared by reference count; files that are removed meanwhile stay readable through it.
 #[derive(Debug)]
@@ -35,7 +34,6 @@ pub struct Run {
     file: Arc<dyn ReadableFile>,
     cache: Arc<PageCache>,
     opened: OnceLock<Opened>,
-    names: OnceLock<Arc<Dictionary>>,
 }
 
 impl Run {
@@ -60,7 +58,6 @@ impl Run {
             file: Arc::from(file),
             cache: Arc::clone(cache),
             opened: OnceLock::new(),
-            names: OnceLock::new(),
         })
     }
     /// What the manifest says about it.
@@ -74,11 +71,6 @@ impl Run {
             None => self.open_now().map(|opened| self.opened.get_or_init(|| opened)),
         }
     }
-    /// After a cursor was made: what it was made from.
-    #[inline]
-    pub(super) fn opened_before(&self) -> Option<&Opened> {
-        self.opened.get()
-    }
     /// Reads header, footer and checksums, whether or not that was done before.
     #[cold]
     pub(super) fn open_now(&self) -> Result<Opened> {
@@ -91,20 +83,7 @@ impl Run {
         if !same {
             return Err(self.identity.corrupt(self.facts.footer, "the footer says otherwise than the manifest"));
         }
-        let directory = Directory::open(self.identity, &footer)?;
-        let filter = Filter::open(&footer);
-        Ok(Opened { source, footer, directory, filter, identity: self.identity })
-    }
-    /// The attribute names of this run.
-    #[inline]
-    pub(super) fn names(&self) -> Result<&Arc<Dictionary>> {
-        match self.names.get() {
-            Some(names) => Ok(names),
-            None => {
-                let names = self.opened()?.dictionary()?;
-                Ok(self.names.get_or_init(|| Arc::new(names)))
-            }
-        }
+        Opened::new(self.identity, source, footer)
     }
     /// Whether a token lies in the run's range and its directory does not exclude it. Damage counts as a yes, so that
     /// the read that follows reports it.
@@ -129,43 +108,54 @@ impl Run {
             return Ok(None);
         };
         let at = opened.descend(root, |node, bytes| node.find(bytes, key.sort))?;
-        let bytes = opened.source.bytes(&at.span);
-        let Ok(index) = at.leaf.search(bytes, key.sort).ok_or_else(|| opened.damaged(at.offset))? else {
+        let Ok(index) = at.leaf.search(&at.bytes, key.sort).ok_or_else(|| opened.damaged(at.offset))? else {
             return Ok(None);
         };
-        let (seqno, item) = at.leaf.version(bytes, index).ok_or_else(|| opened.damaged(at.offset))?;
-        let item = match item {
-            Some(place) => {
-                let bytes = opened.source.share(&at.span, place).ok_or_else(|| opened.damaged(at.offset))?;
-                Some(item_of(bytes, self.names()?))
+        let slot = at.leaf.slot(&at.bytes, index).ok_or_else(|| opened.damaged(at.offset))?;
+        Ok(Some(Version { seqno: slot.seqno, item: opened.item(&at, slot) }))
+    }
+    /// Touches what leads to the collections of some tokens, stage by stage: a load of one look-up does not wait for that
+    /// of another, so that the processor has several under way at once. Damage is left to the look-ups that follow.
+    pub fn fetch_ahead(&self, tokens: impl Iterator<Item = u64> + Clone) {
+        let Ok(opened) = self.opened() else { return };
+        let within = tokens.filter(|token| (self.facts.min_token..=self.facts.max_token).contains(token));
+        let touched = within.clone().fold(0, |sum, token| sum ^ opened.directory.touch(&opened.source, token));
+        std::hint::black_box(touched);
+        let mut offsets = [0; FETCHED_AHEAD];
+        let mut within = within.peekable();
+        while within.peek().is_some() {
+            let mut count = 0;
+            for (offset, token) in offsets.iter_mut().zip(&mut within) {
+                *offset = opened.directory.candidates(&opened.source, token).map_or(0, |found| found.offset);
+                count += 1;
             }
-            None => None,
-        };
-        Ok(Some(Version { seqno, item }))
+            let touched = offsets[..count].iter().fold(0, |sum, offset| sum ^ opened.source.touch(*offset));
+            std::hint::black_box(touched);
+        }
     }
     /// The entries of one collection between two sort keys, in ascending or descending order. `None` if the run does
     /// not have the collection; a cursor that is not valid if it has nothing within the bounds.
-    pub fn query(
-        self: &Arc<Self>,
+    pub fn query<'r>(
+        &'r self,
         token: u64,
         collection: &[u8],
-        lower: Bound<&[u8]>,
-        upper: Bound<&[u8]>,
+        lower: Bound<&'r [u8]>,
+        upper: Bound<&'r [u8]>,
         descending: bool,
-    ) -> Result<Option<RunCursor>> {
+    ) -> Result<Option<RunCursor<'r>>> {
         if token < self.facts.min_token || token > self.facts.max_token {
             return Ok(None);
         }
         let opened = self.opened()?;
         match opened.find(token, collection)? {
-            Found::At(root, _) if descending => RunCursor::descend(self, root, lower, upper).map(Some),
-            Found::At(root, _) => RunCursor::ascend(self, root, lower, upper).map(Some),
+            Found::At(root, _) if descending => RunCursor::descend(opened, root, lower, upper).map(Some),
+            Found::At(root, _) => RunCursor::ascend(opened, root, lower, upper).map(Some),
             Found::Before(_) => Ok(None),
         }
     }
     /// All entries with tokens from `first_token` to `last_token`, both inclusive, in key order, behind `after` if
     /// given.
-    pub fn scan(self: &Arc<Self>, first_token: u64, last_token: u64, after: Option<KeyRef<'_>>) -> Result<RunCursor> {
+    pub fn scan(&self, first_token: u64, last_token: u64, after: Option<KeyRef<'_>>) -> Result<RunCursor<'_>> {
         let opened = self.opened()?;
         let after = after.filter(|after| after.token >= first_token);
         let (token, collection) = after.map_or((first_token, &[][..]), |after| (after.token, after.collection));
@@ -181,12 +171,6 @@ impl Run {
             }
             (Found::Before(_), _) => None,
         };
-        RunCursor::scan(self, start, last_token)
+        RunCursor::scan(opened, start, last_token)
     }
-}
-
-/// An item of a run; without a dictionary where that is empty, which saves counting references to it.
-#[inline]
-pub(super) fn item_of(bytes: Bytes, names: &Arc<Dictionary>) -> ItemRef {
-    if names.is_empty() { ItemRef::from_bytes(bytes) } else { ItemRef::with_names(bytes, Arc::clone(names)) }
 }

@@ -9,10 +9,13 @@ use super::{
     format::{FOOTER_BYTES, Footer, HEADER_BYTES, Identity, PAGE_BYTES, u32_at},
     page_cache::PageCache,
 };
-use crate::{error::Result, file::ReadableFile};
+use crate::{
+    error::{Error, Result},
+    file::ReadableFile,
+};
 use bytes::{Bytes, BytesMut};
 use std::{
-    ops::Range,
+    ops::{Deref, Range},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -36,13 +39,24 @@ pub(super) struct Source {
     len: u64,
 }
 
-/// A verified stretch of a run. Stays valid as long as its source, without borrowing from it.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Span {
-    start: usize,
-    end: usize,
-    /// The bytes, unless the source is mapped.
-    own: Option<Bytes>,
+/// A verified stretch of a run.
+#[derive(Clone, Debug)]
+pub(super) enum Piece<'a> {
+    /// In a mapped file, in place.
+    InPlace(&'a [u8]),
+    /// Read into memory.
+    Own(Bytes),
+}
+
+impl Deref for Piece<'_> {
+    type Target = [u8];
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        match self {
+            Self::InPlace(bytes) => bytes,
+            Self::Own(bytes) => bytes,
+        }
+    }
 }
 
 impl Source {
@@ -74,8 +88,9 @@ impl Source {
         let verified = (0..words).map(|_| AtomicU64::new(0)).collect();
         Ok((Self { identity, file, map, cache, sums, verified, len }, facts))
     }
-    pub(super) fn is_mapped(&self) -> bool {
-        self.map.is_some()
+    /// The whole file in place, if it is mapped.
+    pub(super) fn map(&self) -> Option<&Bytes> {
+        self.map.as_ref()
     }
     fn page_range(&self, page: u64) -> Range<u64> {
         let start = page * PAGE_BYTES as u64;
@@ -92,32 +107,71 @@ impl Source {
     }
     /// The bytes from `offset`, verified.
     #[inline]
-    pub(super) fn span(&self, offset: u64, len: usize) -> Result<Span> {
-        let end = offset.checked_add(len as u64).filter(|end| *end <= self.len);
-        let (Some(end), Ok(start)) = (end, usize::try_from(offset)) else {
-            return Err(self.identity.corrupt(offset, "a record passes the end of its section"));
-        };
-        if len == 0 {
-            return Ok(Span { own: Some(Bytes::new()), ..Span::default() });
+    pub(super) fn piece(&self, offset: u64, len: usize) -> Result<Piece<'_>> {
+        match &self.map {
+            Some(map) => self.in_place(map, offset, len).map(Piece::InPlace),
+            None => self.read(offset, len).map(Piece::Own),
         }
-        let (first, last) = (offset / PAGE_BYTES as u64, (end - 1) / PAGE_BYTES as u64);
-        let Some(map) = &self.map else {
-            return Ok(Span { start: 0, end: len, own: Some(self.gather(offset, len, first, last)?) });
-        };
-        for page in first..=last {
-            let word = &self.verified[(page / 64) as usize];
-            if word.load(Ordering::Relaxed) >> (page % 64) & 1 == 0 {
-                self.verify_mapped(map, page)?;
-            }
+    }
+    #[inline]
+    fn in_place<'a>(&'a self, map: &'a Bytes, offset: u64, len: usize) -> Result<&'a [u8]> {
+        let end = offset.wrapping_add(len as u64);
+        let (first, last) = (offset / PAGE_BYTES as u64, end.wrapping_sub(1) / PAGE_BYTES as u64);
+        // `self.len` is not above the length of the map. A stretch of no bytes takes the long way.
+        if offset < end && end <= self.len && self.is_verified(first, last) {
+            return map.get(offset as usize..end as usize).ok_or_else(|| self.passes_end(offset));
         }
-        Ok(Span { start, end: start + len, own: None })
+        self.in_place_at_first(map, offset, len)
     }
     #[cold]
+    fn in_place_at_first<'a>(&'a self, map: &'a Bytes, offset: u64, len: usize) -> Result<&'a [u8]> {
+        if len == 0 {
+            return Ok(&[]);
+        }
+        let end = offset.checked_add(len as u64).filter(|end| *end <= self.len);
+        let end = end.ok_or_else(|| self.passes_end(offset))?;
+        for page in offset / PAGE_BYTES as u64..end.div_ceil(PAGE_BYTES as u64) {
+            self.verify_mapped(map, page)?;
+        }
+        map.get(offset as usize..end as usize).ok_or_else(|| self.passes_end(offset))
+    }
+    /// Whether all pages from `first` to `last` have been verified; mostly they are one or two.
+    #[inline]
+    fn is_verified(&self, first: u64, last: u64) -> bool {
+        let is_set = |page: u64| {
+            self.verified
+                .get((page / 64) as usize)
+                .is_some_and(|word| word.load(Ordering::Relaxed) >> (page % 64) & 1 == 1)
+        };
+        is_set(first) && (first == last || (is_set(last) && (first + 1..last).all(is_set)))
+    }
+    /// Loads a byte of a mapped file, for nothing but having it in the cache.
+    #[inline]
+    pub(super) fn touch(&self, offset: u64) -> u64 {
+        let Some(map) = &self.map else { return 0 };
+        let byte = usize::try_from(offset).ok().and_then(|offset| map.get(offset));
+        u64::from(byte.copied().unwrap_or_default())
+    }
+    #[cold]
+    fn passes_end(&self, offset: u64) -> Error {
+        self.identity.corrupt(offset, "a record passes the end of its section")
+    }
     fn verify_mapped(&self, map: &Bytes, page: u64) -> Result<()> {
+        if self.is_verified(page, page) {
+            return Ok(());
+        }
         let range = self.page_range(page);
         self.check_page(page, &map[range.start as usize..range.end as usize])?;
         self.verified[(page / 64) as usize].fetch_or(1 << (page % 64), Ordering::Relaxed);
         Ok(())
+    }
+    fn read(&self, offset: u64, len: usize) -> Result<Bytes> {
+        if len == 0 {
+            return Ok(Bytes::new());
+        }
+        let end = offset.checked_add(len as u64).filter(|end| *end <= self.len);
+        let end = end.ok_or_else(|| self.passes_end(offset))?;
+        self.gather(offset, len, offset / PAGE_BYTES as u64, (end - 1) / PAGE_BYTES as u64)
     }
     fn read_page(&self, page: u64) -> Result<Bytes> {
         let id = (self.identity.file, page);
@@ -154,27 +208,6 @@ impl Source {
             bytes.extend_from_slice(&page[from..to]);
         }
         if bytes.len() == len { Ok(bytes.freeze()) } else { Err(short()) }
-    }
-    /// The bytes of a span of this source.
-    #[inline]
-    pub(super) fn bytes<'a>(&'a self, span: &'a Span) -> &'a [u8] {
-        match (&span.own, &self.map) {
-            (Some(own), _) => own,
-            (None, Some(map)) => map.get(span.start..span.end).unwrap_or_default(),
-            (None, None) => &[],
-        }
-    }
-    /// A part of a span as a handle that outlives the source; `None` if it passes the span's end.
-    #[inline]
-    pub(super) fn share(&self, span: &Span, part: Range<usize>) -> Option<Bytes> {
-        if part.start > part.end || part.end > span.end - span.start {
-            return None;
-        }
-        match (&span.own, &self.map) {
-            (Some(own), _) => Some(own.slice(part)),
-            (None, Some(map)) => Some(map.slice(span.start + part.start..span.start + part.end)),
-            (None, None) => None,
-        }
     }
     /// Verifies every page anew, whatever was verified before.
     pub(super) fn verify_all(&self) -> Result<()> {

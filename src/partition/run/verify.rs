@@ -6,16 +6,13 @@
 
 use super::{
     format::{Footer, HEADER_BYTES},
-    lookup::{LeafAt, Opened, Root},
-    node::Node,
-    reader::{Run, item_of},
+    lookup::{LeafAt, NodeAt, Opened, Root},
+    reader::Run,
 };
 use crate::{
     error::{Error, Result},
-    item::Dictionary,
     partition::key::KeyRef,
 };
-use std::sync::Arc;
 
 impl Run {
     /// Re-reads and checks the whole file, including what was verified before. Takes about as long as reading it.
@@ -23,12 +20,11 @@ impl Run {
         let opened = self.open_now()?;
         opened.source.verify_all()?;
         let (padding_at, filter_at) = (opened.footer.directory_end, opened.footer.filter_at());
-        let padding = opened.source.span(padding_at, (filter_at - padding_at) as usize)?;
-        if opened.source.bytes(&padding).iter().any(|byte| *byte != 0) {
+        let padding = opened.source.piece(padding_at, (filter_at - padding_at) as usize)?;
+        if padding.iter().any(|byte| *byte != 0) {
             return Err(opened.damaged(padding_at));
         }
         let mut walk = Walk {
-            names: Arc::new(opened.dictionary()?),
             offset: HEADER_BYTES as u64,
             found: Footer { min_seqno: u64::MAX, ..Footer::default() },
             token: 0,
@@ -55,7 +51,6 @@ impl Run {
 /// A walk over the records, collection by collection.
 struct Walk<'a> {
     opened: &'a Opened,
-    names: Arc<Dictionary>,
     offset: u64,
     found: Footer,
     token: u64,
@@ -76,20 +71,21 @@ impl Walk<'_> {
         let mut last_sort: Option<Vec<u8>> = None;
         loop {
             let start = self.offset;
-            let (span, later) = match self.opened.root(start)? {
+            let record = self.opened.root(start)?;
+            let later = match &record {
                 Root::Leaf(at) => {
-                    self.leaf(&at, before, &mut last_sort)?;
+                    self.leaf(at, before, &mut last_sort)?;
                     before = Some(start);
                     leaves.push(start);
-                    (at.span, at.leaf.later)
+                    at.leaf.later
                 }
-                Root::Node(node, span, _) => {
-                    self.node(&node, self.opened.source.bytes(&span))?;
-                    (span, true)
+                Root::Node(at) => {
+                    self.node(at)?;
+                    true
                 }
             };
             root = start.max(root);
-            self.offset += self.opened.source.bytes(&span).len() as u64;
+            self.offset += record.bytes_len();
             if !later {
                 break;
             }
@@ -109,18 +105,17 @@ impl Walk<'_> {
     fn roots(&mut self, last_leaf: u64) -> Result<u64> {
         let mut root = last_leaf;
         while self.offset < self.opened.footer.records_end {
-            let Root::Node(node, span, _) = self.opened.root(self.offset)? else {
+            let Root::Node(at) = self.opened.root(self.offset)? else {
                 break;
             };
-            let bytes = self.opened.source.bytes(&span);
-            self.node(&node, bytes)?;
+            self.node(&at)?;
             root = self.offset;
-            self.offset += bytes.len() as u64;
+            self.offset += at.bytes.len() as u64;
         }
         if root == last_leaf { Err(self.damaged()) } else { Ok(root) }
     }
-    fn leaf(&mut self, at: &LeafAt, before: Option<u64>, last_sort: &mut Option<Vec<u8>>) -> Result<()> {
-        let (leaf, bytes) = (&at.leaf, self.opened.source.bytes(&at.span));
+    fn leaf(&mut self, at: &LeafAt<'_>, before: Option<u64>, last_sort: &mut Option<Vec<u8>>) -> Result<()> {
+        let (leaf, bytes) = (&at.leaf, &at.bytes[..]);
         let collection = leaf.collection(bytes).ok_or_else(|| self.damaged())?;
         let follows = match (&self.collection, before) {
             (Some(last), None) => (self.token, last.as_slice()) < (leaf.token, collection),
@@ -133,9 +128,9 @@ impl Walk<'_> {
         self.token = leaf.token;
         self.collection = Some(collection.to_vec());
         let prefix = leaf.prefix(bytes).ok_or_else(|| self.damaged())?;
-        for index in 0..leaf.len {
-            let entry = leaf.suffix(bytes, index).zip(leaf.version(bytes, index));
-            let (suffix, (seqno, item)) = entry.ok_or_else(|| self.damaged())?;
+        for index in 0..leaf.len() {
+            let entry = leaf.suffix(bytes, index).zip(leaf.slot(bytes, index));
+            let (suffix, slot) = entry.ok_or_else(|| self.damaged())?;
             let sort = [prefix, suffix].concat();
             let key = KeyRef { token: leaf.token, collection, sort: &sort };
             if !self.opened.filter.may_hold(&self.opened.source, key)? {
@@ -147,13 +142,10 @@ impl Walk<'_> {
             *last_sort = Some(sort);
             let found = &mut self.found;
             found.entries += 1;
-            found.min_seqno = found.min_seqno.min(seqno);
-            found.max_seqno = found.max_seqno.max(seqno);
-            match item {
-                Some(place) => {
-                    let item =
-                        self.opened.source.share(&at.span, place).ok_or_else(|| self.opened.damaged(at.offset))?;
-                    let item = item_of(item, &self.names);
+            found.min_seqno = found.min_seqno.min(slot.seqno);
+            found.max_seqno = found.max_seqno.max(slot.seqno);
+            match self.opened.item(at, slot) {
+                Some(item) => {
                     item.check()?;
                     found.logical_bytes += item.size_bytes() as u64;
                 }
@@ -163,7 +155,8 @@ impl Walk<'_> {
         self.found.leaves += 1;
         Ok(())
     }
-    fn node(&mut self, node: &Node, bytes: &[u8]) -> Result<()> {
+    fn node(&mut self, at: &NodeAt<'_>) -> Result<()> {
+        let (node, bytes) = (&at.node, &at.bytes[..]);
         let mut last: Option<Vec<u8>> = None;
         for index in 0..node.children - 1 {
             let separator = node.separator(bytes, index).ok_or_else(|| self.damaged())?;
@@ -179,13 +172,9 @@ impl Walk<'_> {
     /// Whether the first and last key of a leaf lead to it from the root.
     fn is_found(&self, root: u64, leaf: u64) -> Result<()> {
         let at = self.opened.leaf(leaf)?;
-        let bytes = self.opened.source.bytes(&at.span);
-        for index in [0, at.leaf.len - 1] {
-            let key = at
-                .leaf
-                .prefix(bytes)
-                .zip(at.leaf.suffix(bytes, index))
-                .map(|(prefix, suffix)| [prefix, suffix].concat());
+        for index in [0, at.leaf.len() - 1] {
+            let key = at.leaf.prefix(&at.bytes).zip(at.leaf.suffix(&at.bytes, index));
+            let key = key.map(|(prefix, suffix)| [prefix, suffix].concat());
             let key = key.ok_or_else(|| self.opened.damaged(leaf))?;
             let found = self.opened.descend(self.opened.root(root)?, |node, bytes| node.find(bytes, &key))?;
             if found.offset != leaf {

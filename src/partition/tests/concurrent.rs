@@ -88,14 +88,16 @@ fn entries_that_stay_come_exactly_once() {
 }
 
 fn check(partition: &Partition, bench: &Bench, stays: &BTreeSet<u64>, round: u64) {
-    let scanned = drain(partition.scan(0, u64::MAX, None, &bench.visible).unwrap());
+    let view = partition.view();
+    let scanned = drain(partition.scan(&view, 0, u64::MAX, None, &bench.visible).unwrap());
     assert!(scanned.windows(2).all(|pair| pair[0].0 < pair[1].0), "in order and once");
     let numbers: BTreeSet<u64> = scanned.iter().map(|(_, _, number)| *number).collect();
     assert!(numbers.is_superset(stays));
     let place = key(round);
     let descending = round.is_multiple_of(2);
     let (lower, upper) = (Bound::Unbounded, Bound::Unbounded);
-    let query = partition.query(place.token, &place.collection, lower, upper, descending, &bench.visible);
+    let view = partition.view();
+    let query = view.query(place.token, &place.collection, lower, upper, descending, &bench.visible);
     let mut found: Vec<u64> = drain(query.unwrap().unwrap()).into_iter().map(|(_, _, number)| number).collect();
     if descending {
         found.reverse();

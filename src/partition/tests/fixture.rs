@@ -49,10 +49,11 @@ pub(super) fn told(version: &Version) -> (u64, Option<u64>) {
 }
 
 /// Everything that a cursor comes across.
-pub(super) fn drain(mut cursor: MergeCursor) -> Vec<(Key, u64, u64)> {
+pub(super) fn drain(mut cursor: MergeCursor<'_>) -> Vec<(Key, u64, u64)> {
     let mut all = Vec::new();
     while cursor.valid() {
-        all.push((cursor.key().into(), cursor.seqno(), number_of(&cursor.item().unwrap())));
+        let (seqno, number) = (cursor.seqno(), number_of(&cursor.item().unwrap()));
+        all.push((cursor.key().into(), seqno, number));
         cursor.advance().unwrap();
     }
     all

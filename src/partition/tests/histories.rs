@@ -272,7 +272,8 @@ impl World {
                 let mut expected = self.expected_items(is_within);
                 for descending in [false, true] {
                     let visible = &self.bench.visible;
-                    let cursor = partition.query(place.token, &place.collection, lower, upper, descending, visible);
+                    let view = partition.pin();
+                    let cursor = view.query(place.token, &place.collection, lower, upper, descending, visible);
                     let found = cursor.unwrap().map(drain).unwrap_or_default();
                     assert_eq!(found, expected, "{place:?} {lower:?} {upper:?} {descending}");
                     expected.reverse();
@@ -290,7 +291,8 @@ impl World {
                     && after.is_none_or(|after| key > after)
             };
             let expected = self.expected_items(is_within);
-            let cursor = partition.scan(first, last, after.map(Key::as_ref), &self.bench.visible).unwrap();
+            let view = partition.pin();
+            let cursor = partition.scan(&view, first, last, after.map(Key::as_ref), &self.bench.visible).unwrap();
             assert_eq!(drain(cursor), expected, "{first} {last} {after:?}");
         }
     }

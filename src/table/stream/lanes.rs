@@ -232,7 +232,7 @@ impl Lane {
         self.reached.is_none_or(|reached| self.receipt.covers(reached))
     }
 
-    fn read(&mut self, store: &Store, stream: &StreamRecord, wanted: &Wanted<'_>) -> Result<Option<Batch>> {
+    fn read(&mut self, store: &Store, stream: &Arc<StreamRecord>, wanted: &Wanted<'_>) -> Result<Option<Batch>> {
         let sight = store.stream_sight();
         let page = match self.shard.read(self.from, wanted.records, sight) {
             // The consumer was away for longer than records are kept: it goes on with what is left.
@@ -247,7 +247,7 @@ impl Lane {
         let (mut bytes, mut next) = (0, None);
         for change in page.changes {
             let sequence = change.sequence;
-            let record = ChangeRecord::new(change, &stream.key, stream.view, store.database_id(), stream.id);
+            let record = ChangeRecord::new(change, stream, store.database_id());
             let is_wanted = wanted.filter.is_none_or(|filter| filter(&record));
             let size = record.size_bytes();
             if is_wanted && bytes + size > wanted.bytes && !records.is_empty() {

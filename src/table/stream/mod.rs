@@ -202,7 +202,7 @@ pub(crate) fn stream_records(store: &Store, iterator_text: &str, limit: Option<u
     let mut records = Vec::with_capacity(page.changes.len());
     let mut bytes = 0;
     for change in page.changes {
-        let record = ChangeRecord::new(change, &stream.key, stream.view, store.database_id(), stream.id);
+        let record = ChangeRecord::new(change, &stream, store.database_id());
         bytes += record.size_bytes();
         if bytes > MAX_PAGE_BYTES && !records.is_empty() {
             next = Some(record.sequence);

@@ -225,9 +225,9 @@ impl<'a> ReadMembers<'a> {
             page.items.iter().for_each(|item| value::write_item(&mut out, item));
             out.end_array();
         }
-        if let Some(key) = &page.last_evaluated_key {
+        if let Some(key) = page.last_evaluated_key() {
             out.name("LastEvaluatedKey");
-            value::write_key(&mut out, key);
+            value::write_key(&mut out, &key);
         }
         out.integer_member("ScannedCount", page.scanned_count as u64);
         let report = Report::of(self.report.as_deref());

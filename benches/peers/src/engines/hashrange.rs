@@ -6,7 +6,7 @@ use crate::{
 };
 use anyhow::{Context, Result, ensure};
 use hashrange::{
-    BatchGet, Database, Durability, Item, ItemRef, IteratorStart, S, StreamView, Table, attr, ge, index, values,
+    Database, Durability, ItemRef, IteratorStart, S, StreamView, Table, attr, ge, index, values,
 };
 use std::path::Path;
 
@@ -70,17 +70,10 @@ impl Session for HashrangeSession<'_> {
         Ok(item.inspect(touch).is_some())
     }
     fn batch_get(&mut self, keys: &[Key<'_>]) -> Result<usize> {
-        let key = |key: &Key<'_>| Item::new().with("pk", key.hash()).with("sk", key.sort());
-        let request = BatchGet {
-            table: TABLE.to_owned(),
-            keys: keys.iter().map(key).collect(),
-            projection: None,
-            consistent: false,
-        };
-        let answer = self.engine.database.batch_get(vec![request])?;
+        let answer = self.engine.table.batch_get(keys.iter().map(|key| (key.hash(), key.sort())))?;
         ensure!(answer.unprocessed.is_empty(), "a batch of small items fits into an answer");
-        let items = answer.items.iter().flat_map(|(_, items)| items);
-        Ok(items.inspect(|item| touch(item)).count())
+        answer.items.iter().for_each(touch);
+        Ok(answer.items.len())
     }
     fn query(&mut self, key: Key<'_>, from_sort: bool) -> Result<usize> {
         let mut query = self.engine.table.query(key.hash()).limit(10);

@@ -89,20 +89,18 @@ fn bytes_of(disk: &Arc<dyn Disk>) -> Bytes {
     file.read_at(0, file.len() as usize).unwrap()
 }
 
-fn entry(cursor: &RunCursor) -> (Key, Value) {
-    let key = cursor.key();
+fn entry(cursor: &mut RunCursor<'_>) -> (Key, Value) {
     assert_eq!(cursor.is_tombstone(), cursor.item().is_none());
-    (
-        (key.token, key.collection.to_vec(), key.sort.to_vec()),
-        (cursor.seqno(), cursor.item().map(|item| item.to_item())),
-    )
+    let value = (cursor.seqno(), cursor.item().map(|item| item.to_item()));
+    let key = cursor.key();
+    ((key.token, key.collection.to_vec(), key.sort.to_vec()), value)
 }
 
 /// Everything that a cursor still yields.
-fn drain(mut cursor: RunCursor) -> Result<Vec<(Key, Value)>> {
+fn drain(mut cursor: RunCursor<'_>) -> Result<Vec<(Key, Value)>> {
     let mut entries = Vec::new();
     while cursor.valid() {
-        entries.push(entry(&cursor));
+        entries.push(entry(&mut cursor));
         cursor.advance()?;
     }
     cursor.advance()?;

@@ -277,7 +277,8 @@ fn a_run_is_made_of_the_items_of_another() {
     let mut writer = RunWriter::create(&disk, 7, DATABASE, model.len()).unwrap();
     let mut cursor = run.scan(0, u64::MAX, None).unwrap();
     while cursor.valid() {
-        writer.add(cursor.key(), cursor.seqno(), cursor.item().as_ref()).unwrap();
+        let (seqno, item) = (cursor.seqno(), cursor.item());
+        writer.add(cursor.key(), seqno, item.as_ref()).unwrap();
         cursor.advance().unwrap();
     }
     let facts = writer.finish().unwrap();

@@ -65,9 +65,8 @@ fn measure(run: &Arc<Run>, collections: u64, per_collection: u64) {
         .collect();
     let count = probes.len() as u64;
     let opened = run.opened().unwrap();
-    if opened.source.is_mapped() {
-        let all = opened.source.span(0, opened.footer.records_end as usize).unwrap();
-        let bytes = opened.source.bytes(&all);
+    if opened.source.map().is_some() {
+        let bytes = opened.source.piece(0, opened.footer.records_end as usize).unwrap();
         timed("a dependent load from anywhere in the records", count, || {
             let mut at = 0;
             for probe in &probes {

@@ -57,7 +57,7 @@ fn write(out: &mut Writer, region: &str, record: &ChangeRecord) {
     out.begin_object();
     out.integer_member("ApproximateCreationDateTime", record.at_millis / 1000);
     out.name("Keys");
-    value::write_key(out, &record.keys);
+    value::write_key(out, &record.keys());
     write_image(out, "NewImage", record.new.as_ref());
     write_image(out, "OldImage", record.old.as_ref());
     out.string_member("SequenceNumber", &record.sequence_number());
