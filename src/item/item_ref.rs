@@ -31,7 +31,9 @@ enum Home {
     Named { buffer: Arc<NamedBytes>, start: usize, end: usize },
 }
 
-/// A buffer of encoded items, and the names that ids in them stand for.
+/// A buffer of encoded items, and the names that ids in them stand for. Its references are counted on cache lines of
+/// their own.
+#[repr(align(128))]
 pub struct NamedBytes {
     bytes: Bytes,
     names: Arc<Dictionary>,
@@ -41,10 +43,6 @@ impl NamedBytes {
     /// A buffer whose items may have ids of `names` in the place of names.
     pub fn new(bytes: Bytes, names: Arc<Dictionary>) -> Self {
         Self { bytes, names }
-    }
-    /// The dictionary.
-    pub fn names(&self) -> &Arc<Dictionary> {
-        &self.names
     }
 }
 

@@ -244,6 +244,13 @@ impl KeyBuf {
     pub fn new() -> Self {
         Self(Storage::Inline { len: 0, bytes: [0; INLINE_BYTES] })
     }
+    /// One byte, which is what a collection begins with.
+    #[inline]
+    pub fn beginning_with(byte: u8) -> Self {
+        let mut bytes = [0; INLINE_BYTES];
+        bytes[0] = byte;
+        Self(Storage::Inline { len: 1, bytes })
+    }
 }
 
 impl KeySink for KeyBuf {

@@ -239,7 +239,7 @@ impl<'v> MergeCursor<'v> {
     }
 
     /// Leaves the current key in all sources that stand on it and finds the next winner. A single source always wins.
-    #[inline]
+    #[inline(always)]
     fn step(&mut self) -> Result<()> {
         match &mut self.sources {
             Sources::One(source) => source.advance(),

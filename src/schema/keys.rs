@@ -31,8 +31,7 @@ pub struct EncodedKey {
 impl EncodedKey {
     /// A key from its parts; `hash` is the partition key without the key-space byte.
     pub fn new(space: u8, hash: &[u8], sort: &[u8]) -> Self {
-        let mut bytes = KeyBuf::new();
-        bytes.put(&[space]);
+        let mut bytes = KeyBuf::beginning_with(space);
         bytes.put(hash);
         let split = bytes.len();
         bytes.put(sort);
@@ -108,9 +107,7 @@ struct Builder {
 
 impl Builder {
     fn new(space: u8) -> Self {
-        let mut bytes = KeyBuf::new();
-        bytes.put(&[space]);
-        Self { bytes, split: 1 }
+        Self { bytes: KeyBuf::beginning_with(space), split: 1 }
     }
     fn last(&mut self, value: &AttributeValue) -> Result<()> {
         if encode_last(value, &mut self.bytes) { Ok(()) } else { Err(schema_mismatch()) }

@@ -150,6 +150,8 @@ pub(super) struct PageBuilder<'a, K> {
     /// What most reads do not do, found out once for the page.
     hides_expired: bool,
     fetches_whole: bool,
+    /// Whether each item is returned as it is.
+    is_plain: bool,
 }
 
 /// Items that a page has room for from the beginning; most have no more.
@@ -157,23 +159,27 @@ const USUAL_ITEMS: usize = 16;
 
 impl<'a, K: KeyShape> PageBuilder<'a, K> {
     pub fn new(table: &'a Table<K>, target: &'a Target, options: &'a ReadOptions) -> Self {
+        let room = if options.count_only { 0 } else { options.limit.unwrap_or(USUAL_ITEMS).min(USUAL_ITEMS) };
         let mut builder = Self {
             table,
             target,
             options,
-            page: Page::default(),
+            page: Page { items: Vec::with_capacity(room), ..Page::default() },
             bytes: 0,
             fetched_units: 0.0,
             last: None,
             hides_expired: hides_expired(&table.store, &target.state.definition),
             fetches_whole: false,
+            is_plain: false,
         };
         builder.fetches_whole = builder.needs_whole_items();
+        let changes = options.filter.is_some() || options.projection.is_some() || options.count_only;
+        builder.is_plain = !(changes || builder.hides_expired || builder.fetches_whole);
         builder
     }
 
     /// Takes the next item in order; `false` if the page is full with it.
-    #[inline]
+    #[inline(always)]
     pub fn push(&mut self, item: ItemRef) -> Result<bool> {
         self.page.scanned_count += 1;
         self.bytes += item.size_bytes();
@@ -181,30 +187,26 @@ impl<'a, K: KeyShape> PageBuilder<'a, K> {
         if full {
             self.last = Some(item.clone());
         }
-        let item = if self.fetches_whole { self.fetch_whole(item)? } else { item };
-        if self.hides_expired && is_hidden(&self.table.store, &self.target.state.definition, &item) {
-            return Ok(!full);
-        }
-        if self.options.filter.as_ref().is_none_or(|filter| filter.matches(Some(&item))) {
+        if self.is_plain {
             self.page.count += 1;
-            if !self.options.count_only {
-                self.keep(item);
-            }
+            self.page.items.push(item);
+        } else {
+            self.push_evaluated(item)?;
         }
         Ok(!full)
     }
 
-    #[inline]
-    fn keep(&mut self, item: ItemRef) {
-        let items = &mut self.page.items;
-        if items.capacity() == 0 {
-            items.reserve_exact(self.options.limit.unwrap_or(USUAL_ITEMS).min(USUAL_ITEMS));
+    #[inline(never)]
+    fn push_evaluated(&mut self, item: ItemRef) -> Result<()> {
+        let item = if self.fetches_whole { self.fetch_whole(item)? } else { item };
+        let hidden = self.hides_expired && is_hidden(&self.table.store, &self.target.state.definition, &item);
+        if !hidden && self.options.filter.as_ref().is_none_or(|filter| filter.matches(Some(&item))) {
+            self.page.count += 1;
+            if !self.options.count_only {
+                self.page.items.push(projected(item, self.options.projection.as_ref()));
+            }
         }
-        // Not `map_or`: moving items around is what a page costs.
-        match &self.options.projection {
-            None => items.push(item),
-            Some(projection) => items.push(projected(item, Some(projection))),
-        }
+        Ok(())
     }
 
     /// Whether entries of a local index stand for their items, because more is asked for than the index carries.

@@ -249,8 +249,7 @@ impl<K: KeyShape> Query<K> {
             None => (std::slice::from_ref(&definition.key.hash), definition.key.range.as_slice()),
         };
         let bound;
-        let mut collection = KeyBuf::new();
-        collection.put(&[target.space()]);
+        let mut collection = KeyBuf::beginning_with(target.space());
         let (equal, last) = match &self.key {
             QueryKey::Typed(value, conditions) => {
                 check_counts(1, hash, conditions.equal.len() + usize::from(conditions.last.is_some()), sort)?;

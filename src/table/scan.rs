@@ -10,7 +10,7 @@ use crate::{
     error::{Error, Result},
     expression::ExpressionKind,
     item::Item,
-    schema::EncodedKey,
+    schema::{EncodedKey, IndexKind},
 };
 
 /// Most segments of a parallel scan.
@@ -119,6 +119,7 @@ impl<K: KeyShape> Scan<K> {
         }
         let (first_token, last_token) = self.tokens()?;
         let space = target.space();
+        let is_mixed = target.state.definition.indexes.iter().any(|index| index.kind == IndexKind::Local);
         let mut builder = PageBuilder::new(&self.table, &target, &self.options);
         let after = start.map(|key| self.place(&target, key, first_token, last_token)).transpose()?;
         let mut token = after.as_ref().map_or(first_token, EncodedKey::token);
@@ -142,7 +143,7 @@ impl<K: KeyShape> Scan<K> {
                     }
                 }
                 // Items and entries of local indexes lie side by side, and only one kind is asked for.
-                let belongs = cursor.collection().first() == Some(&space);
+                let belongs = !is_mixed || cursor.collection().first() == Some(&space);
                 if let Some(item) = cursor.item().filter(|_| belongs)
                     && !lagged.as_ref().map_or(Ok(false), |lagged| lagged.hides(&target, &item))?
                     && !builder.push(item)?

@@ -162,15 +162,17 @@ impl Directory {
         }
         let entries = source.piece(self.entries_at + start * 8, (end - start) as usize * 8)?;
         // Counting without branches costs less than finding the place by them.
-        let (mut below, mut equal) = (0, 0);
-        for entry in entries.as_chunks().0 {
-            let fingerprint = u64::from_le_bytes(*entry) >> OFFSET_BITS;
-            below += usize::from(fingerprint < wanted);
-            equal += u64::from(fingerprint == wanted);
+        let (lowest, highest) = (wanted << OFFSET_BITS, wanted << OFFSET_BITS | OFFSET_MASK);
+        let entries = entries.as_chunks().0;
+        let (mut below, mut up_to) = (0, 0);
+        for entry in entries {
+            let entry = u64::from_le_bytes(*entry);
+            below += usize::from(entry < lowest);
+            up_to += usize::from(entry <= highest);
         }
-        let first = start + below as u64;
-        let offset = entries.as_chunks().0.get(below).map_or(0, |entry| u64::from_le_bytes(*entry) & OFFSET_MASK);
-        Ok(Candidates { start: first, end: first + equal, offset: if equal == 0 { 0 } else { offset } })
+        let found = entries.get(below..up_to).and_then(|found| found.first());
+        let offset = found.map_or(0, |entry| u64::from_le_bytes(*entry) & OFFSET_MASK);
+        Ok(Candidates { start: start + below as u64, end: start + up_to as u64, offset })
     }
     /// Checks that each bucket begins where the tokens say; `tokens` walks all collections in order and gives token and
     /// offset of each one's record.

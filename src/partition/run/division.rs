@@ -101,7 +101,7 @@ impl Run {
             directory_bytes: footer.directory_end - footer.dictionary_end,
             filter_bytes: footer.filter_blocks * FILTER_BLOCK_BYTES,
             checksum_bytes: self.facts().footer - footer.sums_at(),
-            attribute_names: opened.named.names().len(),
+            attribute_names: opened.names.len(),
             mapped: opened.source.map().is_some(),
         })
     }

@@ -15,7 +15,7 @@
 
 use super::format::{
     FLAG_EARLIER, FLAG_LATER, FLAG_NODE, FLAG_ZERO, HEAD_BYTES, common_prefix, fence, put_varint, take_len,
-    take_varint, u16_at, u32_at, u32_of, u64_at,
+    take_varint, u16_at, u32_of, u64_at,
 };
 use std::{cmp::Ordering, ops::Bound};
 
@@ -25,8 +25,9 @@ const ENTRY_BYTES: usize = 6;
 /// Of the entry at a position: end of its suffix, end of its item, and whether it is a tombstone.
 #[inline]
 fn ends(bytes: &[u8], at: usize) -> Option<(u32, u32, bool)> {
-    let item = u32_at(bytes, at + 2)?;
-    Some((u16_at(bytes, at)?.into(), item >> 1, item & 1 == 1))
+    let [a, b, c, d, e, f] = *bytes.get(at..)?.first_chunk()?;
+    let item = u32::from_le_bytes([c, d, e, f]);
+    Some((u16::from_le_bytes([a, b]).into(), item >> 1, item & 1 == 1))
 }
 
 /// Where the parts of a leaf lie in its bytes. Whoever has the bytes can read entries from it; all accessors take the
@@ -148,14 +149,16 @@ impl Leaf {
         let at = self.entry_at(index);
         let (suffix_start, start, _) = if index == 0 { (0, 0, false) } else { ends(bytes, at - self.stride())? };
         let (suffix_end, end, is_tombstone) = ends(bytes, at)?;
-        let (start, end) = (self.items_at.checked_add(start)?, self.items_at.checked_add(end)?);
-        let has_suffix = suffix_start <= suffix_end && suffix_end <= self.items_at - self.suffixes_at;
-        let has_item = start <= end && end <= self.end && !(is_tombstone && start != end);
-        if index >= self.len() || !has_suffix || !has_item {
-            return None;
-        }
         let seqno = self.base_seqno.checked_add(self.seqno_delta(bytes, at + ENTRY_BYTES)?)?;
-        Some(Slot { seqno, start, end, is_tombstone })
+        let has_suffix = suffix_start <= suffix_end && suffix_end <= self.items_at - self.suffixes_at;
+        let has_item = start <= end && end <= self.end - self.items_at && !(is_tombstone && start != end);
+        let slot = Slot {
+            seqno,
+            start: self.items_at.wrapping_add(start),
+            end: self.items_at.wrapping_add(end),
+            is_tombstone,
+        };
+        (index < self.len() && has_suffix && has_item).then_some(slot)
     }
     /// An integer of `seqno_bytes` bytes.
     #[inline]

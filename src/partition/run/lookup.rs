@@ -14,6 +14,10 @@ use crate::{
 };
 use std::{cmp::Ordering, sync::Arc};
 
+/// Handles on the bytes of a run, and how the offset of a leaf chooses one: stretches of 4 KiB take turns.
+const HANDLES: usize = 16;
+const HANDLE_SHIFT: u32 = 12;
+
 /// What the first access finds.
 #[derive(Debug)]
 pub(super) struct Opened {
@@ -21,8 +25,11 @@ pub(super) struct Opened {
     pub(super) footer: Footer,
     pub(super) directory: Directory,
     pub(super) filter: Filter,
-    /// The attribute names, and the whole file if it is mapped: what items refer to.
-    pub(super) named: Arc<NamedBytes>,
+    /// The attribute names.
+    pub(super) names: Arc<Dictionary>,
+    /// The names and the whole file, if it is mapped: what items refer to. There are several, each with a count of its
+    /// references, so that threads that read different items seldom wait for each other's count.
+    named: [Arc<NamedBytes>; HANDLES],
     pub(super) identity: Identity,
 }
 
@@ -87,8 +94,9 @@ impl Opened {
         let no_names = || identity.corrupt(start, "no attribute names");
         let names = source.piece(start, usize::try_from(end - start).map_err(|_| no_names())?)?;
         let names = Dictionary::decode(&names).ok_or_else(no_names)?;
-        let named = NamedBytes::new(source.map().cloned().unwrap_or_default(), Arc::new(names));
-        Ok(Self { source, footer, directory, filter, named: Arc::new(named), identity })
+        let (bytes, names) = (source.map().cloned().unwrap_or_default(), Arc::new(names));
+        let named = std::array::from_fn(|_| Arc::new(NamedBytes::new(bytes.clone(), names.clone())));
+        Ok(Self { source, footer, directory, filter, names, named, identity })
     }
     #[cold]
     pub(super) fn damaged(&self, offset: u64) -> Error {
@@ -187,11 +195,12 @@ impl Opened {
         Some(match &at.bytes {
             Piece::InPlace(_) => {
                 let place = |within: u32| at.offset as usize + within as usize;
-                ItemRef::within(&self.named, place(slot.start)..place(slot.end))
+                let named = &self.named[(at.offset >> HANDLE_SHIFT) as usize % HANDLES];
+                ItemRef::within(named, place(slot.start)..place(slot.end))
             }
             Piece::Own(bytes) => {
                 let bytes = bytes.slice(slot.start as usize..slot.end as usize);
-                ItemRef::with_names(bytes, Arc::clone(self.named.names()))
+                ItemRef::with_names(bytes, Arc::clone(&self.names))
             }
         })
     }

@@ -106,14 +106,14 @@ impl Source {
         }
     }
     /// The bytes from `offset`, verified.
-    #[inline]
+    #[inline(always)]
     pub(super) fn piece(&self, offset: u64, len: usize) -> Result<Piece<'_>> {
         match &self.map {
             Some(map) => self.in_place(map, offset, len).map(Piece::InPlace),
             None => self.read(offset, len).map(Piece::Own),
         }
     }
-    #[inline]
+    #[inline(always)]
     fn in_place<'a>(&'a self, map: &'a Bytes, offset: u64, len: usize) -> Result<&'a [u8]> {
         let end = offset.wrapping_add(len as u64);
         let (first, last) = (offset / PAGE_BYTES as u64, end.wrapping_sub(1) / PAGE_BYTES as u64);
@@ -135,15 +135,19 @@ impl Source {
         }
         map.get(offset as usize..end as usize).ok_or_else(|| self.passes_end(offset))
     }
-    /// Whether all pages from `first` to `last` have been verified; mostly they are one or two.
-    #[inline]
+    /// Whether all pages from `first` to `last` have been verified; those of one word are looked at together.
+    #[inline(always)]
     fn is_verified(&self, first: u64, last: u64) -> bool {
-        let is_set = |page: u64| {
-            self.verified
-                .get((page / 64) as usize)
-                .is_some_and(|word| word.load(Ordering::Relaxed) >> (page % 64) & 1 == 1)
-        };
-        is_set(first) && (first == last || (is_set(last) && (first + 1..last).all(is_set)))
+        let mut page = first;
+        loop {
+            let end = last.min(page | 63);
+            let wanted = (u64::MAX >> (63 - (end - page))) << (page % 64);
+            let word = self.verified.get((page / 64) as usize).map_or(0, |word| word.load(Ordering::Relaxed));
+            if word & wanted != wanted || end == last {
+                return word & wanted == wanted;
+            }
+            page = end + 1;
+        }
     }
     /// Loads a byte of a mapped file, for nothing but having it in the cache.
     #[inline]
