@@ -189,8 +189,8 @@ impl Shard {
             let mut changes = Vec::new();
             let mut complete = true;
             for segment in segments {
-                complete =
-                    complete && segment.read(start, limit, &mut changes).map_err(|error| self.explain(error, start))?;
+                let read = |changes: &mut Vec<Change>| segment.read(start, limit, changes);
+                complete = complete && read(&mut changes).map_err(|error| self.explain(error, &segment))?;
             }
             if !complete {
                 break (changes, false);
@@ -210,20 +210,6 @@ impl Shard {
                 break (changes, false);
             }
         };
-<<<<<<< HEAD
-        let mut changes = Vec::new();
-        let mut complete = true;
-        for segment in segments {
-            let read = |changes: &mut Vec<Change>| segment.read(start, limit, changes);
-            complete = complete && read(&mut changes).map_err(|error| self.explain(error, &segment))?;
-        }
-        if complete {
-            let room = limit.saturating_sub(changes.len());
-            complete = tail.len() <= room;
-            changes.extend(tail.into_iter().take(room));
-        }
-=======
->>>>>>> 8ec0c9c (Reads borrow from their view, count one reference an item and allocate nothing for a key)
         let next = changes.last().map_or(start, |change| change.sequence.next());
         let expired = changes.iter().take_while(|change| change.at_millis <= sight.horizon_millis).count();
         match from {

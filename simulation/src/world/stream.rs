@@ -66,7 +66,7 @@ fn compare(db: &Database, shape: &Shape, records: &[ChangeRecord]) -> Result<(),
     let mut items: BTreeMap<(usize, usize), Option<Item>> = BTreeMap::new();
     for record in records {
         let number = record.sequence_number();
-        let key = shape.position(&record.keys);
+        let key = shape.position(&record.keys());
         let key = key.ok_or_else(|| format!("stream of {}: record {number} of an unknown key", shape.name))?;
         let old = record.old.as_ref().map(|item| item.to_item());
         // A stream that was turned on later does not tell what was there before.
