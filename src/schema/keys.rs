@@ -13,7 +13,7 @@ use crate::{
     error::{Error, Result},
     item::{
         AttributeValue, Item, ItemRef,
-        key::{KeyBuf, KeyPart, KeyScalar, KeySink, MAX_HASH_KEY_BYTES, MAX_RANGE_KEY_BYTES, encode_last, token},
+        key::{KeyBuf, KeyPart, KeyScalar, KeySink, MAX_HASH_KEY_BYTES, MAX_RANGE_KEY_BYTES, token},
     },
 };
 
@@ -109,9 +109,6 @@ impl Builder {
     fn new(space: u8) -> Self {
         Self { bytes: KeyBuf::beginning_with(space), split: 1 }
     }
-    fn last(&mut self, value: &AttributeValue) -> Result<()> {
-        if encode_last(value, &mut self.bytes) { Ok(()) } else { Err(schema_mismatch()) }
-    }
     fn end_collection(&mut self) {
         self.split = self.bytes.len();
     }
@@ -151,11 +148,11 @@ impl TableDefinition {
                 key.kind,
                 value.type_name()
             ))),
-            Some(value) => Ok(value),
+            Some(value) => KeyScalar::of(value).ok_or_else(schema_mismatch),
         };
         let hash = value_of(&self.key.hash)?;
         let range = self.key.range.as_ref().map(value_of).transpose()?;
-        self.key_of_values(hash, range)
+        self.key_of_scalars(hash, range)
     }
 
     /// The key that a `Key` argument names: exactly the key attributes, of their types.
