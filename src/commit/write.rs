@@ -275,7 +275,7 @@ impl Store {
                 table: definition.id,
                 collection: key.collection(),
                 sort: key.sort(),
-                old: item.old.as_ref().filter(|_| old_known).map(|old| &old.encoded()[..]),
+                old: item.old.as_ref().filter(|_| old_known).map(ItemRef::encoded),
                 old_known,
                 new: item.new.as_deref(),
             }

@@ -79,7 +79,6 @@ impl Source<'_> {
 
 /// The sources of a merge. One needs no list: a query over a single run allocates nothing for merging.
 #[derive(Debug, Default)]
-#[expect(clippy::large_enum_variant, reason = "the large one is the common one, and boxing it is what it avoids")]
 pub(super) enum Sources<'v> {
     #[default]
     None,
