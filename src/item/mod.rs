@@ -12,6 +12,7 @@ mod item_ref;
 mod json;
 mod json_ref;
 pub mod key;
+mod key_buf;
 mod number;
 mod ser;
 mod serde_error;
