@@ -5,9 +5,7 @@ use crate::{
     engine::{Engine, Features, Session},
 };
 use anyhow::{Context, Result, ensure};
-use hashrange::{
-    Database, Durability, ItemRef, IteratorStart, S, StreamView, Table, attr, ge, index, values,
-};
+use hashrange::{Database, Durability, ItemRef, IteratorStart, S, StreamView, Table, attr, ge, index, values};
 use std::path::Path;
 
 const TABLE: &str = "orders";
