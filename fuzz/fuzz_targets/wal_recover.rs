@@ -51,7 +51,7 @@ fn check_harmed(u: &mut Unstructured<'_>) -> Result<()> {
     }
     let is_closed = u.arbitrary()?;
     let last = wal.last_seqno();
-    if is_closed { wal.close() } else { wal.sync(last) }.expect("a disk in memory syncs");
+    if is_closed { wal.close().map(drop) } else { wal.sync(last) }.expect("a disk in memory syncs");
     drop(wal);
     let mut files = files_of(&*disk);
     let is_harmed = harm(u, &mut files, 3)?;
