@@ -32,6 +32,13 @@ fn random_lives_with_failing_disks() {
     lives(Plot::Faults, "HASHRANGE_FAULTS", 600);
 }
 
+/// Client request tokens of a segment that was to go were logged again; the sync of that failed, and the next trimming took
+/// it for done and removed the segment.
+#[test]
+fn a_token_outlives_the_failed_trimming_of_its_segment() {
+    passed(live_seeds(Plot::Faults, 13_524..13_525));
+}
+
 #[test]
 fn every_power_cut_in_every_small_world() {
     let images = number("HASHRANGE_IMAGES").unwrap_or(4);

@@ -253,15 +253,15 @@ impl Store {
         segments.pop(); // the one that is written to stays
         let removable = segments.iter().take_while(|segment| segment.last_seqno < needed_from);
         let Some(last) = removable.last().filter(|_| !canary!(TokenGoneWithSegment)) else { return Ok(()) };
-        let mut logged = 0;
         self.tokens.below(last.last_seqno + 1, self.options.clock.now_millis(), &mut |token, used| {
             let token = Some((token, used.fingerprint));
             let header = CommitHeader { at_millis: used.at_millis, token, ..CommitHeader::default() };
-            logged = self.wal.append_with(|_, out| encode_commit(&header, 0, [], out))?;
+            let logged = self.wal.append_with(|_, out| encode_commit(&header, 0, [], out))?;
             self.wal.applied(logged);
             Ok(logged)
         })?;
-        self.wal.sync(logged)
+        // Also what an earlier call logged, whose sync may have failed: then the segments stay.
+        self.wal.sync(self.wal.last_seqno())
     }
 
     /// Recounts the memory of all memtables and stream tails, and lets waiting writers go on.
