@@ -10,6 +10,8 @@ mod scheduled;
 #[cfg(not(feature = "shuttle"))]
 pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
 #[cfg(feature = "shuttle")]
-pub(crate) use scheduled::{Condvar, Mutex, MutexGuard, RwLock, yield_now};
+pub(crate) use scheduled::{Condvar, Mutex, MutexGuard, RwLock};
+#[cfg(feature = "shuttle")]
+pub(crate) use shuttle::thread::{Thread, current, park, yield_now};
 #[cfg(not(feature = "shuttle"))]
-pub(crate) use std::thread::yield_now;
+pub(crate) use std::thread::{Thread, current, park, yield_now};

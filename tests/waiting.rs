@@ -7,8 +7,8 @@ mod disk;
 
 use disk::SlowDisk;
 use hashrange::{
-    Database, Item, S, Table,
-    file::{FileName, MemoryDisk},
+    Database, Durability, ErrorKind, Item, S, Table,
+    file::{Disk, Fault, FaultPlan, FileName, MemoryDisk, Operation, SimulatedDisk},
 };
 use std::{
     sync::{
@@ -39,6 +39,11 @@ impl Gate {
             let closed = self.changed.wait_while(self.closed.lock().unwrap(), |closed| *closed);
             drop(closed);
         }
+    }
+    /// A disk whose syncs of the log pass the gate first.
+    fn before(self: &Arc<Self>, disk: Arc<dyn Disk>) -> Arc<dyn Disk> {
+        let gate = self.clone();
+        SlowDisk::new(disk, Arc::new(move |name| gate.pass(name)))
     }
     fn set(&self, closed: bool) {
         *self.closed.lock().unwrap() = closed;
@@ -79,11 +84,7 @@ fn without_waiting<T: Send + 'static>(what: &str, work: impl FnOnce() -> T + Sen
 #[test]
 fn readers_and_other_writers_do_not_wait_for_a_sync_that_is_going_on() {
     let gate = Arc::new(Gate::default());
-    let before_sync = {
-        let gate = gate.clone();
-        Arc::new(move |name| gate.pass(name))
-    };
-    let disk = SlowDisk::new(Arc::new(MemoryDisk::new()), before_sync);
+    let disk = gate.before(Arc::new(MemoryDisk::new()));
     let db = Database::options().initial_partitions(16).background(false).open_on(disk).unwrap();
     let table = db.create_table("items").hash::<S>("name").create().unwrap();
     table.put(&item("old", 1)).unwrap();
@@ -121,4 +122,63 @@ fn readers_and_other_writers_do_not_wait_for_a_sync_that_is_going_on() {
     others.into_iter().for_each(|other| drop(other.join().unwrap()));
     assert_eq!(gate.syncs.load(Ordering::SeqCst), syncs + 2, "one sync serves all that gathered behind another");
     assert_eq!((value(&table, "old"), value(&table, "a")), (Some(3), Some(3)));
+}
+
+#[test]
+fn a_buffered_write_does_not_wait_for_a_sync_that_is_going_on() {
+    let gate = Arc::new(Gate::default());
+    let db = Database::options().background(false).open_on(gate.before(Arc::new(MemoryDisk::new()))).unwrap();
+    let table = db.create_table("items").hash::<S>("name").create().unwrap();
+    let syncs = gate.syncs.load(Ordering::SeqCst);
+    gate.set(true);
+    let synced = {
+        let table = table.clone();
+        thread::spawn(move || table.put(&item("synced", 1)).unwrap())
+    };
+    wait_until("the sync", || gate.syncs.load(Ordering::SeqCst) == syncs + 1);
+    let buffered = table.clone();
+    without_waiting("a buffered put", move || {
+        for number in 0..100 {
+            buffered.put_with(&item("buffered", number)).durability(Durability::Buffered).send().unwrap();
+        }
+    });
+    assert_eq!((value(&table, "buffered"), value(&table, "synced")), (Some(99), None));
+    gate.set(false);
+    synced.join().unwrap();
+    assert_eq!(value(&table, "synced"), Some(1));
+}
+
+/// Of two callers that sync a file, the operating system tells only one that it lost something. A segment may be sealed
+/// by a buffered writer that finds it full while another one's sync is going on: it has to hear of that first.
+#[test]
+fn a_segment_is_not_sealed_beside_a_sync_that_fails() {
+    let (gate, machine) = (Arc::new(Gate::default()), SimulatedDisk::new(7));
+    let disk = gate.before(Arc::new(machine.clone()));
+    let db = Database::options().background(false).log_segment_bytes(64 << 10).open_on(disk).unwrap();
+    let table = db.create_table("items").hash::<S>("name").create().unwrap();
+    let (syncs, segments) = (gate.syncs.load(Ordering::SeqCst), db.facts().log.segments.len());
+    machine.fail(FaultPlan::new(Operation::Sync, 1, Fault::InputOutput));
+    let asked = machine.count(Operation::Sync);
+    gate.set(true);
+    let synced = {
+        let table = table.clone();
+        thread::spawn(move || table.put(&item("synced", 1)).map(|_| ()))
+    };
+    wait_until("the sync", || gate.syncs.load(Ordering::SeqCst) == syncs + 1);
+    let buffered = {
+        let table = table.clone();
+        let large = item("buffered", 1).with("data", "x".repeat(20_000));
+        thread::spawn(move || {
+            let put = |_| table.put_with(&large).durability(Durability::Buffered).send().map(|_| ());
+            (0..10).try_for_each(put)
+        })
+    };
+    wait_until("the last put that finds room", || value(&table, "buffered").is_some());
+    thread::sleep(Duration::from_millis(50));
+    assert!(!buffered.is_finished(), "the full segment waits for the sync");
+    gate.set(false);
+    assert_eq!(synced.join().unwrap().unwrap_err().kind(), ErrorKind::Io);
+    assert_eq!(buffered.join().unwrap().unwrap_err().kind(), ErrorKind::Poisoned);
+    assert_eq!(machine.count(Operation::Sync), asked + 1, "a failed sync is not tried again");
+    assert_eq!(db.facts().log.segments.len(), segments);
 }

@@ -5,7 +5,7 @@
 //! readers copy what they ask for. Nothing is ever synced, and reserved space takes no memory until it is written.
 
 use super::image::Image;
-use super::{Disk, FileName, ReadableFile, WritableFile};
+use super::{Disk, FileName, ReadableFile, SyncFile, WritableFile};
 use crate::error::{Error, Result};
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -148,13 +148,22 @@ impl WritableFile for Writer {
         self.write_at(self.end, bytes)
     }
 
-    fn sync(&mut self) -> Result<()> {
-        Ok(())
+    fn syncer(&self) -> Arc<dyn SyncFile> {
+        Arc::new(NothingToSync)
     }
 
     fn reserve(&mut self, len: u64) -> Result<()> {
         self.file.0.lock().image.extend_to(len);
         self.end = self.end.max(len);
+        Ok(())
+    }
+}
+
+#[derive(Debug)]
+struct NothingToSync;
+
+impl SyncFile for NothingToSync {
+    fn sync(&self) -> Result<()> {
         Ok(())
     }
 }

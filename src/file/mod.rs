@@ -45,7 +45,7 @@ pub use simulated::{CRASHED, Fault, FaultPlan, Operation, SimulatedDisk};
 
 use crate::error::Result;
 use bytes::Bytes;
-use std::{fmt::Debug, path::Path};
+use std::{fmt::Debug, path::Path, sync::Arc};
 
 /// Longest write that a window takes: beyond that, one call costs less than the page faults.
 pub(crate) const WINDOW_WRITE_BYTES: usize = 16 << 10;
@@ -99,7 +99,11 @@ pub trait WritableFile: Debug + Send + Sync {
     /// Writes at the end: behind the last byte that a successful call of this handle wrote or reserved.
     fn append(&mut self, bytes: &[u8]) -> Result<()>;
     /// Makes all bytes written so far durable (fdatasync). After an error nothing may be assumed; never retried.
-    fn sync(&mut self) -> Result<()>;
+    fn sync(&mut self) -> Result<()> {
+        self.syncer().sync()
+    }
+    /// Does the same without the writer, which can go on writing meanwhile.
+    fn syncer(&self) -> Arc<dyn SyncFile>;
     /// Extends the file with real, written zeros up to `len`, so that later writes below it change no metadata. Does
     /// nothing if the file is that long already.
     fn reserve(&mut self, len: u64) -> Result<()>;
@@ -113,6 +117,13 @@ pub trait WritableFile: Debug + Send + Sync {
     /// Starts writing back what was written since the last call or sync, without waiting: keeps big files from
     /// bursting at the next sync. Promises nothing; cheap enough to be called after every write.
     fn write_back(&mut self) {}
+}
+
+/// A file being written, for whoever makes it durable meanwhile.
+pub trait SyncFile: Debug + Send + Sync {
+    /// Makes all bytes durable that were written before the call; of later ones nothing is said. Errors as for
+    /// [`WritableFile::sync`]; once one failed, every later sync and write of the file does.
+    fn sync(&self) -> Result<()>;
 }
 
 /// A file opened for reading.

@@ -9,7 +9,7 @@
 use super::mapped::{Window, overwrites_in_place};
 use super::memory::read_slice;
 use super::positioned::Positioned;
-use super::{Disk, FileName, ReadableFile, WINDOW_WRITE_BYTES, WritableFile};
+use super::{Disk, FileName, ReadableFile, SyncFile, WINDOW_WRITE_BYTES, WritableFile};
 use crate::error::{Error, Result};
 use bytes::Bytes;
 use std::{
@@ -17,7 +17,10 @@ use std::{
     io,
     ops::Range,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// Bytes of zeros that are written with one call when space is reserved.
@@ -235,31 +238,56 @@ fn failed_before() -> io::Error {
     io::Error::other("an earlier sync failed, and what was lost then cannot be known")
 }
 
+/// A file being written, shared by its writer and whoever syncs it.
 #[derive(Debug)]
-struct RealWriter {
+struct RealFile {
     file: Positioned,
     path: PathBuf,
+    sync_failed: AtomicBool,
+}
+
+impl RealFile {
+    fn check_sound(&self) -> io::Result<()> {
+        if self.sync_failed.load(Ordering::Acquire) { Err(failed_before()) } else { Ok(()) }
+    }
+}
+
+impl SyncFile for RealFile {
+    fn sync(&self) -> Result<()> {
+        let synced = self.check_sound().and_then(|()| self.file.file().sync_data());
+        synced.map_err(|e| {
+            self.sync_failed.store(true, Ordering::Release);
+            Error::io("sync", self.path.display(), &e)
+        })
+    }
+}
+
+#[derive(Debug)]
+struct RealWriter {
+    shared: Arc<RealFile>,
     /// Behind the last byte that was written or reserved with success.
     end: u64,
     /// Covers what was written since the last sync or write-back; reserved zeros do not count.
     unsynced: Range<u64>,
-    sync_failed: bool,
     window: Option<Window>,
 }
 
 impl RealWriter {
     fn new(file: File, path: PathBuf) -> Self {
-        Self { file: file.into(), path, end: 0, unsynced: 0..0, sync_failed: false, window: None }
+        let shared = RealFile { file: file.into(), path, sync_failed: AtomicBool::new(false) };
+        Self { shared: Arc::new(shared), end: 0, unsynced: 0..0, window: None }
+    }
+
+    fn file(&self) -> &File {
+        self.shared.file.file()
     }
 
     fn write(&mut self, offset: u64, bytes: &[u8]) -> io::Result<()> {
-        if self.sync_failed {
-            return Err(failed_before());
-        }
+        self.shared.check_sound()?;
         let end = offset.checked_add(bytes.len() as u64).ok_or(io::ErrorKind::FileTooLarge)?;
         let small = bytes.len() <= WINDOW_WRITE_BYTES;
         if !self.window.as_mut().is_some_and(|window| small && window.write(offset, bytes)) {
-            self.file.write_all_at(bytes, offset)?;
+            self.shared.file.write_all_at(bytes, offset)?;
         }
         self.end = self.end.max(end);
         let Range { start, end: until } = self.unsynced;
@@ -268,7 +296,7 @@ impl RealWriter {
     }
 
     fn problem(&self, operation: &'static str, error: &io::Error) -> Error {
-        Error::io(operation, self.path.display(), error)
+        Error::io(operation, self.shared.path.display(), error)
     }
 }
 
@@ -282,10 +310,12 @@ impl WritableFile for RealWriter {
     }
 
     fn sync(&mut self) -> Result<()> {
-        let synced = if self.sync_failed { Err(failed_before()) } else { self.file.file().sync_data() };
-        self.sync_failed = synced.is_err();
         self.unsynced = 0..0;
-        synced.map_err(|e| self.problem("sync", &e))
+        self.shared.sync()
+    }
+
+    fn syncer(&self) -> Arc<dyn SyncFile> {
+        Arc::clone(&self.shared) as _
     }
 
     fn reserve(&mut self, len: u64) -> Result<()> {
@@ -299,14 +329,14 @@ impl WritableFile for RealWriter {
     }
 
     fn open_window(&mut self, len: u64) -> Result<bool> {
-        if !overwrites_in_place(self.file.file()) {
+        if !overwrites_in_place(self.file()) {
             return Ok(false);
         }
         let start = self.end - self.end % WINDOW_ALIGN_BYTES;
         self.window = None;
         self.reserve(len)?;
         // Without a map the zeros are there all the same, and do no harm.
-        self.window = Window::open(self.file.file(), start, self.end).ok();
+        self.window = Window::open(self.file(), start, self.end).ok();
         Ok(self.window.is_some())
     }
 
@@ -328,7 +358,7 @@ impl WritableFile for RealWriter {
         }
         let len = std::num::NonZeroU64::new(gathered);
         // Advice that is not taken changes nothing: errors of the device come up at the sync.
-        let _ = rustix::fs::fadvise(self.file.file(), start, len, rustix::fs::Advice::DontNeed);
+        let _ = rustix::fs::fadvise(self.file(), start, len, rustix::fs::Advice::DontNeed);
         self.unsynced.start = end;
     }
 }
@@ -477,7 +507,8 @@ mod tests {
         drop(file);
         let path = disk.path_of(FileName::Log(1));
         let file = OpenOptions::new().write(true).open(&path).unwrap();
-        let mut writer = RealWriter { sync_failed: true, ..RealWriter::new(file, path) };
+        let mut writer = RealWriter::new(file, path);
+        writer.shared.sync_failed.store(true, Ordering::Release);
         assert!(writer.append(b"x").is_err());
         assert!(writer.sync().is_err());
         assert!(writer.sync().is_err());

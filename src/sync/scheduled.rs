@@ -1,8 +1,9 @@
 //! The interface of `parking_lot` on the locks of `shuttle`.
 
-pub(crate) use shuttle::thread::yield_now;
-
-use shuttle::sync::{self, PoisonError};
+use shuttle::{
+    sync::{self, PoisonError},
+    thread::yield_now,
+};
 use std::{
     ops::{Deref, DerefMut},
     time::Duration,

@@ -13,9 +13,13 @@ use super::{
 use crate::{
     canary::canary,
     error::Result,
-    file::{Disk, FileName, WINDOW_WRITE_BYTES, WritableFile},
+    file::{Disk, FileName, SyncFile, WINDOW_WRITE_BYTES, WritableFile},
 };
 use bytes::Bytes;
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
 
 const FIRST_RESERVE_BYTES: u64 = 1 << 20;
 const RESERVE_STEP_BYTES: u64 = 4 << 20;
@@ -49,7 +53,29 @@ pub(super) struct SegmentWriter {
     end: u64,
     /// Length of the file.
     len: u64,
-    synced_to: u64,
+    /// The offset before which all is durable.
+    synced_to: Arc<AtomicU64>,
+}
+
+/// What was written to a segment at some moment and is to be made durable, while more is being written.
+#[derive(Debug)]
+pub(super) struct PendingSync {
+    file: Arc<dyn SyncFile>,
+    end: u64,
+    /// The number below which all records are durable then.
+    pub(super) next_seqno: u64,
+    synced_to: Arc<AtomicU64>,
+}
+
+impl PendingSync {
+    /// Makes it durable; returns the number below which all records are.
+    pub(super) fn finish(self) -> Result<u64> {
+        if self.synced_to.load(Ordering::Acquire) < self.end {
+            self.file.sync()?;
+            self.synced_to.fetch_max(self.end, Ordering::AcqRel);
+        }
+        Ok(self.next_seqno)
+    }
 }
 
 impl SegmentWriter {
@@ -85,12 +111,13 @@ impl SegmentWriter {
         if !canary!(SegmentNameUnsynced) {
             disk.sync_directory()?;
         }
-        Ok(Self { file, number, first_seqno, next_seqno, seed, limit_bytes, windows, end, len: end, synced_to: end })
+        let synced_to = Arc::new(AtomicU64::new(end));
+        Ok(Self { file, number, first_seqno, next_seqno, seed, limit_bytes, windows, end, len: end, synced_to })
     }
 
     /// The offset before which all is durable.
     pub(super) fn synced_to(&self) -> u64 {
-        self.synced_to
+        self.synced_to.load(Ordering::Acquire)
     }
 
     /// Facts about the segment as it is now.
@@ -108,16 +135,11 @@ impl SegmentWriter {
         self.next_seqno
     }
 
-    /// Whether all that was written here is durable.
-    pub(super) fn is_synced(&self) -> bool {
-        self.synced_to == self.end
-    }
-
     /// Gives as many frames as fit their place and checksum, and hands them to the operating system in one write.
     /// Returns their bytes, 0 when the segment is full. A segment without records takes a frame of any size. With
     /// `reserve`, space is reserved for them and some more first.
     pub(super) fn write(&mut self, frames: &mut [u8], reserve: bool) -> Result<usize> {
-        let mut taken = 0;
+        let (mut taken, synced_to) = (0, self.synced_to());
         while let Some(bytes) = frame::frame_bytes(&frames[taken..]) {
             let offset = self.end + taken as u64;
             let is_first = self.next_seqno == self.first_seqno;
@@ -127,30 +149,27 @@ impl SegmentWriter {
                 break;
             };
             self.next_seqno = frame::frame_seqno(frame).map_or(self.next_seqno, |seqno| seqno + 1);
-            frame::stamp(frame, self.seed, offset, self.synced_to);
+            frame::stamp(frame, self.seed, offset, synced_to);
             taken += bytes;
         }
         self.put(&frames[..taken], reserve)?;
         Ok(taken)
     }
 
-    /// Makes all that was written durable.
-    pub(super) fn sync(&mut self) -> Result<()> {
-        if !self.is_synced() {
-            self.file.sync()?;
-            self.synced_to = self.end;
-        }
-        Ok(())
+    /// What has to be synced so that all that was written until now is durable.
+    pub(super) fn pending_sync(&self) -> PendingSync {
+        let Self { file, end, next_seqno, synced_to, .. } = self;
+        PendingSync { file: file.syncer(), end: *end, next_seqno: *next_seqno, synced_to: synced_to.clone() }
     }
 
     /// Ends the segment. Its records are synced before the seal is written, so that the seal vouches for all of them.
     pub(super) fn seal(&mut self) -> Result<()> {
-        self.sync()?;
+        self.pending_sync().finish()?;
         let mut seal = Vec::with_capacity(frame::FRAME_HEADER_BYTES);
         frame::begin(&mut seal, self.next_seqno, FrameKind::Seal);
-        frame::stamp(&mut seal, self.seed, self.end, self.synced_to);
+        frame::stamp(&mut seal, self.seed, self.end, self.synced_to());
         self.put(&seal, false)?;
-        self.sync()
+        self.pending_sync().finish().map(|_| ())
     }
 
     /// Prepares the file for writes from `end` on, and for those that need it a sync without a change of metadata.

@@ -2,13 +2,17 @@
 //!
 //! Appending copies a record into a buffer in memory and gives it the next sequence number; that is all that happens
 //! under the lock. Whoever then needs its record on disk takes the whole buffer, and with it the records of all others,
-//! and writes and syncs it alone while the next buffer fills: the leader. The others, its followers, sleep until the
-//! leader says how far the log is safe. So one sync serves many commits, and a single writer pays one write and one
-//! sync with nothing in between.
+//! and writes it, and syncs it if that is wanted, while the next buffer fills: the leader. The others, its followers,
+//! sleep until the leader says how far the log is safe. So one sync serves many commits, and a single writer pays one
+//! write and one sync with nothing in between. Writing and syncing are led by one thread each: who wants its record
+//! written and no more does not wait for a sync that is under way.
 //!
-//! A leader that expects others first yields for a moment to let them gather: those that the last sync released come back
-//! soon, and together with those that came while it ran they are a full group. Two halves that take turns would need
-//! twice as many syncs. Who does not come back is not expected any more after one such moment.
+//! A leader of a sync that expects others first yields for a moment to let them gather: those that the last sync released
+//! come back soon, and together with those that came while it ran they are a full group. Two halves that take turns would
+//! need twice as many syncs. Who does not come back is not expected any more after one such moment.
+//!
+//! Followers sleep each by itself and not on a condition variable, which would hand the lock from one to the next, each
+//! time with a switch of threads. Those whose record is safe go on without the lock; of the others one is woken, to lead.
 //!
 //! The first failed write or sync ends writing for good: the failure is kept, everybody who waits gets it, and nothing
 //! is retried, since after a failed sync nobody knows what the medium holds.
@@ -22,12 +26,13 @@ use crate::{
     canary::canary,
     error::{Error, ErrorKind, Result},
     file::{Disk, FileName},
-    sync::{self, Condvar, Mutex, MutexGuard},
+    sync::{self, Condvar, Mutex, MutexGuard, Thread},
 };
 use bytes::Bytes;
+use smallvec::SmallVec;
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 /// Times that a gathering leader yields before it goes alone: some 100 us on an idle machine, less than a sync.
@@ -60,12 +65,14 @@ pub struct WalOptions {
     pub taken_over: Option<Vec<(u64, Bytes)>>,
 }
 
-/// What the leader is doing, if there is one.
+/// What the leader of a sync is doing, if there is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Leader {
-    Absent,
-    Writing,
-    Syncing,
+enum Syncing {
+    Nobody,
+    /// Lets others gather, or writes: nothing is being synced yet but what a writer syncs that finishes a segment.
+    Preparing,
+    /// Syncs what was written before. It needs nothing but the file for that.
+    UnderWay,
 }
 
 /// How far a caller wants its record to have come.
@@ -73,8 +80,27 @@ enum Leader {
 enum Goal {
     Written,
     Synced,
-    /// Synced, and in a segment that takes no more.
-    Sealed,
+}
+
+/// Somebody who sleeps until its record is safe, or until somebody has to lead.
+#[derive(Debug)]
+struct Follower {
+    goal: Goal,
+    seqno: u64,
+    thread: Thread,
+    woken: AtomicBool,
+}
+
+impl Follower {
+    fn sleep(&self) {
+        while !self.woken.load(Ordering::Acquire) {
+            sync::park();
+        }
+    }
+    fn wake(&self) {
+        self.woken.store(true, Ordering::Release);
+        self.thread.unpark();
+    }
 }
 
 #[derive(Debug)]
@@ -87,9 +113,14 @@ struct State {
     next_seqno: u64,
     /// Numbers of records that are not yet applied, ascending.
     in_flight: Vec<u64>,
-    leader: Leader,
+    /// Somebody writes to the segment at the end, or finishes it.
+    writing: bool,
+    syncing: Syncing,
+    followers: Vec<Arc<Follower>>,
     /// Records below this number are being synced by the present leader or are synced.
     taken_below: u64,
+    /// Callers of `sync` that came while their record was being synced already.
+    late: u64,
     /// Commits that may want the next sync: those that the last one served, and those that came while it ran.
     expected: u64,
     /// Sealed segments, oldest first.
@@ -107,15 +138,15 @@ pub struct Wal {
     segment_bytes: u64,
     windows: bool,
     state: Mutex<State>,
-    /// Signalled when a leader is done.
+    /// Signalled when a leader is done, for other leaders.
     done: Condvar,
-    /// The segment at the end. Only the leader takes this lock, so it is never waited for.
+    /// The segment at the end. Only who is `writing` takes this lock, so it is never waited for.
     tail: Mutex<SegmentWriter>,
     /// Highest number that the operating system has.
     written: AtomicU64,
     /// Highest number that is durable, for readers.
     visible: Arc<Visible>,
-    /// Callers of `sync` that wait for the next leader; changed under the state's lock only.
+    /// Callers of `sync` whose records no leader has taken; changed under the state's lock only.
     arrivals: AtomicU64,
     /// Held while segments are removed.
     removal: Mutex<()>,
@@ -143,8 +174,11 @@ impl Wal {
                 spare: Vec::new(),
                 next_seqno,
                 in_flight: Vec::new(),
-                leader: Leader::Absent,
+                writing: false,
+                syncing: Syncing::Nobody,
+                followers: Vec::new(),
                 taken_below: next_seqno,
+                late: 0,
                 expected: 0,
                 sealed: older_segments,
                 active: tail.info(),
@@ -221,11 +255,24 @@ impl Wal {
     pub fn start_segment(&self) -> Result<()> {
         let mut state = self.state.lock();
         let present = state.active.number;
-        while state.leader != Leader::Absent {
-            self.done.wait(&mut state);
-        }
+        self.wait_for_all(&mut state);
         state.check_open()?;
-        if state.active.number == present { self.lead(Goal::Sealed, &mut state) } else { Ok(()) }
+        if state.active.number != present {
+            return Ok(());
+        }
+        state.syncing = Syncing::Preparing;
+        let started = self.write_pending(&mut state, true, |tail, sealed| {
+            self.next_segment(tail, sealed)?;
+            Ok(tail.next_seqno())
+        });
+        self.end_sync(state, started)
+    }
+
+    /// Waits until nobody writes or syncs.
+    fn wait_for_all(&self, state: &mut MutexGuard<'_, State>) {
+        while state.writing || state.syncing != Syncing::Nobody {
+            self.done.wait(state);
+        }
     }
 
     /// The highest number that is on stable storage, as readers use it.
@@ -280,9 +327,7 @@ impl Wal {
         drop(state);
         self.sync(last)?;
         let mut state = self.state.lock();
-        while state.leader != Leader::Absent {
-            self.done.wait(&mut state);
-        }
+        self.wait_for_all(&mut state);
         state.check_sound()?;
         let mut tail = self.tail.lock();
         let sealed = tail.seal();
@@ -295,7 +340,7 @@ impl Wal {
     pub fn poison(&self, cause: &Error) {
         let mut state = self.state.lock();
         state.failure.get_or_insert_with(|| cause.clone());
-        self.done.notify_all();
+        self.release(state);
     }
 
     /// The failure that ended writing, if one did.
@@ -312,7 +357,7 @@ impl Wal {
     fn has_reached(&self, goal: Goal, seqno: u64) -> bool {
         match goal {
             Goal::Written => self.written.load(Ordering::Acquire) >= seqno,
-            Goal::Synced | Goal::Sealed => self.visible.load() >= seqno,
+            Goal::Synced => self.visible.load() >= seqno,
         }
     }
 
@@ -323,23 +368,66 @@ impl Wal {
         }
         let mut state = self.state.lock();
         let seqno = seqno.min(state.next_seqno.saturating_sub(1));
-        if goal == Goal::Synced && seqno >= state.taken_below {
-            self.arrivals.fetch_add(1, Ordering::Relaxed);
+        if goal == Goal::Synced {
+            if seqno >= state.taken_below {
+                self.arrivals.fetch_add(1, Ordering::Relaxed);
+            } else {
+                state.late += 1;
+            }
         }
-        let mut may_spin = true;
+        let mut may_spin = goal == Goal::Written;
         loop {
             if self.has_reached(goal, seqno) {
                 return Ok(());
             }
             state.check_sound()?;
-            match state.leader {
-                Leader::Absent => return self.lead(goal, &mut state),
-                Leader::Writing if may_spin => {
-                    may_spin = false;
-                    MutexGuard::unlocked(&mut state, || self.spin(goal, seqno));
-                }
-                Leader::Writing | Leader::Syncing => self.done.wait(&mut state),
+            let is_led = match goal {
+                Goal::Written => state.writing,
+                Goal::Synced => state.syncing != Syncing::Nobody,
+            };
+            if !is_led {
+                return match goal {
+                    Goal::Written => self.lead_write(state),
+                    Goal::Synced => self.lead_sync(state),
+                };
             }
+            if std::mem::take(&mut may_spin) {
+                MutexGuard::unlocked(&mut state, || self.spin(goal, seqno));
+                continue;
+            }
+            let follower = Follower { goal, seqno, thread: sync::current(), woken: AtomicBool::new(false) };
+            let follower = Arc::new(follower);
+            state.followers.push(follower.clone());
+            drop(state);
+            follower.sleep();
+            if self.has_reached(goal, seqno) {
+                return Ok(());
+            }
+            state = self.state.lock();
+        }
+    }
+
+    /// Wakes everybody who has waited for what a leader did, and one of those who wait for another leader. Woken under
+    /// the lock they would run into it.
+    fn release(&self, mut state: MutexGuard<'_, State>) {
+        let (mut may_write, mut may_sync) = (!state.writing, state.syncing == Syncing::Nobody);
+        let failed = state.failure.is_some();
+        let mut woken: SmallVec<[Arc<Follower>; 8]> = SmallVec::new();
+        state.followers.retain(|follower| {
+            let may_lead = match follower.goal {
+                Goal::Written => &mut may_write,
+                Goal::Synced => &mut may_sync,
+            };
+            let wakes = failed || self.has_reached(follower.goal, follower.seqno) || std::mem::replace(may_lead, false);
+            if wakes {
+                woken.push(follower.clone());
+            }
+            !wakes
+        });
+        drop(state);
+        self.done.notify_all();
+        for follower in woken {
+            follower.wake();
         }
     }
 
@@ -354,16 +442,60 @@ impl Wal {
         }
     }
 
-    /// Brings all that is pending to a goal.
-    fn lead(&self, goal: Goal, state: &mut MutexGuard<'_, State>) -> Result<()> {
-        let sync = goal != Goal::Written;
-        state.leader = if sync { Leader::Syncing } else { Leader::Writing };
-        let mut group = 0;
-        if sync {
-            self.gather(state);
-            group = self.arrivals.swap(0, Ordering::Relaxed);
-            state.taken_below = state.next_seqno;
+    /// Writes all that is pending.
+    fn lead_write(&self, mut state: MutexGuard<'_, State>) -> Result<()> {
+        let written = self.write_pending(&mut state, false, |_, _| Ok(()));
+        self.release(state);
+        written
+    }
+
+    /// Writes and syncs all that is pending.
+    fn lead_sync(&self, mut state: MutexGuard<'_, State>) -> Result<()> {
+        state.syncing = Syncing::Preparing;
+        self.gather(&mut state);
+        while state.writing {
+            self.done.wait(&mut state);
         }
+        let group = self.arrivals.swap(0, Ordering::Relaxed);
+        (state.late, state.taken_below) = (0, state.next_seqno);
+        let pending = match state.check_sound() {
+            Ok(()) => self.write_pending(&mut state, true, |tail, _| Ok(tail.pending_sync())),
+            Err(poisoned) => Err(poisoned),
+        };
+        let synced = pending.and_then(|pending| {
+            state.syncing = Syncing::UnderWay;
+            let waiting = state.followers.iter().any(|follower| follower.goal == Goal::Written);
+            MutexGuard::unlocked(&mut state, || {
+                if waiting {
+                    self.release(self.state.lock());
+                }
+                if canary!(EarlyAcknowledgement) { Ok(pending.next_seqno) } else { pending.finish() }
+            })
+        });
+        state.expected = group + state.late + self.arrivals.load(Ordering::Relaxed);
+        self.end_sync(state, synced)
+    }
+
+    /// Says what became of a sync: the number below which all records are durable.
+    fn end_sync(&self, mut state: MutexGuard<'_, State>, synced: Result<u64>) -> Result<()> {
+        state.syncing = Syncing::Nobody;
+        match &synced {
+            Ok(durable_below) => self.visible.advance(durable_below.saturating_sub(1)),
+            Err(_) if canary!(ForgivenSync) => {}
+            Err(error) => _ = state.failure.get_or_insert_with(|| error.clone()),
+        }
+        self.release(state);
+        synced.map(|_| ())
+    }
+
+    /// Hands all that is pending to the operating system, and does with the segment at the end what the caller wants.
+    fn write_pending<T>(
+        &self,
+        state: &mut MutexGuard<'_, State>,
+        reserve: bool,
+        then: impl FnOnce(&mut SegmentWriter, &mut Vec<SegmentInfo>) -> Result<T>,
+    ) -> Result<T> {
+        state.writing = true;
         let spare = std::mem::take(&mut state.spare);
         let mut frames = std::mem::replace(&mut state.pending, spare);
         frames.truncate(std::mem::take(&mut state.filled));
@@ -372,31 +504,27 @@ impl Wal {
         let mut sealed = Vec::new();
         let (outcome, active) = MutexGuard::unlocked(state, || {
             let mut tail = self.tail.lock();
-            let outcome = self.write_out(&mut tail, &mut frames, goal, &mut sealed);
+            let written = self.write_out(&mut tail, &mut frames, reserve, &mut sealed);
+            let outcome = written.and_then(|()| then(&mut tail, &mut sealed));
             (outcome, tail.info())
         });
 
+        state.writing = false;
         state.active = active;
-        state.leader = Leader::Absent;
-        match &outcome {
-            Ok(durable_below) => {
-                self.written.fetch_max(last, Ordering::AcqRel);
-                self.visible.advance(durable_below.saturating_sub(1));
-            }
-            Err(_) if canary!(ForgivenSync) => {}
-            Err(error) => state.failure = Some(error.clone()),
+        if let Some(sealed) = sealed.last() {
+            self.visible.advance(sealed.last_seqno);
         }
         state.sealed.append(&mut sealed);
+        match &outcome {
+            Ok(_) => _ = self.written.fetch_max(last, Ordering::AcqRel),
+            Err(_) if canary!(ForgivenSync) => {}
+            Err(error) => _ = state.failure.get_or_insert_with(|| error.clone()),
+        }
         if frames.capacity() <= KEPT_BUFFER_BYTES {
             frames.clear();
             state.spare = frames;
         }
-        if sync {
-            state.expected = group + self.arrivals.load(Ordering::Relaxed);
-        }
-        // Woken under the lock they would get it one after the other, each with a switch of threads in between.
-        MutexGuard::unlocked(state, || self.done.notify_all());
-        outcome.map(|_| ())
+        outcome
     }
 
     /// Lets as many commits gather as are expected.
@@ -415,37 +543,28 @@ impl Wal {
         });
     }
 
-    /// Writes frames to the tail and, where segments fill up, to new ones. Returns the number below which all records
-    /// are durable.
+    /// Writes frames to the tail and, where segments fill up, to new ones.
     fn write_out(
         &self,
         tail: &mut SegmentWriter,
         frames: &mut [u8],
-        goal: Goal,
+        reserve: bool,
         sealed: &mut Vec<SegmentInfo>,
-    ) -> Result<u64> {
-        let mut durable_below = 0;
+    ) -> Result<()> {
         let mut rest = frames;
         loop {
-            let taken = tail.write(rest, goal != Goal::Written)?;
+            let taken = tail.write(rest, reserve)?;
             rest = &mut rest[taken..];
             if rest.is_empty() {
-                break;
+                return Ok(());
             }
             self.next_segment(tail, sealed)?;
-            durable_below = tail.next_seqno();
         }
-        match goal {
-            Goal::Written => return Ok(durable_below),
-            Goal::Synced if canary!(EarlyAcknowledgement) => {}
-            Goal::Synced => tail.sync()?,
-            Goal::Sealed => self.next_segment(tail, sealed)?,
-        }
-        Ok(tail.next_seqno())
     }
 
     /// Seals the segment at the end, which syncs it, and begins the next one.
     fn next_segment(&self, tail: &mut SegmentWriter, sealed: &mut Vec<SegmentInfo>) -> Result<()> {
+        self.wait_for_sync()?;
         tail.seal()?;
         let (number, next_seqno) = (tail.info().number + 1, tail.next_seqno());
         let next = SegmentWriter::create(
@@ -460,6 +579,16 @@ impl Wal {
         sealed.push(tail.info());
         *tail = next;
         Ok(())
+    }
+
+    /// Waits for a sync that is under way. An operating system tells only one of two callers that it lost something, so
+    /// a seal may not be written beside a sync: it would vouch for what the other one knows to be lost.
+    fn wait_for_sync(&self) -> Result<()> {
+        let mut state = self.state.lock();
+        while state.syncing == Syncing::UnderWay {
+            self.done.wait(&mut state);
+        }
+        state.check_sound()
     }
 }
 

@@ -2,7 +2,7 @@
 
 use hashrange::{
     Result,
-    file::{Disk, FileName, ReadableFile, WritableFile},
+    file::{Disk, FileName, ReadableFile, SyncFile, WritableFile},
 };
 use std::{fmt, sync::Arc};
 
@@ -12,6 +12,12 @@ pub type Hook = Arc<dyn Fn(FileName) + Send + Sync>;
 /// A disk that calls a hook before each sync of a file, and is another disk otherwise.
 pub struct SlowDisk {
     inner: Arc<dyn Disk>,
+    before_sync: Hook,
+}
+
+struct SlowSyncer {
+    inner: Arc<dyn SyncFile>,
+    name: FileName,
     before_sync: Hook,
 }
 
@@ -35,6 +41,19 @@ impl fmt::Debug for SlowDisk {
 impl fmt::Debug for SlowFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.inner.fmt(f)
+    }
+}
+
+impl fmt::Debug for SlowSyncer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.inner.fmt(f)
+    }
+}
+
+impl SyncFile for SlowSyncer {
+    fn sync(&self) -> Result<()> {
+        (self.before_sync)(self.name);
+        self.inner.sync()
     }
 }
 
@@ -82,9 +101,8 @@ impl WritableFile for SlowFile {
     fn append(&mut self, bytes: &[u8]) -> Result<()> {
         self.inner.append(bytes)
     }
-    fn sync(&mut self) -> Result<()> {
-        (self.before_sync)(self.name);
-        self.inner.sync()
+    fn syncer(&self) -> Arc<dyn SyncFile> {
+        Arc::new(SlowSyncer { inner: self.inner.syncer(), name: self.name, before_sync: self.before_sync.clone() })
     }
     fn reserve(&mut self, len: u64) -> Result<()> {
         self.inner.reserve(len)

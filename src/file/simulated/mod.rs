@@ -53,7 +53,7 @@ mod tests;
 
 pub use fault::{Fault, FaultPlan, Operation};
 
-use super::{Disk, FileName, ReadableFile, WritableFile};
+use super::{Disk, FileName, ReadableFile, SyncFile, WritableFile};
 use crate::error::{Error, Result};
 use bytes::Bytes;
 use machine::{Call, FileId, Machine};
@@ -201,7 +201,7 @@ impl Disk for SimulatedDisk {
         let created = self.machine.lock().create(self.process, name);
         let file = created.map_err(|e| Error::io("create", name, &e))?;
         let handle = Handle::new(self, file, name);
-        Ok(Box::new(Writer { handle, end: 0 }))
+        Ok(Box::new(Writer { handle: Arc::new(handle), end: 0 }))
     }
 
     fn open(&self, name: FileName, map: bool) -> Result<Box<dyn ReadableFile>> {
@@ -307,14 +307,14 @@ impl Drop for Handle {
 
 #[derive(Debug)]
 struct Writer {
-    handle: Handle,
+    handle: Arc<Handle>,
     /// Behind the last byte that was written or reserved with success.
     end: u64,
 }
 
 impl Writer {
     fn write(&mut self, operation: Operation, offset: u64, bytes: &[u8]) -> Result<()> {
-        let Handle { process, file, name, .. } = self.handle;
+        let Handle { process, file, name, .. } = *self.handle;
         let call = Call { bytes, ..self.handle.call(operation, offset) };
         self.handle.machine.lock().write(process, file, &call).map_err(|e| Error::io("write", name, &e))?;
         self.end = self.end.max(offset.saturating_add(bytes.len() as u64));
@@ -331,21 +331,27 @@ impl WritableFile for Writer {
         self.write(Operation::Append, self.end, bytes)
     }
 
-    fn sync(&mut self) -> Result<()> {
-        let Handle { process, file, name, .. } = self.handle;
-        let call = self.handle.call(Operation::Sync, 0);
-        self.handle.machine.lock().sync(process, file, &call).map_err(|e| Error::io("sync", name, &e))
+    fn syncer(&self) -> Arc<dyn SyncFile> {
+        Arc::clone(&self.handle) as _
     }
 
     fn reserve(&mut self, len: u64) -> Result<()> {
         if len <= self.end {
             return Ok(());
         }
-        let Handle { process, file, name, .. } = self.handle;
+        let Handle { process, file, name, .. } = *self.handle;
         let call = self.handle.call(Operation::Reserve, len);
         self.handle.machine.lock().reserve(process, file, &call).map_err(|e| Error::io("reserve", name, &e))?;
         self.end = len;
         Ok(())
+    }
+}
+
+impl SyncFile for Handle {
+    fn sync(&self) -> Result<()> {
+        let call = self.call(Operation::Sync, 0);
+        let synced = self.machine.lock().sync(self.process, self.file, &call);
+        synced.map_err(|e| Error::io("sync", self.name, &e))
     }
 }
 
