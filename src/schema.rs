@@ -8,7 +8,7 @@ pub use expiry::{EXPIRY_LANES, expiry_token};
 pub use keys::{EncodedKey, ITEM_SPACE, key_attributes, refuse_empty};
 pub use validate::{MAX_GLOBAL_INDEXES, MAX_LOCAL_INDEXES, validate_index, validate_name, validate_table};
 
-use crate::item::KeyType;
+use crate::item::{ItemRef, KeyType};
 use serde::{Deserialize, Serialize};
 
 /// A key attribute: its name and type.
@@ -233,6 +233,10 @@ impl KeySchema {
     /// The key attributes, partition key first.
     pub fn attributes(&self) -> impl Iterator<Item = &KeyAttribute> {
         std::iter::once(&self.hash).chain(&self.range)
+    }
+    /// An item of the key attributes of an item.
+    pub fn project(&self, item: &ItemRef) -> ItemRef {
+        item.project(|name| self.attributes().any(|key| key.name == name))
     }
 }
 

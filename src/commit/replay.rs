@@ -156,7 +156,7 @@ impl Replay<'_> {
         let (old, new) = (image(&change.old), image(&change.new));
         let (sequence, at_millis) = (Sequence::new(seqno, place), commit.at_millis);
         if let Some(change) = stream::Change::of(stream.view, sequence, at_millis, commit.origin, old, new) {
-            self.streams.push_replayed(&shard, change);
+            self.streams.push_replayed(&shard, &change, &stream.key);
         }
     }
 

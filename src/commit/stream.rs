@@ -73,10 +73,12 @@ impl Store {
             return Ok(false);
         }
         self.wal.sync(self.wal.last_seqno())?;
-        let changes = shard.durable_tail(self.settled_seqno());
-        let Some(stream) = self.streams.stream(shard.stream).filter(|_| !changes.is_empty()) else { return Ok(false) };
+        let blocks = shard.settled_blocks(self.settled_seqno());
+        if blocks.is_empty() {
+            return Ok(false);
+        }
         let (file, context) = (self.new_file(), self.segment_context());
-        let written = context.write(file, shard.id, &stream.key, &changes);
+        let written = context.write(file, shard.id, &blocks);
         let facts = written.inspect_err(|_| self.remove_segment(file))?;
         let mut manifest = self.manifest.lock();
         if shard.is_dropped() {

@@ -210,7 +210,8 @@ impl Store {
             if let Some(stream) = &state.definition.stream {
                 let (sequence, new) = (Sequence::new(seqno, place), item.new.clone().map(ItemRef::from_bytes));
                 let change = Change::of(stream.view, sequence, at_millis, options.origin, item.old.clone(), new);
-                bytes += change.map_or(0, |change| self.streams.push(partition.id, change, buffered));
+                let push = |change| self.streams.push(partition.id, &change, &state.definition.key, buffered);
+                bytes += change.map_or(0, push);
             }
             self.delay_arrival(&state.definition, ops[item.position].key, item);
             for change in &item.indexes {

@@ -7,7 +7,7 @@ pub use lag::{Arrivals, Delay, IndexLag, StaleReplica};
 
 use crate::{
     canary::canary,
-    item::{Item, ItemRef},
+    item::ItemRef,
     schema::{EncodedKey, IndexDefinition, IndexKind, IndexStatus, Projection, TableDefinition},
 };
 use bytes::Bytes;
@@ -99,20 +99,15 @@ pub struct Entry {
 pub fn entry(table: &TableDefinition, index: &IndexDefinition, item: &ItemRef) -> Option<Entry> {
     let key = table.index_key(index, item)?;
     if index.kind == IndexKind::Expiry {
-        let bytes = ItemRef::from(&table.key_attributes_of(item)).to_inline_bytes();
+        let bytes = table.key.project(item).to_inline_bytes();
         return Some(Entry { key, bytes, size_bytes: 0 });
     }
     if index.projection == Projection::All {
         let bytes = item.to_inline_bytes();
         return Some(Entry { key, bytes, size_bytes: item.size_bytes() });
     }
-    let projected: Item = item
-        .iter()
-        .filter(|(name, _)| index.projects(&table.key, name))
-        .map(|(name, value)| (name.to_owned(), value.to_value()))
-        .collect();
-    let encoded = ItemRef::from(&projected);
-    Some(Entry { key, bytes: encoded.to_inline_bytes(), size_bytes: encoded.size_bytes() })
+    let projected = item.project(|name| index.projects(&table.key, name));
+    Some(Entry { key, bytes: projected.to_inline_bytes(), size_bytes: projected.size_bytes() })
 }
 
 /// Whether the entries of an index lie in the partitions of the table.

@@ -32,9 +32,9 @@ use std::collections::BTreeMap;
 pub(crate) const MAX_DEPTH: usize = 64;
 
 /// Bytes that the size and the count of an item take at most.
-const HEAD_BYTES: usize = 8;
+pub(crate) const HEAD_BYTES: usize = 8;
 /// Bytes that a member takes besides name and content: two lengths and a tag. Nested ones may take more than they count.
-const MEMBER_BYTES: usize = 8;
+pub(crate) const MEMBER_BYTES: usize = 8;
 
 /// The first byte of a value. Zero is no tag, so that zeroed bytes do not read as values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

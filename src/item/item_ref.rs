@@ -8,7 +8,7 @@ use super::{
     Dictionary, Item, ValueRef,
     check::check_item,
     codec::{Cursor, Tag, encode_item},
-    transcode::inline_bytes,
+    transcode::{inline_bytes, project},
     value_ref::Members,
 };
 use crate::error::Result;
@@ -125,6 +125,10 @@ impl ItemRef {
             }
             Home::Named { .. } => inline_bytes(self).into(),
         }
+    }
+    /// An item of those attributes that `keep` wants, with all names written out. Damaged parts are left out.
+    pub fn project(&self, keep: impl Fn(&str) -> bool) -> Self {
+        Self::from_bytes(project(self, keep).into())
     }
     /// Walks through everything: every length, name, text, number, order and the size.
     ///

@@ -7,7 +7,8 @@ use super::{
     DictionaryBuilder, Item, ItemRef, ValueRef,
     check::damaged,
     codec::{
-        MAX_DEPTH, Tag, encode_member, write_inline_name, write_name_id, write_payload, write_varint, write_with_length,
+        HEAD_BYTES, MAX_DEPTH, MEMBER_BYTES, Tag, encode_item, encode_member, write_inline_name, write_name_id,
+        write_payload, write_varint, write_with_length,
     },
 };
 use crate::error::Result;
@@ -41,6 +42,28 @@ pub(crate) fn inline_bytes(item: &ItemRef) -> Vec<u8> {
     let mut inline = |name: &str, out: &mut Vec<u8>| write_inline_name(out, name);
     if write_item(item, &mut inline, &mut out).is_none() {
         return super::codec::encode_item(&item.to_item());
+    }
+    out
+}
+
+/// The attributes of an item that `keep` wants, as an item, with all names written out. Damaged ones are left out.
+pub(crate) fn project(item: &ItemRef, keep: impl Fn(&str) -> bool) -> Vec<u8> {
+    let (mut count, mut size, mut bytes) = (0, 0, 0);
+    for (name, value) in item.iter().filter(|(name, _)| keep(name)) {
+        count += 1;
+        size += name.len() + value.size_bytes();
+        bytes += name.len() + value.payload.len() + MEMBER_BYTES;
+    }
+    let mut out = Vec::with_capacity(HEAD_BYTES + bytes);
+    write_varint(&mut out, size);
+    write_varint(&mut out, count);
+    let mut inline = |name: &str, out: &mut Vec<u8>| write_inline_name(out, name);
+    for (name, value) in item.iter().filter(|(name, _)| keep(name)) {
+        write_inline_name(&mut out, name);
+        if write_value(value, MAX_DEPTH - 1, &mut inline, &mut out).is_none() {
+            let kept = item.iter().filter(|(name, _)| keep(name));
+            return encode_item(&kept.map(|(name, value)| (name.to_owned(), value.to_value())).collect());
+        }
     }
     out
 }
@@ -181,6 +204,16 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn a_projection_is_the_encoding_of_what_is_kept(items in prop::collection::vec(any_item(), 1..4), odd: bool) {
+            let keep = |name: &str| (name.len() % 2 == 1) == odd;
+            for item in items.iter().zip(rewritten(&items.iter().map(ItemRef::from).collect::<Vec<_>>())) {
+                let kept: Item = item.0.clone().into_iter().filter(|(name, _)| keep(name)).collect();
+                prop_assert_eq!(&project(&ItemRef::from(item.0), keep), &encode_item(&kept));
+                prop_assert_eq!(&project(&item.1, keep), &encode_item(&kept));
+            }
+        }
+
         #[test]
         fn nothing_is_lost(items in prop::collection::vec(any_item(), 1..4)) {
             // Each item twice, so that all names get ids.

@@ -1,8 +1,8 @@
 //! A change as a stream keeps it, and as a reader gets it.
 //!
 //! A stream keeps of each change what its view shows and nothing else: the images, or, where it shows none, the key
-//! attributes. Nothing is copied for it on the path of a commit; images share the bytes that went to the log or that
-//! were read to decide about the write.
+//! attributes. It is encoded once, on the path of its commit, and never again: its bytes go from there to readers and
+//! files.
 //!
 //! ```text
 //! change := varint seqno, varint place, varint at_millis, flags u8, [bytes keys], [bytes old], [bytes new]
@@ -20,9 +20,6 @@ use crate::{
 };
 use bytes::Bytes;
 use std::sync::Arc;
-
-/// Memory that a change takes besides its images, in bytes.
-const CHANGE_OVERHEAD_BYTES: usize = 160;
 
 const EVENT_MASK: u8 = 0b11;
 const BY_TTL: u8 = 0b100;
@@ -97,12 +94,6 @@ impl Change {
         Some(Self { sequence, at_millis, event, by_ttl: origin == Origin::TimeToLive, keys, old, new })
     }
 
-    /// Memory that it keeps alive, in bytes, as far as that can be said of shared bytes.
-    pub fn memory_bytes(&self) -> usize {
-        let images = [&self.keys, &self.old, &self.new].into_iter().flatten();
-        CHANGE_OVERHEAD_BYTES + images.map(|image| image.encoded().len()).sum::<usize>()
-    }
-
     /// Appends its bytes.
     pub fn encode(&self, key: &KeySchema, out: &mut Vec<u8>) {
         varint::put(self.sequence.seqno, out);
@@ -116,11 +107,19 @@ impl Change {
         let flag = |image: &Option<ItemRef>, flag| if image.is_some() { flag } else { 0 };
         let ttl = if self.by_ttl { BY_TTL } else { 0 };
         out.push(event | ttl | flag(&self.keys, HAS_KEYS) | flag(&self.old, HAS_OLD) | flag(&self.new, HAS_NEW));
-        let keys = self.keys.as_ref().map(|item| ItemRef::from(&key_attributes(key.attributes(), item)));
+        let keys = self.keys.as_ref().map(|item| key.project(item));
         for image in [&keys, &self.old, &self.new].into_iter().flatten() {
             let bytes = image.to_inline_bytes();
             varint::put(bytes.len() as u64, out);
             out.extend_from_slice(&bytes);
+        }
+    }
+
+    /// Takes all changes of `bytes`, which are whole.
+    pub fn take_all(bytes: &Bytes, out: &mut Vec<Self>) {
+        let mut rest = &bytes[..];
+        while let Some(change) = Self::take(bytes, &mut rest) {
+            out.push(change);
         }
     }
 

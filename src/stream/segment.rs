@@ -14,12 +14,15 @@
 //! ```
 //! Where the index begins is a fact that the manifest keeps.
 
-use super::{record::Change, sequence::Sequence};
+use super::{
+    record::Change,
+    sequence::Sequence,
+    tail::{Entry, FullBlock},
+};
 use crate::{
     error::{Error, ErrorKind, Result},
     file::{Disk, FileName, ReadableFile},
     manifest::StreamSegmentFacts,
-    schema::KeySchema,
     wal::{
         frame::{self, FRAME_HEADER_BYTES, FrameHeader, FrameKind, FrameSeed},
         header::{FILE_HEADER_BYTES, FileHeader, FileMagic, HeaderFault},
@@ -64,8 +67,8 @@ pub struct Segment {
 }
 
 impl SegmentContext {
-    /// Writes changes, which must not be none, as a segment; file and folder are synced when this returns.
-    pub fn write(&self, file: u64, shard: u64, key: &KeySchema, changes: &[Change]) -> Result<StreamSegmentFacts> {
+    /// Writes blocks of changes, which must not be none, as a segment; file and folder are synced when this returns.
+    pub fn write(&self, file: u64, shard: u64, blocks: &[Arc<FullBlock>]) -> Result<StreamSegmentFacts> {
         let name = FileName::Stream(file);
         let mut out = self.disk.create(name)?;
         let header = FileHeader {
@@ -78,30 +81,31 @@ impl SegmentContext {
         out.append(&header.encode())?;
         let seed = FrameSeed::new(FileMagic::Stream, self.database_id, file);
         let mut facts = StreamSegmentFacts { file, shard, ..StreamSegmentFacts::default() };
-        facts.records = changes.len() as u64;
         facts.bytes = FILE_HEADER_BYTES as u64;
-        facts.first_seqno = changes.first().map_or(0, |change| change.sequence.seqno);
-        facts.last_seqno = changes.last().map_or(0, |change| change.sequence.seqno);
-        let mut index = Vec::new();
-        let mut count = 0;
-        let mut rest = changes;
-        while let Some(first) = rest.first() {
-            let mut block = Vec::with_capacity(BLOCK_BYTES + FRAME_HEADER_BYTES);
-            frame::begin(&mut block, first.sequence.seqno, FrameKind::Data);
-            let mut last_millis = 0;
-            while let Some((change, others)) = rest.split_first().filter(|_| block.len() < BLOCK_BYTES) {
-                change.encode(key, &mut block);
-                last_millis = change.at_millis.max(last_millis);
-                rest = others;
+        let (mut index, mut count) = (Vec::new(), 0);
+        for block in blocks {
+            let mut start = 0;
+            let mut rest = block.entries();
+            while let Some(first) = rest.first() {
+                let is_enough = |entry: &Entry| entry.end - start >= BLOCK_BYTES;
+                let (taken, others) = rest.split_at(rest.iter().position(is_enough).map_or(rest.len(), |at| at + 1));
+                let end = taken.last().map_or(start, |last| last.end);
+                let mut frame = Vec::with_capacity(end - start + FRAME_HEADER_BYTES);
+                frame::begin(&mut frame, first.sequence.seqno, FrameKind::Data);
+                frame.extend_from_slice(block.bytes().get(start..end).unwrap_or_default());
+                let last_millis = taken.iter().map(|entry| entry.at_millis).max().unwrap_or_default();
+                let Sequence { seqno, place } = first.sequence;
+                for number in [facts.bytes, frame.len() as u64, seqno, place.into(), last_millis] {
+                    varint::put(number, &mut index);
+                }
+                count += 1;
+                facts.records += taken.len() as u64;
+                facts.first_seqno = if count == 1 { seqno } else { facts.first_seqno };
+                facts.last_seqno = taken.last().map_or(facts.last_seqno, |last| last.sequence.seqno);
+                facts.last_millis = facts.last_millis.max(last_millis);
+                append(out.as_mut(), &mut frame, seed, &mut facts.bytes)?;
+                (start, rest) = (end, others);
             }
-            for number in
-                [facts.bytes, block.len() as u64, first.sequence.seqno, first.sequence.place.into(), last_millis]
-            {
-                varint::put(number, &mut index);
-            }
-            count += 1;
-            facts.last_millis = facts.last_millis.max(last_millis);
-            append(out.as_mut(), &mut block, seed, &mut facts.bytes)?;
         }
         let mut seal = Vec::new();
         frame::begin(&mut seal, facts.last_seqno, FrameKind::Seal);
@@ -283,7 +287,8 @@ mod tests {
     use crate::{
         file::MemoryDisk,
         item::{Item, ItemRef, KeyType},
-        schema::{KeyAttribute, StreamView},
+        schema::{KeyAttribute, KeySchema, StreamView},
+        stream::tail::Tail,
         wal::record::Origin,
     };
 
@@ -302,7 +307,9 @@ mod tests {
 
     fn written(disk: &Arc<dyn Disk>, count: usize) -> Segment {
         let context = SegmentContext { disk: disk.clone(), database_id: 7 };
-        let facts = context.write(3, 9, &key(), &sample(count)).unwrap();
+        let mut tail = Tail::default();
+        sample(count).iter().for_each(|change| _ = tail.push(change, &key(), true));
+        let facts = context.write(3, 9, &tail.blocks_through(u64::MAX)).unwrap();
         Segment::new(facts, context)
     }
 

@@ -5,11 +5,17 @@
 //! partition splits, or when the shard is old, it is closed and others continue it. Whoever reads a shard after its
 //! parent sees the changes of each item in the order in which they were committed.
 
-use super::{record::Change, segment::Segment, sequence::Sequence, tail::Tail};
+use super::{
+    record::Change,
+    segment::Segment,
+    sequence::Sequence,
+    tail::{FullBlock, Tail},
+};
 use crate::{
     canary::canary,
     error::{Error, ErrorKind, Result},
     manifest::ShardRecord,
+    schema::KeySchema,
 };
 use parking_lot::Mutex;
 use std::sync::Arc;
@@ -85,15 +91,15 @@ impl Shard {
     }
 
     /// Appends a change; the caller holds the lock of the partition. Returns the memory that it takes, in bytes.
-    pub fn push(&self, change: Change, buffered: bool) -> usize {
-        self.state.lock().tail.push(change, buffered)
+    pub fn push(&self, change: &Change, key: &KeySchema, buffered: bool) -> usize {
+        self.state.lock().tail.push(change, key, buffered)
     }
     /// Appends a change that the log brought back, unless a segment has it.
-    pub fn push_replayed(&self, change: Change) -> usize {
+    pub fn push_replayed(&self, change: &Change, key: &KeySchema) -> usize {
         let mut state = self.state.lock();
-        let known = state.tail.last().is_some_and(|last| last.sequence >= change.sequence);
+        let known = state.tail.last().is_some_and(|last| last >= change.sequence);
         let is_cut = change.sequence.seqno <= state.cut_seqno && !canary!(DoubleStreamRecord);
-        if is_cut || known { 0 } else { state.tail.push(change, true) }
+        if is_cut || known { 0 } else { state.tail.push(change, key, true) }
     }
 
     /// No commit above this number enters any more.
@@ -113,20 +119,20 @@ impl Shard {
     /// Whether a change ever entered it.
     pub fn has_records(&self) -> bool {
         let state = self.state.lock();
-        state.cut_seqno > 0 || state.tail.first().is_some()
+        state.cut_seqno > 0 || state.tail.first_seqno().is_some()
     }
 
     /// Memory of the tail, in bytes.
     pub fn tail_bytes(&self) -> usize {
-        self.state.lock().tail.bytes()
+        self.state.lock().tail.memory_bytes()
     }
     /// Lowest commit that only the log has besides the tail.
     pub fn oldest_uncut_seqno(&self) -> Option<u64> {
-        self.state.lock().tail.first().map(|change| change.sequence.seqno)
+        self.state.lock().tail.first_seqno()
     }
-    /// The changes of the tail that are durable.
-    pub fn durable_tail(&self, visible: u64) -> Vec<Change> {
-        self.state.lock().tail.durable(visible)
+    /// The blocks of commits up to `seqno`, which are durable and all of whose changes are in the tail.
+    pub fn settled_blocks(&self, seqno: u64) -> Vec<Arc<FullBlock>> {
+        self.state.lock().tail.blocks_through(seqno)
     }
     /// A segment of the tail's first changes is published: they leave the memory. Returns the bytes given back.
     pub fn publish(&self, segment: Arc<Segment>) -> usize {
@@ -134,7 +140,7 @@ impl Shard {
         let last = segment.facts().last_seqno;
         state.segments.push(segment);
         state.cut_seqno = state.cut_seqno.max(last);
-        state.tail.drop_through(last)
+        state.forget(last)
     }
 
     /// Segments all of whose records are of `horizon_millis` or before, oldest first.
@@ -161,14 +167,14 @@ impl Shard {
         let Some(through) = state.tail.expired_through(sight.horizon_millis, sight.visible) else { return 0 };
         state.record.trimmed_seqno = state.record.trimmed_seqno.max(through);
         state.cut_seqno = state.cut_seqno.max(through);
-        state.tail.drop_through(through)
+        state.forget(through)
     }
     /// The shard is gone; returns the memory given back.
     pub fn drop_all(&self) -> usize {
         let mut state = self.state.lock();
         state.dropped = true;
         state.segments.clear();
-        std::mem::take(&mut state.tail).bytes()
+        std::mem::take(&mut state.tail).memory_bytes()
     }
     /// Whether the shard is gone.
     pub fn is_dropped(&self) -> bool {
@@ -198,11 +204,13 @@ impl Shard {
             let state = self.state.lock();
             if state.cut_seqno == cut_seqno {
                 let room = limit.saturating_sub(changes.len());
-                changes.extend(state.tail.read(start, sight.visible, room));
+                let found = state.tail.read(start, sight.visible, room);
+                let (last, is_closed) = (state.tail.last(), state.record.end_seqno.is_some());
+                drop(state);
+                found.iter().for_each(|bytes| Change::take_all(bytes, &mut changes));
                 let read = changes.last().map(|change| change.sequence);
-                let read_all =
-                    state.tail.last().is_none_or(|last| last.sequence < start || read == Some(last.sequence));
-                break (changes, read_all && state.record.end_seqno.is_some());
+                let read_all = last.is_none_or(|last| last < start || read == Some(last));
+                break (changes, read_all && is_closed);
             }
             // What was the tail has become a segment meanwhile: its changes are for the next read, or for this one if
             // there is nothing else.
@@ -255,6 +263,15 @@ impl Shard {
             }
         }
         Ok(in_tail)
+    }
+}
+
+impl State {
+    /// Forgets what is cut; returns the memory given back, in bytes.
+    fn forget(&mut self, through_seqno: u64) -> usize {
+        let before = self.tail.memory_bytes();
+        self.tail.drop_through(through_seqno);
+        before - self.tail.memory_bytes()
     }
 }
 

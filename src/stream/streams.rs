@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     manifest::{Edit, ShardRecord, State, StreamRecord},
-    schema::TableDefinition,
+    schema::{KeySchema, TableDefinition},
     sync::{Condvar, Mutex, RwLock},
 };
 use arc_swap::ArcSwap;
@@ -274,15 +274,15 @@ impl Streams {
     // Changes ---------------------------------------------------------------------------------------------------------
 
     /// Takes a change of a partition; the caller holds its lock. Returns the memory that it takes, in bytes.
-    pub fn push(&self, partition: u64, change: Change, buffered: bool) -> usize {
-        let bytes = self.open.load().get(&partition).map_or(0, |shard| shard.push(change, buffered));
+    pub fn push(&self, partition: u64, change: &Change, key: &KeySchema, buffered: bool) -> usize {
+        let bytes = self.open.load().get(&partition).map_or(0, |shard| shard.push(change, key, buffered));
         self.tail_bytes.fetch_add(bytes, Ordering::Relaxed);
         bytes
     }
 
     /// Takes a change that the log brought back.
-    pub fn push_replayed(&self, shard: &Shard, change: Change) {
-        self.tail_bytes.fetch_add(shard.push_replayed(change), Ordering::Relaxed);
+    pub fn push_replayed(&self, shard: &Shard, change: &Change, key: &KeySchema) {
+        self.tail_bytes.fetch_add(shard.push_replayed(change, key), Ordering::Relaxed);
     }
 
     /// The shard that holds the change of a table at a token in a commit, and its stream.

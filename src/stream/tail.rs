@@ -1,81 +1,174 @@
 //! The newest changes of a shard, in memory until they are cut into a segment.
 //!
-//! Commits append under the lock of their partition, so changes lie in the order of their sequence numbers. A change
-//! may be appended before it is durable; readers stop at the first one that they may not see yet.
+//! Commits append under the lock of their partition, so changes lie in the order of their sequence numbers. They lie in
+//! blocks, encoded as a segment has them: a commit copies its images behind one another instead of keeping each alive,
+//! readers and cuts share full blocks as they are, and a cut block is given back as a whole. A change may be appended
+//! before it is durable; readers stop at the first one that they may not see yet.
+//!
+//! The changes of one commit are never divided between blocks, because a segment vouches for whole commits.
 
 use super::{record::Change, sequence::Sequence};
-use std::collections::VecDeque;
+use crate::schema::KeySchema;
+use bytes::Bytes;
+use std::{collections::VecDeque, sync::Arc};
 
-/// A change and whether readers may see it before it is durable.
-#[derive(Clone, Debug)]
-struct Entry {
-    change: Change,
+/// Bytes of changes from which on a block takes no further commit.
+const FULL_BLOCK_BYTES: usize = 64 << 10;
+
+/// What is known of a change without decoding it, and whether readers may see it before it is durable.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// Where it stands.
+    pub sequence: Sequence,
+    /// Milliseconds since 1970 of the commit.
+    pub at_millis: u64,
+    /// Where its bytes end in the block.
+    pub end: usize,
     buffered: bool,
-    bytes: usize,
+}
+
+impl Entry {
+    fn is_readable(&self, visible: u64) -> bool {
+        self.buffered || self.sequence.seqno <= visible
+    }
+}
+
+/// Changes that lie behind one another, with as many entries; `B` is how their bytes are held.
+#[derive(Debug, Default)]
+pub struct Block<B> {
+    entries: Vec<Entry>,
+    bytes: B,
+}
+
+/// A block that takes no more.
+pub type FullBlock = Block<Bytes>;
+
+impl<B: AsRef<[u8]>> Block<B> {
+    /// What is known of its changes, in their order.
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+    /// The bytes of its changes.
+    pub fn bytes(&self) -> &[u8] {
+        self.bytes.as_ref()
+    }
+    fn first_seqno(&self) -> Option<u64> {
+        self.entries.first().map(|entry| entry.sequence.seqno)
+    }
+    fn last_seqno(&self) -> Option<u64> {
+        self.entries.last().map(|entry| entry.sequence.seqno)
+    }
+    fn memory_bytes(&self) -> usize {
+        self.bytes().len() + self.entries.len() * size_of::<Entry>()
+    }
+    /// Where the bytes lie of the changes from `from` on, at most `limit`, up to the first that may not be read; and how
+    /// many they are.
+    fn find(&self, from: Sequence, visible: u64, limit: usize) -> (std::ops::Range<usize>, usize) {
+        let start = self.entries.partition_point(|entry| entry.sequence < from);
+        let rest = self.entries.get(start..).unwrap_or_default();
+        let count = rest.iter().take(limit).take_while(|entry| entry.is_readable(visible)).count();
+        let end_of = |count: usize| count.checked_sub(1).and_then(|last| self.entries.get(last)).map_or(0, |e| e.end);
+        (end_of(start)..end_of(start + count), count)
+    }
 }
 
 /// Changes in ascending order.
 #[derive(Debug, Default)]
 pub struct Tail {
-    entries: VecDeque<Entry>,
-    bytes: usize,
+    full: VecDeque<Arc<FullBlock>>,
+    open: Block<Vec<u8>>,
+    memory_bytes: usize,
 }
 
 impl Tail {
     /// Appends a change; returns the memory that it takes, in bytes.
-    pub fn push(&mut self, change: Change, buffered: bool) -> usize {
-        let bytes = change.memory_bytes();
-        self.entries.push_back(Entry { change, buffered, bytes });
-        self.bytes += bytes;
+    pub fn push(&mut self, change: &Change, key: &KeySchema, buffered: bool) -> usize {
+        let Change { sequence, at_millis, .. } = *change;
+        if self.open.bytes.len() >= FULL_BLOCK_BYTES && self.open.last_seqno() != Some(sequence.seqno) {
+            self.close_block();
+        }
+        let before = self.open.memory_bytes();
+        change.encode(key, &mut self.open.bytes);
+        self.open.entries.push(Entry { sequence, at_millis, end: self.open.bytes.len(), buffered });
+        let bytes = self.open.memory_bytes() - before;
+        self.memory_bytes += bytes;
         bytes
     }
-    /// The first change.
-    pub fn first(&self) -> Option<&Change> {
-        self.entries.front().map(|entry| &entry.change)
+
+    fn close_block(&mut self) {
+        if !self.open.entries.is_empty() {
+            let next = Block { entries: Vec::new(), bytes: Vec::with_capacity(self.open.bytes.len()) };
+            let Block { entries, bytes } = std::mem::replace(&mut self.open, next);
+            self.full.push_back(Arc::new(Block { entries, bytes: bytes.into() }));
+        }
     }
-    /// The last change.
-    pub fn last(&self) -> Option<&Change> {
-        self.entries.back().map(|entry| &entry.change)
+
+    fn entries(&self) -> impl Iterator<Item = &Entry> {
+        self.full.iter().flat_map(|block| block.entries()).chain(self.open.entries())
+    }
+    /// Number of the first commit.
+    pub fn first_seqno(&self) -> Option<u64> {
+        self.full.front().map_or_else(|| self.open.first_seqno(), |block| block.first_seqno())
+    }
+    /// Where the last change stands.
+    pub fn last(&self) -> Option<Sequence> {
+        let last = self.open.entries.last().or_else(|| self.full.back()?.entries.last());
+        last.map(|entry| entry.sequence)
     }
     /// Memory of all changes, in bytes.
-    pub fn bytes(&self) -> usize {
-        self.bytes
+    pub fn memory_bytes(&self) -> usize {
+        self.memory_bytes
     }
-    /// Changes from `from` on, at most `limit`, up to the first one that may not be read yet.
-    pub fn read(&self, from: Sequence, visible: u64, limit: usize) -> Vec<Change> {
-        let start = self.entries.partition_point(|entry| entry.change.sequence < from);
-        let readable = |entry: &&Entry| entry.buffered || entry.change.sequence.seqno <= visible;
-        self.entries.range(start..).take(limit).take_while(readable).map(|entry| entry.change.clone()).collect()
+
+    /// The bytes of changes from `from` on, at most `limit`, up to the first one that may not be read yet.
+    pub fn read(&self, from: Sequence, visible: u64, limit: usize) -> Vec<Bytes> {
+        let mut found = Vec::new();
+        let mut room = limit;
+        let start = self.full.partition_point(|block| block.entries.last().is_none_or(|last| last.sequence < from));
+        for block in self.full.range(start..) {
+            let (range, count) = block.find(from, visible, room);
+            found.push(block.bytes.slice(range));
+            room -= count;
+            if room == 0 || block.entries.last().is_some_and(|last| !last.is_readable(visible)) {
+                return found;
+            }
+        }
+        let (range, _) = self.open.find(from, visible, room);
+        found.push(Bytes::copy_from_slice(self.open.bytes.get(range).unwrap_or_default()));
+        found
     }
-    /// The changes that may be read.
-    fn readable(&self, visible: u64) -> impl Iterator<Item = &Change> {
-        let readable = move |entry: &&Entry| entry.buffered || entry.change.sequence.seqno <= visible;
-        self.entries.iter().take_while(readable).map(|entry| &entry.change)
-    }
+
     /// Where the first readable change stands that is not older than `since_millis`.
     pub fn first_since(&self, since_millis: u64, visible: u64) -> Option<Sequence> {
-        self.readable(visible).find(|change| change.at_millis >= since_millis).map(|change| change.sequence)
+        let mut readable = self.entries().take_while(|entry| entry.is_readable(visible));
+        readable.find(|entry| entry.at_millis >= since_millis).map(|entry| entry.sequence)
     }
     /// Where the last readable change stands.
     pub fn last_readable(&self, visible: u64) -> Option<Sequence> {
-        self.readable(visible).last().map(|change| change.sequence)
+        self.entries().take_while(|entry| entry.is_readable(visible)).last().map(|entry| entry.sequence)
     }
-    /// All changes whose commits are durable.
-    pub fn durable(&self, visible: u64) -> Vec<Change> {
-        let end = self.entries.partition_point(|entry| entry.change.sequence.seqno <= visible);
-        self.entries.range(..end).map(|entry| entry.change.clone()).collect()
+
+    /// The blocks of commits up to `seqno`, all of whose changes are there.
+    pub fn blocks_through(&mut self, seqno: u64) -> Vec<Arc<FullBlock>> {
+        let is_through = |last: Option<u64>| last.is_some_and(|last| last <= seqno);
+        if is_through(self.open.last_seqno()) {
+            self.close_block();
+        }
+        self.full.iter().take_while(|block| is_through(block.last_seqno())).cloned().collect()
     }
-    /// Forgets the changes of commits up to `seqno`; returns the memory given back, in bytes.
-    pub fn drop_through(&mut self, seqno: u64) -> usize {
-        let end = self.entries.partition_point(|entry| entry.change.sequence.seqno <= seqno);
-        let bytes = self.entries.drain(..end).map(|entry| entry.bytes).sum();
-        self.bytes -= bytes;
-        bytes
+    /// Forgets the blocks of commits up to `seqno`.
+    pub fn drop_through(&mut self, seqno: u64) -> Vec<Arc<FullBlock>> {
+        let gone = self.blocks_through(seqno);
+        self.full.drain(..gone.len());
+        self.memory_bytes -= gone.iter().map(|block| block.memory_bytes()).sum::<usize>();
+        gone
     }
-    /// Number of the last commit before the first one that is younger than `horizon_millis`, if there is one to forget.
+    /// Number of the last commit before the first block that is younger than `horizon_millis`, if there is one to forget.
     pub fn expired_through(&self, horizon_millis: u64, visible: u64) -> Option<u64> {
-        let old = |entry: &&Entry| entry.change.at_millis <= horizon_millis && entry.change.sequence.seqno <= visible;
-        // The changes of a commit bear one time, so that none of them stays without the others.
-        self.entries.iter().take_while(old).last().map(|entry| entry.change.sequence.seqno)
+        let is_old = |entry: &Entry| entry.at_millis <= horizon_millis && entry.sequence.seqno <= visible;
+        let full = self.full.iter().map(|block| block.entries()).take_while(|block| block.iter().all(is_old)).last();
+        // The open block is left for later unless it is all there is.
+        let open = Some(self.open.entries()).filter(|open| self.full.is_empty() && open.iter().all(is_old));
+        full.or(open)?.last().map(|entry| entry.sequence.seqno)
     }
 }
