@@ -4,7 +4,7 @@
 //! All logic is in the steps. A database opened without background threads does the same work by `Database::step`.
 
 use crate::{
-    commit::{Store, Work},
+    commit::{Bell, Signal, Store, Work},
     error::{Error, Result},
     ttl::Sweeper,
 };
@@ -60,18 +60,18 @@ impl Maintenance {
         }
         let mut threads = self.threads.lock();
         let workers = [
-            ("hashrange-flush", flush_work as Worker),
-            ("hashrange-compact", compact_work),
-            ("hashrange-age", age_work),
+            ("hashrange-flush", flush_work as Worker, (|signal| &signal.flush) as fn(&Signal) -> &Bell),
+            ("hashrange-compact", compact_work, |signal| &signal.compaction),
+            ("hashrange-age", age_work, |signal| &signal.aging),
         ];
-        for (name, work) in workers {
+        for (name, work, bell) in workers {
             let (store, sweeper) = (self.store.clone(), self.sweeper.clone());
             store.signal().serve(true);
             let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
                 while !store.signal().is_stopping() {
                     // A failure is latched where it happened; trying again at leisure does no harm.
                     if !work(&store, &sweeper).unwrap_or(false) {
-                        store.signal().wait(IDLE_SLEEP);
+                        store.signal().wait(bell(store.signal()), IDLE_SLEEP);
                     }
                 }
                 store.signal().serve(false);
@@ -94,7 +94,7 @@ impl Maintenance {
             while !store.signal().is_stopping() {
                 // What failed comes again, but not at once.
                 if trigger(IDLE_SLEEP).is_err() {
-                    store.signal().wait(IDLE_SLEEP);
+                    store.signal().wait(&store.signal().aging, IDLE_SLEEP);
                 }
             }
         });

@@ -129,6 +129,7 @@ impl Store {
         };
         self.publish_flush(ring, partition, outcome)?;
         self.account_memory();
+        self.signal.compaction.ring();
         Ok(true)
     }
 
@@ -268,7 +269,7 @@ impl Store {
     pub(super) fn account_memory(&self) {
         let partitions = self.rings().into_iter().flat_map(|ring| ring.all().to_vec());
         let memtables: usize = partitions.map(|partition| partition.memtable_bytes()).sum();
-        self.pressure.set(memtables + self.streams.tail_bytes());
+        self.pressure.set(memtables + self.surplus_tail_bytes());
     }
 }
 

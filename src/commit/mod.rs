@@ -38,6 +38,7 @@ pub use flush::Work;
 pub use inspect::{DatabaseFacts, LogFacts, PartitionFacts};
 pub use ring::Ring;
 pub use schema_change::{IndexSpec, TableSpec, TableUpdate};
+pub use signal::{Bell, Signal};
 pub use store::Store;
 pub use verify::VerifyReport;
 pub use write::{Decide, Decision, Outcome, Outcomes, WriteOp, WriteOptions, key_ref};

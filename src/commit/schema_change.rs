@@ -200,7 +200,7 @@ impl Store {
         validate_table(&definition)?;
         let slot = self.put_definition(definition, Some(&slot))?;
         drop(gate);
-        self.signal.wake();
+        self.signal.compaction.ring();
         Ok(slot)
     }
 

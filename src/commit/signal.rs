@@ -1,4 +1,4 @@
-//! How writers wake maintenance, and how they learn whether anybody is there to wake.
+//! How maintenance threads are woken, each by those who made work for it, and how writers learn whether there are any.
 
 use parking_lot::{Condvar, Mutex};
 use std::{
@@ -6,41 +6,63 @@ use std::{
     time::Duration,
 };
 
-/// A flag that is raised by writers and awaited by maintenance threads.
+/// Wakes one thread. It goes on ringing until that thread sleeps again, so that whoever rings often pays for one waking.
 #[derive(Debug, Default)]
-pub struct Signal {
-    pending: AtomicBool,
-    stopping: AtomicBool,
-    servants: AtomicUsize,
+pub struct Bell {
+    rings: AtomicBool,
     lock: Mutex<()>,
     changed: Condvar,
 }
 
-impl Signal {
-    /// There is something to do. Cheap while the flag is already up.
-    pub fn wake(&self) {
-        if !self.pending.swap(true, Ordering::AcqRel) {
+impl Bell {
+    /// There is something to do. Cheap while it rings already.
+    pub fn ring(&self) {
+        if !self.rings.load(Ordering::Acquire) && !self.rings.swap(true, Ordering::AcqRel) {
             let _guard = self.lock.lock();
             self.changed.notify_all();
         }
     }
+    /// Sleeps until it rings, or `longest` has passed. What is done before the next call is done for all who rang until
+    /// now.
+    fn wait(&self, longest: Duration) {
+        let mut guard = self.lock.lock();
+        if !self.rings.load(Ordering::Acquire) {
+            self.changed.wait_for(&mut guard, longest);
+        }
+        self.rings.store(false, Ordering::Release);
+    }
+}
+
+/// The bells of the maintenance threads of a database.
+#[derive(Debug, Default)]
+pub struct Signal {
+    /// Memtables, tails of streams or the log have grown.
+    pub flush: Bell,
+    /// There are new runs, or an index to be filled.
+    pub compaction: Bell,
+    /// Rung by nobody but the end: time passes by itself.
+    pub aging: Bell,
+    stopping: AtomicBool,
+    servants: AtomicUsize,
+}
+
+impl Signal {
     /// Maintenance should end.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
-        let _guard = self.lock.lock();
-        self.changed.notify_all();
+        for bell in [&self.flush, &self.compaction, &self.aging] {
+            bell.ring();
+        }
     }
     /// Whether maintenance should end.
     pub fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::Acquire)
     }
-    /// Waits until woken, stopped, or `longest` has passed.
-    pub fn wait(&self, longest: Duration) {
-        let mut guard = self.lock.lock();
-        if !self.pending.load(Ordering::Acquire) && !self.is_stopping() {
-            self.changed.wait_for(&mut guard, longest);
+    /// Waits until a bell rings, maintenance should end, or `longest` has passed.
+    pub fn wait(&self, bell: &Bell, longest: Duration) {
+        if !self.is_stopping() {
+            bell.wait(longest);
         }
-        self.pending.store(false, Ordering::Release);
     }
     /// A maintenance thread begins (+) or ends.
     pub fn serve(&self, begins: bool) {

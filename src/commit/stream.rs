@@ -16,7 +16,7 @@ use crate::{
 };
 use std::sync::Arc;
 
-/// Share of the memory for memtables that tails may take before they are cut: one part in so many.
+/// What tails may take before they are cut, besides the memory for memtables: one part of it in so many.
 const TAIL_SHARE: usize = 4;
 
 /// The range of a partition, as streams know it.
@@ -36,10 +36,15 @@ impl Store {
         self.streams.oldest_uncut_seqno().unwrap_or(u64::MAX)
     }
 
+    /// What tails take beyond what they may, which counts as if memtables took it: writers that are faster than the cuts
+    /// are slowed as those are that are faster than the flushes.
+    pub(super) fn surplus_tail_bytes(&self) -> usize {
+        self.streams.tail_bytes().saturating_sub(self.options.memtable_bytes / TAIL_SHARE)
+    }
+
     /// Cuts the largest tail if tails take too much memory, or the one that pins the log if the log is full.
     pub(super) fn cut_if_due(&self, log_full: bool) -> Result<bool> {
-        let over = self.streams.tail_bytes() > self.options.memtable_bytes / TAIL_SHARE;
-        if over {
+        if self.surplus_tail_bytes() > 0 {
             let largest = self.streams.shards().into_iter().max_by_key(|shard| shard.tail_bytes());
             return largest.map_or(Ok(false), |shard| self.cut(&shard));
         }

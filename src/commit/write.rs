@@ -211,7 +211,8 @@ impl Store {
                 let (sequence, new) = (Sequence::new(seqno, place), item.new.clone().map(ItemRef::from_bytes));
                 let change = Change::of(stream.view, sequence, at_millis, options.origin, item.old.clone(), new);
                 let push = |change| self.streams.push(partition.id, &change, &state.definition.key, buffered);
-                bytes += change.map_or(0, push);
+                let pushed = change.map_or(0, push);
+                bytes += pushed.min(self.surplus_tail_bytes());
             }
             self.delay_arrival(&state.definition, ops[item.position].key, item);
             for change in &item.indexes {
@@ -382,8 +383,8 @@ impl Store {
     }
 
     fn relieve_pressure(&self) -> Result<()> {
-        if self.pressure.flush_due() {
-            self.signal.wake();
+        if self.pressure.flush_due() || self.surplus_tail_bytes() > 0 {
+            self.signal.flush.ring();
         }
         if !self.pressure.is_high() {
             return Ok(());

@@ -49,7 +49,7 @@ impl OpenOptions {
         self.options.split_bytes = bytes;
         self
     }
-    /// Bytes of all memtables together. Default 64 MiB.
+    /// Bytes of all memtables together; change streams may keep a quarter of it in memory besides. Default 64 MiB.
     pub fn memtable_bytes(mut self, bytes: usize) -> Self {
         self.options.memtable_bytes = bytes;
         self

@@ -109,9 +109,10 @@ impl Change {
         out.push(event | ttl | flag(&self.keys, HAS_KEYS) | flag(&self.old, HAS_OLD) | flag(&self.new, HAS_NEW));
         let keys = self.keys.as_ref().map(|item| key.project(item));
         for image in [&keys, &self.old, &self.new].into_iter().flatten() {
-            let bytes = image.to_inline_bytes();
+            let written_out = image.names().map(|_| image.to_inline_bytes());
+            let bytes = written_out.as_deref().unwrap_or(image.encoded());
             varint::put(bytes.len() as u64, out);
-            out.extend_from_slice(&bytes);
+            out.extend_from_slice(bytes);
         }
     }
 

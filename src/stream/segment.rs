@@ -17,7 +17,7 @@
 use super::{
     record::Change,
     sequence::Sequence,
-    tail::{Entry, FullBlock},
+    tail::{Block as TailBlock, Entry},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -68,7 +68,7 @@ pub struct Segment {
 
 impl SegmentContext {
     /// Writes blocks of changes, which must not be none, as a segment; file and folder are synced when this returns.
-    pub fn write(&self, file: u64, shard: u64, blocks: &[Arc<FullBlock>]) -> Result<StreamSegmentFacts> {
+    pub fn write(&self, file: u64, shard: u64, blocks: &[Arc<TailBlock>]) -> Result<StreamSegmentFacts> {
         let name = FileName::Stream(file);
         let mut out = self.disk.create(name)?;
         let header = FileHeader {
@@ -82,7 +82,7 @@ impl SegmentContext {
         let seed = FrameSeed::new(FileMagic::Stream, self.database_id, file);
         let mut facts = StreamSegmentFacts { file, shard, ..StreamSegmentFacts::default() };
         facts.bytes = FILE_HEADER_BYTES as u64;
-        let (mut index, mut count) = (Vec::new(), 0);
+        let (mut index, mut frame, mut count) = (Vec::new(), Vec::new(), 0);
         for block in blocks {
             let mut start = 0;
             let mut rest = block.entries();
@@ -90,7 +90,7 @@ impl SegmentContext {
                 let is_enough = |entry: &Entry| entry.end - start >= BLOCK_BYTES;
                 let (taken, others) = rest.split_at(rest.iter().position(is_enough).map_or(rest.len(), |at| at + 1));
                 let end = taken.last().map_or(start, |last| last.end);
-                let mut frame = Vec::with_capacity(end - start + FRAME_HEADER_BYTES);
+                frame.clear();
                 frame::begin(&mut frame, first.sequence.seqno, FrameKind::Data);
                 frame.extend_from_slice(block.bytes().get(start..end).unwrap_or_default());
                 let last_millis = taken.iter().map(|entry| entry.at_millis).max().unwrap_or_default();

@@ -9,7 +9,7 @@ use super::{
     record::Change,
     segment::Segment,
     sequence::Sequence,
-    tail::{FullBlock, Tail},
+    tail::{Block, Spares, Tail},
 };
 use crate::{
     canary::canary,
@@ -70,11 +70,11 @@ pub struct Sight {
 
 impl Shard {
     /// A shard as the manifest knows it, with its segments, oldest first.
-    pub fn new(record: ShardRecord, segments: Vec<Arc<Segment>>) -> Self {
+    pub fn new(record: ShardRecord, segments: Vec<Arc<Segment>>, spares: Arc<Spares>) -> Self {
         let cut = segments.last().map_or(0, |segment| segment.facts().last_seqno);
         let cut_seqno = cut.max(record.trimmed_seqno);
         let (id, stream) = (record.id, record.stream);
-        let state = State { record, segments, tail: Tail::default(), cut_seqno, dropped: false };
+        let state = State { record, segments, tail: Tail::new(spares), cut_seqno, dropped: false };
         Self { id, stream, state: Mutex::new(state) }
     }
 
@@ -131,7 +131,7 @@ impl Shard {
         self.state.lock().tail.first_seqno()
     }
     /// The blocks of commits up to `seqno`, which are durable and all of whose changes are in the tail.
-    pub fn settled_blocks(&self, seqno: u64) -> Vec<Arc<FullBlock>> {
+    pub fn settled_blocks(&self, seqno: u64) -> Vec<Arc<Block>> {
         self.state.lock().tail.blocks_through(seqno)
     }
     /// A segment of the tail's first changes is published: they leave the memory. Returns the bytes given back.
@@ -140,7 +140,7 @@ impl Shard {
         let last = segment.facts().last_seqno;
         state.segments.push(segment);
         state.cut_seqno = state.cut_seqno.max(last);
-        state.forget(last)
+        state.tail.drop_through(last)
     }
 
     /// Segments all of whose records are of `horizon_millis` or before, oldest first.
@@ -167,7 +167,7 @@ impl Shard {
         let Some(through) = state.tail.expired_through(sight.horizon_millis, sight.visible) else { return 0 };
         state.record.trimmed_seqno = state.record.trimmed_seqno.max(through);
         state.cut_seqno = state.cut_seqno.max(through);
-        state.forget(through)
+        state.tail.drop_through(through)
     }
     /// The shard is gone; returns the memory given back.
     pub fn drop_all(&self) -> usize {
@@ -263,15 +263,6 @@ impl Shard {
             }
         }
         Ok(in_tail)
-    }
-}
-
-impl State {
-    /// Forgets what is cut; returns the memory given back, in bytes.
-    fn forget(&mut self, through_seqno: u64) -> usize {
-        let before = self.tail.memory_bytes();
-        self.tail.drop_through(through_seqno);
-        before - self.tail.memory_bytes()
     }
 }
 

@@ -10,6 +10,7 @@ use super::{
     retention::is_gone,
     segment::{Segment, SegmentContext},
     shard::{Shard, Sight},
+    tail::Spares,
 };
 use crate::{
     manifest::{Edit, ShardRecord, State, StreamRecord},
@@ -18,7 +19,7 @@ use crate::{
 };
 use arc_swap::ArcSwap;
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::BTreeMap,
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -83,10 +84,11 @@ struct Registry {
 #[derive(Debug)]
 pub struct Streams {
     registry: RwLock<Registry>,
-    /// The shard that takes a partition's changes.
-    open: ArcSwap<HashMap<u64, Arc<Shard>>>,
+    /// The shards that take the changes of partitions, in the order of these.
+    open: ArcSwap<Vec<(u64, Arc<Shard>)>>,
     next_id: AtomicU64,
     tail_bytes: AtomicUsize,
+    spares: Arc<Spares>,
     /// One cut or trim at a time.
     pub cutting: Mutex<()>,
     waiters: AtomicUsize,
@@ -106,11 +108,12 @@ impl Streams {
         for facts in facts {
             segments.entry(facts.shard).or_default().push(Arc::new(Segment::new(facts.clone(), context.clone())));
         }
+        let spares = Arc::<Spares>::default();
         let by_id = state.streams.iter().map(|(id, record)| (*id, Arc::new(record.clone())));
         let mut registry = Registry { streams: by_id.collect(), ..Registry::default() };
         for record in state.shards.values() {
             let own = segments.remove(&record.id).unwrap_or_default();
-            registry.shards.insert(record.id, Arc::new(Shard::new(record.clone(), own)));
+            registry.shards.insert(record.id, Arc::new(Shard::new(record.clone(), own, spares.clone())));
         }
         let highest = state.streams.keys().chain(state.shards.keys()).max().map_or(0, |id| id + 1);
         let streams = Self {
@@ -118,6 +121,7 @@ impl Streams {
             open: ArcSwap::default(),
             next_id: AtomicU64::new(highest.max(state.counters.next_shard)),
             tail_bytes: AtomicUsize::new(0),
+            spares,
             cutting: Mutex::new(()),
             waiters: AtomicUsize::new(0),
             news: Mutex::new(0),
@@ -132,7 +136,16 @@ impl Streams {
     fn refresh_open(&self) {
         let registry = self.registry.read();
         let open = registry.shards.values().filter(|shard| shard.is_open());
-        self.open.store(Arc::new(open.map(|shard| (shard.record().partition, shard.clone())).collect()));
+        let mut open: Vec<_> = open.map(|shard| (shard.record().partition, shard.clone())).collect();
+        open.sort_unstable_by_key(|(partition, _)| *partition);
+        self.open.store(Arc::new(open));
+    }
+
+    /// Does something with the shard that takes a partition's changes, if there is one.
+    fn with_open<T>(&self, partition: u64, work: impl FnOnce(&Arc<Shard>) -> T) -> Option<T> {
+        let open = self.open.load();
+        let at = open.binary_search_by_key(&partition, |(partition, _)| *partition).ok()?;
+        open.get(at).map(|(_, shard)| work(shard))
     }
 
     fn new_id(&self) -> u64 {
@@ -189,8 +202,8 @@ impl Streams {
     /// partition's lock.
     pub fn plan_succession(&self, partition: u64, heirs: &[Range], end_seqno: u64, now_millis: u64) -> Plan {
         let mut plan = Plan::default();
-        if let Some(shard) = self.open.load().get(&partition) {
-            plan.close(shard, end_seqno, now_millis);
+        if let Some(shard) = self.with_open(partition, Arc::clone) {
+            plan.close(&shard, end_seqno, now_millis);
             for range in heirs {
                 plan.open(self.shard_record(shard.stream, *range, Some(shard.id), end_seqno, now_millis));
             }
@@ -239,7 +252,7 @@ impl Streams {
             shard.close(end_seqno, at_millis);
         }
         for record in plan.opened {
-            registry.shards.insert(record.id, Arc::new(Shard::new(record, Vec::new())));
+            registry.shards.insert(record.id, Arc::new(Shard::new(record, Vec::new(), self.spares.clone())));
         }
         drop(registry);
         self.refresh_open();
@@ -275,7 +288,7 @@ impl Streams {
 
     /// Takes a change of a partition; the caller holds its lock. Returns the memory that it takes, in bytes.
     pub fn push(&self, partition: u64, change: &Change, key: &KeySchema, buffered: bool) -> usize {
-        let bytes = self.open.load().get(&partition).map_or(0, |shard| shard.push(change, key, buffered));
+        let bytes = self.with_open(partition, |shard| shard.push(change, key, buffered)).unwrap_or(0);
         self.tail_bytes.fetch_add(bytes, Ordering::Relaxed);
         bytes
     }

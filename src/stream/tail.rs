@@ -10,10 +10,13 @@
 use super::{record::Change, sequence::Sequence};
 use crate::schema::KeySchema;
 use bytes::Bytes;
+use parking_lot::Mutex;
 use std::{collections::VecDeque, sync::Arc};
 
 /// Bytes of changes from which on a block takes no further commit.
 const FULL_BLOCK_BYTES: usize = 64 << 10;
+/// Empty blocks of a database that are kept, about 8 MiB of them.
+const MOST_SPARES: usize = 128;
 
 /// What is known of a change without decoding it, and whether readers may see it before it is durable.
 #[derive(Clone, Copy, Debug)]
@@ -33,24 +36,53 @@ impl Entry {
     }
 }
 
-/// Changes that lie behind one another, with as many entries; `B` is how their bytes are held.
+/// Changes that lie behind one another, with as many entries.
 #[derive(Debug, Default)]
-pub struct Block<B> {
+pub struct Block {
     entries: Vec<Entry>,
-    bytes: B,
+    bytes: Vec<u8>,
 }
 
-/// A block that takes no more.
-pub type FullBlock = Block<Bytes>;
+/// A full block whose bytes are shared by what is read from it.
+#[derive(Clone)]
+struct Shared(Arc<Block>);
 
-impl<B: AsRef<[u8]>> Block<B> {
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        self.0.bytes()
+    }
+}
+
+/// Blocks that were cut and are used again. Commits fill blocks and a cut empties them on another thread, many at a time:
+/// through the allocator, commits would wait while it gives their memory back to the operating system, and then ask for
+/// it again.
+#[derive(Debug, Default)]
+pub struct Spares(Mutex<Vec<Block>>);
+
+impl Spares {
+    fn take(&self) -> Block {
+        self.0.lock().pop().unwrap_or_default()
+    }
+    fn give(&self, blocks: Vec<Arc<Block>>) {
+        for mut block in blocks.into_iter().filter_map(Arc::into_inner) {
+            let mut spares = self.0.lock();
+            if spares.len() < MOST_SPARES && block.bytes.len() <= 2 * FULL_BLOCK_BYTES {
+                block.entries.clear();
+                block.bytes.clear();
+                spares.push(block);
+            }
+        }
+    }
+}
+
+impl Block {
     /// What is known of its changes, in their order.
     pub fn entries(&self) -> &[Entry] {
         &self.entries
     }
     /// The bytes of its changes.
     pub fn bytes(&self) -> &[u8] {
-        self.bytes.as_ref()
+        &self.bytes
     }
     fn first_seqno(&self) -> Option<u64> {
         self.entries.first().map(|entry| entry.sequence.seqno)
@@ -75,12 +107,17 @@ impl<B: AsRef<[u8]>> Block<B> {
 /// Changes in ascending order.
 #[derive(Debug, Default)]
 pub struct Tail {
-    full: VecDeque<Arc<FullBlock>>,
-    open: Block<Vec<u8>>,
+    full: VecDeque<Arc<Block>>,
+    open: Block,
     memory_bytes: usize,
+    spares: Arc<Spares>,
 }
 
 impl Tail {
+    /// An empty tail that uses blocks again.
+    pub fn new(spares: Arc<Spares>) -> Self {
+        Self { spares, ..Self::default() }
+    }
     /// Appends a change; returns the memory that it takes, in bytes.
     pub fn push(&mut self, change: &Change, key: &KeySchema, buffered: bool) -> usize {
         let Change { sequence, at_millis, .. } = *change;
@@ -97,9 +134,7 @@ impl Tail {
 
     fn close_block(&mut self) {
         if !self.open.entries.is_empty() {
-            let next = Block { entries: Vec::new(), bytes: Vec::with_capacity(self.open.bytes.len()) };
-            let Block { entries, bytes } = std::mem::replace(&mut self.open, next);
-            self.full.push_back(Arc::new(Block { entries, bytes: bytes.into() }));
+            self.full.push_back(Arc::new(std::mem::replace(&mut self.open, self.spares.take())));
         }
     }
 
@@ -127,7 +162,7 @@ impl Tail {
         let start = self.full.partition_point(|block| block.entries.last().is_none_or(|last| last.sequence < from));
         for block in self.full.range(start..) {
             let (range, count) = block.find(from, visible, room);
-            found.push(block.bytes.slice(range));
+            found.push(Bytes::from_owner(Shared(block.clone())).slice(range));
             room -= count;
             if room == 0 || block.entries.last().is_some_and(|last| !last.is_readable(visible)) {
                 return found;
@@ -149,19 +184,21 @@ impl Tail {
     }
 
     /// The blocks of commits up to `seqno`, all of whose changes are there.
-    pub fn blocks_through(&mut self, seqno: u64) -> Vec<Arc<FullBlock>> {
+    pub fn blocks_through(&mut self, seqno: u64) -> Vec<Arc<Block>> {
         let is_through = |last: Option<u64>| last.is_some_and(|last| last <= seqno);
         if is_through(self.open.last_seqno()) {
             self.close_block();
         }
         self.full.iter().take_while(|block| is_through(block.last_seqno())).cloned().collect()
     }
-    /// Forgets the blocks of commits up to `seqno`.
-    pub fn drop_through(&mut self, seqno: u64) -> Vec<Arc<FullBlock>> {
+    /// Forgets the blocks of commits up to `seqno`; returns the memory given back, in bytes.
+    pub fn drop_through(&mut self, seqno: u64) -> usize {
         let gone = self.blocks_through(seqno);
         self.full.drain(..gone.len());
-        self.memory_bytes -= gone.iter().map(|block| block.memory_bytes()).sum::<usize>();
-        gone
+        let bytes = gone.iter().map(|block| block.memory_bytes()).sum();
+        self.memory_bytes -= bytes;
+        self.spares.give(gone);
+        bytes
     }
     /// Number of the last commit before the first block that is younger than `horizon_millis`, if there is one to forget.
     pub fn expired_through(&self, horizon_millis: u64, visible: u64) -> Option<u64> {
