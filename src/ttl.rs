@@ -26,6 +26,9 @@ use std::{collections::BTreeMap, sync::Arc};
 
 /// Items that one step deletes at most: some milliseconds of work.
 const ITEMS_PER_STEP: usize = 64;
+/// Items after which a step waits until what was deleted is durable, unless it is the last for now: foreground writes
+/// that are synced meanwhile make it so besides, and have the disk to themselves most of the time.
+const ITEMS_PER_SYNC: usize = 1024;
 /// How often a sweep begins at the beginning.
 const WHOLE_SWEEP_MILLIS: u64 = 10 * 60 * 1000;
 
@@ -74,6 +77,17 @@ struct Progress {
 pub struct Sweeper {
     /// By number of the expiry index.
     progress: Mutex<BTreeMap<u32, Progress>>,
+    turn: Mutex<Turn>,
+}
+
+/// Where a step goes on.
+#[derive(Debug, Default)]
+struct Turn {
+    /// The table that the last step ended with: the next one begins behind it, so that no table waits for another one
+    /// in which something expires all the time.
+    last_table: String,
+    /// Entries looked at since the last sync.
+    unsynced: usize,
 }
 
 /// An expiry index to be swept.
@@ -95,8 +109,12 @@ struct Swept {
 impl Sweeper {
     /// Deletes some expired items; returns how many entries were looked at.
     pub fn step(&self, store: &Store) -> Result<usize> {
+        let mut turn = self.turn.lock();
+        let mut names = store.table_names();
+        let next = names.partition_point(|name| *name <= turn.last_table);
+        names.rotate_left(next);
         let mut seen = 0;
-        for name in store.table_names() {
+        for name in names {
             let Some(slot) = store.table(&name) else { continue };
             let Some((index, sweep)) = Sweep::of(store, &slot) else { continue };
             let mut progress = self.progress_of(index, store.options().clock.now_millis());
@@ -105,11 +123,15 @@ impl Sweeper {
             }
             self.progress.lock().insert(index, progress);
             if seen >= ITEMS_PER_STEP {
+                turn.last_table = name;
                 break;
             }
         }
-        if seen > 0 {
+        turn.unsynced += seen;
+        let is_last = seen < ITEMS_PER_STEP;
+        if turn.unsynced > 0 && (is_last || turn.unsynced >= ITEMS_PER_SYNC) {
             store.settle_all(Some(Durability::Sync))?;
+            turn.unsynced = 0;
         }
         Ok(seen)
     }

@@ -73,6 +73,25 @@ fn expired_items_go_and_indexes_and_streams_see_it() {
 }
 
 #[test]
+fn a_table_in_which_much_expires_does_not_keep_others_waiting() {
+    let clock = clock();
+    let db = in_memory(&clock);
+    let tables = ["table-a", "table-b"].map(|name| db.create_table(name).hash::<S>("id").ttl("ends").create().unwrap());
+    for n in 0..5000 {
+        tables[0].put(&Item::new().with("id", format!("i{n}")).with("ends", NOW_SECS)).unwrap();
+    }
+    tables[1].put(&Item::new().with("id", "only").with("ends", NOW_SECS)).unwrap();
+    clock.advance(Duration::from_secs(10));
+    let mut steps = 0;
+    while tables[1].get("only").unwrap().is_some() {
+        assert_eq!(db.step().unwrap(), Work::Expired);
+        steps += 1;
+    }
+    assert!(steps < 30, "{steps} steps");
+    assert!(tables[0].scan().items().count() > 3000);
+}
+
+#[test]
 fn only_numbers_of_the_last_five_years_count() {
     let clock = clock();
     let db = in_memory(&clock);
