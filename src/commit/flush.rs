@@ -3,7 +3,7 @@
 use super::{ring::Ring, store::Store};
 use crate::{
     canary::canary,
-    error::Result,
+    error::{ErrorKind, Result},
     manifest::Edit,
     partition::{Choice, Partition, Policy, Reason},
     wal::record::{CommitHeader, encode_commit},
@@ -72,6 +72,25 @@ impl Store {
         self.flush_partition(&ring, &partition)?;
         self.trim_log()?;
         Ok(true)
+    }
+
+    /// Has maintenance flush where that is due, and slows the calling writer where it does not keep up.
+    pub(super) fn relieve_pressure(&self) -> Result<()> {
+        if self.pressure.flush_due() || self.surplus_tail_bytes() > 0 {
+            self.signal.flush.ring();
+        }
+        if !self.pressure.is_high() {
+            return Ok(());
+        }
+        if self.options.background {
+            self.pressure.wait(|| !self.wal.is_poisoned() && self.signal.is_served());
+            return Ok(());
+        }
+        // Nobody else will do it: the writer that passes the limit pays for the flush.
+        match self.flush_step() {
+            Err(error) if error.kind() != ErrorKind::Poisoned => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Flushes everything that is in memtables now.

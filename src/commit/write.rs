@@ -381,24 +381,6 @@ impl Store {
     fn durability(&self, options: &WriteOptions) -> Durability {
         options.durability.unwrap_or(self.options.durability)
     }
-
-    fn relieve_pressure(&self) -> Result<()> {
-        if self.pressure.flush_due() || self.surplus_tail_bytes() > 0 {
-            self.signal.flush.ring();
-        }
-        if !self.pressure.is_high() {
-            return Ok(());
-        }
-        if self.options.background {
-            self.pressure.wait(|| !self.wal.is_poisoned() && self.signal.is_served());
-            return Ok(());
-        }
-        // Nobody else will do it: the writer that passes the limit pays for the flush.
-        match self.flush_step() {
-            Err(error) if error.kind() != ErrorKind::Poisoned => Err(error),
-            _ => Ok(()),
-        }
-    }
 }
 
 /// A table as it is during a commit.

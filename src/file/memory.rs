@@ -112,6 +112,10 @@ impl Disk for MemoryDisk {
         Ok(Box::new(Guard(Arc::clone(&self.locked))))
     }
 
+    fn is_durable(&self) -> bool {
+        false
+    }
+
     fn available_bytes(&self) -> Option<u64> {
         None
     }

@@ -34,6 +34,7 @@ mod memory;
 mod names;
 mod positioned;
 mod real;
+mod real_writer;
 pub mod simulated;
 
 pub use fork::TakeOver;
@@ -82,6 +83,10 @@ pub trait Disk: Debug + Send + Sync {
     /// Takes the folder for one holder, in this process or another, until the guard is dropped; a second taker gets
     /// [`ErrorKind::Locked`](crate::error::ErrorKind::Locked).
     fn lock(&self) -> Result<Box<dyn Send + Sync>>;
+    /// Whether anything outlives the process: where nothing does, a sync has nothing to wait for.
+    fn is_durable(&self) -> bool {
+        true
+    }
     /// Bytes that the volume has left, if it can say.
     fn available_bytes(&self) -> Option<u64>;
     /// The folder of the file system that the files lie in, if they do.

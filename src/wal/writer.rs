@@ -1,18 +1,7 @@
 //! The log as writers use it: append, wait until the record is safe, say that it is applied.
 //!
 //! Appending copies a record into a buffer in memory and gives it the next sequence number; that is all that happens
-//! under the lock. Whoever then needs its record on disk takes the whole buffer, and with it the records of all others,
-//! and writes it, and syncs it if that is wanted, while the next buffer fills: the leader. The others, its followers,
-//! sleep until the leader says how far the log is safe. So one sync serves many commits, and a single writer pays one
-//! write and one sync with nothing in between. Writing and syncing are led by one thread each: who wants its record
-//! written and no more does not wait for a sync that is under way.
-//!
-//! A leader of a sync that expects others first yields for a moment to let them gather: those that the last sync released
-//! come back soon, and together with those that came while it ran they are a full group. Two halves that take turns would
-//! need twice as many syncs. Who does not come back is not expected any more after one such moment.
-//!
-//! Followers sleep each by itself and not on a condition variable, which would hand the lock from one to the next, each
-//! time with a switch of threads. Those whose record is safe go on without the lock; of the others one is woken, to lead.
+//! under the lock. How it gets from there to the disk is the [leader](super::leader)'s matter.
 //!
 //! The first failed write or sync ends writing for good: the failure is kept, everybody who waits gets it, and nothing
 //! is retried, since after a failed sync nobody knows what the medium holds.
@@ -20,27 +9,17 @@
 use super::{
     Visible,
     frame::{self, FrameKind},
+    roles::{Follower, Goal, Syncing},
     segment::{SegmentInfo, SegmentWriter},
 };
 use crate::{
-    canary::canary,
     error::{Error, ErrorKind, Result},
     file::{Disk, FileName},
-    sync::{self, Condvar, Mutex, MutexGuard, Thread},
+    sync::{Condvar, Mutex, MutexGuard},
 };
 use bytes::Bytes;
-use smallvec::SmallVec;
-use std::sync::{
-    Arc,
-    atomic::{AtomicBool, AtomicU64, Ordering},
-};
+use std::sync::{Arc, atomic::AtomicU64};
 
-/// Times that a gathering leader yields before it goes alone: some 100 us on an idle machine, less than a sync.
-const GATHER_YIELDS: usize = 512;
-/// Turns of a spin that outlast one write to the operating system, after which sleeping is cheaper.
-const SPIN_TURNS: usize = 200;
-/// A buffer that grew past this is given back to the allocator after use.
-const KEPT_BUFFER_BYTES: usize = 4 << 20;
 /// Largest segment; offsets in frames have four bytes.
 const MAX_SEGMENT_BYTES: u64 = 1 << 30;
 const MIN_SEGMENT_BYTES: u64 = 4 << 10;
@@ -65,91 +44,55 @@ pub struct WalOptions {
     pub taken_over: Option<Vec<(u64, Bytes)>>,
 }
 
-/// What the leader of a sync is doing, if there is one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Syncing {
-    Nobody,
-    /// Lets others gather, or writes: nothing is being synced yet but what a writer syncs that finishes a segment.
-    Preparing,
-    /// Syncs what was written before. It needs nothing but the file for that.
-    UnderWay,
-}
-
-/// How far a caller wants its record to have come.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Goal {
-    Written,
-    Synced,
-}
-
-/// Somebody who sleeps until its record is safe, or until somebody has to lead.
 #[derive(Debug)]
-struct Follower {
-    goal: Goal,
-    seqno: u64,
-    thread: Thread,
-    woken: AtomicBool,
-}
-
-impl Follower {
-    fn sleep(&self) {
-        while !self.woken.load(Ordering::Acquire) {
-            sync::park();
-        }
-    }
-    fn wake(&self) {
-        self.woken.store(true, Ordering::Release);
-        self.thread.unpark();
-    }
-}
-
-#[derive(Debug)]
-struct State {
+pub(super) struct State {
     /// Frames that no leader has taken; complete ones end at `filled`.
-    pending: Vec<u8>,
-    filled: usize,
+    pub(super) pending: Vec<u8>,
+    pub(super) filled: usize,
     /// The buffer of the last leader, to be used again.
-    spare: Vec<u8>,
-    next_seqno: u64,
+    pub(super) spare: Vec<u8>,
+    pub(super) next_seqno: u64,
     /// Numbers of records that are not yet applied, ascending.
-    in_flight: Vec<u64>,
+    pub(super) in_flight: Vec<u64>,
     /// Somebody writes to the segment at the end, or finishes it.
-    writing: bool,
-    syncing: Syncing,
-    followers: Vec<Arc<Follower>>,
+    pub(super) writing: bool,
+    pub(super) syncing: Syncing,
+    pub(super) followers: Vec<Arc<Follower>>,
     /// Records below this number are being synced by the present leader or are synced.
-    taken_below: u64,
+    pub(super) taken_below: u64,
     /// Callers of `sync` that came while their record was being synced already.
-    late: u64,
+    pub(super) late: u64,
     /// Commits that may want the next sync: those that the last one served, and those that came while it ran.
-    expected: u64,
+    pub(super) expected: u64,
     /// Sealed segments, oldest first.
-    sealed: Vec<SegmentInfo>,
-    active: SegmentInfo,
-    failure: Option<Error>,
-    closed: bool,
+    pub(super) sealed: Vec<SegmentInfo>,
+    pub(super) active: SegmentInfo,
+    pub(super) failure: Option<Error>,
+    pub(super) closed: bool,
 }
 
 /// The write-ahead log of a database.
 #[derive(Debug)]
 pub struct Wal {
-    disk: Arc<dyn Disk>,
-    database_id: u64,
-    segment_bytes: u64,
-    windows: bool,
-    state: Mutex<State>,
+    pub(super) disk: Arc<dyn Disk>,
+    pub(super) database_id: u64,
+    pub(super) segment_bytes: u64,
+    pub(super) windows: bool,
+    pub(super) state: Mutex<State>,
     /// Signalled when a leader is done, for other leaders.
-    done: Condvar,
+    pub(super) done: Condvar,
     /// The segment at the end. Only who is `writing` takes this lock, so it is never waited for.
-    tail: Mutex<SegmentWriter>,
+    pub(super) tail: Mutex<SegmentWriter>,
     /// Highest number that the operating system has.
-    written: AtomicU64,
+    pub(super) written: AtomicU64,
     /// Highest number that is durable, for readers.
-    visible: Arc<Visible>,
+    pub(super) visible: Arc<Visible>,
     /// Callers of `sync` whose records no leader has taken; changed under the state's lock only.
-    arrivals: AtomicU64,
+    pub(super) arrivals: AtomicU64,
+    /// Whether a sync takes so long that others are let gather for it.
+    pub(super) shares_syncs: bool,
     /// Held while segments are removed.
-    removal: Mutex<()>,
+    pub(super) removal: Mutex<()>,
 }
 
 impl Wal {
@@ -164,6 +107,7 @@ impl Wal {
             SegmentWriter::create(&*disk, database_id, first_segment, first_seqno, segment_bytes, windows, taken_over)?;
         let durable = next_seqno.saturating_sub(1);
         Ok(Self {
+            shares_syncs: disk.is_durable(),
             disk,
             database_id,
             segment_bytes,
@@ -353,247 +297,10 @@ impl Wal {
     pub fn is_poisoned(&self) -> bool {
         self.state.lock().failure.is_some()
     }
-
-    fn has_reached(&self, goal: Goal, seqno: u64) -> bool {
-        match goal {
-            Goal::Written => self.written.load(Ordering::Acquire) >= seqno,
-            Goal::Synced => self.visible.load() >= seqno,
-        }
-    }
-
-    /// Follows a leader to the goal, or leads.
-    fn reach(&self, goal: Goal, seqno: u64) -> Result<()> {
-        if self.has_reached(goal, seqno) {
-            return Ok(());
-        }
-        let mut state = self.state.lock();
-        let seqno = seqno.min(state.next_seqno.saturating_sub(1));
-        if goal == Goal::Synced {
-            if seqno >= state.taken_below {
-                self.arrivals.fetch_add(1, Ordering::Relaxed);
-            } else {
-                state.late += 1;
-            }
-        }
-        let mut may_spin = goal == Goal::Written;
-        loop {
-            if self.has_reached(goal, seqno) {
-                return Ok(());
-            }
-            state.check_sound()?;
-            let is_led = match goal {
-                Goal::Written => state.writing,
-                Goal::Synced => state.syncing != Syncing::Nobody,
-            };
-            if !is_led {
-                return match goal {
-                    Goal::Written => self.lead_write(state),
-                    Goal::Synced => self.lead_sync(state),
-                };
-            }
-            if std::mem::take(&mut may_spin) {
-                MutexGuard::unlocked(&mut state, || self.spin(goal, seqno));
-                continue;
-            }
-            let follower = Follower { goal, seqno, thread: sync::current(), woken: AtomicBool::new(false) };
-            let follower = Arc::new(follower);
-            state.followers.push(follower.clone());
-            drop(state);
-            follower.sleep();
-            if self.has_reached(goal, seqno) {
-                return Ok(());
-            }
-            state = self.state.lock();
-        }
-    }
-
-    /// Wakes everybody who has waited for what a leader did, and one of those who wait for another leader. Woken under
-    /// the lock they would run into it.
-    fn release(&self, mut state: MutexGuard<'_, State>) {
-        let (mut may_write, mut may_sync) = (!state.writing, state.syncing == Syncing::Nobody);
-        let failed = state.failure.is_some();
-        let mut woken: SmallVec<[Arc<Follower>; 8]> = SmallVec::new();
-        state.followers.retain(|follower| {
-            let may_lead = match follower.goal {
-                Goal::Written => &mut may_write,
-                Goal::Synced => &mut may_sync,
-            };
-            let wakes = failed || self.has_reached(follower.goal, follower.seqno) || std::mem::replace(may_lead, false);
-            if wakes {
-                woken.push(follower.clone());
-            }
-            !wakes
-        });
-        drop(state);
-        self.done.notify_all();
-        for follower in woken {
-            follower.wake();
-        }
-    }
-
-    /// Watches for the end of a write for about as long as one takes.
-    fn spin(&self, goal: Goal, seqno: u64) {
-        let before = self.written.load(Ordering::Acquire);
-        for _ in 0..SPIN_TURNS {
-            if self.has_reached(goal, seqno) || self.written.load(Ordering::Acquire) != before {
-                return;
-            }
-            std::hint::spin_loop();
-        }
-    }
-
-    /// Writes all that is pending.
-    fn lead_write(&self, mut state: MutexGuard<'_, State>) -> Result<()> {
-        let written = self.write_pending(&mut state, false, |_, _| Ok(()));
-        self.release(state);
-        written
-    }
-
-    /// Writes and syncs all that is pending.
-    fn lead_sync(&self, mut state: MutexGuard<'_, State>) -> Result<()> {
-        state.syncing = Syncing::Preparing;
-        self.gather(&mut state);
-        while state.writing {
-            self.done.wait(&mut state);
-        }
-        let group = self.arrivals.swap(0, Ordering::Relaxed);
-        (state.late, state.taken_below) = (0, state.next_seqno);
-        let pending = match state.check_sound() {
-            Ok(()) => self.write_pending(&mut state, true, |tail, _| Ok(tail.pending_sync())),
-            Err(poisoned) => Err(poisoned),
-        };
-        let synced = pending.and_then(|pending| {
-            state.syncing = Syncing::UnderWay;
-            let waiting = state.followers.iter().any(|follower| follower.goal == Goal::Written);
-            MutexGuard::unlocked(&mut state, || {
-                if waiting {
-                    self.release(self.state.lock());
-                }
-                if canary!(EarlyAcknowledgement) { Ok(pending.next_seqno) } else { pending.finish() }
-            })
-        });
-        state.expected = group + state.late + self.arrivals.load(Ordering::Relaxed);
-        self.end_sync(state, synced)
-    }
-
-    /// Says what became of a sync: the number below which all records are durable.
-    fn end_sync(&self, mut state: MutexGuard<'_, State>, synced: Result<u64>) -> Result<()> {
-        state.syncing = Syncing::Nobody;
-        match &synced {
-            Ok(durable_below) => self.visible.advance(durable_below.saturating_sub(1)),
-            Err(_) if canary!(ForgivenSync) => {}
-            Err(error) => _ = state.failure.get_or_insert_with(|| error.clone()),
-        }
-        self.release(state);
-        synced.map(|_| ())
-    }
-
-    /// Hands all that is pending to the operating system, and does with the segment at the end what the caller wants.
-    fn write_pending<T>(
-        &self,
-        state: &mut MutexGuard<'_, State>,
-        reserve: bool,
-        then: impl FnOnce(&mut SegmentWriter, &mut Vec<SegmentInfo>) -> Result<T>,
-    ) -> Result<T> {
-        state.writing = true;
-        let spare = std::mem::take(&mut state.spare);
-        let mut frames = std::mem::replace(&mut state.pending, spare);
-        frames.truncate(std::mem::take(&mut state.filled));
-        let last = state.next_seqno.saturating_sub(1);
-
-        let mut sealed = Vec::new();
-        let (outcome, active) = MutexGuard::unlocked(state, || {
-            let mut tail = self.tail.lock();
-            let written = self.write_out(&mut tail, &mut frames, reserve, &mut sealed);
-            let outcome = written.and_then(|()| then(&mut tail, &mut sealed));
-            (outcome, tail.info())
-        });
-
-        state.writing = false;
-        state.active = active;
-        if let Some(sealed) = sealed.last() {
-            self.visible.advance(sealed.last_seqno);
-        }
-        state.sealed.append(&mut sealed);
-        match &outcome {
-            Ok(_) => _ = self.written.fetch_max(last, Ordering::AcqRel),
-            Err(_) if canary!(ForgivenSync) => {}
-            Err(error) => _ = state.failure.get_or_insert_with(|| error.clone()),
-        }
-        if frames.capacity() <= KEPT_BUFFER_BYTES {
-            frames.clear();
-            state.spare = frames;
-        }
-        outcome
-    }
-
-    /// Lets as many commits gather as are expected.
-    fn gather(&self, state: &mut MutexGuard<'_, State>) {
-        let expected = state.expected;
-        if expected < 2 {
-            return;
-        }
-        MutexGuard::unlocked(state, || {
-            for _ in 0..GATHER_YIELDS {
-                if self.arrivals.load(Ordering::Relaxed) >= expected {
-                    return;
-                }
-                sync::yield_now();
-            }
-        });
-    }
-
-    /// Writes frames to the tail and, where segments fill up, to new ones.
-    fn write_out(
-        &self,
-        tail: &mut SegmentWriter,
-        frames: &mut [u8],
-        reserve: bool,
-        sealed: &mut Vec<SegmentInfo>,
-    ) -> Result<()> {
-        let mut rest = frames;
-        loop {
-            let taken = tail.write(rest, reserve)?;
-            rest = &mut rest[taken..];
-            if rest.is_empty() {
-                return Ok(());
-            }
-            self.next_segment(tail, sealed)?;
-        }
-    }
-
-    /// Seals the segment at the end, which syncs it, and begins the next one.
-    fn next_segment(&self, tail: &mut SegmentWriter, sealed: &mut Vec<SegmentInfo>) -> Result<()> {
-        self.wait_for_sync()?;
-        tail.seal()?;
-        let (number, next_seqno) = (tail.info().number + 1, tail.next_seqno());
-        let next = SegmentWriter::create(
-            &*self.disk,
-            self.database_id,
-            number,
-            next_seqno,
-            self.segment_bytes,
-            self.windows,
-            None,
-        )?;
-        sealed.push(tail.info());
-        *tail = next;
-        Ok(())
-    }
-
-    /// Waits for a sync that is under way. An operating system tells only one of two callers that it lost something, so
-    /// a seal may not be written beside a sync: it would vouch for what the other one knows to be lost.
-    fn wait_for_sync(&self) -> Result<()> {
-        let mut state = self.state.lock();
-        while state.syncing == Syncing::UnderWay {
-            self.done.wait(&mut state);
-        }
-        state.check_sound()
-    }
 }
 
 impl State {
-    fn check_sound(&self) -> Result<()> {
+    pub(super) fn check_sound(&self) -> Result<()> {
         self.failure.as_ref().map_or(Ok(()), |cause| Err(Error::poisoned(cause)))
     }
 

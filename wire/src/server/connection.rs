@@ -5,7 +5,6 @@ use super::{
     coding::{Coding, Unpackable},
     guard::{Guard, Verdict},
     metrics::Metrics,
-    pace::Pace,
     request_id::RequestIds,
     signature,
 };
@@ -55,21 +54,19 @@ pub(super) struct State {
     protocol: Protocol,
     guard: Guard,
     ids: RequestIds,
-    pace: Pace,
     /// Memory for bodies, in steps.
     budget: Arc<Semaphore>,
 }
 
 impl State {
-    /// The state of a server of `database` that listens on `address` and serves connections on `threads` threads.
-    pub(super) fn new(database: Database, options: ServerOptions, address: SocketAddr, threads: usize) -> Self {
+    /// The state of a server of `database` that listens on `address`.
+    pub(super) fn new(database: Database, options: ServerOptions, address: SocketAddr) -> Self {
         let seed = database.clock().now_millis();
         let steps = options.max_buffered_bytes.max(MAX_BODY_BYTES) / BUDGET_STEP_BYTES;
         Self {
             metrics: Metrics::default(),
             guard: Guard::new(&options, address),
             ids: RequestIds::new(seed),
-            pace: Pace::new(threads),
             budget: Arc::new(Semaphore::new(steps.min(Semaphore::MAX_PERMITS))),
             protocol: Protocol::new(database).owner(options.owner.clone()).profile(options.profile),
             options,
@@ -115,7 +112,7 @@ impl State {
         }
     }
 
-    /// Reads the body of an operation and has it answered where waiting is allowed.
+    /// Reads the body of an operation and has it answered, which may take as long as it will.
     async fn operation(self: Arc<Self>, request: Request<Incoming>, content_type: HeaderValue) -> Answer {
         let (head, mut body) = request.into_parts();
         let length = body.size_hint().upper().and_then(|length| usize::try_from(length).ok());
@@ -133,7 +130,7 @@ impl State {
         };
         let started = Instant::now();
         let received = bytes.len();
-        let called = self.call(head, bytes).await;
+        let called = self.answer(&head, &bytes);
         drop(held);
         let (response, coding) = match called {
             Ok(answered) => answered,
@@ -160,17 +157,6 @@ impl State {
             headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
         }
         answer
-    }
-
-    /// Calls the engine, where that may take as long as it will.
-    async fn call(self: &Arc<Self>, head: Parts, body: Bytes) -> Result<Answered, StatusCode> {
-        let is_packed = Coding::of_body(&head.headers).is_some();
-        if !is_packed && let Some(_in_place) = self.pace.in_place(target(&head), body.len()) {
-            return self.answer(&head, &body);
-        }
-        let state = Arc::clone(self);
-        let answer = tokio::task::spawn_blocking(move || state.answer(&head, &body));
-        answer.await.unwrap_or(Err(StatusCode::INTERNAL_SERVER_ERROR))
     }
 
     /// A body of at most `length` bytes, and the share of memory that it takes.

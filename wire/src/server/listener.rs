@@ -1,4 +1,4 @@
-//! The listening socket: accepts connections up to a number, and stops in order.
+//! The listening socket: accepts connections up to a number, gives each a thread, and stops in order.
 
 use super::{ServerOptions, connection::State};
 use hashrange::Database;
@@ -7,21 +7,17 @@ use hyper_util::{
     rt::{TokioIo, TokioTimer},
     server::graceful::GracefulShutdown,
 };
-use std::{io, net::SocketAddr, num::NonZero, sync::Arc, thread::JoinHandle, time::Duration};
+use std::{io, net::SocketAddr, sync::Arc, thread::JoinHandle, time::Duration};
 use tokio::{
     net::{TcpListener, TcpStream},
     runtime::{Builder, Runtime},
-    sync::{Semaphore, watch},
+    sync::{OwnedSemaphorePermit, Semaphore, watch},
 };
 
 /// Bytes of a request's head: DynamoDB's clients send about one kilobyte.
 const MAX_HEAD_BYTES: usize = 32 << 10;
 /// Headers of a request.
 const MAX_HEADERS: usize = 64;
-/// Threads that engine calls may wait on at once; further calls queue.
-const MAX_BLOCKING_THREADS: usize = 128;
-/// How long a thread that is not needed stays.
-const THREAD_KEEP_ALIVE: Duration = Duration::from_secs(10);
 /// Pause after the system refused to accept a connection, for example because it ran out of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -55,15 +51,13 @@ impl Server {
                 format!("{} can be reached from other machines; set credentials to listen there", options.address);
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
         }
-        let threads = threads();
-        let runtime = runtime(threads)?;
+        let runtime = runtime()?;
         let listener = runtime.block_on(TcpListener::bind(options.address))?;
         let address = listener.local_addr()?;
         let (sender, receiver) = watch::channel(false);
-        let state = Arc::new(State::new(database, options, address, threads));
+        let state = Arc::new(State::new(database, options, address));
         let thread = std::thread::Builder::new().name("hashrange-serve".to_owned()).spawn(move || {
             runtime.block_on(accept(listener, &state, receiver));
-            runtime.shutdown_timeout(state.options.stop_timeout);
         })?;
         Ok(Self { address, stop: Stopper(sender), thread: Some(thread) })
     }
@@ -104,19 +98,9 @@ impl Drop for Server {
     }
 }
 
-/// Threads that serve connections: more than processors, because some may be inside the engine.
-fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, NonZero::get) * 4
-}
-
-fn runtime(threads: usize) -> io::Result<Runtime> {
-    Builder::new_multi_thread()
-        .worker_threads(threads)
-        .enable_all()
-        .thread_name("hashrange-http")
-        .max_blocking_threads(MAX_BLOCKING_THREADS)
-        .thread_keep_alive(THREAD_KEEP_ALIVE)
-        .build()
+/// What a thread waits on: its socket and its timers.
+fn runtime() -> io::Result<Runtime> {
+    Builder::new_current_thread().enable_all().build()
 }
 
 /// Accepts connections until a stop is asked for, then waits for those that are open.
@@ -130,7 +114,11 @@ async fn accept(listener: TcpListener, state: &Arc<State>, mut stop: watch::Rece
         };
         tokio::select! {
             (place, accepted) = accepted => match accepted {
-                Ok((stream, peer)) => serve(state, stream, peer, place.ok(), &open),
+                Ok((stream, peer)) => {
+                    if let Err(error) = serve(state, stream, peer, place.ok(), &open) {
+                        tracing::warn!(%peer, %error, "cannot serve a connection");
+                    }
+                }
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
                     tokio::time::sleep(ACCEPT_PAUSE).await;
@@ -145,34 +133,42 @@ async fn accept(listener: TcpListener, state: &Arc<State>, mut stop: watch::Rece
     }
 }
 
-/// Serves one connection on a task of its own; `place` counts it among the open ones.
+/// Serves one connection on a thread of its own; `place` counts it among the open ones.
 fn serve(
     state: &Arc<State>,
     stream: TcpStream,
     peer: SocketAddr,
-    place: Option<tokio::sync::OwnedSemaphorePermit>,
+    place: Option<OwnedSemaphorePermit>,
     open: &GracefulShutdown,
-) {
+) -> io::Result<()> {
     // Answers are small and awaited: they must not wait for more.
     let _ = stream.set_nodelay(true);
-    let service_state = Arc::clone(state);
-    let service = service_fn(move |request| {
-        let state = Arc::clone(&service_state);
-        async move { Ok::<_, std::convert::Infallible>(state.respond(request).await) }
-    });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(state.options.head_timeout)
-        .max_buf_size(MAX_HEAD_BYTES)
-        .max_headers(MAX_HEADERS)
-        .serve_connection(TokioIo::new(stream), service);
-    let connection = open.watch(connection);
-    let state = Arc::clone(state);
-    tokio::spawn(async move {
+    let stream = stream.into_std()?;
+    let (runtime, watcher, state) = (runtime()?, open.watcher(), Arc::clone(state));
+    let connection = async move {
         let _counted = state.metrics.connection();
-        if let Err(error) = connection.await {
+        let stream = match TcpStream::from_std(stream) {
+            Ok(stream) => TokioIo::new(stream),
+            Err(error) => return tracing::warn!(%peer, %error, "cannot serve a connection"),
+        };
+        let service_state = Arc::clone(&state);
+        let service = service_fn(move |request| {
+            let state = Arc::clone(&service_state);
+            async move { Ok::<_, std::convert::Infallible>(state.respond(request).await) }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(state.options.head_timeout)
+            .max_buf_size(MAX_HEAD_BYTES)
+            .max_headers(MAX_HEADERS)
+            .serve_connection(stream, service);
+        if let Err(error) = watcher.watch(connection).await {
             tracing::debug!(%peer, %error, "connection ended");
         }
+    };
+    let thread = std::thread::Builder::new().name("hashrange-http".to_owned()).spawn(move || {
+        runtime.block_on(connection);
         drop(place);
     });
+    thread.map(|_| ())
 }

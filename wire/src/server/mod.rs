@@ -1,7 +1,7 @@
 //! The HTTP server: DynamoDB's protocol on a socket.
 //!
-//! A connection is a task of an asynchronous runtime; engine calls that may wait for a disk run on threads of their own
-//! and stall nobody else. Everything that a client can make the server hold is bounded: the number
+//! A connection has a thread of its own, which calls the engine itself: a call that waits for a disk stalls nobody else, and
+//! none has to be handed to another thread and back, which costs more than a point read. Everything that a client can make the server hold is bounded: the number
 //! of connections, the size and number of headers, the size of a body and of all bodies together, and the time that
 //! each of them may take to arrive.
 //!
@@ -21,7 +21,6 @@ mod guard;
 mod listener;
 mod metrics;
 mod options;
-mod pace;
 mod request_id;
 mod signature;
 

@@ -1,0 +1,51 @@
+//! What writers are to each other: one leads, the others follow.
+//!
+//! Followers sleep each by itself and not on a condition variable, which would hand the lock from one to the next, each
+//! time with a switch of threads.
+
+use crate::sync::{self, Thread};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// How far a caller wants its record to have come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Goal {
+    Written,
+    Synced,
+}
+
+/// What the leader of a sync is doing, if there is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Syncing {
+    Nobody,
+    /// Lets others gather, or writes: nothing is being synced yet but what a writer syncs that finishes a segment.
+    Preparing,
+    /// Syncs what was written before. It needs nothing but the file for that.
+    UnderWay,
+}
+
+/// Somebody who sleeps until its record is safe, or until somebody has to lead.
+#[derive(Debug)]
+pub(super) struct Follower {
+    pub(super) goal: Goal,
+    pub(super) seqno: u64,
+    thread: Thread,
+    woken: AtomicBool,
+}
+
+impl Follower {
+    /// The calling thread, which wants the record `seqno` to have come so far.
+    pub(super) fn new(goal: Goal, seqno: u64) -> Self {
+        Self { goal, seqno, thread: sync::current(), woken: AtomicBool::new(false) }
+    }
+    /// Sleeps until it is woken.
+    pub(super) fn sleep(&self) {
+        while !self.woken.load(Ordering::Acquire) {
+            sync::park();
+        }
+    }
+    /// Wakes it.
+    pub(super) fn wake(&self) {
+        self.woken.store(true, Ordering::Release);
+        self.thread.unpark();
+    }
+}
