@@ -25,7 +25,8 @@ use std::sync::Arc;
 use world::{
     Draw, Mutation, Random, Setup, State, Step,
     answer::compare,
-    run::{Done, run},
+    judge::Done,
+    run::run,
     shape::TABLES,
     stream::{check_streams, keeps_streams},
 };

@@ -6,7 +6,8 @@ use crate::{
     world::{
         Mutation, Setup, State, Step,
         answer::{compare, contents, difference},
-        run::{Done, is_of_the_disk, perform, repeat, run},
+        judge::{Done, is_of_the_disk},
+        run::{perform, repeat, run},
         state::Outcome,
         step::{BEGIN_MILLIS, Write},
         stream::{check_streams, keeps_streams},

@@ -83,12 +83,12 @@ pub fn token(hash_bytes: &[u8]) -> u64 {
 
 /// The value of a key attribute in its last form, borrowed where it lies in that form already.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KeyPart<'a> {
+pub struct KeyBytes<'a> {
     kind: KeyType,
     last: Cow<'a, [u8]>,
 }
 
-impl<'a> KeyPart<'a> {
+impl<'a> KeyBytes<'a> {
     /// A value; `None` if it cannot be a key.
     pub fn of_value(value: &'a AttributeValue) -> Option<Self> {
         let last = match value {

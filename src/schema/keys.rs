@@ -13,7 +13,7 @@ use crate::{
     error::{Error, Result},
     item::{
         AttributeValue, Item, ItemRef,
-        key::{KeyBuf, KeyPart, KeyScalar, KeySink, MAX_HASH_KEY_BYTES, MAX_RANGE_KEY_BYTES, token},
+        key::{KeyBuf, KeyBytes, KeyScalar, KeySink, MAX_HASH_KEY_BYTES, MAX_RANGE_KEY_BYTES, token},
     },
 };
 
@@ -166,7 +166,7 @@ impl TableDefinition {
     /// The key of an encoded item; `None` if it lacks a key attribute.
     pub fn key_of_encoded(&self, item: &ItemRef) -> Option<EncodedKey> {
         let value_of = |key: &KeyAttribute| {
-            item.attribute(&key.name).and_then(KeyPart::of_encoded).filter(|value| value.kind() == key.kind)
+            item.attribute(&key.name).and_then(KeyBytes::of_encoded).filter(|value| value.kind() == key.kind)
         };
         let mut builder = Builder::new(ITEM_SPACE);
         value_of(&self.key.hash)?.append_last(&mut builder.bytes);
@@ -207,7 +207,7 @@ impl TableDefinition {
             return self.expiry_key(item);
         }
         index_key_from(&self.key, index, self.local_space(index), &|name| {
-            item.attribute(name).and_then(KeyPart::of_encoded)
+            item.attribute(name).and_then(KeyBytes::of_encoded)
         })
     }
 
@@ -219,7 +219,7 @@ impl TableDefinition {
         if key.len() != names.len() {
             return None;
         }
-        index_key_from(&self.key, index, self.local_space(index), &|name| key.get(name).and_then(KeyPart::of_value))
+        index_key_from(&self.key, index, self.local_space(index), &|name| key.get(name).and_then(KeyBytes::of_value))
     }
 
     /// First byte of the collections of a local index; [`ITEM_SPACE`] for any other.
@@ -290,9 +290,9 @@ fn index_key_from<'a>(
     table: &KeySchema,
     index: &IndexDefinition,
     space: u8,
-    value_of: &dyn Fn(&str) -> Option<KeyPart<'a>>,
+    value_of: &dyn Fn(&str) -> Option<KeyBytes<'a>>,
 ) -> Option<EncodedKey> {
-    let indexable = |key: &KeyAttribute| -> Option<KeyPart<'a>> {
+    let indexable = |key: &KeyAttribute| -> Option<KeyBytes<'a>> {
         value_of(&key.name).filter(|value| key.kind == value.kind() && !value.is_empty())
     };
     let mut builder = Builder::new(space);

@@ -282,10 +282,7 @@ impl Prepared {
             version_at,
             item: all.iter().map(|(name, value)| ((*name).to_owned(), typed(value))).collect(),
             #[cfg(feature = "dynoxide")]
-            dynoxide: all
-                .iter()
-                .map(|(name, value)| ((*name).to_owned(), crate::engines::dynoxide::typed(value)))
-                .collect(),
+            dynoxide: all.iter().map(|(name, value)| ((*name).to_owned(), typed_for_dynoxide(value))).collect(),
         }
     }
     /// Its key.
@@ -307,6 +304,18 @@ fn typed(value: &Value) -> hashrange::AttributeValue {
             let members = members.iter().map(|(name, value)| ((*name).to_owned(), typed(value)));
             hashrange::AttributeValue::M(members.collect())
         }
+    }
+}
+
+/// The form in which dynoxide takes a value.
+#[cfg(feature = "dynoxide")]
+fn typed_for_dynoxide(value: &Value) -> dynoxide::AttributeValue {
+    match value {
+        Value::Text(text) => dynoxide::AttributeValue::S(text.clone()),
+        Value::Number(number) => dynoxide::AttributeValue::N(number.to_string()),
+        Value::Map(members) => dynoxide::AttributeValue::M(
+            members.iter().map(|(name, value)| ((*name).to_owned(), typed_for_dynoxide(value))).collect(),
+        ),
     }
 }
 

@@ -1,11 +1,7 @@
-//! What an engine must do to take part, and who takes part.
+//! What an engine must do to take part.
 
-use crate::{
-    data::{Key, Prepared},
-    engines,
-};
-use anyhow::{Result, bail};
-use std::path::Path;
+use crate::data::{Key, Prepared};
+use anyhow::Result;
 
 /// What a table has beside its items.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -51,42 +47,4 @@ pub trait Session: Send {
     fn sweep(&mut self) -> Result<usize>;
     /// Reads the change stream from its begin; how many records.
     fn read_stream(&mut self) -> Result<usize>;
-}
-
-/// Engines that this program was built with, ours first.
-pub const NAMES: &[&str] = &[
-    "hashrange",
-    #[cfg(feature = "fjall")]
-    "fjall",
-    #[cfg(feature = "redb")]
-    "redb",
-    #[cfg(feature = "lmdb")]
-    "lmdb",
-    #[cfg(feature = "sqlite")]
-    "sqlite",
-    #[cfg(feature = "rocksdb")]
-    "rocksdb",
-    #[cfg(feature = "dynoxide")]
-    "dynoxide",
-];
-
-/// Opens an engine in a folder, which it creates.
-pub fn open(name: &str, folder: &Path, features: Features) -> Result<Box<dyn Engine>> {
-    std::fs::create_dir_all(folder)?;
-    Ok(match name {
-        "hashrange" => Box::new(engines::hashrange::Hashrange::open(folder, features)?),
-        #[cfg(feature = "fjall")]
-        "fjall" => Box::new(engines::key_value::Shaped::new(engines::fjall::Fjall::open(folder)?, features)),
-        #[cfg(feature = "redb")]
-        "redb" => Box::new(engines::key_value::Shaped::new(engines::redb::Redb::open(folder)?, features)),
-        #[cfg(feature = "lmdb")]
-        "lmdb" => Box::new(engines::key_value::Shaped::new(engines::lmdb::Lmdb::open(folder)?, features)),
-        #[cfg(feature = "sqlite")]
-        "sqlite" => Box::new(engines::key_value::Shaped::new(engines::sqlite::Sqlite::open(folder)?, features)),
-        #[cfg(feature = "rocksdb")]
-        "rocksdb" => Box::new(engines::key_value::Shaped::new(engines::rocksdb::RocksDb::open(folder)?, features)),
-        #[cfg(feature = "dynoxide")]
-        "dynoxide" => Box::new(engines::dynoxide::Dynoxide::open(folder, features)?),
-        _ => bail!("there is no engine {name:?} in this build; there are {}", NAMES.join(", ")),
-    })
 }

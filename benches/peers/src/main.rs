@@ -83,12 +83,12 @@ fn main() -> Result<()> {
         return loading::run_step(step, name, folder, items);
     }
     for name in &arguments.engine {
-        let all = engine::NAMES.join(", ");
-        ensure!(engine::NAMES.contains(&name.as_str()), "there is no engine {name:?} in this build; there are {all}");
+        let all = engines::NAMES.join(", ");
+        ensure!(engines::NAMES.contains(&name.as_str()), "there is no engine {name:?} in this build; there are {all}");
     }
     let wanted = |name: &&&str| arguments.engine.is_empty() || arguments.engine.iter().any(|wanted| wanted == **name);
     let plan = Plan {
-        engines: engine::NAMES.iter().filter(wanted).copied().collect(),
+        engines: engines::NAMES.iter().filter(wanted).copied().collect(),
         rounds: arguments.rounds.unwrap_or(if arguments.quick { 3 } else { 5 }).max(1),
         time: Duration::from_secs_f64(arguments.seconds.unwrap_or(if arguments.quick { 0.2 } else { 0.6 })),
         filters: arguments.workload,
@@ -128,7 +128,7 @@ fn open_all(suite: &Suite, plan: &Plan, scratch: &Path, bar: &ProgressBar) -> Re
     for name in &plan.engines {
         bar.set_message(format!("load {name}"));
         let folder = scratch.join(format!("{}-{name}", suite.name));
-        let engine = engine::open(name, &folder, suite.features).with_context(|| format!("cannot open {name}"))?;
+        let engine = engines::open(name, &folder, suite.features).with_context(|| format!("cannot open {name}"))?;
         loading::load(engine.as_ref(), suite.shape, suite.features).with_context(|| format!("{name} cannot load"))?;
         engines.push(engine);
         bar.inc(1);

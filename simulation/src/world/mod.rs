@@ -6,6 +6,7 @@
 //! crash may leave behind.
 
 pub mod answer;
+pub mod judge;
 pub mod random;
 pub mod run;
 pub mod shape;

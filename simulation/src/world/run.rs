@@ -1,16 +1,17 @@
 //! Doing a step on a database and holding its answer against the model.
 
 use super::{
-    answer::{ask, compare, expect, is_filled},
+    answer::compare,
+    judge::{Done, check, is_of_the_disk},
     random::Random,
     shape::{END, shapes},
     state::{Outcome, State, with_key},
-    step::{Assign, BEGIN_MILLIS, Change, Mutation, Read, Step, When, Write},
+    step::{Assign, BEGIN_MILLIS, Change, Mutation, Step, When, Write},
     time::{lag, lose_swept, sweep},
 };
 use hashrange::{
-    BatchWrite, Clock, Database, Durability, Error, ErrorKind, Item, ItemRef, ReadMode, Result, ReturnValues,
-    StreamView, TableUpdate, TransactAction, TransactKind,
+    BatchWrite, Clock, Database, Durability, ErrorKind, Item, ItemRef, ReadMode, Result, ReturnValues, StreamView,
+    TableUpdate, TransactAction, TransactKind,
     expression::{Condition, ExpressionKind, Placeholders, Scope, Update},
     file::Disk,
 };
@@ -63,15 +64,6 @@ impl Setup {
     }
 }
 
-/// How a step ended that did not contradict the model.
-#[derive(Debug)]
-pub enum Done {
-    /// As the model said.
-    AsExpected,
-    /// With an error of the disk: what it would have done may have happened or not.
-    Failed,
-}
-
 /// Does a step. `state` moves on with it if it succeeds; the error tells how the database contradicts the model.
 pub fn run(db: &Database, step: &Step, state: &mut State) -> Result<Done, String> {
     let result = match step {
@@ -111,33 +103,6 @@ pub fn run(db: &Database, step: &Step, state: &mut State) -> Result<Done, String
         Err(error) if is_of_the_disk(&error) => Ok(Done::Failed),
         Err(error) => Err(format!("{step:?}: {error}")),
     }
-}
-
-/// Whether an error is one that a failing disk explains.
-pub fn is_of_the_disk(error: &Error) -> bool {
-    matches!(error.kind(), ErrorKind::Io | ErrorKind::Poisoned)
-}
-
-/// Reads, and accepts the answer of any of the states.
-pub fn check(db: &Database, read: &Read, states: &[State]) -> Result<Done, String> {
-    let answer = match ask(db, read) {
-        Ok(answer) => answer,
-        Err(error) if is_of_the_disk(&error) => return Ok(Done::Failed),
-        Err(error) => return Err(format!("{read:?}: {error}")),
-    };
-    let of_extra = match read {
-        Read::Query(query) => query.index.filter(|index| *index == shapes()[query.table].extra()).map(|_| query.table),
-        Read::Scan { table, index, .. } => index.filter(|index| *index == shapes()[*table].extra()).map(|_| *table),
-        _ => None,
-    };
-    if of_extra.is_some_and(|table| !is_filled(db, table)) {
-        return Ok(Done::AsExpected);
-    }
-    if states.iter().any(|state| expect(state, read) == answer) {
-        return Ok(Done::AsExpected);
-    }
-    let expected = states.last().map(|state| expect(state, read));
-    Err(format!("{read:?}\n  is        {answer:?}\n  should be {expected:?}"))
 }
 
 fn mutate(db: &Database, mutation: &Mutation, durability: Durability, state: &mut State) -> Result<Done, String> {

@@ -1,7 +1,7 @@
 //! What happens because time passes: items expire, and changes arrive late in an index.
 
 use super::{
-    run::{Done, check, is_of_the_disk},
+    judge::{Done, check, is_of_the_disk},
     shape::{END, shapes},
     state::{State, Table},
     step::Read,

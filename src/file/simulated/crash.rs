@@ -1,7 +1,7 @@
 //! What is left of unsynced writes and operations when the power goes, or when a sync fails.
 
 use super::super::image::Image;
-use super::machine::{FileId, NameChange, Names, SimulatedFile, Write};
+use super::files::{NameChange, Names, SimulatedFile, Write};
 use super::random::Random;
 use std::io;
 
@@ -158,40 +158,4 @@ pub(super) fn surviving_names(durable: &Names, unsynced: &[NameChange], random: 
         }
     }
     names
-}
-
-impl NameChange {
-    /// Applies the operation to a table of names on which earlier ones may be missing.
-    pub(super) fn apply(&self, names: &mut Names) {
-        match *self {
-            Self::Named { file, name } => {
-                // A file has one name: the entry that a lost operation left goes with the rename.
-                names.retain(|_, id: &mut FileId| *id != file);
-                names.insert(name, file);
-            }
-            Self::Removed { name } => {
-                names.remove(&name);
-            }
-        }
-    }
-}
-
-impl Write {
-    pub(super) fn end(&self) -> u64 {
-        match self {
-            Self::Bytes { offset, bytes } => offset + bytes.len() as u64,
-            Self::Zeros { end } => *end,
-        }
-    }
-
-    /// Applies the write whole.
-    pub(super) fn apply(&self, image: &mut Image) -> io::Result<()> {
-        match self {
-            Self::Bytes { offset, bytes } => image.write_at(*offset, bytes),
-            Self::Zeros { end } => {
-                image.extend_to(*end);
-                Ok(())
-            }
-        }
-    }
 }

@@ -5,51 +5,10 @@ use super::super::image::Image;
 use super::CRASHED;
 use super::crash;
 use super::fault::{Counts, Fault, FaultPlan, Operation, Trace};
+use super::files::{FileId, NameChange, Names, SimulatedFile, Write};
 use super::random::Random;
 use bytes::Bytes;
 use std::{collections::BTreeMap, io};
-
-/// A file, whatever its name is (an inode number).
-pub(super) type FileId = u64;
-
-/// Which file a name stands for.
-pub(super) type Names = BTreeMap<FileName, FileId>;
-
-/// A file of the machine.
-#[derive(Debug, Default)]
-pub(super) struct SimulatedFile {
-    pub(super) live: Image,
-    pub(super) durable: Image,
-    pub(super) unsynced: Vec<Write>,
-    /// Open handles; a file without a name lives as long as there are any.
-    pub(super) handles: u32,
-}
-
-/// An unsynced change of a file.
-#[derive(Debug)]
-pub(super) enum Write {
-    Bytes {
-        offset: u64,
-        bytes: Bytes,
-    },
-    /// Reserved space: zeros from the end of the file to here.
-    Zeros {
-        end: u64,
-    },
-}
-
-/// An unsynced change of the folder.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum NameChange {
-    /// A creation or a rename.
-    Named {
-        file: FileId,
-        name: FileName,
-    },
-    Removed {
-        name: FileName,
-    },
-}
 
 /// One operation as it arrives.
 pub(super) struct Call<'a> {
@@ -336,21 +295,5 @@ impl Machine {
         let change = NameChange::Named { file: self.next_file, name };
         change.apply(&mut self.live_names);
         change.apply(&mut self.durable_names);
-    }
-}
-
-impl NameChange {
-    fn name(&self) -> FileName {
-        match *self {
-            Self::Named { name, .. } | Self::Removed { name } => name,
-        }
-    }
-}
-
-impl SimulatedFile {
-    fn change(&mut self, write: Write) -> io::Result<()> {
-        write.apply(&mut self.live)?;
-        self.unsynced.push(write);
-        Ok(())
     }
 }

@@ -46,6 +46,7 @@
 
 mod crash;
 mod fault;
+mod files;
 mod machine;
 mod random;
 #[cfg(test)]
@@ -56,7 +57,8 @@ pub use fault::{Fault, FaultPlan, Operation};
 use super::{Disk, FileName, ReadableFile, SyncFile, WritableFile};
 use crate::error::{Error, Result};
 use bytes::Bytes;
-use machine::{Call, FileId, Machine};
+use files::FileId;
+use machine::{Call, Machine};
 use parking_lot::{Mutex, MutexGuard};
 use std::{
     io,

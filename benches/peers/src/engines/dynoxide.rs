@@ -2,7 +2,7 @@
 //! synced ones with `FULL`, each on a connection of its own; it ships with a cache of 2 MB.
 
 use crate::{
-    data::{FIRST_VERSION, Key, Prepared, Value},
+    data::{FIRST_VERSION, Key, Prepared},
     engine::{Engine, Features, Session},
 };
 use anyhow::{Context, Result};
@@ -26,17 +26,6 @@ pub struct Dynoxide {
     buffered: Database,
     synced: Database,
     features: Features,
-}
-
-/// The form in which dynoxide takes a value.
-pub fn typed(value: &Value) -> AttributeValue {
-    match value {
-        Value::Text(text) => AttributeValue::S(text.clone()),
-        Value::Number(number) => AttributeValue::N(number.to_string()),
-        Value::Map(members) => {
-            AttributeValue::M(members.iter().map(|(name, value)| ((*name).to_owned(), typed(value))).collect())
-        }
-    }
 }
 
 impl Dynoxide {
