@@ -240,6 +240,11 @@ impl ChangeRecord {
         let of = |key: &KeyAttribute| Some(key.name.len() + item.attribute(&key.name)?.size_bytes());
         self.stream.key.attributes().filter_map(of).sum()
     }
+    /// The most that [`size_bytes`](Self::size_bytes) can be: keys are part of an image.
+    pub(crate) fn most_bytes(&self) -> usize {
+        let images = [&self.key_image, &self.old, &self.new].into_iter().flatten();
+        images.map(|image| 2 * image.size_bytes()).sum()
+    }
     /// DynamoDB's size of keys and images, in bytes.
     pub fn size_bytes(&self) -> usize {
         let images = [&self.old, &self.new].into_iter().flatten();

@@ -199,16 +199,18 @@ pub(crate) fn stream_records(store: &Store, iterator_text: &str, limit: Option<u
     };
     let page = shard.read(place.from, limit, store.stream_sight())?;
     let mut next = page.next;
-    let mut records = Vec::with_capacity(page.changes.len());
-    let mut bytes = 0;
-    for change in page.changes {
-        let record = ChangeRecord::new(change, &stream, store.database_id());
-        bytes += record.size_bytes();
-        if bytes > MAX_PAGE_BYTES && !records.is_empty() {
-            next = Some(record.sequence);
-            break;
-        }
-        records.push(record);
+    let record = |change| ChangeRecord::new(change, &stream, store.database_id());
+    let mut records: Vec<ChangeRecord> = page.changes.into_iter().map(record).collect();
+    // Hardly any page comes near the limit, and what keys count has to be looked up.
+    if records.iter().map(ChangeRecord::most_bytes).sum::<usize>() > MAX_PAGE_BYTES {
+        let mut bytes = 0;
+        let mut fits = |record: &ChangeRecord| {
+            bytes += record.size_bytes();
+            bytes <= MAX_PAGE_BYTES
+        };
+        let count = records.iter().take_while(|record| fits(record)).count().max(1);
+        next = records.get(count).map_or(next, |record| Some(record.sequence));
+        records.truncate(count);
     }
     let next = next.map(|sequence| iterator(store, &shard, ReadFrom::At(sequence)));
     Ok(StreamRecords { records, next })
