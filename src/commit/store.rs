@@ -107,6 +107,10 @@ impl Store {
     pub fn describe(&self) -> String {
         self.disk.describe()
     }
+    /// Takes no more writes: for a database that is only read.
+    pub fn end_writing(&self) {
+        self.wal.end_writing();
+    }
     /// Seals the log: what was written without a sync is durable afterwards. Writes after it fail. Closing again does
     /// nothing.
     pub fn close(&self) -> Result<()> {

@@ -8,6 +8,7 @@ use crate::{
     schema::{EncodedKey, ITEM_SPACE, IndexDefinition, IndexStatus, TableDefinition},
 };
 use serde::Serialize;
+use std::collections::BTreeSet;
 
 /// What was checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
@@ -27,6 +28,7 @@ impl Store {
     /// nobody writes to meanwhile: with writers, an index may be seen before or after its table.
     pub fn verify(&self) -> Result<VerifyReport> {
         let mut report = VerifyReport::default();
+        let mut whole = BTreeSet::new();
         let slots: Vec<_> = self.catalog.load().by_id.values().cloned().collect();
         for slot in slots {
             let state = arc_swap::Guard::into_inner(slot.state());
@@ -35,7 +37,7 @@ impl Store {
             rings.extend(state.index_rings.iter().filter(|ring| ring.keyspace != state.ring.keyspace).cloned());
             for ring in &rings {
                 for partition in ring.all().iter() {
-                    partition.verify()?;
+                    partition.verify(&mut whole)?;
                     report.partitions += 1;
                 }
             }

@@ -5,8 +5,8 @@ use crate::{
     clock::Clock,
     commit::Store,
     config::{ConflictModel, Durability, Options, ReadMode},
-    error::Result,
-    file::{Disk, MemoryDisk, RealDisk},
+    error::{Error, Result},
+    file::{Disk, FileName, MemoryDisk, OverlayDisk, RealDisk},
     maintenance::Maintenance,
 };
 use std::{path::Path, sync::Arc};
@@ -108,6 +108,28 @@ impl OpenOptions {
     pub fn open(self, folder: impl AsRef<Path>) -> Result<Database> {
         let disk = RealDisk::open(folder.as_ref(), true)?;
         self.open_on(Arc::new(disk))
+    }
+    /// Opens, for reading only, a database whose files come from somebody else, and checks all of it before it hands it out:
+    /// log and manifest, every byte of every run and stream, every item, and every index against its table.
+    ///
+    /// The folder is not changed, not even to lock it: what recovery has to write stays in memory. Nothing is mapped,
+    /// each page is verified whenever it is read, links are not followed, and no background work runs. Writes fail with
+    /// [`ErrorKind::Unsupported`](crate::error::ErrorKind::Unsupported); a [`fork`](Database::fork) takes them. Whatever
+    /// the files hold, the answer is an error or a database, never a panic, and memory stays bounded: log and manifest
+    /// may have twice [`log_bytes`](Self::log_bytes) together. It takes as long as reading the files a few times.
+    ///
+    /// Errors: there is no database, a process writes to it, damage of any kind, too long a log, disk.
+    pub fn open_untrusted(self, folder: impl AsRef<Path>) -> Result<Database> {
+        let below = RealDisk::open_foreign(folder.as_ref())?;
+        if !below.list()?.contains(&FileName::Current) {
+            return Err(Error::not_found(format!("there is no database in {}", below.describe())));
+        }
+        let disk = Arc::new(OverlayDisk::new(Arc::new(below), self.options.log_bytes.saturating_mul(2))?);
+        let database = self.read_mode(ReadMode::Buffered).background(false).open_on(disk.clone())?;
+        database.verify()?;
+        disk.seal();
+        database.store().end_writing();
+        Ok(database)
     }
     /// A database that lives in memory and goes with its last handle.
     pub fn in_memory(self) -> Result<Database> {

@@ -7,6 +7,9 @@ use super::{Disk, FileName, MemoryDisk, RealDisk};
 use crate::error::Result;
 use bytes::Bytes;
 
+/// Bytes that are copied at a time from one folder to another.
+const COPIED_BYTES: usize = 4 << 20;
+
 /// A disk that can take over the files of another one.
 pub trait TakeOver: Disk {
     /// Makes `name` of `from` a file of this disk, up to `end` bytes of it if an end is given. A file without an end is
@@ -31,9 +34,15 @@ impl TakeOver for RealDisk {
         {
             return Ok(());
         }
-        let bytes = bytes_of(from, name, end)?;
+        let source = from.open(name, false)?;
         let mut file = self.create(name)?;
-        file.append(&bytes)?;
+        let (mut at, end) = (0, end.map_or(source.len(), |end| end.min(source.len())));
+        while at < end {
+            let bytes =
+                source.read_at(at, usize::try_from(end - at).map_or(COPIED_BYTES, |rest| rest.min(COPIED_BYTES)))?;
+            file.append(&bytes)?;
+            at += bytes.len() as u64;
+        }
         file.sync()
     }
 }

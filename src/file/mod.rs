@@ -14,7 +14,9 @@
 //!     by position        live in memory      writes, fails on cue, all from one seed
 //! ```
 //!
-//! The three disks pass one conformance test, so what is shown on the simulated disk holds for the same calls on the
+//! A fourth, [`OverlayDisk`], lies over one of these and changes nothing of it: for folders that are not trusted.
+//!
+//! All disks pass one conformance test, so what is shown on the simulated disk holds for the same calls on the
 //! real one. What the engine may rely on is this list and nothing else:
 //!
 //! - [`WritableFile::sync`] that returns `Ok` makes the bytes of that file durable, not its name;
@@ -32,6 +34,7 @@ mod image;
 mod mapped;
 mod memory;
 mod names;
+mod overlay;
 mod positioned;
 mod real;
 mod real_writer;
@@ -41,6 +44,7 @@ pub use fork::TakeOver;
 pub use memory::MemoryDisk;
 pub use names::FileName;
 pub(crate) use names::NUMBER_LIMIT;
+pub use overlay::OverlayDisk;
 pub use real::RealDisk;
 pub use simulated::{CRASHED, Fault, FaultPlan, Operation, SimulatedDisk};
 

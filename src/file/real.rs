@@ -29,6 +29,8 @@ pub struct RealDisk {
     #[cfg(unix)]
     directory: File,
     directory_failed: AtomicBool,
+    /// Somebody else's: links are not followed, and the lock is not made but shared.
+    foreign: bool,
 }
 
 impl RealDisk {
@@ -49,8 +51,15 @@ impl RealDisk {
             #[cfg(unix)]
             directory: File::open(&folder).map_err(|e| problem(&e))?,
             directory_failed: AtomicBool::new(false),
+            foreign: false,
             folder,
         })
+    }
+
+    /// Opens a folder that somebody else filled, for an [`OverlayDisk`](super::OverlayDisk): links in it are not followed,
+    /// since they could lead anywhere. Locking creates nothing, keeps out those who write, and lets other readers in.
+    pub fn open_foreign(path: impl AsRef<Path>) -> Result<Self> {
+        Ok(Self { foreign: true, ..Self::open(path, false)? })
     }
 
     /// The absolute path of the folder.
@@ -66,6 +75,22 @@ impl RealDisk {
 
     fn path_of(&self, name: FileName) -> PathBuf {
         self.folder.join(name.to_string())
+    }
+
+    /// The lock of a folder that is not to be changed; where there is none, nobody writes to it.
+    fn lock_shared(&self) -> Result<Box<dyn Send + Sync>> {
+        let path = self.path_of(FileName::Lock);
+        let problem = |e: &io::Error| Error::io("lock", path.display(), e);
+        let file = match open_for_reading(&path, self.foreign) {
+            Ok((file, _)) => file,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Box::new(())),
+            Err(e) => return Err(problem(&e)),
+        };
+        match file.try_lock_shared() {
+            Ok(()) => Ok(Box::new(file)),
+            Err(TryLockError::WouldBlock) => Err(super::locked(&self.describe())),
+            Err(TryLockError::Error(e)) => Err(problem(&e)),
+        }
     }
 
     fn entries(&self) -> Result<Vec<std::ffi::OsString>> {
@@ -107,7 +132,7 @@ impl Disk for RealDisk {
 
     fn open(&self, name: FileName, map: bool) -> Result<Box<dyn ReadableFile>> {
         let path = self.path_of(name);
-        let (file, len) = open_for_reading(&path).map_err(|e| Error::io("open", path.display(), &e))?;
+        let (file, len) = open_for_reading(&path, self.foreign).map_err(|e| Error::io("open", path.display(), &e))?;
         // A volume without maps, or a process with too many of them, is read by position.
         if map && let Ok(bytes) = super::mapped::map(&file, len) {
             return Ok(Box::new(MappedReader { bytes, path }));
@@ -144,11 +169,14 @@ impl Disk for RealDisk {
     }
 
     fn lock(&self) -> Result<Box<dyn Send + Sync>> {
+        if self.foreign {
+            return self.lock_shared();
+        }
         let path = self.path_of(FileName::Lock);
         let writable = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
         // On a volume that cannot be written the lock of an existing file does as well.
-        let file =
-            writable.or_else(|e| if unwritable(&e) { open_for_reading(&path).map(|(file, _)| file) } else { Err(e) });
+        let file = writable
+            .or_else(|e| if unwritable(&e) { open_for_reading(&path, false).map(|(file, _)| file) } else { Err(e) });
         let file = file.map_err(|e| Error::io("lock", path.display(), &e))?;
         match file.try_lock() {
             // The operating system gives the lock back when the file is closed, however the process ends.
@@ -199,11 +227,19 @@ fn sync_folder(_folder: &Path) -> io::Result<()> {
 }
 
 /// Opens a regular file; also its length. A folder from elsewhere may hold anything under our names, and opening a pipe
-/// would wait for somebody to write to it.
-fn open_for_reading(path: &Path) -> io::Result<(File, u64)> {
+/// would wait for somebody to write to it. In a foreign folder a link is not followed either.
+fn open_for_reading(path: &Path, foreign: bool) -> io::Result<(File, u64)> {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, rustix::fs::OFlags::NONBLOCK.bits().cast_signed());
+    {
+        let links = if foreign { rustix::fs::OFlags::NOFOLLOW } else { rustix::fs::OFlags::empty() };
+        let flags = (rustix::fs::OFlags::NONBLOCK | links).bits().cast_signed();
+        std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, flags);
+    }
+    #[cfg(not(unix))]
+    if foreign && fs::symlink_metadata(path)?.is_symlink() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
+    }
     let file = options.read(true).open(path)?;
     let metadata = file.metadata()?;
     if !metadata.is_file() {
@@ -336,6 +372,28 @@ mod tests {
             let (pipe, mode) = (disk.path_of(FileName::Run(2)), rustix::fs::Mode::RUSR);
             rustix::fs::mknodat(&disk.directory, &pipe, rustix::fs::FileType::Fifo, mode, 0).unwrap();
             assert!(disk.open(FileName::Run(2), false).unwrap_err().message().contains("regular"));
+        }
+    }
+
+    #[test]
+    fn a_foreign_folder_is_shared_by_readers_and_left_as_it_is() {
+        let (_folder, disk) = folder();
+        let foreign = RealDisk::open_foreign(disk.path()).unwrap();
+        drop(foreign.lock().unwrap());
+        assert_eq!(foreign.list().unwrap(), [], "no lock was made");
+        let writer = disk.lock().unwrap();
+        assert_eq!(foreign.lock().map(drop).unwrap_err().kind(), ErrorKind::Locked);
+        drop(writer);
+        let other = RealDisk::open_foreign(disk.path()).unwrap();
+        let readers = (foreign.lock().unwrap(), other.lock().unwrap());
+        assert_eq!(disk.lock().map(drop).unwrap_err().kind(), ErrorKind::Locked);
+        drop(readers);
+        #[cfg(unix)]
+        {
+            disk.create(FileName::Run(1)).unwrap();
+            std::os::unix::fs::symlink(disk.path_of(FileName::Run(1)), disk.path_of(FileName::Run(2))).unwrap();
+            disk.open(FileName::Run(2), false).unwrap();
+            assert!(foreign.open(FileName::Run(2), false).is_err(), "links are not followed");
         }
     }
 

@@ -173,18 +173,34 @@ impl Segment {
         Ok(None)
     }
 
-    /// Reads every byte and checks it against the facts.
+    /// Reads every byte and checks it against the facts, one block at a time.
     pub fn verify(&self) -> Result<()> {
-        let mut changes = Vec::new();
-        self.read(Sequence::default(), usize::MAX, &mut changes)?;
-        let ends = (changes.first().map(|c| c.sequence.seqno), changes.last().map(|c| c.sequence.seqno));
-        let ordered = changes.windows(2).all(|pair| pair[0].sequence < pair[1].sequence);
-        let facts = &self.facts;
-        let known = (Some(facts.first_seqno), Some(facts.last_seqno));
-        if changes.len() as u64 != facts.records || ends != known || !ordered {
-            return Err(self.corrupt(0, "its changes are not those that the manifest knows of"));
+        let file = self.open()?;
+        let (mut first, mut last, mut records) = (None, None, 0);
+        for block in self.blocks(file.as_ref())? {
+            let payload = self.frame_at(file.as_ref(), block.offset, block.bytes, FrameKind::Data)?;
+            let mut rest = &payload[..];
+            while !rest.is_empty() {
+                let change = self.take_change(*block, &payload, &mut rest)?;
+                if last.is_some_and(|last| last >= change.sequence) {
+                    return Err(self.corrupt(block.offset, "its changes are not in order"));
+                }
+                [&change.keys, &change.old, &change.new].into_iter().flatten().try_for_each(|image| image.check())?;
+                last = Some(change.sequence);
+                first = first.or(last);
+                records += 1;
+            }
         }
-        changes.iter().flat_map(|c| [&c.keys, &c.old, &c.new]).flatten().try_for_each(|image| image.check())
+        let facts = &self.facts;
+        let seqno = |sequence: Option<Sequence>| sequence.map(|sequence| sequence.seqno);
+        if (records, seqno(first), seqno(last)) == (facts.records, Some(facts.first_seqno), Some(facts.last_seqno)) {
+            return Ok(());
+        }
+        Err(self.corrupt(0, "its changes are not those that the manifest knows of"))
+    }
+
+    fn take_change(&self, block: Block, payload: &Bytes, rest: &mut &[u8]) -> Result<Change> {
+        Change::take(payload, rest).ok_or_else(|| self.corrupt(block.offset, "a change in it is malformed"))
     }
 
     fn read_block(
@@ -198,8 +214,7 @@ impl Segment {
         let payload = self.frame_at(file, block.offset, block.bytes, FrameKind::Data)?;
         let mut rest = &payload[..];
         while !rest.is_empty() && out.len() < limit {
-            let change = Change::take(&payload, &mut rest)
-                .ok_or_else(|| self.corrupt(block.offset, "a change in it is malformed"))?;
+            let change = self.take_change(block, &payload, &mut rest)?;
             if change.sequence >= from {
                 out.push(change);
             }

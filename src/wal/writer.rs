@@ -68,7 +68,8 @@ pub(super) struct State {
     pub(super) sealed: Vec<SegmentInfo>,
     pub(super) active: SegmentInfo,
     pub(super) failure: Option<Error>,
-    pub(super) closed: bool,
+    /// Why nothing more is appended, though nothing failed.
+    pub(super) closed: Option<&'static str>,
 }
 
 /// The write-ahead log of a database.
@@ -127,7 +128,7 @@ impl Wal {
                 sealed: older_segments,
                 active: tail.info(),
                 failure: None,
-                closed: false,
+                closed: None,
             }),
             done: Condvar::new(),
             tail: Mutex::new(tail),
@@ -264,9 +265,10 @@ impl Wal {
     pub fn close(&self) -> Result<bool> {
         let mut state = self.state.lock();
         state.check_sound()?;
-        if std::mem::replace(&mut state.closed, true) {
+        if state.closed.is_some() {
             return Ok(false);
         }
+        state.closed = Some("the database is closed");
         let last = state.next_seqno.saturating_sub(1);
         drop(state);
         self.sync(last)?;
@@ -277,6 +279,11 @@ impl Wal {
         let sealed = tail.seal();
         state.active = tail.info();
         sealed.map(|()| true).inspect_err(|error| state.failure = Some(error.clone()))
+    }
+
+    /// Takes no more records, for a database that is only read. Closing it then writes nothing.
+    pub fn end_writing(&self) {
+        self.state.lock().closed = Some("the database was opened for reading only");
     }
 
     /// Ends writing for good, as a failure of the log itself does: for failures elsewhere that leave the database's
@@ -306,8 +313,7 @@ impl State {
 
     fn check_open(&self) -> Result<()> {
         self.check_sound()?;
-        if self.closed {
-            let text = "the database is closed";
+        if let Some(text) = self.closed {
             return Err(Error::new(ErrorKind::Unsupported, "InternalServerError", text));
         }
         Ok(())

@@ -102,6 +102,7 @@ fn indexes_are_queried_by_name() {
     let unknown = place.fails(1, &["query", "things", "--index", "nope", "--hash", "k"]);
     assert!(unknown.contains("does not have the specified index: nope"), "{unknown}");
     assert!(place.ok(&["verify"]).contains("6 index entries"));
+    assert!(place.ok(&["verify", "--untrusted"]).contains("6 index entries"));
 }
 
 #[test]

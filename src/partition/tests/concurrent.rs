@@ -84,7 +84,7 @@ fn entries_that_stay_come_exactly_once() {
             check(&partition, &bench, &stays, round);
         }
     });
-    partition.verify().unwrap();
+    partition.verify(&mut Default::default()).unwrap();
 }
 
 fn check(partition: &Partition, bench: &Bench, stays: &BTreeSet<u64>, round: u64) {

@@ -72,7 +72,7 @@ fn a_failing_disk_changes_nothing() {
         assert_eq!(partition.compact(ctx, &choice, 301).unwrap_err().kind(), ErrorKind::Conflict);
     });
     check(&partition, &bench, 300);
-    partition.verify().unwrap();
+    partition.verify(&mut Default::default()).unwrap();
 }
 
 #[test]
@@ -139,7 +139,7 @@ fn a_split_leaves_each_child_its_own_half() {
             assert!(child.publish_compaction(&choice, &runs));
         });
         assert_eq!(child.pick_compaction(&policy), None, "nothing is shared any more");
-        child.verify().unwrap();
+        child.verify(&mut Default::default()).unwrap();
         assert_eq!(child.flushed_seqno(), 200);
     }
     let entries = |partition: &Partition| partition.record().runs.iter().map(|run| run.entries).sum::<u64>();

@@ -322,7 +322,7 @@ fn run(steps: Vec<Step>, mode: ReadMode) {
     world.collect_garbage();
     world.check(11);
     for partition in &world.partitions {
-        partition.verify().unwrap();
+        partition.verify(&mut Default::default()).unwrap();
         let description = partition.describe();
         assert_eq!((description.active.keys, description.frozen.len()), (0, 0));
         assert_eq!(partition.oldest_unflushed_seqno(), None);
