@@ -1,4 +1,4 @@
-//! What reads cost by the number of items and of partitions: `cargo run --release --example read_figures [ITEMS..]`.
+//! What operations cost by the number of items and of partitions: `cargo run --release --example growth_figures [ITEMS..]`.
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures wall time")]
 #![expect(clippy::print_stdout, reason = "figures go to the screen")]
 
@@ -73,7 +73,12 @@ fn measure(table: &Table<(S, S)>, items: usize, label: usize) -> Result<()> {
         let read = table.scan().items().count();
         scan = scan.min(begin.elapsed().as_secs_f64() * 1e9 / read as f64);
     }
-    println!("{label:>10} {get:>10.0} {batch:>16.0} {query:>12.0} {scan:>12.0}");
+    // Last, as it changes what lies where: over items that are there, beside the flushes and merges that follow.
+    let put = nanos(|call| {
+        table.put(&order(call.wrapping_mul(2_654_435_761) % items))?;
+        Ok(1)
+    })?;
+    println!("{label:>10} {get:>10.0} {batch:>16.0} {query:>12.0} {scan:>12.0} {put:>8.0}");
     Ok(())
 }
 
@@ -93,7 +98,8 @@ fn run(items: usize, partitions: usize, label: usize) -> Result<()> {
 fn main() -> Result<()> {
     let given: Vec<usize> = std::env::args().skip(1).filter_map(|text| text.parse().ok()).collect();
     let sizes = if given.is_empty() { SIZES.to_vec() } else { given.clone() };
-    println!("ns         {:>10} {:>16} {:>12} {:>12}", "get", "batch, an item", "query of 10", "scan, an item");
+    let [batch, query, scan] = ["batch, an item", "query of 10", "scan, an item"];
+    println!("ns         {:>10} {batch:>16} {query:>12} {scan:>12} {:>8}", "get", "put");
     println!("by items, 4 partitions");
     sizes.into_iter().try_for_each(|items| run(items, 4, items))?;
     if given.is_empty() {
