@@ -16,6 +16,8 @@ use tokio::{
 
 /// Bytes of a request's head: DynamoDB's clients send about one kilobyte.
 const MAX_HEAD_BYTES: usize = 32 << 10;
+/// More threads than any system has for one process.
+const MOST_CONNECTIONS: u32 = 1 << 20;
 /// Headers of a request.
 const MAX_HEADERS: usize = 64;
 /// Pause after the system refused to accept a connection, for example because it ran out of descriptors.
@@ -105,7 +107,8 @@ fn runtime() -> io::Result<Runtime> {
 
 /// Accepts connections until a stop is asked for, then waits for those that are open.
 async fn accept(listener: TcpListener, state: &Arc<State>, mut stop: watch::Receiver<bool>) {
-    let connections = Arc::new(Semaphore::new(state.options.max_connections.max(1)));
+    let most = u32::try_from(state.options.max_connections.max(1)).unwrap_or(MOST_CONNECTIONS).min(MOST_CONNECTIONS);
+    let connections = Arc::new(Semaphore::new(most as usize));
     let open = GracefulShutdown::new();
     loop {
         let accepted = async {
@@ -128,7 +131,12 @@ async fn accept(listener: TcpListener, state: &Arc<State>, mut stop: watch::Rece
         }
     }
     drop(listener);
-    if tokio::time::timeout(state.options.stop_timeout, open.shutdown()).await.is_err() {
+    // A place is given back when its thread has let go of everything, the database included.
+    let all_gone = async {
+        open.shutdown().await;
+        connections.acquire_many(most).await.is_ok()
+    };
+    if tokio::time::timeout(state.options.stop_timeout, all_gone).await.is_err() {
         tracing::warn!("stopped with requests in progress");
     }
 }

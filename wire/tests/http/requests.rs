@@ -1,6 +1,8 @@
 //! What is answered where.
 
 use crate::client::{connect, request, send, serve};
+use hashrange::{Database, file::MemoryDisk};
+use hashrange_wire::server::{Server, ServerOptions};
 
 #[test]
 fn operations_are_answered_with_checksum_and_identifier() {
@@ -127,4 +129,20 @@ fn a_stop_lets_the_port_go() {
     server.stop();
     assert!(std::net::TcpStream::connect(address).is_err());
     assert!(send(&mut idle, &request("ListTables", "{}", &[])).is_none());
+}
+
+#[test]
+fn a_stop_lets_the_database_go() {
+    let disk = std::sync::Arc::new(MemoryDisk::new());
+    for _ in 0..50 {
+        let db = Database::options().open_on(disk.clone()).expect("the last server has let it go");
+        let mut options = ServerOptions::default();
+        options.address.set_port(0);
+        let server = Server::start(db, options).unwrap();
+        let mut open = [connect(&server), connect(&server)];
+        for stream in &mut open {
+            assert_eq!(send(stream, &request("ListTables", "{}", &[])).unwrap().status, 200);
+        }
+        server.stop();
+    }
 }
