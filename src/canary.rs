@@ -75,13 +75,15 @@ mod planted {
         LostStreamSegment,
         /// The sweeper deletes an item whose end was moved.
         ExpiryBelievesIndex,
+        /// A segment is sealed without waiting for a sync that is under way.
+        SealBesideSync,
         /// A commit counts as applied before its entries of global indexes are in.
         AppliedEarly,
     }
 
     impl Canary {
         /// All of them.
-        pub const ALL: [Self; 22] = [
+        pub const ALL: [Self; 23] = [
             Self::SegmentNameUnsynced,
             Self::EarlyAcknowledgement,
             Self::ForgivenSync,
@@ -103,6 +105,7 @@ mod planted {
             Self::DoubleStreamRecord,
             Self::LostStreamSegment,
             Self::ExpiryBelievesIndex,
+            Self::SealBesideSync,
             Self::AppliedEarly,
         ];
     }

@@ -152,6 +152,24 @@ fn a_buffered_write_does_not_wait_for_a_sync_that_is_going_on() {
 /// by a buffered writer that finds it full while another one's sync is going on: it has to hear of that first.
 #[test]
 fn a_segment_is_not_sealed_beside_a_sync_that_fails() {
+    fill_a_segment_beside_a_sync_that_fails();
+    find_the_planted_bug();
+}
+
+/// With the feature `canaries`: a segment that does not wait is noticed.
+#[cfg(feature = "canaries")]
+fn find_the_planted_bug() {
+    use hashrange::canary::{Canary, plant};
+    plant(Some(Canary::SealBesideSync));
+    let found = std::panic::catch_unwind(fill_a_segment_beside_a_sync_that_fails).err();
+    plant(None);
+    assert!(found.is_some(), "SealBesideSync was not found");
+}
+
+#[cfg(not(feature = "canaries"))]
+fn find_the_planted_bug() {}
+
+fn fill_a_segment_beside_a_sync_that_fails() {
     let (gate, machine) = (Arc::new(Gate::default()), SimulatedDisk::new(7));
     let disk = gate.before(Arc::new(machine.clone()));
     let db = Database::options().background(false).log_segment_bytes(64 << 10).open_on(disk).unwrap();
@@ -175,10 +193,12 @@ fn a_segment_is_not_sealed_beside_a_sync_that_fails() {
     };
     wait_until("the last put that finds room", || value(&table, "buffered").is_some());
     thread::sleep(Duration::from_millis(50));
-    assert!(!buffered.is_finished(), "the full segment waits for the sync");
+    let waited = !buffered.is_finished();
     gate.set(false);
-    assert_eq!(synced.join().unwrap().unwrap_err().kind(), ErrorKind::Io);
-    assert_eq!(buffered.join().unwrap().unwrap_err().kind(), ErrorKind::Poisoned);
+    let (synced, buffered) = (synced.join().unwrap(), buffered.join().unwrap());
+    assert!(waited, "the full segment waits for the sync");
+    assert_eq!(synced.unwrap_err().kind(), ErrorKind::Io);
+    assert_eq!(buffered.unwrap_err().kind(), ErrorKind::Poisoned);
     assert_eq!(machine.count(Operation::Sync), asked + 1, "a failed sync is not tried again");
     assert_eq!(db.facts().log.segments.len(), segments);
 }
