@@ -3,10 +3,15 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    Clock, Database, Durability, Item, OpenOptions, S, TransactAction, TransactKind,
-    file::{Disk, Fault, FaultPlan, MemoryDisk, Operation, SimulatedDisk},
+    Clock, Database, Durability, ErrorKind, Item, N, OpenOptions, S, Table, TransactAction, TransactKind,
+    file::{Disk, Fault, FaultPlan, FileName, MemoryDisk, Operation, SimulatedDisk},
 };
-use std::sync::Arc;
+use std::{
+    fs,
+    sync::{Arc, mpsc},
+    thread,
+    time::Duration,
+};
 
 fn tiny() -> OpenOptions {
     Database::options().background(false).initial_partitions(1).split_bytes(4096).memtable_bytes(1 << 20)
@@ -172,5 +177,30 @@ fn an_opening_reads_nothing_of_the_log_that_is_in_runs() {
     drop(db);
     let db = open();
     assert_eq!(count(&db), 510);
+    db.verify().unwrap();
+}
+
+/// A flush that fails frees no memory, and a writer that waits for memory would wait for ever: it gets the failure
+/// instead, and goes on once flushes work again.
+#[test]
+fn a_writer_hears_of_flushes_that_fail() {
+    let folder = tempfile::tempdir().unwrap();
+    let options = Database::options().memtable_bytes(64 << 10).durability(Durability::Buffered);
+    let db = options.open(folder.path()).unwrap();
+    let table = db.create_table("items").hash::<N>("n").create().unwrap();
+    let taken: Vec<_> = (1..300).map(|number| folder.path().join(FileName::Run(number).to_string())).collect();
+    taken.iter().for_each(|path| fs::create_dir(path).unwrap());
+    let put = |n: i64, table: &Table<N>| table.put(&Item::new().with("n", n).with("data", "x".repeat(1_000))).map(drop);
+    let (tell, told) = mpsc::channel();
+    let writer = table.clone();
+    thread::spawn(move || tell.send((0..1_000).try_for_each(|n| put(n, &writer))));
+    let refused = told.recv_timeout(Duration::from_secs(20)).expect("the writer waits").unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Io, "{refused}");
+    taken.iter().for_each(|path| fs::remove_dir(path).unwrap());
+    let works_again = (0..2_000).any(|_| {
+        thread::sleep(Duration::from_millis(10));
+        put(1, &table).is_ok()
+    });
+    assert!(works_again);
     db.verify().unwrap();
 }

@@ -42,6 +42,12 @@ pub enum Work {
 impl Store {
     /// Flushes one partition if memtables are over half of their budget or the log is over its own; `false` if not.
     pub fn flush_step(&self) -> Result<bool> {
+        let flushed = self.flush_where_due();
+        self.pressure.note(flushed.as_ref().err());
+        flushed
+    }
+
+    fn flush_where_due(&self) -> Result<bool> {
         let log_bytes: u64 = self.wal.segments().iter().map(|segment| segment.bytes).sum();
         let log_full = log_bytes > self.options.log_bytes;
         if self.cut_if_due(log_full)? {
@@ -83,8 +89,7 @@ impl Store {
             return Ok(());
         }
         if self.options.background {
-            self.pressure.wait(|| !self.wal.is_poisoned() && self.signal.is_served());
-            return Ok(());
+            return self.pressure.wait(|| !self.wal.is_poisoned() && self.signal.is_served());
         }
         // Nobody else will do it: the writer that passes the limit pays for the flush.
         match self.flush_step() {

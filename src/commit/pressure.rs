@@ -1,5 +1,7 @@
-//! Backpressure: writers slow down smoothly before memtables outgrow their budget, and wait at twice the budget.
+//! Backpressure: writers slow down smoothly before memtables outgrow their budget, and wait at twice the budget. While
+//! flushes fail there is nothing to wait for: those who would wait get the failure instead.
 
+use crate::error::{Error, Result};
 use parking_lot::{Condvar, Mutex};
 use std::{
     sync::atomic::{AtomicUsize, Ordering},
@@ -16,7 +18,8 @@ const LONGEST_DELAY_MICROS: usize = 1000;
 pub struct Pressure {
     budget_bytes: usize,
     used_bytes: AtomicUsize,
-    waiters: Mutex<()>,
+    /// What the last flush failed with, if it did.
+    failure: Mutex<Option<Error>>,
     relieved: Condvar,
 }
 
@@ -26,7 +29,7 @@ impl Pressure {
         Self {
             budget_bytes: budget_bytes.max(1),
             used_bytes: AtomicUsize::new(0),
-            waiters: Mutex::new(()),
+            failure: Mutex::new(None),
             relieved: Condvar::new(),
         }
     }
@@ -45,29 +48,39 @@ impl Pressure {
     /// A flush has been published; `used` is what remains.
     pub fn set(&self, used: usize) {
         self.used_bytes.store(used, Ordering::Relaxed);
-        let _guard = self.waiters.lock();
+        let _guard = self.failure.lock();
+        self.relieved.notify_all();
+    }
+    /// What became of a flush, or of looking whether one is due.
+    pub fn note(&self, failure: Option<&Error>) {
+        *self.failure.lock() = failure.cloned();
         self.relieved.notify_all();
     }
     /// Whether writers should be slowed at all; one load on the path of every write.
     pub fn is_high(&self) -> bool {
         self.used_bytes() > self.budget_bytes + self.budget_bytes / 4
     }
-    /// Slows or stops a writer for as long as `flushing` says that relief is coming.
-    pub fn wait(&self, flushing: impl Fn() -> bool) {
+    /// Slows or stops a writer for as long as `flushing` says that relief is coming. Errors: the flush that would have to
+    /// give relief failed.
+    pub fn wait(&self, flushing: impl Fn() -> bool) -> Result<()> {
         let soft = self.budget_bytes + self.budget_bytes / 4;
         let hard = self.budget_bytes * 2;
         let used = self.used_bytes();
         if used <= soft || !flushing() {
-            return;
+            return Ok(());
         }
         if used < hard {
             let share = (used - soft) * LONGEST_DELAY_MICROS / (hard - soft).max(1);
             std::thread::sleep(Duration::from_micros(share as u64));
-            return;
+            return Ok(());
         }
-        let mut guard = self.waiters.lock();
+        let mut failure = self.failure.lock();
         while self.used_bytes() >= hard && flushing() {
-            self.relieved.wait_for(&mut guard, RECHECK);
+            if let Some(error) = &*failure {
+                return Err(error.clone());
+            }
+            self.relieved.wait_for(&mut failure, RECHECK);
         }
+        Ok(())
     }
 }
