@@ -148,6 +148,39 @@ fn a_buffered_write_does_not_wait_for_a_sync_that_is_going_on() {
     assert_eq!(value(&table, "synced"), Some(1));
 }
 
+/// Some want a sync and some a write while a sync and the end of a segment are going on: whoever leads next has to be woken,
+/// and so has everybody whom it serves.
+#[test]
+fn everybody_who_came_during_a_sync_is_served() {
+    let gate = Arc::new(Gate::default());
+    let disk = gate.before(Arc::new(MemoryDisk::new()));
+    let db = Database::options().background(false).log_segment_bytes(64 << 10).open_on(disk).unwrap();
+    let table = db.create_table("items").hash::<S>("name").create().unwrap();
+    let syncs = gate.syncs.load(Ordering::SeqCst);
+    gate.set(true);
+    let (tell, told) = mpsc::channel();
+    let put = |name: &'static str, bytes: usize, times: usize, durability: Durability| {
+        let (table, tell) = (table.clone(), tell.clone());
+        let item = item(name, 1).with("data", "x".repeat(bytes));
+        thread::spawn(move || {
+            (0..times).for_each(|_| drop(table.put_with(&item).durability(durability).send().unwrap()));
+            tell.send(name)
+        });
+        thread::sleep(Duration::from_millis(20));
+    };
+    put("first", 1, 1, Durability::Sync);
+    wait_until("the sync", || gate.syncs.load(Ordering::SeqCst) == syncs + 1);
+    ["second", "third", "fourth"].into_iter().for_each(|name| put(name, 1, 1, Durability::Sync));
+    put("large", 20_000, 10, Durability::Buffered);
+    wait_until("the last put that finds room", || value(&table, "large").is_some());
+    ["small", "smaller"].into_iter().for_each(|name| put(name, 1, 1, Durability::Buffered));
+    thread::sleep(Duration::from_millis(50));
+    gate.set(false);
+    for served in 0..7 {
+        assert!(told.recv_timeout(PATIENCE).is_ok(), "{served} of 7 were served");
+    }
+}
+
 /// Of two callers that sync a file, the operating system tells only one that it lost something. A segment may be sealed
 /// by a buffered writer that finds it full while another one's sync is going on: it has to hear of that first.
 #[test]

@@ -3,7 +3,7 @@
 use super::{LogBounds, Wal, WalOptions, recover, recovery::Recovered};
 use crate::{
     error::{ErrorKind, Result},
-    file::{Disk, Fault, FaultPlan, FileName, Operation, SimulatedDisk},
+    file::{Disk, Fault, FaultPlan, FileName, Operation, RealDisk, SimulatedDisk},
 };
 use std::{sync::Arc, thread};
 
@@ -251,4 +251,27 @@ fn files_of_the_log_are_the_only_ones() {
     let disk = SimulatedDisk::new(0);
     log_on(&disk, 1 << 20);
     assert_eq!(disk.list().unwrap(), [FileName::Log(1)]);
+}
+
+/// On a real disk a sync takes so long that others come meanwhile, who want a write or a sync: nobody is left asleep.
+#[test]
+fn everybody_who_waits_is_woken() {
+    const THREADS: u64 = 8;
+    const COMMITS: u64 = 200;
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Arc::new(RealDisk::open(folder.path(), true).unwrap());
+    let wal = Wal::create(disk, WalOptions { windows: false, ..options(64 << 10) }).unwrap();
+    let commit = &|thread: u64| {
+        let seqno = wal.append(&[7; 500]).unwrap();
+        if thread.is_multiple_of(2) { wal.sync(seqno) } else { wal.flush_to_os(seqno) }.unwrap();
+        wal.applied(seqno);
+    };
+    thread::scope(|scope| {
+        for thread in 0..THREADS {
+            scope.spawn(move || (0..COMMITS).for_each(|_| commit(thread)));
+        }
+    });
+    wal.sync_all().unwrap();
+    assert_eq!((wal.last_seqno(), wal.visible().load()), (THREADS * COMMITS, THREADS * COMMITS));
+    assert_eq!(wal.lowest_unapplied(), THREADS * COMMITS + 1);
 }
