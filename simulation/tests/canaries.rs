@@ -3,9 +3,6 @@
 //! One bug is planted at a time, and the random lives begin with their first seeds, as they do in every check. Where the
 //! bug takes threads to show, the race that is meant for it runs instead.
 
-#![expect(clippy::print_stdout, reason = "how long each took to find is worth reading")]
-#![expect(clippy::panic, reason = "a test fails by panicking")]
-
 use hashrange::canary::{Canary, plant};
 use hashrange_simulation::{Plot, moved_ends, try_seeds};
 
