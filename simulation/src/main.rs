@@ -30,9 +30,10 @@ enum Command {
         /// First seed; taken from the clock if absent.
         #[arg(long)]
         seed: Option<u64>,
-        /// Longest sequence of operations in the small worlds.
-        #[arg(long, default_value_t = 3)]
-        length: usize,
+        /// Longest sequence of operations in the small worlds, which are all lived whatever the time: by default 3 if
+        /// there is an hour or more, else 2.
+        #[arg(long)]
+        length: Option<usize>,
     },
     /// Lives the life of one seed again; if it fails, shrinks it and prints what is left.
     Replay {
@@ -52,7 +53,7 @@ fn plot(text: &str) -> Result<Plot, String> {
 
 fn main() -> ExitCode {
     let done = match Arguments::parse().command {
-        Command::Soak { hours, seed, length } => soak(hours, seed, length),
+        Command::Soak { hours, seed, length } => soak(hours, seed, length.unwrap_or(if hours < 1.0 { 2 } else { 3 })),
         Command::Replay { plot, seed } => {
             replay(plot, seed).map(|trace| println!("seed {seed} lives to its end; trace {trace:016x}"))
         }
