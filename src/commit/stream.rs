@@ -83,7 +83,7 @@ impl Store {
             return Ok(false);
         }
         let (file, context) = (self.new_file(), self.segment_context());
-        let written = context.write(file, shard.id, &blocks);
+        let written = context.write(file, shard.id, blocks);
         let facts = written.inspect_err(|_| self.remove_segment(file))?;
         let mut manifest = self.manifest.lock();
         if shard.is_dropped() {

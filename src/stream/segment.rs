@@ -67,8 +67,9 @@ pub struct Segment {
 }
 
 impl SegmentContext {
-    /// Writes blocks of changes, which must not be none, as a segment; file and folder are synced when this returns.
-    pub fn write(&self, file: u64, shard: u64, blocks: &[Arc<TailBlock>]) -> Result<StreamSegmentFacts> {
+    /// Writes blocks of changes, which must not be none, as a segment; file and folder are synced when this returns. It
+    /// takes the blocks, since a tail uses one again only if nobody else holds it when it is cut.
+    pub fn write(&self, file: u64, shard: u64, blocks: Vec<Arc<TailBlock>>) -> Result<StreamSegmentFacts> {
         let name = FileName::Stream(file);
         let mut out = self.disk.create(name)?;
         let header = FileHeader {
@@ -83,7 +84,7 @@ impl SegmentContext {
         let mut facts = StreamSegmentFacts { file, shard, ..StreamSegmentFacts::default() };
         facts.bytes = FILE_HEADER_BYTES as u64;
         let (mut index, mut frame, mut count) = (Vec::new(), Vec::new(), 0);
-        for block in blocks {
+        for block in &blocks {
             let mut start = 0;
             let mut rest = block.entries();
             while let Some(first) = rest.first() {
@@ -303,7 +304,7 @@ mod tests {
         file::MemoryDisk,
         item::{Item, ItemRef, KeyType},
         schema::{KeyAttribute, KeySchema, StreamView},
-        stream::tail::Tail,
+        stream::tail::{Spares, Tail},
         wal::record::Origin,
     };
 
@@ -324,7 +325,7 @@ mod tests {
         let context = SegmentContext { disk: disk.clone(), database_id: 7 };
         let mut tail = Tail::default();
         sample(count).iter().for_each(|change| _ = tail.push(change, &key(), true));
-        let facts = context.write(3, 9, &tail.blocks_through(u64::MAX)).unwrap();
+        let facts = context.write(3, 9, tail.blocks_through(u64::MAX)).unwrap();
         Segment::new(facts, context)
     }
 
@@ -345,6 +346,22 @@ mod tests {
         assert!(out.is_empty());
         assert_eq!(segment.first_since(Sequence::default(), 1500).unwrap(), Some(Sequence::new(260, 0)));
         assert_eq!(segment.first_since(Sequence::default(), 9_000).unwrap(), None);
+    }
+
+    #[test]
+    fn blocks_that_were_cut_are_used_again() {
+        let spares = Arc::<Spares>::default();
+        let mut tail = Tail::new(spares.clone());
+        sample(2000).iter().for_each(|change| _ = tail.push(change, &key(), true));
+        let context = SegmentContext { disk: Arc::new(MemoryDisk::new()), database_id: 7 };
+        let blocks = tail.blocks_through(u64::MAX);
+        let count = blocks.len();
+        context.write(3, 9, blocks).unwrap();
+        tail.drop_through(u64::MAX);
+        assert!(count > 3);
+        assert_eq!((spares.count(), tail.memory_bytes()), (count, 0));
+        sample(2000).iter().for_each(|change| _ = tail.push(change, &key(), true));
+        assert_eq!(spares.count(), 1, "the open block was another one");
     }
 
     #[test]

@@ -60,6 +60,10 @@ impl AsRef<[u8]> for Shared {
 pub struct Spares(Mutex<Vec<Block>>);
 
 impl Spares {
+    #[cfg(test)]
+    pub fn count(&self) -> usize {
+        self.0.lock().len()
+    }
     fn take(&self) -> Block {
         self.0.lock().pop().unwrap_or_default()
     }
