@@ -23,9 +23,34 @@ const GATHER: Duration = Duration::from_micros(100);
 /// About what a put of such an item takes in the log.
 const RECORD_BYTES: usize = VALUE_BYTES + 100;
 
+/// How often a second so many threads do something, which is told the number of the thread and that of the turn.
+#[expect(clippy::disallowed_methods, reason = "measures time, and nothing but")]
+fn per_sec(threads: usize, work: impl Fn(usize, u64) -> hashrange::Result<()> + Sync) -> hashrange::Result<f64> {
+    let (stop, done) = (AtomicBool::new(false), AtomicU64::new(0));
+    let start = Instant::now();
+    thread::scope(|scope| {
+        let (work, stop, done) = (&work, &stop, &done);
+        let worker = |thread| {
+            scope.spawn(move || -> hashrange::Result<()> {
+                let mut turn = 0;
+                while !stop.load(Ordering::Relaxed) {
+                    work(thread, turn)?;
+                    turn += 1;
+                }
+                done.fetch_add(turn, Ordering::Relaxed);
+                Ok(())
+            })
+        };
+        let workers: Vec<_> = (0..threads).map(worker).collect();
+        thread::sleep(ROUND);
+        stop.store(true, Ordering::Relaxed);
+        workers.into_iter().try_for_each(|worker| worker.join().unwrap_or(Ok(())))
+    })?;
+    Ok(done.load(Ordering::Relaxed) as f64 / start.elapsed().as_secs_f64())
+}
+
 /// Records a second of so many threads into a bare file, which is as a log that does nothing but to share its syncs: no
 /// database, no items, the simplest leader, who lets others gather for at most 100 us.
-#[expect(clippy::disallowed_methods, reason = "measures time, and nothing but")]
 fn records_per_sec(folder: &Path, threads: usize) -> hashrange::Result<f64> {
     let disk = RealDisk::open(folder, true)?;
     let name = FileName::Log(1);
@@ -33,25 +58,7 @@ fn records_per_sec(folder: &Path, threads: usize) -> hashrange::Result<f64> {
     file.reserve(64 << 20)?;
     file.sync()?;
     let log = BareLog { state: Mutex::default(), done: Condvar::new(), file: Mutex::new((file, 0)) };
-    let (stop, records) = (AtomicBool::new(false), AtomicU64::new(0));
-    let start = Instant::now();
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads)
-            .map(|_| {
-                scope.spawn(|| -> hashrange::Result<()> {
-                    while !stop.load(Ordering::Relaxed) {
-                        log.commit(&[7; RECORD_BYTES])?;
-                        records.fetch_add(1, Ordering::Relaxed);
-                    }
-                    Ok(())
-                })
-            })
-            .collect();
-        thread::sleep(ROUND);
-        stop.store(true, Ordering::Relaxed);
-        workers.into_iter().try_for_each(|worker| worker.join().unwrap_or(Ok(())))
-    })?;
-    let rate = records.load(Ordering::Relaxed) as f64 / start.elapsed().as_secs_f64();
+    let rate = per_sec(threads, |_, _| log.commit(&[7; RECORD_BYTES]))?;
     drop(log);
     disk.remove(name)?;
     Ok(rate)
@@ -112,34 +119,13 @@ impl BareLog {
 }
 
 /// Puts a second of so many threads.
-#[expect(clippy::disallowed_methods, reason = "measures time, and nothing but")]
 fn puts_per_sec(folder: &Path, threads: usize) -> hashrange::Result<f64> {
     let db = Database::options().durability(Durability::Sync).open(folder)?;
     let table = db.create_table("items").hash::<S>("id").open_or_create()?;
-    let (stop, puts) = (AtomicBool::new(false), AtomicU64::new(0));
-    let start = Instant::now();
-    thread::scope(|scope| {
-        let workers: Vec<_> = (0..threads)
-            .map(|worker| {
-                let (table, stop, puts) = (&table, &stop, &puts);
-                scope.spawn(move || -> hashrange::Result<()> {
-                    for number in 0.. {
-                        if stop.load(Ordering::Relaxed) {
-                            break;
-                        }
-                        let item = Item::new().with("id", format!("{worker} {}", number % 5000));
-                        table.put(&item.with("value", "x".repeat(VALUE_BYTES)).with("number", number))?;
-                        puts.fetch_add(1, Ordering::Relaxed);
-                    }
-                    Ok(())
-                })
-            })
-            .collect();
-        thread::sleep(ROUND);
-        stop.store(true, Ordering::Relaxed);
-        workers.into_iter().try_for_each(|worker| worker.join().unwrap_or(Ok(())))
-    })?;
-    Ok(puts.load(Ordering::Relaxed) as f64 / start.elapsed().as_secs_f64())
+    per_sec(threads, |thread, turn| {
+        let item = Item::new().with("id", format!("{thread} {}", turn % 5000));
+        table.put(&item.with("value", "x".repeat(VALUE_BYTES)).with("number", turn)).map(|_| ())
+    })
 }
 
 fn median(mut values: Vec<f64>) -> f64 {

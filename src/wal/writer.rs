@@ -82,7 +82,7 @@ pub struct Wal {
     pub(super) state: Mutex<State>,
     /// Signalled when a leader is done, for other leaders.
     pub(super) done: Condvar,
-    /// The segment at the end. Only who is `writing` takes this lock, so it is never waited for.
+    /// The segment at the end. Whoever is `writing` takes this lock, so no other writer waits for it.
     pub(super) tail: Mutex<SegmentWriter>,
     /// Highest number that the operating system has.
     pub(super) written: AtomicU64,
