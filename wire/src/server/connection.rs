@@ -4,6 +4,7 @@ use super::{
     MAX_BODY_BYTES, ServerOptions,
     coding::{Coding, Unpackable},
     guard::{Guard, Verdict},
+    lookout::ServedLast,
     metrics::Metrics,
     request_id::RequestIds,
     signature,
@@ -51,6 +52,7 @@ const EXPOSED: HeaderValue = HeaderValue::from_static(
 pub(super) struct State {
     pub(super) options: ServerOptions,
     pub(super) metrics: Metrics,
+    pub(super) served_last: ServedLast,
     protocol: Protocol,
     guard: Guard,
     ids: RequestIds,
@@ -65,6 +67,7 @@ impl State {
         let steps = options.max_buffered_bytes.max(MAX_BODY_BYTES) / BUDGET_STEP_BYTES;
         Self {
             metrics: Metrics::default(),
+            served_last: ServedLast::default(),
             guard: Guard::new(&options, address),
             ids: RequestIds::new(seed),
             budget: Arc::new(Semaphore::new(steps.min(Semaphore::MAX_PERMITS))),

@@ -1,6 +1,6 @@
 //! The listening socket: accepts connections up to a number, gives each a thread, and stops in order.
 
-use super::{ServerOptions, connection::State};
+use super::{ServerOptions, connection::State, lookout::Lookout};
 use hashrange::Database;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::{
@@ -156,7 +156,7 @@ fn serve(
     let connection = async move {
         let _counted = state.metrics.connection();
         let stream = match TcpStream::from_std(stream) {
-            Ok(stream) => TokioIo::new(stream),
+            Ok(stream) => TokioIo::new(Lookout::new(stream, peer, state.served_last.clone())),
             Err(error) => return tracing::warn!(%peer, %error, "cannot serve a connection"),
         };
         let service_state = Arc::clone(&state);
