@@ -17,16 +17,17 @@ use super::{
     segment::{SegmentInfo, SegmentWriter},
     writer::{State, Wal},
 };
-use crate::{
-    canary::canary,
-    error::Result,
-    sync::{self, MutexGuard},
-};
+use crate::{canary::canary, error::Result, sync::MutexGuard};
 use smallvec::SmallVec;
-use std::sync::{Arc, atomic::Ordering};
+use std::{
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
 
-/// Times that a gathering leader yields before it goes alone: some 100 us on an idle machine, less than a sync.
-const GATHER_YIELDS: usize = 512;
+/// How long a leader lets others gather before it goes alone: less than a sync takes.
+const GATHER: Duration = Duration::from_micros(100);
+/// How long one follower stays awake for the end of a sync: about as long as a disk takes that can do without moving parts.
+const WATCH: Duration = Duration::from_micros(300);
 /// Turns of a spin that outlast one write to the operating system, after which sleeping is cheaper.
 const SPIN_TURNS: usize = 200;
 /// A buffer that grew past this is given back to the allocator after use.
@@ -54,7 +55,9 @@ impl Wal {
                 state.late += 1;
             }
         }
-        let mut may_spin = goal == Goal::Written;
+        // Whoever the sync that is under way does not help has to lead the next one, and is woken for that.
+        let is_helped = state.syncing == Syncing::Preparing || seqno < state.taken_below;
+        let mut stays_awake = goal == Goal::Written || (self.shares_syncs && is_helped);
         loop {
             if self.has_reached(goal, seqno) {
                 return Ok(());
@@ -70,8 +73,11 @@ impl Wal {
                     Goal::Synced => self.lead_sync(state),
                 };
             }
-            if std::mem::take(&mut may_spin) {
-                MutexGuard::unlocked(&mut state, || self.spin(goal, seqno));
+            if std::mem::take(&mut stays_awake) {
+                MutexGuard::unlocked(&mut state, || match goal {
+                    Goal::Written => self.spin(goal, seqno),
+                    Goal::Synced => self.watch(seqno),
+                });
                 continue;
             }
             let follower = Arc::new(Follower::new(goal, seqno));
@@ -106,6 +112,14 @@ impl Wal {
         self.done.notify_all();
         for follower in woken {
             follower.wake();
+        }
+    }
+
+    /// Stays awake for the end of a sync, so that a second processor is there for those whom it releases.
+    fn watch(&self, seqno: u64) {
+        if !self.watched.swap(true, Ordering::AcqRel) {
+            self.patience.wait_awake(WATCH, || self.has_reached(Goal::Synced, seqno));
+            self.watched.store(false, Ordering::Release);
         }
     }
 
@@ -212,12 +226,7 @@ impl Wal {
             return;
         }
         MutexGuard::unlocked(state, || {
-            for _ in 0..GATHER_YIELDS {
-                if self.arrivals.load(Ordering::Relaxed) >= expected {
-                    return;
-                }
-                sync::yield_now();
-            }
+            self.patience.wait_awake(GATHER, || self.arrivals.load(Ordering::Relaxed) >= expected);
         });
     }
 

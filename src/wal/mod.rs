@@ -9,6 +9,7 @@ mod cases;
 pub mod frame;
 pub mod header;
 mod leader;
+mod patience;
 pub mod reader;
 pub mod record;
 mod recovery;

@@ -9,6 +9,7 @@
 use super::{
     Visible,
     frame::{self, FrameKind},
+    patience::Patience,
     roles::{Follower, Goal, Syncing},
     segment::{SegmentInfo, SegmentWriter},
 };
@@ -18,7 +19,10 @@ use crate::{
     sync::{Condvar, Mutex, MutexGuard},
 };
 use bytes::Bytes;
-use std::sync::{Arc, atomic::AtomicU64};
+use std::sync::{
+    Arc,
+    atomic::{AtomicBool, AtomicU64},
+};
 
 /// Largest segment; offsets in frames have four bytes.
 const MAX_SEGMENT_BYTES: u64 = 1 << 30;
@@ -90,6 +94,9 @@ pub struct Wal {
     pub(super) visible: Arc<Visible>,
     /// Callers of `sync` whose records no leader has taken; changed under the state's lock only.
     pub(super) arrivals: AtomicU64,
+    /// Whether a follower stays awake for the end of the sync.
+    pub(super) watched: AtomicBool,
+    pub(super) patience: Patience,
     /// Whether a sync takes so long that others are let gather for it.
     pub(super) shares_syncs: bool,
     /// Held while segments are removed.
@@ -135,6 +142,8 @@ impl Wal {
             written: AtomicU64::new(durable),
             visible: Arc::new(Visible::new(durable)),
             arrivals: AtomicU64::new(0),
+            watched: AtomicBool::new(false),
+            patience: Patience::default(),
             removal: Mutex::new(()),
         })
     }

@@ -1,0 +1,46 @@
+//! Waiting awake, and when not to.
+//!
+//! To sleep and be woken takes longer than much of what is waited for. Who expects news within a moment therefore yields
+//! the processor again and again instead. On a machine with other work, though, whoever gets the processor that way keeps
+//! it for milliseconds: once that has happened, nobody waits awake for a while.
+
+use crate::{clock::Deadline, sync};
+use std::{
+    sync::atomic::{AtomicU32, Ordering},
+    time::Duration,
+};
+
+/// So few yields within a moment say that others kept the processor.
+const FEW_YIELDS: u32 = 4;
+/// Waits that are skipped after that.
+const SKIPPED_WAITS: u32 = 256;
+
+/// Whether it pays to wait awake.
+#[derive(Debug, Default)]
+pub(super) struct Patience {
+    /// Waits that are still skipped.
+    skips: AtomicU32,
+}
+
+impl Patience {
+    /// Yields until something has happened, for so long at most. Returns at once while others need the processors.
+    pub(super) fn wait_awake(&self, at_most: Duration, has_happened: impl Fn() -> bool) {
+        let skips = self.skips.load(Ordering::Relaxed);
+        if skips > 0 {
+            self.skips.store(skips - 1, Ordering::Relaxed);
+            return;
+        }
+        let deadline = Deadline::after(at_most);
+        let mut yields = 0;
+        while !has_happened() {
+            if deadline.is_over() {
+                if yields < FEW_YIELDS {
+                    self.skips.store(SKIPPED_WAITS, Ordering::Relaxed);
+                }
+                return;
+            }
+            sync::yield_now();
+            yields += 1;
+        }
+    }
+}
