@@ -23,7 +23,9 @@ mod linearisable;
 mod serialisable;
 
 use disk::SlowDisk;
-use hashrange::{AttributeValue, Database, ErrorKind, Item, ItemRef, S, Table, attr, file, file::SimulatedDisk, list_append};
+use hashrange::{
+    AttributeValue, Database, ErrorKind, Item, ItemRef, S, Table, attr, file, file::SimulatedDisk, list_append,
+};
 use linearisable::{Kind, Operation};
 use serialisable::Transaction;
 use std::{

@@ -28,7 +28,10 @@ use crate::{
     file::{Disk, FileName, NUMBER_LIMIT},
 };
 use bytes::Bytes;
-use std::collections::{BTreeSet, VecDeque};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeSet, VecDeque},
+};
 
 /// What recovery found.
 #[derive(Clone, Debug)]
@@ -239,10 +242,10 @@ impl Segment<'_> {
         apply: &mut dyn FnMut(u64, &Bytes) -> Result<()>,
     ) -> Result<EndFact> {
         loop {
-            match self.recorded_end {
-                Some(end) if frames.offset() == end => return Ok(EndFact::RecordedEnd),
-                Some(end) if frames.offset() > end => return Ok(EndFact::BeforeRecordedEnd),
-                _ => {}
+            match self.recorded_end.map(|end| frames.offset().cmp(&end)) {
+                Some(Ordering::Equal) => return Ok(EndFact::RecordedEnd),
+                Some(Ordering::Greater) => return Ok(EndFact::BeforeRecordedEnd),
+                Some(Ordering::Less) | None => {}
             }
             let Some(frame) = frames.next_frame()? else {
                 break;

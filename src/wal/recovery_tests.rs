@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     error::ErrorKind,
-    file::{FileName, SimulatedDisk},
+    file::{FileName, NUMBER_LIMIT, SimulatedDisk},
 };
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -220,6 +220,16 @@ fn abandoned_by_an_opening() {
 }
 
 #[test]
+fn a_segment_that_another_one_took_over_from_needs_an_end() {
+    let disk = open_log(3);
+    let wal = go_on(&disk, &LogBounds::default());
+    let bounds = LogBounds { first_segment: 1, reach: wal.durable_end(), ..LogBounds::default() };
+    let (kind, text) = recover_within(&disk, &bounds).unwrap_err();
+    assert_eq!(kind, ErrorKind::Corrupt);
+    assert!(text.contains("no end"), "{text}");
+}
+
+#[test]
 fn abandoned_but_later_segments() {
     let disk = open_log(3);
     drop(go_on(&disk, &LogBounds::default()));
@@ -404,6 +414,50 @@ fn newer_version() {
     let (kind, text) = try_recover(&disk, &[]).unwrap_err();
     assert_eq!(kind, ErrorKind::Incompatible);
     assert!(text.contains("newer version") && text.contains("0000000002.log"), "{text}");
+}
+
+#[test]
+fn a_header_with_a_number_that_no_log_counts_up_to_is_damaged() {
+    for (first_seqno, is_damaged) in [(0, true), (NUMBER_LIMIT, true), (u64::MAX, true), (NUMBER_LIMIT - 1, false)] {
+        let disk = SimulatedDisk::new(0);
+        let header = FileHeader {
+            magic: FileMagic::Log,
+            database_id: DATABASE_ID,
+            number: 1,
+            detail: first_seqno,
+            takes_over: false,
+        };
+        disk.set_contents(FileName::Log(1), header.encode().to_vec());
+        if is_damaged {
+            assert_damaged(&disk, &[], 1, 0, "header is unreadable");
+        } else {
+            assert_ends(&disk, 0, "clean end", (1, 0), 0);
+        }
+    }
+}
+
+#[test]
+fn of_segments_without_records_only_the_first_counts() {
+    let empty = |disk: &SimulatedDisk, number, next_seqno| wal_on(disk, number, next_seqno).close().unwrap();
+    let disk = sealed_log();
+    empty(&disk, 3, 7);
+    let recovered = recover(&disk, DATABASE_ID, &LogBounds::default(), &mut |_, _| Ok(())).unwrap();
+    assert_eq!((recovered.next_seqno, recovered.segments.len(), recovered.ends), (7, 2, vec![(3, 0)]));
+    // Nothing else says which number is next.
+    let disk = SimulatedDisk::new(0);
+    empty(&disk, 3, 7);
+    let recovered = recover(&disk, DATABASE_ID, &LogBounds::default(), &mut |_, _| Ok(())).unwrap();
+    assert_eq!((recovered.next_seqno, recovered.segments.len(), recovered.ends), (7, 1, vec![(3, HEADER)]));
+    let segment = recovered.segments[0];
+    assert_eq!((segment.first_seqno, segment.last_seqno), (7, 6));
+}
+
+#[test]
+fn a_segment_ends_before_the_first_record_that_the_next_one_takes_over() {
+    let recovered = recover(&open_log(3), DATABASE_ID, &LogBounds::default(), &mut |_, _| Ok(())).unwrap();
+    let segment = recovered.segments[0];
+    assert_eq!((segment.first_seqno, segment.last_seqno), (1, 2));
+    assert_eq!(recovered.taken_over.iter().map(|(seqno, _)| *seqno).collect::<Vec<_>>(), [3]);
 }
 
 #[test]
