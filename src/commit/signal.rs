@@ -77,3 +77,85 @@ impl Signal {
         self.servants.load(Ordering::Acquire) > 0 && !self.is_stopping()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{sync::Arc, thread, time::Instant};
+
+    /// Longer than anything here takes.
+    const LONG: Duration = Duration::from_secs(60);
+    const SHORT: Duration = Duration::from_millis(30);
+
+    /// How long a call takes.
+    #[expect(clippy::disallowed_methods, reason = "how long somebody sleeps is what is tested")]
+    fn duration_of(call: impl FnOnce()) -> Duration {
+        let begin = Instant::now();
+        call();
+        begin.elapsed()
+    }
+
+    #[test]
+    fn a_bell_wakes_who_sleeps() {
+        let signal = Arc::new(Signal::default());
+        for _ in 0..2 {
+            let sleeper = signal.clone();
+            let slept = thread::spawn(move || duration_of(|| sleeper.wait(&sleeper.flush, LONG)));
+            thread::sleep(SHORT);
+            assert!(!slept.is_finished(), "nobody rang yet");
+            signal.flush.ring();
+            assert!(slept.join().unwrap() < LONG);
+        }
+    }
+
+    #[test]
+    fn what_rang_before_the_sleep_is_heard_once() {
+        let signal = Signal::default();
+        signal.flush.ring();
+        signal.flush.ring();
+        assert!(duration_of(|| signal.wait(&signal.flush, LONG)) < LONG);
+        assert!(duration_of(|| signal.wait(&signal.flush, SHORT)) >= SHORT, "heard already");
+        signal.compaction.ring();
+        assert!(duration_of(|| signal.wait(&signal.flush, SHORT)) >= SHORT, "another one's bell");
+    }
+
+    #[test]
+    fn the_end_wakes_everybody_for_good() {
+        let signal = Arc::new(Signal::default());
+        let sleepers: Vec<_> = [0, 1, 2]
+            .into_iter()
+            .map(|which| {
+                let signal = signal.clone();
+                thread::spawn(move || {
+                    let bell = [&signal.flush, &signal.compaction, &signal.aging][which];
+                    duration_of(|| signal.wait(bell, LONG))
+                })
+            })
+            .collect();
+        thread::sleep(SHORT);
+        assert!(!signal.is_stopping());
+        signal.stop();
+        assert!(signal.is_stopping());
+        for slept in sleepers {
+            assert!(slept.join().unwrap() < LONG);
+        }
+        for _ in 0..2 {
+            assert!(duration_of(|| signal.wait(&signal.flush, LONG)) < LONG, "nobody sleeps any more");
+        }
+    }
+
+    #[test]
+    fn writers_are_served_while_a_thread_is_there_and_goes_on() {
+        let signal = Signal::default();
+        assert!(!signal.is_served());
+        signal.serve(true);
+        signal.serve(true);
+        signal.serve(false);
+        assert!(signal.is_served(), "one is left");
+        signal.serve(false);
+        assert!(!signal.is_served());
+        signal.serve(true);
+        signal.stop();
+        assert!(!signal.is_served(), "it is about to end");
+    }
+}
