@@ -443,6 +443,9 @@ fn of_segments_without_records_only_the_first_counts() {
     empty(&disk, 3, 7);
     let recovered = recover(&disk, DATABASE_ID, &LogBounds::default(), &mut |_, _| Ok(())).unwrap();
     assert_eq!((recovered.next_seqno, recovered.segments.len(), recovered.ends), (7, 2, vec![(3, 0)]));
+    // A header that nothing vouches for may be gone after a power failure.
+    let recovered = recover(&open_log(0), DATABASE_ID, &LogBounds::default(), &mut |_, _| Ok(())).unwrap();
+    assert_eq!((recovered.next_seqno, recovered.segments.len(), recovered.ends), (1, 0, vec![(1, 0)]));
     // Nothing else says which number is next.
     let disk = SimulatedDisk::new(0);
     empty(&disk, 3, 7);
