@@ -7,7 +7,7 @@ mod disk;
 
 use disk::SlowDisk;
 use hashrange::{
-    Database, Durability, ErrorKind, Item, S, Table,
+    Database, Durability, ErrorKind, Item, S, Table, attr,
     file::{Disk, Fault, FaultPlan, FileName, MemoryDisk, Operation, SimulatedDisk},
 };
 use std::{
@@ -241,6 +241,51 @@ fn a_buffered_write_that_came_during_the_write_of_a_synced_one_does_not_wait_for
     assert!(synced.try_recv().is_err(), "acknowledged before the sync");
     gate.open();
     assert!(synced.recv_timeout(PATIENCE).is_ok(), "the synced put is done");
+}
+
+#[test]
+fn an_answer_that_rests_on_what_no_reader_sees_yet_waits_for_its_sync_and_no_other_answer_does() {
+    let gate = Arc::new(Gate::default());
+    let db = Database::options().background(false).open_on(gate.before(Arc::new(MemoryDisk::new()))).unwrap();
+    let table = db.create_table("items").hash::<S>("name").create().unwrap();
+    table.put(&item("settled", 1)).unwrap();
+    let syncs = gate.syncs.load(Ordering::SeqCst);
+    gate.close(Operation::Sync);
+    let pending = put_aside(&table, "pending", Durability::Sync);
+    wait_until("the sync", || gate.syncs.load(Ordering::SeqCst) == syncs + 1);
+
+    // Answers that write nothing: a refusal, and a read of some items together.
+    type Answer = Box<dyn FnOnce() -> bool + Send>;
+    let answers = |name: &'static str, is_there: bool| -> [Answer; 2] {
+        let (refused, db) = (table.clone(), db.clone());
+        let there = attr("value").exists();
+        let absent = attr("value").not_exists();
+        let key = ("items".to_owned(), Item::new().with("name", name), None);
+        [
+            Box::new(move || {
+                let put = refused.put_with(&item(name, 2));
+                if is_there { put.when(absent) } else { put.when(there) }.send().is_err()
+            }),
+            Box::new(move || db.transact_get_keys(vec![key]).unwrap().items[0].is_some() == is_there),
+        ]
+    };
+    for (name, is_there) in [("settled", true), ("nowhere", false)] {
+        for answer in answers(name, is_there) {
+            assert!(without_waiting("an answer about another item", answer), "{name}");
+        }
+    }
+    let deleted = table.clone();
+    without_waiting("a deletion of what is not there", move || deleted.delete("nowhere").unwrap());
+    let (tell, told) = mpsc::channel();
+    for answer in answers("pending", true) {
+        let tell = tell.clone();
+        thread::spawn(move || tell.send(answer()));
+    }
+    thread::sleep(FALLING_ASLEEP);
+    assert!(told.try_recv().is_err(), "answered before the sync");
+    gate.open();
+    assert!(pending.recv_timeout(PATIENCE).is_ok());
+    assert_eq!([told.recv_timeout(PATIENCE), told.recv_timeout(PATIENCE)], [Ok(true), Ok(true)]);
 }
 
 /// Of two callers that sync a file, the operating system tells only one that it lost something. A segment may be sealed
