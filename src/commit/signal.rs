@@ -81,66 +81,68 @@ impl Signal {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{sync::Arc, thread, time::Instant};
+    use std::{
+        sync::{Arc, mpsc},
+        thread,
+    };
 
     /// Longer than anything here takes.
     const LONG: Duration = Duration::from_secs(60);
-    const SHORT: Duration = Duration::from_millis(30);
+    const SHORT: Duration = Duration::from_millis(50);
 
-    /// How long a call takes.
-    #[expect(clippy::disallowed_methods, reason = "how long somebody sleeps is what is tested")]
-    fn duration_of(call: impl FnOnce()) -> Duration {
-        let begin = Instant::now();
-        call();
-        begin.elapsed()
+    /// Waits for the bell that `which` picks, on a thread of its own that tells when it is woken.
+    fn sleeper(signal: &Arc<Signal>, which: fn(&Signal) -> &Bell) -> mpsc::Receiver<()> {
+        let (signal, (tell, told)) = (signal.clone(), mpsc::channel());
+        thread::spawn(move || {
+            signal.wait(which(&signal), 2 * LONG);
+            tell.send(())
+        });
+        told
     }
 
     #[test]
     fn a_bell_wakes_who_sleeps() {
         let signal = Arc::new(Signal::default());
         for _ in 0..2 {
-            let sleeper = signal.clone();
-            let slept = thread::spawn(move || duration_of(|| sleeper.wait(&sleeper.flush, LONG)));
-            thread::sleep(SHORT);
-            assert!(!slept.is_finished(), "nobody rang yet");
+            let woken = sleeper(&signal, |signal| &signal.flush);
+            assert!(woken.recv_timeout(SHORT).is_err(), "nobody rang yet");
+            signal.compaction.ring();
+            assert!(woken.recv_timeout(SHORT).is_err(), "another one's bell");
             signal.flush.ring();
-            assert!(slept.join().unwrap() < LONG);
+            assert!(woken.recv_timeout(LONG).is_ok());
         }
     }
 
     #[test]
     fn what_rang_before_the_sleep_is_heard_once() {
+        let signal = Arc::new(Signal::default());
+        signal.flush.ring();
+        signal.flush.ring();
+        assert!(sleeper(&signal, |signal| &signal.flush).recv_timeout(LONG).is_ok());
+        assert!(sleeper(&signal, |signal| &signal.flush).recv_timeout(SHORT).is_err(), "heard already");
+    }
+
+    #[test]
+    fn a_sleep_ends_by_itself() {
         let signal = Signal::default();
-        signal.flush.ring();
-        signal.flush.ring();
-        assert!(duration_of(|| signal.wait(&signal.flush, LONG)) < LONG);
-        assert!(duration_of(|| signal.wait(&signal.flush, SHORT)) >= SHORT, "heard already");
-        signal.compaction.ring();
-        assert!(duration_of(|| signal.wait(&signal.flush, SHORT)) >= SHORT, "another one's bell");
+        signal.wait(&signal.aging, SHORT);
     }
 
     #[test]
     fn the_end_wakes_everybody_for_good() {
         let signal = Arc::new(Signal::default());
-        let sleepers: Vec<_> = [0, 1, 2]
-            .into_iter()
-            .map(|which| {
-                let signal = signal.clone();
-                thread::spawn(move || {
-                    let bell = [&signal.flush, &signal.compaction, &signal.aging][which];
-                    duration_of(|| signal.wait(bell, LONG))
-                })
-            })
-            .collect();
+        let bells: [fn(&Signal) -> &Bell; 3] =
+            [|signal| &signal.flush, |signal| &signal.compaction, |signal| &signal.aging];
+        let sleepers = bells.map(|bell| sleeper(&signal, bell));
         thread::sleep(SHORT);
         assert!(!signal.is_stopping());
         signal.stop();
         assert!(signal.is_stopping());
-        for slept in sleepers {
-            assert!(slept.join().unwrap() < LONG);
+        for woken in sleepers {
+            assert!(woken.recv_timeout(LONG).is_ok());
         }
         for _ in 0..2 {
-            assert!(duration_of(|| signal.wait(&signal.flush, LONG)) < LONG, "nobody sleeps any more");
+            assert!(sleeper(&signal, bells[0]).recv_timeout(LONG).is_ok(), "nobody sleeps any more");
         }
     }
 
