@@ -23,7 +23,9 @@ mod linearisable;
 mod serialisable;
 
 use disk::SlowDisk;
-use hashrange::{AttributeValue, Database, ErrorKind, Item, ItemRef, S, Table, attr, file::SimulatedDisk, list_append};
+use hashrange::{
+    AttributeValue, Database, ErrorKind, Item, ItemRef, S, Table, attr, file, file::SimulatedDisk, list_append,
+};
 use linearisable::{Kind, Operation};
 use serialisable::Transaction;
 use std::{
@@ -67,7 +69,11 @@ impl Moments {
 }
 
 fn open(disk: &SimulatedDisk) -> (Database, Table<S>) {
-    let before_sync = Arc::new(|_| (0..4).for_each(|_| thread::yield_now()));
+    let slowly = Arc::new(|operation, _| {
+        if operation == file::Operation::Sync {
+            (0..4).for_each(|_| thread::yield_now());
+        }
+    });
     let db = Database::options()
         .background(false)
         .seed(1)
@@ -76,7 +82,7 @@ fn open(disk: &SimulatedDisk) -> (Database, Table<S>) {
         .log_segment_bytes(4 << 10)
         .log_bytes(16 << 10)
         .runs_per_partition(2)
-        .open_on(SlowDisk::new(Arc::new(disk.clone()), before_sync))
+        .open_on(SlowDisk::new(Arc::new(disk.clone()), slowly))
         .unwrap();
     let table = db.create_table("items").hash::<S>("name").open_or_create().unwrap();
     (db, table)

@@ -36,7 +36,7 @@ const FLOORS: [&[&str]; 10] = [
 /// Lines of a file.
 const FILE_LINES: usize = 500;
 /// Files over the limit, with their lines.
-const LONG_FILES: &[(&str, usize)] = &[("src/wal/recovery_tests.rs", 511)];
+const LONG_FILES: &[(&str, usize)] = &[];
 
 /// Lines of a function.
 const FUNCTION_LINES: usize = 70;

@@ -1,4 +1,4 @@
-//! Who waits for whom: a disk whose sync of the log does not return until the test lets it.
+//! Who waits for whom: a disk whose writes or syncs of the log do not return until the test lets them.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -7,7 +7,7 @@ mod disk;
 
 use disk::SlowDisk;
 use hashrange::{
-    Database, Durability, ErrorKind, Item, S, Table,
+    Database, Durability, ErrorKind, Item, S, Table, attr,
     file::{Disk, Fault, FaultPlan, FileName, MemoryDisk, Operation, SimulatedDisk},
 };
 use std::{
@@ -23,31 +23,44 @@ use std::{
 /// Longer than anything here takes that does not wait for the gate.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// Holds up syncs of the log while it is closed.
+/// Holds up syncs or writes of the log while it is closed to them.
 #[derive(Default)]
 struct Gate {
-    closed: Mutex<bool>,
+    closed_to: Mutex<Option<Operation>>,
     changed: Condvar,
     /// Syncs that came to the gate.
     syncs: AtomicUsize,
+    /// Writes that came to the gate.
+    writes: AtomicUsize,
 }
 
 impl Gate {
-    fn pass(&self, name: FileName) {
+    fn pass(&self, operation: Operation, name: FileName) {
         if matches!(name, FileName::Log(_)) {
-            self.syncs.fetch_add(1, Ordering::SeqCst);
-            let closed = self.changed.wait_while(self.closed.lock().unwrap(), |closed| *closed);
+            let comers = if operation == Operation::Sync { &self.syncs } else { &self.writes };
+            comers.fetch_add(1, Ordering::SeqCst);
+            let closed = self.changed.wait_while(self.closed_to.lock().unwrap(), |closed| *closed == Some(operation));
             drop(closed);
         }
     }
-    /// A disk whose syncs of the log pass the gate first.
+    /// A disk whose writes and syncs of the log pass the gate first.
     fn before(self: &Arc<Self>, disk: Arc<dyn Disk>) -> Arc<dyn Disk> {
         let gate = self.clone();
-        SlowDisk::new(disk, Arc::new(move |name| gate.pass(name)))
+        SlowDisk::new(disk, Arc::new(move |operation, name| gate.pass(operation, name)))
     }
-    fn set(&self, closed: bool) {
-        *self.closed.lock().unwrap() = closed;
+    /// From now on holds up these operations, and no others.
+    fn close(&self, to: Operation) {
+        self.set(Some(to));
+    }
+    fn open(&self) {
+        self.set(None);
+    }
+    fn set(&self, closed_to: Option<Operation>) {
+        *self.closed_to.lock().unwrap() = closed_to;
         self.changed.notify_all();
+    }
+    fn writes(&self) -> usize {
+        self.writes.load(Ordering::SeqCst)
     }
 }
 
@@ -90,7 +103,7 @@ fn readers_and_other_writers_do_not_wait_for_a_sync_that_is_going_on() {
     table.put(&item("old", 1)).unwrap();
     let (log, syncs) = (db.facts().log, gate.syncs.load(Ordering::SeqCst));
 
-    gate.set(true);
+    gate.close(Operation::Sync);
     let put = |name: &'static str, value: i64| {
         let table = table.clone();
         thread::spawn(move || table.put(&item(name, value)).unwrap())
@@ -117,7 +130,7 @@ fn readers_and_other_writers_do_not_wait_for_a_sync_that_is_going_on() {
     assert_eq!(without_waiting("a scan", move || readers.scan().items().count()), 1);
     assert_eq!(gate.syncs.load(Ordering::SeqCst), syncs + 1, "one sync at a time");
 
-    gate.set(false);
+    gate.open();
     first.join().unwrap();
     others.into_iter().for_each(|other| drop(other.join().unwrap()));
     assert_eq!(gate.syncs.load(Ordering::SeqCst), syncs + 2, "one sync serves all that gathered behind another");
@@ -130,7 +143,7 @@ fn a_buffered_write_does_not_wait_for_a_sync_that_is_going_on() {
     let db = Database::options().background(false).open_on(gate.before(Arc::new(MemoryDisk::new()))).unwrap();
     let table = db.create_table("items").hash::<S>("name").create().unwrap();
     let syncs = gate.syncs.load(Ordering::SeqCst);
-    gate.set(true);
+    gate.close(Operation::Sync);
     let synced = {
         let table = table.clone();
         thread::spawn(move || table.put(&item("synced", 1)).unwrap())
@@ -143,7 +156,7 @@ fn a_buffered_write_does_not_wait_for_a_sync_that_is_going_on() {
         }
     });
     assert_eq!((value(&table, "buffered"), value(&table, "synced")), (Some(99), None));
-    gate.set(false);
+    gate.open();
     synced.join().unwrap();
     assert_eq!(value(&table, "synced"), Some(1));
 }
@@ -157,7 +170,7 @@ fn everybody_who_came_during_a_sync_is_served() {
     let db = Database::options().background(false).log_segment_bytes(64 << 10).open_on(disk).unwrap();
     let table = db.create_table("items").hash::<S>("name").create().unwrap();
     let syncs = gate.syncs.load(Ordering::SeqCst);
-    gate.set(true);
+    gate.close(Operation::Sync);
     let (tell, told) = mpsc::channel();
     let put = |name: &'static str, bytes: usize, times: usize, durability: Durability| {
         let (table, tell) = (table.clone(), tell.clone());
@@ -175,10 +188,104 @@ fn everybody_who_came_during_a_sync_is_served() {
     wait_until("the last put that finds room", || value(&table, "large").is_some());
     ["small", "smaller"].into_iter().for_each(|name| put(name, 1, 1, Durability::Buffered));
     thread::sleep(Duration::from_millis(50));
-    gate.set(false);
+    gate.open();
     for served in 0..7 {
         assert!(told.recv_timeout(PATIENCE).is_ok(), "{served} of 7 were served");
     }
+}
+
+/// Puts an item on a thread of its own, which tells when it is done.
+fn put_aside(table: &Table<S>, name: &'static str, durability: Durability) -> mpsc::Receiver<()> {
+    let (table, (tell, told)) = (table.clone(), mpsc::channel());
+    thread::spawn(move || {
+        table.put_with(&item(name, 1)).durability(durability).send().unwrap();
+        tell.send(())
+    });
+    told
+}
+
+/// Long enough for a writer whose record is in the log's buffer to fall asleep.
+const FALLING_ASLEEP: Duration = Duration::from_millis(100);
+
+#[test]
+fn who_comes_while_another_one_writes_is_woken_to_write_next() {
+    let gate = Arc::new(Gate::default());
+    let db = Database::options().background(false).open_on(gate.before(Arc::new(MemoryDisk::new()))).unwrap();
+    let table = db.create_table("items").hash::<S>("name").create().unwrap();
+    let (log, writes) = (db.facts().log.last_seqno, gate.writes());
+    gate.close(Operation::Write);
+    let first = put_aside(&table, "first", Durability::Buffered);
+    wait_until("the first write", || gate.writes() == writes + 1);
+    let second = put_aside(&table, "second", Durability::Buffered);
+    wait_until("the commit of the second put", || db.facts().log.last_seqno == log + 2);
+    thread::sleep(FALLING_ASLEEP);
+    gate.open();
+    assert!(first.recv_timeout(PATIENCE).is_ok(), "the first put is done");
+    assert!(second.recv_timeout(PATIENCE).is_ok(), "the second put is done");
+}
+
+#[test]
+fn a_buffered_write_that_came_during_the_write_of_a_synced_one_does_not_wait_for_its_sync() {
+    let gate = Arc::new(Gate::default());
+    let db = Database::options().background(false).open_on(gate.before(Arc::new(MemoryDisk::new()))).unwrap();
+    let table = db.create_table("items").hash::<S>("name").create().unwrap();
+    let (log, writes) = (db.facts().log.last_seqno, gate.writes());
+    gate.close(Operation::Write);
+    let synced = put_aside(&table, "synced", Durability::Sync);
+    wait_until("the write of the synced put", || gate.writes() == writes + 1);
+    let buffered = put_aside(&table, "buffered", Durability::Buffered);
+    wait_until("the commit of the buffered put", || db.facts().log.last_seqno == log + 2);
+    thread::sleep(FALLING_ASLEEP);
+    gate.close(Operation::Sync);
+    assert!(buffered.recv_timeout(PATIENCE).is_ok(), "the buffered put waited for the other one's sync");
+    assert!(synced.try_recv().is_err(), "acknowledged before the sync");
+    gate.open();
+    assert!(synced.recv_timeout(PATIENCE).is_ok(), "the synced put is done");
+}
+
+#[test]
+fn an_answer_that_rests_on_what_no_reader_sees_yet_waits_for_its_sync_and_no_other_answer_does() {
+    let gate = Arc::new(Gate::default());
+    let db = Database::options().background(false).open_on(gate.before(Arc::new(MemoryDisk::new()))).unwrap();
+    let table = db.create_table("items").hash::<S>("name").create().unwrap();
+    table.put(&item("settled", 1)).unwrap();
+    let syncs = gate.syncs.load(Ordering::SeqCst);
+    gate.close(Operation::Sync);
+    let pending = put_aside(&table, "pending", Durability::Sync);
+    wait_until("the sync", || gate.syncs.load(Ordering::SeqCst) == syncs + 1);
+
+    // Answers that write nothing: a refusal, and a read of some items together.
+    type Answer = Box<dyn FnOnce() -> bool + Send>;
+    let answers = |name: &'static str, is_there: bool| -> [Answer; 2] {
+        let (refused, db) = (table.clone(), db.clone());
+        let there = attr("value").exists();
+        let absent = attr("value").not_exists();
+        let key = ("items".to_owned(), Item::new().with("name", name), None);
+        [
+            Box::new(move || {
+                let put = refused.put_with(&item(name, 2));
+                if is_there { put.when(absent) } else { put.when(there) }.send().is_err()
+            }),
+            Box::new(move || db.transact_get_keys(vec![key]).unwrap().items[0].is_some() == is_there),
+        ]
+    };
+    for (name, is_there) in [("settled", true), ("nowhere", false)] {
+        for answer in answers(name, is_there) {
+            assert!(without_waiting("an answer about another item", answer), "{name}");
+        }
+    }
+    let deleted = table.clone();
+    without_waiting("a deletion of what is not there", move || deleted.delete("nowhere").unwrap());
+    let (tell, told) = mpsc::channel();
+    for answer in answers("pending", true) {
+        let tell = tell.clone();
+        thread::spawn(move || tell.send(answer()));
+    }
+    thread::sleep(FALLING_ASLEEP);
+    assert!(told.try_recv().is_err(), "answered before the sync");
+    gate.open();
+    assert!(pending.recv_timeout(PATIENCE).is_ok());
+    assert_eq!([told.recv_timeout(PATIENCE), told.recv_timeout(PATIENCE)], [Ok(true), Ok(true)]);
 }
 
 /// Of two callers that sync a file, the operating system tells only one that it lost something. A segment may be sealed
@@ -210,7 +317,7 @@ fn fill_a_segment_beside_a_sync_that_fails() {
     let (syncs, segments) = (gate.syncs.load(Ordering::SeqCst), db.facts().log.segments.len());
     machine.fail(FaultPlan::new(Operation::Sync, 1, Fault::InputOutput));
     let asked = machine.count(Operation::Sync);
-    gate.set(true);
+    gate.close(Operation::Sync);
     let synced = {
         let table = table.clone();
         thread::spawn(move || table.put(&item("synced", 1)).map(|_| ()))
@@ -227,7 +334,7 @@ fn fill_a_segment_beside_a_sync_that_fails() {
     wait_until("the last put that finds room", || value(&table, "buffered").is_some());
     thread::sleep(Duration::from_millis(50));
     let waited = !buffered.is_finished();
-    gate.set(false);
+    gate.open();
     let (synced, buffered) = (synced.join().unwrap(), buffered.join().unwrap());
     assert!(waited, "the full segment waits for the sync");
     assert_eq!(synced.unwrap_err().kind(), ErrorKind::Io);

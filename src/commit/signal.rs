@@ -77,3 +77,87 @@ impl Signal {
         self.servants.load(Ordering::Acquire) > 0 && !self.is_stopping()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{
+        sync::{Arc, mpsc},
+        thread,
+    };
+
+    /// Longer than anything here takes.
+    const LONG: Duration = Duration::from_secs(60);
+    const SHORT: Duration = Duration::from_millis(50);
+
+    /// Waits for the bell that `which` picks, on a thread of its own that tells when it is woken.
+    fn sleeper(signal: &Arc<Signal>, which: fn(&Signal) -> &Bell) -> mpsc::Receiver<()> {
+        let (signal, (tell, told)) = (signal.clone(), mpsc::channel());
+        thread::spawn(move || {
+            signal.wait(which(&signal), 2 * LONG);
+            tell.send(())
+        });
+        told
+    }
+
+    #[test]
+    fn a_bell_wakes_who_sleeps() {
+        let signal = Arc::new(Signal::default());
+        for _ in 0..2 {
+            let woken = sleeper(&signal, |signal| &signal.flush);
+            assert!(woken.recv_timeout(SHORT).is_err(), "nobody rang yet");
+            signal.compaction.ring();
+            assert!(woken.recv_timeout(SHORT).is_err(), "another one's bell");
+            signal.flush.ring();
+            assert!(woken.recv_timeout(LONG).is_ok());
+        }
+    }
+
+    #[test]
+    fn what_rang_before_the_sleep_is_heard_once() {
+        let signal = Arc::new(Signal::default());
+        signal.flush.ring();
+        signal.flush.ring();
+        assert!(sleeper(&signal, |signal| &signal.flush).recv_timeout(LONG).is_ok());
+        assert!(sleeper(&signal, |signal| &signal.flush).recv_timeout(SHORT).is_err(), "heard already");
+    }
+
+    #[test]
+    fn a_sleep_ends_by_itself() {
+        let signal = Signal::default();
+        signal.wait(&signal.aging, SHORT);
+    }
+
+    #[test]
+    fn the_end_wakes_everybody_for_good() {
+        let signal = Arc::new(Signal::default());
+        let bells: [fn(&Signal) -> &Bell; 3] =
+            [|signal| &signal.flush, |signal| &signal.compaction, |signal| &signal.aging];
+        let sleepers = bells.map(|bell| sleeper(&signal, bell));
+        thread::sleep(SHORT);
+        assert!(!signal.is_stopping());
+        signal.stop();
+        assert!(signal.is_stopping());
+        for woken in sleepers {
+            assert!(woken.recv_timeout(LONG).is_ok());
+        }
+        for _ in 0..2 {
+            assert!(sleeper(&signal, bells[0]).recv_timeout(LONG).is_ok(), "nobody sleeps any more");
+        }
+    }
+
+    #[test]
+    fn writers_are_served_while_a_thread_is_there_and_goes_on() {
+        let signal = Signal::default();
+        assert!(!signal.is_served());
+        signal.serve(true);
+        signal.serve(true);
+        signal.serve(false);
+        assert!(signal.is_served(), "one is left");
+        signal.serve(false);
+        assert!(!signal.is_served());
+        signal.serve(true);
+        signal.stop();
+        assert!(!signal.is_served(), "it is about to end");
+    }
+}

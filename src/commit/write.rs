@@ -204,7 +204,7 @@ impl Store {
             let state = &*states[item.position];
             let insert = |key: &EncodedKey, value: Option<&[u8]>| {
                 partition.insert(guard, key_ref(key), seqno, value, buffered, self.wal.visible());
-                ENTRY_OVERHEAD_BYTES + key.collection().len() + key.sort().len() + value.map_or(0, <[u8]>::len)
+                entry_bytes(key, value)
             };
             bytes += insert(ops[item.position].key, item.new.as_deref());
             if let Some(stream) = &state.definition.stream {
@@ -301,7 +301,7 @@ impl Store {
                 continue;
             }
             partition.insert(&guard, key_ref(key), seqno, value, buffered, self.wal.visible());
-            return ENTRY_OVERHEAD_BYTES + key.collection().len() + key.sort().len() + value.map_or(0, <[u8]>::len);
+            return entry_bytes(key, value);
         }
     }
 
@@ -439,6 +439,10 @@ impl<'a> Places<'a> {
 
 /// Memory that a memtable takes for an entry besides its key and value.
 const ENTRY_OVERHEAD_BYTES: usize = 96;
+
+fn entry_bytes(key: &EncodedKey, value: Option<&[u8]>) -> usize {
+    ENTRY_OVERHEAD_BYTES + key.collection().len() + key.sort().len() + value.map_or(0, <[u8]>::len)
+}
 
 fn plan(position: usize, state: &TableState, old: Option<ItemRef>, decision: Decision) -> Result<Planned> {
     let new = match decision {

@@ -151,6 +151,37 @@ fn a_flipped_byte_is_ignored_in_the_last_commit_and_damage_before_it() {
 }
 
 #[test]
+fn what_was_closed_is_vouched_for_to_its_last_byte() {
+    let disk = SimulatedDisk::new(0);
+    let mut manifest = create(&disk);
+    manifest.commit(&[put(1, 1)]).unwrap();
+    manifest.close(&[put(9, 1)]).unwrap();
+    let state = manifest.state().clone();
+    assert!(state.partitions.contains_key(&9), "closing commits");
+    assert_eq!(open(&disk).unwrap().state(), &state);
+    let name = FileName::Manifest(number(&disk));
+    let whole = contents(&disk, name);
+    for len in 0..whole.len() {
+        let cut = disk.crash(0);
+        cut.set_contents(name, whole[..len].to_vec());
+        assert_eq!(open(&cut).unwrap_err(), ErrorKind::Corrupt, "{len} bytes");
+    }
+}
+
+#[test]
+fn a_failure_while_closing_ends_writing() {
+    for operation in [Operation::Append, Operation::Rename, Operation::SyncDirectory] {
+        let disk = SimulatedDisk::new(0);
+        let mut manifest = create(&disk);
+        // The first append is the commit's, the second one `CURRENT`'s.
+        let nth = if operation == Operation::Append { 2 } else { 1 };
+        disk.fail(FaultPlan::new(operation, nth, Fault::InputOutput));
+        assert_eq!(manifest.close(&[put(1, 1)]).unwrap_err().kind(), ErrorKind::Io, "{operation:?}");
+        assert_eq!(manifest.commit(&[]).unwrap_err().kind(), ErrorKind::Poisoned, "{operation:?}");
+    }
+}
+
+#[test]
 fn an_interrupted_rewrite_leaves_the_old_manifest_in_force() {
     let disk = SimulatedDisk::new(0);
     let states = history(&disk);
@@ -159,6 +190,7 @@ fn an_interrupted_rewrite_leaves_the_old_manifest_in_force() {
     let mut manifest = open(&disk).unwrap();
     assert_eq!(manifest.state(), &states[3].0);
     assert_eq!(number(&disk), 1);
+    assert!(!disk.list().unwrap().contains(&FileName::CurrentNext), "opening removes what is left over");
     disk.set_contents(FileName::CurrentNext, "half");
     manifest.commit(&[]).unwrap();
     assert_eq!(open(&disk).unwrap().state(), &states[3].0);

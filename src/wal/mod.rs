@@ -20,6 +20,8 @@ mod visible;
 mod writer;
 
 #[cfg(test)]
+mod recovery_damage_tests;
+#[cfg(test)]
 mod recovery_tests;
 #[cfg(test)]
 mod writer_tests;

@@ -28,7 +28,10 @@ use crate::{
     file::{Disk, FileName, NUMBER_LIMIT},
 };
 use bytes::Bytes;
-use std::collections::{BTreeSet, VecDeque};
+use std::{
+    cmp::Ordering,
+    collections::{BTreeSet, VecDeque},
+};
 
 /// What recovery found.
 #[derive(Clone, Debug)]
@@ -239,10 +242,10 @@ impl Segment<'_> {
         apply: &mut dyn FnMut(u64, &Bytes) -> Result<()>,
     ) -> Result<EndFact> {
         loop {
-            match self.recorded_end {
-                Some(end) if frames.offset() == end => return Ok(EndFact::RecordedEnd),
-                Some(end) if frames.offset() > end => return Ok(EndFact::BeforeRecordedEnd),
-                _ => {}
+            match self.recorded_end.map(|end| frames.offset().cmp(&end)) {
+                Some(Ordering::Equal) => return Ok(EndFact::RecordedEnd),
+                Some(Ordering::Greater) => return Ok(EndFact::BeforeRecordedEnd),
+                Some(Ordering::Less) | None => {}
             }
             let Some(frame) = frames.next_frame()? else {
                 break;
@@ -290,9 +293,9 @@ impl Segment<'_> {
         let mut last_seqno = reading.next_seqno.saturating_sub(1);
         let mut counts = self.recorded_end != Some(0);
         if self.is_last && self.recorded_end.is_none() {
-            // Also a sealed one: its seal may be in the operating system's memory only. So may a header that no frame
-            // vouches for, and then nothing of the segment counts.
-            let is_safe = reading.header == HeaderFact::Good && reading.tail.safe_to >= FILE_HEADER_BYTES as u64;
+            // Also a sealed one: its seal may be in the operating system's memory only. So may a header that neither a
+            // frame nor the manifest vouches for, and then nothing of the segment counts.
+            let is_safe = reading.tail.safe_to >= FILE_HEADER_BYTES as u64;
             let end = if is_safe { reading.tail.safe_to.min(reading.records_end) } else { 0 };
             // Nor does a segment that holds nothing, unless its header is all that still says the next number.
             counts = end > FILE_HEADER_BYTES as u64 || (is_safe && recovered.segments.is_empty());

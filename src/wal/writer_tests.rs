@@ -105,6 +105,91 @@ fn full_segments_are_sealed_and_removed_from_the_oldest_on() {
     assert_eq!(wal.segments().len(), 1, "the segment being written stays");
 }
 
+/// Bytes of the header of a segment, and of what a frame adds to its payload.
+const HEADER: usize = 64;
+const FRAME: usize = 24;
+
+#[test]
+fn a_segment_is_filled_to_its_last_byte_and_no_further() {
+    const LIMIT: usize = 4096;
+    // The first record leaves room for one more of this size, and for the seal.
+    let room = LIMIT - HEADER - (FRAME + 1000) - FRAME - FRAME;
+    for (payload, segments) in [(room, 1), (room + 1, 2)] {
+        let disk = SimulatedDisk::new(0);
+        let wal = log_on(&disk, LIMIT as u64);
+        wal.append(&[1; 1000]).unwrap();
+        let seqno = wal.append(&vec![2; payload]).unwrap();
+        wal.sync(seqno).unwrap();
+        assert_eq!(wal.segments().len(), segments, "{payload}");
+        wal.close().unwrap();
+        assert!(wal.segments().iter().all(|segment| segment.bytes <= LIMIT as u64), "{:?}", wal.segments());
+        for segment in wal.segments() {
+            assert_eq!(disk.contents(FileName::Log(segment.number)).unwrap().len() as u64, segment.bytes);
+        }
+        assert_eq!(read_back(&disk).unwrap().1.len(), 2);
+    }
+}
+
+#[test]
+fn space_is_reserved_ahead_of_synced_records_in_few_steps() {
+    const MEBIBYTE: usize = 1 << 20;
+    const LIMIT: usize = 8 * MEBIBYTE;
+    let disk = SimulatedDisk::new(0);
+    let wal = log_on(&disk, LIMIT as u64);
+    let facts = || (disk.contents(FileName::Log(1)).unwrap().len(), disk.count(Operation::Reserve));
+    let synced = |bytes: usize| {
+        let seqno = wal.append(&vec![1; bytes - FRAME]).unwrap();
+        wal.sync(seqno).unwrap();
+    };
+    assert_eq!(facts(), (HEADER, 0), "creating reserves nothing");
+    let buffered = wal.append(&[1; 76]).unwrap();
+    wal.flush_to_os(buffered).unwrap();
+    assert_eq!(facts(), (HEADER + 100, 0), "nor does a buffered record where writes go by calls");
+    synced(100);
+    let first = HEADER + 200 + MEBIBYTE;
+    assert_eq!(facts(), (first, 1));
+    synced(MEBIBYTE);
+    assert_eq!(facts(), (first, 1), "what was reserved is used to its last byte");
+    synced(20_000);
+    assert_eq!(facts(), (first + 20_000 + 4 * MEBIBYTE, 2));
+    synced(4 * MEBIBYTE + 1);
+    assert_eq!(facts(), (LIMIT, 3), "not beyond the end of the segment");
+    synced(MEBIBYTE);
+    assert_eq!(facts(), (LIMIT, 3));
+    assert_eq!(wal.segments().len(), 1);
+}
+
+/// Where the file system overwrites in place, buffered records go through a window, and its space is reserved with it.
+#[test]
+fn buffered_records_go_through_windows_where_the_disk_has_them_and_the_options_do() {
+    let folder = tempfile::tempdir().unwrap();
+    let disk = Arc::new(RealDisk::open(folder.path(), true).unwrap());
+    let has_windows = disk.create(FileName::Run(1)).unwrap().open_window(4096).unwrap();
+    let mut first_segment = 1;
+    let mut bytes_with = |windows: bool, payload: usize| {
+        let wal = Wal::create(disk.clone(), WalOptions { windows, first_segment, ..options(8 << 20) }).unwrap();
+        first_segment += 1;
+        let seqno = wal.append(&vec![1; payload]).unwrap();
+        wal.flush_to_os(seqno).unwrap();
+        wal.segments()[0].bytes as usize
+    };
+    let plain = |payload: usize| HEADER + FRAME + payload;
+    assert_eq!(bytes_with(false, 100), plain(100));
+    assert_eq!(bytes_with(true, 100_000), plain(100_000), "a large record is written by a call");
+    assert_eq!(bytes_with(true, 100), plain(100) + if has_windows { 1 << 20 } else { 0 });
+}
+
+#[test]
+fn closing_costs_one_sync_where_all_records_are_durable() {
+    let disk = SimulatedDisk::new(0);
+    let wal = log_on(&disk, 1 << 20);
+    let seqno = wal.append(b"one").unwrap();
+    wal.sync(seqno).unwrap();
+    let syncs = disk.count(Operation::Sync);
+    wal.close().unwrap();
+    assert_eq!(disk.count(Operation::Sync), syncs + 1, "that of the seal");
+}
+
 #[test]
 fn closing_seals() {
     let disk = SimulatedDisk::new(0);

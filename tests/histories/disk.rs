@@ -1,35 +1,35 @@
-//! A disk whose file syncs a test can hold up.
+//! A disk whose writes and syncs a test can hold up.
 
 use hashrange::{
     Result,
-    file::{Disk, FileName, ReadableFile, SyncFile, WritableFile},
+    file::{Disk, FileName, Operation, ReadableFile, SyncFile, WritableFile},
 };
 use std::{fmt, sync::Arc};
 
-/// Called before a file is synced.
-pub type Hook = Arc<dyn Fn(FileName) + Send + Sync>;
+/// Called before a file is written to or synced.
+pub type Hook = Arc<dyn Fn(Operation, FileName) + Send + Sync>;
 
-/// A disk that calls a hook before each sync of a file, and is another disk otherwise.
+/// A disk that calls a hook before each write and sync of a file, and is another disk otherwise.
 pub struct SlowDisk {
     inner: Arc<dyn Disk>,
-    before_sync: Hook,
+    before: Hook,
 }
 
 struct SlowSyncer {
     inner: Arc<dyn SyncFile>,
     name: FileName,
-    before_sync: Hook,
+    before: Hook,
 }
 
 struct SlowFile {
     inner: Box<dyn WritableFile>,
     name: FileName,
-    before_sync: Hook,
+    before: Hook,
 }
 
 impl SlowDisk {
-    pub fn new(inner: Arc<dyn Disk>, before_sync: Hook) -> Arc<Self> {
-        Arc::new(Self { inner, before_sync })
+    pub fn new(inner: Arc<dyn Disk>, before: Hook) -> Arc<Self> {
+        Arc::new(Self { inner, before })
     }
 }
 
@@ -52,7 +52,7 @@ impl fmt::Debug for SlowSyncer {
 
 impl SyncFile for SlowSyncer {
     fn sync(&self) -> Result<()> {
-        (self.before_sync)(self.name);
+        (self.before)(Operation::Sync, self.name);
         self.inner.sync()
     }
 }
@@ -66,7 +66,7 @@ impl Disk for SlowDisk {
     }
     fn create(&self, name: FileName) -> Result<Box<dyn WritableFile>> {
         let inner = self.inner.create(name)?;
-        Ok(Box::new(SlowFile { inner, name, before_sync: self.before_sync.clone() }))
+        Ok(Box::new(SlowFile { inner, name, before: self.before.clone() }))
     }
     fn open(&self, name: FileName, map: bool) -> Result<Box<dyn ReadableFile>> {
         self.inner.open(name, map)
@@ -96,13 +96,14 @@ impl Disk for SlowDisk {
 
 impl WritableFile for SlowFile {
     fn write_at(&mut self, offset: u64, bytes: &[u8]) -> Result<()> {
+        (self.before)(Operation::Write, self.name);
         self.inner.write_at(offset, bytes)
     }
     fn append(&mut self, bytes: &[u8]) -> Result<()> {
         self.inner.append(bytes)
     }
     fn syncer(&self) -> Arc<dyn SyncFile> {
-        Arc::new(SlowSyncer { inner: self.inner.syncer(), name: self.name, before_sync: self.before_sync.clone() })
+        Arc::new(SlowSyncer { inner: self.inner.syncer(), name: self.name, before: self.before.clone() })
     }
     fn reserve(&mut self, len: u64) -> Result<()> {
         self.inner.reserve(len)

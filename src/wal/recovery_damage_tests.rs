@@ -1,0 +1,82 @@
+//! Random damage against the promise of recovery: a prefix of the records, or an error.
+
+use super::{
+    LogBounds, Wal,
+    header::{FileHeader, FileMagic},
+    recover,
+    recovery_tests::{DATABASE_ID, change, options},
+};
+use crate::{
+    error::ErrorKind,
+    file::{FileName, SimulatedDisk},
+};
+use proptest::prelude::*;
+use std::sync::Arc;
+
+/// Random records, some synced one by one, in one unsealed segment; returns the records too.
+fn random_log(payloads: &[(Vec<u8>, bool)]) -> (SimulatedDisk, Vec<Vec<u8>>) {
+    let disk = SimulatedDisk::new(0);
+    let wal = Wal::create(Arc::new(disk.clone()), options(1 << 20, 1, 1)).unwrap();
+    for (payload, sync) in payloads {
+        let seqno = wal.append(payload).unwrap();
+        if *sync { wal.sync(seqno) } else { wal.flush_to_os(seqno) }.unwrap();
+    }
+    change(&disk, 1, |bytes| bytes.truncate(bytes.iter().rposition(|byte| *byte != 0).map_or(0, |at| at + 200)));
+    (disk, payloads.iter().map(|(payload, _)| payload.clone()).collect())
+}
+
+fn assert_prefix_or_error(disk: &SimulatedDisk, records: &[Vec<u8>]) -> Result<(), TestCaseError> {
+    let mut seen = Vec::new();
+    let outcome = recover(disk, DATABASE_ID, &LogBounds::default(), &mut |seqno, payload| {
+        seen.push((seqno, payload.to_vec()));
+        Ok(())
+    });
+    prop_assert!(seen.len() <= records.len());
+    for (at, (seqno, payload)) in seen.iter().enumerate() {
+        prop_assert_eq!(*seqno, at as u64 + 1);
+        prop_assert_eq!(payload, &records[at]);
+    }
+    if let Err(error) = outcome {
+        prop_assert!(matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Incompatible), "{error}");
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn damage_gives_a_prefix_or_an_error(
+        payloads in prop::collection::vec((prop::collection::vec(any::<u8>(), 0..300), any::<bool>()), 0..12),
+        cut in any::<prop::sample::Index>(),
+        flips in prop::collection::vec((any::<prop::sample::Index>(), 1u8..), 1..4),
+    ) {
+        let (disk, records) = random_log(&payloads);
+        let cut_disk = SimulatedDisk::new(0);
+        cut_disk.set_contents(FileName::Log(1), disk.contents(FileName::Log(1)).unwrap());
+        change(&cut_disk, 1, |bytes| bytes.truncate(cut.index(bytes.len() + 1)));
+        assert_prefix_or_error(&cut_disk, &records)?;
+        change(&disk, 1, |bytes| {
+            for (at, bits) in &flips {
+                let at = at.index(bytes.len());
+                bytes[at] ^= bits;
+            }
+        });
+        assert_prefix_or_error(&disk, &records)?;
+    }
+
+    #[test]
+    fn any_bytes_at_all_are_refused_or_empty(
+        bytes in prop::collection::vec(any::<u8>(), 0..2000),
+        header in any::<bool>(),
+    ) {
+        let disk = SimulatedDisk::new(0);
+        let mut file = bytes;
+        if header {
+            let header = FileHeader { magic: FileMagic::Log, database_id: DATABASE_ID, number: 1, detail: 1, takes_over: false };
+            file.splice(0..0, header.encode());
+        }
+        disk.set_contents(FileName::Log(1), file);
+        assert_prefix_or_error(&disk, &[])?;
+    }
+}
