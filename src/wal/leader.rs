@@ -10,6 +10,9 @@
 //! come back soon, and together with those that came while it ran they are a full group. Two halves that take turns would
 //! need twice as many syncs. Who does not come back is not expected any more after one such moment.
 //!
+//! One follower stays awake for the end of a sync, so that a second processor is there for those whom it releases. Neither
+//! it nor the leader waits awake while other programs want the processors, see [`Patience`](super::patience::Patience).
+//!
 //! Followers whose record is safe go on without the lock; of the others one is woken, to lead.
 
 use super::{
