@@ -3,7 +3,7 @@
 //! `ADD` names the difference, not the result, so nobody has to know the old value and there is nothing to retry. Each
 //! update is atomic, and an item comes into being with its first one.
 //!
-//! `cargo run --release --example atomic_counters`
+//! `cargo run --release -p hashrange --example atomic_counters`
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use hashrange::{Database, Durability, S, Table};

@@ -1,4 +1,4 @@
-//! What operations cost by the number of items and of partitions: `cargo run --release --example growth_figures [ITEMS..]`.
+//! What operations cost by the number of items and of partitions: `cargo run --release -p hashrange --example growth_figures [ITEMS..]`.
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures wall time")]
 #![expect(clippy::print_stdout, reason = "figures go to the screen")]
 

@@ -1,4 +1,4 @@
-//! Figures of secondary indexes on this machine: `cargo run --release --example index_figures`.
+//! Figures of secondary indexes on this machine: `cargo run --release -p hashrange --example index_figures`.
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures wall time")]
 #![expect(clippy::print_stdout, reason = "figures go to the screen")]
 

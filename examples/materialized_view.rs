@@ -1,4 +1,4 @@
-//! A sum by status, kept by a consumer of the table's stream: `cargo run --example materialized_view`.
+//! A sum by status, kept by a consumer of the table's stream: `cargo run -p hashrange --example materialized_view`.
 //!
 //! The consumer acknowledges its records in the same transaction that changes the sums. So each change counts exactly
 //! once, whenever the program ends; run it several times and see that the view equals its base each time.

@@ -4,7 +4,7 @@
 //! cannot be a plain `ADD`. Nobody holds a lock while thinking: the write carries a condition on the version, and
 //! whoever comes second learns of it and decides again, on the item that the failed condition saw.
 //!
-//! `cargo run --release --example optimistic_locking`
+//! `cargo run --release -p hashrange --example optimistic_locking`
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use hashrange::{Database, Durability, Item, S, Table, attr};

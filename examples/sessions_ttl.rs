@@ -1,4 +1,4 @@
-//! Sessions that end by themselves: `cargo run --example sessions_ttl`.
+//! Sessions that end by themselves: `cargo run -p hashrange --example sessions_ttl`.
 //!
 //! Each session carries the second in which it ends. A clock that is moved by hand lets an hour pass at once; what has
 //! expired is deleted, and the table's stream tells who was logged out and that nobody asked for it.

@@ -1,4 +1,4 @@
-//! Figures of change streams and TTL on this machine: `cargo run --release --example stream_figures`.
+//! Figures of change streams and TTL on this machine: `cargo run --release -p hashrange --example stream_figures`.
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures wall time")]
 #![expect(clippy::print_stdout, reason = "figures go to the screen")]
 
