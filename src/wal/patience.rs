@@ -44,3 +44,42 @@ impl Patience {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::{cell::Cell, thread};
+
+    const LONG: Duration = Duration::from_secs(60);
+
+    #[test]
+    fn a_wait_ends_with_what_it_waits_for() {
+        let asked = Cell::new(0);
+        Patience::default().wait_awake(LONG, || asked.replace(asked.get() + 1) == 10);
+        assert_eq!(asked.get(), 11);
+    }
+
+    #[test]
+    fn a_wait_ends_by_itself() {
+        Patience::default().wait_awake(Duration::from_micros(100), || false);
+    }
+
+    #[test]
+    fn nobody_waits_for_a_while_after_others_kept_the_processor() {
+        let (patience, asked) = (Patience::default(), Cell::new(0));
+        // As if each yield took longer than the whole wait may.
+        let wait = || {
+            patience.wait_awake(Duration::from_micros(100), || {
+                asked.set(asked.get() + 1);
+                thread::sleep(Duration::from_millis(1));
+                false
+            });
+            asked.take()
+        };
+        assert!(wait() > 0);
+        for skipped in 0..SKIPPED_WAITS {
+            assert_eq!(wait(), 0, "wait {skipped}");
+        }
+        assert!(wait() > 0, "the next one is tried again");
+    }
+}

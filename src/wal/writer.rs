@@ -96,6 +96,7 @@ pub struct Wal {
     pub(super) arrivals: AtomicU64,
     /// Whether a follower stays awake for the end of the sync.
     pub(super) watched: AtomicBool,
+    /// Whether it pays to stay awake.
     pub(super) patience: Patience,
     /// Whether a sync takes so long that others are let gather for it.
     pub(super) shares_syncs: bool,
