@@ -7,7 +7,7 @@ mod disk;
 
 use disk::SlowDisk;
 use hashrange::{
-    Database, Durability, ErrorKind, Item, S, Table, attr,
+    Database, Durability, ErrorKind, Item, S, Table, Transaction, attr,
     file::{Disk, Fault, FaultPlan, FileName, MemoryDisk, Operation, SimulatedDisk},
 };
 use std::{
@@ -290,6 +290,47 @@ fn an_answer_that_rests_on_what_no_reader_sees_yet_waits_for_its_sync_and_no_oth
 
 /// Of two callers that sync a file, the operating system tells only one that it lost something. A segment may be sealed
 /// by a buffered writer that finds it full while another one's sync is going on: it has to hear of that first.
+#[test]
+fn a_transaction_reads_what_is_not_durable_yet_and_waits_for_it_with_its_own_commit() {
+    let gate = Arc::new(Gate::default());
+    let disk = gate.before(Arc::new(MemoryDisk::new()));
+    let db = Arc::new(Database::options().background(false).open_on(disk).unwrap());
+    let table = db.create_table("items").hash::<S>("name").create().unwrap();
+    table.put(&item("count", 1)).unwrap();
+    let (log, syncs) = (db.facts().log, gate.syncs.load(Ordering::SeqCst));
+
+    gate.close(Operation::Sync);
+    let counting: Vec<_> = (0..3)
+        .map(|_| {
+            let (db, table) = (db.clone(), table.clone());
+            thread::spawn(move || {
+                let add = |tx: &mut Transaction| {
+                    let count = tx.get(&table, "count")?.and_then(|item| item.get("value")?.as_i64()).unwrap_or(0);
+                    tx.put(&table, &item("count", count + 1))
+                };
+                db.transaction(add).unwrap();
+            })
+        })
+        .collect();
+    // All three commit behind the first one's sync: none of them reads what is durable and is refused for it.
+    wait_until("the commit of all transactions", || db.facts().log.last_seqno == log.last_seqno + 3);
+    assert_eq!(db.facts().log.durable_seqno, log.durable_seqno);
+    assert!(counting.iter().all(|other| !other.is_finished()), "acknowledged before the sync");
+    assert_eq!(value(&table, "count"), Some(1), "other readers see what is durable");
+    let reading = {
+        let (db, table) = (db.clone(), table.clone());
+        thread::spawn(move || db.transaction(|tx| tx.get(&table, "count")).unwrap().is_some())
+    };
+    thread::sleep(Duration::from_millis(20));
+    assert!(!reading.is_finished(), "what it read was not durable");
+
+    gate.open();
+    assert!(reading.join().unwrap());
+    counting.into_iter().for_each(|thread| thread.join().unwrap());
+    assert_eq!(value(&table, "count"), Some(4));
+    assert_eq!(gate.syncs.load(Ordering::SeqCst), syncs + 2, "one sync serves all that gathered behind another");
+}
+
 #[test]
 fn a_segment_is_not_sealed_beside_a_sync_that_fails() {
     fill_a_segment_beside_a_sync_that_fails();

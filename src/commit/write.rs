@@ -68,6 +68,8 @@ pub struct WriteOptions {
     pub token: Option<ClientToken>,
     /// Answers before the commit is durable: for a batch, which settles once after its last commit.
     pub unsettled: bool,
+    /// Tells of a conflict at once, before what it rests on is durable: for who tries again and tells nobody.
+    pub retries: bool,
 }
 
 /// What a commit did to one item.
@@ -314,6 +316,11 @@ impl Store {
         options: &WriteOptions,
     ) -> Result<()> {
         let Some(seqno) = written.seqno else {
+            let is_conflict =
+                |result: &Result<Outcome>| matches!(result, Err(error) if error.kind() == ErrorKind::Conflict);
+            if options.retries && written.results.iter().any(is_conflict) {
+                return Ok(());
+            }
             return self.await_read(ops.iter().map(|op| op.key).zip(states), written.newest_read);
         };
         if options.unsettled { Ok(()) } else { self.settle(seqno, self.durability(options)) }

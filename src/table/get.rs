@@ -44,14 +44,6 @@ impl<K: KeyShape> Table<K> {
     }
 }
 
-/// The newest item at a place that readers may see, expired or not.
-pub(super) fn read_stored(store: &Store, slot: &TableSlot, key: &EncodedKey) -> Result<Option<ItemRef>> {
-    slot.check_alive()?;
-    let partition = slot.state().ring.find(key.token());
-    let found = partition.get(key_ref(key), ReadPoint::Visible, store.wal().visible())?;
-    Ok(found.and_then(|version| version.item))
-}
-
 /// The newest item at a place that readers may see.
 pub(super) fn read(store: &Store, slot: &TableSlot, key: &EncodedKey) -> Result<Option<ItemRef>> {
     read_from(store, slot, &slot.state(), key)

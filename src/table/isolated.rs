@@ -4,19 +4,24 @@
 //! commit takes the locks of all items, compares each item that was read with what it is now, and writes everything as
 //! one record, or, if an item changed meanwhile, nothing. Then the closure runs again. An item is compared by value: if
 //! it was changed and changed back, what the closure saw is true, and so is what it decided.
+//!
+//! The closure reads the newest version of an item, also one whose sync is still going on, which no other read shows:
+//! the commit would refuse anything older. Nobody hears of it too early, because the answer waits for its own sync, and
+//! that makes durable all that was logged before.
 
 use super::{
     Key, KeyShape, MAX_TRANSACTION_ACTIONS, Table, ToItem,
-    get::{is_hidden, read_stored},
+    get::is_hidden,
     put::prepare,
     transact::MAX_TRANSACTION_BYTES,
     update::{check_targets, decide},
 };
 use crate::{
-    commit::{Access, Decide, Decision, Store, TableSlot, WriteOp, WriteOptions},
+    commit::{Access, Decide, Decision, Store, TableSlot, WriteOp, WriteOptions, key_ref},
     error::{Error, ErrorKind, Result},
     expression::UpdateBuilder,
     item::ItemRef,
+    partition::ReadPoint,
     schema::{EncodedKey, TableDefinition},
 };
 use std::sync::Arc;
@@ -141,7 +146,7 @@ impl Transaction {
             (Some(Decision::Delete), _) => Ok(None),
             (_, Some(read)) => Ok(read.clone()),
             (_, None) => {
-                let item = read_stored(&self.store, &touched.slot, &touched.key)?;
+                let item = newest(&self.store, &touched.slot, &touched.key)?;
                 touched.read = Some(item.clone());
                 Ok(item)
             }
@@ -179,7 +184,8 @@ impl Transaction {
         }
         let items = relevant().map(|touched| (&*touched.slot, &touched.key));
         let Ok(_here) = self.store.enter_transaction(Access::TransactWrite, items) else { return Ok(false) };
-        for result in self.store.write(&mut ops, &WriteOptions::default())? {
+        let options = WriteOptions { retries: true, ..WriteOptions::default() };
+        for result in self.store.write(&mut ops, &options)? {
             match result {
                 Err(error) if error.kind() == ErrorKind::Conflict => return Ok(false),
                 other => drop(other?),
@@ -187,6 +193,14 @@ impl Transaction {
         }
         Ok(true)
     }
+}
+
+/// The newest item at a place, expired or not, durable or not.
+fn newest(store: &Store, slot: &TableSlot, key: &EncodedKey) -> Result<Option<ItemRef>> {
+    slot.check_alive()?;
+    let partition = slot.state().ring.find(key.token());
+    let found = partition.get(key_ref(key), ReadPoint::Newest, store.wal().visible())?;
+    Ok(found.and_then(|version| version.item))
 }
 
 /// Runs a closure until what it read holds at the moment of its commit.
