@@ -12,6 +12,7 @@ use std::{
 };
 
 const ITEMS: u64 = 200_000;
+const ROUNDS: usize = 15;
 const SESSIONS: u64 = 1_000_000;
 const START_MILLIS: u64 = 1_795_000_000_000;
 
@@ -30,7 +31,7 @@ fn write_all(table: &Table<S>) -> Result<f64> {
 
 fn commits() -> Result<()> {
     let views = [StreamView::KeysOnly, StreamView::NewImage, StreamView::NewAndOld];
-    let mut seconds = [[0.0; 5]; 5];
+    let mut seconds = [[0.0; 5]; ROUNDS];
     for round in &mut seconds {
         for (kind, taken) in round.iter_mut().enumerate() {
             let folder = tempfile::tempdir().map_err(|e| hashrange::Error::io("create", "a folder", &e))?;
@@ -45,9 +46,9 @@ fn commits() -> Result<()> {
     let median = |kind: usize| {
         let mut all: Vec<f64> = seconds.iter().map(|round| round[kind]).collect();
         all.sort_by(f64::total_cmp);
-        ITEMS as f64 / all[2]
+        ITEMS as f64 / all[ROUNDS / 2]
     };
-    println!("buffered puts a second, median of 5: plain {:.0}", median(0));
+    println!("buffered puts a second, median of {ROUNDS}: plain {:.0}", median(0));
     println!("  with old images in the log {:.0}", median(1));
     for (at, view) in views.into_iter().enumerate() {
         let puts = median(at + 2);

@@ -234,9 +234,9 @@ impl KeySchema {
     pub fn attributes(&self) -> impl Iterator<Item = &KeyAttribute> {
         std::iter::once(&self.hash).chain(&self.range)
     }
-    /// An item of the key attributes of an item.
-    pub fn project(&self, item: &ItemRef) -> ItemRef {
-        item.project(|name| self.attributes().any(|key| key.name == name))
+    /// The encoding of an item of the key attributes of an item.
+    pub fn project(&self, item: &ItemRef) -> Vec<u8> {
+        item.project_bytes(self.attributes().count(), |name| self.attributes().any(|key| key.name == name))
     }
 }
 

@@ -97,17 +97,14 @@ struct Application<'u> {
     exists: bool,
     legacy: bool,
     item: Item,
-    /// Where values were written, in indexes of the old item; at the end, of the new one.
-    written: Vec<Path>,
     /// Values beyond the end of their lists.
     appended: Vec<(&'u Path, AttributeValue)>,
     /// Elements to remove from lists.
     removed: Vec<&'u Path>,
 }
 
-/// Applies actions to an item, or to the key of an item that does not exist. Returns the new item, and where in it the
-/// written values lie.
-pub(super) fn apply(actions: &[Action], item: Item, exists: bool, legacy: bool) -> Result<(Item, Vec<Path>)> {
+/// Applies actions to an item, or to the key of an item that does not exist.
+pub(super) fn apply(actions: &[Action], item: Item, exists: bool, legacy: bool) -> Result<Item> {
     let mut values = Vec::with_capacity(actions.len());
     for action in actions {
         values.push(match action {
@@ -115,14 +112,13 @@ pub(super) fn apply(actions: &[Action], item: Item, exists: bool, legacy: bool) 
             _ => None,
         });
     }
-    let mut application =
-        Application { exists, legacy, item, written: Vec::new(), appended: Vec::new(), removed: Vec::new() };
+    let mut application = Application { exists, legacy, item, appended: Vec::new(), removed: Vec::new() };
     for (action, value) in actions.iter().zip(values) {
         application.perform(action, value)?;
     }
     application.append()?;
     application.remove();
-    Ok((application.item, application.written))
+    Ok(application.item)
 }
 
 impl<'u> Application<'u> {
@@ -154,13 +150,9 @@ impl<'u> Application<'u> {
                     }
                     Place::Element(list, index) => match list.get_mut(index) {
                         Some(element) => *element = value,
-                        None => {
-                            self.appended.push((path, value));
-                            return Ok(());
-                        }
+                        None => self.appended.push((path, value)),
                     },
                 }
-                self.written.push(path.clone());
             }
             None => match place {
                 Place::Member(map, name) => {
@@ -178,12 +170,7 @@ impl<'u> Application<'u> {
         self.appended.sort_unstable_by_key(|(path, _)| *path);
         for (path, value) in std::mem::take(&mut self.appended) {
             let Some(Place::Element(list, _)) = locate(&mut self.item, path) else { return Err(invalid_path()) };
-            let mut written = path.clone();
-            if let (Some(Step::Index(index)), Ok(end)) = (written.steps_mut().last_mut(), u32::try_from(list.len())) {
-                *index = end;
-            }
             list.push(value);
-            self.written.push(written);
         }
         Ok(())
     }
@@ -198,27 +185,6 @@ impl<'u> Application<'u> {
                 list.remove(index);
             }
         }
-        if !self.removed.is_empty() {
-            let removed = &self.removed;
-            self.written.iter_mut().for_each(|path| close_ranks(path, removed));
-        }
-    }
-}
-
-/// Counts a path's indexes without the removed elements before them.
-fn close_ranks(path: &mut Path, removed: &[&Path]) {
-    let old = path.clone();
-    for (at, step) in path.steps_mut().iter_mut().enumerate() {
-        let Step::Index(index) = step else { continue };
-        let is_before = |removed: &&&Path| {
-            let same_list =
-                removed.top_level() == old.top_level() && removed.steps().get(..at) == old.steps().get(..at);
-            same_list
-                && removed.steps().len() == at + 1
-                && matches!(removed.steps().last(), Some(Step::Index(other)) if other < index)
-        };
-        let before = removed.iter().filter(is_before).count();
-        *index = index.saturating_sub(u32::try_from(before).unwrap_or(u32::MAX));
     }
 }
 

@@ -73,10 +73,6 @@ impl Path {
         &self.steps
     }
 
-    pub(super) fn steps_mut(&mut self) -> &mut [Step] {
-        &mut self.steps
-    }
-
     /// Whether the path leads into an attribute.
     pub fn is_nested(&self) -> bool {
         !self.steps.is_empty()

@@ -33,8 +33,6 @@ pub struct Applied {
     pub item: Option<Item>,
     /// Whether there was no item and now there is one.
     pub creates: bool,
-    /// Where written values lie in the item after the update.
-    written: Vec<Path>,
 }
 
 impl Update {
@@ -111,11 +109,11 @@ impl Update {
     pub fn apply(&self, old: Option<&ItemRef>, key: &Item) -> Result<Applied> {
         let writes = |action: &Action| matches!(action, Action::Set(..) | Action::Add(..));
         if old.is_none() && !self.actions.is_empty() && !self.actions.iter().any(writes) {
-            return Ok(Applied { item: None, creates: false, written: Vec::new() });
+            return Ok(Applied { item: None, creates: false });
         }
         let item = old.map_or_else(|| key.clone(), ItemRef::to_item);
-        let (item, written) = apply::apply(&self.actions, item, old.is_some(), self.legacy)?;
-        Ok(Applied { item: Some(item), creates: old.is_none(), written })
+        let item = apply::apply(&self.actions, item, old.is_some(), self.legacy)?;
+        Ok(Applied { item: Some(item), creates: old.is_none() })
     }
 
     /// Applies it to an encoded item, of which only the attributes are decoded that it reads or writes, and those of
@@ -135,10 +133,10 @@ impl Update {
         let value_of = |name: &&str| Some(((*name).to_owned(), old.attribute(name)?.to_value()));
         let before: Item = names.iter().filter_map(value_of).collect();
         let (gone, size_before) = (before.len(), item_size(&before));
-        let (after, written) = apply::apply(&self.actions, before, true, self.legacy)?;
+        let after = apply::apply(&self.actions, before, true, self.legacy)?;
         let size = (old.size_bytes() + item_size(&after)).saturating_sub(size_before);
         let bytes = replace_attributes(old, (&names, gone), &after, size)?;
-        Ok((Applied { item: Some(after), creates: false, written }, bytes, size))
+        Ok((Applied { item: Some(after), creates: false }, bytes, size))
     }
 
     /// The parts of the old item at the paths that the update writes, for ReturnValues UPDATED_OLD; `None` if it has
@@ -147,13 +145,13 @@ impl Update {
         let old = old?;
         project::parts(self.paths(), |path| Some(path.find(old)?.to_value()))
     }
-}
 
-impl Applied {
-    /// The parts of the new item that the update wrote, for ReturnValues UPDATED_NEW; `None` if it wrote none.
-    pub fn updated_new(&self) -> Option<Item> {
-        let item = self.item.as_ref()?;
-        project::parts(self.written.iter().collect(), |path| path.find_in(item).cloned())
+    /// The parts of the new item at the paths that the update writes, for ReturnValues UPDATED_NEW; `None` if it has none
+    /// of them. Paths mean what they say: the value of `SET list[100]` lies at the end of a shorter list and is not shown.
+    pub fn updated_new(&self, applied: &Applied) -> Option<Item> {
+        let item = applied.item.as_ref()?;
+        let written = self.actions.iter().filter(|action| !matches!(action, Action::Remove(_)));
+        project::parts(written.map(Action::target).collect(), |path| path.find_in(item).cloned())
     }
 }
 

@@ -99,7 +99,7 @@ pub struct Entry {
 pub fn entry(table: &TableDefinition, index: &IndexDefinition, item: &ItemRef) -> Option<Entry> {
     let key = table.index_key(index, item)?;
     if index.kind == IndexKind::Expiry {
-        let bytes = table.key.project(item).to_inline_bytes();
+        let bytes = table.key.project(item).into();
         return Some(Entry { key, bytes, size_bytes: 0 });
     }
     if index.projection == Projection::All {

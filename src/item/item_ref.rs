@@ -128,7 +128,11 @@ impl ItemRef {
     }
     /// An item of those attributes that `keep` wants, with all names written out. Damaged parts are left out.
     pub fn project(&self, keep: impl Fn(&str) -> bool) -> Self {
-        Self::from_bytes(project(self, keep).into())
+        Self::from_bytes(project(self, usize::MAX, keep).into())
+    }
+    /// The encoding of an item of the first attributes, at most `most`, that `keep` wants. Damaged parts are left out.
+    pub(crate) fn project_bytes(&self, most: usize, keep: impl Fn(&str) -> bool) -> Vec<u8> {
+        project(self, most, keep)
     }
     /// Walks through everything: every length, name, text, number, order and the size.
     ///

@@ -12,6 +12,7 @@ use super::{
     },
 };
 use crate::error::Result;
+use smallvec::SmallVec;
 
 /// Appends `item` to `out`, whichever way its own names are written, with ids of `names` for the names that it gives
 /// ids to.
@@ -46,23 +47,21 @@ pub(crate) fn inline_bytes(item: &ItemRef) -> Vec<u8> {
     out
 }
 
-/// The attributes of an item that `keep` wants, as an item, with all names written out. Damaged ones are left out.
-pub(crate) fn project(item: &ItemRef, keep: impl Fn(&str) -> bool) -> Vec<u8> {
-    let (mut count, mut size, mut bytes) = (0, 0, 0);
-    for (name, value) in item.iter().filter(|(name, _)| keep(name)) {
-        count += 1;
-        size += name.len() + value.size_bytes();
-        bytes += name.len() + value.payload.len() + MEMBER_BYTES;
-    }
+/// The first attributes of an item, at most `most`, that `keep` wants, as an item, with all names written out. Damaged
+/// ones are left out.
+pub(crate) fn project(item: &ItemRef, most: usize, keep: impl Fn(&str) -> bool) -> Vec<u8> {
+    let kept = item.iter().filter(|(name, _)| keep(name)).take(most);
+    let kept: SmallVec<[(&str, ValueRef<'_>); 8]> = kept.collect();
+    let size = kept.iter().map(|(name, value)| name.len() + value.size_bytes()).sum();
+    let bytes: usize = kept.iter().map(|(name, value)| name.len() + value.payload.len() + MEMBER_BYTES).sum();
     let mut out = Vec::with_capacity(HEAD_BYTES + bytes);
     write_varint(&mut out, size);
-    write_varint(&mut out, count);
+    write_varint(&mut out, kept.len());
     let mut inline = |name: &str, out: &mut Vec<u8>| write_inline_name(out, name);
-    for (name, value) in item.iter().filter(|(name, _)| keep(name)) {
+    for (name, value) in &kept {
         write_inline_name(&mut out, name);
-        if write_value(value, MAX_DEPTH - 1, &mut inline, &mut out).is_none() {
-            let kept = item.iter().filter(|(name, _)| keep(name));
-            return encode_item(&kept.map(|(name, value)| (name.to_owned(), value.to_value())).collect());
+        if write_value(*value, MAX_DEPTH - 1, &mut inline, &mut out).is_none() {
+            return encode_item(&kept.iter().map(|(name, value)| ((*name).to_owned(), value.to_value())).collect());
         }
     }
     out
@@ -209,8 +208,8 @@ mod tests {
             let keep = |name: &str| (name.len() % 2 == 1) == odd;
             for item in items.iter().zip(rewritten(&items.iter().map(ItemRef::from).collect::<Vec<_>>())) {
                 let kept: Item = item.0.clone().into_iter().filter(|(name, _)| keep(name)).collect();
-                prop_assert_eq!(&project(&ItemRef::from(item.0), keep), &encode_item(&kept));
-                prop_assert_eq!(&project(&item.1, keep), &encode_item(&kept));
+                prop_assert_eq!(&project(&ItemRef::from(item.0), usize::MAX, keep), &encode_item(&kept));
+                prop_assert_eq!(&project(&item.1, usize::MAX, keep), &encode_item(&kept));
             }
         }
 

@@ -107,12 +107,16 @@ impl Change {
         let flag = |image: &Option<ItemRef>, flag| if image.is_some() { flag } else { 0 };
         let ttl = if self.by_ttl { BY_TTL } else { 0 };
         out.push(event | ttl | flag(&self.keys, HAS_KEYS) | flag(&self.old, HAS_OLD) | flag(&self.new, HAS_NEW));
-        let keys = self.keys.as_ref().map(|item| key.project(item));
-        for image in [&keys, &self.old, &self.new].into_iter().flatten() {
-            let written_out = image.names().map(|_| image.to_inline_bytes());
-            let bytes = written_out.as_deref().unwrap_or(image.encoded());
+        let mut put = |bytes: &[u8]| {
             varint::put(bytes.len() as u64, out);
             out.extend_from_slice(bytes);
+        };
+        if let Some(item) = &self.keys {
+            put(&key.project(item));
+        }
+        for image in [&self.old, &self.new].into_iter().flatten() {
+            let written_out = image.names().map(|_| image.to_inline_bytes());
+            put(written_out.as_deref().unwrap_or(image.encoded()));
         }
     }
 

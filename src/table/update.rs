@@ -124,7 +124,7 @@ impl<K: KeyShape> Update<K> {
             (ReturnValues::AllOld, _) => outcome.old,
             (ReturnValues::AllNew, _) => outcome.new,
             (ReturnValues::UpdatedOld, _) => update.updated_old(outcome.old.as_ref()).as_ref().map(ItemRef::from),
-            (ReturnValues::UpdatedNew, Some(applied)) => applied.updated_new().as_ref().map(ItemRef::from),
+            (ReturnValues::UpdatedNew, Some(applied)) => update.updated_new(&applied).as_ref().map(ItemRef::from),
         };
         Ok(WriteOutput { attributes, consumed })
     }

@@ -61,7 +61,7 @@ pub fn run_step(step: Step, name: &str, folder: &Path, items: usize) -> Result<(
     let mut report = Report::default();
     match step {
         Step::Load => {
-            let engine = engines::open(name, folder, features)?;
+            let engine = engines::open(name, folder, features, engines::CACHE_BYTES)?;
             let (base, written) = (resident_bytes(), written_bytes());
             let (peak, done) = (AtomicU64::new(0), AtomicBool::new(false));
             report.seconds = std::thread::scope(|scope| {
@@ -86,14 +86,14 @@ pub fn run_step(step: Step, name: &str, folder: &Path, items: usize) -> Result<(
         Step::Open => {
             let key = Keys::of(shape, [items / 2].into_iter(), "");
             let began = Instant::now();
-            let engine = engines::open(name, folder, features)?;
+            let engine = engines::open(name, folder, features, engines::CACHE_BYTES)?;
             ensure!(engine.session(false)?.get(key.at(0))?, "the item is there again");
             report.seconds = began.elapsed().as_secs_f64();
             println!("{}", serde_json::to_string(&report)?);
             std::process::exit(0); // what closing costs is not asked
         }
         Step::Kill => {
-            let engine = engines::open(name, folder, features)?;
+            let engine = engines::open(name, folder, features, engines::CACHE_BYTES)?;
             let mut session = engine.session(false)?;
             for (version, index) in uniform(items, items / 10, 77).into_iter().enumerate() {
                 session.put(&mut Prepared::new(shape, index, false), version as u64)?;

@@ -10,6 +10,7 @@ mod engines;
 mod loading;
 mod measure;
 mod report;
+mod scarce;
 mod workload;
 
 use anyhow::{Context, Result, ensure};
@@ -56,7 +57,14 @@ struct Arguments {
     /// Where the data lies meanwhile. Default: a temporary folder beside this program, which is on a disk.
     #[arg(long)]
     folder: Option<PathBuf>,
-    /// One step of the load, in a process of its own.
+    /// Instead of all else: works on data that is larger than memory, each engine in a control group that has so many MB for
+    /// its process and the pages of its files. Linux, as root.
+    #[arg(long)]
+    memory_mb: Option<usize>,
+    /// The control group of a step with little memory.
+    #[arg(long, hide = true)]
+    group: Option<PathBuf>,
+    /// A step in a process of its own.
     #[arg(long, hide = true)]
     step: Option<loading::Step>,
 }
@@ -79,8 +87,15 @@ fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let items = arguments.items.unwrap_or(if arguments.quick { 100_000 } else { 1_000_000 });
     ensure!(items >= 1_000, "--items must be at least 1,000");
-    if let (Some(step), Some(name), Some(folder)) = (arguments.step, arguments.engine.first(), &arguments.folder) {
-        return loading::run_step(step, name, folder, items);
+    let time = Duration::from_secs_f64(arguments.seconds.unwrap_or(if arguments.quick { 0.2 } else { 0.6 }));
+    let scarce = arguments.memory_mb.map(|memory_mb| scarce::Conditions { items, memory_mb, time });
+    if let (Some(name), Some(folder)) = (arguments.engine.first(), &arguments.folder) {
+        if let (Some(conditions), Some(group)) = (&scarce, &arguments.group) {
+            return scarce::run_step(name, folder, conditions, group);
+        }
+        if let Some(step) = arguments.step {
+            return loading::run_step(step, name, folder, items);
+        }
     }
     for name in &arguments.engine {
         let all = engines::NAMES.join(", ");
@@ -90,22 +105,17 @@ fn main() -> Result<()> {
     let plan = Plan {
         engines: engines::NAMES.iter().filter(wanted).copied().collect(),
         rounds: arguments.rounds.unwrap_or(if arguments.quick { 3 } else { 5 }).max(1),
-        time: Duration::from_secs_f64(arguments.seconds.unwrap_or(if arguments.quick { 0.2 } else { 0.6 })),
+        time,
         filters: arguments.workload,
     };
     let beside = std::env::current_exe()?.parent().map(Path::to_path_buf).context("this program lies in a folder")?;
     let scratch = tempfile::Builder::new().prefix("peers-").tempdir_in(arguments.folder.unwrap_or(beside))?;
-    let mut figures = Vec::new();
-    for mut suite in workload::suites(items, arguments.quick) {
-        let named = suite.name;
-        suite.workloads.retain(|workload| workload.what == workload::What::Disturb || plan.wants(named, workload.name));
-        if suite.workloads.iter().any(|workload| workload.what != workload::What::Disturb) {
-            figures.extend(run_suite(&suite, &plan, scratch.path())?);
+    let figures = match &scarce {
+        Some(conditions) => {
+            run_alone(&plan, scratch.path(), "little memory", |name, folder| scarce::figures(name, folder, conditions))?
         }
-    }
-    if ["bulk load to rest, items", "open and get"].iter().any(|name| plan.wants("loading", name)) {
-        figures.extend(run_loading(&plan, scratch.path(), items)?);
-    }
+        None => run_all(&plan, scratch.path(), items, arguments.quick)?,
+    };
     let rows = report::rows(figures);
     println!("{}", report::table(&rows));
     println!("ratio: hashrange by the fastest peer\n{}", report::facts(&rows));
@@ -118,6 +128,21 @@ fn main() -> Result<()> {
     Ok(())
 }
 
+fn run_all(plan: &Plan, scratch: &Path, items: usize, quick: bool) -> Result<Vec<Figures>> {
+    let mut figures = Vec::new();
+    for mut suite in workload::suites(items, quick) {
+        let named = suite.name;
+        suite.workloads.retain(|workload| workload.what == workload::What::Disturb || plan.wants(named, workload.name));
+        if suite.workloads.iter().any(|workload| workload.what != workload::What::Disturb) {
+            figures.extend(run_suite(&suite, plan, scratch)?);
+        }
+    }
+    if ["bulk load to rest, items", "open and get"].iter().any(|name| plan.wants("loading", name)) {
+        figures.extend(run_alone(plan, scratch, "loading", |name, folder| loading::figures(name, folder, items))?);
+    }
+    Ok(figures)
+}
+
 fn progress(steps: usize, name: &str) -> Result<ProgressBar> {
     let style = ProgressStyle::with_template("{prefix:18} {bar:30} {pos}/{len} {msg}")?;
     Ok(ProgressBar::new(steps as u64).with_style(style).with_prefix(name.to_owned()))
@@ -128,7 +153,7 @@ fn open_all(suite: &Suite, plan: &Plan, scratch: &Path, bar: &ProgressBar) -> Re
     for name in &plan.engines {
         bar.set_message(format!("load {name}"));
         let folder = scratch.join(format!("{}-{name}", suite.name));
-        let engine = engines::open(name, &folder, suite.features).with_context(|| format!("cannot open {name}"))?;
+        let engine = engines::open(name, &folder, suite.features, engines::CACHE_BYTES).with_context(|| format!("cannot open {name}"))?;
         loading::load(engine.as_ref(), suite.shape, suite.features).with_context(|| format!("{name} cannot load"))?;
         engines.push(engine);
         bar.inc(1);
@@ -152,6 +177,12 @@ fn run_suite(suite: &Suite, plan: &Plan, scratch: &Path) -> Result<Vec<Figures>>
         std::fs::remove_dir_all(scratch.join(format!("{}-{name}", suite.name)))?;
     }
     Ok(figures)
+}
+
+/// Median, 99 %, 99.9 % and the longest, in microseconds.
+fn micros(nanos: &Histogram<u64>) -> [f64; 4] {
+    let at = |quantile| nanos.value_at_quantile(quantile) as f64 / 1e3;
+    [at(0.5), at(0.99), at(0.999), nanos.max() as f64 / 1e3]
 }
 
 /// All rounds of one workload: what reads data at rest comes before what writes, and so no round disturbs another row.
@@ -186,10 +217,6 @@ fn run_workload(
             bar.inc(1);
         }
     }
-    let micros = |histogram: &Histogram<u64>| {
-        let at = |quantile| histogram.value_at_quantile(quantile) as f64 / 1e3;
-        [at(0.5), at(0.99), at(0.999), histogram.max() as f64 / 1e3]
-    };
     let figures = ops_per_sec.into_iter().map(|(at, ops_per_sec)| Figures {
         workload: title.clone(),
         engine: plan.engines[at].to_owned(),
@@ -200,20 +227,29 @@ fn run_workload(
     Ok(figures.collect())
 }
 
-fn run_loading(plan: &Plan, scratch: &Path, items: usize) -> Result<Vec<Figures>> {
-    let bar = progress(plan.engines.len(), "loading")?;
-    let mut figures = Vec::new();
+/// What each engine does in a process of its own.
+fn run_alone(
+    plan: &Plan,
+    scratch: &Path,
+    title: &str,
+    figures_of: impl Fn(&str, &Path) -> Result<Vec<Figures>>,
+) -> Result<Vec<Figures>> {
+    let bar = progress(plan.engines.len(), title)?;
+    let mut by_engine = Vec::new();
     for name in &plan.engines {
         bar.set_message((*name).to_owned());
         let folder = scratch.join(name);
-        figures.extend(loading::figures(name, &folder, items).with_context(|| format!("loading {name}"))?);
+        by_engine.push(figures_of(name, &folder).with_context(|| format!("{title}, {name}"))?);
         std::fs::remove_dir_all(folder)?;
         bar.inc(1);
     }
     bar.finish_and_clear();
     // The rows of one workload belong together.
-    figures.sort_by_key(|row| {
-        ["bulk load to rest, items", "open and get"].iter().position(|name| *name == row.workload).unwrap_or(2)
-    });
+    let mut figures = Vec::new();
+    let most = by_engine.iter().map(Vec::len).max().unwrap_or_default();
+    let mut by_engine: Vec<_> = by_engine.into_iter().map(Vec::into_iter).collect();
+    for _ in 0..most {
+        figures.extend(by_engine.iter_mut().filter_map(Iterator::next));
+    }
     Ok(figures)
 }

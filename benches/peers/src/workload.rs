@@ -143,6 +143,19 @@ pub fn suites(items: usize, quick: bool) -> Vec<Suite> {
     ]
 }
 
+/// What is run where data is larger than memory.
+pub fn scarce() -> Vec<Workload> {
+    vec![
+        one("get", What::Get),
+        one("get, zipf", What::GetZipf),
+        one("get of an absent key", What::GetAbsent),
+        one("batch get of 100, items", What::BatchGet),
+        one("query of 10", What::Query),
+        one("put, buffered", What::Put),
+        on(2, "50 % get, 50 % put, zipf, 2 threads", What::Mixed(2)),
+    ]
+}
+
 /// What a suite asks for, the same of every engine.
 pub struct Requests {
     shape: Shape,

@@ -237,7 +237,7 @@ proptest! {
         for old in [old.clone(), under_dictionary(&old)] {
             match (&applied, update.apply_encoded(&old, ["b"])) {
                 (Ok(whole), Ok((parts, bytes, size))) => {
-                    prop_assert_eq!(parts.updated_new(), whole.updated_new());
+                    prop_assert_eq!(update.updated_new(&parts), update.updated_new(whole));
                     let whole = whole.item.as_ref().expect("exists");
                     prop_assert_eq!(parts.item.as_ref().and_then(|item| item.get("b")), whole.get("b"));
                     prop_assert_eq!((&bytes, size), (&encode_item(whole), item_size(whole)));
@@ -270,7 +270,7 @@ proptest! {
         let (one, two) = (update.apply(Some(&old), &Item::new()), other.apply(Some(&old), &Item::new()));
         match (one, two) {
             (Ok(one), Ok(two)) => {
-                prop_assert_eq!(one.updated_new(), two.updated_new());
+                prop_assert_eq!(update.updated_new(&one), other.updated_new(&two));
                 prop_assert_eq!(one.item, two.item);
             }
             (one, two) => prop_assert_eq!(one.is_ok(), two.is_ok()),

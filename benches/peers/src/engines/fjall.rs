@@ -1,4 +1,4 @@
-//! fjall: 2 GiB of cache, no compression, hash indexes in its blocks, tuned for point reads that hit.
+//! fjall: a large cache, no compression, hash indexes in its blocks, tuned for point reads that hit.
 
 use super::key_value::{KeyValue, Sink, Transaction, Tree};
 use crate::data::Key;
@@ -15,8 +15,8 @@ pub struct Fjall {
 }
 
 impl Fjall {
-    pub fn open(folder: &Path) -> Result<Self> {
-        let database = SingleWriterTxDatabase::builder(folder).cache_size(2 << 30).open()?;
+    pub fn open(folder: &Path, cache_bytes: usize) -> Result<Self> {
+        let database = SingleWriterTxDatabase::builder(folder).cache_size(cache_bytes as u64).open()?;
         let options = || {
             KeyspaceCreateOptions::default()
                 .data_block_compression_policy(CompressionPolicy::all(fjall::CompressionType::None))

@@ -36,21 +36,24 @@ pub const NAMES: &[&str] = &[
     "dynoxide",
 ];
 
-/// Opens an engine in a folder, which it creates.
-pub fn open(name: &str, folder: &Path, features: Features) -> Result<Box<dyn Engine>> {
+/// What engines with a cache get for it, unless memory is scarce.
+pub const CACHE_BYTES: usize = 2 << 30;
+
+/// Opens an engine in a folder, which it creates. `cache_bytes` is for those that have a cache.
+pub fn open(name: &str, folder: &Path, features: Features, cache_bytes: usize) -> Result<Box<dyn Engine>> {
     std::fs::create_dir_all(folder)?;
     Ok(match name {
         "hashrange" => Box::new(hashrange::Hashrange::open(folder, features)?),
         #[cfg(feature = "fjall")]
-        "fjall" => Box::new(key_value::Shaped::new(fjall::Fjall::open(folder)?, features)),
+        "fjall" => Box::new(key_value::Shaped::new(fjall::Fjall::open(folder, cache_bytes)?, features)),
         #[cfg(feature = "redb")]
-        "redb" => Box::new(key_value::Shaped::new(redb::Redb::open(folder)?, features)),
+        "redb" => Box::new(key_value::Shaped::new(redb::Redb::open(folder, cache_bytes)?, features)),
         #[cfg(feature = "lmdb")]
         "lmdb" => Box::new(key_value::Shaped::new(lmdb::Lmdb::open(folder)?, features)),
         #[cfg(feature = "sqlite")]
-        "sqlite" => Box::new(key_value::Shaped::new(sqlite::Sqlite::open(folder)?, features)),
+        "sqlite" => Box::new(key_value::Shaped::new(sqlite::Sqlite::open(folder, cache_bytes)?, features)),
         #[cfg(feature = "rocksdb")]
-        "rocksdb" => Box::new(key_value::Shaped::new(rocksdb::RocksDb::open(folder)?, features)),
+        "rocksdb" => Box::new(key_value::Shaped::new(rocksdb::RocksDb::open(folder, cache_bytes)?, features)),
         #[cfg(feature = "dynoxide")]
         "dynoxide" => Box::new(dynoxide::Dynoxide::open(folder, features)?),
         _ => bail!("there is no engine {name:?} in this build; there are {}", NAMES.join(", ")),

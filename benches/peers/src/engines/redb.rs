@@ -1,4 +1,4 @@
-//! redb: 2 GiB of cache; buffered writes are committed without durability, which promises less than the others do.
+//! redb: a large cache; buffered writes are committed without durability, which promises less than the others do.
 
 use super::key_value::{KeyValue, Sink, Transaction, Tree};
 use crate::data::Key;
@@ -16,8 +16,8 @@ fn definition(tree: Tree) -> TableDefinition<'static, &'static [u8], &'static [u
 }
 
 impl Redb {
-    pub fn open(folder: &Path) -> Result<Self> {
-        let database = Database::builder().set_cache_size(2 << 30).create(folder.join("peers.redb"))?;
+    pub fn open(folder: &Path, cache_bytes: usize) -> Result<Self> {
+        let database = Database::builder().set_cache_size(cache_bytes).create(folder.join("peers.redb"))?;
         let transaction = database.begin_write()?;
         for tree in Tree::ALL {
             transaction.open_table(definition(tree))?;

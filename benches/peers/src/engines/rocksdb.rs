@@ -1,4 +1,4 @@
-//! RocksDB: block tables with bloom filters and hash indexes in the blocks, a hyper clock cache of 2 GiB, bloom filters
+//! RocksDB: block tables with bloom filters and hash indexes in the blocks, a large hyper clock cache, bloom filters
 //! in the memtables, no compression, no checksums on reads.
 
 use super::key_value::{KeyValue, Sink, Transaction, Tree};
@@ -17,9 +17,9 @@ pub struct RocksDb {
     database: Database,
 }
 
-fn options() -> Options {
+fn options(cache_bytes: usize) -> Options {
     let mut table = BlockBasedOptions::default();
-    table.set_block_cache(&Cache::new_hyper_clock_cache(2 << 30, 4_608));
+    table.set_block_cache(&Cache::new_hyper_clock_cache(cache_bytes, 4_608));
     table.set_bloom_filter(10.0, false);
     table.set_data_block_index_type(DataBlockIndexType::BinaryAndHash);
     table.set_data_block_hash_ratio(0.75);
@@ -50,8 +50,8 @@ fn write_options(sync: bool) -> WriteOptions {
 }
 
 impl RocksDb {
-    pub fn open(folder: &Path) -> Result<Self> {
-        let options = options();
+    pub fn open(folder: &Path, cache_bytes: usize) -> Result<Self> {
+        let options = options(cache_bytes);
         let families = Tree::ALL.iter().map(|tree| ColumnFamilyDescriptor::new(tree.name(), options.clone()));
         let families = families.chain([ColumnFamilyDescriptor::new("default", options.clone())]);
         Ok(Self { database: Database::open_cf_descriptors(&options, folder, families)? })

@@ -1,4 +1,4 @@
-//! SQLite: WAL mode, tables without row ids, prepared statements, 256 MiB of cache and 4 GiB mapped. Buffered writes run
+//! SQLite: WAL mode, tables without row ids, prepared statements, 256 MiB of cache at most and 4 GiB mapped. Buffered writes run
 //! with `synchronous=NORMAL`, synced ones with `FULL`. Writers queue in the program, which is faster than in SQLite.
 
 use super::key_value::{KeyValue, Sink, Transaction, Tree};
