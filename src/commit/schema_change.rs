@@ -98,8 +98,10 @@ pub struct TableUpdate {
     pub stream: Option<Option<StreamView>>,
     /// New setting of the deletion protection.
     pub deletion_protection: Option<bool>,
-    /// All tags anew.
-    pub tags: Option<Vec<(String, String)>>,
+    /// Keys of tags to remove, before others are put.
+    pub remove_tags: Vec<String>,
+    /// Tags to put, each in the place of one with the same key.
+    pub put_tags: Vec<(String, String)>,
     /// `Some(None)` turns TTL off, `Some(Some(attribute))` on.
     pub ttl_attribute: Option<Option<String>>,
 }
@@ -193,7 +195,7 @@ impl Store {
             _ => {}
         }
         definition.deletion_protection = update.deletion_protection.unwrap_or(definition.deletion_protection);
-        definition.tags = update.tags.unwrap_or(definition.tags);
+        change_tags(&mut definition.tags, &update.remove_tags, update.put_tags);
         if let Some(attribute) = update.ttl_attribute {
             self.set_expiry(&mut definition, attribute, IndexStatus::Creating)?;
         }
@@ -392,6 +394,11 @@ fn stamp(definition: &mut TableDefinition, seqno: u64) {
     if let Some(stream) = definition.stream.as_mut().filter(|stream| stream.created_seqno == 0) {
         stream.created_seqno = seqno;
     }
+}
+
+fn change_tags(tags: &mut Vec<(String, String)>, removed: &[String], put: Vec<(String, String)>) {
+    tags.retain(|(key, _)| !removed.contains(key) && !put.iter().any(|(new, _)| new == key));
+    tags.extend(put);
 }
 
 fn delete_index(definition: &mut TableDefinition, name: &str) -> Result<()> {

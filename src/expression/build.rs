@@ -91,7 +91,7 @@ impl Term {
     /// `attribute_type(self, type)`, with DynamoDB's tag: `S`, `N`, `B`, `BOOL`, `NULL`, `L`, `M`, `SS`, `NS` or `BS`.
     pub fn attribute_type(self, type_name: &str) -> Predicate {
         let asked = check::asked_type(&Operand::Value(type_name.into()));
-        Predicate::test(0, || Ok(Test::TypeIs(self.into_path("attribute_type")?, asked?)))
+        Predicate::test(0, || Ok(Test::TypeIs(self.0?, asked?)))
     }
     /// `begins_with(self, prefix)`
     pub fn begins_with(self, prefix: impl Into<Term>) -> Predicate {

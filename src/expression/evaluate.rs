@@ -40,7 +40,7 @@ fn holds(test: &Test, item: Option<&ItemRef>) -> bool {
             .is_some_and(|value| list.iter().any(|other| view(other).is_some_and(|other| equal(&value, &other)))),
         Test::Exists(path) => find(path).is_some(),
         Test::NotExists(path) => find(path).is_none(),
-        Test::TypeIs(path, type_name) => find(path).is_some_and(|value| value.type_name() == *type_name),
+        Test::TypeIs(operand, type_name) => view(operand).is_some_and(|value| value.type_name() == *type_name),
         Test::BeginsWith(text, prefix) => match (view(text), view(prefix)) {
             (Some(text), Some(prefix)) => begins_with(&text, &prefix),
             _ => false,

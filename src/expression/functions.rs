@@ -50,8 +50,7 @@ pub(super) fn test(name: &str, operands: Vec<Operand>) -> std::result::Result<Te
             if let Some(fault) = check::same_path_fault(name, &first, &second) {
                 return Err(fault);
             }
-            let path = path(first)?;
-            Ok(Test::TypeIs(path, check::asked_type(&second)?))
+            Ok(Test::TypeIs(first, check::asked_type(&second)?))
         }
     }
 }

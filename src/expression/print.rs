@@ -149,8 +149,8 @@ impl Printer {
             }
             Test::Exists(path) => self.call("attribute_exists", |printer| printer.path(path)),
             Test::NotExists(path) => self.call("attribute_not_exists", |printer| printer.path(path)),
-            Test::TypeIs(path, type_name) => self.call("attribute_type", |printer| {
-                printer.path(path);
+            Test::TypeIs(operand, type_name) => self.call("attribute_type", |printer| {
+                printer.operand(operand);
                 printer.text.push_str(", ");
                 printer.value(&AttributeValue::from(*type_name));
             }),

@@ -33,8 +33,8 @@ pub enum Test {
     Exists(Path),
     /// `attribute_not_exists(path)`
     NotExists(Path),
-    /// `attribute_type(path, type)`, with DynamoDB's tag of the type.
-    TypeIs(Path, &'static str),
+    /// `attribute_type(value, type)`, with DynamoDB's tag of the type.
+    TypeIs(Operand, &'static str),
     /// `begins_with(text, prefix)`
     BeginsWith(Operand, Operand),
     /// `contains(whole, part)`
@@ -155,7 +155,8 @@ impl Test {
             Self::In(value, list) => {
                 std::iter::once(value).chain(list).filter_map(Operand::path).for_each(visit);
             }
-            Self::Exists(path) | Self::NotExists(path) | Self::TypeIs(path, _) => visit(path),
+            Self::TypeIs(operand, _) => operand.path().into_iter().for_each(visit),
+            Self::Exists(path) | Self::NotExists(path) => visit(path),
         }
     }
 }

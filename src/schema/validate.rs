@@ -62,7 +62,7 @@ pub fn validate_table(table: &TableDefinition) -> Result<()> {
     }
     check_types_agree(table)?;
     if table.tags.len() > MAX_TAGS {
-        return Err(Error::validation(format!("A table has at most {MAX_TAGS} tags, not {}", table.tags.len())));
+        return Err(Error::invalid_parameter("Number of tags exceed the current limit for the provided ResourceArn"));
     }
     Ok(())
 }

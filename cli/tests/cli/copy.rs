@@ -79,8 +79,8 @@ fn fill(folder: &Path) {
         orders.put(&if n % 3 == 0 { item.with("status", "open") } else { item }).unwrap();
     }
     let counters = database.create_table("counters").hash::<N>("k").provisioned(3, 4).create().unwrap();
-    let tags = Some(vec![("team".to_owned(), "blue".to_owned())]);
-    database.update_table("counters", TableUpdate { tags, ..TableUpdate::default() }).unwrap();
+    let put_tags = vec![("team".to_owned(), "blue".to_owned())];
+    database.update_table("counters", TableUpdate { put_tags, ..TableUpdate::default() }).unwrap();
     for n in 0..300u64 {
         counters.put(&Item::new().with("k", n).with("text", "x".repeat(2_000))).unwrap();
     }

@@ -48,6 +48,8 @@ fn results_on_an_item() {
         ("attribute_not_exists(zz) AND attribute_not_exists(s.x)", true),
         ("attribute_type(n,:type)", true),
         ("attribute_type(a,:type)", false),
+        ("attribute_type(:type,:type)", false),
+        ("attribute_type(:null,:type)", true),
         ("begins_with(s, :x)", true),
         ("begins_with(bin, :b)", true),
         ("begins_with(:x, s)", true),
@@ -309,11 +311,9 @@ fn types_of_literal_operands() {
     }
     let fault = "Invalid attribute type name found; type: DOG, valid types: {B,NULL,SS,BOOL,L,BS,N,NS,S,M}";
     assert_eq!(condition_fault("attribute_type(a,:dog)"), fault);
-    for (text, function) in [
-        ("attribute_exists(:5)", "attribute_exists"),
-        ("attribute_not_exists(size(:x))", "attribute_not_exists"),
-        ("attribute_type(:5, :type)", "attribute_type"),
-    ] {
+    for (text, function) in
+        [("attribute_exists(:5)", "attribute_exists"), ("attribute_not_exists(size(:x))", "attribute_not_exists")]
+    {
         let fault = format!("Operator or function requires a document path; operator or function: {function}");
         assert_eq!(condition_fault(text), fault);
     }

@@ -84,7 +84,7 @@ fn test(item: &Item, test: &Test) -> bool {
         Test::In(one, list) => value(one).is_some() && list.iter().any(|other| value(one) == value(other)),
         Test::Exists(path) => find(item, path).is_some(),
         Test::NotExists(path) => find(item, path).is_none(),
-        Test::TypeIs(path, name) => find(item, path).is_some_and(|value| value.type_name() == *name),
+        Test::TypeIs(one, name) => value(one).is_some_and(|value| value.type_name() == *name),
         Test::BeginsWith(text, prefix) => match (value(text), value(prefix)) {
             (Some(AttributeValue::S(text)), Some(AttributeValue::S(prefix))) => text.starts_with(&prefix),
             (Some(AttributeValue::B(bytes)), Some(AttributeValue::B(prefix))) => bytes.starts_with(&prefix),

@@ -68,7 +68,7 @@ fn test() -> impl Strategy<Value = Tree> {
         1 => (operand(), vec(operand(), 1..4)).prop_map(|(value, list)| Test::In(value, list)),
         1 => path().prop_map(Test::Exists),
         1 => path().prop_map(Test::NotExists),
-        1 => (path(), types).prop_map(|(path, name)| Test::TypeIs(path, name)),
+        1 => (operand(), types).prop_map(|(operand, name)| Test::TypeIs(operand, name)),
         1 => (operand(), operand()).prop_map(|(text, prefix)| Test::BeginsWith(text, prefix)),
         2 => (operand(), operand()).prop_map(|(whole, part)| Test::Contains(whole, part)),
     ];

@@ -120,6 +120,7 @@ impl<'a> Request<'a> {
         let definitions = self.definitions.as_deref().unwrap_or_default();
         let keys = self.keys.as_deref().unwrap_or_default();
         let key = spec::table_key(keys, definitions)?;
+        spec::check_distinct(definitions)?;
         let without_indexes = self.local_indexes.is_none() && self.global_indexes.is_none();
         if without_indexes && keys.len() != definitions.len() {
             return Err(Failure::invalid_parameter(

@@ -43,10 +43,7 @@ pub(super) fn tag(context: &Context<'_>, body: &[u8]) -> Outcome {
     if tags.is_empty() {
         return Err(Failure::validation("Atleast one Tag needs to be provided as Input."));
     }
-    change(context, &table, |current| {
-        current.retain(|(key, _)| !tags.iter().any(|(new, _)| new == key));
-        current.extend(tags);
-    })
+    change(context, &table, TableUpdate { put_tags: tags, ..TableUpdate::default() })
 }
 
 pub(super) fn untag(context: &Context<'_>, body: &[u8]) -> Outcome {
@@ -68,7 +65,7 @@ pub(super) fn untag(context: &Context<'_>, body: &[u8]) -> Outcome {
     if keys.is_empty() {
         return Err(Failure::validation("Atleast one Tag Key needs to be provided as Input."));
     }
-    change(context, &table, |current| current.retain(|(key, _)| !keys.contains(key)))
+    change(context, &table, TableUpdate { remove_tags: keys, ..TableUpdate::default() })
 }
 
 pub(super) fn list(context: &Context<'_>, body: &[u8]) -> Outcome {
@@ -182,12 +179,8 @@ fn table_of(context: &Context<'_>, resource: &str) -> Result<String, Failure> {
     }
 }
 
-fn change(context: &Context<'_>, table: &str, edit: impl FnOnce(&mut Vec<(String, String)>)) -> Outcome {
-    let mut tags = context.database.describe_table(table)?.definition.tags.clone();
-    edit(&mut tags);
-    if tags.len() > MAX_TAGS {
-        return Err(too_many());
-    }
-    context.database.update_table(table, TableUpdate { tags: Some(tags), ..TableUpdate::default() })?;
-    Ok(b"{}".to_vec())
+/// Changes tags; the answer has no body.
+fn change(context: &Context<'_>, table: &str, update: TableUpdate) -> Outcome {
+    context.database.update_table(table, update)?;
+    Ok(Vec::new())
 }

@@ -160,6 +160,12 @@ impl<'a> Request<'a> {
                      GlobalSecondaryIndexUpdate.Delete must not be null",
                 ));
             };
+            if [&update.update, &update.create, &update.delete].into_iter().flatten().count() > 1 {
+                return Err(Failure::invalid_parameter(
+                    "Only one of GlobalSecondaryIndexUpdate.Update, GlobalSecondaryIndexUpdate.Create, \
+                     GlobalSecondaryIndexUpdate.Delete may be specified in one update",
+                ));
+            }
             if names.contains(&name) {
                 return Err(Failure::invalid_parameter(format_args!(
                     "Only one global secondary index update per index is allowed simultaneously. Index: {name}"
@@ -191,9 +197,9 @@ impl<'a> Request<'a> {
         };
         for index in self.updates() {
             if let Some(create) = &index.create {
-                let definitions = self.definitions_with(table)?;
-                let billing = billing.unwrap_or(table.billing);
-                update.create_index = Some(spec::global_index(create, billing, &definitions)?);
+                self.check_agree(table)?;
+                let definitions = self.definitions.as_deref().unwrap_or_default();
+                update.create_index = Some(spec::global_index(create, billing.unwrap_or(table.billing), definitions)?);
             } else if let Some(delete) = &index.delete {
                 check_exists(table, delete.name())?;
                 update.delete_index = Some(delete.name().to_owned());
@@ -232,32 +238,25 @@ impl<'a> Request<'a> {
         }
     }
 
-    /// The definitions of the request, and those that the table has already.
-    fn definitions_with(&self, table: &TableDefinition) -> Result<Vec<NamedKind>, Failure> {
+    /// The request defines no attribute twice, and none with another type than the table knows it by.
+    fn check_agree(&self, table: &TableDefinition) -> Result<(), Failure> {
+        let definitions = self.definitions.as_deref().unwrap_or_default();
+        spec::check_distinct(definitions)?;
         let public = table.indexes.iter().filter(|index| index.kind != IndexKind::Expiry);
         let of_indexes = public.flat_map(|index| index.hash.iter().chain(&index.range));
-        let known = std::iter::once(&table.key.hash).chain(&table.key.range).chain(of_indexes);
-        let mut all: Vec<NamedKind> = Vec::new();
-        for KeyAttribute { name, kind } in known {
-            if !all.iter().any(|definition| definition.name() == name) {
-                all.push(NamedKind { name: Some(name.clone()), kind: Some(kind.name().to_owned()) });
+        for KeyAttribute { name, kind } in table.key.attributes().chain(of_indexes) {
+            let redefined = definitions.iter().find(|new| new.name() == name && new.kind() != kind.name());
+            if let Some(new) = redefined {
+                return Err(Failure::invalid_parameter(format_args!(
+                    "Attributes cannot be redefined. Please check that your attribute has the same type as previously \
+                     defined. Existing schema: Schema:[SchemaElement: key{{{name}:{}:HASH}}] New schema: \
+                     Schema:[SchemaElement: key{{{name}:{}:HASH}}]",
+                    kind.name(),
+                    new.kind()
+                )));
             }
         }
-        for definition in self.definitions.iter().flatten() {
-            match all.iter().find(|known| known.name() == definition.name()) {
-                None => all.push(NamedKind { name: definition.name.clone(), kind: definition.kind.clone() }),
-                Some(known) if known.kind() == definition.kind() => {}
-                Some(known) => {
-                    return Err(Failure::invalid_parameter(format_args!(
-                        "Attribute {} is defined as {} already and cannot become {}",
-                        known.name(),
-                        known.kind(),
-                        definition.kind()
-                    )));
-                }
-            }
-        }
-        Ok(all)
+        Ok(())
     }
 }
 

@@ -28,6 +28,8 @@ pub(super) enum Coding {
 pub(super) enum Unpackable {
     TooLarge,
     Damaged,
+    /// By a coding that is not known.
+    Unknown,
 }
 
 impl Coding {
@@ -39,9 +41,14 @@ impl Coding {
         }
     }
 
-    /// How a request's body is compressed; none if it is not, or in a way that is not known.
-    pub(super) fn of_body(headers: &HeaderMap) -> Option<Self> {
-        Self::named(headers.get(header::CONTENT_ENCODING)?.to_str().ok()?)
+    /// How a request's body is compressed; none if it is not.
+    pub(super) fn of_body(headers: &HeaderMap) -> Result<Option<Self>, Unpackable> {
+        let Some(name) = headers.get(header::CONTENT_ENCODING) else { return Ok(None) };
+        let name = name.to_str().map_err(|_| Unpackable::Unknown)?;
+        if name.trim().is_empty() || name.trim().eq_ignore_ascii_case("identity") {
+            return Ok(None);
+        }
+        Self::named(name).map(Some).ok_or(Unpackable::Unknown)
     }
 
     /// The coding that a client likes best for its answer; none if it wants it plain.
@@ -130,6 +137,21 @@ mod tests {
             assert_eq!(accepted(text), Some(Coding::Gzip), "{text}");
         }
         assert_eq!(accepted("gzip;q=0.1, deflate"), Some(Coding::Deflate));
+    }
+
+    #[test]
+    fn a_body_of_an_unknown_coding_is_not_taken_for_plain() {
+        let of_body = |text: &'static str| {
+            let mut headers = HeaderMap::new();
+            headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(text));
+            Coding::of_body(&headers)
+        };
+        assert_eq!(Coding::of_body(&HeaderMap::new()), Ok(None));
+        assert_eq!((of_body(""), of_body(" Identity")), (Ok(None), Ok(None)));
+        assert_eq!((of_body("gzip"), of_body("Deflate")), (Ok(Some(Coding::Gzip)), Ok(Some(Coding::Deflate))));
+        for text in ["br", "garbage", "gzip, gzip"] {
+            assert_eq!(of_body(text), Err(Unpackable::Unknown), "{text}");
+        }
     }
 
     #[test]

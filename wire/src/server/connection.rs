@@ -123,7 +123,7 @@ impl State {
             return self.too_large(body);
         }
         // What a compressed body unpacks to is known afterwards only.
-        let length = length.filter(|_| Coding::of_body(&head.headers).is_none()).unwrap_or(MAX_BODY_BYTES);
+        let length = length.filter(|_| Coding::of_body(&head.headers) == Ok(None)).unwrap_or(MAX_BODY_BYTES);
         let arrival = self.receive(&mut body, length);
         let (bytes, held) = match timeout(self.options.body_timeout, arrival).await {
             Ok(Ok(received)) => received,
@@ -214,10 +214,14 @@ impl State {
             let now = self.protocol.database().clock().now_millis();
             signature::verify(credentials, head, body, now).map_err(Refusal::Unauthenticated)?;
         }
-        let Some(coding) = Coding::of_body(&head.headers) else { return Ok(Cow::Borrowed(body)) };
-        coding.unpack(body).map(Cow::Owned).map_err(|reason| match reason {
+        let unpacked = match Coding::of_body(&head.headers) {
+            Ok(None) => return Ok(Cow::Borrowed(body)),
+            Ok(Some(coding)) => coding.unpack(body),
+            Err(reason) => Err(reason),
+        };
+        unpacked.map(Cow::Owned).map_err(|reason| match reason {
             Unpackable::TooLarge => Refusal::TooLarge,
-            Unpackable::Damaged => Refusal::Damaged,
+            Unpackable::Damaged | Unpackable::Unknown => Refusal::Damaged,
         })
     }
 }

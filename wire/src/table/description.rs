@@ -13,17 +13,24 @@ use sha2::{Digest, Sha256};
 /// Units of reads and of writes a second that a table without provisioned throughput is ready for, as the service says
 /// of a table of no past.
 const ON_DEMAND_WARM_UNITS: (u64, u64) = (12_000, 4_000);
+/// The status of a table that goes.
+pub(crate) const DELETING: &str = "DELETING";
 
-/// Writes a description as the member `member`; `status` overrides the status that the table has by now.
+/// Writes a description; `status` overrides the status that the table has by now. Of a table that goes, the service tells
+/// what it is called, how large it is and how it is billed, and no more.
 pub(crate) fn write(out: &mut Writer, owner: &Owner, table: &TableDescription, status: Option<&str>) {
     let definition = &*table.definition;
+    let status = status.unwrap_or_else(|| table_status(definition.status));
+    let is_whole = status != DELETING;
     out.begin_object();
-    write_attribute_definitions(out, definition);
     out.string_member("TableName", &definition.name);
-    write_key_schema(out, std::slice::from_ref(&definition.key.hash), definition.key.range.as_slice());
-    out.string_member("TableStatus", status.unwrap_or_else(|| table_status(definition.status)));
-    out.name("CreationDateTime");
-    out.epoch_seconds(definition.created_millis);
+    out.string_member("TableStatus", status);
+    if is_whole {
+        write_attribute_definitions(out, definition);
+        write_key_schema(out, std::slice::from_ref(&definition.key.hash), definition.key.range.as_slice());
+        out.name("CreationDateTime");
+        out.epoch_seconds(definition.created_millis);
+    }
     write_throughput(out, definition.billing, Some(definition.throughput));
     out.integer_member("TableSizeBytes", table.size_bytes);
     out.integer_member("ItemCount", table.item_count);
@@ -37,9 +44,11 @@ pub(crate) fn write(out: &mut Writer, owner: &Owner, table: &TableDescription, s
         out.epoch_seconds(definition.created_millis);
         out.end_object();
     }
-    write_indexes(out, owner, table, IndexKind::Local);
-    write_indexes(out, owner, table, IndexKind::Global);
-    write_stream(out, owner, definition);
+    if is_whole {
+        write_indexes(out, owner, table, IndexKind::Local);
+        write_indexes(out, owner, table, IndexKind::Global);
+        write_stream(out, owner, definition);
+    }
     out.boolean_member("DeletionProtectionEnabled", definition.deletion_protection);
     out.end_object();
 }
@@ -190,7 +199,7 @@ fn table_status(status: TableStatus) -> &'static str {
         TableStatus::Creating => "CREATING",
         TableStatus::Active => "ACTIVE",
         TableStatus::Updating => "UPDATING",
-        TableStatus::Deleting => "DELETING",
+        TableStatus::Deleting => DELETING,
     }
 }
 

@@ -22,6 +22,18 @@ const NO_HASH: &str = "Invalid KeySchema: The first KeySchemaElement is not a HA
 const NO_RANGE: &str = "Invalid KeySchema: The second KeySchemaElement is not a RANGE key type";
 const SAME_NAME: &str = "Both the Hash Key and the Range Key element in the KeySchema have the same name";
 
+/// No attribute is defined twice.
+pub(crate) fn check_distinct(definitions: &[NamedKind]) -> Result<(), Failure> {
+    let is_repeated = |at: usize| definitions[..at].iter().any(|earlier| earlier.name == definitions[at].name);
+    match (0..definitions.len()).find(|at| is_repeated(*at)) {
+        None => Ok(()),
+        Some(at) => Err(Failure::invalid_parameter(format_args!(
+            "Duplicate AttributeName in AttributeDefinitions: {}",
+            definitions[at].name()
+        ))),
+    }
+}
+
 /// Every key attribute has a definition.
 fn check_defined(keys: &[NamedKind], definitions: &[NamedKind]) -> Result<(), Failure> {
     if keys.len() > definitions.len() {

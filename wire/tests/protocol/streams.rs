@@ -140,6 +140,14 @@ fn streams_are_listed_and_described() {
     let (name, text) = wire.error("DescribeStream", json!({"StreamArn": other}));
     assert_eq!(name, "ResourceNotFoundException");
     assert_eq!(text, format!("Requested resource not found: Stream: {other} not found"));
+    let unknown = json!({"StreamArn": arn, "ExclusiveStartShardId": "z".repeat(30)});
+    assert_eq!(wire.ok("DescribeStream", unknown)["StreamDescription"]["Shards"], json!([]));
+    for (filter, path) in [(json!({"Type": "CHILD_SHARDS"}), "shardId"), (json!({"ShardId": "z".repeat(30)}), "type")] {
+        let text = wire.invalid("DescribeStream", json!({"StreamArn": arn, "ShardFilter": filter}));
+        assert!(text.contains(&format!("Value null at 'shardFilter.{path}'")), "{text}");
+    }
+    let malformed = json!({"ExclusiveStartStreamArn": "x".repeat(40)});
+    assert!(wire.invalid("ListStreams", malformed).starts_with("Invalid StreamArn"));
     assert!(wire.invalid("DescribeStream", json!({"StreamArn": "x"})).contains("'streamArn'"));
     wire.invalid("DescribeStream", json!({"StreamArn": "x".repeat(40)}));
 }

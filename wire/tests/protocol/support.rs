@@ -57,12 +57,13 @@ impl Wire {
         );
     }
 
-    /// Status and body of any request; operations on streams have names of their own.
+    /// Status and body of any request, null if it has none; operations on streams have names of their own.
     pub(crate) fn raw(&self, operation: &str, body: &[u8]) -> (u16, Value) {
         let streams = ["ListStreams", "DescribeStream", "GetShardIterator", "GetRecords"].contains(&operation);
         let service = if streams { "DynamoDBStreams" } else { "DynamoDB" };
         let response = self.protocol.handle(&format!("{service}_20120810.{operation}"), body);
-        (response.status, serde_json::from_slice(&response.body).expect("a response is JSON"))
+        let body = if response.body.is_empty() { b"null" } else { &response.body[..] };
+        (response.status, serde_json::from_slice(body).expect("a response is JSON"))
     }
 
     /// The body of a request that has to succeed.

@@ -44,7 +44,11 @@ fn creation_answers_creating_and_deletion_deleting() {
     let (name, text) = wire.error("CreateTable", table(json!({})));
     assert_eq!((name.as_str(), text.as_str()), ("ResourceInUseException", "Table already exists: other"));
     let deleted = wire.ok("DeleteTable", json!({"TableName": "other"}));
-    assert_eq!(deleted["TableDescription"]["TableStatus"], "DELETING");
+    let gone = &deleted["TableDescription"];
+    assert_eq!((&gone["TableStatus"], &gone["TableName"]), (&json!("DELETING"), &json!("other")));
+    for member in ["AttributeDefinitions", "KeySchema", "CreationDateTime", "GlobalSecondaryIndexes"] {
+        assert_eq!(gone[member], Value::Null, "{member}");
+    }
     let (name, text) = wire.error("DescribeTable", json!({"TableName": "other"}));
     assert_eq!(name, "ResourceNotFoundException");
     assert_eq!(text, "Requested resource not found: Table: other not found");
@@ -64,6 +68,9 @@ fn definitions_are_checked_in_dynamodbs_order_and_words() {
         wire.invalid("CreateTable", json!({})),
         "The parameter 'TableName' is required but was not present in the request"
     );
+    let twice = json!([{"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "pk", "AttributeType": "N"}]);
+    let repeated = text(json!({"AttributeDefinitions": twice}));
+    assert_eq!(repeated, format!("{invalid}Duplicate AttributeName in AttributeDefinitions: pk"));
     let bulk = text(json!({"BillingMode": "x", "KeySchema": null, "AttributeDefinitions": null, "TableClass": "y"}));
     assert!(bulk.starts_with("4 validation errors detected: Value 'x' at 'billingMode'"), "{bulk}");
     let throughput = json!({"ReadCapacityUnits": 1, "WriteCapacityUnits": 1});
@@ -206,6 +213,19 @@ fn global_indexes_come_and_go() {
             "IndexName": "by_g", "KeySchema": [{"AttributeName": "g", "KeyType": "HASH"}],
             "Projection": {"ProjectionType": "KEYS_ONLY"}}}],
     });
+    let undefined = merged(create.clone(), json!({"AttributeDefinitions": null}));
+    assert!(wire.invalid("UpdateTable", undefined).contains("have no definition"));
+    let retyped = json!([
+        {"AttributeName": "g", "AttributeType": "S"}, {"AttributeName": "pk", "AttributeType": "N"}]);
+    assert_eq!(
+        wire.invalid("UpdateTable", merged(create.clone(), json!({"AttributeDefinitions": retyped}))),
+        "One or more parameter values were invalid: Attributes cannot be redefined. Please check that your attribute has \
+         the same type as previously defined. Existing schema: Schema:[SchemaElement: key{pk:S:HASH}] New schema: \
+         Schema:[SchemaElement: key{pk:N:HASH}]"
+    );
+    let mut both = create.clone();
+    both["GlobalSecondaryIndexUpdates"][0]["Delete"] = json!({"IndexName": "by_g"});
+    assert!(wire.invalid("UpdateTable", both).contains("Only one of GlobalSecondaryIndexUpdate.Update"));
     wire.ok("UpdateTable", create.clone());
     let query = json!({
         "TableName": "other", "IndexName": "by_g", "KeyConditionExpression": "g = :g",
@@ -274,4 +294,28 @@ fn tags_belong_to_arns() {
     assert_eq!(wire.error("ListTagsOfResource", json!({"ResourceArn": foreign})).0, "AccessDeniedException");
     assert_eq!(wire.get("a", 1), Value::Null);
     wire.put(key("a", 1));
+}
+
+#[test]
+fn tags_that_change_at_the_same_time_do_not_undo_each_other() {
+    let wire = Wire::with_table();
+    let arn = "arn:aws:dynamodb:us-east-1:000000000000:table/things";
+    std::thread::scope(|scope| {
+        for name in ["a", "b"] {
+            let wire = &wire;
+            scope.spawn(move || {
+                for round in 0..100 {
+                    let is_there = || {
+                        let listed = wire.ok("ListTagsOfResource", json!({"ResourceArn": arn}));
+                        listed["Tags"].as_array().unwrap().iter().any(|tag| tag["Key"] == name)
+                    };
+                    let tags = json!([{"Key": name, "Value": round.to_string()}]);
+                    assert_eq!(wire.ok("TagResource", json!({"ResourceArn": arn, "Tags": tags})), Value::Null);
+                    assert!(is_there(), "{name} {round}");
+                    assert_eq!(wire.ok("UntagResource", json!({"ResourceArn": arn, "TagKeys": [name]})), Value::Null);
+                    assert!(!is_there(), "{name} {round}");
+                }
+            });
+        }
+    });
 }

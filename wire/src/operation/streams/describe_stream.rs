@@ -3,7 +3,7 @@
 use super::{check_arn, check_shard, find};
 use crate::{
     context::Context,
-    error::{Failure, Outcome},
+    error::Outcome,
     json::Writer,
     shape::{self, Place},
     table::{description, members},
@@ -50,7 +50,9 @@ pub(in crate::operation) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     violations.at_most(limit, "limit", MAX_PAGE);
     check_shard(start.as_deref(), "exclusiveStartShardId", &mut violations);
     if let Some(filter) = &filter {
+        violations.not_null(&filter.kind, "shardFilter.type");
         violations.one_of(filter.kind.as_deref(), "shardFilter.type", &["CHILD_SHARDS"]);
+        violations.not_null(&filter.shard, "shardFilter.shardId");
         check_shard(filter.shard.as_deref(), "shardFilter.shardId", &mut violations);
     }
     violations.finish()?;
@@ -59,13 +61,11 @@ pub(in crate::operation) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let parent = filter.and_then(|filter| filter.shard);
     let shards: Vec<&ShardDescription> =
         stream.shards.iter().filter(|shard| parent.is_none() || shard.parent == parent).collect();
-    let first = match start {
-        None => 0,
-        Some(start) => match shards.iter().position(|shard| shard.id == *start) {
-            Some(position) => position + 1,
-            None => return Err(Failure::invalid_parameter("Invalid ExclusiveStartShardId")),
-        },
-    };
+    let first = start.map_or(0, |start| match shards.iter().position(|shard| shard.id == *start) {
+        Some(position) => position + 1,
+        // The shard may be gone since it was told of.
+        None => shards.iter().position(|shard| *shard.id > *start).unwrap_or(shards.len()),
+    });
     let count = usize::try_from(limit.unwrap_or(MAX_PAGE)).unwrap_or(0);
     let page = shards.get(first..shards.len().min(first + count)).unwrap_or_default();
     Ok(write(&arn, &stream, page, first + page.len() < shards.len()))

@@ -1,6 +1,6 @@
 //! `ListStreams`: streams in the order of their ARNs, up to 100 a page.
 
-use super::check_arn;
+use super::{check_arn, parse};
 use crate::{
     context::Context,
     error::{Failure, Outcome},
@@ -36,6 +36,7 @@ pub(in crate::operation) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     }
     check_arn(start.as_deref(), "exclusiveStartStreamArn", &mut violations);
     violations.finish()?;
+    start.as_deref().map(parse).transpose()?;
 
     let streams = context.database.list_streams(has_table.then(|| table.name()));
     if streams.is_empty() && has_table && context.database.describe_table(table.name()).is_err() {
