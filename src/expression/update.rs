@@ -147,11 +147,11 @@ impl Update {
     }
 
     /// The parts of the new item at the paths that the update writes, for ReturnValues UPDATED_NEW; `None` if it has none
-    /// of them. Paths mean what they say: the value of `SET list[100]` lies at the end of a shorter list and is not shown.
+    /// of them. Paths mean what they say: the value of `SET list[100]` lies at the end of a shorter list and is not shown,
+    /// and after `REMOVE list[0]` the element is that has come to lie there.
     pub fn updated_new(&self, applied: &Applied) -> Option<Item> {
         let item = applied.item.as_ref()?;
-        let written = self.actions.iter().filter(|action| !matches!(action, Action::Remove(_)));
-        project::parts(written.map(Action::target).collect(), |path| path.find_in(item).cloned())
+        project::parts(self.paths(), |path| path.find_in(item).cloned())
     }
 }
 

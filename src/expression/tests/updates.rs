@@ -169,15 +169,17 @@ fn updated_parts_are_those_of_the_paths() {
         (
             "SET l[2] = :s5, l[9] = :s1 REMOVE l[0]",
             Some(item([("l", texts(&["x", "z"]))])),
-            Some(item([("l", texts(&["1"]))])),
+            Some(item([("l", texts(&["y", "1"]))])),
         ),
+        ("REMOVE l[1]", Some(item([("l", texts(&["y"]))])), Some(item([("l", texts(&["z"]))]))),
+        ("REMOVE l[2]", Some(item([("l", texts(&["z"]))])), none.clone()),
         ("SET l[1] = :s5, l[9] = :s1", Some(item([("l", texts(&["y"]))])), Some(item([("l", texts(&["5"]))]))),
         // The place that is named, whatever came to lie there.
         ("SET l[3] = :s5, l[4] = :s1, l[9] = :s5", none.clone(), Some(item([("l", texts(&["5", "1"]))]))),
         (
             "REMOVE ll[0] SET ll[1][1] = :5, m.k = :2",
             Some(item([("ll", list([list([1.into(), 2.into()]), list([3.into()])])), ("m", map([("k", 1.into())]))])),
-            Some(item([("m", map([("k", 2.into())]))])),
+            Some(item([("ll", list([list([strings(["p"]), 5.into()])])), ("m", map([("k", 2.into())]))])),
         ),
     ];
     for (text, old_parts, new_parts) in cases {

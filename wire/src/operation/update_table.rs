@@ -197,8 +197,10 @@ impl<'a> Request<'a> {
         };
         for index in self.updates() {
             if let Some(create) = &index.create {
-                self.check_agree(table)?;
-                let definitions = self.definitions.as_deref().unwrap_or_default();
+                let Some(definitions) = &self.definitions else {
+                    return Err(spec::undefined(create.keys(), &[]));
+                };
+                check_agree(table, definitions)?;
                 update.create_index = Some(spec::global_index(create, billing.unwrap_or(table.billing), definitions)?);
             } else if let Some(delete) = &index.delete {
                 check_exists(table, delete.name())?;
@@ -237,27 +239,26 @@ impl<'a> Request<'a> {
             _ => Ok(Some(units)),
         }
     }
+}
 
-    /// The request defines no attribute twice, and none with another type than the table knows it by.
-    fn check_agree(&self, table: &TableDefinition) -> Result<(), Failure> {
-        let definitions = self.definitions.as_deref().unwrap_or_default();
-        spec::check_distinct(definitions)?;
-        let public = table.indexes.iter().filter(|index| index.kind != IndexKind::Expiry);
-        let of_indexes = public.flat_map(|index| index.hash.iter().chain(&index.range));
-        for KeyAttribute { name, kind } in table.key.attributes().chain(of_indexes) {
-            let redefined = definitions.iter().find(|new| new.name() == name && new.kind() != kind.name());
-            if let Some(new) = redefined {
-                return Err(Failure::invalid_parameter(format_args!(
-                    "Attributes cannot be redefined. Please check that your attribute has the same type as previously \
-                     defined. Existing schema: Schema:[SchemaElement: key{{{name}:{}:HASH}}] New schema: \
-                     Schema:[SchemaElement: key{{{name}:{}:HASH}}]",
-                    kind.name(),
-                    new.kind()
-                )));
-            }
+/// A request defines no attribute twice, and none with another type than the table knows it by.
+fn check_agree(table: &TableDefinition, definitions: &[NamedKind]) -> Result<(), Failure> {
+    spec::check_distinct(definitions)?;
+    let public = table.indexes.iter().filter(|index| index.kind != IndexKind::Expiry);
+    let of_indexes = public.flat_map(|index| index.hash.iter().chain(&index.range));
+    for KeyAttribute { name, kind } in table.key.attributes().chain(of_indexes) {
+        let redefined = definitions.iter().find(|new| new.name() == name && new.kind() != kind.name());
+        if let Some(new) = redefined {
+            return Err(Failure::invalid_parameter(format_args!(
+                "Attributes cannot be redefined. Please check that your attribute has the same type as previously \
+                 defined. Existing schema: Schema:[SchemaElement: key{{{name}:{}:HASH}}] New schema: \
+                 Schema:[SchemaElement: key{{{name}:{}:HASH}}]",
+                kind.name(),
+                new.kind()
+            )));
         }
-        Ok(())
     }
+    Ok(())
 }
 
 fn index_update(reader: &mut Reader<'_>) -> Result<Option<IndexUpdate>, Failure> {

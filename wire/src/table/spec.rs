@@ -43,11 +43,16 @@ fn check_defined(keys: &[NamedKind], definitions: &[NamedKind]) -> Result<(), Fa
     if keys.iter().all(is_defined) {
         return Ok(());
     }
-    Err(Failure::invalid_parameter(format_args!(
+    Err(undefined(keys, definitions))
+}
+
+/// The refusal of key attributes that are not defined.
+pub(crate) fn undefined(keys: &[NamedKind], definitions: &[NamedKind]) -> Failure {
+    Failure::invalid_parameter(format_args!(
         "Some index key attributes are not defined in AttributeDefinitions. Keys: [{}], AttributeDefinitions: [{}]",
         names(keys),
         names(definitions)
-    )))
+    ))
 }
 
 /// One hash element, then at most one range element, of different names.
