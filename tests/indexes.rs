@@ -3,10 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    BatchWrite, Clock, Database, Delay, Durability, IndexKind, IndexLag, IndexSpec, Item, ItemRef, KeyAttribute,
-    KeyType, N, Projection, S, StaleReplica, Table, TableUpdate, Work, index,
+    BatchWrite, Clock, Database, Delay, Durability, ErrorKind, IndexKind, IndexLag, IndexSpec, Item, ItemRef,
+    KeyAttribute, KeyType, N, Projection, S, StaleReplica, Table, TableUpdate, Work,
+    file::{Fault, FaultPlan, Operation, SimulatedDisk},
+    index,
 };
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 const START: u64 = 1_800_000_000_000;
 
@@ -247,6 +249,20 @@ fn the_size_of_a_collection_is_counted_again_after_reopening() {
     assert_eq!(table.put(&padded("a", 4, 100)).map(drop).map_err(|error| error.to_string()), Ok(()));
     let without = db.create_table("other").hash::<S>("h").create().unwrap();
     assert_eq!(without.item_collection_metrics(&Item::new().with("h", "a")).unwrap(), None);
+}
+
+/// Who cannot count a collection does not know whether it is too large: a failure, and nothing of the service's.
+#[test]
+fn a_collection_that_cannot_be_counted_is_no_refusal() {
+    let disk = SimulatedDisk::new(1);
+    let options = Database::options().background(false).collection_limit_bytes(5_000).durability(Durability::Buffered);
+    let db = options.open_on(Arc::new(disk.clone())).unwrap();
+    let table = db.create_table("tab").hash::<S>("h").range::<N>("r");
+    let table = table.lsi(index("loc").range::<N>("a").keys_only()).create().unwrap();
+    table.put(&padded("a", 0, 100)).unwrap();
+    disk.fail(FaultPlan::new(Operation::Sync, 1, Fault::InputOutput));
+    let transaction = db.transact_write().put(&table, &padded("b", 0, 100)).unwrap();
+    assert_eq!(transaction.send().unwrap_err().kind(), ErrorKind::Io);
 }
 
 /// A filling that is cut off goes on where it was, not at its beginning.

@@ -130,3 +130,15 @@ fn a_run_that_is_merged_while_its_table_or_index_goes_is_removed() {
         assert_eq!(table.get("item 7").is_ok(), left > 0);
     }
 }
+
+#[test]
+fn runs_that_were_merged_are_removed() {
+    let (_, disk, db, table) = indexed();
+    for text in ["second", "third"] {
+        db.flush().unwrap();
+        fill(&table, text);
+    }
+    db.compact().unwrap();
+    assert_eq!(runs(&*disk), 2, "one of the table, one of the index");
+    db.verify().unwrap();
+}

@@ -4,7 +4,7 @@
 
 use hashrange::{
     ChangeEvent, ChangeRecord, Clock, Database, Durability, Dynamic, ErrorKind, Item, IteratorStart, ReadMode, S,
-    StreamStatus, StreamView, Table, TableUpdate,
+    StreamStatus, StreamView, Table, TableUpdate, Work,
     file::{Disk, Fault, FaultPlan, Operation, SimulatedDisk},
 };
 use std::{
@@ -203,7 +203,7 @@ fn put(table: &Table<S>, id: &str, n: i64) {
 }
 
 fn work_off(db: &Database) {
-    while db.step().unwrap() != hashrange::Work::Idle {}
+    while db.step().unwrap() != Work::Idle {}
 }
 
 #[test]
@@ -295,8 +295,10 @@ fn shards_are_continued_every_four_hours_and_at_splits() {
     let table = create(&db);
     let label = label_of(&db);
     put(&table, "a", 1);
-    clock.advance(4 * HOUR);
-    work_off(&db);
+    clock.advance(4 * HOUR - Duration::from_millis(1));
+    assert_eq!(db.step().unwrap(), Work::Idle, "no shard is old yet");
+    clock.advance(Duration::from_millis(1));
+    assert_eq!([db.step().unwrap(), db.step().unwrap()], [Work::Aged, Work::Idle]);
     put(&table, "a", 2);
     let shards = db.describe_stream("things", &label).unwrap().shards;
     assert_eq!(shards.len(), 3, "the shard without records stays");
