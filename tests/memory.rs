@@ -76,3 +76,14 @@ fn the_log_of_a_plain_table_carries_no_old_images() {
         assert_eq!(db.facts().log_bytes > 800_000, has_stream, "{} bytes", db.facts().log_bytes);
     }
 }
+
+#[test]
+fn a_log_that_cannot_become_shorter_is_no_work() {
+    let db = small(64 << 20).log_bytes(1_000).in_memory().unwrap();
+    let table = db.create_table("items").hash::<S>("h").range::<S>("r").create().unwrap();
+    for number in 0..3 {
+        put(&table, number, 2_000);
+        assert!((0..100).any(|_| db.step().unwrap() == Work::Idle), "there is no end of work");
+    }
+    assert!(db.facts().log_bytes > 1_000, "the segment that is written to stays");
+}

@@ -4,7 +4,7 @@
 
 use hashrange::{
     ChangeEvent, ChangeRecord, Clock, Database, Durability, Dynamic, ErrorKind, Item, IteratorStart, ReadMode, S,
-    StreamStatus, StreamView, Table, TableUpdate, Work,
+    ShardDescription, StreamStatus, StreamView, Table, TableUpdate, Work,
     file::{Disk, Fault, FaultPlan, Operation, SimulatedDisk},
 };
 use std::{
@@ -234,8 +234,10 @@ fn records_leave_after_a_day_and_give_their_space_back() {
     work_off(&db);
     assert_eq!(db.facts().stream_bytes, 0);
     let at = IteratorStart::AtSequenceNumber(old.sequence_number());
-    let error = db.shard_iterator("things", &label, &shard, &at).unwrap_err();
-    assert_eq!((error.kind(), error.code()), (ErrorKind::Expired, "TrimmedDataAccessException"));
+    for db in [&db, &db.fork().unwrap()] {
+        let error = db.shard_iterator("things", &label, &shard, &at).unwrap_err();
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Expired, "TrimmedDataAccessException"));
+    }
     clock.advance(2 * HOUR);
     work_off(&db);
     assert!(records(&db, "things", &label).is_empty());
@@ -313,6 +315,9 @@ fn shards_are_continued_every_four_hours_and_at_splits() {
     work_off(&db);
     let left = db.describe_stream("things", &label).unwrap().shards;
     assert!(!left.iter().any(|shard| shard.id == parent.id), "a closed shard goes after a day");
+    let reopened = db.fork().unwrap().describe_stream("things", &label).unwrap().shards;
+    let ids = |shards: &[ShardDescription]| shards.iter().map(|shard| shard.id.clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&reopened), ids(&left), "and no other one");
 }
 
 #[test]

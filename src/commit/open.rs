@@ -55,7 +55,6 @@ impl Store {
             visible: &visible,
             edits: Vec::new(),
             highest_keyspace: counters.next_table.saturating_sub(1),
-            applied: 0,
             tokens: Tokens::default(),
             streams,
         };
