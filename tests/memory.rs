@@ -2,7 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use hashrange::{Clock, Database, Durability, Item, OpenOptions, S, StreamView, Table, Work, index};
+use hashrange::{
+    Clock, Database, Durability, ErrorKind, Item, OpenOptions, S, StreamView, Table, Work,
+    file::{Fault, FaultPlan, Operation, SimulatedDisk},
+    index,
+};
+use std::sync::Arc;
 
 const KIB: usize = 1 << 10;
 
@@ -86,4 +91,37 @@ fn a_log_that_cannot_become_shorter_is_no_work() {
         assert!((0..100).any(|_| db.step().unwrap() == Work::Idle), "there is no end of work");
     }
     assert!(db.facts().log_bytes > 1_000, "the segment that is written to stays");
+}
+
+/// A segment is left early only if that gives back more than an opening would notice.
+#[test]
+fn a_flush_goes_on_in_a_log_segment_that_is_small() {
+    let db = small(64 << 20).log_segment_bytes(32 << 20).in_memory().unwrap();
+    let table = db.create_table("items").hash::<S>("h").range::<S>("r").create().unwrap();
+    let segment = || db.facts().log.segments.last().unwrap().number;
+    let first = segment();
+    for (number, bytes, left) in [(0, 1_000, 0), (1, 350_000, 0), (2, 350_000, 0), (3, 350_000, 1), (4, 1_000, 1)] {
+        put(&table, number, bytes);
+        db.flush().unwrap();
+        assert_eq!(segment(), first + left, "after put {number}");
+    }
+}
+
+/// Without threads the writer that passes the limit flushes, and hears what becomes of that.
+#[test]
+fn a_writer_that_flushes_by_itself_hears_of_flushes_that_fail() {
+    let disk = SimulatedDisk::new(1);
+    let db = small(64 * KIB).log_segment_bytes(8 << 20).open_on(Arc::new(disk.clone())).unwrap();
+    let table = db.create_table("items").hash::<S>("h").range::<S>("r").create().unwrap();
+    let put = |number: usize| {
+        let item = Item::new().with("h", "h").with("r", number.to_string()).with("v", "v".repeat(1_000));
+        table.put(&item).map(drop)
+    };
+    disk.fail(FaultPlan::new(Operation::Create, 1, Fault::NoSpace).for_good());
+    let refused = (0..1_000).find_map(|number| put(number).err()).unwrap();
+    assert_eq!(refused.kind(), ErrorKind::Io, "{refused}");
+    assert!(db.facts().memtable_bytes < 128 * KIB);
+    disk.stop_failing();
+    put(0).unwrap();
+    assert!(db.facts().memtable_bytes < 64 * KIB, "{} bytes", db.facts().memtable_bytes);
 }

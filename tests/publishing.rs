@@ -142,3 +142,17 @@ fn runs_that_were_merged_are_removed() {
     assert_eq!(runs(&*disk), 2, "one of the table, one of the index");
     db.verify().unwrap();
 }
+
+#[test]
+fn what_was_deleted_leaves_nothing_behind() {
+    let (_, disk, db, table) = indexed();
+    db.flush().unwrap();
+    for number in 0..50 {
+        table.delete(format!("item {number}")).unwrap();
+    }
+    db.compact().unwrap();
+    let left: u64 =
+        db.facts().partitions.iter().flat_map(|part| &part.partition.runs).map(|run| run.facts.entries).sum();
+    assert_eq!((left, runs(&*disk)), (0, 0));
+    assert_eq!(db.verify().unwrap().items, 0);
+}
