@@ -156,3 +156,28 @@ fn what_was_deleted_leaves_nothing_behind() {
     assert_eq!((left, runs(&*disk)), (0, 0));
     assert_eq!(db.verify().unwrap().items, 0);
 }
+
+/// Runs and segments of streams that a crash left before they were published.
+#[test]
+fn an_opening_removes_what_nothing_refers_to() {
+    let (_, disk, db, _) = indexed();
+    db.flush().unwrap();
+    drop(db);
+    let before = disk.list().unwrap();
+    let left = [FileName::Run(77), FileName::Stream(78)];
+    for name in left {
+        disk.create(name).unwrap().append(b"half of it").unwrap();
+    }
+    let db = Database::options().background(false).open_on(disk.clone()).unwrap();
+    assert_eq!(runs(&*disk), before.iter().filter(|name| matches!(name, FileName::Run(_))).count());
+    assert!(left.iter().all(|name| !disk.list().unwrap().contains(name)));
+    // Their numbers are not given out again: a file that could not be removed is in nobody's way.
+    let table = db.table::<S>("items").unwrap();
+    fill(&table, "second");
+    db.flush().unwrap();
+    let highest = disk.list().unwrap().into_iter().filter_map(|name| match name {
+        FileName::Run(number) => Some(number),
+        _ => None,
+    });
+    assert!(highest.max() > Some(78));
+}
