@@ -127,3 +127,15 @@ fn a_writer_that_flushes_by_itself_hears_of_flushes_that_fail() {
     put(0).unwrap();
     assert!(db.facts().memtable_bytes < 64 * KIB, "{} bytes", db.facts().memtable_bytes);
 }
+
+#[test]
+fn looking_for_work_where_there_is_none_touches_no_disk() {
+    let disk = SimulatedDisk::new(1);
+    let db = small(64 * KIB).open_on(Arc::new(disk.clone())).unwrap();
+    let table = db.create_table("items").hash::<S>("h").range::<S>("r").stream(StreamView::KeysOnly).create().unwrap();
+    (0..100).for_each(|number| put(&table, number, 1_000));
+    while db.step().unwrap() != Work::Idle {}
+    let before = disk.operations();
+    assert_eq!(db.step().unwrap(), Work::Idle);
+    assert_eq!(disk.operations(), before);
+}

@@ -441,3 +441,18 @@ fn streams_of_deleted_tables_survive_a_crash() {
     assert_eq!(db.list_streams(Some("things")).len(), 2);
     assert_eq!(records(&db, "things", &label_of(&db)).len(), 1);
 }
+
+#[test]
+fn an_iterator_is_good_for_its_own_database() {
+    let clock = Clock::manual(START_MILLIS);
+    let [one, other] = [1, 2].map(|seed| {
+        let options = Database::options().clock(clock.clone()).seed(seed).background(false).initial_partitions(1);
+        let db = options.in_memory().unwrap();
+        put(&create(&db), "a", 1);
+        db
+    });
+    let shard = one.describe_stream("things", &label_of(&one)).unwrap().shards[0].id.clone();
+    let iterator = one.shard_iterator("things", &label_of(&one), &shard, &IteratorStart::TrimHorizon).unwrap();
+    assert_eq!(one.stream_records(&iterator, None).unwrap().records.len(), 1);
+    assert_eq!(other.stream_records(&iterator, None).unwrap_err().message(), "Invalid ShardIterator");
+}
