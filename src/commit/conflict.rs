@@ -236,7 +236,9 @@ mod tests {
         assert!(in_flight.is_watched() && in_flight.begin_token("token").is_none());
         drop((begun, held));
         assert!(!in_flight.is_watched());
-        let model = ConflictModel { refused_per_thousand: 0, seed: 1 };
-        assert!(InFlight::new(Some(model)).is_watched());
+        // A model without chance refuses nothing by chance.
+        let modelled = InFlight::new(Some(ConflictModel { refused_per_thousand: 0, seed: 1 }));
+        assert!(modelled.is_watched() && modelled.begin_token("token").is_some());
+        assert!((0..5_000).all(|_| modelled.begin(Write, vec![place(b"a")]).is_ok()));
     }
 }
