@@ -5,7 +5,7 @@
 use hashrange::{
     BatchWrite, Clock, Database, Delay, Durability, ErrorKind, IndexKind, IndexLag, IndexSpec, Item, ItemRef,
     KeyAttribute, KeyType, N, Projection, S, StaleReplica, Table, TableUpdate, Work,
-    file::{Fault, FaultPlan, Operation, SimulatedDisk},
+    file::{Disk, Fault, FaultPlan, MemoryDisk, Operation, SimulatedDisk},
     index,
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -263,6 +263,29 @@ fn a_collection_that_cannot_be_counted_is_no_refusal() {
     disk.fail(FaultPlan::new(Operation::Sync, 1, Fault::InputOutput));
     let transaction = db.transact_write().put(&table, &padded("b", 0, 100)).unwrap();
     assert_eq!(transaction.send().unwrap_err().kind(), ErrorKind::Io);
+}
+
+#[test]
+fn a_collection_may_be_as_large_as_its_limit_and_stay_larger() {
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    let open = |limit: u64| {
+        let db = Database::options().background(false).collection_limit_bytes(limit).open_on(disk.clone()).unwrap();
+        let table = db.create_table("tab").hash::<S>("h").range::<N>("r");
+        let table = table.lsi(index("loc").range::<N>("a").keys_only()).open_or_create().unwrap();
+        (db, table)
+    };
+    let (db, table) = open(1 << 20);
+    table.put(&padded("a", 0, 1000)).unwrap();
+    table.put(&padded("a", 1, 1000)).unwrap();
+    let size = table.item_collection_metrics(&padded("a", 0, 0)).unwrap().unwrap().size_bytes;
+    drop((db, table));
+    let (db, table) = open(size - 1);
+    table.put(&padded("a", 0, 1000).with("v", "y".repeat(1000))).unwrap();
+    assert!(table.put(&padded("a", 0, 1001)).is_err());
+    drop((db, table));
+    let (_db, table) = open(size + 10);
+    assert!(table.put(&padded("a", 0, 1011)).is_err());
+    table.put(&padded("a", 0, 1010)).unwrap();
 }
 
 /// A filling that is cut off goes on where it was, not at its beginning.

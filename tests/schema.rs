@@ -3,9 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    BillingMode, Database, ErrorKind, IndexKind, IndexSpec, Item, KeyAttribute, KeySchema, KeyType, N, Projection,
-    ProvisionedThroughput, Result, S, TableSpec, TableUpdate, index,
+    BillingMode, Database, ErrorKind, IndexKind, IndexSpec, Item, IteratorStart, KeyAttribute, KeySchema, KeyType, N,
+    Projection, ProvisionedThroughput, Result, S, StreamView, TableSpec, TableUpdate,
+    file::{Disk, MemoryDisk},
+    index,
 };
+use std::sync::Arc;
 
 fn index_spec(name: &str, kind: IndexKind) -> IndexSpec {
     IndexSpec {
@@ -131,4 +134,28 @@ fn a_protected_table_is_not_deleted() {
     db.update_table("items", update).unwrap();
     db.delete_table("items").unwrap();
     assert!(db.list_tables().is_empty());
+}
+
+/// Replay takes from a log record what its table had then, and the table may have changed since.
+#[test]
+fn what_was_written_before_a_change_is_in_index_and_stream_after_a_reopening() {
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    let open = || Database::options().background(false).open_on(disk.clone()).unwrap();
+    let db = open();
+    let table = db.create_table("items").hash::<S>("id").gsi(index("by_group").hash::<S>("group"));
+    let table = table.stream(StreamView::KeysOnly).create().unwrap();
+    for id in ["a", "b"] {
+        table.put(&Item::new().with("id", id).with("group", "g")).unwrap();
+        db.update_table("items", TableUpdate { tags: Some(Vec::new()), ..TableUpdate::default() }).unwrap();
+    }
+    drop((table, db));
+    let db = open();
+    assert_eq!(db.verify().unwrap().index_entries, 2);
+    let stream = db.list_streams(Some("items")).remove(0);
+    let records = stream.shards.iter().map(|shard| {
+        let start = IteratorStart::TrimHorizon;
+        let iterator = db.shard_iterator("items", &stream.label, &shard.id, &start).unwrap();
+        db.stream_records(&iterator, None).unwrap().records.len()
+    });
+    assert_eq!(records.sum::<usize>(), 2);
 }
