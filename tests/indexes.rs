@@ -266,6 +266,20 @@ fn a_collection_that_cannot_be_counted_is_no_refusal() {
 }
 
 #[test]
+fn the_items_of_a_transaction_count_together() {
+    let (db, table) = limited(10_000);
+    (0..9).for_each(|r| drop(table.put(&padded("a", r, 1000)).unwrap()));
+    let put = |r: i64, bytes: usize| db.transact_write().put(&table, &padded("a", r, bytes)).unwrap();
+    let codes = put(20, 400).put(&table, &padded("a", 21, 500)).unwrap().send().unwrap_err();
+    let codes: Vec<&str> = codes.cancellation_reasons().iter().map(|reason| reason.code()).collect();
+    assert_eq!(codes, ["None", "ItemCollectionSizeLimitExceeded"], "each alone would have room");
+    put(20, 400).put(&table, &padded("b", 21, 500)).unwrap().send().unwrap();
+    assert!(table.put(&padded("a", 21, 500)).is_err(), "what it took is taken");
+    let exchange = db.transact_write().delete(&table, ("a", 2)).unwrap();
+    exchange.put(&table, &padded("a", 21, 1000)).unwrap().send().unwrap();
+}
+
+#[test]
 fn a_collection_may_be_as_large_as_its_limit_and_stay_larger() {
     let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
     let open = |limit: u64| {
