@@ -3,10 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    BatchWrite, Clock, Database, Delay, Durability, IndexKind, IndexLag, IndexSpec, Item, ItemRef, KeyAttribute,
-    KeyType, N, Projection, S, StaleReplica, Table, TableUpdate, Work, index,
+    BatchWrite, Clock, Database, Delay, Durability, ErrorKind, IndexKind, IndexLag, IndexSpec, Item, ItemRef,
+    KeyAttribute, KeyType, N, Projection, S, StaleReplica, Table, TableUpdate, Work,
+    file::{Disk, Fault, FaultPlan, MemoryDisk, Operation, SimulatedDisk},
+    index,
 };
-use std::{collections::BTreeMap, time::Duration};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 const START: u64 = 1_800_000_000_000;
 
@@ -247,6 +249,57 @@ fn the_size_of_a_collection_is_counted_again_after_reopening() {
     assert_eq!(table.put(&padded("a", 4, 100)).map(drop).map_err(|error| error.to_string()), Ok(()));
     let without = db.create_table("other").hash::<S>("h").create().unwrap();
     assert_eq!(without.item_collection_metrics(&Item::new().with("h", "a")).unwrap(), None);
+}
+
+/// Who cannot count a collection does not know whether it is too large: a failure, and nothing of the service's.
+#[test]
+fn a_collection_that_cannot_be_counted_is_no_refusal() {
+    let disk = SimulatedDisk::new(1);
+    let options = Database::options().background(false).collection_limit_bytes(5_000).durability(Durability::Buffered);
+    let db = options.open_on(Arc::new(disk.clone())).unwrap();
+    let table = db.create_table("tab").hash::<S>("h").range::<N>("r");
+    let table = table.lsi(index("loc").range::<N>("a").keys_only()).create().unwrap();
+    table.put(&padded("a", 0, 100)).unwrap();
+    disk.fail(FaultPlan::new(Operation::Sync, 1, Fault::InputOutput));
+    let transaction = db.transact_write().put(&table, &padded("b", 0, 100)).unwrap();
+    assert_eq!(transaction.send().unwrap_err().kind(), ErrorKind::Io);
+}
+
+#[test]
+fn the_items_of_a_transaction_count_together() {
+    let (db, table) = limited(10_000);
+    (0..9).for_each(|r| drop(table.put(&padded("a", r, 1000)).unwrap()));
+    let put = |r: i64, bytes: usize| db.transact_write().put(&table, &padded("a", r, bytes)).unwrap();
+    let codes = put(20, 400).put(&table, &padded("a", 21, 500)).unwrap().send().unwrap_err();
+    let codes: Vec<&str> = codes.cancellation_reasons().iter().map(|reason| reason.code()).collect();
+    assert_eq!(codes, ["None", "ItemCollectionSizeLimitExceeded"], "each alone would have room");
+    put(20, 400).put(&table, &padded("b", 21, 500)).unwrap().send().unwrap();
+    assert!(table.put(&padded("a", 21, 500)).is_err(), "what it took is taken");
+    let exchange = db.transact_write().delete(&table, ("a", 2)).unwrap();
+    exchange.put(&table, &padded("a", 21, 1000)).unwrap().send().unwrap();
+}
+
+#[test]
+fn a_collection_may_be_as_large_as_its_limit_and_stay_larger() {
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    let open = |limit: u64| {
+        let db = Database::options().background(false).collection_limit_bytes(limit).open_on(disk.clone()).unwrap();
+        let table = db.create_table("tab").hash::<S>("h").range::<N>("r");
+        let table = table.lsi(index("loc").range::<N>("a").keys_only()).open_or_create().unwrap();
+        (db, table)
+    };
+    let (db, table) = open(1 << 20);
+    table.put(&padded("a", 0, 1000)).unwrap();
+    table.put(&padded("a", 1, 1000)).unwrap();
+    let size = table.item_collection_metrics(&padded("a", 0, 0)).unwrap().unwrap().size_bytes;
+    drop((db, table));
+    let (db, table) = open(size - 1);
+    table.put(&padded("a", 0, 1000).with("v", "y".repeat(1000))).unwrap();
+    assert!(table.put(&padded("a", 0, 1001)).is_err());
+    drop((db, table));
+    let (_db, table) = open(size + 10);
+    assert!(table.put(&padded("a", 0, 1011)).is_err());
+    table.put(&padded("a", 0, 1010)).unwrap();
 }
 
 /// A filling that is cut off goes on where it was, not at its beginning.

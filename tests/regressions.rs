@@ -52,6 +52,28 @@ fn a_split_after_a_reopening_takes_no_number_that_is_in_use() {
     db.verify().unwrap();
 }
 
+/// Never broken, but the sibling of the one above: once the log has gone, numbers of tables are in the manifest alone.
+#[test]
+fn a_table_after_reopenings_takes_no_number_that_is_in_use() {
+    let open = reopened(tiny());
+    for round in 0..4 {
+        let db = open();
+        let name = format!("table-{round}");
+        let table = db.create_table(name).hash::<N>("n").create().unwrap();
+        table.put(&Item::new().with("n", round)).unwrap();
+        db.flush().unwrap();
+        drop((table, db));
+        drop(open());
+    }
+    let db = open();
+    for round in 0..4 {
+        let table = db.table::<N>(&format!("table-{round}")).unwrap();
+        let items: Vec<_> = table.scan().items().map(|item| item.unwrap().to_item()).collect();
+        assert_eq!(items, [Item::new().with("n", round)]);
+    }
+    db.verify().unwrap();
+}
+
 /// Replay met the first table of that name, dropped it, and with it the name of the second one.
 #[test]
 fn a_table_that_was_dropped_and_created_again_is_there_after_a_reopening() {

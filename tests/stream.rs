@@ -4,7 +4,7 @@
 
 use hashrange::{
     ChangeEvent, ChangeRecord, Clock, Database, Durability, Dynamic, ErrorKind, Item, IteratorStart, ReadMode, S,
-    StreamStatus, StreamView, Table, TableUpdate,
+    ShardDescription, StreamStatus, StreamView, Table, TableUpdate, Work,
     file::{Disk, Fault, FaultPlan, Operation, SimulatedDisk},
 };
 use std::{
@@ -203,7 +203,7 @@ fn put(table: &Table<S>, id: &str, n: i64) {
 }
 
 fn work_off(db: &Database) {
-    while db.step().unwrap() != hashrange::Work::Idle {}
+    while db.step().unwrap() != Work::Idle {}
 }
 
 #[test]
@@ -234,8 +234,10 @@ fn records_leave_after_a_day_and_give_their_space_back() {
     work_off(&db);
     assert_eq!(db.facts().stream_bytes, 0);
     let at = IteratorStart::AtSequenceNumber(old.sequence_number());
-    let error = db.shard_iterator("things", &label, &shard, &at).unwrap_err();
-    assert_eq!((error.kind(), error.code()), (ErrorKind::Expired, "TrimmedDataAccessException"));
+    for db in [&db, &db.fork().unwrap()] {
+        let error = db.shard_iterator("things", &label, &shard, &at).unwrap_err();
+        assert_eq!((error.kind(), error.code()), (ErrorKind::Expired, "TrimmedDataAccessException"));
+    }
     clock.advance(2 * HOUR);
     work_off(&db);
     assert!(records(&db, "things", &label).is_empty());
@@ -295,8 +297,10 @@ fn shards_are_continued_every_four_hours_and_at_splits() {
     let table = create(&db);
     let label = label_of(&db);
     put(&table, "a", 1);
-    clock.advance(4 * HOUR);
-    work_off(&db);
+    clock.advance(4 * HOUR - Duration::from_millis(1));
+    assert_eq!(db.step().unwrap(), Work::Idle, "no shard is old yet");
+    clock.advance(Duration::from_millis(1));
+    assert_eq!([db.step().unwrap(), db.step().unwrap()], [Work::Aged, Work::Idle]);
     put(&table, "a", 2);
     let shards = db.describe_stream("things", &label).unwrap().shards;
     assert_eq!(shards.len(), 3, "the shard without records stays");
@@ -311,6 +315,9 @@ fn shards_are_continued_every_four_hours_and_at_splits() {
     work_off(&db);
     let left = db.describe_stream("things", &label).unwrap().shards;
     assert!(!left.iter().any(|shard| shard.id == parent.id), "a closed shard goes after a day");
+    let reopened = db.fork().unwrap().describe_stream("things", &label).unwrap().shards;
+    let ids = |shards: &[ShardDescription]| shards.iter().map(|shard| shard.id.clone()).collect::<Vec<_>>();
+    assert_eq!(ids(&reopened), ids(&left), "and no other one");
 }
 
 #[test]
@@ -433,4 +440,19 @@ fn streams_of_deleted_tables_survive_a_crash() {
     put(&table, "k1", 100);
     assert_eq!(db.list_streams(Some("things")).len(), 2);
     assert_eq!(records(&db, "things", &label_of(&db)).len(), 1);
+}
+
+#[test]
+fn an_iterator_is_good_for_its_own_database() {
+    let clock = Clock::manual(START_MILLIS);
+    let [one, other] = [1, 2].map(|seed| {
+        let options = Database::options().clock(clock.clone()).seed(seed).background(false).initial_partitions(1);
+        let db = options.in_memory().unwrap();
+        put(&create(&db), "a", 1);
+        db
+    });
+    let shard = one.describe_stream("things", &label_of(&one)).unwrap().shards[0].id.clone();
+    let iterator = one.shard_iterator("things", &label_of(&one), &shard, &IteratorStart::TrimHorizon).unwrap();
+    assert_eq!(one.stream_records(&iterator, None).unwrap().records.len(), 1);
+    assert_eq!(other.stream_records(&iterator, None).unwrap_err().message(), "Invalid ShardIterator");
 }

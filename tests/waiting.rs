@@ -288,8 +288,6 @@ fn an_answer_that_rests_on_what_no_reader_sees_yet_waits_for_its_sync_and_no_oth
     assert_eq!([told.recv_timeout(PATIENCE), told.recv_timeout(PATIENCE)], [Ok(true), Ok(true)]);
 }
 
-/// Of two callers that sync a file, the operating system tells only one that it lost something. A segment may be sealed
-/// by a buffered writer that finds it full while another one's sync is going on: it has to hear of that first.
 #[test]
 fn a_transaction_reads_what_is_not_durable_yet_and_waits_for_it_with_its_own_commit() {
     let gate = Arc::new(Gate::default());
@@ -331,6 +329,8 @@ fn a_transaction_reads_what_is_not_durable_yet_and_waits_for_it_with_its_own_com
     assert_eq!(gate.syncs.load(Ordering::SeqCst), syncs + 2, "one sync serves all that gathered behind another");
 }
 
+/// Of two callers that sync a file, the operating system tells only one that it lost something. A segment may be sealed
+/// by a buffered writer that finds it full while another one's sync is going on: it has to hear of that first.
 #[test]
 fn a_segment_is_not_sealed_beside_a_sync_that_fails() {
     fill_a_segment_beside_a_sync_that_fails();

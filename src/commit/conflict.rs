@@ -183,3 +183,62 @@ pub fn in_progress() -> Error {
     let text = "The transaction with the given request token is already in progress.";
     Error::new(ErrorKind::Conflict, "TransactionInProgressException", text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use Access::{TransactRead, TransactWrite, Write};
+
+    fn place(name: &[u8]) -> Place {
+        (1, EncodedKey::new(0, name, b""))
+    }
+
+    #[test]
+    fn who_meets_whom_is_as_the_table_says() {
+        let met = |there: Access, arrives: Access| {
+            let in_flight = InFlight::new(None);
+            let _here = in_flight.begin(there, vec![place(b"a"), place(b"b")]).unwrap();
+            in_flight.begin(arrives, vec![place(b"b"), place(b"c")]).err()
+        };
+        let at_the_first = Some(vec![true, false]);
+        for arrives in [Write, TransactWrite, TransactRead] {
+            assert_eq!(met(TransactWrite, arrives), at_the_first, "{arrives:?}");
+            assert_eq!(met(TransactRead, arrives), if arrives == TransactRead { at_the_first.clone() } else { None });
+        }
+        assert_eq!([met(Write, Write), met(Write, TransactWrite)], [None, None]);
+        assert_eq!(met(Write, TransactRead), at_the_first);
+    }
+
+    #[test]
+    fn nothing_is_left_of_what_has_ended() {
+        let in_flight = InFlight::new(None);
+        for access in [Write, TransactWrite, TransactRead] {
+            let first = in_flight.begin(access, vec![place(b"a")]).unwrap();
+            drop(first);
+            in_flight.begin(TransactRead, vec![place(b"a")]).map(drop).unwrap();
+        }
+        // Two at one item: the first that ends leaves the other one there.
+        let (first, second) = (in_flight.begin(Write, vec![place(b"a")]), in_flight.begin(Write, vec![place(b"a")]));
+        drop(first);
+        assert!(in_flight.begin(TransactRead, vec![place(b"a")]).is_err());
+        drop(second);
+        assert!(in_flight.begin(TransactRead, vec![place(b"a")]).is_ok());
+        let state = in_flight.state.lock();
+        assert!(state.writes.is_empty() && state.transactions.is_empty() && state.tokens.is_empty());
+    }
+
+    #[test]
+    fn what_is_held_is_watched() {
+        let in_flight = InFlight::new(None);
+        let begun = in_flight.begin(TransactWrite, vec![place(b"a")]);
+        assert!(!in_flight.is_watched());
+        let held = [in_flight.hold(Some(place(b"b")), None), in_flight.hold(None, Some("token".to_owned()))];
+        assert!(in_flight.is_watched() && in_flight.begin_token("token").is_none());
+        drop((begun, held));
+        assert!(!in_flight.is_watched());
+        // A model without chance refuses nothing by chance.
+        let modelled = InFlight::new(Some(ConflictModel { refused_per_thousand: 0, seed: 1 }));
+        assert!(modelled.is_watched() && modelled.begin_token("token").is_some());
+        assert!((0..5_000).all(|_| modelled.begin(Write, vec![place(b"a")]).is_ok()));
+    }
+}

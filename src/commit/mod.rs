@@ -30,6 +30,8 @@ mod store;
 mod stream;
 mod tokens;
 mod verify;
+#[cfg(test)]
+mod verify_tests;
 mod write;
 
 pub use catalog::{TableSlot, TableState};

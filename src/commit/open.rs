@@ -55,7 +55,6 @@ impl Store {
             visible: &visible,
             edits: Vec::new(),
             highest_keyspace: counters.next_table.saturating_sub(1),
-            applied: 0,
             tokens: Tokens::default(),
             streams,
         };
@@ -187,7 +186,8 @@ fn load_catalog(
     Ok(catalog)
 }
 
-/// The counters are written with the schema; a split since then has taken numbers beyond them.
+/// Whoever takes numbers records the counter along with what it takes them for. Should a manifest say otherwise, no
+/// partition that it has is taken for another one.
 fn next_partition(manifest: &Manifest) -> u64 {
     let taken = manifest.state().partitions.keys().next_back().map_or(0, |highest| highest + 1);
     taken.max(manifest.state().counters.next_partition)

@@ -107,8 +107,6 @@ pub(super) struct Replay<'a> {
     pub edits: Vec<Edit>,
     /// Highest number of a table or index seen.
     pub highest_keyspace: u32,
-    /// Change records that were applied.
-    pub applied: u64,
     /// Client request tokens of transactions.
     pub tokens: Tokens,
     /// Change streams; they may outlive their tables.
@@ -142,7 +140,6 @@ impl Replay<'_> {
             // A table that is gone by the end of the log, or was gone in the manifest already, needs nothing.
             if let Some(slot) = self.catalog.by_id.get(&change.table).cloned() {
                 self.apply_change(seqno, &slot.state(), change);
-                self.applied += 1;
             }
         }
         Ok(())
@@ -234,5 +231,39 @@ impl Replay<'_> {
 
     fn drop_ring(&mut self, ring: &Ring) {
         self.edits.extend(ring.all().iter().map(|partition| Edit::DropPartition(partition.id)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::ErrorKind;
+
+    fn ring(ranges: &[(u64, u64)]) -> Result<Arc<Ring>> {
+        let records: Vec<PartitionRecord> = (1..)
+            .zip(ranges)
+            .map(|(id, &(first_token, last_token))| {
+                Partition::new(id, 7, first_token, last_token, 0, Vec::new()).record()
+            })
+            .collect();
+        ring_from_records(7, records.iter(), &mut |facts| Err(Error::corrupt(FileName::Run(facts.file), 0, "unasked")))
+    }
+
+    #[test]
+    fn a_ring_covers_all_tokens_once() {
+        let halves = [(1 << 63, u64::MAX), (0, (1 << 63) - 1)];
+        let tokens: Vec<u64> = ring(&halves).unwrap().all().iter().map(|partition| partition.first_token).collect();
+        assert_eq!(tokens, [0, 1 << 63], "in their order");
+        let gaps: [&[(u64, u64)]; 6] = [
+            &[],
+            &[(1, u64::MAX)],
+            &[(0, u64::MAX - 1)],
+            &[(0, 10), (12, u64::MAX)],
+            &[(0, 10), (10, u64::MAX)],
+            &[(0, u64::MAX), (0, u64::MAX)],
+        ];
+        for ranges in gaps {
+            assert_eq!(ring(ranges).map(drop).unwrap_err().kind(), ErrorKind::Corrupt, "{ranges:?}");
+        }
     }
 }

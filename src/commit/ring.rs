@@ -76,7 +76,22 @@ pub fn equal_ranges(count: usize) -> Vec<(u64, u64)> {
 
 #[cfg(test)]
 mod tests {
-    use super::equal_ranges;
+    use super::*;
+
+    #[test]
+    fn a_token_lies_in_the_partition_whose_range_it_is_in() {
+        let ranges = equal_ranges(3);
+        let partitions =
+            (1..4).zip(&ranges).map(|(id, &(first, last))| Arc::new(Partition::new(id, 1, first, last, 0, Vec::new())));
+        let ring = Ring::new(1, partitions.collect());
+        for (id, (first, last)) in (1..).zip(ranges) {
+            assert_eq!([first, first + 1, last - 1, last].map(|token| ring.find(token).id), [id; 4]);
+            assert!(ring.contains(id));
+        }
+        assert!(!ring.contains(4));
+        ring.mark_dropped();
+        assert!(!ring.contains(1));
+    }
 
     #[test]
     fn ranges_cover_all_tokens_without_gaps() {

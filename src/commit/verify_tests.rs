@@ -1,0 +1,127 @@
+//! A database that contradicts itself is found out. Nothing that a user can do makes one, so entries are planted.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use super::{Decision, Store, TableSlot, TableSpec, VerifyReport, WriteOp, WriteOptions, schema_change::IndexSpec};
+use crate::{
+    config::Options,
+    error::ErrorKind,
+    file::MemoryDisk,
+    index,
+    item::{Item, ItemRef, KeyType},
+    schema::{EncodedKey, IndexKind, KeyAttribute, KeySchema, Projection},
+};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// A number above all that the log has given out.
+const LATER: u64 = 1 << 40;
+
+fn spec(name: &str, kind: IndexKind, hash: &str, range: &str) -> IndexSpec {
+    IndexSpec {
+        name: name.to_owned(),
+        kind,
+        hash: vec![KeyAttribute::new(hash, KeyType::S)],
+        range: vec![KeyAttribute::new(range, KeyType::S)],
+        projection: Projection::All,
+        throughput: None,
+    }
+}
+
+fn item(n: u32) -> Item {
+    Item::new().with("h", "one").with("r", format!("{n}")).with("g", format!("group {}", n % 2))
+}
+
+/// A table with a local and a global index and three items.
+fn database() -> (Store, Arc<TableSlot>) {
+    let options = Options { background: false, initial_partitions: 2, ..Options::default() };
+    let store = Store::open(Arc::new(MemoryDisk::new()), options).unwrap();
+    let key = KeySchema { hash: KeyAttribute::new("h", KeyType::S), range: Some(KeyAttribute::new("r", KeyType::S)) };
+    let indexes = vec![spec("local", IndexKind::Local, "h", "g"), spec("global", IndexKind::Global, "g", "r")];
+    let slot = store.create_table(TableSpec { indexes, ..TableSpec::new("items", key) }).unwrap();
+    for n in 0..3 {
+        let (key, bytes) = (key_of(&slot, n), bytes_of(&item(n)));
+        let decide = &mut |_: &_, _: Option<&ItemRef>| Ok(Decision::Put(bytes.clone()));
+        store.write_one(WriteOp { slot: &slot, key: &key, decide }, &WriteOptions::default()).unwrap();
+    }
+    (store, slot)
+}
+
+fn bytes_of(item: &Item) -> Bytes {
+    ItemRef::from(item).to_inline_bytes()
+}
+
+fn key_of(slot: &TableSlot, n: u32) -> EncodedKey {
+    slot.state().definition.key_of_item(&item(n)).unwrap()
+}
+
+/// The key of an item's entry in an index.
+fn entry_key(slot: &TableSlot, position: usize, n: u32) -> EncodedKey {
+    let table = slot.state().definition.clone();
+    index::entry(&table, &table.indexes[position], &ItemRef::from(&item(n))).unwrap().key
+}
+
+/// Puts an entry where no commit would, and says what is found then.
+fn planted(store: &Store, slot: &TableSlot, position: Option<usize>, key: &EncodedKey, bytes: Option<&[u8]>) -> String {
+    let state = slot.state();
+    let ring = position.map_or(&state.ring, |position| &state.index_rings[position]);
+    store.insert_global(ring, key, LATER, bytes, true);
+    let error = store.verify().unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Corrupt);
+    error.to_string()
+}
+
+#[test]
+fn what_was_checked_is_counted() {
+    let (store, _) = database();
+    // Two partitions of the table, in which the local index lies too, and two of the global one.
+    assert_eq!(store.verify().unwrap(), VerifyReport { tables: 1, partitions: 4, items: 3, index_entries: 6 });
+}
+
+#[test]
+fn a_missing_entry_of_an_index_is_found() {
+    for (position, name) in [(0, "items/local"), (1, "items/global")] {
+        let (store, slot) = database();
+        let found = planted(&store, &slot, Some(position), &entry_key(&slot, position, 1), None);
+        assert!(found.contains("an item has no entry") && found.contains(name), "{found}");
+    }
+}
+
+#[test]
+fn an_entry_that_differs_from_its_item_is_found() {
+    for position in [0, 1] {
+        let (store, slot) = database();
+        let other = bytes_of(&item(1).with("more", 1));
+        let found = planted(&store, &slot, Some(position), &entry_key(&slot, position, 1), Some(&other));
+        assert!(found.contains("an entry differs from its item"), "{found}");
+    }
+}
+
+#[test]
+fn an_entry_without_an_item_is_found() {
+    for position in [0, 1] {
+        let (store, slot) = database();
+        let found = planted(&store, &slot, Some(position), &entry_key(&slot, position, 7), Some(&bytes_of(&item(7))));
+        assert!(found.contains("4 entries where the items call for 3"), "{found}");
+    }
+}
+
+#[test]
+fn an_item_that_lies_where_another_one_belongs_is_found() {
+    let (store, slot) = database();
+    let found = planted(&store, &slot, None, &key_of(&slot, 7), Some(&bytes_of(&item(1))));
+    assert!(found.contains("an item does not lie where its key says") && found.contains("items"), "{found}");
+}
+
+#[test]
+fn an_index_that_is_being_filled_is_not_compared() {
+    let (store, slot) = database();
+    let create_index = Some(spec("late", IndexKind::Global, "g", "h"));
+    let update = super::TableUpdate { create_index, ..super::TableUpdate::default() };
+    store.update_table("items", update).unwrap();
+    assert_eq!(store.verify().unwrap().index_entries, 6);
+    while store.backfill_step().unwrap() {}
+    assert_eq!(store.verify().unwrap().index_entries, 9);
+    let found = planted(&store, &slot, Some(2), &entry_key(&slot, 2, 1), None);
+    assert!(found.contains("items/late"), "{found}");
+}
