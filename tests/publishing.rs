@@ -93,8 +93,11 @@ fn indexed() -> (Arc<Gate>, Arc<dyn Disk>, Database, Table<S>) {
     (gate, disk, db, table)
 }
 
+/// Something that goes.
+type Going = fn(&Database);
+
 /// What goes while its run is written, and how many runs are left then.
-fn goings() -> [(fn(&Database), usize); 2] {
+fn goings() -> [(Going, usize); 2] {
     let drop_index = |db: &Database| {
         let update = TableUpdate { delete_index: Some("by_group".to_owned()), ..TableUpdate::default() };
         drop(db.update_table("items", update).unwrap());

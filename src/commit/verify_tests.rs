@@ -1,7 +1,5 @@
 //! A database that contradicts itself is found out. Nothing that a user can do makes one, so entries are planted.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use super::{Decision, Store, TableSlot, TableSpec, VerifyReport, WriteOp, WriteOptions, schema_change::IndexSpec};
 use crate::{
     config::Options,
