@@ -90,7 +90,7 @@ fn what_an_update_does_not_name_stays() {
     let update = TableUpdate {
         index_throughput: vec![("by_group".to_owned(), units(7))],
         throughput: Some(units(9)),
-        tags: Some(tags.clone()),
+        put_tags: tags.clone(),
         ..TableUpdate::default()
     };
     db.update_table("items", update).unwrap();
@@ -102,6 +102,21 @@ fn what_an_update_does_not_name_stays() {
         assert_eq!((definition.throughput, definition.billing), (units(9), BillingMode::Provisioned));
         assert_eq!(definition.tags, tags);
     }
+}
+
+#[test]
+fn tags_are_put_in_place_of_those_with_the_same_key_and_removed_before() {
+    let db = database();
+    let tag = |key: &str, value: &str| (key.to_owned(), value.to_owned());
+    let change = |put_tags: Vec<(String, String)>, removed: &[&str]| {
+        let remove_tags = removed.iter().map(|key| (*key).to_owned()).collect();
+        db.update_table("items", TableUpdate { put_tags, remove_tags, ..TableUpdate::default() })
+    };
+    change(vec![tag("a", "1"), tag("b", "1"), tag("c", "1")], &[]).unwrap();
+    let changed = change(vec![tag("b", "2"), tag("d", "2")], &["a", "d", "none"]).unwrap();
+    assert_eq!(changed.definition.tags, [tag("c", "1"), tag("b", "2"), tag("d", "2")]);
+    let many = (0..48).map(|n| tag(&n.to_string(), "")).collect();
+    assert!(refusal(change(many, &[])).1.contains("Number of tags exceed the current limit"));
 }
 
 #[test]
@@ -146,7 +161,7 @@ fn what_was_written_before_a_change_is_in_index_and_stream_after_a_reopening() {
     let table = table.stream(StreamView::KeysOnly).create().unwrap();
     for id in ["a", "b"] {
         table.put(&Item::new().with("id", id).with("group", "g")).unwrap();
-        db.update_table("items", TableUpdate { tags: Some(Vec::new()), ..TableUpdate::default() }).unwrap();
+        db.update_table("items", TableUpdate::default()).unwrap();
     }
     drop((table, db));
     let db = open();

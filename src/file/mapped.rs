@@ -22,8 +22,8 @@
 //!   could not. Nobody has the same bytes mapped for reading, and a sealed file has no window any more.
 
 use bytes::Bytes;
-use memmap2::{MmapMut, MmapOptions};
-use std::{fs::File, io};
+use memmap2::{Mmap, MmapMut, MmapOptions};
+use std::{fs::File, io, sync::Arc};
 
 /// Whether a write to bytes that were written before can never run out of space. Others might be taken up, but where a
 /// write goes elsewhere (btrfs, XFS with shared extents), the answer must be no.
@@ -71,13 +71,50 @@ impl Window {
     }
 }
 
+/// A sealed file in place. It is read here and there: the operating system loads what is touched and not what lies around
+/// it, which it would on a guess of up to megabytes, and whoever reads on says so with [`Map::will_need`].
+#[derive(Debug)]
+pub(super) struct Map {
+    bytes: Bytes,
+    /// None of an empty file.
+    map: Option<Arc<Mmap>>,
+}
+
+/// A map that is shared with the bytes in it.
+struct Shared(Arc<Mmap>);
+
+impl AsRef<[u8]> for Shared {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl Map {
+    /// All bytes; they keep the map.
+    pub(super) fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// Begins to load a part, as far as the file has it.
+    pub(super) fn will_need(&self, offset: u64, len: u64) {
+        let end = offset.saturating_add(len).min(self.bytes.len() as u64);
+        #[cfg(unix)]
+        if let (Some(map), Some(len)) = (&self.map, end.checked_sub(offset).filter(|len| *len > 0)) {
+            // A hint: without it, what is touched is loaded all the same.
+            let _ = map.advise_range(memmap2::Advice::WillNeed, offset as usize, len as usize);
+        }
+        #[cfg(not(unix))]
+        let _ = end;
+    }
+}
+
 /// The first `len` bytes of a sealed file, in place. Fails if the file is shorter, too long for this platform's address
 /// space, or on a volume that cannot map.
 #[expect(clippy::disallowed_methods, reason = "this is the module that maps files")]
-pub(super) fn map(file: &File, len: u64) -> io::Result<Bytes> {
+pub(super) fn map(file: &File, len: u64) -> io::Result<Map> {
     if len == 0 {
         // An empty map is an error on some platforms, and there is nothing to share.
-        return Ok(Bytes::new());
+        return Ok(Map { bytes: Bytes::new(), map: None });
     }
     if file.metadata()?.len() < len {
         return Err(io::Error::new(io::ErrorKind::UnexpectedEof, "the file is shorter than what is to be mapped"));
@@ -88,7 +125,10 @@ pub(super) fn map(file: &File, len: u64) -> io::Result<Bytes> {
     // the user's part, and buffered reads are the way out for those who cannot promise it.
     #[expect(unsafe_code, reason = "no operating system offers a map that is safe against other programs")]
     let map = unsafe { MmapOptions::new().len(len).map(file)? };
-    Ok(Bytes::from_owner(map))
+    #[cfg(unix)]
+    let _ = map.advise(memmap2::Advice::Random);
+    let map = Arc::new(map);
+    Ok(Map { bytes: Bytes::from_owner(Shared(map.clone())), map: Some(map) })
 }
 
 #[cfg(test)]
@@ -99,10 +139,10 @@ mod tests {
     #[test]
     fn maps_exactly_what_was_asked_for() {
         let mut file = tempfile::tempfile().unwrap();
-        assert!(map(&file, 0).unwrap().is_empty());
+        assert!(map(&file, 0).unwrap().bytes().is_empty());
         file.write_all(b"sealed").unwrap();
-        assert_eq!(map(&file, 6).unwrap(), &b"sealed"[..]);
-        assert_eq!(map(&file, 4).unwrap(), &b"seal"[..]);
+        assert_eq!(map(&file, 6).unwrap().bytes(), &b"sealed"[..]);
+        assert_eq!(map(&file, 4).unwrap().bytes(), &b"seal"[..]);
         assert!(map(&file, 7).is_err());
         assert!(map(&file, u64::MAX).is_err());
     }
@@ -115,7 +155,8 @@ mod tests {
         let mut window = Window::open(&file, 8_192, 12_288).unwrap();
         assert!(window.write(12_284, b"last") && window.write(8_192, b"first"));
         assert!(!window.write(12_285, b"last") && !window.write(8_191, b"f") && !window.write(u64::MAX, b"f"));
-        let bytes = map(&file, 12_288).unwrap();
+        let map = map(&file, 12_288).unwrap();
+        let bytes = map.bytes();
         assert_eq!((&bytes[8_191..8_197], &bytes[12_284..]), (&b"\0first"[..], &b"last"[..]));
     }
 
@@ -123,8 +164,13 @@ mod tests {
     fn a_map_outlives_its_file() {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&[9; 10_000]).unwrap();
-        let part = map(&file, 10_000).unwrap().slice(5_000..5_001);
-        drop(file);
+        let map = map(&file, 10_000).unwrap();
+        // Parts that lie beyond the end, or nowhere, are none.
+        for (offset, len) in [(0, 10_000), (4_097, 3), (9_999, u64::MAX), (10_000, 1), (u64::MAX, u64::MAX), (0, 0)] {
+            map.will_need(offset, len);
+        }
+        let part = map.bytes().slice(5_000..5_001);
+        drop((file, map));
         assert_eq!(part[0], 9);
     }
 }

@@ -145,6 +145,9 @@ pub trait ReadableFile: Debug + Send + Sync {
     }
     /// The whole file without a copy; `None` where the disk cannot map it or was not asked to.
     fn mapped(&self) -> Option<Bytes>;
+    /// Has the operating system begin to load a part of a mapped file that is read soon, so that it comes in one piece. Does
+    /// nothing where there is nothing to load.
+    fn will_need(&self, _offset: u64, _len: u64) {}
     /// Exactly `len` bytes from `offset`; an error, before anything is allocated, if the file ends earlier.
     fn read_at(&self, offset: u64, len: usize) -> Result<Bytes>;
 }

@@ -6,6 +6,7 @@
 //! keeps them. Failures of a sync are latched per file and per folder, because an operating system reports them once
 //! and then forgets what was lost: whoever asks again would be told that all is well.
 
+use super::mapped::Map;
 use super::memory::read_slice;
 use super::positioned::Positioned;
 use super::real_writer::{RealWriter, failed_before};
@@ -134,8 +135,8 @@ impl Disk for RealDisk {
         let path = self.path_of(name);
         let (file, len) = open_for_reading(&path, self.foreign).map_err(|e| Error::io("open", path.display(), &e))?;
         // A volume without maps, or a process with too many of them, is read by position.
-        if map && let Ok(bytes) = super::mapped::map(&file, len) {
-            return Ok(Box::new(MappedReader { bytes, path }));
+        if map && let Ok(map) = super::mapped::map(&file, len) {
+            return Ok(Box::new(MappedReader { map, path }));
         }
         Ok(Box::new(PositionedReader { file: file.into(), path, len }))
     }
@@ -254,21 +255,25 @@ fn unwritable(error: &io::Error) -> bool {
 
 #[derive(Debug)]
 struct MappedReader {
-    bytes: Bytes,
+    map: Map,
     path: PathBuf,
 }
 
 impl ReadableFile for MappedReader {
     fn len(&self) -> u64 {
-        self.bytes.len() as u64
+        self.map.bytes().len() as u64
     }
 
     fn mapped(&self) -> Option<Bytes> {
-        Some(self.bytes.clone())
+        Some(self.map.bytes().clone())
+    }
+
+    fn will_need(&self, offset: u64, len: u64) {
+        self.map.will_need(offset, len);
     }
 
     fn read_at(&self, offset: u64, len: usize) -> Result<Bytes> {
-        read_slice(&self.bytes, offset, len).map_err(|e| Error::io("read", self.path.display(), &e))
+        read_slice(self.map.bytes(), offset, len).map_err(|e| Error::io("read", self.path.display(), &e))
     }
 }
 

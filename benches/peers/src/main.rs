@@ -153,7 +153,8 @@ fn open_all(suite: &Suite, plan: &Plan, scratch: &Path, bar: &ProgressBar) -> Re
     for name in &plan.engines {
         bar.set_message(format!("load {name}"));
         let folder = scratch.join(format!("{}-{name}", suite.name));
-        let engine = engines::open(name, &folder, suite.features, engines::CACHE_BYTES).with_context(|| format!("cannot open {name}"))?;
+        let engine = engines::open(name, &folder, suite.features, engines::CACHE_BYTES)
+            .with_context(|| format!("cannot open {name}"))?;
         loading::load(engine.as_ref(), suite.shape, suite.features).with_context(|| format!("{name} cannot load"))?;
         engines.push(engine);
         bar.inc(1);

@@ -20,10 +20,12 @@ pub struct RunCursor<'r> {
     way: Way<'r>,
     /// The leaf that the position lies in; `None` once exhausted.
     at: Option<LeafAt<'r>>,
-    index: usize,
+    index: u32,
     /// Entries of the leaf within the bounds.
     within: Range<usize>,
     slot: Slot,
+    /// The page up to which the operating system was told what is needed next; 0 before it was.
+    ahead: u32,
     /// The last sort key that was asked for and does not lie in one piece.
     sort: Vec<u8>,
 }
@@ -46,7 +48,7 @@ fn child_for(node: &Node, bytes: &[u8], bound: Bound<&[u8]>, open: usize) -> Opt
 
 impl<'r> RunCursor<'r> {
     fn new(opened: &'r Opened, way: Way<'r>) -> Self {
-        Self { opened, way, at: None, index: 0, within: 0..0, slot: Slot::default(), sort: Vec::new() }
+        Self { opened, way, at: None, index: 0, within: 0..0, slot: Slot::default(), ahead: 0, sort: Vec::new() }
     }
     /// On the first entry of a collection within the bounds.
     pub(super) fn ascend(
@@ -94,7 +96,7 @@ impl<'r> RunCursor<'r> {
             token: leaf.token,
             collection: leaf.collection(bytes).unwrap_or_default(),
             prefix: leaf.prefix(bytes).unwrap_or_default(),
-            suffix: leaf.suffix(bytes, self.index).unwrap_or_default(),
+            suffix: leaf.suffix(bytes, self.index as usize).unwrap_or_default(),
         }
     }
     /// The key of the entry, put together; of an exhausted cursor an empty key.
@@ -124,8 +126,8 @@ impl<'r> RunCursor<'r> {
     #[inline]
     pub fn advance(&mut self) -> Result<()> {
         let next = match self.way {
-            Way::Down { .. } => self.index.wrapping_sub(1),
-            _ => self.index + 1,
+            Way::Down { .. } => (self.index as usize).wrapping_sub(1),
+            _ => self.index as usize + 1,
         };
         if self.at.is_some() && self.within.contains(&next) { self.stand_on(next) } else { self.turn_over() }
     }
@@ -165,6 +167,7 @@ impl<'r> RunCursor<'r> {
     }
     /// Takes the first entry of a leaf that is not below `lower`, or looks further up.
     fn enter_upwards(&mut self, at: LeafAt<'r>, lower: Bound<&[u8]>) -> Result<()> {
+        self.ahead = self.opened.source.read_ahead(at.offset, self.ahead);
         let start = at.leaf.first_within(&at.bytes, lower);
         let end = match self.way {
             Way::Scan { last_token } if at.leaf.token > last_token => return Ok(()),
@@ -199,7 +202,7 @@ impl<'r> RunCursor<'r> {
     fn stand_on(&mut self, index: usize) -> Result<()> {
         let slot = self.at.as_ref().and_then(|at| at.leaf.slot(&at.bytes, index));
         let Some(slot) = slot else { return Err(self.fail()) };
-        (self.index, self.slot) = (index, slot);
+        (self.index, self.slot) = (index as u32, slot);
         Ok(())
     }
     #[cold]

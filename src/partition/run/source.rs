@@ -22,6 +22,10 @@ use std::{
     },
 };
 
+/// A walk through a mapped file that has come so far, in pages, has what follows loaded before it gets there.
+const SHORT_WALK_PAGES: u32 = 4;
+/// As many pages at a time.
+const READ_AHEAD_PAGES: u32 = 64;
 /// Longer stretches are read at once and past the cache.
 const CACHED_PAGES_MAX: u64 = 4;
 
@@ -130,7 +134,9 @@ impl Source {
         }
         let end = offset.checked_add(len as u64).filter(|end| *end <= self.len);
         let end = end.ok_or_else(|| self.passes_end(offset))?;
-        for page in offset / PAGE_BYTES as u64..end.div_ceil(PAGE_BYTES as u64) {
+        let pages = offset / PAGE_BYTES as u64..end.div_ceil(PAGE_BYTES as u64);
+        self.will_need(pages.clone());
+        for page in pages {
             self.verify_mapped(map, page)?;
         }
         map.get(offset as usize..end as usize).ok_or_else(|| self.passes_end(offset))
@@ -155,6 +161,25 @@ impl Source {
         let Some(map) = &self.map else { return 0 };
         let byte = usize::try_from(offset).ok().and_then(|offset| map.get(offset));
         u64::from(byte.copied().unwrap_or_default())
+    }
+    fn will_need(&self, pages: Range<u64>) {
+        self.file.will_need(pages.start * PAGE_BYTES as u64, (pages.end - pages.start) * PAGE_BYTES as u64);
+    }
+    /// For a walk that stands at `offset`: has what follows loaded in time. `ahead` is the page that the walk was told last,
+    /// 0 at its begin; the answer is for the next time.
+    #[inline]
+    pub(super) fn read_ahead(&self, offset: u64, ahead: u32) -> u32 {
+        // A file of more pages than this is not read ahead.
+        let page = u32::try_from(offset / PAGE_BYTES as u64).unwrap_or(u32::MAX);
+        match ahead {
+            0 => page.saturating_add(2 * SHORT_WALK_PAGES),
+            _ if page.saturating_add(SHORT_WALK_PAGES) < ahead => ahead,
+            _ => {
+                let (start, end) = (ahead.max(page), ahead.max(page).saturating_add(READ_AHEAD_PAGES));
+                self.will_need(u64::from(start)..u64::from(end));
+                end
+            }
+        }
     }
     #[cold]
     fn passes_end(&self, offset: u64) -> Error {
@@ -215,8 +240,10 @@ impl Source {
     }
     /// Verifies every page anew, whatever was verified before.
     pub(super) fn verify_all(&self) -> Result<()> {
+        let mut ahead = 0;
         for page in 0..self.len.div_ceil(PAGE_BYTES as u64) {
             let range = self.page_range(page);
+            ahead = self.read_ahead(range.start, ahead);
             match &self.map {
                 Some(map) => self.check_page(page, &map[range.start as usize..range.end as usize])?,
                 None => self.check_page(page, &self.file.read_at(range.start, (range.end - range.start) as usize)?)?,

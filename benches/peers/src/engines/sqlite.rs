@@ -13,16 +13,20 @@ use std::{
 
 pub struct Sqlite {
     path: PathBuf,
+    cache_bytes: usize,
     readers: Mutex<Vec<Connection>>,
     /// One for buffered writes, one for synced ones.
     writers: Mutex<[Connection; 2]>,
 }
 
-fn connect(path: &Path, synchronous: &str) -> Result<Connection> {
+/// What a connection keeps of the file at most; what it does not is mapped.
+const LARGEST_CACHE_BYTES: usize = 256 << 20;
+
+fn connect(path: &Path, synchronous: &str, cache_bytes: usize) -> Result<Connection> {
     let connection = Connection::open(path)?;
     connection.pragma_update(None, "journal_mode", "WAL")?;
     connection.pragma_update(None, "synchronous", synchronous)?;
-    connection.pragma_update(None, "cache_size", -262_144)?;
+    connection.pragma_update(None, "cache_size", -((cache_bytes / 1_024) as i64))?;
     connection.pragma_update(None, "mmap_size", 4i64 << 30)?;
     connection.pragma_update(None, "wal_autocheckpoint", 10_000)?;
     connection.busy_timeout(Duration::from_secs(30))?;
@@ -47,18 +51,20 @@ fn get(connection: &Connection, tree: Tree, key: &[u8], sink: Sink<'_>) -> Resul
 }
 
 impl Sqlite {
-    pub fn open(folder: &Path) -> Result<Self> {
+    pub fn open(folder: &Path, cache_bytes: usize) -> Result<Self> {
+        // Each connection has a cache of its own.
+        let cache_bytes = (cache_bytes / 4).min(LARGEST_CACHE_BYTES);
         let path = folder.join("peers.sqlite");
-        let writers = [connect(&path, "NORMAL")?, connect(&path, "FULL")?];
+        let writers = [connect(&path, "NORMAL", cache_bytes)?, connect(&path, "FULL", cache_bytes)?];
         for tree in Tree::ALL {
             let text = "(k BLOB NOT NULL PRIMARY KEY, v BLOB NOT NULL) WITHOUT ROWID";
             writers[0].execute_batch(&format!("CREATE TABLE IF NOT EXISTS {}{text}", tree.name()))?;
         }
-        Ok(Self { path, readers: Mutex::default(), writers: Mutex::new(writers) })
+        Ok(Self { path, cache_bytes, readers: Mutex::default(), writers: Mutex::new(writers) })
     }
     fn read<R>(&self, read: impl FnOnce(&Connection) -> Result<R>) -> Result<R> {
         let idle = self.readers.lock().unwrap_or_else(PoisonError::into_inner).pop();
-        let connection = idle.map_or_else(|| connect(&self.path, "NORMAL"), Ok)?;
+        let connection = idle.map_or_else(|| connect(&self.path, "NORMAL", self.cache_bytes), Ok)?;
         let answer = read(&connection);
         self.readers.lock().unwrap_or_else(PoisonError::into_inner).push(connection);
         answer
