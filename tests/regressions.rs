@@ -55,13 +55,14 @@ fn a_split_after_a_reopening_takes_no_number_that_is_in_use() {
 /// Never broken, but the sibling of the one above: once the log has gone, numbers of tables are in the manifest alone.
 #[test]
 fn a_table_after_reopenings_takes_no_number_that_is_in_use() {
-    let open = reopened(tiny());
+    let open = reopened(tiny().log_segment_bytes(4096));
     for round in 0..4 {
         let db = open();
         let name = format!("table-{round}");
         let table = db.create_table(name).hash::<N>("n").create().unwrap();
         table.put(&Item::new().with("n", round)).unwrap();
         db.flush().unwrap();
+        assert_eq!(db.facts().log.segments.len(), 1, "the segment that tells of the table is gone");
         drop((table, db));
         drop(open());
     }

@@ -84,3 +84,46 @@ impl Pressure {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::cell::Cell;
+
+    fn used(bytes: usize) -> Pressure {
+        let pressure = Pressure::new(1000);
+        pressure.add(bytes);
+        pressure
+    }
+
+    #[test]
+    fn flushes_are_due_at_half_of_the_budget_and_writers_slow_above_five_quarters() {
+        assert_eq!([499, 500].map(|bytes| used(bytes).flush_due()), [false, true]);
+        assert_eq!([1250, 1251].map(|bytes| used(bytes).is_high()), [false, true]);
+        let never = || -> bool { unreachable!("nobody is asked") };
+        used(1250).wait(never).unwrap();
+    }
+
+    #[test]
+    fn a_writer_waits_at_twice_the_budget_and_hears_of_failures_there() {
+        let failure = Error::validation("no flush");
+        for (bytes, hears) in [(1251, false), (1999, false), (2000, true)] {
+            let pressure = used(bytes);
+            pressure.note(Some(&failure));
+            assert_eq!(pressure.wait(|| true).is_err(), hears, "{bytes} bytes");
+        }
+    }
+
+    #[test]
+    fn a_writer_goes_on_when_nobody_flushes_any_more_or_memory_is_free() {
+        let (pressure, asked) = (used(5000), Cell::new(0));
+        pressure.wait(|| asked.replace(asked.get() + 1) < 2).unwrap();
+        assert_eq!(asked.get(), 3);
+        pressure.set(5000);
+        let relieve = || {
+            pressure.used_bytes.store(10, Ordering::Relaxed);
+            true
+        };
+        pressure.wait(relieve).unwrap();
+    }
+}

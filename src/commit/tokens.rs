@@ -93,6 +93,8 @@ mod tests {
         tokens.remember(&token("a"), 1000, 1);
         tokens.remember(&token("b"), 2000, 2);
         assert_eq!(tokens.known("a", 1000 + TOKEN_MILLIS - 1).map(|used| used.seqno), Some(1));
+        tokens.remember(&token("b"), 2000, 3);
+        assert_eq!(tokens.0.lock().by_age.len(), 2, "what is logged once more is as old as before");
         assert_eq!(tokens.known("a", 1000 + TOKEN_MILLIS), None);
         tokens.expire(1000 + TOKEN_MILLIS);
         assert_eq!(tokens.known("a", 1000), None, "forgotten");
