@@ -37,7 +37,7 @@ fn check_update(u: &mut Unstructured<'_>, item: &Item) -> Result<()> {
     match naive::apply(item, &update) {
         Some(expected) => {
             let applied = applied.unwrap_or_else(|error| panic!("{text}\n{placeholders:?}\n{item:?}: {error}"));
-            let _ = (applied.updated_new(), update.updated_old(Some(&old)));
+            let _ = (update.updated_new(&applied), update.updated_old(Some(&old)));
             assert_eq!(applied.item, Some(expected), "{text}\n{placeholders:?}\n{item:?}");
         }
         None => assert!(applied.is_err(), "{text}\n{placeholders:?}\n{item:?}\nis {applied:?}"),

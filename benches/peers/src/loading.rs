@@ -118,6 +118,11 @@ fn child(step: &str, name: &str, folder: &Path, items: usize) -> Result<Option<R
     Ok(Some(serde_json::from_slice(&output.stdout).context("a report")?))
 }
 
+/// Loads in a process of its own.
+pub fn load_apart(name: &str, folder: &Path, items: usize) -> Result<()> {
+    child("load", name, folder, items).map(drop)
+}
+
 /// Loads, opens cleanly and opens after a kill: three rows.
 pub fn figures(name: &str, folder: &Path, items: usize) -> Result<Vec<Figures>> {
     let step = |step| child(step, name, folder, items);

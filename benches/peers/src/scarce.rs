@@ -1,8 +1,8 @@
 //! Data that is larger than memory: each engine alone, in a process of its own whose memory a control group limits, pages
 //! of files included.
 //!
-//! The process loads everything and then works on it, so that what the operating system keeps of the files was charged to
-//! it and counts. Engines with a cache get half of the memory for it.
+//! Another process, without a limit, has loaded everything before, and what the operating system kept of the files is
+//! dropped: what is read again is charged to the group. Engines with a cache get half of the memory for it.
 
 use crate::{
     data::Shape,
@@ -64,13 +64,12 @@ impl Drop for Group {
     }
 }
 
-/// The child: loads, works, and prints its rows.
+/// The child: opens, works, and prints its rows.
 pub fn run_step(name: &str, folder: &Path, conditions: &Conditions, group: &Path) -> Result<()> {
     fs::write(group.join("cgroup.procs"), std::process::id().to_string()).context("cannot enter the group")?;
     let shape = Shape { items: conditions.items, per_collection: 10, note_bytes: 96 };
     let cache_bytes = conditions.memory_mb * 500_000;
     let engine = engines::open(name, folder, Features::default(), cache_bytes)?;
-    loading::load(engine.as_ref(), shape, Features::default())?;
     let suite = Suite { name: "little memory", shape, features: Features::default(), workloads: workload::scarce() };
     let requests = Requests::new(&suite);
     let mut rows = Vec::new();
@@ -84,9 +83,17 @@ pub fn run_step(name: &str, folder: &Path, conditions: &Conditions, group: &Path
     std::process::exit(0); // what closing costs is not asked
 }
 
+/// Makes the operating system forget what it keeps of files.
+fn drop_pages() -> Result<()> {
+    ensure!(Command::new("sync").status()?.success(), "cannot sync");
+    fs::write("/proc/sys/vm/drop_caches", "1").context("cannot drop pages")
+}
+
 /// The rows of an engine. None if it does not live with so little.
 pub fn figures(name: &str, folder: &Path, conditions: &Conditions) -> Result<Vec<Figures>> {
     let group = Group::new(conditions.memory_mb)?;
+    loading::load_apart(name, folder, conditions.items)?;
+    drop_pages()?;
     let output = Command::new(std::env::current_exe()?)
         .args(["--engine", name, "--items", &conditions.items.to_string()])
         .args(["--memory-mb", &conditions.memory_mb.to_string()])
