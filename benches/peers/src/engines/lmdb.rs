@@ -1,4 +1,4 @@
-//! LMDB through heed: a large map; buffered writes run with NO_SYNC.
+//! LMDB through heed: a large map; buffered writes run with NO_SYNC. Where data is larger than memory, without read-ahead.
 
 use super::key_value::{KeyValue, Sink, Transaction, Tree};
 use crate::data::Key;
@@ -15,11 +15,12 @@ pub struct Lmdb {
 }
 
 impl Lmdb {
-    pub fn open(folder: &Path) -> Result<Self> {
+    pub fn open(folder: &Path, is_scarce: bool) -> Result<Self> {
+        let flags = if is_scarce { EnvFlags::NO_SYNC | EnvFlags::NO_READ_AHEAD } else { EnvFlags::NO_SYNC };
         let mut options = EnvOpenOptions::new();
         options.map_size(32 << 30).max_readers(64).max_dbs(Tree::ALL.len() as u32);
         // SAFETY: this process alone has the folder, and nothing else in it opens it.
-        let env = unsafe { options.flags(EnvFlags::NO_SYNC).open(folder)? };
+        let env = unsafe { options.flags(flags).open(folder)? };
         let env: &'static Env = Box::leak(Box::new(env));
         let created = env.create_databases_and_commit(env.write_txn()?, |env, transaction| -> Result<_> {
             let mut create = |tree: Tree| env.create_database::<Bytes, Bytes>(transaction, Some(tree.name()));

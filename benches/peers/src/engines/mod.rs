@@ -49,7 +49,7 @@ pub fn open(name: &str, folder: &Path, features: Features, cache_bytes: usize) -
         #[cfg(feature = "redb")]
         "redb" => Box::new(key_value::Shaped::new(redb::Redb::open(folder, cache_bytes)?, features)),
         #[cfg(feature = "lmdb")]
-        "lmdb" => Box::new(key_value::Shaped::new(lmdb::Lmdb::open(folder)?, features)),
+        "lmdb" => Box::new(key_value::Shaped::new(lmdb::Lmdb::open(folder, cache_bytes < CACHE_BYTES)?, features)),
         #[cfg(feature = "sqlite")]
         "sqlite" => Box::new(key_value::Shaped::new(sqlite::Sqlite::open(folder, cache_bytes)?, features)),
         #[cfg(feature = "rocksdb")]
