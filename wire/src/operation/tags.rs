@@ -12,8 +12,6 @@ use crate::{
 use hashrange::TableUpdate;
 use std::borrow::Cow;
 
-/// Tags of one table.
-const MAX_TAGS: usize = 50;
 /// Tags with such keys are the service's own.
 const RESERVED_PREFIX: &str = "aws:";
 /// What keys and values may hold besides letters, numbers and spaces.
@@ -152,16 +150,12 @@ pub(super) fn pairs(tags: Vec<Tag>) -> Result<Vec<(String, String)>, Failure> {
         pairs.retain(|(known, _)| *known != key);
         pairs.push((key, value));
     }
-    if pairs.len() > MAX_TAGS { Err(too_many()) } else { Ok(pairs) }
+    Ok(pairs)
 }
 
 /// The characters of keys and values.
 fn is_allowed(character: char) -> bool {
     character.is_alphanumeric() || character.is_whitespace() || ALLOWED_SIGNS.contains(character)
-}
-
-fn too_many() -> Failure {
-    Failure::invalid_parameter("Number of tags exceed the current limit for the provided ResourceArn")
 }
 
 /// The table that an ARN names, which has to be one of ours.
