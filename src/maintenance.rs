@@ -22,7 +22,7 @@ use std::{
 const IDLE_SLEEP: Duration = Duration::from_millis(200);
 
 /// Pause behind each step of the sweeper, so that foreground writes find the log and the locks free most of the time.
-const SWEEP_PAUSE: Duration = Duration::from_millis(2);
+const SWEEP_PAUSE: Duration = Duration::from_micros(500);
 
 /// Pause behind each step that fills an index, about as long as the step: half of the time writers have the locks of the
 /// index and the processor to themselves.

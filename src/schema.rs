@@ -118,6 +118,13 @@ pub enum StreamView {
     NewAndOld,
 }
 
+impl StreamView {
+    /// Whether the item before the change is shown.
+    pub(crate) fn shows_old(self) -> bool {
+        matches!(self, Self::OldImage | Self::NewAndOld)
+    }
+}
+
 /// A stream of a table that is or was enabled.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamDefinition {

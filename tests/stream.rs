@@ -456,3 +456,52 @@ fn an_iterator_is_good_for_its_own_database() {
     assert_eq!(one.stream_records(&iterator, None).unwrap().records.len(), 1);
     assert_eq!(other.stream_records(&iterator, None).unwrap_err().message(), "Invalid ShardIterator");
 }
+
+#[test]
+fn every_view_tells_the_same_after_a_crash() {
+    let views = [StreamView::KeysOnly, StreamView::NewImage, StreamView::OldImage, StreamView::NewAndOld];
+    let disk = SimulatedDisk::new(5);
+    let clock = Clock::manual(START_MILLIS);
+    let db = open_small(Arc::new(disk.clone()), &clock);
+    let named = |view: StreamView| format!("{view:?}");
+    let bare = || Item::new().with("id", "a");
+    for view in views {
+        let table = db.create_table(named(view)).hash::<S>("id").stream(view).create().unwrap();
+        table.put(&bare().with("n", 1)).unwrap();
+        table.put(&bare().with("n", 1)).unwrap(); // changes nothing, so there is no record
+        table.update("a").set("n", 2).send().unwrap();
+        table.put(&bare()).unwrap(); // what is left is the key, and there was more before
+        table.put(&bare()).unwrap();
+        table.delete("a").unwrap();
+        table.delete("a").unwrap();
+    }
+    let told = |db: &Database, view: StreamView| -> Vec<(ChangeEvent, [Option<Item>; 2])> {
+        let label = db.list_streams(Some(&named(view))).pop().unwrap().label;
+        let records = records(db, &named(view), &label);
+        assert!(records.iter().all(|record| record.keys() == bare()));
+        let item = |image: &Option<hashrange::ItemRef>| image.as_ref().map(hashrange::ItemRef::to_item);
+        records.iter().map(|record| (record.event, [item(&record.old), item(&record.new)])).collect()
+    };
+    let before = views.map(|view| told(&db, view));
+    let disk = disk.crash(5);
+    drop(db);
+    let db = open_small(Arc::new(disk), &clock);
+    let states = [None, Some(bare().with("n", 1)), Some(bare().with("n", 2)), Some(bare()), None];
+    for (view, before) in views.into_iter().zip(before) {
+        let shows = |wanted: [StreamView; 2], item: &Option<Item>| item.clone().filter(|_| wanted.contains(&view));
+        let expected: Vec<_> = states
+            .windows(2)
+            .map(|pair| {
+                let event = match (&pair[0], &pair[1]) {
+                    (None, _) => ChangeEvent::Insert,
+                    (_, Some(_)) => ChangeEvent::Modify,
+                    _ => ChangeEvent::Remove,
+                };
+                let old = shows([StreamView::OldImage, StreamView::NewAndOld], &pair[0]);
+                (event, [old, shows([StreamView::NewImage, StreamView::NewAndOld], &pair[1])])
+            })
+            .collect();
+        assert_eq!(before, expected, "{view:?}");
+        assert_eq!(told(&db, view), expected, "{view:?}, from the log");
+    }
+}

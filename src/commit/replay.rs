@@ -21,10 +21,10 @@ use crate::{
     manifest::{Edit, PartitionRecord, RunFacts},
     partition::{Partition, Run},
     schema::{EncodedKey, IndexDefinition, IndexKind, TableDefinition},
-    stream::{self, Sequence, Streams},
+    stream::{self, ChangeEvent, Sequence, Streams},
     wal::{
         Visible,
-        record::{Change, Commit, Record, SchemaChange},
+        record::{Before, Change, Commit, Record, SchemaChange},
     },
 };
 use bytes::Bytes;
@@ -134,7 +134,7 @@ impl Replay<'_> {
         let has_streams = !self.streams.is_empty();
         let applied = if canary!(HalfTransaction) { 1 } else { commit.changes.len() };
         for (place, change) in commit.changes.iter().enumerate().take(applied) {
-            if has_streams && change.old_known {
+            if has_streams {
                 self.feed_stream(seqno, place, commit, change);
             }
             // A table that is gone by the end of the log, or was gone in the manifest already, needs nothing.
@@ -147,23 +147,30 @@ impl Replay<'_> {
 
     /// A change enters the tail of its shard again, unless a segment has it.
     fn feed_stream(&self, seqno: u64, place: usize, commit: &Commit, change: &Change) {
+        let new = change.new.clone().map(ItemRef::from_bytes);
+        let old = change.old.item().cloned().map(ItemRef::from_bytes);
+        let event = match change.old {
+            Before::Unknown => None,
+            Before::Different => Some(ChangeEvent::Modify),
+            Before::Absent | Before::Item(_) => ChangeEvent::of(old.as_ref(), new.as_ref()),
+        };
+        let Some(event) = event else { return };
         let key = EncodedKey::from_parts(&change.collection, &change.sort);
         let Some((shard, stream)) = self.streams.find(change.table, key.token(), seqno) else { return };
-        let image = |bytes: &Option<Bytes>| bytes.clone().map(ItemRef::from_bytes);
-        let (old, new) = (image(&change.old), image(&change.new));
         let (sequence, at_millis) = (Sequence::new(seqno, place), commit.at_millis);
-        if let Some(change) = stream::Change::of(stream.view, sequence, at_millis, commit.origin, old, new) {
-            self.streams.push_replayed(&shard, &change, &stream.key);
-        }
+        let change = stream::Change::of(stream.view, event, sequence, at_millis, commit.origin, old, new);
+        self.streams.push_replayed(&shard, &change, &stream.key);
     }
 
     fn apply_change(&self, seqno: u64, state: &TableState, change: &Change) {
         let key = EncodedKey::from_parts(&change.collection, &change.sort);
         self.insert(&state.ring, &key, seqno, change.new.as_deref());
-        if !change.old_known || state.definition.indexes.is_empty() || canary!(IndexNotReplayed) {
+        // A table that had an index when the change was logged has said which item was there, or that none was.
+        let is_told = matches!(change.old, Before::Absent | Before::Item(_));
+        if !is_told || state.definition.indexes.is_empty() || canary!(IndexNotReplayed) {
             return;
         }
-        let old = change.old.clone().map(ItemRef::from_bytes);
+        let old = change.old.item().cloned().map(ItemRef::from_bytes);
         let new = change.new.clone().map(ItemRef::from_bytes);
         let younger = |index: &IndexDefinition| index.created_seqno < seqno;
         for change in index::changes(&state.definition, younger, old.as_ref(), new.as_ref()) {

@@ -19,8 +19,8 @@ use crate::{
     item::ItemRef,
     partition::{KeyRef, Partition, ReadPoint, WriteGuard},
     schema::{EncodedKey, TableDefinition},
-    stream::{Change, Sequence},
-    wal::record::{ChangeRef, ClientToken, CommitHeader, Origin, encode_commit},
+    stream::{Change, ChangeEvent, Sequence},
+    wal::record::{Before, ChangeRef, ClientToken, CommitHeader, Origin, encode_commit},
 };
 use bytes::Bytes;
 use smallvec::{SmallVec, smallvec};
@@ -91,6 +91,8 @@ struct Planned {
     old: Option<ItemRef>,
     new: Option<Bytes>,
     changed: bool,
+    /// What its stream tells of it, if it has one and there is something to tell.
+    event: Option<ChangeEvent>,
     indexes: Vec<IndexChange>,
 }
 
@@ -151,7 +153,7 @@ impl Store {
             let (partition, _) = places.of(position);
             let old = partition.get(key_ref(op.key), ReadPoint::Newest, self.wal.visible())?;
             newest_read = newest_read.max(old.as_ref().map_or(0, |version| version.seqno));
-            let old = old.and_then(|version| version.item).map(|old| as_known(&state.definition, old));
+            let old = old.and_then(|version| version.item);
             let decision = (op.decide)(&state.definition, old.as_ref());
             let mut planned = decision.and_then(|decision| plan(position, state, old, decision));
             if let Ok(item) = &planned
@@ -209,11 +211,11 @@ impl Store {
                 entry_bytes(key, value)
             };
             bytes += insert(ops[item.position].key, item.new.as_deref());
-            if let Some(stream) = &state.definition.stream {
+            if let (Some(stream), Some(event)) = (&state.definition.stream, item.event) {
                 let (sequence, new) = (Sequence::new(seqno, place), item.new.clone().map(ItemRef::from_bytes));
-                let change = Change::of(stream.view, sequence, at_millis, options.origin, item.old.clone(), new);
-                let push = |change| self.streams.push(partition.id, &change, &state.definition.key, buffered);
-                let pushed = change.map_or(0, push);
+                let old = item.old.clone();
+                let change = Change::of(stream.view, event, sequence, at_millis, options.origin, old, new);
+                let pushed = self.streams.push(partition.id, &change, &state.definition.key, buffered);
                 bytes += pushed.min(self.surplus_tail_bytes());
             }
             self.delay_arrival(&state.definition, ops[item.position].key, item);
@@ -274,15 +276,8 @@ impl Store {
         let count = planned.iter().filter(|item| item.changed).count();
         let changes = planned.iter().filter(|item| item.changed).map(|item| {
             let (key, definition) = (ops[item.position].key, &states[item.position].definition);
-            let old_known = is_old_known(definition);
-            ChangeRef {
-                table: definition.id,
-                collection: key.collection(),
-                sort: key.sort(),
-                old: item.old.as_ref().filter(|_| old_known).map(ItemRef::encoded),
-                old_known,
-                new: item.new.as_deref(),
-            }
+            let (collection, sort) = (key.collection(), key.sort());
+            ChangeRef { table: definition.id, collection, sort, old: item.before(definition), new: item.new.as_deref() }
         });
         self.wal.append_with(|_seqno, out| encode_commit(&header, count, changes, out))
     }
@@ -407,15 +402,11 @@ fn partitions_of<'a>(tokens: impl Iterator<Item = (u64, &'a State)>) -> (Each<Ar
     (partitions, positions)
 }
 
-/// Whether the log and everything derived from it see what an item was before a change.
-fn is_old_known(definition: &TableDefinition) -> bool {
-    !definition.indexes.is_empty() || definition.stream.is_some()
-}
-
-/// An old item in the form in which its table needs it: where log, indexes or stream see it, they all want its names
-/// written out, so that is done once.
-fn as_known(definition: &TableDefinition, old: ItemRef) -> ItemRef {
-    if is_old_known(definition) { ItemRef::from_bytes(old.to_inline_bytes()) } else { old }
+/// Whether something is derived from what an item was before a change: entries of indexes, images in a stream, or the
+/// keys there of an item that was removed.
+fn is_old_shown(definition: &TableDefinition, new: Option<&Bytes>) -> bool {
+    let in_stream = definition.stream.as_ref().is_some_and(|stream| stream.view.shows_old() || new.is_none());
+    in_stream || !definition.indexes.is_empty()
 }
 
 /// What `write_locked` leaves for the time after the locks.
@@ -457,19 +448,38 @@ fn plan(position: usize, state: &TableState, old: Option<ItemRef>, decision: Dec
         Decision::Delete => None,
         Decision::Keep => {
             let new = old.as_ref().map(ItemRef::to_inline_bytes);
-            return Ok(Planned { position, old, new, changed: false, indexes: Vec::new() });
+            return Ok(Planned { position, old, new, changed: false, event: None, indexes: Vec::new() });
         }
     };
+    let definition = &*state.definition;
     let changed = old.is_some() || new.is_some();
-    let mut indexes = Vec::new();
-    if !state.definition.indexes.is_empty() {
+    // Log, indexes and stream all want the names of the old item written out, so that is done once.
+    let old = if is_old_shown(definition, new.as_ref()) {
+        old.map(|old| ItemRef::from_bytes(old.to_inline_bytes()))
+    } else {
+        old
+    };
+    let (mut event, mut indexes) = (None, Vec::new());
+    if definition.stream.is_some() || !definition.indexes.is_empty() {
         let new_item = new.clone().map(ItemRef::from_bytes);
-        indexes = index::changes(&state.definition, |_| true, old.as_ref(), new_item.as_ref());
+        if definition.stream.is_some() {
+            event = ChangeEvent::of(old.as_ref(), new_item.as_ref());
+        }
+        indexes = index::changes(definition, |_| true, old.as_ref(), new_item.as_ref());
     }
-    Ok(Planned { position, old, new, changed, indexes })
+    Ok(Planned { position, old, new, changed, event, indexes })
 }
 
 impl Planned {
+    /// What the log says of the item before.
+    fn before(&self, definition: &TableDefinition) -> Before<&[u8]> {
+        match &self.old {
+            Some(old) if is_old_shown(definition, self.new.as_ref()) => Before::Item(old.encoded()),
+            Some(_) if self.event.is_some() => Before::Different,
+            None if self.event.is_some() || !definition.indexes.is_empty() => Before::Absent,
+            _ => Before::Unknown,
+        }
+    }
     fn into_outcome(self, state: &TableState) -> Outcome {
         let index_units =
             self.indexes.iter().map(|change| IndexUnits { index: change.index, units: change.units }).collect();

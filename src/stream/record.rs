@@ -47,6 +47,16 @@ impl ChangeEvent {
             Self::Remove => "REMOVE",
         }
     }
+
+    /// What happened if an item was this and is that; `None` if nothing did.
+    pub fn of(old: Option<&ItemRef>, new: Option<&ItemRef>) -> Option<Self> {
+        match (old, new) {
+            (None, None) => None,
+            (None, Some(_)) => Some(Self::Insert),
+            (Some(_), None) => Some(Self::Remove),
+            (Some(old), Some(new)) => (!is_same(old, new)).then_some(Self::Modify),
+        }
+    }
 }
 
 /// A change, as far as the view of its stream keeps it.
@@ -69,29 +79,24 @@ pub struct Change {
 }
 
 impl Change {
-    /// The change from `old` to `new` as a view keeps it; `None` if nothing changes.
+    /// The change from `old` to `new` as a view keeps it. Where the view does not show it, `old` is asked for only if the
+    /// item was removed.
     pub fn of(
         view: StreamView,
+        event: ChangeEvent,
         sequence: Sequence,
         at_millis: u64,
         origin: Origin,
         old: Option<ItemRef>,
         new: Option<ItemRef>,
-    ) -> Option<Self> {
-        let event = match (&old, &new) {
-            (None, None) => return None,
-            (None, Some(_)) => ChangeEvent::Insert,
-            (Some(_), None) => ChangeEvent::Remove,
-            (Some(old), Some(new)) if is_same(old, new) => return None,
-            (Some(_), Some(_)) => ChangeEvent::Modify,
-        };
+    ) -> Self {
         let (keys, old, new) = match view {
             StreamView::NewAndOld => (None, old, new),
             StreamView::NewImage => (if new.is_some() { None } else { old }, None, new),
             StreamView::OldImage => (if old.is_some() { None } else { new }, old, None),
             StreamView::KeysOnly => (new.or(old), None, None),
         };
-        Some(Self { sequence, at_millis, event, by_ttl: origin == Origin::TimeToLive, keys, old, new })
+        Self { sequence, at_millis, event, by_ttl: origin == Origin::TimeToLive, keys, old, new }
     }
 
     /// Appends its bytes.
@@ -273,7 +278,9 @@ mod tests {
         ItemRef::from(&Item::new().with("id", "a").with("n", n))
     }
     fn change(view: StreamView, old: Option<i64>, new: Option<i64>) -> Option<Change> {
-        Change::of(view, Sequence::new(300, 2), 1000, Origin::User, old.map(item), new.map(item))
+        let (old, new) = (old.map(item), new.map(item));
+        let event = ChangeEvent::of(old.as_ref(), new.as_ref())?;
+        Some(Change::of(view, event, Sequence::new(300, 2), 1000, Origin::User, old, new))
     }
 
     #[test]

@@ -304,7 +304,10 @@ mod tests {
         file::MemoryDisk,
         item::{Item, ItemRef, KeyType},
         schema::{KeyAttribute, KeySchema, StreamView},
-        stream::tail::{Spares, Tail},
+        stream::{
+            ChangeEvent,
+            tail::{Spares, Tail},
+        },
         wal::record::Origin,
     };
 
@@ -316,7 +319,8 @@ mod tests {
         let change = |n: usize| {
             let item = ItemRef::from(&Item::new().with("id", format!("k{n}")).with("text", "x".repeat(200)));
             let sequence = Sequence::new(10 + n as u64 / 2, n % 2);
-            Change::of(StreamView::NewAndOld, sequence, 1000 + n as u64, Origin::User, None, Some(item)).unwrap()
+            let (view, event) = (StreamView::NewAndOld, ChangeEvent::Insert);
+            Change::of(view, event, sequence, 1000 + n as u64, Origin::User, None, Some(item))
         };
         (0..count).map(change).collect()
     }

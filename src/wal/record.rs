@@ -1,7 +1,7 @@
 //! What the payload of a frame means: a commit with its changes, or a change of the schema.
 //!
-//! A change is logged once, as the item's key and its images; index entries and stream records are derived from it.
-//! The old image is there only if a reader of the log needs it. A commit is written straight into the log's buffer from
+//! A change is logged once, as the item's key and its images; index entries and stream records are derived from it. Of
+//! the item before the change it says as much as a reader of the log needs. A commit is written straight into the log's buffer from
 //! borrowed parts ([`encode_commit`]) and read back as a view ([`CommitRef`]) or as a value whose bytes share the
 //! payload ([`Record::decode`]).
 //!
@@ -11,7 +11,8 @@
 //!           flags: bits 0-1 origin (0 user, 1 time to live, 2 backfill), bit 2 token follows
 //! token  := varint len, utf-8, fingerprint u64 little-endian
 //! change := varint table, flags u8, bytes collection, bytes sort, [bytes old], [bytes new]
-//!           flags: bit 0 old is known (and absent unless bit 1), bit 1 old follows, bit 2 new follows (else delete)
+//!           flags: bit 0 old is known (and absent unless bit 1 or 3), bit 1 old follows, bit 2 new follows (else
+//!                  delete), bit 3 old was another one and is not shown
 //! bytes  := varint len, bytes
 //! schema := JSON to the end
 //! ```
@@ -33,6 +34,7 @@ const HAS_TOKEN: u8 = 0b100;
 const OLD_KNOWN: u8 = 0b001;
 const HAS_OLD: u8 = 0b010;
 const HAS_NEW: u8 = 0b100;
+const OLD_DIFFERS: u8 = 0b1000;
 
 /// Bytes of the smallest change, for bounding what a count can ask for.
 const MIN_CHANGE_BYTES: usize = 4;
@@ -60,6 +62,35 @@ pub struct CommitHeader<'a> {
     pub token: Option<(&'a str, u64)>,
 }
 
+/// What a change says of the item before it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Before<I> {
+    /// Nothing, because nothing is derived from the change.
+    #[default]
+    Unknown,
+    /// There was none.
+    Absent,
+    /// There was one, other than the item after it; nobody asks for more.
+    Different,
+    /// The encoded item.
+    Item(I),
+}
+
+impl<I> Before<I> {
+    /// The encoded item, if the change has it.
+    pub fn item(&self) -> Option<&I> {
+        if let Self::Item(item) = self { Some(item) } else { None }
+    }
+    fn map<J>(self, change: impl FnOnce(I) -> J) -> Before<J> {
+        match self {
+            Self::Unknown => Before::Unknown,
+            Self::Absent => Before::Absent,
+            Self::Different => Before::Different,
+            Self::Item(item) => Before::Item(change(item)),
+        }
+    }
+}
+
 /// A change, borrowed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ChangeRef<'a> {
@@ -69,10 +100,8 @@ pub struct ChangeRef<'a> {
     pub collection: &'a [u8],
     /// Sort key bytes; empty for tables without.
     pub sort: &'a [u8],
-    /// The encoded item before, if it is known, needed and was there.
-    pub old: Option<&'a [u8]>,
-    /// Whether the item before is known: then no `old` means that there was none.
-    pub old_known: bool,
+    /// The item before.
+    pub old: Before<&'a [u8]>,
     /// The encoded item after; `None` if it was deleted.
     pub new: Option<&'a [u8]>,
 }
@@ -104,10 +133,8 @@ pub struct Change {
     pub collection: Bytes,
     /// Sort key bytes; empty for tables without.
     pub sort: Bytes,
-    /// The encoded item before, if it is known, needed and was there.
-    pub old: Option<Bytes>,
-    /// Whether the item before is known: then no `old` means that there was none.
-    pub old_known: bool,
+    /// The item before.
+    pub old: Before<Bytes>,
     /// The encoded item after; `None` if it was deleted.
     pub new: Option<Bytes>,
 }
@@ -188,13 +215,16 @@ pub fn encode_schema(change: &SchemaChange) -> Result<Vec<u8>> {
 impl<'a> ChangeRef<'a> {
     fn encode(&self, out: &mut Vec<u8>) {
         varint::put(u64::from(self.table), out);
-        let known = if self.old_known { OLD_KNOWN } else { 0 };
-        let old = if self.old.is_some() { HAS_OLD } else { 0 };
-        let new = if self.new.is_some() { HAS_NEW } else { 0 };
-        out.push(known | old | new);
+        let (old_flags, old) = match self.old {
+            Before::Unknown => (0, None),
+            Before::Absent => (OLD_KNOWN, None),
+            Before::Different => (OLD_KNOWN | OLD_DIFFERS, None),
+            Before::Item(item) => (OLD_KNOWN | HAS_OLD, Some(item)),
+        };
+        out.push(old_flags | if self.new.is_some() { HAS_NEW } else { 0 });
         put_bytes(self.collection, out);
         put_bytes(self.sort, out);
-        for image in [self.old, self.new].into_iter().flatten() {
+        for image in [old, self.new].into_iter().flatten() {
             put_bytes(image, out);
         }
     }
@@ -202,13 +232,18 @@ impl<'a> ChangeRef<'a> {
     fn take(bytes: &mut &'a [u8]) -> Option<Self> {
         let table = u32::try_from(varint::take(bytes)?).ok()?;
         let flags = take_byte(bytes)?;
-        if flags & !(OLD_KNOWN | HAS_OLD | HAS_NEW) != 0 {
-            return None;
-        }
         let (collection, sort) = (take_bytes(bytes)?, take_bytes(bytes)?);
-        let old = if flags & HAS_OLD != 0 { Some(take_bytes(bytes)?) } else { None };
+        const OLD_FOLLOWS: u8 = OLD_KNOWN | HAS_OLD;
+        const OLD_IS_OTHER: u8 = OLD_KNOWN | OLD_DIFFERS;
+        let old = match flags & !HAS_NEW {
+            0 => Before::Unknown,
+            OLD_KNOWN => Before::Absent,
+            OLD_FOLLOWS => Before::Item(take_bytes(bytes)?),
+            OLD_IS_OTHER if flags & HAS_NEW != 0 => Before::Different,
+            _ => return None,
+        };
         let new = if flags & HAS_NEW != 0 { Some(take_bytes(bytes)?) } else { None };
-        Some(Self { table, collection, sort, old, old_known: flags & OLD_KNOWN != 0, new })
+        Some(Self { table, collection, sort, old, new })
     }
 
     /// The change as a value that shares `payload`, which it must have been read from.
@@ -218,7 +253,6 @@ impl<'a> ChangeRef<'a> {
             collection: payload.slice_ref(self.collection),
             sort: payload.slice_ref(self.sort),
             old: self.old.map(|old| payload.slice_ref(old)),
-            old_known: self.old_known,
             new: self.new.map(|new| payload.slice_ref(new)),
         }
     }
@@ -338,8 +372,10 @@ mod tests {
     fn sample() -> Vec<u8> {
         let header = CommitHeader { at_millis: 1000, origin: Origin::TimeToLive, token: Some(("t1", 0x0102)) };
         let changes = [
-            ChangeRef { table: 300, collection: b"pk", sort: b"s", old: Some(b"old"), old_known: true, new: None },
-            ChangeRef { table: 2, collection: b"p", sort: b"", old: None, old_known: false, new: Some(b"new") },
+            ChangeRef { table: 300, collection: b"pk", sort: b"s", old: Before::Item(b"old"), new: None },
+            ChangeRef { table: 2, collection: b"p", sort: b"", old: Before::Unknown, new: Some(b"new") },
+            ChangeRef { table: 3, collection: b"p", sort: b"", old: Before::Different, new: Some(b"n") },
+            ChangeRef { table: 4, collection: b"p", sort: b"", old: Before::Absent, new: None },
         ];
         let mut out = Vec::new();
         encode_commit(&header, changes.len(), changes, &mut out);
@@ -348,9 +384,11 @@ mod tests {
 
     #[test]
     fn golden_bytes() {
-        let golden: &[u8] = b"\x01\xe8\x07\x05\x02t1\x02\x01\0\0\0\0\0\0\x02\
+        let golden: &[u8] = b"\x01\xe8\x07\x05\x02t1\x02\x01\0\0\0\0\0\0\x04\
             \xac\x02\x03\x02pk\x01s\x03old\
-            \x02\x04\x01p\0\x03new";
+            \x02\x04\x01p\0\x03new\
+            \x03\x0d\x01p\0\x01n\
+            \x04\x01\x01p\0";
         assert_eq!(sample(), golden);
     }
 
@@ -362,11 +400,25 @@ mod tests {
         };
         assert_eq!((commit.at_millis, commit.origin), (1000, Origin::TimeToLive));
         assert_eq!(commit.token, Some(ClientToken { token: "t1".into(), fingerprint: 0x0102 }));
-        assert_eq!(commit.changes.len(), 2);
-        assert_eq!(commit.changes[0].old.as_deref(), Some(&b"old"[..]));
-        assert_eq!((commit.changes[0].old_known, &commit.changes[0].new), (true, &None));
-        assert_eq!(commit.changes[1].new.as_deref(), Some(&b"new"[..]));
-        assert_eq!(CommitRef::decode(&payload).unwrap().unwrap().changes().count(), 2);
+        let old: Vec<_> = commit.changes.iter().map(|change| change.old.clone()).collect();
+        let item = Before::Item(Bytes::from_static(b"old"));
+        assert_eq!(old, [item, Before::Unknown, Before::Different, Before::Absent]);
+        let new: Vec<_> = commit.changes.iter().map(|change| change.new.as_deref()).collect();
+        assert_eq!(new, [None, Some(&b"new"[..]), Some(&b"n"[..]), None]);
+        assert_eq!(CommitRef::decode(&payload).unwrap().unwrap().changes().count(), 4);
+    }
+
+    #[test]
+    fn what_is_said_of_the_old_item_must_make_sense() {
+        let change = ChangeRef { table: 1, collection: b"p", sort: b"", old: Before::Different, new: Some(b"n") };
+        let mut bytes = Vec::new();
+        change.encode(&mut bytes);
+        assert!(ChangeRef::take(&mut &bytes[..]).is_some());
+        let senseless = [HAS_OLD, OLD_DIFFERS, OLD_KNOWN | OLD_DIFFERS, OLD_KNOWN | OLD_DIFFERS | HAS_OLD, 0x10];
+        for flags in senseless {
+            bytes[1] = flags;
+            assert_eq!(ChangeRef::take(&mut &bytes[..]), None, "{flags:b}");
+        }
     }
 
     #[test]

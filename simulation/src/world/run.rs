@@ -10,8 +10,8 @@ use super::{
     time::{lag, lose_swept, sweep},
 };
 use hashrange::{
-    BatchWrite, Clock, Database, Durability, ErrorKind, Item, ItemRef, ReadMode, Result, ReturnValues, StreamView,
-    TableUpdate, TransactAction, TransactKind,
+    BatchWrite, Clock, Database, Durability, ErrorKind, Item, ItemRef, ReadMode, Result, ReturnValues, TableUpdate,
+    TransactAction, TransactKind,
     expression::{Condition, ExpressionKind, Placeholders, Scope, Update},
     file::Disk,
 };
@@ -183,8 +183,9 @@ pub fn perform(db: &Database, mutation: &Mutation, durability: Durability) -> Re
             db.update_table(shapes()[*table].name, update).map(|_| Vec::new())
         }
         Mutation::Stream(table, wanted) => {
-            let stream = Some(wanted.then_some(StreamView::NewAndOld));
-            db.update_table(shapes()[*table].name, TableUpdate { stream, ..TableUpdate::default() }).map(|_| Vec::new())
+            let shape = &shapes()[*table];
+            let stream = Some(wanted.then_some(shape.view));
+            db.update_table(shape.name, TableUpdate { stream, ..TableUpdate::default() }).map(|_| Vec::new())
         }
         Mutation::Ttl(table, wanted) => db.update_ttl(shapes()[*table].name, END, *wanted).map(|_| Vec::new()),
     };

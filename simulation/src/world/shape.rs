@@ -24,6 +24,8 @@ pub struct Shape {
     pub indexes: Vec<IndexSpec>,
     /// Whether it has a change stream all its life; the others' come and go.
     pub stream: bool,
+    /// What its streams show. The log says less of a change where no old image is shown and there is no index.
+    pub view: StreamView,
     /// Whether it is created with a time to live, in the attribute `e`.
     pub ttl: bool,
 }
@@ -37,7 +39,7 @@ impl Shape {
     pub fn spec(&self) -> TableSpec {
         TableSpec {
             indexes: self.indexes[..self.extra()].to_vec(),
-            stream: self.stream.then_some(StreamView::NewAndOld),
+            stream: self.stream.then_some(self.view),
             ttl_attribute: self.ttl.then(|| END.to_owned()),
             ..TableSpec::new(self.name, self.key.clone())
         }
@@ -147,7 +149,16 @@ fn plain() -> Shape {
     let key = KeySchema { hash: KeyAttribute::new("id", KeyType::S), range: None };
     let names = ["a", "b", "c", "d", "e", "f", "g", "h", "i", "j", "k", "l"];
     let indexes = vec![global("extra", &["n"], &[], Projection::All)];
-    Shape { key, name: "plain", hashes: strings(&names), ranges: strings(&["-"]), indexes, stream: true, ttl: true }
+    Shape {
+        key,
+        name: "plain",
+        hashes: strings(&names),
+        ranges: strings(&["-"]),
+        indexes,
+        stream: true,
+        view: StreamView::NewImage,
+        ttl: false,
+    }
 }
 
 fn orders() -> Shape {
@@ -168,6 +179,7 @@ fn orders() -> Shape {
         ranges: strings(&ranges),
         indexes,
         stream: true,
+        view: StreamView::NewAndOld,
         ttl: false,
     }
 }
@@ -187,6 +199,7 @@ fn measures() -> Shape {
         ranges: numbers(&ranges),
         indexes,
         stream: false,
+        view: StreamView::NewAndOld,
         ttl: true,
     }
 }
@@ -203,6 +216,7 @@ fn blobs() -> Shape {
         ranges: binaries(&ranges),
         indexes,
         stream: false,
+        view: StreamView::NewAndOld,
         ttl: false,
     }
 }

@@ -4,7 +4,9 @@ use super::{
     shape::{Shape, shapes},
     step::BEGIN_MILLIS,
 };
-use hashrange::{ChangeRecord, Database, Item, IteratorStart, StreamDescription, StreamStatus};
+use hashrange::{
+    ChangeEvent, ChangeRecord, Database, Item, IteratorStart, StreamDescription, StreamStatus, StreamView,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// How far from the beginning a clock may be set so that no record is ever a day old.
@@ -62,19 +64,30 @@ fn records(db: &Database, stream: &StreamDescription) -> Result<Vec<ChangeRecord
     Ok(all)
 }
 
+fn event(was: bool, is: bool) -> ChangeEvent {
+    match (was, is) {
+        (false, _) => ChangeEvent::Insert,
+        (true, true) => ChangeEvent::Modify,
+        (true, false) => ChangeEvent::Remove,
+    }
+}
+
 fn compare(db: &Database, shape: &Shape, records: &[ChangeRecord]) -> Result<(), String> {
     let mut items: BTreeMap<(usize, usize), Option<Item>> = BTreeMap::new();
     for record in records {
         let number = record.sequence_number();
         let key = shape.position(&record.keys());
         let key = key.ok_or_else(|| format!("stream of {}: record {number} of an unknown key", shape.name))?;
-        let old = record.old.as_ref().map(|item| item.to_item());
+        let [old, new] = [&record.old, &record.new].map(|image| image.as_ref().map(|item| item.to_item()));
         // A stream that was turned on later does not tell what was there before.
-        let known = items.get(&key).cloned().or(shape.stream.then_some(None));
-        if known.as_ref().is_some_and(|known| *known != old) {
-            return Err(format!("stream of {}: record {number} is of {old:?}, which was {known:?}", shape.name));
+        if let Some(known) = items.get(&key).cloned().or(shape.stream.then_some(None)) {
+            let is_right = old == known || (old.is_none() && shape.view == StreamView::NewImage);
+            if !is_right || record.event != event(known.is_some(), new.is_some()) {
+                let event = record.event;
+                return Err(format!("stream of {}: {event:?} {number} of {old:?}, which was {known:?}", shape.name));
+            }
         }
-        items.insert(key, record.new.as_ref().map(|item| item.to_item()));
+        items.insert(key, new);
     }
     let table = db.dynamic_table(shape.name).map_err(|error| error.to_string())?;
     let mut there = BTreeMap::new();
