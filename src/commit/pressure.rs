@@ -58,20 +58,30 @@ impl Pressure {
     }
     /// Whether writers should be slowed at all; one load on the path of every write.
     pub fn is_high(&self) -> bool {
-        self.used_bytes() > self.budget_bytes + self.budget_bytes / 4
+        self.used_bytes() > self.soft_limit()
+    }
+    fn soft_limit(&self) -> usize {
+        self.budget_bytes + self.budget_bytes / 4
+    }
+    fn hard_limit(&self) -> usize {
+        self.budget_bytes * 2
+    }
+    /// How long one write is delayed with so much memory used, between the two limits.
+    fn delay(&self, used: usize) -> Duration {
+        let (soft, hard) = (self.soft_limit(), self.hard_limit());
+        let share = used.saturating_sub(soft) * LONGEST_DELAY_MICROS / (hard - soft);
+        Duration::from_micros(share as u64)
     }
     /// Slows or stops a writer for as long as `flushing` says that relief is coming. Errors: the flush that would have to
     /// give relief failed.
     pub fn wait(&self, flushing: impl Fn() -> bool) -> Result<()> {
-        let soft = self.budget_bytes + self.budget_bytes / 4;
-        let hard = self.budget_bytes * 2;
+        let hard = self.hard_limit();
         let used = self.used_bytes();
-        if used <= soft || !flushing() {
+        if used <= self.soft_limit() || !flushing() {
             return Ok(());
         }
         if used < hard {
-            let share = (used - soft) * LONGEST_DELAY_MICROS / (hard - soft).max(1);
-            std::thread::sleep(Duration::from_micros(share as u64));
+            std::thread::sleep(self.delay(used));
             return Ok(());
         }
         let mut failure = self.failure.lock();
@@ -102,6 +112,14 @@ mod tests {
         assert_eq!([1250, 1251].map(|bytes| used(bytes).is_high()), [false, true]);
         let never = || -> bool { unreachable!("nobody is asked") };
         used(1250).wait(never).unwrap();
+    }
+
+    #[test]
+    fn the_delay_grows_with_the_memory_up_to_a_millisecond() {
+        let delays = [1250, 1253, 1500, 1625, 1997].map(|bytes| used(bytes).delay(bytes).as_micros());
+        assert_eq!(delays, [0, 4, 333, 500, 996]);
+        // The smallest budget there is: both limits differ, so that nothing is divided by zero.
+        assert_eq!(Pressure::new(0).delay(2), Duration::from_millis(1));
     }
 
     #[test]
