@@ -6,7 +6,7 @@
 use hashrange::{
     Clock, Database, Durability, IndexKind, IndexSpec, Item, KeyAttribute, KeyType, N, Projection, Result, S,
     StreamView, Table, TableUpdate, Work,
-    file::{Disk, FileName, SimulatedDisk},
+    file::{Disk, Fault, FaultPlan, FileName, Operation, SimulatedDisk},
     index,
 };
 use std::{collections::BTreeSet, sync::Arc};
@@ -141,8 +141,7 @@ fn a_table_whose_deletion_is_interrupted_is_there_or_not() {
     at_each_operation(|db| db.delete_table("items").map(drop));
 }
 
-#[test]
-fn changes_of_indexes_and_streams_that_are_interrupted_happen_or_not() {
+fn changes() -> [TableUpdate; 4] {
     let by_end = IndexSpec {
         name: "by_end".to_owned(),
         kind: IndexKind::Global,
@@ -151,13 +150,45 @@ fn changes_of_indexes_and_streams_that_are_interrupted_happen_or_not() {
         projection: Projection::All,
         throughput: None,
     };
-    let changes = [
+    [
         TableUpdate { delete_index: Some("by_group".to_owned()), ..TableUpdate::default() },
         TableUpdate { create_index: Some(by_end), ..TableUpdate::default() },
         TableUpdate { stream: Some(None), ..TableUpdate::default() },
         TableUpdate { ttl_attribute: Some(Some("end".to_owned())), ..TableUpdate::default() },
-    ];
-    for change in changes {
+    ]
+}
+
+#[test]
+fn changes_of_indexes_and_streams_that_are_interrupted_happen_or_not() {
+    for change in changes() {
         at_each_operation(|db| db.update_table("items", change.clone()).map(drop));
+    }
+}
+
+/// The log is synced before the manifest learns of a change, so that the next opening finds it there and nowhere else.
+fn between_log_and_manifest(change: impl Fn(&Database) -> Result<()>) {
+    let expected = {
+        let db = begin(&SimulatedDisk::new(1));
+        change(&db).unwrap();
+        shape(&db)
+    };
+    let disk = SimulatedDisk::new(1);
+    let db = begin(&disk);
+    disk.fail(FaultPlan::new(Operation::Append, 1, Fault::InputOutput));
+    assert!(change(&db).is_err(), "the manifest was not written to");
+    for seed in 0..4 {
+        let after = disk.crash(seed);
+        let db = open(&after);
+        assert_eq!(shape(&db), expected);
+        check(&after, db);
+    }
+}
+
+#[test]
+fn a_change_that_the_log_has_and_the_manifest_has_not_is_carried_out_by_the_next_opening() {
+    between_log_and_manifest(|db| create(db, "others").map(drop));
+    between_log_and_manifest(|db| db.delete_table("items").map(drop));
+    for change in changes() {
+        between_log_and_manifest(|db| db.update_table("items", change.clone()).map(drop));
     }
 }
