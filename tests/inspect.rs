@@ -64,6 +64,12 @@ fn the_figures_of_a_small_database_are_exact() {
     assert!(facts.memtable_bytes as u64 > 3 * 20 * ITEM_BYTES && facts.stream_tail_bytes as u64 > 20 * ITEM_BYTES);
     assert_eq!(facts.memtable_bytes, memtable_bytes(&facts));
 
+    drop((table, db));
+    let db = options().open_on(Arc::new(disk.clone())).unwrap();
+    let facts = check_sums(&db, &disk);
+    assert!(facts.memtable_bytes as u64 > 3 * 20 * ITEM_BYTES, "what the log was replayed to");
+    assert_eq!(facts.memtable_bytes, memtable_bytes(&facts));
+
     db.flush().unwrap();
     let facts = check_sums(&db, &disk);
     assert_eq!(facts.log.durable_seqno, 21);

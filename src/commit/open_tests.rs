@@ -26,18 +26,47 @@ fn table(name: &str) -> TableSpec {
 fn a_partition_that_was_flushed_further_than_the_log_reaches_is_damage() {
     for (beyond, is_damage) in [(0, false), (1, true), (1000, true)] {
         let disk = MemoryDisk::new();
-        let store = open(&disk).unwrap();
-        store.create_table(table("items")).unwrap();
-        let last = store.wal().last_seqno();
-        store.close().unwrap();
-        drop(store);
-
-        let mut manifest = Manifest::open(Arc::new(disk.clone()) as Arc<dyn Disk>).unwrap();
-        let record = manifest.state().partitions.values().next().unwrap().clone();
-        let record = PartitionRecord { flushed_seqno: last + beyond, ..record };
-        manifest.commit(&[Edit::PutPartition(record)]).unwrap();
-        drop(manifest);
+        with_edits(&disk, |manifest| {
+            let record = manifest.state().partitions.values().next().unwrap().clone();
+            // The creation of the table is all that the log has.
+            vec![Edit::PutPartition(PartitionRecord { flushed_seqno: 1 + beyond, ..record })]
+        });
         let found = open(&disk).map(drop).map_err(|error| error.kind());
         assert_eq!(found, if is_damage { Err(ErrorKind::Corrupt) } else { Ok(()) }, "{beyond}");
     }
+}
+
+/// Makes a database with one table, and changes its manifest behind its back.
+fn with_edits(disk: &MemoryDisk, edits: impl FnOnce(&Manifest) -> Vec<Edit>) {
+    let store = open(disk).unwrap();
+    store.create_table(table("items")).unwrap();
+    store.close().unwrap();
+    drop(store);
+    let mut manifest = Manifest::open(Arc::new(disk.clone()) as Arc<dyn Disk>).unwrap();
+    let edits = edits(&manifest);
+    manifest.commit(&edits).unwrap();
+}
+
+#[test]
+fn no_partition_takes_the_number_of_another_one_whatever_the_counters_say() {
+    let disk = MemoryDisk::new();
+    with_edits(&disk, |manifest| {
+        let record = manifest.state().partitions.values().next().unwrap().clone();
+        vec![Edit::DropPartition(record.id), Edit::PutPartition(PartitionRecord { id: 100, ..record })]
+    });
+    let store = open(&disk).unwrap();
+    store.create_table(table("others")).unwrap();
+    let ids: Vec<u64> = store.facts().partitions.iter().map(|facts| facts.partition.id).collect();
+    assert_eq!(ids.iter().filter(|id| **id == 100).count(), 1, "{ids:?}");
+    drop(store);
+    assert_eq!(open(&disk).unwrap().table_names(), ["items", "others"]);
+}
+
+/// A log that lost its first segment would look like a shorter one otherwise.
+#[test]
+fn the_first_opening_notes_where_the_log_begins() {
+    let disk = MemoryDisk::new();
+    drop(open(&disk).unwrap());
+    let manifest = Manifest::open(Arc::new(disk.clone()) as Arc<dyn Disk>).unwrap();
+    assert_eq!(manifest.state().log.first_segment, 1);
 }

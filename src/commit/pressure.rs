@@ -137,7 +137,8 @@ mod tests {
         let (pressure, asked) = (used(5000), Cell::new(0));
         pressure.wait(|| asked.replace(asked.get() + 1) < 2).unwrap();
         assert_eq!(asked.get(), 3);
-        pressure.set(5000);
+        pressure.set(7000);
+        assert_eq!(pressure.used_bytes(), 7000);
         let relieve = || {
             pressure.used_bytes.store(10, Ordering::Relaxed);
             true

@@ -1,11 +1,11 @@
-//! What an open database keeps in memory about what is gone, and what it calls itself.
+//! What an open database keeps in memory about what is gone, what it calls itself, and whom it lets in.
 
 use super::{Store, TableSpec, TableUpdate, schema_change::IndexSpec};
 use crate::{
-    config::Options,
+    config::{ConflictModel, Options},
     file::MemoryDisk,
     index::{Delay, IndexLag, StaleReplica},
-    item::KeyType,
+    item::{Item, KeyType},
     schema::{IndexKind, KeyAttribute, KeySchema, Projection},
 };
 use std::sync::Arc;
@@ -43,4 +43,17 @@ fn the_lag_of_an_index_goes_with_the_index() {
     }
     store.delete_table("items").unwrap();
     assert_eq!(lagging(), [false; 3]);
+}
+
+#[test]
+fn what_the_database_keeps_for_itself_meets_no_conflict() {
+    let conflicts = Some(ConflictModel { refused_per_thousand: 1000, seed: 1 });
+    let options = Options { background: false, conflicts, ..Options::default() };
+    let store = Store::open(Arc::new(MemoryDisk::new()), options).unwrap();
+    for (name, is_refused) in [("items", true), ("hashrange.items", false)] {
+        let key = KeySchema { hash: KeyAttribute::new("h", KeyType::S), range: None };
+        let slot = store.create_table(TableSpec::new(name, key)).unwrap();
+        let key = slot.state().definition.key_of_item(&Item::new().with("h", "one")).unwrap();
+        assert_eq!(store.enter_write(&slot, &key).is_err(), is_refused, "{name}");
+    }
 }
