@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    Clock, Database, Durability, ErrorKind, Item, OpenOptions, S, StreamView, Table, Work,
+    Clock, Database, Durability, ErrorKind, Item, OpenOptions, ReadMode, S, StreamView, Table, Work,
     file::{Fault, FaultPlan, Operation, SimulatedDisk},
     index,
 };
@@ -42,6 +42,26 @@ fn the_memory_of_items_and_of_entries_of_indexes_is_counted() {
         assert!((1_800..2_200).contains(&alone), "{alone} bytes");
         assert!((4_200..5_000).contains(&with_index), "{with_index} bytes");
     }
+}
+
+/// Not even the end of the log, which is mapped for writing otherwise. Linux tells what a process has mapped.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_database_that_is_read_through_the_cache_maps_no_file() {
+    let mapped = |mode: ReadMode| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().canonicalize().unwrap();
+        let db = small(64 << 20).read_mode(mode).open(&path).unwrap();
+        let table = db.create_table("items").hash::<S>("h").range::<S>("r").create().unwrap();
+        (0..20).for_each(|number| put(&table, number, 500));
+        db.flush().unwrap();
+        (10..30).for_each(|number| put(&table, number, 500));
+        assert_eq!(table.scan().items().count(), 30);
+        let maps = std::fs::read_to_string("/proc/self/maps").unwrap();
+        maps.lines().filter(|line| line.contains(path.to_str().unwrap())).count()
+    };
+    assert_eq!(mapped(ReadMode::Buffered), 0);
+    assert!(mapped(ReadMode::Mapped) > 0);
 }
 
 /// The memtable of an item that is written again and again is small, and the tail of its stream is not.

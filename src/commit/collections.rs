@@ -49,3 +49,34 @@ impl Growth {
         self.0.into_iter()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(number: usize) -> Place {
+        (1, number.to_le_bytes().to_vec())
+    }
+
+    #[test]
+    fn sizes_are_remembered_until_there_are_too_many() {
+        let collections = Collections::default();
+        (0..MOST_REMEMBERED).for_each(|number| collections.remember(place(number), number as u64));
+        collections.remember(place(7), 700);
+        let known = [0, 7, MOST_REMEMBERED - 1, MOST_REMEMBERED].map(|number| collections.known(&place(number)));
+        assert_eq!(known, [Some(0), Some(700), Some(MOST_REMEMBERED as u64 - 1), None]);
+        collections.remember(place(MOST_REMEMBERED), 5);
+        let known = [0, 7, MOST_REMEMBERED].map(|number| collections.known(&place(number)));
+        assert_eq!(known, [None, None, Some(5)], "one more, and the others are forgotten");
+    }
+
+    #[test]
+    fn a_commit_leaves_each_collection_with_its_last_size() {
+        let mut growth = Growth::default();
+        growth.set(place(1), 10);
+        growth.set(place(2), 20);
+        growth.set(place(1), 30);
+        assert_eq!([1, 2, 3].map(|number| growth.known(&place(number))), [Some(30), Some(20), None]);
+        assert!(growth.into_sizes().eq([(place(1), 30), (place(2), 20)]));
+    }
+}

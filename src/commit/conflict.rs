@@ -241,4 +241,22 @@ mod tests {
         assert!(modelled.is_watched() && modelled.begin_token("token").is_some());
         assert!((0..5_000).all(|_| modelled.begin(Write, vec![place(b"a")]).is_ok()));
     }
+
+    #[test]
+    fn chance_meets_every_item_and_nobody_without_items() {
+        let in_flight = InFlight::new(Some(ConflictModel { refused_per_thousand: 5, seed: 1 }));
+        let places: Vec<Place> = (0..7).map(|number| place(&[number])).collect();
+        let mut refused = vec![false; places.len()];
+        for _ in 0..20_000 {
+            if let Err(unlucky) = in_flight.begin(Write, places.clone()) {
+                assert_eq!(unlucky.iter().filter(|refused| **refused).count(), 1);
+                refused.iter_mut().zip(unlucky).for_each(|(all, one)| *all |= one);
+            }
+        }
+        assert_eq!(refused, [true; 7]);
+        let always = InFlight::new(Some(ConflictModel { refused_per_thousand: 1000, seed: 1 }));
+        assert!(always.begin(Write, vec![place(b"a")]).is_err());
+        let nothing = always.begin(Write, Vec::new()).unwrap();
+        assert_eq!(format!("{nothing:?}"), "Held(0 items, token None)");
+    }
 }

@@ -17,8 +17,12 @@ mod conflict;
 mod enter;
 mod flush;
 mod fork;
+#[cfg(test)]
+mod fork_tests;
 mod inspect;
 mod open;
+#[cfg(test)]
+mod open_tests;
 mod pressure;
 mod progress;
 mod publish;
@@ -27,6 +31,8 @@ mod ring;
 mod schema_change;
 mod signal;
 mod store;
+#[cfg(test)]
+mod store_tests;
 mod stream;
 mod tokens;
 mod verify;

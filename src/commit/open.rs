@@ -12,9 +12,9 @@ use super::{
 };
 use crate::{
     config::{Options, ReadMode},
-    error::Result,
+    error::{Error, Result},
     file::{Disk, FileName},
-    manifest::{Counters, Edit, Manifest},
+    manifest::{Counters, Edit, Manifest, PartitionRecord},
     partition::{PageCache, Run},
     schema::IndexKind,
     stream::{SegmentContext, Streams},
@@ -65,8 +65,7 @@ impl Store {
         // Replay met tables that are gone by now, perhaps under names that others have since.
         let catalog = Catalog::of(catalog.by_id);
 
-        let flushed = manifest.state().partitions.values().map(|record| record.flushed_seqno).max().unwrap_or(0);
-        let next_seqno = recovered.next_seqno.max(flushed + 1);
+        check_log_reaches_what_is_flushed(&manifest, recovered.next_seqno)?;
         let next_file = 1 + highest_file(disk.as_ref())?.max(counters.next_file.saturating_sub(1));
         let (next_table, next_shard) = (highest_keyspace + 1, streams.next_id());
         edits.push(Edit::PutCounters(Counters { next_file, next_table, next_partition, next_shard }));
@@ -77,7 +76,7 @@ impl Store {
             windows: options.read_mode == ReadMode::Mapped,
             database_id,
             first_segment: recovered.next_segment,
-            next_seqno,
+            next_seqno: recovered.next_seqno,
             older_segments: recovered.segments,
             taken_over: Some(recovered.taken_over),
         };
@@ -122,6 +121,19 @@ impl Store {
         self.account_memory();
         self.resume_backfills()?;
         self.trim_log().map(drop)
+    }
+}
+
+/// A run holds nothing that the log could still lose. Were there one from beyond the log, what is written from now on would
+/// have numbers that its partition takes for flushed, and the next replay would leave it out.
+fn check_log_reaches_what_is_flushed(manifest: &Manifest, next_seqno: u64) -> Result<()> {
+    let beyond = |record: &&PartitionRecord| record.flushed_seqno >= next_seqno;
+    match manifest.state().partitions.values().find(beyond) {
+        Some(record) => {
+            let text = format!("partition {} was flushed further than the log reaches", record.id);
+            Err(Error::corrupt(FileName::Current, 0, text))
+        }
+        None => Ok(()),
     }
 }
 

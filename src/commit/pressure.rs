@@ -58,20 +58,30 @@ impl Pressure {
     }
     /// Whether writers should be slowed at all; one load on the path of every write.
     pub fn is_high(&self) -> bool {
-        self.used_bytes() > self.budget_bytes + self.budget_bytes / 4
+        self.used_bytes() > self.soft_limit()
+    }
+    fn soft_limit(&self) -> usize {
+        self.budget_bytes + self.budget_bytes / 4
+    }
+    fn hard_limit(&self) -> usize {
+        self.budget_bytes * 2
+    }
+    /// How long one write is delayed with so much memory used, between the two limits.
+    fn delay(&self, used: usize) -> Duration {
+        let (soft, hard) = (self.soft_limit(), self.hard_limit());
+        let share = used.saturating_sub(soft) * LONGEST_DELAY_MICROS / (hard - soft);
+        Duration::from_micros(share as u64)
     }
     /// Slows or stops a writer for as long as `flushing` says that relief is coming. Errors: the flush that would have to
     /// give relief failed.
     pub fn wait(&self, flushing: impl Fn() -> bool) -> Result<()> {
-        let soft = self.budget_bytes + self.budget_bytes / 4;
-        let hard = self.budget_bytes * 2;
+        let hard = self.hard_limit();
         let used = self.used_bytes();
-        if used <= soft || !flushing() {
+        if used <= self.soft_limit() || !flushing() {
             return Ok(());
         }
         if used < hard {
-            let share = (used - soft) * LONGEST_DELAY_MICROS / (hard - soft).max(1);
-            std::thread::sleep(Duration::from_micros(share as u64));
+            std::thread::sleep(self.delay(used));
             return Ok(());
         }
         let mut failure = self.failure.lock();
@@ -105,6 +115,14 @@ mod tests {
     }
 
     #[test]
+    fn the_delay_grows_with_the_memory_up_to_a_millisecond() {
+        let delays = [1250, 1253, 1500, 1625, 1997].map(|bytes| used(bytes).delay(bytes).as_micros());
+        assert_eq!(delays, [0, 4, 333, 500, 996]);
+        // The smallest budget there is: both limits differ, so that nothing is divided by zero.
+        assert_eq!(Pressure::new(0).delay(2), Duration::from_millis(1));
+    }
+
+    #[test]
     fn a_writer_waits_at_twice_the_budget_and_hears_of_failures_there() {
         let failure = Error::validation("no flush");
         for (bytes, hears) in [(1251, false), (1999, false), (2000, true)] {
@@ -119,7 +137,8 @@ mod tests {
         let (pressure, asked) = (used(5000), Cell::new(0));
         pressure.wait(|| asked.replace(asked.get() + 1) < 2).unwrap();
         assert_eq!(asked.get(), 3);
-        pressure.set(5000);
+        pressure.set(7000);
+        assert_eq!(pressure.used_bytes(), 7000);
         let relieve = || {
             pressure.used_bytes.store(10, Ordering::Relaxed);
             true

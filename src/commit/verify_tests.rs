@@ -71,9 +71,14 @@ fn planted(store: &Store, slot: &TableSlot, position: Option<usize>, key: &Encod
 
 #[test]
 fn what_was_checked_is_counted() {
-    let (store, _) = database();
+    let (store, slot) = database();
     // Two partitions of the table, in which the local index lies too, and two of the global one.
     assert_eq!(store.verify().unwrap(), VerifyReport { tables: 1, partitions: 4, items: 3, index_entries: 6 });
+    // Of a table without a local one.
+    let indexes = vec![spec("global", IndexKind::Global, "g", "r")];
+    let key = slot.state().definition.key.clone();
+    store.create_table(TableSpec { indexes, ..TableSpec::new("others", key) }).unwrap();
+    assert_eq!(store.verify().unwrap(), VerifyReport { tables: 2, partitions: 8, items: 3, index_entries: 6 });
 }
 
 #[test]

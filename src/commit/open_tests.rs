@@ -1,0 +1,72 @@
+//! Openings of databases whose manifest and log contradict each other. Nothing that a user can do makes one, so edits are
+//! planted.
+
+use super::{Store, TableSpec};
+use crate::{
+    config::Options,
+    error::ErrorKind,
+    file::{Disk, MemoryDisk},
+    item::KeyType,
+    manifest::{Edit, Manifest, PartitionRecord},
+    schema::{KeyAttribute, KeySchema},
+};
+use std::sync::Arc;
+
+fn open(disk: &MemoryDisk) -> crate::error::Result<Store> {
+    let options = Options { background: false, initial_partitions: 2, ..Options::default() };
+    Store::open(Arc::new(disk.clone()), options)
+}
+
+fn table(name: &str) -> TableSpec {
+    TableSpec::new(name, KeySchema { hash: KeyAttribute::new("h", KeyType::S), range: None })
+}
+
+/// A write with a number that a partition takes for flushed would be lost with the next replay.
+#[test]
+fn a_partition_that_was_flushed_further_than_the_log_reaches_is_damage() {
+    for (beyond, is_damage) in [(0, false), (1, true), (1000, true)] {
+        let disk = MemoryDisk::new();
+        with_edits(&disk, |manifest| {
+            let record = manifest.state().partitions.values().next().unwrap().clone();
+            // The creation of the table is all that the log has.
+            vec![Edit::PutPartition(PartitionRecord { flushed_seqno: 1 + beyond, ..record })]
+        });
+        let found = open(&disk).map(drop).map_err(|error| error.kind());
+        assert_eq!(found, if is_damage { Err(ErrorKind::Corrupt) } else { Ok(()) }, "{beyond}");
+    }
+}
+
+/// Makes a database with one table, and changes its manifest behind its back.
+fn with_edits(disk: &MemoryDisk, edits: impl FnOnce(&Manifest) -> Vec<Edit>) {
+    let store = open(disk).unwrap();
+    store.create_table(table("items")).unwrap();
+    store.close().unwrap();
+    drop(store);
+    let mut manifest = Manifest::open(Arc::new(disk.clone()) as Arc<dyn Disk>).unwrap();
+    let edits = edits(&manifest);
+    manifest.commit(&edits).unwrap();
+}
+
+#[test]
+fn no_partition_takes_the_number_of_another_one_whatever_the_counters_say() {
+    let disk = MemoryDisk::new();
+    with_edits(&disk, |manifest| {
+        let record = manifest.state().partitions.values().next().unwrap().clone();
+        vec![Edit::DropPartition(record.id), Edit::PutPartition(PartitionRecord { id: 100, ..record })]
+    });
+    let store = open(&disk).unwrap();
+    store.create_table(table("others")).unwrap();
+    let ids: Vec<u64> = store.facts().partitions.iter().map(|facts| facts.partition.id).collect();
+    assert_eq!(ids.iter().filter(|id| **id == 100).count(), 1, "{ids:?}");
+    drop(store);
+    assert_eq!(open(&disk).unwrap().table_names(), ["items", "others"]);
+}
+
+/// A log that lost its first segment would look like a shorter one otherwise.
+#[test]
+fn the_first_opening_notes_where_the_log_begins() {
+    let disk = MemoryDisk::new();
+    drop(open(&disk).unwrap());
+    let manifest = Manifest::open(Arc::new(disk.clone()) as Arc<dyn Disk>).unwrap();
+    assert_eq!(manifest.state().log.first_segment, 1);
+}

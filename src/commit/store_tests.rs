@@ -1,0 +1,59 @@
+//! What an open database keeps in memory about what is gone, what it calls itself, and whom it lets in.
+
+use super::{Store, TableSpec, TableUpdate, schema_change::IndexSpec};
+use crate::{
+    config::{ConflictModel, Options},
+    file::MemoryDisk,
+    index::{Delay, IndexLag, StaleReplica},
+    item::{Item, KeyType},
+    schema::{IndexKind, KeyAttribute, KeySchema, Projection},
+};
+use std::sync::Arc;
+
+fn global(name: &str) -> IndexSpec {
+    IndexSpec {
+        name: name.to_owned(),
+        kind: IndexKind::Global,
+        hash: vec![KeyAttribute::new("g", KeyType::S)],
+        range: Vec::new(),
+        projection: Projection::KeysOnly,
+        throughput: None,
+    }
+}
+
+#[test]
+fn the_lag_of_an_index_goes_with_the_index() {
+    let options = Options { background: false, ..Options::default() };
+    let store = Store::open(Arc::new(MemoryDisk::new()), options).unwrap();
+    assert_eq!(format!("{store:?}"), "Store(memory)");
+    let key = KeySchema { hash: KeyAttribute::new("h", KeyType::S), range: None };
+    let indexes = ["one", "two", "three"].map(global).to_vec();
+    let slot = store.create_table(TableSpec { indexes, ..TableSpec::new("items", key) }).unwrap();
+    let ids: Vec<u32> = slot.state().definition.indexes.iter().map(|index| index.id).collect();
+    let lagging = || ids.iter().map(|id| store.arrivals(*id).is_some()).collect::<Vec<_>>();
+    for name in ["one", "two"] {
+        let lag = IndexLag { delay: Delay::Fixed(50), stale: StaleReplica::default(), seed: 1 };
+        store.set_index_lag("items", name, Some(lag)).unwrap();
+    }
+    assert_eq!(lagging(), [true, true, false]);
+    for (gone, left) in [("three", [true, true, false]), ("one", [false, true, false])] {
+        let update = TableUpdate { delete_index: Some(gone.to_owned()), ..TableUpdate::default() };
+        store.update_table("items", update).unwrap();
+        assert_eq!(lagging(), left);
+    }
+    store.delete_table("items").unwrap();
+    assert_eq!(lagging(), [false; 3]);
+}
+
+#[test]
+fn what_the_database_keeps_for_itself_meets_no_conflict() {
+    let conflicts = Some(ConflictModel { refused_per_thousand: 1000, seed: 1 });
+    let options = Options { background: false, conflicts, ..Options::default() };
+    let store = Store::open(Arc::new(MemoryDisk::new()), options).unwrap();
+    for (name, is_refused) in [("items", true), ("hashrange.items", false)] {
+        let key = KeySchema { hash: KeyAttribute::new("h", KeyType::S), range: None };
+        let slot = store.create_table(TableSpec::new(name, key)).unwrap();
+        let key = slot.state().definition.key_of_item(&Item::new().with("h", "one")).unwrap();
+        assert_eq!(store.enter_write(&slot, &key).is_err(), is_refused, "{name}");
+    }
+}
