@@ -505,3 +505,24 @@ fn every_view_tells_the_same_after_a_crash() {
         assert_eq!(told(&db, view), expected, "{view:?}, from the log");
     }
 }
+
+#[test]
+fn the_log_has_old_images_only_where_the_stream_shows_them() {
+    let logged = |view: Option<StreamView>| {
+        // Segments are as long as was reserved for them, so they have to be short.
+        let db = Database::options().background(false).log_segment_bytes(4 << 10).in_memory().unwrap();
+        let table = db.create_table("things").hash::<S>("id");
+        let table = if let Some(view) = view { table.stream(view) } else { table }.create().unwrap();
+        for n in 0..20 {
+            table.put(&Item::new().with("id", "a").with("n", n).with("text", "x".repeat(1000))).unwrap();
+        }
+        db.facts().log_bytes
+    };
+    let plain = logged(None);
+    for view in [StreamView::KeysOnly, StreamView::NewImage] {
+        assert!(logged(Some(view)).abs_diff(plain) < 8_000, "{view:?}: {} and {plain}", logged(Some(view)));
+    }
+    for view in [StreamView::OldImage, StreamView::NewAndOld] {
+        assert!(logged(Some(view)) > plain + 12_000, "{view:?}: {} and {plain}", logged(Some(view)));
+    }
+}
