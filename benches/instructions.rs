@@ -31,9 +31,9 @@ const BUDGETS: [(&str, u64); 17] = [
     ("put with two global indexes, buffered", 33_660),
     ("query of 10 after updates", 9_630),
     ("put whose old image is logged", 19_420),
-    ("put with a stream of keys", 20_060),
-    ("put with a stream of new images", 18_320),
-    ("put with a stream of both images", 18_360),
+    ("put with a stream of keys", 19_730),
+    ("put with a stream of new images", 17_940),
+    ("put with a stream of both images", 18_230),
 ];
 
 const ITEMS: usize = 5_000;

@@ -453,14 +453,11 @@ fn plan(position: usize, state: &TableState, old: Option<ItemRef>, decision: Dec
     };
     let definition = &*state.definition;
     let changed = old.is_some() || new.is_some();
-    // Log, indexes and stream all want the names of the old item written out, so that is done once.
-    let old = if is_old_shown(definition, new.as_ref()) {
-        old.map(|old| ItemRef::from_bytes(old.to_inline_bytes()))
-    } else {
-        old
-    };
-    let (mut event, mut indexes) = (None, Vec::new());
+    let (mut old, mut event, mut indexes) = (old, None, Vec::new());
     if definition.stream.is_some() || !definition.indexes.is_empty() {
+        // Log, indexes and stream all want the names of the old item written out, so that is done once. Even where nobody
+        // sees the item it pays: bytes are compared with bytes.
+        old = old.map(|old| ItemRef::from_bytes(old.to_inline_bytes()));
         let new_item = new.clone().map(ItemRef::from_bytes);
         if definition.stream.is_some() {
             event = ChangeEvent::of(old.as_ref(), new_item.as_ref());

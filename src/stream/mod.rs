@@ -2,7 +2,7 @@
 //!
 //! A stream has shards, and a shard follows a partition of its table: a [`Shard`] is closed when the partition splits,
 //! when it is four hours old, or when the stream is disabled, and its children continue it. A commit adds its changes to
-//! the [tail](tail) of the partition's shard, in memory and without copying an image; the log already has them, so that
+//! the [tail](tail) of the partition's shard, in memory; the log already has what it takes to tell them again, so that
 //! nothing is written twice while a commit waits. Later, maintenance cuts the tail into a [segment](segment) on disk, and
 //! only then may the log forget the changes. After a crash the tails are filled again from the log.
 //!
