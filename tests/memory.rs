@@ -92,17 +92,6 @@ fn a_stream_that_pins_a_full_log_is_cut() {
 
 /// What an item was before is in the log only where something derives from it.
 #[test]
-fn the_log_of_a_plain_table_carries_no_old_images() {
-    for has_stream in [false, true] {
-        let db = small(64 << 20).in_memory().unwrap();
-        let table = db.create_table("items").hash::<S>("h").range::<S>("r");
-        let table = if has_stream { table.stream(StreamView::NewImage) } else { table }.create().unwrap();
-        (0..50).for_each(|n| put(&table, 0, 10_000 + n));
-        assert_eq!(db.facts().log_bytes > 800_000, has_stream, "{} bytes", db.facts().log_bytes);
-    }
-}
-
-#[test]
 fn a_log_that_cannot_become_shorter_is_no_work() {
     let db = small(64 << 20).log_bytes(1_000).in_memory().unwrap();
     let table = db.create_table("items").hash::<S>("h").range::<S>("r").create().unwrap();
