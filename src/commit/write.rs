@@ -213,8 +213,8 @@ impl Store {
             bytes += insert(ops[item.position].key, item.new.as_deref());
             if let (Some(stream), Some(event)) = (&state.definition.stream, item.event) {
                 let (sequence, new) = (Sequence::new(seqno, place), item.new.clone().map(ItemRef::from_bytes));
-                let old = item.old.clone();
-                let change = Change::of(stream.view, event, sequence, at_millis, options.origin, old, new);
+                let (old, origin) = (item.old.clone(), options.origin);
+                let change = Change::of(stream.view, event, sequence, at_millis, origin, old, new);
                 let pushed = self.streams.push(partition.id, &change, &state.definition.key, buffered);
                 bytes += pushed.min(self.surplus_tail_bytes());
             }
@@ -455,8 +455,7 @@ fn plan(position: usize, state: &TableState, old: Option<ItemRef>, decision: Dec
     let changed = old.is_some() || new.is_some();
     let (mut old, mut event, mut indexes) = (old, None, Vec::new());
     if definition.stream.is_some() || !definition.indexes.is_empty() {
-        // Log, indexes and stream all want the names of the old item written out, so that is done once. Even where nobody
-        // sees the item it pays: bytes are compared with bytes.
+        // Log, indexes and stream want all names of the old item written out, so that bytes are compared with bytes.
         old = old.map(|old| ItemRef::from_bytes(old.to_inline_bytes()));
         let new_item = new.clone().map(ItemRef::from_bytes);
         if definition.stream.is_some() {
