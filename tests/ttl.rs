@@ -87,7 +87,8 @@ fn a_table_in_which_much_expires_does_not_keep_others_waiting() {
         assert_eq!(db.step().unwrap(), Work::Expired);
         steps += 1;
     }
-    assert!(steps < 30, "{steps} steps");
+    // It is deleted by the second step, and seen to be gone with the sync that comes after 1,024 items, 16 a step.
+    assert!(steps <= 64, "{steps} steps");
     assert!(tables[0].scan().items().count() > 3000);
 }
 
