@@ -10,7 +10,7 @@ pub use crate::{
         LogBounds, Recovered, Visible, Wal, WalOptions,
         frame::{self, FrameKind, FrameSeed},
         header::{FILE_HEADER_BYTES, FileHeader, FileMagic},
-        record::{ChangeRef, CommitHeader, Record, encode_commit},
+        record::{Before, ChangeRef, CommitHeader, Record, encode_commit},
         recover,
     },
 };

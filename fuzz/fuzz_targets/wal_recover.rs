@@ -7,8 +7,8 @@ use bytes::Bytes;
 use hashrange::{
     file::{Disk, FileName, MemoryDisk},
     fuzzing::{
-        ChangeRef, CommitHeader, FILE_HEADER_BYTES, FileHeader, FileMagic, FrameKind, FrameSeed, LogBounds, Record,
-        Wal, WalOptions, encode_commit, frame, recover,
+        Before, ChangeRef, CommitHeader, FILE_HEADER_BYTES, FileHeader, FileMagic, FrameKind, FrameSeed, LogBounds,
+        Record, Wal, WalOptions, encode_commit, frame, recover,
     },
     item::encode_item,
 };
@@ -164,7 +164,11 @@ fn record(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
                     Ok((schema::id(u)?, [&[u.int_in_range(0..=1)?], &*value::binary(u)?].concat(), value::binary(u)?))
                 })
                 .collect::<Result<Vec<_>>>()?;
-            let old_known = u.arbitrary()?;
+            let without_old = match u.arbitrary::<u8>()? % 3 {
+                0 => Before::Unknown,
+                1 => Before::Absent,
+                _ => Before::Different,
+            };
             let changes: Vec<ChangeRef<'_>> = images
                 .iter()
                 .zip(&keys)
@@ -172,8 +176,7 @@ fn record(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
                     table: *table,
                     collection,
                     sort,
-                    old: old.as_deref(),
-                    old_known,
+                    old: old.as_deref().map_or(without_old, Before::Item),
                     new: new.as_deref(),
                 })
                 .collect();
