@@ -1,5 +1,5 @@
-//! Files that are being written while what they belong to goes: a disk whose writes or syncs of runs and of segments of
-//! streams do not return until the test lets them.
+//! Files that are being written while what they belong to goes: a disk whose syncs of runs do not return until the test
+//! lets them.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

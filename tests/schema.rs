@@ -102,6 +102,10 @@ fn what_an_update_does_not_name_stays() {
         assert_eq!((definition.throughput, definition.billing), (units(9), BillingMode::Provisioned));
         assert_eq!(definition.tags, tags);
     }
+    let on_demand = TableUpdate { billing: Some(BillingMode::PayPerRequest), ..TableUpdate::default() };
+    db.update_table("items", on_demand).unwrap();
+    let definition = db.describe_table("items").unwrap().definition.clone();
+    assert_eq!((definition.billing, definition.throughput, &definition.tags), (BillingMode::PayPerRequest, units(9), &tags));
 }
 
 #[test]

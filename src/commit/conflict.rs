@@ -139,11 +139,12 @@ impl State {
 
 /// Takes one away, and what is counted with the last.
 fn count_down<K: Ord>(counts: &mut BTreeMap<K, usize>, key: &K) {
-    if let Some(count) = counts.get_mut(key) {
+    let left = counts.get_mut(key).map(|count| {
         *count -= 1;
-        if *count == 0 {
-            counts.remove(key);
-        }
+        *count
+    });
+    if left == Some(0) {
+        counts.remove(key);
     }
 }
 

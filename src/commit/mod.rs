@@ -20,6 +20,8 @@ mod fork;
 #[cfg(test)]
 mod fork_tests;
 mod inspect;
+#[cfg(test)]
+mod late_tests;
 mod open;
 #[cfg(test)]
 mod open_tests;

@@ -73,10 +73,8 @@ impl Store {
 
     /// Writes what is durable of a tail as a segment; false if there is nothing.
     fn cut(&self, shard: &Arc<Shard>) -> Result<bool> {
+        // Whoever removes shards takes this lock too: none goes while it is cut.
         let _one = self.streams.cutting.lock();
-        if shard.oldest_uncut_seqno().is_none() {
-            return Ok(false);
-        }
         self.wal.sync(self.wal.last_seqno())?;
         let blocks = shard.settled_blocks(self.settled_seqno());
         if blocks.is_empty() {
@@ -86,10 +84,6 @@ impl Store {
         let written = context.write(file, shard.id, blocks);
         let facts = written.inspect_err(|_| self.remove_segment(file))?;
         let mut manifest = self.manifest.lock();
-        if shard.is_dropped() {
-            self.remove_segment(file);
-            return Ok(false);
-        }
         if !canary!(LostStreamSegment) {
             self.commit_manifest(&mut manifest, &[Edit::PutStreamSegment(facts.clone())])?;
         }
@@ -129,22 +123,23 @@ impl Store {
 
     fn roll(&self, shard: &Shard, record: &ShardRecord, now_millis: u64) -> Result<bool> {
         let _shape = self.split_gate.read();
-        let Some(stream) = self.streams.stream(record.stream) else { return Ok(false) };
-        let Some(slot) = self.catalog.load().by_id.get(&stream.table).cloned() else { return Ok(false) };
-        let partitions = slot.state().ring.all();
-        let Some(partition) = partitions.iter().find(|partition| partition.id == record.partition) else {
-            return Ok(false);
-        };
         let mut manifest = self.manifest.lock();
-        let guard = partition.lock();
-        if guard.retired() || !shard.is_open() {
-            return Ok(false);
-        }
-        let heir = [range_of(partition)];
+        // Nobody closes a shard or replaces its partition now, but somebody may have.
+        let partition = self.partition_of(record).filter(|_| shard.is_open());
+        let Some(partition) = partition else { return Ok(false) };
+        let _guard = partition.lock();
+        let heir = [range_of(&partition)];
         let mut plan = self.streams.plan_succession(partition.id, &heir, self.wal.last_seqno(), now_millis);
         self.commit_manifest(&mut manifest, &plan.take_edits())?;
         self.streams.apply(plan);
         Ok(true)
+    }
+
+    /// The partition that a shard follows, while there is one.
+    fn partition_of(&self, record: &ShardRecord) -> Option<Arc<Partition>> {
+        let table = self.streams.stream(record.stream)?.table;
+        let slot = self.catalog.load().by_id.get(&table).cloned()?;
+        slot.state().ring.all().iter().find(|partition| partition.id == record.partition).cloned()
     }
 
     fn trim_streams(&self) -> Result<bool> {

@@ -3,10 +3,10 @@
 use super::{Edit, Manifest, PartitionRecord, RunFacts, state::State};
 use crate::{
     error::ErrorKind,
-    file::{Disk, Fault, FaultPlan, FileName, Operation, RealDisk, SimulatedDisk},
+    file::{Disk, Fault, FaultPlan, FileName, NUMBER_LIMIT, Operation, RealDisk, SimulatedDisk},
     wal::{
         frame::{self, FrameKind, FrameSeed},
-        header::{FILE_HEADER_BYTES, FileMagic},
+        header::{FILE_HEADER_BYTES, FileHeader, FileMagic},
     },
 };
 use std::sync::Arc;
@@ -277,6 +277,45 @@ fn read_only_changes_nothing() {
 }
 
 /// Checksums were right, but a number stood where the next one overflowed: opening the database panicked.
+/// A frame as the manifest 1 of these tests would have it at its end.
+fn append_frame(disk: &SimulatedDisk, seqno: u64, payload: &[u8]) {
+    let name = FileName::Manifest(1);
+    let (mut bytes, mut forged) = (contents(disk, name), Vec::new());
+    frame::begin(&mut forged, seqno, FrameKind::Data);
+    forged.extend_from_slice(payload);
+    frame::end(&mut forged, 0).unwrap();
+    frame::stamp(&mut forged, FrameSeed::new(FileMagic::Manifest, 77, 1), bytes.len() as u64, 0);
+    bytes.extend(forged);
+    disk.set_contents(name, bytes);
+}
+
+#[test]
+fn an_edit_out_of_order_is_damage() {
+    for (seqno, is_next) in [(2, true), (1, false), (3, false)] {
+        let disk = SimulatedDisk::new(0);
+        create(&disk);
+        append_frame(&disk, seqno, b"[]");
+        assert_eq!(open(&disk).map(drop), if is_next { Ok(()) } else { Err(ErrorKind::Corrupt) }, "{seqno}");
+    }
+}
+
+#[test]
+fn a_manifest_with_a_number_that_nobody_counts_up_to_is_damage() {
+    for (number, is_right) in [(NUMBER_LIMIT - 1, true), (NUMBER_LIMIT, false)] {
+        let disk = SimulatedDisk::new(0);
+        create(&disk);
+        for (from, to) in [(FileName::Current, FileName::Current), (FileName::Manifest(1), FileName::Manifest(number))] {
+            let bytes = contents(&disk, from);
+            let magic = if from == FileName::Current { FileMagic::Current } else { FileMagic::Manifest };
+            let header = FileHeader::decode(magic, &bytes).unwrap();
+            let detail = if from == FileName::Current { FILE_HEADER_BYTES as u64 } else { header.detail };
+            disk.set_contents(to, FileHeader { number, detail, ..header }.encode().to_vec());
+        }
+        let opened = Manifest::open_read_only(Arc::new(disk));
+        assert_eq!(opened.map(drop).map_err(|error| error.kind()), if is_right { Ok(()) } else { Err(ErrorKind::Corrupt) });
+    }
+}
+
 #[test]
 fn a_forged_edit_with_numbers_that_nobody_counts_up_to_is_damage() {
     let counters = |file: u64, table: u32, partition: u64| {
@@ -298,14 +337,7 @@ fn a_forged_edit_with_numbers_that_nobody_counts_up_to_is_damage() {
         assert!(manifest.commit(&senseless).is_err(), "what is not read back is not written");
         manifest.commit(&[put(1, 0)]).unwrap();
         drop(manifest);
-        let name = FileName::Manifest(1);
-        let (mut bytes, mut forged) = (contents(&disk, name), Vec::new());
-        frame::begin(&mut forged, 3, FrameKind::Data);
-        forged.extend_from_slice(edits.as_bytes());
-        frame::end(&mut forged, 0).unwrap();
-        frame::stamp(&mut forged, FrameSeed::new(FileMagic::Manifest, 77, 1), bytes.len() as u64, 0);
-        bytes.extend(forged);
-        disk.set_contents(name, bytes);
+        append_frame(&disk, 3, edits.as_bytes());
         let opened = open(&disk).map(|manifest| manifest.state().partitions.len());
         assert_eq!(opened, if makes_sense { Ok(1) } else { Err(ErrorKind::Corrupt) }, "{edits}");
     }

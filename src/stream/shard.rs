@@ -176,10 +176,6 @@ impl Shard {
         state.segments.clear();
         std::mem::take(&mut state.tail).memory_bytes()
     }
-    /// Whether the shard is gone.
-    pub fn is_dropped(&self) -> bool {
-        self.state.lock().dropped
-    }
 
     /// Reads at most `limit` changes.
     ///

@@ -8,7 +8,7 @@
 //! ```text
 //! record := 1 commit | 2 schema
 //! commit := varint at_millis, flags u8, [token], varint count, count x change
-//!           flags: bits 0-1 origin (0 user, 1 time to live, 2 backfill), bit 2 token follows
+//!           flags: bits 0-1 origin (0 user, 1 time to live), bit 2 token follows
 //! token  := varint len, utf-8, fingerprint u64 little-endian
 //! change := varint table, flags u8, bytes collection, bytes sort, [bytes old], [bytes new]
 //!           flags: bit 0 old is known (and absent unless bit 1 or 3), bit 1 old follows, bit 2 new follows (else
@@ -47,8 +47,6 @@ pub enum Origin {
     User,
     /// The item's time to live ended.
     TimeToLive,
-    /// An index is being filled.
-    Backfill,
 }
 
 /// What all changes of a commit share, borrowed.
@@ -191,7 +189,6 @@ pub fn encode_commit<'c>(
     let origin = match header.origin {
         Origin::User => 0,
         Origin::TimeToLive => 1,
-        Origin::Backfill => 2,
     };
     out.push(origin | if header.token.is_some() { HAS_TOKEN } else { 0 });
     if let Some((token, fingerprint)) = header.token {
@@ -277,7 +274,6 @@ impl<'a> CommitRef<'a> {
         let origin = match flags & ORIGIN_MASK {
             0 => Origin::User,
             1 => Origin::TimeToLive,
-            2 => Origin::Backfill,
             _ => return None,
         };
         let token = if flags & HAS_TOKEN != 0 {

@@ -2,13 +2,14 @@
 
 use super::{
     LogBounds, Wal,
+    frame::{self, FRAME_HEADER_BYTES, FrameKind},
     header::{FileHeader, FileMagic},
     recover,
     recovery_tests::{DATABASE_ID, change, options},
 };
 use crate::{
     error::ErrorKind,
-    file::{FileName, SimulatedDisk},
+    file::{FileName, Operation, SimulatedDisk},
 };
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -40,6 +41,25 @@ fn assert_prefix_or_error(disk: &SimulatedDisk, records: &[Vec<u8>]) -> Result<(
         prop_assert!(matches!(error.kind(), ErrorKind::Corrupt | ErrorKind::Incompatible), "{error}");
     }
     Ok(())
+}
+
+/// Checking each of the frames that such bytes seem to begin would take the square of their length.
+#[test]
+fn bytes_made_to_look_like_headers_all_over_are_refused_in_little_time() {
+    let (disk, _) = random_log(&[(b"hello".to_vec(), true)]);
+    let synced_to = 64 + FRAME_HEADER_BYTES as u32 + 5;
+    let mut header = Vec::new();
+    frame::begin(&mut header, 2, FrameKind::Data);
+    header[4..8].copy_from_slice(&120_000u32.to_le_bytes());
+    header[16..20].copy_from_slice(&(synced_to + 1).to_le_bytes());
+    change(&disk, 1, |bytes| {
+        bytes.truncate(synced_to as usize);
+        bytes.extend(header.repeat(10_000));
+    });
+    let reads_before = disk.count(Operation::Read);
+    let refused = recover(&disk, DATABASE_ID, &LogBounds::default(), &mut |_, _| Ok(())).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Corrupt, "{refused}");
+    assert!(disk.count(Operation::Read) - reads_before < 100);
 }
 
 proptest! {

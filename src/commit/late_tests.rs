@@ -1,0 +1,60 @@
+//! Background work that comes to its end when what it was done for has gone.
+
+use super::{IndexSpec, Store, TableSpec, TableUpdate};
+use crate::{
+    config::Options,
+    file::MemoryDisk,
+    item::KeyType,
+    schema::{IndexKind, KeyAttribute, KeySchema, Projection},
+};
+use std::sync::Arc;
+
+fn store() -> Store {
+    let options = Options { background: false, initial_partitions: 1, ..Options::default() };
+    let store = Store::open(Arc::new(MemoryDisk::new()), options).unwrap();
+    let key = KeySchema { hash: KeyAttribute::new("h", KeyType::S), range: None };
+    store.create_table(TableSpec::new("items", key)).unwrap();
+    store
+}
+
+fn index() -> IndexSpec {
+    IndexSpec {
+        name: "by_group".to_owned(),
+        kind: IndexKind::Global,
+        hash: vec![KeyAttribute::new("group", KeyType::S)],
+        range: Vec::new(),
+        projection: Projection::All,
+        throughput: None,
+    }
+}
+
+#[test]
+fn a_split_leaves_nothing_of_a_table_that_has_gone() {
+    for goes in [false, true] {
+        let store = store();
+        let ring = store.table("items").unwrap().state().ring.clone();
+        let partition = ring.find(0).clone();
+        if goes {
+            store.delete_table("items").unwrap();
+        }
+        store.split(&ring, &partition, 1 << 63).unwrap();
+        assert_eq!(store.manifest.lock().state().partitions.len(), if goes { 0 } else { 2 });
+        store.verify().unwrap();
+    }
+}
+
+#[test]
+fn an_index_that_went_while_it_was_filled_stays_away() {
+    let store = store();
+    let update = TableUpdate { create_index: Some(index()), ..TableUpdate::default() };
+    let slot = store.update_table("items", update).unwrap();
+    let (table, index) = (slot.state().definition.id, slot.state().definition.indexes[0].id);
+    let update = TableUpdate { delete_index: Some("by_group".to_owned()), ..TableUpdate::default() };
+    store.update_table("items", update).unwrap();
+    store.activate_index(table, index).unwrap();
+    assert_eq!(slot.state().definition.indexes, []);
+    store.delete_table("items").unwrap();
+    store.activate_index(table, index).unwrap();
+    assert!(store.table("items").is_none());
+    store.verify().unwrap();
+}
