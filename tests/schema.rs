@@ -105,7 +105,10 @@ fn what_an_update_does_not_name_stays() {
     let on_demand = TableUpdate { billing: Some(BillingMode::PayPerRequest), ..TableUpdate::default() };
     db.update_table("items", on_demand).unwrap();
     let definition = db.describe_table("items").unwrap().definition.clone();
-    assert_eq!((definition.billing, definition.throughput, &definition.tags), (BillingMode::PayPerRequest, units(9), &tags));
+    assert_eq!(
+        (definition.billing, definition.throughput, &definition.tags),
+        (BillingMode::PayPerRequest, units(9), &tags)
+    );
 }
 
 #[test]

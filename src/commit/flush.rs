@@ -111,9 +111,10 @@ impl Store {
 
     /// Begins a new log segment if nothing of the present one is needed any more: it can go then, and no opening reads it.
     fn leave_segment(&self) -> Result<()> {
-        let bytes = self.wal.segments().last().map_or(0, |segment| segment.bytes);
-        let is_small = bytes <= self.options.log_segment_bytes / SMALL_SEGMENT_SHARE;
-        if is_small || self.log_needed_from() <= self.wal.last_seqno() { Ok(()) } else { self.wal.start_segment() }
+        let Some(present) = self.wal.segments().pop() else { return Ok(()) };
+        let is_small = present.bytes <= self.options.log_segment_bytes / SMALL_SEGMENT_SHARE;
+        let is_needed = self.log_needed_from() <= self.wal.last_seqno();
+        if is_small || is_needed { Ok(()) } else { self.wal.leave_segment(present.number) }
     }
 
     /// Flushes what is in the memtables of one ring now; what is written meanwhile may stay there.

@@ -304,7 +304,8 @@ fn a_manifest_with_a_number_that_nobody_counts_up_to_is_damage() {
     for (number, is_right) in [(NUMBER_LIMIT - 1, true), (NUMBER_LIMIT, false)] {
         let disk = SimulatedDisk::new(0);
         create(&disk);
-        for (from, to) in [(FileName::Current, FileName::Current), (FileName::Manifest(1), FileName::Manifest(number))] {
+        for (from, to) in [(FileName::Current, FileName::Current), (FileName::Manifest(1), FileName::Manifest(number))]
+        {
             let bytes = contents(&disk, from);
             let magic = if from == FileName::Current { FileMagic::Current } else { FileMagic::Manifest };
             let header = FileHeader::decode(magic, &bytes).unwrap();
@@ -312,7 +313,10 @@ fn a_manifest_with_a_number_that_nobody_counts_up_to_is_damage() {
             disk.set_contents(to, FileHeader { number, detail, ..header }.encode().to_vec());
         }
         let opened = Manifest::open_read_only(Arc::new(disk));
-        assert_eq!(opened.map(drop).map_err(|error| error.kind()), if is_right { Ok(()) } else { Err(ErrorKind::Corrupt) });
+        assert_eq!(
+            opened.map(drop).map_err(|error| error.kind()),
+            if is_right { Ok(()) } else { Err(ErrorKind::Corrupt) }
+        );
     }
 }
 

@@ -206,13 +206,13 @@ impl Wal {
         self.reach(Goal::Written, seqno)
     }
 
-    /// Syncs what was appended, seals the segment at the end and begins the next one, whatever room is left.
-    pub fn start_segment(&self) -> Result<()> {
+    /// Syncs what was appended, seals the segment with this number and begins the next one, whatever room is left; does
+    /// nothing if it is not the one at the end.
+    pub fn leave_segment(&self, number: u64) -> Result<()> {
         let mut state = self.state.lock();
-        let present = state.active.number;
         self.wait_for_all(&mut state);
         state.check_open()?;
-        if state.active.number != present {
+        if state.active.number != number {
             return Ok(());
         }
         state.syncing = Syncing::Preparing;

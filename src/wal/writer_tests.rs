@@ -105,6 +105,20 @@ fn full_segments_are_sealed_and_removed_from_the_oldest_on() {
     assert_eq!(wal.segments().len(), 1, "the segment being written stays");
 }
 
+#[test]
+fn a_segment_is_left_once() {
+    let disk = SimulatedDisk::new(0);
+    let wal = log_on(&disk, 1 << 20);
+    for round in 1..=2 {
+        let seqno = wal.append(b"one").unwrap();
+        // The second time it is done already, and nothing happens.
+        wal.leave_segment(round).unwrap();
+        wal.leave_segment(round).unwrap();
+        assert_eq!((wal.visible().load(), wal.segments().len() as u64), (seqno, round + 1));
+    }
+    assert_eq!(read_back(&disk).unwrap().1.len(), 2);
+}
+
 /// Bytes of the header of a segment, and of what a frame adds to its payload.
 const HEADER: usize = 64;
 const FRAME: usize = 24;
