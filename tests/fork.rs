@@ -3,7 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{Clock, Database, Durability, Item, N, OpenOptions, S, StreamView, Table, index};
-use std::{sync::atomic::AtomicBool, sync::atomic::Ordering, time::Duration};
+use std::{
+    sync::atomic::{AtomicI64, Ordering},
+    time::Duration,
+};
 
 type Orders = Table<(S, N)>;
 
@@ -96,38 +99,43 @@ fn in_a_folder_that_is_reopened() {
     check(&from_memory, &from_memory.fork_into(folder.path().join("third")).unwrap());
 }
 
+const FORKS: i64 = 10;
+const ITEMS_PER_FORK: i64 = 1_000;
+
 #[test]
 fn a_fork_of_a_database_in_use_has_a_prefix_of_every_writer() {
     let db = Database::options().memtable_bytes(1 << 20).log_segment_bytes(1 << 20).in_memory().unwrap();
     let table = db.create_table("log").hash::<S>("writer").range::<N>("n").create().unwrap();
-    let done = AtomicBool::new(false);
+    let begun = AtomicI64::new(0);
+    let mut copies = Vec::new();
     std::thread::scope(|scope| {
         for writer in ["a", "b"] {
-            let (table, done) = (&table, &done);
+            let (table, begun) = (&table, &begun);
             scope.spawn(move || {
-                for n in 0.. {
-                    table.put(&Item::new().with("writer", writer).with("n", n).with("pad", "x".repeat(500))).unwrap();
-                    if done.load(Ordering::Relaxed) {
-                        break;
+                for n in 0..FORKS * ITEMS_PER_FORK {
+                    // Never far ahead: what is copied and read would grow faster than a slow machine copies and reads it.
+                    while n >= begun.load(Ordering::Relaxed) * ITEMS_PER_FORK {
+                        std::thread::yield_now();
                     }
+                    table.put(&Item::new().with("writer", writer).with("n", n).with("pad", "x".repeat(500))).unwrap();
                 }
             });
         }
-        for _ in 0..10 {
+        for fork in 1..=FORKS {
+            begun.store(fork, Ordering::Relaxed);
             let seen = ["a", "b"].map(|writer| table.query(writer).items().count());
-            let copy = db.fork().unwrap();
-            let copied = copy.table::<(S, N)>("log").unwrap();
-            for (writer, seen) in ["a", "b"].into_iter().zip(seen) {
-                let numbers: Vec<_> = copied
-                    .query(writer)
-                    .items()
-                    .map(|item| item.unwrap().get("n").unwrap().as_i64().unwrap())
-                    .collect();
-                assert!(numbers.len() >= seen, "what was acknowledged before is in the copy");
-                assert!(numbers.iter().copied().eq(0..numbers.len() as i64), "and no gap");
-            }
-            copy.verify().unwrap();
+            copies.push((seen, db.fork()));
         }
-        done.store(true, Ordering::Relaxed);
     });
+    for (seen, copy) in copies {
+        let copy = copy.unwrap();
+        let copied = copy.table::<(S, N)>("log").unwrap();
+        for (writer, seen) in ["a", "b"].into_iter().zip(seen) {
+            let numbers: Vec<_> =
+                copied.query(writer).items().map(|item| item.unwrap().get("n").unwrap().as_i64().unwrap()).collect();
+            assert!(numbers.len() >= seen, "what was acknowledged before is in the copy");
+            assert!(numbers.iter().copied().eq(0..numbers.len() as i64), "and no gap");
+        }
+        copy.verify().unwrap();
+    }
 }
