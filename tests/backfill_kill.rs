@@ -8,19 +8,16 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "kill/child.rs"]
+mod child;
+
 use hashrange::{
     Database, Durability, IndexKind, IndexSpec, IndexStatus, Item, KeyAttribute, KeyType, Projection, S, Table,
     TableUpdate, Work,
 };
-use std::{
-    path::Path,
-    process::{Command, Stdio},
-    thread,
-    time::Duration,
-};
+use std::{path::Path, time::Duration};
 
 const ITEMS: u64 = 6_000;
-const FOLDER: &str = "HASHRANGE_BACKFILL_FOLDER";
 
 fn open(folder: &Path, background: bool) -> (Database, Table<S>) {
     let db = Database::options()
@@ -61,8 +58,8 @@ fn status(db: &Database) -> Option<IndexStatus> {
 #[test]
 #[ignore = "the process that is killed; the other test starts it"]
 fn child() {
-    let Some(folder) = std::env::var_os(FOLDER) else { return };
-    let (db, table) = open(Path::new(&folder), true);
+    let Some(folder) = child::folder() else { return };
+    let (db, table) = open(&folder, true);
     if status(&db).is_none() {
         add_index(&db);
     }
@@ -76,23 +73,9 @@ fn child() {
     }
 }
 
-fn run_and_kill(folder: &Path, after: Duration) {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child", "--ignored", "--nocapture", "--test-threads", "1"])
-        .env(FOLDER, folder)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    thread::sleep(after);
-    assert!(child.try_wait().unwrap().is_none(), "the child ended by itself");
-    child.kill().unwrap();
-    child.wait().unwrap();
-}
-
 #[test]
 fn an_index_is_complete_however_often_its_filling_is_killed() {
-    let kills = std::env::var("HASHRANGE_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(12_u64);
+    let kills = child::kills(12);
     let folder = tempfile::tempdir().unwrap();
     {
         let (_db, table) = open(folder.path(), true);
@@ -101,7 +84,7 @@ fn an_index_is_complete_however_often_its_filling_is_killed() {
     let mut interrupted = 0;
     for kill in 0..kills {
         let millis = 3 + kill * 31 % 160;
-        run_and_kill(folder.path(), Duration::from_millis(millis));
+        child::run_and_kill(folder.path(), 0, Duration::from_millis(millis));
         let (db, table) = open(folder.path(), false);
         db.verify().unwrap();
         let found = status(&db);

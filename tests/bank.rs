@@ -9,19 +9,15 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "kill/child.rs"]
+mod child;
+
 use hashrange::{Database, Durability, ErrorKind, Item, N, S, Table, attr};
-use std::{
-    io::{BufRead, BufReader, Write},
-    path::Path,
-    process::{Command, Stdio},
-    thread,
-    time::Duration,
-};
+use std::{path::Path, thread, time::Duration};
 
 const THREADS: i64 = 8;
 const ACCOUNTS: i64 = 12;
 const BALANCE: i64 = 100;
-const FOLDER: &str = "HASHRANGE_BANK_FOLDER";
 
 struct Bank {
     db: Database,
@@ -112,8 +108,8 @@ fn name(thread: i64) -> String {
 #[test]
 #[ignore = "the process that is killed; the other test starts it"]
 fn child() {
-    let Some(folder) = std::env::var_os(FOLDER) else { return };
-    let bank = Bank::open(Path::new(&folder));
+    let Some(folder) = child::folder() else { return };
+    let bank = Bank::open(&folder);
     thread::scope(|scope| {
         for thread in 0..THREADS {
             let bank = &bank;
@@ -124,8 +120,7 @@ fn child() {
                     // What finds no money is tried between other accounts.
                     tried += 1;
                     if bank.transfer(thread, number, tried) {
-                        let line = format!("done {thread} {number}\n");
-                        std::io::stdout().lock().write_all(line.as_bytes()).unwrap();
+                        child::tell(thread, number);
                         number += 1;
                     }
                 }
@@ -134,47 +129,16 @@ fn child() {
     });
 }
 
-/// Starts a child, kills it after so long, and returns the last transfer of each thread that it told of.
-fn run_and_kill(folder: &Path, after: Duration) -> Vec<i64> {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child", "--ignored", "--nocapture", "--test-threads", "1"])
-        .env(FOLDER, folder)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let output = BufReader::new(child.stdout.take().unwrap());
-    let reader = thread::spawn(move || {
-        let mut told = vec![0; THREADS as usize];
-        for line in output.lines() {
-            let line = line.unwrap_or_default();
-            // The harness of the test writes lines of its own, and the last one may be cut.
-            let Some((_, told_of)) = line.rsplit_once("done ") else { continue };
-            if let Some((thread, number)) = told_of.split_once(' ')
-                && let (Ok(thread), Ok(number)) = (thread.parse::<usize>(), number.parse::<i64>())
-            {
-                told[thread] = number.max(told[thread]);
-            }
-        }
-        told
-    });
-    thread::sleep(after);
-    assert!(child.try_wait().unwrap().is_none(), "the child ended by itself");
-    child.kill().unwrap();
-    child.wait().unwrap();
-    reader.join().unwrap()
-}
-
 #[test]
 fn transfers_keep_their_sum_through_kills() {
-    let kills = std::env::var("HASHRANGE_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(10_u64);
+    let kills = child::kills(10);
     let folder = tempfile::tempdir().unwrap();
     Bank::open(folder.path()).fill();
     let mut before = vec![0; THREADS as usize];
     for kill in 0..kills {
         // From before the folder is open to well into the work.
         let millis = 5 + kill * 29 % 150;
-        let told = run_and_kill(folder.path(), Duration::from_millis(millis));
+        let told = child::run_and_kill(folder.path(), THREADS, Duration::from_millis(millis));
         let bank = Bank::open(folder.path());
         let balances: Vec<i64> = (0..ACCOUNTS).map(|account| bank.balance(account)).collect();
         assert_eq!(balances.iter().sum::<i64>(), ACCOUNTS * BALANCE, "kill {kill} after {millis} ms: {balances:?}");

@@ -9,17 +9,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "kill/child.rs"]
+mod child;
+
 use hashrange::{Database, Durability, Item, N, S, Table};
-use std::{
-    io::{BufRead, BufReader, Write},
-    path::Path,
-    process::{Command, Stdio},
-    thread,
-    time::Duration,
-};
+use std::{path::Path, thread, time::Duration};
 
 const WRITERS: i64 = 3;
-const FOLDER: &str = "HASHRANGE_KILL_FOLDER";
 
 fn open(folder: &Path) -> (Database, Table<(S, N)>) {
     let db = Database::options()
@@ -68,62 +64,30 @@ fn transact(db: &Database, table: &Table<(S, N)>, writer: i64, number: i64) {
 #[test]
 #[ignore = "the process that is killed; the other test starts it"]
 fn child() {
-    let Some(folder) = std::env::var_os(FOLDER) else { return };
-    let (db, table) = open(Path::new(&folder));
+    let Some(folder) = child::folder() else { return };
+    let (db, table) = open(&folder);
     thread::scope(|scope| {
         for writer in 0..WRITERS {
             let (db, table) = (&db, &table);
             scope.spawn(move || {
                 for number in counter(table, writer) + 1.. {
                     transact(db, table, writer, number);
-                    let line = format!("done {writer} {number}\n");
-                    std::io::stdout().lock().write_all(line.as_bytes()).unwrap();
+                    child::tell(writer, number);
                 }
             });
         }
     });
 }
 
-/// Starts a child, kills it after so long, and returns the last transaction of each writer that it told of.
-fn run_and_kill(folder: &Path, after: Duration) -> Vec<i64> {
-    let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child", "--ignored", "--nocapture", "--test-threads", "1"])
-        .env(FOLDER, folder)
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
-    let output = BufReader::new(child.stdout.take().unwrap());
-    let reader = thread::spawn(move || {
-        let mut told = vec![0; WRITERS as usize];
-        for line in output.lines() {
-            let line = line.unwrap_or_default();
-            // The harness of the test writes lines of its own, and the last one may be cut.
-            let words: Vec<&str> = line.rsplit("done ").next().unwrap_or_default().split(' ').collect();
-            if let ([writer, number], true) = (words.as_slice(), line.contains("done "))
-                && let (Ok(writer), Ok(number)) = (writer.parse::<usize>(), number.parse::<i64>())
-            {
-                told[writer] = number.max(told[writer]);
-            }
-        }
-        told
-    });
-    thread::sleep(after);
-    assert!(child.try_wait().unwrap().is_none(), "the child ended by itself");
-    child.kill().unwrap();
-    child.wait().unwrap();
-    reader.join().unwrap()
-}
-
 #[test]
 fn everything_acknowledged_survives_a_kill() {
-    let kills = std::env::var("HASHRANGE_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(15_u64);
+    let kills = child::kills(15);
     let folder = tempfile::tempdir().unwrap();
     let mut before = vec![0; WRITERS as usize];
     for kill in 0..kills {
         // From before the folder is open to well into the work.
         let millis = 3 + kill * 29 % 140;
-        let told = run_and_kill(folder.path(), Duration::from_millis(millis));
+        let told = child::run_and_kill(folder.path(), WRITERS, Duration::from_millis(millis));
         let (db, table) = open(folder.path());
         for (writer, told) in told.iter().enumerate() {
             let count = counter(&table, writer as i64);

@@ -9,16 +9,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use hashrange::{Consumer, Database, Durability, Item, IteratorStart, S, StreamView, Table};
-use std::{
-    collections::BTreeMap,
-    path::Path,
-    process::{Command, Stdio},
-    thread,
-    time::Duration,
-};
+#[path = "kill/child.rs"]
+mod child;
 
-const FOLDER: &str = "HASHRANGE_VIEW_FOLDER";
+use hashrange::{Consumer, Database, Durability, Item, IteratorStart, S, StreamView, Table};
+use std::{collections::BTreeMap, path::Path, thread, time::Duration};
+
 const ORDERS: u64 = 400;
 
 struct World {
@@ -115,8 +111,8 @@ fn total(item: &hashrange::ItemRef) -> i64 {
 #[test]
 #[ignore = "the process that is killed; the other test starts it"]
 fn child() {
-    let Some(folder) = std::env::var_os(FOLDER) else { return };
-    let world = open(Path::new(&folder));
+    let Some(folder) = child::folder() else { return };
+    let world = open(&folder);
     let begin = u64::from(std::process::id()) << 20;
     thread::scope(|scope| {
         scope.spawn(|| {
@@ -140,22 +136,12 @@ fn child() {
 
 #[test]
 fn a_view_equals_its_base_after_every_kill() {
-    let kills = std::env::var("HASHRANGE_KILLS").ok().and_then(|kills| kills.parse().ok()).unwrap_or(8_u64);
+    let kills = child::kills(8);
     let folder = tempfile::tempdir().unwrap();
     let (mut caught_up, mut by_child) = (0, 0);
     for kill in 0..kills {
-        let mut child = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "child", "--ignored", "--test-threads", "1"])
-            .env(FOLDER, folder.path())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .spawn()
-            .unwrap();
         // From before the folder is open to well into the work.
-        thread::sleep(Duration::from_millis(3 + kill * 37 % 200));
-        assert!(child.try_wait().unwrap().is_none(), "the child ended by itself");
-        child.kill().unwrap();
-        child.wait().unwrap();
+        child::run_and_kill(folder.path(), 0, Duration::from_millis(3 + kill * 37 % 200));
 
         let world = open(folder.path());
         let sums = |world: &World| -> BTreeMap<String, i64> {
