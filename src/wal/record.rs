@@ -391,9 +391,7 @@ mod tests {
     #[test]
     fn a_commit_comes_back() {
         let payload = Bytes::from(sample());
-        let Record::Commit(commit) = Record::decode(&payload).unwrap() else {
-            panic!("not a commit");
-        };
+        let Record::Commit(commit) = Record::decode(&payload).unwrap() else { panic!("not a commit") };
         assert_eq!((commit.at_millis, commit.origin), (1000, Origin::TimeToLive));
         assert_eq!(commit.token, Some(ClientToken { token: "t1".into(), fingerprint: 0x0102 }));
         let old: Vec<_> = commit.changes.iter().map(|change| change.old.clone()).collect();
