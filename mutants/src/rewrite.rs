@@ -17,6 +17,8 @@ pub struct Rewritten {
     pub text: String,
     /// Mutants that a switch can express, whether they compile or not.
     pub placed: Vec<usize>,
+    /// Those of them that cannot compile.
+    pub hopeless: Vec<usize>,
 }
 
 /// Puts the mutants of a file into it, in the forms that are known to compile.
@@ -29,7 +31,7 @@ pub fn rewrite<'a>(
     let mut sites = Sites::new(mutants, forms);
     sites.visit_file(&file);
     let text = render(source, &sites.found, 0..source.len());
-    Ok(Rewritten { text, placed: sites.placed })
+    Ok(Rewritten { text, placed: sites.placed, hopeless: sites.hopeless })
 }
 
 /// A part of the source with the sites in it replaced.
@@ -169,6 +171,15 @@ mod tests {
             [mutant(source, Genre::BinaryOperator, "+", "-"), mutant(source, Genre::BinaryOperator, "- 2", "+")];
         let rewritten = rewrite(source, mutants.iter().enumerate(), &[Form::Once; 2]).unwrap();
         assert_eq!((rewritten.text.as_str(), rewritten.placed.len()), (source, 0));
+    }
+
+    #[test]
+    fn what_cannot_compile_is_known_beforehand() {
+        let source = "fn f() { if let Some(a) = b && c && (d || e) {} }";
+        let mutants =
+            [mutant(source, Genre::BinaryOperator, "&& (", "||"), mutant(source, Genre::BinaryOperator, "|| e", "&&")];
+        let rewritten = rewrite(source, mutants.iter().enumerate(), &[Form::Once; 2]).unwrap();
+        assert_eq!((rewritten.placed.len(), rewritten.hopeless), (2, vec![0]));
     }
 
     #[test]

@@ -40,13 +40,16 @@ pub struct Sites<'a> {
     mutants: BTreeMap<(Genre, usize, usize), Vec<Numbered<'a>>>,
     forms: &'a [Form],
     pub found: Vec<Site>,
-    /// Mutants that a switch can express.
+    /// Mutants that a switch can express, whether they compile or not.
     pub placed: Vec<usize>,
+    /// Mutants that cannot compile: beside a condition that binds names stands nothing but `&&`.
+    pub hopeless: Vec<usize>,
 }
 
 impl<'a> Sites<'a> {
     pub fn new(mutants: impl Iterator<Item = Numbered<'a>>, forms: &'a [Form]) -> Self {
-        let mut sites = Self { mutants: BTreeMap::new(), forms, found: Vec::new(), placed: Vec::new() };
+        let mut sites =
+            Self { mutants: BTreeMap::new(), forms, found: Vec::new(), placed: Vec::new(), hopeless: Vec::new() };
         for (id, mutant) in mutants {
             let start = mutant.span.start;
             sites.mutants.entry((mutant.genre, start.line, start.column)).or_default().push((id, mutant));
@@ -125,7 +128,7 @@ fn operator(mutants: &[Numbered<'_>], operator: &str, is_plain: bool) -> String 
     }
 }
 
-/// Whether a condition binds names, which a switch around it would hide.
+/// Whether a condition binds names.
 fn binds(condition: &Expr) -> bool {
     match condition {
         Expr::Let(_) => true,
@@ -156,8 +159,10 @@ impl<'a> Visit<'a> for Sites<'a> {
     }
 
     fn visit_expr_binary(&mut self, both: &'a ExprBinary) {
-        if !binds(&both.left) && !binds(&both.right) {
-            let mutants = self.take(Genre::BinaryOperator, &both.op);
+        let mutants = self.take(Genre::BinaryOperator, &both.op);
+        if binds(&both.left) || binds(&both.right) {
+            self.hopeless.extend(mutants.iter().map(|(id, _)| *id));
+        } else {
             let range = both.left.span().byte_range().start..both.right.span().byte_range().end;
             let text = both.op.span().source_text().unwrap_or_default();
             let template = operator(&mutants, &text, self.is_plain(&mutants));

@@ -73,6 +73,7 @@ impl<'a> Tree<'a> {
             if mutants().next().is_some() {
                 let with_mutants = rewrite(std::str::from_utf8(&content)?, mutants(), &self.forms)?;
                 with_mutants.placed.into_iter().for_each(|id| self.is_placed[id] = true);
+                with_mutants.hopeless.into_iter().for_each(|id| self.forms[id] = Form::Out);
                 content = with_mutants.text.clone().into();
                 rewritten.insert((*name).to_owned(), with_mutants.text);
             }
