@@ -266,6 +266,23 @@ fn a_collection_that_cannot_be_counted_is_no_refusal() {
     assert_eq!(transaction.send().unwrap_err().kind(), ErrorKind::Io);
 }
 
+/// The count syncs the log and reads the whole collection, so that one for each write would be slow.
+#[test]
+fn a_collection_is_counted_once() {
+    let disk = SimulatedDisk::new(1);
+    let options = Database::options().background(false).collection_limit_bytes(1 << 20);
+    let db = options.durability(Durability::Buffered).open_on(Arc::new(disk.clone())).unwrap();
+    let table = db.create_table("tab").hash::<S>("h").range::<N>("r");
+    let table = table.lsi(index("loc").range::<N>("a").keys_only()).create().unwrap();
+    let syncs = |(h, r): (&str, i64)| {
+        let before = disk.count(Operation::Sync);
+        table.put(&padded(h, r, 100)).unwrap();
+        disk.count(Operation::Sync) - before
+    };
+    // Nothing is to be synced before the first put.
+    assert_eq!([("a", 0), ("b", 0), ("b", 1), ("a", 1)].map(syncs), [0, 1, 0, 0]);
+}
+
 #[test]
 fn the_items_of_a_transaction_count_together() {
     let (db, table) = limited(10_000);

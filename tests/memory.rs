@@ -137,6 +137,21 @@ fn a_writer_that_flushes_by_itself_hears_of_flushes_that_fail() {
     assert!(db.facts().memtable_bytes < 64 * KIB, "{} bytes", db.facts().memtable_bytes);
 }
 
+/// The flush that they would pay for fails with everything else, but they need none.
+#[test]
+fn a_database_that_takes_no_more_writes_still_answers_those_that_change_nothing() {
+    let disk = SimulatedDisk::new(1);
+    let db = small(64 * KIB).open_on(Arc::new(disk.clone())).unwrap();
+    let table = db.create_table("items").hash::<S>("h").range::<S>("r").create().unwrap();
+    disk.fail(FaultPlan::new(Operation::Sync, 1, Fault::InputOutput));
+    let item = |number: usize| Item::new().with("h", "h").with("r", number.to_string()).with("v", "v".repeat(90_000));
+    let refused = (0..1_000).find_map(|number| table.put(&item(number)).err()).unwrap();
+    assert_eq!(refused.kind(), ErrorKind::Io, "{refused}");
+    assert!(db.facts().memtable_bytes > 80 * KIB, "{} bytes", db.facts().memtable_bytes);
+    assert_eq!(table.put(&item(0)).map(drop).unwrap_err().kind(), ErrorKind::Poisoned);
+    table.delete(("h", "nowhere")).unwrap();
+}
+
 #[test]
 fn looking_for_work_where_there_is_none_touches_no_disk() {
     let disk = SimulatedDisk::new(1);

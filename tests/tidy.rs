@@ -48,8 +48,16 @@ const LONG_FUNCTIONS: &[(&str, &str, usize)] = &[
 ];
 
 /// Where wall-clock time may be read.
-const TIMEKEEPERS: &[&str] =
-    &["src/clock.rs", "src/partition/run/tests/timing.rs", "benches/", "cli/", "wire/", "tests/", "examples/"];
+const TIMEKEEPERS: &[&str] = &[
+    "src/clock.rs",
+    "src/partition/run/tests/timing.rs",
+    "benches/",
+    "cli/",
+    "mutants/",
+    "wire/",
+    "tests/",
+    "examples/",
+];
 
 /// A source file of the workspace.
 struct Source {
@@ -78,7 +86,7 @@ impl Source {
 fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
-    for folder in ["src", "tests", "benches", "examples", "wire", "cli", "simulation", "fuzz"] {
+    for folder in ["src", "tests", "benches", "examples", "wire", "cli", "simulation", "mutants", "fuzz"] {
         collect(&root.join(folder), &mut files);
     }
     files.sort();

@@ -73,7 +73,8 @@ impl Store {
         };
         let Some((ring, partition)) = chosen else {
             self.account_memory();
-            return self.trim_log().map(|bytes| bytes > 0);
+            self.trim_log()?;
+            return Ok(false);
         };
         self.flush_partition(&ring, &partition)?;
         self.trim_log()?;
@@ -224,25 +225,17 @@ impl Store {
         Ok(false)
     }
 
+    /// Splits a partition where its runs fall into halves: its children share them until they have rewritten theirs.
     fn split_if_large(&self, ring: &Ring, partition: &Arc<Partition>) -> Result<bool> {
         if partition.disk_bytes() < self.options.split_bytes || !ring.contains(partition.id) {
             return Ok(false);
         }
         let Some(at) = partition.split_token() else { return Ok(false) };
         let Some(_shape) = self.split_gate.try_write_for(SPLIT_PATIENCE) else { return Ok(false) };
-        self.split(ring, partition, at)
-    }
-
-    /// Splits a partition before a token: its children share its runs until they have rewritten their halves.
-    pub(super) fn split(&self, ring: &Ring, partition: &Arc<Partition>, at: u64) -> Result<bool> {
         let mut guard = partition.lock();
-        if guard.retired() || at <= partition.first_token || at > partition.last_token {
-            return Ok(false);
-        }
         partition.freeze(&guard, self.wal.lowest_unapplied().saturating_sub(1));
         let children = [self.new_partition(), self.new_partition()];
-        self.publish_split(ring, partition, &mut guard, at, children)?;
-        Ok(true)
+        self.publish_split(ring, partition, &mut guard, at, children)
     }
 
     /// The lowest record that a memtable or a stream needs the log for.

@@ -28,6 +28,8 @@ mod open_tests;
 mod pressure;
 mod progress;
 mod publish;
+#[cfg(test)]
+mod relief_tests;
 mod replay;
 mod ring;
 mod schema_change;

@@ -19,7 +19,7 @@ use crate::{
     schema::IndexKind,
     stream::{SegmentContext, Streams},
     sync::{Mutex, RwLock},
-    wal::{self, LogBounds, Recovered, Visible, Wal, WalOptions},
+    wal::{self, Recovered, Visible, Wal, WalOptions},
 };
 use arc_swap::ArcSwap;
 use std::{
@@ -69,7 +69,7 @@ impl Store {
         let next_file = 1 + highest_file(disk.as_ref())?.max(counters.next_file.saturating_sub(1));
         let (next_table, next_shard) = (highest_keyspace + 1, streams.next_id());
         edits.push(Edit::PutCounters(Counters { next_file, next_table, next_partition, next_shard }));
-        edits.extend(log_edits(&bounds, &recovered));
+        edits.extend(log_edits(&recovered));
         streams.begin_session(recovered.next_segment);
         let wal_options = WalOptions {
             segment_bytes: options.log_segment_bytes,
@@ -137,12 +137,11 @@ fn check_log_reaches_what_is_flushed(manifest: &Manifest, next_seqno: u64) -> Re
     }
 }
 
-/// What the manifest must learn of a log that was recovered: where it begins, and where segments end.
-fn log_edits(bounds: &LogBounds, recovered: &Recovered) -> Vec<Edit> {
+/// What the manifest must learn of a log that was recovered: where segments end, and which is the first that counts.
+fn log_edits(recovered: &Recovered) -> Vec<Edit> {
     let first = recovered.segments.first().map_or(recovered.next_segment, |segment| segment.number);
-    let start = (bounds.first_segment == 0).then_some(Edit::PutLogStart(first));
     let ends = recovered.ends.iter().map(|&(segment, valid_end)| Edit::PutLogEnd { segment, valid_end });
-    start.into_iter().chain(ends).collect()
+    ends.chain([Edit::PutLogStart(first)]).collect()
 }
 
 /// A number that tells this database's files from any other's.

@@ -58,6 +58,7 @@ impl Store {
         Ok(())
     }
 
+    /// False if the partition is gone by now.
     pub(super) fn publish_split(
         &self,
         ring: &Ring,
@@ -65,12 +66,12 @@ impl Store {
         guard: &mut WriteGuard<'_>,
         at: u64,
         children: [u64; 2],
-    ) -> Result<()> {
+    ) -> Result<bool> {
         let mut manifest = self.manifest.lock();
         if !ring.contains(partition.id) {
-            return Ok(());
+            return Ok(false);
         }
-        let Some((low, high)) = partition.split(guard, at, (children[0], children[1])) else { return Ok(()) };
+        let Some((low, high)) = partition.split(guard, at, (children[0], children[1])) else { return Ok(false) };
         // The counters go along: after a crash the children's numbers must not be given out again.
         let mut edits = vec![
             Edit::DropPartition(partition.id),
@@ -87,7 +88,7 @@ impl Store {
         let committed = self.commit_manifest(&mut manifest, &edits);
         self.streams.apply(plan);
         ring.replace(partition.id, vec![Arc::new(low), Arc::new(high)]);
-        committed
+        committed.map(|()| true)
     }
 
     /// Removes the partitions of a key space from the manifest's state; returns the edits and the files that go.

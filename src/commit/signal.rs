@@ -22,6 +22,11 @@ impl Bell {
             self.changed.notify_all();
         }
     }
+    /// Whether somebody rang who was not heard yet.
+    #[cfg(test)]
+    pub fn is_ringing(&self) -> bool {
+        self.rings.load(Ordering::Acquire)
+    }
     /// Sleeps until it rings, or `longest` has passed. What is done before the next call is done for all who rang until
     /// now.
     fn wait(&self, longest: Duration) {
