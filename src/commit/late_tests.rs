@@ -37,7 +37,9 @@ fn a_split_leaves_nothing_of_a_table_that_has_gone() {
         if goes {
             store.delete_table("items").unwrap();
         }
-        store.split(&ring, &partition, 1 << 63).unwrap();
+        let children = [store.new_partition(), store.new_partition()];
+        let split = store.publish_split(&ring, &partition, &mut partition.lock(), 1 << 63, children);
+        assert_eq!(split.unwrap(), !goes);
         assert_eq!(store.manifest.lock().state().partitions.len(), if goes { 0 } else { 2 });
         store.verify().unwrap();
     }
