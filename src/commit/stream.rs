@@ -136,8 +136,9 @@ impl Store {
             return Ok(false);
         };
         let mut manifest = self.manifest.lock();
-        let guard = partition.lock();
-        if guard.retired() || !shard.is_open() {
+        // No split is under way, so that it takes writes still.
+        let _guard = partition.lock();
+        if !shard.is_open() {
             return Ok(false);
         }
         let heir = [range_of(partition)];
