@@ -132,8 +132,6 @@ pub struct StreamDefinition {
     pub view: StreamView,
     /// Milliseconds since 1970 at which it was enabled; part of its ARN.
     pub label_millis: u64,
-    /// Log records up to this number are not part of the stream.
-    pub created_seqno: u64,
 }
 
 /// Where a table is in its life.

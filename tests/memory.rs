@@ -90,6 +90,23 @@ fn a_stream_that_pins_a_full_log_is_cut() {
     assert!(db.facts().stream_bytes > 0);
 }
 
+/// Otherwise small runs and segments would be written that give back nothing of the log.
+#[test]
+fn of_a_memtable_and_a_stream_the_one_that_pins_a_full_log_goes_first() {
+    let db = small(64 << 20).log_bytes(128 << 10).in_memory().unwrap();
+    let table = db.create_table("items").hash::<S>("h").range::<S>("r").stream(StreamView::KeysOnly).create().unwrap();
+    let runs = || db.facts().partitions.iter().map(|part| part.partition.runs.len()).sum::<usize>();
+    let work = |numbers: std::ops::Range<usize>| {
+        let before = (runs(), db.facts().stream_bytes);
+        numbers.for_each(|number| put(&table, number, 500));
+        assert_eq!(db.step().unwrap(), Work::Flushed);
+        (runs() > before.0, db.facts().stream_bytes > before.1)
+    };
+    assert_eq!(work(0..500), (false, true), "both have all, and the segment is smaller");
+    assert_eq!(work(500..600), (true, false), "the stream has the end of it only");
+    assert_eq!(work(600..601), (false, true), "and now the memtable has");
+}
+
 /// What an item was before is in the log only where something derives from it.
 #[test]
 fn a_log_that_cannot_become_shorter_is_no_work() {

@@ -160,6 +160,21 @@ fn what_was_deleted_leaves_nothing_behind() {
     assert_eq!(db.verify().unwrap().items, 0);
 }
 
+/// One run and nothing to merge it with, but what it holds are tombstones.
+#[test]
+fn what_was_deleted_before_the_only_flush_leaves_nothing_behind() {
+    let (_, disk, db, table) = indexed();
+    for number in 0..50 {
+        table.delete(format!("item {number}")).unwrap();
+    }
+    db.flush().unwrap();
+    let tombstones: u64 =
+        db.facts().partitions.iter().flat_map(|part| &part.partition.runs).map(|run| run.facts.tombstones).sum();
+    assert_eq!((tombstones, runs(&*disk)), (100, 2), "of the table and of the index");
+    db.compact().unwrap();
+    assert_eq!(runs(&*disk), 0);
+}
+
 /// Runs and segments of streams that a crash left before they were published.
 #[test]
 fn an_opening_removes_what_nothing_refers_to() {

@@ -70,3 +70,17 @@ fn the_first_opening_notes_where_the_log_begins() {
     let manifest = Manifest::open(Arc::new(disk.clone()) as Arc<dyn Disk>).unwrap();
     assert_eq!(manifest.state().log.first_segment, 1);
 }
+
+/// A log that lost its end after that would look like a shorter one otherwise.
+#[test]
+fn a_closing_notes_how_far_the_log_reaches() {
+    let disk = MemoryDisk::new();
+    let store = open(&disk).unwrap();
+    store.create_table(table("items")).unwrap();
+    store.close().unwrap();
+    store.close().unwrap();
+    let end = store.wal().durable_end();
+    drop(store);
+    let manifest = Manifest::open(Arc::new(disk.clone()) as Arc<dyn Disk>).unwrap();
+    assert_eq!(manifest.state().log.reach, end);
+}

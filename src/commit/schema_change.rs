@@ -125,7 +125,7 @@ impl Store {
             status: TableStatus::Active,
             created_millis: now_millis,
             ttl_attribute: None,
-            stream: spec.stream.map(|view| StreamDefinition { view, label_millis, created_seqno: 0 }),
+            stream: spec.stream.map(|view| StreamDefinition { view, label_millis }),
             deletion_protection: spec.deletion_protection,
             tags: spec.tags,
             changed_seqno: 0,
@@ -186,7 +186,7 @@ impl Store {
                 }
                 let now_millis = self.options.clock.now_millis();
                 let label_millis = self.streams.fresh_label(&definition.name, now_millis);
-                definition.stream = Some(StreamDefinition { view, label_millis, created_seqno: 0 });
+                definition.stream = Some(StreamDefinition { view, label_millis });
             }
             Some(None) if definition.stream.take().is_none() => {
                 let text = format!("Table has no stream to disable: TableName: {}", definition.name);
@@ -390,9 +390,6 @@ fn stamp(definition: &mut TableDefinition, seqno: u64) {
     definition.changed_seqno = seqno;
     for index in definition.indexes.iter_mut().filter(|index| index.created_seqno == 0) {
         index.created_seqno = seqno;
-    }
-    if let Some(stream) = definition.stream.as_mut().filter(|stream| stream.created_seqno == 0) {
-        stream.created_seqno = seqno;
     }
 }
 

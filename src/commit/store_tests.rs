@@ -3,7 +3,8 @@
 use super::{Store, TableSpec, TableUpdate, schema_change::IndexSpec};
 use crate::{
     config::{ConflictModel, Options},
-    file::MemoryDisk,
+    error::ErrorKind,
+    file::{MemoryDisk, SimulatedDisk},
     index::{Delay, IndexLag, StaleReplica},
     item::{Item, KeyType},
     schema::{IndexKind, KeyAttribute, KeySchema, Projection},
@@ -56,4 +57,18 @@ fn what_the_database_keeps_for_itself_meets_no_conflict() {
         let key = slot.state().definition.key_of_item(&Item::new().with("h", "one")).unwrap();
         assert_eq!(store.enter_write(&slot, &key).is_err(), is_refused, "{name}");
     }
+}
+
+#[test]
+fn what_is_only_read_takes_no_writes_and_is_closed_without_one() {
+    let disk = SimulatedDisk::new(1);
+    let options = Options { background: false, ..Options::default() };
+    let store = Store::open(Arc::new(disk.clone()), options).unwrap();
+    store.end_writing();
+    let before = disk.operations();
+    let key = KeySchema { hash: KeyAttribute::new("h", KeyType::S), range: None };
+    let refused = store.create_table(TableSpec::new("items", key)).map(drop).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Unsupported);
+    store.close().unwrap();
+    assert_eq!(disk.operations(), before);
 }

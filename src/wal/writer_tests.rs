@@ -374,3 +374,14 @@ fn everybody_who_waits_is_woken() {
     assert_eq!((wal.last_seqno(), wal.visible().load()), (THREADS * COMMITS, THREADS * COMMITS));
     assert_eq!(wal.lowest_unapplied(), THREADS * COMMITS + 1);
 }
+
+/// One large record does not keep its memory for good.
+#[test]
+fn a_buffer_is_used_again_unless_it_is_large() {
+    let wal = log_on(&SimulatedDisk::new(0), 64 << 20);
+    let is_kept = |bytes: usize| {
+        wal.sync(wal.append(&vec![7; bytes]).unwrap()).unwrap();
+        wal.state.lock().spare.capacity() > 0
+    };
+    assert_eq!([1000, 5 << 20, 1000].map(is_kept), [true, false, true]);
+}
