@@ -276,6 +276,35 @@ fn read_only_changes_nothing() {
     assert!(disk.list().unwrap().contains(&FileName::Manifest(9)));
 }
 
+/// Adds a frame that is intact to the first manifest.
+fn forge(disk: &SimulatedDisk, seqno: u64, kind: FrameKind, payload: &str) {
+    let name = FileName::Manifest(1);
+    let (mut bytes, mut forged) = (contents(disk, name), Vec::new());
+    frame::begin(&mut forged, seqno, kind);
+    forged.extend_from_slice(payload.as_bytes());
+    frame::end(&mut forged, 0).unwrap();
+    frame::stamp(&mut forged, FrameSeed::new(FileMagic::Manifest, 77, 1), bytes.len() as u64, 0);
+    bytes.extend(forged);
+    disk.set_contents(name, bytes);
+}
+
+/// An edit that is missing between two others, one that is there twice, and the end of a log.
+#[test]
+fn a_frame_that_is_intact_and_does_not_belong_there_is_damage() {
+    for (seqno, kind, belongs) in [
+        (2, FrameKind::Data, true),
+        (3, FrameKind::Data, false),
+        (1, FrameKind::Data, false),
+        (2, FrameKind::Seal, false),
+    ] {
+        let disk = SimulatedDisk::new(0);
+        create(&disk);
+        forge(&disk, seqno, kind, "[]");
+        let opened = open(&disk).map(drop);
+        assert_eq!(opened, if belongs { Ok(()) } else { Err(ErrorKind::Corrupt) }, "{seqno}, {kind:?}");
+    }
+}
+
 /// Checksums were right, but a number stood where the next one overflowed: opening the database panicked.
 #[test]
 fn a_forged_edit_with_numbers_that_nobody_counts_up_to_is_damage() {
@@ -298,14 +327,7 @@ fn a_forged_edit_with_numbers_that_nobody_counts_up_to_is_damage() {
         assert!(manifest.commit(&senseless).is_err(), "what is not read back is not written");
         manifest.commit(&[put(1, 0)]).unwrap();
         drop(manifest);
-        let name = FileName::Manifest(1);
-        let (mut bytes, mut forged) = (contents(&disk, name), Vec::new());
-        frame::begin(&mut forged, 3, FrameKind::Data);
-        forged.extend_from_slice(edits.as_bytes());
-        frame::end(&mut forged, 0).unwrap();
-        frame::stamp(&mut forged, FrameSeed::new(FileMagic::Manifest, 77, 1), bytes.len() as u64, 0);
-        bytes.extend(forged);
-        disk.set_contents(name, bytes);
+        forge(&disk, 3, FrameKind::Data, &edits);
         let opened = open(&disk).map(|manifest| manifest.state().partitions.len());
         assert_eq!(opened, if makes_sense { Ok(1) } else { Err(ErrorKind::Corrupt) }, "{edits}");
     }

@@ -67,10 +67,10 @@ impl FrameSeed {
     }
 
     /// The checksum of a frame's bytes behind the checksum field. From two different starting values the same bytes
-    /// never give the same CRC, so mixing the offset in by XOR is enough to tell all offsets of a file apart.
+    /// never give the same CRC, so mixing the offset in by XOR is enough to tell all offsets of a file apart: no file of
+    /// frames is so long that four bytes would not hold them.
     fn checksum(self, offset: u64, covered: &[u8]) -> u32 {
-        let folded = (offset ^ (offset >> 32)) as u32;
-        let mut hasher = crc32fast::Hasher::new_with_initial(self.0 ^ folded);
+        let mut hasher = crc32fast::Hasher::new_with_initial(self.0 ^ offset as u32);
         hasher.update(covered);
         hasher.finalize()
     }
@@ -221,5 +221,13 @@ mod tests {
         assert!(end(&mut out, 0).is_err());
         out.pop();
         assert!(end(&mut out, 0).is_ok());
+        let has_header = |len: usize| {
+            out[4..8].copy_from_slice(&u32::try_from(len).unwrap().to_le_bytes());
+            FrameHeader::parse(&out).is_some()
+        };
+        assert_eq!(
+            [MAX_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES + 1, 2 * MAX_PAYLOAD_BYTES].map(has_header),
+            [true, false, false]
+        );
     }
 }

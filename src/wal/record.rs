@@ -47,8 +47,6 @@ pub enum Origin {
     User,
     /// The item's time to live ended.
     TimeToLive,
-    /// An index is being filled.
-    Backfill,
 }
 
 /// What all changes of a commit share, borrowed.
@@ -191,7 +189,6 @@ pub fn encode_commit<'c>(
     let origin = match header.origin {
         Origin::User => 0,
         Origin::TimeToLive => 1,
-        Origin::Backfill => 2,
     };
     out.push(origin | if header.token.is_some() { HAS_TOKEN } else { 0 });
     if let Some((token, fingerprint)) = header.token {
@@ -277,7 +274,6 @@ impl<'a> CommitRef<'a> {
         let origin = match flags & ORIGIN_MASK {
             0 => Origin::User,
             1 => Origin::TimeToLive,
-            2 => Origin::Backfill,
             _ => return None,
         };
         let token = if flags & HAS_TOKEN != 0 {
