@@ -1,11 +1,13 @@
 //! A mutant is tried by the test programs that reach it, the quickest one first, until one of them fails.
 //!
 //! Which ones reach it, and how long each takes, is learned from a rehearsal without any mutant. A run that takes several
-//! times as long as in the rehearsal hangs, and counts as failed.
+//! times as long hangs, and counts as failed. The machine may have become slow since the rehearsal, so before that is
+//! believed the program is run without the mutant once more.
 
 use crate::{Result, results::Outcome};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    ffi::OsString,
     fs,
     path::{Path, PathBuf},
     process::{Child, Command, Stdio},
@@ -84,7 +86,7 @@ pub fn rehearse(built: &BTreeMap<String, PathBuf>, rooms: &BTreeSet<String>, fol
     let program = |kind: &str, target: &str, name: String, filters: Vec<String>| {
         let key = format!("{kind} {target}");
         let path = built.get(&key).ok_or_else(|| format!("cargo built no {key}"))?.clone();
-        Ok(Program { name, path, filters, took: REHEARSAL / SLOW, reaches: BTreeSet::new() })
+        Ok(Program { name, path, filters, took: Duration::ZERO, reaches: BTreeSet::new() })
     };
     let units = rooms.iter().map(|room| program("lib", "hashrange", format!("{room}::"), vec![format!("{room}::")]));
     let tests = TESTS.iter().map(|test| program("test", test, (*test).to_owned(), Vec::new()));
@@ -93,12 +95,7 @@ pub fn rehearse(built: &BTreeMap<String, PathBuf>, rooms: &BTreeSet<String>, fol
     let reached = folder.join("reached");
     for program in &mut programs {
         _ = fs::remove_file(&reached);
-        let begin = Instant::now();
-        let end = program.run(folder, "rehearsal", ("HASHRANGE_MUTANT_REACHED", reached.as_os_str().to_owned()))?;
-        if end != End::Passed {
-            return Err(format!("{} fails without any mutant", program.name).into());
-        }
-        program.took = begin.elapsed();
+        program.took = program.rehearse(folder, "rehearsal", &reached)?;
         let noted = fs::read_to_string(&reached).unwrap_or_default();
         program.reaches = noted.lines().filter_map(|line| line.parse().ok()).collect();
     }
@@ -111,7 +108,7 @@ pub fn try_out(id: usize, programs: &[Program], folder: &Path) -> Result<Outcome
     let mut is_reached = false;
     for program in programs.iter().filter(|program| program.reaches.contains(&id)) {
         is_reached = true;
-        match program.run(folder, &id.to_string(), ("HASHRANGE_MUTANT", id.to_string().into()))? {
+        match program.attempt(folder, id)? {
             End::Passed => {}
             End::Failed => return Ok(Outcome::Caught(program.name.clone())),
             End::Hung => return Ok(Outcome::Caught(format!("{}, which hangs", program.name))),
@@ -121,8 +118,29 @@ pub fn try_out(id: usize, programs: &[Program], folder: &Path) -> Result<Outcome
 }
 
 impl Program {
+    /// Runs it without a mutant, and says how long that takes.
+    fn rehearse(&self, folder: &Path, name: &str, reached: &Path) -> Result<Duration> {
+        let begin = Instant::now();
+        match self.run(folder, name, ("HASHRANGE_MUTANT_REACHED", reached.into()), REHEARSAL)? {
+            End::Passed => Ok(begin.elapsed()),
+            _ => Err(format!("{} fails without any mutant", self.name).into()),
+        }
+    }
+
+    /// Runs it as a mutant.
+    fn attempt(&self, folder: &Path, id: usize) -> Result<End> {
+        let (name, limit) = (id.to_string(), |took: Duration| HANGS.max(took * SLOW));
+        let run = |limit| self.run(folder, &name, ("HASHRANGE_MUTANT", id.to_string().into()), limit);
+        let end = run(limit(self.took))?;
+        if end != End::Hung {
+            return Ok(end);
+        }
+        let took = self.rehearse(folder, &name, &folder.join("reached again"))?;
+        if took < self.took * 2 { Ok(end) } else { run(limit(took) * 2) }
+    }
+
     /// Runs it with a variable of its environment, in a folder for temporary files that goes away with it.
-    fn run(&self, folder: &Path, name: &str, variable: (&str, std::ffi::OsString)) -> Result<End> {
+    fn run(&self, folder: &Path, name: &str, variable: (&str, OsString), limit: Duration) -> Result<End> {
         let scratch = folder.join("scratch").join(name);
         fs::create_dir_all(&scratch)?;
         let mut command = Command::new("sh");
@@ -134,7 +152,7 @@ impl Program {
         #[cfg(unix)]
         std::os::unix::process::CommandExt::process_group(&mut command, 0);
         let mut child = command.spawn()?;
-        let end = match child.wait_timeout(HANGS.max(self.took * SLOW))? {
+        let end = match child.wait_timeout(limit)? {
             Some(status) if status.success() => End::Passed,
             Some(_) => End::Failed,
             None => End::Hung,

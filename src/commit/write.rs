@@ -472,8 +472,8 @@ impl Planned {
         match &self.old {
             Some(old) if is_old_shown(definition, self.new.as_ref()) => Before::Item(old.encoded()),
             Some(_) if self.event.is_some() => Before::Different,
-            None if self.event.is_some() || !definition.indexes.is_empty() => Before::Absent,
-            _ => Before::Unknown,
+            Some(_) => Before::Unknown,
+            None => Before::Absent,
         }
     }
     fn into_outcome(self, state: &TableState) -> Outcome {

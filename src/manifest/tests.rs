@@ -276,29 +276,36 @@ fn read_only_changes_nothing() {
     assert!(disk.list().unwrap().contains(&FileName::Manifest(9)));
 }
 
-/// Checksums were right, but a number stood where the next one overflowed: opening the database panicked.
-/// A frame as the manifest 1 of these tests would have it at its end.
-fn append_frame(disk: &SimulatedDisk, seqno: u64, payload: &[u8]) {
+/// Adds a frame that is intact to the first manifest.
+fn forge(disk: &SimulatedDisk, seqno: u64, kind: FrameKind, payload: &str) {
     let name = FileName::Manifest(1);
     let (mut bytes, mut forged) = (contents(disk, name), Vec::new());
-    frame::begin(&mut forged, seqno, FrameKind::Data);
-    forged.extend_from_slice(payload);
+    frame::begin(&mut forged, seqno, kind);
+    forged.extend_from_slice(payload.as_bytes());
     frame::end(&mut forged, 0).unwrap();
     frame::stamp(&mut forged, FrameSeed::new(FileMagic::Manifest, 77, 1), bytes.len() as u64, 0);
     bytes.extend(forged);
     disk.set_contents(name, bytes);
 }
 
+/// An edit that is missing between two others, one that is there twice, and the end of a log.
 #[test]
-fn an_edit_out_of_order_is_damage() {
-    for (seqno, is_next) in [(2, true), (1, false), (3, false)] {
+fn a_frame_that_is_intact_and_does_not_belong_there_is_damage() {
+    for (seqno, kind, belongs) in [
+        (2, FrameKind::Data, true),
+        (3, FrameKind::Data, false),
+        (1, FrameKind::Data, false),
+        (2, FrameKind::Seal, false),
+    ] {
         let disk = SimulatedDisk::new(0);
         create(&disk);
-        append_frame(&disk, seqno, b"[]");
-        assert_eq!(open(&disk).map(drop), if is_next { Ok(()) } else { Err(ErrorKind::Corrupt) }, "{seqno}");
+        forge(&disk, seqno, kind, "[]");
+        let opened = open(&disk).map(drop);
+        assert_eq!(opened, if belongs { Ok(()) } else { Err(ErrorKind::Corrupt) }, "{seqno}, {kind:?}");
     }
 }
 
+/// Checksums were right, but a number stood where the next one overflowed: opening the database panicked.
 #[test]
 fn a_manifest_with_a_number_that_nobody_counts_up_to_is_damage() {
     for (number, is_right) in [(NUMBER_LIMIT - 1, true), (NUMBER_LIMIT, false)] {
@@ -341,7 +348,7 @@ fn a_forged_edit_with_numbers_that_nobody_counts_up_to_is_damage() {
         assert!(manifest.commit(&senseless).is_err(), "what is not read back is not written");
         manifest.commit(&[put(1, 0)]).unwrap();
         drop(manifest);
-        append_frame(&disk, 3, edits.as_bytes());
+        forge(&disk, 3, FrameKind::Data, &edits);
         let opened = open(&disk).map(|manifest| manifest.state().partitions.len());
         assert_eq!(opened, if makes_sense { Ok(1) } else { Err(ErrorKind::Corrupt) }, "{edits}");
     }

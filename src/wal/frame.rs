@@ -67,7 +67,7 @@ impl FrameSeed {
     }
 
     /// The checksum of a frame's bytes behind the checksum field. From two different starting values the same bytes
-    /// never give the same CRC, so mixing the offset in by XOR is enough to tell all offsets of a file apart.
+    /// never give the same CRC, so mixing the offset in by XOR is enough to tell the offsets of a file apart.
     fn checksum(self, offset: u64, covered: &[u8]) -> u32 {
         let folded = (offset ^ (offset >> 32)) as u32;
         let mut hasher = crc32fast::Hasher::new_with_initial(self.0 ^ folded);
@@ -195,6 +195,12 @@ mod tests {
         assert_eq!(header.frame_bytes(), frame.len());
         assert!(is_intact(&frame, header.checksum, seed, 4096));
         assert!(!is_intact(&frame, header.checksum, seed, 4097));
+        // Segments may be of any size: of two places 4 GiB apart it tells too.
+        for (offset, high) in [(4096, 1 << 32), (1, 1 << 32)] {
+            stamp(&mut frame, seed, offset, 64);
+            let checksum = FrameHeader::parse(&frame).unwrap().checksum;
+            assert!(is_intact(&frame, checksum, seed, offset) && !is_intact(&frame, checksum, seed, offset + high));
+        }
         assert!(!is_intact(&frame, header.checksum, FrameSeed::new(FileMagic::Log, 8, 9), 4096));
         assert!(!is_intact(&frame, header.checksum, FrameSeed::new(FileMagic::Log, 7, 10), 4096));
         for at in 4..frame.len() {
@@ -218,5 +224,13 @@ mod tests {
         assert!(end(&mut out, 0).is_err());
         out.pop();
         assert!(end(&mut out, 0).is_ok());
+        let has_header = |len: usize| {
+            out[4..8].copy_from_slice(&u32::try_from(len).unwrap().to_le_bytes());
+            FrameHeader::parse(&out).is_some()
+        };
+        assert_eq!(
+            [MAX_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES + 1, 2 * MAX_PAYLOAD_BYTES].map(has_header),
+            [true, false, false]
+        );
     }
 }

@@ -1,9 +1,10 @@
-//! Random damage against the promise of recovery: a prefix of the records, or an error.
+//! Damage against the promise of recovery, at random and where it is hard to tell from a torn end: a prefix of the records,
+//! or an error.
 
 use super::{
     LogBounds, Wal,
     frame::{self, FRAME_HEADER_BYTES, FrameKind},
-    header::{FileHeader, FileMagic},
+    header::{FILE_HEADER_BYTES, FileHeader, FileMagic},
     recover,
     recovery_tests::{DATABASE_ID, change, options},
 };
@@ -60,6 +61,39 @@ fn bytes_made_to_look_like_headers_all_over_are_refused_in_little_time() {
     let refused = recover(&disk, DATABASE_ID, &LogBounds::default(), &mut |_, _| Ok(())).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Corrupt, "{refused}");
     assert!(disk.count(Operation::Read) - reads_before < 100);
+}
+
+/// Two records are damaged, and only the third one, written long after the sync that it tells of, says that the first was
+/// safe.
+#[test]
+fn a_record_that_any_later_one_vouches_for_is_damage() {
+    let (disk, _) = random_log(&[(vec![1; 5], true), (vec![2; 5], false), (vec![3; 5], false)]);
+    let flip = |record: usize| {
+        let at = FILE_HEADER_BYTES + record * (FRAME_HEADER_BYTES + 5) + FRAME_HEADER_BYTES;
+        change(&disk, 1, |bytes| bytes[at] ^= 1);
+    };
+    let ending =
+        || recover(&disk, DATABASE_ID, &LogBounds::default(), &mut |_, _| Ok(())).map_err(|error| error.kind());
+    flip(1);
+    assert_eq!(ending().map(|recovered| recovered.next_seqno), Ok(2), "nothing says that the second one was safe");
+    flip(0);
+    assert_eq!(ending().map(drop), Err(ErrorKind::Corrupt));
+}
+
+/// What a user wrote may look like the beginning of a frame that would be longer than the file.
+#[test]
+fn what_looks_like_a_frame_and_goes_beyond_the_end_vouches_for_nothing() {
+    let mut payload = Vec::new();
+    frame::begin(&mut payload, 9, FrameKind::Data);
+    payload.extend([7; 476]);
+    frame::end(&mut payload, 0).unwrap();
+    payload.truncate(200);
+    let second = FILE_HEADER_BYTES + FRAME_HEADER_BYTES + 1;
+    payload[16..20].copy_from_slice(&u32::try_from(second + 1).unwrap().to_le_bytes());
+    let (disk, _) = random_log(&[(vec![1], true), (payload, false)]);
+    change(&disk, 1, |bytes| bytes[second] ^= 1);
+    let recovered = recover(&disk, DATABASE_ID, &LogBounds::default(), &mut |_, _| Ok(())).unwrap();
+    assert_eq!(recovered.next_seqno, 2);
 }
 
 proptest! {
