@@ -1,11 +1,11 @@
 //! The log under one thread and many, full segments, failures and closing.
 
-use super::{LogBounds, Wal, WalOptions, recover, recovery::Recovered};
+use super::{LogBounds, Wal, WalOptions, recover, recovery::Recovered, roles::Syncing};
 use crate::{
     error::{ErrorKind, Result},
     file::{Disk, Fault, FaultPlan, FileName, Operation, RealDisk, SimulatedDisk},
 };
-use std::{sync::Arc, thread};
+use std::{sync::Arc, thread, time::Duration};
 
 const DATABASE_ID: u64 = 42;
 
@@ -117,6 +117,33 @@ fn a_segment_is_left_once() {
         assert_eq!((wal.visible().load(), wal.segments().len() as u64), (seqno, round + 1));
     }
     assert_eq!(read_back(&disk).unwrap().1.len(), 2);
+}
+
+/// Sealed beside a sync, it would vouch for what the sync may have lost.
+#[test]
+fn a_segment_is_not_left_while_a_leader_is_at_work() {
+    for is_sync in [true, false] {
+        let wal = log_on(&SimulatedDisk::new(0), 1 << 20);
+        wal.sync(wal.append(b"one").unwrap()).unwrap();
+        let lead = |leads: bool| {
+            let mut state = wal.state.lock();
+            if is_sync {
+                state.syncing = if leads { Syncing::UnderWay } else { Syncing::Nobody };
+            } else {
+                state.writing = leads;
+            }
+        };
+        lead(true);
+        thread::scope(|scope| {
+            let leaver = scope.spawn(|| wal.leave_segment(1));
+            thread::sleep(Duration::from_millis(50));
+            assert_eq!(wal.segments().len(), 1);
+            lead(false);
+            wal.done.notify_all();
+            leaver.join().unwrap().unwrap();
+        });
+        assert_eq!(wal.segments().len(), 2);
+    }
 }
 
 /// Bytes of the header of a segment, and of what a frame adds to its payload.
