@@ -257,12 +257,12 @@ impl Store {
         self.log_tokens_again(needed_from)?;
         let segments = self.wal.segments();
         let first = segments.iter().find(|segment| segment.last_seqno >= needed_from).or(segments.last());
-        if let Some(first) = first {
-            let mut manifest = self.manifest.lock();
-            if first.number > manifest.state().log.first_segment {
-                self.commit_manifest(&mut manifest, &[Edit::PutLogStart(first.number)])?;
-            }
+        let first = first.map_or(0, |segment| segment.number);
+        let mut manifest = self.manifest.lock();
+        if first > manifest.state().log.first_segment {
+            self.commit_manifest(&mut manifest, &[Edit::PutLogStart(first)])?;
         }
+        drop(manifest);
         self.wal.remove_segments_below(needed_from)
     }
 

@@ -4,10 +4,10 @@ use super::{IndexSpec, Store, TableSpec, TableUpdate};
 use crate::{
     config::Options,
     file::MemoryDisk,
-    item::KeyType,
+    item::{Item, KeyType},
     schema::{IndexKind, KeyAttribute, KeySchema, Projection},
 };
-use std::sync::Arc;
+use std::{sync::Arc, thread, time::Duration};
 
 fn store() -> Store {
     let options = Options { background: false, initial_partitions: 1, ..Options::default() };
@@ -43,6 +43,26 @@ fn a_split_leaves_nothing_of_a_table_that_has_gone() {
         assert_eq!(store.manifest.lock().state().partitions.len(), if goes { 0 } else { 2 });
         store.verify().unwrap();
     }
+}
+
+#[test]
+fn an_entry_that_waited_for_a_partition_while_it_was_split_enters_an_heir() {
+    let store = store();
+    let slot = store.table("items").unwrap();
+    let ring = slot.state().ring.clone();
+    let partition = ring.find(0).clone();
+    let key = slot.state().definition.key_of_item(&Item::new().with("h", "one")).unwrap();
+    let mut guard = partition.lock();
+    thread::scope(|scope| {
+        let entry = scope.spawn(|| store.insert_global(&ring, &key, 5, Some(b"entry"), true));
+        thread::sleep(Duration::from_millis(50));
+        let children = [store.new_partition(), store.new_partition()];
+        assert!(store.publish_split(&ring, &partition, &mut guard, 1 << 63, children).unwrap());
+        drop(guard);
+        entry.join().unwrap();
+    });
+    let unflushed: Vec<Option<u64>> = ring.all().iter().map(|heir| heir.oldest_unflushed_seqno()).collect();
+    assert!(unflushed == [Some(5), None] || unflushed == [None, Some(5)], "{unflushed:?}");
 }
 
 #[test]
