@@ -1,4 +1,4 @@
-//! Background work that comes to its end when what it was done for has gone.
+//! Work that comes to its end when what it was done for has gone, or was split.
 
 use super::{IndexSpec, Store, TableSpec, TableUpdate};
 use crate::{

@@ -305,7 +305,6 @@ fn a_frame_that_is_intact_and_does_not_belong_there_is_damage() {
     }
 }
 
-/// Checksums were right, but a number stood where the next one overflowed: opening the database panicked.
 #[test]
 fn a_manifest_with_a_number_that_nobody_counts_up_to_is_damage() {
     for (number, is_right) in [(NUMBER_LIMIT - 1, true), (NUMBER_LIMIT, false)] {
@@ -327,6 +326,7 @@ fn a_manifest_with_a_number_that_nobody_counts_up_to_is_damage() {
     }
 }
 
+/// Checksums were right, but a number stood where the next one overflowed: opening the database panicked.
 #[test]
 fn a_forged_edit_with_numbers_that_nobody_counts_up_to_is_damage() {
     let counters = |file: u64, table: u32, partition: u64| {

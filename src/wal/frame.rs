@@ -149,8 +149,8 @@ pub fn frame_seqno(buffer: &[u8]) -> Option<u64> {
     Some(u64::from_le_bytes(*buffer.get(8..)?.first_chunk()?))
 }
 
-/// Finishes a frame that [`begin`] and [`end`] filled, once its place is known. `synced_to` is capped by what four bytes hold, which is always true to
-/// say.
+/// Finishes a frame that [`begin`] and [`end`] filled, once its place is known. `synced_to` is capped by what four bytes
+/// hold, which is always true to say.
 pub fn stamp(frame: &mut [u8], seed: FrameSeed, offset: u64, synced_to: u64) {
     let synced_to = u32::try_from(synced_to).unwrap_or(u32::MAX);
     frame[16..20].copy_from_slice(&synced_to.to_le_bytes());
