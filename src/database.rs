@@ -6,25 +6,24 @@ pub use options::OpenOptions;
 
 use crate::{
     clock::Clock,
-    commit::{DatabaseFacts, Held, Store, TableSpec, TableUpdate, VerifyReport, Work},
     config::{Durability, Options},
+    consumer::Consumer,
+    engine::{DatabaseFacts, Store, TableSpec, TableUpdate, VerifyReport, Work},
     error::{Error, Result},
     expression::Projection,
     file::{Disk, MemoryDisk, RealDisk},
-    index::IndexLag,
     item::Item,
-    maintenance::Maintenance,
+    maintenance::{Maintenance, TtlDescription},
     schema::{
         BillingMode, IndexDefinition, IndexKind, KeyAttribute, KeySchema, ProvisionedThroughput, StreamView,
         TableDefinition, TableStatus,
     },
+    service::{self, Held, IndexLag},
     stream::{ChangeRecord, IteratorStart},
     table::{
-        self, BatchGet, BatchGetOutput, BatchWrite, BatchWriteOutput, Consumer, Dynamic, KeyPart, KeyShape,
-        StreamDescription, StreamRecords, Table, TransactAction, TransactGetOutput, TransactOutput, TransactWrite,
-        Transaction,
+        self, BatchGet, BatchGetOutput, BatchWrite, BatchWriteOutput, Dynamic, KeyPart, KeyShape, StreamDescription,
+        StreamRecords, Table, TransactAction, TransactGetOutput, TransactOutput, TransactWrite, Transaction,
     },
-    ttl::TtlDescription,
     wal::record::ClientToken,
 };
 use std::{fmt, marker::PhantomData, path::Path, sync::Arc};
@@ -154,7 +153,7 @@ impl Database {
     }
     fn status(&self, definition: &TableDefinition) -> TableStatus {
         let options = self.store().options();
-        definition.status_at(options.clock.now_millis(), options.creating_millis)
+        service::status_at(definition, options.clock.now_millis(), options.creating_millis)
     }
     /// Names of all tables, in the order of their bytes. Tables that the database keeps for itself (`hashrange.` and more)
     /// are not among them.

@@ -4,12 +4,15 @@
 //! is reached through it may refuse or lose data that the rest of the crate would protect.
 
 pub use crate::{
-    manifest::{Counters, Edit, Manifest, PartitionRecord, RunFacts, State as ManifestState},
-    partition::{KeyRef, Memtable, MemtableCursor, PageCache, ReadPoint, Run, RunCursor, RunWriter, Version, seal_run},
-    wal::{
-        LogBounds, Recovered, Visible, Wal, WalOptions,
+    format::{
         frame::{self, FrameKind, FrameSeed},
         header::{FILE_HEADER_BYTES, FileHeader, FileMagic},
+    },
+    manifest::{Counters, Edit, Manifest, PartitionRecord, RunFacts, State as ManifestState},
+    partition::{KeyRef, Memtable, MemtableCursor, PageCache, ReadPoint, Run, RunCursor, RunWriter, Version, seal_run},
+    visible::Visible,
+    wal::{
+        LogBounds, Recovered, Wal, WalOptions,
         record::{Before, ChangeRef, CommitHeader, Record, encode_commit},
         recover,
     },

@@ -22,6 +22,7 @@
 //! Where to look: [`Database`] opens and creates, [`Table`] reads and writes, [`Item`] and [`ItemRef`] are what is
 //! written and read, [`Error`] tells what to do about a failure.
 
+mod admission;
 #[cfg(feature = "canaries")]
 #[doc(hidden)]
 pub mod canary;
@@ -29,12 +30,14 @@ pub mod canary;
 mod canary;
 pub mod capacity;
 mod clock;
-mod commit;
 mod config;
+mod consumer;
 mod database;
+mod engine;
 mod error;
 pub mod expression;
 pub mod file;
+mod format;
 #[cfg(feature = "fuzzing")]
 #[doc(hidden)]
 pub mod fuzzing;
@@ -44,28 +47,29 @@ mod maintenance;
 mod manifest;
 mod partition;
 pub mod schema;
+mod service;
 mod stream;
 mod sync;
 mod table;
-mod ttl;
+mod visible;
 mod wal;
 
 pub use capacity::Consumed;
 pub use clock::Clock;
-pub use commit::{
-    DatabaseFacts, Held, IndexSpec, LogFacts, PartitionFacts, TableSpec, TableUpdate, VerifyReport, Work,
-};
 pub use config::{ConflictModel, Durability, Options, ReadMode};
+pub use consumer::{Batch, Consumer, Delivery, TableStream};
 pub use database::{Database, IndexStatistics, OpenOptions, TableBuilder, TableDescription};
+pub use engine::{DatabaseFacts, IndexSpec, LogFacts, PartitionFacts, TableSpec, TableUpdate, VerifyReport, Work};
 pub use error::{CancellationReason, Error, ErrorKind, Result};
 pub use expression::{Placeholders, attr, if_not_exists, list_append};
-pub use index::{Delay, IndexLag, StaleReplica};
 pub use item::{AttributeValue, Item, ItemRef, KeyScalar, KeyType, Number, ValueRef, from_item, to_item};
+pub use maintenance::{TtlDescription, TtlStatus};
 pub use partition::{MemtableDescription, PartitionDescription, RunDescription, RunSummary};
 pub use schema::{
     BillingMode, IndexDefinition, IndexKind, IndexStatus, KeyAttribute, KeySchema, Projection, ProvisionedThroughput,
     StreamView, TableDefinition, TableStatus,
 };
+pub use service::{Delay, Held, IndexLag, StaleReplica};
 pub use stream::{ChangeEvent, ChangeRecord, IteratorStart, Sequence};
 pub use table::{
     B, BatchGet, BatchGetOutput, BatchItems, BatchWrite, BatchWriteOutput, Delete, Dynamic, Get, GetOutput, HashKey,
@@ -74,10 +78,7 @@ pub use table::{
     SortCondition, Table, ToItem, TransactAction, TransactGetOutput, TransactKind, TransactOutput, TransactWrite,
     Transaction, Update, WriteOutput, begins_with, between, eq, ge, gt, index, le, lt,
 };
-pub use table::{
-    Batch, Consumer, Delivery, ShardDescription, StreamDescription, StreamRecords, StreamStatus, TableStream,
-};
-pub use ttl::{TtlDescription, TtlStatus};
+pub use table::{ShardDescription, StreamDescription, StreamRecords, StreamStatus};
 pub use wal::SegmentInfo;
 
 /// Compiles and runs what the README shows.

@@ -212,18 +212,6 @@ impl TableDefinition {
     pub fn is_internal(&self) -> bool {
         self.name.starts_with(INTERNAL_PREFIX)
     }
-    /// Where the table is in its life at a moment, if new tables take `creating_millis` to become usable.
-    pub fn status_at(&self, now_millis: u64, creating_millis: u64) -> TableStatus {
-        // A clock that was set back behind the creation hides no table.
-        let age_millis = now_millis.checked_sub(self.created_millis);
-        if age_millis.is_some_and(|age_millis| age_millis < creating_millis) {
-            TableStatus::Creating
-        } else if self.indexes.iter().any(|index| index.status != IndexStatus::Active) {
-            TableStatus::Updating
-        } else {
-            self.status
-        }
-    }
     /// The index of that name.
     pub fn index(&self, name: &str) -> Option<&IndexDefinition> {
         self.indexes.iter().find(|index| index.name == name)

@@ -20,16 +20,17 @@ use std::{
 };
 
 /// The rooms of `src/`, from the ground up. A room is a file or a folder with the files in it.
-const FLOORS: [&[&str]; 10] = [
-    &["canary", "sync", "error", "clock", "config"],
+const FLOORS: [&[&str]; 11] = [
+    &["canary", "sync", "error", "clock", "config", "visible"],
     &["file"],
-    &["item"],
+    &["format", "item"],
     &["schema", "expression"],
     &["wal", "manifest"],
     &["partition"],
     &["index", "stream", "capacity"],
-    &["commit"],
-    &["ttl", "maintenance", "table", "database", "fuzzing"],
+    &["service", "admission"],
+    &["engine"],
+    &["maintenance", "table", "consumer", "database", "fuzzing"],
     &["lib"],
 ];
 
@@ -42,7 +43,7 @@ const LONG_FILES: &[(&str, usize)] = &[];
 const FUNCTION_LINES: usize = 70;
 /// Functions over the limit, with their lines.
 const LONG_FUNCTIONS: &[(&str, &str, usize)] = &[
-    ("src/commit/open.rs", "open", 85),
+    ("src/engine/open.rs", "open", 85),
     ("src/partition/run/tests/timing.rs", "measure", 82),
     ("src/expression/tests/updates.rs", "refused_updates_in_the_order_of_checks", 73),
 ];

@@ -16,7 +16,7 @@ use std::{
 use wait_timeout::ChildExt;
 
 /// Rooms whose unit tests are run, besides those of the mutants.
-pub const ROOMS: [&str; 3] = ["wal", "manifest", "commit"];
+pub const ROOMS: [&str; 6] = ["format", "wal", "manifest", "admission", "service", "engine"];
 /// Integration tests that are run. Left out are those that kill processes, and those that take the better part of a
 /// minute: what only they catch is missed here.
 const TESTS: [&str; 21] = [

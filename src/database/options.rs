@@ -3,8 +3,8 @@
 use super::{Database, Inner};
 use crate::{
     clock::Clock,
-    commit::Store,
     config::{ConflictModel, Durability, Options, ReadMode},
+    engine::Store,
     error::{Error, Result},
     file::{Disk, FileName, MemoryDisk, OverlayDisk, RealDisk},
     maintenance::Maintenance,

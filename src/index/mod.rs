@@ -1,9 +1,5 @@
 //! Secondary indexes as a pure function of their table: what an index holds follows from an item before and after a
-//! change, and from nothing else. This room computes; `commit` writes.
-
-mod lag;
-
-pub use lag::{Arrivals, Delay, IndexLag, StaleReplica};
+//! change, and from nothing else. This room computes; `engine` writes.
 
 use crate::{
     canary::canary,

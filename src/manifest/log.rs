@@ -15,7 +15,7 @@ use crate::{
     canary::canary,
     error::{Error, ErrorKind, Result},
     file::{Disk, FileName, WritableFile},
-    wal::{
+    format::{
         frame::{self, FrameKind, FrameSeed},
         header::{FILE_HEADER_BYTES, FORMAT_VERSION, FileHeader, FileMagic},
     },

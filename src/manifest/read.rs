@@ -4,7 +4,7 @@ use super::{edit::Edit, sense, state::State};
 use crate::{
     error::{Error, ErrorKind, Result},
     file::{Disk, FileName, NUMBER_LIMIT},
-    wal::{
+    format::{
         frame::{FrameKind, FrameSeed},
         header::{FILE_HEADER_BYTES, FORMAT_VERSION, FileHeader, FileMagic, HeaderFault},
         reader::{FrameReader, Rest},

@@ -4,7 +4,7 @@ use super::{Edit, Manifest, PartitionRecord, RunFacts, state::State};
 use crate::{
     error::ErrorKind,
     file::{Disk, Fault, FaultPlan, FileName, NUMBER_LIMIT, Operation, RealDisk, SimulatedDisk},
-    wal::{
+    format::{
         frame::{self, FrameKind, FrameSeed},
         header::{FILE_HEADER_BYTES, FileHeader, FileMagic},
     },

@@ -22,7 +22,7 @@ use crate::{
     error::Result,
     file::{Disk, FileName},
     manifest::{PartitionRecord, RunFacts},
-    wal::Visible,
+    visible::Visible,
 };
 use std::{fmt, sync::Arc};
 

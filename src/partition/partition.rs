@@ -16,7 +16,7 @@ use crate::{
     error::Result,
     manifest::{PartitionRecord, RunFacts},
     sync::{Mutex, MutexGuard},
-    wal::Visible,
+    visible::Visible,
 };
 use arc_swap::{ArcSwap, Guard};
 use std::sync::Arc;

@@ -10,7 +10,7 @@ use super::{
     merge::{Direction, MergeCursor, Source, Sources},
     run::Run,
 };
-use crate::{error::Result, wal::Visible};
+use crate::{error::Result, visible::Visible};
 use std::{ops::Bound, sync::Arc};
 
 /// The sources of a partition, newest first. Newest says where recent entries are likely to be, no more: which version

@@ -6,7 +6,8 @@
 //! nothing is written twice while a commit waits. Later, maintenance cuts the tail into a [segment](segment) on disk, and
 //! only then may the log forget the changes. After a crash the tails are filled again from the log.
 //!
-//! This room knows shards and changes, and nothing of partitions, the log or tables: `commit` connects them.
+//! This room knows shards and changes, no partitions and no tables with items: `engine` connects them. Of the log it has
+//! one type, which says who asked for a change.
 
 pub mod iterator;
 pub mod names;

@@ -13,10 +13,11 @@
 
 use super::sequence::Sequence;
 use crate::{
+    format::varint,
     item::{Item, ItemRef},
     manifest::StreamRecord,
     schema::{KeyAttribute, KeySchema, StreamView, key_attributes},
-    wal::{record::Origin, varint},
+    wal::record::Origin,
 };
 use bytes::Bytes;
 use std::sync::Arc;

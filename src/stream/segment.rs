@@ -22,12 +22,12 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result},
     file::{Disk, FileName, ReadableFile},
-    manifest::StreamSegmentFacts,
-    wal::{
+    format::{
         frame::{self, FRAME_HEADER_BYTES, FrameHeader, FrameKind, FrameSeed},
         header::{FILE_HEADER_BYTES, FileHeader, FileMagic, HeaderFault},
         varint,
     },
+    manifest::StreamSegmentFacts,
 };
 use bytes::Bytes;
 use std::sync::{Arc, OnceLock};

@@ -8,8 +8,8 @@ use super::{
 };
 use crate::{
     capacity::{Consumed, ReadStrength, read_units},
-    commit::{Decision, Store, TableSlot, WriteOp, WriteOptions},
     config::Durability,
+    engine::{Decision, Store, TableSlot, WriteOp, WriteOptions},
     error::{Error, Result},
     expression::Projection,
     item::{Item, ItemRef},

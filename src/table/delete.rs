@@ -2,8 +2,8 @@
 
 use super::{IntoCondition, Key, KeyShape, ReturnValues, Table, WriteOutput, put::check, write_output::consumed};
 use crate::{
-    commit::{Decision, WriteOp, WriteOptions},
     config::Durability,
+    engine::{Decision, WriteOp, WriteOptions},
     error::{Error, Result},
     expression::{Condition, ExpressionKind},
     item::ItemRef,

@@ -3,12 +3,13 @@
 use super::{IntoProjection, Key, KeyShape, Table};
 use crate::{
     capacity::{Consumed, ReadStrength, read_units},
-    commit::{Store, TableSlot, TableState, key_ref},
+    engine::{Store, TableSlot, TableState, key_ref},
     error::{Error, Result},
     expression::Projection,
     item::ItemRef,
     partition::ReadPoint,
-    schema::{EncodedKey, TableDefinition},
+    schema::EncodedKey,
+    service::is_hidden,
 };
 
 /// A get that is being described; [`Get::send`] does it.
@@ -55,7 +56,7 @@ fn read_from(store: &Store, slot: &TableSlot, state: &TableState, key: &EncodedK
     let partition = state.ring.find(key.token());
     let found = partition.get(key_ref(key), ReadPoint::Visible, store.wal().visible())?;
     let item = found.and_then(|version| version.item);
-    Ok(item.filter(|item| !is_hidden(store, &state.definition, item)))
+    Ok(item.filter(|item| !is_hidden(store.options(), &state.definition, item)))
 }
 
 /// The newest items at many places of a table that readers may see, in the order of the places.
@@ -80,23 +81,11 @@ pub(super) fn read_many(store: &Store, slot: &TableSlot, keys: &[EncodedKey]) ->
         for (_, at) in here {
             let found = view.get(key_ref(&keys[*at]), ReadPoint::Visible, store.wal().visible())?;
             let item = found.and_then(|version| version.item);
-            items[*at] = item.filter(|item| !is_hidden(store, &state.definition, item));
+            items[*at] = item.filter(|item| !is_hidden(store.options(), &state.definition, item));
         }
         rest = others;
     }
     Ok(items)
-}
-
-/// Whether the database hides expired items of a table from reads.
-#[inline]
-pub(super) fn hides_expired(store: &Store, table: &TableDefinition) -> bool {
-    table.ttl_attribute.is_some() && store.options().hide_expired
-}
-
-/// Whether an item has expired and the database hides such items from reads.
-#[inline]
-pub(super) fn is_hidden(store: &Store, table: &TableDefinition, item: &ItemRef) -> bool {
-    hides_expired(store, table) && table.is_expired(item, store.options().clock.now_secs())
 }
 
 impl<K: KeyShape> Get<K> {

@@ -2,7 +2,7 @@
 
 use super::KeyPart;
 use crate::{
-    commit::IndexSpec,
+    engine::IndexSpec,
     schema::{IndexKind, KeyAttribute, Projection, ProvisionedThroughput},
 };
 

@@ -11,18 +11,18 @@
 
 use super::{
     Key, KeyShape, MAX_TRANSACTION_ACTIONS, Table, ToItem,
-    get::is_hidden,
     put::prepare,
     transact::MAX_TRANSACTION_BYTES,
     update::{check_targets, decide},
 };
 use crate::{
-    commit::{Access, Decide, Decision, Store, TableSlot, WriteOp, WriteOptions, key_ref},
+    engine::{Decide, Decision, Store, TableSlot, WriteOp, WriteOptions, key_ref},
     error::{Error, ErrorKind, Result},
     expression::UpdateBuilder,
     item::ItemRef,
     partition::ReadPoint,
     schema::{EncodedKey, TableDefinition},
+    service::{Access, is_hidden},
 };
 use std::sync::Arc;
 
@@ -79,7 +79,7 @@ impl Transaction {
         let at = self.touch(table, key)?;
         let item = self.current(at)?;
         let definition = table.definition();
-        Ok(item.filter(|item| !is_hidden(&self.store, &definition, item)))
+        Ok(item.filter(|item| !is_hidden(self.store.options(), &definition, item)))
     }
 
     /// Replaces an item. Errors: validation (keys, sizes, types, more than 100 items), disk.

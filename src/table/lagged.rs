@@ -3,7 +3,7 @@
 
 use super::page::Target;
 use crate::{
-    commit::{Store, key_ref},
+    engine::{Store, key_ref},
     error::Result,
     item::ItemRef,
     partition::KeyRef,

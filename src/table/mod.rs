@@ -39,9 +39,7 @@ pub use put::{Put, ToItem};
 pub use query::Query;
 pub use range::{SortCondition, begins_with, between, eq, ge, gt, le, lt};
 pub use scan::Scan;
-pub use stream::{
-    Batch, Consumer, Delivery, ShardDescription, StreamDescription, StreamRecords, StreamStatus, TableStream,
-};
+pub use stream::{MAX_PAGE_RECORDS, ShardDescription, StreamDescription, StreamRecords, StreamStatus};
 pub(crate) use stream::{describe_stream, list_streams, shard_iterator, stream_records};
 pub use transact::{
     MAX_TRANSACTION_ACTIONS, TransactAction, TransactGetOutput, TransactKind, TransactOutput, TransactWrite,
@@ -51,9 +49,10 @@ pub use update::Update;
 pub use write_output::{ReturnValues, WriteOutput};
 
 use crate::{
-    commit::{Held, Store, TableSlot},
+    engine::{Store, TableSlot},
     error::Result,
     schema::TableDefinition,
+    service::Held,
 };
 use std::{fmt, marker::PhantomData, sync::Arc};
 
@@ -81,6 +80,14 @@ impl<K: KeyShape> Table<K> {
     pub(crate) fn open(store: Arc<Store>, slot: Arc<TableSlot>) -> Result<Self> {
         K::check(&slot.state().definition.key)?;
         Ok(Self { store, slot, shape: PhantomData })
+    }
+    /// The engine of its database.
+    pub(crate) fn store(&self) -> &Arc<Store> {
+        &self.store
+    }
+    /// Its place in the catalog.
+    pub(crate) fn slot(&self) -> &Arc<TableSlot> {
+        &self.slot
     }
     /// Holds an item as a transaction would that does not end, until the answer is dropped: until then, writes of the item
     /// and transactions that contain it are refused with DynamoDB's `TransactionConflict`, whatever

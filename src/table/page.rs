@@ -3,15 +3,16 @@
 
 use super::{
     KeyShape, Table,
-    get::{hides_expired, is_hidden, projected, read},
+    get::{projected, read},
 };
 use crate::{
     capacity::{Consumed, ReadStrength, read_units},
-    commit::{Ring, TableState},
+    engine::{Ring, TableState},
     error::{Error, Result},
     expression::{Condition, Projection},
     item::{Item, ItemRef},
     schema::{EncodedKey, IndexDefinition, IndexKind, IndexStatus, Projection as Projected, key_attributes},
+    service::{hides_expired, is_hidden},
 };
 use std::sync::Arc;
 
@@ -168,7 +169,7 @@ impl<'a, K: KeyShape> PageBuilder<'a, K> {
             bytes: 0,
             fetched_units: 0.0,
             last: None,
-            hides_expired: hides_expired(&table.store, &target.state.definition),
+            hides_expired: hides_expired(table.store.options(), &target.state.definition),
             fetches_whole: false,
             is_plain: false,
         };
@@ -199,7 +200,7 @@ impl<'a, K: KeyShape> PageBuilder<'a, K> {
     #[inline(never)]
     fn push_evaluated(&mut self, item: ItemRef) -> Result<()> {
         let item = if self.fetches_whole { self.fetch_whole(item)? } else { item };
-        let hidden = self.hides_expired && is_hidden(&self.table.store, &self.target.state.definition, &item);
+        let hidden = self.hides_expired && is_hidden(self.table.store.options(), &self.target.state.definition, &item);
         if !hidden && self.options.filter.as_ref().is_none_or(|filter| filter.matches(Some(&item))) {
             self.page.count += 1;
             if !self.options.count_only {

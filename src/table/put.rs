@@ -2,8 +2,8 @@
 
 use super::{IntoCondition, KeyShape, ReturnValues, Table, WriteOutput, write_output::consumed};
 use crate::{
-    commit::{Decision, WriteOp, WriteOptions},
     config::Durability,
+    engine::{Decision, WriteOp, WriteOptions},
     error::{Error, Result},
     expression::{Condition, ExpressionKind},
     item::{self, Item, ItemRef, size::validate_item},

@@ -6,7 +6,7 @@ use super::{
     page::{PageBuilder, ReadOptions, Target},
 };
 use crate::{
-    commit::key_ref,
+    engine::key_ref,
     error::{Error, Result},
     expression::ExpressionKind,
     item::Item,

@@ -3,19 +3,20 @@
 use super::{
     IntoCondition, Key, KeyShape, Table, ToItem,
     batch::add_consumed,
-    get::{is_hidden, projected, read},
+    get::{projected, read},
     put::{check, prepare},
     update::{check_targets, decide},
     write_output::consumed,
 };
 use crate::{
     capacity::{Consumed, ReadStrength, read_units},
-    commit::{Access, Decide, Decision, Outcomes, Store, TableSlot, WriteOp, WriteOptions},
     config::Durability,
+    engine::{Decide, Decision, Outcomes, Store, TableSlot, WriteOp, WriteOptions},
     error::{CancellationReason, Error, ErrorKind, Result},
     expression::{self, Condition, ExpressionKind, Projection, UpdateBuilder},
     item::{Item, ItemRef},
     schema::{EncodedKey, TableDefinition},
+    service::{Access, is_hidden},
     wal::record::ClientToken,
 };
 use bytes::Bytes;
@@ -377,7 +378,7 @@ pub fn transact_get(store: &Store, keys: &[(String, Item, Option<Projection>)]) 
     let mut output = TransactGetOutput::default();
     let mut bytes = 0;
     for (((table, _, projection), (slot, _)), item) in keys.iter().zip(&places).zip(found) {
-        let item = item.filter(|item| !is_hidden(store, &slot.state().definition, item));
+        let item = item.filter(|item| !is_hidden(store.options(), &slot.state().definition, item));
         let size = item.as_ref().map_or(0, ItemRef::size_bytes);
         bytes += size;
         let units = read_units(size, ReadStrength::Transactional);

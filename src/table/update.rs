@@ -4,8 +4,8 @@ use super::{
     IntoCondition, IntoUpdate, Key, KeyShape, ReturnValues, Table, WriteOutput, put::check, write_output::consumed,
 };
 use crate::{
-    commit::{Decision, WriteOp, WriteOptions},
     config::Durability,
+    engine::{Decision, WriteOp, WriteOptions},
     error::{Error, Result},
     expression::{self, Applied, Condition, ExpressionKind, SetExpression, UpdateBuilder},
     item::{

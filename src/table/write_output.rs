@@ -2,7 +2,7 @@
 
 use crate::{
     capacity::{Consumed, write_units},
-    commit::Outcome,
+    engine::Outcome,
     item::ItemRef,
     schema::IndexKind,
 };

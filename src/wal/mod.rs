@@ -1,22 +1,17 @@
 //! The write-ahead log: every change of a database is one record in it, and everything else is derived from it.
 //!
-//! Records are bytes in [frames](frame), frames lie in [segments](segment) of a fixed size, and a record is found by
+//! Records are bytes in [frames](crate::format::frame), frames lie in [segments](segment) of a fixed size, and a record is found by
 //! its sequence number, which grows by one from record to record. [`Wal`] appends and makes durable, [`recover`] reads
 //! back, [`record`] says what the bytes of a record mean. This room knows bytes and changes, no partitions.
 
 mod bounds;
 mod cases;
-pub mod frame;
-pub mod header;
 mod leader;
 mod patience;
-pub mod reader;
 pub mod record;
 mod recovery;
 mod roles;
 mod segment;
-pub mod varint;
-mod visible;
 mod writer;
 
 #[cfg(test)]
@@ -29,5 +24,4 @@ mod writer_tests;
 pub use bounds::LogBounds;
 pub use recovery::{Recovered, recover};
 pub use segment::SegmentInfo;
-pub use visible::Visible;
 pub use writer::{Wal, WalOptions};

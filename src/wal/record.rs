@@ -17,9 +17,9 @@
 //! schema := JSON to the end
 //! ```
 
-use super::varint;
 use crate::{
     error::{Error, ErrorKind, Result},
+    format::varint,
     schema::{TableDefinition, is_keyspace},
 };
 use bytes::Bytes;

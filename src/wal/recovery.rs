@@ -17,15 +17,17 @@
 use super::{
     bounds::LogBounds,
     cases::{Decision, EndFact, HeaderFact, decide},
-    frame::{FrameKind, FrameSeed},
-    header::{FILE_HEADER_BYTES, FileHeader, FileMagic, HeaderFault},
-    reader::{FrameReader, Rest},
     segment::SegmentInfo,
 };
 use crate::{
     canary::canary,
     error::{Error, ErrorKind, Result},
     file::{Disk, FileName, NUMBER_LIMIT},
+    format::{
+        frame::{FrameKind, FrameSeed},
+        header::{FILE_HEADER_BYTES, FileHeader, FileMagic, HeaderFault},
+        reader::{FrameReader, Rest},
+    },
 };
 use bytes::Bytes;
 use std::{

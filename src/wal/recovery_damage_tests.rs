@@ -2,15 +2,16 @@
 //! or an error.
 
 use super::{
-    LogBounds, Wal,
-    frame::{self, FRAME_HEADER_BYTES, FrameKind},
-    header::{FILE_HEADER_BYTES, FileHeader, FileMagic},
-    recover,
+    LogBounds, Wal, recover,
     recovery_tests::{DATABASE_ID, change, options},
 };
 use crate::{
     error::ErrorKind,
     file::{FileName, Operation, SimulatedDisk},
+    format::{
+        frame::{self, FRAME_HEADER_BYTES, FrameKind},
+        header::{FILE_HEADER_BYTES, FileHeader, FileMagic},
+    },
 };
 use proptest::prelude::*;
 use std::sync::Arc;

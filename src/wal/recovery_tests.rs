@@ -1,15 +1,13 @@
 //! A test per row of the table of cases.
 
-use super::{
-    LogBounds, Wal, WalOptions,
-    cases::CASES,
-    frame::{self, FrameKind, FrameSeed},
-    header::{FILE_HEADER_BYTES, FileHeader, FileMagic},
-    recover,
-};
+use super::{LogBounds, Wal, WalOptions, cases::CASES, recover};
 use crate::{
     error::ErrorKind,
     file::{FileName, NUMBER_LIMIT, SimulatedDisk},
+    format::{
+        frame::{self, FrameKind, FrameSeed},
+        header::{FILE_HEADER_BYTES, FileHeader, FileMagic},
+    },
 };
 use std::sync::Arc;
 

@@ -6,14 +6,14 @@
 //! disk then takes them without a call each, 1 MiB at a time: nothing waits for their metadata. A segment that is full
 //! is sealed, and from then on never touched again until it is removed.
 
-use super::{
-    frame::{self, FrameKind, FrameSeed},
-    header::{FileHeader, FileMagic},
-};
 use crate::{
     canary::canary,
     error::Result,
     file::{Disk, FileName, SyncFile, WINDOW_WRITE_BYTES, WritableFile},
+    format::{
+        frame::{self, FrameKind, FrameSeed},
+        header::{FileHeader, FileMagic},
+    },
 };
 use bytes::Bytes;
 use std::sync::{

@@ -7,8 +7,6 @@
 //! is retried, since after a failed sync nobody knows what the medium holds.
 
 use super::{
-    Visible,
-    frame::{self, FrameKind},
     patience::Patience,
     roles::{Follower, Goal, Syncing},
     segment::{SegmentInfo, SegmentWriter},
@@ -16,7 +14,9 @@ use super::{
 use crate::{
     error::{Error, ErrorKind, Result},
     file::{Disk, FileName},
+    format::frame::{self, FrameKind},
     sync::{Condvar, Mutex, MutexGuard},
+    visible::Visible,
 };
 use bytes::Bytes;
 use std::sync::{

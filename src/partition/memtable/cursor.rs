@@ -11,7 +11,7 @@ use super::{
     shard::{Chain, Shard},
     versions::{Point, Stored},
 };
-use crate::{item::ItemRef, wal::Visible};
+use crate::{item::ItemRef, visible::Visible};
 use bytes::Bytes;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::ops::Bound;

@@ -28,7 +28,7 @@ mod versions;
 pub use cursor::MemtableCursor;
 
 use super::key::{KeyRef, ReadPoint, Version};
-use crate::wal::Visible;
+use crate::visible::Visible;
 use arena::Arena;
 use parking_lot::{Mutex, RwLock};
 use shard::Shard;

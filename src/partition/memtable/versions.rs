@@ -8,7 +8,7 @@ use super::{
     super::key::{KeyRef, ReadPoint, Version},
     arena::LARGE_RECORD_BYTES,
 };
-use crate::{item::ItemRef, wal::Visible};
+use crate::{item::ItemRef, visible::Visible};
 use bytes::Bytes;
 
 /// A key and one state of it: the record is `collection, sort key, encoded item`, and a tombstone ends at the key.

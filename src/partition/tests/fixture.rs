@@ -5,7 +5,7 @@ use crate::{
     config::ReadMode,
     file::{Disk, MemoryDisk},
     item::{Item, encode_item},
-    wal::Visible,
+    visible::Visible,
 };
 use std::sync::{
     Arc,

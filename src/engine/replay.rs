@@ -8,10 +8,10 @@ use super::{
     catalog::{Catalog, TableSlot, TableState},
     ring::{Ring, equal_ranges},
     stream::range_of,
-    tokens::Tokens,
     write::{entries_of, key_ref},
 };
 use crate::{
+    admission::Tokens,
     canary::canary,
     config::Options,
     error::{Error, Result},
@@ -22,10 +22,8 @@ use crate::{
     partition::{Partition, Run},
     schema::{EncodedKey, IndexDefinition, IndexKind, TableDefinition},
     stream::{self, ChangeEvent, Sequence, Streams},
-    wal::{
-        Visible,
-        record::{Before, Change, Commit, Record, SchemaChange},
-    },
+    visible::Visible,
+    wal::record::{Before, Change, Commit, Record, SchemaChange},
 };
 use bytes::Bytes;
 use std::sync::Arc;

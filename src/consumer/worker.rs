@@ -12,13 +12,13 @@ use super::{
 };
 use crate::{
     clock::Deadline,
-    commit::Store,
+    engine::Store,
     error::{Error, Result},
     expression::{ExpressionKind, IntoCondition},
     item::ItemRef,
     manifest::StreamRecord,
     stream::{ChangeRecord, names},
-    table::{Dynamic, KeyShape, Table},
+    table::{Dynamic, KeyShape, MAX_PAGE_RECORDS, Table},
 };
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -44,12 +44,12 @@ impl<K: KeyShape> Table<K> {
     /// found.
     pub fn stream(&self) -> Result<TableStream> {
         let definition = self.definition();
-        let streams = self.store.streams();
+        let streams = self.store().streams();
         let of_table = || streams.streams().into_iter().rfind(|stream| stream.table == definition.id);
         let stream = streams.enabled(definition.id).or_else(of_table).ok_or_else(|| {
             Error::not_found(format!("Requested resource not found: table {} has no stream", definition.name))
         })?;
-        Ok(TableStream { store: self.store.clone(), stream })
+        Ok(TableStream { store: self.store().clone(), stream })
     }
 }
 
@@ -116,7 +116,7 @@ impl Consumer {
     /// Most records of a batch. Default 100; 1 to 1,000.
     #[must_use]
     pub fn batch_records(mut self, records: usize) -> Self {
-        self.batch_records = records.clamp(1, super::MAX_PAGE_RECORDS);
+        self.batch_records = records.clamp(1, MAX_PAGE_RECORDS);
         self
     }
     /// Bytes of keys and images after which a batch ends, by DynamoDB's size rule. Default 1 MiB.

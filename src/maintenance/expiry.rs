@@ -14,8 +14,8 @@
 
 use crate::{
     canary::canary,
-    commit::{Decision, Ring, Store, TableSlot, WriteOp, WriteOptions, key_ref},
     config::Durability,
+    engine::{Decision, Ring, Store, TableSlot, WriteOp, WriteOptions, key_ref},
     error::Result,
     item::ItemRef,
     schema::{EXPIRY_LANES, EncodedKey, IndexKind, IndexStatus, TableDefinition, expiry_token},

@@ -15,8 +15,8 @@
 //! must stand anyway. A row never outlives a record that it speaks of, since both lie in one log, the record first.
 
 use crate::{
-    commit::{Decision, Store, TableSpec, WriteOp, WriteOptions},
     config::Durability,
+    engine::{Decision, Store, TableSpec, WriteOp, WriteOptions},
     error::{Error, ErrorKind, Result},
     expression::{ExpressionKind, attr},
     item::{Item, ItemRef, KeyType, encode_item},
@@ -202,7 +202,7 @@ impl Checkpoints {
                 None => Decision::Keep,
             })
         };
-        let op = WriteOp { slot: &self.table.slot, key: &key, decide: &mut decide };
+        let op = WriteOp { slot: self.table.slot(), key: &key, decide: &mut decide };
         let options = WriteOptions { durability: Some(Durability::Buffered), ..WriteOptions::default() };
         self.store.write_one(op, &options).map(drop)
     }
@@ -246,7 +246,7 @@ fn shard_key(shard: u64) -> String {
     format!("{shard:016x}")
 }
 
-fn create(store: &Arc<Store>, name: &str) -> Result<Arc<crate::commit::TableSlot>> {
+fn create(store: &Arc<Store>, name: &str) -> Result<Arc<crate::engine::TableSlot>> {
     let key = KeySchema {
         hash: KeyAttribute::new("consumer", KeyType::S),
         range: Some(KeyAttribute::new("shard", KeyType::S)),

@@ -7,10 +7,10 @@
 
 use super::{
     catalog::{TableSlot, TableState},
-    collections::Growth,
     store::Store,
 };
 use crate::{
+    admission::Growth,
     error::{Error, ErrorKind, Result},
     index,
     item::ItemRef,

@@ -2,24 +2,23 @@
 
 use super::{
     catalog::{Catalog, TableSlot, TableState},
-    collections::Collections,
-    conflict::InFlight,
-    pressure::Pressure,
     replay::{Builder, Replay, ring_from_records},
     signal::Signal,
     store::Store,
-    tokens::Tokens,
 };
 use crate::{
+    admission::{Collections, Pressure, Tokens},
     config::{Options, ReadMode},
     error::{Error, Result},
     file::{Disk, FileName},
     manifest::{Counters, Edit, Manifest, PartitionRecord},
     partition::{PageCache, Run},
     schema::IndexKind,
+    service::InFlight,
     stream::{SegmentContext, Streams},
     sync::{Mutex, RwLock},
-    wal::{self, Recovered, Visible, Wal, WalOptions},
+    visible::Visible,
+    wal::{self, Recovered, Wal, WalOptions},
 };
 use arc_swap::ArcSwap;
 use std::{

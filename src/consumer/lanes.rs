@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     clock::Deadline,
-    commit::Store,
+    engine::Store,
     error::{ErrorKind, Result},
     manifest::StreamRecord,
     stream::{ChangeRecord, ReadFrom, Sequence, Shard},

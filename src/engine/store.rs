@@ -1,14 +1,15 @@
 //! The state of an open database, and who may touch which part of it.
 
-use super::{catalog::Catalog, catalog::TableSlot, pressure::Pressure, ring::Ring, signal::Signal, tokens::Used};
+use super::{catalog::Catalog, catalog::TableSlot, ring::Ring, signal::Signal};
 use crate::{
+    admission::{Collections, Pressure, Tokens, Used},
     config::Options,
     error::{Error, Result},
     file::Disk,
-    index::{Arrivals, IndexLag},
     manifest::{Edit, Manifest},
     partition::{PageCache, RunContext},
     schema::IndexKind,
+    service::{Arrivals, InFlight, IndexLag},
     stream::{SegmentContext, Streams},
     sync::{Mutex, RwLock},
     wal::Wal,
@@ -50,11 +51,11 @@ pub struct Store {
     /// Changes on their way to global indexes with a modelled lag, by index number.
     pub(super) lags: ArcSwap<BTreeMap<u32, Arc<Arrivals>>>,
     /// Sizes of item collections, where they are limited.
-    pub(super) collections: super::collections::Collections,
+    pub(super) collections: Collections,
     /// Client request tokens of the last ten minutes.
-    pub(super) tokens: super::tokens::Tokens,
+    pub(super) tokens: Tokens,
     /// Operations that are going on, where conflicts are reported.
-    pub(super) in_flight: Arc<super::conflict::InFlight>,
+    pub(super) in_flight: Arc<InFlight>,
     /// Change streams.
     pub(super) streams: Streams,
     pub(super) next_file: AtomicU64,

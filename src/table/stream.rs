@@ -1,19 +1,8 @@
-//! Change streams as users see them.
-//!
-//! Here: as the service shows them, streams by table and label, their shards, iterators, and pages of records. For
-//! programs that use the database themselves there is [`Consumer`], which reads all shards of a stream in the right
-//! order, shares them with other workers, and remembers in the database how far it has come.
-
-mod checkpoints;
-mod consumer;
-mod delivery;
-mod lanes;
-
-pub use consumer::{Consumer, TableStream};
-pub use delivery::{Batch, Delivery};
+//! Change streams as the service shows them: streams by table and label, their shards, iterators, and pages of records.
+//! Programs that use the database themselves read them with a [`Consumer`](crate::Consumer).
 
 use crate::{
-    commit::Store,
+    engine::Store,
     error::{Error, Result},
     manifest::StreamRecord,
     schema::{KeySchema, StreamView},

@@ -5,12 +5,11 @@
 
 use super::{
     catalog::{TableSlot, TableState},
-    collections::Growth,
-    conflict::in_progress,
     ring::Ring,
     store::Store,
 };
 use crate::{
+    admission::Growth,
     canary::canary,
     capacity::IndexUnits,
     config::Durability,
@@ -19,6 +18,7 @@ use crate::{
     item::ItemRef,
     partition::{KeyRef, Partition, ReadPoint, WriteGuard},
     schema::{EncodedKey, TableDefinition},
+    service::in_progress,
     stream::{Change, ChangeEvent, Sequence},
     wal::record::{Before, ChangeRef, ClientToken, CommitHeader, Origin, encode_commit},
 };

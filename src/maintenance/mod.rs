@@ -3,10 +3,13 @@
 //!
 //! All logic is in the steps. A database opened without background threads does the same work by `Database::step`.
 
+mod expiry;
+
+pub use expiry::{Sweeper, TtlDescription, TtlStatus};
+
 use crate::{
-    commit::{Bell, Signal, Store, Work},
+    engine::{Bell, Signal, Store, Work},
     error::{Error, Result},
-    ttl::Sweeper,
 };
 use parking_lot::Mutex;
 use std::{

@@ -5,9 +5,9 @@ use crate::{
     config::{ConflictModel, Options},
     error::ErrorKind,
     file::{MemoryDisk, SimulatedDisk},
-    index::{Delay, IndexLag, StaleReplica},
     item::{Item, KeyType},
     schema::{IndexKind, KeyAttribute, KeySchema, Projection},
+    service::{Delay, IndexLag, StaleReplica},
 };
 use std::sync::Arc;
 

@@ -12,8 +12,6 @@
 mod backfill;
 mod catalog;
 mod collection_limit;
-mod collections;
-mod conflict;
 mod enter;
 mod flush;
 mod fork;
@@ -25,7 +23,6 @@ mod late_tests;
 mod open;
 #[cfg(test)]
 mod open_tests;
-mod pressure;
 mod progress;
 mod publish;
 #[cfg(test)]
@@ -38,14 +35,12 @@ mod store;
 #[cfg(test)]
 mod store_tests;
 mod stream;
-mod tokens;
 mod verify;
 #[cfg(test)]
 mod verify_tests;
 mod write;
 
 pub use catalog::{TableSlot, TableState};
-pub use conflict::{Access, Held};
 pub use flush::Work;
 pub use inspect::{DatabaseFacts, LogFacts, PartitionFacts};
 pub use ring::Ring;

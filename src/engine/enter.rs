@@ -1,13 +1,10 @@
-//! Operations say that they begin, where conflicts are reported; see [`conflict`](super::conflict).
+//! Operations say that they begin, where conflicts are reported; see [`conflict_model`](crate::service::conflict_model).
 
-use super::{
-    catalog::TableSlot,
-    conflict::{Access, Held, in_progress},
-    store::Store,
-};
+use super::{catalog::TableSlot, store::Store};
 use crate::{
     error::{CancellationReason, Error, ErrorKind, Result},
     schema::EncodedKey,
+    service::{Access, Held, in_progress},
 };
 
 impl Store {

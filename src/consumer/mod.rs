@@ -1,0 +1,12 @@
+//! Consumers of change streams: workers that read all shards of a stream in the right order, share them by leases, and
+//! keep checkpoints in a table of the database.
+//!
+//! A [`Consumer`] is one worker, a [`Delivery`] one record that it hands out, a [`Batch`] several of one shard.
+
+mod checkpoints;
+mod delivery;
+mod lanes;
+mod worker;
+
+pub use delivery::{Batch, Delivery};
+pub use worker::{Consumer, TableStream};

@@ -1,0 +1,14 @@
+//! Models of what the service does and an embedded database need not do: conflicts between operations, changes that take
+//! time to arrive in an index, tables that take time to be created, expired items that are hidden.
+//!
+//! A model is off unless it is asked for, and costs one predictable branch then. It never changes what is stored.
+
+pub mod conflict_model;
+mod hidden_expiry;
+mod propagation_model;
+mod table_status;
+
+pub use conflict_model::{Access, Held, InFlight, in_progress};
+pub use hidden_expiry::{hides_expired, is_hidden};
+pub use propagation_model::{Arrivals, Delay, IndexLag, StaleReplica};
+pub use table_status::status_at;
