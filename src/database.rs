@@ -237,7 +237,8 @@ impl Database {
         token: Option<(String, u64)>,
     ) -> Result<TransactOutput> {
         let token = token.map(|(token, fingerprint)| ClientToken { token, fingerprint });
-        table::transact_write(self.store(), &actions, token, None)
+        let slots = table::slots_of(self.store(), &actions)?;
+        table::transact_write(self.store(), &actions, slots, token, None)
     }
     /// Reads up to 100 items of any tables as they were at one moment.
     pub fn transact_get_keys(&self, keys: Vec<(String, Item, Option<Projection>)>) -> Result<TransactGetOutput> {

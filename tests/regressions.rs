@@ -3,8 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    Clock, Database, Durability, ErrorKind, Item, N, OpenOptions, S, Table, TransactAction, TransactKind,
+    Clock, Database, Durability, ErrorKind, Item, N, OpenOptions, S, Table, TransactAction, TransactKind, attr,
+    begins_with, eq,
+    expression::UpdateBuilder,
     file::{Disk, Fault, FaultPlan, FileName, MemoryDisk, Operation, SimulatedDisk},
+    gt, index, lt,
 };
 use std::{
     fs,
@@ -226,4 +229,148 @@ fn a_writer_hears_of_flushes_that_fail() {
     });
     assert!(works_again);
     db.verify().unwrap();
+}
+
+fn readings() -> (Database, Table<(S, N)>) {
+    let db = Database::in_memory().unwrap();
+    let parts = index("by_parts").hash::<S>("kind").range::<N>("level").range::<N>("at");
+    let table = db.create_table("readings").hash::<S>("kind").range::<N>("at").gsi(parts).create().unwrap();
+    for at in 1..=9 {
+        table.put(&Item::new().with("kind", "k").with("at", at).with("level", at % 3).with("version", 1)).unwrap();
+    }
+    (db, table)
+}
+
+/// A second condition replaced the first, so that a write went through whose first condition was false.
+#[test]
+fn several_conditions_of_a_write_must_all_hold() {
+    let (_db, table) = readings();
+    let item = Item::new().with("kind", "k").with("at", 1).with("level", 0);
+    let (wrong, right) = (attr("version").eq(9), attr("kind").exists());
+    for (first, second) in [(&wrong, &right), (&right, &wrong)] {
+        let (one, two) = (|| first.clone(), || second.clone());
+        let refusals = [
+            table.put_with(&item).when(one()).when(two()).send(),
+            table.update(("k", 1)).set("level", 7).when(one()).when(two()).send(),
+            table.delete_with(("k", 1)).when(one()).when(two()).send(),
+        ];
+        for refusal in refusals {
+            assert!(refusal.unwrap_err().is_condition_failed());
+        }
+    }
+    table.update(("k", 1)).set("level", 7).when(right.clone()).when(attr("version").eq(1)).send().unwrap();
+    // A fault of the first condition is told although the second one has none.
+    let faulty = table.delete_with(("k", 1)).when(attr("a..b").exists()).when(right).send().unwrap_err();
+    assert_eq!(faulty.kind(), ErrorKind::Validation);
+    // Two that are within the limit of operators one by one are not together.
+    let many = || (0..200).map(|number| attr("n").ne(number)).reduce(|all, one| all & one).unwrap();
+    let refusal = table.delete_with(("k", 1)).when(many()).when(many()).send().unwrap_err();
+    assert!(refusal.message().contains("too many operators"), "{refusal}");
+    assert!(table.get(("k", 1)).unwrap().is_some());
+}
+
+/// A second filter replaced the first.
+#[test]
+fn several_filters_of_a_read_must_all_hold() {
+    let (_db, table) = readings();
+    let (low, high) = (|| attr("level").ge(1), || attr("level").lt(2));
+    assert_eq!(table.query("k").filter(low()).filter(high()).items().count(), 3);
+    assert_eq!(table.scan().filter(low()).filter(high()).items().count(), 3);
+    let faulty = table.scan().filter(attr("a..b").exists()).filter(low()).page().unwrap_err();
+    assert_eq!(faulty.kind(), ErrorKind::Validation);
+}
+
+/// A second range replaced the first, or was applied to another part of the key than it was written for.
+#[test]
+fn a_second_range_is_refused() {
+    let (_db, table) = readings();
+    for first in [gt(3), lt(6), begins_with("a")] {
+        assert_eq!(
+            table.query("k").range(first.clone()).range(lt(6)).page().unwrap_err().kind(),
+            ErrorKind::Validation
+        );
+        assert_eq!(table.query("k").range(first).range(eq(4)).page().unwrap_err().kind(), ErrorKind::Validation);
+    }
+    let by_parts = || table.query_index("by_parts", ["k"]);
+    assert_eq!(by_parts().range(eq(1)).range(gt(3)).items().count(), 2, "a condition for each part of the key");
+    assert_eq!(by_parts().range(gt(0)).range(eq(3)).page().unwrap_err().kind(), ErrorKind::Validation);
+    assert_eq!(by_parts().range(gt(0)).range(lt(3)).page().unwrap_err().kind(), ErrorKind::Validation);
+}
+
+/// Settings that replaced each other, or were ignored, without a word.
+#[test]
+fn what_cannot_be_joined_is_refused() {
+    let (db, table) = readings();
+    let added = || UpdateBuilder::new().add("version", 1);
+    let refusals = [
+        table.update(("k", 1)).apply(added()).apply(added()).send().unwrap_err(),
+        table.update(("k", 1)).set("level", 7).apply(added()).send().unwrap_err(),
+        table.update(("k", 1)).apply(added()).remove("level").send().unwrap_err(),
+        table.get_with(("k", 1)).project("level").project("version").send().unwrap_err(),
+        table.query("k").project("level").project("version").page().unwrap_err(),
+        table.scan().project("level").project("version").page().unwrap_err(),
+        table.scan().project("level").count_only().page().unwrap_err(),
+        table.query("k").project("level").all_attributes().page().unwrap_err(),
+        table.scan().count_only().items().next().unwrap().unwrap_err(),
+        table.query("k").count_only().items().next().unwrap().unwrap_err(),
+    ];
+    for refusal in refusals {
+        assert_eq!(refusal.kind(), ErrorKind::Validation, "{refusal}");
+    }
+    assert!(
+        table.scan().items().all(|item| item.unwrap().get("version").and_then(|version| version.as_i64()) == Some(1))
+    );
+    // Attributes that an index includes are added to those that it included before.
+    let both = index("both").hash::<S>("id").include(["a"]).include(["b"]);
+    let table = db.create_table("included").hash::<S>("id").gsi(both).create().unwrap();
+    table.put(&Item::new().with("id", "i").with("a", 1).with("b", 2).with("c", 3)).unwrap();
+    let entry = table.query_index("both", ["i"]).items().next().unwrap().unwrap().to_item();
+    assert_eq!(entry, Item::new().with("id", "i").with("a", 1).with("b", 2));
+}
+
+/// A transaction took a table of another database, and wrote to the table of that name in its own.
+#[test]
+fn a_transaction_refuses_a_table_of_another_database() {
+    let orders = |db: &Database| db.create_table("orders").hash::<S>("id").create().unwrap();
+    let (ours, theirs) = (Database::in_memory().unwrap(), Database::in_memory().unwrap());
+    let (own, foreign) = (orders(&ours), orders(&theirs));
+    let item = Item::new().with("id", "o1");
+    let there = || attr("id").not_exists();
+    let refusals = [
+        ours.transact_write().put(&foreign, &item).unwrap().send(),
+        ours.transact_write().put_when(&foreign, &item, there()).unwrap().send(),
+        ours.transact_write().put(&own, &item).unwrap().delete(&foreign, "o1").unwrap().send(),
+        ours.transact_write().delete_when(&foreign, "o1", there()).unwrap().send(),
+        ours.transact_write().update(&foreign, "o1", |update| update.set("a", 1)).unwrap().send(),
+        ours.transact_write().update_when(&foreign, "o1", |update| update.set("a", 1), there()).unwrap().send(),
+        ours.transact_write().check(&foreign, "o1", there()).unwrap().send(),
+    ];
+    for refusal in refusals {
+        assert_eq!(refusal.unwrap_err().kind(), ErrorKind::Validation);
+    }
+    assert_eq!(own.scan().items().count() + foreign.scan().items().count(), 0);
+}
+
+/// A transaction with a handle on a table that was deleted wrote to the new table of that name.
+#[test]
+fn a_transaction_refuses_a_table_that_was_created_anew() {
+    let db = Database::in_memory().unwrap();
+    let orders = || db.create_table("orders").hash::<S>("id").create().unwrap();
+    let item = Item::new().with("id", "o1");
+    let old = orders();
+    let described = db.transact_write().put(&old, &item).unwrap();
+    db.delete_table("orders").unwrap();
+    let new = orders();
+    assert_eq!(described.send().unwrap_err().kind(), ErrorKind::NotFound);
+    let refusals = [
+        db.transact_write().put(&old, &item).unwrap().send().map(drop),
+        db.transaction(|tx| tx.put(&old, &item)),
+        db.transaction(|tx| tx.get(&old, "o1").map(drop)),
+        old.put(&item).map(drop),
+        old.batch_get(["o1"]).map(drop),
+    ];
+    for refusal in refusals {
+        assert_eq!(refusal.unwrap_err().kind(), ErrorKind::NotFound);
+    }
+    assert_eq!(new.scan().items().count(), 0);
 }

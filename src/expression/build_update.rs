@@ -160,6 +160,11 @@ impl UpdateBuilder {
         })
     }
 
+    /// Whether nothing was added to it, not even a faulty clause.
+    pub fn is_empty(&self) -> bool {
+        self.actions.is_empty() && self.fault.is_none()
+    }
+
     fn push(mut self, path: &str, make: impl FnOnce(path::Path) -> std::result::Result<Action, String>) -> Self {
         match parse_path(path).and_then(make) {
             Ok(action) => self.actions.push(action),

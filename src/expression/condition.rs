@@ -1,6 +1,6 @@
 //! Conditions, as users and tables hold them: parsed once, evaluated on any number of items.
 
-use super::{ExpressionKind, evaluate, names::Scope, parse_condition, path::Path, tree::Tree};
+use super::{ExpressionKind, check, evaluate, names::Scope, parse_condition, path::Path, tree::Tree};
 use crate::{
     error::{Error, Result},
     item::ItemRef,
@@ -33,6 +33,19 @@ impl Condition {
     /// A condition made from a legacy parameter.
     pub(super) fn from_legacy(kind: ExpressionKind, tree: Tree) -> Self {
         Self { kind, tree: Arc::new(tree), legacy: true }
+    }
+
+    /// Both conditions, joined with `AND`.
+    ///
+    /// # Errors
+    /// `Invalid <kind>: ...` if the two have more operators together than one condition may have.
+    pub fn and(self, other: Self) -> Result<Self> {
+        let operators = self.tree.operators() + other.tree.operators() + 1;
+        if let Some(fault) = check::too_many_operators(operators) {
+            return Err(self.kind.error(fault));
+        }
+        let tree = Arc::unwrap_or_clone(self.tree).and(Arc::unwrap_or_clone(other.tree));
+        Ok(Self { kind: self.kind, tree: Arc::new(tree), legacy: self.legacy && other.legacy })
     }
 
     /// What it is for.

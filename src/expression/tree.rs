@@ -97,6 +97,18 @@ impl Comparator {
 }
 
 impl Tree {
+    /// How many operators it was or would be written with, as the limit on them counts.
+    pub(super) fn operators(&self) -> usize {
+        match self {
+            Self::And(all) | Self::Or(all) => {
+                all.iter().map(Self::operators).sum::<usize>() + all.len().saturating_sub(1)
+            }
+            Self::Not(inner) => inner.operators() + 1,
+            Self::Test(Test::Compare(..) | Test::Between(..) | Test::In(..)) => 1,
+            Self::Test(_) => 0,
+        }
+    }
+
     /// Both, in one node with conditions that are `And`s already.
     pub(super) fn and(self, other: Self) -> Self {
         match (self, other) {

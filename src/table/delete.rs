@@ -1,6 +1,9 @@
 //! DeleteItem: removes an item; removing one that is not there succeeds.
 
-use super::{IntoCondition, Key, KeyShape, ReturnValues, Table, WriteOutput, put::check, write_output::consumed};
+use super::{
+    IntoCondition, Key, KeyShape, ReturnValues, Table, WriteOutput, describe::and_also, put::check,
+    write_output::consumed,
+};
 use crate::{
     config::Durability,
     engine::{Decision, WriteOp, WriteOptions},
@@ -42,9 +45,9 @@ impl<K: KeyShape> Table<K> {
 }
 
 impl<K: KeyShape> Delete<K> {
-    /// Deletes only if the condition holds for the item that is there (or for no item).
+    /// Deletes only if the condition holds for the item that is there (or for no item). Several conditions must all hold.
     pub fn when(mut self, condition: impl IntoCondition) -> Self {
-        self.condition = condition.into_condition(ExpressionKind::Condition).map(Some);
+        self.condition = and_also(self.condition, condition.into_condition(ExpressionKind::Condition));
         self
     }
     /// Returns the deleted item.

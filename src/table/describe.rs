@@ -16,11 +16,11 @@
 //! ```
 
 use crate::{
-    error::Result,
+    error::{Error, Result},
     expression::{Condition, ExpressionKind, Placeholders, Predicate, Projection, Scope, Update, UpdateBuilder},
 };
 
-/// Whatever can stand for a condition or filter.
+/// Whatever can stand for a condition or filter. Several conditions of one request must all hold.
 pub trait IntoCondition {
     /// The condition. Errors: DynamoDB's for a faulty expression of that kind.
     fn into_condition(self, kind: ExpressionKind) -> Result<Condition>;
@@ -80,6 +80,25 @@ impl IntoUpdate for UpdateBuilder {
 impl IntoUpdate for (&str, Placeholders) {
     fn into_update(self) -> Result<Update> {
         parse(&self.1, |scope| Update::parse(self.0, scope))
+    }
+}
+
+/// A condition besides those that were given before: all must hold. The first fault is kept.
+pub(super) fn and_also(known: Result<Option<Condition>>, more: Result<Condition>) -> Result<Option<Condition>> {
+    match known? {
+        Some(known) => known.and(more?).map(Some),
+        None => more.map(Some),
+    }
+}
+
+/// The only projection of a read. The first fault is kept.
+pub(super) fn only_projection(
+    known: Result<Option<Projection>>,
+    one: Result<Projection>,
+) -> Result<Option<Projection>> {
+    match known? {
+        Some(_) => Err(Error::validation("the read has a projection already; give all paths to one `project`")),
+        None => one.map(Some),
     }
 }
 

@@ -1,6 +1,6 @@
 //! GetItem: one item by its whole key.
 
-use super::{IntoProjection, Key, KeyShape, Table};
+use super::{IntoProjection, Key, KeyShape, Table, describe::only_projection};
 use crate::{
     capacity::{Consumed, ReadStrength, read_units},
     engine::{Store, TableSlot, TableState, key_ref},
@@ -89,9 +89,9 @@ pub(super) fn read_many(store: &Store, slot: &TableSlot, keys: &[EncodedKey]) ->
 }
 
 impl<K: KeyShape> Get<K> {
-    /// Returns only these paths.
+    /// Returns only these paths. Comes once, or `send` refuses the read.
     pub fn project(mut self, projection: impl IntoProjection) -> Self {
-        self.projection = projection.into_projection().map(Some);
+        self.projection = only_projection(self.projection, projection.into_projection());
         self
     }
     /// Whether the read must be strongly consistent: it always is, and costs twice as much if it says so.

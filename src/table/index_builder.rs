@@ -46,10 +46,14 @@ impl IndexBuilder {
         self.projection = Projection::KeysOnly;
         self
     }
-    /// Entries carry keys and these attributes (1 to 20).
+    /// Entries carry keys and these attributes (1 to 20), besides those that were included before.
     #[must_use]
     pub fn include<N: Into<String>>(mut self, names: impl IntoIterator<Item = N>) -> Self {
-        self.projection = Projection::Include(names.into_iter().map(Into::into).collect());
+        let names = names.into_iter().map(Into::into);
+        match &mut self.projection {
+            Projection::Include(known) => known.extend(names),
+            projection => *projection = Projection::Include(names.collect()),
+        }
         self
     }
     /// Provisioned units a second of a global index.

@@ -12,7 +12,7 @@
 use super::{
     Key, KeyShape, MAX_TRANSACTION_ACTIONS, Table, ToItem,
     put::prepare,
-    transact::MAX_TRANSACTION_BYTES,
+    transact::{MAX_TRANSACTION_BYTES, foreign_table},
     update::{check_targets, decide},
 };
 use crate::{
@@ -123,7 +123,7 @@ impl Transaction {
     /// Where the item stands among those touched.
     fn touch<K: KeyShape>(&mut self, table: &Table<K>, key: EncodedKey) -> Result<usize> {
         if !Arc::ptr_eq(&self.store, &table.store) {
-            return Err(Error::validation("a transaction takes tables of its own database only"));
+            return Err(foreign_table());
         }
         let known = |touched: &Touched| Arc::ptr_eq(&touched.slot, &table.slot) && touched.key == key;
         if let Some(at) = self.touched.iter().position(known) {

@@ -44,7 +44,7 @@ pub(crate) use stream::{describe_stream, list_streams, shard_iterator, stream_re
 pub use transact::{
     MAX_TRANSACTION_ACTIONS, TransactAction, TransactGetOutput, TransactKind, TransactOutput, TransactWrite,
 };
-pub(crate) use transact::{transact_get, transact_write};
+pub(crate) use transact::{slots_of, transact_get, transact_write};
 pub use update::Update;
 pub use write_output::{ReturnValues, WriteOutput};
 

@@ -3,6 +3,7 @@
 
 use super::{
     KeyShape, Table,
+    describe::{and_also, only_projection},
     get::{projected, read},
 };
 use crate::{
@@ -69,6 +70,39 @@ pub(super) struct ReadOptions {
     pub fault: Option<Error>,
 }
 
+impl ReadOptions {
+    /// The read will fail with this, if nothing was wrong with it before.
+    pub fn refuse(&mut self, fault: Error) {
+        self.fault.get_or_insert(fault);
+    }
+    /// A filter besides those that were given before.
+    pub fn filter(&mut self, filter: Result<Condition>) {
+        match and_also(Ok(self.filter.take()), filter) {
+            Ok(filter) => self.filter = filter,
+            Err(fault) => self.refuse(fault),
+        }
+    }
+    /// The projection.
+    pub fn project(&mut self, projection: Result<Projection>) {
+        match only_projection(Ok(self.projection.take()), projection) {
+            Ok(projection) => self.projection = projection,
+            Err(fault) => self.refuse(fault),
+        }
+    }
+    /// Refuses settings that contradict each other.
+    fn check(&self) -> Result<()> {
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone());
+        }
+        let whole = if self.count_only { "COUNT" } else { "ALL_ATTRIBUTES" };
+        if self.projection.is_some() && (self.count_only || self.all_attributes) {
+            let text = format!("Cannot specify the ProjectionExpression when choosing to get {whole}");
+            return Err(Error::validation(text));
+        }
+        Ok(())
+    }
+}
+
 /// The table or index that is read.
 pub(super) struct Target {
     pub state: Arc<TableState>,
@@ -79,9 +113,7 @@ pub(super) struct Target {
 impl Target {
     pub fn find<K: KeyShape>(table: &Table<K>, options: &ReadOptions) -> Result<Self> {
         table.slot.check_alive()?;
-        if let Some(fault) = &options.fault {
-            return Err(fault.clone());
-        }
+        options.check()?;
         let state = arc_swap::Guard::into_inner(table.slot.state());
         let Some(name) = &options.index else { return Ok(Self { state, index: None }) };
         let is_it = |index: &IndexDefinition| index.name == *name && index.kind != IndexKind::Expiry;

@@ -1,6 +1,6 @@
 //! PutItem: replaces a whole item.
 
-use super::{IntoCondition, KeyShape, ReturnValues, Table, WriteOutput, write_output::consumed};
+use super::{IntoCondition, KeyShape, ReturnValues, Table, WriteOutput, describe::and_also, write_output::consumed};
 use crate::{
     config::Durability,
     engine::{Decision, WriteOp, WriteOptions},
@@ -62,9 +62,9 @@ impl<K: KeyShape> Table<K> {
 }
 
 impl<K: KeyShape> Put<K> {
-    /// Writes only if the condition holds for the item that is there (or for no item).
+    /// Writes only if the condition holds for the item that is there (or for no item). Several conditions must all hold.
     pub fn when(mut self, condition: impl IntoCondition) -> Self {
-        self.condition = condition.into_condition(ExpressionKind::Condition).map(Some);
+        self.condition = and_also(self.condition, condition.into_condition(ExpressionKind::Condition));
         self
     }
     /// Returns the old item.

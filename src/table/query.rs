@@ -118,8 +118,21 @@ impl<K: KeyShape> Table<K> {
 }
 
 impl<K: KeyShape> Query<K> {
-    /// Only items whose sort key fulfils a condition: `begins_with("o#")`, `between(1, 9)`, ...
+    /// Only items whose sort key fulfils a condition: `begins_with("o#")`, `between(1, 9)`, ... An index whose sort key has
+    /// several parts takes a condition for each, in their order; only the last may be other than an equality. A key
+    /// condition has one range in DynamoDB, so that a second one is refused by the read.
     pub fn range(mut self, condition: SortCondition) -> Self {
+        let has_range = match &self.key {
+            QueryKey::Typed(_, sort) => sort.last.is_some(),
+            QueryKey::Bound(key) => key.last.is_some(),
+            QueryKey::Expression(_) => false,
+        };
+        if has_range {
+            let text =
+                "the query has a range of its sort key already; use `between`, or a filter for anything but keys";
+            self.options.refuse(Error::validation(text));
+            return self;
+        }
         match (&mut self.key, condition) {
             (QueryKey::Typed(_, sort), SortCondition::Equal(value)) => sort.equal.push(value),
             (QueryKey::Typed(_, sort), SortCondition::Range(condition)) => sort.last = Some(condition),
@@ -127,7 +140,7 @@ impl<K: KeyShape> Query<K> {
             (QueryKey::Bound(key), SortCondition::Range(condition)) => key.last = Some(condition),
             (QueryKey::Expression(_), _) => {
                 let text = "the key condition expression has the condition on the sort key already";
-                self.options.fault = Some(Error::validation(text));
+                self.options.refuse(Error::validation(text));
             }
         }
         self
@@ -137,20 +150,15 @@ impl<K: KeyShape> Query<K> {
         self.options.index = Some(name.into());
         self
     }
-    /// Returns only items that fulfil a condition; what is filtered out is read and paid for all the same.
+    /// Returns only items that fulfil a condition; what is filtered out is read and paid for all the same. Several filters
+    /// must all hold.
     pub fn filter(mut self, condition: impl IntoCondition) -> Self {
-        match condition.into_condition(ExpressionKind::Filter) {
-            Ok(filter) => self.options.filter = Some(filter),
-            Err(error) => self.options.fault = Some(error),
-        }
+        self.options.filter(condition.into_condition(ExpressionKind::Filter));
         self
     }
-    /// Returns only these paths of each item.
+    /// Returns only these paths of each item. Comes once, or the read is refused.
     pub fn project(mut self, projection: impl IntoProjection) -> Self {
-        match projection.into_projection() {
-            Ok(projection) => self.options.projection = Some(projection),
-            Err(error) => self.options.fault = Some(error),
-        }
+        self.options.project(projection.into_projection());
         self
     }
     /// Evaluates at most so many items a page; [`Query::items`] returns at most so many in all.
@@ -198,6 +206,9 @@ impl<K: KeyShape> Query<K> {
     /// Reads item after item.
     pub fn items(mut self) -> impl Iterator<Item = Result<crate::item::ItemRef>> {
         let limit = self.options.limit;
+        if self.options.count_only {
+            self.options.refuse(Error::validation("a read that counts only has no items; read its pages"));
+        }
         if self.options.filter.is_some() {
             self.options.limit = None; // the limit is on what is returned, not on what is evaluated
         }

@@ -42,20 +42,15 @@ impl<K: KeyShape> Scan<K> {
         self.options.index = Some(name.into());
         self
     }
-    /// Returns only items that fulfil a condition; what is filtered out is read and paid for all the same.
+    /// Returns only items that fulfil a condition; what is filtered out is read and paid for all the same. Several filters
+    /// must all hold.
     pub fn filter(mut self, condition: impl IntoCondition) -> Self {
-        match condition.into_condition(ExpressionKind::Filter) {
-            Ok(filter) => self.options.filter = Some(filter),
-            Err(error) => self.options.fault = Some(error),
-        }
+        self.options.filter(condition.into_condition(ExpressionKind::Filter));
         self
     }
-    /// Returns only these paths of each item.
+    /// Returns only these paths of each item. Comes once, or the read is refused.
     pub fn project(mut self, projection: impl IntoProjection) -> Self {
-        match projection.into_projection() {
-            Ok(projection) => self.options.projection = Some(projection),
-            Err(error) => self.options.fault = Some(error),
-        }
+        self.options.project(projection.into_projection());
         self
     }
     /// Evaluates at most so many items a page; [`Scan::items`] returns at most so many in all.
@@ -103,6 +98,9 @@ impl<K: KeyShape> Scan<K> {
     /// Reads item after item.
     pub fn items(mut self) -> impl Iterator<Item = Result<crate::item::ItemRef>> {
         let limit = self.options.limit;
+        if self.options.count_only {
+            self.options.refuse(Error::validation("a read that counts only has no items; read its pages"));
+        }
         if self.options.filter.is_some() {
             self.options.limit = None; // the limit is on what is returned, not on what is evaluated
         }

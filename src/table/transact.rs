@@ -77,16 +77,25 @@ pub struct TransactGetOutput {
 pub struct TransactWrite {
     store: Arc<Store>,
     actions: Vec<TransactAction>,
+    /// The table of each action, which a table that was created anew under its name does not replace.
+    slots: Vec<Arc<TableSlot>>,
+    /// What is wrong with an action; `send` tells.
+    fault: Option<Error>,
     token: Option<String>,
     durability: Option<Durability>,
 }
 
 impl TransactWrite {
     pub(crate) fn new(store: Arc<Store>) -> Self {
-        Self { store, actions: Vec::new(), token: None, durability: None }
+        Self { store, actions: Vec::new(), slots: Vec::new(), fault: None, token: None, durability: None }
     }
-    fn action(mut self, table: String, kind: TransactKind, condition: Option<Condition>) -> Self {
-        self.actions.push(TransactAction { table, kind, condition, return_old_on_failure: true });
+    fn action<K>(mut self, table: &Table<K>, kind: TransactKind, condition: Option<Condition>) -> Self {
+        if !Arc::ptr_eq(&self.store, &table.store) {
+            self.fault.get_or_insert_with(foreign_table);
+        }
+        let name = table.slot.state().definition.name.clone();
+        self.actions.push(TransactAction { table: name, kind, condition, return_old_on_failure: true });
+        self.slots.push(table.slot.clone());
         self
     }
     /// Makes the transaction repeatable for ten minutes: sent again with the same token it is not carried out again.
@@ -102,7 +111,7 @@ impl TransactWrite {
     /// Replaces an item.
     pub fn put<K: KeyShape, T: ToItem + ?Sized>(self, table: &Table<K>, item: &T) -> Result<Self> {
         let item = item.to_item()?.into_owned();
-        Ok(self.action(table.definition().name.clone(), TransactKind::Put(item), None))
+        Ok(self.action(table, TransactKind::Put(item), None))
     }
     /// Replaces an item if a condition holds for the one that is there.
     pub fn put_when<K: KeyShape, T: ToItem + ?Sized>(
@@ -112,11 +121,7 @@ impl TransactWrite {
         condition: impl IntoCondition,
     ) -> Result<Self> {
         let item = item.to_item()?.into_owned();
-        Ok(self.action(
-            table.definition().name.clone(),
-            TransactKind::Put(item),
-            Some(condition.into_condition(ExpressionKind::Condition)?),
-        ))
+        Ok(self.action(table, TransactKind::Put(item), Some(condition.into_condition(ExpressionKind::Condition)?)))
     }
     /// Updates the item with a key.
     pub fn update<K: KeyShape>(
@@ -127,7 +132,7 @@ impl TransactWrite {
     ) -> Result<Self> {
         let definition = table.definition();
         let kind = TransactKind::Update(key.attributes(&definition)?, describe(UpdateBuilder::new()).build()?);
-        Ok(self.action(definition.name.clone(), kind, None))
+        Ok(self.action(table, kind, None))
     }
     /// Updates the item with a key if a condition holds for the one that is there.
     pub fn update_when<K: KeyShape>(
@@ -140,13 +145,13 @@ impl TransactWrite {
         let definition = table.definition();
         let kind = TransactKind::Update(key.attributes(&definition)?, describe(UpdateBuilder::new()).build()?);
         let condition = condition.into_condition(ExpressionKind::Condition)?;
-        Ok(self.action(definition.name.clone(), kind, Some(condition)))
+        Ok(self.action(table, kind, Some(condition)))
     }
     /// Deletes the item with a key.
     pub fn delete<K: KeyShape>(self, table: &Table<K>, key: impl Key<K>) -> Result<Self> {
         let definition = table.definition();
         let kind = TransactKind::Delete(key.attributes(&definition)?);
-        Ok(self.action(definition.name.clone(), kind, None))
+        Ok(self.action(table, kind, None))
     }
     /// Deletes the item with a key if a condition holds for it.
     pub fn delete_when<K: KeyShape>(
@@ -158,20 +163,35 @@ impl TransactWrite {
         let definition = table.definition();
         let kind = TransactKind::Delete(key.attributes(&definition)?);
         let condition = condition.into_condition(ExpressionKind::Condition)?;
-        Ok(self.action(definition.name.clone(), kind, Some(condition)))
+        Ok(self.action(table, kind, Some(condition)))
     }
     /// Requires a condition of an item that is not changed.
     pub fn check<K: KeyShape>(self, table: &Table<K>, key: impl Key<K>, condition: impl IntoCondition) -> Result<Self> {
         let definition = table.definition();
         let kind = TransactKind::Check(key.attributes(&definition)?);
-        Ok(self.action(definition.name.clone(), kind, Some(condition.into_condition(ExpressionKind::Condition)?)))
+        Ok(self.action(table, kind, Some(condition.into_condition(ExpressionKind::Condition)?)))
     }
     /// Carries the transaction out: all of it or, with an error, nothing.
     pub fn send(self) -> Result<TransactOutput> {
         let fingerprint = || xxhash_rust::xxh3::xxh3_64(format!("{:?}", self.actions).as_bytes());
         let token = self.token.map(|token| ClientToken { token, fingerprint: fingerprint() });
-        transact_write(&self.store, &self.actions, token, self.durability)
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        transact_write(&self.store, &self.actions, self.slots, token, self.durability)
     }
+}
+
+/// The refusal of a table that belongs to another database.
+pub(super) fn foreign_table() -> Error {
+    Error::validation("a transaction takes tables of its own database only")
+}
+
+/// The tables of actions, by their names.
+pub(crate) fn slots_of(store: &Store, actions: &[TransactAction]) -> Result<Vec<Arc<TableSlot>>> {
+    let slot = |action: &TransactAction| store.table(&action.table);
+    let missing = || Error::not_found("Requested resource not found");
+    actions.iter().map(|action| slot(action).ok_or_else(missing)).collect()
 }
 
 /// An action whose key and item are checked and encoded.
@@ -181,10 +201,11 @@ struct Prepared {
     put: Option<Bytes>,
 }
 
-/// Carries out a list of actions as one commit.
+/// Carries out a list of actions, of which `slots` are the tables, as one commit.
 pub fn transact_write(
     store: &Store,
     actions: &[TransactAction],
+    slots: Vec<Arc<TableSlot>>,
     token: Option<ClientToken>,
     durability: Option<Durability>,
 ) -> Result<TransactOutput> {
@@ -194,11 +215,7 @@ pub fn transact_write(
             actions.len()
         )));
     }
-    let mut slots = Vec::with_capacity(actions.len());
-    for action in actions {
-        let slot = store.table(&action.table);
-        slots.push(slot.ok_or_else(|| Error::not_found("Requested resource not found"))?);
-    }
+    slots.iter().try_for_each(|slot| slot.check_alive())?;
     let prepared = prepare_all(actions, slots)?;
     let _token_here = token.as_ref().map(|token| store.enter_token(&token.token)).transpose()?;
     if let Some(token) = &token

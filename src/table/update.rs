@@ -1,7 +1,8 @@
 //! UpdateItem: changes attributes of an item in place, and creates the item if it is not there.
 
 use super::{
-    IntoCondition, IntoUpdate, Key, KeyShape, ReturnValues, Table, WriteOutput, put::check, write_output::consumed,
+    IntoCondition, IntoUpdate, Key, KeyShape, ReturnValues, Table, WriteOutput, describe::and_also, put::check,
+    write_output::consumed,
 };
 use crate::{
     config::Durability,
@@ -48,9 +49,13 @@ impl<K: KeyShape> Table<K> {
 }
 
 impl<K: KeyShape> Update<K> {
-    /// All changes at once: parsed, built, or as text with placeholders. Takes the place of single clauses.
+    /// All changes at once: parsed, built, or as text with placeholders. Comes once and without single clauses, or `send`
+    /// refuses the update.
     pub fn apply(mut self, update: impl IntoUpdate) -> Self {
-        self.whole = Some(update.into_update());
+        self.whole = Some(match self.whole {
+            Some(before) => before.and_then(|_| Err(applied_twice())),
+            None => update.into_update(),
+        });
         self
     }
     /// Sets a path to a value.
@@ -73,9 +78,9 @@ impl<K: KeyShape> Update<K> {
         self.clauses = self.clauses.delete(path, value);
         self
     }
-    /// Writes only if the condition holds for the item that is there (or for no item).
+    /// Writes only if the condition holds for the item that is there (or for no item). Several conditions must all hold.
     pub fn when(mut self, condition: impl IntoCondition) -> Self {
-        self.condition = condition.into_condition(ExpressionKind::Condition).map(Some);
+        self.condition = and_also(self.condition, condition.into_condition(ExpressionKind::Condition));
         self
     }
     /// Returns the item as it is after the update.
@@ -105,7 +110,11 @@ impl<K: KeyShape> Update<K> {
     pub fn send(self) -> Result<WriteOutput> {
         let (key, key_item) = self.key?;
         let mut applied = None;
-        let update = self.whole.unwrap_or_else(|| self.clauses.build())?;
+        let update = match self.whole {
+            Some(whole) if self.clauses.is_empty() => whole?,
+            Some(whole) => return Err(whole.err().unwrap_or_else(applied_twice)),
+            None => self.clauses.build()?,
+        };
         let condition = self.condition?;
         let (condition, update, return_old) = (condition.as_ref(), &update, self.return_old_on_failure);
         let mut decide = |definition: &TableDefinition, old: Option<&ItemRef>| {
@@ -128,6 +137,10 @@ impl<K: KeyShape> Update<K> {
         };
         Ok(WriteOutput { attributes, consumed })
     }
+}
+
+fn applied_twice() -> Error {
+    Error::validation("the update has changes besides those given to `apply`; give all of them to one `apply`")
 }
 
 /// Key attributes cannot be changed, not even to what they are.
