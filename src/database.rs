@@ -164,9 +164,34 @@ impl Database {
     }
     /// Changes settings, adds or removes a global index, turns stream or TTL on or off.
     pub fn update_table(&self, name: &str, update: TableUpdate) -> Result<TableDescription> {
-        self.store().update_table(name, update)?;
+        self.update_table_with(name, |_| Ok::<_, Error>(update))
+    }
+    /// Changes a table as `decide` says, which is given the table as it is: nothing else changes the table between what it
+    /// sees and what it asks for. If it refuses, nothing is changed, and its refusal is the error. It must not call the
+    /// database, which would wait for it.
+    ///
+    /// ```
+    /// use hashrange::{Database, Error, S, TableUpdate};
+    ///
+    /// # fn main() -> hashrange::Result<()> {
+    /// let db = Database::in_memory()?;
+    /// db.create_table("orders").hash::<S>("id").create()?;
+    /// let toggled = db.update_table_with("orders", |table| {
+    ///     let deletion_protection = Some(!table.deletion_protection);
+    ///     Ok::<_, Error>(TableUpdate { deletion_protection, ..TableUpdate::default() })
+    /// })?;
+    /// assert!(toggled.definition.deletion_protection);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn update_table_with<E: From<Error>>(
+        &self,
+        name: &str,
+        decide: impl FnOnce(&TableDefinition) -> std::result::Result<TableUpdate, E>,
+    ) -> std::result::Result<TableDescription, E> {
+        self.store().update_table(name, decide)?;
         self.inner.maintenance.ensure_running();
-        self.describe_table(name)
+        Ok(self.describe_table(name)?)
     }
     /// Lets changes take time to arrive in a global index, as they do in the service, so that an application can be tested
     /// against it; `None` makes them arrive at once again, which is the default. Reads of the index show each item as it was

@@ -2,10 +2,15 @@
 
 mod expiry;
 mod keys;
+mod settings;
 mod validate;
 
 pub use expiry::{EXPIRY_LANES, expiry_token};
 pub use keys::{EncodedKey, ITEM_SPACE, key_attributes, refuse_empty};
+pub use settings::{
+    IndexSettings, Insights, InsightsMode, KinesisDestination, PointInTimeRecovery, RecordPrecision, ResourcePolicy,
+    Since, TableClass, TableSettings, ThroughputChanges, UnitPair,
+};
 pub use validate::{MAX_GLOBAL_INDEXES, MAX_LOCAL_INDEXES, validate_index, validate_name, validate_table};
 
 use crate::item::{ItemRef, KeyType};
@@ -189,6 +194,9 @@ pub struct TableDefinition {
     /// Tags, at most 50.
     #[serde(default)]
     pub tags: Vec<(String, String)>,
+    /// What it was asked to be and the engine does not act on.
+    #[serde(default, skip_serializing_if = "TableSettings::is_default")]
+    pub settings: TableSettings,
     /// Log record of the last change of this definition: replay ignores older ones.
     #[serde(default)]
     pub changed_seqno: u64,

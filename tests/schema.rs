@@ -3,12 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    BillingMode, Database, ErrorKind, IndexKind, IndexSpec, Item, IteratorStart, KeyAttribute, KeySchema, KeyType, N,
-    Projection, ProvisionedThroughput, Result, S, StreamView, TableSpec, TableUpdate,
+    BillingMode, Clock, Database, Error, ErrorKind, IndexKind, IndexSpec, Item, IteratorStart, KeyAttribute, KeySchema,
+    KeyType, N, Projection, ProvisionedThroughput, Result, S, StreamView, TableDefinition, TableSpec, TableUpdate,
     file::{Disk, MemoryDisk},
     index,
+    schema::{
+        IndexSettings, Insights, InsightsMode, KinesisDestination, PointInTimeRecovery, RecordPrecision,
+        ResourcePolicy, Since, TableClass, TableSettings, ThroughputChanges, UnitPair,
+    },
 };
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 fn index_spec(name: &str, kind: IndexKind) -> IndexSpec {
     IndexSpec {
@@ -180,4 +184,135 @@ fn what_was_written_before_a_change_is_in_index_and_stream_after_a_reopening() {
         db.stream_records(&iterator, None).unwrap().records.len()
     });
     assert_eq!(records.sum::<usize>(), 2);
+}
+
+/// Every setting that the engine keeps and does not act on, each at something else than its default.
+fn settings() -> TableSettings {
+    let pair = |read| UnitPair { read_units_per_sec: Some(read), write_units_per_sec: None };
+    TableSettings {
+        table_class: Some(Since { value: TableClass::InfrequentAccess, at_millis: 1 }),
+        encryption_key: Some(Since { value: "arn:aws:kms:us-east-1:000000000000:key/k".into(), at_millis: 2 }),
+        on_demand_limit: pair(3),
+        warm_throughput: pair(4),
+        throughput_changes: ThroughputChanges {
+            last_increase_millis: Some(5),
+            last_decrease_millis: Some(6),
+            decreases_that_day: 7,
+        },
+        last_on_demand_millis: Some(8),
+        last_stream_label_millis: Some(9),
+        ttl_changed_millis: Some(10),
+        point_in_time_recovery: Some(PointInTimeRecovery { enabled_millis: 11, period_days: 12 }),
+        insights: vec![Insights {
+            index: Some("by_group".into()),
+            is_enabled: true,
+            mode: InsightsMode::ThrottledKeys,
+            enabled_millis: 13,
+            changed_millis: 14,
+        }],
+        policy: Some(ResourcePolicy { document: "{}".into(), revision_millis: 15 }),
+        stream_policy: Some(ResourcePolicy { document: "[]".into(), revision_millis: 16 }),
+        kinesis_destinations: vec![KinesisDestination {
+            stream_arn: "arn:aws:kinesis:us-east-1:000000000000:stream/s".into(),
+            is_enabled: false,
+            precision: Some(RecordPrecision::Microsecond),
+            switched_millis: 17,
+            updated_millis: Some(18),
+        }],
+        indexes: [("by_group".to_owned(), IndexSettings { on_demand_limit: pair(19), ..IndexSettings::default() })]
+            .into(),
+    }
+}
+
+#[test]
+fn settings_are_kept_through_a_crash_and_a_reopening_and_go_with_their_index_and_table() {
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    let open = || Database::options().background(false).open_on(disk.clone()).unwrap();
+    let db = open();
+    let table = db.create_table("items").hash::<S>("id").provisioned(5, 5);
+    table.gsi(index("by_group").hash::<S>("group")).create().unwrap();
+    let update = TableUpdate { settings: Some(Box::new(settings())), ..TableUpdate::default() };
+    db.update_table("items", update).unwrap();
+    drop(db);
+
+    let db = open();
+    let now = |db: &Database| db.describe_table("items").unwrap().definition.settings.clone();
+    assert_eq!(now(&db), settings());
+    // Once more without the log, from the manifest alone.
+    db.flush().unwrap();
+    drop(db);
+    let db = open();
+    assert_eq!(now(&db), settings());
+
+    db.update_table("items", dropping("by_group")).unwrap();
+    assert_eq!((now(&db).indexes.len(), now(&db).insights.len()), (0, 0));
+    db.delete_table("items").unwrap();
+    db.create_table("items").hash::<S>("id").create().unwrap();
+    assert_eq!(now(&db), TableSettings::default());
+}
+
+#[test]
+fn changes_of_billing_throughput_stream_and_expiry_leave_their_times() {
+    let clock = Clock::manual(1_767_225_600_000);
+    let db = Database::options().clock(clock.clone()).background(false).in_memory().unwrap();
+    db.create_table("items").hash::<S>("id").create().unwrap();
+    let now = || db.describe_table("items").unwrap().definition;
+    let change = |update: TableUpdate| {
+        clock.advance(Duration::from_secs(60));
+        db.update_table("items", update).unwrap();
+        clock.now_millis()
+    };
+    let created = now().created_millis;
+    assert_eq!(now().last_on_demand_millis(), Some(created));
+    let provisioned = |read, write| TableUpdate {
+        billing: Some(BillingMode::Provisioned),
+        throughput: Some(ProvisionedThroughput { read_units_per_sec: read, write_units_per_sec: write }),
+        ..TableUpdate::default()
+    };
+    change(provisioned(5, 5));
+    assert_eq!(now().last_on_demand_millis(), Some(created));
+    assert_eq!(now().settings.throughput_changes, ThroughputChanges::default());
+
+    let raised = change(provisioned(6, 5));
+    let both = change(provisioned(5, 9));
+    let changes = now().settings.throughput_changes;
+    assert_eq!((changes.last_increase_millis, changes.last_decrease_millis), (Some(both), Some(both)));
+    assert!(raised < both);
+    assert_eq!((changes.decreases_on_day_of(both), changes.decreases_on_day_of(both + 86_400_000)), (1, 0));
+    let on_demand = change(TableUpdate { billing: Some(BillingMode::PayPerRequest), ..TableUpdate::default() });
+    assert_eq!(now().last_on_demand_millis(), Some(on_demand));
+
+    let stream = |view| TableUpdate { stream: Some(view), ..TableUpdate::default() };
+    assert_eq!(now().latest_stream_millis(), None);
+    let first = change(stream(Some(StreamView::KeysOnly)));
+    change(stream(None));
+    assert_eq!((now().latest_stream_millis(), now().stream.is_some()), (Some(first), false));
+    let second = change(stream(Some(StreamView::NewImage)));
+    assert_eq!(now().latest_stream_millis(), Some(second));
+    let ttl = change(TableUpdate { ttl_attribute: Some(Some("end".into())), ..TableUpdate::default() });
+    change(TableUpdate { deletion_protection: Some(true), ..TableUpdate::default() });
+    assert_eq!(now().settings.ttl_changed_millis, Some(ttl));
+}
+
+#[test]
+fn a_change_that_depends_on_the_table_misses_no_other_change() {
+    let db = Database::options().background(false).in_memory().unwrap();
+    db.create_table("items").hash::<S>("id").create().unwrap();
+    let count = |table: &TableDefinition| table.tags.first().map_or(0, |(_, value)| value.parse::<u32>().unwrap());
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..25 {
+                    let raise = |table: &TableDefinition| {
+                        let put_tags = vec![("count".to_owned(), (count(table) + 1).to_string())];
+                        Ok::<_, Error>(TableUpdate { put_tags, ..TableUpdate::default() })
+                    };
+                    db.update_table_with("items", raise).unwrap();
+                }
+            });
+        }
+    });
+    assert_eq!(count(&db.describe_table("items").unwrap().definition), 100);
+    let refused = db.update_table_with("items", |_| Err::<TableUpdate, _>(Error::validation("no")));
+    assert_eq!(refusal(refused), (ErrorKind::Validation, "no".to_owned()));
 }

@@ -3,6 +3,7 @@
 use super::{IndexSpec, Store, TableSpec, TableUpdate};
 use crate::{
     config::Options,
+    error::Error,
     file::MemoryDisk,
     item::{Item, KeyType},
     schema::{IndexKind, KeyAttribute, KeySchema, Projection},
@@ -69,10 +70,10 @@ fn an_entry_that_waited_for_a_partition_while_it_was_split_enters_an_heir() {
 fn an_index_that_went_while_it_was_filled_stays_away() {
     let store = store();
     let update = TableUpdate { create_index: Some(index()), ..TableUpdate::default() };
-    let slot = store.update_table("items", update).unwrap();
+    let slot = store.update_table("items", |_| Ok::<_, Error>(update)).unwrap();
     let (table, index) = (slot.state().definition.id, slot.state().definition.indexes[0].id);
     let update = TableUpdate { delete_index: Some("by_group".to_owned()), ..TableUpdate::default() };
-    store.update_table("items", update).unwrap();
+    store.update_table("items", |_| Ok::<_, Error>(update)).unwrap();
     store.activate_index(table, index).unwrap();
     assert_eq!(slot.state().definition.indexes, []);
     store.delete_table("items").unwrap();

@@ -14,7 +14,8 @@ use crate::{
     manifest::{Counters, Edit},
     schema::{
         BillingMode, IndexDefinition, IndexKind, IndexStatus, KeyAttribute, KeySchema, Projection,
-        ProvisionedThroughput, StreamDefinition, StreamView, TableDefinition, TableStatus, validate_table,
+        ProvisionedThroughput, StreamDefinition, StreamView, TableDefinition, TableSettings, TableStatus,
+        validate_table,
     },
     wal::record::{SchemaChange, encode_schema},
 };
@@ -45,6 +46,8 @@ pub struct TableSpec {
     pub deletion_protection: bool,
     /// Tags, at most 50.
     pub tags: Vec<(String, String)>,
+    /// What it is asked to be and the engine does not act on.
+    pub settings: TableSettings,
 }
 
 impl TableSpec {
@@ -60,6 +63,7 @@ impl TableSpec {
             ttl_attribute: None,
             deletion_protection: false,
             tags: Vec::new(),
+            settings: TableSettings::default(),
         }
     }
 }
@@ -104,6 +108,8 @@ pub struct TableUpdate {
     pub put_tags: Vec<(String, String)>,
     /// `Some(None)` turns TTL off, `Some(Some(attribute))` on.
     pub ttl_attribute: Option<Option<String>>,
+    /// New settings in the place of all that the table has.
+    pub settings: Option<Box<TableSettings>>,
 }
 
 impl Store {
@@ -128,6 +134,7 @@ impl Store {
             stream: spec.stream.map(|view| StreamDefinition { view, label_millis }),
             deletion_protection: spec.deletion_protection,
             tags: spec.tags,
+            settings: spec.settings,
             changed_seqno: 0,
         };
         for index in spec.indexes {
@@ -157,53 +164,80 @@ impl Store {
         }
     }
 
-    /// Changes a table. A new global index is usable once it has been filled; everything else is when this returns.
-    pub fn update_table(&self, name: &str, update: TableUpdate) -> Result<Arc<TableSlot>> {
+    /// Changes a table as `decide` says, which sees it as it is and which no other change comes between. A new global index
+    /// is usable once it has been filled; everything else is when this returns.
+    pub fn update_table<E: From<Error>>(
+        &self,
+        name: &str,
+        decide: impl FnOnce(&TableDefinition) -> std::result::Result<TableUpdate, E>,
+    ) -> std::result::Result<Arc<TableSlot>, E> {
         let gate = self.schema_gate.write();
         let slot = self.existing(name)?;
+        let update = decide(&slot.state().definition)?;
+        let slot = self.change_table(&slot, update)?;
+        drop(gate);
+        self.signal.compaction.ring();
+        Ok(slot)
+    }
+
+    /// Changes a table. The caller holds the gate.
+    fn change_table(&self, slot: &Arc<TableSlot>, update: TableUpdate) -> Result<Arc<TableSlot>> {
         let mut definition = (*slot.state().definition).clone();
-        if let Some(billing) = update.billing {
-            definition.billing = billing;
+        let now_millis = self.options.clock.now_millis();
+        if let Some(settings) = update.settings {
+            definition.settings = *settings;
         }
-        if let Some(throughput) = update.throughput {
-            definition.throughput = throughput;
-        }
+        change_billing(&mut definition, update.billing, update.throughput, now_millis);
         if let Some(name) = &update.delete_index {
             delete_index(&mut definition, name)?;
+            definition.settings.forget_index(name);
         }
         if let Some(spec) = update.create_index {
             self.add_index(&mut definition, spec)?;
         }
         for (name, throughput) in update.index_throughput {
             let index = definition.indexes.iter_mut().find(|index| index.name == name);
-            index.ok_or_else(|| no_index(&name))?.throughput = Some(throughput);
+            let index = index.ok_or_else(|| no_index(&name))?;
+            let before = index.throughput.replace(throughput);
+            if let Some(before) = before {
+                let settings = definition.settings.indexes.entry(name).or_default();
+                settings.throughput_changes.note(before, throughput, now_millis);
+            }
         }
-        match update.stream {
-            Some(Some(view)) => {
-                if definition.stream.is_some() {
-                    let text = format!("Table already has an enabled stream: TableName: {}", definition.name);
-                    return Err(Error::validation(text));
-                }
-                let now_millis = self.options.clock.now_millis();
-                let label_millis = self.streams.fresh_label(&definition.name, now_millis);
-                definition.stream = Some(StreamDefinition { view, label_millis });
-            }
-            Some(None) if definition.stream.take().is_none() => {
-                let text = format!("Table has no stream to disable: TableName: {}", definition.name);
-                return Err(Error::validation(text));
-            }
-            _ => {}
+        if let Some(view) = update.stream {
+            self.change_stream(&mut definition, view, now_millis)?;
         }
         definition.deletion_protection = update.deletion_protection.unwrap_or(definition.deletion_protection);
         change_tags(&mut definition.tags, &update.remove_tags, update.put_tags);
         if let Some(attribute) = update.ttl_attribute {
+            if definition.ttl_attribute != attribute {
+                definition.settings.ttl_changed_millis = Some(now_millis);
+            }
             self.set_expiry(&mut definition, attribute, IndexStatus::Creating)?;
         }
         validate_table(&definition)?;
-        let slot = self.put_definition(definition, Some(&slot))?;
-        drop(gate);
-        self.signal.compaction.ring();
-        Ok(slot)
+        self.put_definition(definition, Some(slot))
+    }
+
+    /// Enables or disables the stream of a table; the label of a disabled one is kept, since its records stay readable.
+    fn change_stream(&self, definition: &mut TableDefinition, view: Option<StreamView>, now_millis: u64) -> Result<()> {
+        match (view, definition.stream.take()) {
+            (Some(_), Some(_)) => {
+                let text = format!("Table already has an enabled stream: TableName: {}", definition.name);
+                return Err(Error::validation(text));
+            }
+            (Some(view), None) => {
+                let label_millis = self.streams.fresh_label(&definition.name, now_millis);
+                definition.stream = Some(StreamDefinition { view, label_millis });
+                definition.settings.last_stream_label_millis = None;
+            }
+            (None, Some(stream)) => definition.settings.last_stream_label_millis = Some(stream.label_millis),
+            (None, None) => {
+                let text = format!("Table has no stream to disable: TableName: {}", definition.name);
+                return Err(Error::validation(text));
+            }
+        }
+        Ok(())
     }
 
     /// Turns TTL on or off: the expiry index comes and goes with it.
@@ -391,6 +425,26 @@ fn stamp(definition: &mut TableDefinition, seqno: u64) {
     for index in definition.indexes.iter_mut().filter(|index| index.created_seqno == 0) {
         index.created_seqno = seqno;
     }
+}
+
+/// Changes billing mode and throughput, and notes when they changed.
+fn change_billing(
+    definition: &mut TableDefinition,
+    billing: Option<BillingMode>,
+    throughput: Option<ProvisionedThroughput>,
+    now_millis: u64,
+) {
+    let before = definition.billing;
+    definition.settings.last_on_demand_millis = definition.last_on_demand_millis();
+    definition.billing = billing.unwrap_or(before);
+    if before == BillingMode::Provisioned && definition.billing == BillingMode::PayPerRequest {
+        definition.settings.last_on_demand_millis = Some(now_millis);
+    }
+    let Some(throughput) = throughput else { return };
+    if before == BillingMode::Provisioned {
+        definition.settings.throughput_changes.note(definition.throughput, throughput, now_millis);
+    }
+    definition.throughput = throughput;
 }
 
 fn change_tags(tags: &mut Vec<(String, String)>, removed: &[String], put: Vec<(String, String)>) {

@@ -3,7 +3,7 @@
 use super::{Store, TableSpec, TableUpdate, schema_change::IndexSpec};
 use crate::{
     config::{ConflictModel, Options},
-    error::ErrorKind,
+    error::{Error, ErrorKind},
     file::{MemoryDisk, SimulatedDisk},
     item::{Item, KeyType},
     schema::{IndexKind, KeyAttribute, KeySchema, Projection},
@@ -39,7 +39,7 @@ fn the_lag_of_an_index_goes_with_the_index() {
     assert_eq!(lagging(), [true, true, false]);
     for (gone, left) in [("three", [true, true, false]), ("one", [false, true, false])] {
         let update = TableUpdate { delete_index: Some(gone.to_owned()), ..TableUpdate::default() };
-        store.update_table("items", update).unwrap();
+        store.update_table("items", |_| Ok::<_, Error>(update)).unwrap();
         assert_eq!(lagging(), left);
     }
     store.delete_table("items").unwrap();

@@ -3,7 +3,7 @@
 use super::{Decision, Store, TableSlot, TableSpec, VerifyReport, WriteOp, WriteOptions, schema_change::IndexSpec};
 use crate::{
     config::Options,
-    error::ErrorKind,
+    error::{Error, ErrorKind},
     file::MemoryDisk,
     index,
     item::{Item, ItemRef, KeyType},
@@ -121,7 +121,7 @@ fn an_index_that_is_being_filled_is_not_compared() {
     let (store, slot) = database();
     let create_index = Some(spec("late", IndexKind::Global, "g", "h"));
     let update = super::TableUpdate { create_index, ..super::TableUpdate::default() };
-    store.update_table("items", update).unwrap();
+    store.update_table("items", |_| Ok::<_, Error>(update)).unwrap();
     assert_eq!(store.verify().unwrap().index_entries, 6);
     while store.backfill_step().unwrap() {}
     assert_eq!(store.verify().unwrap().index_entries, 9);

@@ -78,7 +78,7 @@ mod tests {
     use super::*;
     use crate::{
         item::{AttributeValue, Item, KeyType},
-        schema::{BillingMode, KeyAttribute, KeySchema, ProvisionedThroughput, TableStatus},
+        schema::{BillingMode, KeyAttribute, KeySchema, ProvisionedThroughput, TableSettings, TableStatus},
     };
 
     fn table() -> TableDefinition {
@@ -95,6 +95,7 @@ mod tests {
             stream: None,
             deletion_protection: false,
             tags: Vec::new(),
+            settings: TableSettings::default(),
             changed_seqno: 0,
         }
     }
