@@ -8,7 +8,7 @@ use crate::{
     clock::Clock,
     config::{Durability, Options},
     consumer::Consumer,
-    engine::{DatabaseFacts, Store, TableSpec, TableUpdate, VerifyReport, Work},
+    engine::{DatabaseStats, Engine, TableSpec, TableUpdate, VerifyReport, Work},
     error::{Error, Result},
     expression::Projection,
     file::{Disk, MemoryDisk, RealDisk},
@@ -18,7 +18,7 @@ use crate::{
         BillingMode, IndexDefinition, IndexKind, KeyAttribute, KeySchema, ProvisionedThroughput, StreamView,
         TableDefinition, TableStatus,
     },
-    service::{self, Held, IndexLag},
+    service::{self, ConflictGuard, IndexLag},
     stream::{ChangeRecord, IteratorStart},
     table::{
         self, BatchGet, BatchGetOutput, BatchWrite, BatchWriteOutput, Dynamic, KeyPart, KeyShape, StreamDescription,
@@ -36,26 +36,26 @@ pub struct Database {
 
 struct Inner {
     maintenance: Maintenance,
-    store: Arc<Store>,
+    engine: Arc<Engine>,
 }
 
 impl Drop for Inner {
     fn drop(&mut self) {
         self.maintenance.stop();
         // A database whose log failed cannot be sealed; recovery deals with what is there.
-        let _ = self.store.close();
+        let _ = self.engine.close();
     }
 }
 
 impl fmt::Debug for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Database({})", self.inner.store.describe())
+        write!(f, "Database({})", self.inner.engine.describe())
     }
 }
 
 /// Numbers about an index.
 #[derive(Clone, Debug)]
-pub struct IndexStatistics {
+pub struct IndexStats {
     /// Its name.
     pub name: String,
     /// Entries, as far as they are in runs and memtables; overwritten ones may count twice until compaction.
@@ -76,7 +76,7 @@ pub struct TableDescription {
     /// Bytes of the items by DynamoDB's size rule, counted like the items.
     pub size_bytes: u64,
     /// Numbers of the indexes, in the order of the definition.
-    pub indexes: Vec<IndexStatistics>,
+    pub indexes: Vec<IndexStats>,
 }
 
 impl Database {
@@ -94,14 +94,14 @@ impl Database {
     }
     /// Where time comes from.
     pub fn clock(&self) -> &Clock {
-        &self.store().options().clock
+        &self.engine().options().clock
     }
     /// What the database was opened with.
     pub fn opened_with(&self) -> &Options {
-        self.store().options()
+        self.engine().options()
     }
-    fn store(&self) -> &Arc<Store> {
-        &self.inner.store
+    fn engine(&self) -> &Arc<Engine> {
+        &self.inner.engine
     }
 
     /// A new table, or a typed handle on one that exists: name the keys, then `create`, `open` or `open_or_create`.
@@ -111,19 +111,19 @@ impl Database {
     }
     /// Creates a table from a specification made at run time.
     pub fn create_table_from(&self, spec: TableSpec) -> Result<TableDescription> {
-        let slot = self.store().create_table(spec)?;
+        let slot = self.engine().create_table(spec)?;
         self.inner.maintenance.ensure_running();
         let name = slot.state().definition.name.clone();
         self.describe_table(&name)
     }
     /// A typed handle on a table that exists. Errors: not found, key of another shape.
     pub fn table<K: KeyShape>(&self, name: &str) -> Result<Table<K>> {
-        let slot = self.store().table(name).ok_or_else(|| Error::not_found("Requested resource not found"))?;
+        let slot = self.engine().table(name).ok_or_else(|| Error::not_found("Requested resource not found"))?;
         if self.status(&slot.state().definition) == TableStatus::Creating {
             return Err(Error::not_found("Requested resource not found"));
         }
         self.inner.maintenance.ensure_running();
-        Table::open(self.store().clone(), slot)
+        Table::open(self.engine().clone(), slot)
     }
     /// A handle on a table whose keys are known at run time only: keys are given as items.
     pub fn dynamic_table(&self, name: &str) -> Result<Table<Dynamic>> {
@@ -131,19 +131,19 @@ impl Database {
     }
     /// Definition and numbers of a table.
     pub fn describe_table(&self, name: &str) -> Result<TableDescription> {
-        let slot = self.store().table(name).ok_or_else(|| not_found(name))?;
+        let slot = self.engine().table(name).ok_or_else(|| not_found(name))?;
         let state = slot.state();
-        let (item_count, size_bytes) = self.store().counts(&state.ring);
+        let (item_count, size_bytes) = self.engine().counts(&state.ring);
         // What the TTL sweeper keeps for itself is nobody's index.
         let visible = |index: &IndexDefinition| index.kind != IndexKind::Expiry;
         let indexes = state.definition.indexes.iter().zip(&state.index_rings).filter(|(index, _)| visible(index));
         let indexes = indexes.map(|(index, ring)| {
-            let counted = if index.kind == IndexKind::Global { self.store().counts(ring) } else { (0, 0) };
-            IndexStatistics {
+            let counted = if index.kind == IndexKind::Global { self.engine().counts(ring) } else { (0, 0) };
+            IndexStats {
                 name: index.name.clone(),
                 item_count: counted.0,
                 size_bytes: counted.1,
-                backfill_progress: self.store().backfill_progress(index.id),
+                backfill_progress: self.engine().backfill_progress(index.id),
             }
         });
         let indexes = indexes.collect();
@@ -152,13 +152,13 @@ impl Database {
         Ok(TableDescription { definition: Arc::new(definition), item_count, size_bytes, indexes })
     }
     fn status(&self, definition: &TableDefinition) -> TableStatus {
-        let options = self.store().options();
+        let options = self.engine().options();
         service::status_at(definition, options.clock.now_millis(), options.creating_millis)
     }
     /// Names of all tables, in the order of their bytes. Tables that the database keeps for itself (`hashrange.` and more)
     /// are not among them.
     pub fn list_tables(&self) -> Vec<String> {
-        let mut names = self.store().table_names();
+        let mut names = self.engine().table_names();
         names.retain(|name| !name.starts_with(crate::schema::INTERNAL_PREFIX));
         names
     }
@@ -189,7 +189,7 @@ impl Database {
         name: &str,
         decide: impl FnOnce(&TableDefinition) -> std::result::Result<TableUpdate, E>,
     ) -> std::result::Result<TableDescription, E> {
-        self.store().update_table(name, decide)?;
+        self.engine().update_table(name, decide)?;
         self.inner.maintenance.ensure_running();
         Ok(self.describe_table(name)?)
     }
@@ -217,26 +217,26 @@ impl Database {
     /// # }
     /// ```
     pub fn set_index_lag(&self, table: &str, index: &str, lag: Option<IndexLag>) -> Result<()> {
-        self.store().set_index_lag(table, index, lag)
+        self.engine().set_index_lag(table, index, lag)
     }
     /// Deletes a table with everything in it and gives its space back. Returns what it was.
     pub fn delete_table(&self, name: &str) -> Result<TableDescription> {
         let description = self.describe_table(name)?;
-        self.store().delete_table(name)?;
+        self.engine().delete_table(name)?;
         Ok(description)
     }
 
     /// Reads up to 100 items of any tables.
     pub fn batch_get(&self, requests: Vec<BatchGet>) -> Result<BatchGetOutput> {
-        table::batch_get(self.store(), &requests)
+        table::batch_get(self.engine(), &requests)
     }
     /// Does up to 25 puts and deletes in any tables, each by itself atomic.
     pub fn batch_write(&self, writes: Vec<(String, BatchWrite)>) -> Result<BatchWriteOutput> {
-        table::batch_write(self.store(), &writes, None)
+        table::batch_write(self.engine(), &writes, None)
     }
     /// A transaction of up to 100 writes and checks in any tables.
     pub fn transact_write(&self) -> TransactWrite {
-        TransactWrite::new(self.store().clone())
+        TransactWrite::new(self.engine().clone())
     }
     /// Runs a closure whose reads and writes, of up to 100 items in any tables, happen at one moment: a read-modify-write
     /// over several items in one call.
@@ -248,12 +248,12 @@ impl Database {
     ///
     /// Errors: the closure's; validation; conflict, if others kept changing what was read; disk. See [`Transaction`] for an example.
     pub fn transaction<R>(&self, body: impl FnMut(&mut Transaction) -> Result<R>) -> Result<R> {
-        table::transaction(self.store(), body)
+        table::transaction(self.engine(), body)
     }
     /// Holds a client request token as a transaction would that does not end, until the answer is dropped: transactions with
     /// that token are refused with `TransactionInProgressException`. For tests of what an application does then.
-    pub fn hold_token(&self, token: impl Into<String>) -> Held {
-        self.store().hold_token(token.into())
+    pub fn simulate_token_conflict(&self, token: impl Into<String>) -> ConflictGuard {
+        self.engine().simulate_token_conflict(token.into())
     }
     /// A transaction made at run time; `token` is a client request token and the fingerprint of the request.
     pub fn transact_write_actions(
@@ -262,37 +262,37 @@ impl Database {
         token: Option<(String, u64)>,
     ) -> Result<TransactOutput> {
         let token = token.map(|(token, fingerprint)| ClientToken { token, fingerprint });
-        let slots = table::slots_of(self.store(), &actions)?;
-        table::transact_write(self.store(), &actions, slots, token, None)
+        let slots = table::slots_of(self.engine(), &actions)?;
+        table::transact_write(self.engine(), &actions, slots, token, None)
     }
     /// Reads up to 100 items of any tables as they were at one moment.
     pub fn transact_get_keys(&self, keys: Vec<(String, Item, Option<Projection>)>) -> Result<TransactGetOutput> {
-        table::transact_get(self.store(), &keys)
+        table::transact_get(self.engine(), &keys)
     }
 
     /// All change streams, also disabled ones and those of deleted tables, for 24 hours after their end; of one table name
     /// only, if one is given.
     pub fn list_streams(&self, table: Option<&str>) -> Vec<StreamDescription> {
-        table::list_streams(self.store(), table)
+        table::list_streams(self.engine(), table)
     }
     /// A stream by the name of its table and its label, with its shards. Errors: not found.
     pub fn describe_stream(&self, table: &str, label: &str) -> Result<StreamDescription> {
-        table::describe_stream(self.store(), table, label)
+        table::describe_stream(self.engine(), table, label)
     }
     /// An iterator over the records of a shard, good for 15 minutes. Errors: not found, a sequence number that is not of
     /// the shard, records that are gone.
     pub fn shard_iterator(&self, table: &str, label: &str, shard: &str, start: &IteratorStart) -> Result<String> {
-        table::shard_iterator(self.store(), table, label, shard, start)
+        table::shard_iterator(self.engine(), table, label, shard, start)
     }
     /// Up to `limit` records (1 to 1,000; 1 MB), and the iterator that goes on behind them. Errors: an iterator that is
     /// none, is older than 15 minutes, or stands where records are gone.
     pub fn stream_records(&self, iterator: &str, limit: Option<usize>) -> Result<StreamRecords> {
-        table::stream_records(self.store(), iterator, limit)
+        table::stream_records(self.engine(), iterator, limit)
     }
 
     /// TTL of a table. Errors: not found.
     pub fn describe_ttl(&self, table: &str) -> Result<TtlDescription> {
-        let slot = self.store().table(table).ok_or_else(|| not_found(table))?;
+        let slot = self.engine().table(table).ok_or_else(|| not_found(table))?;
         Ok(TtlDescription::of(&slot.state().definition))
     }
     /// Turns TTL of a table on or off. Errors: not found, it is on or off already.
@@ -337,23 +337,23 @@ impl Database {
     }
     /// Writes all memtables as runs.
     pub fn flush(&self) -> Result<()> {
-        self.store().flush_all()
+        self.engine().flush_all()
     }
     /// Merges every partition down to one run, and gives back the space of what was overwritten and deleted.
     pub fn compact(&self) -> Result<()> {
-        self.store().compact_all()
+        self.engine().compact_all()
     }
     /// Makes everything that was written durable, whatever durability it was written with.
     pub fn sync(&self) -> Result<()> {
-        self.store().settle_all(Some(Durability::Sync))
+        self.engine().wait_all_durable(Some(Durability::Sync))
     }
     /// Checks every byte of every run and every index against its table; the first thing wrong is the error.
     pub fn verify(&self) -> Result<VerifyReport> {
-        self.store().verify()
+        self.engine().verify()
     }
     /// Everything that can be seen from outside: partitions, runs, log segments, sizes.
-    pub fn facts(&self) -> DatabaseFacts {
-        self.store().facts()
+    pub fn facts(&self) -> DatabaseStats {
+        self.engine().facts()
     }
     /// A copy in memory of the database as it is now, for one test or one experiment: what is done to the copy is never
     /// seen here. Sealed runs are shared, not copied; what is copied is the log since the last flush. The copy has the
@@ -371,7 +371,7 @@ impl Database {
     /// ```
     pub fn fork(&self) -> Result<Self> {
         let disk = MemoryDisk::new();
-        self.store().fork_to(&disk)?;
+        self.engine().fork_to(&disk)?;
         OpenOptions { options: self.opened_with().clone() }.open_on(Arc::new(disk))
     }
     /// As [`fork`](Self::fork), into a folder that is empty or does not exist yet. Runs become hard links where the file
@@ -383,7 +383,7 @@ impl Database {
             let text = format!("{} is not empty; fork into a folder that is, or that does not exist", disk.describe());
             return Err(Error::validation(text));
         }
-        self.store().fork_to(&disk)?;
+        self.engine().fork_to(&disk)?;
         OpenOptions { options: self.opened_with().clone() }.open_on(Arc::new(disk))
     }
     /// Closes the database and reports what dropping it would hide: that writes which were acknowledged as
@@ -403,7 +403,7 @@ impl Database {
         match Arc::try_unwrap(self.inner) {
             Ok(inner) => {
                 inner.maintenance.stop();
-                inner.store.close()
+                inner.engine.close()
             }
             Err(shared) => Self { inner: shared }.sync(),
         }
@@ -473,9 +473,9 @@ impl<K: KeyShape> TableBuilder<K> {
     }
     /// Creates the table. Errors: it exists, a name or key breaks a rule.
     pub fn create(self) -> Result<Table<K>> {
-        let slot = self.database.store().create_table(self.spec)?;
+        let slot = self.database.engine().create_table(self.spec)?;
         self.database.inner.maintenance.ensure_running();
-        Table::open(self.database.store().clone(), slot)
+        Table::open(self.database.engine().clone(), slot)
     }
     /// Opens the table that exists; its key must be the described one.
     pub fn open(self) -> Result<Table<K>> {
@@ -491,6 +491,6 @@ impl<K: KeyShape> TableBuilder<K> {
     }
     /// Opens the table, or creates it where there is none. Settings of a table that exists stay as they are.
     pub fn open_or_create(self) -> Result<Table<K>> {
-        if self.database.store().table(&self.spec.name).is_some() { self.open() } else { self.create() }
+        if self.database.engine().table(&self.spec.name).is_some() { self.open() } else { self.create() }
     }
 }

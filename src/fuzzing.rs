@@ -8,7 +8,7 @@ pub use crate::{
         frame::{self, FrameKind, FrameSeed},
         header::{FILE_HEADER_BYTES, FileHeader, FileMagic},
     },
-    manifest::{Counters, Edit, Manifest, PartitionRecord, RunFacts, State as ManifestState},
+    manifest::{Counters, Edit, Manifest, ManifestState, PartitionMeta, RunMeta},
     partition::{KeyRef, Memtable, MemtableCursor, PageCache, ReadPoint, Run, RunCursor, RunWriter, Version, seal_run},
     visible::Visible,
     wal::{

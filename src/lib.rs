@@ -58,18 +58,18 @@ pub use capacity::Consumed;
 pub use clock::Clock;
 pub use config::{ConflictModel, Durability, Options, ReadMode};
 pub use consumer::{Batch, Consumer, Delivery, TableStream};
-pub use database::{Database, IndexStatistics, OpenOptions, TableBuilder, TableDescription};
-pub use engine::{DatabaseFacts, IndexSpec, LogFacts, PartitionFacts, TableSpec, TableUpdate, VerifyReport, Work};
+pub use database::{Database, IndexStats, OpenOptions, TableBuilder, TableDescription};
+pub use engine::{DatabaseStats, IndexSpec, LogStats, TablePartitionStats, TableSpec, TableUpdate, VerifyReport, Work};
 pub use error::{CancellationReason, Error, ErrorKind, Result};
 pub use expression::{Placeholders, attr, if_not_exists, list_append};
 pub use item::{AttributeValue, Item, ItemRef, KeyScalar, KeyType, Number, ValueRef, from_item, to_item};
 pub use maintenance::{TtlDescription, TtlStatus};
-pub use partition::{MemtableDescription, PartitionDescription, RunDescription, RunSummary};
+pub use partition::{MemtableStats, PartitionStats, RunContentStats, RunStats};
 pub use schema::{
     BillingMode, IndexDefinition, IndexKind, IndexStatus, KeyAttribute, KeySchema, Projection, ProvisionedThroughput,
     StreamView, TableDefinition, TableStatus,
 };
-pub use service::{Delay, Held, IndexLag, StaleReplica};
+pub use service::{ConflictGuard, Delay, IndexLag, StaleReplica};
 pub use stream::{ChangeEvent, ChangeRecord, IteratorStart, Sequence};
 pub use table::{
     B, BatchGet, BatchGetOutput, BatchItems, BatchWrite, BatchWriteOutput, Delete, Dynamic, Get, GetOutput, HashKey,
@@ -79,7 +79,7 @@ pub use table::{
     Transaction, Update, WriteOutput, begins_with, between, eq, ge, gt, index, le, lt,
 };
 pub use table::{ShardDescription, StreamDescription, StreamRecords, StreamStatus};
-pub use wal::SegmentInfo;
+pub use wal::SegmentStats;
 
 /// Compiles and runs what the README shows.
 #[cfg(doctest)]

@@ -105,7 +105,7 @@ fn an_index_is_complete_however_often_its_filling_is_killed() {
         let before = db.facts();
         let delete_index = Some("by_group".to_owned());
         db.update_table("items", TableUpdate { delete_index, ..TableUpdate::default() }).unwrap();
-        let partitions = |facts: &hashrange::DatabaseFacts| facts.partitions.len();
+        let partitions = |facts: &hashrange::DatabaseStats| facts.partitions.len();
         assert!(partitions(&db.facts()) < partitions(&before), "a dropped index gives its partitions back");
     }
     println!("{kills} kills, {interrupted} of them while the index was being filled");

@@ -26,7 +26,7 @@ fn what_a_test_holds_is_refused_to_writers_and_transactions_and_shown_to_readers
     let db = Database::in_memory().unwrap();
     let stock = stock(&db);
     stock.put(&item("bolt")).unwrap();
-    let held = stock.hold("bolt").unwrap();
+    let held = stock.simulate_conflict("bolt").unwrap();
 
     for refusal in [
         stock.put(&item("bolt")).unwrap_err(),
@@ -63,7 +63,7 @@ fn a_held_token_is_in_progress() {
     let db = Database::in_memory().unwrap();
     let stock = stock(&db);
     let send = || db.transact_write().token("once").put(&stock, &item("bolt")).unwrap().send();
-    let held = db.hold_token("once");
+    let held = db.simulate_token_conflict("once");
     assert_eq!(send().unwrap_err().code(), "TransactionInProgressException");
     assert!(stock.get("bolt").unwrap().is_none());
     drop(held);

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    Clock, Database, DatabaseFacts, Durability, Item, N, OpenOptions, S, StreamView, Table, TableDescription, Work,
+    Clock, Database, DatabaseStats, Durability, Item, N, OpenOptions, S, StreamView, Table, TableDescription, Work,
     file::{Disk, FileName, MemoryDisk},
     index,
 };
@@ -34,7 +34,7 @@ fn bytes(disk: &MemoryDisk, is_meant: impl Fn(FileName) -> bool) -> u64 {
 }
 
 /// What the files and the partitions say, added up here.
-fn check_sums(db: &Database, disk: &MemoryDisk) -> DatabaseFacts {
+fn check_sums(db: &Database, disk: &MemoryDisk) -> DatabaseStats {
     let facts = db.facts();
     assert_eq!(facts.run_bytes, bytes(disk, |name| matches!(name, FileName::Run(_))));
     assert_eq!(facts.stream_bytes, bytes(disk, |name| matches!(name, FileName::Stream(_))));
@@ -42,7 +42,7 @@ fn check_sums(db: &Database, disk: &MemoryDisk) -> DatabaseFacts {
     facts
 }
 
-fn memtable_bytes(facts: &DatabaseFacts) -> usize {
+fn memtable_bytes(facts: &DatabaseStats) -> usize {
     facts.partitions.iter().map(|part| part.partition.active.bytes).sum()
 }
 

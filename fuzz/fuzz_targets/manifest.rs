@@ -7,7 +7,7 @@ use hashrange::{
     file::{Disk, FileName, MemoryDisk},
     fuzzing::{
         Counters, Edit, FILE_HEADER_BYTES, FileHeader, FileMagic, FrameKind, FrameSeed, Manifest, ManifestState,
-        PartitionRecord, RunFacts, frame,
+        PartitionMeta, RunMeta, frame,
     },
 };
 use hashrange_fuzz::{
@@ -20,8 +20,8 @@ use std::sync::Arc;
 
 const DATABASE: u64 = 0x5eed;
 
-fn run(u: &mut Unstructured<'_>) -> Result<RunFacts> {
-    Ok(RunFacts {
+fn run(u: &mut Unstructured<'_>) -> Result<RunMeta> {
+    Ok(RunMeta {
         file: schema::count(u)?,
         bytes: schema::count(u)?,
         entries: schema::count(u)?,
@@ -36,9 +36,9 @@ fn run(u: &mut Unstructured<'_>) -> Result<RunFacts> {
     })
 }
 
-fn partition(u: &mut Unstructured<'_>) -> Result<PartitionRecord> {
+fn partition(u: &mut Unstructured<'_>) -> Result<PartitionMeta> {
     let whole = u.ratio(2, 3)?;
-    Ok(PartitionRecord {
+    Ok(PartitionMeta {
         id: schema::count(u)?,
         keyspace: schema::id(u)?,
         first_token: if whole { 0 } else { schema::count(u)? },
@@ -74,12 +74,12 @@ fn edits(u: &mut Unstructured<'_>) -> Result<Vec<Edit>> {
             && u.ratio(3, 4)?
         {
             for keyspace in table.indexes.iter().map(|index| index.id).chain([table.id]) {
-                edits.push(Edit::PutPartition(PartitionRecord {
+                edits.push(Edit::PutPartition(PartitionMeta {
                     id: schema::count(u)?,
                     keyspace,
                     last_token: u64::MAX,
                     flushed_seqno: u.int_in_range(0..=3)?,
-                    ..PartitionRecord::default()
+                    ..PartitionMeta::default()
                 }));
             }
         }

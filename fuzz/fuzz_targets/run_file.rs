@@ -6,7 +6,7 @@ use arbitrary::{Result, Unstructured};
 use hashrange::{
     ErrorKind, Item, ItemRef, ReadMode,
     file::{Disk, FileName, MemoryDisk},
-    fuzzing::{KeyRef, PageCache, Run, RunCursor, RunFacts, RunWriter, seal_run},
+    fuzzing::{KeyRef, PageCache, Run, RunCursor, RunMeta, RunWriter, seal_run},
 };
 use hashrange_fuzz::{
     disk::{Harm, disk_of, files_of},
@@ -44,7 +44,7 @@ fn key_ref(key: &Key) -> KeyRef<'_> {
     KeyRef { token: key.0, collection: &key.1, sort: &key.2 }
 }
 
-fn write(model: &Model) -> (Vec<u8>, RunFacts) {
+fn write(model: &Model) -> (Vec<u8>, RunMeta) {
     let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
     let mut writer = RunWriter::create(&disk, FILE, DATABASE, model.len()).expect("a disk in memory takes a run");
     for (key, (seqno, item)) in model {
@@ -55,7 +55,7 @@ fn write(model: &Model) -> (Vec<u8>, RunFacts) {
     (files_of(&*disk).remove(&FileName::Run(FILE)).expect("the run is there"), facts)
 }
 
-fn open(bytes: &[u8], facts: &RunFacts, mode: ReadMode) -> hashrange::Result<Arc<Run>> {
+fn open(bytes: &[u8], facts: &RunMeta, mode: ReadMode) -> hashrange::Result<Arc<Run>> {
     let disk = disk_of(&BTreeMap::from([(FileName::Run(FILE), bytes.to_vec())]));
     Run::open(&*disk, facts, DATABASE, mode, &Arc::new(PageCache::new(64 << 10))).map(Arc::new)
 }

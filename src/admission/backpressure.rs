@@ -15,7 +15,7 @@ const LONGEST_DELAY_MICROS: usize = 1000;
 
 /// Memory of all memtables, and the writers that wait for it to shrink.
 #[derive(Debug)]
-pub struct Pressure {
+pub struct WriteBudget {
     budget_bytes: usize,
     used_bytes: AtomicUsize,
     /// What the last flush failed with, if it did.
@@ -23,7 +23,7 @@ pub struct Pressure {
     relieved: Condvar,
 }
 
-impl Pressure {
+impl WriteBudget {
     /// Pressure for memtables of `budget_bytes` together.
     pub fn new(budget_bytes: usize) -> Self {
         Self {
@@ -100,8 +100,8 @@ mod tests {
     use super::*;
     use std::cell::Cell;
 
-    fn used(bytes: usize) -> Pressure {
-        let pressure = Pressure::new(1000);
+    fn used(bytes: usize) -> WriteBudget {
+        let pressure = WriteBudget::new(1000);
         pressure.add(bytes);
         pressure
     }
@@ -119,7 +119,7 @@ mod tests {
         let delays = [1250, 1253, 1500, 1625, 1997].map(|bytes| used(bytes).delay(bytes).as_micros());
         assert_eq!(delays, [0, 4, 333, 500, 996]);
         // The smallest budget there is: both limits differ, so that nothing is divided by zero.
-        assert_eq!(Pressure::new(0).delay(2), Duration::from_millis(1));
+        assert_eq!(WriteBudget::new(0).delay(2), Duration::from_millis(1));
     }
 
     #[test]

@@ -5,6 +5,6 @@ mod backpressure;
 mod item_collection_sizes;
 mod tokens;
 
-pub use backpressure::Pressure;
-pub use item_collection_sizes::{Collections, Growth};
-pub use tokens::{Tokens, Used};
+pub use backpressure::WriteBudget;
+pub use item_collection_sizes::{CollectionDelta, ItemCollectionSizes};
+pub use tokens::{TokenUse, Tokens};

@@ -11,7 +11,7 @@ pub const TOKEN_MILLIS: u64 = 10 * 60 * 1000;
 
 /// What is known about a token that was used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Used {
+pub struct TokenUse {
     /// Of the request.
     pub fingerprint: u64,
     /// When the transaction was logged.
@@ -20,7 +20,7 @@ pub struct Used {
     pub seqno: u64,
 }
 
-impl Used {
+impl TokenUse {
     fn is_living(&self, now_millis: u64) -> bool {
         now_millis < self.at_millis.saturating_add(TOKEN_MILLIS)
     }
@@ -32,7 +32,7 @@ pub struct Tokens(Mutex<Inner>);
 
 #[derive(Debug, Default)]
 struct Inner {
-    by_token: BTreeMap<String, Used>,
+    by_token: BTreeMap<String, TokenUse>,
     /// In the order in which they were used.
     by_age: VecDeque<(String, u64)>,
 }
@@ -41,7 +41,7 @@ impl Tokens {
     /// A transaction with this token has been logged, or its token once more.
     pub fn remember(&self, token: &ClientToken, at_millis: u64, seqno: u64) {
         let mut inner = self.0.lock();
-        let used = Used { fingerprint: token.fingerprint, at_millis, seqno };
+        let used = TokenUse { fingerprint: token.fingerprint, at_millis, seqno };
         if inner.by_token.insert(token.token.clone(), used).is_none_or(|before| before.at_millis != at_millis) {
             inner.by_age.push_back((token.token.clone(), at_millis));
         }
@@ -59,7 +59,7 @@ impl Tokens {
     }
 
     /// What a token was used for, if it is still remembered.
-    pub fn known(&self, token: &str, now_millis: u64) -> Option<Used> {
+    pub fn known(&self, token: &str, now_millis: u64) -> Option<TokenUse> {
         self.0.lock().by_token.get(token).copied().filter(|used| used.is_living(now_millis))
     }
 
@@ -68,7 +68,7 @@ impl Tokens {
         &self,
         seqno: u64,
         now_millis: u64,
-        log_again: &mut dyn FnMut(&str, &Used) -> Result<u64>,
+        log_again: &mut dyn FnMut(&str, &TokenUse) -> Result<u64>,
     ) -> Result<()> {
         let mut inner = self.0.lock();
         let old = inner.by_token.iter_mut().filter(|(_, used)| used.seqno < seqno && used.is_living(now_millis));
@@ -109,7 +109,7 @@ mod tests {
             tokens.remember(&token(name), at_millis, seqno);
         }
         let mut logged = Vec::new();
-        let mut log_again = |token: &str, _: &Used| {
+        let mut log_again = |token: &str, _: &TokenUse| {
             logged.push(token.to_owned());
             Ok(10)
         };

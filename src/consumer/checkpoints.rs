@@ -16,7 +16,7 @@
 
 use crate::{
     config::Durability,
-    engine::{Decision, Store, TableSpec, WriteOp, WriteOptions},
+    engine::{Engine, TableSpec, WriteAction, WriteOp, WriteOptions},
     error::{Error, ErrorKind, Result},
     expression::{ExpressionKind, attr},
     item::{Item, ItemRef, KeyType, encode_item},
@@ -45,7 +45,7 @@ pub(super) struct Row {
 
 /// What the rows of a consumer say.
 #[derive(Debug, Default)]
-pub(super) struct Ledger {
+pub(super) struct CheckpointSnapshot {
     /// Of the shards.
     pub rows: BTreeMap<u64, Row>,
     /// Other workers that are alive.
@@ -57,7 +57,7 @@ pub(super) struct Ledger {
 /// The rows of one consumer, as one of its workers sees them.
 #[derive(Debug)]
 pub(super) struct Checkpoints {
-    store: Arc<Store>,
+    engine: Arc<Engine>,
     table: Table<(S, S)>,
     consumer: String,
     worker: String,
@@ -65,19 +65,19 @@ pub(super) struct Checkpoints {
 
 impl Checkpoints {
     /// The rows of a consumer, for a new worker.
-    pub fn open(store: &Arc<Store>, stream: u64, name: &str) -> Result<Self> {
+    pub fn open(engine: &Arc<Engine>, stream: u64, name: &str) -> Result<Self> {
         let table_name = format!("{INTERNAL_PREFIX}checkpoints");
-        let slot = match store.table(&table_name) {
+        let slot = match engine.table(&table_name) {
             Some(slot) => slot,
-            None => create(store, &table_name)?,
+            None => create(engine, &table_name)?,
         };
-        let table = Table::open(store.clone(), slot)?;
-        let worker = store.streams().reader_name();
-        Ok(Self { store: store.clone(), table, consumer: format!("{stream}/{name}"), worker })
+        let table = Table::open(engine.clone(), slot)?;
+        let worker = engine.streams().reader_name();
+        Ok(Self { engine: engine.clone(), table, consumer: format!("{stream}/{name}"), worker })
     }
 
     fn now_millis(&self) -> u64 {
-        self.store.options().clock.now_millis()
+        self.engine.options().clock.now_millis()
     }
 
     /// Whether a row is this worker's.
@@ -88,13 +88,13 @@ impl Checkpoints {
     /// ended.
     pub fn other_owner<'r>(&self, row: &'r Row) -> Option<&'r str> {
         let owner = row.owner.as_deref().filter(|owner| *owner != self.worker)?;
-        let alive = owner.starts_with(&self.store.streams().session_prefix()) && row.until_millis > self.now_millis();
+        let alive = owner.starts_with(&self.engine.streams().session_prefix()) && row.until_millis > self.now_millis();
         alive.then_some(owner)
     }
 
     /// All rows.
-    pub fn ledger(&self) -> Result<Ledger> {
-        let mut ledger = Ledger::default();
+    pub fn ledger(&self) -> Result<CheckpointSnapshot> {
+        let mut ledger = CheckpointSnapshot::default();
         for item in self.table.query(&self.consumer).items() {
             let item = item?;
             if let Some(row) = Row::read(&item) {
@@ -198,13 +198,13 @@ impl Checkpoints {
         let mut decide = |_: &TableDefinition, old: Option<&ItemRef>| {
             let row = old.and_then(Row::read).unwrap_or(Row { shard, ..Row::default() });
             Ok(match become_of(row)? {
-                Some(row) => Decision::Put(Bytes::from(encode_item(&self.item(&row)))),
-                None => Decision::Keep,
+                Some(row) => WriteAction::Put(Bytes::from(encode_item(&self.item(&row)))),
+                None => WriteAction::Keep,
             })
         };
         let op = WriteOp { slot: self.table.slot(), key: &key, decide: &mut decide };
         let options = WriteOptions { durability: Some(Durability::Buffered), ..WriteOptions::default() };
-        self.store.write_one(op, &options).map(drop)
+        self.engine.write_one(op, &options).map(drop)
     }
 
     fn item(&self, row: &Row) -> Item {
@@ -246,14 +246,14 @@ fn shard_key(shard: u64) -> String {
     format!("{shard:016x}")
 }
 
-fn create(store: &Arc<Store>, name: &str) -> Result<Arc<crate::engine::TableSlot>> {
+fn create(engine: &Arc<Engine>, name: &str) -> Result<Arc<crate::engine::TableSlot>> {
     let key = KeySchema {
         hash: KeyAttribute::new("consumer", KeyType::S),
         range: Some(KeyAttribute::new("shard", KeyType::S)),
     };
-    match store.create_table(TableSpec::new(name, key)) {
+    match engine.create_table(TableSpec::new(name, key)) {
         // Another worker was faster.
-        Err(error) if error.kind() == ErrorKind::InUse => store.table(name).ok_or(error),
+        Err(error) if error.kind() == ErrorKind::InUse => engine.table(name).ok_or(error),
         created => created,
     }
 }

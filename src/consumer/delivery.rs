@@ -11,14 +11,14 @@ use std::{ops::Deref, sync::Arc};
 
 /// Where the records of one shard are acknowledged.
 #[derive(Debug)]
-pub(super) struct Receipt {
+pub(super) struct Acknowledgement {
     pub checkpoints: Arc<Checkpoints>,
     pub shard: u64,
     /// Records before this one are acknowledged, as far as this worker knows.
     pub acknowledged: Mutex<Option<Sequence>>,
 }
 
-impl Receipt {
+impl Acknowledgement {
     /// Records before `next` are processed.
     pub fn acknowledge(&self, next: Sequence) -> Result<()> {
         self.checkpoints.advance(self.shard, next)?;
@@ -42,7 +42,7 @@ impl Receipt {
 #[derive(Clone, Debug)]
 pub struct Delivery {
     pub(super) record: ChangeRecord,
-    pub(super) receipt: Arc<Receipt>,
+    pub(super) receipt: Arc<Acknowledgement>,
 }
 
 impl Deref for Delivery {
@@ -73,7 +73,7 @@ impl Delivery {
 #[derive(Debug)]
 pub struct Batch {
     pub(super) records: Vec<ChangeRecord>,
-    pub(super) receipt: Arc<Receipt>,
+    pub(super) receipt: Arc<Acknowledgement>,
     /// The place behind the last record.
     pub(super) next: Sequence,
 }

@@ -5,7 +5,7 @@
 
 mod checkpoints;
 mod delivery;
-mod lanes;
+mod shard_assignment;
 mod worker;
 
 pub use delivery::{Batch, Delivery};

@@ -8,15 +8,15 @@
 
 use super::{
     delivery::{Batch, Delivery},
-    lanes::{Lanes, Wanted},
+    shard_assignment::{ShardAssignment, Wanted},
 };
 use crate::{
     clock::Deadline,
-    engine::Store,
+    engine::Engine,
     error::{Error, Result},
     expression::{ExpressionKind, IntoCondition},
     item::ItemRef,
-    manifest::StreamRecord,
+    manifest::StreamMeta,
     stream::{ChangeRecord, names},
     table::{Dynamic, KeyShape, MAX_PAGE_RECORDS, Table},
 };
@@ -29,8 +29,8 @@ const DEFAULT_RETRIES: usize = 2;
 /// A change stream of a table.
 #[derive(Clone)]
 pub struct TableStream {
-    store: Arc<Store>,
-    stream: Arc<StreamRecord>,
+    engine: Arc<Engine>,
+    stream: Arc<StreamMeta>,
 }
 
 impl fmt::Debug for TableStream {
@@ -44,12 +44,12 @@ impl<K: KeyShape> Table<K> {
     /// found.
     pub fn stream(&self) -> Result<TableStream> {
         let definition = self.definition();
-        let streams = self.store().streams();
+        let streams = self.engine().streams();
         let of_table = || streams.streams().into_iter().rfind(|stream| stream.table == definition.id);
         let stream = streams.enabled(definition.id).or_else(of_table).ok_or_else(|| {
             Error::not_found(format!("Requested resource not found: table {} has no stream", definition.name))
         })?;
-        Ok(TableStream { store: self.store().clone(), stream })
+        Ok(TableStream { engine: self.engine().clone(), stream })
     }
 }
 
@@ -63,7 +63,7 @@ impl TableStream {
     /// or else at the oldest record.
     pub fn checkpoint(&self, name: impl Into<String>) -> Consumer {
         Consumer {
-            store: self.store.clone(),
+            engine: self.engine.clone(),
             stream: self.stream.clone(),
             name: name.into(),
             from_latest: false,
@@ -85,8 +85,8 @@ type Filter = Box<dyn Fn(&ChangeRecord) -> bool + Send>;
 /// A worker that reads a stream. Describe it, then take records ([`Consumer::follow`]), batches
 /// ([`Consumer::next_batch`]) or let it call you ([`Consumer::process`]).
 pub struct Consumer {
-    store: Arc<Store>,
-    stream: Arc<StreamRecord>,
+    engine: Arc<Engine>,
+    stream: Arc<StreamMeta>,
     name: String,
     from_latest: bool,
     batch_records: usize,
@@ -97,7 +97,7 @@ pub struct Consumer {
     /// What is wrong with the description of this worker; the first batch tells.
     fault: Option<Error>,
     dead_letters: Option<Table<Dynamic>>,
-    lanes: Option<Lanes>,
+    lanes: Option<ShardAssignment>,
 }
 
 impl fmt::Debug for Consumer {
@@ -192,15 +192,15 @@ impl Consumer {
         if let Some(fault) = &self.fault {
             return Err(fault.clone());
         }
-        let store = self.store.clone();
+        let engine = self.engine.clone();
         let deadline = Deadline::after(patience);
         if self.lanes.is_none() {
-            self.lanes = Some(Lanes::open(&self.store, &self.stream, &self.name, self.from_latest)?);
+            self.lanes = Some(ShardAssignment::open(&self.engine, &self.stream, &self.name, self.from_latest)?);
         }
         let Some(lanes) = &mut self.lanes else { return Ok(None) };
         let wanted = Wanted { records: self.batch_records, bytes: self.batch_bytes, filter: self.filter.as_deref() };
         loop {
-            let news = store.streams().news();
+            let news = engine.streams().news();
             lanes.refresh_if_due()?;
             if !self.window.is_zero() {
                 lanes.gather(self.batch_records, self.window);
@@ -208,7 +208,7 @@ impl Consumer {
             if let Some(batch) = lanes.read(&wanted)? {
                 return Ok(Some(batch));
             }
-            if lanes.settle()? {
+            if lanes.finish_shards()? {
                 continue;
             }
             if deadline.is_over() {
@@ -253,7 +253,7 @@ impl Consumer {
             }
         }
         if let [only] = records {
-            return self.bury(only, &failure);
+            return self.dead_letter(only, &failure);
         }
         let (first, second) = records.split_at(records.len() / 2);
         self.attempt(batch, first, handle)?;
@@ -264,7 +264,7 @@ impl Consumer {
     }
 
     /// Puts a record aside that cannot be processed.
-    fn bury(&self, record: &ChangeRecord, failure: &str) -> Result<()> {
+    fn dead_letter(&self, record: &ChangeRecord, failure: &str) -> Result<()> {
         let Some(table) = &self.dead_letters else {
             return Err(Error::validation(format!("record {} cannot be processed: {failure}", record.sequence)));
         };

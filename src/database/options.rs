@@ -4,7 +4,7 @@ use super::{Database, Inner};
 use crate::{
     clock::Clock,
     config::{ConflictModel, Durability, Options, ReadMode},
-    engine::Store,
+    engine::Engine,
     error::{Error, Result},
     file::{Disk, FileName, MemoryDisk, OverlayDisk, RealDisk},
     maintenance::Maintenance,
@@ -128,7 +128,7 @@ impl OpenOptions {
         let database = self.read_mode(ReadMode::Buffered).background(false).open_on(disk.clone())?;
         database.verify()?;
         disk.seal();
-        database.store().end_writing();
+        database.engine().end_writing();
         Ok(database)
     }
     /// A database that lives in memory and goes with its last handle.
@@ -137,8 +137,8 @@ impl OpenOptions {
     }
     /// Opens the database that a disk holds: for disks of one's own, and for tests on the simulated one.
     pub fn open_on(self, disk: Arc<dyn Disk>) -> Result<Database> {
-        let store = Arc::new(Store::open(disk, self.options)?);
-        let maintenance = Maintenance::new(store.clone());
-        Ok(Database { inner: Arc::new(Inner { maintenance, store }) })
+        let engine = Arc::new(Engine::open(disk, self.options)?);
+        let maintenance = Maintenance::new(engine.clone());
+        Ok(Database { inner: Arc::new(Inner { maintenance, engine }) })
     }
 }

@@ -10,10 +10,9 @@
 //! there; a crash costs at most the filling from one partition.
 
 use super::{
+    engine::Engine,
     progress::{Progress, index_of_note, note_of},
-    ring::Ring,
-    store::Store,
-    write::key_ref,
+    ring::{TokenRing, key_ref},
 };
 use crate::{
     error::Result,
@@ -29,12 +28,12 @@ const ITEMS_PER_STEP: usize = 500;
 /// An index that is being filled.
 struct Filling {
     table: Arc<TableDefinition>,
-    base: Arc<Ring>,
+    base: Arc<TokenRing>,
     index: IndexDefinition,
-    ring: Arc<Ring>,
+    ring: Arc<TokenRing>,
 }
 
-impl Store {
+impl Engine {
     /// Goes on with the filling of indexes where the last opening of the database left it.
     pub(super) fn resume_backfills(&self) -> Result<()> {
         let (mut manifest, catalog) = (self.manifest.lock(), self.catalog.load());
@@ -112,7 +111,7 @@ impl Store {
             let entry = index::entry(&filling.table, &filling.index, &item).filter(|_| is_item);
             if let Some(entry) = entry {
                 let bytes = self.insert_global(&filling.ring, &entry.key, seqno, Some(&entry.bytes), true);
-                self.pressure.add(bytes);
+                self.write_budget.add(bytes);
             }
             cursor.advance()?;
         }

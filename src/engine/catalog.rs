@@ -1,6 +1,6 @@
 //! The tables of a database, by name and by number.
 
-use super::ring::Ring;
+use super::ring::TokenRing;
 use crate::{
     error::{Error, Result},
     schema::{IndexDefinition, IndexStatus, TableDefinition},
@@ -20,9 +20,9 @@ pub struct TableState {
     /// Keys, indexes and settings.
     pub definition: Arc<TableDefinition>,
     /// Partitions of the items and of the local index entries.
-    pub ring: Arc<Ring>,
+    pub ring: Arc<TokenRing>,
     /// Ring of each index, by position in the definition; a local index has the table's.
-    pub index_rings: Vec<Arc<Ring>>,
+    pub index_rings: Vec<Arc<TokenRing>>,
 }
 
 /// The lasting place of a table that handles point to; what it holds changes with the schema.
@@ -94,8 +94,8 @@ impl Catalog {
         })
     }
     /// Every ring of every table once.
-    pub fn rings(&self) -> Vec<Arc<Ring>> {
-        let mut rings: Vec<Arc<Ring>> = Vec::new();
+    pub fn rings(&self) -> Vec<Arc<TokenRing>> {
+        let mut rings: Vec<Arc<TokenRing>> = Vec::new();
         for slot in self.by_id.values() {
             let state = slot.state();
             rings.push(state.ring.clone());

@@ -1,6 +1,6 @@
 //! Background work in units that a test can call one at a time: flush, compaction, split, trimming of the log.
 
-use super::{ring::Ring, store::Store};
+use super::{engine::Engine, ring::TokenRing};
 use crate::{
     canary::canary,
     error::{ErrorKind, Result},
@@ -39,11 +39,11 @@ pub enum Work {
     Idle,
 }
 
-impl Store {
+impl Engine {
     /// Flushes one partition if memtables are over half of their budget or the log is over its own; `false` if not.
     pub fn flush_step(&self) -> Result<bool> {
         let flushed = self.flush_where_due();
-        self.pressure.note(flushed.as_ref().err());
+        self.write_budget.note(flushed.as_ref().err());
         flushed
     }
 
@@ -53,11 +53,11 @@ impl Store {
         if self.cut_if_due(log_full)? {
             return Ok(true);
         }
-        if self.pressure.flush_due() {
+        if self.write_budget.flush_due() {
             // Writers only add; what large items gave back when they were overwritten is known to the memtables.
             self.account_memory();
         }
-        if !self.pressure.flush_due() && !log_full {
+        if !self.write_budget.flush_due() && !log_full {
             return Ok(false);
         }
         let candidates = self.rings().into_iter().flat_map(|ring| {
@@ -82,15 +82,15 @@ impl Store {
     }
 
     /// Has maintenance flush where that is due, and slows the calling writer where it does not keep up.
-    pub(super) fn relieve_pressure(&self) -> Result<()> {
-        if self.pressure.flush_due() || self.surplus_tail_bytes() > 0 {
-            self.signal.flush.ring();
+    pub(super) fn apply_backpressure(&self) -> Result<()> {
+        if self.write_budget.flush_due() || self.stream_tail_overrun_bytes() > 0 {
+            self.signal.flush.notify();
         }
-        if !self.pressure.is_high() {
+        if !self.write_budget.is_high() {
             return Ok(());
         }
         if self.options.background {
-            return self.pressure.wait(|| !self.wal.is_poisoned() && self.signal.is_served());
+            return self.write_budget.wait(|| !self.wal.is_poisoned() && self.signal.is_served());
         }
         // Nobody else will do it: the writer that passes the limit pays for the flush.
         match self.flush_step() {
@@ -119,7 +119,7 @@ impl Store {
     }
 
     /// Flushes what is in the memtables of one ring now; what is written meanwhile may stay there.
-    pub(super) fn flush_ring(&self, ring: &Ring) -> Result<()> {
+    pub(super) fn flush_ring(&self, ring: &TokenRing) -> Result<()> {
         let until = self.wal.last_seqno();
         // What was dropped meanwhile is published nowhere, so that its memtables stay for good.
         let is_due = |partition: &&Arc<Partition>| {
@@ -136,7 +136,7 @@ impl Store {
     }
 
     /// Freezes a partition's memtable and writes its oldest frozen one as a run.
-    pub(super) fn flush_partition(&self, ring: &Ring, partition: &Arc<Partition>) -> Result<bool> {
+    pub(super) fn flush_partition(&self, ring: &TokenRing, partition: &Arc<Partition>) -> Result<bool> {
         let _one = self.flush_lock.lock();
         let _shape = self.split_gate.read();
         {
@@ -155,7 +155,7 @@ impl Store {
         };
         self.publish_flush(ring, partition, outcome)?;
         self.account_memory();
-        self.signal.compaction.ring();
+        self.signal.compaction.notify();
         Ok(true)
     }
 
@@ -191,7 +191,7 @@ impl Store {
 
     fn compact_partition(
         &self,
-        ring: &Ring,
+        ring: &TokenRing,
         partition: &Arc<Partition>,
         choose: impl Fn(&Policy) -> Option<Choice>,
     ) -> Result<bool> {
@@ -212,11 +212,11 @@ impl Store {
 
     /// Lowest sequence number whose tombstones must stay: below it no late entry can arrive any more. While an index
     /// is being filled, entries of any age arrive.
-    fn tombstones_needed_from(&self, ring: &Ring) -> u64 {
+    fn tombstones_needed_from(&self, ring: &TokenRing) -> u64 {
         if self.catalog.load().is_backfilling(ring.keyspace) { 0 } else { self.wal.lowest_unapplied() }
     }
 
-    fn split_any(&self, ring: &Ring) -> Result<bool> {
+    fn split_any(&self, ring: &TokenRing) -> Result<bool> {
         for partition in ring.all().iter() {
             if self.split_if_large(ring, partition)? {
                 return Ok(true);
@@ -226,7 +226,7 @@ impl Store {
     }
 
     /// Splits a partition where its runs fall into halves: its children share them until they have rewritten theirs.
-    fn split_if_large(&self, ring: &Ring, partition: &Arc<Partition>) -> Result<bool> {
+    fn split_if_large(&self, ring: &TokenRing, partition: &Arc<Partition>) -> Result<bool> {
         if partition.disk_bytes() < self.options.split_bytes || !ring.contains(partition.id) {
             return Ok(false);
         }
@@ -287,7 +287,7 @@ impl Store {
     pub(super) fn account_memory(&self) {
         let partitions = self.rings().into_iter().flat_map(|ring| ring.all().to_vec());
         let memtables: usize = partitions.map(|partition| partition.memtable_bytes()).sum();
-        self.pressure.set(memtables + self.surplus_tail_bytes());
+        self.write_budget.set(memtables + self.stream_tail_overrun_bytes());
     }
 }
 
@@ -295,7 +295,7 @@ impl Store {
 fn everything(partition: &Partition) -> Option<Choice> {
     let view = partition.view();
     let facts = || view.runs().iter().map(|run| run.facts());
-    let shared = |facts: &crate::manifest::RunFacts| {
+    let shared = |facts: &crate::manifest::RunMeta| {
         facts.min_token < partition.first_token || facts.max_token > partition.last_token
     };
     let worth_it = view.runs().len() > 1 || facts().any(|facts| facts.tombstones > 0 || shared(facts));

@@ -1,13 +1,13 @@
 //! A copy of the whole database at one moment, made of its files.
 
-use super::store::Store;
+use super::engine::Engine;
 use crate::{
     config::Durability,
     error::Result,
     file::{FileName, TakeOver},
 };
 
-impl Store {
+impl Engine {
     /// Copies the database to an empty disk: what was committed before the call is in the copy, and nothing that is
     /// committed after it. Writers wait meanwhile, readers do not.
     ///
@@ -17,7 +17,7 @@ impl Store {
         // No commit is on its way while the gate is held, so the log stands still once it is synced; no run appears or
         // goes while the manifest is held.
         let _gate = self.schema_gate.write();
-        self.settle_all(Some(Durability::Sync))?;
+        self.wait_all_durable(Some(Durability::Sync))?;
         let manifest = self.manifest.lock();
         let state = manifest.state();
         let (last_segment, end) = self.wal.durable_end();

@@ -1,6 +1,6 @@
 //! Which files a copy takes over, and how far.
 
-use super::{Decision, Store, TableSpec, WriteOp, WriteOptions};
+use super::{Engine, TableSpec, WriteAction, WriteOp, WriteOptions};
 use crate::{
     config::{Durability, Options},
     file::{Disk, FileName, MemoryDisk, RealDisk},
@@ -9,15 +9,15 @@ use crate::{
 };
 use std::{collections::BTreeMap, sync::Arc};
 
-fn put(store: &Store, numbers: std::ops::Range<u32>) {
-    let slot = store.table("items").unwrap();
+fn put(engine: &Engine, numbers: std::ops::Range<u32>) {
+    let slot = engine.table("items").unwrap();
     for n in numbers {
         let item = Item::new().with("h", format!("{n}")).with("text", "x".repeat(500));
         let (key, bytes) =
             (slot.state().definition.key_of_item(&item).unwrap(), ItemRef::from(&item).to_inline_bytes());
-        let decide = &mut |_: &_, _: Option<&ItemRef>| Ok(Decision::Put(bytes.clone()));
+        let decide = &mut |_: &_, _: Option<&ItemRef>| Ok(WriteAction::Put(bytes.clone()));
         let options = WriteOptions { durability: Some(Durability::Buffered), ..WriteOptions::default() };
-        store.write_one(WriteOp { slot: &slot, key: &key, decide }, &options).unwrap();
+        engine.write_one(WriteOp { slot: &slot, key: &key, decide }, &options).unwrap();
     }
 }
 
@@ -31,16 +31,16 @@ fn a_copy_has_the_files_that_count_as_far_as_they_are_written() {
     let folder = tempfile::tempdir().unwrap();
     let disk = Arc::new(RealDisk::open(folder.path(), true).unwrap());
     let options = Options { background: false, log_segment_bytes: 4096, ..Options::default() };
-    let store = Store::open(disk.clone(), options).unwrap();
+    let engine = Engine::open(disk.clone(), options).unwrap();
     let key = KeySchema { hash: KeyAttribute::new("h", KeyType::S), range: None };
     let spec = TableSpec { stream: Some(StreamView::KeysOnly), ..TableSpec::new("items", key) };
-    store.create_table(spec).unwrap();
-    put(&store, 0..30);
-    store.flush_all().unwrap();
-    put(&store, 20..50);
-    store.wal().sync(store.wal().last_seqno()).unwrap();
+    engine.create_table(spec).unwrap();
+    put(&engine, 0..30);
+    engine.flush_all().unwrap();
+    put(&engine, 20..50);
+    engine.wal().sync(engine.wal().last_seqno()).unwrap();
     let before = files(&*disk);
-    let logs: Vec<u64> = store.wal().segments().iter().map(|segment| segment.number).collect();
+    let logs: Vec<u64> = engine.wal().segments().iter().map(|segment| segment.number).collect();
     assert!(logs[0] > 1 && logs.len() > 3, "{logs:?}");
 
     // What crashes and failures leave, and nobody has removed yet.
@@ -50,15 +50,15 @@ fn a_copy_has_the_files_that_count_as_far_as_they_are_written() {
         disk.create(name).unwrap().append(b"left over").unwrap();
     }
     let copy = MemoryDisk::new();
-    store.fork_to(&copy).unwrap();
+    engine.fork_to(&copy).unwrap();
 
-    let (segment, end) = store.wal().durable_end();
+    let (segment, end) = engine.wal().durable_end();
     assert_eq!(segment, last);
     let mut expected = before;
     expected.remove(&FileName::Lock);
     let reserved = expected.insert(FileName::Log(last), end);
     assert!(reserved > Some(end), "space is reserved ahead, and a copy has none");
     assert_eq!(files(&copy), expected);
-    let copy = Store::open(Arc::new(copy), Options { background: false, ..Options::default() }).unwrap();
+    let copy = Engine::open(Arc::new(copy), Options { background: false, ..Options::default() }).unwrap();
     assert_eq!(copy.verify().unwrap().items, 50);
 }

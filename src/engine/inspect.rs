@@ -1,12 +1,12 @@
 //! Facts about an open database, for people and programs that look inside.
 
-use super::{ring::Ring, store::Store};
+use super::{engine::Engine, ring::TokenRing};
 use crate::{
     error::Result,
-    manifest::RunFacts,
-    partition::{Partition, PartitionDescription},
+    manifest::RunMeta,
+    partition::{Partition, PartitionStats},
     schema::ITEM_SPACE,
-    wal::SegmentInfo,
+    wal::SegmentStats,
 };
 use serde::Serialize;
 use std::sync::Arc;
@@ -16,9 +16,9 @@ const MAX_EXACT_COUNT: u64 = 50_000;
 
 /// The log.
 #[derive(Clone, Debug, Serialize)]
-pub struct LogFacts {
+pub struct LogStats {
     /// Segments that exist, oldest first.
-    pub segments: Vec<SegmentInfo>,
+    pub segments: Vec<SegmentStats>,
     /// Number of the last commit.
     pub last_seqno: u64,
     /// Number up to which everything is on stable storage.
@@ -27,27 +27,27 @@ pub struct LogFacts {
 
 /// One partition of a table or global index.
 #[derive(Clone, Debug, Serialize)]
-pub struct PartitionFacts {
+pub struct TablePartitionStats {
     /// Name of the table.
     pub table: String,
     /// Name of the global index; absent for the table itself.
     pub index: Option<String>,
     /// Token range, memtables and runs.
     #[serde(flatten)]
-    pub partition: PartitionDescription,
+    pub partition: PartitionStats,
 }
 
 /// A database as a whole.
 #[derive(Clone, Debug, Serialize)]
-pub struct DatabaseFacts {
+pub struct DatabaseStats {
     /// Where it lies.
     pub folder: String,
     /// Memory of all memtables, in bytes.
     pub memtable_bytes: usize,
     /// The log.
-    pub log: LogFacts,
+    pub log: LogStats,
     /// All partitions of all tables and indexes.
-    pub partitions: Vec<PartitionFacts>,
+    pub partitions: Vec<TablePartitionStats>,
     /// Bytes of all runs on disk.
     pub run_bytes: u64,
     /// Bytes of all items and index entries in runs, by DynamoDB's size rule.
@@ -60,10 +60,10 @@ pub struct DatabaseFacts {
     pub stream_tail_bytes: usize,
 }
 
-impl Store {
+impl Engine {
     /// Items and their bytes (by DynamoDB's size rule) in one ring: counted in small rings, estimated in large ones, where
     /// overwritten items count twice until compaction.
-    pub fn counts(&self, ring: &Ring) -> (u64, u64) {
+    pub fn counts(&self, ring: &TokenRing) -> (u64, u64) {
         let partitions = ring.all();
         let (mut entries, mut bytes) = (0, 0);
         for facts in partitions.iter().map(|partition| partition.describe()) {
@@ -93,13 +93,13 @@ impl Store {
     }
 
     /// Everything that can be seen from outside, gathered without stopping anybody.
-    pub fn facts(&self) -> DatabaseFacts {
+    pub fn facts(&self) -> DatabaseStats {
         let mut partitions = Vec::new();
         for slot in self.catalog.load().by_id.values() {
             let state = slot.state();
             let table = &state.definition.name;
-            let mut add = |index: Option<&str>, ring: &Ring| {
-                partitions.extend(ring.all().iter().map(|partition| PartitionFacts {
+            let mut add = |index: Option<&str>, ring: &TokenRing| {
+                partitions.extend(ring.all().iter().map(|partition| TablePartitionStats {
                     table: table.clone(),
                     index: index.map(str::to_owned),
                     partition: partition.describe(),
@@ -112,7 +112,7 @@ impl Store {
                 }
             }
         }
-        let mut runs: Vec<RunFacts> = Vec::new();
+        let mut runs: Vec<RunMeta> = Vec::new();
         let manifest = self.manifest.lock();
         let stream_bytes = manifest.state().stream_segments.values().map(|facts| facts.bytes).sum();
         for facts in manifest.state().partitions.values().flat_map(|record| &record.runs) {
@@ -122,15 +122,15 @@ impl Store {
         }
         drop(manifest);
         let segments = self.wal.segments();
-        DatabaseFacts {
+        DatabaseStats {
             folder: self.describe(),
-            memtable_bytes: self.pressure.used_bytes(),
+            memtable_bytes: self.write_budget.used_bytes(),
             run_bytes: runs.iter().map(|facts| facts.bytes).sum(),
             logical_bytes: runs.iter().map(|facts| facts.logical_bytes).sum(),
             log_bytes: segments.iter().map(|segment| segment.bytes).sum(),
             stream_bytes,
             stream_tail_bytes: self.streams.tail_bytes(),
-            log: LogFacts { segments, last_seqno: self.wal.last_seqno(), durable_seqno: self.wal.visible().load() },
+            log: LogStats { segments, last_seqno: self.wal.last_seqno(), durable_seqno: self.wal.visible().load() },
             partitions,
         }
     }

@@ -1,6 +1,6 @@
 //! Work that comes to its end when what it was done for has gone, or was split.
 
-use super::{IndexSpec, Store, TableSpec, TableUpdate};
+use super::{Engine, IndexSpec, TableSpec, TableUpdate};
 use crate::{
     config::Options,
     error::Error,
@@ -10,12 +10,12 @@ use crate::{
 };
 use std::{sync::Arc, thread, time::Duration};
 
-fn store() -> Store {
+fn engine() -> Engine {
     let options = Options { background: false, initial_partitions: 1, ..Options::default() };
-    let store = Store::open(Arc::new(MemoryDisk::new()), options).unwrap();
+    let engine = Engine::open(Arc::new(MemoryDisk::new()), options).unwrap();
     let key = KeySchema { hash: KeyAttribute::new("h", KeyType::S), range: None };
-    store.create_table(TableSpec::new("items", key)).unwrap();
-    store
+    engine.create_table(TableSpec::new("items", key)).unwrap();
+    engine
 }
 
 fn index() -> IndexSpec {
@@ -32,52 +32,52 @@ fn index() -> IndexSpec {
 #[test]
 fn a_split_leaves_nothing_of_a_table_that_has_gone() {
     for goes in [false, true] {
-        let store = store();
-        let ring = store.table("items").unwrap().state().ring.clone();
+        let engine = engine();
+        let ring = engine.table("items").unwrap().state().ring.clone();
         let partition = ring.find(0).clone();
         if goes {
-            store.delete_table("items").unwrap();
+            engine.delete_table("items").unwrap();
         }
-        let children = [store.new_partition(), store.new_partition()];
-        let split = store.publish_split(&ring, &partition, &mut partition.lock(), 1 << 63, children);
+        let children = [engine.new_partition(), engine.new_partition()];
+        let split = engine.publish_split(&ring, &partition, &mut partition.lock(), 1 << 63, children);
         assert_eq!(split.unwrap(), !goes);
-        assert_eq!(store.manifest.lock().state().partitions.len(), if goes { 0 } else { 2 });
-        store.verify().unwrap();
+        assert_eq!(engine.manifest.lock().state().partitions.len(), if goes { 0 } else { 2 });
+        engine.verify().unwrap();
     }
 }
 
 #[test]
 fn an_entry_that_waited_for_a_partition_while_it_was_split_enters_an_heir() {
-    let store = store();
-    let slot = store.table("items").unwrap();
+    let engine = engine();
+    let slot = engine.table("items").unwrap();
     let ring = slot.state().ring.clone();
     let partition = ring.find(0).clone();
     let key = slot.state().definition.key_of_item(&Item::new().with("h", "one")).unwrap();
     let mut guard = partition.lock();
     thread::scope(|scope| {
-        let entry = scope.spawn(|| store.insert_global(&ring, &key, 5, Some(b"entry"), true));
+        let entry = scope.spawn(|| engine.insert_global(&ring, &key, 5, Some(b"entry"), true));
         thread::sleep(Duration::from_millis(50));
-        let children = [store.new_partition(), store.new_partition()];
-        assert!(store.publish_split(&ring, &partition, &mut guard, 1 << 63, children).unwrap());
+        let children = [engine.new_partition(), engine.new_partition()];
+        assert!(engine.publish_split(&ring, &partition, &mut guard, 1 << 63, children).unwrap());
         drop(guard);
         entry.join().unwrap();
     });
-    let unflushed: Vec<Option<u64>> = ring.all().iter().map(|heir| heir.oldest_unflushed_seqno()).collect();
+    let unflushed: Vec<Option<u64>> = ring.all().iter().map(|child| child.oldest_unflushed_seqno()).collect();
     assert!(unflushed == [Some(5), None] || unflushed == [None, Some(5)], "{unflushed:?}");
 }
 
 #[test]
 fn an_index_that_went_while_it_was_filled_stays_away() {
-    let store = store();
+    let engine = engine();
     let update = TableUpdate { create_index: Some(index()), ..TableUpdate::default() };
-    let slot = store.update_table("items", |_| Ok::<_, Error>(update)).unwrap();
+    let slot = engine.update_table("items", |_| Ok::<_, Error>(update)).unwrap();
     let (table, index) = (slot.state().definition.id, slot.state().definition.indexes[0].id);
     let update = TableUpdate { delete_index: Some("by_group".to_owned()), ..TableUpdate::default() };
-    store.update_table("items", |_| Ok::<_, Error>(update)).unwrap();
-    store.activate_index(table, index).unwrap();
+    engine.update_table("items", |_| Ok::<_, Error>(update)).unwrap();
+    engine.activate_index(table, index).unwrap();
     assert_eq!(slot.state().definition.indexes, []);
-    store.delete_table("items").unwrap();
-    store.activate_index(table, index).unwrap();
-    assert!(store.table("items").is_none());
-    store.verify().unwrap();
+    engine.delete_table("items").unwrap();
+    engine.activate_index(table, index).unwrap();
+    assert!(engine.table("items").is_none());
+    engine.verify().unwrap();
 }

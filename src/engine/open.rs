@@ -2,16 +2,16 @@
 
 use super::{
     catalog::{Catalog, TableSlot, TableState},
+    engine::Engine,
     replay::{Builder, Replay, ring_from_records},
     signal::Signal,
-    store::Store,
 };
 use crate::{
-    admission::{Collections, Pressure, Tokens},
+    admission::{ItemCollectionSizes, Tokens, WriteBudget},
     config::{Options, ReadMode},
     error::{Error, Result},
     file::{Disk, FileName},
-    manifest::{Counters, Edit, Manifest, PartitionRecord},
+    manifest::{Counters, Edit, Manifest, PartitionMeta},
     partition::{PageCache, Run},
     schema::IndexKind,
     service::InFlight,
@@ -30,7 +30,7 @@ use std::{
 };
 use xxhash_rust::xxh3::xxh3_64;
 
-impl Store {
+impl Engine {
     /// Opens the database that a disk holds, or creates one on an empty disk.
     pub fn open(disk: Arc<dyn Disk>, options: Options) -> Result<Self> {
         let lock = disk.lock()?;
@@ -85,8 +85,8 @@ impl Store {
         edits.push(Edit::PutLogReach { segment, offset });
         manifest.commit(&edits)?;
         remove_leftovers(disk.as_ref(), &manifest)?;
-        let store = Self {
-            pressure: Pressure::new(options.memtable_bytes),
+        let engine = Self {
+            write_budget: WriteBudget::new(options.memtable_bytes),
             in_flight: InFlight::new(options.conflicts),
             options,
             database_id,
@@ -106,13 +106,13 @@ impl Store {
             tokens,
             streams,
             backfills: Mutex::default(),
-            collections: Collections::default(),
+            collections: ItemCollectionSizes::default(),
             lags: ArcSwap::default(),
             disk,
             _lock: lock,
         };
-        store.take_up_work()?;
-        Ok(store)
+        engine.take_up_work()?;
+        Ok(engine)
     }
 
     /// Goes on with what the last opening left undone.
@@ -126,7 +126,7 @@ impl Store {
 /// A run holds nothing that the log could still lose. Were there one from beyond the log, what is written from now on would
 /// have numbers that its partition takes for flushed, and the next replay would leave it out.
 fn check_log_reaches_what_is_flushed(manifest: &Manifest, next_seqno: u64) -> Result<()> {
-    let beyond = |record: &&PartitionRecord| record.flushed_seqno >= next_seqno;
+    let beyond = |record: &&PartitionMeta| record.flushed_seqno >= next_seqno;
     match manifest.state().partitions.values().find(beyond) {
         Some(record) => {
             let text = format!("partition {} was flushed further than the log reaches", record.id);
@@ -171,7 +171,7 @@ fn load_catalog(
     run_cache: &Arc<PageCache>,
 ) -> Result<Catalog> {
     let mut opened: BTreeMap<u64, Arc<Run>> = BTreeMap::new();
-    let mut open_run = |facts: &crate::manifest::RunFacts| -> Result<Arc<Run>> {
+    let mut open_run = |facts: &crate::manifest::RunMeta| -> Result<Arc<Run>> {
         if let Some(run) = opened.get(&facts.file) {
             return Ok(run.clone()); // the two halves of a split share their parent's runs
         }

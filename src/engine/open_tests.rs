@@ -1,20 +1,20 @@
 //! Openings of databases whose manifest and log contradict each other. Nothing that a user can do makes one, so edits are
 //! planted.
 
-use super::{Store, TableSpec};
+use super::{Engine, TableSpec};
 use crate::{
     config::Options,
     error::ErrorKind,
     file::{Disk, MemoryDisk},
     item::KeyType,
-    manifest::{Edit, Manifest, PartitionRecord},
+    manifest::{Edit, Manifest, PartitionMeta},
     schema::{KeyAttribute, KeySchema},
 };
 use std::sync::Arc;
 
-fn open(disk: &MemoryDisk) -> crate::error::Result<Store> {
+fn open(disk: &MemoryDisk) -> crate::error::Result<Engine> {
     let options = Options { background: false, initial_partitions: 2, ..Options::default() };
-    Store::open(Arc::new(disk.clone()), options)
+    Engine::open(Arc::new(disk.clone()), options)
 }
 
 fn table(name: &str) -> TableSpec {
@@ -29,7 +29,7 @@ fn a_partition_that_was_flushed_further_than_the_log_reaches_is_damage() {
         with_edits(&disk, |manifest| {
             let record = manifest.state().partitions.values().next().unwrap().clone();
             // The creation of the table is all that the log has.
-            vec![Edit::PutPartition(PartitionRecord { flushed_seqno: 1 + beyond, ..record })]
+            vec![Edit::PutPartition(PartitionMeta { flushed_seqno: 1 + beyond, ..record })]
         });
         let found = open(&disk).map(drop).map_err(|error| error.kind());
         assert_eq!(found, if is_damage { Err(ErrorKind::Corrupt) } else { Ok(()) }, "{beyond}");
@@ -38,10 +38,10 @@ fn a_partition_that_was_flushed_further_than_the_log_reaches_is_damage() {
 
 /// Makes a database with one table, and changes its manifest behind its back.
 fn with_edits(disk: &MemoryDisk, edits: impl FnOnce(&Manifest) -> Vec<Edit>) {
-    let store = open(disk).unwrap();
-    store.create_table(table("items")).unwrap();
-    store.close().unwrap();
-    drop(store);
+    let engine = open(disk).unwrap();
+    engine.create_table(table("items")).unwrap();
+    engine.close().unwrap();
+    drop(engine);
     let mut manifest = Manifest::open(Arc::new(disk.clone()) as Arc<dyn Disk>).unwrap();
     let edits = edits(&manifest);
     manifest.commit(&edits).unwrap();
@@ -52,13 +52,13 @@ fn no_partition_takes_the_number_of_another_one_whatever_the_counters_say() {
     let disk = MemoryDisk::new();
     with_edits(&disk, |manifest| {
         let record = manifest.state().partitions.values().next().unwrap().clone();
-        vec![Edit::DropPartition(record.id), Edit::PutPartition(PartitionRecord { id: 100, ..record })]
+        vec![Edit::DropPartition(record.id), Edit::PutPartition(PartitionMeta { id: 100, ..record })]
     });
-    let store = open(&disk).unwrap();
-    store.create_table(table("others")).unwrap();
-    let ids: Vec<u64> = store.facts().partitions.iter().map(|facts| facts.partition.id).collect();
+    let engine = open(&disk).unwrap();
+    engine.create_table(table("others")).unwrap();
+    let ids: Vec<u64> = engine.facts().partitions.iter().map(|facts| facts.partition.id).collect();
     assert_eq!(ids.iter().filter(|id| **id == 100).count(), 1, "{ids:?}");
-    drop(store);
+    drop(engine);
     assert_eq!(open(&disk).unwrap().table_names(), ["items", "others"]);
 }
 
@@ -75,12 +75,12 @@ fn the_first_opening_notes_where_the_log_begins() {
 #[test]
 fn a_closing_notes_how_far_the_log_reaches() {
     let disk = MemoryDisk::new();
-    let store = open(&disk).unwrap();
-    store.create_table(table("items")).unwrap();
-    store.close().unwrap();
-    store.close().unwrap();
-    let end = store.wal().durable_end();
-    drop(store);
+    let engine = open(&disk).unwrap();
+    engine.create_table(table("items")).unwrap();
+    engine.close().unwrap();
+    engine.close().unwrap();
+    let end = engine.wal().durable_end();
+    drop(engine);
     let manifest = Manifest::open(Arc::new(disk.clone()) as Arc<dyn Disk>).unwrap();
     assert_eq!(manifest.state().log.reach, end);
 }

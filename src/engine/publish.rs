@@ -1,23 +1,28 @@
 //! Making new files count, in the one order that a crash cannot hurt: file and folder are synced already, then the
 //! manifest edit, then the view that readers take, and only then are the files removed that nothing refers to.
 
-use super::{ring::Ring, store::Store, stream::range_of};
+use super::{engine::Engine, ring::TokenRing, stream::range_of};
 use crate::{
     canary::canary,
     error::Result,
     file::FileName,
-    manifest::{Edit, Manifest, PartitionRecord, RunFacts},
+    manifest::{Edit, Manifest, PartitionMeta, RunMeta},
     partition::{Choice, FlushOutcome, Partition, Run, WriteGuard},
 };
 use std::sync::Arc;
 
-impl Store {
+impl Engine {
     /// Commits edits of the manifest. If that fails nobody knows what the manifest says, and all writing ends with it.
     pub(super) fn commit_manifest(&self, manifest: &mut Manifest, edits: &[Edit]) -> Result<()> {
         manifest.commit(edits).inspect_err(|error| self.wal.poison(error))
     }
 
-    pub(super) fn publish_flush(&self, ring: &Ring, partition: &Arc<Partition>, outcome: FlushOutcome) -> Result<()> {
+    pub(super) fn publish_flush(
+        &self,
+        ring: &TokenRing,
+        partition: &Arc<Partition>,
+        outcome: FlushOutcome,
+    ) -> Result<()> {
         let mut manifest = self.manifest.lock();
         let run = match &outcome.facts {
             Some(facts) if !ring.contains(partition.id) => {
@@ -34,10 +39,10 @@ impl Store {
 
     pub(super) fn publish_compaction(
         &self,
-        ring: &Ring,
+        ring: &TokenRing,
         partition: &Arc<Partition>,
         choice: &Choice,
-        merged: Vec<RunFacts>,
+        merged: Vec<RunMeta>,
     ) -> Result<()> {
         let mut manifest = self.manifest.lock();
         if !ring.contains(partition.id) {
@@ -61,7 +66,7 @@ impl Store {
     /// False if the partition is gone by now.
     pub(super) fn publish_split(
         &self,
-        ring: &Ring,
+        ring: &TokenRing,
         partition: &Arc<Partition>,
         guard: &mut WriteGuard<'_>,
         at: u64,
@@ -78,9 +83,9 @@ impl Store {
             Edit::PutPartition(low.record()),
             Edit::PutPartition(high.record()),
         ];
-        let heirs = [range_of(&low), range_of(&high)];
+        let children = [range_of(&low), range_of(&high)];
         let now_millis = self.options.clock.now_millis();
-        let mut plan = self.streams.plan_succession(partition.id, &heirs, self.wal.last_seqno(), now_millis);
+        let mut plan = self.streams.plan_succession(partition.id, &children, self.wal.last_seqno(), now_millis);
         edits.extend(plan.take_edits());
         edits.push(Edit::PutCounters(self.counters()));
         // The parent takes no writes any more, so that the children stand in for it even if the manifest cannot be
@@ -93,7 +98,7 @@ impl Store {
 
     /// Removes the partitions of a key space from the manifest's state; returns the edits and the files that go.
     pub(super) fn drop_keyspace(manifest: &Manifest, keyspace: u32) -> (Vec<Edit>, Vec<u64>) {
-        let owned: Vec<&PartitionRecord> =
+        let owned: Vec<&PartitionMeta> =
             manifest.state().partitions.values().filter(|record| record.keyspace == keyspace).collect();
         let edits = owned.iter().map(|record| Edit::DropPartition(record.id)).collect();
         let files = owned.iter().flat_map(|record| record.runs.iter().map(|facts| facts.file)).collect();
@@ -111,7 +116,7 @@ impl Store {
         }
     }
 
-    fn open_run(&self, facts: &RunFacts) -> Result<Arc<Run>> {
+    fn open_run(&self, facts: &RunMeta) -> Result<Arc<Run>> {
         self.run_context(&|| self.new_file()).open(facts)
     }
 

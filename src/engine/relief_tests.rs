@@ -1,6 +1,6 @@
 //! Who is woken, and who waits for whom, when memtables and tails of streams take too much memory.
 
-use super::{Decision, Store, TableSpec, WriteOp, WriteOptions};
+use super::{Engine, TableSpec, WriteAction, WriteOp, WriteOptions};
 use crate::{
     config::Options,
     error::Error,
@@ -20,60 +20,60 @@ const MEMTABLE_BYTES: usize = 64 << 10;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A store that has no maintenance threads yet, as a database is before it is used.
-fn store() -> Arc<Store> {
+fn engine() -> Arc<Engine> {
     let options = Options { background: true, memtable_bytes: MEMTABLE_BYTES, ..Options::default() };
-    Arc::new(Store::open(Arc::new(MemoryDisk::new()), options).unwrap())
+    Arc::new(Engine::open(Arc::new(MemoryDisk::new()), options).unwrap())
 }
 
 #[test]
 fn who_fills_half_of_the_memory_for_memtables_wakes_maintenance() {
-    let store = store();
+    let engine = engine();
     for (added, rings) in [(0, false), (MEMTABLE_BYTES / 2 - 1, false), (1, true)] {
-        store.pressure.add(added);
-        store.relieve_pressure().unwrap();
-        assert_eq!(store.signal.flush.is_ringing(), rings, "{} bytes", store.pressure.used_bytes());
+        engine.write_budget.add(added);
+        engine.apply_backpressure().unwrap();
+        assert_eq!(engine.signal.flush.is_set(), rings, "{} bytes", engine.write_budget.used_bytes());
     }
 }
 
 /// Long before memtables take half of the memory for them.
 #[test]
 fn who_lets_tails_of_streams_grow_wakes_maintenance() {
-    let store = store();
+    let engine = engine();
     let key = KeySchema { hash: KeyAttribute::new("h", KeyType::S), range: None };
     let spec = TableSpec { stream: Some(StreamView::NewImage), ..TableSpec::new("items", key) };
-    let slot = store.create_table(spec).unwrap();
+    let slot = engine.create_table(spec).unwrap();
     for n in 0..20 {
-        store.account_memory();
-        assert!(!store.pressure.flush_due());
-        store.relieve_pressure().unwrap();
-        assert_eq!(store.signal.flush.is_ringing(), store.streams.tail_bytes() > MEMTABLE_BYTES / 4, "write {n}");
+        engine.account_memory();
+        assert!(!engine.write_budget.flush_due());
+        engine.apply_backpressure().unwrap();
+        assert_eq!(engine.signal.flush.is_set(), engine.streams.tail_bytes() > MEMTABLE_BYTES / 4, "write {n}");
         let item = Item::new().with("h", "one").with("text", "x".repeat(1000 + n % 2));
         let key = slot.state().definition.key_of_item(&item).unwrap();
-        let decide = &mut |_: &_, _: Option<&ItemRef>| Ok(Decision::Put(ItemRef::from(&item).to_inline_bytes()));
-        store.write_one(WriteOp { slot: &slot, key: &key, decide }, &WriteOptions::default()).unwrap();
+        let decide = &mut |_: &_, _: Option<&ItemRef>| Ok(WriteAction::Put(ItemRef::from(&item).to_inline_bytes()));
+        engine.write_one(WriteOp { slot: &slot, key: &key, decide }, &WriteOptions::default()).unwrap();
     }
-    assert!(store.signal.flush.is_ringing());
+    assert!(engine.signal.flush.is_set());
 }
 
 /// Whether a writer that meets twice the memory there may be goes on at once.
-fn goes_on(store: &Arc<Store>) -> bool {
-    store.pressure.set(2 * MEMTABLE_BYTES);
+fn goes_on(engine: &Arc<Engine>) -> bool {
+    engine.write_budget.set(2 * MEMTABLE_BYTES);
     let (tell, told) = mpsc::channel();
-    let writer = store.clone();
-    thread::spawn(move || tell.send(writer.relieve_pressure()));
+    let writer = engine.clone();
+    thread::spawn(move || tell.send(writer.apply_backpressure()));
     told.recv_timeout(PATIENCE).is_ok_and(|relieved| relieved.is_ok())
 }
 
 #[test]
 fn a_writer_waits_for_nobody_who_is_not_there() {
-    assert!(goes_on(&store()));
+    assert!(goes_on(&engine()));
 }
 
 /// No flush of it succeeds any more. The log says so to whoever appends to it.
 #[test]
 fn a_writer_waits_for_no_flush_of_a_database_that_takes_no_more_writes() {
-    let store = store();
-    store.signal.serve(true);
-    store.wal.poison(&Error::validation("it failed"));
-    assert!(goes_on(&store));
+    let engine = engine();
+    engine.signal.serve(true);
+    engine.wal.poison(&Error::validation("it failed"));
+    assert!(goes_on(&engine));
 }

@@ -6,9 +6,9 @@
 
 use super::{
     catalog::{Catalog, TableSlot, TableState},
-    ring::{Ring, equal_ranges},
+    ring::{TokenRing, equal_ranges, key_ref},
     stream::range_of,
-    write::{entries_of, key_ref},
+    write::entries_of,
 };
 use crate::{
     admission::Tokens,
@@ -18,7 +18,7 @@ use crate::{
     file::FileName,
     index,
     item::ItemRef,
-    manifest::{Edit, PartitionRecord, RunFacts},
+    manifest::{Edit, PartitionMeta, RunMeta},
     partition::{Partition, Run},
     schema::{EncodedKey, IndexDefinition, IndexKind, TableDefinition},
     stream::{self, ChangeEvent, Sequence, Streams},
@@ -55,7 +55,7 @@ impl Builder<'_> {
         TableState { definition: Arc::new(definition), ring, index_rings }
     }
 
-    fn new_ring(&mut self, keyspace: u32, edits: &mut Vec<Edit>) -> Arc<Ring> {
+    fn new_ring(&mut self, keyspace: u32, edits: &mut Vec<Edit>) -> Arc<TokenRing> {
         let mut partitions = Vec::new();
         for (first_token, last_token) in equal_ranges(self.options.initial_partitions) {
             let id = (self.next_partition)();
@@ -63,16 +63,16 @@ impl Builder<'_> {
             edits.push(Edit::PutPartition(partition.record()));
             partitions.push(Arc::new(partition));
         }
-        Arc::new(Ring::new(keyspace, partitions))
+        Arc::new(TokenRing::new(keyspace, partitions))
     }
 }
 
 /// The ring of a key space from what the manifest recorded.
 pub(super) fn ring_from_records<'a>(
     keyspace: u32,
-    records: impl Iterator<Item = &'a PartitionRecord>,
-    open_run: &mut dyn FnMut(&RunFacts) -> Result<Arc<Run>>,
-) -> Result<Arc<Ring>> {
+    records: impl Iterator<Item = &'a PartitionMeta>,
+    open_run: &mut dyn FnMut(&RunMeta) -> Result<Arc<Run>>,
+) -> Result<Arc<TokenRing>> {
     let mut partitions = Vec::new();
     for record in records.filter(|record| record.keyspace == keyspace) {
         let runs = record.runs.iter().map(&mut *open_run).collect::<Result<Vec<_>>>()?;
@@ -93,7 +93,7 @@ pub(super) fn ring_from_records<'a>(
         let text = format!("the partitions of key space {keyspace} do not cover all tokens");
         return Err(Error::corrupt(FileName::Current, 0, text));
     }
-    Ok(Arc::new(Ring::new(keyspace, partitions)))
+    Ok(Arc::new(TokenRing::new(keyspace, partitions)))
 }
 
 /// The database while its log is read back.
@@ -178,7 +178,7 @@ impl Replay<'_> {
         }
     }
 
-    fn insert(&self, ring: &Ring, key: &EncodedKey, seqno: u64, value: Option<&[u8]>) {
+    fn insert(&self, ring: &TokenRing, key: &EncodedKey, seqno: u64, value: Option<&[u8]>) {
         let partition = ring.find(key.token());
         if seqno > partition.flushed_seqno() {
             let guard = partition.lock();
@@ -234,7 +234,7 @@ impl Replay<'_> {
         self.streams.apply(plan);
     }
 
-    fn drop_ring(&mut self, ring: &Ring) {
+    fn drop_ring(&mut self, ring: &TokenRing) {
         self.edits.extend(ring.all().iter().map(|partition| Edit::DropPartition(partition.id)));
     }
 }
@@ -244,8 +244,8 @@ mod tests {
     use super::*;
     use crate::error::ErrorKind;
 
-    fn ring(ranges: &[(u64, u64)]) -> Result<Arc<Ring>> {
-        let records: Vec<PartitionRecord> = (1..)
+    fn ring(ranges: &[(u64, u64)]) -> Result<Arc<TokenRing>> {
+        let records: Vec<PartitionMeta> = (1..)
             .zip(ranges)
             .map(|(id, &(first_token, last_token))| {
                 Partition::new(id, 7, first_token, last_token, 0, Vec::new()).record()

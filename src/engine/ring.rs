@@ -1,6 +1,9 @@
 //! The token ring of one key space: which partition holds which range of tokens.
 
-use crate::partition::Partition;
+use crate::{
+    partition::{KeyRef, Partition},
+    schema::EncodedKey,
+};
 use arc_swap::{ArcSwap, Guard};
 use std::{
     ops::Deref,
@@ -12,7 +15,7 @@ use std::{
 
 /// Partitions of a table or global index, ordered by token and without gaps.
 #[derive(Debug)]
-pub struct Ring {
+pub struct TokenRing {
     /// Number of the table or index.
     pub keyspace: u32,
     partitions: ArcSwap<Vec<Arc<Partition>>>,
@@ -20,31 +23,31 @@ pub struct Ring {
 }
 
 /// A partition on loan from the ring: the ring may change meanwhile, the partition stays readable.
-pub struct Loan {
+pub struct PartitionRef {
     partitions: Guard<Arc<Vec<Arc<Partition>>>>,
     position: usize,
 }
 
-impl Deref for Loan {
+impl Deref for PartitionRef {
     type Target = Arc<Partition>;
     fn deref(&self) -> &Arc<Partition> {
         &self.partitions[self.position]
     }
 }
 
-impl Ring {
+impl TokenRing {
     /// A ring of partitions that together cover all tokens.
     pub fn new(keyspace: u32, mut partitions: Vec<Arc<Partition>>) -> Self {
         partitions.sort_by_key(|partition| partition.first_token);
         Self { keyspace, partitions: ArcSwap::from_pointee(partitions), dropped: AtomicBool::new(false) }
     }
     /// The partition that holds a token.
-    pub fn find(&self, token: u64) -> Loan {
+    pub fn find(&self, token: u64) -> PartitionRef {
         let partitions = self.partitions.load();
         // Rings cover all tokens, so that the clamp only matters if a manifest was tampered with.
         let last = partitions.len().saturating_sub(1);
         let position = partitions.partition_point(|partition| partition.last_token < token).min(last);
-        Loan { partitions, position }
+        PartitionRef { partitions, position }
     }
     /// All partitions, as of now.
     pub fn all(&self) -> Arc<Vec<Arc<Partition>>> {
@@ -74,6 +77,11 @@ pub fn equal_ranges(count: usize) -> Vec<(u64, u64)> {
     (0..count).map(|i| (cut(i), if i + 1 == count { u64::MAX } else { cut(i + 1) - 1 })).collect()
 }
 
+/// A key as partitions know it.
+pub fn key_ref(key: &EncodedKey) -> KeyRef<'_> {
+    KeyRef { token: key.token(), collection: key.collection(), sort: key.sort() }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -83,7 +91,7 @@ mod tests {
         let ranges = equal_ranges(3);
         let partitions =
             (1..4).zip(&ranges).map(|(id, &(first, last))| Arc::new(Partition::new(id, 1, first, last, 0, Vec::new())));
-        let ring = Ring::new(1, partitions.collect());
+        let ring = TokenRing::new(1, partitions.collect());
         for (id, (first, last)) in (1..).zip(ranges) {
             assert_eq!([first, first + 1, last - 1, last].map(|token| ring.find(token).id), [id; 4]);
             assert!(ring.contains(id));

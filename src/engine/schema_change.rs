@@ -5,8 +5,8 @@
 
 use super::{
     catalog::{Catalog, TableSlot, TableState},
+    engine::Engine,
     replay::Builder,
-    store::Store,
     stream::range_of,
 };
 use crate::{
@@ -112,7 +112,7 @@ pub struct TableUpdate {
     pub settings: Option<Box<TableSettings>>,
 }
 
-impl Store {
+impl Engine {
     /// Creates a table; it is durable and usable when this returns.
     pub fn create_table(&self, spec: TableSpec) -> Result<Arc<TableSlot>> {
         let gate = self.schema_gate.write();
@@ -176,7 +176,7 @@ impl Store {
         let update = decide(&slot.state().definition)?;
         let slot = self.change_table(&slot, update)?;
         drop(gate);
-        self.signal.compaction.ring();
+        self.signal.compaction.notify();
         Ok(slot)
     }
 

@@ -8,15 +8,15 @@ use std::{
 
 /// Wakes one thread. It goes on ringing until that thread sleeps again, so that whoever rings often pays for one waking.
 #[derive(Debug, Default)]
-pub struct Bell {
+pub struct WakeFlag {
     rings: AtomicBool,
     lock: Mutex<()>,
     changed: Condvar,
 }
 
-impl Bell {
+impl WakeFlag {
     /// There is something to do. Cheap while it rings already.
-    pub fn ring(&self) {
+    pub fn notify(&self) {
         if !self.rings.load(Ordering::Acquire) && !self.rings.swap(true, Ordering::AcqRel) {
             let _guard = self.lock.lock();
             self.changed.notify_all();
@@ -24,7 +24,7 @@ impl Bell {
     }
     /// Whether somebody rang who was not heard yet.
     #[cfg(test)]
-    pub fn is_ringing(&self) -> bool {
+    pub fn is_set(&self) -> bool {
         self.rings.load(Ordering::Acquire)
     }
     /// Sleeps until it rings, or `longest` has passed. What is done before the next call is done for all who rang until
@@ -42,11 +42,11 @@ impl Bell {
 #[derive(Debug, Default)]
 pub struct Signal {
     /// Memtables, tails of streams or the log have grown.
-    pub flush: Bell,
+    pub flush: WakeFlag,
     /// There are new runs, or an index to be filled.
-    pub compaction: Bell,
+    pub compaction: WakeFlag,
     /// Rung by nobody but the end: time passes by itself.
-    pub aging: Bell,
+    pub aging: WakeFlag,
     stopping: AtomicBool,
     servants: AtomicUsize,
 }
@@ -56,7 +56,7 @@ impl Signal {
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
         for bell in [&self.flush, &self.compaction, &self.aging] {
-            bell.ring();
+            bell.notify();
         }
     }
     /// Whether maintenance should end.
@@ -64,7 +64,7 @@ impl Signal {
         self.stopping.load(Ordering::Acquire)
     }
     /// Waits until a bell rings, maintenance should end, or `longest` has passed.
-    pub fn wait(&self, bell: &Bell, longest: Duration) {
+    pub fn wait(&self, bell: &WakeFlag, longest: Duration) {
         if !self.is_stopping() {
             bell.wait(longest);
         }
@@ -96,7 +96,7 @@ mod tests {
     const SHORT: Duration = Duration::from_millis(50);
 
     /// Waits for the bell that `which` picks, on a thread of its own that tells when it is woken.
-    fn sleeper(signal: &Arc<Signal>, which: fn(&Signal) -> &Bell) -> mpsc::Receiver<()> {
+    fn sleeper(signal: &Arc<Signal>, which: fn(&Signal) -> &WakeFlag) -> mpsc::Receiver<()> {
         let (signal, (tell, told)) = (signal.clone(), mpsc::channel());
         thread::spawn(move || {
             signal.wait(which(&signal), 2 * LONG);
@@ -111,9 +111,9 @@ mod tests {
         for _ in 0..2 {
             let woken = sleeper(&signal, |signal| &signal.flush);
             assert!(woken.recv_timeout(SHORT).is_err(), "nobody rang yet");
-            signal.compaction.ring();
+            signal.compaction.notify();
             assert!(woken.recv_timeout(SHORT).is_err(), "another one's bell");
-            signal.flush.ring();
+            signal.flush.notify();
             assert!(woken.recv_timeout(LONG).is_ok());
         }
     }
@@ -121,8 +121,8 @@ mod tests {
     #[test]
     fn what_rang_before_the_sleep_is_heard_once() {
         let signal = Arc::new(Signal::default());
-        signal.flush.ring();
-        signal.flush.ring();
+        signal.flush.notify();
+        signal.flush.notify();
         assert!(sleeper(&signal, |signal| &signal.flush).recv_timeout(LONG).is_ok());
         assert!(sleeper(&signal, |signal| &signal.flush).recv_timeout(SHORT).is_err(), "heard already");
     }
@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn the_end_wakes_everybody_for_good() {
         let signal = Arc::new(Signal::default());
-        let bells: [fn(&Signal) -> &Bell; 3] =
+        let bells: [fn(&Signal) -> &WakeFlag; 3] =
             [|signal| &signal.flush, |signal| &signal.compaction, |signal| &signal.aging];
         let sleepers = bells.map(|bell| sleeper(&signal, bell));
         thread::sleep(SHORT);

@@ -5,30 +5,30 @@
 //! the log is synced, the segment and its folder are, the manifest names it, and only then do the records leave the
 //! memory and the log lose its duty to keep them.
 
-use super::{ring::Ring, store::Store};
+use super::{engine::Engine, ring::TokenRing};
 use crate::{
     canary::canary,
     error::Result,
     file::FileName,
-    manifest::{Edit, ShardRecord},
+    manifest::{Edit, ShardMeta},
     partition::Partition,
-    stream::{Range, Segment, Shard, Sight, retention},
+    stream::{Range, ReadHorizon, Segment, Shard, retention},
 };
 use std::sync::Arc;
 
 /// What tails may take before they are cut, besides the memory for memtables: one part of it in so many.
-const TAIL_SHARE: usize = 4;
+const TAIL_BUDGET_DIVISOR: usize = 4;
 
 /// The range of a partition, as streams know it.
 pub(super) fn range_of(partition: &Partition) -> Range {
     Range { partition: partition.id, first_token: partition.first_token, last_token: partition.last_token }
 }
 
-impl Store {
+impl Engine {
     /// What readers of streams may see now.
-    pub fn stream_sight(&self) -> Sight {
+    pub fn read_horizon(&self) -> ReadHorizon {
         let horizon_millis = retention::horizon_millis(self.options.clock.now_millis());
-        Sight { visible: self.wal.visible().load(), horizon_millis }
+        ReadHorizon { visible: self.wal.visible().load(), horizon_millis }
     }
 
     /// The log must keep what is in no segment.
@@ -38,13 +38,13 @@ impl Store {
 
     /// What tails take beyond what they may, which counts as if memtables took it: writers that are faster than the cuts
     /// are slowed as those are that are faster than the flushes.
-    pub(super) fn surplus_tail_bytes(&self) -> usize {
-        self.streams.tail_bytes().saturating_sub(self.options.memtable_bytes / TAIL_SHARE)
+    pub(super) fn stream_tail_overrun_bytes(&self) -> usize {
+        self.streams.tail_bytes().saturating_sub(self.options.memtable_bytes / TAIL_BUDGET_DIVISOR)
     }
 
     /// Cuts the largest tail if tails take too much memory, or the one that pins the log if the log is full.
     pub(super) fn cut_if_due(&self, log_full: bool) -> Result<bool> {
-        if self.surplus_tail_bytes() > 0 {
+        if self.stream_tail_overrun_bytes() > 0 {
             let largest = self.streams.shards().into_iter().max_by_key(|shard| shard.tail_bytes());
             return largest.map_or(Ok(false), |shard| self.cut(&shard));
         }
@@ -54,7 +54,7 @@ impl Store {
         let oldest = self.streams.shards().into_iter().filter_map(|shard| Some((shard.oldest_uncut_seqno()?, shard)));
         let Some((seqno, shard)) = oldest.min_by_key(|(seqno, _)| *seqno) else { return Ok(false) };
         let rings = self.rings();
-        let unflushed = |ring: &Arc<Ring>| ring.all().iter().filter_map(|p| p.oldest_unflushed_seqno()).min();
+        let unflushed = |ring: &Arc<TokenRing>| ring.all().iter().filter_map(|p| p.oldest_unflushed_seqno()).min();
         let pins = rings.iter().filter_map(unflushed).min().is_none_or(|unflushed| seqno <= unflushed);
         if !pins || !self.cut(&shard)? {
             return Ok(false);
@@ -121,22 +121,22 @@ impl Store {
         Ok(rolled)
     }
 
-    fn roll(&self, shard: &Shard, record: &ShardRecord, now_millis: u64) -> Result<bool> {
+    fn roll(&self, shard: &Shard, record: &ShardMeta, now_millis: u64) -> Result<bool> {
         let _shape = self.split_gate.read();
         let mut manifest = self.manifest.lock();
         // Nobody closes a shard or replaces its partition now, but somebody may have.
         let partition = self.partition_of(record).filter(|_| shard.is_open());
         let Some(partition) = partition else { return Ok(false) };
         let _guard = partition.lock();
-        let heir = [range_of(&partition)];
-        let mut plan = self.streams.plan_succession(partition.id, &heir, self.wal.last_seqno(), now_millis);
+        let child = [range_of(&partition)];
+        let mut plan = self.streams.plan_succession(partition.id, &child, self.wal.last_seqno(), now_millis);
         self.commit_manifest(&mut manifest, &plan.take_edits())?;
         self.streams.apply(plan);
         Ok(true)
     }
 
     /// The partition that a shard follows, while there is one.
-    fn partition_of(&self, record: &ShardRecord) -> Option<Arc<Partition>> {
+    fn partition_of(&self, record: &ShardMeta) -> Option<Arc<Partition>> {
         let table = self.streams.stream(record.stream)?.table;
         let slot = self.catalog.load().by_id.get(&table).cloned()?;
         slot.state().ring.all().iter().find(|partition| partition.id == record.partition).cloned()
@@ -145,7 +145,8 @@ impl Store {
     fn trim_streams(&self) -> Result<bool> {
         let _one = self.streams.cutting.lock();
         let now_millis = self.options.clock.now_millis();
-        let sight = Sight { visible: self.settled_seqno(), horizon_millis: retention::horizon_millis(now_millis) };
+        let sight =
+            ReadHorizon { visible: self.settled_seqno(), horizon_millis: retention::horizon_millis(now_millis) };
         let trimmed_tails = self.streams.trim_tails(sight);
         let mut manifest = self.manifest.lock();
         let (streams, shards) = self.streams.gone(now_millis);
@@ -162,7 +163,7 @@ impl Store {
             } else if let Some(last) = expired.last() {
                 let record = shard.record();
                 let trimmed_seqno = record.trimmed_seqno.max(last.facts().last_seqno);
-                edits.push(Edit::PutShard(ShardRecord { trimmed_seqno, ..record }));
+                edits.push(Edit::PutShard(ShardMeta { trimmed_seqno, ..record }));
                 trimmed.push((shard, trimmed_seqno));
             }
         }

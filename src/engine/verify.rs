@@ -1,6 +1,9 @@
 //! Checking a database against itself: every byte of every run, and every index against its table.
 
-use super::{ring::Ring, store::Store, write::key_ref};
+use super::{
+    engine::Engine,
+    ring::{TokenRing, key_ref},
+};
 use crate::{
     error::{Error, Result},
     index,
@@ -23,7 +26,7 @@ pub struct VerifyReport {
     pub index_entries: u64,
 }
 
-impl Store {
+impl Engine {
     /// Checks everything that can be checked; the first thing that is wrong is the error. Meant for a database that
     /// nobody writes to meanwhile: with writers, an index may be seen before or after its table.
     pub fn verify(&self) -> Result<VerifyReport> {
@@ -103,7 +106,7 @@ impl Store {
         &self,
         table: &TableDefinition,
         index: &IndexDefinition,
-        ring: &Ring,
+        ring: &TokenRing,
         entry: &index::Entry,
     ) -> Result<()> {
         let partition = ring.find(entry.key.token());
@@ -115,7 +118,7 @@ impl Store {
         }
     }
 
-    fn count_entries(&self, ring: &Ring) -> Result<u64> {
+    fn count_entries(&self, ring: &TokenRing) -> Result<u64> {
         let mut count = 0;
         for partition in ring.all().iter() {
             let view = partition.view();

@@ -1,6 +1,6 @@
 //! A database that contradicts itself is found out. Nothing that a user can do makes one, so entries are planted.
 
-use super::{Decision, Store, TableSlot, TableSpec, VerifyReport, WriteOp, WriteOptions, schema_change::IndexSpec};
+use super::{Engine, TableSlot, TableSpec, VerifyReport, WriteAction, WriteOp, WriteOptions, schema_change::IndexSpec};
 use crate::{
     config::Options,
     error::{Error, ErrorKind},
@@ -31,18 +31,18 @@ fn item(n: u32) -> Item {
 }
 
 /// A table with a local and a global index and three items.
-fn database() -> (Store, Arc<TableSlot>) {
+fn database() -> (Engine, Arc<TableSlot>) {
     let options = Options { background: false, initial_partitions: 2, ..Options::default() };
-    let store = Store::open(Arc::new(MemoryDisk::new()), options).unwrap();
+    let engine = Engine::open(Arc::new(MemoryDisk::new()), options).unwrap();
     let key = KeySchema { hash: KeyAttribute::new("h", KeyType::S), range: Some(KeyAttribute::new("r", KeyType::S)) };
     let indexes = vec![spec("local", IndexKind::Local, "h", "g"), spec("global", IndexKind::Global, "g", "r")];
-    let slot = store.create_table(TableSpec { indexes, ..TableSpec::new("items", key) }).unwrap();
+    let slot = engine.create_table(TableSpec { indexes, ..TableSpec::new("items", key) }).unwrap();
     for n in 0..3 {
         let (key, bytes) = (key_of(&slot, n), bytes_of(&item(n)));
-        let decide = &mut |_: &_, _: Option<&ItemRef>| Ok(Decision::Put(bytes.clone()));
-        store.write_one(WriteOp { slot: &slot, key: &key, decide }, &WriteOptions::default()).unwrap();
+        let decide = &mut |_: &_, _: Option<&ItemRef>| Ok(WriteAction::Put(bytes.clone()));
+        engine.write_one(WriteOp { slot: &slot, key: &key, decide }, &WriteOptions::default()).unwrap();
     }
-    (store, slot)
+    (engine, slot)
 }
 
 fn bytes_of(item: &Item) -> Bytes {
@@ -60,32 +60,38 @@ fn entry_key(slot: &TableSlot, position: usize, n: u32) -> EncodedKey {
 }
 
 /// Puts an entry where no commit would, and says what is found then.
-fn planted(store: &Store, slot: &TableSlot, position: Option<usize>, key: &EncodedKey, bytes: Option<&[u8]>) -> String {
+fn planted(
+    engine: &Engine,
+    slot: &TableSlot,
+    position: Option<usize>,
+    key: &EncodedKey,
+    bytes: Option<&[u8]>,
+) -> String {
     let state = slot.state();
     let ring = position.map_or(&state.ring, |position| &state.index_rings[position]);
-    store.insert_global(ring, key, LATER, bytes, true);
-    let error = store.verify().unwrap_err();
+    engine.insert_global(ring, key, LATER, bytes, true);
+    let error = engine.verify().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
     error.to_string()
 }
 
 #[test]
 fn what_was_checked_is_counted() {
-    let (store, slot) = database();
+    let (engine, slot) = database();
     // Two partitions of the table, in which the local index lies too, and two of the global one.
-    assert_eq!(store.verify().unwrap(), VerifyReport { tables: 1, partitions: 4, items: 3, index_entries: 6 });
+    assert_eq!(engine.verify().unwrap(), VerifyReport { tables: 1, partitions: 4, items: 3, index_entries: 6 });
     // Of a table without a local one.
     let indexes = vec![spec("global", IndexKind::Global, "g", "r")];
     let key = slot.state().definition.key.clone();
-    store.create_table(TableSpec { indexes, ..TableSpec::new("others", key) }).unwrap();
-    assert_eq!(store.verify().unwrap(), VerifyReport { tables: 2, partitions: 8, items: 3, index_entries: 6 });
+    engine.create_table(TableSpec { indexes, ..TableSpec::new("others", key) }).unwrap();
+    assert_eq!(engine.verify().unwrap(), VerifyReport { tables: 2, partitions: 8, items: 3, index_entries: 6 });
 }
 
 #[test]
 fn a_missing_entry_of_an_index_is_found() {
     for (position, name) in [(0, "items/local"), (1, "items/global")] {
-        let (store, slot) = database();
-        let found = planted(&store, &slot, Some(position), &entry_key(&slot, position, 1), None);
+        let (engine, slot) = database();
+        let found = planted(&engine, &slot, Some(position), &entry_key(&slot, position, 1), None);
         assert!(found.contains("an item has no entry") && found.contains(name), "{found}");
     }
 }
@@ -93,9 +99,9 @@ fn a_missing_entry_of_an_index_is_found() {
 #[test]
 fn an_entry_that_differs_from_its_item_is_found() {
     for position in [0, 1] {
-        let (store, slot) = database();
+        let (engine, slot) = database();
         let other = bytes_of(&item(1).with("more", 1));
-        let found = planted(&store, &slot, Some(position), &entry_key(&slot, position, 1), Some(&other));
+        let found = planted(&engine, &slot, Some(position), &entry_key(&slot, position, 1), Some(&other));
         assert!(found.contains("an entry differs from its item"), "{found}");
     }
 }
@@ -103,28 +109,28 @@ fn an_entry_that_differs_from_its_item_is_found() {
 #[test]
 fn an_entry_without_an_item_is_found() {
     for position in [0, 1] {
-        let (store, slot) = database();
-        let found = planted(&store, &slot, Some(position), &entry_key(&slot, position, 7), Some(&bytes_of(&item(7))));
+        let (engine, slot) = database();
+        let found = planted(&engine, &slot, Some(position), &entry_key(&slot, position, 7), Some(&bytes_of(&item(7))));
         assert!(found.contains("4 entries where the items call for 3"), "{found}");
     }
 }
 
 #[test]
 fn an_item_that_lies_where_another_one_belongs_is_found() {
-    let (store, slot) = database();
-    let found = planted(&store, &slot, None, &key_of(&slot, 7), Some(&bytes_of(&item(1))));
+    let (engine, slot) = database();
+    let found = planted(&engine, &slot, None, &key_of(&slot, 7), Some(&bytes_of(&item(1))));
     assert!(found.contains("an item does not lie where its key says") && found.contains("items"), "{found}");
 }
 
 #[test]
 fn an_index_that_is_being_filled_is_not_compared() {
-    let (store, slot) = database();
+    let (engine, slot) = database();
     let create_index = Some(spec("late", IndexKind::Global, "g", "h"));
     let update = super::TableUpdate { create_index, ..super::TableUpdate::default() };
-    store.update_table("items", |_| Ok::<_, Error>(update)).unwrap();
-    assert_eq!(store.verify().unwrap().index_entries, 6);
-    while store.backfill_step().unwrap() {}
-    assert_eq!(store.verify().unwrap().index_entries, 9);
-    let found = planted(&store, &slot, Some(2), &entry_key(&slot, 2, 1), None);
+    engine.update_table("items", |_| Ok::<_, Error>(update)).unwrap();
+    assert_eq!(engine.verify().unwrap().index_entries, 6);
+    while engine.backfill_step().unwrap() {}
+    assert_eq!(engine.verify().unwrap().index_entries, 9);
+    let found = planted(&engine, &slot, Some(2), &entry_key(&slot, 2, 1), None);
     assert!(found.contains("items/late"), "{found}");
 }

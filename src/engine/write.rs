@@ -5,18 +5,18 @@
 
 use super::{
     catalog::{TableSlot, TableState},
-    ring::Ring,
-    store::Store,
+    engine::Engine,
+    ring::{TokenRing, key_ref},
 };
 use crate::{
-    admission::Growth,
+    admission::CollectionDelta,
     canary::canary,
     capacity::IndexUnits,
     config::Durability,
     error::{Error, ErrorKind, Result},
     index::{self, IndexChange},
     item::ItemRef,
-    partition::{KeyRef, Partition, ReadPoint, WriteGuard},
+    partition::{Partition, ReadPoint, WriteGuard},
     schema::{EncodedKey, TableDefinition},
     service::in_progress,
     stream::{Change, ChangeEvent, Sequence},
@@ -28,14 +28,14 @@ use std::sync::Arc;
 
 /// One of something for each item of a commit, or each of its partitions: nearly always a single one, which then needs
 /// no allocation.
-type Each<T> = SmallVec<[T; 1]>;
+type PerItem<T> = SmallVec<[T; 1]>;
 
 /// What became of each item of a commit, in the order of the operations.
-pub type Outcomes = Each<Result<Outcome>>;
+pub type ItemResults = PerItem<Result<ItemResult>>;
 
 /// What an operation wants to become of an item, after it has seen the newest one.
 #[derive(Clone, Debug)]
-pub enum Decision {
+pub enum WriteAction {
     /// The item becomes this encoded one.
     Put(Bytes),
     /// The item goes.
@@ -45,7 +45,7 @@ pub enum Decision {
 }
 
 /// Looks at the newest item and decides; an error refuses the whole commit.
-pub type Decide<'a> = dyn FnMut(&TableDefinition, Option<&ItemRef>) -> Result<Decision> + 'a;
+pub type Decide<'a> = dyn FnMut(&TableDefinition, Option<&ItemRef>) -> Result<WriteAction> + 'a;
 
 /// One item of a commit.
 pub struct WriteOp<'a> {
@@ -67,14 +67,14 @@ pub struct WriteOptions {
     /// Token that makes a transaction repeatable.
     pub token: Option<ClientToken>,
     /// Answers before the commit is durable: for a batch, which settles once after its last commit.
-    pub unsettled: bool,
+    pub skip_wait: bool,
     /// Tells of a conflict at once, before what it rests on is durable: for who tries again and tells nobody.
-    pub retries: bool,
+    pub report_conflict_early: bool,
 }
 
 /// What a commit did to one item.
 #[derive(Clone, Debug)]
-pub struct Outcome {
+pub struct ItemResult {
     /// The item before.
     pub old: Option<ItemRef>,
     /// The item after.
@@ -86,7 +86,7 @@ pub struct Outcome {
 }
 
 /// One item of a commit between decision and log.
-struct Planned {
+struct StagedWrite {
     position: usize,
     old: Option<ItemRef>,
     new: Option<Bytes>,
@@ -98,35 +98,35 @@ struct Planned {
 
 /// An entry of a global index that is applied after the locks of the items are released.
 struct GlobalEntry {
-    ring: Arc<Ring>,
+    ring: Arc<TokenRing>,
     key: EncodedKey,
     value: Option<Bytes>,
 }
 
-impl Store {
+impl Engine {
     /// Commits one item.
-    pub fn write_one(&self, op: WriteOp<'_>, options: &WriteOptions) -> Result<Outcome> {
+    pub fn write_one(&self, op: WriteOp<'_>, options: &WriteOptions) -> Result<ItemResult> {
         let mut outcomes = self.write(&mut [op], options)?;
         outcomes.pop().unwrap_or_else(|| Err(Error::validation("a commit needs at least one item")))
     }
 
     /// Commits several items as one: all or, if any decision is an error, none. The outer error is one of the log or
     /// the disk; the inner results are the decisions', in the order of the operations.
-    pub fn write(&self, ops: &mut [WriteOp<'_>], options: &WriteOptions) -> Result<Outcomes> {
-        self.relieve_pressure()?;
+    pub fn write(&self, ops: &mut [WriteOp<'_>], options: &WriteOptions) -> Result<ItemResults> {
+        self.apply_backpressure()?;
         let gate = self.schema_gate.read();
-        let mut states = Each::with_capacity(ops.len());
+        let mut states = PerItem::with_capacity(ops.len());
         for op in ops.iter() {
             op.slot.check_alive()?;
             states.push(op.slot.state());
         }
         let mut written = loop {
             let (partitions, of_op) = partitions_of(ops.iter().map(|op| op.key.token()).zip(&states));
-            let guards: Each<WriteGuard<'_>> = partitions.iter().map(|partition| partition.lock()).collect();
+            let guards: PerItem<WriteGuard<'_>> = partitions.iter().map(|partition| partition.lock()).collect();
             if guards.iter().any(WriteGuard::retired) {
                 continue; // split meanwhile: the ring has the children by now, or will in a moment
             }
-            let places = Places { partitions: &partitions, guards: &guards, of_op: &of_op };
+            let places = LockSet { partitions: &partitions, guards: &guards, of_op: &of_op };
             break self.write_locked(ops, &states, &places, options)?;
         };
         self.finish_applying(&mut written, options);
@@ -138,17 +138,17 @@ impl Store {
     fn write_locked(
         &self,
         ops: &mut [WriteOp<'_>],
-        states: &[State],
-        places: &Places<'_>,
+        states: &[TableStateGuard],
+        places: &LockSet<'_>,
         options: &WriteOptions,
-    ) -> Result<Written> {
+    ) -> Result<CommitResult> {
         if options.token.as_ref().is_some_and(|token| self.known_token(&token.token).is_some()) {
             // Its twin was logged since the caller looked: the caller asks again and gets the twin's answer.
             return Err(in_progress());
         }
         let mut newest_read = 0;
-        let mut growth = Growth::default();
-        let mut results: Each<Result<Planned>> = Each::with_capacity(ops.len());
+        let mut growth = CollectionDelta::default();
+        let mut results: PerItem<Result<StagedWrite>> = PerItem::with_capacity(ops.len());
         for (position, (op, state)) in ops.iter_mut().zip(states).enumerate() {
             let (partition, _) = places.of(position);
             let old = partition.get(key_ref(op.key), ReadPoint::Newest, self.wal.visible())?;
@@ -161,7 +161,7 @@ impl Store {
                 && self.options.collection_limit_bytes.is_some()
             {
                 let new = item.new.clone().map(ItemRef::from_bytes);
-                match self.admit(&mut growth, state, op.key, item.old.as_ref(), new.as_ref()) {
+                match self.check_limit(&mut growth, state, op.key, item.old.as_ref(), new.as_ref()) {
                     Err(error) if error.kind() == ErrorKind::LimitExceeded => planned = Err(error),
                     admitted => admitted?,
                 }
@@ -173,12 +173,12 @@ impl Store {
         if refused || (idle && options.token.is_none()) {
             let outcomes = results.into_iter().zip(states);
             let results = outcomes.map(|(result, state)| Ok(result?.into_outcome(state))).collect();
-            return Ok(Written { results, seqno: None, newest_read, bytes: 0, global: Vec::new() });
+            return Ok(CommitResult { results, seqno: None, newest_read, bytes: 0, global: Vec::new() });
         }
-        let planned: Each<Planned> = results.into_iter().flatten().collect();
+        let planned: PerItem<StagedWrite> = results.into_iter().flatten().collect();
         let at_millis = self.options.clock.now_millis();
         let seqno = self.log(ops, states, &planned, options, at_millis)?;
-        self.grown(growth);
+        self.record_sizes(growth);
         let (bytes, global) = self.apply(ops, states, &planned, places, options, (seqno, at_millis));
         if let Some(token) = &options.token {
             let now_millis = self.options.clock.now_millis();
@@ -186,7 +186,7 @@ impl Store {
             self.tokens.remember(token, now_millis, seqno);
         }
         let results = planned.into_iter().zip(states).map(|(item, state)| Ok(item.into_outcome(state))).collect();
-        Ok(Written { results, seqno: Some(seqno), newest_read, bytes, global })
+        Ok(CommitResult { results, seqno: Some(seqno), newest_read, bytes, global })
     }
 
     /// Puts a logged commit into the memtables of its partitions and into its streams; returns the bytes of memory that
@@ -194,9 +194,9 @@ impl Store {
     fn apply(
         &self,
         ops: &[WriteOp<'_>],
-        states: &[State],
-        planned: &[Planned],
-        places: &Places<'_>,
+        states: &[TableStateGuard],
+        planned: &[StagedWrite],
+        places: &LockSet<'_>,
         options: &WriteOptions,
         (seqno, at_millis): (u64, u64),
     ) -> (usize, Vec<GlobalEntry>) {
@@ -216,9 +216,9 @@ impl Store {
                 let (old, origin) = (item.old.clone(), options.origin);
                 let change = Change::of(stream.view, event, sequence, at_millis, origin, old, new);
                 let pushed = self.streams.push(partition.id, &change, &state.definition.key, buffered);
-                bytes += pushed.min(self.surplus_tail_bytes());
+                bytes += pushed.min(self.stream_tail_overrun_bytes());
             }
-            self.delay_arrival(&state.definition, ops[item.position].key, item);
+            self.delay_propagation(&state.definition, ops[item.position].key, item);
             for change in &item.indexes {
                 let ring = &state.index_rings[change.index];
                 let local = index::shares_partition(&state.definition.indexes[change.index]);
@@ -235,7 +235,7 @@ impl Store {
     }
 
     /// What is left of a logged commit once the locks of its items are released: entries of global indexes.
-    fn finish_applying(&self, written: &mut Written, options: &WriteOptions) {
+    fn finish_applying(&self, written: &mut CommitResult, options: &WriteOptions) {
         let Some(seqno) = written.seqno else { return };
         let buffered = self.durability(options) == Durability::Buffered;
         _ = canary!(AppliedEarly).then(|| self.wal.applied(seqno));
@@ -243,28 +243,28 @@ impl Store {
             written.bytes += self.insert_global(&entry.ring, &entry.key, seqno, entry.value.as_deref(), buffered);
         }
         self.wal.applied(seqno);
-        self.pressure.add(written.bytes);
+        self.write_budget.add(written.bytes);
     }
 
     /// Where the lag of an index is modelled, its reads go on showing the entry that the item had.
-    fn delay_arrival(&self, definition: &TableDefinition, key: &EncodedKey, item: &Planned) {
+    fn delay_propagation(&self, definition: &TableDefinition, key: &EncodedKey, item: &StagedWrite) {
         if item.indexes.is_empty() {
             return;
         }
         let now_millis = self.options.clock.now_millis();
         for change in &item.indexes {
             let index = &definition.indexes[change.index];
-            let Some(arrivals) = self.arrivals(index.id) else { continue };
+            let Some(pending_propagation) = self.pending_propagation(index.id) else { continue };
             let before = item.old.as_ref().and_then(|old| index::entry(definition, index, old));
-            arrivals.record(key, before.map(|entry| (entry.key, entry.bytes)), now_millis);
+            pending_propagation.record(key, before.map(|entry| (entry.key, entry.bytes)), now_millis);
         }
     }
 
     fn log(
         &self,
         ops: &[WriteOp<'_>],
-        states: &[State],
-        planned: &[Planned],
+        states: &[TableStateGuard],
+        planned: &[StagedWrite],
         options: &WriteOptions,
         at_millis: u64,
     ) -> Result<u64> {
@@ -285,7 +285,7 @@ impl Store {
     /// Inserts an entry into a global index, whatever partition holds it by now; returns the memory it took.
     pub(super) fn insert_global(
         &self,
-        ring: &Ring,
+        ring: &TokenRing,
         key: &EncodedKey,
         seqno: u64,
         value: Option<&[u8]>,
@@ -306,23 +306,23 @@ impl Store {
     fn await_written(
         &self,
         ops: &[WriteOp<'_>],
-        states: &[State],
-        written: &Written,
+        states: &[TableStateGuard],
+        written: &CommitResult,
         options: &WriteOptions,
     ) -> Result<()> {
         let Some(seqno) = written.seqno else {
             let is_conflict =
-                |result: &Result<Outcome>| matches!(result, Err(error) if error.kind() == ErrorKind::Conflict);
-            if options.retries && written.results.iter().any(is_conflict) {
+                |result: &Result<ItemResult>| matches!(result, Err(error) if error.kind() == ErrorKind::Conflict);
+            if options.report_conflict_early && written.results.iter().any(is_conflict) {
                 return Ok(());
             }
             return self.await_read(ops.iter().map(|op| op.key).zip(states), written.newest_read);
         };
-        if options.unsettled { Ok(()) } else { self.settle(seqno, self.durability(options)) }
+        if options.skip_wait { Ok(()) } else { self.wait_durable(seqno, self.durability(options)) }
     }
 
     /// Waits until a commit, and with it all before it, is as durable as was asked for.
-    fn settle(&self, seqno: u64, durability: Durability) -> Result<()> {
+    fn wait_durable(&self, seqno: u64, durability: Durability) -> Result<()> {
         match durability {
             Durability::Sync => self.wal.sync(seqno)?,
             Durability::Buffered => self.wal.flush_to_os(seqno)?,
@@ -332,17 +332,17 @@ impl Store {
     }
 
     /// Waits until everything that was committed until now is durable.
-    pub fn settle_all(&self, durability: Option<Durability>) -> Result<()> {
-        self.settle(self.wal.last_seqno(), durability.unwrap_or(self.options.durability))
+    pub fn wait_all_durable(&self, durability: Option<Durability>) -> Result<()> {
+        self.wait_durable(self.wal.last_seqno(), durability.unwrap_or(self.options.durability))
     }
 
     /// Items of any tables as they were at one moment: no commit falls between two of them.
     pub fn read_together(&self, places: &[(Arc<TableSlot>, EncodedKey)]) -> Result<Vec<Option<ItemRef>>> {
-        let states: Each<State> = places.iter().map(|(slot, _)| slot.state()).collect();
+        let states: PerItem<TableStateGuard> = places.iter().map(|(slot, _)| slot.state()).collect();
         loop {
             let tokens = places.iter().map(|(_, key)| key.token()).zip(&states);
             let (partitions, of_place) = partitions_of(tokens);
-            let guards: Each<WriteGuard<'_>> = partitions.iter().map(|partition| partition.lock()).collect();
+            let guards: PerItem<WriteGuard<'_>> = partitions.iter().map(|partition| partition.lock()).collect();
             if guards.iter().any(WriteGuard::retired) {
                 continue;
             }
@@ -363,7 +363,7 @@ impl Store {
     /// An answer that rests on a version which no reader may see yet waits for that version's sync.
     fn await_read<'k>(
         &self,
-        places: impl Iterator<Item = (&'k EncodedKey, &'k State)>,
+        places: impl Iterator<Item = (&'k EncodedKey, &'k TableStateGuard)>,
         newest_read: u64,
     ) -> Result<()> {
         if newest_read <= self.wal.visible().load() {
@@ -386,11 +386,13 @@ impl Store {
 }
 
 /// A table as it is during a commit.
-type State = arc_swap::Guard<Arc<TableState>>;
+type TableStateGuard = arc_swap::Guard<Arc<TableState>>;
 
 /// The partitions of all keys without repetition, in lock order, and each key's position among them.
-fn partitions_of<'a>(tokens: impl Iterator<Item = (u64, &'a State)>) -> (Each<Arc<Partition>>, Each<usize>) {
-    let of_key: Each<Arc<Partition>> = tokens.map(|(token, state)| Arc::clone(&state.ring.find(token))).collect();
+fn partitions_of<'a>(
+    tokens: impl Iterator<Item = (u64, &'a TableStateGuard)>,
+) -> (PerItem<Arc<Partition>>, PerItem<usize>) {
+    let of_key: PerItem<Arc<Partition>> = tokens.map(|(token, state)| Arc::clone(&state.ring.find(token))).collect();
     if of_key.len() == 1 {
         return (of_key, smallvec![0]);
     }
@@ -410,8 +412,8 @@ fn is_old_shown(definition: &TableDefinition, new: Option<&Bytes>) -> bool {
 }
 
 /// What `write_locked` leaves for the time after the locks.
-struct Written {
-    results: Outcomes,
+struct CommitResult {
+    results: ItemResults,
     /// The log record; none if nothing was written.
     seqno: Option<u64>,
     newest_read: u64,
@@ -422,13 +424,13 @@ struct Written {
 }
 
 /// The locked partitions of a commit, and which of them each operation belongs to.
-struct Places<'a> {
+struct LockSet<'a> {
     partitions: &'a [Arc<Partition>],
     guards: &'a [WriteGuard<'a>],
     of_op: &'a [usize],
 }
 
-impl<'a> Places<'a> {
+impl<'a> LockSet<'a> {
     fn of(&self, op: usize) -> (&'a Partition, &'a WriteGuard<'a>) {
         let place = self.of_op[op];
         (&self.partitions[place], &self.guards[place])
@@ -442,13 +444,13 @@ fn entry_bytes(key: &EncodedKey, value: Option<&[u8]>) -> usize {
     ENTRY_OVERHEAD_BYTES + key.collection().len() + key.sort().len() + value.map_or(0, <[u8]>::len)
 }
 
-fn plan(position: usize, state: &TableState, old: Option<ItemRef>, decision: Decision) -> Result<Planned> {
+fn plan(position: usize, state: &TableState, old: Option<ItemRef>, decision: WriteAction) -> Result<StagedWrite> {
     let new = match decision {
-        Decision::Put(bytes) => Some(bytes),
-        Decision::Delete => None,
-        Decision::Keep => {
+        WriteAction::Put(bytes) => Some(bytes),
+        WriteAction::Delete => None,
+        WriteAction::Keep => {
             let new = old.as_ref().map(ItemRef::to_inline_bytes);
-            return Ok(Planned { position, old, new, changed: false, event: None, indexes: Vec::new() });
+            return Ok(StagedWrite { position, old, new, changed: false, event: None, indexes: Vec::new() });
         }
     };
     let definition = &*state.definition;
@@ -463,10 +465,10 @@ fn plan(position: usize, state: &TableState, old: Option<ItemRef>, decision: Dec
         }
         indexes = index::changes(definition, |_| true, old.as_ref(), new_item.as_ref());
     }
-    Ok(Planned { position, old, new, changed, event, indexes })
+    Ok(StagedWrite { position, old, new, changed, event, indexes })
 }
 
-impl Planned {
+impl StagedWrite {
     /// What the log says of the item before.
     fn before(&self, definition: &TableDefinition) -> Before<&[u8]> {
         match &self.old {
@@ -476,10 +478,10 @@ impl Planned {
             None => Before::Absent,
         }
     }
-    fn into_outcome(self, state: &TableState) -> Outcome {
+    fn into_outcome(self, state: &TableState) -> ItemResult {
         let index_units =
             self.indexes.iter().map(|change| IndexUnits { index: change.index, units: change.units }).collect();
-        Outcome {
+        ItemResult {
             old: self.old,
             new: self.new.map(ItemRef::from_bytes),
             index_units,
@@ -492,9 +494,4 @@ impl Planned {
 pub(super) fn entries_of(change: &IndexChange) -> impl Iterator<Item = (&EncodedKey, Option<Bytes>)> {
     let removed = change.remove.iter().map(|key| (key, None));
     removed.chain(change.put.iter().map(|(key, bytes)| (key, Some(bytes.clone()))))
-}
-
-/// A key as partitions know it.
-pub fn key_ref(key: &EncodedKey) -> KeyRef<'_> {
-    KeyRef { token: key.token(), collection: key.collection(), sort: key.sort() }
 }

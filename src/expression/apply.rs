@@ -61,12 +61,12 @@ fn operand_of(operand: &SetOperand, item: &Item) -> Result<AttributeValue> {
 }
 
 /// A place in an item: a member of a map, there or not, or an element of a list, there or beyond its end.
-enum Place<'a> {
+enum ValueSlot<'a> {
     Member(&'a mut BTreeMap<String, AttributeValue>, &'a str),
     Element(&'a mut Vec<AttributeValue>, usize),
 }
 
-impl Place<'_> {
+impl ValueSlot<'_> {
     fn value(&self) -> Option<&AttributeValue> {
         match self {
             Self::Member(map, name) => map.get(*name),
@@ -76,16 +76,16 @@ impl Place<'_> {
 }
 
 /// The place that a path leads to; `None` if there is no parent of the right kind.
-fn locate<'a>(item: &'a mut Item, path: &'a Path) -> Option<Place<'a>> {
-    let mut place = Place::Member(&mut item.0, path.top_level());
+fn locate<'a>(item: &'a mut Item, path: &'a Path) -> Option<ValueSlot<'a>> {
+    let mut place = ValueSlot::Member(&mut item.0, path.top_level());
     for step in path.steps() {
         let value = match place {
-            Place::Member(map, name) => map.get_mut(name)?,
-            Place::Element(list, index) => list.get_mut(index)?,
+            ValueSlot::Member(map, name) => map.get_mut(name)?,
+            ValueSlot::Element(list, index) => list.get_mut(index)?,
         };
         place = match (value, step) {
-            (AttributeValue::M(map), Step::Name(name)) => Place::Member(map, name),
-            (AttributeValue::L(list), Step::Index(index)) => Place::Element(list, usize::try_from(*index).ok()?),
+            (AttributeValue::M(map), Step::Name(name)) => ValueSlot::Member(map, name),
+            (AttributeValue::L(list), Step::Index(index)) => ValueSlot::Element(list, usize::try_from(*index).ok()?),
             _ => return None,
         };
     }
@@ -145,21 +145,21 @@ impl<'u> Application<'u> {
                     return Err(Error::validation(UPDATED_ITEM_TOO_DEEP));
                 }
                 match place {
-                    Place::Member(map, name) => {
+                    ValueSlot::Member(map, name) => {
                         map.insert(name.to_owned(), value);
                     }
-                    Place::Element(list, index) => match list.get_mut(index) {
+                    ValueSlot::Element(list, index) => match list.get_mut(index) {
                         Some(element) => *element = value,
                         None => self.appended.push((path, value)),
                     },
                 }
             }
             None => match place {
-                Place::Member(map, name) => {
+                ValueSlot::Member(map, name) => {
                     map.remove(name);
                 }
-                Place::Element(list, index) if index < list.len() => self.removed.push(path),
-                Place::Element(..) => {}
+                ValueSlot::Element(list, index) if index < list.len() => self.removed.push(path),
+                ValueSlot::Element(..) => {}
             },
         }
         Ok(())
@@ -169,7 +169,7 @@ impl<'u> Application<'u> {
     fn append(&mut self) -> Result<()> {
         self.appended.sort_unstable_by_key(|(path, _)| *path);
         for (path, value) in std::mem::take(&mut self.appended) {
-            let Some(Place::Element(list, _)) = locate(&mut self.item, path) else { return Err(invalid_path()) };
+            let Some(ValueSlot::Element(list, _)) = locate(&mut self.item, path) else { return Err(invalid_path()) };
             list.push(value);
         }
         Ok(())
@@ -179,7 +179,7 @@ impl<'u> Application<'u> {
     fn remove(&mut self) {
         self.removed.sort_unstable();
         for path in self.removed.iter().rev() {
-            if let Some(Place::Element(list, index)) = locate(&mut self.item, path)
+            if let Some(ValueSlot::Element(list, index)) = locate(&mut self.item, path)
                 && index < list.len()
             {
                 list.remove(index);

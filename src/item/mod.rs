@@ -2,12 +2,12 @@
 #[cfg(test)]
 pub(crate) mod arbitrary;
 pub(crate) mod base64;
-mod carried;
 mod check;
 pub mod codec;
 mod compare;
 mod de;
 mod dictionary;
+mod error_item;
 mod item_ref;
 mod json;
 mod json_ref;

@@ -15,7 +15,7 @@
 use crate::{
     canary::canary,
     config::Durability,
-    engine::{Decision, Ring, Store, TableSlot, WriteOp, WriteOptions, key_ref},
+    engine::{Engine, TableSlot, TokenRing, WriteAction, WriteOp, WriteOptions, key_ref},
     error::Result,
     item::ItemRef,
     schema::{EXPIRY_LANES, EncodedKey, IndexKind, IndexStatus, TableDefinition, expiry_token},
@@ -95,10 +95,10 @@ struct Turn {
 
 /// An expiry index to be swept.
 struct Sweep<'a> {
-    store: &'a Store,
+    engine: &'a Engine,
     slot: &'a TableSlot,
     table: Arc<TableDefinition>,
-    ring: Arc<Ring>,
+    ring: Arc<TokenRing>,
     now_secs: u64,
 }
 
@@ -111,16 +111,16 @@ struct Swept {
 
 impl Sweeper {
     /// Deletes some expired items; returns how many entries were looked at.
-    pub fn step(&self, store: &Store) -> Result<usize> {
+    pub fn step(&self, engine: &Engine) -> Result<usize> {
         let mut turn = self.turn.lock();
-        let mut names = store.table_names();
+        let mut names = engine.table_names();
         let next = names.partition_point(|name| *name <= turn.last_table);
         names.rotate_left(next);
         let mut seen = 0;
         for name in names {
-            let Some(slot) = store.table(&name) else { continue };
-            let Some((index, sweep)) = Sweep::of(store, &slot) else { continue };
-            let mut progress = self.progress_of(index, store.options().clock.now_millis());
+            let Some(slot) = engine.table(&name) else { continue };
+            let Some((index, sweep)) = Sweep::of(engine, &slot) else { continue };
+            let mut progress = self.progress_of(index, engine.options().clock.now_millis());
             for (lane, after) in (0..EXPIRY_LANES).zip(&mut progress.lanes) {
                 seen += sweep.lane(lane, after, ITEMS_PER_STEP.saturating_sub(seen))?.seen;
             }
@@ -133,19 +133,19 @@ impl Sweeper {
         turn.unsynced += seen;
         let is_last = seen < ITEMS_PER_STEP;
         if turn.unsynced > 0 && (is_last || turn.unsynced >= ITEMS_PER_SYNC) {
-            store.settle_all(Some(Durability::Sync))?;
+            engine.wait_all_durable(Some(Durability::Sync))?;
             turn.unsynced = 0;
         }
         Ok(seen)
     }
 
     /// Deletes everything that has expired by now; returns how many items that were.
-    pub fn sweep_now(&self, store: &Store) -> Result<u64> {
-        while store.backfill_step()? {}
+    pub fn sweep_now(&self, engine: &Engine) -> Result<u64> {
+        while engine.backfill_step()? {}
         let mut deleted = 0;
-        for name in store.table_names() {
-            let Some(slot) = store.table(&name) else { continue };
-            let Some((_, sweep)) = Sweep::of(store, &slot) else { continue };
+        for name in engine.table_names() {
+            let Some(slot) = engine.table(&name) else { continue };
+            let Some((_, sweep)) = Sweep::of(engine, &slot) else { continue };
             for lane in 0..EXPIRY_LANES {
                 let mut after = None;
                 loop {
@@ -157,7 +157,7 @@ impl Sweeper {
                 }
             }
         }
-        store.settle_all(Some(Durability::Sync))?;
+        engine.wait_all_durable(Some(Durability::Sync))?;
         Ok(deleted)
     }
 
@@ -174,15 +174,15 @@ impl Sweeper {
 
 impl<'a> Sweep<'a> {
     /// The expiry index of a table, if it has one, and its number.
-    fn of(store: &'a Store, slot: &'a TableSlot) -> Option<(u32, Self)> {
+    fn of(engine: &'a Engine, slot: &'a TableSlot) -> Option<(u32, Self)> {
         let state = slot.state();
         let position = state.definition.indexes.iter().position(|index| index.kind == IndexKind::Expiry)?;
         let sweep = Self {
-            store,
+            engine,
             slot,
             table: state.definition.clone(),
             ring: state.index_rings[position].clone(),
-            now_secs: store.options().clock.now_secs(),
+            now_secs: engine.options().clock.now_secs(),
         };
         Some((state.definition.indexes[position].id, sweep))
     }
@@ -212,7 +212,7 @@ impl<'a> Sweep<'a> {
             let last_token = partition.last_token.min(end_token - 1);
             let after = after.filter(|after| after.token() >= token).map(key_ref);
             let view = partition.view();
-            let mut cursor = view.scan(token, last_token, after, self.store.wal().visible())?;
+            let mut cursor = view.scan(token, last_token, after, self.engine.wal().visible())?;
             while let Some(keys) = cursor.item() {
                 let key = cursor.key();
                 found.push((EncodedKey::at_token(key.token, key.collection, key.sort), keys));
@@ -237,16 +237,16 @@ impl<'a> Sweep<'a> {
             };
             let is_over = |item: &ItemRef| ends_there(item) && table.is_expired(item, self.now_secs);
             deleted = old.is_some_and(|item| canary!(ExpiryBelievesIndex) || is_over(item));
-            Ok(if deleted { Decision::Delete } else { Decision::Keep })
+            Ok(if deleted { WriteAction::Delete } else { WriteAction::Keep })
         };
         let options = WriteOptions {
             durability: Some(Durability::Sync),
             origin: Origin::TimeToLive,
-            unsettled: true,
+            skip_wait: true,
             ..WriteOptions::default()
         };
         let op = WriteOp { slot: self.slot, key: &key, decide: &mut decide };
-        match self.store.write_one(op, &options) {
+        match self.engine.write_one(op, &options) {
             Ok(_) => Ok(deleted),
             // The table was deleted meanwhile.
             Err(_) if self.slot.is_dropped() => Ok(false),

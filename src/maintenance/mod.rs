@@ -8,7 +8,7 @@ mod expiry;
 pub use expiry::{Sweeper, TtlDescription, TtlStatus};
 
 use crate::{
-    engine::{Bell, Signal, Store, Work},
+    engine::{Engine, Signal, WakeFlag, Work},
     error::{Error, Result},
 };
 use parking_lot::Mutex;
@@ -33,7 +33,7 @@ const BACKFILL_PAUSE: Duration = Duration::from_millis(2);
 
 /// The maintenance threads of one database, started when the database is first used.
 pub struct Maintenance {
-    store: Arc<Store>,
+    engine: Arc<Engine>,
     sweeper: Arc<Sweeper>,
     started: AtomicBool,
     threads: Mutex<Vec<JoinHandle<()>>>,
@@ -46,9 +46,9 @@ pub type Trigger = Box<dyn FnMut(Duration) -> Result<bool> + Send>;
 
 impl Maintenance {
     /// Maintenance of a database; no thread runs yet.
-    pub fn new(store: Arc<Store>) -> Self {
+    pub fn new(engine: Arc<Engine>) -> Self {
         Self {
-            store,
+            engine,
             sweeper: Arc::default(),
             started: AtomicBool::new(false),
             threads: Mutex::new(Vec::new()),
@@ -58,46 +58,46 @@ impl Maintenance {
 
     /// Starts the threads unless they run, or the database was opened without.
     pub fn ensure_running(&self) {
-        if !self.store.options().background || self.started.swap(true, Ordering::AcqRel) {
+        if !self.engine.options().background || self.started.swap(true, Ordering::AcqRel) {
             return;
         }
         let mut threads = self.threads.lock();
         let workers = [
-            ("hashrange-flush", flush_work as Worker, (|signal| &signal.flush) as fn(&Signal) -> &Bell),
+            ("hashrange-flush", flush_work as Worker, (|signal| &signal.flush) as fn(&Signal) -> &WakeFlag),
             ("hashrange-compact", compact_work, |signal| &signal.compaction),
             ("hashrange-age", age_work, |signal| &signal.aging),
         ];
         for (name, work, bell) in workers {
-            let (store, sweeper) = (self.store.clone(), self.sweeper.clone());
-            store.signal().serve(true);
+            let (engine, sweeper) = (self.engine.clone(), self.sweeper.clone());
+            engine.signal().serve(true);
             let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
-                while !store.signal().is_stopping() {
+                while !engine.signal().is_stopping() {
                     // A failure is latched where it happened; trying again at leisure does no harm.
-                    if !work(&store, &sweeper).unwrap_or(false) {
-                        store.signal().wait(bell(store.signal()), IDLE_SLEEP);
+                    if !work(&engine, &sweeper).unwrap_or(false) {
+                        engine.signal().wait(bell(engine.signal()), IDLE_SLEEP);
                     }
                 }
-                store.signal().serve(false);
+                engine.signal().serve(false);
             });
             match spawned {
                 Ok(thread) => threads.push(thread),
-                Err(_) => self.store.signal().serve(false), // writers then flush by themselves
+                Err(_) => self.engine.signal().serve(false), // writers then flush by themselves
             }
         }
     }
 
     /// Calls a trigger from now on: on a thread of its own, or by [`Maintenance::step`] in a database without threads.
     pub fn add_trigger(&self, mut trigger: Trigger) -> Result<()> {
-        if !self.store.options().background {
+        if !self.engine.options().background {
             self.triggers.lock().push(trigger);
             return Ok(());
         }
-        let store = self.store.clone();
+        let engine = self.engine.clone();
         let spawned = std::thread::Builder::new().name("hashrange-trigger".to_owned()).spawn(move || {
-            while !store.signal().is_stopping() {
+            while !engine.signal().is_stopping() {
                 // What failed comes again, but not at once.
                 if trigger(IDLE_SLEEP).is_err() {
-                    store.signal().wait(&store.signal().aging, IDLE_SLEEP);
+                    engine.signal().wait(&engine.signal().aging, IDLE_SLEEP);
                 }
             }
         });
@@ -108,21 +108,21 @@ impl Maintenance {
 
     /// One unit of whatever is most urgent.
     pub fn step(&self) -> Result<Work> {
-        let store = &self.store;
-        if store.flush_step()? {
+        let engine = &self.engine;
+        if engine.flush_step()? {
             return Ok(Work::Flushed);
         }
-        if store.backfill_step()? {
+        if engine.backfill_step()? {
             return Ok(Work::Backfilled);
         }
-        let work = store.compact_step()?;
+        let work = engine.compact_step()?;
         if work != Work::Idle {
             return Ok(work);
         }
-        if store.stream_step()? {
+        if engine.stream_step()? {
             return Ok(Work::Aged);
         }
-        if self.sweeper.step(store)? > 0 {
+        if self.sweeper.step(engine)? > 0 {
             return Ok(Work::Expired);
         }
         for trigger in self.triggers.lock().iter_mut() {
@@ -130,17 +130,17 @@ impl Maintenance {
                 return Ok(Work::Triggered);
             }
         }
-        if store.trim_log()? > 0 { Ok(Work::Trimmed) } else { Ok(Work::Idle) }
+        if engine.trim_log()? > 0 { Ok(Work::Trimmed) } else { Ok(Work::Idle) }
     }
 
     /// Deletes everything whose time to live has ended; returns the number of items.
     pub fn sweep_now(&self) -> Result<u64> {
-        self.sweeper.sweep_now(&self.store)
+        self.sweeper.sweep_now(&self.engine)
     }
 
     /// Ends the threads and waits for them.
     pub fn stop(&self) {
-        self.store.signal().stop();
+        self.engine.signal().stop();
         self.triggers.lock().clear();
         for thread in self.threads.lock().drain(..) {
             let _ = thread.join();
@@ -149,26 +149,26 @@ impl Maintenance {
 }
 
 /// One unit of work of a thread; `false` if there was nothing to do.
-type Worker = fn(&Store, &Sweeper) -> Result<bool>;
+type Worker = fn(&Engine, &Sweeper) -> Result<bool>;
 
-fn flush_work(store: &Store, _: &Sweeper) -> Result<bool> {
-    store.flush_step()
+fn flush_work(engine: &Engine, _: &Sweeper) -> Result<bool> {
+    engine.flush_step()
 }
 
 /// Streams age and items expire: at a measured pace, since nobody waits for it.
-fn age_work(store: &Store, sweeper: &Sweeper) -> Result<bool> {
-    let aged = store.stream_step()?;
-    let swept = sweeper.step(store)? > 0;
+fn age_work(engine: &Engine, sweeper: &Sweeper) -> Result<bool> {
+    let aged = engine.stream_step()?;
+    let swept = sweeper.step(engine)? > 0;
     if swept {
         std::thread::sleep(SWEEP_PAUSE);
     }
     Ok(aged || swept)
 }
 
-fn compact_work(store: &Store, _: &Sweeper) -> Result<bool> {
-    if store.backfill_step()? {
+fn compact_work(engine: &Engine, _: &Sweeper) -> Result<bool> {
+    if engine.backfill_step()? {
         std::thread::sleep(BACKFILL_PAUSE);
         return Ok(true);
     }
-    Ok(store.compact_step()? != Work::Idle)
+    Ok(engine.compact_step()? != Work::Idle)
 }

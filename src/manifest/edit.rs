@@ -3,7 +3,7 @@
 //!
 //! Edits are written as JSON: the manifest is small and changes rarely, and a person can read it with a text tool.
 
-use super::facts::{Counters, PartitionRecord, ShardRecord, StreamRecord, StreamSegmentFacts};
+use super::facts::{Counters, PartitionMeta, ShardMeta, StreamMeta, StreamSegmentMeta};
 use crate::schema::TableDefinition;
 use serde::{Deserialize, Serialize};
 
@@ -15,7 +15,7 @@ pub enum Edit {
     /// The table with this number is gone.
     DropTable(u32),
     /// The partition is now this.
-    PutPartition(PartitionRecord),
+    PutPartition(PartitionMeta),
     /// The partition with this number is gone.
     DropPartition(u64),
     /// The log segment ends at this offset, whatever lies behind it.
@@ -37,15 +37,15 @@ pub enum Edit {
     /// Numbers up to these are taken. A counter never goes back.
     PutCounters(Counters),
     /// The stream is now this.
-    PutStream(Box<StreamRecord>),
+    PutStream(Box<StreamMeta>),
     /// The stream with this number is gone.
     DropStream(u64),
     /// The shard of a stream is now this.
-    PutShard(ShardRecord),
+    PutShard(ShardMeta),
     /// The shard with this number is gone.
     DropShard(u64),
     /// The stream segment is now this.
-    PutStreamSegment(StreamSegmentFacts),
+    PutStreamSegment(StreamSegmentMeta),
     /// The stream segment in the file with this number is gone.
     DropStreamSegment(u64),
     /// A named value of another room, which the manifest keeps and does not look into.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 /// A sorted run, as its writer left it. Everything that a read needs to decide whether to look into it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct RunFacts {
+pub struct RunMeta {
     /// Number of the file.
     pub file: u64,
     /// Length of the file in bytes.
@@ -33,7 +33,7 @@ pub struct RunFacts {
 
 /// One range of tokens of one table or global index, and the runs that hold its items.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PartitionRecord {
+pub struct PartitionMeta {
     /// Number within the database, never reused.
     pub id: u64,
     /// Number of the table or global index that it belongs to.
@@ -45,12 +45,12 @@ pub struct PartitionRecord {
     /// Every change up to this sequence number is in a run; replay begins above it.
     pub flushed_seqno: u64,
     /// Newest first. Two partitions may name the same file after a split.
-    pub runs: Vec<RunFacts>,
+    pub runs: Vec<RunMeta>,
 }
 
 /// A change stream of a table, enabled or disabled. It outlives its table.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StreamRecord {
+pub struct StreamMeta {
     /// Number within the database, never reused.
     pub id: u64,
     /// Number of the table.
@@ -69,7 +69,7 @@ pub struct StreamRecord {
 
 /// A shard of a change stream: the changes of one range of tokens during one range of sequence numbers.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ShardRecord {
+pub struct ShardMeta {
     /// Number within the database, never reused.
     pub id: u64,
     /// Number of the stream.
@@ -96,7 +96,7 @@ pub struct ShardRecord {
 
 /// A sealed segment of one shard of a change stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct StreamSegmentFacts {
+pub struct StreamSegmentMeta {
     /// Number of the file.
     pub file: u64,
     /// Number of the shard.

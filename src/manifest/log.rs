@@ -8,8 +8,8 @@
 use super::{
     edit::Edit,
     read::{self, Found},
-    sense,
-    state::State,
+    state::ManifestState,
+    validate,
 };
 use crate::{
     canary::canary,
@@ -33,7 +33,7 @@ const SNAPSHOT_FRAME_EDITS: usize = 256;
 #[derive(Debug)]
 pub struct Manifest {
     disk: Arc<dyn Disk>,
-    state: State,
+    state: ManifestState,
     /// Number of the file that `CURRENT` names.
     number: u64,
     /// That file, if this process made it.
@@ -77,7 +77,7 @@ impl Manifest {
         if files.iter().any(|name| matches!(name, FileName::Log(_) | FileName::Run(_) | FileName::Stream(_))) {
             return Err(Error::corrupt(FileName::Current, 0, "the file is missing"));
         }
-        let state = State::new(database_id, FORMAT_VERSION);
+        let state = ManifestState::new(database_id, FORMAT_VERSION);
         let mut manifest =
             Self { disk, state: state.clone(), number: 0, file: None, is_read_only: false, failure: None };
         manifest.rewrite(state)?;
@@ -109,7 +109,7 @@ impl Manifest {
     }
 
     /// What is alive.
-    pub fn state(&self) -> &State {
+    pub fn state(&self) -> &ManifestState {
         &self.state
     }
 
@@ -130,7 +130,7 @@ impl Manifest {
             return Err(Error::poisoned(cause));
         }
         // What could not be read back is not written.
-        if let Some(fault) = edits.iter().find_map(sense::fault) {
+        if let Some(fault) = edits.iter().find_map(validate::fault) {
             return Err(Error::validation(format!("the manifest does not take this: {fault}")));
         }
         let grown = |file: &ManifestFile| file.end > MIN_REWRITE_BYTES.max(REWRITE_FACTOR * file.snapshot_bytes);
@@ -152,7 +152,7 @@ impl Manifest {
     }
 
     /// Writes `state` to a new file, makes that the current one, and takes the state over.
-    fn rewrite(&mut self, state: State) -> Result<()> {
+    fn rewrite(&mut self, state: ManifestState) -> Result<()> {
         let written = self.write_snapshot(&state);
         let (number, file) = written.inspect_err(|error| self.failure = Some(error.clone()))?;
         self.number = number;
@@ -162,7 +162,7 @@ impl Manifest {
         Ok(())
     }
 
-    fn write_snapshot(&self, state: &State) -> Result<(u64, ManifestFile)> {
+    fn write_snapshot(&self, state: &ManifestState) -> Result<(u64, ManifestFile)> {
         let files = self.disk.list()?;
         let taken = files.iter().filter_map(|name| match name {
             FileName::Manifest(number) => Some(*number),

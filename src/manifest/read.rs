@@ -1,6 +1,6 @@
 //! Reads a manifest back.
 
-use super::{edit::Edit, sense, state::State};
+use super::{edit::Edit, state::ManifestState, validate};
 use crate::{
     error::{Error, ErrorKind, Result},
     file::{Disk, FileName, NUMBER_LIMIT},
@@ -15,7 +15,7 @@ use crate::{
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) number: u64,
-    pub(super) state: State,
+    pub(super) state: ManifestState,
 }
 
 /// Reads `CURRENT` and the manifest that it names.
@@ -61,10 +61,10 @@ fn read_header(disk: &dyn Disk, name: FileName, magic: FileMagic) -> Result<File
 
 /// Applies all frames. The first `safe_bytes` were synced before `CURRENT` named the file, so they must all be there;
 /// behind them only the very last frame may be torn, since each was synced before the next was written.
-fn read_frames(disk: &dyn Disk, name: FileName, header: FileHeader, safe_bytes: u64) -> Result<State> {
+fn read_frames(disk: &dyn Disk, name: FileName, header: FileHeader, safe_bytes: u64) -> Result<ManifestState> {
     let seed = FrameSeed::new(FileMagic::Manifest, header.database_id, header.number);
     let mut frames = FrameReader::new(disk.open(name, false)?, seed, FILE_HEADER_BYTES as u64);
-    let mut state = State::new(header.database_id, FORMAT_VERSION);
+    let mut state = ManifestState::new(header.database_id, FORMAT_VERSION);
     let mut next_seqno = header.detail;
     while let Some(frame) = frames.next_frame()? {
         if frame.seqno != next_seqno || frame.kind != FrameKind::Data {
@@ -72,7 +72,7 @@ fn read_frames(disk: &dyn Disk, name: FileName, header: FileHeader, safe_bytes: 
         }
         next_seqno = next_seqno.saturating_add(1);
         let edits: Vec<Edit> = serde_json::from_slice(&frame.payload).map_err(|_| newer(name))?;
-        if let Some(fault) = edits.iter().find_map(sense::fault) {
+        if let Some(fault) = edits.iter().find_map(validate::fault) {
             return Err(Error::corrupt(name, frame.offset, fault));
         }
         edits.into_iter().for_each(|edit| state.apply(edit));

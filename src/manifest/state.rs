@@ -2,14 +2,14 @@
 
 use super::{
     edit::Edit,
-    facts::{Counters, PartitionRecord, ShardRecord, StreamRecord, StreamSegmentFacts},
+    facts::{Counters, PartitionMeta, ShardMeta, StreamMeta, StreamSegmentMeta},
 };
 use crate::{schema::TableDefinition, wal::LogBounds};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// Everything that is alive in a database.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct State {
+pub struct ManifestState {
     /// The database's own number, drawn when it was created; seeds all checksums.
     pub database_id: u64,
     /// Version of the format that the manifest is written in.
@@ -17,22 +17,22 @@ pub struct State {
     /// Tables by number.
     pub tables: BTreeMap<u32, TableDefinition>,
     /// Partitions of tables and global indexes by number.
-    pub partitions: BTreeMap<u64, PartitionRecord>,
+    pub partitions: BTreeMap<u64, PartitionMeta>,
     /// Where the log begins, how far it reaches at least, and where segments end that others took over.
     pub log: LogBounds,
     /// The next numbers to give out.
     pub counters: Counters,
     /// Change streams by number.
-    pub streams: BTreeMap<u64, StreamRecord>,
+    pub streams: BTreeMap<u64, StreamMeta>,
     /// Shards of change streams by number.
-    pub shards: BTreeMap<u64, ShardRecord>,
+    pub shards: BTreeMap<u64, ShardMeta>,
     /// Stream segments by number of the file.
-    pub stream_segments: BTreeMap<u64, StreamSegmentFacts>,
+    pub stream_segments: BTreeMap<u64, StreamSegmentMeta>,
     /// Values of other rooms by name.
     pub notes: BTreeMap<String, serde_json::Value>,
 }
 
-impl State {
+impl ManifestState {
     /// A database with nothing in it.
     pub fn new(database_id: u64, format_version: u32) -> Self {
         Self { database_id, format_version, ..Self::default() }
@@ -97,16 +97,16 @@ impl Counters {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::RunFacts;
+    use crate::manifest::RunMeta;
 
     #[test]
     fn a_state_is_the_sum_of_its_edits() {
-        let runs = vec![RunFacts { file: 9, max_token: u64::MAX, ..RunFacts::default() }];
+        let runs = vec![RunMeta { file: 9, max_token: u64::MAX, ..RunMeta::default() }];
         let edits = [
             Edit::PutCounters(Counters { next_file: 10, next_table: 2, next_partition: 3, next_shard: 10 }),
             Edit::PutCounters(Counters { next_file: 4, next_table: 5, next_partition: 1, next_shard: 4 }),
-            Edit::PutPartition(PartitionRecord { id: 1, runs, ..PartitionRecord::default() }),
-            Edit::PutPartition(PartitionRecord { id: 2, ..PartitionRecord::default() }),
+            Edit::PutPartition(PartitionMeta { id: 1, runs, ..PartitionMeta::default() }),
+            Edit::PutPartition(PartitionMeta { id: 2, ..PartitionMeta::default() }),
             Edit::DropPartition(2),
             Edit::PutLogEnd { segment: 3, valid_end: 64 },
             Edit::PutLogEnd { segment: 4, valid_end: 99 },
@@ -114,18 +114,18 @@ mod tests {
             Edit::PutLogStart(2),
             Edit::PutLogReach { segment: 5, offset: 100 },
             Edit::PutLogReach { segment: 4, offset: 200 },
-            Edit::PutShard(ShardRecord { id: 6, ..ShardRecord::default() }),
-            Edit::PutStreamSegment(StreamSegmentFacts { file: 5, ..StreamSegmentFacts::default() }),
+            Edit::PutShard(ShardMeta { id: 6, ..ShardMeta::default() }),
+            Edit::PutStreamSegment(StreamSegmentMeta { file: 5, ..StreamSegmentMeta::default() }),
             Edit::PutNote { key: "a".into(), value: serde_json::json!({"deep": [1, u64::MAX]}) },
             Edit::DropNote("b".into()),
         ];
-        let mut state = State::new(7, 1);
+        let mut state = ManifestState::new(7, 1);
         edits.into_iter().for_each(|edit| state.apply(edit));
         assert_eq!(state.counters, Counters { next_file: 10, next_table: 5, next_partition: 3, next_shard: 10 });
         assert_eq!(state.live_runs(), BTreeSet::from([9]));
         assert_eq!((state.log.first_segment, state.log.reach), (4, (5, 100)));
         assert_eq!(state.log.ends, BTreeMap::from([(4, 99)]));
-        let mut again = State::new(7, 1);
+        let mut again = ManifestState::new(7, 1);
         for edit in state.to_edits() {
             let json = serde_json::to_string(&edit).unwrap();
             again.apply(serde_json::from_str(&json).unwrap());

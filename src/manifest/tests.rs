@@ -1,6 +1,6 @@
 //! The manifest across commits, rewrites, crashes at every byte, damage and failures.
 
-use super::{Edit, Manifest, PartitionRecord, RunFacts, state::State};
+use super::{Edit, Manifest, PartitionMeta, RunMeta, state::ManifestState};
 use crate::{
     error::ErrorKind,
     file::{Disk, Fault, FaultPlan, FileName, NUMBER_LIMIT, Operation, RealDisk, SimulatedDisk},
@@ -20,8 +20,8 @@ fn open(disk: &SimulatedDisk) -> Result<Manifest, ErrorKind> {
 }
 
 fn put(id: u64, runs: u64) -> Edit {
-    let runs = (0..runs).map(|file| RunFacts { file, ..RunFacts::default() }).collect();
-    Edit::PutPartition(PartitionRecord { id, runs, ..PartitionRecord::default() })
+    let runs = (0..runs).map(|file| RunMeta { file, ..RunMeta::default() }).collect();
+    Edit::PutPartition(PartitionMeta { id, runs, ..PartitionMeta::default() })
 }
 
 fn contents(disk: &SimulatedDisk, name: FileName) -> Vec<u8> {
@@ -97,7 +97,7 @@ fn snapshots_of_many_edits_come_back() {
 }
 
 /// Commits three times and returns the states and the file's length after each.
-fn history(disk: &SimulatedDisk) -> Vec<(State, usize)> {
+fn history(disk: &SimulatedDisk) -> Vec<(ManifestState, usize)> {
     let mut manifest = create(disk);
     let mut states = vec![(manifest.state().clone(), contents(disk, FileName::Manifest(1)).len())];
     for id in 0..3 {
@@ -332,7 +332,7 @@ fn a_forged_edit_with_numbers_that_nobody_counts_up_to_is_damage() {
     let counters = |file: u64, table: u32, partition: u64| {
         format!(r#"[{{"PutCounters":{{"next_file":{file},"next_table":{table},"next_partition":{partition}}}}}]"#)
     };
-    let record = PartitionRecord { id: u64::MAX, ..PartitionRecord::default() };
+    let record = PartitionMeta { id: u64::MAX, ..PartitionMeta::default() };
     let senseless = [Edit::PutPartition(record)];
     let forged = [
         ("[]".to_owned(), true),

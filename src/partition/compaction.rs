@@ -26,7 +26,7 @@ use super::{
 use crate::{
     canary::canary,
     error::{Error, ErrorKind, Result},
-    manifest::{PartitionRecord, RunFacts},
+    manifest::{PartitionMeta, RunMeta},
 };
 use std::sync::Arc;
 
@@ -131,7 +131,7 @@ impl Partition {
     /// Merges the chosen runs, clipped to the partition's tokens, into one; changes nothing. `drop_tombstones_below`
     /// must be read before the call: every sequence number that can still arrive is at least this. Returns no run if
     /// nothing is left. Fails with [`ErrorKind::Conflict`] if the partition does not have the runs any more.
-    pub fn compact(&self, ctx: &RunContext<'_>, choice: &Choice, drop_tombstones_below: u64) -> Result<Vec<RunFacts>> {
+    pub fn compact(&self, ctx: &RunContext<'_>, choice: &Choice, drop_tombstones_below: u64) -> Result<Vec<RunMeta>> {
         let view = self.view();
         let is_chosen = |run: &&Arc<Run>| choice.inputs.contains(&run.facts().file);
         let (inputs, others): (Vec<_>, Vec<_>) = view.runs().iter().partition(is_chosen);
@@ -163,11 +163,11 @@ impl Partition {
             Ok(())
         })?;
         let reaches_bottom = view.runs().last().is_some_and(|run| is_chosen(&run));
-        Ok(facts.into_iter().map(|facts| RunFacts { bottom: reaches_bottom, ..facts }).collect())
+        Ok(facts.into_iter().map(|facts| RunMeta { bottom: reaches_bottom, ..facts }).collect())
     }
 
     /// What the manifest has to keep before [`Partition::publish_compaction`].
-    pub fn record_with_compaction(&self, choice: &Choice, merged: &[RunFacts]) -> PartitionRecord {
+    pub fn record_with_compaction(&self, choice: &Choice, merged: &[RunMeta]) -> PartitionMeta {
         let mut record = self.record();
         record.runs = replace(&record.runs, |facts| choice.inputs.contains(&facts.file), merged);
         record

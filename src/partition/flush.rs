@@ -21,7 +21,7 @@ use crate::{
     config::ReadMode,
     error::Result,
     file::{Disk, FileName},
-    manifest::{PartitionRecord, RunFacts},
+    manifest::{PartitionMeta, RunMeta},
     visible::Visible,
 };
 use std::{fmt, sync::Arc};
@@ -49,7 +49,7 @@ impl fmt::Debug for RunContext<'_> {
 
 impl RunContext<'_> {
     /// Opens a run that this context wrote or the manifest knows.
-    pub fn open(&self, facts: &RunFacts) -> Result<Arc<Run>> {
+    pub fn open(&self, facts: &RunMeta) -> Result<Arc<Run>> {
         Run::open(&*self.disk, facts, self.database_id, self.read_mode, &self.cache).map(Arc::new)
     }
 
@@ -58,7 +58,7 @@ impl RunContext<'_> {
         &self,
         expected: usize,
         fill: impl FnOnce(&mut RunWriter) -> Result<()>,
-    ) -> Result<Option<RunFacts>> {
+    ) -> Result<Option<RunMeta>> {
         let file = (self.next_file)();
         let mut writer = RunWriter::create(&self.disk, file, self.database_id, expected)?;
         match fill(&mut writer) {
@@ -82,7 +82,7 @@ impl RunContext<'_> {
 #[derive(Debug)]
 pub struct FlushOutcome {
     /// The new run; `None` if nothing of the memtable lies in the partition.
-    pub facts: Option<RunFacts>,
+    pub facts: Option<RunMeta>,
     /// With this run, every change of the partition up to this sequence number is in a run.
     pub covered_seqno: u64,
     memtable: Arc<Memtable>,
@@ -131,7 +131,7 @@ impl Partition {
     }
 
     /// What the manifest has to keep before [`Partition::publish_flush`].
-    pub fn record_with_flush(&self, outcome: &FlushOutcome) -> PartitionRecord {
+    pub fn record_with_flush(&self, outcome: &FlushOutcome) -> PartitionMeta {
         let mut record = self.record();
         record.flushed_seqno = record.flushed_seqno.max(outcome.covered_seqno);
         record.runs.splice(0..0, outcome.facts.clone());

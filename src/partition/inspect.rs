@@ -3,19 +3,19 @@
 use super::{
     memtable::Memtable,
     partition::Partition,
-    run::{Run, RunDescription},
+    run::{Run, RunContentStats},
 };
 use crate::{
     error::{Error, Result},
     file::FileName,
-    manifest::RunFacts,
+    manifest::RunMeta,
 };
 use serde::Serialize;
 use std::{collections::BTreeSet, sync::Arc};
 
 /// What a partition is made of.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct PartitionDescription {
+pub struct PartitionStats {
     /// Number within the database.
     pub id: u64,
     /// The table or global index that it belongs to.
@@ -27,16 +27,16 @@ pub struct PartitionDescription {
     /// Every change up to this sequence number is in a run.
     pub flushed_seqno: u64,
     /// Where writes go.
-    pub active: MemtableDescription,
+    pub active: MemtableStats,
     /// Memtables that wait for their flush, newest first.
-    pub frozen: Vec<MemtableDescription>,
+    pub frozen: Vec<MemtableStats>,
     /// Newest first.
-    pub runs: Vec<RunSummary>,
+    pub runs: Vec<RunStats>,
 }
 
 /// What a memtable holds.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct MemtableDescription {
+pub struct MemtableStats {
     /// Keys, those of deleted items included.
     pub keys: usize,
     /// Memory in bytes.
@@ -49,19 +49,19 @@ pub struct MemtableDescription {
 
 /// What the manifest knows about a run, and how much of it belongs to the partition.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
-pub struct RunSummary {
+pub struct RunStats {
     /// What the manifest knows.
     #[serde(flatten)]
-    pub facts: RunFacts,
+    pub facts: RunMeta,
     /// Whether it holds entries of other partitions, since a split.
     pub shared: bool,
     /// About how many of its bytes belong to the partition.
     pub own_bytes: u64,
     /// What it is made of; absent if it cannot be read.
-    pub inside: Option<RunDescription>,
+    pub inside: Option<RunContentStats>,
 }
 
-impl MemtableDescription {
+impl MemtableStats {
     fn new(memtable: &Arc<Memtable>) -> Self {
         let some = |seqno| (!memtable.is_empty()).then_some(seqno);
         Self {
@@ -75,22 +75,22 @@ impl MemtableDescription {
 
 impl Partition {
     /// What the partition is made of at this moment.
-    pub fn describe(&self) -> PartitionDescription {
+    pub fn describe(&self) -> PartitionStats {
         let view = self.view();
-        let run = |run: &Arc<Run>| RunSummary {
+        let run = |run: &Arc<Run>| RunStats {
             facts: run.facts().clone(),
             shared: self.is_shared(run.facts()),
             own_bytes: self.bytes_of(run),
             inside: run.describe().ok(),
         };
-        PartitionDescription {
+        PartitionStats {
             id: self.id,
             keyspace: self.keyspace,
             first_token: self.first_token,
             last_token: self.last_token,
             flushed_seqno: view.flushed_seqno(),
-            active: MemtableDescription::new(view.active()),
-            frozen: view.frozen().iter().map(MemtableDescription::new).collect(),
+            active: MemtableStats::new(view.active()),
+            frozen: view.frozen().iter().map(MemtableStats::new).collect(),
             runs: view.runs().iter().map(run).collect(),
         }
     }

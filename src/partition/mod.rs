@@ -27,11 +27,11 @@ mod view;
 
 pub use compaction::{Choice, Policy, Reason};
 pub use flush::{FlushOutcome, RunContext};
-pub use inspect::{MemtableDescription, PartitionDescription, RunSummary};
+pub use inspect::{MemtableStats, PartitionStats, RunStats};
 pub use key::{KeyRef, ReadPoint};
 pub use merge::MergeCursor;
 pub use partition::{Partition, WriteGuard};
-pub use run::{PageCache, Run, RunDescription};
+pub use run::{PageCache, Run, RunContentStats};
 #[cfg(feature = "fuzzing")]
 pub use {
     key::Version,

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     error::Result,
-    manifest::{PartitionRecord, RunFacts},
+    manifest::{PartitionMeta, RunMeta},
     sync::{Mutex, MutexGuard},
     visible::Visible,
 };
@@ -170,7 +170,7 @@ impl Partition {
     }
 
     /// Whether a run has entries of other partitions, which were split off.
-    pub(super) fn is_shared(&self, facts: &RunFacts) -> bool {
+    pub(super) fn is_shared(&self, facts: &RunMeta) -> bool {
         facts.min_token < self.first_token || facts.max_token > self.last_token
     }
 
@@ -186,13 +186,13 @@ impl Partition {
     }
 
     /// What the manifest keeps of the partition as it stands.
-    pub fn record(&self) -> PartitionRecord {
+    pub fn record(&self) -> PartitionMeta {
         let view = self.view.load();
         self.record_of(view.flushed_seqno(), view.runs().iter().map(|run| run.facts().clone()).collect())
     }
 
-    pub(super) fn record_of(&self, flushed_seqno: u64, runs: Vec<RunFacts>) -> PartitionRecord {
-        PartitionRecord {
+    pub(super) fn record_of(&self, flushed_seqno: u64, runs: Vec<RunMeta>) -> PartitionMeta {
+        PartitionMeta {
             id: self.id,
             keyspace: self.keyspace,
             first_token: self.first_token,

@@ -43,21 +43,21 @@ pub enum Access {
 }
 
 /// An item of a table, by the number of the table.
-pub type Place = (u32, EncodedKey);
+pub type ItemKey = (u32, EncodedKey);
 
 /// The operations that are going on, as far as they can conflict.
 pub struct InFlight {
     model: Option<ConflictModel>,
     /// What tests hold, and one more where there is a model: if it is 0, nobody has to look.
     watched: AtomicUsize,
-    state: Mutex<State>,
+    state: Mutex<InFlightState>,
 }
 
 #[derive(Default)]
-struct State {
+struct InFlightState {
     drawn: u64,
-    writes: BTreeMap<Place, usize>,
-    transactions: BTreeMap<Place, usize>,
+    writes: BTreeMap<ItemKey, usize>,
+    transactions: BTreeMap<ItemKey, usize>,
     tokens: BTreeMap<String, usize>,
 }
 
@@ -74,9 +74,9 @@ impl InFlight {
     }
 
     /// Begins an operation, or says which of its items it may not touch now.
-    pub fn begin(self: &Arc<Self>, access: Access, places: Vec<Place>) -> Result<Held, Vec<bool>> {
+    pub fn begin(self: &Arc<Self>, access: Access, places: Vec<ItemKey>) -> Result<ConflictGuard, Vec<bool>> {
         let mut state = self.state.lock();
-        let meets = |place: &Place| {
+        let meets = |place: &ItemKey| {
             state.transactions.contains_key(place)
                 || (access == Access::TransactRead && state.writes.contains_key(place))
         };
@@ -96,7 +96,7 @@ impl InFlight {
     }
 
     /// Begins a transaction with a client request token, unless its twin is not finished.
-    pub fn begin_token(self: &Arc<Self>, token: &str) -> Option<Held> {
+    pub fn begin_token(self: &Arc<Self>, token: &str) -> Option<ConflictGuard> {
         let mut state = self.state.lock();
         if state.tokens.contains_key(token) {
             return None;
@@ -106,7 +106,7 @@ impl InFlight {
     }
 
     /// Holds an item, or a client request token, as a transaction that writes and does not end.
-    pub fn hold(self: &Arc<Self>, place: Option<Place>, token: Option<String>) -> Held {
+    pub fn hold(self: &Arc<Self>, place: Option<ItemKey>, token: Option<String>) -> ConflictGuard {
         let mut state = self.state.lock();
         if let Some(place) = &place {
             *state.transactions.entry(place.clone()).or_default() += 1;
@@ -118,8 +118,14 @@ impl InFlight {
         self.held(Access::TransactWrite, place.into_iter().collect(), token, true)
     }
 
-    fn held(self: &Arc<Self>, access: Access, places: Vec<Place>, token: Option<String>, by_hand: bool) -> Held {
-        Held { in_flight: self.clone(), access, places, token, by_hand }
+    fn held(
+        self: &Arc<Self>,
+        access: Access,
+        places: Vec<ItemKey>,
+        token: Option<String>,
+        by_hand: bool,
+    ) -> ConflictGuard {
+        ConflictGuard { in_flight: self.clone(), access, places, token, by_hand }
     }
 
     /// The item at which an operation is refused by chance.
@@ -131,8 +137,8 @@ impl InFlight {
     }
 }
 
-impl State {
-    fn of(&mut self, access: Access) -> &mut BTreeMap<Place, usize> {
+impl InFlightState {
+    fn of(&mut self, access: Access) -> &mut BTreeMap<ItemKey, usize> {
         if access == Access::TransactWrite { &mut self.transactions } else { &mut self.writes }
     }
 }
@@ -150,21 +156,21 @@ fn count_down<K: Ord>(counts: &mut BTreeMap<K, usize>, key: &K) {
 
 /// Items, or a client request token, that an operation is at; dropping it lets go.
 #[must_use = "dropping it lets go at once"]
-pub struct Held {
+pub struct ConflictGuard {
     in_flight: Arc<InFlight>,
     access: Access,
-    places: Vec<Place>,
+    places: Vec<ItemKey>,
     token: Option<String>,
     by_hand: bool,
 }
 
-impl fmt::Debug for Held {
+impl fmt::Debug for ConflictGuard {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Held({} items, token {:?})", self.places.len(), self.token)
     }
 }
 
-impl Drop for Held {
+impl Drop for ConflictGuard {
     fn drop(&mut self) {
         let mut state = self.in_flight.state.lock();
         for place in &self.places {
@@ -190,7 +196,7 @@ mod tests {
     use super::*;
     use Access::{TransactRead, TransactWrite, Write};
 
-    fn place(name: &[u8]) -> Place {
+    fn place(name: &[u8]) -> ItemKey {
         (1, EncodedKey::new(0, name, b""))
     }
 
@@ -246,7 +252,7 @@ mod tests {
     #[test]
     fn chance_meets_every_item_and_nobody_without_items() {
         let in_flight = InFlight::new(Some(ConflictModel { refused_per_thousand: 5, seed: 1 }));
-        let places: Vec<Place> = (0..7).map(|number| place(&[number])).collect();
+        let places: Vec<ItemKey> = (0..7).map(|number| place(&[number])).collect();
         let mut refused = vec![false; places.len()];
         for _ in 0..20_000 {
             if let Err(unlucky) = in_flight.begin(Write, places.clone()) {

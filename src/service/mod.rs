@@ -8,7 +8,7 @@ mod hidden_expiry;
 mod propagation_model;
 mod table_status;
 
-pub use conflict_model::{Access, Held, InFlight, in_progress};
+pub use conflict_model::{Access, ConflictGuard, InFlight, in_progress};
 pub use hidden_expiry::{hides_expired, is_hidden};
-pub use propagation_model::{Arrivals, Delay, IndexLag, StaleReplica};
+pub use propagation_model::{Delay, IndexLag, PendingPropagation, StaleReplica};
 pub use table_status::status_at;

@@ -42,17 +42,17 @@ pub struct IndexLag {
 }
 
 /// Where an item's entry is and what it carries.
-pub type Placed = (EncodedKey, Bytes);
+pub type PlacedEntry = (EncodedKey, Bytes);
 
 /// Changes on their way to one index.
 #[derive(Debug)]
-pub struct Arrivals {
+pub struct PendingPropagation {
     lag: IndexLag,
-    state: Mutex<State>,
+    state: Mutex<PropagationState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct PropagationState {
     drawn: u64,
     reads: u64,
     /// By the item's place in its table.
@@ -62,17 +62,17 @@ struct State {
 #[derive(Debug)]
 struct Change {
     due_millis: u64,
-    before: Option<Placed>,
+    before: Option<PlacedEntry>,
 }
 
-impl Arrivals {
+impl PendingPropagation {
     /// Nothing is on its way yet.
     pub fn new(lag: IndexLag) -> Self {
         Self { lag, state: Mutex::default() }
     }
 
     /// An item's entry has been changed from `before`. The caller holds the lock of the item's partition.
-    pub fn record(&self, item: &EncodedKey, before: Option<Placed>, now_millis: u64) {
+    pub fn record(&self, item: &EncodedKey, before: Option<PlacedEntry>, now_millis: u64) {
         let mut state = self.state.lock();
         state.drawn += 1;
         let due_millis = now_millis.saturating_add(self.lag.delay.draw(mix(self.lag.seed ^ mix(state.drawn))));
@@ -82,22 +82,22 @@ impl Arrivals {
     }
 
     /// The items whose newest entries one read does not see yet, each with the entry that it sees instead.
-    pub fn unseen(&self, now_millis: u64) -> BTreeMap<EncodedKey, Option<Placed>> {
+    pub fn stale_entries(&self, now_millis: u64) -> BTreeMap<EncodedKey, Option<PlacedEntry>> {
         let mut state = self.state.lock();
         state.reads += 1;
         let stale = self.lag.stale;
         let chance = mix(self.lag.seed.rotate_left(32) ^ mix(state.reads)) % 1000;
         let behind_millis = if chance < u64::from(stale.reads_per_thousand) { stale.behind_millis } else { 0 };
-        let mut unseen = BTreeMap::new();
+        let mut stale_entries = BTreeMap::new();
         state.on_their_way.retain(|item, changes| {
             while changes.front().is_some_and(|c| c.due_millis.saturating_add(stale.behind_millis) <= now_millis) {
                 changes.pop_front();
             }
             let first = changes.iter().find(|change| change.due_millis.saturating_add(behind_millis) > now_millis);
-            unseen.extend(first.map(|change| (item.clone(), change.before.clone())));
+            stale_entries.extend(first.map(|change| (item.clone(), change.before.clone())));
             !changes.is_empty()
         });
-        unseen
+        stale_entries
     }
 }
 

@@ -53,7 +53,7 @@ impl ShardIterator {
         bytes.extend_from_slice(&self.shard.to_be_bytes());
         bytes.push(kind);
         bytes.extend_from_slice(&sequence.seqno.to_be_bytes());
-        bytes.extend_from_slice(&sequence.place.to_be_bytes());
+        bytes.extend_from_slice(&sequence.ordinal.to_be_bytes());
         bytes.extend_from_slice(&self.issued_millis.to_be_bytes());
         bytes.extend_from_slice(&checksum(database_id, &bytes).to_be_bytes());
         let mut text = String::with_capacity(PREFIX.len() + 2 * bytes.len());
@@ -95,7 +95,7 @@ impl ShardIterator {
             return None;
         }
         let number = |at: usize| Some(u64::from_be_bytes(*payload.get(at..)?.first_chunk()?));
-        let sequence = Sequence { seqno: number(17)?, place: u16::from_be_bytes(*payload.get(25..)?.first_chunk()?) };
+        let sequence = Sequence { seqno: number(17)?, ordinal: u16::from_be_bytes(*payload.get(25..)?.first_chunk()?) };
         let from = match payload[16] {
             0 => ReadFrom::Oldest,
             1 => ReadFrom::At(sequence),

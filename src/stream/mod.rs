@@ -23,5 +23,5 @@ pub use iterator::{IteratorStart, ShardIterator};
 pub use record::{Change, ChangeEvent, ChangeRecord};
 pub use segment::{Segment, SegmentContext};
 pub use sequence::{MAX_SEQUENCE_DIGITS, MIN_SEQUENCE_DIGITS, Sequence};
-pub use shard::{ReadFrom, Shard, Sight, trimmed};
+pub use shard::{ReadFrom, ReadHorizon, Shard, trimmed};
 pub use streams::{Plan, Range, Streams};

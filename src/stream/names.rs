@@ -1,6 +1,6 @@
 //! The names that streams and shards have outside: a label that is a time, and DynamoDB's form of shard ids.
 
-use crate::manifest::ShardRecord;
+use crate::manifest::ShardMeta;
 
 const DAY_MILLIS: u64 = 24 * 60 * 60 * 1000;
 
@@ -27,7 +27,7 @@ fn civil_date(days: u64) -> (u64, u64, u64) {
 }
 
 /// A shard's id: `shardId-`, when it was opened in 20 digits, `-`, its number in hexadecimal.
-pub fn shard_id(record: &ShardRecord) -> String {
+pub fn shard_id(record: &ShardMeta) -> String {
     format!("shardId-{:020}-{:08x}", record.opened_millis, record.id)
 }
 
@@ -52,7 +52,7 @@ mod tests {
 
     #[test]
     fn shard_ids_come_back() {
-        let record = ShardRecord { id: 0x1f, opened_millis: 1_795_178_096_789, ..ShardRecord::default() };
+        let record = ShardMeta { id: 0x1f, opened_millis: 1_795_178_096_789, ..ShardMeta::default() };
         let id = shard_id(&record);
         assert_eq!(id, "shardId-00000001795178096789-0000001f");
         assert!((28..=65).contains(&id.len()));

@@ -15,7 +15,7 @@ use super::sequence::Sequence;
 use crate::{
     format::varint,
     item::{Item, ItemRef},
-    manifest::StreamRecord,
+    manifest::StreamMeta,
     schema::{KeyAttribute, KeySchema, StreamView, key_attributes},
     wal::record::Origin,
 };
@@ -103,7 +103,7 @@ impl Change {
     /// Appends its bytes.
     pub fn encode(&self, key: &KeySchema, out: &mut Vec<u8>) {
         varint::put(self.sequence.seqno, out);
-        varint::put(u64::from(self.sequence.place), out);
+        varint::put(u64::from(self.sequence.ordinal), out);
         varint::put(self.at_millis, out);
         let event = match self.event {
             ChangeEvent::Insert => 0,
@@ -138,7 +138,7 @@ impl Change {
     /// is none.
     pub fn take(buffer: &Bytes, bytes: &mut &[u8]) -> Option<Self> {
         let seqno = varint::take(bytes)?;
-        let place = u16::try_from(varint::take(bytes)?).ok()?;
+        let ordinal = u16::try_from(varint::take(bytes)?).ok()?;
         let at_millis = varint::take(bytes)?;
         let (&flags, rest) = bytes.split_first()?;
         *bytes = rest;
@@ -158,7 +158,7 @@ impl Change {
             Some(Some(ItemRef::from_bytes(buffer.slice_ref(image))))
         };
         let (keys, old, new) = (image(HAS_KEYS)?, image(HAS_OLD)?, image(HAS_NEW)?);
-        let sequence = Sequence { seqno, place };
+        let sequence = Sequence { seqno, ordinal };
         Some(Self { sequence, at_millis, event, by_ttl: flags & BY_TTL != 0, keys, old, new })
     }
 }
@@ -193,13 +193,13 @@ pub struct ChangeRecord {
     pub by_ttl: bool,
     /// The key attributes, if neither image is shown.
     key_image: Option<ItemRef>,
-    stream: Arc<StreamRecord>,
+    stream: Arc<StreamMeta>,
     database_id: u64,
 }
 
 impl ChangeRecord {
     /// What a reader of a stream gets of a change.
-    pub(crate) fn new(change: Change, stream: &Arc<StreamRecord>, database_id: u64) -> Self {
+    pub(crate) fn new(change: Change, stream: &Arc<StreamMeta>, database_id: u64) -> Self {
         let Change { sequence, at_millis, event, by_ttl, keys: key_image, old, new } = change;
         let (view, stream) = (stream.view, Arc::clone(stream));
         Self { event, sequence, at_millis, old, new, view, by_ttl, key_image, stream, database_id }
@@ -219,7 +219,7 @@ impl ChangeRecord {
         identity[..8].copy_from_slice(&self.database_id.to_le_bytes());
         identity[8..16].copy_from_slice(&self.stream.id.to_le_bytes());
         identity[16..24].copy_from_slice(&self.sequence.seqno.to_le_bytes());
-        identity[24..].copy_from_slice(&self.sequence.place.to_le_bytes());
+        identity[24..].copy_from_slice(&self.sequence.ordinal.to_le_bytes());
         xxhash_rust::xxh3::xxh3_128(&identity)
     }
     /// The sequence number as text, 25 digits.
@@ -270,10 +270,10 @@ mod tests {
     fn schema() -> KeySchema {
         KeySchema { hash: KeyAttribute::new("id", KeyType::S), range: None }
     }
-    fn stream(view: StreamView) -> Arc<StreamRecord> {
+    fn stream(view: StreamView) -> Arc<StreamMeta> {
         let table_name = "t".to_owned();
         let key = schema();
-        Arc::new(StreamRecord { id: 2, table: 1, table_name, key, view, label_millis: 0, disabled_millis: None })
+        Arc::new(StreamMeta { id: 2, table: 1, table_name, key, view, label_millis: 0, disabled_millis: None })
     }
     fn item(n: i64) -> ItemRef {
         ItemRef::from(&Item::new().with("id", "a").with("n", n))

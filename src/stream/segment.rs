@@ -27,7 +27,7 @@ use crate::{
         header::{FILE_HEADER_BYTES, FileHeader, FileMagic, HeaderFault},
         varint,
     },
-    manifest::StreamSegmentFacts,
+    manifest::StreamSegmentMeta,
 };
 use bytes::Bytes;
 use std::sync::{Arc, OnceLock};
@@ -61,7 +61,7 @@ struct Block {
 /// be thousands.
 #[derive(Debug)]
 pub struct Segment {
-    facts: StreamSegmentFacts,
+    facts: StreamSegmentMeta,
     context: SegmentContext,
     index: OnceLock<Vec<Block>>,
 }
@@ -69,7 +69,7 @@ pub struct Segment {
 impl SegmentContext {
     /// Writes blocks of changes, which must not be none, as a segment; file and folder are synced when this returns. It
     /// takes the blocks, since a tail uses one again only if nobody else holds it when it is cut.
-    pub fn write(&self, file: u64, shard: u64, blocks: Vec<Arc<TailBlock>>) -> Result<StreamSegmentFacts> {
+    pub fn write(&self, file: u64, shard: u64, blocks: Vec<Arc<TailBlock>>) -> Result<StreamSegmentMeta> {
         let name = FileName::Stream(file);
         let mut out = self.disk.create(name)?;
         let header = FileHeader {
@@ -81,7 +81,7 @@ impl SegmentContext {
         };
         out.append(&header.encode())?;
         let seed = FrameSeed::new(FileMagic::Stream, self.database_id, file);
-        let mut facts = StreamSegmentFacts { file, shard, ..StreamSegmentFacts::default() };
+        let mut facts = StreamSegmentMeta { file, shard, ..StreamSegmentMeta::default() };
         facts.bytes = FILE_HEADER_BYTES as u64;
         let (mut index, mut frame, mut count) = (Vec::new(), Vec::new(), 0);
         for block in &blocks {
@@ -95,8 +95,8 @@ impl SegmentContext {
                 frame::begin(&mut frame, first.sequence.seqno, FrameKind::Data);
                 frame.extend_from_slice(block.bytes().get(start..end).unwrap_or_default());
                 let last_millis = taken.iter().map(|entry| entry.at_millis).max().unwrap_or_default();
-                let Sequence { seqno, place } = first.sequence;
-                for number in [facts.bytes, frame.len() as u64, seqno, place.into(), last_millis] {
+                let Sequence { seqno, ordinal } = first.sequence;
+                for number in [facts.bytes, frame.len() as u64, seqno, ordinal.into(), last_millis] {
                     varint::put(number, &mut index);
                 }
                 count += 1;
@@ -135,11 +135,11 @@ fn append(
 
 impl Segment {
     /// A segment that the manifest knows; nothing is read.
-    pub fn new(facts: StreamSegmentFacts, context: SegmentContext) -> Self {
+    pub fn new(facts: StreamSegmentMeta, context: SegmentContext) -> Self {
         Self { facts, context, index: OnceLock::new() }
     }
     /// What the manifest knows.
-    pub fn facts(&self) -> &StreamSegmentFacts {
+    pub fn facts(&self) -> &StreamSegmentMeta {
         &self.facts
     }
 
@@ -287,7 +287,7 @@ fn parse_index(mut bytes: &[u8], index_offset: u64) -> Option<Vec<Block>> {
         let offset = varint::take(&mut bytes)?;
         let block_bytes = usize::try_from(varint::take(&mut bytes)?).ok()?;
         let first =
-            Sequence { seqno: varint::take(&mut bytes)?, place: u16::try_from(varint::take(&mut bytes)?).ok()? };
+            Sequence { seqno: varint::take(&mut bytes)?, ordinal: u16::try_from(varint::take(&mut bytes)?).ok()? };
         let last_millis = varint::take(&mut bytes)?;
         if offset.checked_add(block_bytes as u64).is_none_or(|end| end > index_offset) {
             return None;
@@ -306,7 +306,7 @@ mod tests {
         schema::{KeyAttribute, KeySchema, StreamView},
         stream::{
             ChangeEvent,
-            tail::{Spares, Tail},
+            tail::{BlockPool, Tail},
         },
         wal::record::Origin,
     };
@@ -354,7 +354,7 @@ mod tests {
 
     #[test]
     fn blocks_that_were_cut_are_used_again() {
-        let spares = Arc::<Spares>::default();
+        let spares = Arc::<BlockPool>::default();
         let mut tail = Tail::new(spares.clone());
         sample(2000).iter().for_each(|change| _ = tail.push(change, &key(), true));
         let context = SegmentContext { disk: Arc::new(MemoryDisk::new()), database_id: 7 };

@@ -19,32 +19,32 @@ pub struct Sequence {
     /// Number of the commit.
     pub seqno: u64,
     /// Place of the change in its commit.
-    pub place: u16,
+    pub ordinal: u16,
 }
 
 impl Sequence {
     /// The sequence number of a change; places beyond 9,999, which no commit has, count as that.
     pub fn new(seqno: u64, place: usize) -> Self {
         let last = (PLACES - 1) as u16;
-        Self { seqno, place: u16::try_from(place).unwrap_or(last).min(last) }
+        Self { seqno, ordinal: u16::try_from(place).unwrap_or(last).min(last) }
     }
     /// Before every change of this commit.
     pub fn first_of(seqno: u64) -> Self {
-        Self { seqno, place: 0 }
+        Self { seqno, ordinal: 0 }
     }
     /// The next higher sequence number.
     pub fn next(self) -> Self {
-        if u128::from(self.place) + 1 < PLACES {
-            Self { seqno: self.seqno, place: self.place + 1 }
+        if u128::from(self.ordinal) + 1 < PLACES {
+            Self { seqno: self.seqno, ordinal: self.ordinal + 1 }
         } else {
-            Self { seqno: self.seqno.saturating_add(1), place: 0 }
+            Self { seqno: self.seqno.saturating_add(1), ordinal: 0 }
         }
     }
 }
 
 impl fmt::Display for Sequence {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", BASE + u128::from(self.seqno) * PLACES + u128::from(self.place))
+        write!(f, "{}", BASE + u128::from(self.seqno) * PLACES + u128::from(self.ordinal))
     }
 }
 
@@ -59,7 +59,7 @@ impl FromStr for Sequence {
         let number: u128 = if digits { text.parse().map_err(|_| NotASequence)? } else { return Err(NotASequence) };
         let rest = number.checked_sub(BASE).ok_or(NotASequence)?;
         let seqno = u64::try_from(rest / PLACES).map_err(|_| NotASequence)?;
-        Ok(Self { seqno, place: (rest % PLACES) as u16 })
+        Ok(Self { seqno, ordinal: (rest % PLACES) as u16 })
     }
 }
 

@@ -9,12 +9,12 @@ use super::{
     record::Change,
     segment::Segment,
     sequence::Sequence,
-    tail::{Block, Spares, Tail},
+    tail::{Block, BlockPool, Tail},
 };
 use crate::{
     canary::canary,
     error::{Error, ErrorKind, Result},
-    manifest::ShardRecord,
+    manifest::ShardMeta,
     schema::KeySchema,
 };
 use parking_lot::Mutex;
@@ -27,12 +27,12 @@ pub struct Shard {
     pub id: u64,
     /// Number of the stream.
     pub stream: u64,
-    state: Mutex<State>,
+    state: Mutex<ShardState>,
 }
 
 #[derive(Debug)]
-struct State {
-    record: ShardRecord,
+struct ShardState {
+    record: ShardMeta,
     /// Oldest first.
     segments: Vec<Arc<Segment>>,
     tail: Tail,
@@ -61,7 +61,7 @@ pub struct ShardPage {
 
 /// What a reader may see, and what is too old.
 #[derive(Clone, Copy, Debug)]
-pub struct Sight {
+pub struct ReadHorizon {
     /// Commits up to this number are durable.
     pub visible: u64,
     /// Records of this time and before are gone.
@@ -70,16 +70,16 @@ pub struct Sight {
 
 impl Shard {
     /// A shard as the manifest knows it, with its segments, oldest first.
-    pub fn new(record: ShardRecord, segments: Vec<Arc<Segment>>, spares: Arc<Spares>) -> Self {
+    pub fn new(record: ShardMeta, segments: Vec<Arc<Segment>>, spares: Arc<BlockPool>) -> Self {
         let cut = segments.last().map_or(0, |segment| segment.facts().last_seqno);
         let cut_seqno = cut.max(record.trimmed_seqno);
         let (id, stream) = (record.id, record.stream);
-        let state = State { record, segments, tail: Tail::new(spares), cut_seqno, dropped: false };
+        let state = ShardState { record, segments, tail: Tail::new(spares), cut_seqno, dropped: false };
         Self { id, stream, state: Mutex::new(state) }
     }
 
     /// What the manifest keeps of it.
-    pub fn record(&self) -> ShardRecord {
+    pub fn record(&self) -> ShardMeta {
         self.state.lock().record.clone()
     }
     /// Whether a change belongs here.
@@ -109,8 +109,8 @@ impl Shard {
         state.record.closed_millis = Some(at_millis);
     }
     /// The record that the manifest gets when the shard is closed.
-    pub fn closed_record(&self, end_seqno: u64, at_millis: u64) -> ShardRecord {
-        ShardRecord { end_seqno: Some(end_seqno), closed_millis: Some(at_millis), ..self.record() }
+    pub fn closed_record(&self, end_seqno: u64, at_millis: u64) -> ShardMeta {
+        ShardMeta { end_seqno: Some(end_seqno), closed_millis: Some(at_millis), ..self.record() }
     }
     /// Whether it still takes changes.
     pub fn is_open(&self) -> bool {
@@ -159,7 +159,7 @@ impl Shard {
         state.segments.retain(|segment| segment.facts().last_seqno > through_seqno);
     }
     /// Forgets what is too old in the tail; returns the memory given back. Replay forgets it again.
-    pub fn trim_tail(&self, sight: Sight) -> usize {
+    pub fn trim_tail(&self, sight: ReadHorizon) -> usize {
         let mut state = self.state.lock();
         if !state.segments.is_empty() {
             return 0; // what is older than the tail goes first
@@ -181,7 +181,7 @@ impl Shard {
     ///
     /// # Errors
     /// `Expired` if records where the read begins are gone; errors of the disk.
-    pub fn read(&self, from: ReadFrom, limit: usize, sight: Sight) -> Result<ShardPage> {
+    pub fn read(&self, from: ReadFrom, limit: usize, sight: ReadHorizon) -> Result<ShardPage> {
         let start = match from {
             ReadFrom::Oldest => self.first_since(0, sight)?,
             ReadFrom::At(sequence) => sequence,
@@ -241,7 +241,7 @@ impl Shard {
     }
 
     /// The first record that is not older than a time; the place behind the last one if there is none.
-    pub fn first_since(&self, since_millis: u64, sight: Sight) -> Result<Sequence> {
+    pub fn first_since(&self, since_millis: u64, sight: ReadHorizon) -> Result<Sequence> {
         let since = since_millis.max(sight.horizon_millis.saturating_add(1));
         let (segments, in_tail) = {
             let state = self.state.lock();

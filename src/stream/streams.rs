@@ -9,11 +9,11 @@ use super::{
     record::Change,
     retention::is_gone,
     segment::{Segment, SegmentContext},
-    shard::{Shard, Sight},
-    tail::Spares,
+    shard::{ReadHorizon, Shard},
+    tail::BlockPool,
 };
 use crate::{
-    manifest::{Edit, ShardRecord, State, StreamRecord},
+    manifest::{Edit, ManifestState, ShardMeta, StreamMeta},
     schema::{KeySchema, TableDefinition},
     sync::{Condvar, Mutex, RwLock},
 };
@@ -46,9 +46,9 @@ pub struct Range {
 pub struct Plan {
     /// What the manifest must learn.
     edits: Vec<Edit>,
-    streams: Vec<StreamRecord>,
+    streams: Vec<StreamMeta>,
     closed: Vec<(Arc<Shard>, u64, u64)>,
-    opened: Vec<ShardRecord>,
+    opened: Vec<ShardMeta>,
 }
 
 impl Plan {
@@ -60,7 +60,7 @@ impl Plan {
     pub fn take_edits(&mut self) -> Vec<Edit> {
         std::mem::take(&mut self.edits)
     }
-    fn put_stream(&mut self, record: StreamRecord) {
+    fn put_stream(&mut self, record: StreamMeta) {
         self.edits.push(Edit::PutStream(Box::new(record.clone())));
         self.streams.push(record);
     }
@@ -68,7 +68,7 @@ impl Plan {
         self.edits.push(Edit::PutShard(shard.closed_record(end_seqno, now_millis)));
         self.closed.push((shard.clone(), end_seqno, now_millis));
     }
-    fn open(&mut self, record: ShardRecord) {
+    fn open(&mut self, record: ShardMeta) {
         self.edits.push(Edit::PutShard(record.clone()));
         self.opened.push(record);
     }
@@ -76,7 +76,7 @@ impl Plan {
 
 #[derive(Debug, Default)]
 struct Registry {
-    streams: BTreeMap<u64, Arc<StreamRecord>>,
+    streams: BTreeMap<u64, Arc<StreamMeta>>,
     shards: BTreeMap<u64, Arc<Shard>>,
 }
 
@@ -88,7 +88,7 @@ pub struct Streams {
     open: ArcSwap<Vec<(u64, Arc<Shard>)>>,
     next_id: AtomicU64,
     tail_bytes: AtomicUsize,
-    spares: Arc<Spares>,
+    spares: Arc<BlockPool>,
     /// One cut or trim at a time.
     pub cutting: Mutex<()>,
     waiters: AtomicUsize,
@@ -101,14 +101,14 @@ pub struct Streams {
 
 impl Streams {
     /// The streams that a manifest knows; no segment is read.
-    pub fn load(state: &State, context: &SegmentContext) -> Self {
+    pub fn load(state: &ManifestState, context: &SegmentContext) -> Self {
         let mut segments: BTreeMap<u64, Vec<Arc<Segment>>> = BTreeMap::new();
         let mut facts: Vec<_> = state.stream_segments.values().collect();
         facts.sort_by_key(|facts| facts.first_seqno);
         for facts in facts {
             segments.entry(facts.shard).or_default().push(Arc::new(Segment::new(facts.clone(), context.clone())));
         }
-        let spares = Arc::<Spares>::default();
+        let spares = Arc::<BlockPool>::default();
         let by_id = state.streams.iter().map(|(id, record)| (*id, Arc::new(record.clone())));
         let mut registry = Registry { streams: by_id.collect(), ..Registry::default() };
         for record in state.shards.values() {
@@ -173,7 +173,7 @@ impl Streams {
         let is_known = |label| self.streams().iter().any(|s| s.table == table.id && s.label_millis == label);
         if let Some(wanted) = wanted.filter(|wanted| !is_known(wanted.label_millis)) {
             let id = self.new_id();
-            plan.put_stream(StreamRecord {
+            plan.put_stream(StreamMeta {
                 id,
                 table: table.id,
                 table_name: table.name.clone(),
@@ -200,19 +200,19 @@ impl Streams {
 
     /// The shard of a partition is closed behind the commit `end_seqno`, and others continue it. The caller holds the
     /// partition's lock.
-    pub fn plan_succession(&self, partition: u64, heirs: &[Range], end_seqno: u64, now_millis: u64) -> Plan {
+    pub fn plan_succession(&self, partition: u64, children: &[Range], end_seqno: u64, now_millis: u64) -> Plan {
         let mut plan = Plan::default();
         if let Some(shard) = self.with_open(partition, Arc::clone) {
             plan.close(&shard, end_seqno, now_millis);
-            for range in heirs {
+            for range in children {
                 plan.open(self.shard_record(shard.stream, *range, Some(shard.id), end_seqno, now_millis));
             }
         }
         plan
     }
 
-    fn disable(&self, stream: &StreamRecord, seqno: u64, now_millis: u64, plan: &mut Plan) {
-        plan.put_stream(StreamRecord { disabled_millis: Some(now_millis), ..stream.clone() });
+    fn disable(&self, stream: &StreamMeta, seqno: u64, now_millis: u64, plan: &mut Plan) {
+        plan.put_stream(StreamMeta { disabled_millis: Some(now_millis), ..stream.clone() });
         for shard in self.shards_of(stream.id).iter().filter(|shard| shard.is_open()) {
             plan.close(shard, seqno, now_millis);
         }
@@ -225,8 +225,8 @@ impl Streams {
         parent: Option<u64>,
         start_seqno: u64,
         now_millis: u64,
-    ) -> ShardRecord {
-        ShardRecord {
+    ) -> ShardMeta {
+        ShardMeta {
             id: self.new_id(),
             stream,
             partition: range.partition,
@@ -235,7 +235,7 @@ impl Streams {
             parent,
             start_seqno,
             opened_millis: now_millis,
-            ..ShardRecord::default()
+            ..ShardMeta::default()
         }
     }
 
@@ -299,7 +299,7 @@ impl Streams {
     }
 
     /// The shard that holds the change of a table at a token in a commit, and its stream.
-    pub fn find(&self, table: u32, token: u64, seqno: u64) -> Option<(Arc<Shard>, Arc<StreamRecord>)> {
+    pub fn find(&self, table: u32, token: u64, seqno: u64) -> Option<(Arc<Shard>, Arc<StreamMeta>)> {
         let registry = self.registry.read();
         let of_table = |shard: &&Arc<Shard>| registry.streams.get(&shard.stream).is_some_and(|s| s.table == table);
         let shard = registry.shards.values().filter(of_table).find(|shard| shard.covers(token, seqno))?;
@@ -319,7 +319,7 @@ impl Streams {
         self.registry.read().shards.values().filter_map(|shard| shard.oldest_uncut_seqno()).min()
     }
     /// Forgets what is too old in tails. True if there was something.
-    pub fn trim_tails(&self, sight: Sight) -> bool {
+    pub fn trim_tails(&self, sight: ReadHorizon) -> bool {
         let freed: usize = self.shards().iter().map(|shard| shard.trim_tail(sight)).sum();
         self.give_back(freed);
         freed > 0
@@ -332,20 +332,20 @@ impl Streams {
         self.registry.read().streams.is_empty()
     }
     /// All streams, in the order in which they were enabled.
-    pub fn streams(&self) -> Vec<Arc<StreamRecord>> {
+    pub fn streams(&self) -> Vec<Arc<StreamMeta>> {
         self.registry.read().streams.values().cloned().collect()
     }
     /// A stream by its number.
-    pub fn stream(&self, id: u64) -> Option<Arc<StreamRecord>> {
+    pub fn stream(&self, id: u64) -> Option<Arc<StreamMeta>> {
         self.registry.read().streams.get(&id).cloned()
     }
     /// The enabled stream of a table.
-    pub fn enabled(&self, table: u32) -> Option<Arc<StreamRecord>> {
+    pub fn enabled(&self, table: u32) -> Option<Arc<StreamMeta>> {
         let registry = self.registry.read();
         registry.streams.values().find(|s| s.table == table && s.disabled_millis.is_none()).cloned()
     }
     /// A stream by the name of its table and its label.
-    pub fn named(&self, table_name: &str, label: &str) -> Option<Arc<StreamRecord>> {
+    pub fn named(&self, table_name: &str, label: &str) -> Option<Arc<StreamMeta>> {
         let registry = self.registry.read();
         let mut of_table = registry.streams.values().filter(|stream| stream.table_name == table_name);
         of_table.find(|stream| names::label(stream.label_millis) == label).cloned()

@@ -57,9 +57,9 @@ impl AsRef<[u8]> for Shared {
 /// through the allocator, commits would wait while it gives their memory back to the operating system, and then ask for
 /// it again.
 #[derive(Debug, Default)]
-pub struct Spares(Mutex<Vec<Block>>);
+pub struct BlockPool(Mutex<Vec<Block>>);
 
-impl Spares {
+impl BlockPool {
     #[cfg(test)]
     pub fn count(&self) -> usize {
         self.0.lock().len()
@@ -114,12 +114,12 @@ pub struct Tail {
     full: VecDeque<Arc<Block>>,
     open: Block,
     memory_bytes: usize,
-    spares: Arc<Spares>,
+    spares: Arc<BlockPool>,
 }
 
 impl Tail {
     /// An empty tail that uses blocks again.
-    pub fn new(spares: Arc<Spares>) -> Self {
+    pub fn new(spares: Arc<BlockPool>) -> Self {
         Self { spares, ..Self::default() }
     }
     /// Appends a change; returns the memory that it takes, in bytes.

@@ -9,7 +9,7 @@ use super::{
 use crate::{
     capacity::{Consumed, ReadStrength, read_units},
     config::Durability,
-    engine::{Decision, Store, TableSlot, WriteOp, WriteOptions},
+    engine::{Engine, TableSlot, WriteAction, WriteOp, WriteOptions},
     error::{Error, Result},
     expression::Projection,
     item::{Item, ItemRef},
@@ -67,8 +67,8 @@ pub struct BatchWriteOutput {
     pub consumed: Vec<(String, Consumed)>,
 }
 
-fn slot_of(store: &Store, name: &str) -> Result<Arc<TableSlot>> {
-    store.table(name).ok_or_else(|| Error::not_found("Requested resource not found"))
+fn slot_of(engine: &Engine, name: &str) -> Result<Arc<TableSlot>> {
+    engine.table(name).ok_or_else(|| Error::not_found("Requested resource not found"))
 }
 
 /// Adds to the sum of a table, in order of first appearance.
@@ -88,14 +88,14 @@ fn check_count(keys: usize) -> Result<()> {
 }
 
 /// Reads up to 100 items.
-pub(crate) fn batch_get(store: &Store, requests: &[BatchGet]) -> Result<BatchGetOutput> {
+pub(crate) fn batch_get(engine: &Engine, requests: &[BatchGet]) -> Result<BatchGetOutput> {
     check_count(requests.iter().map(|request| request.keys.len()).sum())?;
     let mut found = Vec::with_capacity(requests.len());
     for request in requests {
-        let slot = slot_of(store, &request.table)?;
+        let slot = slot_of(engine, &request.table)?;
         let definition = slot.state().definition.clone();
         let keys = request.keys.iter().map(|key| definition.key_of_attributes(key)).collect::<Result<Vec<_>>>()?;
-        found.push(read_many(store, &slot, &keys)?);
+        found.push(read_many(engine, &slot, &keys)?);
     }
     let mut output = BatchGetOutput::default();
     let mut room = MAX_BATCH_BYTES;
@@ -182,7 +182,7 @@ impl<K: KeyShape> Table<K> {
         check_count(keys.len())?;
         let state = self.slot.state();
         let encoded = keys.iter().map(|key| key.encode(&state.definition)).collect::<Result<Vec<_>>>()?;
-        let found = read_many(&self.store, &self.slot, &encoded)?;
+        let found = read_many(&self.engine, &self.slot, &encoded)?;
         let mut room = MAX_BATCH_BYTES;
         let Answer { items, left_over, units } = answer(found, &mut room, None, ReadStrength::of(false));
         let mut unprocessed = Vec::new();
@@ -196,7 +196,7 @@ impl<K: KeyShape> Table<K> {
 
 /// Does up to 25 puts and deletes. Each is atomic, the batch is not; all are checked before any is done.
 pub(crate) fn batch_write(
-    store: &Store,
+    engine: &Engine,
     writes: &[(String, BatchWrite)],
     durability: Option<Durability>,
 ) -> Result<BatchWriteOutput> {
@@ -209,7 +209,7 @@ pub(crate) fn batch_write(
     let mut prepared: Vec<(Arc<TableSlot>, EncodedKey, Option<Bytes>)> = Vec::with_capacity(writes.len());
     let mut bytes = 0;
     for (name, write) in writes {
-        let slot = slot_of(store, name)?;
+        let slot = slot_of(engine, name)?;
         let definition = slot.state().definition.clone();
         let (key, item) = match write {
             BatchWrite::Put(item) => prepare(&definition, item).map(|(key, bytes)| (key, Some(bytes)))?,
@@ -227,17 +227,17 @@ pub(crate) fn batch_write(
     }
     let mut output = BatchWriteOutput::default();
     // The batch waits for the disk once, after its last write.
-    let options = WriteOptions { durability, unsettled: true, ..WriteOptions::default() };
+    let options = WriteOptions { durability, skip_wait: true, ..WriteOptions::default() };
     for ((slot, key, item), (name, write)) in prepared.iter().zip(writes) {
-        let Ok(_here) = store.enter_write(slot, key) else {
+        let Ok(_here) = engine.enter_write(slot, key) else {
             output.unprocessed.push((name.clone(), write.clone())); // a transaction is at the item
             continue;
         };
         let mut decide =
-            |_: &TableDefinition, _: Option<&ItemRef>| Ok(item.clone().map_or(Decision::Delete, Decision::Put));
-        let outcome = store.write_one(WriteOp { slot, key, decide: &mut decide }, &options)?;
+            |_: &TableDefinition, _: Option<&ItemRef>| Ok(item.clone().map_or(WriteAction::Delete, WriteAction::Put));
+        let outcome = engine.write_one(WriteOp { slot, key, decide: &mut decide }, &options)?;
         add_consumed(&mut output.consumed, name, &consumed(&outcome, 1.0));
     }
-    store.settle_all(durability)?;
+    engine.wait_all_durable(durability)?;
     Ok(output)
 }

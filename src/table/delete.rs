@@ -1,12 +1,12 @@
 //! DeleteItem: removes an item; removing one that is not there succeeds.
 
 use super::{
-    IntoCondition, Key, KeyShape, ReturnValues, Table, WriteOutput, describe::and_also, put::check,
+    IntoCondition, Key, KeyShape, ReturnValues, Table, WriteOutput, into_expression::and_also, put::check,
     write_output::consumed,
 };
 use crate::{
     config::Durability,
-    engine::{Decision, WriteOp, WriteOptions},
+    engine::{WriteAction, WriteOp, WriteOptions},
     error::{Error, Result},
     expression::{Condition, ExpressionKind},
     item::ItemRef,
@@ -80,11 +80,11 @@ impl<K: KeyShape> Delete<K> {
         let return_old = self.return_old_on_failure;
         let mut decide = |_: &TableDefinition, old: Option<&ItemRef>| {
             check(condition, old, return_old)?;
-            Ok(Decision::Delete)
+            Ok(WriteAction::Delete)
         };
-        let _here = self.table.store.enter_write(&self.table.slot, &key)?;
+        let _here = self.table.engine.enter_write(&self.table.slot, &key)?;
         let op = WriteOp { slot: &self.table.slot, key: &key, decide: &mut decide };
-        let outcome = self.table.store.write_one(op, &self.options)?;
+        let outcome = self.table.engine.write_one(op, &self.options)?;
         let consumed = consumed(&outcome, 1.0);
         let attributes = outcome.old.filter(|_| self.return_values == ReturnValues::AllOld);
         Ok(WriteOutput { attributes, consumed })

@@ -1,9 +1,9 @@
 //! GetItem: one item by its whole key.
 
-use super::{IntoProjection, Key, KeyShape, Table, describe::only_projection};
+use super::{IntoProjection, Key, KeyShape, Table, into_expression::only_projection};
 use crate::{
     capacity::{Consumed, ReadStrength, read_units},
-    engine::{Store, TableSlot, TableState, key_ref},
+    engine::{Engine, TableSlot, TableState, key_ref},
     error::{Error, Result},
     expression::Projection,
     item::ItemRef,
@@ -36,7 +36,7 @@ impl<K: KeyShape> Table<K> {
     pub fn get(&self, key: impl Key<K>) -> Result<Option<ItemRef>> {
         let state = self.slot.state();
         let key = key.encode(&state.definition)?;
-        read_from(&self.store, &self.slot, &state, &key)
+        read_from(&self.engine, &self.slot, &state, &key)
     }
 
     /// A get with a projection or a statement of its consistency.
@@ -46,24 +46,24 @@ impl<K: KeyShape> Table<K> {
 }
 
 /// The newest item at a place that readers may see.
-pub(super) fn read(store: &Store, slot: &TableSlot, key: &EncodedKey) -> Result<Option<ItemRef>> {
-    read_from(store, slot, &slot.state(), key)
+pub(super) fn read(engine: &Engine, slot: &TableSlot, key: &EncodedKey) -> Result<Option<ItemRef>> {
+    read_from(engine, slot, &slot.state(), key)
 }
 
 #[inline]
-fn read_from(store: &Store, slot: &TableSlot, state: &TableState, key: &EncodedKey) -> Result<Option<ItemRef>> {
+fn read_from(engine: &Engine, slot: &TableSlot, state: &TableState, key: &EncodedKey) -> Result<Option<ItemRef>> {
     slot.check_alive()?;
     let partition = state.ring.find(key.token());
-    let found = partition.get(key_ref(key), ReadPoint::Visible, store.wal().visible())?;
+    let found = partition.get(key_ref(key), ReadPoint::Visible, engine.wal().visible())?;
     let item = found.and_then(|version| version.item);
-    Ok(item.filter(|item| !is_hidden(store.options(), &state.definition, item)))
+    Ok(item.filter(|item| !is_hidden(engine.options(), &state.definition, item)))
 }
 
 /// The newest items at many places of a table that readers may see, in the order of the places.
 ///
 /// Keys are taken in the order of their tokens: what a partition holds is read through one view of it, and what lies
 /// side by side is read side by side. Fails if a key comes twice.
-pub(super) fn read_many(store: &Store, slot: &TableSlot, keys: &[EncodedKey]) -> Result<Vec<Option<ItemRef>>> {
+pub(super) fn read_many(engine: &Engine, slot: &TableSlot, keys: &[EncodedKey]) -> Result<Vec<Option<ItemRef>>> {
     slot.check_alive()?;
     let state = slot.state();
     let mut order: Vec<(u64, usize)> = keys.iter().map(EncodedKey::token).zip(0..).collect();
@@ -79,9 +79,9 @@ pub(super) fn read_many(store: &Store, slot: &TableSlot, keys: &[EncodedKey]) ->
         let view = partition.pin();
         view.fetch_ahead(here.iter().map(|(token, _)| *token));
         for (_, at) in here {
-            let found = view.get(key_ref(&keys[*at]), ReadPoint::Visible, store.wal().visible())?;
+            let found = view.get(key_ref(&keys[*at]), ReadPoint::Visible, engine.wal().visible())?;
             let item = found.and_then(|version| version.item);
-            items[*at] = item.filter(|item| !is_hidden(store.options(), &state.definition, item));
+            items[*at] = item.filter(|item| !is_hidden(engine.options(), &state.definition, item));
         }
         rest = others;
     }
@@ -102,7 +102,7 @@ impl<K: KeyShape> Get<K> {
     /// Reads.
     pub fn send(self) -> Result<GetOutput> {
         let projection = self.projection?;
-        let item = read(&self.table.store, &self.table.slot, &self.key?)?;
+        let item = read(&self.table.engine, &self.table.slot, &self.key?)?;
         let size = item.as_ref().map_or(0, ItemRef::size_bytes);
         let consumed = Consumed::of_table(read_units(size, ReadStrength::of(self.consistent)));
         Ok(GetOutput { item: item.map(|item| projected(item, projection.as_ref())), consumed })

@@ -4,21 +4,21 @@
 //! `delete`) and a long one that takes conditions, return values and durability (`put_with`, `get_with`, ...).
 
 mod batch;
-mod collection;
 mod delete;
-mod describe;
 mod get;
 mod index_builder;
-mod isolated;
+mod into_expression;
+mod item_collection_metrics;
 mod key_shape;
-mod lagged;
+mod lagged_read;
 mod page;
 mod put;
 mod query;
 mod range;
 mod scan;
 mod stream;
-mod transact;
+mod transact_items;
+mod transaction;
 mod update;
 mod write_output;
 
@@ -26,13 +26,11 @@ pub use batch::{
     BatchGet, BatchGetOutput, BatchItems, BatchWrite, BatchWriteOutput, MAX_BATCH_GET_KEYS, MAX_BATCH_WRITES,
 };
 pub(crate) use batch::{batch_get, batch_write};
-pub use collection::ItemCollectionMetrics;
 pub use delete::Delete;
-pub use describe::{IntoCondition, IntoProjection, IntoUpdate};
 pub use get::{Get, GetOutput};
 pub use index_builder::{IndexBuilder, index};
-pub use isolated::Transaction;
-pub(crate) use isolated::transaction;
+pub use into_expression::{IntoCondition, IntoProjection, IntoUpdate};
+pub use item_collection_metrics::ItemCollectionMetrics;
 pub use key_shape::{B, Dynamic, HashKey, Key, KeyPart, KeyShape, KeyValue, N, S};
 pub use page::{Items, Page, Pages};
 pub use put::{Put, ToItem};
@@ -41,31 +39,33 @@ pub use range::{SortCondition, begins_with, between, eq, ge, gt, le, lt};
 pub use scan::Scan;
 pub use stream::{MAX_PAGE_RECORDS, ShardDescription, StreamDescription, StreamRecords, StreamStatus};
 pub(crate) use stream::{describe_stream, list_streams, shard_iterator, stream_records};
-pub use transact::{
+pub use transact_items::{
     MAX_TRANSACTION_ACTIONS, TransactAction, TransactGetOutput, TransactKind, TransactOutput, TransactWrite,
 };
-pub(crate) use transact::{slots_of, transact_get, transact_write};
+pub(crate) use transact_items::{slots_of, transact_get, transact_write};
+pub use transaction::Transaction;
+pub(crate) use transaction::transaction;
 pub use update::Update;
 pub use write_output::{ReturnValues, WriteOutput};
 
 use crate::{
-    engine::{Store, TableSlot},
+    engine::{Engine, TableSlot},
     error::Result,
     schema::TableDefinition,
-    service::Held,
+    service::ConflictGuard,
 };
 use std::{fmt, marker::PhantomData, sync::Arc};
 
 /// A handle on a table whose key has shape `K`: `Table<S>`, `Table<(S, N)>`, `Table<Dynamic>`, ...
 pub struct Table<K> {
-    store: Arc<Store>,
+    engine: Arc<Engine>,
     slot: Arc<TableSlot>,
     shape: PhantomData<fn() -> K>,
 }
 
 impl<K> Clone for Table<K> {
     fn clone(&self) -> Self {
-        Self { store: self.store.clone(), slot: self.slot.clone(), shape: PhantomData }
+        Self { engine: self.engine.clone(), slot: self.slot.clone(), shape: PhantomData }
     }
 }
 
@@ -77,13 +77,13 @@ impl<K> fmt::Debug for Table<K> {
 
 impl<K: KeyShape> Table<K> {
     /// A handle on a table, whose key must have the shape.
-    pub(crate) fn open(store: Arc<Store>, slot: Arc<TableSlot>) -> Result<Self> {
+    pub(crate) fn open(engine: Arc<Engine>, slot: Arc<TableSlot>) -> Result<Self> {
         K::check(&slot.state().definition.key)?;
-        Ok(Self { store, slot, shape: PhantomData })
+        Ok(Self { engine, slot, shape: PhantomData })
     }
     /// The engine of its database.
-    pub(crate) fn store(&self) -> &Arc<Store> {
-        &self.store
+    pub(crate) fn engine(&self) -> &Arc<Engine> {
+        &self.engine
     }
     /// Its place in the catalog.
     pub(crate) fn slot(&self) -> &Arc<TableSlot> {
@@ -98,7 +98,7 @@ impl<K: KeyShape> Table<K> {
     /// # fn main() -> hashrange::Result<()> {
     /// let db = Database::in_memory()?;
     /// let stock = db.create_table("stock").hash::<S>("sku").create()?;
-    /// let held = stock.hold("bolt")?;
+    /// let held = stock.simulate_conflict("bolt")?;
     /// let refusal = stock.put(&Item::new().with("sku", "bolt")).unwrap_err();
     /// assert_eq!(refusal.code(), "TransactionConflictException");
     /// drop(held);
@@ -106,8 +106,8 @@ impl<K: KeyShape> Table<K> {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn hold(&self, key: impl Key<K>) -> Result<Held> {
-        Ok(self.store.hold_item(&self.slot, key.encode(&self.definition())?))
+    pub fn simulate_conflict(&self, key: impl Key<K>) -> Result<ConflictGuard> {
+        Ok(self.engine.simulate_conflict(&self.slot, key.encode(&self.definition())?))
     }
     /// The table's definition as of now.
     pub fn definition(&self) -> Arc<TableDefinition> {

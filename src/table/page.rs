@@ -3,12 +3,12 @@
 
 use super::{
     KeyShape, Table,
-    describe::{and_also, only_projection},
     get::{projected, read},
+    into_expression::{and_also, only_projection},
 };
 use crate::{
     capacity::{Consumed, ReadStrength, read_units},
-    engine::{Ring, TableState},
+    engine::{TableState, TokenRing},
     error::{Error, Result},
     expression::{Condition, Projection},
     item::{Item, ItemRef},
@@ -139,7 +139,7 @@ impl Target {
     pub fn definition(&self) -> Option<&IndexDefinition> {
         self.index.map(|position| &self.state.definition.indexes[position])
     }
-    pub fn ring(&self) -> &Arc<Ring> {
+    pub fn ring(&self) -> &Arc<TokenRing> {
         self.index.map_or(&self.state.ring, |position| &self.state.index_rings[position])
     }
     /// First byte of the collections that belong to the target.
@@ -201,7 +201,7 @@ impl<'a, K: KeyShape> PageBuilder<'a, K> {
             bytes: 0,
             fetched_units: 0.0,
             last: None,
-            hides_expired: hides_expired(table.store.options(), &target.state.definition),
+            hides_expired: hides_expired(table.engine.options(), &target.state.definition),
             fetches_whole: false,
             is_plain: false,
         };
@@ -232,7 +232,7 @@ impl<'a, K: KeyShape> PageBuilder<'a, K> {
     #[inline(never)]
     fn push_evaluated(&mut self, item: ItemRef) -> Result<()> {
         let item = if self.fetches_whole { self.fetch_whole(item)? } else { item };
-        let hidden = self.hides_expired && is_hidden(self.table.store.options(), &self.target.state.definition, &item);
+        let hidden = self.hides_expired && is_hidden(self.table.engine.options(), &self.target.state.definition, &item);
         if !hidden && self.options.filter.as_ref().is_none_or(|filter| filter.matches(Some(&item))) {
             self.page.count += 1;
             if !self.options.count_only {
@@ -254,7 +254,7 @@ impl<'a, K: KeyShape> PageBuilder<'a, K> {
     fn fetch_whole(&mut self, entry: ItemRef) -> Result<ItemRef> {
         let table = &self.target.state.definition;
         let key = table.key_of_attributes(&table.key_attributes_of(&entry))?;
-        let item = read(&self.table.store, &self.table.slot, &key)?;
+        let item = read(&self.table.engine, &self.table.slot, &key)?;
         let size = item.as_ref().map_or(0, ItemRef::size_bytes);
         self.fetched_units += read_units(size, ReadStrength::of(self.options.consistent));
         Ok(item.unwrap_or(entry))

@@ -1,9 +1,11 @@
 //! PutItem: replaces a whole item.
 
-use super::{IntoCondition, KeyShape, ReturnValues, Table, WriteOutput, describe::and_also, write_output::consumed};
+use super::{
+    IntoCondition, KeyShape, ReturnValues, Table, WriteOutput, into_expression::and_also, write_output::consumed,
+};
 use crate::{
     config::Durability,
-    engine::{Decision, WriteOp, WriteOptions},
+    engine::{WriteAction, WriteOp, WriteOptions},
     error::{Error, Result},
     expression::{Condition, ExpressionKind},
     item::{self, Item, ItemRef, size::validate_item},
@@ -97,11 +99,11 @@ impl<K: KeyShape> Put<K> {
         let return_old = self.return_old_on_failure;
         let mut decide = |_: &TableDefinition, old: Option<&ItemRef>| {
             check(condition, old, return_old)?;
-            Ok(Decision::Put(bytes.clone()))
+            Ok(WriteAction::Put(bytes.clone()))
         };
-        let _here = self.table.store.enter_write(&self.table.slot, &key)?;
+        let _here = self.table.engine.enter_write(&self.table.slot, &key)?;
         let op = WriteOp { slot: &self.table.slot, key: &key, decide: &mut decide };
-        let outcome = self.table.store.write_one(op, &self.options)?;
+        let outcome = self.table.engine.write_one(op, &self.options)?;
         let consumed = consumed(&outcome, 1.0);
         let attributes = outcome.old.filter(|_| self.return_values == ReturnValues::AllOld);
         Ok(WriteOutput { attributes, consumed })

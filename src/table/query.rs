@@ -1,8 +1,8 @@
 //! Query: the items of one collection in the order of their sort keys.
 
 use super::{
-    HashKey, IntoCondition, IntoProjection, Items, KeyShape, Page, Pages, Table, describe,
-    lagged::Lagged,
+    HashKey, IntoCondition, IntoProjection, Items, KeyShape, Page, Pages, Table, into_expression,
+    lagged_read::LaggedRead,
     page::{PageBuilder, ReadOptions, Target},
     range::{self, RangeBounds, SortCondition},
 };
@@ -67,7 +67,7 @@ impl<K: KeyShape> Table<K> {
 
     /// A query by a key condition expression: `query_expr("cust = :c AND total < :t", values! {":c" => "c#1", ":t" => 9})`.
     pub fn query_expr(&self, text: &str, placeholders: Placeholders) -> Query<K> {
-        let parsed = describe::parse(&placeholders, |scope| KeyCondition::parse(text, scope));
+        let parsed = into_expression::parse(&placeholders, |scope| KeyCondition::parse(text, scope));
         let (key, fault) = match parsed {
             Ok(key) => (QueryKey::Expression(key), None),
             Err(error) => (QueryKey::Bound(BoundKey { hash: Vec::new(), range: Vec::new(), last: None }), Some(error)),
@@ -236,11 +236,11 @@ impl<K: KeyShape> Query<K> {
             as_slice(&selection.bounds.lower),
             as_slice(&selection.bounds.upper),
             self.descending,
-            self.table.store.wal().visible(),
+            self.table.engine.wal().visible(),
         )?;
         let selects =
             |key: &EncodedKey| key.collection() == &*selection.collection && selection.bounds.contains(key.sort());
-        if let Some(lagged) = Lagged::of(&self.table.store, &target, self.descending, selects) {
+        if let Some(lagged) = LaggedRead::of(&self.table.engine, &target, self.descending, selects) {
             push_lagged(&mut builder, &target, lagged, cursor)?;
         } else if let Some(mut cursor) = cursor {
             while let Some(item) = cursor.item() {
@@ -320,7 +320,7 @@ impl<K: KeyShape> Query<K> {
 fn push_lagged<K: KeyShape>(
     builder: &mut PageBuilder<'_, K>,
     target: &Target,
-    mut lagged: Lagged,
+    mut lagged: LaggedRead,
     mut cursor: Option<MergeCursor<'_>>,
 ) -> Result<()> {
     loop {

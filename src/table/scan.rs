@@ -2,7 +2,7 @@
 
 use super::{
     IntoCondition, IntoProjection, Items, KeyShape, Page, Pages, Table,
-    lagged::Lagged,
+    lagged_read::LaggedRead,
     page::{PageBuilder, ReadOptions, Target},
 };
 use crate::{
@@ -124,13 +124,13 @@ impl<K: KeyShape> Scan<K> {
         let selects = |key: &EncodedKey| {
             (first_token..=last_token).contains(&key.token()) && after.as_ref().is_none_or(|after| key > after)
         };
-        let mut lagged = Lagged::of(&self.table.store, &target, false, selects);
+        let mut lagged = LaggedRead::of(&self.table.engine, &target, false, selects);
         loop {
             let partition = target.ring().find(token);
             let end = partition.last_token.min(last_token);
             let after = after.as_ref().filter(|key| key.token() >= partition.first_token).map(key_ref);
             let view = partition.pin();
-            let mut cursor = partition.scan(&view, token, end, after, self.table.store.wal().visible())?;
+            let mut cursor = partition.scan(&view, token, end, after, self.table.engine.wal().visible())?;
             while cursor.valid() {
                 if let Some(lagged) = &mut lagged {
                     let key = cursor.key();

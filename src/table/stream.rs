@@ -2,9 +2,9 @@
 //! Programs that use the database themselves read them with a [`Consumer`](crate::Consumer).
 
 use crate::{
-    engine::Store,
+    engine::Engine,
     error::{Error, Result},
-    manifest::StreamRecord,
+    manifest::StreamMeta,
     schema::{KeySchema, StreamView},
     stream::{
         ChangeRecord, IteratorStart, MAX_SEQUENCE_DIGITS, MIN_SEQUENCE_DIGITS, ReadFrom, Sequence, Shard,
@@ -68,8 +68,8 @@ pub struct StreamRecords {
     pub next: Option<String>,
 }
 
-fn describe(store: &Store, stream: &StreamRecord) -> StreamDescription {
-    let shards = store.streams().shards_of(stream.id);
+fn describe(engine: &Engine, stream: &StreamMeta) -> StreamDescription {
+    let shards = engine.streams().shards_of(stream.id);
     // A parent that is gone keeps its id by its own time, which its number does not tell: then it is left out.
     let id_of = |number: u64| shards.iter().find(|shard| shard.id == number).map(|s| names::shard_id(&s.record()));
     let describe_shard = |shard: &Arc<Shard>| {
@@ -93,33 +93,33 @@ fn describe(store: &Store, stream: &StreamRecord) -> StreamDescription {
 }
 
 /// All streams, or those of one table name, in the order in which they were enabled.
-pub(crate) fn list_streams(store: &Store, table: Option<&str>) -> Vec<StreamDescription> {
-    let streams = store.streams().streams();
+pub(crate) fn list_streams(engine: &Engine, table: Option<&str>) -> Vec<StreamDescription> {
+    let streams = engine.streams().streams();
     let wanted = streams.iter().filter(|stream| table.is_none_or(|name| stream.table_name == name));
-    wanted.map(|stream| describe(store, stream)).collect()
+    wanted.map(|stream| describe(engine, stream)).collect()
 }
 
-fn find(store: &Store, table: &str, label: &str) -> Result<Arc<StreamRecord>> {
-    store.streams().named(table, label).ok_or_else(|| {
+fn find(engine: &Engine, table: &str, label: &str) -> Result<Arc<StreamMeta>> {
+    engine.streams().named(table, label).ok_or_else(|| {
         Error::not_found(format!("Requested resource not found: Stream: {table}/stream/{label} not found"))
     })
 }
 
 /// A stream by the name of its table and its label.
-pub(crate) fn describe_stream(store: &Store, table: &str, label: &str) -> Result<StreamDescription> {
-    find(store, table, label).map(|stream| describe(store, &stream))
+pub(crate) fn describe_stream(engine: &Engine, table: &str, label: &str) -> Result<StreamDescription> {
+    find(engine, table, label).map(|stream| describe(engine, &stream))
 }
 
 /// An iterator over the records of a shard.
 pub(crate) fn shard_iterator(
-    store: &Store,
+    engine: &Engine,
     table: &str,
     label: &str,
     shard_id: &str,
     start: &IteratorStart,
 ) -> Result<String> {
-    let stream = find(store, table, label)?;
-    let shard = names::shard_number(shard_id).and_then(|number| store.streams().shard(number));
+    let stream = find(engine, table, label)?;
+    let shard = names::shard_number(shard_id).and_then(|number| engine.streams().shard(number));
     let shard = shard.filter(|shard| shard.stream == stream.id && names::shard_id(&shard.record()) == shard_id);
     let Some(shard) = shard else {
         let text = format!("Requested resource not found: Shard does not exist: {shard_id}");
@@ -127,26 +127,26 @@ pub(crate) fn shard_iterator(
     };
     let from = match start {
         IteratorStart::TrimHorizon => ReadFrom::Oldest,
-        IteratorStart::Latest => ReadFrom::At(Sequence::first_of(store.wal().last_seqno() + 1)),
-        IteratorStart::AtSequenceNumber(text) => ReadFrom::At(sequence_of(store, &shard, text)?),
-        IteratorStart::AfterSequenceNumber(text) => ReadFrom::At(sequence_of(store, &shard, text)?.next()),
+        IteratorStart::Latest => ReadFrom::At(Sequence::first_of(engine.wal().last_seqno() + 1)),
+        IteratorStart::AtSequenceNumber(text) => ReadFrom::At(sequence_of(engine, &shard, text)?),
+        IteratorStart::AfterSequenceNumber(text) => ReadFrom::At(sequence_of(engine, &shard, text)?.next()),
         IteratorStart::AtTimestamp(millis) => {
-            if *millis > store.options().clock.now_millis() {
+            if *millis > engine.options().clock.now_millis() {
                 return Err(Error::validation("Timestamp should not be in the future"));
             }
-            ReadFrom::At(shard.first_since(*millis, store.stream_sight())?)
+            ReadFrom::At(shard.first_since(*millis, engine.read_horizon())?)
         }
     };
-    Ok(iterator(store, &shard, from))
+    Ok(iterator(engine, &shard, from))
 }
 
-fn iterator(store: &Store, shard: &Shard, from: ReadFrom) -> String {
-    let issued_millis = store.options().clock.now_millis();
-    ShardIterator { stream: shard.stream, shard: shard.id, from, issued_millis }.encode(store.database_id())
+fn iterator(engine: &Engine, shard: &Shard, from: ReadFrom) -> String {
+    let issued_millis = engine.options().clock.now_millis();
+    ShardIterator { stream: shard.stream, shard: shard.id, from, issued_millis }.encode(engine.database_id())
 }
 
 /// The place that a sequence number names in a shard.
-fn sequence_of(store: &Store, shard: &Shard, text: &str) -> Result<Sequence> {
+fn sequence_of(engine: &Engine, shard: &Shard, text: &str) -> Result<Sequence> {
     let (word, limit) = match text.len() {
         ..MIN_SEQUENCE_DIGITS => ("greater", MIN_SEQUENCE_DIGITS),
         MIN_SEQUENCE_DIGITS..=MAX_SEQUENCE_DIGITS => ("", 0),
@@ -159,7 +159,7 @@ fn sequence_of(store: &Store, shard: &Shard, text: &str) -> Result<Sequence> {
         )));
     }
     let record = shard.record();
-    let last = record.end_seqno.unwrap_or_else(|| store.wal().last_seqno());
+    let last = record.end_seqno.unwrap_or_else(|| engine.wal().last_seqno());
     let sequence: Option<Sequence> = text.parse().ok();
     match sequence
         .filter(|sequence| (record.start_seqno + 1..=last.max(record.start_seqno + 1)).contains(&sequence.seqno))
@@ -171,7 +171,7 @@ fn sequence_of(store: &Store, shard: &Shard, text: &str) -> Result<Sequence> {
 }
 
 /// A page of records.
-pub(crate) fn stream_records(store: &Store, iterator_text: &str, limit: Option<usize>) -> Result<StreamRecords> {
+pub(crate) fn stream_records(engine: &Engine, iterator_text: &str, limit: Option<usize>) -> Result<StreamRecords> {
     let limit = limit.unwrap_or(MAX_PAGE_RECORDS);
     if !(1..=MAX_PAGE_RECORDS).contains(&limit) {
         let bound = if limit == 0 { "greater than or equal to 1" } else { "less than or equal to 1000" };
@@ -180,15 +180,15 @@ pub(crate) fn stream_records(store: &Store, iterator_text: &str, limit: Option<u
              {bound}"
         )));
     }
-    let now_millis = store.options().clock.now_millis();
-    let place = ShardIterator::decode(iterator_text, store.database_id(), now_millis)?;
-    let streams = store.streams();
+    let now_millis = engine.options().clock.now_millis();
+    let place = ShardIterator::decode(iterator_text, engine.database_id(), now_millis)?;
+    let streams = engine.streams();
     let (Some(shard), Some(stream)) = (streams.shard(place.shard), streams.stream(place.stream)) else {
         return Err(trimmed());
     };
-    let page = shard.read(place.from, limit, store.stream_sight())?;
+    let page = shard.read(place.from, limit, engine.read_horizon())?;
     let mut next = page.next;
-    let record = |change| ChangeRecord::new(change, &stream, store.database_id());
+    let record = |change| ChangeRecord::new(change, &stream, engine.database_id());
     let mut records: Vec<ChangeRecord> = page.changes.into_iter().map(record).collect();
     // Hardly any page comes near the limit, and what keys count has to be looked up.
     if records.iter().map(ChangeRecord::most_bytes).sum::<usize>() > MAX_PAGE_BYTES {
@@ -201,6 +201,6 @@ pub(crate) fn stream_records(store: &Store, iterator_text: &str, limit: Option<u
         next = records.get(count).map_or(next, |record| Some(record.sequence));
         records.truncate(count);
     }
-    let next = next.map(|sequence| iterator(store, &shard, ReadFrom::At(sequence)));
+    let next = next.map(|sequence| iterator(engine, &shard, ReadFrom::At(sequence)));
     Ok(StreamRecords { records, next })
 }

@@ -1,12 +1,12 @@
 //! UpdateItem: changes attributes of an item in place, and creates the item if it is not there.
 
 use super::{
-    IntoCondition, IntoUpdate, Key, KeyShape, ReturnValues, Table, WriteOutput, describe::and_also, put::check,
+    IntoCondition, IntoUpdate, Key, KeyShape, ReturnValues, Table, WriteOutput, into_expression::and_also, put::check,
     write_output::consumed,
 };
 use crate::{
     config::Durability,
-    engine::{Decision, WriteOp, WriteOptions},
+    engine::{WriteAction, WriteOp, WriteOptions},
     error::{Error, Result},
     expression::{self, Applied, Condition, ExpressionKind, SetExpression, UpdateBuilder},
     item::{
@@ -124,9 +124,9 @@ impl<K: KeyShape> Update<K> {
             Ok(decision)
         };
         check_targets(&self.table.definition(), update)?;
-        let _here = self.table.store.enter_write(&self.table.slot, &key)?;
+        let _here = self.table.engine.enter_write(&self.table.slot, &key)?;
         let op = WriteOp { slot: &self.table.slot, key: &key, decide: &mut decide };
-        let outcome = self.table.store.write_one(op, &self.options)?;
+        let outcome = self.table.engine.write_one(op, &self.options)?;
         let consumed = consumed(&outcome, 1.0);
         let attributes = match (self.return_values, applied) {
             (ReturnValues::None, _) | (_, None) => None,
@@ -154,7 +154,7 @@ pub(super) fn decide(
     update: &expression::Update,
     old: Option<&ItemRef>,
     key: &Item,
-) -> Result<(Decision, Option<Applied>)> {
+) -> Result<(WriteAction, Option<Applied>)> {
     let (applied, encoded) = match old {
         Some(old) => {
             let indexed = definition.indexes.iter().flat_map(|index| index.attributes());
@@ -163,14 +163,14 @@ pub(super) fn decide(
         }
         None => (update.apply(None, key)?, None),
     };
-    let Some(item) = &applied.item else { return Ok((Decision::Keep, Some(applied))) };
+    let Some(item) = &applied.item else { return Ok((WriteAction::Keep, Some(applied))) };
     let size = encoded.as_ref().map_or_else(|| item_size(item), |(_, size)| *size);
     if size > MAX_ITEM_BYTES {
         return Err(Error::validation(UPDATED_ITEM_TOO_LARGE));
     }
     definition.check_index_keys(item).map_err(as_update_error)?;
     let bytes = encoded.map_or_else(|| encode_item_of_size(item, size), |(bytes, _)| bytes);
-    Ok((Decision::Put(bytes.into()), Some(applied)))
+    Ok((WriteAction::Put(bytes.into()), Some(applied)))
 }
 
 /// An update says of an empty index key that it was updated to be so.

@@ -2,7 +2,7 @@
 
 use crate::{
     capacity::{Consumed, write_units},
-    engine::Outcome,
+    engine::ItemResult,
     item::ItemRef,
     schema::IndexKind,
 };
@@ -44,7 +44,7 @@ impl WriteOutput {
 }
 
 /// Capacity of a write by its outcome; `factor` is 2 for the table's share of a transaction.
-pub(super) fn consumed(outcome: &Outcome, factor: f64) -> Consumed {
+pub(super) fn consumed(outcome: &ItemResult, factor: f64) -> Consumed {
     let size = |item: &Option<ItemRef>| item.as_ref().map_or(0, ItemRef::size_bytes);
     let mut consumed = Consumed::of_table(factor * write_units(size(&outcome.old), size(&outcome.new)));
     for units in &outcome.index_units {

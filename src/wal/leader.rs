@@ -11,14 +11,14 @@
 //! need twice as many syncs. Who does not come back is not expected any more after one such moment.
 //!
 //! One follower stays awake for the end of a sync, so that a second processor is there for those whom it releases. Neither
-//! it nor the leader waits awake while other programs want the processors, see [`Patience`](super::patience::Patience).
+//! it nor the leader waits awake while other programs want the processors, see [`AdaptiveSpin`](super::adaptive_spin::AdaptiveSpin).
 //!
 //! Followers whose record is safe go on without the lock; of the others one is woken, to lead.
 
 use super::{
-    roles::{Follower, Goal, Syncing},
-    segment::{SegmentInfo, SegmentWriter},
-    writer::{State, Wal},
+    group_commit::{SyncGoal, SyncPhase, Waiter},
+    segment::{SegmentStats, SegmentWriter},
+    writer::{Wal, WalState},
 };
 use crate::{canary::canary, error::Result, sync::MutexGuard};
 use smallvec::SmallVec;
@@ -37,21 +37,21 @@ const SPIN_TURNS: usize = 200;
 const KEPT_BUFFER_BYTES: usize = 4 << 20;
 
 impl Wal {
-    fn has_reached(&self, goal: Goal, seqno: u64) -> bool {
+    fn has_reached(&self, goal: SyncGoal, seqno: u64) -> bool {
         match goal {
-            Goal::Written => self.written.load(Ordering::Acquire) >= seqno,
-            Goal::Synced => self.visible.load() >= seqno,
+            SyncGoal::Written => self.written.load(Ordering::Acquire) >= seqno,
+            SyncGoal::Synced => self.visible.load() >= seqno,
         }
     }
 
     /// Follows a leader to the goal, or leads.
-    pub(super) fn reach(&self, goal: Goal, seqno: u64) -> Result<()> {
+    pub(super) fn reach(&self, goal: SyncGoal, seqno: u64) -> Result<()> {
         if self.has_reached(goal, seqno) {
             return Ok(());
         }
         let mut state = self.state.lock();
         let seqno = seqno.min(state.next_seqno.saturating_sub(1));
-        if goal == Goal::Synced {
+        if goal == SyncGoal::Synced {
             if seqno >= state.taken_below {
                 self.arrivals.fetch_add(1, Ordering::Relaxed);
             } else {
@@ -59,31 +59,31 @@ impl Wal {
             }
         }
         // Whoever the sync that is under way does not help has to lead the next one, and is woken for that.
-        let is_helped = state.syncing == Syncing::Preparing || seqno < state.taken_below;
-        let mut stays_awake = goal == Goal::Written || (self.shares_syncs && is_helped);
+        let is_helped = state.syncing == SyncPhase::Preparing || seqno < state.taken_below;
+        let mut stays_awake = goal == SyncGoal::Written || (self.shares_syncs && is_helped);
         loop {
             if self.has_reached(goal, seqno) {
                 return Ok(());
             }
             state.check_sound()?;
             let is_led = match goal {
-                Goal::Written => state.writing,
-                Goal::Synced => state.syncing != Syncing::Nobody,
+                SyncGoal::Written => state.writing,
+                SyncGoal::Synced => state.syncing != SyncPhase::Nobody,
             };
             if !is_led {
                 return match goal {
-                    Goal::Written => self.lead_write(state),
-                    Goal::Synced => self.lead_sync(state),
+                    SyncGoal::Written => self.lead_write(state),
+                    SyncGoal::Synced => self.lead_sync(state),
                 };
             }
             if std::mem::take(&mut stays_awake) {
                 MutexGuard::unlocked(&mut state, || match goal {
-                    Goal::Written => self.spin(goal, seqno),
-                    Goal::Synced => self.watch(seqno),
+                    SyncGoal::Written => self.spin(goal, seqno),
+                    SyncGoal::Synced => self.watch(seqno),
                 });
                 continue;
             }
-            let follower = Arc::new(Follower::new(goal, seqno));
+            let follower = Arc::new(Waiter::new(goal, seqno));
             state.followers.push(follower.clone());
             drop(state);
             follower.sleep();
@@ -96,14 +96,14 @@ impl Wal {
 
     /// Wakes everybody who has waited for what a leader did, and one of those who wait for another leader. Woken under
     /// the lock they would run into it.
-    pub(super) fn release(&self, mut state: MutexGuard<'_, State>) {
-        let (mut may_write, mut may_sync) = (!state.writing, state.syncing == Syncing::Nobody);
+    pub(super) fn release(&self, mut state: MutexGuard<'_, WalState>) {
+        let (mut may_write, mut may_sync) = (!state.writing, state.syncing == SyncPhase::Nobody);
         let failed = state.failure.is_some();
-        let mut woken: SmallVec<[Arc<Follower>; 8]> = SmallVec::new();
+        let mut woken: SmallVec<[Arc<Waiter>; 8]> = SmallVec::new();
         state.followers.retain(|follower| {
             let may_lead = match follower.goal {
-                Goal::Written => &mut may_write,
-                Goal::Synced => &mut may_sync,
+                SyncGoal::Written => &mut may_write,
+                SyncGoal::Synced => &mut may_sync,
             };
             let wakes = failed || self.has_reached(follower.goal, follower.seqno) || std::mem::replace(may_lead, false);
             if wakes {
@@ -121,13 +121,13 @@ impl Wal {
     /// Stays awake for the end of a sync, so that a second processor is there for those whom it releases.
     fn watch(&self, seqno: u64) {
         if !self.watched.swap(true, Ordering::AcqRel) {
-            self.patience.wait_awake(WATCH, || self.has_reached(Goal::Synced, seqno));
+            self.patience.wait_awake(WATCH, || self.has_reached(SyncGoal::Synced, seqno));
             self.watched.store(false, Ordering::Release);
         }
     }
 
     /// Watches for the end of a write for about as long as one takes.
-    fn spin(&self, goal: Goal, seqno: u64) {
+    fn spin(&self, goal: SyncGoal, seqno: u64) {
         let before = self.written.load(Ordering::Acquire);
         for _ in 0..SPIN_TURNS {
             if self.has_reached(goal, seqno) || self.written.load(Ordering::Acquire) != before {
@@ -138,15 +138,15 @@ impl Wal {
     }
 
     /// Writes all that is pending.
-    fn lead_write(&self, mut state: MutexGuard<'_, State>) -> Result<()> {
+    fn lead_write(&self, mut state: MutexGuard<'_, WalState>) -> Result<()> {
         let written = self.write_pending(&mut state, false, |_, _| Ok(()));
         self.release(state);
         written
     }
 
     /// Writes and syncs all that is pending.
-    fn lead_sync(&self, mut state: MutexGuard<'_, State>) -> Result<()> {
-        state.syncing = Syncing::Preparing;
+    fn lead_sync(&self, mut state: MutexGuard<'_, WalState>) -> Result<()> {
+        state.syncing = SyncPhase::Preparing;
         self.gather(&mut state);
         while state.writing {
             self.done.wait(&mut state);
@@ -158,8 +158,8 @@ impl Wal {
             Err(poisoned) => Err(poisoned),
         };
         let synced = pending.and_then(|pending| {
-            state.syncing = Syncing::UnderWay;
-            let waiting = state.followers.iter().any(|follower| follower.goal == Goal::Written);
+            state.syncing = SyncPhase::UnderWay;
+            let waiting = state.followers.iter().any(|follower| follower.goal == SyncGoal::Written);
             MutexGuard::unlocked(&mut state, || {
                 if waiting {
                     self.release(self.state.lock());
@@ -172,8 +172,8 @@ impl Wal {
     }
 
     /// Says what became of a sync: the number below which all records are durable.
-    pub(super) fn end_sync(&self, mut state: MutexGuard<'_, State>, synced: Result<u64>) -> Result<()> {
-        state.syncing = Syncing::Nobody;
+    pub(super) fn end_sync(&self, mut state: MutexGuard<'_, WalState>, synced: Result<u64>) -> Result<()> {
+        state.syncing = SyncPhase::Nobody;
         match &synced {
             Ok(durable_below) => self.visible.advance(durable_below.saturating_sub(1)),
             Err(_) if canary!(ForgivenSync) => {}
@@ -186,9 +186,9 @@ impl Wal {
     /// Hands all that is pending to the operating system, and does with the segment at the end what the caller wants.
     pub(super) fn write_pending<T>(
         &self,
-        state: &mut MutexGuard<'_, State>,
+        state: &mut MutexGuard<'_, WalState>,
         reserve: bool,
-        then: impl FnOnce(&mut SegmentWriter, &mut Vec<SegmentInfo>) -> Result<T>,
+        then: impl FnOnce(&mut SegmentWriter, &mut Vec<SegmentStats>) -> Result<T>,
     ) -> Result<T> {
         state.writing = true;
         let spare = std::mem::take(&mut state.spare);
@@ -223,7 +223,7 @@ impl Wal {
     }
 
     /// Lets as many commits gather as are expected.
-    fn gather(&self, state: &mut MutexGuard<'_, State>) {
+    fn gather(&self, state: &mut MutexGuard<'_, WalState>) {
         let expected = state.expected;
         if expected < 2 || !self.shares_syncs {
             return;
@@ -239,7 +239,7 @@ impl Wal {
         tail: &mut SegmentWriter,
         frames: &mut [u8],
         reserve: bool,
-        sealed: &mut Vec<SegmentInfo>,
+        sealed: &mut Vec<SegmentStats>,
     ) -> Result<()> {
         let mut rest = frames;
         loop {
@@ -253,7 +253,7 @@ impl Wal {
     }
 
     /// Seals the segment at the end, which syncs it, and begins the next one.
-    pub(super) fn next_segment(&self, tail: &mut SegmentWriter, sealed: &mut Vec<SegmentInfo>) -> Result<()> {
+    pub(super) fn next_segment(&self, tail: &mut SegmentWriter, sealed: &mut Vec<SegmentStats>) -> Result<()> {
         self.wait_for_sync()?;
         tail.seal()?;
         let (number, next_seqno) = (tail.info().number + 1, tail.next_seqno());
@@ -275,7 +275,7 @@ impl Wal {
     /// a seal may not be written beside a sync: it would vouch for what the other one knows to be lost.
     fn wait_for_sync(&self) -> Result<()> {
         let mut state = self.state.lock();
-        while state.syncing == Syncing::UnderWay && !canary!(SealBesideSync) {
+        while state.syncing == SyncPhase::UnderWay && !canary!(SealBesideSync) {
             self.done.wait(&mut state);
         }
         state.check_sound()

@@ -4,13 +4,13 @@
 //! its sequence number, which grows by one from record to record. [`Wal`] appends and makes durable, [`recover`] reads
 //! back, [`record`] says what the bytes of a record mean. This room knows bytes and changes, no partitions.
 
+mod adaptive_spin;
 mod bounds;
-mod cases;
+mod group_commit;
 mod leader;
-mod patience;
 pub mod record;
 mod recovery;
-mod roles;
+mod recovery_table;
 mod segment;
 mod writer;
 
@@ -23,5 +23,5 @@ mod writer_tests;
 
 pub use bounds::LogBounds;
 pub use recovery::{Recovered, recover};
-pub use segment::SegmentInfo;
+pub use segment::SegmentStats;
 pub use writer::{Wal, WalOptions};

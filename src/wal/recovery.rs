@@ -16,8 +16,8 @@
 
 use super::{
     bounds::LogBounds,
-    cases::{Decision, EndFact, HeaderFact, decide},
-    segment::SegmentInfo,
+    recovery_table::{Decision, EndFact, HeaderFact, decide},
+    segment::SegmentStats,
 };
 use crate::{
     canary::canary,
@@ -44,7 +44,7 @@ pub struct Recovered {
     /// Number for the next segment.
     pub next_segment: u64,
     /// All segments that count, oldest first.
-    pub segments: Vec<SegmentInfo>,
+    pub segments: Vec<SegmentStats>,
     /// Ends of segments (number, offset) to be made known to every later recovery, together with the reach of the log,
     /// once the next segment exists: what lies behind them is not part of the log.
     pub ends: Vec<(u64, u64)>,
@@ -312,7 +312,7 @@ impl Segment<'_> {
         }
         recovered.last_case = name;
         if counts {
-            recovered.segments.push(SegmentInfo {
+            recovered.segments.push(SegmentStats {
                 number: self.number,
                 first_seqno: reading.first_seqno,
                 last_seqno,

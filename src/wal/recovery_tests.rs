@@ -1,6 +1,6 @@
 //! A test per row of the table of cases.
 
-use super::{LogBounds, Wal, WalOptions, cases::CASES, recover};
+use super::{LogBounds, Wal, WalOptions, recover, recovery_table::CASES};
 use crate::{
     error::ErrorKind,
     file::{FileName, NUMBER_LIMIT, SimulatedDisk},

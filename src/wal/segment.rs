@@ -27,7 +27,7 @@ const WINDOW_BYTES: u64 = 1 << 20;
 
 /// A segment of the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct SegmentInfo {
+pub struct SegmentStats {
     /// Number of the file.
     pub number: u64,
     /// Number of its first record, or of the record that would be its first.
@@ -121,8 +121,8 @@ impl SegmentWriter {
     }
 
     /// Facts about the segment as it is now.
-    pub(super) fn info(&self) -> SegmentInfo {
-        SegmentInfo {
+    pub(super) fn info(&self) -> SegmentStats {
+        SegmentStats {
             number: self.number,
             first_seqno: self.first_seqno,
             last_seqno: self.next_seqno.saturating_sub(1),

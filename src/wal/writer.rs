@@ -7,9 +7,9 @@
 //! is retried, since after a failed sync nobody knows what the medium holds.
 
 use super::{
-    patience::Patience,
-    roles::{Follower, Goal, Syncing},
-    segment::{SegmentInfo, SegmentWriter},
+    adaptive_spin::AdaptiveSpin,
+    group_commit::{SyncGoal, SyncPhase, Waiter},
+    segment::{SegmentStats, SegmentWriter},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
@@ -42,14 +42,14 @@ pub struct WalOptions {
     /// Number of the next record, at least 1. All records below it are taken to be durable.
     pub next_seqno: u64,
     /// Finished segments that recovery found, oldest first.
-    pub older_segments: Vec<SegmentInfo>,
+    pub older_segments: Vec<SegmentStats>,
     /// Records that recovery found and that may not be durable where it found them: the first segment begins with
     /// them. `None` for a segment that follows a finished one, as it is between openings.
     pub taken_over: Option<Vec<(u64, Bytes)>>,
 }
 
 #[derive(Debug)]
-pub(super) struct State {
+pub(super) struct WalState {
     /// Frames that no leader has taken; complete ones end at `filled`.
     pub(super) pending: Vec<u8>,
     pub(super) filled: usize,
@@ -60,8 +60,8 @@ pub(super) struct State {
     pub(super) in_flight: Vec<u64>,
     /// Somebody writes to the segment at the end, or finishes it.
     pub(super) writing: bool,
-    pub(super) syncing: Syncing,
-    pub(super) followers: Vec<Arc<Follower>>,
+    pub(super) syncing: SyncPhase,
+    pub(super) followers: Vec<Arc<Waiter>>,
     /// Records below this number are being synced by the present leader or are synced.
     pub(super) taken_below: u64,
     /// Callers of `sync` that came while their record was being synced already.
@@ -69,8 +69,8 @@ pub(super) struct State {
     /// Commits that may want the next sync: those that the last one served, and those that came while it ran.
     pub(super) expected: u64,
     /// Sealed segments, oldest first.
-    pub(super) sealed: Vec<SegmentInfo>,
-    pub(super) active: SegmentInfo,
+    pub(super) sealed: Vec<SegmentStats>,
+    pub(super) active: SegmentStats,
     pub(super) failure: Option<Error>,
     /// Why nothing more is appended, though nothing failed.
     pub(super) closed: Option<&'static str>,
@@ -83,7 +83,7 @@ pub struct Wal {
     pub(super) database_id: u64,
     pub(super) segment_bytes: u64,
     pub(super) windows: bool,
-    pub(super) state: Mutex<State>,
+    pub(super) state: Mutex<WalState>,
     /// Signalled when a leader is done, for other leaders.
     pub(super) done: Condvar,
     /// The segment at the end. Whoever is `writing` takes this lock, so no other writer waits for it.
@@ -97,7 +97,7 @@ pub struct Wal {
     /// Whether a follower stays awake for the end of the sync.
     pub(super) watched: AtomicBool,
     /// Whether it pays to stay awake.
-    pub(super) patience: Patience,
+    pub(super) patience: AdaptiveSpin,
     /// Whether a sync takes so long that others are let gather for it.
     pub(super) shares_syncs: bool,
     /// Held while segments are removed.
@@ -121,14 +121,14 @@ impl Wal {
             database_id,
             segment_bytes,
             windows,
-            state: Mutex::new(State {
+            state: Mutex::new(WalState {
                 pending: Vec::new(),
                 filled: 0,
                 spare: Vec::new(),
                 next_seqno,
                 in_flight: Vec::new(),
                 writing: false,
-                syncing: Syncing::Nobody,
+                syncing: SyncPhase::Nobody,
                 followers: Vec::new(),
                 taken_below: next_seqno,
                 late: 0,
@@ -144,7 +144,7 @@ impl Wal {
             visible: Arc::new(Visible::new(durable)),
             arrivals: AtomicU64::new(0),
             watched: AtomicBool::new(false),
-            patience: Patience::default(),
+            patience: AdaptiveSpin::default(),
             removal: Mutex::new(()),
         })
     }
@@ -191,19 +191,19 @@ impl Wal {
     /// Returns once the record and all before it are on stable storage. Numbers not yet given out are taken as the
     /// last.
     pub fn sync(&self, seqno: u64) -> Result<()> {
-        self.reach(Goal::Synced, seqno)
+        self.reach(SyncGoal::Synced, seqno)
     }
 
     /// Returns once all records appended before the call are on stable storage.
     #[cfg(test)]
     pub fn sync_all(&self) -> Result<()> {
-        self.reach(Goal::Synced, u64::MAX)
+        self.reach(SyncGoal::Synced, u64::MAX)
     }
 
     /// Returns once the operating system has the record and all before it: they survive the end of this process, but
     /// not a power failure. Does not make them visible; the next sync does.
     pub fn flush_to_os(&self, seqno: u64) -> Result<()> {
-        self.reach(Goal::Written, seqno)
+        self.reach(SyncGoal::Written, seqno)
     }
 
     /// Syncs what was appended, seals the segment with this number and begins the next one, whatever room is left; does
@@ -215,7 +215,7 @@ impl Wal {
         if state.active.number != number {
             return Ok(());
         }
-        state.syncing = Syncing::Preparing;
+        state.syncing = SyncPhase::Preparing;
         let started = self.write_pending(&mut state, true, |tail, sealed| {
             self.next_segment(tail, sealed)?;
             Ok(tail.next_seqno())
@@ -224,8 +224,8 @@ impl Wal {
     }
 
     /// Waits until nobody writes or syncs.
-    fn wait_for_all(&self, state: &mut MutexGuard<'_, State>) {
-        while state.writing || state.syncing != Syncing::Nobody {
+    fn wait_for_all(&self, state: &mut MutexGuard<'_, WalState>) {
+        while state.writing || state.syncing != SyncPhase::Nobody {
             self.done.wait(state);
         }
     }
@@ -247,7 +247,7 @@ impl Wal {
     }
 
     /// All segments, oldest first; the last is the one being written.
-    pub fn segments(&self) -> Vec<SegmentInfo> {
+    pub fn segments(&self) -> Vec<SegmentStats> {
         let state = self.state.lock();
         state.sealed.iter().copied().chain([state.active]).collect()
     }
@@ -316,7 +316,7 @@ impl Wal {
     }
 }
 
-impl State {
+impl WalState {
     pub(super) fn check_sound(&self) -> Result<()> {
         self.failure.as_ref().map_or(Ok(()), |cause| Err(Error::poisoned(cause)))
     }

@@ -1,6 +1,6 @@
 //! The log under one thread and many, full segments, failures and closing.
 
-use super::{LogBounds, Wal, WalOptions, recover, recovery::Recovered, roles::Syncing};
+use super::{LogBounds, Wal, WalOptions, group_commit::SyncPhase, recover, recovery::Recovered};
 use crate::{
     error::{ErrorKind, Result},
     file::{Disk, Fault, FaultPlan, FileName, Operation, RealDisk, SimulatedDisk},
@@ -128,7 +128,7 @@ fn a_segment_is_not_left_while_a_leader_is_at_work() {
         let lead = |leads: bool| {
             let mut state = wal.state.lock();
             if is_sync {
-                state.syncing = if leads { Syncing::UnderWay } else { Syncing::Nobody };
+                state.syncing = if leads { SyncPhase::UnderWay } else { SyncPhase::Nobody };
             } else {
                 state.writing = leads;
             }

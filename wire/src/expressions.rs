@@ -6,7 +6,7 @@
 use crate::{
     error::Failure,
     json::{Reader, Writer},
-    profile::{Profile, Voice},
+    profile::{MessageDialect, Profile},
     shape,
     value::{Decoder, MAX_OPERAND_BYTES},
 };
@@ -97,7 +97,7 @@ impl<'a> Expressions<'a> {
         &self,
         older: &[(&'static str, bool)],
         profile: Profile,
-        voice: Voice,
+        voice: MessageDialect,
     ) -> Result<(), Failure> {
         let refuse = |text: String| Err(Failure::validation(profile.request(voice, text)));
         let present: Vec<&str> = self.known.iter().copied().filter(|name| self.text(name).is_some()).collect();
@@ -127,7 +127,7 @@ impl<'a> Expressions<'a> {
     }
 
     /// Parses what is there, in DynamoDB's order, and refuses placeholders that nothing uses.
-    pub(crate) fn parse(&self, profile: Profile, voice: Voice) -> Result<Parsed, Failure> {
+    pub(crate) fn parse(&self, profile: Profile, voice: MessageDialect) -> Result<Parsed, Failure> {
         if self.texts.iter().all(Option::is_none) {
             return Ok(Parsed::default());
         }
@@ -163,7 +163,7 @@ impl<'a> Expressions<'a> {
     }
 }
 
-fn refused(profile: Profile, voice: Voice, error: &hashrange::Error) -> Failure {
+fn refused(profile: Profile, voice: MessageDialect, error: &hashrange::Error) -> Failure {
     Failure::validation(profile.request(voice, error.message().to_owned()))
 }
 

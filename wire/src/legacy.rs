@@ -4,8 +4,8 @@
 use crate::{
     error::Failure,
     json::Reader,
-    profile::{Profile, Voice},
-    shape::{self, Place},
+    profile::{MessageDialect, Profile},
+    shape::{self, JsonContext},
     validate::Violations,
     value::{Decoder, Values},
 };
@@ -74,7 +74,7 @@ pub(crate) fn conditions(reader: &mut Reader<'_>, decoder: Decoder) -> Result<Op
     let mut found = Conditions::new();
     let present = shape::map(reader, "Condition", |reader, name| {
         let (mut operator, mut values) = (None, None);
-        let present = shape::structure(reader, Place::Element, "Condition", |reader, member| {
+        let present = shape::structure(reader, JsonContext::Element, "Condition", |reader, member| {
             match member {
                 "ComparisonOperator" => operator = shape::string(reader)?.map(Cow::into_owned),
                 "AttributeValueList" => values = decoder.list(reader)?,
@@ -98,9 +98,9 @@ pub(crate) fn expectations(reader: &mut Reader<'_>, decoder: Decoder) -> Result<
     let present = shape::map(reader, class, |reader, name| {
         let mut entry = Expectation::default();
         let (mut value, mut values) = (None, None);
-        let present = shape::structure(reader, Place::Element, class, |reader, member| {
+        let present = shape::structure(reader, JsonContext::Element, class, |reader, member| {
             match member {
-                "Value" => value = decoder.single(reader, Place::Field)?,
+                "Value" => value = decoder.single(reader, JsonContext::Field)?,
                 "Exists" => entry.exists = shape::boolean(reader)?,
                 "ComparisonOperator" => entry.operator = shape::string(reader)?.map(Cow::into_owned),
                 "AttributeValueList" => values = decoder.list(reader)?,
@@ -127,10 +127,10 @@ pub(crate) fn attribute_updates(
     let class = "AttributeValueUpdate";
     let present = shape::map(reader, class, |reader, name| {
         let (mut action, mut value) = (None, None);
-        let present = shape::structure(reader, Place::Element, class, |reader, member| {
+        let present = shape::structure(reader, JsonContext::Element, class, |reader, member| {
             match member {
                 "Action" => action = shape::string(reader)?.map(Cow::into_owned),
-                "Value" => value = decoder.single(reader, Place::Field)?,
+                "Value" => value = decoder.single(reader, JsonContext::Field)?,
                 _ => reader.skip()?,
             }
             Ok(())
@@ -157,7 +157,7 @@ pub(crate) fn filter_condition(
     operator: Option<&str>,
     profile: Profile,
 ) -> Result<Option<Condition>, Failure> {
-    let refuse = |text: String| Failure::validation(profile.request(Voice::Read, text));
+    let refuse = |text: String| Failure::validation(profile.request(MessageDialect::Read, text));
     let operator = conditional_operator(operator);
     let Some(conditions) = conditions else {
         legacy::check_conditional_operator(operator, 0).map_err(|error| refuse(error.message().to_owned()))?;
@@ -172,7 +172,7 @@ pub(crate) fn key_condition(
     conditions: Option<&Conditions>,
     profile: Profile,
 ) -> Result<Option<KeyCondition>, Failure> {
-    let refuse = |text: String| Failure::validation(profile.request(Voice::Read, text));
+    let refuse = |text: String| Failure::validation(profile.request(MessageDialect::Read, text));
     let Some(conditions) = conditions else { return Ok(None) };
     conditions.check_values().map_err(refuse)?;
     let condition = legacy::key_conditions(&comparisons(conditions));
@@ -185,7 +185,7 @@ pub(crate) fn expected_condition(
     operator: Option<&str>,
     profile: Profile,
 ) -> Result<Option<Condition>, Failure> {
-    let refuse = |text: String| Failure::validation(profile.request(Voice::Write, text));
+    let refuse = |text: String| Failure::validation(profile.request(MessageDialect::Write, text));
     let operator = conditional_operator(operator);
     let Some(expected) = expected else {
         legacy::check_conditional_operator(operator, 0).map_err(|error| refuse(error.message().to_owned()))?;
@@ -197,7 +197,7 @@ pub(crate) fn expected_condition(
 
 /// The update that `AttributeUpdates` stands for.
 pub(crate) fn update(updates: Option<&AttributeUpdates>, profile: Profile) -> Result<Option<Update>, Failure> {
-    let refuse = |text: String| Failure::validation(profile.request(Voice::Write, text));
+    let refuse = |text: String| Failure::validation(profile.request(MessageDialect::Write, text));
     let Some(updates) = updates else { return Ok(None) };
     updates.check_values().map_err(refuse)?;
     let mut entries = Vec::with_capacity(updates.entries.len());

@@ -16,7 +16,7 @@ pub enum Profile {
 
 /// Operations that word some refusals differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Voice {
+pub(crate) enum MessageDialect {
     /// `PutItem`, `UpdateItem`, `DeleteItem`: the newer layer wraps what is wrong with the request itself.
     Write,
     /// `GetItem`, `BatchGetItem`, `Query`.
@@ -27,8 +27,8 @@ pub(crate) enum Voice {
 
 impl Profile {
     /// A text about the request itself (expressions, values, mixing of parameters), before data was looked at.
-    pub(crate) fn request(self, voice: Voice, text: String) -> String {
-        if self == Self::Recent && voice == Voice::Write {
+    pub(crate) fn request(self, voice: MessageDialect, text: String) -> String {
+        if self == Self::Recent && voice == MessageDialect::Write {
             format!("1 validation error detected: {text}")
         } else {
             text
@@ -36,17 +36,17 @@ impl Profile {
     }
 
     /// A value of a placeholder that breaks a rule.
-    pub(crate) fn placeholder_value(self, voice: Voice, text: &str, name: &str) -> String {
+    pub(crate) fn placeholder_value(self, voice: MessageDialect, text: &str, name: &str) -> String {
         match (self, voice) {
-            (Self::Recent, Voice::Write | Voice::Read) => self.request(voice, text.to_owned()),
+            (Self::Recent, MessageDialect::Write | MessageDialect::Read) => self.request(voice, text.to_owned()),
             _ => format!("ExpressionAttributeValues contains invalid value: {text} for key {name}"),
         }
     }
 
     /// A table name of no characters.
-    pub(crate) fn empty_table_name(self, voice: Voice) -> String {
+    pub(crate) fn empty_table_name(self, voice: MessageDialect) -> String {
         let subject = match (self, voice) {
-            (Self::Recent, Voice::Write | Voice::Read) => "Value at 'TableName'",
+            (Self::Recent, MessageDialect::Write | MessageDialect::Read) => "Value at 'TableName'",
             _ => "Value '' at 'tableName'",
         };
         format!(
@@ -64,9 +64,9 @@ impl Profile {
     }
 
     /// A `Limit` below one, as one of several violations.
-    pub(crate) fn small_number(self, voice: Voice, member: &str, value: i32, least: i32) -> String {
+    pub(crate) fn small_number(self, voice: MessageDialect, member: &str, value: i32, least: i32) -> String {
         // Query answers in the newer words in every region, Scan in a part of them.
-        if voice == Voice::Read || self == Self::Recent {
+        if voice == MessageDialect::Read || self == Self::Recent {
             format!(
                 "Value at '{member}' failed to satisfy constraint: \
                  Member must have value greater than or equal to {least}"
@@ -146,9 +146,9 @@ impl Profile {
          constraint: Member must satisfy enum value set: [ALL_OLD, UPDATED_OLD, ALL_NEW, UPDATE_NEW, NONE]";
 
     /// `Select` that does not go with the projection; the newer layer wraps it on Query.
-    pub(crate) fn select(self, voice: Voice, text: String) -> String {
+    pub(crate) fn select(self, voice: MessageDialect, text: String) -> String {
         match (self, voice) {
-            (Self::Recent, Voice::Read) => format!("1 validation error detected: {text}"),
+            (Self::Recent, MessageDialect::Read) => format!("1 validation error detected: {text}"),
             _ => text,
         }
     }

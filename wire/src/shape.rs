@@ -14,7 +14,7 @@ const MODEL: &str = "com.amazonaws.dynamodb.v20120810.";
 
 /// Where a structure or list stands; the deserialiser words a scalar in its place differently.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum JsonContext {
     /// A member of a structure.
     Field,
     /// An element of a list or a value of a map.
@@ -134,7 +134,7 @@ pub(crate) fn map<'a>(
 /// A structure; `member` is called at each member and has to consume it. False if it is null.
 pub(crate) fn structure<'a>(
     reader: &mut Reader<'a>,
-    place: Place,
+    place: JsonContext,
     class: &str,
     member: impl FnMut(&mut Reader<'a>, &str) -> Result<(), Failure>,
 ) -> Result<bool, Failure> {
@@ -143,7 +143,7 @@ pub(crate) fn structure<'a>(
         Token::Object => reader.object(|reader, name| member(reader, &name)).map(|()| true),
         Token::Null => null(reader),
         Token::Array => Err(Failure::serialization(format!("Unrecognized collection type class {MODEL}{class}"))),
-        _ if place == Place::Field => Err(Failure::serialization("Unexpected field type")),
+        _ if place == JsonContext::Field => Err(Failure::serialization("Unexpected field type")),
         _ => Err(Failure::serialization("Unexpected value type in payload")),
     }
 }

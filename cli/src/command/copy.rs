@@ -2,7 +2,7 @@
 
 use crate::{
     args::DatabaseArgs,
-    copy::{End, Mover, Place, State},
+    copy::{CopyTarget, End, Mover, State},
     failure::Failure,
     outcome::Outcome,
     output, session,
@@ -16,10 +16,10 @@ use std::path::PathBuf;
 pub(crate) struct Copy {
     /// Where the tables are
     #[arg(long, value_name = "PLACE")]
-    from: Place,
+    from: CopyTarget,
     /// Where they shall be
     #[arg(long, value_name = "PLACE")]
-    to: Place,
+    to: CopyTarget,
     /// Name of a table; may be given several times [default: all tables]
     #[arg(long, value_name = "NAME")]
     table: Vec<String>,

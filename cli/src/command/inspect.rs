@@ -9,7 +9,7 @@ use crate::{
     text::{bytes, counted, grouped, ratio},
 };
 use clap::Args;
-use hashrange::{Database, DatabaseFacts, PartitionFacts};
+use hashrange::{Database, DatabaseStats, TablePartitionStats};
 use std::collections::BTreeSet;
 
 /// Arguments of `inspect`.
@@ -43,7 +43,7 @@ impl Inspect {
 }
 
 /// Runs that a read may have to look into at most.
-fn most_runs(facts: &DatabaseFacts) -> usize {
+fn most_runs(facts: &DatabaseStats) -> usize {
     facts.partitions.iter().map(|facts| facts.partition.runs.len()).max().unwrap_or(0)
 }
 
@@ -52,7 +52,7 @@ fn quotient(whole: u64, part: u64) -> Option<f64> {
     (part > 0).then(|| whole as f64 / part as f64)
 }
 
-fn print(database: &Database, facts: &DatabaseFacts, output: &mut Output) -> Result<(), Failure> {
+fn print(database: &Database, facts: &DatabaseStats, output: &mut Output) -> Result<(), Failure> {
     let files: BTreeSet<u64> =
         facts.partitions.iter().flat_map(|facts| &facts.partition.runs).map(|run| run.facts.file).collect();
     let segments = &facts.log.segments;
@@ -94,7 +94,7 @@ fn print(database: &Database, facts: &DatabaseFacts, output: &mut Output) -> Res
 }
 
 /// Prints partitions, those of one table or index together.
-pub(super) fn print_partitions(partitions: &[PartitionFacts], output: &mut Output) -> Result<(), Failure> {
+pub(super) fn print_partitions(partitions: &[TablePartitionStats], output: &mut Output) -> Result<(), Failure> {
     let mut heading = None;
     for facts in partitions {
         let place = (facts.table.as_str(), facts.index.as_deref());
@@ -109,7 +109,7 @@ pub(super) fn print_partitions(partitions: &[PartitionFacts], output: &mut Outpu
     Ok(())
 }
 
-fn print_partition(facts: &PartitionFacts, output: &mut Output) -> Result<(), Failure> {
+fn print_partition(facts: &TablePartitionStats, output: &mut Output) -> Result<(), Failure> {
     let partition = &facts.partition;
     let memtables = || std::iter::once(&partition.active).chain(&partition.frozen);
     let keys: usize = memtables().map(|memtable| memtable.keys).sum();

@@ -17,7 +17,7 @@ const DEFAULT_REGION: &str = "us-east-1";
 
 /// Where tables are.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum CopyTarget {
     /// The folder of a database.
     Folder(PathBuf),
     /// The address of an endpoint.
@@ -26,7 +26,7 @@ pub(crate) enum Place {
     Aws,
 }
 
-impl FromStr for Place {
+impl FromStr for CopyTarget {
     type Err = Infallible;
 
     fn from_str(text: &str) -> Result<Self, Infallible> {
@@ -40,7 +40,7 @@ impl FromStr for Place {
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for CopyTarget {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Folder(folder) => folder.display().fmt(f),
@@ -61,9 +61,9 @@ pub(crate) struct End {
 
 impl End {
     /// The end that is read; a folder has to hold a database.
-    pub(crate) async fn source(place: &Place, args: &DatabaseArgs) -> Result<Self, Failure> {
+    pub(crate) async fn source(place: &CopyTarget, args: &DatabaseArgs) -> Result<Self, Failure> {
         match place {
-            Place::Folder(folder) => {
+            CopyTarget::Folder(folder) => {
                 let args = DatabaseArgs { data_dir: Some(folder.clone()), ..args.clone() };
                 Ok(Self::of_database(&session::open(&args)?))
             }
@@ -72,9 +72,9 @@ impl End {
     }
 
     /// The end that is written; a folder may be empty.
-    pub(crate) async fn target(place: &Place, args: &DatabaseArgs) -> Result<Self, Failure> {
+    pub(crate) async fn target(place: &CopyTarget, args: &DatabaseArgs) -> Result<Self, Failure> {
         match place {
-            Place::Folder(folder) => Ok(Self::of_database(&session::open_or_create(args, folder)?)),
+            CopyTarget::Folder(folder) => Ok(Self::of_database(&session::open_or_create(args, folder)?)),
             _ => Ok(Self::of_service(place).await),
         }
     }
@@ -83,7 +83,7 @@ impl End {
         Self { items: hashrange_wire::aws_client(database), streams: hashrange_wire::aws_streams_client(database) }
     }
 
-    async fn of_service(place: &Place) -> Self {
+    async fn of_service(place: &CopyTarget) -> Self {
         let config = configuration(place).await;
         Self { items: aws_sdk_dynamodb::Client::new(&config), streams: aws_sdk_dynamodbstreams::Client::new(&config) }
     }
@@ -99,7 +99,7 @@ impl End {
     }
 }
 
-async fn configuration(place: &Place) -> SdkConfig {
+async fn configuration(place: &CopyTarget) -> SdkConfig {
     let tls = Provider::Rustls(CryptoMode::Ring);
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
         .http_client(aws_smithy_http_client::Builder::new().tls_provider(tls).build_https())
@@ -109,7 +109,7 @@ async fn configuration(place: &Place) -> SdkConfig {
                 .with_initial_backoff(FIRST_PAUSE)
                 .with_max_backoff(LONGEST_PAUSE),
         );
-    if let Place::Endpoint(address) = place {
+    if let CopyTarget::Endpoint(address) = place {
         loader = loader.endpoint_url(address);
         // A local endpoint takes any region and credentials; looking for good ones would ask the network.
         if address.starts_with("http://") {

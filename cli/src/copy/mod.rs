@@ -18,7 +18,7 @@ mod follow;
 mod items;
 mod state;
 
-pub(crate) use end::{End, Place};
+pub(crate) use end::{CopyTarget, End};
 pub(crate) use state::State;
 
 use crate::{failure::Failure, output};

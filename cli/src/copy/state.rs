@@ -13,7 +13,7 @@
 //!
 //! `seen` is a time in milliseconds: the streams of the source hold no change of before that still has to be applied.
 
-use super::Place;
+use super::CopyTarget;
 use crate::failure::Failure;
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue as SdkValue};
 use hashrange::{AttributeValue, Database, Dynamic, Item, S, Table};
@@ -59,7 +59,7 @@ const COPY: &str = " ";
 
 impl State {
     /// The state of a copy between two places: the one that is there, or that of a copy that begins.
-    pub(crate) fn open(database: Database, from: &Place, to: &Place, segments: u32) -> Result<Self, Failure> {
+    pub(crate) fn open(database: Database, from: &CopyTarget, to: &CopyTarget, segments: u32) -> Result<Self, Failure> {
         if database.list_tables().is_empty() {
             database.create_table(TABLE).hash::<S>("name").range::<S>("part").create()?;
         }

@@ -20,7 +20,7 @@ pub(super) struct Elements<R> {
 
 /// Where the scanner stands.
 #[derive(Clone, Copy, PartialEq)]
-enum Place {
+enum ScanState {
     /// Nothing but space was seen.
     Start,
     /// Before an element.
@@ -36,7 +36,7 @@ enum Place {
 }
 
 struct Scanner {
-    place: Place,
+    place: ScanState,
     in_array: bool,
     element: Vec<u8>,
     element_line: u64,
@@ -70,7 +70,7 @@ impl<R: BufRead> Iterator for Elements<R> {
     fn next(&mut self) -> Option<io::Result<Text>> {
         let Self { input, scanner, line } = self;
         loop {
-            if scanner.place == Place::End {
+            if scanner.place == ScanState::End {
                 return None;
             }
             let chunk = match input.fill_buf() {
@@ -93,7 +93,7 @@ impl<R: BufRead> Iterator for Elements<R> {
                     Step::Taken => continue,
                     Step::Last | Step::Before => found = Some(scanner.take()),
                     Step::Broken(what) => {
-                        scanner.place = Place::End;
+                        scanner.place = ScanState::End;
                         found = Some(Text { line: *line, text: Err(what.to_owned()) });
                     }
                 }
@@ -110,7 +110,7 @@ impl<R: BufRead> Iterator for Elements<R> {
 impl Scanner {
     fn new() -> Self {
         Self {
-            place: Place::Start,
+            place: ScanState::Start,
             in_array: false,
             element: Vec::new(),
             element_line: 1,
@@ -123,31 +123,31 @@ impl Scanner {
 
     fn step(&mut self, byte: u8, line: u64) -> Step {
         match (self.place, byte) {
-            (Place::Start | Place::Between | Place::Behind, b' ' | b'\t' | b'\r' | b'\n') => Step::Taken,
-            (Place::Start, byte) if BYTE_ORDER_MARK.contains(&byte) => Step::Taken,
-            (Place::Start, b'[') => {
+            (ScanState::Start | ScanState::Between | ScanState::Behind, b' ' | b'\t' | b'\r' | b'\n') => Step::Taken,
+            (ScanState::Start, byte) if BYTE_ORDER_MARK.contains(&byte) => Step::Taken,
+            (ScanState::Start, b'[') => {
                 self.in_array = true;
-                self.place = Place::Between;
+                self.place = ScanState::Between;
                 Step::Taken
             }
-            (Place::Between, b',') => Step::Taken,
-            (Place::Between, b']') if self.in_array => {
-                self.place = Place::Behind;
+            (ScanState::Between, b',') => Step::Taken,
+            (ScanState::Between, b']') if self.in_array => {
+                self.place = ScanState::Behind;
                 Step::Taken
             }
-            (Place::Start | Place::Between, byte) => {
+            (ScanState::Start | ScanState::Between, byte) => {
                 self.element_line = line;
-                self.place = if matches!(byte, b'{' | b'[' | b'"') { Place::Inside } else { Place::Word };
+                self.place = if matches!(byte, b'{' | b'[' | b'"') { ScanState::Inside } else { ScanState::Word };
                 self.inside(byte)
             }
-            (Place::Behind, _) => Step::Broken("there is something behind the end of the array"),
-            (Place::Inside, byte) => self.inside(byte),
-            (Place::Word, b' ' | b'\t' | b'\r' | b'\n' | b',' | b']' | b'{' | b'[' | b'"') => Step::Before,
-            (Place::Word, byte) => {
+            (ScanState::Behind, _) => Step::Broken("there is something behind the end of the array"),
+            (ScanState::Inside, byte) => self.inside(byte),
+            (ScanState::Word, b' ' | b'\t' | b'\r' | b'\n' | b',' | b']' | b'{' | b'[' | b'"') => Step::Before,
+            (ScanState::Word, byte) => {
                 self.push(byte);
                 Step::Taken
             }
-            (Place::End, _) => Step::Taken,
+            (ScanState::End, _) => Step::Taken,
         }
     }
 
@@ -186,7 +186,11 @@ impl Scanner {
             _ => {}
         }
         self.push(byte);
-        if self.open.is_empty() && !self.in_string && self.place == Place::Inside { Step::Last } else { Step::Taken }
+        if self.open.is_empty() && !self.in_string && self.place == ScanState::Inside {
+            Step::Last
+        } else {
+            Step::Taken
+        }
     }
 
     fn push(&mut self, byte: u8) {
@@ -203,19 +207,19 @@ impl Scanner {
         self.element.clear();
         self.open.clear();
         (self.too_long, self.in_string, self.escaped) = (false, false, false);
-        self.place = Place::Between;
+        self.place = ScanState::Between;
         Text { line: self.element_line, text }
     }
 
     fn end_of_input(&mut self, line: u64) -> Option<Text> {
         let last = match self.place {
-            Place::Inside | Place::Word => Some(self.take()),
-            Place::Between if self.in_array => {
+            ScanState::Inside | ScanState::Word => Some(self.take()),
+            ScanState::Between if self.in_array => {
                 Some(Text { line, text: Err("the input ends before the array does".to_owned()) })
             }
             _ => None,
         };
-        self.place = Place::End;
+        self.place = ScanState::End;
         last
     }
 }

@@ -26,7 +26,7 @@ const GROUP: usize = 16;
 
 /// A collection of a memtable.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Place {
+pub(super) struct CollectionRef {
     pub(super) shard: usize,
     pub(super) number: u32,
     pub(super) token: u64,
@@ -35,7 +35,7 @@ pub(super) struct Place {
 /// What is walked through.
 #[derive(Clone, Copy, Debug)]
 enum Walk<'m> {
-    Collection { place: Place, lower: Bound<&'m [u8]>, upper: Bound<&'m [u8]>, descending: bool },
+    Collection { place: CollectionRef, lower: Bound<&'m [u8]>, upper: Bound<&'m [u8]>, descending: bool },
     Tokens { shard: usize, first_token: u64, last_token: u64 },
 }
 
@@ -70,7 +70,7 @@ impl Batch {
 impl<'m> MemtableCursor<'m> {
     pub(super) fn collection(
         memtable: &'m Memtable,
-        place: Place,
+        place: CollectionRef,
         (lower, upper): (Bound<&'m [u8]>, Bound<&'m [u8]>),
         descending: bool,
         read: ReadPoint,
@@ -159,7 +159,13 @@ impl<'m> MemtableCursor<'m> {
         limit
     }
 
-    fn fill_from_collection(&mut self, place: Place, lower: Bound<&[u8]>, upper: Bound<&[u8]>, descending: bool) {
+    fn fill_from_collection(
+        &mut self,
+        place: CollectionRef,
+        lower: Bound<&[u8]>,
+        upper: Bound<&[u8]>,
+        descending: bool,
+    ) {
         let limit = self.start_batch();
         let resume = self.resume.take();
         let behind = resume.as_ref().map(|(_, entry)| Bound::Excluded(entry.sort()));

@@ -158,7 +158,7 @@ impl Memtable {
         }
         let shard = self.shard_number(token);
         let number = self.shard(shard)?.read().find_collection(token, collection)?;
-        let place = cursor::Place { shard, number, token };
+        let place = cursor::CollectionRef { shard, number, token };
         Some(MemtableCursor::collection(self, place, bounds, descending, read, visible))
     }
 

@@ -37,7 +37,7 @@ pub(super) struct Blocks {
 
 /// A place between two ids of a settled order: before the id at `at` of a block.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Place {
+pub(super) struct Position {
     block: usize,
     at: usize,
 }
@@ -121,7 +121,7 @@ impl Order {
     }
 
     /// The place before the first id that is not `before`; ids must be settled and those `before` come first.
-    pub(super) fn seek(&self, before: impl Fn(u32) -> bool) -> Place {
+    pub(super) fn seek(&self, before: impl Fn(u32) -> bool) -> Position {
         let block = match self {
             // The block to look in is the last one that starts before the place.
             Self::Many(many) => {
@@ -129,30 +129,30 @@ impl Order {
             }
             _ => 0,
         };
-        Place { block, at: self.block(block).partition_point(|id| before(*id)) }
+        Position { block, at: self.block(block).partition_point(|id| before(*id)) }
     }
 
     /// The place before all ids.
     #[cfg(test)]
-    pub(super) fn start(&self) -> Place {
-        Place { block: 0, at: 0 }
+    pub(super) fn start(&self) -> Position {
+        Position { block: 0, at: 0 }
     }
 
     /// The place behind all ids.
     #[cfg(test)]
-    pub(super) fn end(&self) -> Place {
+    pub(super) fn end(&self) -> Position {
         let block = self.block_count().saturating_sub(1);
-        Place { block, at: self.block(block).len() }
+        Position { block, at: self.block(block).len() }
     }
 
     /// The ids from a place on, ascending.
-    pub(super) fn ascending(&self, from: Place) -> impl Iterator<Item = u32> + '_ {
+    pub(super) fn ascending(&self, from: Position) -> impl Iterator<Item = u32> + '_ {
         let rest = (from.block + 1..self.block_count()).flat_map(|block| self.block(block));
         self.block(from.block).get(from.at..).unwrap_or_default().iter().chain(rest).copied()
     }
 
     /// The ids before a place, descending.
-    pub(super) fn descending(&self, from: Place) -> impl Iterator<Item = u32> + '_ {
+    pub(super) fn descending(&self, from: Position) -> impl Iterator<Item = u32> + '_ {
         let rest = (0..from.block).rev().flat_map(|block| self.block(block).iter().rev());
         self.block(from.block).get(..from.at).unwrap_or_default().iter().rev().chain(rest).copied()
     }

@@ -16,26 +16,26 @@
 
 mod cursor;
 mod directory;
-mod division;
 mod filter;
-#[cfg(any(test, feature = "fuzzing"))]
-mod forge;
 mod format;
 mod leaf;
 mod lookup;
 mod node;
 mod page_cache;
 mod reader;
+mod run_stats;
 mod source;
+#[cfg(any(test, feature = "fuzzing"))]
+mod test_seal;
 #[cfg(test)]
 mod tests;
 mod verify;
 mod writer;
 
 pub use cursor::RunCursor;
-pub use division::RunDescription;
-#[cfg(feature = "fuzzing")]
-pub use forge::seal as seal_run;
 pub use page_cache::PageCache;
 pub use reader::Run;
+pub use run_stats::RunContentStats;
+#[cfg(feature = "fuzzing")]
+pub use test_seal::seal as seal_run;
 pub use writer::RunWriter;

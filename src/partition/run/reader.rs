@@ -15,7 +15,7 @@ use crate::{
     config::ReadMode,
     error::Result,
     file::{Disk, ReadableFile},
-    manifest::RunFacts,
+    manifest::RunMeta,
     partition::key::{KeyRef, Version},
 };
 use std::{
@@ -29,7 +29,7 @@ const FETCHED_AHEAD: usize = 128;
 /// A sealed run. Shared by reference count; files that are removed meanwhile stay readable through it.
 #[derive(Debug)]
 pub struct Run {
-    facts: RunFacts,
+    facts: RunMeta,
     identity: Identity,
     file: Arc<dyn ReadableFile>,
     cache: Arc<PageCache>,
@@ -41,7 +41,7 @@ impl Run {
     /// footer. `cache` serves runs that are not mapped, be it that `mode` says so or that the disk cannot map.
     pub fn open(
         disk: &dyn Disk,
-        facts: &RunFacts,
+        facts: &RunMeta,
         database_id: u64,
         mode: ReadMode,
         cache: &Arc<PageCache>,
@@ -61,7 +61,7 @@ impl Run {
         })
     }
     /// What the manifest says about it.
-    pub fn facts(&self) -> &RunFacts {
+    pub fn facts(&self) -> &RunMeta {
         &self.facts
     }
     #[inline]

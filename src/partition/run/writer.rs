@@ -19,7 +19,7 @@ use crate::{
     error::{Error, Result},
     file::{Disk, WritableFile},
     item::{DictionaryBuilder, ItemRef, transcode},
-    manifest::RunFacts,
+    manifest::RunMeta,
     partition::key::KeyRef,
 };
 use std::sync::Arc;
@@ -236,7 +236,7 @@ impl RunWriter {
     }
     /// Ends the run and makes it durable: the file is synced, then its folder. The facts say `bottom: false`; whoever
     /// knows better says so. A run without entries is valid.
-    pub fn finish(mut self) -> Result<RunFacts> {
+    pub fn finish(mut self) -> Result<RunMeta> {
         self.close_collection()?;
         let figures = &mut self.figures;
         figures.records_end = self.file.position();
@@ -268,7 +268,7 @@ impl RunWriter {
             self.file.file.sync()?;
         }
         self.disk.sync_directory()?;
-        Ok(RunFacts {
+        Ok(RunMeta {
             file: self.identity.file,
             bytes: footer + FOOTER_BYTES as u64,
             entries: figures.entries,

@@ -7,8 +7,8 @@ use crate::{
     error::{Failure, Outcome},
     expressions::Expressions,
     json::{Reader, Writer},
-    profile::{Profile, Voice},
-    shape::{self, Place},
+    profile::{MessageDialect, Profile},
+    shape::{self, JsonContext},
     table::name::TableName,
     validate::Violations,
     value::{self, Attributes, Decoder},
@@ -71,7 +71,7 @@ fn decode_tables<'a>(reader: &mut Reader<'a>, decoder: Decoder) -> Result<Option
             consistent: None,
             expressions: Expressions::of(&["ProjectionExpression"]),
         };
-        let present = shape::structure(reader, Place::Element, "KeysAndAttributes", |reader, name| {
+        let present = shape::structure(reader, JsonContext::Element, "KeysAndAttributes", |reader, name| {
             match name {
                 "Keys" => {
                     let keys = shape::counted(reader, MAX_KEYS + 1, |reader| decoder.attributes(reader))?;
@@ -123,12 +123,12 @@ impl KeysOfTable<'_> {
     /// What the engine shall read.
     fn request(&self, profile: Profile) -> Result<BatchGet, Failure> {
         let older = [("AttributesToGet", self.attributes.is_some())];
-        self.expressions.check_mixing(&older, profile, Voice::Read)?;
+        self.expressions.check_mixing(&older, profile, MessageDialect::Read)?;
         let older = read_members::projection(self.attributes.as_deref())?;
         for key in self.keys() {
             key.check().map_err(Failure::validation)?;
         }
-        let parsed = self.expressions.parse(profile, Voice::Read)?;
+        let parsed = self.expressions.parse(profile, MessageDialect::Read)?;
         let keys: Vec<Item> = self.keys().iter().map(|key| key.item.clone()).collect();
         if keys.iter().enumerate().any(|(position, key)| keys[..position].contains(key)) {
             return Err(Failure::validation("Provided list of item keys contains duplicates"));

@@ -5,7 +5,7 @@ use crate::{
     context::Context,
     error::{Failure, Outcome},
     json::{Reader, Writer},
-    shape::{self, Place},
+    shape::{self, JsonContext},
     table::name::TableName,
     validate::{Violations, shortened, values},
     value::{self, Attributes, Decoder},
@@ -71,7 +71,7 @@ fn decode_tables<'a>(reader: &mut Reader<'a>, decoder: Decoder) -> Result<Option
         }
         let writes = shape::counted(reader, MAX_WRITES + 1, |reader| {
             let mut write = WriteRequest::default();
-            let present = shape::structure(reader, Place::Element, "WriteRequest", |reader, name| {
+            let present = shape::structure(reader, JsonContext::Element, "WriteRequest", |reader, name| {
                 match name {
                     "PutRequest" => write.put = holder(reader, "PutRequest", "Item", decoder)?,
                     "DeleteRequest" => write.delete = holder(reader, "DeleteRequest", "Key", decoder)?,
@@ -95,7 +95,7 @@ fn holder(
     decoder: Decoder,
 ) -> Result<Option<Option<Attributes>>, Failure> {
     let mut held = None;
-    let present = shape::structure(reader, Place::Field, class, |reader, name| {
+    let present = shape::structure(reader, JsonContext::Field, class, |reader, name| {
         if name == member {
             held = decoder.attributes(reader)?;
         } else {

@@ -60,12 +60,12 @@ impl<'a> Request<'a> {
                 "KeySchema" => request.keys = members::key_schema(reader)?,
                 "LocalSecondaryIndexes" => {
                     request.local_indexes = members::structures(reader, |reader| {
-                        members::index(reader, shape::Place::Element, "LocalSecondaryIndex")
+                        members::index(reader, shape::JsonContext::Element, "LocalSecondaryIndex")
                     })?;
                 }
                 "GlobalSecondaryIndexes" => {
                     request.global_indexes = members::structures(reader, |reader| {
-                        members::index(reader, shape::Place::Element, "GlobalSecondaryIndex")
+                        members::index(reader, shape::JsonContext::Element, "GlobalSecondaryIndex")
                     })?;
                 }
                 "VectorIndexes" => {

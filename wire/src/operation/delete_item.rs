@@ -4,7 +4,7 @@ use super::write_members::WriteMembers;
 use crate::{
     context::Context,
     error::{Failure, Outcome},
-    profile::Voice,
+    profile::MessageDialect,
     shape,
     value::Decoder,
 };
@@ -25,7 +25,7 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     members.check_mixing(profile, &[])?;
     let returned = members.return_values(profile, true)?;
     let key = key.unwrap_or_default();
-    key.check().map_err(|text| Failure::validation(profile.request(Voice::Write, text)))?;
+    key.check().map_err(|text| Failure::validation(profile.request(MessageDialect::Write, text)))?;
     let older = members.older_condition(profile)?;
     let parsed = members.parse(profile)?;
 

@@ -7,7 +7,7 @@ use crate::{
     error::{Failure, Outcome},
     expressions::Expressions,
     json::Writer,
-    profile::Voice,
+    profile::MessageDialect,
     shape,
     table::name::TableName,
     validate::Violations,
@@ -32,18 +32,18 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
         }
         Ok(())
     })?;
-    table.check_alone(profile, Voice::Read)?;
+    table.check_alone(profile, MessageDialect::Read)?;
     let mut violations = Violations::default();
     capacity::check(report.as_deref(), &mut violations);
     read_members::check_attributes_to_get(attributes.as_deref(), "attributesToGet", &mut violations);
     table.check(&mut violations, "tableName", false);
     violations.not_null(&key, "key");
     violations.finish()?;
-    expressions.check_mixing(&[("AttributesToGet", attributes.is_some())], profile, Voice::Read)?;
+    expressions.check_mixing(&[("AttributesToGet", attributes.is_some())], profile, MessageDialect::Read)?;
     let key = key.unwrap_or_default();
     key.check().map_err(Failure::validation)?;
     let older = read_members::projection(attributes.as_deref())?;
-    let parsed = expressions.parse(profile, Voice::Read)?;
+    let parsed = expressions.parse(profile, MessageDialect::Read)?;
 
     let handle = context.database.dynamic_table(table.name())?;
     let mut get = handle.get_with(&key.item).consistent(consistent.unwrap_or(false));

@@ -5,7 +5,7 @@ use crate::{
     context::Context,
     error::{Failure, Outcome},
     legacy::{self, Conditions},
-    profile::Voice,
+    profile::MessageDialect,
     shape,
     validate::Violations,
     value::Decoder,
@@ -28,13 +28,13 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
         }
         Ok(())
     })?;
-    members.table.check_alone(profile, Voice::Read)?;
+    members.table.check_alone(profile, MessageDialect::Read)?;
     let mut violations = Violations::default();
-    members.check_members(profile, Voice::Read, false, "queryFilter", &mut violations);
+    members.check_members(profile, MessageDialect::Read, false, "queryFilter", &mut violations);
     legacy::check_operators(conditions.as_ref(), "keyConditions", &mut violations);
     violations.finish()?;
     let older = members.older(&[("QueryFilter", members.filter.is_some()), ("KeyConditions", conditions.is_some())]);
-    members.expressions.check_mixing(&older, profile, Voice::Read)?;
+    members.expressions.check_mixing(&older, profile, MessageDialect::Read)?;
     let operator = members.conditional_operator();
     let older_filter = legacy::filter_condition(members.filter.as_ref(), operator, profile)?;
     let older_projection = read_members::projection(members.attributes.as_deref())?;
@@ -44,9 +44,9 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
             "Either the KeyConditions or KeyConditionExpression parameter must be specified in the request.",
         ));
     }
-    let parsed = members.expressions.parse(profile, Voice::Read)?;
+    let parsed = members.expressions.parse(profile, MessageDialect::Read)?;
     let older_key = legacy::key_condition(conditions.as_ref(), profile)?;
-    let select = members.select(profile, Voice::Read, "Querying")?;
+    let select = members.select(profile, MessageDialect::Read, "Querying")?;
 
     let table = context.database.dynamic_table(members.table.name())?;
     let key = match parsed.key_condition.as_ref().or(older_key.as_ref()) {

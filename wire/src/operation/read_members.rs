@@ -6,7 +6,7 @@ use crate::{
     expressions::Expressions,
     json::{Reader, Writer},
     legacy::{self, Conditions},
-    profile::{Profile, Voice},
+    profile::{MessageDialect, Profile},
     shape,
     table::name::TableName,
     validate::{Violations, values},
@@ -109,7 +109,7 @@ impl<'a> ReadMembers<'a> {
     pub(super) fn check_members(
         &self,
         profile: Profile,
-        voice: Voice,
+        voice: MessageDialect,
         both_name_faults: bool,
         filter_path: &str,
         violations: &mut Violations,
@@ -158,7 +158,7 @@ impl<'a> ReadMembers<'a> {
     }
 
     /// What to return of each item, which has to go with projection and index.
-    pub(super) fn select(&self, profile: Profile, voice: Voice, verb: &str) -> Result<Select, Failure> {
+    pub(super) fn select(&self, profile: Profile, voice: MessageDialect, verb: &str) -> Result<Select, Failure> {
         let refuse = |text: String| Err(Failure::validation(profile.select(voice, text)));
         let projects = if self.expressions.text("ProjectionExpression").is_some() {
             Some("ProjectionExpression")

@@ -5,7 +5,7 @@ use crate::{
     context::Context,
     error::{Failure, Outcome},
     legacy,
-    profile::{Profile, Voice},
+    profile::{MessageDialect, Profile},
     shape,
     validate::Violations,
     value::Decoder,
@@ -26,20 +26,20 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
         }
         Ok(())
     })?;
-    members.table.check_alone(profile, Voice::Older)?;
+    members.table.check_alone(profile, MessageDialect::Older)?;
     let mut violations = Violations::default();
-    members.check_members(profile, Voice::Older, true, "scanFilter", &mut violations);
+    members.check_members(profile, MessageDialect::Older, true, "scanFilter", &mut violations);
     check_segment_members(segment, total, profile, &mut violations);
     violations.finish()?;
     let older = members.older(&[("ScanFilter", members.filter.is_some())]);
-    members.expressions.check_mixing(&older, profile, Voice::Older)?;
+    members.expressions.check_mixing(&older, profile, MessageDialect::Older)?;
     let older_projection = read_members::projection(members.attributes.as_deref())?;
     let operator = members.conditional_operator();
     let older_filter = legacy::filter_condition(members.filter.as_ref(), operator, profile)?;
     members.check_start(profile)?;
     let segments = segments(segment, total)?;
-    let parsed = members.expressions.parse(profile, Voice::Older)?;
-    let select = members.select(profile, Voice::Older, "Scanning")?;
+    let parsed = members.expressions.parse(profile, MessageDialect::Older)?;
+    let select = members.select(profile, MessageDialect::Older, "Scanning")?;
 
     let table = context.database.dynamic_table(members.table.name())?;
     let projection = parsed.projection.or(older_projection);
@@ -76,7 +76,7 @@ fn check_segment_members(segment: Option<i32>, total: Option<i32>, profile: Prof
         if let Some(value) = value
             && value < least
         {
-            violations.push(profile.small_number(Voice::Older, member, value, least));
+            violations.push(profile.small_number(MessageDialect::Older, member, value, least));
         }
     }
     violations.at_most(total.map(i64::from), "totalSegments", MAX_SEGMENTS);

@@ -5,7 +5,7 @@ use crate::{
     context::Context,
     error::{Failure, Outcome},
     json::Writer,
-    shape::{self, Place},
+    shape::{self, JsonContext},
     table::{members, name::TableName},
     validate::Violations,
 };
@@ -25,14 +25,15 @@ pub(super) fn update(context: &Context<'_>, body: &[u8]) -> Outcome {
             "TableName" => table = TableName::new(shape::string(reader)?),
             "TimeToLiveSpecification" => {
                 let mut found = Specification::default();
-                let present = shape::structure(reader, Place::Field, "TimeToLiveSpecification", |reader, name| {
-                    match name {
-                        "AttributeName" => found.attribute = members::text(reader)?,
-                        "Enabled" => found.enabled = shape::boolean(reader)?,
-                        _ => reader.skip()?,
-                    }
-                    Ok(())
-                })?;
+                let present =
+                    shape::structure(reader, JsonContext::Field, "TimeToLiveSpecification", |reader, name| {
+                        match name {
+                            "AttributeName" => found.attribute = members::text(reader)?,
+                            "Enabled" => found.enabled = shape::boolean(reader)?,
+                            _ => reader.skip()?,
+                        }
+                        Ok(())
+                    })?;
                 specification = present.then_some(found);
             }
             _ => reader.skip()?,

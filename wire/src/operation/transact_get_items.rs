@@ -6,8 +6,8 @@ use crate::{
     context::Context,
     error::{Failure, Outcome},
     json::{Reader, Writer},
-    profile::Voice,
-    shape::{self, Counted, Place},
+    profile::MessageDialect,
+    shape::{self, Counted, JsonContext},
     table::name::TableName,
     validate::Violations,
     value::{self, Decoder},
@@ -42,7 +42,7 @@ impl<'a> Request<'a> {
 /// An element of `TransactItems`: a get, or none if that member is missing.
 fn decode_get<'a>(reader: &mut Reader<'a>, decoder: Decoder) -> Result<Option<Option<Action<'a>>>, Failure> {
     let mut get = None;
-    shape::structure(reader, Place::Element, "TransactGetItem", |reader, name| {
+    shape::structure(reader, JsonContext::Element, "TransactGetItem", |reader, name| {
         match name {
             "Get" => get = transact_members::action(reader, "Get", "Key", &["ProjectionExpression"], decoder)?,
             _ => reader.skip()?,
@@ -69,12 +69,12 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     violations.finish()?;
     let gets: Vec<Action<'_>> = gets.into_iter().flatten().collect();
     for get in &gets {
-        get.table.check_alone(profile, Voice::Older)?;
+        get.table.check_alone(profile, MessageDialect::Older)?;
         get.check_values(profile)?;
     }
     let mut keys: Vec<(String, Item, Option<Projection>)> = Vec::with_capacity(gets.len());
     for get in &gets {
-        let parsed = get.expressions.parse(profile, Voice::Older)?;
+        let parsed = get.expressions.parse(profile, MessageDialect::Older)?;
         let key = get.attributes.as_ref().map(|key| key.item.clone()).unwrap_or_default();
         keys.push((get.table.name().to_owned(), key, parsed.projection));
     }

@@ -4,8 +4,8 @@ use crate::{
     error::Failure,
     expressions::Expressions,
     json::Reader,
-    profile::{Profile, Voice},
-    shape::{self, Place},
+    profile::{MessageDialect, Profile},
+    shape::{self, JsonContext},
     table::name::TableName,
     validate::Violations,
     value::{Attributes, Decoder},
@@ -38,7 +38,7 @@ pub(super) fn action<'a>(
         expressions: Expressions::of(expressions),
         on_condition_failure: None,
     };
-    let present = shape::structure(reader, Place::Field, class, |reader, name| {
+    let present = shape::structure(reader, JsonContext::Field, class, |reader, name| {
         match name {
             "TableName" => action.table = TableName::new(shape::string(reader)?),
             "ReturnValuesOnConditionCheckFailure" => action.on_condition_failure = shape::string(reader)?,
@@ -66,7 +66,7 @@ impl Action<'_> {
         if let Some(attributes) = &self.attributes {
             attributes.check().map_err(Failure::validation)?;
         }
-        self.expressions.check_mixing(&[], profile, Voice::Older)
+        self.expressions.check_mixing(&[], profile, MessageDialect::Older)
     }
 }
 

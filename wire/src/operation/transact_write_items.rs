@@ -6,8 +6,8 @@ use crate::{
     context::Context,
     error::{Failure, Outcome},
     json::{Reader, Writer},
-    profile::{Profile, Voice},
-    shape::{self, Counted, Place},
+    profile::{MessageDialect, Profile},
+    shape::{self, Counted, JsonContext},
     table::name::TableName,
     validate::{Violations, values},
     value::{Attributes, Decoder},
@@ -89,7 +89,7 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
 fn decode_elements<'a>(reader: &mut Reader<'a>, decoder: Decoder) -> Result<Option<Counted<Element<'a>>>, Failure> {
     shape::counted(reader, MAX_ACTIONS, |reader| {
         let mut element = Element::default();
-        shape::structure(reader, Place::Element, "TransactWriteItem", |reader, name| {
+        shape::structure(reader, JsonContext::Element, "TransactWriteItem", |reader, name| {
             match KINDS.iter().position(|(member, ..)| *member == name) {
                 Some(kind) => {
                     let (class, _, attributes, _, expressions) = KINDS[kind];
@@ -124,7 +124,7 @@ fn single_actions(elements: Vec<Element<'_>>) -> Result<Vec<(usize, Action<'_>)>
 fn check_members(actions: &[(usize, Action<'_>)], profile: Profile) -> Result<(), Failure> {
     let mut violations = Violations::default();
     for (position, (kind, action)) in actions.iter().enumerate() {
-        action.table.check_alone(profile, Voice::Older)?;
+        action.table.check_alone(profile, MessageDialect::Older)?;
         let (_, member, _, attributes, _) = KINDS[*kind];
         let path = format!("transactItems.{}.member.{member}", position + 1);
         action.check_members(&path, attributes, &mut violations);
@@ -144,7 +144,7 @@ fn check_members(actions: &[(usize, Action<'_>)], profile: Profile) -> Result<()
 }
 
 fn to_request(kind: usize, action: &Action<'_>, profile: Profile) -> Result<TransactAction, Failure> {
-    let parsed = action.expressions.parse(profile, Voice::Older)?;
+    let parsed = action.expressions.parse(profile, MessageDialect::Older)?;
     let item: Item = action.attributes.as_ref().map(|attributes| attributes.item.clone()).unwrap_or_default();
     let kind = match kind {
         PUT => {

@@ -5,7 +5,7 @@ use crate::{
     context::Context,
     error::{Failure, Outcome},
     legacy,
-    profile::Voice,
+    profile::MessageDialect,
     shape,
     value::Decoder,
 };
@@ -27,7 +27,7 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     members.check_mixing(profile, &[("AttributeUpdates", updates.is_some())])?;
     let returned = members.return_values(profile, false)?;
     let key = key.unwrap_or_default();
-    key.check().map_err(|text| Failure::validation(profile.request(Voice::Write, text)))?;
+    key.check().map_err(|text| Failure::validation(profile.request(MessageDialect::Write, text)))?;
     let older_update = legacy::update(updates.as_ref(), profile)?;
     let older_condition = members.older_condition(profile)?;
     let parsed = members.parse(profile)?;

@@ -8,7 +8,7 @@ use crate::{
     context::Context,
     error::{Failure, Outcome},
     json::Reader,
-    shape::{self, Place},
+    shape::{self, JsonContext},
     table::{
         members::{self, IndexMember, NamedKind, StreamMember, Throughput},
         name::TableName,
@@ -75,7 +75,7 @@ impl<'a> Request<'a> {
                 "DeletionProtectionEnabled" => request.deletion_protection = shape::boolean(reader)?,
                 "SSESpecification" | "OnDemandThroughput" | "WarmThroughput" => {
                     let class = name.to_owned();
-                    let present = shape::structure(reader, Place::Field, &class, |reader, _| Ok(reader.skip()?))?;
+                    let present = shape::structure(reader, JsonContext::Field, &class, |reader, _| Ok(reader.skip()?))?;
                     request.has_other_change |= present;
                 }
                 _ => reader.skip()?,
@@ -263,12 +263,12 @@ fn check_agree(table: &TableDefinition, definitions: &[NamedKind]) -> Result<(),
 
 fn index_update(reader: &mut Reader<'_>) -> Result<Option<IndexUpdate>, Failure> {
     let mut update = IndexUpdate::default();
-    let present = shape::structure(reader, Place::Element, "GlobalSecondaryIndexUpdate", |reader, name| {
+    let present = shape::structure(reader, JsonContext::Element, "GlobalSecondaryIndexUpdate", |reader, name| {
         let class = format!("{name}GlobalSecondaryIndexAction");
         match name {
-            "Update" => update.update = members::index(reader, Place::Field, &class)?,
-            "Create" => update.create = members::index(reader, Place::Field, &class)?,
-            "Delete" => update.delete = members::index(reader, Place::Field, &class)?,
+            "Update" => update.update = members::index(reader, JsonContext::Field, &class)?,
+            "Create" => update.create = members::index(reader, JsonContext::Field, &class)?,
+            "Delete" => update.delete = members::index(reader, JsonContext::Field, &class)?,
             _ => reader.skip()?,
         }
         Ok(())

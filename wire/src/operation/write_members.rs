@@ -7,7 +7,7 @@ use crate::{
     expressions::{Expressions, Parsed},
     json::{Reader, Writer},
     legacy::{self, Expectations},
-    profile::{Profile, Voice},
+    profile::{MessageDialect, Profile},
     shape,
     table::name::TableName,
     validate::{Violations, values},
@@ -62,7 +62,7 @@ impl<'a> WriteMembers<'a> {
         main_path: &str,
         both_name_faults: bool,
     ) -> Result<(), Failure> {
-        self.table.check_alone(profile, Voice::Write)?;
+        self.table.check_alone(profile, MessageDialect::Write)?;
         let mut violations = Violations::default();
         capacity::check(self.report.as_deref(), &mut violations);
         self.table.check(&mut violations, "tableName", both_name_faults);
@@ -86,7 +86,7 @@ impl<'a> WriteMembers<'a> {
         let mut older = more.to_vec();
         older.push(("Expected", self.expected.is_some()));
         older.push(("ConditionalOperator", self.conditional_operator.is_some()));
-        self.expressions.check_mixing(&older, profile, Voice::Write)
+        self.expressions.check_mixing(&older, profile, MessageDialect::Write)
     }
 
     /// What shall be returned; `old_only` if the operation can return old values only.
@@ -100,7 +100,7 @@ impl<'a> WriteMembers<'a> {
         };
         if old_only && !matches!(values, ReturnValues::None | ReturnValues::AllOld) {
             let text = "ReturnValues can only be ALL_OLD or NONE".to_owned();
-            return Err(Failure::validation(profile.request(Voice::Write, text)));
+            return Err(Failure::validation(profile.request(MessageDialect::Write, text)));
         }
         Ok(values)
     }
@@ -113,7 +113,7 @@ impl<'a> WriteMembers<'a> {
 
     /// Parses the expressions.
     pub(super) fn parse(&mut self, profile: Profile) -> Result<Parsed, Failure> {
-        self.expressions.parse(profile, Voice::Write)
+        self.expressions.parse(profile, MessageDialect::Write)
     }
 
     /// Whether the error of a failed condition shall carry the item.

@@ -4,8 +4,8 @@ use super::{
     MAX_BODY_BYTES, ServerOptions,
     coding::{Coding, Unpackable},
     guard::{Guard, Verdict},
-    lookout::ServedLast,
     metrics::Metrics,
+    poll_before_sleep::LastActiveConnection,
     request_id::RequestIds,
     signature,
 };
@@ -49,10 +49,10 @@ const EXPOSED: HeaderValue = HeaderValue::from_static(
 );
 
 /// What the connections of a server share.
-pub(super) struct State {
+pub(super) struct ServerContext {
     pub(super) options: ServerOptions,
     pub(super) metrics: Metrics,
-    pub(super) served_last: ServedLast,
+    pub(super) served_last: LastActiveConnection,
     protocol: Protocol,
     guard: Guard,
     ids: RequestIds,
@@ -60,14 +60,14 @@ pub(super) struct State {
     budget: Arc<Semaphore>,
 }
 
-impl State {
+impl ServerContext {
     /// The state of a server of `database` that listens on `address`.
     pub(super) fn new(database: Database, options: ServerOptions, address: SocketAddr) -> Self {
         let seed = database.clock().now_millis();
         let steps = options.max_buffered_bytes.max(MAX_BODY_BYTES) / BUDGET_STEP_BYTES;
         Self {
             metrics: Metrics::default(),
-            served_last: ServedLast::default(),
+            served_last: LastActiveConnection::default(),
             guard: Guard::new(&options, address),
             ids: RequestIds::new(seed),
             budget: Arc::new(Semaphore::new(steps.min(Semaphore::MAX_PERMITS))),

@@ -1,6 +1,6 @@
 //! The listening socket: accepts connections up to a number, gives each a thread, and stops in order.
 
-use super::{ServerOptions, connection::State, lookout::Lookout};
+use super::{ServerOptions, connection::ServerContext, poll_before_sleep::SpinningStream};
 use hashrange::Database;
 use hyper::{server::conn::http1, service::service_fn};
 use hyper_util::{
@@ -57,7 +57,7 @@ impl Server {
         let listener = runtime.block_on(TcpListener::bind(options.address))?;
         let address = listener.local_addr()?;
         let (sender, receiver) = watch::channel(false);
-        let state = Arc::new(State::new(database, options, address));
+        let state = Arc::new(ServerContext::new(database, options, address));
         let thread = std::thread::Builder::new().name("hashrange-serve".to_owned()).spawn(move || {
             runtime.block_on(accept(listener, &state, receiver));
         })?;
@@ -106,7 +106,7 @@ fn runtime() -> io::Result<Runtime> {
 }
 
 /// Accepts connections until a stop is asked for, then waits for those that are open.
-async fn accept(listener: TcpListener, state: &Arc<State>, mut stop: watch::Receiver<bool>) {
+async fn accept(listener: TcpListener, state: &Arc<ServerContext>, mut stop: watch::Receiver<bool>) {
     let most = u32::try_from(state.options.max_connections.max(1)).unwrap_or(MOST_CONNECTIONS).min(MOST_CONNECTIONS);
     let connections = Arc::new(Semaphore::new(most as usize));
     let open = GracefulShutdown::new();
@@ -143,7 +143,7 @@ async fn accept(listener: TcpListener, state: &Arc<State>, mut stop: watch::Rece
 
 /// Serves one connection on a thread of its own; `place` counts it among the open ones.
 fn serve(
-    state: &Arc<State>,
+    state: &Arc<ServerContext>,
     stream: TcpStream,
     peer: SocketAddr,
     place: Option<OwnedSemaphorePermit>,
@@ -156,7 +156,7 @@ fn serve(
     let connection = async move {
         let _counted = state.metrics.connection();
         let stream = match TcpStream::from_std(stream) {
-            Ok(stream) => TokioIo::new(Lookout::new(stream, peer, state.served_last.clone())),
+            Ok(stream) => TokioIo::new(SpinningStream::new(stream, peer, state.served_last.clone())),
             Err(error) => return tracing::warn!(%peer, %error, "cannot serve a connection"),
         };
         let service_state = Arc::clone(&state);

@@ -19,9 +19,9 @@ mod coding;
 mod connection;
 mod guard;
 mod listener;
-mod lookout;
 mod metrics;
 mod options;
+mod poll_before_sleep;
 mod request_id;
 mod signature;
 

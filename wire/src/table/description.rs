@@ -5,8 +5,8 @@ use crate::{
     json::Writer,
 };
 use hashrange::{
-    BillingMode, IndexDefinition, IndexKind, IndexStatistics, IndexStatus, KeyAttribute, Projection,
-    ProvisionedThroughput, StreamView, TableDefinition, TableDescription, TableStatus,
+    BillingMode, IndexDefinition, IndexKind, IndexStats, IndexStatus, KeyAttribute, Projection, ProvisionedThroughput,
+    StreamView, TableDefinition, TableDescription, TableStatus,
 };
 use sha2::{Digest, Sha256};
 
@@ -134,7 +134,7 @@ fn write_index(
     owner: &Owner,
     table: &TableDefinition,
     index: &IndexDefinition,
-    statistics: Option<&IndexStatistics>,
+    statistics: Option<&IndexStats>,
 ) {
     out.begin_object();
     out.string_member("IndexName", &index.name);

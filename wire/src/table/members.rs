@@ -3,7 +3,7 @@
 use crate::{
     error::Failure,
     json::Reader,
-    shape::{self, Place},
+    shape::{self, JsonContext},
     validate::{Violations, values},
 };
 use std::borrow::Cow;
@@ -128,7 +128,7 @@ pub(crate) fn strings(reader: &mut Reader<'_>) -> Result<Option<Vec<String>>, Fa
 /// An element of `KeySchema` (`kind` = `KeyType`) or `AttributeDefinitions` (`kind` = `AttributeType`).
 pub(crate) fn named_kind(reader: &mut Reader<'_>, class: &str, kind: &str) -> Result<Option<NamedKind>, Failure> {
     let mut element = NamedKind::default();
-    let present = shape::structure(reader, Place::Element, class, |reader, name| {
+    let present = shape::structure(reader, JsonContext::Element, class, |reader, name| {
         match name {
             "AttributeName" => element.name = text(reader)?,
             _ if name == kind => element.kind = text(reader)?,
@@ -152,7 +152,7 @@ pub(crate) fn attribute_definitions(reader: &mut Reader<'_>) -> Result<Option<Ve
 /// `ProvisionedThroughput`.
 pub(crate) fn throughput(reader: &mut Reader<'_>) -> Result<Option<Throughput>, Failure> {
     let mut units = Throughput::default();
-    let present = shape::structure(reader, Place::Field, "ProvisionedThroughput", |reader, name| {
+    let present = shape::structure(reader, JsonContext::Field, "ProvisionedThroughput", |reader, name| {
         match name {
             "ReadCapacityUnits" => units.read = shape::long(reader)?,
             "WriteCapacityUnits" => units.write = shape::long(reader)?,
@@ -166,7 +166,7 @@ pub(crate) fn throughput(reader: &mut Reader<'_>) -> Result<Option<Throughput>, 
 /// `OnDemandThroughput`.
 pub(crate) fn on_demand(reader: &mut Reader<'_>) -> Result<Option<OnDemand>, Failure> {
     let mut caps = OnDemand::default();
-    let present = shape::structure(reader, Place::Field, "OnDemandThroughput", |reader, name| {
+    let present = shape::structure(reader, JsonContext::Field, "OnDemandThroughput", |reader, name| {
         match name {
             "MaxReadRequestUnits" => caps.read = shape::long(reader)?,
             "MaxWriteRequestUnits" => caps.write = shape::long(reader)?,
@@ -179,7 +179,7 @@ pub(crate) fn on_demand(reader: &mut Reader<'_>) -> Result<Option<OnDemand>, Fai
 
 fn projection(reader: &mut Reader<'_>) -> Result<Option<ProjectionMember>, Failure> {
     let mut projection = ProjectionMember::default();
-    let present = shape::structure(reader, Place::Field, "Projection", |reader, name| {
+    let present = shape::structure(reader, JsonContext::Field, "Projection", |reader, name| {
         match name {
             "ProjectionType" => projection.kind = text(reader)?,
             "NonKeyAttributes" => projection.attributes = strings(reader)?,
@@ -191,7 +191,7 @@ fn projection(reader: &mut Reader<'_>) -> Result<Option<ProjectionMember>, Failu
 }
 
 /// An index.
-pub(crate) fn index(reader: &mut Reader<'_>, place: Place, class: &str) -> Result<Option<IndexMember>, Failure> {
+pub(crate) fn index(reader: &mut Reader<'_>, place: JsonContext, class: &str) -> Result<Option<IndexMember>, Failure> {
     let mut index = IndexMember::default();
     let present = shape::structure(reader, place, class, |reader, name| {
         match name {
@@ -209,7 +209,7 @@ pub(crate) fn index(reader: &mut Reader<'_>, place: Place, class: &str) -> Resul
 /// `StreamSpecification`.
 pub(crate) fn stream(reader: &mut Reader<'_>) -> Result<Option<StreamMember>, Failure> {
     let mut stream = StreamMember::default();
-    let present = shape::structure(reader, Place::Field, "StreamSpecification", |reader, name| {
+    let present = shape::structure(reader, JsonContext::Field, "StreamSpecification", |reader, name| {
         match name {
             "StreamEnabled" => stream.enabled = shape::boolean(reader)?,
             "StreamViewType" => stream.view = text(reader)?,
@@ -224,7 +224,7 @@ pub(crate) fn stream(reader: &mut Reader<'_>) -> Result<Option<StreamMember>, Fa
 pub(crate) fn tags(reader: &mut Reader<'_>) -> Result<Option<Vec<Tag>>, Failure> {
     structures(reader, |reader| {
         let mut tag = Tag::default();
-        let present = shape::structure(reader, Place::Element, "Tag", |reader, name| {
+        let present = shape::structure(reader, JsonContext::Element, "Tag", |reader, name| {
             match name {
                 "Key" => tag.key = text(reader)?,
                 "Value" => tag.value = text(reader)?,

@@ -3,7 +3,7 @@
 use crate::{
     arn::{self, Arn},
     error::Failure,
-    profile::{Profile, Voice},
+    profile::{MessageDialect, Profile},
     validate::{Violations, matches_name_pattern, shortened},
 };
 use std::borrow::Cow;
@@ -35,7 +35,7 @@ impl<'a> TableName<'a> {
     }
 
     /// What is reported alone, before any other constraint: an empty name, an unreadable ARN.
-    pub(crate) fn check_alone(&self, profile: Profile, voice: Voice) -> Result<(), Failure> {
+    pub(crate) fn check_alone(&self, profile: Profile, voice: MessageDialect) -> Result<(), Failure> {
         match self.given.as_deref() {
             Some("") => Err(Failure::validation(profile.empty_table_name(voice))),
             Some(given) if given.starts_with("arn:") => check_arn(given),

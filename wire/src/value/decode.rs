@@ -6,12 +6,12 @@
 //!
 //! What is built is bounded by what can be right: behind the largest item that there may be, values are passed over.
 
-use super::pass::Pass;
+use super::bounded_decoder::BoundedDecoder;
 use crate::{
     error::Failure,
     json::{Reader, Token},
     profile::Profile,
-    shape::{self, Place},
+    shape::{self, JsonContext},
 };
 use hashrange::{
     AttributeValue, Item,
@@ -76,10 +76,10 @@ impl Decoder {
     /// An item or a key; `None` if the member is null.
     pub(crate) fn attributes(self, reader: &mut Reader<'_>) -> Result<Option<Attributes>, Failure> {
         let mut item = Item::default();
-        let mut pass = Pass::new(self.profile, MAX_ITEM_BYTES);
+        let mut pass = BoundedDecoder::new(self.profile, MAX_ITEM_BYTES);
         let present = shape::map(reader, "AttributeValue", |reader, name| {
             pass.name(&name);
-            if let Some(value) = pass.value(reader, Place::Element, MAX_ITEM_WRAPS)? {
+            if let Some(value) = pass.value(reader, JsonContext::Element, MAX_ITEM_WRAPS)? {
                 item.insert(name.into_owned(), value);
             }
             Ok(())
@@ -91,10 +91,10 @@ impl Decoder {
     pub(crate) fn placeholders(self, reader: &mut Reader<'_>) -> Result<Option<Placeholders>, Failure> {
         let mut values = BTreeMap::new();
         let mut fault = None;
-        let mut pass = Pass::new(self.profile, MAX_OPERAND_BYTES);
+        let mut pass = BoundedDecoder::new(self.profile, MAX_OPERAND_BYTES);
         let present = shape::map(reader, "AttributeValue", |reader, name| {
             pass.spend(name.len());
-            let value = pass.value(reader, Place::Element, MAX_VALUE_WRAPS)?;
+            let value = pass.value(reader, JsonContext::Element, MAX_VALUE_WRAPS)?;
             if pass.is_cut() {
                 fault.get_or_insert((name.into_owned(), TOO_MANY_OPERANDS.to_owned()));
                 return Ok(());
@@ -112,13 +112,13 @@ impl Decoder {
     pub(crate) fn single(
         self,
         reader: &mut Reader<'_>,
-        place: Place,
+        place: JsonContext,
     ) -> Result<Option<Values<AttributeValue>>, Failure> {
         if reader.peek()? == Token::Null {
             reader.literal()?;
             return Ok(None);
         }
-        let mut pass = Pass::new(self.profile, MAX_OPERAND_BYTES);
+        let mut pass = BoundedDecoder::new(self.profile, MAX_OPERAND_BYTES);
         let value = pass.value(reader, place, MAX_ITEM_WRAPS)?.unwrap_or(AttributeValue::Null);
         Ok(Some(Values { values: value, fault: operand_fault(pass) }))
     }
@@ -126,10 +126,10 @@ impl Decoder {
     /// A list of values, those that could be read; `None` if the member is null.
     pub(crate) fn list(self, reader: &mut Reader<'_>) -> Result<Option<Values<Vec<AttributeValue>>>, Failure> {
         let mut values = Vec::new();
-        let mut pass = Pass::new(self.profile, MAX_OPERAND_BYTES);
+        let mut pass = BoundedDecoder::new(self.profile, MAX_OPERAND_BYTES);
         let present = shape::list(reader, |reader| {
             pass.spend(OPERAND_BYTES);
-            values.extend(pass.value(reader, Place::Element, MAX_ITEM_WRAPS)?);
+            values.extend(pass.value(reader, JsonContext::Element, MAX_ITEM_WRAPS)?);
             Ok(())
         })?;
         Ok(present.then_some(Values { values, fault: operand_fault(pass) }))
@@ -139,7 +139,7 @@ impl Decoder {
 /// Values of placeholders by name, and the name and fault of the first that breaks a rule.
 pub(crate) type Placeholders = (BTreeMap<String, AttributeValue>, Option<(String, String)>);
 
-fn operand_fault(pass: Pass) -> Option<String> {
+fn operand_fault(pass: BoundedDecoder) -> Option<String> {
     let is_cut = pass.is_cut();
     pass.fault.or_else(|| is_cut.then(|| TOO_MANY_OPERANDS.to_owned()))
 }

@@ -2,9 +2,9 @@
 //!
 //! [`decode`] builds what the engine stores, [`encode`] writes responses straight from the engine's encoded items.
 
+mod bounded_decoder;
 mod decode;
 mod encode;
-mod pass;
 
 pub(crate) use decode::{Attributes, Decoder, MAX_OPERAND_BYTES, Values};
 pub(crate) use encode::{write_item, write_key, write_owned_value};

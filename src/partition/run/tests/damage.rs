@@ -1,6 +1,6 @@
 //! Whatever happens to the bytes of a run, an answer is right or an error.
 
-use super::{super::forge, *};
+use super::{super::test_seal, *};
 use crate::error::ErrorKind;
 use std::ops::Bound;
 
@@ -85,7 +85,7 @@ fn truncated_files_are_refused() {
         let disk = disk_with(&good[..len]);
         assert_eq!(open(&disk, &facts, ReadMode::Mapped).unwrap_err().kind(), ErrorKind::Corrupt);
         // A manifest that agrees with the wrong length does not help.
-        let facts = RunFacts { bytes: len as u64, footer: (len as u64).wrapping_sub(136), ..facts.clone() };
+        let facts = RunMeta { bytes: len as u64, footer: (len as u64).wrapping_sub(136), ..facts.clone() };
         let run = open(&disk, &facts, ReadMode::Buffered);
         assert!(run.and_then(|run| ask_everything(&run, &small_model())).is_err());
     }
@@ -99,7 +99,7 @@ fn a_run_of_another_place_is_refused() {
     let cache = Arc::new(PageCache::new(1 << 20));
     let other = Run::open(&*disk, &facts, DATABASE + 1, ReadMode::Mapped, &cache).unwrap();
     assert_eq!(ask_everything(&Arc::new(other), &model).unwrap_err().kind(), ErrorKind::Corrupt);
-    let facts = RunFacts { entries: facts.entries + 1, ..facts };
+    let facts = RunMeta { entries: facts.entries + 1, ..facts };
     let other = open(&disk, &facts, ReadMode::Mapped).unwrap();
     assert_eq!(ask_everything(&other, &model).unwrap_err().kind(), ErrorKind::Corrupt);
 }
@@ -133,7 +133,7 @@ fn poke_forged(model: &Model, step: usize) {
             let mut bytes = good.to_vec();
             bytes[at] = value;
             // Only the checks of lengths and offsets stand between wrong bytes and a panic.
-            forge::seal(&mut bytes, DATABASE, 7);
+            test_seal::seal(&mut bytes, DATABASE, 7);
             let disk = disk_with(&bytes);
             poke(&open(&disk, &facts, if at % 2 == 0 { ReadMode::Mapped } else { ReadMode::Buffered }).unwrap(), model);
         }
@@ -166,7 +166,7 @@ fn forged_footers_do_not_panic() {
         for value in [0, 1, 0x7f, 0xff] {
             let mut bytes = good.to_vec();
             bytes[at + field] = value;
-            forge::seal(&mut bytes, DATABASE, 7);
+            test_seal::seal(&mut bytes, DATABASE, 7);
             poke(&open(&disk_with(&bytes), &facts, ReadMode::Mapped).unwrap(), &model);
         }
     }

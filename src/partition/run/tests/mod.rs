@@ -12,7 +12,7 @@ use crate::{
     error::Result,
     file::{Disk, FileName, MemoryDisk},
     item::{Item, ItemRef},
-    manifest::RunFacts,
+    manifest::RunMeta,
     partition::key::KeyRef,
 };
 use bytes::Bytes;
@@ -52,7 +52,7 @@ fn item(text: &str, len: usize) -> Item {
     Item::new().with("name", text).with("payload", "x".repeat(len)).with("count", len as u64)
 }
 
-fn write(disk: &Arc<dyn Disk>, model: &Model) -> RunFacts {
+fn write(disk: &Arc<dyn Disk>, model: &Model) -> RunMeta {
     let mut writer = RunWriter::create(disk, 7, DATABASE, model.len()).unwrap();
     for (key, (seqno, item)) in model {
         let item = item.as_ref().map(ItemRef::from);
@@ -61,7 +61,7 @@ fn write(disk: &Arc<dyn Disk>, model: &Model) -> RunFacts {
     writer.finish().unwrap()
 }
 
-fn open(disk: &Arc<dyn Disk>, facts: &RunFacts, mode: ReadMode) -> Result<Arc<Run>> {
+fn open(disk: &Arc<dyn Disk>, facts: &RunMeta, mode: ReadMode) -> Result<Arc<Run>> {
     let cache = Arc::new(PageCache::new(256 << 10));
     Run::open(&**disk, facts, DATABASE, mode, &cache).map(Arc::new)
 }

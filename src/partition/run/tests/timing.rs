@@ -36,7 +36,7 @@ fn key_bytes(collection: u64) -> Vec<u8> {
     [b"\0".as_slice(), format!("customer#{collection:012}").as_bytes()].concat()
 }
 
-fn write_shop(disk: &Arc<dyn Disk>, file: u64, collections: u64, per_collection: u64) -> RunFacts {
+fn write_shop(disk: &Arc<dyn Disk>, file: u64, collections: u64, per_collection: u64) -> RunMeta {
     let mut order: Vec<(u64, u64)> = (0..collections).map(|c| (xxhash_rust::xxh3::xxh3_64(&key_bytes(c)), c)).collect();
     order.sort_unstable();
     let mut writer = RunWriter::create(disk, file, DATABASE, order.len()).unwrap();

@@ -5,7 +5,7 @@ use crate::{
     context::Context,
     error::Outcome,
     json::Writer,
-    shape::{self, Place},
+    shape::{self, JsonContext},
     table::{description, members},
     validate::Violations,
 };
@@ -29,7 +29,7 @@ pub(in crate::operation) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
             "ExclusiveStartShardId" => start = shape::string(reader)?,
             "ShardFilter" => {
                 let mut found = Filter::default();
-                let present = shape::structure(reader, Place::Field, "ShardFilter", |reader, name| {
+                let present = shape::structure(reader, JsonContext::Field, "ShardFilter", |reader, name| {
                     match name {
                         "Type" => found.kind = members::text(reader)?,
                         "ShardId" => found.shard = members::text(reader)?,

@@ -5,7 +5,7 @@ use crate::{
     context::Context,
     error::{Failure, Outcome},
     json::Writer,
-    profile::Voice,
+    profile::MessageDialect,
     shape,
     table::name::TableName,
     validate::Violations,
@@ -27,7 +27,7 @@ pub(in crate::operation) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     })?;
     let has_table = table.is_some();
     let table = TableName::new(table);
-    table.check_alone(context.profile, Voice::Older)?;
+    table.check_alone(context.profile, MessageDialect::Older)?;
     let mut violations = Violations::default();
     violations.at_least(limit, "limit", 1);
     violations.at_most(limit, "limit", MAX_PAGE);

@@ -2,14 +2,14 @@
 //! children.
 
 use super::{
-    checkpoints::{Checkpoints, Ledger, Row},
-    delivery::{Batch, Receipt},
+    checkpoints::{CheckpointSnapshot, Checkpoints, Row},
+    delivery::{Acknowledgement, Batch},
 };
 use crate::{
     clock::Deadline,
-    engine::Store,
+    engine::Engine,
     error::{ErrorKind, Result},
-    manifest::StreamRecord,
+    manifest::StreamMeta,
     stream::{ChangeRecord, ReadFrom, Sequence, Shard},
 };
 use parking_lot::Mutex;
@@ -23,13 +23,13 @@ use std::{
 const REFRESH: Duration = Duration::from_millis(100);
 
 /// A shard that this worker reads.
-struct Lane {
+struct ShardReader {
     shard: Arc<Shard>,
     from: ReadFrom,
     /// The place behind the last record that was delivered or passed over.
     reached: Option<Sequence>,
     at_end: bool,
-    receipt: Arc<Receipt>,
+    receipt: Arc<Acknowledgement>,
 }
 
 /// What a batch shall be.
@@ -40,18 +40,18 @@ pub(super) struct Wanted<'a> {
 }
 
 /// The shards of one worker.
-pub(super) struct Lanes {
-    store: Arc<Store>,
-    stream: Arc<StreamRecord>,
+pub(super) struct ShardAssignment {
+    engine: Arc<Engine>,
+    stream: Arc<StreamMeta>,
     checkpoints: Arc<Checkpoints>,
-    lanes: Vec<Lane>,
+    lanes: Vec<ShardReader>,
     next_lane: usize,
     /// Shards all of whose records were delivered here: their children may follow.
     delivered: BTreeSet<u64>,
     refresh_at: Deadline,
 }
 
-impl Drop for Lanes {
+impl Drop for ShardAssignment {
     fn drop(&mut self) {
         for lane in &self.lanes {
             // Other workers take over at once; if they cannot be told, they do when the lease ends.
@@ -61,18 +61,18 @@ impl Drop for Lanes {
     }
 }
 
-impl Lanes {
+impl ShardAssignment {
     /// A new worker of a consumer; with `from_latest`, one that has never read the stream begins behind its newest record.
-    pub fn open(store: &Arc<Store>, stream: &Arc<StreamRecord>, name: &str, from_latest: bool) -> Result<Self> {
-        let checkpoints = Arc::new(Checkpoints::open(store, stream.id, name)?);
+    pub fn open(engine: &Arc<Engine>, stream: &Arc<StreamMeta>, name: &str, from_latest: bool) -> Result<Self> {
+        let checkpoints = Arc::new(Checkpoints::open(engine, stream.id, name)?);
         if from_latest && checkpoints.ledger()?.rows.is_empty() {
-            let next = Sequence::first_of(store.wal().last_seqno() + 1);
-            for shard in store.streams().shards_of(stream.id) {
+            let next = Sequence::first_of(engine.wal().last_seqno() + 1);
+            for shard in engine.streams().shards_of(stream.id) {
                 checkpoints.begin(shard.id, Some(next), !shard.is_open())?;
             }
         }
         Ok(Self {
-            store: store.clone(),
+            engine: engine.clone(),
             stream: stream.clone(),
             checkpoints,
             lanes: Vec::new(),
@@ -92,8 +92,8 @@ impl Lanes {
     }
 
     fn refresh(&mut self) -> Result<()> {
-        let shards = self.store.streams().shards_of(self.stream.id);
-        let Ledger { mut rows, others, announced_until_millis } = self.checkpoints.ledger()?;
+        let shards = self.engine.streams().shards_of(self.stream.id);
+        let CheckpointSnapshot { mut rows, others, announced_until_millis } = self.checkpoints.ledger()?;
         for gone in rows.keys().filter(|id| !shards.iter().any(|shard| shard.id == **id)) {
             self.checkpoints.forget(*gone)?;
         }
@@ -125,16 +125,16 @@ impl Lanes {
         Ok(())
     }
 
-    fn lane(&self, shard: Arc<Shard>, next: Option<Sequence>) -> Lane {
+    fn lane(&self, shard: Arc<Shard>, next: Option<Sequence>) -> ShardReader {
         let receipt =
-            Receipt { checkpoints: self.checkpoints.clone(), shard: shard.id, acknowledged: Mutex::new(next) };
+            Acknowledgement { checkpoints: self.checkpoints.clone(), shard: shard.id, acknowledged: Mutex::new(next) };
         let from = next.map_or(ReadFrom::Oldest, ReadFrom::At);
-        Lane { shard, from, reached: None, at_end: false, receipt: Arc::new(receipt) }
+        ShardReader { shard, from, reached: None, at_end: false, receipt: Arc::new(receipt) }
     }
 
     /// Renews leases, and the announcement, that have come halfway.
     fn keep_leases(&self, rows: &BTreeMap<u64, Row>, announced_until_millis: u64) -> Result<()> {
-        let now_millis = self.store.options().clock.now_millis();
+        let now_millis = self.engine.options().clock.now_millis();
         if announced_until_millis < now_millis.saturating_add(super::checkpoints::LEASE_MILLIS / 2) {
             self.checkpoints.announce()?;
         }
@@ -166,9 +166,10 @@ impl Lanes {
     pub fn gather(&self, records: usize, longest: Duration) {
         let deadline = Deadline::after(longest);
         loop {
-            let news = self.store.streams().news();
-            let sight = self.store.stream_sight();
-            let count = |lane: &Lane| lane.shard.read(lane.from, records, sight).map_or(0, |page| page.changes.len());
+            let news = self.engine.streams().news();
+            let sight = self.engine.read_horizon();
+            let count =
+                |lane: &ShardReader| lane.shard.read(lane.from, records, sight).map_or(0, |page| page.changes.len());
             let most = self.lanes.iter().map(count).max().unwrap_or(0);
             if most == 0 || most >= records || deadline.is_over() {
                 return;
@@ -188,7 +189,7 @@ impl Lanes {
                 continue;
             }
             let before = lane.reached;
-            let batch = lane.read(&self.store, &self.stream, wanted)?;
+            let batch = lane.read(&self.engine, &self.stream, wanted)?;
             if lane.reached != before {
                 empty = 0; // records were passed over, and there may be more
             }
@@ -205,8 +206,8 @@ impl Lanes {
     }
 
     /// Closes the books on lanes that are read to their end and acknowledged; false if there is none.
-    pub fn settle(&mut self) -> Result<bool> {
-        let finished = |lane: &Lane| lane.at_end && lane.is_acknowledged();
+    pub fn finish_shards(&mut self) -> Result<bool> {
+        let finished = |lane: &ShardReader| lane.at_end && lane.is_acknowledged();
         let shards: Vec<u64> = self.lanes.iter().filter(|lane| finished(lane)).map(|lane| lane.shard.id).collect();
         for shard in &shards {
             self.checkpoints.finish(*shard)?;
@@ -227,13 +228,13 @@ impl Lanes {
     }
 }
 
-impl Lane {
+impl ShardReader {
     fn is_acknowledged(&self) -> bool {
         self.reached.is_none_or(|reached| self.receipt.covers(reached))
     }
 
-    fn read(&mut self, store: &Store, stream: &Arc<StreamRecord>, wanted: &Wanted<'_>) -> Result<Option<Batch>> {
-        let sight = store.stream_sight();
+    fn read(&mut self, engine: &Engine, stream: &Arc<StreamMeta>, wanted: &Wanted<'_>) -> Result<Option<Batch>> {
+        let sight = engine.read_horizon();
         let page = match self.shard.read(self.from, wanted.records, sight) {
             // The consumer was away for longer than records are kept: it goes on with what is left.
             Err(error) if error.kind() == ErrorKind::Expired => {
@@ -247,7 +248,7 @@ impl Lane {
         let (mut bytes, mut next) = (0, None);
         for change in page.changes {
             let sequence = change.sequence;
-            let record = ChangeRecord::new(change, stream, store.database_id());
+            let record = ChangeRecord::new(change, stream, engine.database_id());
             let is_wanted = wanted.filter.is_none_or(|filter| filter(&record));
             let size = record.size_bytes();
             if is_wanted && bytes + size > wanted.bytes && !records.is_empty() {

@@ -1,15 +1,15 @@
 //! The state of an open database, and who may touch which part of it.
 
-use super::{catalog::Catalog, catalog::TableSlot, ring::Ring, signal::Signal};
+use super::{catalog::Catalog, catalog::TableSlot, ring::TokenRing, signal::Signal};
 use crate::{
-    admission::{Collections, Pressure, Tokens, Used},
+    admission::{ItemCollectionSizes, TokenUse, Tokens, WriteBudget},
     config::Options,
     error::{Error, Result},
     file::Disk,
     manifest::{Edit, Manifest},
     partition::{PageCache, RunContext},
     schema::IndexKind,
-    service::{Arrivals, InFlight, IndexLag},
+    service::{InFlight, IndexLag, PendingPropagation},
     stream::{SegmentContext, Streams},
     sync::{Mutex, RwLock},
     wal::Wal,
@@ -24,13 +24,13 @@ use std::{
 };
 
 /// An open database: the log, the partitions of all tables, and the manifest that says which files are alive.
-pub struct Store {
+pub struct Engine {
     pub(super) options: Options,
     pub(super) disk: Arc<dyn Disk>,
     pub(super) database_id: u64,
     pub(super) wal: Wal,
     pub(super) catalog: ArcSwap<Catalog>,
-    pub(super) pressure: Pressure,
+    pub(super) write_budget: WriteBudget,
     pub(super) signal: Signal,
     pub(super) run_cache: Arc<PageCache>,
     /// Writers hold it shared from deriving index entries until their record is logged; a schema change holds it
@@ -49,9 +49,9 @@ pub struct Store {
     /// How far the filling of new indexes has come, by index number.
     pub(super) backfills: Mutex<BTreeMap<u32, super::progress::Progress>>,
     /// Changes on their way to global indexes with a modelled lag, by index number.
-    pub(super) lags: ArcSwap<BTreeMap<u32, Arc<Arrivals>>>,
+    pub(super) lags: ArcSwap<BTreeMap<u32, Arc<PendingPropagation>>>,
     /// Sizes of item collections, where they are limited.
-    pub(super) collections: Collections,
+    pub(super) collections: ItemCollectionSizes,
     /// Client request tokens of the last ten minutes.
     pub(super) tokens: Tokens,
     /// Operations that are going on, where conflicts are reported.
@@ -65,13 +65,13 @@ pub struct Store {
     pub(super) _lock: Box<dyn Send + Sync>,
 }
 
-impl std::fmt::Debug for Store {
+impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Store({})", self.disk.describe())
+        write!(f, "Engine({})", self.disk.describe())
     }
 }
 
-impl Store {
+impl Engine {
     /// What the database was opened with.
     pub fn options(&self) -> &Options {
         &self.options
@@ -101,7 +101,7 @@ impl Store {
         self.catalog.load().by_name.keys().cloned().collect()
     }
     /// Every ring of every table.
-    pub fn rings(&self) -> Vec<Arc<Ring>> {
+    pub fn rings(&self) -> Vec<Arc<TokenRing>> {
         self.catalog.load().rings()
     }
     /// The folder, for messages.
@@ -122,11 +122,11 @@ impl Store {
         self.manifest.lock().close(&[Edit::PutLogReach { segment, offset }])
     }
     /// The transaction that was carried out with a client request token, if that is not long ago.
-    pub fn known_token(&self, token: &str) -> Option<Used> {
+    pub fn known_token(&self, token: &str) -> Option<TokenUse> {
         self.tokens.known(token, self.options.clock.now_millis())
     }
     /// Changes on their way to an index, if its lag is modelled.
-    pub fn arrivals(&self, index: u32) -> Option<Arc<Arrivals>> {
+    pub fn pending_propagation(&self, index: u32) -> Option<Arc<PendingPropagation>> {
         self.lags.load().get(&index).cloned()
     }
     /// Models the lag of a global index from now on; `None` ends it, and what is on its way arrives at once.
@@ -139,7 +139,7 @@ impl Store {
             found.ok_or_else(|| Error::not_found(format!("Requested resource not found: Index: {index} not found")))?;
         let mut lags = BTreeMap::clone(&self.lags.load());
         match lag {
-            Some(lag) => lags.insert(found.id, Arc::new(Arrivals::new(lag))),
+            Some(lag) => lags.insert(found.id, Arc::new(PendingPropagation::new(lag))),
             None => lags.remove(&found.id),
         };
         self.lags.store(Arc::new(lags));

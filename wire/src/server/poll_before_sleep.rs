@@ -29,12 +29,12 @@ const LOOKOUT: Duration = Duration::from_micros(100);
 
 /// The number of the connection of a server that heard from its client last.
 #[derive(Clone, Default)]
-pub(super) struct ServedLast(Arc<AtomicU16>);
+pub(super) struct LastActiveConnection(Arc<AtomicU16>);
 
 /// A stream of a connection, and how long its client let it wait.
-pub(super) struct Lookout {
+pub(super) struct SpinningStream {
     stream: TcpStream,
-    served_last: ServedLast,
+    served_last: LastActiveConnection,
     /// What tells this connection from others that are open: the port of its client.
     number: u16,
     /// Since when it waits, if it does.
@@ -43,9 +43,9 @@ pub(super) struct Lookout {
     last_wait: Option<Duration>,
 }
 
-impl Lookout {
+impl SpinningStream {
     /// The stream of the connection with the client at `peer`.
-    pub(super) fn new(stream: TcpStream, peer: SocketAddr, served_last: ServedLast) -> Self {
+    pub(super) fn new(stream: TcpStream, peer: SocketAddr, served_last: LastActiveConnection) -> Self {
         Self { stream, served_last, number: peer.port(), waiting_since: None, last_wait: None }
     }
 
@@ -66,7 +66,7 @@ impl Lookout {
     }
 }
 
-impl AsyncRead for Lookout {
+impl AsyncRead for SpinningStream {
     fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         let read = Pin::new(&mut self.stream).poll_read(cx, buffer);
         if read.is_ready() {
@@ -79,7 +79,7 @@ impl AsyncRead for Lookout {
     }
 }
 
-impl AsyncWrite for Lookout {
+impl AsyncWrite for SpinningStream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
         Pin::new(&mut self.stream).poll_write(cx, bytes)
     }

@@ -8,14 +8,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How far a caller wants its record to have come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Goal {
+pub(super) enum SyncGoal {
     Written,
     Synced,
 }
 
 /// What the leader of a sync is doing, if there is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Syncing {
+pub(super) enum SyncPhase {
     Nobody,
     /// Lets others gather, or writes: nothing is being synced yet but what a writer syncs that finishes a segment.
     Preparing,
@@ -25,16 +25,16 @@ pub(super) enum Syncing {
 
 /// Somebody who sleeps until its record is safe, or until somebody has to lead.
 #[derive(Debug)]
-pub(super) struct Follower {
-    pub(super) goal: Goal,
+pub(super) struct Waiter {
+    pub(super) goal: SyncGoal,
     pub(super) seqno: u64,
     thread: Thread,
     woken: AtomicBool,
 }
 
-impl Follower {
+impl Waiter {
     /// The calling thread, which wants the record `seqno` to have come so far.
-    pub(super) fn new(goal: Goal, seqno: u64) -> Self {
+    pub(super) fn new(goal: SyncGoal, seqno: u64) -> Self {
         Self { goal, seqno, thread: sync::current(), woken: AtomicBool::new(false) }
     }
     /// Sleeps until it is woken.

@@ -8,7 +8,7 @@ use crate::error::Result;
 
 /// What `inspect` tells about a run.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct RunDescription {
+pub struct RunContentStats {
     /// Collections, one per key space and partition key.
     pub collections: u64,
     /// Leaves: parts of collections that are searched and read as one.
@@ -86,10 +86,10 @@ impl Run {
         Ok(if start < end { place(end)?.saturating_sub(place(start)?) } else { 0 })
     }
     /// What the run is made of.
-    pub fn describe(&self) -> Result<RunDescription> {
+    pub fn describe(&self) -> Result<RunContentStats> {
         let opened = self.opened()?;
         let footer = &opened.footer;
-        Ok(RunDescription {
+        Ok(RunContentStats {
             collections: footer.collections,
             leaves: footer.leaves,
             nodes: footer.nodes,

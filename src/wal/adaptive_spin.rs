@@ -17,12 +17,12 @@ const SKIPPED_WAITS: u32 = 256;
 
 /// Whether it pays to wait awake.
 #[derive(Debug, Default)]
-pub(super) struct Patience {
+pub(super) struct AdaptiveSpin {
     /// Waits that are still skipped.
     skips: AtomicU32,
 }
 
-impl Patience {
+impl AdaptiveSpin {
     /// Yields until something has happened, for so long at most. Returns at once while others need the processors.
     pub(super) fn wait_awake(&self, at_most: Duration, has_happened: impl Fn() -> bool) {
         let skips = self.skips.load(Ordering::Relaxed);
@@ -55,18 +55,18 @@ mod tests {
     #[test]
     fn a_wait_ends_with_what_it_waits_for() {
         let asked = Cell::new(0);
-        Patience::default().wait_awake(LONG, || asked.replace(asked.get() + 1) == 10);
+        AdaptiveSpin::default().wait_awake(LONG, || asked.replace(asked.get() + 1) == 10);
         assert_eq!(asked.get(), 11);
     }
 
     #[test]
     fn a_wait_ends_by_itself() {
-        Patience::default().wait_awake(Duration::from_micros(100), || false);
+        AdaptiveSpin::default().wait_awake(Duration::from_micros(100), || false);
     }
 
     #[test]
     fn nobody_waits_for_a_while_after_others_kept_the_processor() {
-        let (patience, asked) = (Patience::default(), Cell::new(0));
+        let (patience, asked) = (AdaptiveSpin::default(), Cell::new(0));
         // As if each yield took longer than the whole wait may.
         let wait = || {
             patience.wait_awake(Duration::from_micros(100), || {

@@ -31,7 +31,7 @@ impl<K: KeyShape> Table<K> {
         let value = item.get(&hash.name).filter(|value| hash.kind.matches(value));
         let value = value.ok_or_else(|| Error::validation("The provided key element does not match the schema"))?;
         let place = EncodedKey::of_values(value, None)?;
-        let bytes = self.store.collection_bytes(&self.slot, &place)?;
+        let bytes = self.engine.collection_bytes(&self.slot, &place)?;
         Ok(bytes.map(|size_bytes| {
             let whole = (size_bytes / GIGABYTE) as f64;
             ItemCollectionMetrics {

@@ -7,10 +7,10 @@
 
 use super::{
     catalog::{TableSlot, TableState},
-    store::Store,
+    engine::Engine,
 };
 use crate::{
-    admission::Growth,
+    admission::CollectionDelta,
     error::{Error, ErrorKind, Result},
     index,
     item::ItemRef,
@@ -18,12 +18,12 @@ use crate::{
 };
 use std::ops::Bound;
 
-impl Store {
+impl Engine {
     /// Takes one more item of a commit into account. Errors: the collection would grow beyond its limit. Deleting and
     /// shrinking is always allowed. The caller holds the lock of the item's partition.
-    pub(super) fn admit(
+    pub(super) fn check_limit(
         &self,
-        growth: &mut Growth,
+        growth: &mut CollectionDelta,
         state: &TableState,
         key: &EncodedKey,
         old: Option<&ItemRef>,
@@ -57,7 +57,7 @@ impl Store {
     }
 
     /// The commit has been logged.
-    pub(super) fn grown(&self, growth: Growth) {
+    pub(super) fn record_sizes(&self, growth: CollectionDelta) {
         for (place, bytes) in growth.into_sizes() {
             self.collections.remember(place, bytes);
         }

@@ -4,7 +4,7 @@ use crate::{
     error::Failure,
     json::Reader,
     profile::Profile,
-    shape::{self, Place},
+    shape::{self, JsonContext},
     validate::shortened,
 };
 use hashrange::{AttributeValue, Number, item::size::check_name};
@@ -25,7 +25,7 @@ const NULL_FALSE: &str =
     "One or more parameter values were invalid: Null attribute value types must have the value of true";
 
 /// One pass over a value or several.
-pub(super) struct Pass {
+pub(super) struct BoundedDecoder {
     profile: Profile,
     /// The first rule that was broken.
     pub(super) fault: Option<String>,
@@ -80,7 +80,7 @@ impl Tagged {
     }
 }
 
-impl Pass {
+impl BoundedDecoder {
     /// A pass that builds values up to about `budget` bytes by DynamoDB's size rule.
     pub(super) fn new(profile: Profile, budget: usize) -> Self {
         Self { profile, fault: None, left: budget, is_cut: false }
@@ -113,7 +113,7 @@ impl Pass {
     pub(super) fn value(
         &mut self,
         reader: &mut Reader<'_>,
-        place: Place,
+        place: JsonContext,
         wraps: usize,
     ) -> Result<Option<AttributeValue>, Failure> {
         if self.is_cut {
@@ -180,7 +180,7 @@ impl Pass {
                 let mut elements = Vec::new();
                 let present = shape::list(reader, |reader| {
                     self.spend(1);
-                    elements.extend(self.value(reader, Place::Element, wraps - 1)?);
+                    elements.extend(self.value(reader, JsonContext::Element, wraps - 1)?);
                     Ok(())
                 })?;
                 out.put(present.then_some(AttributeValue::L(elements)));
@@ -191,7 +191,7 @@ impl Pass {
                 let present = shape::map(reader, "AttributeValue", |reader, name| {
                     self.spend(1);
                     self.name(&name);
-                    if let Some(value) = self.value(reader, Place::Element, wraps - 1)? {
+                    if let Some(value) = self.value(reader, JsonContext::Element, wraps - 1)? {
                         entries.insert(name.into_owned(), value);
                     }
                     Ok(())

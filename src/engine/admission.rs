@@ -1,15 +1,15 @@
 //! Operations say that they begin, where conflicts are reported; see [`conflict_model`](crate::service::conflict_model).
 
-use super::{catalog::TableSlot, store::Store};
+use super::{catalog::TableSlot, engine::Engine};
 use crate::{
     error::{CancellationReason, Error, ErrorKind, Result},
     schema::EncodedKey,
-    service::{Access, Held, in_progress},
+    service::{Access, ConflictGuard, in_progress},
 };
 
-impl Store {
+impl Engine {
     /// A put, update or delete begins. What the database keeps for itself meets nobody.
-    pub fn enter_write(&self, slot: &TableSlot, key: &EncodedKey) -> Result<Option<Held>> {
+    pub fn enter_write(&self, slot: &TableSlot, key: &EncodedKey) -> Result<Option<ConflictGuard>> {
         if !self.in_flight.is_watched() || slot.state().definition.is_internal() {
             return Ok(None);
         }
@@ -25,7 +25,7 @@ impl Store {
         &self,
         access: Access,
         items: impl Iterator<Item = (&'a TableSlot, &'a EncodedKey)>,
-    ) -> Result<Option<Held>> {
+    ) -> Result<Option<ConflictGuard>> {
         if !self.in_flight.is_watched() {
             return Ok(None);
         }
@@ -40,7 +40,7 @@ impl Store {
     }
 
     /// A transaction with a client request token begins; refused if its twin is not finished.
-    pub fn enter_token(&self, token: &str) -> Result<Option<Held>> {
+    pub fn enter_token(&self, token: &str) -> Result<Option<ConflictGuard>> {
         if !self.in_flight.is_watched() {
             return Ok(None);
         }
@@ -48,12 +48,12 @@ impl Store {
     }
 
     /// Holds an item as a transaction that writes and does not end.
-    pub fn hold_item(&self, slot: &TableSlot, key: EncodedKey) -> Held {
+    pub fn simulate_conflict(&self, slot: &TableSlot, key: EncodedKey) -> ConflictGuard {
         self.in_flight.hold(Some((slot.state().definition.id, key)), None)
     }
 
     /// Holds a client request token as a transaction that does not end.
-    pub fn hold_token(&self, token: String) -> Held {
+    pub fn simulate_token_conflict(&self, token: String) -> ConflictGuard {
         self.in_flight.hold(None, Some(token))
     }
 }

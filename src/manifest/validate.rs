@@ -7,7 +7,7 @@
 
 use super::{
     edit::Edit,
-    facts::{PartitionRecord, RunFacts, ShardRecord},
+    facts::{PartitionMeta, RunMeta, ShardMeta},
 };
 use crate::{file::NUMBER_LIMIT, schema::is_keyspace};
 
@@ -46,14 +46,14 @@ fn are_numbers(numbers: &[u64]) -> bool {
     numbers.iter().all(|number| *number < NUMBER_LIMIT)
 }
 
-fn is_partition(partition: &PartitionRecord) -> bool {
+fn is_partition(partition: &PartitionMeta) -> bool {
     are_numbers(&[partition.id, partition.flushed_seqno])
         && is_keyspace(partition.keyspace)
         && partition.first_token <= partition.last_token
         && partition.runs.iter().all(is_run)
 }
 
-fn is_run(run: &RunFacts) -> bool {
+fn is_run(run: &RunMeta) -> bool {
     are_numbers(&[run.file, run.bytes, run.entries, run.logical_bytes, run.max_seqno])
         && run.tombstones <= run.entries
         && run.min_token <= run.max_token
@@ -61,7 +61,7 @@ fn is_run(run: &RunFacts) -> bool {
         && run.footer <= run.bytes
 }
 
-fn is_shard(shard: &ShardRecord) -> bool {
+fn is_shard(shard: &ShardMeta) -> bool {
     are_numbers(&[shard.id, shard.stream, shard.partition, shard.start_seqno, shard.trimmed_seqno])
         && are_numbers(&[shard.parent.unwrap_or(0), shard.end_seqno.unwrap_or(0)])
         && shard.first_token <= shard.last_token
@@ -70,28 +70,27 @@ fn is_shard(shard: &ShardRecord) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::manifest::{Counters, StreamSegmentFacts};
+    use crate::manifest::{Counters, StreamSegmentMeta};
 
     #[test]
     fn an_edit_is_refused_for_each_number_that_makes_no_sense() {
-        let run = |change: fn(&mut RunFacts)| {
-            let mut run =
-                RunFacts { file: 1, bytes: 100, entries: 9, tombstones: 9, footer: 100, ..RunFacts::default() };
+        let run = |change: fn(&mut RunMeta)| {
+            let mut run = RunMeta { file: 1, bytes: 100, entries: 9, tombstones: 9, footer: 100, ..RunMeta::default() };
             change(&mut run);
-            Edit::PutPartition(PartitionRecord { id: 1, last_token: u64::MAX, runs: vec![run], ..Default::default() })
+            Edit::PutPartition(PartitionMeta { id: 1, last_token: u64::MAX, runs: vec![run], ..Default::default() })
         };
-        let partition = |change: fn(&mut PartitionRecord)| {
-            let mut partition = PartitionRecord { id: 1, last_token: u64::MAX, ..PartitionRecord::default() };
+        let partition = |change: fn(&mut PartitionMeta)| {
+            let mut partition = PartitionMeta { id: 1, last_token: u64::MAX, ..PartitionMeta::default() };
             change(&mut partition);
             Edit::PutPartition(partition)
         };
-        let shard = |change: fn(&mut ShardRecord)| {
-            let mut shard = ShardRecord { id: 1, last_token: u64::MAX, ..ShardRecord::default() };
+        let shard = |change: fn(&mut ShardMeta)| {
+            let mut shard = ShardMeta { id: 1, last_token: u64::MAX, ..ShardMeta::default() };
             change(&mut shard);
             Edit::PutShard(shard)
         };
-        let segment = |change: fn(&mut StreamSegmentFacts)| {
-            let mut segment = StreamSegmentFacts { file: 1, bytes: 9, index_offset: 9, ..Default::default() };
+        let segment = |change: fn(&mut StreamSegmentMeta)| {
+            let mut segment = StreamSegmentMeta { file: 1, bytes: 9, index_offset: 9, ..Default::default() };
             change(&mut segment);
             Edit::PutStreamSegment(segment)
         };

@@ -12,11 +12,11 @@
 use super::{
     Key, KeyShape, MAX_TRANSACTION_ACTIONS, Table, ToItem,
     put::prepare,
-    transact::{MAX_TRANSACTION_BYTES, foreign_table},
+    transact_items::{MAX_TRANSACTION_BYTES, foreign_table},
     update::{check_targets, decide},
 };
 use crate::{
-    engine::{Decide, Decision, Store, TableSlot, WriteOp, WriteOptions, key_ref},
+    engine::{Decide, Engine, TableSlot, WriteAction, WriteOp, WriteOptions, key_ref},
     error::{Error, ErrorKind, Result},
     expression::UpdateBuilder,
     item::ItemRef,
@@ -56,7 +56,7 @@ const MAX_ATTEMPTS: usize = 100;
 /// ```
 #[derive(Debug)]
 pub struct Transaction {
-    store: Arc<Store>,
+    engine: Arc<Engine>,
     touched: Vec<Touched>,
 }
 
@@ -68,7 +68,7 @@ struct Touched {
     /// The item as it was read first; `None` if it was not read.
     read: Option<Option<ItemRef>>,
     /// What becomes of it; `None` if it is not written.
-    write: Option<Decision>,
+    write: Option<WriteAction>,
 }
 
 impl Transaction {
@@ -79,7 +79,7 @@ impl Transaction {
         let at = self.touch(table, key)?;
         let item = self.current(at)?;
         let definition = table.definition();
-        Ok(item.filter(|item| !is_hidden(self.store.options(), &definition, item)))
+        Ok(item.filter(|item| !is_hidden(self.engine.options(), &definition, item)))
     }
 
     /// Replaces an item. Errors: validation (keys, sizes, types, more than 100 items), disk.
@@ -87,7 +87,7 @@ impl Transaction {
         let item = item.to_item()?;
         let (key, bytes) = prepare(&table.definition(), &item)?;
         let at = self.touch(table, key)?;
-        self.touched[at].write = Some(Decision::Put(bytes));
+        self.touched[at].write = Some(WriteAction::Put(bytes));
         Ok(())
     }
 
@@ -106,7 +106,7 @@ impl Transaction {
         let at = self.touch(table, key.encode(&definition)?)?;
         let old = self.current(at)?;
         match decide(&definition, &update, old.as_ref(), &attributes)?.0 {
-            Decision::Keep => {}
+            WriteAction::Keep => {}
             decision => self.touched[at].write = Some(decision),
         }
         Ok(())
@@ -116,13 +116,13 @@ impl Transaction {
     pub fn delete<K: KeyShape>(&mut self, table: &Table<K>, key: impl Key<K>) -> Result<()> {
         let key = key.encode(&table.definition())?;
         let at = self.touch(table, key)?;
-        self.touched[at].write = Some(Decision::Delete);
+        self.touched[at].write = Some(WriteAction::Delete);
         Ok(())
     }
 
     /// Where the item stands among those touched.
     fn touch<K: KeyShape>(&mut self, table: &Table<K>, key: EncodedKey) -> Result<usize> {
-        if !Arc::ptr_eq(&self.store, &table.store) {
+        if !Arc::ptr_eq(&self.engine, &table.engine) {
             return Err(foreign_table());
         }
         let known = |touched: &Touched| Arc::ptr_eq(&touched.slot, &table.slot) && touched.key == key;
@@ -142,11 +142,11 @@ impl Transaction {
     fn current(&mut self, at: usize) -> Result<Option<ItemRef>> {
         let touched = &mut self.touched[at];
         match (&touched.write, &touched.read) {
-            (Some(Decision::Put(bytes)), _) => Ok(Some(ItemRef::from_bytes(bytes.clone()))),
-            (Some(Decision::Delete), _) => Ok(None),
+            (Some(WriteAction::Put(bytes)), _) => Ok(Some(ItemRef::from_bytes(bytes.clone()))),
+            (Some(WriteAction::Delete), _) => Ok(None),
             (_, Some(read)) => Ok(read.clone()),
             (_, None) => {
-                let item = newest(&self.store, &touched.slot, &touched.key)?;
+                let item = newest(&self.engine, &touched.slot, &touched.key)?;
                 touched.read = Some(item.clone());
                 Ok(item)
             }
@@ -156,7 +156,7 @@ impl Transaction {
     /// Commits, with the writes or without; whether all that was read is still true.
     fn commit(&self, with_writes: bool) -> Result<bool> {
         let written = |touched: &Touched| match &touched.write {
-            Some(Decision::Put(bytes)) => bytes.len(),
+            Some(WriteAction::Put(bytes)) => bytes.len(),
             _ => 0,
         };
         let bytes: usize = self.touched.iter().map(written).sum();
@@ -168,8 +168,8 @@ impl Transaction {
         let relevant = || self.touched.iter().filter(|touched| with_writes || touched.read.is_some());
         let decide = |touched: &Touched, now: Option<&ItemRef>| match &touched.read {
             Some(read) if !is_same(read.as_ref(), now) => Err(conflict()),
-            _ if with_writes => Ok(touched.write.clone().unwrap_or(Decision::Keep)),
-            _ => Ok(Decision::Keep),
+            _ if with_writes => Ok(touched.write.clone().unwrap_or(WriteAction::Keep)),
+            _ => Ok(WriteAction::Keep),
         };
         let mut closures: Vec<Box<Decide<'_>>> = Vec::new();
         for touched in relevant() {
@@ -183,9 +183,9 @@ impl Transaction {
             return Ok(true);
         }
         let items = relevant().map(|touched| (&*touched.slot, &touched.key));
-        let Ok(_here) = self.store.enter_transaction(Access::TransactWrite, items) else { return Ok(false) };
-        let options = WriteOptions { retries: true, ..WriteOptions::default() };
-        for result in self.store.write(&mut ops, &options)? {
+        let Ok(_here) = self.engine.enter_transaction(Access::TransactWrite, items) else { return Ok(false) };
+        let options = WriteOptions { report_conflict_early: true, ..WriteOptions::default() };
+        for result in self.engine.write(&mut ops, &options)? {
             match result {
                 Err(error) if error.kind() == ErrorKind::Conflict => return Ok(false),
                 other => drop(other?),
@@ -196,17 +196,17 @@ impl Transaction {
 }
 
 /// The newest item at a place, expired or not, durable or not.
-fn newest(store: &Store, slot: &TableSlot, key: &EncodedKey) -> Result<Option<ItemRef>> {
+fn newest(engine: &Engine, slot: &TableSlot, key: &EncodedKey) -> Result<Option<ItemRef>> {
     slot.check_alive()?;
     let partition = slot.state().ring.find(key.token());
-    let found = partition.get(key_ref(key), ReadPoint::Newest, store.wal().visible())?;
+    let found = partition.get(key_ref(key), ReadPoint::Newest, engine.wal().visible())?;
     Ok(found.and_then(|version| version.item))
 }
 
 /// Runs a closure until what it read holds at the moment of its commit.
-pub fn transaction<R>(store: &Arc<Store>, mut body: impl FnMut(&mut Transaction) -> Result<R>) -> Result<R> {
+pub fn transaction<R>(engine: &Arc<Engine>, mut body: impl FnMut(&mut Transaction) -> Result<R>) -> Result<R> {
     for _ in 0..MAX_ATTEMPTS {
-        let mut transaction = Transaction { store: store.clone(), touched: Vec::new() };
+        let mut transaction = Transaction { engine: engine.clone(), touched: Vec::new() };
         let answer = body(&mut transaction);
         // A closure that gives up may have been misled by items of different moments: what it saw is checked as well.
         if transaction.commit(answer.is_ok())? {

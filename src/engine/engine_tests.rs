@@ -1,6 +1,6 @@
 //! What an open database keeps in memory about what is gone, what it calls itself, and whom it lets in.
 
-use super::{Store, TableSpec, TableUpdate, schema_change::IndexSpec};
+use super::{Engine, TableSpec, TableUpdate, schema_change::IndexSpec};
 use crate::{
     config::{ConflictModel, Options},
     error::{Error, ErrorKind},
@@ -25,24 +25,24 @@ fn global(name: &str) -> IndexSpec {
 #[test]
 fn the_lag_of_an_index_goes_with_the_index() {
     let options = Options { background: false, ..Options::default() };
-    let store = Store::open(Arc::new(MemoryDisk::new()), options).unwrap();
-    assert_eq!(format!("{store:?}"), "Store(memory)");
+    let engine = Engine::open(Arc::new(MemoryDisk::new()), options).unwrap();
+    assert_eq!(format!("{engine:?}"), "Engine(memory)");
     let key = KeySchema { hash: KeyAttribute::new("h", KeyType::S), range: None };
     let indexes = ["one", "two", "three"].map(global).to_vec();
-    let slot = store.create_table(TableSpec { indexes, ..TableSpec::new("items", key) }).unwrap();
+    let slot = engine.create_table(TableSpec { indexes, ..TableSpec::new("items", key) }).unwrap();
     let ids: Vec<u32> = slot.state().definition.indexes.iter().map(|index| index.id).collect();
-    let lagging = || ids.iter().map(|id| store.arrivals(*id).is_some()).collect::<Vec<_>>();
+    let lagging = || ids.iter().map(|id| engine.pending_propagation(*id).is_some()).collect::<Vec<_>>();
     for name in ["one", "two"] {
         let lag = IndexLag { delay: Delay::Fixed(50), stale: StaleReplica::default(), seed: 1 };
-        store.set_index_lag("items", name, Some(lag)).unwrap();
+        engine.set_index_lag("items", name, Some(lag)).unwrap();
     }
     assert_eq!(lagging(), [true, true, false]);
     for (gone, left) in [("three", [true, true, false]), ("one", [false, true, false])] {
         let update = TableUpdate { delete_index: Some(gone.to_owned()), ..TableUpdate::default() };
-        store.update_table("items", |_| Ok::<_, Error>(update)).unwrap();
+        engine.update_table("items", |_| Ok::<_, Error>(update)).unwrap();
         assert_eq!(lagging(), left);
     }
-    store.delete_table("items").unwrap();
+    engine.delete_table("items").unwrap();
     assert_eq!(lagging(), [false; 3]);
 }
 
@@ -50,12 +50,12 @@ fn the_lag_of_an_index_goes_with_the_index() {
 fn what_the_database_keeps_for_itself_meets_no_conflict() {
     let conflicts = Some(ConflictModel { refused_per_thousand: 1000, seed: 1 });
     let options = Options { background: false, conflicts, ..Options::default() };
-    let store = Store::open(Arc::new(MemoryDisk::new()), options).unwrap();
+    let engine = Engine::open(Arc::new(MemoryDisk::new()), options).unwrap();
     for (name, is_refused) in [("items", true), ("hashrange.items", false)] {
         let key = KeySchema { hash: KeyAttribute::new("h", KeyType::S), range: None };
-        let slot = store.create_table(TableSpec::new(name, key)).unwrap();
+        let slot = engine.create_table(TableSpec::new(name, key)).unwrap();
         let key = slot.state().definition.key_of_item(&Item::new().with("h", "one")).unwrap();
-        assert_eq!(store.enter_write(&slot, &key).is_err(), is_refused, "{name}");
+        assert_eq!(engine.enter_write(&slot, &key).is_err(), is_refused, "{name}");
     }
 }
 
@@ -63,12 +63,12 @@ fn what_the_database_keeps_for_itself_meets_no_conflict() {
 fn what_is_only_read_takes_no_writes_and_is_closed_without_one() {
     let disk = SimulatedDisk::new(1);
     let options = Options { background: false, ..Options::default() };
-    let store = Store::open(Arc::new(disk.clone()), options).unwrap();
-    store.end_writing();
+    let engine = Engine::open(Arc::new(disk.clone()), options).unwrap();
+    engine.end_writing();
     let before = disk.operations();
     let key = KeySchema { hash: KeyAttribute::new("h", KeyType::S), range: None };
-    let refused = store.create_table(TableSpec::new("items", key)).map(drop).unwrap_err();
+    let refused = engine.create_table(TableSpec::new("items", key)).map(drop).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Unsupported);
-    store.close().unwrap();
+    engine.close().unwrap();
     assert_eq!(disk.operations(), before);
 }

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     capacity::{Consumed, ReadStrength, read_units},
     config::Durability,
-    engine::{Decide, Decision, Outcomes, Store, TableSlot, WriteOp, WriteOptions},
+    engine::{Decide, Engine, ItemResults, TableSlot, WriteAction, WriteOp, WriteOptions},
     error::{CancellationReason, Error, ErrorKind, Result},
     expression::{self, Condition, ExpressionKind, Projection, UpdateBuilder},
     item::{Item, ItemRef},
@@ -75,7 +75,7 @@ pub struct TransactGetOutput {
 #[derive(Debug)]
 #[must_use = "nothing is written before `send`"]
 pub struct TransactWrite {
-    store: Arc<Store>,
+    engine: Arc<Engine>,
     actions: Vec<TransactAction>,
     /// The table of each action, which a table that was created anew under its name does not replace.
     slots: Vec<Arc<TableSlot>>,
@@ -86,11 +86,11 @@ pub struct TransactWrite {
 }
 
 impl TransactWrite {
-    pub(crate) fn new(store: Arc<Store>) -> Self {
-        Self { store, actions: Vec::new(), slots: Vec::new(), fault: None, token: None, durability: None }
+    pub(crate) fn new(engine: Arc<Engine>) -> Self {
+        Self { engine, actions: Vec::new(), slots: Vec::new(), fault: None, token: None, durability: None }
     }
     fn action<K>(mut self, table: &Table<K>, kind: TransactKind, condition: Option<Condition>) -> Self {
-        if !Arc::ptr_eq(&self.store, &table.store) {
+        if !Arc::ptr_eq(&self.engine, &table.engine) {
             self.fault.get_or_insert_with(foreign_table);
         }
         let name = table.slot.state().definition.name.clone();
@@ -178,7 +178,7 @@ impl TransactWrite {
         if let Some(fault) = self.fault {
             return Err(fault);
         }
-        transact_write(&self.store, &self.actions, self.slots, token, self.durability)
+        transact_write(&self.engine, &self.actions, self.slots, token, self.durability)
     }
 }
 
@@ -188,8 +188,8 @@ pub(super) fn foreign_table() -> Error {
 }
 
 /// The tables of actions, by their names.
-pub(crate) fn slots_of(store: &Store, actions: &[TransactAction]) -> Result<Vec<Arc<TableSlot>>> {
-    let slot = |action: &TransactAction| store.table(&action.table);
+pub(crate) fn slots_of(engine: &Engine, actions: &[TransactAction]) -> Result<Vec<Arc<TableSlot>>> {
+    let slot = |action: &TransactAction| engine.table(&action.table);
     let missing = || Error::not_found("Requested resource not found");
     actions.iter().map(|action| slot(action).ok_or_else(missing)).collect()
 }
@@ -203,7 +203,7 @@ struct Prepared {
 
 /// Carries out a list of actions, of which `slots` are the tables, as one commit.
 pub fn transact_write(
-    store: &Store,
+    engine: &Engine,
     actions: &[TransactAction],
     slots: Vec<Arc<TableSlot>>,
     token: Option<ClientToken>,
@@ -217,14 +217,14 @@ pub fn transact_write(
     }
     slots.iter().try_for_each(|slot| slot.check_alive())?;
     let prepared = prepare_all(actions, slots)?;
-    let _token_here = token.as_ref().map(|token| store.enter_token(&token.token)).transpose()?;
+    let _token_here = token.as_ref().map(|token| engine.enter_token(&token.token)).transpose()?;
     if let Some(token) = &token
-        && let Some(output) = replay(store, actions, &prepared, token)?
+        && let Some(output) = replay(engine, actions, &prepared, token)?
     {
         return Ok(output);
     }
     let items = prepared.iter().map(|prepared| (&*prepared.slot, &prepared.key));
-    let _here = store.enter_transaction(Access::TransactWrite, items)?;
+    let _here = engine.enter_transaction(Access::TransactWrite, items)?;
     let mut closures: Vec<Box<Decide<'_>>> = Vec::with_capacity(actions.len());
     for (action, prepared) in actions.iter().zip(&prepared) {
         closures.push(Box::new(move |definition: &TableDefinition, old: Option<&ItemRef>| {
@@ -236,7 +236,7 @@ pub fn transact_write(
         ops.push(WriteOp { slot: &prepared.slot, key: &prepared.key, decide: &mut **decide });
     }
     let options = WriteOptions { durability, token, ..WriteOptions::default() };
-    let results = store.write(&mut ops, &options)?;
+    let results = engine.write(&mut ops, &options)?;
     if results.iter().any(Result::is_err) {
         return Err(cancelled(results));
     }
@@ -307,17 +307,17 @@ fn decide_action(
     prepared: &Prepared,
     definition: &TableDefinition,
     old: Option<&ItemRef>,
-) -> Result<Decision> {
+) -> Result<WriteAction> {
     check(action.condition.as_ref(), old, action.return_old_on_failure)?;
     Ok(match (&action.kind, &prepared.put) {
-        (TransactKind::Put(_), Some(bytes)) => Decision::Put(bytes.clone()),
-        (TransactKind::Delete(_), _) => Decision::Delete,
+        (TransactKind::Put(_), Some(bytes)) => WriteAction::Put(bytes.clone()),
+        (TransactKind::Delete(_), _) => WriteAction::Delete,
         (TransactKind::Update(key, update), _) => decide(definition, update, old, key)?.0,
-        _ => Decision::Keep,
+        _ => WriteAction::Keep,
     })
 }
 
-fn cancelled(results: Outcomes) -> Error {
+fn cancelled(results: ItemResults) -> Error {
     let reasons = results.into_iter().map(|result| match result {
         Ok(_) => CancellationReason::none(),
         Err(error) if error.kind() == ErrorKind::ConditionFailed => {
@@ -334,12 +334,12 @@ fn cancelled(results: Outcomes) -> Error {
 
 /// The answer to a transaction whose token is known already; an error if it was used for another request.
 fn replay(
-    store: &Store,
+    engine: &Engine,
     actions: &[TransactAction],
     prepared: &[Prepared],
     token: &ClientToken,
 ) -> Result<Option<TransactOutput>> {
-    let Some(used) = store.known_token(&token.token) else { return Ok(None) };
+    let Some(used) = engine.known_token(&token.token) else { return Ok(None) };
     if used.fingerprint != token.fingerprint {
         return Err(Error::new(
             ErrorKind::TokenMismatch,
@@ -348,10 +348,10 @@ fn replay(
         ));
     }
     // The first of the two may still be on its way to the disk; nobody is told of it before it is there.
-    store.wal().sync(used.seqno)?;
+    engine.wal().sync(used.seqno)?;
     let mut output = TransactOutput { replayed: true, ..TransactOutput::default() };
     for (action, prepared) in actions.iter().zip(prepared) {
-        let size = read(store, &prepared.slot, &prepared.key)?.map_or(0, |item| item.size_bytes());
+        let size = read(engine, &prepared.slot, &prepared.key)?.map_or(0, |item| item.size_bytes());
         let units = read_units(size, ReadStrength::Transactional);
         add_consumed(&mut output.consumed, &action.table, &Consumed::of_table(units));
     }
@@ -359,7 +359,7 @@ fn replay(
 }
 
 /// Reads items of any tables as they were at one moment.
-pub fn transact_get(store: &Store, keys: &[(String, Item, Option<Projection>)]) -> Result<TransactGetOutput> {
+pub fn transact_get(engine: &Engine, keys: &[(String, Item, Option<Projection>)]) -> Result<TransactGetOutput> {
     if !(1..=MAX_TRANSACTION_ACTIONS).contains(&keys.len()) {
         return Err(Error::validation(format!(
             "a transactional read has 1 to {MAX_TRANSACTION_ACTIONS} keys, not {}",
@@ -369,7 +369,7 @@ pub fn transact_get(store: &Store, keys: &[(String, Item, Option<Projection>)]) 
     let mut places: Vec<(Arc<TableSlot>, EncodedKey)> = Vec::with_capacity(keys.len());
     let mut reasons = Vec::with_capacity(keys.len());
     for (table, key, _) in keys {
-        let slot = store.table(table).ok_or_else(|| Error::not_found("Requested resource not found"))?;
+        let slot = engine.table(table).ok_or_else(|| Error::not_found("Requested resource not found"))?;
         let encoded = slot.state().definition.key_of_attributes(key);
         match encoded {
             Ok(key) => {
@@ -390,12 +390,12 @@ pub fn transact_get(store: &Store, keys: &[(String, Item, Option<Projection>)]) 
     if reasons.iter().any(|reason| reason.code() != "None") {
         return Err(Error::transaction_canceled(reasons));
     }
-    let _here = store.enter_transaction(Access::TransactRead, places.iter().map(|(slot, key)| (&**slot, key)))?;
-    let found = store.read_together(&places)?;
+    let _here = engine.enter_transaction(Access::TransactRead, places.iter().map(|(slot, key)| (&**slot, key)))?;
+    let found = engine.read_together(&places)?;
     let mut output = TransactGetOutput::default();
     let mut bytes = 0;
     for (((table, _, projection), (slot, _)), item) in keys.iter().zip(&places).zip(found) {
-        let item = item.filter(|item| !is_hidden(store.options(), &slot.state().definition, item));
+        let item = item.filter(|item| !is_hidden(engine.options(), &slot.state().definition, item));
         let size = item.as_ref().map_or(0, ItemRef::size_bytes);
         bytes += size;
         let units = read_units(size, ReadStrength::Transactional);

@@ -3,7 +3,7 @@
 
 use super::page::Target;
 use crate::{
-    engine::{Store, key_ref},
+    engine::{Engine, key_ref},
     error::Result,
     item::ItemRef,
     partition::KeyRef,
@@ -12,19 +12,24 @@ use crate::{
 use std::{cmp::Ordering, collections::BTreeSet};
 
 /// What one page of a read shows otherwise than the index holds.
-pub(super) struct Lagged {
+pub(super) struct LaggedRead {
     hidden: BTreeSet<EncodedKey>,
     /// Entries to be shown, the next one last.
     shown: Vec<(EncodedKey, ItemRef)>,
     descending: bool,
 }
 
-impl Lagged {
+impl LaggedRead {
     /// What is on its way to the target, if changes of it take time; `selects` says which entries the page asks for.
-    pub fn of(store: &Store, target: &Target, descending: bool, selects: impl Fn(&EncodedKey) -> bool) -> Option<Self> {
-        let arrivals = store.arrivals(target.definition()?.id)?;
+    pub fn of(
+        engine: &Engine,
+        target: &Target,
+        descending: bool,
+        selects: impl Fn(&EncodedKey) -> bool,
+    ) -> Option<Self> {
+        let pending_propagation = engine.pending_propagation(target.definition()?.id)?;
         let mut lagged = Self { hidden: BTreeSet::new(), shown: Vec::new(), descending };
-        for (item, before) in arrivals.unseen(store.options().clock.now_millis()) {
+        for (item, before) in pending_propagation.stale_entries(engine.options().clock.now_millis()) {
             lagged.hidden.insert(item);
             let before = before.filter(|(key, _)| selects(key));
             lagged.shown.extend(before.map(|(key, bytes)| (key, ItemRef::from_bytes(bytes))));
