@@ -9,7 +9,7 @@ use crate::{
     config::{Durability, Options},
     consumer::Consumer,
     engine::{DatabaseStats, Engine, TableSpec, TableUpdate, VerifyReport, Work},
-    error::{Error, Result},
+    error::{Detail, Error, Result},
     expression::Projection,
     file::{Disk, MemoryDisk, RealDisk},
     item::Item,
@@ -118,9 +118,9 @@ impl Database {
     }
     /// A typed handle on a table that exists. Errors: not found, key of another shape.
     pub fn table<K: KeyShape>(&self, name: &str) -> Result<Table<K>> {
-        let slot = self.engine().table(name).ok_or_else(|| Error::not_found("Requested resource not found"))?;
+        let slot = self.engine().table(name).ok_or_else(|| Error::no_table(name))?;
         if self.status(&slot.state().definition) == TableStatus::Creating {
-            return Err(Error::not_found("Requested resource not found"));
+            return Err(Error::no_table(name));
         }
         self.inner.maintenance.ensure_running();
         Table::open(self.engine().clone(), slot)
@@ -307,7 +307,8 @@ impl Database {
             _ => None,
         };
         if let Some(text) = refusal {
-            return Err(Error::validation(text));
+            let detail = Detail::TtlUnchanged { table: table.to_owned(), is_enabled: now.attribute.is_some() };
+            return Err(Error::validation(text).with_detail(detail));
         }
         let ttl_attribute = Some(enabled.then(|| attribute.to_owned()));
         self.update_table(table, TableUpdate { ttl_attribute, ..TableUpdate::default() })?;
@@ -411,7 +412,7 @@ impl Database {
 }
 
 fn not_found(name: &str) -> Error {
-    Error::not_found(format!("Requested resource not found: Table: {name} not found"))
+    Error::no_table_named(name)
 }
 
 /// A table that is being described; `K` grows as its keys are named.

@@ -13,7 +13,7 @@ use super::{
 use crate::{
     clock::Deadline,
     engine::Engine,
-    error::{Error, Result},
+    error::{Detail, Error, Result},
     expression::{ExpressionKind, IntoCondition},
     item::ItemRef,
     manifest::StreamMeta,
@@ -47,7 +47,9 @@ impl<K: KeyShape> Table<K> {
         let streams = self.engine().streams();
         let of_table = || streams.streams().into_iter().rfind(|stream| stream.table == definition.id);
         let stream = streams.enabled(definition.id).or_else(of_table).ok_or_else(|| {
-            Error::not_found(format!("Requested resource not found: table {} has no stream", definition.name))
+            let table = definition.name.clone();
+            let text = format!("Requested resource not found: table {table} has no stream");
+            Error::not_found(text).with_detail(Detail::NoStream { table })
         })?;
         Ok(TableStream { engine: self.engine().clone(), stream })
     }

@@ -51,7 +51,7 @@ impl TableSlot {
     }
     /// Refuses work on a table that was deleted.
     pub fn check_alive(&self) -> Result<()> {
-        if self.is_dropped() { Err(Error::not_found("Requested resource not found")) } else { Ok(()) }
+        if self.is_dropped() { Err(Error::no_table(self.state().definition.name.clone())) } else { Ok(()) }
     }
     /// Whether the table was deleted.
     pub fn is_dropped(&self) -> bool {

@@ -132,11 +132,10 @@ impl Engine {
     /// Models the lag of a global index from now on; `None` ends it, and what is on its way arrives at once.
     pub fn set_index_lag(&self, table: &str, index: &str, lag: Option<IndexLag>) -> Result<()> {
         let _gate = self.schema_gate.write();
-        let slot = self.table(table).ok_or_else(|| Error::not_found("Requested resource not found"))?;
+        let slot = self.table(table).ok_or_else(|| Error::no_table(table))?;
         let state = slot.state();
         let found = state.definition.index(index).filter(|index| index.kind == IndexKind::Global);
-        let found =
-            found.ok_or_else(|| Error::not_found(format!("Requested resource not found: Index: {index} not found")))?;
+        let found = found.ok_or_else(|| Error::no_index(index))?;
         let mut lags = BTreeMap::clone(&self.lags.load());
         match lag {
             Some(lag) => lags.insert(found.id, Arc::new(PendingPropagation::new(lag))),

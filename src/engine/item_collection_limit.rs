@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     admission::CollectionDelta,
-    error::{Error, ErrorKind, Result},
+    error::{Error, Result},
     index,
     item::ItemRef,
     schema::{EncodedKey, ITEM_SPACE, IndexDefinition, IndexKind, TableDefinition},
@@ -46,11 +46,7 @@ impl Engine {
         let (less, more) = (share(table, old), share(table, new));
         let after = (before + more).saturating_sub(less);
         if more > less && after > limit {
-            return Err(Error::new(
-                ErrorKind::LimitExceeded,
-                "ItemCollectionSizeLimitExceededException",
-                "Collection size exceeded.",
-            ));
+            return Err(Error::collection_too_large(after, limit));
         }
         growth.set(place, after);
         Ok(())

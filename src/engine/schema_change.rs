@@ -10,7 +10,7 @@ use super::{
     stream::range_of,
 };
 use crate::{
-    error::{Error, Result},
+    error::{Detail, Error, Result},
     manifest::{Counters, Edit},
     schema::{
         BillingMode, IndexDefinition, IndexKind, IndexStatus, KeyAttribute, KeySchema, Projection,
@@ -117,7 +117,7 @@ impl Engine {
     pub fn create_table(&self, spec: TableSpec) -> Result<Arc<TableSlot>> {
         let gate = self.schema_gate.write();
         if self.table(&spec.name).is_some() {
-            return Err(Error::in_use(format!("Table already exists: {}", spec.name)));
+            return Err(Error::table_exists(&spec.name));
         }
         let now_millis = self.options.clock.now_millis();
         let label_millis = self.streams.fresh_label(&spec.name, now_millis);
@@ -197,7 +197,7 @@ impl Engine {
         }
         for (name, throughput) in update.index_throughput {
             let index = definition.indexes.iter_mut().find(|index| index.name == name);
-            let index = index.ok_or_else(|| no_index(&name))?;
+            let index = index.ok_or_else(|| Error::no_index(&name))?;
             let before = index.throughput.replace(throughput);
             if let Some(before) = before {
                 let settings = definition.settings.indexes.entry(name).or_default();
@@ -224,7 +224,8 @@ impl Engine {
         match (view, definition.stream.take()) {
             (Some(_), Some(_)) => {
                 let text = format!("Table already has an enabled stream: TableName: {}", definition.name);
-                return Err(Error::validation(text));
+                let table = definition.name.clone();
+                return Err(Error::validation(text).with_detail(Detail::StreamUnchanged { table, is_enabled: true }));
             }
             (Some(view), None) => {
                 let label_millis = self.streams.fresh_label(&definition.name, now_millis);
@@ -234,7 +235,8 @@ impl Engine {
             (None, Some(stream)) => definition.settings.last_stream_label_millis = Some(stream.label_millis),
             (None, None) => {
                 let text = format!("Table has no stream to disable: TableName: {}", definition.name);
-                return Err(Error::validation(text));
+                let table = definition.name.clone();
+                return Err(Error::validation(text).with_detail(Detail::StreamUnchanged { table, is_enabled: false }));
             }
         }
         Ok(())
@@ -277,7 +279,8 @@ impl Engine {
             return Err(Error::validation("Local secondary indexes can only be created together with their table"));
         }
         if definition.indexes.iter().any(|index| index.name == spec.name) {
-            return Err(Error::validation("Attempting to create an index which already exists"));
+            let detail = Detail::IndexExists { index: spec.name };
+            return Err(Error::validation("Attempting to create an index which already exists").with_detail(detail));
         }
         let is_changing =
             |index: &IndexDefinition| index.kind == IndexKind::Global && index.status != IndexStatus::Active;
@@ -351,8 +354,7 @@ impl Engine {
     }
 
     fn existing(&self, name: &str) -> Result<Arc<TableSlot>> {
-        self.table(name)
-            .ok_or_else(|| Error::not_found(format!("Requested resource not found: Table: {name} not found")))
+        self.table(name).ok_or_else(|| Error::no_table_named(name))
     }
 
     /// Logs a definition, records it in the manifest and shows it to readers and writers. The caller holds the gate.
@@ -457,11 +459,7 @@ fn delete_index(definition: &mut TableDefinition, name: &str) -> Result<()> {
         .indexes
         .iter()
         .position(|index| index.name == name && index.kind == IndexKind::Global)
-        .ok_or_else(|| no_index(name))?;
+        .ok_or_else(|| Error::no_index(name))?;
     definition.indexes.remove(position);
     Ok(())
-}
-
-fn no_index(name: &str) -> Error {
-    Error::not_found(format!("Requested resource not found: Index: {name} not found"))
 }

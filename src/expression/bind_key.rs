@@ -105,8 +105,8 @@ impl KeyCondition {
         if clause.test == KeyTest::Unordered {
             return Err(Error::validation("Attempted conditional constraint is not an indexable operation"));
         }
-        if clause.test.values().iter().any(|value| !attribute.kind.matches(value)) {
-            return Err(Error::invalid_parameter("Condition parameter type does not match schema type"));
+        if let Some(value) = clause.test.values().into_iter().find(|value| !attribute.kind.matches(value)) {
+            return Err(Error::key_condition_type(&attribute.name, attribute.kind.name(), value.type_name()));
         }
         Ok(Some(&clause.test))
     }
@@ -121,11 +121,7 @@ impl KeyCondition {
                     _ => (false, ""),
                 };
                 if is_empty {
-                    let name = &attribute.name;
-                    return Err(Error::validation(format!(
-                        "One or more parameter values are not valid. The AttributeValue for a key attribute cannot \
-                         contain an empty {what} value. Key: {name}"
-                    )));
+                    return Err(Error::empty_key(&attribute.name, what));
                 }
             }
         }

@@ -12,7 +12,7 @@ use super::{
     tree::{Action, SetOperand, SetValue},
 };
 use crate::{
-    error::{Error, Result},
+    error::{Detail, Error, Result},
     item::{AttributeValue, Item, ItemRef, replace_attributes, size::item_size},
 };
 use std::sync::Arc;
@@ -83,7 +83,8 @@ impl Update {
             None => Ok(()),
             Some(key) => Err(Error::invalid_parameter(format_args!(
                 "Cannot update attribute {key}. This attribute is part of the key"
-            ))),
+            ))
+            .with_detail(Detail::KeyUpdated { attribute: key.to_owned() })),
         }
     }
 

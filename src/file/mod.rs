@@ -164,5 +164,5 @@ fn read_end(offset: u64, len: usize, file_len: u64) -> std::io::Result<u64> {
 /// The error of a second taker of [`Disk::lock`].
 fn locked(folder: &dyn std::fmt::Display) -> crate::error::Error {
     let text = format!("the database in {folder} is open already, in this process or in another one");
-    crate::error::Error::new(crate::error::ErrorKind::Locked, "InternalServerError", text)
+    crate::error::Error::new(crate::error::ErrorKind::Locked, "DatabaseLocked", text)
 }

@@ -14,7 +14,7 @@
 //! many: a length in a file, however absurd, allocates no more.
 
 use super::{Disk, FileName, MemoryDisk, ReadableFile, WritableFile};
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::{
@@ -93,7 +93,7 @@ impl Disk for OverlayDisk {
     fn create(&self, name: FileName) -> Result<Box<dyn WritableFile>> {
         if self.sealed.load(Ordering::Acquire) {
             let text = format!("{} was opened for reading only", self.describe());
-            return Err(Error::new(ErrorKind::Unsupported, "InternalServerError", text));
+            return Err(Error::unsupported(text));
         }
         if self.is_below(name)? {
             return Err(Error::io("create", name, &io::ErrorKind::AlreadyExists.into()));
@@ -188,6 +188,7 @@ impl ReadableFile for BoundedReader {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
 
     fn put(disk: &dyn Disk, name: FileName, bytes: &[u8]) {
         disk.create(name).unwrap().append(bytes).unwrap();

@@ -4,14 +4,14 @@ use super::{
     ItemRef, ValueRef,
     codec::{MAX_DEPTH, Tag},
 };
-use crate::error::{Error, ErrorKind, Result};
+use crate::error::{Error, Result};
 
 /// What a list or map counts besides its content.
 const CONTAINER_BYTES: usize = 3;
 
 /// The error for bytes that are no item.
 pub(crate) fn damaged(what: &str) -> Error {
-    Error::new(ErrorKind::Corrupt, "InternalServerError", format!("the bytes are not an item: {what}"))
+    Error::damaged(format!("the bytes are not an item: {what}"))
 }
 
 /// Walks through the whole item; see [`ItemRef::check`].

@@ -19,7 +19,7 @@ use super::{
     serde_error::SerdeError,
     set,
 };
-use crate::error::Result;
+use crate::error::{Error, Result};
 use access::{ElementAccess, MemberAccess, Variant};
 use serde::{
     Deserialize, Deserializer,
@@ -31,7 +31,7 @@ type DeResult<T> = std::result::Result<T, SerdeError>;
 /// Reads a value of any deserialisable type from an item.
 ///
 /// # Errors
-/// A validation error that names the attribute which does not fit.
+/// An error of kind `Decode` that names the attribute which does not fit.
 pub fn from_item<T: DeserializeOwned>(item: &Item) -> Result<T> {
     ItemRef::from(item).de()
 }
@@ -40,7 +40,7 @@ impl ItemRef {
     /// Reads a value of any deserialisable type from the item; it may borrow texts and bytes.
     ///
     /// # Errors
-    /// A validation error that names the attribute which does not fit.
+    /// An error of kind `Decode` that names the attribute which does not fit.
     pub fn de<'a, T: Deserialize<'a>>(&'a self) -> Result<T> {
         self.as_map().de()
     }
@@ -50,9 +50,10 @@ impl<'a> ValueRef<'a> {
     /// Reads a value of any deserialisable type; it may borrow texts and bytes.
     ///
     /// # Errors
-    /// A validation error that names the place which does not fit.
+    /// An error of kind `Decode` that names the place which does not fit.
     pub fn de<T: Deserialize<'a>>(&self) -> Result<T> {
-        Ok(T::deserialize(ValueDeserializer { value: *self, depth: MAX_DEPTH })?)
+        T::deserialize(ValueDeserializer { value: *self, depth: MAX_DEPTH })
+            .map_err(|error| Error::decode(error.to_string()))
     }
 }
 

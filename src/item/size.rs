@@ -10,7 +10,7 @@
 //! ```
 
 use super::{AttributeValue, Item};
-use crate::error::{Error, Result};
+use crate::error::{Detail, Error, Result};
 
 /// Largest size of an item, in bytes; inclusive.
 pub const MAX_ITEM_BYTES: usize = 400 * 1024;
@@ -18,10 +18,6 @@ pub const MAX_ITEM_BYTES: usize = 400 * 1024;
 pub const MAX_NAME_BYTES: usize = 65_535;
 /// Most lists and maps around a value, not counting the item itself.
 pub const MAX_NESTING_LEVELS: usize = 31;
-/// Refusal of a put of too large an item.
-pub const ITEM_TOO_LARGE: &str = "Item size has exceeded the maximum allowed size";
-/// Refusal of an update that makes an item too large.
-pub const UPDATED_ITEM_TOO_LARGE: &str = "Item size to update has exceeded the maximum allowed size";
 /// Refusal of an update that makes an item too deep.
 pub const UPDATED_ITEM_TOO_DEEP: &str = "Nesting Levels have exceeded supported limits";
 
@@ -91,7 +87,7 @@ pub fn validate_item(item: &Item) -> Result<usize> {
         }
         item.values().try_for_each(check_nesting)?;
     }
-    if size > MAX_ITEM_BYTES { Err(Error::validation(ITEM_TOO_LARGE)) } else { Ok(size) }
+    if size > MAX_ITEM_BYTES { Err(item_too_large(size)) } else { Ok(size) }
 }
 
 /// The size of a value that may have `levels` lists and maps nested in each other, as [`value_size`] says it. Clears
@@ -170,6 +166,18 @@ pub(super) fn empty_set(type_name: &str) -> Error {
     })
 }
 
+/// DynamoDB's refusal of a put of too large an item.
+pub(crate) fn item_too_large(size_bytes: usize) -> Error {
+    Error::validation("Item size has exceeded the maximum allowed size")
+        .with_detail(Detail::ItemTooLarge { size_bytes, limit_bytes: MAX_ITEM_BYTES })
+}
+
+/// DynamoDB's refusal of an update that makes an item too large.
+pub(crate) fn updated_item_too_large(size_bytes: usize) -> Error {
+    Error::validation("Item size to update has exceeded the maximum allowed size")
+        .with_detail(Detail::ItemTooLarge { size_bytes, limit_bytes: MAX_ITEM_BYTES })
+}
+
 /// DynamoDB's refusal of a value with too many levels.
 pub(super) fn too_deep() -> Error {
     Error::validation(TOO_DEEP)
@@ -228,7 +236,9 @@ mod tests {
         let exact = filled(409_598 - "pka".len());
         assert_eq!(item_size(&exact), 409_600);
         assert!(validate_item(&exact).is_ok());
-        assert_eq!(message(&filled(409_599 - "pka".len())), ITEM_TOO_LARGE);
+        let error = validate_item(&filled(409_599 - "pka".len())).unwrap_err();
+        assert_eq!(error.message(), "Item size has exceeded the maximum allowed size");
+        assert!(error.to_string().ends_with("(it has 409601 bytes, 409600 are allowed)"), "{error}");
     }
 
     #[test]

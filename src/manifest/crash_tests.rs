@@ -188,7 +188,7 @@ proptest! {
             if let Err(error) = &outcome
                 && !disk.has_crashed()
             {
-                prop_assert_eq!(error.kind(), ErrorKind::Unsupported, "{}", error);
+                prop_assert_eq!(error.kind(), ErrorKind::Closed, "{}", error);
             }
             disk = if disk.has_crashed() || is_power_failure {
                 model.flushed = model.synced;

@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     canary::canary,
-    error::{Error, ErrorKind, Result},
+    error::{Error, Result},
     file::{Disk, FileName, WritableFile},
     format::{
         frame::{self, FrameKind, FrameSeed},
@@ -66,7 +66,7 @@ impl Manifest {
         let files = disk.list()?;
         let refuse = |what: &str| {
             let text = format!("{} {what}", disk.describe());
-            Err(Error::new(ErrorKind::Incompatible, "InternalServerError", text))
+            Err(Error::incompatible(text))
         };
         if files.contains(&FileName::Current) {
             return refuse("holds a database already");
@@ -124,7 +124,7 @@ impl Manifest {
     pub fn commit(&mut self, edits: &[Edit]) -> Result<()> {
         if self.is_read_only {
             let text = "the database is open for reading only";
-            return Err(Error::new(ErrorKind::Unsupported, "InternalServerError", text));
+            return Err(Error::unsupported(text));
         }
         if let Some(cause) = &self.failure {
             return Err(Error::poisoned(cause));

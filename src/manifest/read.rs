@@ -2,7 +2,7 @@
 
 use super::{edit::Edit, state::ManifestState, validate};
 use crate::{
-    error::{Error, ErrorKind, Result},
+    error::{Error, Result},
     file::{Disk, FileName, NUMBER_LIMIT},
     format::{
         frame::{FrameKind, FrameSeed},
@@ -47,7 +47,7 @@ fn refuse_without_current(disk: &dyn Disk) -> Result<Error> {
         return Ok(Error::corrupt(FileName::Current, 0, "the file is missing"));
     }
     let text = format!("{} holds no database", disk.describe());
-    Ok(Error::new(ErrorKind::Incompatible, "InternalServerError", text))
+    Ok(Error::incompatible(text))
 }
 
 fn read_header(disk: &dyn Disk, name: FileName, magic: FileMagic) -> Result<FileHeader> {
@@ -86,5 +86,5 @@ fn read_frames(disk: &dyn Disk, name: FileName, header: FileHeader, safe_bytes: 
 
 fn newer(name: FileName) -> Error {
     let text = format!("cannot read file {name}: it was written by a newer version of this crate");
-    Error::new(ErrorKind::Incompatible, "InternalServerError", text)
+    Error::incompatible(text)
 }

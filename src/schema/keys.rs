@@ -10,7 +10,7 @@
 
 use super::{IndexDefinition, IndexKind, KeyAttribute, KeySchema, TableDefinition};
 use crate::{
-    error::{Error, Result},
+    error::{Detail, Error, Result},
     item::{
         AttributeValue, Item, ItemRef,
         key::{KeyBuf, KeyBytes, KeyScalar, KeySink, MAX_HASH_KEY_BYTES, MAX_RANGE_KEY_BYTES, token},
@@ -55,8 +55,8 @@ impl EncodedKey {
     }
     /// Encodes a key of the items of a table; the values must be key types.
     pub fn of_values(hash: &AttributeValue, range: Option<&AttributeValue>) -> Result<Self> {
-        let range = range.map(|range| KeyScalar::of(range).ok_or_else(schema_mismatch)).transpose()?;
-        Ok(Self::of_scalars(KeyScalar::of(hash).ok_or_else(schema_mismatch)?, range))
+        let range = range.map(|range| KeyScalar::of(range).ok_or_else(no_key_value)).transpose()?;
+        Ok(Self::of_scalars(KeyScalar::of(hash).ok_or_else(no_key_value)?, range))
     }
     /// Encodes a key of the items of a table.
     #[inline]
@@ -87,13 +87,10 @@ impl EncodedKey {
     /// The longer of its two parts' limits, checked: 2,048 bytes of partition key, 1,024 of sort key.
     fn check_lengths(&self, range_bytes: usize) -> Result<()> {
         if self.split - 1 > MAX_HASH_KEY_BYTES {
-            let text = format!("Size of hashkey has exceeded the maximum size limit of{MAX_HASH_KEY_BYTES} bytes");
-            return Err(Error::invalid_parameter(text));
+            return Err(hash_too_large(self.split - 1));
         }
         if range_bytes > MAX_RANGE_KEY_BYTES {
-            let text =
-                format!("Aggregated size of all range keys has exceeded the size limit of {MAX_RANGE_KEY_BYTES} bytes");
-            return Err(Error::invalid_parameter(text));
+            return Err(range_too_large(range_bytes));
         }
         Ok(())
     }
@@ -117,8 +114,21 @@ impl Builder {
     }
 }
 
-fn schema_mismatch() -> Error {
-    Error::validation("The provided key element does not match the schema")
+/// The values of a key are of no type that a key can have.
+fn no_key_value() -> Error {
+    Error::key_mismatch(Vec::new())
+}
+
+/// A partition key is too long.
+pub fn hash_too_large(size_bytes: usize) -> Error {
+    let text = format!("Size of hashkey has exceeded the maximum size limit of{MAX_HASH_KEY_BYTES} bytes");
+    Error::invalid_parameter(text).with_detail(Detail::KeyTooLarge { size_bytes, limit_bytes: MAX_HASH_KEY_BYTES })
+}
+
+/// A sort key is too long, or all sort key attributes of an index together.
+pub fn range_too_large(size_bytes: usize) -> Error {
+    let text = format!("Aggregated size of all range keys has exceeded the size limit of {MAX_RANGE_KEY_BYTES} bytes");
+    Error::invalid_parameter(text).with_detail(Detail::KeyTooLarge { size_bytes, limit_bytes: MAX_RANGE_KEY_BYTES })
 }
 
 fn is_empty(value: &AttributeValue) -> Option<&'static str> {
@@ -130,10 +140,7 @@ fn is_empty(value: &AttributeValue) -> Option<&'static str> {
 pub fn refuse_empty(value: KeyScalar<'_>, name: &str) -> Result<()> {
     match value.emptiness() {
         None => Ok(()),
-        Some(kind) => Err(Error::validation(format!(
-            "One or more parameter values are not valid. The AttributeValue for a key attribute cannot contain an empty \
-             {kind} value. Key: {name}"
-        ))),
+        Some(kind) => Err(Error::empty_key(name, kind)),
     }
 }
 
@@ -141,14 +148,9 @@ impl TableDefinition {
     /// The key of an item to be put: every key attribute present, of its type, not empty and within its limit.
     pub fn key_of_item(&self, item: &Item) -> Result<EncodedKey> {
         let value_of = |key: &KeyAttribute| match item.get(&key.name) {
-            None => Err(Error::invalid_parameter(format!("Missing the key {} in the item", key.name))),
-            Some(value) if !key.kind.matches(value) => Err(Error::invalid_parameter(format!(
-                "Type mismatch for key {} expected: {} actual: {}",
-                key.name,
-                key.kind,
-                value.type_name()
-            ))),
-            Some(value) => KeyScalar::of(value).ok_or_else(schema_mismatch),
+            None => Err(key_missing(key)),
+            Some(value) if !key.kind.matches(value) => Err(key_type(key, value)),
+            Some(value) => KeyScalar::of(value).ok_or_else(|| self.key_mismatch()),
         };
         let hash = value_of(&self.key.hash)?;
         let range = self.key.range.as_ref().map(value_of).transpose()?;
@@ -160,7 +162,7 @@ impl TableDefinition {
         let wanted = self.key.attributes().count();
         let fits = key.len() == wanted
             && self.key.attributes().all(|a| key.get(&a.name).is_some_and(|value| a.kind.matches(value)));
-        if fits { self.encode_item_key(key) } else { Err(schema_mismatch()) }
+        if fits { self.encode_item_key(key) } else { Err(self.key_mismatch()) }
     }
 
     /// The key of an encoded item; `None` if it lacks a key attribute.
@@ -177,8 +179,12 @@ impl TableDefinition {
         Some(builder.finish())
     }
 
+    fn key_mismatch(&self) -> Error {
+        Error::key_mismatch(self.key.attributes().map(|key| (key.name.clone(), key.kind.name())).collect())
+    }
+
     fn encode_item_key(&self, item: &Item) -> Result<EncodedKey> {
-        let scalar = |name: &str| item.get(name).and_then(KeyScalar::of).ok_or_else(schema_mismatch);
+        let scalar = |name: &str| item.get(name).and_then(KeyScalar::of).ok_or_else(|| self.key_mismatch());
         let range = self.key.range.as_ref().map(|range| scalar(&range.name)).transpose()?;
         self.key_of_scalars(scalar(&self.key.hash.name)?, range)
     }
@@ -238,37 +244,52 @@ impl TableDefinition {
             for key in index.attributes() {
                 let Some(value) = item.get(&key.name) else { continue };
                 if !key.kind.matches(value) {
-                    return Err(Error::invalid_parameter(format!(
-                        "Type mismatch for Index Key {} Expected: {} Actual: {} IndexName: {}",
-                        key.name,
-                        key.kind,
-                        value.type_name(),
-                        index.name
-                    )));
+                    return Err(index_key_type(index, key, value));
                 }
                 if let Some(kind) = is_empty(value) {
-                    return Err(Error::validation(format!(
-                        "One or more parameter values are not valid. A value specified for a secondary index key is \
-                         not supported. The AttributeValue for a key attribute cannot contain an empty {kind} value. \
-                         IndexName: {}, IndexKey: {}",
-                        index.name, key.name
-                    )));
+                    return Err(empty_index_key(index, key, kind));
                 }
             }
-            check_aggregate(&index.hash, item, MAX_HASH_KEY_BYTES, || {
-                format!("Size of hashkey has exceeded the maximum size limit of{MAX_HASH_KEY_BYTES} bytes")
-            })?;
-            check_aggregate(&index.range, item, MAX_RANGE_KEY_BYTES, || {
-                format!("Aggregated size of all range keys has exceeded the size limit of {MAX_RANGE_KEY_BYTES} bytes")
-            })?;
+            check_aggregate(&index.hash, item, MAX_HASH_KEY_BYTES, hash_too_large)?;
+            check_aggregate(&index.range, item, MAX_RANGE_KEY_BYTES, range_too_large)?;
         }
         Ok(())
     }
 }
 
-fn check_aggregate(keys: &[KeyAttribute], item: &Item, limit: usize, text: impl Fn() -> String) -> Result<()> {
+fn key_missing(key: &KeyAttribute) -> Error {
+    Error::invalid_parameter(format_args!("Missing the key {} in the item", key.name))
+        .with_detail(Detail::KeyMissing { attribute: key.name.clone() })
+}
+
+fn key_type(key: &KeyAttribute, value: &AttributeValue) -> Error {
+    let (expected, actual) = (key.kind.name(), value.type_name());
+    let text = format!("Type mismatch for key {} expected: {expected} actual: {actual}", key.name);
+    let attribute = key.name.clone();
+    Error::invalid_parameter(text).with_detail(Detail::KeyType { attribute, index: None, expected, actual })
+}
+
+fn index_key_type(index: &IndexDefinition, key: &KeyAttribute, value: &AttributeValue) -> Error {
+    let (expected, actual, name) = (key.kind.name(), value.type_name(), &index.name);
+    let text =
+        format!("Type mismatch for Index Key {} Expected: {expected} Actual: {actual} IndexName: {name}", key.name);
+    let (attribute, index) = (key.name.clone(), Some(name.clone()));
+    Error::invalid_parameter(text).with_detail(Detail::KeyType { attribute, index, expected, actual })
+}
+
+fn empty_index_key(index: &IndexDefinition, key: &KeyAttribute, what: &'static str) -> Error {
+    let text = format!(
+        "One or more parameter values are not valid. A value specified for a secondary index key is not supported. The \
+         AttributeValue for a key attribute cannot contain an empty {what} value. IndexName: {}, IndexKey: {}",
+        index.name, key.name
+    );
+    let (attribute, index) = (key.name.clone(), Some(index.name.clone()));
+    Error::validation(text).with_detail(Detail::KeyEmpty { attribute, index, what })
+}
+
+fn check_aggregate(keys: &[KeyAttribute], item: &Item, limit: usize, refuse: fn(usize) -> Error) -> Result<()> {
     let total: usize = keys.iter().filter_map(|key| item.get(&key.name)).map(key_bytes).sum();
-    if total > limit { Err(Error::invalid_parameter(text())) } else { Ok(()) }
+    if total > limit { Err(refuse(total)) } else { Ok(()) }
 }
 
 /// Bytes of a key value as its limit counts them.

@@ -20,7 +20,7 @@ use super::{
     tail::{Block as TailBlock, Entry},
 };
 use crate::{
-    error::{Error, ErrorKind, Result},
+    error::{Error, Result},
     file::{Disk, FileName, ReadableFile},
     format::{
         frame::{self, FRAME_HEADER_BYTES, FrameHeader, FrameKind, FrameSeed},
@@ -245,7 +245,7 @@ impl Segment {
             HeaderFault::Newer => {
                 let name = FileName::Stream(self.facts.file);
                 let text = format!("cannot read file {name}: it was written by a newer version of this crate");
-                Error::new(ErrorKind::Incompatible, "InternalServerError", text)
+                Error::incompatible(text)
             }
         })?;
         let own = (self.context.database_id, self.facts.file, self.facts.shard);
@@ -301,6 +301,7 @@ fn parse_index(mut bytes: &[u8], index_offset: u64) -> Option<Vec<Block>> {
 mod tests {
     use super::*;
     use crate::{
+        error::ErrorKind,
         file::MemoryDisk,
         item::{Item, ItemRef, KeyType},
         schema::{KeyAttribute, KeySchema, StreamView},

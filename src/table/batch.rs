@@ -68,7 +68,7 @@ pub struct BatchWriteOutput {
 }
 
 fn slot_of(engine: &Engine, name: &str) -> Result<Arc<TableSlot>> {
-    engine.table(name).ok_or_else(|| Error::not_found("Requested resource not found"))
+    engine.table(name).ok_or_else(|| Error::no_table(name))
 }
 
 /// Adds to the sum of a table, in order of first appearance.

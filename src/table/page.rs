@@ -9,7 +9,7 @@ use super::{
 use crate::{
     capacity::{Consumed, ReadStrength, read_units},
     engine::{TableState, TokenRing},
-    error::{Error, Result},
+    error::{Detail, Error, Result},
     expression::{Condition, Projection},
     item::{Item, ItemRef},
     schema::{EncodedKey, IndexDefinition, IndexKind, IndexStatus, Projection as Projected, key_attributes},
@@ -119,11 +119,13 @@ impl Target {
         let is_it = |index: &IndexDefinition| index.name == *name && index.kind != IndexKind::Expiry;
         let position = state.definition.indexes.iter().position(is_it);
         let Some(position) = position else {
-            return Err(Error::validation(format!("The table does not have the specified index: {name}")));
+            let text = format!("The table does not have the specified index: {name}");
+            return Err(Error::validation(text).with_detail(Detail::NoIndex { index: name.clone() }));
         };
         let index = &state.definition.indexes[position];
         if index.status == IndexStatus::Creating {
-            return Err(Error::validation(format!("Cannot read from backfilling global secondary index: {name}")));
+            let text = format!("Cannot read from backfilling global secondary index: {name}");
+            return Err(Error::validation(text).with_detail(Detail::IndexCreating { index: name.clone() }));
         }
         if index.kind == IndexKind::Global && options.consistent {
             return Err(Error::validation("Consistent reads are not supported on global secondary indexes"));
@@ -151,7 +153,7 @@ impl Target {
         let invalid = || Error::validation("The provided starting key is invalid");
         match self.definition() {
             None => self.state.definition.key_of_attributes(key).map_err(|error| {
-                if error.message().starts_with("The provided key element") {
+                if matches!(error.detail(), Some(Detail::KeyMismatch { .. })) {
                     invalid()
                 } else {
                     Error::validation(format!("The provided starting key is invalid: {}", error.message()))

@@ -272,7 +272,10 @@ impl<K: KeyShape> Query<K> {
                         }
                         collection.put(bytes);
                     }
-                    _ => return Err(type_mismatch()),
+                    _ => {
+                        let actual = value.as_ref().map_or("no key type", |(kind, _)| kind.name());
+                        return Err(Error::key_condition_type(&hash[0].name, hash[0].kind.name(), actual));
+                    }
                 }
                 (&conditions.equal, &conditions.last)
             }
@@ -375,12 +378,10 @@ fn check_sort(equal: &[AttributeValue], last: Option<&RangeCondition>, sort: &[K
     Ok(())
 }
 
-fn type_mismatch() -> Error {
-    Error::invalid_parameter("Condition parameter type does not match schema type")
-}
-
 fn check_value<'v>(attribute: &KeyAttribute, value: &'v AttributeValue) -> Result<KeyScalar<'v>> {
-    let scalar = KeyScalar::of(value).filter(|scalar| scalar.kind() == attribute.kind).ok_or_else(type_mismatch)?;
+    let scalar = KeyScalar::of(value)
+        .filter(|scalar| scalar.kind() == attribute.kind)
+        .ok_or_else(|| Error::key_condition_type(&attribute.name, attribute.kind.name(), value.type_name()))?;
     refuse_empty(scalar, &attribute.name)?;
     Ok(scalar)
 }

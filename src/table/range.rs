@@ -148,8 +148,8 @@ pub fn check_types(attribute: &KeyAttribute, condition: &RangeCondition) -> Resu
         RangeCondition::Between(low, high) => vec![low, high],
     };
     let numeric_prefix = matches!(condition, RangeCondition::BeginsWith(_)) && attribute.kind == KeyType::N;
-    if numeric_prefix || values.iter().any(|value| !attribute.kind.matches(value)) {
-        return Err(Error::invalid_parameter("Condition parameter type does not match schema type"));
+    match values.iter().find(|value| numeric_prefix || !attribute.kind.matches(value)) {
+        Some(value) => Err(Error::key_condition_type(&attribute.name, attribute.kind.name(), value.type_name())),
+        None => Ok(()),
     }
-    Ok(())
 }

@@ -3,7 +3,7 @@
 
 use crate::{
     engine::Engine,
-    error::{Error, Result},
+    error::{Detail, Error, Result},
     manifest::StreamMeta,
     schema::{KeySchema, StreamView},
     stream::{
@@ -101,7 +101,8 @@ pub(crate) fn list_streams(engine: &Engine, table: Option<&str>) -> Vec<StreamDe
 
 fn find(engine: &Engine, table: &str, label: &str) -> Result<Arc<StreamMeta>> {
     engine.streams().named(table, label).ok_or_else(|| {
-        Error::not_found(format!("Requested resource not found: Stream: {table}/stream/{label} not found"))
+        let text = format!("Requested resource not found: Stream: {table}/stream/{label} not found");
+        Error::not_found(text).with_detail(Detail::NoStream { table: table.to_owned() })
     })
 }
 

@@ -12,7 +12,7 @@ use crate::{
     capacity::{Consumed, ReadStrength, read_units},
     config::Durability,
     engine::{Decide, Engine, ItemResults, TableSlot, WriteAction, WriteOp, WriteOptions},
-    error::{CancellationReason, Error, ErrorKind, Result},
+    error::{CancellationReason, Detail, Error, ErrorKind, Result},
     expression::{self, Condition, ExpressionKind, Projection, UpdateBuilder},
     item::{Item, ItemRef},
     schema::{EncodedKey, TableDefinition},
@@ -190,8 +190,7 @@ pub(super) fn foreign_table() -> Error {
 /// The tables of actions, by their names.
 pub(crate) fn slots_of(engine: &Engine, actions: &[TransactAction]) -> Result<Vec<Arc<TableSlot>>> {
     let slot = |action: &TransactAction| engine.table(&action.table);
-    let missing = || Error::not_found("Requested resource not found");
-    actions.iter().map(|action| slot(action).ok_or_else(missing)).collect()
+    actions.iter().map(|action| slot(action).ok_or_else(|| Error::no_table(&*action.table))).collect()
 }
 
 /// An action whose key and item are checked and encoded.
@@ -283,9 +282,12 @@ fn prepare_all(actions: &[TransactAction], slots: Vec<Arc<TableSlot>>) -> Result
 
 /// What depends on the table's schema cancels a transaction instead of refusing the request.
 fn is_schema_mismatch(error: &Error) -> bool {
-    ["does not match the schema", "Type mismatch for", "Missing the key", "Cannot update attribute"]
-        .iter()
-        .any(|text| error.message().contains(text))
+    matches!(
+        error.detail(),
+        Some(
+            Detail::KeyMismatch { .. } | Detail::KeyType { .. } | Detail::KeyMissing { .. } | Detail::KeyUpdated { .. }
+        )
+    )
 }
 
 fn prepare_action(action: &TransactAction, definition: &TableDefinition) -> Result<(EncodedKey, Option<Bytes>)> {
@@ -324,7 +326,7 @@ fn cancelled(results: ItemResults) -> Error {
             CancellationReason::new("ConditionalCheckFailed", error.message())
                 .with_old_item_bytes(error.old_item_bytes().cloned())
         }
-        Err(error) if error.code() == "ItemCollectionSizeLimitExceededException" => {
+        Err(error) if matches!(error.detail(), Some(Detail::CollectionTooLarge { .. })) => {
             CancellationReason::new("ItemCollectionSizeLimitExceeded", error.message())
         }
         Err(error) => CancellationReason::new("ValidationError", error.message()),
@@ -369,7 +371,7 @@ pub fn transact_get(engine: &Engine, keys: &[(String, Item, Option<Projection>)]
     let mut places: Vec<(Arc<TableSlot>, EncodedKey)> = Vec::with_capacity(keys.len());
     let mut reasons = Vec::with_capacity(keys.len());
     for (table, key, _) in keys {
-        let slot = engine.table(table).ok_or_else(|| Error::not_found("Requested resource not found"))?;
+        let slot = engine.table(table).ok_or_else(|| Error::no_table(&**table))?;
         let encoded = slot.state().definition.key_of_attributes(key);
         match encoded {
             Ok(key) => {

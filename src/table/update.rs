@@ -7,11 +7,11 @@ use super::{
 use crate::{
     config::Durability,
     engine::{WriteAction, WriteOp, WriteOptions},
-    error::{Error, Result},
+    error::{Detail, Error, Result},
     expression::{self, Applied, Condition, ExpressionKind, SetExpression, UpdateBuilder},
     item::{
         AttributeValue, Item, ItemRef, encode_item_of_size,
-        size::{MAX_ITEM_BYTES, UPDATED_ITEM_TOO_LARGE, item_size},
+        size::{MAX_ITEM_BYTES, item_size, updated_item_too_large},
     },
     schema::{EncodedKey, TableDefinition},
 };
@@ -166,7 +166,7 @@ pub(super) fn decide(
     let Some(item) = &applied.item else { return Ok((WriteAction::Keep, Some(applied))) };
     let size = encoded.as_ref().map_or_else(|| item_size(item), |(_, size)| *size);
     if size > MAX_ITEM_BYTES {
-        return Err(Error::validation(UPDATED_ITEM_TOO_LARGE));
+        return Err(updated_item_too_large(size));
     }
     definition.check_index_keys(item).map_err(as_update_error)?;
     let bytes = encoded.map_or_else(|| encode_item_of_size(item, size), |(bytes, _)| bytes);
@@ -175,10 +175,10 @@ pub(super) fn decide(
 
 /// An update says of an empty index key that it was updated to be so.
 fn as_update_error(error: Error) -> Error {
-    let Some((_, rest)) = error.message().split_once("a secondary index key is not supported. ") else { return error };
-    let rest = rest.split(" IndexName:").next().unwrap_or(rest);
-    Error::validation(format!(
+    let Some(Detail::KeyEmpty { what, index: Some(_), .. }) = error.detail() else { return error };
+    let text = format!(
         "One or more parameter values are not valid. The update expression attempted to update a secondary index key to \
-         a value that is not supported. {rest}"
-    ))
+         a value that is not supported. The AttributeValue for a key attribute cannot contain an empty {what} value."
+    );
+    Error::validation(text).with_detail_of(&error)
 }

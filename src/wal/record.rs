@@ -18,7 +18,7 @@
 //! ```
 
 use crate::{
-    error::{Error, ErrorKind, Result},
+    error::{Error, Result},
     format::varint,
     schema::{TableDefinition, is_keyspace},
 };
@@ -321,26 +321,18 @@ impl Record {
         match payload.split_first() {
             Some((&SCHEMA, json)) => {
                 let change: SchemaChange = serde_json::from_slice(json).map_err(|error| {
-                    incompatible(format!("a schema change in the log has an unknown form: {error}"))
+                    Error::incompatible(format!("a schema change in the log has an unknown form: {error}"))
                 })?;
                 if change.has_sound_numbers() { Ok(Self::Schema(change)) } else { Err(malformed()) }
             }
-            Some((kind, _)) => Err(incompatible(format!("the log holds a record of unknown kind {kind}"))),
+            Some((kind, _)) => Err(Error::incompatible(format!("the log holds a record of unknown kind {kind}"))),
             None => Err(malformed()),
         }
     }
 }
 
 fn malformed() -> Error {
-    Error::new(
-        ErrorKind::Corrupt,
-        "InternalServerError",
-        "a record of the log is malformed; restore the file from a copy",
-    )
-}
-
-fn incompatible(text: String) -> Error {
-    Error::new(ErrorKind::Incompatible, "InternalServerError", text)
+    Error::damaged("a record of the log is malformed; restore the file from a copy")
 }
 
 fn put_bytes(bytes: &[u8], out: &mut Vec<u8>) {
@@ -364,6 +356,7 @@ fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
 
     fn sample() -> Vec<u8> {
         let header = CommitHeader { at_millis: 1000, origin: Origin::TimeToLive, token: Some(("t1", 0x0102)) };

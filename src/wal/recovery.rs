@@ -21,7 +21,7 @@ use super::{
 };
 use crate::{
     canary::canary,
-    error::{Error, ErrorKind, Result},
+    error::{Error, Result},
     file::{Disk, FileName, NUMBER_LIMIT},
     format::{
         frame::{FrameKind, FrameSeed},
@@ -289,7 +289,7 @@ impl Segment<'_> {
             Decision::Damaged(what) => return Err(Error::corrupt(file, reading.offset, what)),
             Decision::Refuse(what) => {
                 let text = format!("cannot read file {file}: {what}");
-                return Err(Error::new(ErrorKind::Incompatible, "InternalServerError", text));
+                return Err(Error::incompatible(text));
             }
         }
         let mut last_seqno = reading.next_seqno.saturating_sub(1);

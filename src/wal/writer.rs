@@ -12,7 +12,7 @@ use super::{
     segment::{SegmentStats, SegmentWriter},
 };
 use crate::{
-    error::{Error, ErrorKind, Result},
+    error::{Error, Result},
     file::{Disk, FileName},
     format::frame::{self, FrameKind},
     sync::{Condvar, Mutex, MutexGuard},
@@ -73,7 +73,7 @@ pub(super) struct WalState {
     pub(super) active: SegmentStats,
     pub(super) failure: Option<Error>,
     /// Why nothing more is appended, though nothing failed.
-    pub(super) closed: Option<&'static str>,
+    pub(super) closed: Option<Error>,
 }
 
 /// The write-ahead log of a database.
@@ -278,7 +278,7 @@ impl Wal {
         if state.closed.is_some() {
             return Ok(false);
         }
-        state.closed = Some("the database is closed");
+        state.closed = Some(Error::closed());
         let last = state.next_seqno.saturating_sub(1);
         drop(state);
         self.sync(last)?;
@@ -293,7 +293,7 @@ impl Wal {
 
     /// Takes no more records, for a database that is only read. Closing it then writes nothing.
     pub fn end_writing(&self) {
-        self.state.lock().closed = Some("the database was opened for reading only");
+        self.state.lock().closed = Some(Error::unsupported("the database was opened for reading only"));
     }
 
     /// Ends writing for good, as a failure of the log itself does: for failures elsewhere that leave the database's
@@ -323,9 +323,6 @@ impl WalState {
 
     fn check_open(&self) -> Result<()> {
         self.check_sound()?;
-        if let Some(text) = self.closed {
-            return Err(Error::new(ErrorKind::Unsupported, "InternalServerError", text));
-        }
-        Ok(())
+        self.closed.clone().map_or(Ok(()), Err)
     }
 }

@@ -239,7 +239,7 @@ fn closing_seals() {
     wal.close().unwrap();
     wal.close().unwrap();
     wal.sync_all().unwrap();
-    assert_eq!(wal.append(b"two").unwrap_err().kind(), ErrorKind::Unsupported);
+    assert_eq!(wal.append(b"two").unwrap_err().kind(), ErrorKind::Closed);
     let (recovered, records) = read_back(&disk).unwrap();
     assert_eq!((records.len(), recovered.ending()), (1, "sealed"));
     assert!(recovered.taken_over.is_empty());

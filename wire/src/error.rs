@@ -11,7 +11,7 @@ use crate::{
     json::{Malformed, Writer},
     value,
 };
-use hashrange::{CancellationReason, ErrorKind, ItemRef};
+use hashrange::{ErrorKind, ItemRef, error::CancellationReason};
 
 /// The outcome of an operation before it becomes a response.
 pub(crate) type Outcome<T = Vec<u8>> = Result<T, Failure>;
@@ -152,8 +152,10 @@ impl From<Malformed> for Failure {
 impl From<hashrange::Error> for Failure {
     fn from(error: hashrange::Error) -> Self {
         let namespace = if error.kind() == ErrorKind::Validation { VALIDATION } else { SERVICE };
-        let mut failure = Self::new(namespace, error.code(), Some(error.message().to_owned()));
-        if error.code() == "InternalServerError" {
+        let is_fault = error.kind().is_server_fault();
+        let name = if is_fault { "InternalServerError" } else { error.code() };
+        let mut failure = Self::new(namespace, name, Some(error.message().to_owned()));
+        if is_fault {
             failure.0.status = 500;
         }
         failure.0.old_item = error.old_item();

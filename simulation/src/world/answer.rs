@@ -9,6 +9,7 @@ use super::{
 use hashrange::{
     AttributeValue, BatchGet, Database, ErrorKind, IndexKind, IndexSpec, IndexStatus, Item, ItemRef, Page, Projection,
     Result,
+    error::Detail,
     expression::{BoundKey, Condition, ExpressionKind, Placeholders, RangeCondition, Scope},
 };
 use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
@@ -44,8 +45,9 @@ pub fn ask(db: &Database, read: &Read) -> Result<Answer> {
     match answer {
         Ok(items) => Ok(Answer::Items(items)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(Answer::Unavailable),
-        Err(error) if error.message().contains("does not have the specified index") => Ok(Answer::Unavailable),
-        Err(error) if error.message().contains("Cannot read from backfilling") => Ok(Answer::Unavailable),
+        Err(error) if matches!(error.detail(), Some(Detail::NoIndex { .. } | Detail::IndexCreating { .. })) => {
+            Ok(Answer::Unavailable)
+        }
         Err(error) => Err(error),
     }
 }

@@ -10,8 +10,9 @@ use super::{
     time::{lag, lose_swept, sweep},
 };
 use hashrange::{
-    BatchWrite, Clock, Database, Durability, ErrorKind, Item, ItemRef, ReadMode, Result, ReturnValues, TableUpdate,
-    TransactAction, TransactKind,
+    BatchWrite, Clock, Database, Durability, Error, ErrorKind, Item, ItemRef, ReadMode, Result, ReturnValues,
+    TableUpdate, TransactAction, TransactKind,
+    error::Detail,
     expression::{Condition, ExpressionKind, Placeholders, Scope, Update},
     file::Disk,
 };
@@ -144,9 +145,16 @@ pub fn repeat(db: &Database, mutation: &Mutation) -> Result<Done, String> {
     }
 }
 
-/// How the service says that an index, a stream or a time to live is there already, and that it is not.
-const EXISTS: [&str; 3] = ["which already exists", "already has an enabled stream", "TimeToLive is already enabled"];
-const ABSENT: [&str; 2] = ["has no stream to disable", "TimeToLive is already disabled"];
+/// What a change of a table that changes nothing is answered with.
+fn unchanged(error: &Error) -> Option<Outcome> {
+    match error.detail()? {
+        Detail::IndexExists { .. }
+        | Detail::StreamUnchanged { is_enabled: true, .. }
+        | Detail::TtlUnchanged { is_enabled: true, .. } => Some(Outcome::Exists),
+        Detail::StreamUnchanged { .. } | Detail::TtlUnchanged { .. } => Some(Outcome::NotFound),
+        _ => None,
+    }
+}
 
 /// Does a mutation. Errors that the model knows are outcomes.
 pub fn perform(db: &Database, mutation: &Mutation, durability: Durability) -> Result<Outcome> {
@@ -200,9 +208,7 @@ pub fn perform(db: &Database, mutation: &Mutation, durability: Durability) -> Re
             ErrorKind::NotFound => Ok(Outcome::NotFound),
             ErrorKind::InUse if matches!(mutation, Mutation::CreateTable(_)) => Ok(Outcome::Exists),
             ErrorKind::InUse if matches!(mutation, Mutation::DropTable(_)) => Ok(Outcome::Busy),
-            _ if EXISTS.iter().any(|text| error.message().contains(text)) => Ok(Outcome::Exists),
-            _ if ABSENT.iter().any(|text| error.message().contains(text)) => Ok(Outcome::NotFound),
-            _ => Err(error),
+            _ => unchanged(&error).ok_or(error),
         },
     }
 }

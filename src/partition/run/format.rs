@@ -29,7 +29,7 @@
 //! or of another place in this one, does not pass.
 
 use crate::{
-    error::{Error, ErrorKind, Result},
+    error::{Error, Result},
     file::FileName,
 };
 
@@ -114,7 +114,7 @@ impl Identity {
                  this program knows version {VERSION} without features: use a newer one",
                 self.name()
             );
-            return Err(Error::new(ErrorKind::Incompatible, "InternalServerError", text));
+            return Err(Error::incompatible(text));
         }
         if header == self.encode_header().as_slice() { Ok(()) } else { Err(damaged(16)) }
     }
@@ -315,6 +315,7 @@ pub(super) fn common_prefix(a: &[u8], b: &[u8]) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
 
     #[test]
     fn varints_round_trip_and_refuse_excess() {

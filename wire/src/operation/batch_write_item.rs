@@ -10,7 +10,7 @@ use crate::{
     validate::{Violations, shortened, values},
     value::{self, Attributes, Decoder},
 };
-use hashrange::{BatchWrite, BatchWriteOutput, Item};
+use hashrange::{BatchWrite, BatchWriteOutput, Item, error::Detail};
 
 /// Most puts and deletes of one request.
 const MAX_WRITES: usize = 25;
@@ -165,8 +165,7 @@ fn collect(tables: &[WritesOfTable<'_>]) -> Result<Vec<(String, BatchWrite)>, Fa
 
 /// In a batch, an item with a wrong key is refused like a wrong key.
 fn as_key_mismatch(error: hashrange::Error) -> Failure {
-    let message = error.message();
-    if ["Missing the key ", "Type mismatch for key "].iter().any(|text| message.contains(text)) {
+    if matches!(error.detail(), Some(Detail::KeyMissing { .. } | Detail::KeyType { index: None, .. })) {
         return Failure::validation("The provided key element does not match the schema");
     }
     error.into()

@@ -7,7 +7,7 @@ use crate::{
     shape,
     table::{description, name::TableName},
 };
-use hashrange::{ErrorKind, TableDescription};
+use hashrange::{TableDescription, error::Detail};
 
 pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let table = decode_name(context, body)?;
@@ -46,7 +46,7 @@ pub(super) fn answer(
 
 /// Operations on tables name the table that is not there; operations on items do not.
 pub(super) fn absent(error: hashrange::Error, table: &str) -> Failure {
-    if error.kind() == ErrorKind::NotFound && !error.message().contains("Index") {
+    if matches!(error.detail(), Some(Detail::NoTable { .. })) {
         return Failure::not_found(format!("Requested resource not found: Table: {table} not found"));
     }
     error.into()

@@ -1,4 +1,4 @@
-//! The interface as users meet it: one small shop.
+//! One small shop, from its table to its stream.
 
 use hashrange::{Database, Durability, Item, N, S, StreamView, attr, begins_with, if_not_exists, index, values};
 use serde::{Deserialize, Serialize};

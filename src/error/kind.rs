@@ -1,0 +1,72 @@
+//! Errors sorted by what the caller can do about them.
+
+/// Errors by remedy.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The request breaks a rule; nothing was written. Correct it and send it again.
+    Validation,
+    /// The table, index or stream that the request names does not exist (or is not active yet).
+    NotFound,
+    /// The table or index exists already, or is being changed. Choose another name, or wait.
+    InUse,
+    /// A condition was false; nothing was written. Read the item again and decide.
+    ConditionFailed,
+    /// A transaction was cancelled; nothing was written. See [`cancellation_reasons`](super::Error::cancellation_reasons).
+    TransactionCanceled,
+    /// Another transaction holds the item. Retry.
+    Conflict,
+    /// A client request token was used before with another request. Use a new token.
+    TokenMismatch,
+    /// A documented limit would be passed.
+    LimitExceeded,
+    /// More throughput was asked for than the table or partition has. Retry later.
+    Throttled,
+    /// A stream iterator or position is too old. Take a new iterator.
+    Expired,
+    /// A stored item does not fit the Rust type that it is read into. Correct the type, or the item.
+    Decode,
+    /// The operating system refused an operation on a file. The message names file and operation; the
+    /// [source](std::error::Error::source) is the [`std::io::Error`].
+    Io,
+    /// An earlier write or sync failed; the database accepts no writes until it is reopened. Reads go on. The
+    /// [source](std::error::Error::source) is that failure.
+    Poisoned,
+    /// Bytes on disk are not what was written. The message names file and offset. Restore the file from a copy.
+    Corrupt,
+    /// Another process has the database open.
+    Locked,
+    /// The database was closed. Open it again.
+    Closed,
+    /// The files were written by a newer version, or the folder is not a database.
+    Incompatible,
+    /// The operation is not possible in this mode (for example writing to a database opened read-only).
+    Unsupported,
+}
+
+impl ErrorKind {
+    /// Whether the database failed rather than the request: a server answers such an error with a status of 500, any
+    /// other with 400.
+    pub fn is_server_fault(self) -> bool {
+        match self {
+            Self::Decode
+            | Self::Io
+            | Self::Poisoned
+            | Self::Corrupt
+            | Self::Locked
+            | Self::Closed
+            | Self::Incompatible
+            | Self::Unsupported => true,
+            Self::Validation
+            | Self::NotFound
+            | Self::InUse
+            | Self::ConditionFailed
+            | Self::TransactionCanceled
+            | Self::Conflict
+            | Self::TokenMismatch
+            | Self::LimitExceeded
+            | Self::Throttled
+            | Self::Expired => false,
+        }
+    }
+}

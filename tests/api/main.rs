@@ -1,0 +1,4 @@
+//! The interface as users meet it: one subject a module.
+
+mod errors;
+mod shop;
