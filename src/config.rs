@@ -1,6 +1,6 @@
 //! Options of a database, with their units, defaults and limits.
 
-use crate::clock::Clock;
+use crate::{clock::Clock, observe::Observer};
 
 /// When a write is acknowledged, and so what a crash can take away.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -72,6 +72,8 @@ pub struct Options {
     pub collection_limit_bytes: Option<u64>,
     /// Refuses operations that overlap, as the service does, instead of letting them wait. Default: none is refused.
     pub conflicts: Option<ConflictModel>,
+    /// Sees every event of background work. Default: none.
+    pub observer: Option<Observer>,
     /// Whether maintenance runs on threads of its own; without, the caller drives it by `Database::step`. Default true.
     pub background: bool,
 }
@@ -94,6 +96,7 @@ impl Default for Options {
             hide_expired: false,
             collection_limit_bytes: None,
             conflicts: None,
+            observer: None,
             background: true,
         }
     }

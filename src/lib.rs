@@ -45,6 +45,7 @@ mod index;
 pub mod item;
 mod maintenance;
 mod manifest;
+pub mod observe;
 mod partition;
 pub mod schema;
 mod service;

@@ -21,7 +21,7 @@ use std::{
 
 /// The rooms of `src/`, from the ground up. A room is a file or a folder with the files in it.
 const FLOORS: [&[&str]; 11] = [
-    &["canary", "sync", "error", "clock", "config", "visible"],
+    &["canary", "sync", "error", "clock", "observe", "config", "visible"],
     &["file"],
     &["format", "item"],
     &["schema", "expression"],

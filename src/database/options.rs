@@ -8,6 +8,7 @@ use crate::{
     error::{Error, Result},
     file::{Disk, FileName, MemoryDisk, OverlayDisk, RealDisk},
     maintenance::Maintenance,
+    observe::{Event, Observer},
 };
 use std::{path::Path, sync::Arc};
 
@@ -96,6 +97,13 @@ impl OpenOptions {
     /// conflicts. A test can also hold an item itself, with [`Table::hold`](crate::Table::hold).
     pub fn conflicts(mut self, model: ConflictModel) -> Self {
         self.options.conflicts = Some(model);
+        self
+    }
+    /// Calls a function with every event of background work (flush, compaction, recovery, failures), on the thread where it
+    /// happens. The function must be quick, must not block and must not use the database; a program that wants a queue
+    /// takes [`Database::subscribe`]. Default: none.
+    pub fn observer(mut self, observe: impl Fn(&Event) + Send + Sync + 'static) -> Self {
+        self.options.observer = Some(Observer::new(observe));
         self
     }
     /// Whether maintenance runs on threads of its own. Default true; without, call [`Database::step`].

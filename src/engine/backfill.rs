@@ -18,6 +18,7 @@ use crate::{
     error::Result,
     index,
     manifest::Edit,
+    observe::{EventKind, Subject},
     schema::{EncodedKey, ITEM_SPACE, IndexDefinition, IndexStatus, TableDefinition},
 };
 use std::sync::Arc;
@@ -68,8 +69,11 @@ impl Engine {
                 self.activate_index(filling.table.id, filling.index.id)?;
                 self.commit_manifest(&mut self.manifest.lock(), &[Edit::DropNote(note_of(filling.index.id))])?;
                 self.backfills.lock().remove(&filling.index.id);
+                let (table, index) = (filling.table.name.clone(), filling.index.name.clone());
+                self.observe.event(EventKind::Backfilled { subject: Subject::Index { table, index } });
             }
         }
+        self.observe.counters().backfill_steps.add(1);
         Ok(true)
     }
 

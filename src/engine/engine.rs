@@ -7,6 +7,7 @@ use crate::{
     error::{Error, Result},
     file::Disk,
     manifest::{Edit, Manifest},
+    observe::Observe,
     partition::{PageCache, RunContext},
     schema::IndexKind,
     service::{InFlight, IndexLag, PendingPropagation},
@@ -26,6 +27,8 @@ use std::{
 /// An open database: the log, the partitions of all tables, and the manifest that says which files are alive.
 pub struct Engine {
     pub(super) options: Options,
+    /// Where everything that happens is reported.
+    pub(super) observe: Arc<Observe>,
     pub(super) disk: Arc<dyn Disk>,
     pub(super) database_id: u64,
     pub(super) wal: Wal,
@@ -75,6 +78,10 @@ impl Engine {
     /// What the database was opened with.
     pub fn options(&self) -> &Options {
         &self.options
+    }
+    /// Where everything that happens is reported.
+    pub fn observe(&self) -> &Observe {
+        &self.observe
     }
     /// The log.
     pub fn wal(&self) -> &Wal {

@@ -5,6 +5,7 @@ use crate::{
     canary::canary,
     error::{ErrorKind, Result},
     manifest::Edit,
+    observe::EventKind,
     partition::{Choice, Partition, Policy, Reason},
     wal::record::{CommitHeader, encode_commit},
 };
@@ -263,7 +264,12 @@ impl Engine {
             self.commit_manifest(&mut manifest, &[Edit::PutLogStart(first)])?;
         }
         drop(manifest);
-        self.wal.remove_segments_below(needed_from)
+        let bytes = self.wal.remove_segments_below(needed_from)?;
+        if bytes > 0 {
+            self.observe.counters().log_bytes_trimmed.add(bytes);
+            self.observe.event(EventKind::LogTrimmed { bytes });
+        }
+        Ok(bytes)
     }
 
     /// Takes the client request tokens that still count out of the segments that hold nothing else below a number.
@@ -299,5 +305,5 @@ fn everything(partition: &Partition) -> Option<Choice> {
         facts.min_token < partition.first_token || facts.max_token > partition.last_token
     };
     let worth_it = view.runs().len() > 1 || facts().any(|facts| facts.tombstones > 0 || shared(facts));
-    worth_it.then(|| Choice { inputs: facts().map(|facts| facts.file).collect(), reason: Reason::TooManyRuns })
+    worth_it.then(|| Choice { inputs: facts().map(|facts| facts.file).collect(), reason: Reason::Requested })
 }

@@ -32,6 +32,7 @@ mod publish;
 #[cfg(test)]
 mod relief_tests;
 mod replay;
+mod report;
 mod ring;
 mod schema_change;
 mod signal;

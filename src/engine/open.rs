@@ -12,6 +12,7 @@ use crate::{
     error::{Error, Result},
     file::{Disk, FileName},
     manifest::{Counters, Edit, Manifest, PartitionMeta},
+    observe::{EventKind, Observe},
     partition::{PageCache, Run},
     schema::IndexKind,
     service::InFlight,
@@ -33,6 +34,7 @@ use xxhash_rust::xxh3::xxh3_64;
 impl Engine {
     /// Opens the database that a disk holds, or creates one on an empty disk.
     pub fn open(disk: Arc<dyn Disk>, options: Options) -> Result<Self> {
+        let observe = Observe::new(options.clock.clone(), options.observer.clone());
         let lock = disk.lock()?;
         let mut manifest = open_manifest(&disk, &options)?;
         let database_id = manifest.state().database_id;
@@ -70,7 +72,9 @@ impl Engine {
         edits.push(Edit::PutCounters(Counters { next_file, next_table, next_partition, next_shard }));
         edits.extend(log_edits(&recovered));
         streams.begin_session(recovered.next_segment);
+        observe.event(recovery_of(&recovered));
         let wal_options = WalOptions {
+            observe: observe.clone(),
             segment_bytes: options.log_segment_bytes,
             windows: options.read_mode == ReadMode::Mapped,
             database_id,
@@ -88,6 +92,7 @@ impl Engine {
         let engine = Self {
             write_budget: WriteBudget::new(options.memtable_bytes),
             in_flight: InFlight::new(options.conflicts),
+            observe,
             options,
             database_id,
             wal,
@@ -141,6 +146,15 @@ fn log_edits(recovered: &Recovered) -> Vec<Edit> {
     let first = recovered.segments.first().map_or(recovered.next_segment, |segment| segment.number);
     let ends = recovered.ends.iter().map(|&(segment, valid_end)| Edit::PutLogEnd { segment, valid_end });
     ends.chain([Edit::PutLogStart(first)]).collect()
+}
+
+fn recovery_of(recovered: &Recovered) -> EventKind {
+    let first = recovered.segments.first().map_or(recovered.next_seqno, |segment| segment.first_seqno);
+    EventKind::Recovered {
+        records: recovered.next_seqno.saturating_sub(first),
+        segments: recovered.segments.len(),
+        bytes: recovered.segments.iter().map(|segment| segment.bytes).sum(),
+    }
 }
 
 /// A number that tells this database's files from any other's.

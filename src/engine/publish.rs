@@ -7,6 +7,7 @@ use crate::{
     error::Result,
     file::FileName,
     manifest::{Edit, Manifest, PartitionMeta, RunMeta},
+    observe::EventKind,
     partition::{Choice, FlushOutcome, Partition, Run, WriteGuard},
 };
 use std::sync::Arc;
@@ -34,6 +35,11 @@ impl Engine {
         };
         self.commit_manifest(&mut manifest, &[Edit::PutPartition(partition.record_with_flush(&outcome))])?;
         partition.publish_flush(&outcome, run);
+        drop(manifest);
+        let (entries, bytes) = outcome.facts.as_ref().map_or((0, 0), |facts| (facts.entries, facts.bytes));
+        self.observe.counters().flushes.add(1);
+        self.observe.counters().flushed_bytes.add(bytes);
+        self.observe.event(EventKind::Flushed { subject: self.subject_of(ring, partition), entries, bytes });
         Ok(())
     }
 
@@ -57,9 +63,24 @@ impl Engine {
             choice.inputs.iter().for_each(|file| self.remove_run(*file));
         }
         self.commit_manifest(&mut manifest, &[Edit::PutPartition(record)])?;
+        let read = partition.record().runs;
+        let bytes_read = read.iter().filter(|facts| choice.inputs.contains(&facts.file)).map(|facts| facts.bytes).sum();
         partition.publish_compaction(choice, &runs);
         let gone = before.into_iter().filter(|file| !kept.contains(file));
         self.remove_unreferenced(&manifest, gone);
+        drop(manifest);
+        let bytes_written = merged.iter().map(|facts| facts.bytes).sum();
+        let counters = self.observe.counters();
+        counters.compactions.add(1);
+        counters.compaction_bytes_read.add(bytes_read);
+        counters.compaction_bytes_written.add(bytes_written);
+        self.observe.event(EventKind::Compacted {
+            subject: self.subject_of(ring, partition),
+            reason: choice.reason.name(),
+            runs: choice.inputs.len(),
+            bytes_read,
+            bytes_written,
+        });
         Ok(())
     }
 
@@ -93,7 +114,10 @@ impl Engine {
         let committed = self.commit_manifest(&mut manifest, &edits);
         self.streams.apply(plan);
         ring.replace(partition.id, vec![Arc::new(low), Arc::new(high)]);
-        committed.map(|()| true)
+        committed?;
+        self.observe.counters().splits.add(1);
+        self.observe.event(EventKind::Split { subject: self.subject_of(ring, partition), children });
+        Ok(true)
     }
 
     /// Removes the partitions of a key space from the manifest's state; returns the edits and the files that go.

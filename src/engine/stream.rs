@@ -11,6 +11,7 @@ use crate::{
     error::Result,
     file::FileName,
     manifest::{Edit, ShardMeta},
+    observe::EventKind,
     partition::Partition,
     stream::{Range, ReadHorizon, Segment, Shard, retention},
 };
@@ -87,8 +88,12 @@ impl Engine {
         if !canary!(LostStreamSegment) {
             self.commit_manifest(&mut manifest, &[Edit::PutStreamSegment(facts.clone())])?;
         }
+        let bytes = facts.bytes;
         self.streams.give_back(shard.publish(Arc::new(Segment::new(facts, context))));
         drop(manifest);
+        self.observe.counters().stream_segments.add(1);
+        self.observe.counters().stream_segment_bytes.add(bytes);
+        self.observe.event(EventKind::StreamSegmentWritten { subject: self.subject_of_shard(shard), bytes });
         self.account_memory();
         Ok(true)
     }

@@ -18,6 +18,7 @@ use crate::{
     engine::{Engine, TableSlot, TokenRing, WriteAction, WriteOp, WriteOptions, key_ref},
     error::Result,
     item::ItemRef,
+    observe::{EventKind, Subject},
     schema::{EXPIRY_LANES, EncodedKey, IndexKind, IndexStatus, TableDefinition, expiry_token},
     wal::record::Origin,
 };
@@ -120,11 +121,15 @@ impl Sweeper {
         for name in names {
             let Some(slot) = engine.table(&name) else { continue };
             let Some((index, sweep)) = Sweep::of(engine, &slot) else { continue };
+            let mut deleted = 0;
             let mut progress = self.progress_of(index, engine.options().clock.now_millis());
             for (lane, after) in (0..EXPIRY_LANES).zip(&mut progress.lanes) {
-                seen += sweep.lane(lane, after, ITEMS_PER_STEP.saturating_sub(seen))?.seen;
+                let swept = sweep.lane(lane, after, ITEMS_PER_STEP.saturating_sub(seen))?;
+                seen += swept.seen;
+                deleted += swept.deleted;
             }
             self.progress.lock().insert(index, progress);
+            sweep.report(deleted);
             if seen >= ITEMS_PER_STEP {
                 turn.last_table = name;
                 break;
@@ -146,6 +151,7 @@ impl Sweeper {
         for name in engine.table_names() {
             let Some(slot) = engine.table(&name) else { continue };
             let Some((_, sweep)) = Sweep::of(engine, &slot) else { continue };
+            let before = deleted;
             for lane in 0..EXPIRY_LANES {
                 let mut after = None;
                 loop {
@@ -156,6 +162,7 @@ impl Sweeper {
                     }
                 }
             }
+            sweep.report(deleted - before);
         }
         engine.wait_all_durable(Some(Durability::Sync))?;
         Ok(deleted)
@@ -185,6 +192,15 @@ impl<'a> Sweep<'a> {
             now_secs: engine.options().clock.now_secs(),
         };
         Some((state.definition.indexes[position].id, sweep))
+    }
+
+    fn report(&self, items: u64) {
+        if items > 0 {
+            let observe = self.engine.observe();
+            observe.counters().items_expired.add(items);
+            let subject = Subject::Table { table: self.table.name.clone() };
+            observe.event(EventKind::Expired { subject, items });
+        }
     }
 
     /// Deletes up to `limit` expired items of a lane, behind `after`, which moves on.

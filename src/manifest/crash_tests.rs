@@ -66,6 +66,7 @@ fn open(disk: &SimulatedDisk) -> Result<Open> {
     let mut edits: Vec<Edit> =
         recovered.ends.iter().map(|&(segment, valid_end)| Edit::PutLogEnd { segment, valid_end }).collect();
     let options = WalOptions {
+        observe: std::sync::Arc::default(),
         windows: true,
         segment_bytes: SEGMENT_BYTES,
         database_id: DATABASE_ID,

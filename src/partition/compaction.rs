@@ -55,6 +55,20 @@ pub enum Reason {
     Shared,
     /// They hold many tombstones that may go.
     Tombstones,
+    /// A caller wants one run.
+    Requested,
+}
+
+impl Reason {
+    /// The reason in one word, for events.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::TooManyRuns => "too_many_runs",
+            Self::Shared => "shared",
+            Self::Tombstones => "tombstones",
+            Self::Requested => "requested",
+        }
+    }
 }
 
 /// Which runs to merge into one.

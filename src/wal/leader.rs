@@ -20,7 +20,12 @@ use super::{
     segment::{SegmentStats, SegmentWriter},
     writer::{Wal, WalState},
 };
-use crate::{canary::canary, error::Result, sync::MutexGuard};
+use crate::{
+    canary::canary,
+    error::Result,
+    observe::{EventKind, Job},
+    sync::MutexGuard,
+};
 use smallvec::SmallVec;
 use std::{
     sync::{Arc, atomic::Ordering},
@@ -175,9 +180,12 @@ impl Wal {
     pub(super) fn end_sync(&self, mut state: MutexGuard<'_, WalState>, synced: Result<u64>) -> Result<()> {
         state.syncing = SyncPhase::Nobody;
         match &synced {
-            Ok(durable_below) => self.visible.advance(durable_below.saturating_sub(1)),
+            Ok(durable_below) => {
+                self.visible.advance(durable_below.saturating_sub(1));
+                self.observe.counters().log_syncs.add(1);
+            }
             Err(_) if canary!(ForgivenSync) => {}
-            Err(error) => _ = state.failure.get_or_insert_with(|| error.clone()),
+            Err(error) => self.fail(&mut state, Job::Log, error),
         }
         self.release(state);
         synced.map(|_| ())
@@ -211,9 +219,12 @@ impl Wal {
         }
         state.sealed.append(&mut sealed);
         match &outcome {
-            Ok(_) => _ = self.written.fetch_max(last, Ordering::AcqRel),
+            Ok(_) => {
+                self.written.fetch_max(last, Ordering::AcqRel);
+                self.observe.counters().log_bytes_written.add(frames.len() as u64);
+            }
             Err(_) if canary!(ForgivenSync) => {}
-            Err(error) => _ = state.failure.get_or_insert_with(|| error.clone()),
+            Err(error) => self.fail(state, Job::Log, error),
         }
         if frames.capacity() <= KEPT_BUFFER_BYTES {
             frames.clear();
@@ -266,7 +277,10 @@ impl Wal {
             self.windows,
             None,
         )?;
-        sealed.push(tail.info());
+        let info = tail.info();
+        self.observe.counters().log_segments_sealed.add(1);
+        self.observe.event(EventKind::LogSegmentSealed { segment: info.number, bytes: info.bytes });
+        sealed.push(info);
         *tail = next;
         Ok(())
     }

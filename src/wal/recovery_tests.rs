@@ -18,6 +18,7 @@ const FRAME: usize = 29;
 
 pub(super) fn options(segment_bytes: u64, first_segment: u64, next_seqno: u64) -> WalOptions {
     WalOptions {
+        observe: std::sync::Arc::default(),
         windows: true,
         segment_bytes,
         database_id: DATABASE_ID,

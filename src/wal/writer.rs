@@ -15,6 +15,7 @@ use crate::{
     error::{Error, Result},
     file::{Disk, FileName},
     format::frame::{self, FrameKind},
+    observe::{Job, Observe},
     sync::{Condvar, Mutex, MutexGuard},
     visible::Visible,
 };
@@ -37,6 +38,8 @@ pub struct WalOptions {
     pub windows: bool,
     /// The database; seeds all checksums.
     pub database_id: u64,
+    /// Where syncs, sealed segments and the failure that ends writing are reported.
+    pub observe: Arc<Observe>,
     /// Number of the segment to create. It must not exist.
     pub first_segment: u64,
     /// Number of the next record, at least 1. All records below it are taken to be durable.
@@ -81,6 +84,7 @@ pub(super) struct WalState {
 pub struct Wal {
     pub(super) disk: Arc<dyn Disk>,
     pub(super) database_id: u64,
+    pub(super) observe: Arc<Observe>,
     pub(super) segment_bytes: u64,
     pub(super) windows: bool,
     pub(super) state: Mutex<WalState>,
@@ -107,7 +111,7 @@ pub struct Wal {
 impl Wal {
     /// Starts a new segment behind those that recovery read. The segment exists durably when this returns.
     pub fn create(disk: Arc<dyn Disk>, options: WalOptions) -> Result<Self> {
-        let WalOptions { database_id, windows, first_segment, older_segments, taken_over, .. } = options;
+        let WalOptions { observe, database_id, windows, first_segment, older_segments, taken_over, .. } = options;
         let next_seqno = options.next_seqno.max(1);
         let segment_bytes = options.segment_bytes.clamp(MIN_SEGMENT_BYTES, MAX_SEGMENT_BYTES);
         let taken_over = taken_over.as_deref();
@@ -119,6 +123,7 @@ impl Wal {
             shares_syncs: disk.is_durable(),
             disk,
             database_id,
+            observe,
             segment_bytes,
             windows,
             state: Mutex::new(WalState {
@@ -288,7 +293,7 @@ impl Wal {
         let mut tail = self.tail.lock();
         let sealed = tail.seal();
         state.active = tail.info();
-        sealed.map(|()| true).inspect_err(|error| state.failure = Some(error.clone()))
+        sealed.map(|()| true).inspect_err(|error| self.fail(&mut state, Job::Log, error))
     }
 
     /// Takes no more records, for a database that is only read. Closing it then writes nothing.
@@ -300,8 +305,14 @@ impl Wal {
     /// files in a state that nobody knows.
     pub fn poison(&self, cause: &Error) {
         let mut state = self.state.lock();
-        state.failure.get_or_insert_with(|| cause.clone());
+        self.fail(&mut state, Job::Manifest, cause);
         self.release(state);
+    }
+
+    /// Keeps the first failure, and reports it: nothing is written after it.
+    pub(super) fn fail(&self, state: &mut State, job: Job, cause: &Error) {
+        state.failure.get_or_insert_with(|| cause.clone());
+        self.observe.writing_ended(job, cause);
     }
 
     /// The failure that ended writing, if one did.

@@ -11,6 +11,7 @@ const DATABASE_ID: u64 = 42;
 
 fn options(segment_bytes: u64) -> WalOptions {
     WalOptions {
+        observe: Arc::default(),
         windows: true,
         segment_bytes,
         database_id: DATABASE_ID,

@@ -1,0 +1,52 @@
+//! What the parts of a database are called in events and failures, and the figures that are counted in several places.
+
+use super::{Engine, TokenRing};
+use crate::{
+    observe::{Health, Statistics, Subject},
+    partition::Partition,
+    stream::Shard,
+};
+
+impl Engine {
+    /// What a partition is called.
+    pub(super) fn subject_of(&self, ring: &TokenRing, partition: &Partition) -> Subject {
+        let partition = partition.id;
+        match self.name_of(ring.keyspace) {
+            Some((table, index)) => Subject::Partition { partition, table, index },
+            None => Subject::Partition { partition, table: String::new(), index: None },
+        }
+    }
+
+    /// What a shard is called.
+    pub(super) fn subject_of_shard(&self, shard: &Shard) -> Subject {
+        let stream = self.streams.stream(shard.record().stream);
+        Subject::Shard { shard: shard.id, table: stream.map(|stream| stream.table_name.clone()).unwrap_or_default() }
+    }
+
+    /// The table and the global index that a key space belongs to.
+    fn name_of(&self, keyspace: u32) -> Option<(String, Option<String>)> {
+        let catalog = self.catalog.load();
+        if let Some(slot) = catalog.by_id.get(&keyspace) {
+            return Some((slot.state().definition.name.clone(), None));
+        }
+        catalog.by_id.values().find_map(|slot| {
+            let state = slot.state();
+            let index = state.definition.indexes.iter().find(|index| index.id == keyspace)?;
+            Some((state.definition.name.clone(), Some(index.name.clone())))
+        })
+    }
+
+    /// Counts since the database was opened, and what it holds now.
+    pub fn statistics(&self) -> Statistics {
+        let mut statistics = self.observe.counters().read();
+        statistics.memtable_bytes = self.write_budget.used_bytes() as u64;
+        statistics.log_bytes = self.wal.segments().iter().map(|segment| segment.bytes).sum();
+        statistics.last_commit = self.wal.last_seqno();
+        statistics
+    }
+
+    /// What fails now.
+    pub fn health(&self) -> Health {
+        self.observe.health()
+    }
+}
