@@ -356,7 +356,7 @@ impl Database {
     /// Counts since the database was opened (syncs, flushes, compactions, failures, ...), and what it holds now. Reading
     /// them stops nothing and costs microseconds.
     pub fn statistics(&self) -> Statistics {
-        self.store().statistics()
+        self.engine().statistics()
     }
     /// What fails now: background work with its cause, since when, how often and when it is attempted again, and whether
     /// writing has ended. Work that succeeds leaves the list.
@@ -371,7 +371,7 @@ impl Database {
     /// # Ok::<(), hashrange::Error>(())
     /// ```
     pub fn health(&self) -> Health {
-        self.store().health()
+        self.engine().health()
     }
     /// A queue of the events of background work from now on. It holds at most `capacity` events (at least 1); those that
     /// come while it is full are left out and counted, since the database waits for no reader.
@@ -387,7 +387,7 @@ impl Database {
     /// # Ok::<(), hashrange::Error>(())
     /// ```
     pub fn subscribe(&self, capacity: usize) -> Subscription {
-        self.store().observe().subscribe(capacity)
+        self.engine().observe().subscribe(capacity)
     }
     /// Everything that can be seen from outside: partitions, runs, log segments, sizes.
     pub fn facts(&self) -> DatabaseStats {

@@ -104,9 +104,9 @@ impl Engine {
             Edit::PutPartition(low.record()),
             Edit::PutPartition(high.record()),
         ];
-        let children = [range_of(&low), range_of(&high)];
+        let ranges = [range_of(&low), range_of(&high)];
         let now_millis = self.options.clock.now_millis();
-        let mut plan = self.streams.plan_succession(partition.id, &children, self.wal.last_seqno(), now_millis);
+        let mut plan = self.streams.plan_succession(partition.id, &ranges, self.wal.last_seqno(), now_millis);
         edits.extend(plan.take_edits());
         edits.push(Edit::PutCounters(self.counters()));
         // The parent takes no writes any more, so that the children stand in for it even if the manifest cannot be

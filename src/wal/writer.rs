@@ -310,7 +310,7 @@ impl Wal {
     }
 
     /// Keeps the first failure, and reports it: nothing is written after it.
-    pub(super) fn fail(&self, state: &mut State, job: Job, cause: &Error) {
+    pub(super) fn fail(&self, state: &mut WalState, job: Job, cause: &Error) {
         state.failure.get_or_insert_with(|| cause.clone());
         self.observe.writing_ended(job, cause);
     }
