@@ -85,8 +85,7 @@ impl Engine {
         };
         // Until the manifest knows of it, the new segment counts for nothing: a crash in between is a new beginning.
         let wal = Wal::create(disk.clone(), wal_options)?;
-        let (segment, offset) = wal.durable_end();
-        edits.push(Edit::PutLogReach { segment, offset });
+        edits.push(reach_of(&wal));
         manifest.commit(&edits)?;
         remove_leftovers(disk.as_ref(), &manifest)?;
         let engine = Self {
@@ -146,6 +145,12 @@ fn log_edits(recovered: &Recovered) -> Vec<Edit> {
     let first = recovered.segments.first().map_or(recovered.next_segment, |segment| segment.number);
     let ends = recovered.ends.iter().map(|&(segment, valid_end)| Edit::PutLogEnd { segment, valid_end });
     ends.chain([Edit::PutLogStart(first)]).collect()
+}
+
+/// How far the log is durable.
+fn reach_of(wal: &Wal) -> Edit {
+    let (segment, offset) = wal.durable_end();
+    Edit::PutLogReach { segment, offset }
 }
 
 fn recovery_of(recovered: &Recovered) -> EventKind {
