@@ -73,9 +73,9 @@ fn latency() -> Result<()> {
         let begin = Instant::now();
         let reader = std::thread::spawn(move || -> Result<Vec<u128>> {
             let mut waits = Vec::new();
-            for delivery in consumer.follow(Duration::from_millis(500)) {
+            for record in consumer.records(Duration::from_millis(500)) {
                 let now = begin.elapsed().as_micros();
-                let sent = delivery?.new.as_ref().and_then(|new| new.get("at")?.as_u64()).unwrap_or(0);
+                let sent = record?.new.as_ref().and_then(|new| new.get("at")?.as_u64()).unwrap_or(0);
                 waits.push(now.saturating_sub(u128::from(sent)));
             }
             Ok(waits)

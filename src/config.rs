@@ -60,6 +60,9 @@ pub struct Options {
     pub block_cache_bytes: usize,
     /// Overlapping runs of one partition at which they are merged. Default 4, at least 2.
     pub runs_per_partition: usize,
+    /// How long the records of a change stream are kept, in milliseconds by the clock. They take disk space meanwhile: what was
+    /// written to tables with a stream, and the images that the stream shows. Default 24 hours, as in the service.
+    pub stream_retention_millis: u64,
     /// How long a new table stays in status CREATING, in milliseconds by the clock, as the service's tables do: items are
     /// refused meanwhile. Default 0.
     pub creating_millis: u64,
@@ -92,6 +95,7 @@ impl Default for Options {
             log_bytes: 256 << 20,
             block_cache_bytes: 32 << 20,
             runs_per_partition: 4,
+            stream_retention_millis: 24 * 60 * 60 * 1000,
             creating_millis: 0,
             hide_expired: false,
             collection_limit_bytes: None,

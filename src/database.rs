@@ -271,7 +271,8 @@ impl Database {
         table::transact_get(self.engine(), &keys)
     }
 
-    /// All change streams, also disabled ones and those of deleted tables, for 24 hours after their end; of one table name
+    /// All change streams, also disabled ones and those of deleted tables, for as long as records are kept after their end (24 hours unless
+    /// [`OpenOptions::stream_retention`] says otherwise); of one table name
     /// only, if one is given.
     pub fn list_streams(&self, table: Option<&str>) -> Vec<StreamDescription> {
         table::list_streams(self.engine(), table)

@@ -58,7 +58,7 @@ mod wal;
 pub use capacity::Consumed;
 pub use clock::Clock;
 pub use config::{ConflictModel, Durability, Options, ReadMode};
-pub use consumer::{Batch, Consumer, Delivery, TableStream};
+pub use consumer::{Batch, Consumer, Deliveries, Delivery, Gap, TableStream};
 pub use database::{Database, IndexStats, OpenOptions, TableBuilder, TableDescription};
 pub use engine::{DatabaseStats, IndexSpec, LogStats, TablePartitionStats, TableSpec, TableUpdate, VerifyReport, Work};
 pub use error::{Error, ErrorKind, Result};

@@ -42,16 +42,15 @@ fn a_consumer_goes_on_where_it_acknowledged() {
     for n in 0..30 {
         put(&table, n % 7, n);
     }
-    let mut seen = Vec::new();
+    let mut seen = BTreeSet::new();
     for delivery in table.stream().unwrap().checkpoint("mailer").follow(NO_WAIT) {
         let delivery = delivery.unwrap();
-        seen.push(number(&delivery));
-        if seen.len() <= 12 {
-            delivery.ack().unwrap();
+        if seen.len() == 12 {
+            break;
         }
+        assert!(seen.insert(number(&delivery)));
+        delivery.ack().unwrap();
     }
-    seen.sort_unstable();
-    assert_eq!(seen, (0..30).collect::<Vec<_>>());
     assert_eq!(db.list_tables(), ["orders"]);
     drop((table, db));
     let db = options(&clock).open_on(Arc::new(disk.clone())).unwrap();
@@ -252,7 +251,7 @@ fn filters_and_windows_make_batches() {
     assert_eq!(found, [0, 100, 200, 300, 400]);
     let described = attr("NewImage.n").ge(495) & attr("eventName").eq("INSERT") & attr("OldImage").not_exists();
     let last = stream.checkpoint("last").filter_expression(described).filter(|record| number(record) != 497);
-    let found: Vec<u64> = last.follow(NO_WAIT).map(|delivery| number(&delivery.unwrap())).collect();
+    let found: Vec<u64> = last.records(NO_WAIT).map(|record| number(&record.unwrap())).collect();
     assert_eq!(found, [495, 496, 498, 499]);
     let faulty = stream.checkpoint("faulty").filter_expression(attr("a..b").exists()).next_batch(NO_WAIT);
     assert_eq!(faulty.unwrap_err().kind(), ErrorKind::Validation);

@@ -8,7 +8,8 @@
 //! done     (BOOL)              the shard was read to its end and processed
 //! owner    (S), until (N)      the worker that reads it, and when its lease ends, in milliseconds since 1970
 //! ```
-//! Beside them each worker has a row that announces it, with `shard` = `worker ` and its name, so that one that comes when
+//! A consumer that has begun has one more row, with `shard` = `begun`: from then on a shard that it has no row of, and whose
+//! parent neither, came and went while it was away. Beside them each worker has a row that announces it, with `shard` = `worker ` and its name, so that one that comes when
 //! all shards are taken is left its share of them.
 //!
 //! Rows are written buffered: a row that a power failure takes away lets records come a second time, which a consumer
@@ -33,6 +34,9 @@ use std::{
 /// How long a worker may be silent before another one takes over.
 pub(super) const LEASE_MILLIS: u64 = 30_000;
 
+/// The sort key of the row that says that a consumer has begun.
+const BEGUN: &str = "begun";
+
 /// The row of a shard.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Row {
@@ -50,6 +54,8 @@ pub(super) struct CheckpointSnapshot {
     pub rows: BTreeMap<u64, Row>,
     /// Other workers that are alive.
     pub others: BTreeSet<String>,
+    /// Whether the consumer has begun.
+    pub begun: bool,
     /// When this worker's announcement ends.
     pub announced_until_millis: u64,
 }
@@ -97,7 +103,9 @@ impl Checkpoints {
         let mut ledger = CheckpointSnapshot::default();
         for item in self.table.query(&self.consumer).items() {
             let item = item?;
-            if let Some(row) = Row::read(&item) {
+            if item.attribute("shard").and_then(|shard| shard.as_str()) == Some(BEGUN) {
+                ledger.begun = true;
+            } else if let Some(row) = Row::read(&item) {
                 ledger.others.extend(self.other_owner(&row).map(str::to_owned));
                 ledger.rows.insert(row.shard, row);
             } else if let Some(row) = Row::announcement(&item) {
@@ -110,6 +118,11 @@ impl Checkpoints {
             }
         }
         Ok(ledger)
+    }
+    /// Every shard that there was when the consumer began has its row.
+    pub fn mark_begun(&self) -> Result<()> {
+        let item = Item::new().with("consumer", self.consumer.as_str()).with("shard", BEGUN);
+        self.table.put_with(&item).durability(Durability::Buffered).send().map(drop)
     }
     /// Says that this worker is there, for as long as a lease.
     pub fn announce(&self) -> Result<()> {
@@ -138,25 +151,51 @@ impl Checkpoints {
         Ok(taken)
     }
 
-    /// Remembers that all records of a shard before `next` are processed, and keeps the lease.
-    pub fn advance(&self, shard: u64, next: Sequence) -> Result<()> {
+    /// Remembers that the records of a shard from `begin` to before `next` are processed, and keeps the lease.
+    ///
+    /// # Errors
+    /// Records before `begin` are not acknowledged: a position never jumps a gap. Another worker has the shard.
+    pub fn advance(&self, shard: u64, begin: Option<Sequence>, next: Sequence) -> Result<()> {
         self.change(shard, |row| {
             self.check_lease(&row)?;
+            if row.next < begin {
+                return Err(Error::validation(
+                    "records before these are not acknowledged; acknowledge the records of a shard in their order",
+                ));
+            }
             let next = row.next.map_or(next, |known| known.max(next));
             Ok(Some(Row { next: Some(next), ..self.held(row) }))
         })
     }
 
-    /// The same as part of a transaction: with it, or not at all.
-    pub fn advance_in(&self, transaction: TransactWrite, shard: u64, next: Sequence) -> Result<TransactWrite> {
+    /// The same as part of a transaction: with it, or not at all. It is cancelled unless the shard's position is exactly
+    /// `begin`, so that what was processed already does not take effect again.
+    pub fn advance_in(
+        &self,
+        transaction: TransactWrite,
+        shard: u64,
+        begin: Option<Sequence>,
+        next: Sequence,
+    ) -> Result<TransactWrite> {
         let row = self.held(Row { shard, next: Some(next), ..Row::default() });
-        let mine = attr("owner").eq(self.worker.as_str()).build(ExpressionKind::Condition)?;
-        transaction.put_when(&self.table, &self.item(&row), mine)
+        let mine = attr("owner").eq(self.worker.as_str());
+        let at = match begin {
+            Some(begin) => attr("next").eq(begin.to_string()),
+            None => attr("next").not_exists(),
+        };
+        transaction.put_when(&self.table, &self.item(&row), (mine & at).build(ExpressionKind::Condition)?)
+    }
+
+    /// The position of a shard, as the row has it: `None` if it has none, or if another worker has the shard.
+    pub fn position(&self, shard: u64) -> Result<Option<Sequence>> {
+        let item = self.table.get((&self.consumer, shard_key(shard)))?;
+        let row = item.as_ref().and_then(Row::read);
+        Ok(row.filter(|row| self.is_mine(row)).and_then(|row| row.next))
     }
 
     /// Makes a row as it is before any worker has been at a shard.
-    pub fn begin(&self, shard: u64, next: Option<Sequence>, done: bool) -> Result<()> {
-        self.change(shard, |row| Ok((row.next.is_none() && !row.done).then_some(Row { next, done, ..row })))
+    pub fn begin(&self, shard: u64, next: Sequence, done: bool) -> Result<()> {
+        self.change(shard, |row| Ok((row.next.is_none() && !row.done).then_some(Row { next: Some(next), done, ..row })))
     }
     /// Keeps a lease.
     pub fn renew(&self, shard: u64) -> Result<()> {

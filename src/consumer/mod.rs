@@ -5,8 +5,12 @@
 
 mod checkpoints;
 mod delivery;
+mod follow;
+mod gap;
+mod process;
 mod shard_assignment;
 mod worker;
 
-pub use delivery::{Batch, Delivery};
+pub use delivery::{Batch, Deliveries, Delivery};
+pub use gap::Gap;
 pub use worker::{Consumer, TableStream};

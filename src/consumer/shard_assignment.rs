@@ -3,7 +3,8 @@
 
 use super::{
     checkpoints::{CheckpointSnapshot, Checkpoints, Row},
-    delivery::{Acknowledgement, Batch},
+    delivery::{Acknowledgement, Batch, Hold},
+    gap::{Gap, Gaps},
 };
 use crate::{
     clock::Deadline,
@@ -13,23 +14,27 @@ use crate::{
     stream::{ChangeRecord, ReadFrom, Sequence, Shard},
 };
 use parking_lot::Mutex;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::Arc,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// How often a worker looks whether shards have come, gone or changed hands.
 const REFRESH: Duration = Duration::from_millis(100);
 
-/// A shard that this worker reads.
+/// A shard that this worker reads: one batch at a time, and the next one when that is acknowledged.
 struct ShardReader {
     shard: Arc<Shard>,
-    from: ReadFrom,
-    /// The place behind the last record that was delivered or passed over.
-    reached: Option<Sequence>,
+    /// Where the next read begins.
+    from: Sequence,
+    /// The batch that was handed out and is not known to be acknowledged.
+    out: Option<Out>,
     at_end: bool,
     receipt: Arc<Acknowledgement>,
+}
+
+/// A batch in the hands of the program.
+struct Out {
+    hold: Arc<Hold>,
+    /// The place behind its last record.
+    next: Sequence,
 }
 
 /// What a batch shall be.
@@ -46,9 +51,8 @@ pub(super) struct ShardAssignment {
     checkpoints: Arc<Checkpoints>,
     lanes: Vec<ShardReader>,
     next_lane: usize,
-    /// Shards all of whose records were delivered here: their children may follow.
-    delivered: BTreeSet<u64>,
     refresh_at: Deadline,
+    pub gaps: Gaps,
 }
 
 impl Drop for ShardAssignment {
@@ -65,19 +69,24 @@ impl ShardAssignment {
     /// A new worker of a consumer; with `from_latest`, one that has never read the stream begins behind its newest record.
     pub fn open(engine: &Arc<Engine>, stream: &Arc<StreamMeta>, name: &str, from_latest: bool) -> Result<Self> {
         let checkpoints = Arc::new(Checkpoints::open(engine, stream.id, name)?);
-        if from_latest && checkpoints.ledger()?.rows.is_empty() {
-            let next = Sequence::first_of(engine.wal().last_seqno() + 1);
-            for shard in engine.streams().shards_of(stream.id) {
-                checkpoints.begin(shard.id, Some(next), !shard.is_open())?;
+        let CheckpointSnapshot { rows, begun, .. } = checkpoints.ledger()?;
+        if !begun {
+            let shards = engine.streams().shards_of(stream.id);
+            let (latest, behind) = (from_latest && rows.is_empty(), Sequence::first_of(engine.wal().last_seqno() + 1));
+            let has_parent = |shard: &Shard| shard.record().parent.is_some_and(|parent| is_among(&shards, parent));
+            for shard in shards.iter().filter(|shard| latest || !has_parent(shard)) {
+                let next = if latest { behind } else { shard.first_since(0, engine.read_horizon())? };
+                checkpoints.begin(shard.id, next, latest && !shard.is_open())?;
             }
+            checkpoints.mark_begun()?;
         }
         Ok(Self {
+            gaps: Gaps::new(name, engine.options().stream_retention_millis),
             engine: engine.clone(),
             stream: stream.clone(),
             checkpoints,
             lanes: Vec::new(),
             next_lane: 0,
-            delivered: BTreeSet::new(),
             refresh_at: Deadline::after(Duration::ZERO),
         })
     }
@@ -93,19 +102,18 @@ impl ShardAssignment {
 
     fn refresh(&mut self) -> Result<()> {
         let shards = self.engine.streams().shards_of(self.stream.id);
-        let CheckpointSnapshot { mut rows, others, announced_until_millis } = self.checkpoints.ledger()?;
-        for gone in rows.keys().filter(|id| !shards.iter().any(|shard| shard.id == **id)) {
-            self.checkpoints.forget(*gone)?;
-        }
-        self.lanes.retain(|lane| rows.get(&lane.shard.id).is_some_and(|row| self.checkpoints.is_mine(row)));
+        let CheckpointSnapshot { mut rows, others, announced_until_millis, .. } = self.checkpoints.ledger()?;
+        let is_mine = |id: u64| rows.get(&id).is_some_and(|row| self.checkpoints.is_mine(row));
+        self.lanes.retain(|lane| is_among(&shards, lane.shard.id) && is_mine(lane.shard.id));
+        self.forget_gone(&shards, &rows)?;
         for lane in &self.lanes {
             // What was acknowledged in a transaction is known from the row alone.
             if let Some(next) = rows.get(&lane.shard.id).and_then(|row| row.next) {
                 lane.receipt.note(next);
             }
         }
-        let is_done = |id: u64| rows.get(&id).is_some_and(|row| row.done) || self.delivered.contains(&id);
-        let is_left = |id: u64| shards.iter().any(|shard| shard.id == id) && !is_done(id);
+        let is_done = |id: u64| rows.get(&id).is_some_and(|row| row.done);
+        let is_left = |id: u64| is_among(&shards, id) && !is_done(id);
         let may_start = |shard: &&Arc<Shard>| !is_done(shard.id) && !shard.record().parent.is_some_and(is_left);
         let ready: Vec<Arc<Shard>> = shards.iter().filter(may_start).cloned().collect();
         let fair_share = ready.len().div_ceil(others.len() + 1);
@@ -125,11 +133,35 @@ impl ShardAssignment {
         Ok(())
     }
 
+    /// Removes the rows of shards that are gone, and finds what was in shards that went unread.
+    fn forget_gone(&mut self, shards: &[Arc<Shard>], rows: &BTreeMap<u64, Row>) -> Result<()> {
+        // The children's rows come first: a shard without one, whose parent has none, went unread.
+        let begin_children = |parent: u64| {
+            let mut children = shards.iter().filter(|shard| shard.record().parent == Some(parent));
+            children.try_for_each(|child| self.checkpoints.begin(child.id, start_of(child), false))
+        };
+        for row in rows.values().filter(|row| !is_among(shards, row.shard)) {
+            if !row.done {
+                self.gaps.note(Gap { shard: row.shard, from: row.next, to: None })?;
+            }
+            begin_children(row.shard)?;
+            self.checkpoints.forget(row.shard)?;
+        }
+        for shard in shards.iter().filter(|shard| !rows.contains_key(&shard.id)) {
+            let parent = shard.record().parent;
+            if let Some(parent) = parent.filter(|parent| !rows.contains_key(parent) && !is_among(shards, *parent)) {
+                self.gaps.note(Gap { shard: parent, from: None, to: None })?;
+                begin_children(parent)?;
+            }
+        }
+        Ok(())
+    }
+
     fn lane(&self, shard: Arc<Shard>, next: Option<Sequence>) -> ShardReader {
         let receipt =
             Acknowledgement { checkpoints: self.checkpoints.clone(), shard: shard.id, acknowledged: Mutex::new(next) };
-        let from = next.map_or(ReadFrom::Oldest, ReadFrom::At);
-        ShardReader { shard, from, reached: None, at_end: false, receipt: Arc::new(receipt) }
+        let from = next.unwrap_or_else(|| start_of(&shard));
+        ShardReader { shard, from, out: None, at_end: false, receipt: Arc::new(receipt) }
     }
 
     /// Renews leases, and the announcement, that have come halfway.
@@ -168,8 +200,9 @@ impl ShardAssignment {
         loop {
             let news = self.engine.streams().news();
             let sight = self.engine.read_horizon();
-            let count =
-                |lane: &ShardReader| lane.shard.read(lane.from, records, sight).map_or(0, |page| page.changes.len());
+            let count = |lane: &ShardReader| {
+                lane.shard.read(ReadFrom::At(lane.from), records, sight).map_or(0, |page| page.changes.len())
+            };
             let most = self.lanes.iter().map(count).max().unwrap_or(0);
             if most == 0 || most >= records || deadline.is_over() {
                 return;
@@ -185,61 +218,82 @@ impl ShardAssignment {
             self.next_lane = (self.next_lane + 1) % self.lanes.len();
             let lane = &mut self.lanes[self.next_lane];
             empty += 1;
-            if lane.at_end {
+            if !lane.may_read()? || lane.at_end {
                 continue;
             }
-            let before = lane.reached;
-            let batch = lane.read(&self.engine, &self.stream, wanted)?;
-            if lane.reached != before {
-                empty = 0; // records were passed over, and there may be more
-            }
-            if lane.at_end {
-                self.delivered.insert(lane.shard.id);
-                // Its children can be taken at once.
-                self.refresh_at = Deadline::after(Duration::ZERO);
-            }
+            let before = lane.from;
+            let batch = lane.read(&self.engine, &self.stream, wanted, &mut self.gaps)?;
             if batch.is_some() {
                 return Ok(batch);
+            }
+            if lane.from != before {
+                empty = 0; // records were passed over, and there may be more
             }
         }
         Ok(None)
     }
 
-    /// Closes the books on lanes that are read to their end and acknowledged; false if there is none.
+    /// Closes the books on lanes that are read to their end and acknowledged, so that their children can be taken; false
+    /// if there is none.
     pub fn finish_shards(&mut self) -> Result<bool> {
         let finished = |lane: &ShardReader| lane.at_end && lane.is_acknowledged();
         let shards: Vec<u64> = self.lanes.iter().filter(|lane| finished(lane)).map(|lane| lane.shard.id).collect();
         for shard in &shards {
             self.checkpoints.finish(*shard)?;
+            self.refresh_at = Deadline::after(Duration::ZERO);
         }
         self.lanes.retain(|lane| !finished(lane));
-        Ok(!shards.is_empty() || self.refresh_at.is_over())
-    }
-
-    /// The records of a batch that are not acknowledged come again.
-    pub fn rewind(&mut self, batch: &Batch) {
-        if let Some(lane) = self.lanes.iter_mut().find(|lane| lane.shard.id == batch.receipt.shard) {
-            let first = batch.records.first().map_or(batch.next, |record| record.sequence);
-            let acknowledged = *lane.receipt.acknowledged.lock();
-            lane.from = ReadFrom::At(acknowledged.map_or(first, |acknowledged| acknowledged.max(first)));
-            lane.at_end = false;
-            self.delivered.remove(&lane.shard.id);
-        }
+        Ok(!shards.is_empty())
     }
 }
 
+fn is_among(shards: &[Arc<Shard>], id: u64) -> bool {
+    shards.iter().any(|shard| shard.id == id)
+}
+
+/// The place before the first record of a shard.
+fn start_of(shard: &Shard) -> Sequence {
+    Sequence::first_of(shard.record().start_seqno + 1)
+}
+
 impl ShardReader {
+    /// Whether all that was handed out is known to be acknowledged.
     fn is_acknowledged(&self) -> bool {
-        self.reached.is_none_or(|reached| self.receipt.covers(reached))
+        self.out.as_ref().is_none_or(|out| self.receipt.is_known_to_cover(out.next))
     }
 
-    fn read(&mut self, engine: &Engine, stream: &Arc<StreamMeta>, wanted: &Wanted<'_>) -> Result<Option<Batch>> {
+    /// Whether no batch is in the hands of the program. One that was dropped without being acknowledged is read again from
+    /// where it is not acknowledged.
+    fn may_read(&mut self) -> Result<bool> {
+        let Some(out) = &self.out else { return Ok(true) };
+        if !self.receipt.covers(out.next)? {
+            if Arc::strong_count(&out.hold) > 1 {
+                return Ok(false);
+            }
+            self.from = self.receipt.position().unwrap_or_else(|| start_of(&self.shard));
+            self.at_end = false;
+        }
+        self.out = None;
+        Ok(true)
+    }
+
+    fn read(
+        &mut self,
+        engine: &Engine,
+        stream: &Arc<StreamMeta>,
+        wanted: &Wanted<'_>,
+        gaps: &mut Gaps,
+    ) -> Result<Option<Batch>> {
         let sight = engine.read_horizon();
-        let page = match self.shard.read(self.from, wanted.records, sight) {
-            // The consumer was away for longer than records are kept: it goes on with what is left.
+        let page = match self.shard.read(ReadFrom::At(self.from), wanted.records, sight) {
+            // The next refresh finds what that means.
+            Err(error) if error.kind() == ErrorKind::Expired && self.shard.is_dropped() => return Ok(None),
             Err(error) if error.kind() == ErrorKind::Expired => {
-                self.from = ReadFrom::Oldest;
-                self.shard.read(self.from, wanted.records, sight)?
+                let (position, oldest) = (self.receipt.position(), self.shard.first_since(0, sight)?);
+                gaps.note(Gap { shard: self.shard.id, from: position, to: Some(oldest) })?;
+                self.receipt.acknowledge(position, oldest)?;
+                self.from = oldest;
+                return Ok(None);
             }
             page => page?,
         };
@@ -262,14 +316,14 @@ impl ShardReader {
             }
         }
         let Some(next) = next else { return Ok(None) };
-        let was_acknowledged = self.is_acknowledged();
-        (self.from, self.reached) = (ReadFrom::At(next), Some(next));
+        let begin = self.receipt.position();
+        self.from = next;
         if records.is_empty() {
-            if was_acknowledged {
-                self.receipt.acknowledge(next)?; // nobody else will: nothing was delivered
-            }
+            self.receipt.acknowledge(begin, next)?; // the program cannot: nothing was handed to it
             return Ok(None);
         }
-        Ok(Some(Batch { records, receipt: self.receipt.clone(), next }))
+        let hold = Arc::new(Hold);
+        self.out = Some(Out { hold: hold.clone(), next });
+        Ok(Some(Batch { records, receipt: self.receipt.clone(), begin, next, hold, skipped: gaps.take_unreported() }))
     }
 }

@@ -2,12 +2,13 @@
 //!
 //! A [`Consumer`] is one worker of the consumer that its name stands for. Workers of the same name, in any threads of the
 //! process, share the shards between them by leases that they keep in the database; when one ends or falls silent, the
-//! others take its shards over. What was acknowledged does not come again; what was delivered and not acknowledged does,
-//! after a restart: at least once. Where the effect is a write to the same database, acknowledge in the transaction that
-//! writes it ([`Delivery::ack_in`]), and it happens exactly once.
+//! others take its shards over. What was acknowledged does not come again; what was handed out and not acknowledged does:
+//! at least once, and the records of a shard in their order. Where the effect is a write to the same database, acknowledge
+//! in the transaction that writes it ([`Batch::ack_in`]), and it happens exactly once.
 
 use super::{
-    delivery::{Batch, Delivery},
+    delivery::Batch,
+    gap::Gap,
     shard_assignment::{ShardAssignment, Wanted},
 };
 use crate::{
@@ -18,11 +19,12 @@ use crate::{
     item::ItemRef,
     manifest::StreamMeta,
     stream::{ChangeRecord, names},
-    table::{Dynamic, KeyShape, MAX_PAGE_RECORDS, Table},
+    table::{Dynamic, KeyShape, MAX_PAGE_RECORDS, MAX_TRANSACTION_ACTIONS, Table},
 };
 use std::{fmt, sync::Arc, time::Duration};
 
-const DEFAULT_BATCH_RECORDS: usize = 100;
+/// One action a record and the acknowledgement fit into a transaction.
+const DEFAULT_BATCH_RECORDS: usize = MAX_TRANSACTION_ACTIONS - 1;
 const DEFAULT_BATCH_BYTES: usize = 1 << 20;
 const DEFAULT_RETRIES: usize = 2;
 
@@ -40,7 +42,7 @@ impl fmt::Debug for TableStream {
 }
 
 impl<K: KeyShape> Table<K> {
-    /// The table's change stream: the enabled one, or else the last one, which stays readable for 24 hours. Errors: not
+    /// The table's change stream: the enabled one, or else the last one, which stays readable as long as records are kept. Errors: not
     /// found.
     pub fn stream(&self) -> Result<TableStream> {
         let definition = self.definition();
@@ -73,6 +75,7 @@ impl TableStream {
             batch_bytes: DEFAULT_BATCH_BYTES,
             window: Duration::ZERO,
             retries: DEFAULT_RETRIES,
+            skip_expired: false,
             filter: None,
             fault: None,
             dead_letters: None,
@@ -87,18 +90,19 @@ type Filter = Box<dyn Fn(&ChangeRecord) -> bool + Send>;
 /// A worker that reads a stream. Describe it, then take records ([`Consumer::follow`]), batches
 /// ([`Consumer::next_batch`]) or let it call you ([`Consumer::process`]).
 pub struct Consumer {
-    engine: Arc<Engine>,
+    pub(super) engine: Arc<Engine>,
     stream: Arc<StreamMeta>,
-    name: String,
+    pub(super) name: String,
     from_latest: bool,
     batch_records: usize,
     batch_bytes: usize,
     window: Duration,
-    retries: usize,
+    pub(super) retries: usize,
+    skip_expired: bool,
     filter: Option<Filter>,
     /// What is wrong with the description of this worker; the first batch tells.
     fault: Option<Error>,
-    dead_letters: Option<Table<Dynamic>>,
+    pub(super) dead_letters: Option<Table<Dynamic>>,
     lanes: Option<ShardAssignment>,
 }
 
@@ -115,7 +119,8 @@ impl Consumer {
         self.from_latest = true;
         self
     }
-    /// Most records of a batch. Default 100; 1 to 1,000.
+    /// Most records of a batch. Default 99, so that one action a record and the acknowledgement fit into a transaction
+    /// ([`Batch::ack_in`]); 1 to 1,000.
     #[must_use]
     pub fn batch_records(mut self, records: usize) -> Self {
         self.batch_records = records.clamp(1, MAX_PAGE_RECORDS);
@@ -157,6 +162,16 @@ impl Consumer {
             }
         }
     }
+    /// Goes on with what is left where records are gone because of their age ([`OpenOptions::stream_retention`]) before this
+    /// consumer processed them; [`Batch::skipped`] tells. Without it, that is an error, which comes again until a worker
+    /// of this consumer skips them.
+    ///
+    /// [`OpenOptions::stream_retention`]: crate::OpenOptions::stream_retention
+    #[must_use]
+    pub fn skip_expired(mut self) -> Self {
+        self.skip_expired = true;
+        self
+    }
     /// How often [`Consumer::process`] tries again before it halves a batch. Default 2.
     #[must_use]
     pub fn retries(mut self, retries: usize) -> Self {
@@ -171,25 +186,15 @@ impl Consumer {
         self
     }
 
-    /// Record after record; ends when none has come for `patience`.
-    pub fn follow(self, patience: Duration) -> impl Iterator<Item = Result<Delivery>> {
-        let mut consumer = self;
-        let mut batch: Option<<Batch as IntoIterator>::IntoIter> = None;
-        std::iter::from_fn(move || {
-            loop {
-                if let Some(delivery) = batch.as_mut().and_then(Iterator::next) {
-                    return Some(Ok(delivery));
-                }
-                match consumer.next_batch(patience) {
-                    Ok(Some(next)) => batch = Some(next.into_iter()),
-                    Ok(None) => return None,
-                    Err(error) => return Some(Err(error)),
-                }
-            }
-        })
-    }
-
     /// The next records, all of one shard; `None` if none has come for `patience`.
+    ///
+    /// A batch comes again until it is acknowledged: at once if it was dropped. While it is held, its shard waits, and other
+    /// shards are read.
+    ///
+    /// # Errors
+    /// `Expired` if records are gone that this consumer had not processed, because it was away for longer than they are
+    /// kept; see [`Consumer::skip_expired`] and [`Consumer::gaps`]. Errors of the disk; what is wrong with the description
+    /// of this worker.
     pub fn next_batch(&mut self, patience: Duration) -> Result<Option<Batch>> {
         if let Some(fault) = &self.fault {
             return Err(fault.clone());
@@ -200,6 +205,7 @@ impl Consumer {
             self.lanes = Some(ShardAssignment::open(&self.engine, &self.stream, &self.name, self.from_latest)?);
         }
         let Some(lanes) = &mut self.lanes else { return Ok(None) };
+        lanes.gaps.skip = self.skip_expired;
         let wanted = Wanted { records: self.batch_records, bytes: self.batch_bytes, filter: self.filter.as_deref() };
         loop {
             let news = engine.streams().news();
@@ -220,62 +226,8 @@ impl Consumer {
         }
     }
 
-    /// Waits for a batch, hands it over, and acknowledges it if `handle` succeeds; returns the number of records. A batch
-    /// that fails is tried again, then halved, until the record that fails is alone: it goes to the dead letters.
-    ///
-    /// # Errors
-    /// That of `handle` if there is no table for dead letters: the records come again with the next call.
-    pub fn process<E: fmt::Display>(
-        &mut self,
-        patience: Duration,
-        mut handle: impl FnMut(&[ChangeRecord]) -> std::result::Result<(), E>,
-    ) -> Result<usize> {
-        let Some(batch) = self.next_batch(patience)? else { return Ok(0) };
-        if let Err(error) = self.attempt(&batch, &batch.records, &mut handle) {
-            if let Some(lanes) = &mut self.lanes {
-                lanes.rewind(&batch);
-            }
-            return Err(error);
-        }
-        batch.ack()?;
-        Ok(batch.records.len())
-    }
-
-    fn attempt<E: fmt::Display>(
-        &self,
-        batch: &Batch,
-        records: &[ChangeRecord],
-        handle: &mut impl FnMut(&[ChangeRecord]) -> std::result::Result<(), E>,
-    ) -> Result<()> {
-        let mut failure = String::new();
-        for _ in 0..=self.retries {
-            match handle(records) {
-                Ok(()) => return Ok(()),
-                Err(error) => failure = error.to_string(),
-            }
-        }
-        if let [only] = records {
-            return self.dead_letter(only, &failure);
-        }
-        let (first, second) = records.split_at(records.len() / 2);
-        self.attempt(batch, first, handle)?;
-        if let Some(next) = second.first() {
-            batch.receipt.acknowledge(next.sequence)?;
-        }
-        self.attempt(batch, second, handle)
-    }
-
-    /// Puts a record aside that cannot be processed.
-    fn dead_letter(&self, record: &ChangeRecord, failure: &str) -> Result<()> {
-        let Some(table) = &self.dead_letters else {
-            return Err(Error::validation(format!("record {} cannot be processed: {failure}", record.sequence)));
-        };
-        let letter = record
-            .to_item()
-            .with("id", record.event_id_text())
-            .with("consumer", self.name.as_str())
-            .with("sequence", record.sequence_number())
-            .with("failure", failure);
-        table.put(&letter).map(drop)
+    /// Where this worker found that records are gone that the consumer had not processed.
+    pub fn gaps(&self) -> &[Gap] {
+        self.lanes.as_ref().map_or(&[], |lanes| &lanes.gaps.found)
     }
 }

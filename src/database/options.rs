@@ -10,7 +10,7 @@ use crate::{
     maintenance::Maintenance,
     observe::{Event, Observer},
 };
-use std::{path::Path, sync::Arc};
+use std::{path::Path, sync::Arc, time::Duration};
 
 /// How to open a database; begins with [`Database::options`]. Every option has a default, see [`Options`].
 #[derive(Clone, Debug, Default)]
@@ -73,6 +73,13 @@ impl OpenOptions {
     /// Overlapping runs of one partition at which they are merged. Default 4.
     pub fn runs_per_partition(mut self, runs: usize) -> Self {
         self.options.runs_per_partition = runs;
+        self
+    }
+    /// How long the records of change streams are kept, on disk too. Default 24 hours, as in the service. A consumer that is
+    /// away for longer misses records, and is told: see [`Consumer::next_batch`](crate::Consumer::next_batch). A program that
+    /// sleeps over weekends wants a week; `Duration::MAX` keeps them as long as the stream is enabled.
+    pub fn stream_retention(mut self, retention: Duration) -> Self {
+        self.options.stream_retention_millis = u64::try_from(retention.as_millis()).unwrap_or(u64::MAX);
         self
     }
     /// How long a new table stays in status CREATING, in milliseconds. Default 0.

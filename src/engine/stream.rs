@@ -28,7 +28,8 @@ pub(super) fn range_of(partition: &Partition) -> Range {
 impl Engine {
     /// What readers of streams may see now.
     pub fn read_horizon(&self) -> ReadHorizon {
-        let horizon_millis = retention::horizon_millis(self.options.clock.now_millis());
+        let now_millis = self.options.clock.now_millis();
+        let horizon_millis = retention::horizon_millis(now_millis, self.options.stream_retention_millis);
         ReadHorizon { visible: self.wal.visible().load(), horizon_millis }
     }
 
@@ -150,11 +151,12 @@ impl Engine {
     fn trim_streams(&self) -> Result<bool> {
         let _one = self.streams.cutting.lock();
         let now_millis = self.options.clock.now_millis();
-        let sight =
-            ReadHorizon { visible: self.settled_seqno(), horizon_millis: retention::horizon_millis(now_millis) };
+        let retention_millis = self.options.stream_retention_millis;
+        let horizon_millis = retention::horizon_millis(now_millis, retention_millis);
+        let sight = ReadHorizon { visible: self.settled_seqno(), horizon_millis };
         let trimmed_tails = self.streams.trim_tails(sight);
         let mut manifest = self.manifest.lock();
-        let (streams, shards) = self.streams.gone(now_millis);
+        let (streams, shards) = self.streams.gone(now_millis, retention_millis);
         let mut edits: Vec<Edit> = streams.iter().map(|id| Edit::DropStream(*id)).collect();
         let mut files = Vec::new();
         let mut trimmed = Vec::new();
@@ -166,18 +168,16 @@ impl Engine {
             if is_gone {
                 edits.push(Edit::DropShard(shard.id));
             } else if let Some(last) = expired.last() {
-                let record = shard.record();
-                let trimmed_seqno = record.trimmed_seqno.max(last.facts().last_seqno);
-                edits.push(Edit::PutShard(ShardMeta { trimmed_seqno, ..record }));
-                trimmed.push((shard, trimmed_seqno));
+                edits.push(Edit::PutShard(shard.trimmed_record(last)));
+                trimmed.push((shard, last.clone()));
             }
         }
         if edits.is_empty() {
             return Ok(trimmed_tails);
         }
         self.commit_manifest(&mut manifest, &edits)?;
-        for (shard, through) in trimmed {
-            shard.trim(through);
+        for (shard, last) in trimmed {
+            shard.trim(&last);
         }
         self.streams.forget(&streams, &shards);
         drop(manifest);

@@ -92,6 +92,9 @@ pub struct ShardMeta {
     pub closed_millis: Option<u64>,
     /// Its changes up to this sequence number were removed because of their age.
     pub trimmed_seqno: u64,
+    /// Place of the last one that was removed among the changes of its commit; absent if an older version removed it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub trimmed_ordinal: Option<u16>,
 }
 
 /// A sealed segment of one shard of a change stream.
@@ -109,6 +112,9 @@ pub struct StreamSegmentMeta {
     pub first_seqno: u64,
     /// Highest sequence number of a record.
     pub last_seqno: u64,
+    /// Place of the last record among the changes of its commit; absent if an older version wrote the segment.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_ordinal: Option<u16>,
     /// Milliseconds since 1970 of the newest record: retention counts from there.
     pub last_millis: u64,
     /// Where the index of its blocks begins, in bytes from the start of the file.

@@ -1,4 +1,5 @@
-//! Change streams: what happened to the items of a table, for 24 hours, in the order in which it was committed.
+//! Change streams: what happened to the items of a table, for a day or as long as the database is told, in the
+//! order in which it was committed.
 //!
 //! A stream has shards, and a shard follows a partition of its table: a [`Shard`] is closed when the partition splits,
 //! when it is four hours old, or when the stream is disabled, and its children continue it. A commit adds its changes to

@@ -102,7 +102,9 @@ impl SegmentContext {
                 count += 1;
                 facts.records += taken.len() as u64;
                 facts.first_seqno = if count == 1 { seqno } else { facts.first_seqno };
-                facts.last_seqno = taken.last().map_or(facts.last_seqno, |last| last.sequence.seqno);
+                if let Some(Entry { sequence: last, .. }) = taken.last() {
+                    (facts.last_seqno, facts.last_ordinal) = (last.seqno, Some(last.ordinal));
+                }
                 facts.last_millis = facts.last_millis.max(last_millis);
                 append(out.as_mut(), &mut frame, seed, &mut facts.bytes)?;
                 (start, rest) = (end, others);

@@ -116,6 +116,10 @@ impl Shard {
     pub fn is_open(&self) -> bool {
         self.state.lock().record.end_seqno.is_none()
     }
+    /// Whether it is gone.
+    pub fn is_dropped(&self) -> bool {
+        self.state.lock().dropped
+    }
     /// Whether a change ever entered it.
     pub fn has_records(&self) -> bool {
         let state = self.state.lock();
@@ -152,10 +156,17 @@ impl Shard {
     pub fn segments(&self) -> Vec<Arc<Segment>> {
         self.state.lock().segments.clone()
     }
-    /// Records up to this number are gone; their segments are forgotten.
-    pub fn trim(&self, through_seqno: u64) {
+    /// The record that the manifest gets when a segment is removed, the last of those that are.
+    pub fn trimmed_record(&self, last: &Segment) -> ShardMeta {
+        let mut record = self.record();
+        note_trimmed(&mut record, last.facts().last_seqno, last.facts().last_ordinal);
+        record
+    }
+    /// The segments up to this one, the last of those that are removed, are forgotten.
+    pub fn trim(&self, last: &Segment) {
         let mut state = self.state.lock();
-        state.record.trimmed_seqno = state.record.trimmed_seqno.max(through_seqno);
+        let through_seqno = last.facts().last_seqno;
+        note_trimmed(&mut state.record, through_seqno, last.facts().last_ordinal);
         state.segments.retain(|segment| segment.facts().last_seqno > through_seqno);
     }
     /// Forgets what is too old in the tail; returns the memory given back. Replay forgets it again.
@@ -165,9 +176,9 @@ impl Shard {
             return 0; // what is older than the tail goes first
         }
         let Some(through) = state.tail.expired_through(sight.horizon_millis, sight.visible) else { return 0 };
-        state.record.trimmed_seqno = state.record.trimmed_seqno.max(through);
-        state.cut_seqno = state.cut_seqno.max(through);
-        state.tail.drop_through(through)
+        note_trimmed(&mut state.record, through.seqno, Some(through.ordinal));
+        state.cut_seqno = state.cut_seqno.max(through.seqno);
+        state.tail.drop_through(through.seqno)
     }
     /// The shard is gone; returns the memory given back.
     pub fn drop_all(&self) -> usize {
@@ -226,7 +237,7 @@ impl Shard {
     /// The segments with changes from `start` on, and up to which commit there are any.
     fn segments_from(&self, from: ReadFrom, start: Sequence) -> Result<(Vec<Arc<Segment>>, u64)> {
         let state = self.state.lock();
-        if from != ReadFrom::Oldest && start.seqno <= state.record.trimmed_seqno {
+        if state.dropped || from != ReadFrom::Oldest && is_trimmed(&state.record, start) {
             return Err(trimmed());
         }
         let has = |segment: &&Arc<Segment>| segment.facts().last_seqno >= start.seqno;
@@ -262,7 +273,21 @@ impl Shard {
     }
 }
 
-/// What is asked for is older than 24 hours.
+fn note_trimmed(record: &mut ShardMeta, seqno: u64, ordinal: Option<u16>) {
+    if seqno >= record.trimmed_seqno {
+        (record.trimmed_seqno, record.trimmed_ordinal) = (seqno, ordinal);
+    }
+}
+
+/// Whether a change at this place or behind it was removed. Where only the commit of the last one that was removed is known,
+/// who asks for the rest of that commit has read all of it.
+fn is_trimmed(record: &ShardMeta, start: Sequence) -> bool {
+    let is_last =
+        || start.seqno == record.trimmed_seqno && record.trimmed_ordinal.is_some_and(|last| start.ordinal <= last);
+    start.seqno < record.trimmed_seqno || is_last()
+}
+
+/// What is asked for is older than records are kept.
 pub fn trimmed() -> Error {
     Error::new(
         ErrorKind::Expired,

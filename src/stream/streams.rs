@@ -260,9 +260,9 @@ impl Streams {
     }
 
     /// Streams and closed shards that are gone by now: their numbers.
-    pub fn gone(&self, now_millis: u64) -> (Vec<u64>, Vec<Arc<Shard>>) {
+    pub fn gone(&self, now_millis: u64, retention_millis: u64) -> (Vec<u64>, Vec<Arc<Shard>>) {
         let registry = self.registry.read();
-        let is_past = |closed: Option<u64>| closed.is_some_and(|closed| is_gone(closed, now_millis));
+        let is_past = |closed: Option<u64>| closed.is_some_and(|closed| is_gone(closed, now_millis, retention_millis));
         let streams: Vec<u64> = registry
             .streams
             .values()

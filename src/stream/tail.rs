@@ -204,12 +204,12 @@ impl Tail {
         self.spares.give(gone);
         bytes
     }
-    /// Number of the last commit before the first block that is younger than `horizon_millis`, if there is one to forget.
-    pub fn expired_through(&self, horizon_millis: u64, visible: u64) -> Option<u64> {
+    /// The last change before the first block that is younger than `horizon_millis`, if there is one to forget.
+    pub fn expired_through(&self, horizon_millis: u64, visible: u64) -> Option<Sequence> {
         let is_old = |entry: &Entry| entry.at_millis <= horizon_millis && entry.sequence.seqno <= visible;
         let full = self.full.iter().map(|block| block.entries()).take_while(|block| block.iter().all(is_old)).last();
         // The open block is left for later unless it is all there is.
         let open = Some(self.open.entries()).filter(|open| self.full.is_empty() && open.iter().all(is_old));
-        full.or(open)?.last().map(|entry| entry.sequence.seqno)
+        full.or(open)?.last().map(|entry| entry.sequence)
     }
 }

@@ -23,7 +23,7 @@ pub const MAX_PAGE_BYTES: usize = 1 << 20;
 pub enum StreamStatus {
     /// It does.
     Enabled,
-    /// It does not any more; its records are readable until they are 24 hours old.
+    /// It does not any more; its records are readable as long as records are kept.
     Disabled,
 }
 

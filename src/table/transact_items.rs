@@ -98,6 +98,10 @@ impl TransactWrite {
         self.slots.push(table.slot.clone());
         self
     }
+    /// Number of actions so far.
+    pub(crate) fn action_count(&self) -> usize {
+        self.actions.len()
+    }
     /// Makes the transaction repeatable for ten minutes: sent again with the same token it is not carried out again.
     pub fn token(mut self, token: impl Into<String>) -> Self {
         self.token = Some(token.into());

@@ -1,0 +1,68 @@
+//! A stream as an iterator: of records to be acknowledged one by one, or of records that are acknowledged by reading on.
+
+use super::{
+    delivery::{Batch, Deliveries, Delivery, Witness},
+    worker::Consumer,
+};
+use crate::{error::Result, stream::ChangeRecord};
+use std::time::Duration;
+
+impl Consumer {
+    /// Record after record; ends when none has come for `patience`.
+    ///
+    /// Each is to be acknowledged before the next is asked for. One that was dropped without it is handed out again, before
+    /// those behind it in its shard and after what other shards have. A program that holds records and acknowledges them
+    /// later, in their order, gets as many as a batch of each shard has.
+    pub fn follow(self, patience: Duration) -> impl Iterator<Item = Result<Delivery>> {
+        let mut consumer = self;
+        let mut batch: Option<Deliveries> = None;
+        let mut last: Option<Witness> = None;
+        std::iter::from_fn(move || {
+            match last.take().map_or(Ok(false), |last| last.is_dropped(1 + usize::from(batch.is_some()))) {
+                Ok(false) => {}
+                Ok(true) => batch = None,
+                Err(error) => return Some(Err(error)),
+            }
+            loop {
+                if let Some(delivery) = batch.as_mut().and_then(Iterator::next) {
+                    last = Some(delivery.witness());
+                    return Some(Ok(delivery));
+                }
+                batch = None;
+                match consumer.next_batch(patience) {
+                    Ok(Some(next)) => batch = Some(next.into_iter()),
+                    Ok(None) => return None,
+                    Err(error) => return Some(Err(error)),
+                }
+            }
+        })
+    }
+
+    /// Record after record, for a program that only looks; ends when none has come for `patience`. A batch is acknowledged
+    /// when the record behind its last one is asked for, or the end is reached: the records of a batch that was not read
+    /// through come again, in the next run of the program.
+    pub fn records(self, patience: Duration) -> impl Iterator<Item = Result<ChangeRecord>> {
+        let mut consumer = self;
+        let mut current: Option<(Batch, usize)> = None;
+        std::iter::from_fn(move || {
+            loop {
+                if let Some((batch, read)) = &mut current {
+                    if let Some(record) = batch.records().get(*read) {
+                        *read += 1;
+                        return Some(Ok(record.clone()));
+                    }
+                    if let Err(error) = batch.ack() {
+                        current = None;
+                        return Some(Err(error));
+                    }
+                }
+                current = None;
+                match consumer.next_batch(patience) {
+                    Ok(Some(batch)) => current = Some((batch, 0)),
+                    Ok(None) => return None,
+                    Err(error) => return Some(Err(error)),
+                }
+            }
+        })
+    }
+}
