@@ -233,7 +233,7 @@ impl World {
     }
     fn one_by_one(&self, batch: Batch, seed: u64) {
         let mut deliveries: Vec<_> = batch.into_iter().collect();
-        if seed % 3 == 0 {
+        if seed.is_multiple_of(3) {
             deliveries.reverse();
         }
         for (n, delivery) in deliveries.into_iter().enumerate() {

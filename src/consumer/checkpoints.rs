@@ -8,9 +8,9 @@
 //! done     (BOOL)              the shard was read to its end and processed
 //! owner    (S), until (N)      the worker that reads it, and when its lease ends, in milliseconds since 1970
 //! ```
-//! A consumer that has begun has one more row, with `shard` = `begun`: from then on a shard that it has no row of, and whose
-//! parent neither, came and went while it was away. Beside them each worker has a row that announces it, with `shard` = `worker ` and its name, so that one that comes when
-//! all shards are taken is left its share of them.
+//! A consumer that has begun has one more row, with `shard` = `begun`: from then on a shard that it has no row of, and
+//! whose parent neither, came and went while it was away. Beside them each worker has a row that announces it, with `shard` =
+//! `worker ` and its name, so that one that comes when all shards are taken is left its share of them.
 //!
 //! Rows are written buffered: a row that a power failure takes away lets records come a second time, which a consumer
 //! must stand anyway. A row never outlives a record that it speaks of, since both lie in one log, the record first.

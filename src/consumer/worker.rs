@@ -42,8 +42,8 @@ impl fmt::Debug for TableStream {
 }
 
 impl<K: KeyShape> Table<K> {
-    /// The table's change stream: the enabled one, or else the last one, which stays readable as long as records are kept. Errors: not
-    /// found.
+    /// The table's change stream: the enabled one, or else the last one, which stays readable as long as records are kept.
+    /// Errors: not found.
     pub fn stream(&self) -> Result<TableStream> {
         let definition = self.definition();
         let streams = self.engine().streams();
