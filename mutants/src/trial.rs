@@ -17,30 +17,32 @@ use wait_timeout::ChildExt;
 
 /// Rooms whose unit tests are run, besides those of the mutants.
 pub const ROOMS: [&str; 6] = ["format", "wal", "manifest", "admission", "service", "engine"];
-/// Integration tests that are run. Left out are those that kill processes, and those that take the better part of a
+/// Integration tests that are run: programs, with their modules. Left out are those that kill processes, and those that take the better part of a
 /// minute: what only they catch is missed here.
-const TESTS: [&str; 21] = [
-    "api",
-    "batch_get",
-    "concurrency",
-    "conflicts",
-    "consumer",
-    "fork",
-    "indexes",
-    "inspect",
-    "memory",
-    "model",
-    "publishing",
-    "regressions",
-    "schema",
-    "schema_crashes",
-    "smoke",
-    "splits",
-    "stream",
-    "stream_views",
-    "transaction",
-    "ttl",
-    "waiting",
+const TESTS: [(&str, &[&str]); 3] = [
+    (
+        "tables",
+        &[
+            "api",
+            "batch_get",
+            "conflicts",
+            "consumer",
+            "fork",
+            "indexes",
+            "inspect",
+            "memory",
+            "model",
+            "schema",
+            "smoke",
+            "splits",
+            "stream",
+            "stream_views",
+            "transaction",
+            "ttl",
+        ],
+    ),
+    ("crashes", &["publishing", "regressions", "schema_crashes"]),
+    ("threads", &["concurrency", "waiting"]),
 ];
 /// Lives of simulated machines that are lived.
 const LIVES: [&str; 3] = ["random_lives", "a_token_outlives", "an_end_that_is_moved"];
@@ -59,7 +61,7 @@ const MEMORY_KIB: &str = "6000000";
 /// Arguments of `cargo test` that name what is built.
 pub fn arguments() -> Vec<String> {
     let fixed = ["-p", "hashrange", "-p", "hashrange-simulation", "--lib", "--test", "lives"];
-    let tests = TESTS.iter().flat_map(|test| ["--test", test]);
+    let tests = TESTS.iter().flat_map(|(test, _)| ["--test", test]);
     fixed.into_iter().chain(tests).map(str::to_owned).collect()
 }
 
@@ -89,7 +91,9 @@ pub fn rehearse(built: &BTreeMap<String, PathBuf>, rooms: &BTreeSet<String>, fol
         Ok(Program { name, path, filters, took: Duration::ZERO, reaches: BTreeSet::new() })
     };
     let units = rooms.iter().map(|room| program("lib", "hashrange", format!("{room}::"), vec![format!("{room}::")]));
-    let tests = TESTS.iter().map(|test| program("test", test, (*test).to_owned(), Vec::new()));
+    let modules =
+        TESTS.iter().flat_map(|(test, modules)| modules.iter().map(move |module| (*test, format!("{module}::"))));
+    let tests = modules.map(|(test, module)| program("test", test, module.clone(), vec![module]));
     let lives = LIVES.iter().map(|life| program("test", "lives", (*life).to_owned(), vec![(*life).to_owned()]));
     let mut programs = units.chain(tests).chain(lives).collect::<Result<Vec<Program>>>()?;
     let reached = folder.join("reached");

@@ -1,10 +1,10 @@
 //! What happens in a life: steps of a user, and blows of fate.
 
-use crate::world::{Draw, Mutation, Random, Setup, Step};
 use hashrange::{
     Durability,
     file::{Fault, FaultPlan, Operation},
 };
+use hashrange_test_support::world::{Draw, Mutation, Random, Setup, Step};
 
 /// One thing that happens.
 #[derive(Clone, Debug)]
@@ -48,8 +48,8 @@ pub struct Script {
 
 impl Aftermath {
     fn random(random: &mut Random) -> Self {
-        let again = random.one_in(2).then(|| 1 + random.next() % 14);
-        Self { image: random.next(), others: random.next() % 3, again }
+        let again = random.one_in(2).then(|| 1 + random.next_u64() % 14);
+        Self { image: random.next_u64(), others: random.next_u64() % 3, again }
     }
 }
 
@@ -61,7 +61,7 @@ impl Script {
         let mut script = Self::begin(random, 8);
         for _ in 0..random.below(12) {
             let mean = *random.pick(&[4, 16, 48]);
-            let after = 1 + random.next() % mean;
+            let after = 1 + random.next_u64() % mean;
             script.events.push(Event::PowerCut { after, aftermath: Aftermath::random(random) });
             script.steps(random, 12);
             if random.one_in(6) {
@@ -83,7 +83,7 @@ impl Script {
             script.steps(random, 10);
             match random.below(4) {
                 0 => {
-                    let after = 1 + random.next() % 12;
+                    let after = 1 + random.next_u64() % 12;
                     script.events.push(Event::PowerCut { after, aftermath: Aftermath::random(random) });
                     script.steps(random, 6);
                 }
@@ -102,10 +102,10 @@ impl Script {
         while tables.len() > 1 && random.one_in(2) {
             tables.swap_remove(random.below(tables.len()));
         }
-        let first_cut = random.one_in(rest).then(|| (1 + random.next() % 12, Aftermath::random(random)));
+        let first_cut = random.one_in(rest).then(|| (1 + random.next_u64() % 12, Aftermath::random(random)));
         let create = |table: &usize| Event::Step(Step::Mutate(Mutation::CreateTable(*table), Durability::Sync));
         let events = tables.iter().map(create).collect();
-        Self { setup: Setup::random(random), disk_seed: random.next(), first_cut, events }
+        Self { setup: Setup::random(random), disk_seed: random.next_u64(), first_cut, events }
     }
 
     fn steps(&mut self, random: &mut Random, most: usize) {
@@ -124,10 +124,10 @@ impl Script {
 
 fn fault(random: &mut Random) -> Event {
     if random.one_in(8) {
-        return Event::Full(random.next() % 20_000);
+        return Event::Full(random.next_u64() % 20_000);
     }
     let kind = *random.pick(&[Fault::InputOutput, Fault::NoSpace, Fault::ShortWrite]);
-    let n = 1 + random.next() % 12;
+    let n = 1 + random.next_u64() % 12;
     let plan = match random.below(3) {
         0 => FaultPlan::any_change(n, kind),
         1 => FaultPlan::new(Operation::Sync, 1 + n / 3, kind),

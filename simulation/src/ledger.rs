@@ -5,8 +5,15 @@
 //! buffered, to the newest ones. As long as every call succeeds there is one newest state. A call that failed may have
 //! happened or not, which makes two, until something that the database shows or answers tells them apart.
 
-use crate::world::{Mutation, State, judge::check, run::agree, state::Outcome, step::Read, time::Place};
 use hashrange::{Database, Durability};
+use hashrange_test_support::world::{
+    Mutation, State,
+    judge::{Done, check},
+    run::agree,
+    state::Outcome,
+    step::Read,
+    time::Place,
+};
 
 /// The states that may be found.
 #[derive(Debug)]
@@ -91,7 +98,7 @@ impl Ledger {
 
     /// Holds the answer to a read against the newest states.
     pub fn read(&mut self, db: &Database, read: &Read) -> Result<(), String> {
-        if let crate::world::judge::Done::Failed = check(db, read, &self.newest)? {
+        if let Done::Failed = check(db, read, &self.newest)? {
             self.failed();
         }
         Ok(())

@@ -31,7 +31,6 @@ mod life;
 mod lives;
 mod races;
 mod small;
-mod world;
 
 pub use life::Counts;
 pub use lives::{Failure, Plot, live_seeds, replay, try_seeds};

@@ -3,18 +3,18 @@
 use crate::{
     event::{Aftermath, Event, Script},
     ledger::{Ledger, is_synced},
-    world::{
-        Mutation, Setup, State, Step,
-        answer::{compare, contents, difference},
-        judge::{Done, is_of_the_disk},
-        run::{perform, repeat, run},
-        state::Outcome,
-        step::{BEGIN_MILLIS, Write},
-        stream::{check_streams, keeps_streams},
-        time::lag,
-    },
 };
 use hashrange::{Database, Durability, ErrorKind, file::SimulatedDisk};
+use hashrange_test_support::world::{
+    Mutation, Setup, State, Step,
+    answer::{compare, contents, difference},
+    judge::{Done, is_of_the_disk},
+    run::{perform, repeat, run},
+    state::Outcome,
+    step::{BEGIN_MILLIS, Write},
+    stream::{check_streams, keeps_streams},
+    time::lag,
+};
 use std::{fmt, sync::Arc};
 
 /// What happened in some lives.

@@ -5,14 +5,14 @@ use crate::{
     event::{Aftermath, Event, Script},
     life::{Counts, live_on, operations_of},
     lives::{Failure, caught, threads},
-    world::{
-        Mutation, Random, Setup, State, Step,
-        run::run,
-        shape::{END, indexed},
-        step::{Assign, BEGIN_MILLIS, Change, Write},
-    },
 };
 use hashrange::{Durability, Item, ReadMode, file::SimulatedDisk};
+use hashrange_test_support::world::{
+    Mutation, Random, Setup, State, Step,
+    run::run,
+    shape::{END, indexed},
+    step::{Assign, BEGIN_MILLIS, Change, Write},
+};
 use std::sync::{
     Arc, Mutex,
     atomic::{AtomicUsize, Ordering},

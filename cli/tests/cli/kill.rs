@@ -10,6 +10,7 @@
 //! ```
 
 use crate::place::{Place, Run, demo_data};
+use hashrange_test_support::Random;
 use std::{
     collections::BTreeSet,
     io::{BufRead, BufReader},
@@ -49,7 +50,7 @@ fn kill_imports(options: &[&str]) -> Place {
     let seed = number("HASHRANGE_KILL_SEED").unwrap_or_else(|| u64::from(std::process::id()));
     let kills = number("HASHRANGE_KILLS").unwrap_or(DEFAULT_KILLS);
     let batch = (keys.len() / 100).max(20);
-    let mut random = Random(seed);
+    let mut random = Random::new(seed);
     let mut place = Place::new();
     for kill in 0..kills {
         if kill % 2 == 0 {
@@ -57,7 +58,8 @@ fn kill_imports(options: &[&str]) -> Place {
             place.ok(&["create", "cities", "--hash", "country:S", "--range", "sk:S"]);
         }
         let batches = u64::try_from(keys.len() / batch).unwrap();
-        let acknowledged = import_and_kill(&place, options, &file, batch, random.below(batches), random.below(3000));
+        let acknowledged =
+            import_and_kill(&place, options, &file, batch, random.below_u64(batches), random.below_u64(3000));
         let context = format!("seed {seed}, kill {kill}, {acknowledged} acknowledged");
         let verified = place.run(&[options, &["verify"]].concat());
         assert_eq!(verified.code, 0, "{context}: {verified:?}");
@@ -133,17 +135,4 @@ fn key_of(item: &serde_json::Value) -> Key {
 
 fn number(variable: &str) -> Option<u64> {
     std::env::var(variable).ok()?.parse().ok()
-}
-
-/// SplitMix64 (Steele, Lea and Flood, 2014).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, limit: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut mixed = self.0;
-        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ (mixed >> 31)) % limit.max(1)
-    }
 }

@@ -5,24 +5,15 @@
 //! steps. Each answer is compared with the model's, and at the end everything that can be read. A history that fails is
 //! shrunk by proptest; it is then a list of steps to read and to keep as a test with a name.
 //!
-//! `HASHRANGE_HISTORIES=10000 cargo test --test model` runs as many histories of each kind.
+//! `HASHRANGE_HISTORIES=10000 cargo test --test tables model::` runs as many histories of each kind.
 
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
-
-#[allow(dead_code, reason = "the world is shared between test programs")]
-#[path = "../simulation/src/world/mod.rs"]
-mod world;
 
 use hashrange::{
     ReadMode,
     file::{Disk, MemoryDisk, RealDisk},
 };
-use proptest::{
-    prelude::*,
-    test_runner::{TestError, TestRunner},
-};
-use std::sync::Arc;
-use world::{
+use hashrange_test_support::world::{
     Draw, Mutation, Random, Setup, State, Step,
     answer::compare,
     judge::Done,
@@ -30,6 +21,11 @@ use world::{
     shape::TABLES,
     stream::{check_streams, keeps_streams},
 };
+use proptest::{
+    prelude::*,
+    test_runner::{TestError, TestRunner},
+};
+use std::sync::Arc;
 
 fn histories(usual: u32) -> ProptestConfig {
     let wanted = std::env::var("HASHRANGE_HISTORIES").ok().and_then(|count| count.parse().ok());

@@ -6,20 +6,22 @@
 #![expect(clippy::print_stdout, reason = "what was covered is worth reading")]
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[allow(dead_code, reason = "the world is shared between test programs")]
-#[path = "../simulation/src/world/mod.rs"]
-mod world;
-
 use hashrange::{
     Database, Durability, ErrorKind, ReadMode,
     file::{Disk, FileName, SimulatedDisk},
+};
+use hashrange_test_support::world::{
+    Draw, Mutation, Random, Setup, State, Step,
+    answer::{self, contents},
+    run::run,
+    shape::shapes,
+    step::Change,
 };
 use std::{
     collections::BTreeMap,
     panic::{AssertUnwindSafe, catch_unwind},
     sync::{Arc, Mutex},
 };
-use world::{Draw, Mutation, Random, Setup, State, Step, answer::contents, run::run, shape::shapes, step::Change};
 
 fn setup(read_mode: ReadMode, seed: u64) -> Setup {
     Setup {
@@ -121,7 +123,7 @@ fn read(disk: &SimulatedDisk, mode: ReadMode, state: &State) -> Result<Reading, 
         }
         match everything(&db) {
             Ok(found) if found == *state => Ok(reading),
-            Ok(found) => Err(world::answer::difference(&found, state)),
+            Ok(found) => Err(answer::difference(&found, state)),
             Err(error) if error.contains("damaged") || error.contains("entity not found") => Ok(Reading::Refused),
             Err(error) => Err(error),
         }
@@ -191,7 +193,7 @@ fn each_byte_flipped() {
 }
 
 #[test]
-#[ignore = "takes a minute or two: `cargo test --release --test corruption -- --ignored`"]
+#[ignore = "takes a minute or two: `cargo test --release --test crashes corruption:: -- --ignored`"]
 fn each_byte_of_128_kib_flipped() {
     let database = database_of(5, 60, Some(1_000));
     let bytes: usize = files(&database.0).values().map(Vec::len).sum();

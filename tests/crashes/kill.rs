@@ -5,14 +5,12 @@
 //! opening included, opens the folder itself, and finds every transaction that was told of, and none in part. Whether a
 //! write was synced or only buffered makes no difference to a killed process, so the threads do both.
 //!
-//! `HASHRANGE_KILLS=500 cargo test --release --test kill` kills so many times.
+//! `HASHRANGE_KILLS=500 cargo test --release --test crashes kill::` kills so many times.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "kill/child.rs"]
-mod child;
-
 use hashrange::{Database, Durability, Item, N, S, Table};
+use hashrange_test_support::child;
 use std::{path::Path, thread, time::Duration};
 
 const WRITERS: i64 = 3;
@@ -87,7 +85,7 @@ fn everything_acknowledged_survives_a_kill() {
     for kill in 0..kills {
         // From before the folder is open to well into the work.
         let millis = 3 + kill * 29 % 140;
-        let told = child::run_and_kill(folder.path(), WRITERS, Duration::from_millis(millis));
+        let told = child::run_and_kill(module_path!(), folder.path(), WRITERS, Duration::from_millis(millis));
         let (db, table) = open(folder.path());
         for (writer, told) in told.iter().enumerate() {
             let count = counter(&table, writer as i64);

@@ -1,7 +1,7 @@
 //! What reads answer: by the database and by the model, in one form that can be compared.
 
 use super::{
-    random::Random,
+    Random,
     shape::{Shape, TABLES, order, shapes},
     state::{State, Table},
     step::{Draw, Query, Read},

@@ -5,14 +5,12 @@
 //! moment, opens the folder, lets a consumer finish what is left, and compares the sums with the orders. A record that
 //! counted twice or never would show. It also replays the stream from its start and finds the orders.
 //!
-//! `HASHRANGE_KILLS=100 cargo test --release -p hashrange --test view -- --nocapture` kills so many times.
+//! `HASHRANGE_KILLS=100 cargo test --release -p hashrange --test crashes view:: -- --nocapture` kills so many times.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "kill/child.rs"]
-mod child;
-
 use hashrange::{Consumer, Database, Durability, Item, IteratorStart, S, StreamView, Table};
+use hashrange_test_support::child;
 use std::{collections::BTreeMap, path::Path, thread, time::Duration};
 
 const ORDERS: u64 = 400;
@@ -141,7 +139,7 @@ fn a_view_equals_its_base_after_every_kill() {
     let (mut caught_up, mut by_child) = (0, 0);
     for kill in 0..kills {
         // From before the folder is open to well into the work.
-        child::run_and_kill(folder.path(), 0, Duration::from_millis(3 + kill * 37 % 200));
+        child::run_and_kill(module_path!(), folder.path(), 0, Duration::from_millis(3 + kill * 37 % 200));
 
         let world = open(folder.path());
         let sums = |world: &World| -> BTreeMap<String, i64> {

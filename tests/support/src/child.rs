@@ -1,9 +1,7 @@
 //! A process that a test kills: the test starts itself as a child, which works in a folder until then.
 //!
-//! The child is an ignored test of the same program, by the name of `child`. It tells on its output of what it got
+//! The child is an ignored test of the same program and module, by the name of `child`. It tells on its output of what it got
 //! acknowledged, so that the parent can look for it.
-
-#![allow(dead_code, reason = "not every child has something to tell")]
 
 use std::{
     io::{BufRead, BufReader, Write},
@@ -31,10 +29,11 @@ pub fn tell(worker: i64, number: i64) {
     std::io::stdout().lock().write_all(line.as_bytes()).unwrap();
 }
 
-/// Starts a child, kills it after so long, and returns the last number that each of its workers told of, or 0.
-pub fn run_and_kill(folder: &Path, workers: i64, after: Duration) -> Vec<i64> {
+/// Starts the child of the test module `module` (its `module_path!()`), kills it after so long, and returns the last number that each of its workers told of, or 0.
+pub fn run_and_kill(module: &str, folder: &Path, workers: i64, after: Duration) -> Vec<i64> {
+    let name = module.split_once("::").map_or_else(|| "child".to_owned(), |(_, inner)| format!("{inner}::child"));
     let mut child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "child", "--ignored", "--nocapture", "--test-threads", "1"])
+        .args(["--exact", &name, "--ignored", "--nocapture", "--test-threads", "1"])
         .env(FOLDER, folder)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())

@@ -8,6 +8,7 @@ use hashrange::{
     file::{Disk, SimulatedDisk},
     index,
 };
+use hashrange_test_support::Random;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 const NOW_SECS: u64 = 1_795_000_000;
@@ -174,17 +175,6 @@ fn ttl_is_turned_on_for_what_is_there_and_off() {
     db.delete_table("sessions").unwrap();
 }
 
-/// A small generator, so that a failing history can be told by its seed.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, bound: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        (mixed ^ (mixed >> 29)) % bound
-    }
-}
-
 fn open_small(disk: Arc<dyn Disk>, clock: &Clock) -> Database {
     Database::options()
         .clock(clock.clone())
@@ -203,28 +193,28 @@ fn open_small(disk: Arc<dyn Disk>, clock: &Clock) -> Database {
 fn a_sweep_leaves_exactly_what_has_not_expired() {
     for seed in 0..8 {
         let clock = clock();
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let mut disk = SimulatedDisk::new(seed);
         let mut db = open_small(Arc::new(disk.clone()), &clock);
         let mut table = sessions(&db);
         let mut model: BTreeMap<String, u64> = BTreeMap::new();
         for _ in 0..1000 {
-            let id = format!("s{}", random.below(80));
-            let ends = clock.now_secs() + random.below(400) - 20;
-            if random.below(8) == 0 {
+            let id = format!("s{}", random.below_u64(80));
+            let ends = clock.now_secs() + random.below_u64(400) - 20;
+            if random.below_u64(8) == 0 {
                 table.delete(&id).unwrap();
                 model.remove(&id);
             } else {
                 put(&table, &id, ends);
                 model.insert(id, ends);
             }
-            match random.below(60) {
+            match random.below_u64(60) {
                 0 => db.flush().unwrap(),
                 1 => db.compact().unwrap(),
-                2..=6 => clock.advance(Duration::from_secs(random.below(60))),
+                2..=6 => clock.advance(Duration::from_secs(random.below_u64(60))),
                 7 => {
-                    if random.below(2) == 0 {
-                        let after = disk.crash(random.below(u64::MAX));
+                    if random.below_u64(2) == 0 {
+                        let after = disk.crash(random.below_u64(u64::MAX));
                         drop((table, db));
                         disk = after;
                     } else {

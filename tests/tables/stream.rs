@@ -7,6 +7,7 @@ use hashrange::{
     ShardDescription, StreamStatus, StreamView, Table, TableUpdate, Work,
     file::{Disk, Fault, FaultPlan, Operation, SimulatedDisk},
 };
+use hashrange_test_support::Random;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::Arc,
@@ -15,20 +16,6 @@ use std::{
 
 const START_MILLIS: u64 = 1_795_000_000_000;
 const HOUR: Duration = Duration::from_secs(3600);
-
-/// A small generator, so that a failing history can be told by its seed.
-struct Random(u64);
-
-impl Random {
-    fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
-        let mixed = (self.0 ^ (self.0 >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        mixed ^ (mixed >> 29)
-    }
-    fn below(&mut self, bound: u64) -> u64 {
-        self.next() % bound
-    }
-}
 
 fn open_small(disk: Arc<dyn Disk>, clock: &Clock) -> Database {
     Database::options()
@@ -112,23 +99,23 @@ fn check(db: &Database) {
 }
 
 fn write_something(db: &Database, table: &Table<S>, random: &mut Random) -> hashrange::Result<()> {
-    let key = format!("k{}", random.below(60));
-    let buffered = random.below(4) == 0;
+    let key = format!("k{}", random.below_u64(60));
+    let buffered = random.below_u64(4) == 0;
     let durability = if buffered { Durability::Buffered } else { Durability::Sync };
-    let value = random.below(4);
+    let value = random.below_u64(4);
     let item = |key: &str| {
         Item::new()
             .with("id", key)
             .with("n", value)
             .with("filling", "x".repeat(40 + 40 * usize::try_from(value).unwrap()))
     };
-    match random.below(10) {
+    match random.below_u64(10) {
         0..=5 => table.put_with(&item(&key)).durability(durability).send().map(drop),
         6 | 7 => table.delete_with(&key).durability(durability).send().map(drop),
         _ => {
-            let other = format!("k{}", 60 + random.below(20));
+            let other = format!("k{}", 60 + random.below_u64(20));
             let transaction = db.transact_write().put(table, &item(&key))?;
-            if random.below(2) == 0 {
+            if random.below_u64(2) == 0 {
                 transaction.put(table, &item(&other))?
             } else {
                 transaction.delete(table, &other)?
@@ -147,14 +134,14 @@ fn create(db: &Database) -> Table<S> {
 fn the_stream_replayed_is_the_table_whatever_happens() {
     for seed in 0..12 {
         let clock = Clock::manual(START_MILLIS);
-        let mut random = Random(seed);
+        let mut random = Random::new(seed);
         let mut disk = SimulatedDisk::new(seed);
         let mut db = open_small(Arc::new(disk.clone()), &clock);
         let mut table = create(&db);
         let (mut splits, mut crashes) = (0, 0);
         for step in 0..1200 {
             write_something(&db, &table, &mut random).unwrap();
-            match random.below(150) {
+            match random.below_u64(150) {
                 0 => db.flush().unwrap(),
                 1 => db.compact().unwrap(),
                 2..=20 => splits += usize::from(db.step().unwrap() == hashrange::Work::Split),
@@ -169,12 +156,12 @@ fn the_stream_replayed_is_the_table_whatever_happens() {
                 24 | 25 => {
                     // The power goes, now or in the middle of one of the next operations on the disk.
                     crashes += 1;
-                    disk.crash_at(disk.operations() + random.below(6));
+                    disk.crash_at(disk.operations() + random.below_u64(6));
                     for _ in 0..4 {
                         let _ = write_something(&db, &table, &mut random);
                         let _ = db.flush();
                     }
-                    let after = disk.crash(random.next());
+                    let after = disk.crash(random.next_u64());
                     drop((table, db));
                     disk = after;
                     db = open_small(Arc::new(disk.clone()), &clock);

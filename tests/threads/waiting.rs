@@ -2,14 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "histories/disk.rs"]
-mod disk;
-
-use disk::SlowDisk;
 use hashrange::{
     Database, Durability, ErrorKind, Item, S, Table, Transaction, attr,
     file::{Disk, Fault, FaultPlan, FileName, MemoryDisk, Operation, SimulatedDisk},
 };
+use hashrange_test_support::slow_disk::SlowDisk;
 use std::{
     sync::{
         Arc, Condvar, Mutex,

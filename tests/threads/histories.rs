@@ -11,21 +11,17 @@
 //! The disk yields to other threads before each sync, so that operations overlap while they wait. Threads decide the
 //! order of events, so a seed does not repeat a history; a failure prints the operations that have no order.
 //!
-//! `HASHRANGE_HISTORIES=50000 cargo test --release -p hashrange --test histories` makes ten times as many as CI does.
+//! `HASHRANGE_HISTORIES=50000 cargo test --release -p hashrange --test threads histories::` makes ten times as many as CI does.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "histories/disk.rs"]
-mod disk;
-#[path = "histories/linearisable.rs"]
 mod linearisable;
-#[path = "histories/serialisable.rs"]
 mod serialisable;
 
-use disk::SlowDisk;
 use hashrange::{
     AttributeValue, Database, ErrorKind, Item, ItemRef, S, Table, attr, file, file::SimulatedDisk, list_append,
 };
+use hashrange_test_support::{Random, slow_disk::SlowDisk};
 use linearisable::{Kind, Operation};
 use serialisable::Transaction;
 use std::{
@@ -44,18 +40,6 @@ const CRASH_WITHIN: u64 = 44;
 /// Histories of single items; two for every five of them are made of transactions.
 fn histories() -> u64 {
     std::env::var("HASHRANGE_HISTORIES").ok().and_then(|count| count.parse().ok()).unwrap_or(5_000)
-}
-
-/// Random numbers from a seed (splitmix64).
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mixed = (self.0 ^ self.0 >> 30).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (mixed ^ mixed >> 31) % end
-    }
 }
 
 /// The one clock of a history: every look at it is a later moment.
@@ -99,18 +83,18 @@ type Client<'a, T> = dyn Fn(&Database, &Table<S>, &mut Random) -> Vec<T> + Sync 
 /// it comes up, and what the threads recorded.
 fn round<T: Send>(disk: &SimulatedDisk, random: &mut Random, client: &Client<'_, T>) -> (SimulatedDisk, bool, Vec<T>) {
     let (db, table) = open(disk);
-    disk.crash_at(disk.operations() + 1 + random.below(CRASH_WITHIN));
-    let seeds: Vec<u64> = (0..THREADS).map(|_| random.below(u64::MAX)).collect();
+    disk.crash_at(disk.operations() + 1 + random.below_u64(CRASH_WITHIN));
+    let seeds: Vec<u64> = (0..THREADS).map(|_| random.below_u64(u64::MAX)).collect();
     let recorded = thread::scope(|scope| {
         let work = |seed| {
             let (db, table) = (&db, &table);
-            scope.spawn(move || client(db, table, &mut Random(seed)))
+            scope.spawn(move || client(db, table, &mut Random::new(seed)))
         };
         let threads: Vec<_> = seeds.into_iter().map(work).collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
     let crashed = disk.has_crashed();
-    (disk.crash(random.below(u64::MAX)), crashed, recorded)
+    (disk.crash(random.below_u64(u64::MAX)), crashed, recorded)
 }
 
 /// Runs histories on a few threads at once; returns the sum of what each gave.
@@ -141,13 +125,13 @@ fn number(item: Option<&ItemRef>) -> Option<i64> {
 }
 
 fn random_kind(random: &mut Random) -> Kind {
-    let value = random.below(4) as i64;
-    match random.below(9) {
+    let value = random.below_u64(4) as i64;
+    match random.below_u64(9) {
         0 | 1 => Kind::Put(value),
         2 => Kind::Delete,
         3 | 4 => Kind::Get(None),
         5 | 6 => Kind::Add(1 + value, None),
-        n => Kind::PutIf { expected: (n == 7).then_some(value), new: random.below(4) as i64, held: None },
+        n => Kind::PutIf { expected: (n == 7).then_some(value), new: random.below_u64(4) as i64, held: None },
     }
 }
 
@@ -181,11 +165,11 @@ fn perform(table: &Table<S>, name: &str, kind: &mut Kind) -> bool {
 /// One history of operations on single items: two rounds, each ended by the power. Returns operations and crashes in
 /// the middle of a round.
 fn single_items(seed: u64) -> [usize; 2] {
-    let (moments, mut random) = (Moments::default(), Random(seed));
+    let (moments, mut random) = (Moments::default(), Random::new(seed));
     let client = |db: &Database, table: &Table<S>, random: &mut Random| {
         let mut recorded = Vec::new();
         for _ in 0..6 {
-            let item = random.below(ITEMS) as usize;
+            let item = random.below_u64(ITEMS) as usize;
             let mut kind = random_kind(random);
             let called = moments.now();
             let answered = perform(table, &name(item), &mut kind);
@@ -193,7 +177,7 @@ fn single_items(seed: u64) -> [usize; 2] {
             if answered || !matches!(kind, Kind::Get(_)) {
                 recorded.push((item, Operation { called, ended, answered, kind }));
             }
-            if !answered || (random.below(8) == 0 && db.step().is_err()) {
+            if !answered || (random.below_u64(8) == 0 && db.step().is_err()) {
                 break;
             }
         }
@@ -247,7 +231,7 @@ fn list_key(key: usize) -> (String, Item, Option<hashrange::expression::Projecti
 
 /// Some of the lists, each once, at least one.
 fn some_lists(random: &mut Random) -> Vec<usize> {
-    let chosen = 1 + random.below((1 << LISTS) - 1);
+    let chosen = 1 + random.below_u64((1 << LISTS) - 1);
     (0..LISTS as usize).filter(|key| chosen >> key & 1 == 1).collect()
 }
 
@@ -264,7 +248,7 @@ fn transact(
         *value
     };
     let keys = some_lists(random);
-    match random.below(5) {
+    match random.below_u64(5) {
         0 => {
             let found = db.transact_get_keys(keys.iter().map(|key| list_key(*key)).collect())?;
             done.reads = keys.into_iter().zip(found.items.iter().map(|item| list(item.as_ref()))).collect();
@@ -279,7 +263,7 @@ fn transact(
         }
         2 => {
             // Reads some lists and appends to one, read or not.
-            let (to, value) = (random.below(LISTS) as usize, values());
+            let (to, value) = (random.below_u64(LISTS) as usize, values());
             done.appends.push((to, value));
             done.reads = db.transaction(|tx| {
                 let mut reads = Vec::new();
@@ -307,7 +291,7 @@ fn transact(
 /// One history of transactions: two rounds, each ended by the power. Returns transactions and crashes in the middle of a
 /// round.
 fn transactions(seed: u64) -> [usize; 2] {
-    let (moments, mut random, next_thread) = (Moments::default(), Random(seed), AtomicU64::new(1));
+    let (moments, mut random, next_thread) = (Moments::default(), Random::new(seed), AtomicU64::new(1));
     let client = |db: &Database, table: &Table<S>, random: &mut Random| {
         let mut recorded = Vec::new();
         let mut value = next_thread.fetch_add(1, Ordering::Relaxed) as i64 * 1000;
@@ -318,7 +302,7 @@ fn transactions(seed: u64) -> [usize; 2] {
                 Err(error) if error.kind() == ErrorKind::Conflict => continue, // too many others; nothing was written
                 Err(_) => done.reads.clear(),
             }
-            let goes_on = done.answered && (random.below(8) > 0 || db.step().is_ok());
+            let goes_on = done.answered && (random.below_u64(8) > 0 || db.step().is_ok());
             recorded.push(done);
             if !goes_on {
                 break;

@@ -3,15 +3,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "histories/disk.rs"]
-mod disk;
-
-use disk::SlowDisk;
 use hashrange::{
     Database, Item, S, Table, TableUpdate,
     file::{Disk, FileName, MemoryDisk, Operation},
     index,
 };
+use hashrange_test_support::slow_disk::SlowDisk;
 use std::{
     sync::{Arc, Condvar, Mutex, mpsc},
     thread,

@@ -7,7 +7,6 @@
 
 pub mod answer;
 pub mod judge;
-pub mod random;
 pub mod run;
 pub mod shape;
 pub mod state;
@@ -15,7 +14,7 @@ pub mod step;
 pub mod stream;
 pub mod time;
 
-pub use random::Random;
+pub use crate::random::Random;
 pub use run::Setup;
 pub use state::State;
 pub use step::{Draw, Mutation, Step};

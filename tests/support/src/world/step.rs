@@ -1,7 +1,7 @@
 //! What can be done to a database in one step, and steps at random.
 
 use super::{
-    random::Random,
+    Random,
     shape::{END, indexed, shapes},
 };
 use hashrange::{AttributeValue, Durability, IndexKind, Item, ReadMode, expression::RangeCondition};
@@ -210,7 +210,7 @@ impl Mutation {
                     let is_check = draw.one_in(6) && write.when.is_some();
                     if is_check { Write { change: Change::Check, ..write } } else { write }
                 });
-                let token = draw.one_in(3).then(|| draw.next());
+                let token = draw.one_in(3).then(|| draw.next_u64());
                 Self::Transact(writes, token)
             }
             86..92 => Self::CreateTable(table),

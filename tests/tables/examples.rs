@@ -1,8 +1,8 @@
 //! Runs the programs in `examples/`: each asserts by itself what it shows.
 
-#[path = "../examples/atomic_counters.rs"]
+#[path = "../../examples/atomic_counters.rs"]
 mod atomic_counters;
-#[path = "../examples/optimistic_locking.rs"]
+#[path = "../../examples/optimistic_locking.rs"]
 mod optimistic_locking;
 
 #[test]

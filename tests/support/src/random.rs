@@ -1,4 +1,5 @@
-//! A stream of numbers from a seed (SplitMix64): the same everywhere.
+//! A stream of numbers from a seed (SplitMix64, Steele, Lea and Flood, 2014): the same on every machine, so that a
+//! failing test is repeated by its seed.
 
 /// A seeded stream of numbers.
 #[derive(Clone, Debug)]
@@ -9,7 +10,7 @@ impl Random {
         Self(seed)
     }
 
-    pub fn next(&mut self) -> u64 {
+    pub fn next_u64(&mut self) -> u64 {
         self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
         let mut z = self.0;
         z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
@@ -19,7 +20,12 @@ impl Random {
 
     /// A number below `limit`, which is not 0.
     pub fn below(&mut self, limit: usize) -> usize {
-        (self.next() % limit as u64) as usize
+        (self.next_u64() % limit as u64) as usize
+    }
+
+    /// A number below `limit`, or 0 if `limit` is 0.
+    pub fn below_u64(&mut self, limit: u64) -> u64 {
+        self.next_u64() % limit.max(1)
     }
 
     /// True once in `n` times.

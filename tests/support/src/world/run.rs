@@ -1,9 +1,9 @@
 //! Doing a step on a database and holding its answer against the model.
 
 use super::{
+    Random,
     answer::compare,
     judge::{Done, check, is_of_the_disk},
-    random::Random,
     shape::{END, shapes},
     state::{Outcome, State, with_key},
     step::{Assign, BEGIN_MILLIS, Change, Mutation, Step, When, Write},
@@ -43,7 +43,7 @@ impl Setup {
             runs_per_partition: 2 + random.below(2),
             read_mode: if random.one_in(2) { ReadMode::Mapped } else { ReadMode::Buffered },
             clock: Clock::manual(BEGIN_MILLIS),
-            seed: random.next(),
+            seed: random.next_u64(),
         }
     }
 

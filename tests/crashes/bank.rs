@@ -5,14 +5,12 @@
 //! Each also writes a receipt and counts it, so that the parent finds every transfer that the child told of, and none in
 //! part.
 //!
-//! `HASHRANGE_KILLS=100 cargo test --release -p hashrange --test bank -- --nocapture` kills so many times.
+//! `HASHRANGE_KILLS=100 cargo test --release -p hashrange --test crashes bank:: -- --nocapture` kills so many times.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-#[path = "kill/child.rs"]
-mod child;
-
 use hashrange::{Database, Durability, ErrorKind, Item, N, S, Table, attr};
+use hashrange_test_support::child;
 use std::{path::Path, thread, time::Duration};
 
 const THREADS: i64 = 8;
@@ -138,7 +136,7 @@ fn transfers_keep_their_sum_through_kills() {
     for kill in 0..kills {
         // From before the folder is open to well into the work.
         let millis = 5 + kill * 29 % 150;
-        let told = child::run_and_kill(folder.path(), THREADS, Duration::from_millis(millis));
+        let told = child::run_and_kill(module_path!(), folder.path(), THREADS, Duration::from_millis(millis));
         let bank = Bank::open(folder.path());
         let balances: Vec<i64> = (0..ACCOUNTS).map(|account| bank.balance(account)).collect();
         assert_eq!(balances.iter().sum::<i64>(), ACCOUNTS * BALANCE, "kill {kill} after {millis} ms: {balances:?}");

@@ -4,17 +4,15 @@
 //! index and deleting them. The parent kills it at some moment, opens the folder, checks every index that is active, and
 //! every second time lets the filling end, compares the index with the table, and drops it, so that the next child adds it anew.
 //!
-//! `HASHRANGE_KILLS=200 cargo test --release --test backfill_kill` kills so many times.
+//! `HASHRANGE_KILLS=200 cargo test --release --test crashes backfill_kill::` kills so many times.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
-#[path = "kill/child.rs"]
-mod child;
 
 use hashrange::{
     Database, Durability, IndexKind, IndexSpec, IndexStatus, Item, KeyAttribute, KeyType, Projection, S, Table,
     TableUpdate, Work,
 };
+use hashrange_test_support::child;
 use std::{path::Path, time::Duration};
 
 const ITEMS: u64 = 6_000;
@@ -84,7 +82,7 @@ fn an_index_is_complete_however_often_its_filling_is_killed() {
     let mut interrupted = 0;
     for kill in 0..kills {
         let millis = 3 + kill * 31 % 160;
-        child::run_and_kill(folder.path(), 0, Duration::from_millis(millis));
+        child::run_and_kill(module_path!(), folder.path(), 0, Duration::from_millis(millis));
         let (db, table) = open(folder.path(), false);
         db.verify().unwrap();
         let found = status(&db);

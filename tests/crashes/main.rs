@@ -1,0 +1,12 @@
+//! What survives: killed processes, damaged files, schema changes cut short, and bugs that crashes once showed.
+//!
+//! Lives of databases on simulated machines are a crate of their own (`simulation/`).
+
+mod backfill_kill;
+mod bank;
+mod corruption;
+mod kill;
+mod publishing;
+mod regressions;
+mod schema_crashes;
+mod view;

@@ -1,0 +1,16 @@
+//! What the tests of several crates share.
+//!
+//! - [`world`]: a small world of tables and a model that says what each step must do;
+//! - [`random`]: the one seeded generator of all tests;
+//! - [`slow_disk`]: a disk whose writes and syncs a test can hold up;
+//! - [`child`]: a process that a test kills.
+
+#![expect(missing_docs, reason = "the tests are its only readers")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+pub mod child;
+pub mod random;
+pub mod slow_disk;
+pub mod world;
+
+pub use random::Random;

@@ -1,0 +1,25 @@
+//! What the data model promises, checked through the public API: tables, items, indexes, transactions, streams, time to
+//! live, forks, and random histories against a model.
+//!
+//! A module is one subject. Subjects that need a failing disk, a killed process or racing threads have programs of their
+//! own (`tests/crashes`, `tests/threads`).
+
+mod acknowledgement;
+mod api;
+mod batch_get;
+mod conflicts;
+mod consumer;
+mod examples;
+mod fork;
+mod indexes;
+mod inspect;
+mod memory;
+mod model;
+mod retention;
+mod schema;
+mod smoke;
+mod splits;
+mod stream;
+mod stream_views;
+mod transaction;
+mod ttl;

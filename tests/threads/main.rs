@@ -1,0 +1,7 @@
+//! What concurrent threads promise each other: recorded histories, and which call may wait for which.
+//!
+//! Single schedules are explored one by one in `tests/schedules.rs`.
+
+mod concurrency;
+mod histories;
+mod waiting;
