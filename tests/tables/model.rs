@@ -7,7 +7,7 @@
 //!
 //! `HASHRANGE_HISTORIES=10000 cargo test --test tables model::` runs as many histories of each kind.
 
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::panic, reason = "a test fails by panicking")]
 
 use hashrange::{
     ReadMode,
