@@ -6,6 +6,7 @@ mod backfill_kill;
 mod bank;
 mod corruption;
 mod kill;
+mod old_folders;
 mod publishing;
 mod regressions;
 mod schema_crashes;
