@@ -335,3 +335,26 @@ fn paths_lead_to_rooms() {
     assert_eq!(lead("self::inner").as_deref(), Some("partition"));
     assert_eq!(lead("std::fs"), None);
 }
+
+/// The drawings of `docs/format.md` are those of the modules that it names: a heading, a module, a text, a drawing.
+#[test]
+fn the_page_of_file_formats_shows_what_the_modules_draw() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let page = std::fs::read_to_string(root.join("docs/format.md")).unwrap();
+    let (mut drawings, mut faults) = (0, Vec::new());
+    for section in page.split("\n## ").skip(1) {
+        let Some(module) = section.split('`').nth(1) else { panic!("no module in {section}") };
+        let source = std::fs::read_to_string(root.join(module)).unwrap();
+        let head: Vec<&str> = source.lines().map_while(|line| line.strip_prefix("//!")).collect();
+        let head = head.iter().map(|line| line.strip_prefix(' ').unwrap_or(line)).collect::<Vec<_>>().join("\n");
+        for drawing in section.split("```text\n").skip(1) {
+            let drawing = drawing.split("\n```").next().unwrap_or_default();
+            drawings += 1;
+            if !head.contains(drawing) {
+                faults.push(format!("docs/format.md: the drawing of {module} is not that of the module"));
+            }
+        }
+    }
+    assert!(drawings >= 15, "the page has {drawings} drawings");
+    assert_tidy(&faults);
+}
