@@ -28,8 +28,7 @@ fn keep_up(db: &Database, orders: &Table<S>, sums: &Table<S>) -> Result<usize> {
     while let Some(batch) = consumer.next_batch(Duration::ZERO)? {
         let mut transaction = db.transact_write();
         for (status, (count, total)) in changes(&batch) {
-            transaction =
-                transaction.update(sums, status.as_str(), |sum| sum.add("orders", count).add("total", total))?;
+            transaction = transaction.update(sums, status.as_str(), |sum| sum.add("orders", count).add("total", total));
         }
         batch.ack_in(transaction)?.send()?;
         records += batch.records().len();

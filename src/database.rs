@@ -2,6 +2,7 @@
 
 mod observation;
 mod options;
+mod requests;
 
 pub use options::OpenOptions;
 
@@ -11,21 +12,16 @@ use crate::{
     consumer::Consumer,
     engine::{DatabaseStats, Engine, TableSpec, TableUpdate, VerifyReport, Work},
     error::{Detail, Error, Result},
-    expression::Projection,
     file::{Disk, MemoryDisk, RealDisk},
-    item::Item,
     maintenance::{Maintenance, TtlDescription},
+    request::Hooks,
     schema::{
         BillingMode, IndexDefinition, IndexKind, KeyAttribute, KeySchema, ProvisionedThroughput, StreamView,
         TableDefinition, TableStatus,
     },
-    service::{self, ConflictGuard, IndexLag},
+    service::{self, IndexLag},
     stream::{ChangeRecord, IteratorStart},
-    table::{
-        self, BatchGet, BatchGetOutput, BatchWrite, BatchWriteOutput, Dynamic, KeyPart, KeyShape, StreamDescription,
-        StreamRecords, Table, TransactAction, TransactGetOutput, TransactOutput, TransactWrite, Transaction,
-    },
-    wal::record::ClientToken,
+    table::{self, Dynamic, KeyPart, KeyShape, StreamDescription, StreamRecords, Table},
 };
 use std::{fmt, marker::PhantomData, path::Path, sync::Arc};
 
@@ -38,6 +34,7 @@ pub struct Database {
 struct Inner {
     maintenance: Maintenance,
     engine: Arc<Engine>,
+    hooks: Hooks,
 }
 
 impl Drop for Inner {
@@ -124,7 +121,7 @@ impl Database {
             return Err(Error::no_table(name));
         }
         self.inner.maintenance.ensure_running();
-        Table::open(self.engine().clone(), slot)
+        Table::open(self.engine().clone(), slot, self.inner.hooks.clone())
     }
     /// A handle on a table whose keys are known at run time only: keys are given as items.
     pub fn dynamic_table(&self, name: &str) -> Result<Table<Dynamic>> {
@@ -225,50 +222,6 @@ impl Database {
         let description = self.describe_table(name)?;
         self.engine().delete_table(name)?;
         Ok(description)
-    }
-
-    /// Reads up to 100 items of any tables.
-    pub fn batch_get(&self, requests: Vec<BatchGet>) -> Result<BatchGetOutput> {
-        table::batch_get(self.engine(), &requests)
-    }
-    /// Does up to 25 puts and deletes in any tables, each by itself atomic.
-    pub fn batch_write(&self, writes: Vec<(String, BatchWrite)>) -> Result<BatchWriteOutput> {
-        table::batch_write(self.engine(), &writes, None)
-    }
-    /// A transaction of up to 100 writes and checks in any tables.
-    pub fn transact_write(&self) -> TransactWrite {
-        TransactWrite::new(self.engine().clone())
-    }
-    /// Runs a closure whose reads and writes, of up to 100 items in any tables, happen at one moment: a read-modify-write
-    /// over several items in one call.
-    ///
-    /// What the closure reads is checked again at commit; if others changed it meanwhile, nothing is written and the
-    /// closure runs again, at most 100 times. So it should do nothing but compute, and use the transaction that it is
-    /// given: what it does to a table directly is not part of it. It sees its own writes. An error that it returns ends the
-    /// transaction and nothing is written.
-    ///
-    /// Errors: the closure's; validation; conflict, if others kept changing what was read; disk. See [`Transaction`] for an example.
-    pub fn transaction<R>(&self, body: impl FnMut(&mut Transaction) -> Result<R>) -> Result<R> {
-        table::transaction(self.engine(), body)
-    }
-    /// Holds a client request token as a transaction would that does not end, until the answer is dropped: transactions with
-    /// that token are refused with `TransactionInProgressException`. For tests of what an application does then.
-    pub fn simulate_token_conflict(&self, token: impl Into<String>) -> ConflictGuard {
-        self.engine().simulate_token_conflict(token.into())
-    }
-    /// A transaction made at run time; `token` is a client request token and the fingerprint of the request.
-    pub fn transact_write_actions(
-        &self,
-        actions: Vec<TransactAction>,
-        token: Option<(String, u64)>,
-    ) -> Result<TransactOutput> {
-        let token = token.map(|(token, fingerprint)| ClientToken { token, fingerprint });
-        let slots = table::slots_of(self.engine(), &actions)?;
-        table::transact_write(self.engine(), &actions, slots, token, None)
-    }
-    /// Reads up to 100 items of any tables as they were at one moment.
-    pub fn transact_get_keys(&self, keys: Vec<(String, Item, Option<Projection>)>) -> Result<TransactGetOutput> {
-        table::transact_get(self.engine(), &keys)
     }
 
     /// All change streams, also disabled ones and those of deleted tables, for as long as records are kept after their end (24 hours unless
@@ -375,7 +328,7 @@ impl Database {
     pub fn fork(&self) -> Result<Self> {
         let disk = MemoryDisk::new();
         self.engine().fork_to(&disk)?;
-        OpenOptions { options: self.opened_with().clone() }.open_on(Arc::new(disk))
+        OpenOptions { options: self.opened_with().clone(), hooks: self.inner.hooks.clone() }.open_on(Arc::new(disk))
     }
     /// As [`fork`](Self::fork), into a folder that is empty or does not exist yet. Runs become hard links where the file
     /// system has them, so the copy takes hardly any space until one of the two changes. Errors also: the folder holds
@@ -387,7 +340,7 @@ impl Database {
             return Err(Error::validation(text));
         }
         self.engine().fork_to(&disk)?;
-        OpenOptions { options: self.opened_with().clone() }.open_on(Arc::new(disk))
+        OpenOptions { options: self.opened_with().clone(), hooks: self.inner.hooks.clone() }.open_on(Arc::new(disk))
     }
     /// Closes the database and reports what dropping it would hide: that writes which were acknowledged as
     /// [`Durability::Buffered`] did not get to the disk. Dropping does the same work, and says nothing of a failure.
@@ -478,7 +431,7 @@ impl<K: KeyShape> TableBuilder<K> {
     pub fn create(self) -> Result<Table<K>> {
         let slot = self.database.engine().create_table(self.spec)?;
         self.database.inner.maintenance.ensure_running();
-        Table::open(self.database.engine().clone(), slot)
+        Table::open(self.database.engine().clone(), slot, self.database.inner.hooks.clone())
     }
     /// Opens the table that exists; its key must be the described one.
     pub fn open(self) -> Result<Table<K>> {

@@ -47,6 +47,7 @@ mod maintenance;
 mod manifest;
 pub mod observe;
 mod partition;
+pub mod request;
 pub mod schema;
 mod service;
 mod stream;
@@ -62,10 +63,14 @@ pub use consumer::{Batch, Consumer, Deliveries, Delivery, Gap, TableStream};
 pub use database::{Database, IndexStats, OpenOptions, TableBuilder, TableDescription};
 pub use engine::{DatabaseStats, IndexSpec, LogStats, TablePartitionStats, TableSpec, TableUpdate, VerifyReport, Work};
 pub use error::{Error, ErrorKind, Result};
-pub use expression::{Placeholders, attr, if_not_exists, list_append};
+pub use expression::{IntoCondition, IntoProjection, IntoUpdate, Placeholders, attr, if_not_exists, list_append};
 pub use item::{AttributeValue, Item, ItemRef, KeyScalar, KeyType, Number, ValueRef, from_item, to_item};
 pub use maintenance::{TtlDescription, TtlStatus};
 pub use partition::{MemtableStats, PartitionStats, RunContentStats, RunStats};
+pub use request::{
+    GetOutput, MAX_BATCH_GET_KEYS, MAX_BATCH_WRITES, MAX_TRANSACTION_ACTIONS, Page, ReturnValues, SortCondition,
+    TransactGetOutput, TransactOutput, WriteOutput,
+};
 pub use schema::{
     BillingMode, IndexDefinition, IndexKind, IndexStatus, KeyAttribute, KeySchema, Projection, ProvisionedThroughput,
     StreamView, TableDefinition, TableStatus,
@@ -73,11 +78,10 @@ pub use schema::{
 pub use service::{ConflictGuard, Delay, IndexLag, StaleReplica};
 pub use stream::{ChangeEvent, ChangeRecord, IteratorStart, Sequence};
 pub use table::{
-    B, BatchGet, BatchGetOutput, BatchItems, BatchWrite, BatchWriteOutput, Delete, Dynamic, Get, GetOutput, HashKey,
-    IndexBuilder, IntoCondition, IntoProjection, IntoUpdate, ItemCollectionMetrics, Key, KeyPart, KeyShape, KeyValue,
-    MAX_BATCH_GET_KEYS, MAX_BATCH_WRITES, MAX_TRANSACTION_ACTIONS, N, Page, Put, Query, ReturnValues, S, Scan,
-    SortCondition, Table, ToItem, TransactAction, TransactGetOutput, TransactKind, TransactOutput, TransactWrite,
-    Transaction, Update, WriteOutput, begins_with, between, eq, ge, gt, index, le, lt,
+    B, BatchGet, BatchGetOutput, BatchItems, BatchWrite, BatchWriteOutput, Delete, Dynamic, Get, HashKey, IndexBuilder,
+    ItemCollectionMetrics, Items, Key, KeyPart, KeyShape, KeyValue, N, PagedRequest, Pages, Put, Read, S, Table,
+    ToItem, TransactAction, TransactKind, TransactWrite, Transaction, Update, begins_with, between, eq, ge, gt, index,
+    le, lt,
 };
 pub use table::{ShardDescription, StreamDescription, StreamRecords, StreamStatus};
 pub use wal::SegmentStats;

@@ -8,9 +8,11 @@
 mod scheduled;
 
 #[cfg(not(feature = "shuttle"))]
-pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard, RwLock};
+pub(crate) use parking_lot::{Condvar, Mutex, MutexGuard, RwLock, RwLockReadGuard};
 #[cfg(feature = "shuttle")]
 pub(crate) use scheduled::{Condvar, Mutex, MutexGuard, RwLock};
+#[cfg(feature = "shuttle")]
+pub(crate) use shuttle::sync::RwLockReadGuard;
 #[cfg(feature = "shuttle")]
 pub(crate) use shuttle::thread::{Thread, current, park, yield_now};
 #[cfg(not(feature = "shuttle"))]

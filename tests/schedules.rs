@@ -80,8 +80,8 @@ fn scene() {
         let (db, table) = (db.clone(), table.clone());
         move || {
             for written in 1..=WRITES {
-                let transaction = db.transact_write().update(&table, BOTH, |update| update.add("count", 1)).unwrap();
-                transaction.update(&table, "own", |update| update.add("count", 1)).unwrap().send().unwrap();
+                let transaction = db.transact_write().update(&table, BOTH, |update| update.add("count", 1));
+                transaction.update(&table, "own", |update| update.add("count", 1)).send().unwrap();
                 assert_eq!(read(&table, "own"), written);
             }
         }

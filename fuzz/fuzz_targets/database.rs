@@ -236,9 +236,10 @@ impl World {
             let key = (hash.as_str(), write.range);
             let condition =
                 write.when.map(|wanted| if wanted { attr("hash").exists() } else { attr("hash").not_exists() });
-            let added = match (&write.change, condition) {
+            transaction = match (&write.change, condition) {
                 (Change::Put { tag, count, filler }, Some(condition)) => {
-                    transaction.put_when(&table, &item(write.hash, write.range, *tag, *count, *filler), condition)
+                    let item = item(write.hash, write.range, *tag, *count, *filler);
+                    transaction.put_with(&table, &item, |put| put.when(condition))
                 }
                 (Change::Put { tag, count, filler }, None) => {
                     transaction.put(&table, &item(write.hash, write.range, *tag, *count, *filler))
@@ -250,7 +251,6 @@ impl World {
                 }
                 (Change::Delete, None) => transaction.delete(&table, key),
             };
-            transaction = added.expect("the action is well formed");
         }
         let result = transaction.send();
         drop((db, table));

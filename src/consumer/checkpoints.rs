@@ -19,8 +19,9 @@ use crate::{
     config::Durability,
     engine::{Engine, TableSpec, WriteAction, WriteOp, WriteOptions},
     error::{Error, ErrorKind, Result},
-    expression::{ExpressionKind, attr},
+    expression::attr,
     item::{Item, ItemRef, KeyType, encode_item},
+    request::Hooks,
     schema::{INTERNAL_PREFIX, KeyAttribute, KeySchema, TableDefinition},
     stream::Sequence,
     table::{S, Table, TransactWrite},
@@ -77,7 +78,7 @@ impl Checkpoints {
             Some(slot) => slot,
             None => create(engine, &table_name)?,
         };
-        let table = Table::open(engine.clone(), slot)?;
+        let table = Table::open(engine.clone(), slot, Hooks::default())?;
         let worker = engine.streams().reader_name();
         Ok(Self { engine: engine.clone(), table, consumer: format!("{stream}/{name}"), worker })
     }
@@ -183,7 +184,7 @@ impl Checkpoints {
             Some(begin) => attr("next").eq(begin.to_string()),
             None => attr("next").not_exists(),
         };
-        transaction.put_when(&self.table, &self.item(&row), (mine & at).build(ExpressionKind::Condition)?)
+        Ok(transaction.put_with(&self.table, &self.item(&row), |put| put.when(mine & at)))
     }
 
     /// The position of a shard, as the row has it: `None` if it has none, or if another worker has the shard.

@@ -6,8 +6,9 @@
 use super::{checkpoints::Checkpoints, gap::Gap};
 use crate::{
     error::{Error, Result},
+    request::MAX_TRANSACTION_ACTIONS,
     stream::{ChangeRecord, Sequence},
-    table::{MAX_TRANSACTION_ACTIONS, TransactWrite},
+    table::TransactWrite,
 };
 use parking_lot::Mutex;
 use std::{

@@ -41,7 +41,7 @@ impl Consumer {
     /// records come again there.
     ///
     /// ```
-    /// use hashrange::{Database, Item, S, StreamView};
+    /// use hashrange::{Database, Error, Item, S, StreamView};
     /// use std::time::Duration;
     ///
     /// # fn main() -> hashrange::Result<()> {
@@ -53,7 +53,7 @@ impl Consumer {
     /// }
     /// let mut counter = orders.stream()?.checkpoint("counter");
     /// while counter.process_in_transaction(Duration::ZERO, |records, transaction| {
-    ///     transaction.update(&count, "orders", |update| update.add("n", records.len() as u64))
+    ///     Ok::<_, Error>(transaction.update(&count, "orders", |update| update.add("n", records.len() as u64)))
     /// })? > 0
     /// {}
     /// let n = count.get("orders")?.and_then(|item| item.get("n")?.as_u64());
@@ -66,10 +66,10 @@ impl Consumer {
         patience: Duration,
         mut describe: impl FnMut(&[ChangeRecord], TransactWrite) -> std::result::Result<TransactWrite, E>,
     ) -> Result<usize> {
-        let engine = self.engine.clone();
+        let (engine, hooks) = (self.engine.clone(), self.hooks.clone());
         self.work_off(patience, &mut |batch, part| match describe(
             &batch.records()[part.clone()],
-            TransactWrite::new(engine.clone()),
+            TransactWrite::new(engine.clone(), hooks.clone()),
         ) {
             Ok(transaction) => commit(batch, part, transaction),
             Err(failure) => Ok(Some(failure.to_string())),
@@ -122,7 +122,7 @@ impl Consumer {
             table.put(&letter)?;
             return batch.ack_part(part);
         }
-        let transaction = TransactWrite::new(self.engine.clone()).put(table, &letter)?;
+        let transaction = TransactWrite::new(self.engine.clone(), self.hooks.clone()).put(table, &letter);
         batch.ack_part_in(transaction, part)?.send().map(drop)
     }
 }

@@ -18,8 +18,9 @@ use crate::{
     expression::{ExpressionKind, IntoCondition},
     item::ItemRef,
     manifest::StreamMeta,
+    request::{Hooks, MAX_TRANSACTION_ACTIONS},
     stream::{ChangeRecord, names},
-    table::{Dynamic, KeyShape, MAX_PAGE_RECORDS, MAX_TRANSACTION_ACTIONS, Table},
+    table::{Dynamic, KeyShape, MAX_PAGE_RECORDS, Table},
 };
 use std::{fmt, sync::Arc, time::Duration};
 
@@ -32,6 +33,7 @@ const DEFAULT_RETRIES: usize = 2;
 #[derive(Clone)]
 pub struct TableStream {
     engine: Arc<Engine>,
+    hooks: Hooks,
     stream: Arc<StreamMeta>,
 }
 
@@ -53,7 +55,7 @@ impl<K: KeyShape> Table<K> {
             let text = format!("Requested resource not found: table {table} has no stream");
             Error::not_found(text).with_detail(Detail::NoStream { table })
         })?;
-        Ok(TableStream { engine: self.engine().clone(), stream })
+        Ok(TableStream { engine: self.engine().clone(), hooks: self.hooks().clone(), stream })
     }
 }
 
@@ -68,6 +70,7 @@ impl TableStream {
     pub fn checkpoint(&self, name: impl Into<String>) -> Consumer {
         Consumer {
             engine: self.engine.clone(),
+            hooks: self.hooks.clone(),
             stream: self.stream.clone(),
             name: name.into(),
             from_latest: false,
@@ -91,6 +94,7 @@ type Filter = Box<dyn Fn(&ChangeRecord) -> bool + Send>;
 /// ([`Consumer::next_batch`]) or let it call you ([`Consumer::process`]).
 pub struct Consumer {
     pub(super) engine: Arc<Engine>,
+    pub(super) hooks: Hooks,
     stream: Arc<StreamMeta>,
     pub(super) name: String,
     from_latest: bool,

@@ -9,6 +9,7 @@ use crate::{
     file::{Disk, FileName, MemoryDisk, OverlayDisk, RealDisk},
     maintenance::Maintenance,
     observe::{Event, Observer},
+    request::{Hook, Hooks},
 };
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -17,6 +18,7 @@ use std::{path::Path, sync::Arc, time::Duration};
 #[must_use = "nothing is opened before `open` or `in_memory`"]
 pub struct OpenOptions {
     pub(super) options: Options,
+    pub(super) hooks: Hooks,
 }
 
 impl OpenOptions {
@@ -113,6 +115,12 @@ impl OpenOptions {
         self.options.observer = Some(Observer::new(observe));
         self
     }
+    /// Shows every request to this hook, before and after it is carried out; it may reject requests. Default: none, which
+    /// costs a request one branch.
+    pub fn hook(mut self, hook: Arc<dyn Hook>) -> Self {
+        self.hooks = Hooks::of(hook);
+        self
+    }
     /// Whether maintenance runs on threads of its own. Default true; without, call [`Database::step`].
     pub fn background(mut self, background: bool) -> Self {
         self.options.background = background;
@@ -154,6 +162,6 @@ impl OpenOptions {
     pub fn open_on(self, disk: Arc<dyn Disk>) -> Result<Database> {
         let engine = Arc::new(Engine::open(disk, self.options)?);
         let maintenance = Maintenance::new(engine.clone());
-        Ok(Database { inner: Arc::new(Inner { maintenance, engine }) })
+        Ok(Database { inner: Arc::new(Inner { maintenance, engine, hooks: self.hooks }) })
     }
 }

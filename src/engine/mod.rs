@@ -20,6 +20,7 @@ mod flush;
 mod fork;
 #[cfg(test)]
 mod fork_tests;
+mod held;
 mod inspect;
 mod item_collection_limit;
 #[cfg(test)]
@@ -45,6 +46,7 @@ mod write;
 pub use catalog::{TableSlot, TableState};
 pub use engine::Engine;
 pub use flush::Work;
+pub use held::HeldTables;
 pub use inspect::{DatabaseStats, LogStats, TablePartitionStats};
 pub use ring::{TokenRing, key_ref};
 pub use schema_change::{IndexSpec, TableSpec, TableUpdate};

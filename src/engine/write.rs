@@ -6,6 +6,7 @@
 use super::{
     catalog::{TableSlot, TableState},
     engine::Engine,
+    held::{HeldTables, TableStateGuard},
     ring::{TokenRing, key_ref},
 };
 use crate::{
@@ -28,7 +29,7 @@ use std::sync::Arc;
 
 /// One of something for each item of a commit, or each of its partitions: nearly always a single one, which then needs
 /// no allocation.
-type PerItem<T> = SmallVec<[T; 1]>;
+pub(super) type PerItem<T> = SmallVec<[T; 1]>;
 
 /// What became of each item of a commit, in the order of the operations.
 pub type ItemResults = PerItem<Result<ItemResult>>;
@@ -113,13 +114,18 @@ impl Engine {
     /// Commits several items as one: all or, if any decision is an error, none. The outer error is one of the log or
     /// the disk; the inner results are the decisions', in the order of the operations.
     pub fn write(&self, ops: &mut [WriteOp<'_>], options: &WriteOptions) -> Result<ItemResults> {
-        self.apply_backpressure()?;
-        let gate = self.schema_gate.read();
-        let mut states = PerItem::with_capacity(ops.len());
-        for op in ops.iter() {
-            op.slot.check_alive()?;
-            states.push(op.slot.state());
-        }
+        let held = self.hold_tables(ops.iter().map(|op| op.slot))?;
+        self.write_held(held, ops, options)
+    }
+
+    /// The same for tables that are held already: those of the operations, in their order.
+    pub fn write_held(
+        &self,
+        held: HeldTables<'_>,
+        ops: &mut [WriteOp<'_>],
+        options: &WriteOptions,
+    ) -> Result<ItemResults> {
+        let HeldTables { gate, states } = held;
         let mut written = loop {
             let (partitions, of_op) = partitions_of(ops.iter().map(|op| op.key.token()).zip(&states));
             let guards: PerItem<WriteGuard<'_>> = partitions.iter().map(|partition| partition.lock()).collect();
@@ -384,9 +390,6 @@ impl Engine {
         options.durability.unwrap_or(self.options.durability)
     }
 }
-
-/// A table as it is during a commit.
-type TableStateGuard = arc_swap::Guard<Arc<TableState>>;
 
 /// The partitions of all keys without repetition, in lock order, and each key's position among them.
 fn partitions_of<'a>(

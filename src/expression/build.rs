@@ -159,30 +159,6 @@ impl Predicate {
     }
 }
 
-/// What a write or read takes as its condition: a parsed [`Condition`], or a [`Predicate`] whose faults come up now.
-pub trait IntoCondition {
-    /// The condition, for this use.
-    fn into_condition(self, kind: ExpressionKind) -> Result<Condition>;
-}
-
-impl IntoCondition for Condition {
-    fn into_condition(self, _: ExpressionKind) -> Result<Condition> {
-        Ok(self)
-    }
-}
-
-impl IntoCondition for Result<Condition> {
-    fn into_condition(self, _: ExpressionKind) -> Result<Condition> {
-        self
-    }
-}
-
-impl IntoCondition for Predicate {
-    fn into_condition(self, kind: ExpressionKind) -> Result<Condition> {
-        self.build(kind)
-    }
-}
-
 impl BitAnd for Predicate {
     type Output = Self;
     fn bitand(self, other: Self) -> Self {

@@ -13,7 +13,7 @@ use crate::{
     error::{Detail, Error, Result},
     item::{
         AttributeValue, Item, ItemRef,
-        key::{KeyBuf, KeyBytes, KeyScalar, KeySink, MAX_HASH_KEY_BYTES, MAX_RANGE_KEY_BYTES, token},
+        key::{KeyBuf, KeyBytes, KeyScalar, KeySink, MAX_HASH_KEY_BYTES, MAX_RANGE_KEY_BYTES, decode_last, token},
     },
 };
 
@@ -179,7 +179,8 @@ impl TableDefinition {
         Some(builder.finish())
     }
 
-    fn key_mismatch(&self) -> Error {
+    /// The refusal of a key that does not consist of the key attributes.
+    pub(crate) fn key_mismatch(&self) -> Error {
         Error::key_mismatch(self.key.attributes().map(|key| (key.name.clone(), key.kind.name())).collect())
     }
 
@@ -199,6 +200,16 @@ impl TableDefinition {
         let encoded = EncodedKey::of_scalars(hash, range);
         encoded.check_lengths(encoded.sort().len())?;
         Ok(encoded)
+    }
+
+    /// The attributes that an encoded key was made of; `None` if it is no key of this table.
+    pub fn attributes_of_key(&self, key: &EncodedKey) -> Option<Item> {
+        let hash = &self.key.hash;
+        let item = Item::new().with(hash.name.clone(), decode_last(hash.kind, key.collection().get(1..)?)?);
+        Some(match &self.key.range {
+            Some(range) => item.with(range.name.clone(), decode_last(range.kind, key.sort())?),
+            None => item,
+        })
     }
 
     /// The key attributes of a stored item, as `LastEvaluatedKey` and stream records carry them.

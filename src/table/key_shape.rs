@@ -3,9 +3,11 @@
 use crate::{
     error::{Error, Result},
     item::{AttributeValue, Item, KeyScalar, KeyType, Number},
+    request::EncodeKey,
     schema::{EncodedKey, KeySchema, TableDefinition},
 };
 use bytes::Bytes;
+use std::marker::PhantomData;
 
 /// A string key attribute.
 #[derive(Clone, Copy, Debug)]
@@ -158,6 +160,22 @@ pub trait Key<K: KeyShape> {
     fn encode(&self, table: &TableDefinition) -> Result<EncodedKey>;
     /// The key as attributes of the item.
     fn attributes(&self, table: &TableDefinition) -> Result<Item>;
+}
+
+/// A typed key, as a request takes it.
+pub(super) struct TypedKey<'a, K, Q>(&'a Q, PhantomData<fn() -> K>);
+
+impl<'a, K: KeyShape, Q: Key<K>> TypedKey<'a, K, Q> {
+    #[inline]
+    pub fn new(key: &'a Q) -> Self {
+        Self(key, PhantomData)
+    }
+}
+impl<K: KeyShape, Q: Key<K>> EncodeKey for TypedKey<'_, K, Q> {
+    #[inline]
+    fn encode(&self, table: &TableDefinition) -> Result<EncodedKey> {
+        self.0.encode(table)
+    }
 }
 
 impl<H: KeyPart, R: KeyPart, V: KeyValue<H>, W: KeyValue<R>> Key<(H, R)> for (V, W) {

@@ -7,50 +7,42 @@ mod batch;
 mod delete;
 mod get;
 mod index_builder;
-mod into_expression;
 mod item_collection_metrics;
 mod key_shape;
-mod lagged_read;
-mod page;
 mod put;
 mod query;
 mod range;
+mod read;
 mod scan;
 mod stream;
 mod transact_items;
 mod transaction;
+mod untyped;
 mod update;
-mod write_output;
+mod write;
 
-pub use batch::{
-    BatchGet, BatchGetOutput, BatchItems, BatchWrite, BatchWriteOutput, MAX_BATCH_GET_KEYS, MAX_BATCH_WRITES,
-};
-pub(crate) use batch::{batch_get, batch_write};
+pub use batch::BatchItems;
 pub use delete::Delete;
-pub use get::{Get, GetOutput};
+pub use get::Get;
 pub use index_builder::{IndexBuilder, index};
-pub use into_expression::{IntoCondition, IntoProjection, IntoUpdate};
 pub use item_collection_metrics::ItemCollectionMetrics;
 pub use key_shape::{B, Dynamic, HashKey, Key, KeyPart, KeyShape, KeyValue, N, S};
-pub use page::{Items, Page, Pages};
 pub use put::{Put, ToItem};
-pub use query::Query;
-pub use range::{SortCondition, begins_with, between, eq, ge, gt, le, lt};
-pub use scan::Scan;
+pub use range::{begins_with, between, eq, ge, gt, le, lt};
+pub use read::{Items, PagedRequest, Pages, Read};
 pub use stream::{MAX_PAGE_RECORDS, ShardDescription, StreamDescription, StreamRecords, StreamStatus};
 pub(crate) use stream::{describe_stream, list_streams, shard_iterator, stream_records};
-pub use transact_items::{
-    MAX_TRANSACTION_ACTIONS, TransactAction, TransactGetOutput, TransactKind, TransactOutput, TransactWrite,
-};
-pub(crate) use transact_items::{slots_of, transact_get, transact_write};
+pub use transact_items::TransactWrite;
 pub use transaction::Transaction;
 pub(crate) use transaction::transaction;
+pub use untyped::{BatchGet, BatchGetOutput, BatchWrite, BatchWriteOutput, TransactAction, TransactKind};
+pub(crate) use untyped::{batch_get, batch_write, transact_get, transact_write};
 pub use update::Update;
-pub use write_output::{ReturnValues, WriteOutput};
 
 use crate::{
     engine::{Engine, TableSlot},
     error::Result,
+    request::{Executor, Hooks, TableRef},
     schema::TableDefinition,
     service::ConflictGuard,
 };
@@ -60,12 +52,14 @@ use std::{fmt, marker::PhantomData, sync::Arc};
 pub struct Table<K> {
     engine: Arc<Engine>,
     slot: Arc<TableSlot>,
+    hooks: Hooks,
     shape: PhantomData<fn() -> K>,
 }
 
 impl<K> Clone for Table<K> {
     fn clone(&self) -> Self {
-        Self { engine: self.engine.clone(), slot: self.slot.clone(), shape: PhantomData }
+        let (engine, slot, hooks) = (self.engine.clone(), self.slot.clone(), self.hooks.clone());
+        Self { engine, slot, hooks, shape: PhantomData }
     }
 }
 
@@ -76,10 +70,28 @@ impl<K> fmt::Debug for Table<K> {
 }
 
 impl<K: KeyShape> Table<K> {
-    /// A handle on a table, whose key must have the shape.
-    pub(crate) fn open(engine: Arc<Engine>, slot: Arc<TableSlot>) -> Result<Self> {
+    /// A handle on a table, whose key must have the shape. Its requests are seen by the hooks.
+    pub(crate) fn open(engine: Arc<Engine>, slot: Arc<TableSlot>, hooks: Hooks) -> Result<Self> {
         K::check(&slot.state().definition.key)?;
-        Ok(Self { engine, slot, shape: PhantomData })
+        Ok(Self { engine, slot, hooks, shape: PhantomData })
+    }
+    /// What sees its requests.
+    pub(crate) fn hooks(&self) -> &Hooks {
+        &self.hooks
+    }
+    /// What its requests are executed on.
+    #[inline]
+    fn executor(&self) -> Executor<'_> {
+        Executor::new(&self.engine, &self.hooks)
+    }
+    /// The table, for a request.
+    #[inline]
+    fn table_ref(&self) -> TableRef<'_> {
+        TableRef::borrowed(&self.engine, &self.slot)
+    }
+    /// The table, for a request that outlives this handle.
+    fn owned_ref(&self) -> TableRef<'static> {
+        TableRef::owned(self.engine.clone(), self.slot.clone())
     }
     /// The engine of its database.
     pub(crate) fn engine(&self) -> &Arc<Engine> {
@@ -112,5 +124,11 @@ impl<K: KeyShape> Table<K> {
     /// The table's definition as of now.
     pub fn definition(&self) -> Arc<TableDefinition> {
         self.slot.state().definition.clone()
+    }
+}
+
+impl<'a, K> From<&'a Table<K>> for TableRef<'a> {
+    fn from(table: &'a Table<K>) -> Self {
+        TableRef::borrowed(&table.engine, &table.slot)
     }
 }

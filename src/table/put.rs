@@ -1,17 +1,11 @@
 //! PutItem: replaces a whole item.
 
-use super::{
-    IntoCondition, KeyShape, ReturnValues, Table, WriteOutput, into_expression::and_also, write_output::consumed,
-};
+use super::{KeyShape, Table, write::write_builder};
 use crate::{
-    config::Durability,
-    engine::{WriteAction, WriteOp, WriteOptions},
-    error::{Error, Result},
-    expression::{Condition, ExpressionKind},
-    item::{self, Item, ItemRef, size::validate_item},
-    schema::{EncodedKey, TableDefinition},
+    error::Result,
+    item::{self, Item},
+    request::{Executor, PutItem, WriteOutput},
 };
-use bytes::Bytes;
 use serde::Serialize;
 use std::borrow::Cow;
 
@@ -35,13 +29,9 @@ impl<T: Serialize> ToItem for T {
 /// A put that is being described; [`Put::send`] does it.
 #[derive(Debug)]
 #[must_use = "nothing is written before `send`"]
-pub struct Put<K> {
-    table: Table<K>,
-    item: Result<(EncodedKey, Bytes)>,
-    condition: Result<Option<Condition>>,
-    return_values: ReturnValues,
-    return_old_on_failure: bool,
-    options: WriteOptions,
+pub struct Put<'a> {
+    executor: Executor<'a>,
+    request: Result<PutItem<'a>>,
 }
 
 impl<K: KeyShape> Table<K> {
@@ -51,79 +41,25 @@ impl<K: KeyShape> Table<K> {
     }
 
     /// A put with conditions, return values or another durability.
-    pub fn put_with<T: ToItem + ?Sized>(&self, item: &T) -> Put<K> {
-        Put {
-            item: item.to_item().and_then(|item| prepare(&self.slot.state().definition, &item)),
-            table: self.clone(),
-            condition: Ok(None),
-            return_values: ReturnValues::None,
-            return_old_on_failure: false,
-            options: WriteOptions::default(),
-        }
+    pub fn put_with<'a, T: ToItem + ?Sized>(&'a self, item: &'a T) -> Put<'a> {
+        let request = item.to_item().map(|item| PutItem::new(self.table_ref(), item));
+        Put { executor: self.executor(), request }
     }
 }
 
-impl<K: KeyShape> Put<K> {
-    /// Writes only if the condition holds for the item that is there (or for no item). Several conditions must all hold.
-    pub fn when(mut self, condition: impl IntoCondition) -> Self {
-        self.condition = and_also(self.condition, condition.into_condition(ExpressionKind::Condition));
+write_builder!(Put);
+
+impl<'a> Put<'a> {
+    fn try_change(mut self, change: impl FnOnce(&mut PutItem<'a>) -> Result<()>) -> Self {
+        self.request = self.request.and_then(|mut request| change(&mut request).map(|()| request));
         self
     }
-    /// Returns the old item.
-    pub fn return_old(self) -> Self {
-        self.return_values(ReturnValues::AllOld)
+    /// What was described, or what is wrong with it.
+    pub(super) fn into_request(self) -> Result<PutItem<'a>> {
+        self.request
     }
-    /// What to return: `None` or `AllOld`.
-    pub fn return_values(mut self, values: ReturnValues) -> Self {
-        self.return_values = values;
-        self
-    }
-    /// Attaches the item to the error if the condition fails.
-    pub fn return_old_on_failure(mut self) -> Self {
-        self.return_old_on_failure = true;
-        self
-    }
-    /// Overrides the database's durability for this write.
-    pub fn durability(mut self, durability: Durability) -> Self {
-        self.options.durability = Some(durability);
-        self
-    }
-    /// Writes.
+    /// Writes. Errors also: what is wrong with the description.
     pub fn send(self) -> Result<WriteOutput> {
-        if !matches!(self.return_values, ReturnValues::None | ReturnValues::AllOld) {
-            return Err(Error::validation("ReturnValues can only be ALL_OLD or NONE"));
-        }
-        let (key, bytes) = self.item?;
-        let condition = self.condition?;
-        let condition = condition.as_ref();
-        let return_old = self.return_old_on_failure;
-        let mut decide = |_: &TableDefinition, old: Option<&ItemRef>| {
-            check(condition, old, return_old)?;
-            Ok(WriteAction::Put(bytes.clone()))
-        };
-        let _here = self.table.engine.enter_write(&self.table.slot, &key)?;
-        let op = WriteOp { slot: &self.table.slot, key: &key, decide: &mut decide };
-        let outcome = self.table.engine.write_one(op, &self.options)?;
-        let consumed = consumed(&outcome, 1.0);
-        let attributes = outcome.old.filter(|_| self.return_values == ReturnValues::AllOld);
-        Ok(WriteOutput { attributes, consumed })
-    }
-}
-
-/// Checks an item against the rules of items and of its table, and encodes it.
-pub(super) fn prepare(definition: &TableDefinition, item: &Item) -> Result<(EncodedKey, Bytes)> {
-    let size = validate_item(item)?;
-    let key = definition.key_of_item(item)?;
-    definition.check_index_keys(item)?;
-    Ok((key, Bytes::from(item::encode_item_of_size(item, size))))
-}
-
-/// A condition that is false refuses the write, with the old item if it was asked for.
-pub(super) fn check(condition: Option<&Condition>, old: Option<&ItemRef>, return_old: bool) -> Result<()> {
-    match condition {
-        Some(condition) if !condition.matches(old) => {
-            Err(Error::condition_failed(old.filter(|_| return_old).map(ItemRef::to_inline_bytes)))
-        }
-        _ => Ok(()),
+        self.executor.execute(&self.request?)
     }
 }

@@ -9,20 +9,18 @@
 //! the commit would refuse anything older. Nobody hears of it too early, because the answer waits for its own sync, and
 //! that makes durable all that was logged before.
 
-use super::{
-    Key, KeyShape, MAX_TRANSACTION_ACTIONS, Table, ToItem,
-    put::prepare,
-    transact_items::{MAX_TRANSACTION_BYTES, foreign_table},
-    update::{check_targets, decide},
-};
+use super::{Delete, Key, KeyShape, Put, Table, ToItem, Update, transact_items};
 use crate::{
-    engine::{Decide, Engine, TableSlot, WriteAction, WriteOp, WriteOptions, key_ref},
+    engine::{Engine, WriteAction},
     error::{Error, ErrorKind, Result},
-    expression::UpdateBuilder,
+    expression::IntoCondition,
     item::ItemRef,
-    partition::ReadPoint,
+    request::{
+        CommitTransaction, Executor, GetItem, Hooks, MAX_TRANSACTION_ACTIONS, MAX_TRANSACTION_BYTES, ReadNewest,
+        RequestKey, TableRef, Touched, TransactWriteItem,
+    },
     schema::{EncodedKey, TableDefinition},
-    service::{Access, is_hidden},
+    service::is_hidden,
 };
 use std::sync::Arc;
 
@@ -34,19 +32,30 @@ const MAX_ATTEMPTS: usize = 100;
 /// ```
 /// use hashrange::{Database, Error, Item, S};
 ///
-/// # fn main() -> hashrange::Result<()> {
+/// #[derive(Debug)]
+/// enum Refusal {
+///     NoAccount(&'static str),
+///     Database(Error),
+/// }
+/// impl From<Error> for Refusal {
+///     fn from(error: Error) -> Self {
+///         Self::Database(error)
+///     }
+/// }
+///
+/// # fn main() -> Result<(), Refusal> {
 /// let db = Database::in_memory()?;
 /// let accounts = db.create_table("accounts").hash::<S>("name").create()?;
 /// accounts.put(&Item::new().with("name", "ann").with("balance", 100))?;
 /// accounts.put(&Item::new().with("name", "bob").with("balance", 20))?;
 ///
 /// let left = db.transaction(|tx| {
-///     let ann = tx.get(&accounts, "ann")?.ok_or_else(|| Error::not_found("ann has no account"))?;
+///     let ann = tx.get(&accounts, "ann")?.ok_or(Refusal::NoAccount("ann"))?;
 ///     let balance = ann.get("balance").and_then(|balance| balance.as_i64()).unwrap_or(0);
 ///     let half = balance / 2;
 ///     tx.update(&accounts, "ann", |update| update.add("balance", -half))?;
 ///     tx.update(&accounts, "bob", |update| update.add("balance", half))?;
-///     Ok(balance - half)
+///     Ok::<_, Refusal>(balance - half)
 /// })?;
 /// assert_eq!(left, 50);
 /// let bob = accounts.get("bob")?.expect("bob has an account");
@@ -57,73 +66,104 @@ const MAX_ATTEMPTS: usize = 100;
 #[derive(Debug)]
 pub struct Transaction {
     engine: Arc<Engine>,
+    hooks: Hooks,
     touched: Vec<Touched>,
-}
-
-/// An item that the closure read or wrote.
-#[derive(Debug)]
-struct Touched {
-    slot: Arc<TableSlot>,
-    key: EncodedKey,
-    /// The item as it was read first; `None` if it was not read.
-    read: Option<Option<ItemRef>>,
-    /// What becomes of it; `None` if it is not written.
-    write: Option<WriteAction>,
 }
 
 impl Transaction {
     /// The item with this key: as this transaction wrote it, or else as it is in the table, which is checked again at
     /// commit. Errors: validation (key, more than 100 items, a table of another database), disk.
     pub fn get<K: KeyShape>(&mut self, table: &Table<K>, key: impl Key<K>) -> Result<Option<ItemRef>> {
-        let key = key.encode(&table.definition())?;
-        let at = self.touch(table, key)?;
-        let item = self.current(at)?;
         let definition = table.definition();
+        let key = key.encode(&definition)?;
+        let at = self.touch(table, &definition, key)?;
+        let item = self.current(at)?;
         Ok(item.filter(|item| !is_hidden(self.engine.options(), &definition, item)))
     }
 
     /// Replaces an item. Errors: validation (keys, sizes, types, more than 100 items), disk.
     pub fn put<K: KeyShape, T: ToItem + ?Sized>(&mut self, table: &Table<K>, item: &T) -> Result<()> {
-        let item = item.to_item()?;
-        let (key, bytes) = prepare(&table.definition(), &item)?;
-        let at = self.touch(table, key)?;
-        self.touched[at].write = Some(WriteAction::Put(bytes));
-        Ok(())
+        self.put_with(table, item, |put| put)
+    }
+
+    /// Replaces an item, with conditions: `put_with(&table, &item, |put| put.when(..))`. With a condition, the item that is
+    /// there counts as read. Errors also: the condition does not hold.
+    pub fn put_with<K: KeyShape, T: ToItem + ?Sized>(
+        &mut self,
+        table: &Table<K>,
+        item: &T,
+        describe: impl FnOnce(Put<'_>) -> Put<'_>,
+    ) -> Result<()> {
+        let put = describe(table.put_with(item)).into_request()?;
+        self.write(table, &TransactWriteItem::Put(put))
     }
 
     /// Updates the item with a key, and creates it if it is not there. The item counts as read. Errors: validation
-    /// (among them an update that does not fit the item's types), disk.
+    /// (among them an update that does not fit the item's types), a condition that does not hold, disk.
     pub fn update<K: KeyShape>(
         &mut self,
         table: &Table<K>,
         key: impl Key<K>,
-        describe: impl FnOnce(UpdateBuilder) -> UpdateBuilder,
+        describe: impl FnOnce(Update<'_>) -> Update<'_>,
     ) -> Result<()> {
-        let definition = table.definition();
-        let update = describe(UpdateBuilder::new()).build()?;
-        check_targets(&definition, &update)?;
-        let attributes = key.attributes(&definition)?;
-        let at = self.touch(table, key.encode(&definition)?)?;
-        let old = self.current(at)?;
-        match decide(&definition, &update, old.as_ref(), &attributes)?.0 {
-            WriteAction::Keep => {}
-            decision => self.touched[at].write = Some(decision),
-        }
-        Ok(())
+        let update = describe(table.update(key)).into_request()?;
+        self.write(table, &TransactWriteItem::Update(update))
     }
 
     /// Deletes the item with a key, if it is there. Errors: validation (key, more than 100 items), disk.
     pub fn delete<K: KeyShape>(&mut self, table: &Table<K>, key: impl Key<K>) -> Result<()> {
-        let key = key.encode(&table.definition())?;
-        let at = self.touch(table, key)?;
-        self.touched[at].write = Some(WriteAction::Delete);
+        self.delete_with(table, key, |delete| delete)
+    }
+
+    /// Deletes the item with a key, with conditions: `delete_with(&table, key, |delete| delete.when(..))`. With a condition,
+    /// the item counts as read. Errors also: the condition does not hold.
+    pub fn delete_with<K: KeyShape>(
+        &mut self,
+        table: &Table<K>,
+        key: impl Key<K>,
+        describe: impl FnOnce(Delete<'_>) -> Delete<'_>,
+    ) -> Result<()> {
+        let delete = describe(table.delete_with(key)).into_request()?;
+        self.write(table, &TransactWriteItem::Delete(delete))
+    }
+
+    /// Requires a condition of an item, which counts as read. Errors: validation, the condition does not hold, disk.
+    pub fn check<K: KeyShape>(
+        &mut self,
+        table: &Table<K>,
+        key: impl Key<K>,
+        condition: impl IntoCondition,
+    ) -> Result<()> {
+        let check = transact_items::check(table, key, condition)?;
+        self.write(table, &TransactWriteItem::ConditionCheck(check))
+    }
+
+    /// Notes what becomes of an item, as the action decides by the item that the closure sees.
+    fn write<K: KeyShape>(&mut self, table: &Table<K>, action: &TransactWriteItem<'_>) -> Result<()> {
+        action.check()?;
+        let definition = table.definition();
+        let write = action.prepare(&definition, &table.slot)?;
+        let at = self.touch(table, &definition, write.key.clone())?;
+        let old = if write.depends_on_item() { self.current(at)? } else { None };
+        match write.decide(&definition, old.as_ref(), &mut None)? {
+            WriteAction::Keep => {}
+            decided => {
+                self.touched[at].definition = definition;
+                self.touched[at].write = Some(decided);
+            }
+        }
         Ok(())
     }
 
-    /// Where the item stands among those touched.
-    fn touch<K: KeyShape>(&mut self, table: &Table<K>, key: EncodedKey) -> Result<usize> {
+    /// Where the item is among those touched.
+    fn touch<K: KeyShape>(
+        &mut self,
+        table: &Table<K>,
+        definition: &Arc<TableDefinition>,
+        key: EncodedKey,
+    ) -> Result<usize> {
         if !Arc::ptr_eq(&self.engine, &table.engine) {
-            return Err(foreign_table());
+            return Err(Error::validation("a transaction takes tables of its own database only"));
         }
         let known = |touched: &Touched| Arc::ptr_eq(&touched.slot, &table.slot) && touched.key == key;
         if let Some(at) = self.touched.iter().position(known) {
@@ -134,7 +174,8 @@ impl Transaction {
                 "a transaction reads and writes at most {MAX_TRANSACTION_ACTIONS} items; do it in several"
             )));
         }
-        self.touched.push(Touched { slot: table.slot.clone(), key, read: None, write: None });
+        let (engine, slot, definition) = (table.engine.clone(), table.slot.clone(), definition.clone());
+        self.touched.push(Touched { engine, slot, definition, key, read: None, write: None });
         Ok(self.touched.len() - 1)
     }
 
@@ -146,7 +187,9 @@ impl Transaction {
             (Some(WriteAction::Delete), _) => Ok(None),
             (_, Some(read)) => Ok(read.clone()),
             (_, None) => {
-                let item = newest(&self.engine, &touched.slot, &touched.key)?;
+                let table = TableRef::borrowed(&touched.engine, &touched.slot);
+                let get = GetItem::new(table, RequestKey::encoded(touched.key.clone()));
+                let item = Executor::new(&self.engine, &self.hooks).execute(&ReadNewest(get))?.item;
                 touched.read = Some(item.clone());
                 Ok(item)
             }
@@ -165,48 +208,19 @@ impl Transaction {
                 "the items that a transaction writes have at most {MAX_TRANSACTION_BYTES} bytes together, not {bytes}"
             )));
         }
-        let relevant = || self.touched.iter().filter(|touched| with_writes || touched.read.is_some());
-        let decide = |touched: &Touched, now: Option<&ItemRef>| match &touched.read {
-            Some(read) if !is_same(read.as_ref(), now) => Err(conflict()),
-            _ if with_writes => Ok(touched.write.clone().unwrap_or(WriteAction::Keep)),
-            _ => Ok(WriteAction::Keep),
-        };
-        let mut closures: Vec<Box<Decide<'_>>> = Vec::new();
-        for touched in relevant() {
-            closures.push(Box::new(move |_: &TableDefinition, now: Option<&ItemRef>| decide(touched, now)));
-        }
-        let ops = relevant().zip(&mut closures);
-        let mut ops: Vec<WriteOp<'_>> = ops
-            .map(|(touched, decide)| WriteOp { slot: &touched.slot, key: &touched.key, decide: &mut **decide })
-            .collect();
-        if ops.is_empty() {
-            return Ok(true);
-        }
-        let items = relevant().map(|touched| (&*touched.slot, &touched.key));
-        let Ok(_here) = self.engine.enter_transaction(Access::TransactWrite, items) else { return Ok(false) };
-        let options = WriteOptions { report_conflict_early: true, ..WriteOptions::default() };
-        for result in self.engine.write(&mut ops, &options)? {
-            match result {
-                Err(error) if error.kind() == ErrorKind::Conflict => return Ok(false),
-                other => drop(other?),
-            }
-        }
-        Ok(true)
+        let commit = CommitTransaction::new(&self.touched, with_writes, self.hooks.is_some());
+        Ok(commit.is_empty() || Executor::new(&self.engine, &self.hooks).execute(&commit)?.is_committed)
     }
 }
 
-/// The newest item at a place, expired or not, durable or not.
-fn newest(engine: &Engine, slot: &TableSlot, key: &EncodedKey) -> Result<Option<ItemRef>> {
-    slot.check_alive()?;
-    let partition = slot.state().ring.find(key.token());
-    let found = partition.get(key_ref(key), ReadPoint::Newest, engine.wal().visible())?;
-    Ok(found.and_then(|version| version.item))
-}
-
 /// Runs a closure until what it read holds at the moment of its commit.
-pub fn transaction<R>(engine: &Arc<Engine>, mut body: impl FnMut(&mut Transaction) -> Result<R>) -> Result<R> {
+pub fn transaction<R, E: From<Error>>(
+    engine: &Arc<Engine>,
+    hooks: &Hooks,
+    mut body: impl FnMut(&mut Transaction) -> Result<R, E>,
+) -> Result<R, E> {
     for _ in 0..MAX_ATTEMPTS {
-        let mut transaction = Transaction { engine: engine.clone(), touched: Vec::new() };
+        let mut transaction = Transaction { engine: engine.clone(), hooks: hooks.clone(), touched: Vec::new() };
         let answer = body(&mut transaction);
         // A closure that gives up may have been misled by items of different moments: what it saw is checked as well.
         if transaction.commit(answer.is_ok())? {
@@ -214,25 +228,9 @@ pub fn transaction<R>(engine: &Arc<Engine>, mut body: impl FnMut(&mut Transactio
         }
         std::thread::yield_now();
     }
-    Err(conflict())
-}
-
-fn is_same(read: Option<&ItemRef>, now: Option<&ItemRef>) -> bool {
-    match (read, now) {
-        (None, None) => true,
-        // The same item may lie with inline names in a memtable and with a dictionary's in a run.
-        (Some(read), Some(now)) => {
-            (read.names().is_none() && now.names().is_none() && read.encoded() == now.encoded())
-                || read.to_item() == now.to_item()
-        }
-        _ => false,
-    }
-}
-
-fn conflict() -> Error {
     let text = format!(
         "Transaction is ongoing for the item: others changed what the transaction had read, {MAX_ATTEMPTS} times in a \
          row; try again later, or touch fewer items"
     );
-    Error::new(ErrorKind::Conflict, "TransactionConflictException", text)
+    Err(Error::new(ErrorKind::Conflict, "TransactionConflictException", text).into())
 }

@@ -9,7 +9,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use hashrange::{Database, Durability, ErrorKind, Item, N, S, Table, attr};
+use hashrange::{Database, Durability, Error, ErrorKind, Item, N, S, Table, attr};
 use hashrange_test_support::child;
 use std::{path::Path, thread, time::Duration};
 
@@ -78,7 +78,7 @@ impl Bank {
                 tx.put(self.branch(from), &Item::new().with("number", from).with("balance", has - amount))?;
                 tx.put(self.branch(to), &Item::new().with("number", to).with("balance", other + amount))?;
                 tx.put(&self.receipts, &receipt)?;
-                Ok(true)
+                Ok::<_, Error>(true)
             });
             return match closure {
                 Err(error) if error.kind() == ErrorKind::Conflict => false,
@@ -87,10 +87,10 @@ impl Bank {
         }
         let durability = if number % 3 == 0 { Durability::Sync } else { Durability::Buffered };
         let enough = attr("balance").ge(amount);
-        let transaction = self.db.transact_write().durability(durability).put(&self.receipts, &receipt).unwrap();
+        let transaction = self.db.transact_write().durability(durability).put(&self.receipts, &receipt);
         let transaction =
-            transaction.update_when(self.branch(from), from, |update| update.add("balance", -amount), enough).unwrap();
-        let transaction = transaction.update(self.branch(to), to, |update| update.add("balance", amount)).unwrap();
+            transaction.update(self.branch(from), from, |update| update.add("balance", -amount).when(enough));
+        let transaction = transaction.update(self.branch(to), to, |update| update.add("balance", amount));
         match transaction.send() {
             Err(error) if error.kind() == ErrorKind::TransactionCanceled => false,
             other => other.map(|_| true).unwrap(),

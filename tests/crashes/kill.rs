@@ -49,10 +49,10 @@ fn is_there(number: i64, last: i64) -> bool {
 fn transact(db: &Database, table: &Table<(S, N)>, writer: i64, number: i64) {
     let item = Item::new().with("writer", name(writer)).with("number", number);
     let item = item.with("padding", "x".repeat((number as usize * 37) % 900));
-    let mut transaction = db.transact_write().put(table, &item).unwrap();
-    transaction = transaction.update(table, (name(writer), -1), |update| update.add("count", 1)).unwrap();
+    let mut transaction = db.transact_write().put(table, &item);
+    transaction = transaction.update(table, (name(writer), -1), |update| update.add("count", 1));
     if number > 3 && number % 2 == 0 {
-        transaction = transaction.delete(table, (name(writer), number - 3)).unwrap();
+        transaction = transaction.delete(table, (name(writer), number - 3));
     }
     let durability = if number % 5 < 3 { Durability::Buffered } else { Durability::Sync };
     transaction.durability(durability).send().unwrap();

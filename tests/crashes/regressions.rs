@@ -337,13 +337,13 @@ fn a_transaction_refuses_a_table_of_another_database() {
     let item = Item::new().with("id", "o1");
     let there = || attr("id").not_exists();
     let refusals = [
-        ours.transact_write().put(&foreign, &item).unwrap().send(),
-        ours.transact_write().put_when(&foreign, &item, there()).unwrap().send(),
-        ours.transact_write().put(&own, &item).unwrap().delete(&foreign, "o1").unwrap().send(),
-        ours.transact_write().delete_when(&foreign, "o1", there()).unwrap().send(),
-        ours.transact_write().update(&foreign, "o1", |update| update.set("a", 1)).unwrap().send(),
-        ours.transact_write().update_when(&foreign, "o1", |update| update.set("a", 1), there()).unwrap().send(),
-        ours.transact_write().check(&foreign, "o1", there()).unwrap().send(),
+        ours.transact_write().put(&foreign, &item).send(),
+        ours.transact_write().put_with(&foreign, &item, |put| put.when(there())).send(),
+        ours.transact_write().put(&own, &item).delete(&foreign, "o1").send(),
+        ours.transact_write().delete_with(&foreign, "o1", |delete| delete.when(there())).send(),
+        ours.transact_write().update(&foreign, "o1", |update| update.set("a", 1)).send(),
+        ours.transact_write().update(&foreign, "o1", |update| update.set("a", 1).when(there())).send(),
+        ours.transact_write().check(&foreign, "o1", there()).send(),
     ];
     for refusal in refusals {
         assert_eq!(refusal.unwrap_err().kind(), ErrorKind::Validation);
@@ -358,12 +358,12 @@ fn a_transaction_refuses_a_table_that_was_created_anew() {
     let orders = || db.create_table("orders").hash::<S>("id").create().unwrap();
     let item = Item::new().with("id", "o1");
     let old = orders();
-    let described = db.transact_write().put(&old, &item).unwrap();
+    let described = db.transact_write().put(&old, &item);
     db.delete_table("orders").unwrap();
     let new = orders();
     assert_eq!(described.send().unwrap_err().kind(), ErrorKind::NotFound);
     let refusals = [
-        db.transact_write().put(&old, &item).unwrap().send().map(drop),
+        db.transact_write().put(&old, &item).send().map(drop),
         db.transaction(|tx| tx.put(&old, &item)),
         db.transaction(|tx| tx.get(&old, "o1").map(drop)),
         old.put(&item).map(drop),

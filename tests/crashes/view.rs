@@ -66,7 +66,7 @@ impl World {
         }
         let mut transaction = self.db.transact_write();
         for (group, change) in &changes {
-            transaction = transaction.update(&self.sums, group.as_str(), |sum| sum.add("total", *change))?;
+            transaction = transaction.update(&self.sums, group.as_str(), |sum| sum.add("total", *change));
         }
         batch.ack_in(transaction)?.send()?;
         Ok(batch.records().len())

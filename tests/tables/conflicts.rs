@@ -37,7 +37,7 @@ fn what_a_test_holds_is_refused_to_writers_and_transactions_and_shown_to_readers
         assert_eq!((refusal.kind(), refusal.code()), (ErrorKind::Conflict, "TransactionConflictException"));
         assert_eq!(refusal.message(), "Transaction is ongoing for the item");
     }
-    let transaction = db.transact_write().put(&stock, &item("nut")).unwrap().put(&stock, &item("bolt")).unwrap();
+    let transaction = db.transact_write().put(&stock, &item("nut")).put(&stock, &item("bolt"));
     let conflict = ("TransactionConflict", Some("Transaction is ongoing for the item."));
     assert_eq!(reasons(&transaction.send().unwrap_err()), [("None", None), conflict]);
     assert!(stock.get("nut").unwrap().is_none(), "nothing of a refused transaction is written");
@@ -55,14 +55,14 @@ fn what_a_test_holds_is_refused_to_writers_and_transactions_and_shown_to_readers
     assert_eq!(stock.query("bolt").items().count() + stock.scan().items().count(), 3);
     drop(held);
     stock.put(&item("bolt")).unwrap();
-    db.transact_write().delete_when(&stock, "bolt", attr("count").eq(1)).unwrap().send().unwrap();
+    db.transact_write().delete_with(&stock, "bolt", |delete| delete.when(attr("count").eq(1))).send().unwrap();
 }
 
 #[test]
 fn a_held_token_is_in_progress() {
     let db = Database::in_memory().unwrap();
     let stock = stock(&db);
-    let send = || db.transact_write().token("once").put(&stock, &item("bolt")).unwrap().send();
+    let send = || db.transact_write().token("once").put(&stock, &item("bolt")).send();
     let held = db.simulate_token_conflict("once");
     assert_eq!(send().unwrap_err().code(), "TransactionInProgressException");
     assert!(stock.get("bolt").unwrap().is_none());
@@ -116,8 +116,8 @@ fn retries_end_well_when_transactions_really_overlap() {
 fn move_many(db: &Database, stock: &Table<S>, met: &AtomicUsize) {
     for _ in 0..250 {
         loop {
-            let transaction = db.transact_write().update(stock, "a", |update| update.add("count", -1)).unwrap();
-            match transaction.update(stock, "b", |update| update.add("count", 1)).unwrap().send() {
+            let transaction = db.transact_write().update(stock, "a", |update| update.add("count", -1));
+            match transaction.update(stock, "b", |update| update.add("count", 1)).send() {
                 Ok(_) => break,
                 Err(error) => {
                     assert!(reasons(&error).iter().any(|(code, _)| *code == "TransactionConflict"), "{error}");

@@ -135,7 +135,7 @@ fn keep_view(db: &Database, most: usize) -> hashrange::Result<usize> {
         }
         let mut transaction = db.transact_write();
         for (group, change) in &changes {
-            transaction = transaction.update(&sums, group.as_str(), |update| update.add("sum", *change))?;
+            transaction = transaction.update(&sums, group.as_str(), |update| update.add("sum", *change));
         }
         batch.ack_in(transaction)?.send()?;
         done += 1;

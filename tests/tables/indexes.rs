@@ -99,7 +99,7 @@ fn a_lagging_index_shows_the_past() {
                     let a = chance.below(3);
                     let mut expected = shown(&versions, now, Some(a));
                     let query = table.query_index("by_a", [a]).limit(1 + chance.below(3) as usize);
-                    let pages = |query: hashrange::Query<(S, N)>| -> Vec<Item> {
+                    let pages = |query: hashrange::Read<hashrange::request::Query<'static>>| -> Vec<Item> {
                         query.pages().flat_map(|page| page.unwrap().items).map(|item| item.to_item()).collect()
                     };
                     assert_eq!(pages(query.clone()), expected, "seed {seed}, step {step}");
@@ -217,8 +217,8 @@ fn an_item_collection_grows_to_its_limit() {
     assert_eq!(update.code(), EXCEEDED);
     let batch = db.batch_write(vec![("tab".to_owned(), BatchWrite::Put(padded("a", 50, 1000)))]).unwrap_err();
     assert_eq!(batch.code(), EXCEEDED);
-    let transaction = db.transact_write().put(&table, &padded("b", 1, 1)).unwrap();
-    let error = transaction.put(&table, &padded("a", 51, 1000)).unwrap().send().unwrap_err();
+    let transaction = db.transact_write().put(&table, &padded("b", 1, 1));
+    let error = transaction.put(&table, &padded("a", 51, 1000)).send().unwrap_err();
     let codes: Vec<&str> = error.cancellation_reasons().iter().map(|reason| reason.code()).collect();
     assert_eq!(codes, ["None", "ItemCollectionSizeLimitExceeded"]);
     assert!(table.get(("b", 1)).unwrap().is_none());
@@ -226,8 +226,8 @@ fn an_item_collection_grows_to_its_limit() {
     table.delete(("a", 1)).unwrap();
     table.put(&padded("a", 50, 1000)).unwrap();
     // One that lets another go frees its room in the same transaction.
-    let transaction = db.transact_write().delete(&table, ("a", 2)).unwrap();
-    transaction.put(&table, &padded("a", 52, 1000)).unwrap().send().unwrap();
+    let transaction = db.transact_write().delete(&table, ("a", 2));
+    transaction.put(&table, &padded("a", 52, 1000)).send().unwrap();
 }
 
 #[test]
@@ -262,7 +262,7 @@ fn a_collection_that_cannot_be_counted_is_no_refusal() {
     let table = table.lsi(index("loc").range::<N>("a").keys_only()).create().unwrap();
     table.put(&padded("a", 0, 100)).unwrap();
     disk.fail(FaultPlan::new(Operation::Sync, 1, Fault::InputOutput));
-    let transaction = db.transact_write().put(&table, &padded("b", 0, 100)).unwrap();
+    let transaction = db.transact_write().put(&table, &padded("b", 0, 100));
     assert_eq!(transaction.send().unwrap_err().kind(), ErrorKind::Io);
 }
 
@@ -287,14 +287,14 @@ fn a_collection_is_counted_once() {
 fn the_items_of_a_transaction_count_together() {
     let (db, table) = limited(10_000);
     (0..9).for_each(|r| drop(table.put(&padded("a", r, 1000)).unwrap()));
-    let put = |r: i64, bytes: usize| db.transact_write().put(&table, &padded("a", r, bytes)).unwrap();
-    let codes = put(20, 400).put(&table, &padded("a", 21, 500)).unwrap().send().unwrap_err();
+    let put = |r: i64, bytes: usize| db.transact_write().put(&table, &padded("a", r, bytes));
+    let codes = put(20, 400).put(&table, &padded("a", 21, 500)).send().unwrap_err();
     let codes: Vec<&str> = codes.cancellation_reasons().iter().map(|reason| reason.code()).collect();
     assert_eq!(codes, ["None", "ItemCollectionSizeLimitExceeded"], "each alone would have room");
-    put(20, 400).put(&table, &padded("b", 21, 500)).unwrap().send().unwrap();
+    put(20, 400).put(&table, &padded("b", 21, 500)).send().unwrap();
     assert!(table.put(&padded("a", 21, 500)).is_err(), "what it took is taken");
-    let exchange = db.transact_write().delete(&table, ("a", 2)).unwrap();
-    exchange.put(&table, &padded("a", 21, 1000)).unwrap().send().unwrap();
+    let exchange = db.transact_write().delete(&table, ("a", 2));
+    exchange.put(&table, &padded("a", 21, 1000)).send().unwrap();
 }
 
 #[test]

@@ -113,8 +113,8 @@ fn a_consumer_that_had_read_everything_missed_nothing() {
     let mut world = open(&clock, &disk, None);
     // Two changes of one commit, so that the place within the commit counts.
     let tx = world.db.transact_write();
-    let tx = tx.put(&world.table, &Item::new().with("id", "a").with("n", 1)).unwrap();
-    tx.put(&world.table, &Item::new().with("id", "b").with("n", 2)).unwrap().send().unwrap();
+    let tx = tx.put(&world.table, &Item::new().with("id", "a").with("n", 1));
+    tx.put(&world.table, &Item::new().with("id", "b").with("n", 2)).send().unwrap();
     let mut one = world.consumer().batch_records(1);
     one.next_batch(NO_WAIT).unwrap().unwrap().ack().unwrap();
     drop(one);

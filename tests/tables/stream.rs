@@ -114,11 +114,11 @@ fn write_something(db: &Database, table: &Table<S>, random: &mut Random) -> hash
         6 | 7 => table.delete_with(&key).durability(durability).send().map(drop),
         _ => {
             let other = format!("k{}", 60 + random.below_u64(20));
-            let transaction = db.transact_write().put(table, &item(&key))?;
+            let transaction = db.transact_write().put(table, &item(&key));
             if random.below_u64(2) == 0 {
-                transaction.put(table, &item(&other))?
+                transaction.put(table, &item(&other))
             } else {
-                transaction.delete(table, &other)?
+                transaction.delete(table, &other)
             }
             .send()
             .map(drop)

@@ -32,7 +32,7 @@ fn a_transaction_sees_its_own_writes_and_others_do_not() {
         tx.delete(&table, ("a", 1))?;
         assert!(tx.get(&table, ("a", 1))?.is_none());
         assert_eq!((value(table.get(("b", 1))?), value(table.get(("a", 1))?)), (None, Some(5)));
-        Ok("done")
+        Ok::<_, Error>("done")
     });
     assert_eq!(answer.unwrap(), "done");
     assert_eq!((value(table.get(("b", 1)).unwrap()), value(table.get(("a", 1)).unwrap())), (Some(8), None));

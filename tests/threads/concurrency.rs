@@ -350,7 +350,7 @@ fn a_transaction_sent_by_many_threads_under_one_token_is_carried_out_once() {
                     for n in 0..1000 {
                         loop {
                             let transaction = db.transact_write().token(format!("token {n}"));
-                            let sent = transaction.update(table, "sum", |u| u.add("count", 1)).unwrap().send();
+                            let sent = transaction.update(table, "sum", |u| u.add("count", 1)).send();
                             match sent {
                                 Ok(_) => break,
                                 Err(error) => assert_eq!(error.kind(), ErrorKind::Conflict, "{error}"),

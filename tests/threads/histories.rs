@@ -19,7 +19,7 @@ mod linearisable;
 mod serialisable;
 
 use hashrange::{
-    AttributeValue, Database, ErrorKind, Item, ItemRef, S, Table, attr, file, file::SimulatedDisk, list_append,
+    AttributeValue, Database, Error, ErrorKind, Item, ItemRef, S, Table, attr, file, file::SimulatedDisk, list_append,
 };
 use hashrange_test_support::{Random, slow_disk::SlowDisk};
 use linearisable::{Kind, Operation};
@@ -147,7 +147,8 @@ fn perform(table: &Table<S>, name: &str, kind: &mut Kind) -> bool {
             answer.map(|output| *seen = number(output.attributes())).is_ok()
         }
         Kind::PutIf { expected, new, held } => {
-            let put = table.put_with(&item(*new));
+            let item = item(*new);
+            let put = table.put_with(&item);
             let put = match expected {
                 Some(expected) => put.when(attr("value").eq(*expected)),
                 None => put.when(attr("value").not_exists()),
@@ -272,7 +273,7 @@ fn transact(
                     thread::yield_now();
                 }
                 tx.update(table, name(to), |update| update.set("list", appended(value)))?;
-                Ok(reads)
+                Ok::<_, Error>(reads)
             })?;
         }
         _ => {
@@ -280,7 +281,7 @@ fn transact(
             for key in keys {
                 let value = values();
                 done.appends.push((key, value));
-                transaction = transaction.update(table, name(key), |update| update.set("list", appended(value)))?;
+                transaction = transaction.update(table, name(key), |update| update.set("list", appended(value)));
             }
             transaction.send()?;
         }

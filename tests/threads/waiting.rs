@@ -260,7 +260,8 @@ fn an_answer_that_rests_on_what_no_reader_sees_yet_waits_for_its_sync_and_no_oth
         let key = ("items".to_owned(), Item::new().with("name", name), None);
         [
             Box::new(move || {
-                let put = refused.put_with(&item(name, 2));
+                let item = item(name, 2);
+                let put = refused.put_with(&item);
                 if is_there { put.when(absent) } else { put.when(there) }.send().is_err()
             }),
             Box::new(move || db.transact_get_keys(vec![key]).unwrap().items[0].is_some() == is_there),

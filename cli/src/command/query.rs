@@ -62,7 +62,7 @@ impl Query {
         let database = session::open(args)?;
         let table = session::table(&database, &self.table)?;
         let expressions = self.expressions.parse()?;
-        let mut query = table.query_bound(self.bind(&table.definition())?);
+        let mut query = table.query_key(self.bind(&table.definition())?);
         if let Some(index) = &self.index {
             query = query.index(index);
         }

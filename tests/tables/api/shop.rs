@@ -61,8 +61,8 @@ fn a_shop() -> hashrange::Result<()> {
     let ship = |limit: i32| {
         db.transact_write()
             .token(format!("pay-{limit}"))
-            .update(&orders, ("c#1", "o#7"), |u| u.set("status", "SHIPPED").set("n", if_not_exists("n", 0) + 1))?
-            .check(&orders, ("c#1", "credit"), attr("limit").ge(limit))?
+            .update(&orders, ("c#1", "o#7"), |u| u.set("status", "SHIPPED").set("n", if_not_exists("n", 0) + 1))
+            .check(&orders, ("c#1", "credit"), attr("limit").ge(limit))
             .send()
     };
     ship(500)?;

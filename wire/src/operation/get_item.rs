@@ -58,7 +58,7 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
         out.name("Item");
         value::write_item(&mut out, item);
     }
-    capacity::write_member(&mut out, Report::of(report.as_deref()), table.given(), &output.consumed);
+    capacity::write_member(&mut out, Report::of(report.as_deref()), table.given(), &output.consumed());
     out.end_object();
     Ok(out.into_bytes())
 }

@@ -55,7 +55,7 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     };
     let projection = parsed.projection.or(older_projection);
     members.check_projected(&table.definition(), projection.as_ref())?;
-    let mut query = table.query_bound(key).consistent(members.consistent());
+    let mut query = table.query_key(key).consistent(members.consistent());
     if let Some(index) = members.index.as_deref() {
         query = query.index(index);
     }

@@ -110,7 +110,7 @@ impl Session for HashrangeSession<'_> {
         let mut transaction = self.engine.database.transact_write().durability(self.durability);
         for item in items {
             set_version(item, version);
-            transaction = transaction.put(&self.engine.table, &item.item)?;
+            transaction = transaction.put(&self.engine.table, &item.item);
         }
         transaction.send()?;
         Ok(())

@@ -87,7 +87,7 @@ fn has_l() -> Condition {
 fn ask_query(db: &Database, query: &Query) -> Result<Vec<Option<Item>>> {
     let shape = &shapes()[query.table];
     let bound = BoundKey { hash: query.hash.clone(), range: query.equal.clone(), last: query.last.clone() };
-    let mut asked = db.dynamic_table(shape.name)?.query_bound(bound);
+    let mut asked = db.dynamic_table(shape.name)?.query_key(bound);
     if let Some(index) = query.index {
         asked = asked.index(&shape.indexes[index].name);
     }

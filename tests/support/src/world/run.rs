@@ -220,7 +220,8 @@ fn one(db: &Database, write: &Write, durability: Durability) -> Result<Option<It
     let condition = write.when.map(|when| condition(write, when));
     let output = match &write.change {
         Change::Put(attributes) => {
-            let put = table.put_with(&with_key(shape, write.key, attributes)).return_old().durability(durability);
+            let item = with_key(shape, write.key, attributes);
+            let put = table.put_with(&item).return_old().durability(durability);
             condition.into_iter().fold(put, |put, condition| put.when(condition)).send()
         }
         Change::Delete | Change::Check => {

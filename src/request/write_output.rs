@@ -1,8 +1,9 @@
-//! What writes return, and what they may be asked to return.
+//! What single writes are asked to return, and their response.
 
+use super::{any::ResponseRef, executor::Response};
 use crate::{
     capacity::{Consumed, write_units},
-    engine::ItemResult,
+    engine,
     item::ItemRef,
     schema::IndexKind,
 };
@@ -23,7 +24,7 @@ pub enum ReturnValues {
     UpdatedNew,
 }
 
-/// The answer to a write.
+/// The response to a put, update or delete.
 #[derive(Clone, Debug, Default)]
 pub struct WriteOutput {
     /// What [`ReturnValues`] asked for; absent if there was nothing to return.
@@ -43,8 +44,17 @@ impl WriteOutput {
     }
 }
 
+impl Response for WriteOutput {
+    fn as_response(&self) -> ResponseRef<'_> {
+        ResponseRef::Write(self)
+    }
+    fn consumed_by_table(&self) -> Vec<(usize, Consumed)> {
+        vec![(0, self.consumed.clone())]
+    }
+}
+
 /// Capacity of a write by its outcome; `factor` is 2 for the table's share of a transaction.
-pub(super) fn consumed(outcome: &ItemResult, factor: f64) -> Consumed {
+pub(super) fn consumed(outcome: &engine::ItemResult, factor: f64) -> Consumed {
     let size = |item: &Option<ItemRef>| item.as_ref().map_or(0, ItemRef::size_bytes);
     let mut consumed = Consumed::of_table(factor * write_units(size(&outcome.old), size(&outcome.new)));
     for units in &outcome.index_units {
@@ -57,4 +67,17 @@ pub(super) fn consumed(outcome: &ItemResult, factor: f64) -> Consumed {
         sums.push((index.name.clone(), f64::from(units.units)));
     }
     consumed
+}
+
+/// Adds to the sum of a table, in order of first appearance.
+pub(super) fn add_consumed(sums: &mut Vec<(String, Consumed)>, table: &str, consumed: &Consumed) {
+    match sums.iter_mut().find(|(name, _)| name == table) {
+        Some((_, sum)) => sum.add(consumed),
+        None => sums.push((table.to_owned(), consumed.clone())),
+    }
+}
+
+/// Sums by table, which are in the order of first appearance, by position.
+pub(super) fn by_position(sums: &[(String, Consumed)]) -> Vec<(usize, Consumed)> {
+    sums.iter().enumerate().map(|(at, (_, consumed))| (at, consumed.clone())).collect()
 }

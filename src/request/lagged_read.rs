@@ -1,7 +1,7 @@
 //! Reads of a global index whose changes take time to arrive: entries that have not arrived are passed over, and the
 //! ones that stood before them are shown in their place.
 
-use super::page::Target;
+use super::target::Target;
 use crate::{
     engine::{Engine, key_ref},
     error::Result,

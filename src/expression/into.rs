@@ -15,10 +15,8 @@
 //! # }
 //! ```
 
-use crate::{
-    error::{Error, Result},
-    expression::{Condition, ExpressionKind, Placeholders, Predicate, Projection, Scope, Update, UpdateBuilder},
-};
+use super::{Condition, ExpressionKind, Placeholders, Predicate, Projection, Scope, Update, UpdateBuilder};
+use crate::error::Result;
 
 /// Whatever can stand for a condition or filter. Several conditions of one request must all hold.
 pub trait IntoCondition {
@@ -30,6 +28,11 @@ impl IntoCondition for Condition {
         Ok(self)
     }
 }
+impl IntoCondition for Result<Condition> {
+    fn into_condition(self, _: ExpressionKind) -> Result<Condition> {
+        self
+    }
+}
 impl IntoCondition for Predicate {
     fn into_condition(self, kind: ExpressionKind) -> Result<Condition> {
         self.build(kind)
@@ -37,7 +40,7 @@ impl IntoCondition for Predicate {
 }
 impl IntoCondition for (&str, Placeholders) {
     fn into_condition(self, kind: ExpressionKind) -> Result<Condition> {
-        parse(&self.1, |scope| Condition::parse(kind, self.0, scope))
+        parse_alone(&self.1, |scope| Condition::parse(kind, self.0, scope))
     }
 }
 
@@ -58,7 +61,7 @@ impl IntoProjection for &str {
 }
 impl IntoProjection for (&str, Placeholders) {
     fn into_projection(self) -> Result<Projection> {
-        parse(&self.1, |scope| Projection::parse(self.0, scope))
+        parse_alone(&self.1, |scope| Projection::parse(self.0, scope))
     }
 }
 
@@ -79,31 +82,15 @@ impl IntoUpdate for UpdateBuilder {
 }
 impl IntoUpdate for (&str, Placeholders) {
     fn into_update(self) -> Result<Update> {
-        parse(&self.1, |scope| Update::parse(self.0, scope))
-    }
-}
-
-/// A condition besides those that were given before: all must hold. The first fault is kept.
-pub(super) fn and_also(known: Result<Option<Condition>>, more: Result<Condition>) -> Result<Option<Condition>> {
-    match known? {
-        Some(known) => known.and(more?).map(Some),
-        None => more.map(Some),
-    }
-}
-
-/// The only projection of a read. The first fault is kept.
-pub(super) fn only_projection(
-    known: Result<Option<Projection>>,
-    one: Result<Projection>,
-) -> Result<Option<Projection>> {
-    match known? {
-        Some(_) => Err(Error::validation("the read has a projection already; give all paths to one `project`")),
-        None => one.map(Some),
+        parse_alone(&self.1, |scope| Update::parse(self.0, scope))
     }
 }
 
 /// Parses one expression that uses all of its placeholders.
-pub(super) fn parse<T>(placeholders: &Placeholders, parse: impl FnOnce(&mut Scope<'_>) -> Result<T>) -> Result<T> {
+pub(crate) fn parse_alone<T>(
+    placeholders: &Placeholders,
+    parse: impl FnOnce(&mut Scope<'_>) -> Result<T>,
+) -> Result<T> {
     let mut scope = Scope::new(placeholders);
     let parsed = parse(&mut scope)?;
     scope.finish()?;

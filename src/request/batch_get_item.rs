@@ -1,0 +1,168 @@
+//! BatchGetItem: up to 100 items of any tables in one call, each of them a read of its own.
+
+use super::{
+    any::{RequestRef, ResponseRef},
+    executor::{Executor, Request, Response, Run},
+    get_item::{projected, read_many},
+    key::RequestKey,
+    table_ref::TableRef,
+    write_output::{add_consumed, by_position},
+};
+use crate::{
+    capacity::{Consumed, ReadStrength, read_units},
+    error::{Error, Result},
+    expression::Projection,
+    item::ItemRef,
+};
+
+/// Most keys of one batch get.
+pub const MAX_BATCH_GET_KEYS: usize = 100;
+/// Bytes of items that a batch get returns at most; the rest is unprocessed.
+pub(super) const MAX_BATCH_BYTES: usize = 16 << 20;
+
+/// Reads up to 100 items of any tables. Each is a read of its own; together they show no one moment.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct BatchGetItem<'a> {
+    /// What is read from each table.
+    pub tables: Vec<KeysAndAttributes<'a>>,
+}
+
+/// The keys that a batch get reads from one table.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct KeysAndAttributes<'a> {
+    /// The table.
+    pub table: TableRef<'a>,
+    /// The keys.
+    pub keys: Vec<RequestKey<'a>>,
+    /// Returns only these paths.
+    pub projection: Option<Projection>,
+    /// Whether the reads must be strongly consistent; they cost twice as much then.
+    pub consistent_read: bool,
+}
+
+impl<'a> BatchGetItem<'a> {
+    /// Reads these keys.
+    pub fn new(tables: impl IntoIterator<Item = KeysAndAttributes<'a>>) -> Self {
+        Self { tables: tables.into_iter().collect() }
+    }
+}
+
+impl<'a> KeysAndAttributes<'a> {
+    /// These keys of a table.
+    pub fn new<Q: Into<RequestKey<'a>>>(table: impl Into<TableRef<'a>>, keys: impl IntoIterator<Item = Q>) -> Self {
+        let keys = keys.into_iter().map(Into::into).collect();
+        Self { table: table.into(), keys, projection: None, consistent_read: false }
+    }
+}
+
+/// The response to a batch get.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct BatchGetOutput {
+    /// What was found, by name of the table in the order of the request; absent items are left out.
+    pub items: Vec<(String, Vec<ItemRef>)>,
+    /// For each entry of the request, the positions of the keys that did not fit into the response of at most 16 MB: ask
+    /// for them again.
+    pub unprocessed: Vec<Vec<usize>>,
+    /// Read units, by table.
+    pub consumed: Vec<(String, Consumed)>,
+}
+
+impl BatchGetOutput {
+    /// A request for the keys that did not fit into this response to `request`; `None` if all did.
+    pub fn unprocessed_keys<'a>(&self, request: &BatchGetItem<'a>) -> Option<BatchGetItem<'a>> {
+        let mut tables = Vec::new();
+        for (entry, left) in request.tables.iter().zip(&self.unprocessed) {
+            if !left.is_empty() {
+                let keys = left.iter().filter_map(|at| entry.keys.get(*at).cloned()).collect();
+                let (table, projection) = (entry.table.clone(), entry.projection.clone());
+                tables.push(KeysAndAttributes { table, keys, projection, consistent_read: entry.consistent_read });
+            }
+        }
+        (!tables.is_empty()).then_some(BatchGetItem { tables })
+    }
+}
+
+impl Response for BatchGetOutput {
+    fn as_response(&self) -> ResponseRef<'_> {
+        ResponseRef::BatchGet(self)
+    }
+    fn consumed_by_table(&self) -> Vec<(usize, Consumed)> {
+        by_position(&self.consumed)
+    }
+}
+
+/// Adds a table to those that a request is about, unless it is among them.
+pub(super) fn add_table<'t>(tables: &mut Vec<&'t TableRef<'t>>, table: &'t TableRef<'t>) {
+    if !tables.iter().any(|known| known.is_same(table)) {
+        tables.push(table);
+    }
+}
+
+impl Request for BatchGetItem<'_> {}
+impl Run for BatchGetItem<'_> {
+    type Response = BatchGetOutput;
+    fn run(&self, executor: &Executor<'_>) -> Result<BatchGetOutput> {
+        match self.tables.iter().map(|entry| entry.keys.len()).sum() {
+            0 => return Err(Error::validation("a batch get needs at least one key")),
+            1..=MAX_BATCH_GET_KEYS => {}
+            _ => return Err(Error::validation("Too many items requested for the BatchGetItem call")),
+        }
+        let mut found = Vec::with_capacity(self.tables.len());
+        for entry in &self.tables {
+            let slot = entry.table.resolve(executor.engine)?;
+            slot.check_alive()?;
+            let state = slot.state();
+            let definition = &state.definition;
+            let keys = entry.keys.iter().map(|key| key.encode(definition)).collect::<Result<Vec<_>>>()?;
+            found.push((definition.name.clone(), read_many(executor.engine, &state, &keys)?));
+        }
+        let mut output = BatchGetOutput::default();
+        let mut room = MAX_BATCH_BYTES;
+        for (entry, (name, found)) in self.tables.iter().zip(found) {
+            let Answer { items, left_over, units } = answer(found, &mut room, entry);
+            add_consumed(&mut output.consumed, &name, &Consumed::of_table(units));
+            output.items.push((name, items));
+            output.unprocessed.push(left_over);
+        }
+        Ok(output)
+    }
+    fn as_request(&self) -> RequestRef<'_> {
+        RequestRef::BatchGetItem(self)
+    }
+    fn tables(&self) -> Vec<&TableRef<'_>> {
+        let mut tables = Vec::new();
+        self.tables.iter().for_each(|entry| add_table(&mut tables, &entry.table));
+        tables
+    }
+}
+
+/// What fits into the response.
+struct Answer {
+    items: Vec<ItemRef>,
+    /// Positions of the keys that were left out.
+    left_over: Vec<usize>,
+    units: f64,
+}
+
+/// Takes items while there is room for them, by DynamoDB's size rule; none behind the first one that does not fit.
+fn answer(found: Vec<Option<ItemRef>>, room: &mut usize, entry: &KeysAndAttributes<'_>) -> Answer {
+    let strength = ReadStrength::of(entry.consistent_read);
+    let mut answer = Answer { items: Vec::with_capacity(found.len()), left_over: Vec::new(), units: 0.0 };
+    for (at, item) in found.into_iter().enumerate() {
+        let size = item.as_ref().map_or(0, ItemRef::size_bytes);
+        if *room == 0 || size > *room {
+            *room = 0;
+            answer.left_over.push(at);
+            continue;
+        }
+        *room -= size;
+        answer.units += read_units(size, strength);
+        if let Some(item) = item {
+            answer.items.push(projected(item, entry.projection.as_ref()));
+        }
+    }
+    answer
+}

@@ -1,0 +1,95 @@
+//! The door: every read and write of items goes through [`Executor::execute`].
+
+use super::{
+    any::{RequestRef, ResponseRef},
+    hook::{Call, Completion, Hook, Hooks},
+    table_ref::TableRef,
+};
+use crate::{
+    capacity::Consumed,
+    engine::Engine,
+    error::{Error, Result},
+};
+
+/// A request: one of DynamoDB's operations on items. Only the types of this module are requests.
+pub trait Request: sealed::Run {}
+
+/// The response to a request. Only the types of this module are responses.
+pub trait Response {
+    /// The response, as one of all kinds.
+    fn as_response(&self) -> ResponseRef<'_>;
+    /// Capacity that was consumed, by position of the table among [`Call::tables`](super::Call::tables).
+    fn consumed_by_table(&self) -> Vec<(usize, Consumed)>;
+}
+
+pub(super) mod sealed {
+    use super::{Executor, RequestRef, Response, Result, TableRef};
+
+    /// What the door does with a request.
+    pub trait Run {
+        /// What the request is answered with.
+        type Response: Response;
+        /// Carries the request out.
+        fn run(&self, executor: &Executor<'_>) -> Result<Self::Response>;
+        /// The request, as one of all kinds.
+        fn as_request(&self) -> RequestRef<'_>;
+        /// The tables that it is about, each once, in the order of their first appearance.
+        fn tables(&self) -> Vec<&TableRef<'_>>;
+    }
+}
+pub(super) use sealed::Run;
+
+/// What requests are executed on: an open database, and the hook that sees them.
+#[derive(Clone, Copy)]
+pub struct Executor<'a> {
+    pub(super) engine: &'a Engine,
+    hooks: &'a Hooks,
+}
+
+impl std::fmt::Debug for Executor<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Executor({})", self.engine.describe())
+    }
+}
+
+impl<'a> Executor<'a> {
+    /// Executes on this database, with these hooks.
+    #[inline]
+    pub(crate) fn new(engine: &'a Engine, hooks: &'a Hooks) -> Self {
+        Self { engine, hooks }
+    }
+
+    /// Carries out a request. Without a hook this is one branch more than the operation itself.
+    #[inline(always)]
+    pub fn execute<R: Request + ?Sized>(&self, request: &R) -> Result<R::Response> {
+        match self.hooks.get() {
+            None => request.run(self),
+            Some(hook) => self.execute_hooked(hook, request),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn execute_hooked<R: Request + ?Sized>(&self, hook: &dyn Hook, request: &R) -> Result<R::Response> {
+        let mut tables = Vec::new();
+        let mut missing: Option<Error> = None;
+        for table in request.tables() {
+            match table.resolve(self.engine) {
+                Ok(slot) => tables.push(slot.state().definition.clone()),
+                Err(error) => drop(missing.get_or_insert(error)),
+            }
+        }
+        let call = Call { request: request.as_request(), tables: &tables };
+        let result = match missing {
+            Some(error) => Err(error),
+            None => hook.before(&call).and_then(|()| request.run(self)),
+        };
+        let consumed = result.as_ref().map_or_else(|_| Vec::new(), Response::consumed_by_table);
+        let by_table = consumed.iter().filter_map(|(at, consumed)| Some((tables.get(*at)?.name.as_str(), consumed)));
+        hook.after(
+            &call,
+            &Completion { result: result.as_ref().map(Response::as_response), consumed: &by_table.collect::<Vec<_>>() },
+        );
+        result
+    }
+}

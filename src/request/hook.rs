@@ -1,0 +1,99 @@
+//! What a program may do around each request: refuse it, count it, measure it.
+
+use super::any::{RequestRef, ResponseRef};
+use crate::{
+    capacity::Consumed,
+    error::{Error, Result},
+    schema::TableDefinition,
+};
+use std::{fmt, sync::Arc};
+
+/// Sees each request of a database, before and after it is carried out; see
+/// [`OpenOptions::hook`](crate::OpenOptions::hook). It is called on the thread of the request.
+///
+/// ```
+/// use hashrange::{Database, Error, Item, Result, S, request::{Call, Hook, Completion, RequestRef}};
+/// use std::sync::{Arc, atomic::{AtomicUsize, Ordering}};
+///
+/// #[derive(Default)]
+/// struct NoScans {
+///     requests: AtomicUsize,
+/// }
+/// impl Hook for NoScans {
+///     fn before(&self, call: &Call<'_>) -> Result<()> {
+///         match call.request {
+///             RequestRef::Scan(_) => Err(Error::validation("scans are switched off")),
+///             _ => Ok(()),
+///         }
+///     }
+///     fn after(&self, _: &Call<'_>, _: &Completion<'_>) {
+///         self.requests.fetch_add(1, Ordering::Relaxed);
+///     }
+/// }
+///
+/// # fn main() -> Result<()> {
+/// let hook = Arc::new(NoScans::default());
+/// let db = Database::options().hook(hook.clone()).in_memory()?;
+/// let stock = db.create_table("stock").hash::<S>("sku").create()?;
+/// stock.put(&Item::new().with("sku", "bolt"))?;
+/// assert_eq!(stock.query("bolt").items().count(), 1);
+/// assert!(stock.scan().page().is_err());
+/// assert_eq!(hook.requests.load(Ordering::Relaxed), 3);
+/// # Ok(())
+/// # }
+/// ```
+pub trait Hook: Send + Sync {
+    /// The request is about to be carried out. An error rejects it, and becomes its result.
+    fn before(&self, call: &Call<'_>) -> Result<()> {
+        let _ = call;
+        Ok(())
+    }
+    /// The request has been carried out or rejected.
+    fn after(&self, call: &Call<'_>, completion: &Completion<'_>);
+}
+
+/// A request and the tables that it is about.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Call<'a> {
+    /// The request.
+    pub request: RequestRef<'a>,
+    /// Definitions of its tables, each once, in the order in which the request names them. A table that does not exist is
+    /// not among them; the request is rejected then without a call of [`Hook::before`].
+    pub tables: &'a [Arc<TableDefinition>],
+}
+
+/// What became of a request.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Completion<'a> {
+    /// The response, or the error.
+    pub result: std::result::Result<ResponseRef<'a>, &'a Error>,
+    /// Capacity that was consumed, by name of the table; none for an error.
+    pub consumed: &'a [(&'a str, &'a Consumed)],
+}
+
+/// The hook of a database, if it has one.
+#[derive(Clone, Default)]
+pub struct Hooks(Option<Arc<dyn Hook>>);
+
+impl Hooks {
+    /// This hook.
+    pub(crate) fn of(hook: Arc<dyn Hook>) -> Self {
+        Self(Some(hook))
+    }
+    #[inline]
+    pub(super) fn get(&self) -> Option<&dyn Hook> {
+        self.0.as_deref()
+    }
+    /// Whether there is one.
+    pub(crate) fn is_some(&self) -> bool {
+        self.0.is_some()
+    }
+}
+
+impl fmt::Debug for Hooks {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Hooks(one)" } else { "Hooks(none)" })
+    }
+}

@@ -1,0 +1,76 @@
+//! Requests as plain values, and the one door through which they are executed.
+//!
+//! There is one type for each of DynamoDB's operations on items, named as DynamoDB names it: [`GetItem`], [`PutItem`],
+//! [`UpdateItem`], [`DeleteItem`], [`Query`], [`Scan`], [`BatchGetItem`], [`BatchWriteItem`], [`TransactGetItems`] and
+//! [`TransactWriteItems`]. A request is described by its public fields, names its table by name or by a handle, and may
+//! borrow keys and items. [`Database::execute`](crate::Database::execute) carries it out; the handles of `table`, the
+//! wire protocol and every other front end end there. [`AnyRequest`] holds whichever request a program made at run time.
+//!
+//! What concerns all operations is done here once: finding the table, keeping its definition for the time of the request,
+//! conflicts between operations, client request tokens, and the [`Hook`] that a program may give to
+//! [`OpenOptions::hook`](crate::OpenOptions::hook), which sees each request before and after.
+//!
+//! ```
+//! use hashrange::{Database, Item, S, attr, expression::ExpressionKind, request::{GetItem, PutItem}};
+//!
+//! # fn main() -> hashrange::Result<()> {
+//! let db = Database::in_memory()?;
+//! db.create_table("stock").hash::<S>("sku").create()?;
+//! let mut put = PutItem::new("stock", Item::new().with("sku", "bolt").with("left", 5));
+//! put.condition = Some(attr("sku").not_exists().build(ExpressionKind::Condition)?);
+//! db.execute(&put)?;
+//! assert!(db.execute(&put).unwrap_err().is_condition_failed());
+//! let found = db.execute(&GetItem::new("stock", Item::new().with("sku", "bolt")))?;
+//! assert_eq!(found.item.and_then(|item| item.get("left")?.as_i64()), Some(5));
+//! assert_eq!(found.consumed().table, 0.5);
+//! # Ok(())
+//! # }
+//! ```
+
+mod any;
+mod batch_get_item;
+mod batch_write_item;
+mod delete_item;
+mod executor;
+mod fingerprint;
+mod get_item;
+mod hook;
+mod key;
+mod lagged_read;
+mod page;
+mod put_item;
+mod query;
+mod query_key;
+mod scan;
+mod sort_range;
+mod table_ref;
+mod target;
+mod transact_get_items;
+mod transact_write_items;
+mod transaction;
+mod update_item;
+mod write;
+mod write_output;
+
+pub use any::{AnyRequest, AnyResponse, RequestRef, ResponseRef};
+pub use batch_get_item::{BatchGetItem, BatchGetOutput, KeysAndAttributes, MAX_BATCH_GET_KEYS};
+pub use batch_write_item::{BatchWriteItem, BatchWriteOutput, MAX_BATCH_WRITES, WriteRequest};
+pub use delete_item::DeleteItem;
+pub use executor::{Executor, Request, Response};
+pub use get_item::{GetItem, GetOutput};
+pub use hook::{Call, Completion, Hook, Hooks};
+pub use key::{EncodeKey, RequestKey};
+pub use page::{Page, PageOptions, Select};
+pub use put_item::PutItem;
+pub use query::Query;
+pub use query_key::{QueryKey, SortCondition};
+pub use scan::{MAX_SEGMENTS, Scan};
+pub use table_ref::TableRef;
+pub use transact_get_items::{TransactGet, TransactGetItems, TransactGetOutput};
+pub(crate) use transact_write_items::MAX_TRANSACTION_BYTES;
+pub use transact_write_items::{
+    ClientRequestToken, ConditionCheck, MAX_TRANSACTION_ACTIONS, TransactOutput, TransactWriteItem, TransactWriteItems,
+};
+pub(crate) use transaction::{CommitTransaction, ReadNewest, Touched};
+pub use update_item::UpdateItem;
+pub use write_output::{ReturnValues, WriteOutput};

@@ -1,0 +1,221 @@
+//! What Query and Scan have in common: a page is cut after a number of evaluated items or 1 MB of them, then
+//! filtered, then projected; what was evaluated last says where the next page begins.
+
+use super::{
+    any::ResponseRef,
+    executor::Response,
+    get_item::{projected, read},
+    target::Target,
+};
+use crate::{
+    capacity::{Consumed, ReadStrength, read_units},
+    engine::{Engine, TableSlot, TableState},
+    error::{Error, Result},
+    expression::{Condition, Projection},
+    item::{Item, ItemRef},
+    schema::{IndexKind, key_attributes},
+    service::{hides_expired, is_hidden},
+};
+use std::{borrow::Cow, sync::Arc};
+
+/// Bytes of items after which a page ends, by DynamoDB's size rule and before filter and projection.
+pub const MAX_PAGE_BYTES: usize = 1 << 20;
+
+/// What a page returns of the items that pass its filter.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Select {
+    /// What the table or index has, or what the projection names.
+    #[default]
+    Default,
+    /// All attributes of the items, also where a local index does not carry them.
+    AllAttributes,
+    /// Nothing but how many there are.
+    Count,
+}
+
+/// What shall be read by a [`Query`](super::Query) or [`Scan`](super::Scan), and how it is presented.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct PageOptions<'a> {
+    /// Reads this index instead of the table.
+    pub index: Option<Cow<'a, str>>,
+    /// Returns only items that meet this condition; what is filtered out is read and paid for all the same.
+    pub filter: Option<Condition>,
+    /// Returns only these paths of each item.
+    pub projection: Option<Projection>,
+    /// What to return of each item.
+    pub select: Select,
+    /// Evaluates at most so many items.
+    pub limit: Option<usize>,
+    /// Whether the read must be strongly consistent: rejected for global indexes, costs twice as much elsewhere.
+    pub consistent_read: bool,
+    /// Continues after the key that a page ended with.
+    pub exclusive_start_key: Option<Cow<'a, Item>>,
+}
+
+impl PageOptions<'_> {
+    /// Rejects settings that contradict each other.
+    #[inline]
+    pub(super) fn check(&self) -> Result<()> {
+        if self.projection.is_some() && self.select != Select::Default {
+            let whole = if self.select == Select::Count { "COUNT" } else { "ALL_ATTRIBUTES" };
+            let text = format!("Cannot specify the ProjectionExpression when choosing to get {whole}");
+            return Err(Error::validation(text));
+        }
+        if self.limit == Some(0) {
+            return Err(Error::validation(
+                "1 validation error detected: Value '0' at 'limit' failed to satisfy constraint: Member must have \
+                 value greater than or equal to 1",
+            ));
+        }
+        Ok(())
+    }
+}
+
+impl Response for Page {
+    fn as_response(&self) -> ResponseRef<'_> {
+        ResponseRef::Page(self)
+    }
+    fn consumed_by_table(&self) -> Vec<(usize, Consumed)> {
+        vec![(0, self.consumed.clone())]
+    }
+}
+
+/// One page of a query or scan.
+#[derive(Clone, Debug, Default)]
+pub struct Page {
+    /// The items that passed the filter, as far as they were asked for.
+    pub items: Vec<ItemRef>,
+    /// How many passed the filter.
+    pub count: usize,
+    /// How many were evaluated.
+    pub scanned_count: usize,
+    /// Capacity in read units: of everything evaluated.
+    pub consumed: Consumed,
+    end: Option<End>,
+}
+
+/// What a page ended with, as long as nobody asks for its key.
+#[derive(Clone, Debug)]
+struct End {
+    item: ItemRef,
+    state: Arc<TableState>,
+    index: Option<usize>,
+}
+
+impl Page {
+    /// The key that the page ended with: give it to `start_after` to read the next one. `None` if this was the last one.
+    pub fn last_evaluated_key(&self) -> Option<Item> {
+        let End { item, state, index } = self.end.as_ref()?;
+        let table = state.definition.key.attributes();
+        Some(match index {
+            None => key_attributes(table, item),
+            Some(index) => key_attributes(table.chain(state.definition.indexes[*index].attributes()), item),
+        })
+    }
+}
+
+/// A page that is being filled.
+pub(super) struct PageBuilder<'a> {
+    engine: &'a Engine,
+    slot: &'a TableSlot,
+    target: &'a Target,
+    options: &'a PageOptions<'a>,
+    page: Page,
+    bytes: usize,
+    fetched_units: f64,
+    /// What was evaluated last, if the page ends with it.
+    last: Option<ItemRef>,
+    /// What most reads do not do, found out once for the page.
+    hides_expired: bool,
+    fetches_whole: bool,
+    /// Whether each item is returned as it is.
+    is_plain: bool,
+}
+
+/// Items that a page has room for from the beginning; most have no more.
+const USUAL_ITEMS: usize = 16;
+
+impl<'a> PageBuilder<'a> {
+    pub fn new(engine: &'a Engine, slot: &'a TableSlot, target: &'a Target, options: &'a PageOptions<'a>) -> Self {
+        let room =
+            if options.select == Select::Count { 0 } else { options.limit.unwrap_or(USUAL_ITEMS).min(USUAL_ITEMS) };
+        let mut builder = Self {
+            engine,
+            slot,
+            target,
+            options,
+            page: Page { items: Vec::with_capacity(room), ..Page::default() },
+            bytes: 0,
+            fetched_units: 0.0,
+            last: None,
+            hides_expired: hides_expired(engine.options(), &target.state.definition),
+            fetches_whole: false,
+            is_plain: false,
+        };
+        builder.fetches_whole = target.reads_whole_items(options);
+        let changes = options.filter.is_some() || options.projection.is_some() || options.select == Select::Count;
+        builder.is_plain = !(changes || builder.hides_expired || builder.fetches_whole);
+        builder
+    }
+
+    /// Takes the next item in order; `false` if the page is full with it.
+    #[inline(always)]
+    pub fn push(&mut self, item: ItemRef) -> Result<bool> {
+        self.page.scanned_count += 1;
+        self.bytes += item.size_bytes();
+        let full = self.bytes >= MAX_PAGE_BYTES || Some(self.page.scanned_count) == self.options.limit;
+        if full {
+            self.last = Some(item.clone());
+        }
+        if self.is_plain {
+            self.page.count += 1;
+            self.page.items.push(item);
+        } else {
+            self.push_evaluated(item)?;
+        }
+        Ok(!full)
+    }
+
+    #[inline(never)]
+    fn push_evaluated(&mut self, item: ItemRef) -> Result<()> {
+        let item = if self.fetches_whole { self.fetch_whole(item)? } else { item };
+        let hidden = self.hides_expired && is_hidden(self.engine.options(), &self.target.state.definition, &item);
+        if !hidden && self.options.filter.as_ref().is_none_or(|filter| filter.matches(Some(&item))) {
+            self.page.count += 1;
+            if self.options.select != Select::Count {
+                self.page.items.push(projected(item, self.options.projection.as_ref()));
+            }
+        }
+        Ok(())
+    }
+
+    /// The item that an entry of a local index stands for.
+    fn fetch_whole(&mut self, entry: ItemRef) -> Result<ItemRef> {
+        let table = &self.target.state.definition;
+        let key = table.key_of_attributes(&table.key_attributes_of(&entry))?;
+        let item = read(self.engine, self.slot, &key)?;
+        let size = item.as_ref().map_or(0, ItemRef::size_bytes);
+        self.fetched_units += read_units(size, ReadStrength::of(self.options.consistent_read));
+        Ok(item.unwrap_or(entry))
+    }
+
+    pub fn finish(mut self) -> Page {
+        let units = read_units(self.bytes, ReadStrength::of(self.options.consistent_read));
+        self.page.consumed = match self.target.definition() {
+            None => Consumed::of_table(units),
+            Some(index) => {
+                let mut consumed = Consumed::of_table(self.fetched_units);
+                match index.kind {
+                    IndexKind::Local => consumed.local_indexes.push((index.name.clone(), units)),
+                    IndexKind::Global => consumed.global_indexes.push((index.name.clone(), units)),
+                    IndexKind::Expiry => {}
+                }
+                consumed
+            }
+        };
+        let Target { state, index } = self.target;
+        self.page.end = self.last.map(|item| End { item, state: state.clone(), index: *index });
+        self.page
+    }
+}

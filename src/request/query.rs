@@ -1,0 +1,153 @@
+//! Query: the items of one collection in the order of their sort keys.
+
+use super::{
+    any::RequestRef,
+    executor::{Executor, Request, Run},
+    lagged_read::LaggedRead,
+    page::{Page, PageBuilder, PageOptions},
+    query_key::{QueryKey, Selection},
+    table_ref::TableRef,
+    target::Target,
+};
+use crate::{
+    error::{Error, Result},
+    item::{Item, key::KeyBuf},
+    partition::MergeCursor,
+    schema::{EncodedKey, KeyAttribute},
+};
+use std::ops::Bound;
+
+/// Reads a page of the items, or entries of an index, of one partition key.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Query<'a> {
+    /// The table.
+    pub table: TableRef<'a>,
+    /// Which items: what the attributes of the key must be.
+    pub key: QueryKey,
+    /// Ascending order of the sort key.
+    pub scan_index_forward: bool,
+    /// What shall be read, and how it is presented.
+    pub options: PageOptions<'a>,
+}
+
+impl<'a> Query<'a> {
+    /// Reads the items with these values of the key attributes.
+    pub fn new(table: impl Into<TableRef<'a>>, key: impl Into<QueryKey>) -> Self {
+        let options = PageOptions::default();
+        Self { table: table.into(), key: key.into(), scan_index_forward: true, options }
+    }
+}
+
+impl Request for Query<'_> {}
+impl Run for Query<'_> {
+    type Response = Page;
+    fn run(&self, executor: &Executor<'_>) -> Result<Page> {
+        let (engine, options) = (executor.engine, &self.options);
+        let slot = self.table.resolve(engine)?;
+        let target = Target::find(&slot, options)?;
+        let mut selection = self.select(&target)?;
+        target.check_filter_reads_no_key(options.filter.as_ref())?;
+        target.check_projection(options.projection.as_ref())?;
+        target.check_filter_is_projected(options)?;
+        if let Some(start) = &options.exclusive_start_key {
+            self.continue_after(&target, &mut selection, start)?;
+        }
+        let mut builder = PageBuilder::new(engine, &slot, &target, options);
+        let view = target.ring().find(selection.token).pin();
+        let cursor = view.query(
+            selection.token,
+            &selection.collection,
+            as_slice(&selection.bounds.lower),
+            as_slice(&selection.bounds.upper),
+            !self.scan_index_forward,
+            engine.wal().visible(),
+        )?;
+        let selects =
+            |key: &EncodedKey| key.collection() == &*selection.collection && selection.bounds.contains(key.sort());
+        if let Some(lagged) = LaggedRead::of(engine, &target, !self.scan_index_forward, selects) {
+            push_lagged(&mut builder, &target, lagged, cursor)?;
+        } else if let Some(mut cursor) = cursor {
+            while let Some(item) = cursor.item() {
+                if !builder.push(item)? {
+                    break;
+                }
+                cursor.advance()?;
+            }
+        }
+        Ok(builder.finish())
+    }
+    fn as_request(&self) -> RequestRef<'_> {
+        RequestRef::Query(self)
+    }
+    fn tables(&self) -> Vec<&TableRef<'_>> {
+        vec![&self.table]
+    }
+}
+
+impl Query<'_> {
+    fn select(&self, target: &Target) -> Result<Selection> {
+        let definition = &target.state.definition;
+        let (hash, sort): (&[KeyAttribute], &[KeyAttribute]) = match target.definition() {
+            Some(index) => (&index.hash, &index.range),
+            None => (std::slice::from_ref(&definition.key.hash), definition.key.range.as_slice()),
+        };
+        self.key.select(KeyBuf::beginning_with(target.space()), hash, sort, target.index.is_none())
+    }
+
+    fn continue_after(&self, target: &Target, selection: &mut Selection, start: &Item) -> Result<()> {
+        let place = target.place_of(start)?;
+        if selection.single {
+            return Err(Error::validation("The query can return at most one row and cannot be restarted"));
+        }
+        if place.collection() != &*selection.collection {
+            return Err(Error::validation(
+                "The provided starting key is outside query boundaries based on provided conditions",
+            ));
+        }
+        if !selection.bounds.contains(place.sort()) {
+            return Err(Error::validation("The provided starting key does not match the range key predicate"));
+        }
+        let bound = Bound::Excluded(place.sort().to_vec());
+        if self.scan_index_forward {
+            selection.bounds.lower = bound;
+        } else {
+            selection.bounds.upper = bound;
+        }
+        Ok(())
+    }
+}
+
+/// Fills a page from an index whose changes take time to arrive.
+fn push_lagged(
+    builder: &mut PageBuilder<'_>,
+    target: &Target,
+    mut lagged: LaggedRead,
+    mut cursor: Option<MergeCursor<'_>>,
+) -> Result<()> {
+    loop {
+        let mut next = cursor.as_mut().filter(|cursor| cursor.valid());
+        let indexed = next.as_ref().and_then(|cursor| cursor.item());
+        let before = lagged.next_before(next.as_mut().map(|cursor| cursor.key()));
+        let (item, is_indexed) = match (before, indexed) {
+            (Some(item), _) => (item, false),
+            (None, Some(item)) => (item, true),
+            (None, None) => return Ok(()),
+        };
+        let hidden = is_indexed && lagged.hides(target, &item)?;
+        if !hidden && !builder.push(item)? {
+            return Ok(());
+        }
+        if let Some(cursor) = cursor.as_mut().filter(|_| is_indexed) {
+            cursor.advance()?;
+        }
+    }
+}
+
+fn as_slice(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {
+    match bound {
+        Bound::Unbounded => Bound::Unbounded,
+        Bound::Included(bytes) => Bound::Included(bytes),
+        Bound::Excluded(bytes) => Bound::Excluded(bytes),
+    }
+}

@@ -1,0 +1,193 @@
+//! Which items a query selects: by values of the key attributes, or by a key condition that is bound to the attributes
+//! once the table or index is known.
+
+use super::sort_range::{self, RangeBounds};
+use crate::{
+    error::{Error, Result},
+    expression::{BoundKey, KeyCondition, RangeCondition},
+    item::{
+        AttributeValue, KeyScalar, KeyType,
+        key::{KeyBuf, KeySink, encode_last, token},
+    },
+    schema::{KeyAttribute, refuse_empty},
+};
+
+/// A condition on the sort key of a query: see [`eq`], [`lt`], [`between`], [`begins_with`], ...
+#[derive(Clone, Debug, PartialEq)]
+pub enum SortCondition {
+    /// Equality.
+    Equal(AttributeValue),
+    /// Anything else.
+    Range(RangeCondition),
+}
+
+/// What the attributes of a key must be. It is made of a [`KeyCondition`], whose clauses name the attributes, or of a
+/// [`BoundKey`], whose values stand in the order of the key.
+#[derive(Clone, Debug)]
+pub struct QueryKey(Form);
+
+#[derive(Clone, Debug)]
+enum Form {
+    /// The value of one partition key attribute in its last form, and its type; `None` if it cannot be a key.
+    Typed(Option<(KeyType, KeyBuf)>, SortConditions),
+    Bound(BoundKey),
+    Expression(KeyCondition),
+}
+
+/// Conditions on the sort key.
+#[derive(Clone, Debug, Default)]
+struct SortConditions {
+    equal: Vec<AttributeValue>,
+    last: Option<RangeCondition>,
+}
+
+/// What a query selects, in bytes.
+pub(super) struct Selection {
+    pub token: u64,
+    pub collection: KeyBuf,
+    pub bounds: RangeBounds,
+    /// The sort key is given whole: there is at most one item.
+    pub single: bool,
+}
+
+impl From<KeyCondition> for QueryKey {
+    fn from(condition: KeyCondition) -> Self {
+        Self(Form::Expression(condition))
+    }
+}
+impl From<BoundKey> for QueryKey {
+    fn from(key: BoundKey) -> Self {
+        Self(Form::Bound(key))
+    }
+}
+
+impl QueryKey {
+    /// A value of a partition key of one attribute; `None` if it cannot be a key.
+    #[inline]
+    pub(crate) fn of_scalar(value: Option<KeyScalar<'_>>) -> Self {
+        let encoded = value.map(|scalar| {
+            let mut bytes = KeyBuf::new();
+            scalar.encode_last(&mut bytes);
+            (scalar.kind(), bytes)
+        });
+        Self(Form::Typed(encoded, SortConditions::default()))
+    }
+
+    /// Adds a condition on the sort key. An index whose sort key has several parts takes one for each, in their order, of
+    /// which only the last may be other than an equality. Errors: there was such a last one, or a key condition.
+    pub fn and_sort(&mut self, condition: SortCondition) -> Result<()> {
+        let (equal, last) = match &mut self.0 {
+            Form::Typed(_, sort) => (&mut sort.equal, &mut sort.last),
+            Form::Bound(key) => (&mut key.range, &mut key.last),
+            Form::Expression(_) => {
+                let text = "the key condition expression has the condition on the sort key already";
+                return Err(Error::validation(text));
+            }
+        };
+        if last.is_some() {
+            let text =
+                "the query has a range of its sort key already; use `between`, or a filter for anything but keys";
+            return Err(Error::validation(text));
+        }
+        match condition {
+            SortCondition::Equal(value) => equal.push(value),
+            SortCondition::Range(condition) => *last = Some(condition),
+        }
+        Ok(())
+    }
+
+    /// What the key selects in a table or index with these key attributes. `collection` has the key space in front.
+    pub(super) fn select(
+        &self,
+        mut collection: KeyBuf,
+        hash: &[KeyAttribute],
+        sort: &[KeyAttribute],
+        is_table: bool,
+    ) -> Result<Selection> {
+        let bound;
+        let (equal, last) = match &self.0 {
+            Form::Typed(value, conditions) => {
+                check_counts(1, hash, conditions.equal.len() + usize::from(conditions.last.is_some()), sort)?;
+                match value {
+                    Some((kind, bytes)) if *kind == hash[0].kind => {
+                        if bytes.is_empty() {
+                            let value = if *kind == KeyType::S { KeyScalar::S("") } else { KeyScalar::B(&[]) };
+                            refuse_empty(value, &hash[0].name)?;
+                        }
+                        collection.put(bytes);
+                    }
+                    _ => {
+                        let actual = value.as_ref().map_or("no key type", |(kind, _)| kind.name());
+                        return Err(Error::key_condition_type(&hash[0].name, hash[0].kind.name(), actual));
+                    }
+                }
+                (&conditions.equal, &conditions.last)
+            }
+            Form::Bound(key) => {
+                encode_hash(key, hash, sort, &mut collection)?;
+                (&key.range, &key.last)
+            }
+            Form::Expression(expression) => {
+                bound = expression.bind(hash, sort)?;
+                encode_hash(&bound, hash, sort, &mut collection)?;
+                (&bound.range, &bound.last)
+            }
+        };
+        check_sort(equal, last.as_ref(), sort)?;
+        let bounds = sort_range::bounds(sort, equal, last.as_ref(), is_table)?;
+        let single = is_table && equal.len() == sort.len();
+        Ok(Selection { token: token(&collection[1..]), collection, bounds, single })
+    }
+}
+
+/// Checks how many values and conditions are given for a key.
+fn check_counts(hashes: usize, hash: &[KeyAttribute], ranges: usize, sort: &[KeyAttribute]) -> Result<()> {
+    if hashes != hash.len() {
+        let missing = hash.get(hashes).map_or("", |part| part.name.as_str());
+        return Err(Error::validation(format!("Query condition missed key schema element: {missing}")));
+    }
+    if ranges > sort.len() {
+        return Err(Error::validation("Query key condition not supported"));
+    }
+    Ok(())
+}
+
+/// Checks and encodes the values of the partition key.
+fn encode_hash(key: &BoundKey, hash: &[KeyAttribute], sort: &[KeyAttribute], collection: &mut KeyBuf) -> Result<()> {
+    check_counts(key.hash.len(), hash, key.range.len() + usize::from(key.last.is_some()), sort)?;
+    for (attribute, value) in hash.iter().zip(&key.hash) {
+        let scalar = check_value(attribute, value)?;
+        if hash.len() == 1 { scalar.encode_last(collection) } else { scalar.encode_component(collection) }
+    }
+    Ok(())
+}
+
+fn check_sort(equal: &[AttributeValue], last: Option<&RangeCondition>, sort: &[KeyAttribute]) -> Result<()> {
+    for (attribute, value) in sort.iter().zip(equal) {
+        check_value(attribute, value)?;
+    }
+    if let Some(last) = last {
+        sort_range::check_types(&sort[equal.len()], last)?;
+        check_order(last)?;
+    }
+    Ok(())
+}
+
+fn check_value<'v>(attribute: &KeyAttribute, value: &'v AttributeValue) -> Result<KeyScalar<'v>> {
+    let scalar = KeyScalar::of(value)
+        .filter(|scalar| scalar.kind() == attribute.kind)
+        .ok_or_else(|| Error::key_condition_type(&attribute.name, attribute.kind.name(), value.type_name()))?;
+    refuse_empty(scalar, &attribute.name)?;
+    Ok(scalar)
+}
+
+fn check_order(condition: &RangeCondition) -> Result<()> {
+    let RangeCondition::Between(low, high) = condition else { return Ok(()) };
+    let (mut a, mut b) = (KeyBuf::new(), KeyBuf::new());
+    if encode_last(low, &mut a) && encode_last(high, &mut b) && a > b {
+        return Err(Error::validation(
+            "The BETWEEN condition was provided a range where the lower bound is greater than the upper bound",
+        ));
+    }
+    Ok(())
+}

@@ -1,0 +1,138 @@
+//! TransactGetItems: items of any tables as they were at one moment.
+
+use super::{
+    any::{RequestRef, ResponseRef},
+    batch_get_item::add_table,
+    executor::{Executor, Request, Response, Run},
+    get_item::projected,
+    key::RequestKey,
+    table_ref::TableRef,
+    transact_write_items::{DUPLICATE, MAX_TRANSACTION_ACTIONS, MAX_TRANSACTION_BYTES, Reasons},
+    write_output::{add_consumed, by_position},
+};
+use crate::{
+    capacity::{Consumed, ReadStrength, read_units},
+    engine::TableSlot,
+    error::{Error, Result},
+    expression::Projection,
+    item::ItemRef,
+    schema::EncodedKey,
+    service::{Access, is_hidden},
+};
+use std::sync::Arc;
+
+/// Reads up to 100 items of any tables as they were at one moment.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct TransactGetItems<'a> {
+    /// What is read; no item may come twice.
+    pub gets: Vec<TransactGet<'a>>,
+}
+
+/// One item of a transactional read.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct TransactGet<'a> {
+    /// The table.
+    pub table: TableRef<'a>,
+    /// The key.
+    pub key: RequestKey<'a>,
+    /// Returns only these paths.
+    pub projection: Option<Projection>,
+}
+
+impl<'a> TransactGetItems<'a> {
+    /// Reads these items.
+    pub fn new(gets: impl IntoIterator<Item = TransactGet<'a>>) -> Self {
+        Self { gets: gets.into_iter().collect() }
+    }
+}
+
+impl<'a> TransactGet<'a> {
+    /// The item with this key.
+    pub fn new(table: impl Into<TableRef<'a>>, key: impl Into<RequestKey<'a>>) -> Self {
+        Self { table: table.into(), key: key.into(), projection: None }
+    }
+}
+
+/// The response to a transactional read.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct TransactGetOutput {
+    /// What was found, in the order of the request.
+    pub items: Vec<Option<ItemRef>>,
+    /// Read units by table, in order of first appearance.
+    pub consumed: Vec<(String, Consumed)>,
+}
+
+impl Response for TransactGetOutput {
+    fn as_response(&self) -> ResponseRef<'_> {
+        ResponseRef::TransactGet(self)
+    }
+    fn consumed_by_table(&self) -> Vec<(usize, Consumed)> {
+        by_position(&self.consumed)
+    }
+}
+
+impl TransactGetItems<'_> {
+    fn places(&self, executor: &Executor<'_>) -> Result<Vec<(Arc<TableSlot>, EncodedKey)>> {
+        if !(1..=MAX_TRANSACTION_ACTIONS).contains(&self.gets.len()) {
+            return Err(Error::validation(format!(
+                "a transactional read has 1 to {MAX_TRANSACTION_ACTIONS} keys, not {}",
+                self.gets.len()
+            )));
+        }
+        let mut places: Vec<(Arc<TableSlot>, EncodedKey)> = Vec::with_capacity(self.gets.len());
+        let mut reasons = Reasons::default();
+        for get in &self.gets {
+            let slot = get.table.resolve(executor.engine)?.clone();
+            slot.check_alive()?;
+            let encoded = get.key.encode(&slot.state().definition);
+            let Some(key) = reasons.take(encoded)? else { continue };
+            if places.iter().any(|(other, known)| Arc::ptr_eq(other, &slot) && *known == key) {
+                return Err(Error::validation(DUPLICATE));
+            }
+            places.push((slot, key));
+        }
+        reasons.finish()?;
+        Ok(places)
+    }
+}
+
+impl Request for TransactGetItems<'_> {}
+impl Run for TransactGetItems<'_> {
+    type Response = TransactGetOutput;
+    fn run(&self, executor: &Executor<'_>) -> Result<TransactGetOutput> {
+        let engine = executor.engine;
+        let places = self.places(executor)?;
+        let items = places.iter().map(|(slot, key)| (&**slot, key));
+        let _here = engine.enter_transaction(Access::TransactRead, items)?;
+        let found = engine.read_together(&places)?;
+        let mut output = TransactGetOutput::default();
+        let mut bytes = 0;
+        for ((get, (slot, _)), item) in self.gets.iter().zip(&places).zip(found) {
+            let state = slot.state();
+            let item = item.filter(|item| !is_hidden(engine.options(), &state.definition, item));
+            let size = item.as_ref().map_or(0, ItemRef::size_bytes);
+            bytes += size;
+            let units = read_units(size, ReadStrength::Transactional);
+            add_consumed(&mut output.consumed, &state.definition.name, &Consumed::of_table(units));
+            output.items.push(item.map(|item| projected(item, get.projection.as_ref())));
+        }
+        if bytes > MAX_TRANSACTION_BYTES {
+            return Err(Error::validation(format!(
+                "Collection size of items exceeded: the items of a transactional read have at most \
+                 {MAX_TRANSACTION_BYTES} bytes together, not {bytes}"
+            )));
+        }
+        Ok(output)
+    }
+    fn as_request(&self) -> RequestRef<'_> {
+        RequestRef::TransactGetItems(self)
+    }
+    fn tables(&self) -> Vec<&TableRef<'_>> {
+        let mut tables = Vec::new();
+        self.gets.iter().for_each(|get| add_table(&mut tables, &get.table));
+        tables
+    }
+}

@@ -1,0 +1,186 @@
+//! The requests of a transaction that runs as a closure: reads of what is newest, and a commit that is carried out only if
+//! what was read still holds.
+//!
+//! A [`Hook`](super::Hook) sees the reads as [`GetItem`]s, and the commit as a [`TransactWriteItems`] of its writes.
+
+use super::{
+    any::{RequestRef, ResponseRef},
+    delete_item::DeleteItem,
+    executor::{Executor, Request, Response, Run},
+    get_item::{GetItem, GetOutput},
+    key::RequestKey,
+    put_item::PutItem,
+    table_ref::TableRef,
+    transact_write_items::{TransactOutput, TransactWriteItem, TransactWriteItems},
+    write_output::{add_consumed, consumed},
+};
+use crate::{
+    capacity::{Consumed, ReadStrength},
+    engine::{Decide, Engine, TableSlot, WriteAction, WriteOp, WriteOptions, key_ref},
+    error::{Error, ErrorKind, Result},
+    item::ItemRef,
+    partition::ReadPoint,
+    schema::{EncodedKey, TableDefinition},
+    service::Access,
+};
+use std::sync::Arc;
+
+/// Reads the newest version of an item, durable or not, expired or not.
+pub(crate) struct ReadNewest<'a>(pub GetItem<'a>);
+
+impl Request for ReadNewest<'_> {}
+impl Run for ReadNewest<'_> {
+    type Response = GetOutput;
+    fn run(&self, executor: &Executor<'_>) -> Result<GetOutput> {
+        let engine = executor.engine;
+        let table = self.0.table.resolve(engine)?;
+        table.check_alive()?;
+        let state = table.state();
+        let key = self.0.key.encode(&state.definition)?;
+        let partition = state.ring.find(key.token());
+        let found = partition.get(key_ref(&key), ReadPoint::Newest, engine.wal().visible())?;
+        Ok(GetOutput::of(found.and_then(|version| version.item), ReadStrength::Transactional))
+    }
+    fn as_request(&self) -> RequestRef<'_> {
+        RequestRef::GetItem(&self.0)
+    }
+    fn tables(&self) -> Vec<&TableRef<'_>> {
+        vec![&self.0.table]
+    }
+}
+
+/// An item that a closure read or wrote.
+#[derive(Debug)]
+pub(crate) struct Touched {
+    pub engine: Arc<Engine>,
+    pub slot: Arc<TableSlot>,
+    /// What its index keys were checked for, if it is put.
+    pub definition: Arc<TableDefinition>,
+    pub key: EncodedKey,
+    /// The item as it was read first; `None` if it was not read.
+    pub read: Option<Option<ItemRef>>,
+    /// What becomes of it; `None` if it is not written.
+    pub write: Option<WriteAction>,
+}
+
+/// Compares what was read with what is now, and writes if it is the same.
+pub(crate) struct CommitTransaction<'a> {
+    touched: Vec<&'a Touched>,
+    with_writes: bool,
+    /// What a hook sees.
+    described: TransactWriteItems<'a>,
+}
+
+impl<'a> CommitTransaction<'a> {
+    /// A commit of these items; without the writes it only says whether what was read still holds.
+    pub fn new(touched: &'a [Touched], with_writes: bool, is_described: bool) -> Self {
+        let relevant = touched.iter().filter(|touched| with_writes || touched.read.is_some());
+        let described = relevant.clone().filter(|_| is_described && with_writes).filter_map(describe);
+        Self { described: TransactWriteItems::new(described), touched: relevant.collect(), with_writes }
+    }
+    /// Whether there is nothing to be done.
+    pub fn is_empty(&self) -> bool {
+        self.touched.is_empty()
+    }
+    fn decide(&self, touched: &Touched, now: Option<&ItemRef>) -> Result<WriteAction> {
+        match &touched.read {
+            Some(read) if !is_same(read.as_ref(), now) => Err(changed()),
+            _ if self.with_writes => Ok(touched.write.clone().unwrap_or(WriteAction::Keep)),
+            _ => Ok(WriteAction::Keep),
+        }
+    }
+}
+
+fn describe(touched: &Touched) -> Option<TransactWriteItem<'_>> {
+    let table = TableRef::borrowed(&touched.engine, &touched.slot);
+    match touched.write.as_ref()? {
+        WriteAction::Put(bytes) => {
+            let item = ItemRef::from_bytes(bytes.clone()).to_item();
+            Some(TransactWriteItem::Put(PutItem::new(table, std::borrow::Cow::Owned(item))))
+        }
+        WriteAction::Delete => {
+            let key = RequestKey::encoded(touched.key.clone());
+            Some(TransactWriteItem::Delete(DeleteItem::new(table, key)))
+        }
+        WriteAction::Keep => None,
+    }
+}
+
+/// Whether what a transaction had read still held, so that it was committed.
+pub(crate) struct CommitOutput {
+    pub is_committed: bool,
+    output: TransactOutput,
+}
+
+impl Response for CommitOutput {
+    fn as_response(&self) -> ResponseRef<'_> {
+        ResponseRef::TransactWrite(&self.output)
+    }
+    fn consumed_by_table(&self) -> Vec<(usize, Consumed)> {
+        self.output.consumed_by_table()
+    }
+}
+
+impl Request for CommitTransaction<'_> {}
+impl Run for CommitTransaction<'_> {
+    type Response = CommitOutput;
+    fn run(&self, executor: &Executor<'_>) -> Result<CommitOutput> {
+        let engine = executor.engine;
+        let mut output = CommitOutput { is_committed: false, output: TransactOutput::default() };
+        let held = engine.hold_tables(self.touched.iter().map(|touched| &*touched.slot))?;
+        for (at, touched) in self.touched.iter().enumerate() {
+            if let (true, Some(WriteAction::Put(bytes))) = (self.with_writes, &touched.write)
+                && !Arc::ptr_eq(held.definition(at), &touched.definition)
+            {
+                // An index was added meanwhile.
+                held.definition(at).check_index_keys(&ItemRef::from_bytes(bytes.clone()).to_item())?;
+            }
+        }
+        let items = self.touched.iter().map(|touched| (&*touched.slot, &touched.key));
+        let Ok(_here) = engine.enter_transaction(Access::TransactWrite, items) else { return Ok(output) };
+        let mut closures: Vec<Box<Decide<'_>>> = Vec::with_capacity(self.touched.len());
+        for touched in &self.touched {
+            closures.push(Box::new(|_: &TableDefinition, now: Option<&ItemRef>| self.decide(touched, now)));
+        }
+        let ops = self.touched.iter().zip(&mut closures);
+        let mut ops: Vec<WriteOp<'_>> = ops
+            .map(|(touched, decide)| WriteOp { slot: &touched.slot, key: &touched.key, decide: &mut **decide })
+            .collect();
+        let options = WriteOptions { report_conflict_early: true, ..WriteOptions::default() };
+        for result in engine.write_held(held, &mut ops, &options)? {
+            match result {
+                Err(error) if error.kind() == ErrorKind::Conflict => return Ok(output),
+                Err(error) => return Err(error),
+                Ok(outcome) => {
+                    let sums = &mut output.output.consumed;
+                    add_consumed(sums, &outcome.definition.name, &consumed(&outcome, 2.0));
+                }
+            }
+        }
+        output.is_committed = true;
+        Ok(output)
+    }
+    fn as_request(&self) -> RequestRef<'_> {
+        RequestRef::TransactWriteItems(&self.described)
+    }
+    fn tables(&self) -> Vec<&TableRef<'_>> {
+        self.described.tables()
+    }
+}
+
+fn is_same(read: Option<&ItemRef>, now: Option<&ItemRef>) -> bool {
+    match (read, now) {
+        (None, None) => true,
+        // The same item may have inline names in a memtable and a dictionary's in a run.
+        (Some(read), Some(now)) => {
+            (read.names().is_none() && now.names().is_none() && read.encoded() == now.encoded())
+                || read.to_item() == now.to_item()
+        }
+        _ => false,
+    }
+}
+
+/// An item is not any more what the transaction had read.
+fn changed() -> Error {
+    Error::new(ErrorKind::Conflict, "TransactionConflictException", "Transaction is ongoing for the item")
+}

@@ -1,0 +1,146 @@
+//! UpdateItem: changes attributes of an item in place, and creates the item if it is not there.
+
+use super::{
+    any::RequestRef,
+    executor::{Executor, Request, Run},
+    key::RequestKey,
+    table_ref::TableRef,
+    write::{Change, Write, write_one},
+    write_output::{ReturnValues, WriteOutput, consumed},
+};
+use crate::{
+    config::Durability,
+    engine::{WriteAction, WriteOptions},
+    error::{Detail, Error, Result},
+    expression::{Applied, Condition, Update},
+    item::{
+        Item, ItemRef, encode_item_of_size,
+        size::{MAX_ITEM_BYTES, item_size, updated_item_too_large},
+    },
+    schema::{EncodedKey, TableDefinition},
+};
+
+/// Changes attributes of the item with a key. Without any change it makes sure that the item exists.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct UpdateItem<'a> {
+    /// The table.
+    pub table: TableRef<'a>,
+    /// The key.
+    pub key: RequestKey<'a>,
+    /// The changes.
+    pub update: Update,
+    /// Must hold for the item that is there, or for no item.
+    pub condition: Option<Condition>,
+    /// What to return.
+    pub return_values: ReturnValues,
+    /// Attaches the item to the error if the condition fails.
+    pub return_old_on_failure: bool,
+    /// When to answer; the database's durability if absent.
+    pub durability: Option<Durability>,
+}
+
+impl<'a> UpdateItem<'a> {
+    /// Changes the item with this key.
+    pub fn new(table: impl Into<TableRef<'a>>, key: impl Into<RequestKey<'a>>, update: Update) -> Self {
+        Self {
+            table: table.into(),
+            key: key.into(),
+            update,
+            condition: None,
+            return_values: ReturnValues::None,
+            return_old_on_failure: false,
+            durability: None,
+        }
+    }
+}
+
+impl UpdateItem<'_> {
+    /// The same request of that table without what it borrows. Errors: the key is none of that table.
+    pub fn into_owned(self, definition: &TableDefinition) -> Result<UpdateItem<'static>> {
+        let Self { table, key, update, condition, return_values, return_old_on_failure, durability } = self;
+        let (table, key) = (table.into_owned(), key.into_owned(definition)?);
+        Ok(UpdateItem { table, key, update, condition, return_values, return_old_on_failure, durability })
+    }
+}
+
+impl Request for UpdateItem<'_> {}
+impl Run for UpdateItem<'_> {
+    type Response = WriteOutput;
+    fn run(&self, executor: &Executor<'_>) -> Result<WriteOutput> {
+        let engine = executor.engine;
+        let slot = self.table.resolve(engine)?;
+        let held = engine.hold_tables([&**slot])?;
+        let key = self.key.encode(held.definition(0))?;
+        check_targets(held.definition(0), &self.update)?;
+        let write = Write {
+            slot: &slot,
+            key,
+            change: Change::Update(&self.update),
+            condition: self.condition.as_ref(),
+            return_old_on_failure: self.return_old_on_failure,
+        };
+        let options = WriteOptions { durability: self.durability, ..WriteOptions::default() };
+        let (outcome, applied) = write_one(engine, held, &write, &options)?;
+        let consumed = consumed(&outcome, 1.0);
+        let update = &self.update;
+        let attributes = match (self.return_values, applied) {
+            (ReturnValues::None, _) | (_, None) => None,
+            (ReturnValues::AllOld, _) => outcome.old,
+            (ReturnValues::AllNew, _) => outcome.new,
+            (ReturnValues::UpdatedOld, _) => update.updated_old(outcome.old.as_ref()).as_ref().map(ItemRef::from),
+            (ReturnValues::UpdatedNew, Some(applied)) => update.updated_new(&applied).as_ref().map(ItemRef::from),
+        };
+        Ok(WriteOutput { attributes, consumed })
+    }
+    fn as_request(&self) -> RequestRef<'_> {
+        RequestRef::UpdateItem(self)
+    }
+    fn tables(&self) -> Vec<&TableRef<'_>> {
+        vec![&self.table]
+    }
+}
+
+/// Key attributes cannot be changed, not even to what they are.
+pub(super) fn check_targets(definition: &TableDefinition, update: &Update) -> Result<()> {
+    update.check_writes_no_key(definition.key.attributes().map(|key| key.name.as_str()))
+}
+
+/// Applies an update to the newest item, and checks what comes out.
+pub(super) fn apply_update(
+    definition: &TableDefinition,
+    update: &Update,
+    old: Option<&ItemRef>,
+    key: &EncodedKey,
+) -> Result<(WriteAction, Option<Applied>)> {
+    let (applied, encoded) = match old {
+        Some(old) => {
+            let indexed = definition.indexes.iter().flat_map(|index| index.attributes());
+            let (applied, bytes, size) = update.apply_encoded(old, indexed.map(|key| key.name.as_str()))?;
+            (applied, Some((bytes, size)))
+        }
+        None => (update.apply(None, &attributes_of(definition, key)?)?, None),
+    };
+    let Some(item) = &applied.item else { return Ok((WriteAction::Keep, Some(applied))) };
+    let size = encoded.as_ref().map_or_else(|| item_size(item), |(_, size)| *size);
+    if size > MAX_ITEM_BYTES {
+        return Err(updated_item_too_large(size));
+    }
+    definition.check_index_keys(item).map_err(as_update_error)?;
+    let bytes = encoded.map_or_else(|| encode_item_of_size(item, size), |(bytes, _)| bytes);
+    Ok((WriteAction::Put(bytes.into()), Some(applied)))
+}
+
+fn attributes_of(definition: &TableDefinition, key: &EncodedKey) -> Result<Item> {
+    definition.attributes_of_key(key).ok_or_else(|| definition.key_mismatch())
+}
+
+/// An update says of an empty index key that it was updated to be so.
+fn as_update_error(error: Error) -> Error {
+    let Some(Detail::KeyEmpty { what, index: Some(_), .. }) = error.detail() else { return error };
+    let text = format!(
+        "One or more parameter values are not valid. The update expression attempted to update a secondary index key to \
+         a value that is not supported. The AttributeValue for a key attribute cannot contain an empty {what} value."
+    );
+    Error::validation(text).with_detail_of(&error)
+}

@@ -1,0 +1,93 @@
+//! What all writes have in common: how an item is prepared, how its fate is decided, and that an operation says which
+//! items it is at before it begins.
+
+use super::update_item::apply_update;
+use crate::{
+    engine::{Engine, HeldTables, ItemResult, TableSlot, WriteAction, WriteOp, WriteOptions},
+    error::{Error, ErrorKind, Result},
+    expression::{Applied, Condition, Update},
+    item::{self, Item, ItemRef, size::validate_item},
+    schema::{EncodedKey, TableDefinition},
+};
+use bytes::Bytes;
+
+/// A write of one item, checked and encoded for a definition of its table that does not change until it is done.
+pub(crate) struct Write<'a> {
+    pub slot: &'a TableSlot,
+    pub key: EncodedKey,
+    pub change: Change<'a>,
+    pub condition: Option<&'a Condition>,
+    /// Attaches the item to the error if the condition fails.
+    pub return_old_on_failure: bool,
+}
+
+/// What becomes of an item.
+pub(crate) enum Change<'a> {
+    Put(Bytes),
+    Delete,
+    Update(&'a Update),
+    /// Nothing; only the condition counts.
+    Check,
+}
+
+impl Write<'_> {
+    /// Whether the item that is there makes a difference.
+    pub fn depends_on_item(&self) -> bool {
+        self.condition.is_some() || matches!(self.change, Change::Update(_))
+    }
+    /// Decides what becomes of the newest item; `applied` receives what an update made of it.
+    pub fn decide(
+        &self,
+        definition: &TableDefinition,
+        old: Option<&ItemRef>,
+        applied: &mut Option<Applied>,
+    ) -> Result<WriteAction> {
+        check_condition(self.condition, old, self.return_old_on_failure)?;
+        Ok(match &self.change {
+            Change::Put(bytes) => WriteAction::Put(bytes.clone()),
+            Change::Delete => WriteAction::Delete,
+            Change::Check => WriteAction::Keep,
+            Change::Update(update) => {
+                let (decision, result) = apply_update(definition, update, old, &self.key)?;
+                *applied = result;
+                decision
+            }
+        })
+    }
+}
+
+/// Carries out a put, update or delete, as one commit of one item.
+pub(super) fn write_one(
+    engine: &Engine,
+    held: HeldTables<'_>,
+    write: &Write<'_>,
+    options: &WriteOptions,
+) -> Result<(ItemResult, Option<Applied>)> {
+    let _here = engine.enter_write(write.slot, &write.key)?;
+    let mut applied = None;
+    let mut decide = |definition: &TableDefinition, old: Option<&ItemRef>| write.decide(definition, old, &mut applied);
+    let op = WriteOp { slot: write.slot, key: &write.key, decide: &mut decide };
+    let outcomes = engine.write_held(held, &mut [op], options)?.pop();
+    let none = || Err(Error::new(ErrorKind::Validation, "ValidationException", "a commit needs at least one item"));
+    let outcome = outcomes.unwrap_or_else(none)?;
+    Ok((outcome, applied))
+}
+
+/// Checks an item against the rules of items and of its table, and encodes it. The definition is to stay the table's until
+/// the item is logged, or its index keys have to be checked again.
+pub(super) fn prepare_put(definition: &TableDefinition, item: &Item) -> Result<(EncodedKey, Bytes)> {
+    let size = validate_item(item)?;
+    let key = definition.key_of_item(item)?;
+    definition.check_index_keys(item)?;
+    Ok((key, Bytes::from(item::encode_item_of_size(item, size))))
+}
+
+/// A condition that is false rejects the write, with the old item if it was asked for.
+fn check_condition(condition: Option<&Condition>, old: Option<&ItemRef>, return_old: bool) -> Result<()> {
+    match condition {
+        Some(condition) if !condition.matches(old) => {
+            Err(Error::condition_failed(old.filter(|_| return_old).map(ItemRef::to_inline_bytes)))
+        }
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,200 @@
+//! Query and scan: what their builders have in common, and the iterators over their pages and items.
+
+use super::get::projected_twice;
+use crate::{
+    error::{Error, Result},
+    expression::{ExpressionKind, IntoCondition, IntoProjection},
+    item::{Item, ItemRef},
+    request::{Executor, Hooks, Page, PageOptions, Query, Request, Scan, Select, TableRef},
+};
+use std::borrow::Cow;
+
+/// A request that is answered page by page.
+pub trait PagedRequest: Request<Response = Page> + Clone {
+    /// What shall be read, and how it is presented.
+    #[doc(hidden)]
+    fn options(&mut self) -> &mut PageOptions<'static>;
+    /// The table.
+    #[doc(hidden)]
+    fn table(&self) -> &TableRef<'static>;
+}
+
+impl PagedRequest for Query<'static> {
+    fn options(&mut self) -> &mut PageOptions<'static> {
+        &mut self.options
+    }
+    fn table(&self) -> &TableRef<'static> {
+        &self.table
+    }
+}
+impl PagedRequest for Scan<'static> {
+    fn options(&mut self) -> &mut PageOptions<'static> {
+        &mut self.options
+    }
+    fn table(&self) -> &TableRef<'static> {
+        &self.table
+    }
+}
+
+/// A query or scan that is being described; [`Read::page`], [`Read::pages`] or [`Read::items`] read.
+#[derive(Clone, Debug)]
+#[must_use = "nothing is read before `page`, `pages` or `items`"]
+pub struct Read<R> {
+    pub(super) request: R,
+    hooks: Hooks,
+    /// What is wrong with the description; reported when the read begins.
+    fault: Option<Error>,
+}
+
+impl<R: PagedRequest> Read<R> {
+    pub(super) fn new(request: R, hooks: Hooks) -> Self {
+        Self { request, hooks, fault: None }
+    }
+    /// The read will fail with this, if nothing was wrong with it before.
+    pub(super) fn refuse(mut self, fault: Error) -> Self {
+        self.fault.get_or_insert(fault);
+        self
+    }
+    fn or_refuse(self, changed: Result<()>) -> Self {
+        match changed {
+            Ok(()) => self,
+            Err(fault) => self.refuse(fault),
+        }
+    }
+
+    /// Reads an index instead of the table.
+    pub fn index(mut self, name: impl Into<String>) -> Self {
+        self.request.options().index = Some(Cow::Owned(name.into()));
+        self
+    }
+    /// Returns only items that fulfil a condition; what is filtered out is read and paid for all the same. Several filters
+    /// must all hold.
+    pub fn filter(mut self, condition: impl IntoCondition) -> Self {
+        let filter = &mut self.request.options().filter;
+        let joined = condition.into_condition(ExpressionKind::Filter).and_then(|condition| {
+            *filter = Some(match filter.take() {
+                Some(before) => before.and(condition)?,
+                None => condition,
+            });
+            Ok(())
+        });
+        self.or_refuse(joined)
+    }
+    /// Returns only these paths of each item. Comes once, or the read is rejected.
+    pub fn project(mut self, projection: impl IntoProjection) -> Self {
+        let before = &mut self.request.options().projection;
+        let only = match before {
+            Some(_) => Err(projected_twice()),
+            None => projection.into_projection().map(|projection| *before = Some(projection)),
+        };
+        self.or_refuse(only)
+    }
+    /// Evaluates at most so many items a page; [`Read::items`] returns at most so many in all.
+    pub fn limit(mut self, items: usize) -> Self {
+        self.request.options().limit = Some(items);
+        self
+    }
+    /// Whether the read must be strongly consistent: rejected for global indexes, costs twice as much elsewhere.
+    pub fn consistent(mut self, consistent: bool) -> Self {
+        self.request.options().consistent_read = consistent;
+        self
+    }
+    /// Counts without returning items.
+    pub fn count_only(self) -> Self {
+        self.select(Select::Count)
+    }
+    /// All attributes of the items, also where a local index does not carry them.
+    pub fn all_attributes(self) -> Self {
+        self.select(Select::AllAttributes)
+    }
+    fn select(mut self, select: Select) -> Self {
+        let before = std::mem::replace(&mut self.request.options().select, select);
+        if before == Select::Default || before == select {
+            return self;
+        }
+        self.refuse(Error::validation("a read that counts only has no attributes; ask for one of the two"))
+    }
+    /// Continues after the key that a page ended with.
+    pub fn start_after(mut self, key: Item) -> Self {
+        self.request.options().exclusive_start_key = Some(Cow::Owned(key));
+        self
+    }
+
+    /// Reads one page.
+    pub fn page(&self) -> Result<Page> {
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone());
+        }
+        let engine = self.request.table().engine().ok_or_else(|| Error::validation("the read has no database"))?;
+        Executor::new(engine, &self.hooks).execute(&self.request)
+    }
+
+    /// Reads page after page.
+    pub fn pages(self) -> Pages<R> {
+        Pages { read: self, done: false }
+    }
+
+    /// Reads item after item.
+    pub fn items(mut self) -> Items<R> {
+        let options = self.request.options();
+        let limit = options.limit;
+        if options.filter.is_some() {
+            options.limit = None; // the limit is on what is returned, not on what is evaluated
+        }
+        if options.select == Select::Count {
+            self = self.refuse(Error::validation("a read that counts only has no items; read its pages"));
+        }
+        Items { pages: self.pages(), page: Vec::new().into_iter(), left: limit.unwrap_or(usize::MAX) }
+    }
+}
+
+/// Pages one after the other, each read when it is asked for. No lock or snapshot is held between them.
+#[derive(Clone, Debug)]
+pub struct Pages<R> {
+    read: Read<R>,
+    done: bool,
+}
+
+impl<R: PagedRequest> Iterator for Pages<R> {
+    type Item = Result<Page>;
+    fn next(&mut self) -> Option<Result<Page>> {
+        if self.done {
+            return None;
+        }
+        let page = self.read.page();
+        let next = page.as_ref().ok().and_then(Page::last_evaluated_key);
+        self.done = next.is_none();
+        self.read.request.options().exclusive_start_key = next.map(Cow::Owned);
+        Some(page)
+    }
+}
+
+/// Items one after the other, read page by page.
+#[derive(Clone, Debug)]
+pub struct Items<R> {
+    pages: Pages<R>,
+    page: std::vec::IntoIter<ItemRef>,
+    left: usize,
+}
+
+impl<R: PagedRequest> Iterator for Items<R> {
+    type Item = Result<ItemRef>;
+    fn next(&mut self) -> Option<Result<ItemRef>> {
+        if self.left == 0 {
+            return None;
+        }
+        loop {
+            if let Some(item) = self.page.next() {
+                self.left -= 1;
+                return Some(Ok(item));
+            }
+            match self.pages.next()? {
+                Ok(page) => self.page = page.items.into_iter(),
+                Err(error) => {
+                    self.left = 0;
+                    return Some(Err(error));
+                }
+            }
+        }
+    }
+}
