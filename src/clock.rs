@@ -64,7 +64,7 @@ impl Clock {
     }
 }
 
-/// A moment up to which somebody waits, measured by the machine's steady clock: waiting is not a matter of the date, and
+/// A deadline, measured by the machine's steady clock: waiting is not a matter of the date, and
 /// a manual clock does not stop it.
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(Option<std::time::Instant>);

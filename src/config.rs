@@ -54,7 +54,7 @@ pub struct Options {
     pub memtable_bytes: usize,
     /// Size of one log segment, in bytes. Default 64 MiB.
     pub log_segment_bytes: u64,
-    /// Size of all log segments together at which whoever pins the oldest is flushed, in bytes. Default 256 MiB.
+    /// Size of all log segments together at which the partition that pins the oldest is flushed, in bytes. Default 256 MiB.
     pub log_bytes: u64,
     /// Memory of the block cache of [`ReadMode::Buffered`], in bytes. Default 32 MiB.
     pub block_cache_bytes: usize,

@@ -132,7 +132,7 @@ impl Database {
         let slot = self.engine().table(name).ok_or_else(|| not_found(name))?;
         let state = slot.state();
         let (item_count, size_bytes) = self.engine().counts(&state.ring);
-        // What the TTL sweeper keeps for itself is nobody's index.
+        // The internal index of the TTL sweeper is not shown to users.
         let visible = |index: &IndexDefinition| index.kind != IndexKind::Expiry;
         let indexes = state.definition.indexes.iter().zip(&state.index_rings).filter(|(index, _)| visible(index));
         let indexes = indexes.map(|(index, ring)| {

@@ -287,6 +287,24 @@ fn functions_are_short() {
     assert_tidy(&faults);
 }
 
+/// Words that hide the actor of a sentence: name the writer, reader, leader, caller or process instead.
+const VAGUE_WORDS: [&str; 4] = ["whoever", "somebody", "nobody", "anybody"];
+
+#[test]
+fn comments_name_the_actor() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut faults = Vec::new();
+    for source in sources().iter().filter(|source| source.under(&["src/", "wire/src/", "cli/src/"])) {
+        let text = std::fs::read_to_string(root.join(&source.path)).unwrap();
+        for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| line.trim_start().starts_with("//")) {
+            let words = line.split(|c: char| !c.is_alphabetic()).map(str::to_lowercase);
+            let vague = words.filter(|word| VAGUE_WORDS.contains(&word.as_str()));
+            faults.extend(vague.map(|word| format!("{}:{number}: who is {word}?", source.path)));
+        }
+    }
+    assert_tidy(&faults);
+}
+
 /// The rules are only as good as the reader of sources is.
 #[test]
 fn sources_are_read_as_rust() {

@@ -26,7 +26,7 @@ pub(crate) enum Failure {
         /// What the service or the way to it says.
         why: String,
     },
-    /// Whoever read standard output has gone: not an error, and nobody to tell.
+    /// The reader of standard output has gone: not an error, and no message is possible.
     OutputClosed,
 }
 

@@ -37,7 +37,7 @@ impl Output {
     }
 }
 
-/// Says something on standard error. If that is closed too, there is nobody left to tell.
+/// Says something on standard error. If that is closed too, the message is lost.
 pub(crate) fn remark(text: impl fmt::Display) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }

@@ -4,7 +4,7 @@ use crate::output;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::io::{IsTerminal, Read};
 
-/// A bar over the bytes of an input, or a counter where nobody knows how many there are.
+/// A bar over the bytes of an input, or a counter where the total is unknown.
 pub(crate) struct Progress(ProgressBar);
 
 impl Progress {

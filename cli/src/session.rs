@@ -27,7 +27,7 @@ pub(crate) fn open_or_create(args: &DatabaseArgs, folder: &Path) -> Result<Datab
     Ok(options(args).open(folder)?)
 }
 
-/// Opens the database that is there. A command that only looks must not leave an empty database behind where somebody
+/// Opens the database that is there. A command that only looks must not leave an empty database behind where a user
 /// mistyped a folder.
 pub(crate) fn open(args: &DatabaseArgs) -> Result<Database, Failure> {
     let folder = args.folder();

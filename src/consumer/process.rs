@@ -34,7 +34,7 @@ impl Consumer {
 
     /// Does the same with a function that describes what the records change in this database: it gets a transaction and
     /// adds to it, at most one action less than a transaction may have. What it adds and the acknowledgement are written as
-    /// one, so that each record takes effect exactly once, whoever fails when. A batch whose transaction is too large is halved.
+    /// one, so that each record takes effect exactly once, whatever fails. A batch whose transaction is too large is halved.
     ///
     /// # Errors
     /// As for [`Consumer::process`]. Another worker has taken the shard over (conflict): nothing was written, and the

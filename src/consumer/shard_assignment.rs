@@ -91,7 +91,7 @@ impl ShardAssignment {
         })
     }
 
-    /// From time to time: takes shards that nobody reads, gives up what is more than a fair share, keeps the leases.
+    /// From time to time: takes shards that no worker reads, gives up what is more than a fair share, keeps the leases.
     pub fn refresh_if_due(&mut self) -> Result<()> {
         if self.refresh_at.is_over() {
             self.refresh()?;

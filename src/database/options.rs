@@ -132,7 +132,7 @@ impl OpenOptions {
         let disk = RealDisk::open(folder.as_ref(), true)?;
         self.open_on(Arc::new(disk))
     }
-    /// Opens, for reading only, a database whose files come from somebody else, and checks all of it before it hands it out:
+    /// Opens, for reading only, a database whose files come from a stranger, and checks all of it before it hands it out:
     /// log and manifest, every byte of every run and stream, every item, and every index against its table.
     ///
     /// The folder is not changed, not even to lock it: what recovery has to write stays in memory. Nothing is mapped,

@@ -8,7 +8,7 @@ use crate::{
 };
 
 impl Engine {
-    /// A put, update or delete begins. What the database keeps for itself meets nobody.
+    /// A put, update or delete begins. Internal tables skip conflict checks.
     pub fn enter_write(&self, slot: &TableSlot, key: &EncodedKey) -> Result<Option<ConflictGuard>> {
         if !self.in_flight.is_watched() || slot.state().definition.is_internal() {
             return Ok(None);

@@ -28,7 +28,7 @@ pub enum Work {
     Split,
     /// A part of a new index was filled.
     Backfilled,
-    /// Log segments that nobody needs were removed.
+    /// Log segments that are not needed any more were removed.
     Trimmed,
     /// A shard of a change stream grew old and was continued by another one, or old records were removed.
     Aged,
@@ -66,7 +66,7 @@ impl Engine {
             partitions.iter().map(|partition| (ring.clone(), partition.clone())).collect::<Vec<_>>()
         });
         let candidates = candidates.filter(|(_, partition)| partition.oldest_unflushed_seqno().is_some());
-        // Whoever pins the oldest log segment goes first when the log is full, else whoever holds most memory.
+        // The partition that pins the oldest log segment goes first when the log is full, else the one that holds most memory.
         let chosen = if log_full {
             candidates.min_by_key(|(_, partition)| partition.oldest_unflushed_seqno())
         } else {
@@ -93,7 +93,7 @@ impl Engine {
         if self.options.background {
             return self.write_budget.wait(|| !self.wal.is_poisoned() && self.signal.is_served());
         }
-        // Nobody else will do it: the writer that passes the limit pays for the flush.
+        // No background thread will do it: the writer that passes the limit pays for the flush.
         match self.flush_step() {
             Err(error) if error.kind() != ErrorKind::Poisoned => Err(error),
             _ => Ok(()),
@@ -252,7 +252,7 @@ impl Engine {
         needed_from.min(self.log_needed_by_streams())
     }
 
-    /// Removes the log segments that nobody needs any more; returns the bytes given back.
+    /// Removes the log segments that are not needed any more; returns the bytes given back.
     pub fn trim_log(&self) -> Result<u64> {
         let needed_from = self.log_needed_from();
         self.log_tokens_again(needed_from)?;

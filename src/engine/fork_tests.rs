@@ -43,7 +43,7 @@ fn a_copy_has_the_files_that_count_as_far_as_they_are_written() {
     let logs: Vec<u64> = engine.wal().segments().iter().map(|segment| segment.number).collect();
     assert!(logs[0] > 1 && logs.len() > 3, "{logs:?}");
 
-    // What crashes and failures leave, and nobody has removed yet.
+    // What crashes and failures leave, and no open has removed yet.
     let (first, last) = (logs[0], logs[logs.len() - 1]);
     let left_over = [FileName::Run(999), FileName::Stream(999), FileName::CurrentNext];
     for name in left_over.into_iter().chain([first - 1, last + 1].map(FileName::Log)) {

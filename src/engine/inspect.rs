@@ -92,7 +92,7 @@ impl Engine {
         Ok(counts)
     }
 
-    /// Everything that can be seen from outside, gathered without stopping anybody.
+    /// Everything that can be seen from outside, gathered without stopping any thread.
     pub fn facts(&self) -> DatabaseStats {
         let mut partitions = Vec::new();
         for slot in self.catalog.load().by_id.values() {

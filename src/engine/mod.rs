@@ -4,7 +4,7 @@
 //! A write takes the locks of its partitions in ring order, reads what it must, decides, becomes one record of the
 //! log, enters the memtables, releases the locks, and answers once the log has made it durable. Everything that must
 //! survive (which tables and runs exist) is published here too, always in the same order: file, folder, manifest,
-//! view, and only then the removal of what nobody needs any more.
+//! view, and only then the removal of what is not needed any more.
 //!
 //! Locks, outermost first: `schema_gate` (shared by writers), partition locks (in the order of key space and token),
 //! the manifest's mutex, then the log's own. Readers take none of them.

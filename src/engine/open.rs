@@ -215,7 +215,7 @@ fn load_catalog(
     Ok(catalog)
 }
 
-/// Whoever takes numbers records the counter along with what it takes them for. Should a manifest say otherwise, no
+/// A change that takes numbers records the counter along with what it takes them for. Should a manifest say otherwise, no
 /// partition that it has is taken for another one.
 fn next_partition(manifest: &Manifest) -> u64 {
     let taken = manifest.state().partitions.keys().next_back().map_or(0, |highest| highest + 1);

@@ -13,7 +13,7 @@ use crate::{
 use std::sync::Arc;
 
 impl Engine {
-    /// Commits edits of the manifest. If that fails nobody knows what the manifest says, and all writing ends with it.
+    /// Commits edits of the manifest. If that fails, the content of the manifest is unknown, and all writing ends.
     pub(super) fn commit_manifest(&self, manifest: &mut Manifest, edits: &[Edit]) -> Result<()> {
         manifest.commit(edits).inspect_err(|error| self.wal.poison(error))
     }

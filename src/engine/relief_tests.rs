@@ -69,7 +69,7 @@ fn a_writer_waits_for_nobody_who_is_not_there() {
     assert!(goes_on(&engine()));
 }
 
-/// No flush of it succeeds any more. The log says so to whoever appends to it.
+/// No flush of it succeeds any more. The log says so to each writer that appends to it.
 #[test]
 fn a_writer_waits_for_no_flush_of_a_database_that_takes_no_more_writes() {
     let engine = engine();

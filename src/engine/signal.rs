@@ -6,7 +6,7 @@ use std::{
     time::Duration,
 };
 
-/// Wakes one thread. It goes on ringing until that thread sleeps again, so that whoever rings often pays for one waking.
+/// Wakes one thread. It goes on ringing until that thread sleeps again, so that frequent notifications cost one wake-up.
 #[derive(Debug, Default)]
 pub struct WakeFlag {
     rings: AtomicBool,
@@ -22,7 +22,7 @@ impl WakeFlag {
             self.changed.notify_all();
         }
     }
-    /// Whether somebody rang who was not heard yet.
+    /// Whether there was a notification that the thread has not seen yet.
     #[cfg(test)]
     pub fn is_set(&self) -> bool {
         self.rings.load(Ordering::Acquire)
@@ -45,7 +45,7 @@ pub struct Signal {
     pub flush: WakeFlag,
     /// There are new runs, or an index to be filled.
     pub compaction: WakeFlag,
-    /// Rung by nobody but the end: time passes by itself.
+    /// Notified at the end only: time passes by itself.
     pub aging: WakeFlag,
     stopping: AtomicBool,
     servants: AtomicUsize,

@@ -75,7 +75,7 @@ impl Engine {
 
     /// Writes what is durable of a tail as a segment; false if there is nothing.
     fn cut(&self, shard: &Arc<Shard>) -> Result<bool> {
-        // Whoever removes shards takes this lock too: none goes while it is cut.
+        // Removing shards takes this lock too: no shard goes while it is cut.
         let _one = self.streams.cutting.lock();
         self.wal.sync(self.wal.last_seqno())?;
         let blocks = shard.settled_blocks(self.settled_seqno());
@@ -130,7 +130,7 @@ impl Engine {
     fn roll(&self, shard: &Shard, record: &ShardMeta, now_millis: u64) -> Result<bool> {
         let _shape = self.split_gate.read();
         let mut manifest = self.manifest.lock();
-        // Nobody closes a shard or replaces its partition now, but somebody may have.
+        // No thread closes a shard or replaces its partition now, but one may have before.
         let partition = self.partition_of(record).filter(|_| shard.is_open());
         let Some(partition) = partition else { return Ok(false) };
         let _guard = partition.lock();

@@ -28,7 +28,7 @@ pub struct VerifyReport {
 
 impl Engine {
     /// Checks everything that can be checked; the first thing that is wrong is the error. Meant for a database that
-    /// nobody writes to meanwhile: with writers, an index may be seen before or after its table.
+    /// is not written to meanwhile: with writers, an index may be seen before or after its table.
     pub fn verify(&self) -> Result<VerifyReport> {
         let mut report = VerifyReport::default();
         let mut whole = BTreeSet::new();

@@ -69,7 +69,7 @@ pub struct WriteOptions {
     pub token: Option<ClientToken>,
     /// Answers before the commit is durable: for a batch, which settles once after its last commit.
     pub skip_wait: bool,
-    /// Tells of a conflict at once, before what it rests on is durable: for who tries again and tells nobody.
+    /// Tells of a conflict at once, before what it rests on is durable: for a caller that tries again without showing the conflict.
     pub report_conflict_early: bool,
 }
 

@@ -13,7 +13,7 @@ const COPIED_BYTES: usize = 4 << 20;
 /// A disk that can take over the files of another one.
 pub trait TakeOver: Disk {
     /// Makes `name` of `from` a file of this disk, up to `end` bytes of it if an end is given. A file without an end is
-    /// sealed: nobody writes it any more.
+    /// sealed: no process writes it any more.
     ///
     /// Nothing is durable before the folder is synced. Errors: the file is missing, exists here, or cannot be read or
     /// written.
@@ -47,7 +47,7 @@ impl TakeOver for RealDisk {
     }
 }
 
-/// The bytes of a file, mapped where that is possible and nobody writes them.
+/// The bytes of a file, mapped where that is possible and no writer has them open.
 fn bytes_of(from: &dyn Disk, name: FileName, end: Option<u64>) -> Result<Bytes> {
     let file = from.open(name, end.is_none())?;
     if let Some(bytes) = file.mapped() {

@@ -11,7 +11,7 @@
 //! - Another program with the right to write to the folder can still change or truncate a mapped file. Reading a page
 //!   that was cut off raises `SIGBUS` (an access violation on Windows), which ends the process; a read error of the
 //!   device does the same; and bytes that change under a reader are, strictly, undefined behaviour. No check can rule
-//!   this out, because it can happen after the check. For a local folder that nobody else writes to, this is the usual
+//!   this out, because it can happen after the check. For a local folder that no other process writes to, this is the usual
 //!   bargain of mapped files; for files from elsewhere and for network volumes it is not, and those are opened with
 //!   buffered reads (`map = false`), which copy each block first.
 //! - No page of a map is trusted for its content: readers verify a checksum of each block before they use it.
@@ -19,7 +19,7 @@
 //!   that a copy into it needs no space. It is opened only on file systems that overwrite in place: where a write goes
 //!   elsewhere, a full disk would end the process instead of giving an error. What was copied is in the operating
 //!   system's memory, as after a write: it outlives the process, and a sync of the file makes it durable or says that it
-//!   could not. Nobody has the same bytes mapped for reading, and a sealed file has no window any more.
+//!   could not. No reader has the same bytes mapped for reading, and a sealed file has no window any more.
 
 use bytes::Bytes;
 use memmap2::{Mmap, MmapMut, MmapOptions};
@@ -72,7 +72,7 @@ impl Window {
 }
 
 /// A sealed file in place. It is read here and there: the operating system loads what is touched and not what lies around
-/// it, which it would on a guess of up to megabytes, and whoever reads on says so with [`Map::will_need`].
+/// it, which it would on a guess of up to megabytes, and a reader that reads on says so with [`Map::will_need`].
 #[derive(Debug)]
 pub(super) struct Map {
     bytes: Bytes,

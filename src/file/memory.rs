@@ -40,7 +40,7 @@ impl MemoryDisk {
         Self::default()
     }
 
-    /// Adds a file that nobody writes any more, without a copy. Errors: there is one of that name.
+    /// Adds a file that is not written any more, without a copy. Errors: there is one of that name.
     pub(super) fn add_sealed(&self, name: FileName, bytes: Bytes) -> Result<()> {
         let mut files = self.files.lock();
         if files.contains_key(&name) {
@@ -178,7 +178,7 @@ impl Drop for Writer {
     }
 }
 
-/// A reader of a file that nobody writes any more.
+/// A reader of a file that is not written any more.
 #[derive(Debug)]
 struct SealedReader {
     bytes: Bytes,

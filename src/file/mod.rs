@@ -64,7 +64,7 @@ pub trait Disk: Debug + Send + Sync {
     /// [`Disk::has_foreign_files`] tells whether there are any.
     fn list(&self) -> Result<Vec<FileName>>;
     /// Whether the folder holds anything under a name that [`FileName::parse`] does not know, subfolders included. A
-    /// folder with such entries and without a database is somebody else's. What operating systems leave in any folder
+    /// folder with such entries and without a database belongs to another program. What operating systems leave in any folder
     /// (`lost+found`, `.DS_Store`) does not count.
     fn has_foreign_files(&self) -> Result<bool>;
     /// Creates a file that must not exist yet, open for writing.
@@ -77,7 +77,7 @@ pub trait Disk: Debug + Send + Sync {
     /// Removes a file. Readers that have it open or mapped keep its bytes (on Windows a mapped file cannot be removed:
     /// an error, and nothing happens).
     fn remove(&self, name: FileName) -> Result<()>;
-    /// Makes all bytes of an existing file durable, whoever wrote them: a process that was killed leaves bytes that every
+    /// Makes all bytes of an existing file durable, whichever process wrote them: one that was killed leaves bytes that every
     /// reader sees and that a power failure takes away. For recovery, before it relies on such bytes; after an error
     /// nothing may be assumed.
     fn sync_file(&self, name: FileName) -> Result<()>;
@@ -128,7 +128,7 @@ pub trait WritableFile: Debug + Send + Sync {
     fn write_back(&mut self) {}
 }
 
-/// A file being written, for whoever makes it durable meanwhile.
+/// A file being written, for the thread that makes it durable meanwhile.
 pub trait SyncFile: Debug + Send + Sync {
     /// Makes all bytes durable that were written before the call; of later ones nothing is said. Errors as for
     /// [`WritableFile::sync`]; once one failed, every later sync and write of the file does.

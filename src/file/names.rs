@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// Numbers of files are below this one, and so are all numbers that a database counts up: at a million a second it is
-/// reached after two thousand years. Whoever adds to a smaller one need not fear an overflow.
+/// reached after two thousand years. Adding to a smaller one does not overflow.
 pub const NUMBER_LIMIT: u64 = 1 << 56;
 
 /// A file of a database folder. Files carry numbers, never names that a user chose.

@@ -1,6 +1,6 @@
 //! A folder that is read and never changed: what is written over it stays in memory.
 //!
-//! For files that come from somebody else. Recovery has to write a little (a manifest, the end of the log), and a folder
+//! For files that come from a stranger. Recovery has to write a little (a manifest, the end of the log), and a folder
 //! that is not trusted is to be left as it was; so reads go through to the folder below unless the overlay has a file of
 //! that name, and everything else happens in memory.
 //!
@@ -9,7 +9,7 @@
 //!   open                    ->  memory, else the disk below: by position, never mapped, at most 64 MiB at once
 //! ```
 //!
-//! Whoever wrote the files below may have wished for harm, so two bounds stand here, at the only door. Files that an
+//! The author of the files below may have wished for harm, so two bounds are set here, at the only door. Files that an
 //! opening takes into memory as a whole (log and manifest) may have so many bytes together, and one read may ask for so
 //! many: a length in a file, however absurd, allocates no more.
 
@@ -113,7 +113,7 @@ impl Disk for OverlayDisk {
 
     fn rename(&self, from: FileName, to: FileName) -> Result<()> {
         if !self.is_above(from)? && self.is_below(from)? {
-            // Nobody renames a file that an earlier process left.
+            // No caller renames a file that an earlier process left.
             return Err(Error::io("rename", from, &io::ErrorKind::Unsupported.into()));
         }
         self.memory.rename(from, to)?;

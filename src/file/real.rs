@@ -4,7 +4,7 @@
 //! Files are written at positions (`pwrite`) and synced with `fdatasync`, which on Apple's systems is `F_FULLFSYNC`.
 //! Names become durable by syncing the folder itself; Windows has no such call, there the file system's own journal
 //! keeps them. Failures of a sync are latched per file and per folder, because an operating system reports them once
-//! and then forgets what was lost: whoever asks again would be told that all is well.
+//! and then forgets what was lost: a second call would report success.
 
 use super::mapped::Map;
 use super::memory::read_slice;
@@ -30,7 +30,7 @@ pub struct RealDisk {
     #[cfg(unix)]
     directory: File,
     directory_failed: AtomicBool,
-    /// Somebody else's: links are not followed, and the lock is not made but shared.
+    /// A stranger's: links are not followed, and the lock is not made but shared.
     foreign: bool,
 }
 
@@ -57,7 +57,7 @@ impl RealDisk {
         })
     }
 
-    /// Opens a folder that somebody else filled, for an [`OverlayDisk`](super::OverlayDisk): links in it are not followed,
+    /// Opens a folder that a stranger filled, for an [`OverlayDisk`](super::OverlayDisk): links in it are not followed,
     /// since they could lead anywhere. Locking creates nothing, keeps out those who write, and lets other readers in.
     pub fn open_foreign(path: impl AsRef<Path>) -> Result<Self> {
         Ok(Self { foreign: true, ..Self::open(path, false)? })
@@ -68,8 +68,8 @@ impl RealDisk {
         &self.folder
     }
 
-    /// Gives a file of another folder a second name here; whether that worked. It cannot across volumes, where whoever
-    /// asked has to copy.
+    /// Gives a file of another folder a second name here; whether that worked. It cannot across volumes, where the caller
+    /// has to copy.
     pub(super) fn link(&self, folder: &Path, name: FileName) -> bool {
         fs::hard_link(folder.join(name.to_string()), self.path_of(name)).is_ok()
     }
@@ -78,7 +78,7 @@ impl RealDisk {
         self.folder.join(name.to_string())
     }
 
-    /// The lock of a folder that is not to be changed; where there is none, nobody writes to it.
+    /// The lock of a folder that is not to be changed; where there is none, no process writes to it.
     fn lock_shared(&self) -> Result<Box<dyn Send + Sync>> {
         let path = self.path_of(FileName::Lock);
         let problem = |e: &io::Error| Error::io("lock", path.display(), e);
@@ -228,7 +228,7 @@ fn sync_folder(_folder: &Path) -> io::Result<()> {
 }
 
 /// Opens a regular file; also its length. A folder from elsewhere may hold anything under our names, and opening a pipe
-/// would wait for somebody to write to it. In a foreign folder a link is not followed either.
+/// would wait for a process to write to it. In a foreign folder a link is not followed either.
 fn open_for_reading(path: &Path, foreign: bool) -> io::Result<(File, u64)> {
     let mut options = OpenOptions::new();
     #[cfg(unix)]

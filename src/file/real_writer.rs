@@ -34,7 +34,7 @@ pub(super) fn failed_before() -> io::Error {
     io::Error::other("an earlier sync failed, and what was lost then cannot be known")
 }
 
-/// A file being written, shared by its writer and whoever syncs it.
+/// A file being written, shared by its writer and the thread that syncs it.
 #[derive(Debug)]
 struct RealFile {
     file: Positioned,

@@ -3,7 +3,7 @@
 //! An item is encoded once, when it is written, and then travels as bytes through log, memtable, runs and caches up to
 //! the reader, who looks at it through an [`ItemRef`]. Whatever has content says its length first, so
 //! that a reader steps over what it does not want; names ascend, so that two items compare in one pass; the size that
-//! limits and capacity are computed from comes first, so that nobody computes it again.
+//! limits and capacity are computed from comes first, so that it is not computed again.
 //!
 //! ```text
 //! item   := varint size (DynamoDB's size of the item in bytes), members

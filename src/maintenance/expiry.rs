@@ -28,7 +28,7 @@ use std::{collections::BTreeMap, sync::Arc};
 /// Items that one step deletes at most: a tenth of a millisecond of work, so that a foreground write that comes meanwhile
 /// hardly waits for the processor. With 64 to a step, and four times the pause, its 99th percentile was twice as high.
 const ITEMS_PER_STEP: usize = 16;
-/// Entries that a sweep which somebody waits for reads at a time.
+/// Entries that a sweep with a waiting caller reads at a time.
 const ITEMS_PER_READ: usize = 64;
 /// Items after which a step waits until what was deleted is durable, unless it is the last for now: foreground writes
 /// that are synced meanwhile make it so besides, and have the disk to themselves most of the time.

@@ -21,7 +21,7 @@ use std::{
     time::Duration,
 };
 
-/// Longest sleep of a maintenance thread that nobody wakes.
+/// Longest sleep of a maintenance thread that is not woken.
 const IDLE_SLEEP: Duration = Duration::from_millis(200);
 
 /// Pause behind each step of the sweeper, so that foreground writes find the log and the locks free most of the time.
@@ -155,7 +155,7 @@ fn flush_work(engine: &Engine, _: &Sweeper) -> Result<bool> {
     engine.flush_step()
 }
 
-/// Streams age and items expire: at a measured pace, since nobody waits for it.
+/// Streams age and items expire: at a measured pace, since no caller waits for it.
 fn age_work(engine: &Engine, sweeper: &Sweeper) -> Result<bool> {
     let aged = engine.stream_step()?;
     let swept = sweeper.step(engine)? > 0;

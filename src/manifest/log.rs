@@ -91,7 +91,7 @@ impl Manifest {
     pub fn open(disk: Arc<dyn Disk>) -> Result<Self> {
         let mut manifest = Self::open_read_only(disk)?;
         manifest.is_read_only = false;
-        // The last edits may be in the memory of the operating system only. Whoever acts on them, above all by removing
+        // The last edits may be in the memory of the operating system only. The code that acts on them, above all by removing
         // files that they dropped, must find them again after a power failure.
         manifest.disk.sync_file(FileName::Manifest(manifest.number))?;
         manifest.disk.sync_directory()?;

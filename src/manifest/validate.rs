@@ -1,4 +1,4 @@
-//! Whether an edit makes sense. A checksum tells that bytes are what somebody wrote, not who wrote them or why: a
+//! Whether an edit makes sense. A checksum shows that bytes are as they were written, not who wrote them or why: a
 //! manifest may be forged, or be the work of a faulty program.
 //!
 //! All numbers that a database gives out are counted up from 1, so none comes near [`NUMBER_LIMIT`], and what reads the

@@ -1,6 +1,6 @@
 //! One range of tokens of a table or global index: where its writes go and how it is read.
 //!
-//! A partition is the unit of serialisation: whoever writes holds its lock, so that a condition and the write that
+//! A partition is the unit of serialisation: a writer holds its lock, so that a condition and the write that
 //! depends on it see the same state. Readers hold no lock; they take the current [`View`]. What maintenance does to a
 //! partition (freeze, flush, compact, split) is in the modules of those names, and always in three steps: write a file,
 //! let the caller make the change durable in the manifest, publish the new view.
@@ -178,7 +178,7 @@ impl Partition {
     pub(super) fn bytes_of(&self, run: &Run) -> u64 {
         let all = run.facts().bytes;
         if self.is_shared(run.facts()) {
-            // A run that cannot be read is found out by whoever reads it; for a figure its whole size will do.
+            // A run that cannot be read is found out by its readers; for a figure its whole size will do.
             run.bytes_within(self.first_token, self.last_token).unwrap_or(all)
         } else {
             all

@@ -2,7 +2,7 @@
 //!
 //! Both children take over the parent's frozen memtables and runs and look only at their own tokens. Each flushes and
 //! compacts its slice in its own time; a shared file goes when neither names it any more. The parent takes no more
-//! writes: whoever waited for its lock finds it retired and looks up the child.
+//! writes: a writer that waited for its lock finds it retired and looks up the child.
 
 use super::partition::{Partition, WriteGuard};
 use std::sync::Arc;

@@ -95,7 +95,7 @@ pub struct Page {
     end: Option<End>,
 }
 
-/// What a page ended with, as long as nobody asks for its key.
+/// What a page ended with, until a caller asks for its key.
 #[derive(Clone, Debug)]
 struct End {
     item: ItemRef,

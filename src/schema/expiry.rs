@@ -19,7 +19,7 @@ use crate::item::{ItemRef, Number};
 pub const EXPIRY_LANES: u64 = 8;
 const LANE_BITS: u32 = EXPIRY_LANES.ilog2();
 const SECOND_BITS: u32 = 34;
-/// Later ends (the year 2514) are not indexed: nobody will be there to sweep them.
+/// Later ends (the year 2514) are not indexed and never expire.
 const MAX_SECOND: u64 = (1 << SECOND_BITS) - 1;
 /// Items that expired longer ago are left alone: five years of 365 days.
 const FORGOTTEN_SECS: u64 = 5 * 365 * 24 * 60 * 60;

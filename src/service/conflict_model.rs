@@ -1,7 +1,7 @@
 //! Conflicts as the service has them, for tests of what an application does about them.
 //!
 //! Here an operation that meets another one on the same item waits for the microseconds in which a lock is held, and
-//! nobody hears of it. The service refuses instead: a transaction that meets another one, or a write that meets a
+//! no caller sees it. The service refuses instead: a transaction that meets another one, or a write that meets a
 //! transaction, and so on. With a [`ConflictModel`] the database does the same. Every operation says which items it is at
 //! before it begins, and is refused if another one that the service would not let it meet is there; a few more are
 //! refused by chance, so that a program with one thread meets conflicts too. And a test can be the other one itself:
@@ -48,7 +48,7 @@ pub type ItemKey = (u32, EncodedKey);
 /// The operations that are going on, as far as they can conflict.
 pub struct InFlight {
     model: Option<ConflictModel>,
-    /// What tests hold, and one more where there is a model: if it is 0, nobody has to look.
+    /// What tests hold, and one more where there is a model: if it is 0, no operation has to look.
     watched: AtomicUsize,
     state: Mutex<InFlightState>,
 }

@@ -1,4 +1,4 @@
-//! Shard iterators: where a reader stands, as a text that means nothing to anybody else.
+//! Shard iterators: where a reader stands, as a text that means nothing to any other program.
 //!
 //! ```text
 //! iterator := "hr1-", hexadecimal of

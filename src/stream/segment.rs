@@ -68,7 +68,7 @@ pub struct Segment {
 
 impl SegmentContext {
     /// Writes blocks of changes, which must not be none, as a segment; file and folder are synced when this returns. It
-    /// takes the blocks, since a tail uses one again only if nobody else holds it when it is cut.
+    /// takes the blocks, since a tail uses one again only if no reader holds it when it is cut.
     pub fn write(&self, file: u64, shard: u64, blocks: Vec<Arc<TailBlock>>) -> Result<StreamSegmentMeta> {
         let name = FileName::Stream(file);
         let mut out = self.disk.create(name)?;

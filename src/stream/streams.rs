@@ -1,6 +1,6 @@
 //! All streams of a database: which shard takes a partition's changes, which shards there are, and who waits for news.
 //!
-//! Streams and shards change under the manifest's mutex: whoever changes them first asks for a [`Plan`], commits its
+//! Streams and shards change under the manifest's mutex: a change first asks for a [`Plan`], commits its
 //! edits together with whatever else happens at that moment, and then applies it. Commits only look up the open shard
 //! of their partition, without a lock.
 
@@ -386,7 +386,7 @@ impl Streams {
 
     // News ------------------------------------------------------------------------------------------------------------
 
-    /// Whether anybody waits; one load on the path of a commit.
+    /// Whether any reader waits; one load on the path of a commit.
     #[inline]
     pub fn has_waiters(&self) -> bool {
         self.waiters.load(Ordering::SeqCst) > 0
@@ -405,7 +405,7 @@ impl Streams {
     }
 }
 
-/// Somebody who is going to wait for news; keeps commits announcing them.
+/// A reader that is going to wait for news; keeps commits announcing them.
 #[derive(Debug)]
 pub struct Waiting<'a> {
     streams: &'a Streams,

@@ -1,8 +1,8 @@
 //! Waiting awake, and when not to.
 //!
 //! To sleep and be woken takes longer than much of what is waited for. Who expects news within a moment therefore yields
-//! the processor again and again instead. On a machine with other work, though, whoever gets the processor that way keeps
-//! it for milliseconds: once that has happened, nobody waits awake for a while.
+//! the processor again and again instead. On a machine with other work, though, a thread that gets the processor that way keeps
+//! it for milliseconds: once that has happened, no thread spins for a while.
 
 use crate::{clock::Deadline, sync};
 use std::{

@@ -23,7 +23,7 @@ pub(super) enum SyncPhase {
     UnderWay,
 }
 
-/// Somebody who sleeps until its record is safe, or until somebody has to lead.
+/// A thread that sleeps until its record is durable, or until it has to lead.
 #[derive(Debug)]
 pub(super) struct Waiter {
     pub(super) goal: SyncGoal,

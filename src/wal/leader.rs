@@ -1,6 +1,6 @@
 //! How pending records reach the disk: one thread leads, the others follow.
 //!
-//! Whoever needs its record on disk takes the whole buffer, and with it the records of all others, and writes it, and
+//! A writer that needs its record on disk takes the whole buffer, and with it the records of all others, and writes it, and
 //! syncs it if that is wanted, while the next buffer fills: the leader. The others, its followers, sleep until the leader
 //! says how far the log is safe. So one sync serves many commits, and a single writer pays one write and one sync with
 //! nothing in between. Writing and syncing are led by one thread each: who wants its record written and no more does not
@@ -63,7 +63,7 @@ impl Wal {
                 state.late += 1;
             }
         }
-        // Whoever the sync that is under way does not help has to lead the next one, and is woken for that.
+        // A waiter that the sync under way does not cover leads the next one, and is woken for that.
         let is_helped = state.syncing == SyncPhase::Preparing || seqno < state.taken_below;
         let mut stays_awake = goal == SyncGoal::Written || (self.shares_syncs && is_helped);
         loop {

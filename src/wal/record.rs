@@ -68,7 +68,7 @@ pub enum Before<I> {
     Unknown,
     /// There was none.
     Absent,
-    /// There was one, other than the item after it; nobody asks for more.
+    /// There was one, other than the item after it; no reader needs more.
     Different,
     /// The encoded item.
     Item(I),

@@ -4,7 +4,7 @@
 //! under the lock. How it gets from there to the disk is the [leader](super::leader)'s matter.
 //!
 //! The first failed write or sync ends writing for good: the failure is kept, everybody who waits gets it, and nothing
-//! is retried, since after a failed sync nobody knows what the medium holds.
+//! is retried, since after a failed sync it is unknown what the medium holds.
 
 use super::{
     adaptive_spin::AdaptiveSpin,
@@ -61,7 +61,7 @@ pub(super) struct WalState {
     pub(super) next_seqno: u64,
     /// Numbers of records that are not yet applied, ascending.
     pub(super) in_flight: Vec<u64>,
-    /// Somebody writes to the segment at the end, or finishes it.
+    /// A thread writes to the segment at the end, or finishes it.
     pub(super) writing: bool,
     pub(super) syncing: SyncPhase,
     pub(super) followers: Vec<Arc<Waiter>>,
@@ -90,7 +90,7 @@ pub struct Wal {
     pub(super) state: Mutex<WalState>,
     /// Signalled when a leader is done, for other leaders.
     pub(super) done: Condvar,
-    /// The segment at the end. Whoever is `writing` takes this lock, so no other writer waits for it.
+    /// The segment at the end. The thread that is `writing` takes this lock, so no other writer waits for it.
     pub(super) tail: Mutex<SegmentWriter>,
     /// Highest number that the operating system has.
     pub(super) written: AtomicU64,
@@ -228,7 +228,7 @@ impl Wal {
         self.end_sync(state, started)
     }
 
-    /// Waits until nobody writes or syncs.
+    /// Waits until no thread writes or syncs.
     fn wait_for_all(&self, state: &mut MutexGuard<'_, WalState>) {
         while state.writing || state.syncing != SyncPhase::Nobody {
             self.done.wait(state);
@@ -302,7 +302,7 @@ impl Wal {
     }
 
     /// Ends writing for good, as a failure of the log itself does: for failures elsewhere that leave the database's
-    /// files in a state that nobody knows.
+    /// files in an unknown state.
     pub fn poison(&self, cause: &Error) {
         let mut state = self.state.lock();
         self.fail(&mut state, Job::Manifest, cause);

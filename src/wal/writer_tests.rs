@@ -380,7 +380,7 @@ fn files_of_the_log_are_the_only_ones() {
     assert_eq!(disk.list().unwrap(), [FileName::Log(1)]);
 }
 
-/// On a real disk a sync takes so long that others come meanwhile, who want a write or a sync: nobody is left asleep.
+/// On a real disk a sync takes so long that others come meanwhile, who want a write or a sync: no thread is left asleep.
 #[test]
 fn everybody_who_waits_is_woken() {
     const THREADS: u64 = 8;

@@ -12,7 +12,7 @@ pub(crate) struct Verify {
     /// Print the numbers as JSON
     #[arg(long)]
     json: bool,
-    /// The folder comes from somebody else: leave it as it is, map nothing, bound memory
+    /// The folder comes from a stranger: leave it as it is, map nothing, bound memory
     #[arg(long)]
     untrusted: bool,
 }

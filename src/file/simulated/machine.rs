@@ -30,7 +30,7 @@ impl Call<'_> {
 #[derive(Debug)]
 pub(super) enum Verdict {
     Done,
-    /// The power goes while it happens: it has its effect, unsynced, but nobody hears of it.
+    /// The power goes while it happens: it has its effect, unsynced, but no caller gets an answer.
     Cut,
     Failed(Fault),
     /// The power was cut earlier, or the process was killed.

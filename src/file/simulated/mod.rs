@@ -112,7 +112,7 @@ impl SimulatedDisk {
     }
 
     /// The machine as it comes up if the power goes now: one of the states that the model allows, chosen by `seed`.
-    /// Nothing is unsynced on it, nobody holds its lock, no faults are planned and its operations count from 0.
+    /// Nothing is unsynced on it, its lock is free, no faults are planned and its operations count from 0.
     ///
     /// This machine is only looked at; it can go on, and be asked again with other seeds.
     pub fn crash(&self, seed: u64) -> Self {

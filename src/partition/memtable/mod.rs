@@ -6,7 +6,7 @@
 //!
 //! # Versions
 //!
-//! A key holds the newest version and those that somebody may still ask for. Writers see the newest one at once;
+//! A key holds the newest version and those that a reader may still ask for. Writers see the newest one at once;
 //! readers see the newest one that is visible: its sequence number is not above the visible point, or it was written
 //! buffered. A version goes as soon as a newer one is visible. Versions may arrive in any order and more than once.
 //!
@@ -113,7 +113,7 @@ impl Memtable {
         let mut arena = arena.lock();
         let record = arena.record([key.collection, key.sort, value.unwrap_or_default()]);
         let record_bytes = record.len();
-        // Bounds first: whoever finds the version must not read bounds that exclude it.
+        // Bounds first: a reader that finds the version must not read bounds that exclude it.
         min_seqno.store(min_seqno.load(Ordering::Relaxed).min(seqno), Ordering::Release);
         max_seqno.store(max_seqno.load(Ordering::Relaxed).max(seqno), Ordering::Release);
         let version = Stored::new(record, key, seqno, buffered);

@@ -95,7 +95,7 @@ impl Shard {
         find(&self.names, collection_hash(token, collection), |at| self.name(at) == collection)
     }
 
-    /// Adds a version under its key. `None` if the key is new, else the bytes that versions give back which nobody can ask
+    /// Adds a version under its key. `None` if the key is new, else the bytes that versions give back which no reader can ask
     /// for any more.
     pub(super) fn insert(&mut self, key: KeyRef<'_>, version: Stored, point: Point) -> Option<usize> {
         let hash = key_hash(key);
@@ -163,7 +163,7 @@ impl Shard {
             if !collection.order.is_settled() {
                 return false;
             }
-            // Nobody knows how much of the collection that the read starts in is behind its start.
+            // It is unknown how much of the collection that the read starts in is behind its start.
             if (at, self.name(number)) != (token, name) {
                 seen += collection.order.len();
             }

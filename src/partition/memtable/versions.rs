@@ -76,7 +76,7 @@ impl Point {
     }
 }
 
-/// All versions of a key that somebody may still ask for.
+/// All versions of a key that a reader may still ask for.
 #[derive(Debug)]
 pub(super) struct Entry {
     pub(super) newest: Stored,

@@ -12,8 +12,8 @@ use crate::{
 };
 use std::ops::{Bound, Range};
 
-/// A position in a run: on an entry, or exhausted. An error exhausts it. It borrows the run, and bounds from whoever
-/// gave them, so that nothing is counted or copied on the way.
+/// A position in a run: on an entry, or exhausted. An error exhausts it. It borrows the run, and bounds from the
+/// caller, so that nothing is counted or copied on the way.
 #[derive(Clone, Debug)]
 pub struct RunCursor<'r> {
     opened: &'r Opened,

@@ -30,7 +30,7 @@ fn ends(bytes: &[u8], at: usize) -> Option<(u32, u32, bool)> {
     Some((u16::from_le_bytes([a, b]).into(), item >> 1, item & 1 == 1))
 }
 
-/// Where the parts of a leaf lie in its bytes. Whoever has the bytes can read entries from it; all accessors take the
+/// Where the parts of a leaf lie in its bytes. A holder of the bytes can read entries from it; all accessors take the
 /// bytes that it was parsed from and answer `None` where they contradict themselves. Positions fit 32 bits, as a
 /// record's length does.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! Verified access to the bytes of a run, in place or through the page cache.
 //!
-//! Whoever reads says which bytes, and gets them only if the checksums of all pages that they lie on are right. In a
+//! A reader says which bytes it wants, and gets them only if the checksums of all pages that they lie on are right. In a
 //! mapped file a page is verified when it is first touched, one bit per page remembers that, and the bytes are used in
 //! place. Otherwise pages are read and verified on their way into the cache, and bytes that lie on several pages are
 //! put together in a buffer of their own.

@@ -1,7 +1,7 @@
 //! Right checksums over wrong bytes, for tests and fuzz targets.
 //!
-//! Checksums keep nearly all damage away from the code behind them. That code must stand by itself all the same: whoever
-//! can write a file can write its checksums too. So a forged run is sealed like a true one, and is then read.
+//! Checksums keep nearly all damage away from the code behind them. That code must be safe by itself all the
+//! same: a program that can write a file can write its checksums too. So a forged run is sealed like a true one, and is then read.
 
 use super::format::{FOOTER_BYTES, Footer, Identity, PAGE_BYTES};
 use crate::manifest::RunMeta;

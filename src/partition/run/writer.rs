@@ -234,7 +234,7 @@ impl RunWriter {
         }
         self.file.spill()
     }
-    /// Ends the run and makes it durable: the file is synced, then its folder. The facts say `bottom: false`; whoever
+    /// Ends the run and makes it durable: the file is synced, then its folder. The facts say `bottom: false`; a caller that
     /// knows better says so. A run without entries is valid.
     pub fn finish(mut self) -> Result<RunMeta> {
         self.close_collection()?;

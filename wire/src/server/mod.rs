@@ -1,6 +1,6 @@
 //! The HTTP server: DynamoDB's protocol on a socket.
 //!
-//! A connection has a thread of its own, which calls the engine itself: a call that waits for a disk stalls nobody else,
+//! A connection has a thread of its own, which calls the engine itself: a call that waits for a disk stalls no other connection,
 //! and none has to be handed to another thread and back, which costs more than a point read. Everything that a client can
 //! make the server hold is bounded: the number of connections, the size and number of headers, the size of a body and of
 //! all bodies together, and the time that each of them may take to arrive.
