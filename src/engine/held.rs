@@ -3,7 +3,7 @@
 use super::{
     catalog::{TableSlot, TableState},
     engine::Engine,
-    write::PerItem,
+    lock_set::PerItem,
 };
 use crate::{error::Result, schema::TableDefinition, sync::RwLockReadGuard};
 use std::sync::Arc;

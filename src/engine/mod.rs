@@ -10,6 +10,7 @@
 //! the manifest's mutex, then the log's own. Readers take none of them.
 
 mod admission;
+mod apply;
 mod backfill;
 mod catalog;
 #[expect(clippy::module_inception, reason = "the room is named after what it is about")]
@@ -25,11 +26,13 @@ mod inspect;
 mod item_collection_limit;
 #[cfg(test)]
 mod late_tests;
+mod lock_set;
 mod open;
 #[cfg(test)]
 mod open_tests;
 mod progress;
 mod publish;
+mod read_together;
 #[cfg(test)]
 mod relief_tests;
 mod replay;

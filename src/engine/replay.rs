@@ -5,10 +5,10 @@
 //! skipped by its sequence number; what is applied twice is the same entry with the same number.
 
 use super::{
+    apply::{AppliedChange, ApplyTarget, WriteStamp, apply},
     catalog::{Catalog, TableSlot, TableState},
     ring::{TokenRing, equal_ranges, key_ref},
     stream::range_of,
-    write::entries_of,
 };
 use crate::{
     admission::Tokens,
@@ -16,14 +16,14 @@ use crate::{
     config::Options,
     error::{Error, Result},
     file::FileName,
-    index,
+    index::{self, IndexChange},
     item::ItemRef,
     manifest::{Edit, PartitionMeta, RunMeta},
     partition::{Partition, Run},
-    schema::{EncodedKey, IndexDefinition, IndexKind, TableDefinition},
-    stream::{self, ChangeEvent, Sequence, Streams},
+    schema::{EncodedKey, IndexDefinition, IndexKind, StreamView, TableDefinition},
+    stream::{self, ChangeEvent, Streams},
     visible::Visible,
-    wal::record::{Before, Change, Commit, Record, SchemaChange},
+    wal::record::{self, Before, Commit, Record, SchemaChange},
 };
 use bytes::Bytes;
 use std::sync::Arc;
@@ -116,73 +116,40 @@ impl Replay<'_> {
     pub fn apply(&mut self, seqno: u64, payload: &Bytes) -> Result<()> {
         match Record::decode(payload)? {
             Record::Commit(commit) => self.apply_commit(seqno, &commit),
-            Record::Schema(change) => {
-                self.apply_schema(seqno, change);
-                Ok(())
-            }
+            Record::Schema(change) => self.apply_schema(seqno, change),
         }
+        Ok(())
     }
 
-    fn apply_commit(&mut self, seqno: u64, commit: &Commit) -> Result<()> {
+    fn apply_commit(&mut self, seqno: u64, commit: &Commit) {
         if let Some(token) = &commit.token
             && !canary!(ForgottenToken)
         {
             self.tokens.remember(token, commit.at_millis, seqno);
         }
+        let stamp = WriteStamp { seqno, at_millis: commit.at_millis, buffered: true };
         let has_streams = !self.streams.is_empty();
         let applied = if canary!(HalfTransaction) { 1 } else { commit.changes.len() };
-        for (place, change) in commit.changes.iter().enumerate().take(applied) {
-            if has_streams {
-                self.feed_stream(seqno, place, commit, change);
+        for (ordinal, change) in commit.changes.iter().enumerate().take(applied) {
+            // A table that is gone by the end of the log, or was gone in the manifest already, has nothing but its stream.
+            let state = self.catalog.by_id.get(&change.table).map(|slot| slot.state());
+            if state.is_none() && !has_streams {
+                continue;
             }
-            // A table that is gone by the end of the log, or was gone in the manifest already, needs nothing.
-            if let Some(slot) = self.catalog.by_id.get(&change.table).cloned() {
-                self.apply_change(seqno, &slot.state(), change);
-            }
-        }
-        Ok(())
-    }
-
-    /// A change enters the tail of its shard again, unless a segment has it.
-    fn feed_stream(&self, seqno: u64, place: usize, commit: &Commit, change: &Change) {
-        let new = change.new.clone().map(ItemRef::from_bytes);
-        let old = change.old.item().cloned().map(ItemRef::from_bytes);
-        let event = match change.old {
-            Before::Unknown => None,
-            Before::Different => Some(ChangeEvent::Modify),
-            Before::Absent | Before::Item(_) => ChangeEvent::of(old.as_ref(), new.as_ref()),
-        };
-        let Some(event) = event else { return };
-        let key = EncodedKey::from_parts(&change.collection, &change.sort);
-        let Some((shard, stream)) = self.streams.find(change.table, key.token(), seqno) else { return };
-        let (sequence, at_millis) = (Sequence::new(seqno, place), commit.at_millis);
-        let change = stream::Change::of(stream.view, event, sequence, at_millis, commit.origin, old, new);
-        self.streams.push_replayed(&shard, &change, &stream.key);
-    }
-
-    fn apply_change(&self, seqno: u64, state: &TableState, change: &Change) {
-        let key = EncodedKey::from_parts(&change.collection, &change.sort);
-        self.insert(&state.ring, &key, seqno, change.new.as_deref());
-        // A table that had an index when the change was logged has said which item was there, or that none was.
-        let is_told = matches!(change.old, Before::Absent | Before::Item(_));
-        if !is_told || state.definition.indexes.is_empty() || canary!(IndexNotReplayed) {
-            return;
-        }
-        let old = change.old.item().cloned().map(ItemRef::from_bytes);
-        let new = change.new.clone().map(ItemRef::from_bytes);
-        let younger = |index: &IndexDefinition| index.created_seqno < seqno;
-        for change in index::changes(&state.definition, younger, old.as_ref(), new.as_ref()) {
-            for (key, value) in entries_of(&change) {
-                self.insert(&state.index_rings[change.index], key, seqno, value.as_deref());
-            }
-        }
-    }
-
-    fn insert(&self, ring: &TokenRing, key: &EncodedKey, seqno: u64, value: Option<&[u8]>) {
-        let partition = ring.find(key.token());
-        if seqno > partition.flushed_seqno() {
-            let guard = partition.lock();
-            partition.insert(&guard, key_ref(key), seqno, value, true, self.visible);
+            let old = change.old.item().cloned().map(ItemRef::from_bytes);
+            let applied = AppliedChange {
+                ordinal,
+                key: &EncodedKey::from_parts(&change.collection, &change.sort),
+                state: state.as_ref().map(|state| &***state),
+                old: old.as_ref(),
+                new: change.new.as_ref(),
+                event: if has_streams { event_of(change, old.as_ref()) } else { None },
+                indexes: &state
+                    .as_ref()
+                    .map_or_else(Vec::new, |state| index_changes(seqno, state, change, old.as_ref())),
+            };
+            let mut target = ReplayTarget { replay: self, table: change.table, stamp };
+            apply(&applied, stamp, commit.origin, &mut target);
         }
     }
 
@@ -236,6 +203,52 @@ impl Replay<'_> {
 
     fn drop_ring(&mut self, ring: &TokenRing) {
         self.edits.extend(ring.all().iter().map(|partition| Edit::DropPartition(partition.id)));
+    }
+}
+
+/// What the record of a change says about the event that a stream shows.
+fn event_of(change: &record::Change, old: Option<&ItemRef>) -> Option<ChangeEvent> {
+    match change.old {
+        Before::Unknown => None,
+        Before::Different => Some(ChangeEvent::Modify),
+        Before::Absent | Before::Item(_) => ChangeEvent::of(old, change.new.clone().map(ItemRef::from_bytes).as_ref()),
+    }
+}
+
+/// The changes of the indexes that were there when the record of a change was logged.
+fn index_changes(seqno: u64, state: &TableState, change: &record::Change, old: Option<&ItemRef>) -> Vec<IndexChange> {
+    // A table that had an index when the change was logged has said which item was there, or that none was.
+    let is_known = matches!(change.old, Before::Absent | Before::Item(_));
+    if !is_known || state.definition.indexes.is_empty() || canary!(IndexNotReplayed) {
+        return Vec::new();
+    }
+    let new = change.new.clone().map(ItemRef::from_bytes);
+    let younger = |index: &IndexDefinition| index.created_seqno < seqno;
+    index::changes(&state.definition, younger, old, new.as_ref())
+}
+
+/// Replay's way of applying: into whatever partition holds the key by the end of the log, unless its runs have the version.
+struct ReplayTarget<'a, 'b> {
+    replay: &'a Replay<'b>,
+    table: u32,
+    stamp: WriteStamp,
+}
+
+impl ApplyTarget for ReplayTarget<'_, '_> {
+    fn insert(&mut self, ring: &Arc<TokenRing>, key: &EncodedKey, value: Option<&Bytes>) {
+        let partition = ring.find(key.token());
+        if self.stamp.seqno > partition.flushed_seqno() {
+            let (guard, WriteStamp { seqno, buffered, .. }) = (partition.lock(), self.stamp);
+            let value = value.map(|bytes| &**bytes);
+            partition.insert(&guard, key_ref(key), seqno, value, buffered, self.replay.visible);
+        }
+    }
+    /// The record enters the tail of its shard again, unless a segment has it.
+    fn push(&mut self, key: &EncodedKey, record: impl FnOnce(StreamView) -> stream::Change) {
+        let streams = &self.replay.streams;
+        if let Some((shard, stream)) = streams.find(self.table, key.token(), self.stamp.seqno) {
+            streams.push_replayed(&shard, &record(stream.view), &stream.key);
+        }
     }
 }
 

@@ -4,9 +4,11 @@
 //! all depend on it, and a table that was asked once is asked again under the same lock for nothing.
 
 use super::{
+    apply::{AppliedChange, ApplyTarget, WriteStamp, apply},
     catalog::{TableSlot, TableState},
     engine::Engine,
     held::{HeldTables, TableStateGuard},
+    lock_set::{LockSet, PerItem, partitions_of},
     ring::{TokenRing, key_ref},
 };
 use crate::{
@@ -18,18 +20,13 @@ use crate::{
     index::{self, IndexChange},
     item::ItemRef,
     partition::{Partition, ReadPoint, WriteGuard},
-    schema::{EncodedKey, TableDefinition},
+    schema::{EncodedKey, StreamView, TableDefinition},
     service::in_progress,
-    stream::{Change, ChangeEvent, Sequence},
+    stream::{Change, ChangeEvent},
     wal::record::{Before, ChangeRef, ClientToken, CommitHeader, Origin, encode_commit},
 };
 use bytes::Bytes;
-use smallvec::{SmallVec, smallvec};
 use std::sync::Arc;
-
-/// One of something for each item of a commit, or each of its partitions: nearly always a single one, which then needs
-/// no allocation.
-pub(super) type PerItem<T> = SmallVec<[T; 1]>;
 
 /// What became of each item of a commit, in the order of the operations.
 pub type ItemResults = PerItem<Result<ItemResult>>;
@@ -185,7 +182,8 @@ impl Engine {
         let at_millis = self.options.clock.now_millis();
         let seqno = self.log(ops, states, &planned, options, at_millis)?;
         self.record_sizes(growth);
-        let (bytes, global) = self.apply(ops, states, &planned, places, options, (seqno, at_millis));
+        let stamp = WriteStamp { seqno, at_millis, buffered: self.durability(options) == Durability::Buffered };
+        let (bytes, global) = self.apply_staged(ops, states, &planned, places, stamp, options.origin);
         if let Some(token) = &options.token {
             let now_millis = self.options.clock.now_millis();
             self.tokens.expire(now_millis);
@@ -197,45 +195,26 @@ impl Engine {
 
     /// Puts a logged commit into the memtables of its partitions and into its streams; returns the bytes of memory that
     /// takes, and the entries of global indexes, which other partitions hold.
-    fn apply(
+    fn apply_staged(
         &self,
         ops: &[WriteOp<'_>],
         states: &[TableStateGuard],
-        planned: &[StagedWrite],
-        places: &LockSet<'_>,
-        options: &WriteOptions,
-        (seqno, at_millis): (u64, u64),
+        staged: &[StagedWrite],
+        locks: &LockSet<'_>,
+        stamp: WriteStamp,
+        origin: Origin,
     ) -> (usize, Vec<GlobalEntry>) {
-        let buffered = self.durability(options) == Durability::Buffered;
-        let mut global = Vec::new();
-        let mut bytes = 0;
-        for (place, item) in planned.iter().filter(|item| item.changed).enumerate() {
-            let (partition, guard) = places.of(item.position);
-            let state = &*states[item.position];
-            let insert = |key: &EncodedKey, value: Option<&[u8]>| {
-                partition.insert(guard, key_ref(key), seqno, value, buffered, self.wal.visible());
-                entry_bytes(key, value)
-            };
-            bytes += insert(ops[item.position].key, item.new.as_deref());
-            if let (Some(stream), Some(event)) = (&state.definition.stream, item.event) {
-                let (sequence, new) = (Sequence::new(seqno, place), item.new.clone().map(ItemRef::from_bytes));
-                let (old, origin) = (item.old.clone(), options.origin);
-                let change = Change::of(stream.view, event, sequence, at_millis, origin, old, new);
-                let pushed = self.streams.push(partition.id, &change, &state.definition.key, buffered);
-                bytes += pushed.min(self.stream_tail_overrun_bytes());
-            }
-            self.delay_propagation(&state.definition, ops[item.position].key, item);
-            for change in &item.indexes {
-                let ring = &state.index_rings[change.index];
-                let local = index::shares_partition(&state.definition.indexes[change.index]);
-                for (key, value) in entries_of(change) {
-                    if local {
-                        bytes += insert(key, value.as_deref());
-                    } else {
-                        global.push(GlobalEntry { ring: ring.clone(), key: key.clone(), value });
-                    }
-                }
-            }
+        let (mut bytes, mut global) = (0, Vec::new());
+        for (ordinal, item) in staged.iter().filter(|item| item.changed).enumerate() {
+            let (partition, guard) = locks.of(item.position);
+            let (key, state) = (ops[item.position].key, &*states[item.position]);
+            self.delay_propagation(&state.definition, key, item);
+            let (old, new, event) = (item.old.as_ref(), item.new.as_ref(), item.event);
+            let change = AppliedChange { ordinal, key, state: Some(state), old, new, event, indexes: &item.indexes };
+            let mut target =
+                LockedTarget { engine: self, state, partition, guard, stamp, bytes: 0, global: &mut global };
+            apply(&change, stamp, origin, &mut target);
+            bytes += target.bytes;
         }
         (bytes, global)
     }
@@ -342,69 +321,9 @@ impl Engine {
         self.wait_durable(self.wal.last_seqno(), durability.unwrap_or(self.options.durability))
     }
 
-    /// Items of any tables as they were at one moment: no commit falls between two of them.
-    pub fn read_together(&self, places: &[(Arc<TableSlot>, EncodedKey)]) -> Result<Vec<Option<ItemRef>>> {
-        let states: PerItem<TableStateGuard> = places.iter().map(|(slot, _)| slot.state()).collect();
-        loop {
-            let tokens = places.iter().map(|(_, key)| key.token()).zip(&states);
-            let (partitions, of_place) = partitions_of(tokens);
-            let guards: PerItem<WriteGuard<'_>> = partitions.iter().map(|partition| partition.lock()).collect();
-            if guards.iter().any(WriteGuard::retired) {
-                continue;
-            }
-            let mut newest_read = 0;
-            let mut items = Vec::with_capacity(places.len());
-            for ((_, key), place) in places.iter().zip(of_place) {
-                let version = partitions[place].get(key_ref(key), ReadPoint::Newest, self.wal.visible())?;
-                newest_read = newest_read.max(version.as_ref().map_or(0, |version| version.seqno));
-                items.push(version.and_then(|version| version.item));
-            }
-            drop(guards);
-            let keys = places.iter().map(|(_, key)| key);
-            self.await_read(keys.zip(&states), newest_read)?;
-            return Ok(items);
-        }
-    }
-
-    /// An answer that rests on a version which no reader may see yet waits for that version's sync.
-    fn await_read<'k>(
-        &self,
-        places: impl Iterator<Item = (&'k EncodedKey, &'k TableStateGuard)>,
-        newest_read: u64,
-    ) -> Result<()> {
-        if newest_read <= self.wal.visible().load() {
-            return Ok(());
-        }
-        for (key, state) in places {
-            let partition = state.ring.find(key.token());
-            let readable = partition.get(key_ref(key), ReadPoint::Visible, self.wal.visible())?;
-            let newest = partition.get(key_ref(key), ReadPoint::Newest, self.wal.visible())?;
-            if readable.map(|version| version.seqno) != newest.map(|version| version.seqno) {
-                return self.wal.sync(newest_read);
-            }
-        }
-        Ok(())
-    }
-
     fn durability(&self, options: &WriteOptions) -> Durability {
         options.durability.unwrap_or(self.options.durability)
     }
-}
-
-/// The partitions of all keys without repetition, in lock order, and each key's position among them.
-fn partitions_of<'a>(
-    tokens: impl Iterator<Item = (u64, &'a TableStateGuard)>,
-) -> (PerItem<Arc<Partition>>, PerItem<usize>) {
-    let of_key: PerItem<Arc<Partition>> = tokens.map(|(token, state)| Arc::clone(&state.ring.find(token))).collect();
-    if of_key.len() == 1 {
-        return (of_key, smallvec![0]);
-    }
-    let mut partitions = of_key.clone();
-    partitions.sort_by_key(|partition| (partition.keyspace, partition.first_token, partition.id));
-    partitions.dedup_by_key(|partition| partition.id);
-    let position = |of: &Arc<Partition>| partitions.iter().position(|partition| partition.id == of.id);
-    let positions = of_key.iter().map(|of| position(of).unwrap_or_default()).collect();
-    (partitions, positions)
 }
 
 /// Whether something is derived from what an item was before a change: entries of indexes, images in a stream, or the
@@ -426,17 +345,36 @@ struct CommitResult {
     global: Vec<GlobalEntry>,
 }
 
-/// The locked partitions of a commit, and which of them each operation belongs to.
-struct LockSet<'a> {
-    partitions: &'a [Arc<Partition>],
-    guards: &'a [WriteGuard<'a>],
-    of_op: &'a [usize],
+/// The writer's way of applying: into the item's partition, which it has locked. Entries of global indexes wait until that
+/// lock is released.
+struct LockedTarget<'a> {
+    engine: &'a Engine,
+    state: &'a TableState,
+    partition: &'a Partition,
+    guard: &'a WriteGuard<'a>,
+    stamp: WriteStamp,
+    /// Memory that was taken.
+    bytes: usize,
+    global: &'a mut Vec<GlobalEntry>,
 }
 
-impl<'a> LockSet<'a> {
-    fn of(&self, op: usize) -> (&'a Partition, &'a WriteGuard<'a>) {
-        let place = self.of_op[op];
-        (&self.partitions[place], &self.guards[place])
+impl ApplyTarget for LockedTarget<'_> {
+    #[inline]
+    fn insert(&mut self, ring: &Arc<TokenRing>, key: &EncodedKey, value: Option<&Bytes>) {
+        if ring.keyspace != self.partition.keyspace {
+            self.global.push(GlobalEntry { ring: ring.clone(), key: key.clone(), value: value.cloned() });
+            return;
+        }
+        let (value, WriteStamp { seqno, buffered, .. }) = (value.map(|bytes| &**bytes), self.stamp);
+        self.partition.insert(self.guard, key_ref(key), seqno, value, buffered, self.engine.wal.visible());
+        self.bytes += entry_bytes(key, value);
+    }
+    #[inline]
+    fn push(&mut self, _: &EncodedKey, record: impl FnOnce(StreamView) -> Change) {
+        let Some(stream) = &self.state.definition.stream else { return };
+        let (change, key_schema) = (record(stream.view), &self.state.definition.key);
+        let pushed = self.engine.streams.push(self.partition.id, &change, key_schema, self.stamp.buffered);
+        self.bytes += pushed.min(self.engine.stream_tail_overrun_bytes());
     }
 }
 
@@ -491,10 +429,4 @@ impl StagedWrite {
             definition: state.definition.clone(),
         }
     }
-}
-
-/// The entries that an index change removes and puts.
-pub(super) fn entries_of(change: &IndexChange) -> impl Iterator<Item = (&EncodedKey, Option<Bytes>)> {
-    let removed = change.remove.iter().map(|key| (key, None));
-    removed.chain(change.put.iter().map(|(key, bytes)| (key, Some(bytes.clone()))))
 }

@@ -105,8 +105,3 @@ pub fn entry(table: &TableDefinition, index: &IndexDefinition, item: &ItemRef) -
     let projected = item.project(|name| index.projects(&table.key, name));
     Some(Entry { key, bytes: projected.to_inline_bytes(), size_bytes: projected.size_bytes() })
 }
-
-/// Whether the entries of an index lie in the partitions of the table.
-pub fn shares_partition(index: &IndexDefinition) -> bool {
-    index.kind == IndexKind::Local
-}
