@@ -79,12 +79,18 @@ fn planted(
 fn what_was_checked_is_counted() {
     let (engine, slot) = database();
     // Two partitions of the table, in which the local index lies too, and two of the global one.
-    assert_eq!(engine.verify().unwrap(), VerifyReport { tables: 1, partitions: 4, items: 3, index_entries: 6 });
+    assert_eq!(
+        engine.verify().unwrap(),
+        VerifyReport { log_records: 4, tables: 1, partitions: 4, items: 3, index_entries: 6 }
+    );
     // Of a table without a local one.
     let indexes = vec![spec("global", IndexKind::Global, "g", "r")];
     let key = slot.state().definition.key.clone();
     engine.create_table(TableSpec { indexes, ..TableSpec::new("others", key) }).unwrap();
-    assert_eq!(engine.verify().unwrap(), VerifyReport { tables: 2, partitions: 8, items: 3, index_entries: 6 });
+    assert_eq!(
+        engine.verify().unwrap(),
+        VerifyReport { log_records: 5, tables: 2, partitions: 8, items: 3, index_entries: 6 }
+    );
 }
 
 #[test]

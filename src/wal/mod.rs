@@ -1,19 +1,23 @@
 //! The write-ahead log: every change of a database is one record in it, and everything else is derived from it.
 //!
 //! Records are bytes in [frames](crate::format::frame), frames lie in [segments](segment) of a fixed size, and a record is found by
-//! its sequence number, which grows by one from record to record. [`Wal`] appends and makes durable, [`recover`] reads
-//! back, [`record`] says what the bytes of a record mean. This room knows bytes and changes, no partitions.
+//! its sequence number, which grows by one from record to record. [`Wal`] appends and makes durable, a
+//! [`LogReader`] reads back, [`recover`] all of it, [`record`] says what the bytes of a record mean. This room knows bytes and changes, no partitions.
 
 mod adaptive_spin;
 mod bounds;
 mod group_commit;
 mod leader;
+mod log_reader;
 pub mod record;
 mod recovery;
 mod recovery_table;
 mod segment;
+mod segment_reader;
 mod writer;
 
+#[cfg(test)]
+mod log_reader_tests;
 #[cfg(test)]
 mod recovery_damage_tests;
 #[cfg(test)]
@@ -22,6 +26,7 @@ mod recovery_tests;
 mod writer_tests;
 
 pub use bounds::LogBounds;
+pub use log_reader::{LogReader, ReadUntil};
 pub use recovery::{Recovered, recover};
 pub use segment::SegmentStats;
 pub use writer::{Wal, WalOptions};
