@@ -1,6 +1,8 @@
 //! The commands, one file each.
 
+mod changes;
 mod check;
+mod completions;
 #[cfg(feature = "copy")]
 mod copy;
 mod create;
@@ -17,6 +19,8 @@ mod put;
 mod query;
 mod scan;
 pub(crate) mod serve;
+mod update;
+mod update_table;
 mod verify;
 
 use crate::{args::DatabaseArgs, failure::Failure, outcome::Outcome};
@@ -33,6 +37,8 @@ pub(crate) enum Command {
     Describe(describe::Describe),
     /// List the tables
     List(list::List),
+    /// Add or remove a global index; set time to live, change stream, deletion protection
+    UpdateTable(update_table::UpdateTable),
     /// Delete a table with everything in it
     Drop(drop::Drop),
     /// Put the items of a file into a table
@@ -43,12 +49,16 @@ pub(crate) enum Command {
     Get(get::Get),
     /// Put one item
     Put(put::Put),
+    /// Change attributes of the item with a key
+    Update(update::Update),
     /// Delete the item with a key
     Delete(delete::Delete),
     /// Show the items of a partition key, in the order of their sort keys
     Query(query::Query),
     /// Show all items
     Scan(scan::Scan),
+    /// Show the changes that a table's stream has kept
+    Changes(changes::Changes),
     /// Serve DynamoDB clients over HTTP
     Serve(serve::Serve),
     /// Check every byte and every index of the database
@@ -60,6 +70,8 @@ pub(crate) enum Command {
     Check(check::Check),
     /// Show partitions, memtables, runs and log
     Inspect(inspect::Inspect),
+    /// Print a script that makes a shell complete commands and options
+    Completions(completions::Completions),
 }
 
 impl Command {
@@ -70,20 +82,24 @@ impl Command {
             Self::Create(command) => command.run(database),
             Self::Describe(command) => command.run(database),
             Self::List(command) => command.run(database),
+            Self::UpdateTable(command) => command.run(database),
             Self::Drop(command) => command.run(database),
             Self::Import(command) => command.run(database),
             Self::Export(command) => command.run(database),
             Self::Get(command) => command.run(database),
             Self::Put(command) => command.run(database),
+            Self::Update(command) => command.run(database),
             Self::Delete(command) => command.run(database),
             Self::Query(command) => command.run(database),
             Self::Scan(command) => command.run(database),
+            Self::Changes(command) => command.run(database),
             Self::Serve(command) => command.run(database),
             Self::Verify(command) => command.run(database),
             #[cfg(feature = "copy")]
             Self::Copy(command) => command.run(database),
             Self::Check(command) => command.run(database),
             Self::Inspect(command) => command.run(database),
+            Self::Completions(command) => command.run(),
         }
     }
 }

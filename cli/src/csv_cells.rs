@@ -1,8 +1,9 @@
 //! What the cells of CSV mean, in both directions.
 //!
-//! A column is called `name` or `name:TYPE`. Types are those of DynamoDB's scalars (`S`, `N`, `B` in base64, `BOOL`)
-//! and `JSON` for everything else. Without a type, a column that is part of a key has the type of the key, and any
-//! other is a string.
+//! A column is called `name` or `name:TYPE`. Types are those of DynamoDB's scalars (`S`, `N`, `B` in base64, `BOOL`), its sets
+//! (`SS`, `NS`, `BS`, as JSON arrays of strings), and `JSON` for everything else. Without a type, a column that is part of a
+//! key has the type of the key, one whose first cells are all numbers is numbers, and any other is text. What looks like a
+//! type and is none is refused: `tags:XS:S` is how an attribute gets the name `tags:XS`.
 
 use crate::key_value::{KeyTypes, parse_binary};
 use hashrange::{AttributeValue, ItemRef, KeyType, Number};
@@ -21,10 +22,23 @@ pub(crate) enum CellType {
     Bool,
     /// Plain JSON.
     Json,
+    /// A set, by the name of its type: a JSON array of strings.
+    Set(&'static str),
 }
 
-const TYPES: [(&str, CellType); 5] =
-    [("S", CellType::S), ("N", CellType::N), ("B", CellType::B), ("BOOL", CellType::Bool), ("JSON", CellType::Json)];
+const TYPES: [(&str, CellType); 8] = [
+    ("S", CellType::S),
+    ("N", CellType::N),
+    ("B", CellType::B),
+    ("BOOL", CellType::Bool),
+    ("JSON", CellType::Json),
+    ("SS", CellType::Set("SS")),
+    ("NS", CellType::Set("NS")),
+    ("BS", CellType::Set("BS")),
+];
+
+/// The types that a header can name, for messages.
+pub(crate) const TYPE_NAMES: &str = "S, N, B, BOOL, SS, NS, BS and JSON";
 
 /// A column of a table of cells.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -33,6 +47,8 @@ pub(crate) struct Column {
     pub(crate) name: String,
     /// What its cells hold.
     pub(crate) cells: CellType,
+    /// Whether neither the header nor a key says what they hold.
+    pub(crate) is_guessed: bool,
 }
 
 /// Reads a header.
@@ -40,20 +56,61 @@ pub(crate) fn parse_header<'a>(header: impl Iterator<Item = &'a str>, keys: &Key
     let mut columns: Vec<Column> = Vec::new();
     for (position, text) in header.enumerate() {
         let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
-        let suffix = text.rsplit_once(':').and_then(|(name, kind)| {
-            let known = TYPES.iter().find(|(text, _)| *text == kind)?;
-            Some((name, known.1))
-        });
-        let (name, cells) = suffix.unwrap_or_else(|| (text, default_type(keys, text)));
+        let (name, kind) = match text.rsplit_once(':') {
+            Some((name, kind)) if looks_like_a_type(kind) => {
+                let known = TYPES.iter().find(|(text, _)| *text == kind);
+                let unknown = || {
+                    format!(
+                        "column {text}: {kind} is no type; there are {TYPE_NAMES}. {text}:S is a text of this whole name"
+                    )
+                };
+                (name, Some(known.ok_or_else(unknown)?.1))
+            }
+            _ => (text, None),
+        };
+        let cells = kind.unwrap_or_else(|| default_type(keys, name));
+        let is_guessed = kind.is_none() && keys.get(name).is_none();
         if name.is_empty() {
             return Err(format!("column {} of the header has no name", position + 1));
         }
         if columns.iter().any(|column| column.name == name) {
             return Err(format!("the header names {name} twice"));
         }
-        columns.push(Column { name: name.to_owned(), cells });
+        columns.push(Column { name: name.to_owned(), cells, is_guessed });
     }
     if columns.is_empty() { Err("the header is missing".to_owned()) } else { Ok(columns) }
+}
+
+/// Whether what follows a colon was meant as a type, and not as a part of the name.
+fn looks_like_a_type(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_uppercase())
+}
+
+/// Whether a cell is a number as JSON writes it: `007` and `+49` are texts that have their digits for other reasons.
+fn looks_like_a_number(text: &str) -> bool {
+    let digits = text.strip_prefix('-').unwrap_or(text);
+    let whole = digits.split(['.', 'e', 'E']).next().unwrap_or_default();
+    let leads_with_zero = whole.len() > 1 && whole.starts_with('0');
+    !whole.is_empty()
+        && !leads_with_zero
+        && whole.bytes().all(|byte| byte.is_ascii_digit())
+        && Number::parse(text).is_ok()
+}
+
+/// Decides of columns without a type whether they are numbers, by the first cells; returns the names of those that are.
+pub(crate) fn guess_numbers<'a>(
+    columns: &mut [Column],
+    cells_of: impl Fn(usize) -> Box<dyn Iterator<Item = &'a str> + 'a>,
+) -> Vec<String> {
+    let mut numbers = Vec::new();
+    for (position, column) in columns.iter_mut().enumerate().filter(|(_, column)| column.is_guessed) {
+        let mut cells = cells_of(position).filter(|cell| !cell.is_empty()).peekable();
+        if cells.peek().is_some() && cells.all(looks_like_a_number) {
+            column.cells = CellType::N;
+            numbers.push(column.name.clone());
+        }
+    }
+    numbers
 }
 
 fn default_type(keys: &KeyTypes, name: &str) -> CellType {
@@ -75,8 +132,18 @@ impl Column {
             CellType::Bool if text.eq_ignore_ascii_case("false") => Ok(false.into()),
             CellType::Bool => Err(format!("{text:?} is neither true nor false")),
             CellType::Json => AttributeValue::from_json(text).map_err(|error| error.message().to_owned()),
+            CellType::Set(kind) => AttributeValue::from_dynamodb_json(&format!("{{\"{kind}\":{text}}}"))
+                .map_err(|error| error.message().to_owned()),
         };
-        value.map_err(|what| format!("column {}: {what}", self.name))
+        let name = &self.name;
+        value.map_err(|what| match (self.is_guessed, self.cells) {
+            (true, CellType::N) => {
+                format!(
+                    "column {name}: {what}; its first cells are numbers, so it is: {name}:S in the header makes it text"
+                )
+            }
+            _ => format!("column {name}: {what}"),
+        })
     }
 
     /// The name with the type.
@@ -91,6 +158,7 @@ impl Column {
         match (self.cells, value.to_value()) {
             (CellType::S, AttributeValue::S(text)) => text,
             (CellType::B, binary) => binary.to_json().trim_matches('"').to_owned(),
+            (CellType::Set(_), set) => set.to_json(),
             (_, value) => value.to_json(),
         }
     }
@@ -122,7 +190,8 @@ impl ColumnFinder {
         let mut add = |name: &str, kinds: &BTreeSet<&'static str>| {
             let only = (kinds.len() == 1).then(|| kinds.first().copied()).flatten();
             let known = only.and_then(|kind| TYPES.iter().find(|(text, _)| *text == kind));
-            columns.push(Column { name: name.to_owned(), cells: known.map_or(CellType::Json, |(_, cells)| *cells) });
+            let cells = known.map_or(CellType::Json, |(_, cells)| *cells);
+            columns.push(Column { name: name.to_owned(), cells, is_guessed: false });
         };
         for key in keys {
             if let Some(kinds) = self.types.remove(key) {
@@ -147,15 +216,26 @@ mod tests {
         let columns = parse_header(header, &KeyTypes::default()).unwrap();
         let shown: Vec<String> = columns.iter().map(Column::header).collect();
         assert_eq!(shown, ["id:S", "a:N", "b:x:S", "c:JSON"]);
-        for bad in [vec!["a", "a:N"], vec!["a", ""], vec![":N"], vec![]] {
+        for bad in [vec!["a", "a:N"], vec!["a", ""], vec![":N"], vec![], vec!["a:L"], vec!["a:STRING"], vec!["a:S:XS"]]
+        {
             assert!(parse_header(bad.clone().into_iter(), &KeyTypes::default()).is_err(), "{bad:?}");
+        }
+    }
+
+    #[test]
+    fn numbers_are_as_json_writes_them() {
+        for number in ["0", "-1", "19.90", "1e5", "0.5", "12345678901234567890123456789012345678"] {
+            assert!(looks_like_a_number(number), "{number}");
+        }
+        for text in ["", "007", "+49", "1,5", ".5", "1.", "1 ", "0x1", "-", "NaN", "Infinity", "1e999", "-007"] {
+            assert!(!looks_like_a_number(text), "{text}");
         }
     }
 
     #[test]
     fn items_pass_through_cells_unchanged() {
         let items = [
-            r#"{"id":{"N":"1"},"s":{"S":"a,b"},"b":{"B":"AAE="},"x":{"S":"text"},"e":{"S":""},"t":{"BOOL":true}}"#,
+            r#"{"id":{"N":"1"},"s":{"S":"a,b"},"b":{"B":"AAE="},"x":{"S":"text"},"e":{"S":""},"t":{"BOOL":true},"q":{"SS":["a","b"]},"r":{"NS":["1","2.5"]}}"#,
             r#"{"id":{"N":"2"},"x":{"N":"7"},"e":{"S":"e"},"l":{"L":[{"NULL":true},{"S":"q\""}]}}"#,
         ]
         .map(|text| Item::from_dynamodb_json(text).unwrap());
@@ -163,7 +243,7 @@ mod tests {
         items.iter().for_each(|item| finder.add(&ItemRef::from(item)));
         let columns = finder.columns(["id"].into_iter());
         let header: Vec<String> = columns.iter().map(Column::header).collect();
-        assert_eq!(header, ["id:N", "b:B", "e:JSON", "l:JSON", "s:S", "t:BOOL", "x:JSON"]);
+        assert_eq!(header, ["id:N", "b:B", "e:JSON", "l:JSON", "q:SS", "r:NS", "s:S", "t:BOOL", "x:JSON"]);
         for item in &items {
             let mut back = Item::new();
             for column in &columns {

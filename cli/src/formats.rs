@@ -4,7 +4,7 @@
 //! json       [{"id":1}, {"id":2}]         an array of plain JSON objects, or objects one after the other
 //! jsonl      {"id":1}                     a plain JSON object a line
 //! ddb-json   {"id":{"N":"1"}}             an object of typed values a line; {"Item":{...}} around it is taken off
-//! csv        id,name,tags:JSON            a header, then a record a line; see `csv_cells` for the types of columns
+//! csv        id,name,tags:SS              a header, then a record a line; see `csv_cells` for the types of columns
 //! ```
 //!
 //! A record that cannot be read is a record all the same: it says where it stood and what is wrong, and the next one is
@@ -70,14 +70,26 @@ struct Text {
     text: Result<String, String>,
 }
 
+/// The records of an input, and what is to be said about them before.
+pub(crate) struct Input<'a> {
+    pub(crate) records: Records<'a>,
+    pub(crate) note: Option<String>,
+}
+
 /// Reads records of a format. `keys` says how key attributes are typed where the format leaves it open.
-pub(crate) fn read<'a>(format: Format, input: impl BufRead + 'a, keys: &'a KeyTypes) -> Result<Records<'a>, Failure> {
-    Ok(match format {
+pub(crate) fn read<'a>(format: Format, input: impl BufRead + 'a, keys: &'a KeyTypes) -> Result<Input<'a>, Failure> {
+    let records = match format {
         Format::Json => parsed(elements::Elements::new(input), move |text| plain(text, keys)),
         Format::Jsonl => parsed(lines::Lines::new(input), move |text| plain(text, keys)),
         Format::DdbJson => parsed(lines::Lines::new(input), typed),
-        Format::Csv => Box::new(csv_records::CsvRecords::new(input, keys)?),
-    })
+        Format::Csv => {
+            let records = csv_records::CsvRecords::new(input, keys)?;
+            let numbers = records.numbers().join(", ");
+            let note = format!("read as numbers: {numbers}; NAME:S in the header makes a column text");
+            return Ok(Input { note: (!numbers.is_empty()).then_some(note), records: Box::new(records) });
+        }
+    };
+    Ok(Input { records, note: None })
 }
 
 /// Reads the text of one item, in plain or DynamoDB JSON.
@@ -109,7 +121,7 @@ fn too_long() -> String {
 
 /// Plain JSON has no binary: where the key is binary, its text is base64.
 fn plain(text: &str, keys: &KeyTypes) -> Result<Item, String> {
-    let mut item = Item::from_json(text).map_err(|error| without_line(error.message()))?;
+    let mut item = Item::from_json(text).map_err(|error| without_line(error.message()) + array_hint(text))?;
     for name in keys.of_type(KeyType::B) {
         if let Some(AttributeValue::S(base64)) = item.get(name) {
             let value = crate::key_value::parse_binary(base64).map_err(|what| format!("attribute {name}: {what}"))?;
@@ -117,6 +129,11 @@ fn plain(text: &str, keys: &KeyTypes) -> Result<Item, String> {
         }
     }
     Ok(item)
+}
+
+/// What helps where an array is given for one item.
+fn array_hint(text: &str) -> &'static str {
+    if text.trim_start().starts_with('[') { "; an array of items is read with --format json" } else { "" }
 }
 
 /// DynamoDB JSON, alone or as exports of the service wrap it.
@@ -144,7 +161,7 @@ mod tests {
 
     fn items(format: Format, input: &[u8]) -> Vec<(u64, String)> {
         let keys = KeyTypes::default();
-        let records = read(format, input, &keys).unwrap();
+        let records = read(format, input, &keys).unwrap().records;
         records
             .map(|record| record.unwrap())
             .map(|record| (record.line, record.item.map_or_else(|what| format!("! {what}"), |item| item.to_json())))
@@ -175,7 +192,7 @@ mod tests {
         }))
         .unwrap();
         let keys = KeyTypes::of(&definition);
-        let records = read(Format::Jsonl, &b"{\"id\":\"AAE=\"}\n{\"id\":\"?\"}\n"[..], &keys).unwrap();
+        let records = read(Format::Jsonl, &b"{\"id\":\"AAE=\"}\n{\"id\":\"?\"}\n"[..], &keys).unwrap().records;
         let records: Vec<Record> = records.map(|record| record.unwrap()).collect();
         assert_eq!(records[0].item.as_ref().unwrap()["id"].type_name(), "B");
         assert_eq!(records[1].item.as_ref().unwrap_err(), "attribute id: \"?\" is not base64");

@@ -38,8 +38,13 @@ struct Cli {
     command: Command,
 }
 
+/// Memory that requests or imports have borrowed goes back to the system, also if the threads that used it sleep.
+#[cfg(not(target_env = "msvc"))]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
 fn main() -> ExitCode {
-    let cli = Cli::parse_from(std::env::args().map(command::serve::modern_spelling));
+    let cli = Cli::parse_from(std::env::args_os().map(command::serve::modern_spelling));
     match cli.command.run(&cli.database) {
         Ok(outcome) => outcome.exit_code(),
         Err(failure) => {

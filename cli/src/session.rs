@@ -1,7 +1,10 @@
 //! Opening the database that a command works on.
 
 use crate::{args::DatabaseArgs, failure::Failure};
-use hashrange::{Database, Dynamic, Error, ErrorKind, OpenOptions, Table, file::FileName};
+use hashrange::{
+    Database, Dynamic, Error, ErrorKind, OpenOptions, Table, TableSpec,
+    file::{Disk, FileName, RealDisk},
+};
 use std::path::Path;
 
 /// How the arguments want a database to be opened.
@@ -27,18 +30,36 @@ pub(crate) fn open_or_create(args: &DatabaseArgs, folder: &Path) -> Result<Datab
     Ok(options(args).open(folder)?)
 }
 
-/// Opens the database that is there. A command that only looks must not leave an empty database behind where a user
-/// mistyped a folder.
+/// Opens the database that is there. A command that only looks must not leave an empty database behind where a folder was
+/// mistyped.
 pub(crate) fn open(args: &DatabaseArgs) -> Result<Database, Failure> {
     let folder = args.folder();
-    if !folder.join(FileName::Current.to_string()).exists() {
-        let text = format!(
-            "there is no database in {}; name its folder with --data-dir, or begin one with create",
-            folder.display()
-        );
-        return Err(Error::not_found(text).into());
-    }
+    check_is_there(folder)?;
     open_or_create(args, folder)
+}
+
+/// Opens the database that is there as it is on disk, without writing anything to its folder.
+pub(crate) fn open_to_read(args: &DatabaseArgs) -> Result<Database, Failure> {
+    open(args)
+}
+
+/// A folder is a database if it has a file of one. If it lacks some, opening it says which.
+fn check_is_there(folder: &Path) -> Result<(), Failure> {
+    let is_there = folder.is_dir() && RealDisk::open(folder, false)?.list()?.iter().any(|name| *name != FileName::Lock);
+    if is_there {
+        return Ok(());
+    }
+    let text = format!(
+        "there is no database in {}; name its folder with --data-dir, or begin one with create",
+        folder.display()
+    );
+    Err(Error::not_found(text).into())
+}
+
+/// Checks the definition of a new table where nothing is kept, so that one that is refused leaves no folder behind.
+pub(crate) fn check_table(spec: &TableSpec) -> Result<(), Failure> {
+    Database::options().background(false).in_memory()?.create_table_from(spec.clone())?;
+    Ok(())
 }
 
 /// A table by its name; an error says which tables there are.

@@ -117,6 +117,13 @@ impl Error {
     pub(crate) fn closed() -> Self {
         Self::new(ErrorKind::Closed, "DatabaseClosed", "the database is closed; open it again")
     }
+    /// A file that the database consists of cannot be opened: damage if it is missing, whatever kind of file it is.
+    pub(crate) fn open(file: impl fmt::Display, source: &io::Error) -> Self {
+        match source.kind() {
+            io::ErrorKind::NotFound => Self::corrupt(file, 0, "the file is missing"),
+            _ => Self::io("open", file, source),
+        }
+    }
     /// The operating system refused `operation` on `file`.
     pub fn io(operation: &'static str, file: impl fmt::Display, source: &io::Error) -> Self {
         let file = file.to_string();

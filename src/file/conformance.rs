@@ -148,13 +148,13 @@ fn names(disk: &dyn Disk) {
 }
 
 fn missing_files(disk: &dyn Disk) {
-    for error in [
-        disk.open(RUN, true).unwrap_err(),
-        disk.open(RUN, false).unwrap_err(),
-        disk.remove(RUN).unwrap_err(),
-        disk.rename(RUN, LOG).unwrap_err(),
+    for (error, kind) in [
+        (disk.open(RUN, true).unwrap_err(), ErrorKind::Corrupt),
+        (disk.open(RUN, false).unwrap_err(), ErrorKind::Corrupt),
+        (disk.remove(RUN).unwrap_err(), ErrorKind::Io),
+        (disk.rename(RUN, LOG).unwrap_err(), ErrorKind::Io),
     ] {
-        assert_eq!(error.kind(), ErrorKind::Io);
+        assert_eq!(error.kind(), kind);
         assert!(error.message().contains("0000000007.run"), "{error}");
     }
 }

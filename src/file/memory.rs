@@ -73,14 +73,14 @@ impl Disk for MemoryDisk {
 
     fn open(&self, name: FileName, map: bool) -> Result<Box<dyn ReadableFile>> {
         let file = self.files.lock().get(&name).map(Arc::clone);
-        let file = file.ok_or_else(|| Error::io("open", name, &io::ErrorKind::NotFound.into()))?;
+        let file = file.ok_or_else(|| Error::open(name, &io::ErrorKind::NotFound.into()))?;
         let mut inode = file.0.lock();
         let len = inode.image.len();
         if !inode.sealed {
             drop(inode);
             return Ok(Box::new(GrowingReader { file, name, len, map }));
         }
-        let bytes = inode.image.bytes().map_err(|e| Error::io("open", name, &e))?;
+        let bytes = inode.image.bytes().map_err(|e| Error::open(name, &e))?;
         Ok(Box::new(SealedReader { bytes, name, map }))
     }
 

@@ -69,7 +69,7 @@ pub trait Disk: Debug + Send + Sync {
     fn has_foreign_files(&self) -> Result<bool>;
     /// Creates a file that must not exist yet, open for writing.
     fn create(&self, name: FileName) -> Result<Box<dyn WritableFile>>;
-    /// Opens an existing file for reading only. With `map` the bytes are offered in place ([`ReadableFile::mapped`]);
+    /// Opens an existing file for reading only; one that is missing is damage. With `map` the bytes are offered in place ([`ReadableFile::mapped`]);
     /// a disk that cannot do so reads by position. Without `map` they are always read by position.
     fn open(&self, name: FileName, map: bool) -> Result<Box<dyn ReadableFile>>;
     /// Atomically gives a file a new name, replacing what had that name. Durable after [`Disk::sync_directory`].

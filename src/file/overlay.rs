@@ -106,7 +106,7 @@ impl Disk for OverlayDisk {
             return self.memory.open(name, map);
         }
         if self.gone.lock().contains(&name) {
-            return Err(Error::io("open", name, &io::ErrorKind::NotFound.into()));
+            return Err(Error::open(name, &io::ErrorKind::NotFound.into()));
         }
         Ok(Box::new(BoundedReader { file: self.below.open(name, false)?, name }))
     }

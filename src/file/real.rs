@@ -133,7 +133,7 @@ impl Disk for RealDisk {
 
     fn open(&self, name: FileName, map: bool) -> Result<Box<dyn ReadableFile>> {
         let path = self.path_of(name);
-        let (file, len) = open_for_reading(&path, self.foreign).map_err(|e| Error::io("open", path.display(), &e))?;
+        let (file, len) = open_for_reading(&path, self.foreign).map_err(|e| Error::open(path.display(), &e))?;
         // A volume without maps, or a process with too many of them, is read by position.
         if map && let Ok(map) = super::mapped::map(&file, len) {
             return Ok(Box::new(MappedReader { map, path }));

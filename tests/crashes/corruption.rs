@@ -124,7 +124,7 @@ fn read(disk: &SimulatedDisk, mode: ReadMode, state: &State) -> Result<Reading, 
         match everything(&db) {
             Ok(found) if found == *state => Ok(reading),
             Ok(found) => Err(answer::difference(&found, state)),
-            Err(error) if error.contains("damaged") || error.contains("entity not found") => Ok(Reading::Refused),
+            Err(error) if error.contains("damaged") => Ok(Reading::Refused),
             Err(error) => Err(error),
         }
     };
@@ -140,8 +140,6 @@ fn everything(db: &Database) -> Result<State, String> {
 fn refusal(error: &hashrange::Error) -> Result<Reading, String> {
     match error.kind() {
         ErrorKind::Corrupt | ErrorKind::Incompatible => Ok(Reading::Refused),
-        // A missing file is the operating system's to tell of.
-        ErrorKind::Io if error.message().contains("not found") => Ok(Reading::Refused),
         _ => Err(format!("an error that does not tell of damage: {error}")),
     }
 }

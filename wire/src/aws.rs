@@ -21,7 +21,7 @@
 //!
 //! Inside a tokio runtime the engine is called on its threads for blocking work, elsewhere in place.
 
-use crate::Protocol;
+use crate::protocol::Protocol;
 use aws_smithy_runtime_api::{
     client::{
         http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},

@@ -1,6 +1,6 @@
 //! What an operation works on, and as whom.
 
-use crate::{Owner, Profile};
+use crate::{arn::Owner, profile::Profile};
 use hashrange::Database;
 
 /// What operations need besides the request.

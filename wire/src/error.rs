@@ -7,10 +7,7 @@
 //! The namespace tells who refuses: the service itself, its validation layer, or the framework that decodes requests.
 //! Clients look at the part after `#`. A few errors spell the text `Message`, which the clients also accept.
 
-use crate::{
-    json::{Malformed, Writer},
-    value,
-};
+use crate::json::Malformed;
 use hashrange::{ErrorKind, ItemRef, error::CancellationReason};
 
 /// The outcome of an operation before it becomes a response.
@@ -18,16 +15,17 @@ pub(crate) type Outcome<T = Vec<u8>> = Result<T, Failure>;
 
 /// A refused request.
 #[derive(Debug)]
-pub(crate) struct Failure(Box<Details>);
+pub(crate) struct Failure(pub(crate) Box<Details>);
 
+/// What a refusal says.
 #[derive(Debug)]
-struct Details {
+pub(crate) struct Details {
     status: u16,
-    namespace: &'static str,
-    name: &'static str,
-    message: Option<String>,
-    old_item: Option<ItemRef>,
-    reasons: Vec<CancellationReason>,
+    pub(crate) namespace: &'static str,
+    pub(crate) name: &'static str,
+    pub(crate) message: Option<String>,
+    pub(crate) old_item: Option<ItemRef>,
+    pub(crate) reasons: Vec<CancellationReason>,
 }
 
 const SERVICE: &str = "com.amazonaws.dynamodb.v20120810";
@@ -55,9 +53,13 @@ impl Failure {
         Self::new(FRAMEWORK, "SerializationException", Some(message.into()))
     }
 
-    /// No such operation, or one that is not supported.
-    pub(crate) fn unknown_operation() -> Self {
-        Self::new(FRAMEWORK, "UnknownOperationException", None)
+    /// No such operation, or one that is not supported; the service does not say which.
+    pub(crate) fn unknown_operation(target: &str) -> Self {
+        let message = match target {
+            "" => "the request has no X-Amz-Target, which names its operation".to_owned(),
+            target => format!("{target} is no operation of this server"),
+        };
+        Self::new(FRAMEWORK, "UnknownOperationException", Some(message))
     }
 
     /// What the request names is not there.
@@ -94,53 +96,6 @@ impl Failure {
     pub(crate) fn message(&self) -> &str {
         self.0.message.as_deref().unwrap_or_default()
     }
-
-    /// The response body.
-    pub(crate) fn to_body(&self) -> Vec<u8> {
-        let mut out = Writer::with_capacity(256);
-        out.begin_object();
-        out.string_member("__type", &format!("{}#{}", self.0.namespace, self.0.name));
-        if let Some(message) = &self.0.message {
-            out.string_member(self.message_member(), message);
-        }
-        if let Some(item) = &self.0.old_item {
-            out.name("Item");
-            value::write_item(&mut out, item);
-        }
-        if !self.0.reasons.is_empty() {
-            out.name("CancellationReasons");
-            out.begin_array();
-            for reason in &self.0.reasons {
-                write_reason(&mut out, reason);
-            }
-            out.end_array();
-        }
-        out.end_object();
-        out.into_bytes()
-    }
-
-    fn message_member(&self) -> &'static str {
-        match self.0.name {
-            "TransactionCanceledException"
-            | "TransactionInProgressException"
-            | "IdempotentParameterMismatchException"
-            | "SerializationException" => "Message",
-            _ => "message",
-        }
-    }
-}
-
-fn write_reason(out: &mut Writer, reason: &CancellationReason) {
-    out.begin_object();
-    out.string_member("Code", reason.code());
-    if let Some(message) = reason.message() {
-        out.string_member("Message", message);
-    }
-    if let Some(item) = reason.old_item() {
-        out.name("Item");
-        value::write_item(out, &item);
-    }
-    out.end_object();
 }
 
 impl From<Malformed> for Failure {

@@ -4,10 +4,12 @@
 //! the same process, and tests.
 
 use crate::{
-    Owner, Profile,
+    arn::Owner,
     context::Context,
     error::{Failure, Outcome},
     operation,
+    profile::Profile,
+    validate::shortened,
 };
 use hashrange::Database;
 
@@ -93,7 +95,7 @@ impl Protocol {
     /// Blocks while the engine reads or writes. Any bytes get an answer: there is no input that panics.
     pub fn handle(&self, target: &str, body: &[u8]) -> Response {
         let Some(operation) = operation::find(target) else {
-            return Response::refusal("Unknown", &Failure::unknown_operation());
+            return Response::refusal("Unknown", &Failure::unknown_operation(shortened(target)));
         };
         let context = Context { database: &self.database, owner: &self.owner, profile: self.profile };
         let outcome: Outcome = (operation.run)(&context, body);

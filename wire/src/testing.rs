@@ -66,7 +66,7 @@ impl TestServer {
     /// A client of the official Rust SDK on the same database, without the way over the socket.
     #[cfg(feature = "aws-sdk")]
     pub fn aws_client(&self) -> aws_sdk_dynamodb::Client {
-        crate::aws_client(&self.database)
+        crate::aws::aws_client(&self.database)
     }
 
     /// The endpoint, such as `http://127.0.0.1:40123`.

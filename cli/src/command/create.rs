@@ -26,7 +26,6 @@ pub(crate) struct Create {
 impl Create {
     /// Creates the table, and the database where there is none.
     pub(crate) fn run(&self, args: &DatabaseArgs) -> Result<Outcome, Failure> {
-        let database = session::open_or_create(args, args.folder())?;
         let key = KeySchema { hash: self.hash.clone(), range: self.range.clone() };
         let mut spec = TableSpec::new(self.table.clone(), key);
         spec.indexes = self.gsi.clone();
@@ -34,6 +33,8 @@ impl Create {
             index.hash = vec![self.hash.clone()];
             index
         }));
+        session::check_table(&spec)?;
+        let database = session::open_or_create(args, args.folder())?;
         database.create_table_from(spec)?;
         database.close()?;
         output::remark(format_args!("created table {} in {}", self.table, args.folder().display()));
@@ -58,7 +59,7 @@ fn parse_local(text: &str) -> Result<IndexSpec, String> {
     }
 }
 
-fn parse_global(text: &str) -> Result<IndexSpec, String> {
+pub(super) fn parse_global(text: &str) -> Result<IndexSpec, String> {
     let (name, mut keys) = parse_index(text)?;
     if keys.len() > 2 {
         return Err("a partition key and at most one sort key attribute can be given here".to_owned());

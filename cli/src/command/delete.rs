@@ -29,7 +29,7 @@ impl Delete {
     pub(crate) fn run(&self, args: &DatabaseArgs) -> Result<Outcome, Failure> {
         let database = session::open(args)?;
         let table = session::table(&database, &self.table)?;
-        let key = self.key.key(&table.definition().key)?;
+        let key = self.key.key(&table.definition())?;
         let mut delete = table.delete_with(&key);
         if let Some(condition) = self.placeholders.condition(self.condition.as_deref())? {
             delete = delete.when(condition);

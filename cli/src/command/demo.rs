@@ -276,7 +276,7 @@ impl Tour<'_> {
 fn load(database: &Database, name: &str, csv: &[u8]) -> Result<u64, Failure> {
     let table = session::table(database, name)?;
     let keys = KeyTypes::of(&table.definition());
-    let records = formats::read(Format::Csv, csv, &keys)?;
+    let records = formats::read(Format::Csv, csv, &keys)?.records;
     let loader = Loader::new(database, &table, &keys, &[], BATCH_ITEMS)?;
     let mut complaint = Complaint(None);
     let loaded = loader.load(records, &mut complaint)?;

@@ -24,7 +24,7 @@ pub(crate) struct Describe {
 impl Describe {
     /// Describes the table.
     pub(crate) fn run(&self, args: &DatabaseArgs) -> Result<Outcome, Failure> {
-        let database = session::open(args)?;
+        let database = session::open_to_read(args)?;
         let table = database.describe_table(&self.table);
         let table = table.map_err(|error| session::explain(&database, &self.table, error))?;
         let mut output = Output::new();

@@ -26,8 +26,9 @@ pub(crate) struct Export {
     /// File to write; - is standard output
     #[arg(default_value = "-")]
     file: PathBuf,
-    /// Format of the file [default: by the end of its name; jsonl for standard output]. Only ddb-json keeps every type:
-    /// in the others, sets become lists and binary becomes text in base64
+    /// Format of the file [default: by the end of its name; jsonl for standard output]. ddb-json keeps every type. csv has types
+    /// in its header, and loses them only inside of lists and maps, and where items differ. In the others, sets become lists
+    /// and binary becomes text in base64
     #[arg(long, value_enum)]
     format: Option<Format>,
 }
@@ -39,7 +40,7 @@ impl Export {
         let known = self.format.or_else(|| Format::of_file(&self.file)).or_else(|| to_stdout.then_some(Format::Jsonl));
         let format = known
             .ok_or_else(|| Failure::Usage(format!("what format shall {} have? Say --format", self.file.display())))?;
-        let database = session::open(args)?;
+        let database = session::open_to_read(args)?;
         let table = session::table(&database, &self.table)?;
         if to_stdout {
             let mut output = Output::new();
@@ -47,19 +48,54 @@ impl Export {
             output.finish()?;
             return Ok(Outcome::Done);
         }
-        let failed = |error| Failure::io(format!("cannot write {}", self.file.display()), error);
-        let mut file = BufWriter::new(create(&self.file).map_err(failed)?);
-        let items = write(&table, format, &mut |text| file.write_all(text.as_bytes()).map_err(failed))?;
-        let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
-        file.sync_all().map_err(failed)?;
+        let items = self.write_file(&table, format)?;
         remark(format_args!("{} exported to {}", counted(items, "item"), self.file.display()));
         Ok(Outcome::Done)
+    }
+
+    /// Writes the file under another name and renames it at the end: an export that fails leaves nothing behind, and what
+    /// had the name before stays. A pipe or a device is written as it is.
+    fn write_file(&self, table: &Table<Dynamic>, format: Format) -> Result<u64, Failure> {
+        let failed = |error| Failure::io(format!("cannot write {}", self.file.display()), error);
+        let is_special = self.file.metadata().is_ok_and(|metadata| !metadata.is_file());
+        let mut unfinished = self.file.clone().into_os_string();
+        if !is_special {
+            unfinished.push(".partial");
+        }
+        let path = PathBuf::from(unfinished);
+        let written = create(&path).map_err(failed).and_then(|file| {
+            let mut file = BufWriter::new(file);
+            let items = write(table, format, &mut |text| file.write_all(text.as_bytes()).map_err(failed))?;
+            let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
+            if !is_special {
+                file.sync_all().map_err(failed)?;
+            }
+            Ok(items)
+        });
+        if !is_special {
+            let end = match &written {
+                Ok(_) => rename(&path, &self.file),
+                Err(_) => remove(&path).or(Ok(())), // the first failure is the one to report
+            };
+            end.map_err(failed)?;
+        }
+        written
     }
 }
 
 #[expect(clippy::disallowed_methods, reason = "the file of an export is no file of the database")]
 fn create(file: &Path) -> io::Result<File> {
     File::create(file)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the file of an export is no file of the database")]
+fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    std::fs::rename(from, to)
+}
+
+#[expect(clippy::disallowed_methods, reason = "the file of an export is no file of the database")]
+fn remove(file: &Path) -> io::Result<()> {
+    std::fs::remove_file(file)
 }
 
 /// Writes all items; returns how many.

@@ -1,26 +1,42 @@
 //! `get`: the item with a key.
 
 use crate::{
-    args::DatabaseArgs, failure::Failure, key_value::parse_for, outcome::Outcome, output, output::Output, session,
+    args::DatabaseArgs,
+    failure::Failure,
+    formats::{self, Format},
+    key_value::{KeyTypes, parse_for},
+    outcome::Outcome,
+    output,
+    output::Output,
+    session,
 };
 use clap::Args;
-use hashrange::{Item, KeySchema};
+use hashrange::{Item, schema::TableDefinition};
 
 /// The key of one item.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct KeyArgs {
     /// Value of the partition key; binary in base64
-    #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
-    hash: String,
+    #[arg(long, value_name = "VALUE", allow_hyphen_values = true, required_unless_present = "key")]
+    hash: Option<String>,
     /// Value of the sort key
     #[arg(long, value_name = "VALUE", allow_hyphen_values = true)]
     range: Option<String>,
+    /// The whole key as a JSON object, in place of --hash and --range
+    #[arg(long, value_name = "JSON", conflicts_with_all = ["hash", "range"])]
+    key: Option<String>,
 }
 
 impl KeyArgs {
     /// The key, with the types that the table says.
-    pub(crate) fn key(&self, schema: &KeySchema) -> Result<Item, Failure> {
-        let hash = parse_for(&schema.hash, &self.hash).map_err(Failure::Usage)?;
+    pub(crate) fn key(&self, definition: &TableDefinition) -> Result<Item, Failure> {
+        let schema = &definition.key;
+        if let Some(json) = &self.key {
+            let parsed = formats::parse_one(Format::Jsonl, json, &KeyTypes::of(definition));
+            return parsed.map_err(|what| Failure::Usage(format!("--key must be a JSON object: {what}")));
+        }
+        let hash = self.hash.as_deref().unwrap_or_default();
+        let hash = parse_for(&schema.hash, hash).map_err(Failure::Usage)?;
         let key = Item::new().with(schema.hash.name.clone(), hash);
         match (&schema.range, &self.range) {
             (Some(attribute), Some(text)) => {
@@ -54,9 +70,9 @@ pub(crate) struct Get {
 impl Get {
     /// Shows the item.
     pub(crate) fn run(&self, args: &DatabaseArgs) -> Result<Outcome, Failure> {
-        let database = session::open(args)?;
+        let database = session::open_to_read(args)?;
         let table = session::table(&database, &self.table)?;
-        let key = self.key.key(&table.definition().key)?;
+        let key = self.key.key(&table.definition())?;
         let Some(item) = table.get(&key)? else {
             output::remark(format_args!("hashrange: {} has no item {}", self.table, key.to_json()));
             return Ok(Outcome::NoItem);

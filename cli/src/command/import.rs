@@ -3,7 +3,7 @@
 use crate::{
     args::DatabaseArgs,
     failure::Failure,
-    formats::{self, Format},
+    formats::{self, Format, Input},
     key_template::KeyTemplate,
     key_value::KeyTypes,
     loading::{Listener, Loaded, Loader},
@@ -33,7 +33,9 @@ pub(crate) struct Import {
     table: String,
     /// File to read; - is standard input
     file: PathBuf,
-    /// Format of the file [default: by the end of its name; jsonl for standard input]
+    /// Format of the file [default: by the end of its name; jsonl for standard input]. A column of CSV may have a type in the
+    /// header, as in price:N: S, N, B (base64), BOOL, SS, NS, BS or JSON. Without one it has the type of the key, or is numbers
+    /// if its first 1,000 cells are, or text. An empty cell is no attribute
     #[arg(long, value_enum)]
     format: Option<Format>,
     /// Make a key attribute of others, as in 'sk={name}#{lat}#{lng}'
@@ -59,7 +61,10 @@ impl Import {
         let (input, length) = open(&self.file)?;
         let progress = Progress::new(length);
         let input = BufReader::with_capacity(READ_BYTES, progress.reading(input));
-        let records = formats::read(format, input, &keys)?;
+        let Input { records, note } = formats::read(format, input, &keys)?;
+        if let Some(note) = note {
+            progress.remark(&note);
+        }
         let mut report = Report { progress: &progress, lines: self.progress_lines.then(Output::new) };
         let watch = Stopwatch::start();
         let loaded = loader.load(records, &mut report);

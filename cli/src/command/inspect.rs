@@ -10,6 +10,7 @@ use crate::{
 };
 use clap::Args;
 use hashrange::{Database, DatabaseStats, TablePartitionStats};
+use serde_json::Value;
 use std::collections::BTreeSet;
 
 /// Arguments of `inspect`.
@@ -23,11 +24,12 @@ pub(crate) struct Inspect {
 impl Inspect {
     /// Shows the database.
     pub(crate) fn run(&self, args: &DatabaseArgs) -> Result<Outcome, Failure> {
-        let database = session::open(args)?;
+        let database = session::open_to_read(args)?;
         let facts = database.facts();
         let mut output = Output::new();
         if self.json {
             let mut json = serde_json::json!(&facts);
+            tokens_as_text(&mut json);
             json["tables"] = database.list_tables().into();
             json["amplification"] = serde_json::json!({
                 "space": quotient(facts.run_bytes, facts.logical_bytes),
@@ -39,6 +41,23 @@ impl Inspect {
         }
         output.finish()?;
         Ok(Outcome::Done)
+    }
+}
+
+/// Writes tokens as texts of 16 hexadecimal digits, as the other output has them: a number of 64 bits would be rounded by jq
+/// and by JavaScript.
+fn tokens_as_text(json: &mut Value) {
+    match json {
+        Value::Array(elements) => elements.iter_mut().for_each(tokens_as_text),
+        Value::Object(members) => {
+            for (name, value) in members {
+                match (name.ends_with("_token"), value.as_u64()) {
+                    (true, Some(token)) => *value = format!("{token:016x}").into(),
+                    _ => tokens_as_text(value),
+                }
+            }
+        }
+        _ => {}
     }
 }
 

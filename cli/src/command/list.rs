@@ -10,7 +10,7 @@ pub(crate) struct List {}
 impl List {
     /// Lists the tables.
     pub(crate) fn run(&self, args: &DatabaseArgs) -> Result<Outcome, Failure> {
-        let database = session::open(args)?;
+        let database = session::open_to_read(args)?;
         let mut output = Output::new();
         for name in database.list_tables() {
             output.line(name)?;

@@ -54,12 +54,15 @@ pub(crate) struct Query {
     /// Print how many items there are instead of the items
     #[arg(long)]
     count: bool,
+    /// Print DynamoDB JSON, which names every type
+    #[arg(long)]
+    ddb_json: bool,
 }
 
 impl Query {
     /// Shows the items.
     pub(crate) fn run(&self, args: &DatabaseArgs) -> Result<Outcome, Failure> {
-        let database = session::open(args)?;
+        let database = session::open_to_read(args)?;
         let table = session::table(&database, &self.table)?;
         let expressions = self.expressions.parse()?;
         let mut query = table.query_key(self.bind(&table.definition())?);
@@ -81,7 +84,7 @@ impl Query {
         if self.count {
             print_count(query.items())?
         } else {
-            print_items(query.items())?
+            print_items(query.items(), self.ddb_json)?
         }
         Ok(Outcome::Done)
     }

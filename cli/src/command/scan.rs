@@ -23,6 +23,9 @@ pub(crate) struct Scan {
     /// Read one of several segments, counted from 0, which together are the table
     #[arg(long, value_name = "NUMBER", requires = "segments")]
     segment: Option<u32>,
+    /// Print DynamoDB JSON, which names every type
+    #[arg(long)]
+    ddb_json: bool,
     /// How many segments there are
     #[arg(long, value_name = "COUNT", requires = "segment")]
     segments: Option<u32>,
@@ -31,7 +34,7 @@ pub(crate) struct Scan {
 impl Scan {
     /// Shows the items.
     pub(crate) fn run(&self, args: &DatabaseArgs) -> Result<Outcome, Failure> {
-        let database = session::open(args)?;
+        let database = session::open_to_read(args)?;
         let table = session::table(&database, &self.table)?;
         let expressions = self.expressions.parse()?;
         let mut scan = table.scan();
@@ -53,17 +56,21 @@ impl Scan {
         if self.count {
             print_count(scan.items())?
         } else {
-            print_items(scan.items())?
+            print_items(scan.items(), self.ddb_json)?
         }
         Ok(Outcome::Done)
     }
 }
 
 /// Prints an item a line.
-pub(super) fn print_items(items: impl Iterator<Item = hashrange::Result<ItemRef>>) -> Result<(), Failure> {
+pub(super) fn print_items(
+    items: impl Iterator<Item = hashrange::Result<ItemRef>>,
+    ddb_json: bool,
+) -> Result<(), Failure> {
     let mut output = Output::new();
     for item in items {
-        output.line(item?.to_json())?;
+        let item = item?;
+        output.line(if ddb_json { item.to_dynamodb_json() } else { item.to_json() })?;
     }
     output.finish()
 }

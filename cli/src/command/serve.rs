@@ -2,12 +2,26 @@
 //!
 //! The spellings of DynamoDB Local's options (`-port`, `-inMemory`, `-dbPath`, `-sharedDb`) are taken too, so that
 //! scripts written for it go on working.
+//!
+//! Log lines leave by a thread of their own. If standard error is a pipe that nothing reads, lines are dropped once the queue
+//! is full; requests and the end of the program do not wait for them.
 
 use crate::{args::DatabaseArgs, failure::Failure, outcome::Outcome, output::Output, session};
 use clap::Args;
 use hashrange::ConflictModel;
 use hashrange_wire::server::{Credentials, Server, ServerOptions};
-use std::net::{IpAddr, SocketAddr};
+use std::{
+    ffi::OsString,
+    net::{IpAddr, SocketAddr},
+    sync::mpsc,
+    thread,
+    time::Duration,
+};
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::EnvFilter;
+
+/// How long the end of the program waits for log lines to be written.
+const LOG_FLUSH: Duration = Duration::from_secs(2);
 
 /// Arguments of `serve`.
 #[derive(Debug, Args)]
@@ -42,6 +56,9 @@ pub(crate) struct Serve {
     /// What to log on standard error: off, error, warn, info, debug, or a filter such as `hashrange_wire=debug`
     #[arg(long, value_name = "FILTER", default_value = "warn")]
     log: String,
+    /// Log a line for each request: operation, status, error, bytes, time
+    #[arg(long)]
+    log_requests: bool,
     /// Accepted for DynamoDB Local's sake: all clients share one database anyway
     #[arg(long, hide = true)]
     shared_db: bool,
@@ -49,15 +66,27 @@ pub(crate) struct Serve {
 
 impl Serve {
     pub(crate) fn run(&self, database: &DatabaseArgs) -> Result<Outcome, Failure> {
-        tracing_subscriber::fmt()
-            .with_env_filter(tracing_subscriber::EnvFilter::new(&self.log))
-            .with_writer(std::io::stderr)
-            .init();
+        let _log = self.begin_log()?;
+        // The address is taken before a folder is touched: what is refused leaves nothing behind.
+        let bound = Server::bind(self.options())
+            .map_err(|error| Failure::io(format!("cannot serve on {}:{}", self.host, self.port), error))?;
         let mut engine = session::options(database);
         if let Some(refused_per_thousand) = self.conflicts {
             engine = engine.conflicts(ConflictModel { refused_per_thousand, seed: 0 });
         }
         let db = if self.in_memory { engine.in_memory()? } else { engine.open(database.folder())? };
+        let server = bound.serve(db).map_err(|error| Failure::io("cannot begin to serve", error))?;
+        let stopper = server.stopper();
+        // Without a handler the signal ends the process at once: what was acknowledged is durable all the same.
+        let _ = ctrlc::set_handler(move || stopper.stop());
+        let mut out = Output::new();
+        out.line(format_args!("listening on http://{}", server.address()))?;
+        out.finish()?;
+        server.wait();
+        Ok(Outcome::Done)
+    }
+
+    fn options(&self) -> ServerOptions {
         let mut options = ServerOptions::default();
         options.address = SocketAddr::new(self.host, self.port);
         options.credentials = self
@@ -68,26 +97,45 @@ impl Serve {
         options.allowed_hosts.clone_from(&self.allow_host);
         options.allowed_origins.clone_from(&self.allow_origin);
         options.metrics = self.metrics;
-        let server = Server::start(db, options)
-            .map_err(|error| Failure::io(format!("cannot serve on {}:{}", self.host, self.port), error))?;
-        let stopper = server.stopper();
-        // Without a handler the signal ends the process at once: what was acknowledged is durable all the same.
-        let _ = ctrlc::set_handler(move || stopper.stop());
-        let mut out = Output::new();
-        out.line(format_args!("listening on http://{}", server.address()))?;
-        out.finish()?;
-        server.wait();
-        Ok(Outcome::Done)
+        options
+    }
+
+    /// Begins to log; what is not written when the answer is dropped is written then, for a short time. A panic is logged
+    /// too: written to a standard error that nothing reads, it would hold its thread for ever.
+    fn begin_log(&self) -> Result<Log, Failure> {
+        let requests = if self.log_requests { ",hashrange_wire::request=info" } else { "" };
+        let filter = EnvFilter::try_new(format!("{}{requests}", self.log))
+            .map_err(|error| Failure::Usage(format!("--log {}: {error}", self.log)))?;
+        let (writer, guard) = NonBlockingBuilder::default().lossy(true).finish(std::io::stderr());
+        tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(false).init();
+        std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a thread ended by a panic")));
+        Ok(Log(Some(guard)))
+    }
+}
+
+/// The thread that writes log lines.
+struct Log(Option<WorkerGuard>);
+
+impl Drop for Log {
+    fn drop(&mut self) {
+        let guard = self.0.take();
+        let (ended, end) = mpsc::channel();
+        // It may have to wait for standard error, which the program must not.
+        thread::spawn(move || {
+            drop(guard);
+            let _ = ended.send(()); // the program may have ended by then
+        });
+        let _ = end.recv_timeout(LOG_FLUSH);
     }
 }
 
 /// Turns DynamoDB Local's spellings into this program's.
-pub(crate) fn modern_spelling(argument: String) -> String {
-    match argument.as_str() {
-        "-port" => "--port".to_owned(),
-        "-inMemory" => "--in-memory".to_owned(),
-        "-dbPath" => "--data-dir".to_owned(),
-        "-sharedDb" => "--shared-db".to_owned(),
+pub(crate) fn modern_spelling(argument: OsString) -> OsString {
+    match argument.to_str() {
+        Some("-port") => "--port".into(),
+        Some("-inMemory") => "--in-memory".into(),
+        Some("-dbPath") => "--data-dir".into(),
+        Some("-sharedDb") => "--shared-db".into(),
         _ => argument,
     }
 }

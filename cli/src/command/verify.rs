@@ -21,8 +21,11 @@ impl Verify {
     /// Checks log and manifest by opening the database, then every run, every item and every index entry.
     pub(crate) fn run(&self, args: &DatabaseArgs) -> Result<Outcome, Failure> {
         let watch = Stopwatch::start();
-        let database =
-            if self.untrusted { session::options(args).open_untrusted(args.folder())? } else { session::open(args)? };
+        let database = if self.untrusted {
+            session::options(args).open_untrusted(args.folder())?
+        } else {
+            session::open_to_read(args)?
+        };
         let report = database.verify()?;
         let mut output = Output::new();
         if self.json {

@@ -21,7 +21,9 @@ fn tables_are_created_listed_described_and_dropped() {
     assert!(described.contains("partition key  customer (S)") && described.contains("4 items"), "{described}");
     let described: serde_json::Value = serde_json::from_str(&place.ok(&["describe", "logs", "--json"])).unwrap();
     assert_eq!(described["indexes"][0]["name"], "by_day");
-    place.ok(&["drop", "logs"]);
+    let unasked = place.fails(2, &["drop", "logs"]);
+    assert!(unasked.contains("say --yes"), "{unasked}");
+    place.ok(&["drop", "logs", "--yes"]);
     assert_eq!(place.ok(&["list"]), "orders\n");
     assert!(place.fails(1, &["create", "orders", "--hash", "id:S"]).contains("ResourceInUseException"));
 }
@@ -43,6 +45,74 @@ fn items_are_put_got_and_deleted() {
     assert_eq!(fed.code, 0, "{fed:?}");
     let twice = ["put", "orders", "{\"customer\":\"c#9\",\"number\":1}", "--if", "attribute_not_exists(customer)"];
     assert!(place.fails(1, &twice).contains("ConditionalCheckFailedException"));
+}
+
+#[test]
+fn keys_and_values_may_be_given_one_by_one_or_as_json() {
+    let place = with_orders();
+    let line = get_line(70);
+    assert_eq!(place.ok(&["get", "orders", "--key", r#"{"customer":"c#1","number":-2}"#]), line);
+    assert!(place.fails(2, &["get", "orders", "--key", "c#1"]).contains("--key must be a JSON object"));
+    place.fails(2, &["get", "orders", "--key", "{}", "--hash", "c#1"]);
+    place.fails(2, &["get", "orders"]);
+    let filter = ["scan", "orders", "--filter", "#t > :t", "--name", "#t=total"];
+    assert_eq!(place.ok(&[&filter[..], &["--value", ":t=69"]].concat()), line);
+    assert_eq!(place.ok(&[&filter[..], &["--values", r#"{":t":69}"#]].concat()), line);
+    assert_eq!(place.ok(&[&filter[..], &["--value", ":t=many"]].concat()), "", "a text is more than no number");
+    assert!(place.fails(2, &[&filter[..], &["--value", ":t=1", "--value", ":t=2"]].concat()).contains(":t twice"));
+    place.fails(2, &[&filter[..], &["--value", "t=1"]].concat());
+    place.fails(2, &["scan", "orders", "--name", "t=total"]);
+}
+
+#[test]
+fn items_are_updated() {
+    let place = with_orders();
+    let update = ["update", "orders", "--hash", "c#1", "--range", "-2", "SET #t = #t + :n", "--name", "#t=total"];
+    let new = place.ok(&[&update[..], &["--value", ":n=5", "--return-new"]].concat());
+    assert_eq!(new, "{\"customer\":\"c#1\",\"number\":-2,\"total\":75}\n");
+    let condition = ["--if", "#t < :m", "--value", ":n=5", "--value", ":m=10"];
+    assert!(place.fails(1, &[&update[..], &condition].concat()).contains("ConditionalCheckFailedException"));
+    assert!(place.fails(1, &[&update[..6], &["SET"]].concat()).contains("ValidationException"));
+    assert_eq!(place.ok(&["get", "orders", "--hash", "c#1", "--range", "-2"]), get_line(75));
+}
+
+#[test]
+fn tables_are_changed_and_their_changes_shown() {
+    let place = with_orders();
+    let none = place.fails(1, &["changes", "orders"]);
+    assert!(none.contains("has no change stream"), "{none}");
+    let index = ["--add-index", "by_total=total:N", "--project", "keys"];
+    place.ok(&[&["update-table", "orders", "--stream", "both", "--ttl", "ends"], &index[..]].concat());
+    assert_eq!(place.ok(&["query", "orders", "--index", "by_total", "--hash", "70", "--count"]), "1\n");
+    place.ok(&["put", "orders", r#"{"customer":"c#9","number":1,"total":2}"#]);
+    place.ok(&["delete", "orders", "--hash", "c#9", "--range", "1"]);
+    let changes = place.ok(&["changes", "orders"]);
+    let changes: Vec<serde_json::Value> = changes.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let names: Vec<&str> = changes.iter().map(|change| change["eventName"].as_str().unwrap()).collect();
+    assert_eq!(names, ["INSERT", "REMOVE"]);
+    assert_eq!(changes[0]["NewImage"]["total"], 2);
+    assert_eq!(changes[1]["Keys"], serde_json::json!({"customer": "c#9", "number": 1}));
+    assert_eq!(place.ok(&["changes", "orders", "--limit", "1"]).lines().count(), 1);
+    let described = place.ok(&["describe", "orders", "--json"]);
+    let described: serde_json::Value = serde_json::from_str(&described).unwrap();
+    assert_eq!(described["ttl_attribute"], "ends");
+    place.ok(&["update-table", "orders", "--remove-index", "by_total", "--no-ttl", "--deletion-protection", "true"]);
+    place.fails(1, &["query", "orders", "--index", "by_total", "--hash", "70"]);
+    place.fails(1, &["drop", "orders", "--yes"]);
+    place.ok(&["update-table", "orders", "--deletion-protection", "false", "--stream", "off"]);
+    place.ok(&["drop", "orders", "--yes"]);
+    place.fails(2, &["update-table", "orders"]);
+    place.fails(1, &["update-table", "orders", "--stream", "both"]);
+}
+
+#[test]
+fn shells_are_told_what_there_is() {
+    let place = Place::new();
+    for shell in ["bash", "zsh", "fish", "powershell", "elvish"] {
+        let script = place.ok(&["completions", shell]);
+        assert!(script.contains("update-table") && script.contains("data-dir"), "{shell}: {script}");
+    }
+    assert!(!place.database().exists());
 }
 
 fn get_line(total: u32) -> String {
@@ -148,6 +218,11 @@ fn inspect_shows_partitions_runs_and_log() {
     assert!(text.contains("log segment") && text.contains("table cities") && text.contains("run 00000"), "{text}");
     let json: serde_json::Value = serde_json::from_str(&place.ok(&["inspect", "--json"])).unwrap();
     assert_eq!(json["tables"], serde_json::json!(["cities", "countries"]));
+    let tokens = |name: &str| -> Vec<String> {
+        let partitions = json["partitions"].as_array().unwrap().iter();
+        partitions.map(|partition| partition[name].as_str().unwrap().to_owned()).collect()
+    };
+    assert!(tokens("first_token").contains(&"0".repeat(16)) && tokens("last_token").contains(&"f".repeat(16)));
     let entries = |partition: &serde_json::Value| partition["runs"][0]["entries"].as_u64().unwrap_or(0);
     let entries: u64 = json["partitions"].as_array().unwrap().iter().map(entries).sum();
     assert_eq!(entries, 252 + 2 * 3263);

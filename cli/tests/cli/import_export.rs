@@ -57,6 +57,23 @@ fn exports_are_imported_again_without_a_difference() {
 }
 
 #[test]
+fn numbers_of_csv_are_numbers() {
+    let place = Place::new();
+    place.ok(&["create", "things", "--hash", "id:S"]);
+    let file = place.write("things.csv", "id,price,zip,name:S,tags:SS\n1,19.90,007,5,\"[\"\"a\"\"]\"\n2,5,123,6,\n");
+    let run = place.run(&["import", "things", &file]);
+    assert!(run.code == 0 && run.err.contains("read as numbers: price;"), "{run:?}");
+    let dear = place.ok(&["scan", "things", "--filter", "price > :p", "--value", ":p=10", "--ddb-json"]);
+    let expected = r#"{"id":{"S":"1"},"name":{"S":"5"},"price":{"N":"19.9"},"tags":{"SS":["a"]},"zip":{"S":"007"}}"#;
+    assert_eq!(dear.trim(), expected);
+    let unknown = place.write("unknown.csv", "id,tags:XS\n1,a\n");
+    assert!(place.fails(2, &["import", "things", &unknown]).contains("XS is no type; there are S, N, B"));
+    let array = place.feed(b"[{\"id\":\"3\"}]", &["import", "things", "-"]);
+    assert!(array.code == 3 && array.err.contains("--format json"), "{array:?}");
+    assert_eq!(place.feed(b"[{\"id\":\"3\"}]", &["import", "things", "-", "--format", "json"]).code, 0);
+}
+
+#[test]
 fn bad_lines_are_reported_by_number_and_counted() {
     let place = Place::new();
     place.ok(&["create", "cities", "--hash", "country:S", "--range", "sk:S"]);

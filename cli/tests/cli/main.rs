@@ -13,3 +13,7 @@ mod kill;
 mod place;
 #[cfg(test)]
 mod processes;
+#[cfg(test)]
+mod refusals;
+#[cfg(test)]
+mod server;

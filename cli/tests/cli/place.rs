@@ -47,6 +47,36 @@ impl Place {
         path.to_str().unwrap().to_owned()
     }
 
+    /// The files of the database with their content.
+    #[expect(clippy::disallowed_methods, reason = "the test looks into the folder")]
+    pub fn files(&self) -> Vec<(String, Vec<u8>)> {
+        let entries = std::fs::read_dir(self.database()).unwrap().map(|entry| entry.unwrap().path());
+        let read = |path: PathBuf| {
+            let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+            (name, std::fs::read(path).unwrap())
+        };
+        let mut files: Vec<_> = entries.map(read).collect();
+        files.sort();
+        files
+    }
+
+    /// Removes a file of the database.
+    #[expect(clippy::disallowed_methods, reason = "the test loses a file")]
+    pub fn remove(&self, name: &str) {
+        std::fs::remove_file(self.database().join(name)).unwrap();
+    }
+
+    /// Makes the database what it was when its files were listed, but for the names of those that came since.
+    #[expect(clippy::disallowed_methods, reason = "the test puts files back")]
+    pub fn restore(&self, files: &[(String, Vec<u8>)]) {
+        for (name, _) in self.files() {
+            self.remove(&name);
+        }
+        for (name, bytes) in files {
+            std::fs::write(self.database().join(name), bytes).unwrap();
+        }
+    }
+
     /// The command with the folder of the database.
     pub fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_hashrange"));

@@ -216,7 +216,7 @@ impl Disk for SimulatedDisk {
             drop(machine);
             Ok(Reader { handle: Handle::new(self, id, name), len, map })
         };
-        open().map(|reader| Box::new(reader) as _).map_err(|e: io::Error| Error::io("open", name, &e))
+        open().map(|reader| Box::new(reader) as _).map_err(|e: io::Error| Error::open(name, &e))
     }
 
     fn rename(&self, from: FileName, to: FileName) -> Result<()> {

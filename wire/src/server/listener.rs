@@ -1,27 +1,45 @@
 //! The listening socket: accepts connections up to a number, gives each a thread, and stops in order.
 
-use super::{ServerOptions, connection::ServerContext, poll_before_sleep::SpinningStream};
+use super::{ServerOptions, context::ServerContext, descriptors, service::Service};
+use crate::http::{
+    connections::{Connection, Open},
+    driver::{Beside, Driver, Interest},
+    socket::Socket,
+};
 use hashrange::Database;
 use hyper::{server::conn::http1, service::service_fn};
-use hyper_util::{
-    rt::{TokioIo, TokioTimer},
-    server::graceful::GracefulShutdown,
-};
-use std::{io, net::SocketAddr, sync::Arc, thread::JoinHandle, time::Duration};
-use tokio::{
-    net::{TcpListener, TcpStream},
-    runtime::{Builder, Runtime},
-    sync::{OwnedSemaphorePermit, Semaphore, watch},
+use rustix::event::{PollFd, PollFlags, poll};
+use std::{
+    convert::Infallible,
+    io::{self, Write},
+    net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
+    rc::Rc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    thread::{self, JoinHandle},
+    time::Duration,
 };
 
 /// Bytes of a request's head: DynamoDB's clients send about one kilobyte.
 const MAX_HEAD_BYTES: usize = 32 << 10;
-/// More threads than any system has for one process.
-const MOST_CONNECTIONS: u32 = 1 << 20;
 /// Headers of a request.
 const MAX_HEADERS: usize = 64;
-/// Pause after the system refused to accept a connection, for example because it ran out of descriptors.
+/// Pause after the system refused to accept a connection, and between two looks for a connection that can be closed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+/// How many such pauses a connection that is closed for another one gets to end.
+const EVICTION_PAUSES: u32 = 20;
+/// What a connection beyond the number for its address gets.
+const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+/// A socket that listens, before a database is served on it. Clients that connect wait.
+#[derive(Debug)]
+pub struct BoundServer {
+    listener: TcpListener,
+    options: ServerOptions,
+    address: SocketAddr,
+}
 
 /// A server that is running; it stops when this is dropped.
 #[derive(Debug)]
@@ -33,35 +51,74 @@ pub struct Server {
 
 /// Asks a server to stop, from anywhere: a signal handler, another thread.
 #[derive(Clone, Debug)]
-pub struct Stopper(watch::Sender<bool>);
+pub struct Stopper(Arc<StopSignal>);
+
+#[derive(Debug)]
+struct StopSignal {
+    stopping: AtomicBool,
+    /// A socket connected to itself: a byte in it wakes the accepting thread.
+    wake: UdpSocket,
+}
 
 impl Stopper {
+    fn new() -> io::Result<Self> {
+        let wake = UdpSocket::bind((Ipv4Addr::LOCALHOST, 0))?;
+        wake.connect(wake.local_addr()?)?;
+        wake.set_nonblocking(true)?;
+        Ok(Self(Arc::new(StopSignal { stopping: AtomicBool::new(false), wake })))
+    }
+
     /// No further connections are accepted; requests in progress are finished, up to
     /// [`stop_timeout`](ServerOptions::stop_timeout).
     pub fn stop(&self) {
-        self.0.send_replace(true);
+        self.0.stopping.store(true, Ordering::SeqCst);
+        if let Err(error) = self.0.wake.send(&[0]) {
+            tracing::warn!(%error, "the server stops with the next connection");
+        }
+    }
+
+    fn is_asked(&self) -> bool {
+        self.0.stopping.load(Ordering::SeqCst)
+    }
+}
+
+impl BoundServer {
+    /// Serves a database, on a thread of its own.
+    pub fn serve(self, database: Database) -> io::Result<Server> {
+        let Self { listener, options, address } = self;
+        let stop = Stopper::new()?;
+        let stopper = stop.clone();
+        let context = Arc::new(ServerContext::new(database, options, address));
+        let thread = thread::Builder::new().name("hashrange-serve".to_owned()).spawn(move || {
+            Acceptor { listener, stop: stopper, context }.run();
+        })?;
+        Ok(Server { address, stop, thread: Some(thread) })
+    }
+
+    /// The address listened on, with the port that was picked.
+    pub fn address(&self) -> SocketAddr {
+        self.address
     }
 }
 
 impl Server {
-    /// Starts a server of `database` on a thread of its own; it accepts connections when this returns.
+    /// Takes the address, so that a database is opened only if it can be served.
     ///
-    /// Fails if the address cannot be listened on, or if it is not a loopback address and there are no credentials.
-    pub fn start(database: Database, options: ServerOptions) -> io::Result<Self> {
-        if !options.address.ip().is_loopback() && options.credentials.is_none() {
-            let text =
-                format!("{} can be reached from other machines; set credentials to listen there", options.address);
-            return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
-        }
-        let runtime = runtime()?;
-        let listener = runtime.block_on(TcpListener::bind(options.address))?;
+    /// Fails if the address cannot be listened on, if it is not a loopback address and there are no credentials, and if the
+    /// credentials are empty.
+    pub fn bind(options: ServerOptions) -> io::Result<BoundServer> {
+        options.check()?;
+        let listener = TcpListener::bind(options.address)?;
+        // A client that goes away between `poll` and `accept` must not block the thread.
+        listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let (sender, receiver) = watch::channel(false);
-        let state = Arc::new(ServerContext::new(database, options, address));
-        let thread = std::thread::Builder::new().name("hashrange-serve".to_owned()).spawn(move || {
-            runtime.block_on(accept(listener, &state, receiver));
-        })?;
-        Ok(Self { address, stop: Stopper(sender), thread: Some(thread) })
+        Ok(BoundServer { listener, options, address })
+    }
+
+    /// Starts a server of `database` on a thread of its own; it accepts connections when this returns. Fails as
+    /// [`bind`](Self::bind) does.
+    pub fn start(database: Database, options: ServerOptions) -> io::Result<Self> {
+        Self::bind(options)?.serve(database)
     }
 
     /// The address listened on, with the port that was picked.
@@ -100,83 +157,141 @@ impl Drop for Server {
     }
 }
 
-/// What a thread waits on: its socket and its timers.
-fn runtime() -> io::Result<Runtime> {
-    Builder::new_current_thread().enable_all().build()
+/// The thread that accepts connections.
+struct Acceptor {
+    listener: TcpListener,
+    stop: Stopper,
+    context: Arc<ServerContext>,
 }
 
-/// Accepts connections until a stop is asked for, then waits for those that are open.
-async fn accept(listener: TcpListener, state: &Arc<ServerContext>, mut stop: watch::Receiver<bool>) {
-    let most = u32::try_from(state.options.max_connections.max(1)).unwrap_or(MOST_CONNECTIONS).min(MOST_CONNECTIONS);
-    let connections = Arc::new(Semaphore::new(most as usize));
-    let open = GracefulShutdown::new();
-    loop {
-        let accepted = async {
-            let place = Arc::clone(&connections).acquire_owned().await;
-            (place, listener.accept().await)
-        };
-        tokio::select! {
-            (place, accepted) = accepted => match accepted {
-                Ok((stream, peer)) => {
-                    if let Err(error) = serve(state, stream, peer, place.ok(), &open) {
-                        tracing::warn!(%peer, %error, "cannot serve a connection");
-                    }
-                }
+impl Acceptor {
+    /// Accepts connections until a stop is asked for, then waits for those that are open.
+    fn run(self) {
+        let options = &self.context.options;
+        let most = descriptors::most_connections(options.max_connections);
+        if most < options.max_connections {
+            tracing::info!(
+                most,
+                wanted = options.max_connections,
+                "connections are limited by the system's descriptors"
+            );
+        }
+        let most_of_address = options.max_connections_per_address.unwrap_or(most - most / 4).min(most);
+        while self.wait_for_client() && self.make_room(most) {
+            match self.listener.accept() {
+                Ok((stream, peer)) => self.admit(stream, peer, most_of_address),
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 Err(error) => {
                     tracing::warn!(%error, "cannot accept a connection");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                    self.context.connections.evict_one(None);
+                    thread::sleep(ACCEPT_PAUSE);
                 }
-            },
-            _ = stop.wait_for(|stop| *stop) => break,
+            }
+        }
+        drop(self.listener);
+        let connections = &self.context.connections;
+        connections.stop();
+        if !connections.wait_below(1, self.context.options.stop_timeout) {
+            tracing::warn!("stopped with requests in progress");
+            connections.close_all();
         }
     }
-    drop(listener);
-    // A place is given back when its thread has let go of everything, the database included.
-    let all_gone = async {
-        open.shutdown().await;
-        connections.acquire_many(most).await.is_ok()
-    };
-    if tokio::time::timeout(state.options.stop_timeout, all_gone).await.is_err() {
-        tracing::warn!("stopped with requests in progress");
+
+    /// Waits until a client wants to connect; false if a stop is asked for.
+    fn wait_for_client(&self) -> bool {
+        let mut sockets = [PollFd::new(&self.listener, PollFlags::IN), PollFd::new(&self.stop.0.wake, PollFlags::IN)];
+        if let Err(error) = poll(&mut sockets, None)
+            && error != rustix::io::Errno::INTR
+        {
+            tracing::warn!(%error, "cannot wait for connections");
+            thread::sleep(ACCEPT_PAUSE);
+        }
+        !self.stop.is_asked()
+    }
+
+    /// Waits until a connection more may be open, and closes one that is idle if that helps; false if a stop is asked for.
+    fn make_room(&self, most: usize) -> bool {
+        let connections = &self.context.connections;
+        while connections.count() >= most {
+            connections.evict_one(None);
+            connections.wait_below(most, ACCEPT_PAUSE);
+            if self.stop.is_asked() {
+                return false;
+            }
+        }
+        true
+    }
+
+    /// Gives a connection a thread, unless its address has too many.
+    fn admit(&self, stream: TcpStream, peer: SocketAddr, most_of_address: usize) {
+        let context = &self.context;
+        context.metrics.accepted();
+        let is_full = || context.connections.count_of(peer.ip()) >= most_of_address;
+        if is_full() && !(context.connections.evict_one(Some(peer.ip())) && self.left_soon(is_full)) {
+            tracing::debug!(%peer, "too many connections from this address");
+            let _ = (&stream).write(TOO_MANY);
+            return;
+        }
+        if let Err(error) = self.serve(stream, peer) {
+            tracing::warn!(%peer, %error, "cannot serve a connection");
+        }
+    }
+
+    /// Whether a connection that was closed has left.
+    fn left_soon(&self, is_full: impl Fn() -> bool) -> bool {
+        let connections = &self.context.connections;
+        for _ in 0..EVICTION_PAUSES {
+            if !is_full() {
+                return true;
+            }
+            connections.wait_below(connections.count(), ACCEPT_PAUSE);
+        }
+        !is_full()
+    }
+
+    fn serve(&self, stream: TcpStream, peer: SocketAddr) -> io::Result<()> {
+        stream.set_nonblocking(true)?;
+        // Answers are small and awaited: they must not wait for more.
+        let _ = stream.set_nodelay(true);
+        let context = Arc::clone(&self.context);
+        let mut open = context.connections.add(stream, peer, context.options.deadlines());
+        let thread = thread::Builder::new().name("hashrange-http".to_owned()).spawn(move || run(context, &mut open));
+        thread.map(|_| ())
     }
 }
 
-/// Serves one connection on a thread of its own; `place` counts it among the open ones.
-fn serve(
-    state: &Arc<ServerContext>,
-    stream: TcpStream,
-    peer: SocketAddr,
-    place: Option<OwnedSemaphorePermit>,
-    open: &GracefulShutdown,
-) -> io::Result<()> {
-    // Answers are small and awaited: they must not wait for more.
-    let _ = stream.set_nodelay(true);
-    let stream = stream.into_std()?;
-    let (runtime, watcher, state) = (runtime()?, open.watcher(), Arc::clone(state));
-    let connection = async move {
-        let _counted = state.metrics.connection();
-        let stream = match TcpStream::from_std(stream) {
-            Ok(stream) => TokioIo::new(SpinningStream::new(stream, peer, state.served_last.clone())),
-            Err(error) => return tracing::warn!(%peer, %error, "cannot serve a connection"),
-        };
-        let service_state = Arc::clone(&state);
-        let service = service_fn(move |request| {
-            let state = Arc::clone(&service_state);
-            async move { Ok::<_, std::convert::Infallible>(state.respond(request).await) }
-        });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(state.options.head_timeout)
-            .max_buf_size(MAX_HEAD_BYTES)
-            .max_headers(MAX_HEADERS)
-            .serve_connection(stream, service);
-        if let Err(error) = watcher.watch(connection).await {
-            tracing::debug!(%peer, %error, "connection ended");
-        }
+/// Serves one connection to its end. It counts as open until everything is let go of, the database included.
+fn run(context: Arc<ServerContext>, open: &mut Open) {
+    let Some(connection) = open.take() else { return };
+    let peer = connection.peer();
+    if let Err(error) = serve(context, connection) {
+        tracing::debug!(%peer, %error, "connection ended");
+    }
+}
+
+fn serve(context: Arc<ServerContext>, connection: Arc<Connection>) -> hyper::Result<()> {
+    let interest = Rc::new(Interest::default());
+    let beside = Beside::default();
+    let driver = Driver {
+        connection: Arc::clone(&connection),
+        interest: Rc::clone(&interest),
+        beside: beside.clone(),
+        last_active: context.last_active.clone(),
     };
-    let thread = std::thread::Builder::new().name("hashrange-http".to_owned()).spawn(move || {
-        runtime.block_on(connection);
-        drop(place);
-    });
-    thread.map(|_| ())
+    let socket = Socket::new(Arc::clone(&connection), interest);
+    let service = Service { context, connection, beside };
+    let http = http1::Builder::new()
+        // A client may say that it sends no more, and still wants its answers.
+        .half_close(true)
+        .header_read_timeout(None)
+        .max_buf_size(MAX_HEAD_BYTES)
+        .max_headers(MAX_HEADERS)
+        .serve_connection(
+            socket,
+            service_fn(move |request| {
+                let service = service.clone();
+                async move { Ok::<_, Infallible>(service.respond(request).await) }
+            }),
+        );
+    driver.run(http)
 }

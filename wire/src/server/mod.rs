@@ -1,9 +1,14 @@
 //! The HTTP server: DynamoDB's protocol on a socket.
 //!
-//! A connection has a thread of its own, which calls the engine itself: a call that waits for a disk stalls no other connection,
-//! and none has to be handed to another thread and back, which costs more than a point read. Everything that a client can
-//! make the server hold is bounded: the number of connections, the size and number of headers, the size of a body and of
-//! all bodies together, and the time that each of them may take to arrive.
+//! A connection has a thread of its own, which calls the engine itself: a call that waits for a disk delays no other
+//! connection, and no request is handed to another thread and back, which costs more than a point read. Everything that a
+//! client can make the server hold is bounded:
+//!
+//! | resource | bound |
+//! |---|---|
+//! | descriptors | [`max_connections`](ServerOptions::max_connections), and what the system allows less what the database needs; an idle connection is closed for a new one |
+//! | memory | [`max_buffered_bytes`](ServerOptions::max_buffered_bytes), which counts bodies, what they become when decoded, and answers; a client at one address gets three quarters |
+//! | time | [`idle_timeout`](ServerOptions::idle_timeout), [`head_timeout`](ServerOptions::head_timeout), and [`min_bytes_per_sec`](ServerOptions::min_bytes_per_sec) for bodies and answers |
 //!
 //! ```no_run
 //! use hashrange::Database;
@@ -15,16 +20,15 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
-mod coding;
-mod connection;
-mod guard;
+mod answer;
+mod context;
+mod cost;
+mod descriptors;
 mod listener;
 mod metrics;
 mod options;
-mod poll_before_sleep;
-mod request_id;
-mod signature;
+mod service;
 
-pub use listener::{Server, Stopper};
-pub(crate) use options::MAX_BODY_BYTES;
-pub use options::{Credentials, ServerOptions};
+pub use crate::http::signature::Credentials;
+pub use listener::{BoundServer, Server, Stopper};
+pub use options::ServerOptions;

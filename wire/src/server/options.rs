@@ -1,8 +1,12 @@
 //! What a server is started with, and its limits.
 
-use crate::{Owner, Profile};
+use crate::{
+    arn::Owner,
+    http::{connections::Deadlines, pace::Pace, signature::Credentials},
+    profile::Profile,
+};
 use std::{
-    fmt,
+    io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
     time::Duration,
 };
@@ -14,7 +18,8 @@ pub struct ServerOptions {
     /// Address to listen on; port 0 picks a free one. Default `127.0.0.1:8000`. Other than loopback addresses need
     /// [`credentials`](Self::credentials).
     pub address: SocketAddr,
-    /// If set, requests have to be signed (Signature Version 4) with these. Default: none, signatures are ignored.
+    /// If set, everything but `GET /` has to be signed (Signature Version 4) with these; neither part may be empty.
+    /// Default: none, signatures are ignored.
     pub credentials: Option<Credentials>,
     /// Names, besides those of the loopback interface and the address listened on, that a `Host` header may have; no
     /// ports. An entry `*` allows all. Default: none; all if [`credentials`](Self::credentials) are set.
@@ -26,22 +31,36 @@ pub struct ServerOptions {
     pub owner: Owner,
     /// Wording of refusals.
     pub profile: Profile,
-    /// Whether `GET /metrics` answers with metrics in Prometheus' text format. Default false.
+    /// Whether `GET /metrics` answers with metrics in OpenMetrics' text format. With [`credentials`](Self::credentials) it
+    /// wants a signature, or the id and secret by HTTP's basic authentication, which is what Prometheus can send. Default
+    /// false.
     pub metrics: bool,
-    /// Connections served at once; further ones wait to be accepted. Default 1,024.
+    /// Connections served at once, at most. Fewer if the system's limit on descriptors, less a quarter for the database and
+    /// the program, is lower. A new connection closes the one that is idle for the longest time; while all are busy it
+    /// waits. Default 1,024.
     pub max_connections: usize,
-    /// Bytes of request bodies held at once over all connections; further ones wait. Default 256 MiB, at least 16 MiB.
+    /// Connections from one address, at most; further ones are answered with status 503. Default: three quarters of
+    /// [`max_connections`](Self::max_connections).
+    pub max_connections_per_address: Option<usize>,
+    /// Bytes of memory for requests, over all connections: bodies, what they become when they are decoded, and answers.
+    /// Further requests wait, up to [`memory_timeout`](Self::memory_timeout); those of one address get at most three
+    /// quarters. Small requests do not count. Default 256 MiB.
     pub max_buffered_bytes: usize,
-    /// How long a connection may take to send the head of its next request, idle time included. Default 120 s.
+    /// How long a request waits for memory before it is answered with status 503. Default 60 s.
+    pub memory_timeout: Duration,
+    /// How long a connection may be idle. Default 120 s.
+    pub idle_timeout: Duration,
+    /// How long the head of a request may take, from its first byte. Default 10 s.
     pub head_timeout: Duration,
-    /// How long a request may take to send its body. Default 30 s.
-    pub body_timeout: Duration,
+    /// The longest time in which a client may send nothing of a body, or take nothing of an answer. Default 10 s; never more
+    /// than 1 s while other requests wait for memory or connections.
+    pub stall_timeout: Duration,
+    /// Bytes a second, on average, at which a client has to send a body and to take an answer; it is cut off
+    /// otherwise. Default 64 KiB.
+    pub min_bytes_per_sec: u32,
     /// How long requests in progress may go on after a stop was asked for. Default 10 s.
     pub stop_timeout: Duration,
 }
-
-/// Largest request body, as of DynamoDB.
-pub(crate) const MAX_BODY_BYTES: usize = 16 << 20;
 
 impl Default for ServerOptions {
     fn default() -> Self {
@@ -54,26 +73,34 @@ impl Default for ServerOptions {
             profile: Profile::default(),
             metrics: false,
             max_connections: 1_024,
+            max_connections_per_address: None,
             max_buffered_bytes: 256 << 20,
-            head_timeout: Duration::from_secs(120),
-            body_timeout: Duration::from_secs(30),
+            memory_timeout: Duration::from_secs(60),
+            idle_timeout: Duration::from_secs(120),
+            head_timeout: Duration::from_secs(10),
+            stall_timeout: Duration::from_secs(10),
+            min_bytes_per_sec: 64 << 10,
             stop_timeout: Duration::from_secs(10),
         }
     }
 }
 
-/// The key that requests are signed with.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Credentials {
-    /// Access key id.
-    pub access_key_id: String,
-    /// Secret access key.
-    pub secret_access_key: String,
-}
+impl ServerOptions {
+    /// Checks that the server is not open to everybody by mistake.
+    pub(super) fn check(&self) -> io::Result<()> {
+        if self.credentials.as_ref().is_some_and(|credentials| !credentials.are_complete()) {
+            let text = "the access key id or the secret access key is empty; set both, or none";
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
+        }
+        if !self.address.ip().is_loopback() && self.credentials.is_none() {
+            let text = format!("{} can be reached from other machines; set credentials to listen there", self.address);
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
+        }
+        Ok(())
+    }
 
-impl fmt::Debug for Credentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The secret must not reach a log.
-        write!(f, "Credentials({})", self.access_key_id)
+    pub(super) fn deadlines(&self) -> Deadlines {
+        let pace = Pace { head_start: self.stall_timeout, bytes_per_sec: self.min_bytes_per_sec };
+        Deadlines { idle: self.idle_timeout, head: self.head_timeout, pace }
     }
 }

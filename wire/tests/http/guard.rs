@@ -2,7 +2,8 @@
 
 use crate::client::{connect, request, send, serve};
 use hashrange::Database;
-use hashrange_wire::server::{Server, ServerOptions};
+use hashrange_wire::server::{Credentials, Server, ServerOptions};
+use std::io::{ErrorKind, Read, Write};
 
 #[test]
 fn other_hosts_are_refused() {
@@ -12,8 +13,9 @@ fn other_hosts_are_refused() {
         let request = format!("GET / HTTP/1.1\r\nHost: {host}\r\n\r\n");
         assert_eq!(send(&mut stream, request.as_bytes()).unwrap().status, status, "{host}");
     }
-    let answer = send(&mut connect(&server), b"GET / HTTP/1.1\r\n\r\n").unwrap();
-    assert!(matches!(answer.status, 400 | 403), "{}", answer.status);
+    let nameless = request("ListTables", "{}", &[]);
+    let nameless = String::from_utf8(nameless).unwrap().replace("Host: localhost\r\n", "");
+    assert_eq!(send(&mut connect(&server), nameless.as_bytes()).unwrap().status, 403);
     let twice = b"GET / HTTP/1.1\r\nHost: localhost\r\nHost: evil.example\r\n\r\n";
     assert_eq!(send(&mut connect(&server), twice).unwrap().status, 403);
 }
@@ -43,9 +45,38 @@ fn pages_have_to_be_allowed() {
 }
 
 #[test]
+fn a_load_balancer_sees_the_health_without_a_name() {
+    let server = serve(|_| {});
+    for request in [
+        "GET / HTTP/1.0\r\n\r\n",
+        "GET / HTTP/1.1\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost: 10.1.2.3:8000\r\n\r\n",
+        "GET / HTTP/1.1\r\nHost:\r\n\r\n",
+    ] {
+        let answer = send(&mut connect(&server), request.as_bytes()).unwrap();
+        assert_eq!((answer.status, answer.text()), (200, "healthy: dynamodb.us-east-1.amazonaws.com "), "{request}");
+    }
+    let head = b"HEAD / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let mut stream = connect(&server);
+    stream.write_all(head).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n") && answer.ends_with("\r\n\r\n"), "{answer}");
+}
+
+#[test]
 fn other_machines_are_let_in_only_with_credentials() {
-    let mut options = ServerOptions::default();
-    options.address = "0.0.0.0:0".parse().unwrap();
-    let refused = Server::start(Database::in_memory().unwrap(), options);
-    assert_eq!(refused.err().map(|error| error.kind()), Some(std::io::ErrorKind::PermissionDenied));
+    let start = |address: &str, credentials: Option<(&str, &str)>| {
+        let mut options = ServerOptions::default();
+        options.address = address.parse().unwrap();
+        options.credentials = credentials
+            .map(|(id, secret)| Credentials { access_key_id: id.to_owned(), secret_access_key: secret.to_owned() });
+        Server::start(Database::in_memory().unwrap(), options).map(drop).map_err(|error| error.kind())
+    };
+    assert_eq!(start("0.0.0.0:0", None), Err(ErrorKind::PermissionDenied));
+    assert_eq!(start("127.0.0.1:0", Some(("id", "secret"))), Ok(()));
+    for empty in [("", ""), ("id", ""), ("", "secret"), ("id", " "), ("\t", "secret")] {
+        assert_eq!(start("0.0.0.0:0", Some(empty)), Err(ErrorKind::InvalidInput), "{empty:?}");
+        assert_eq!(start("127.0.0.1:0", Some(empty)), Err(ErrorKind::InvalidInput), "{empty:?}");
+    }
 }

@@ -1,7 +1,7 @@
 //! Bounds: nothing that a client sends may grow, hang or end the server, or stall others.
 
 use crate::client::{connect, read, request, send, serve};
-use std::{io::Write, time::Duration};
+use std::io::Write;
 
 #[test]
 fn bodies_end_at_16_megabytes() {
@@ -43,35 +43,6 @@ fn heads_are_bounded() {
 }
 
 #[test]
-fn who_sends_slowly_is_cut_off() {
-    let server = serve(|options| {
-        options.body_timeout = Duration::from_millis(100);
-        options.head_timeout = Duration::from_millis(100);
-    });
-    let mut slow_body = connect(&server);
-    let head = String::from_utf8(request("ListTables", "{}", &[])).unwrap();
-    slow_body.write_all(head.trim_end_matches('}').as_bytes()).unwrap();
-    assert_eq!(read(&mut slow_body).unwrap().status, 408);
-    let mut slow_head = connect(&server);
-    slow_head.write_all(b"POST / HTTP/1.1\r\nHost: loc").unwrap();
-    assert!(read(&mut slow_head).is_none_or(|answer| answer.status == 408));
-}
-
-#[test]
-fn one_connection_too_many_waits() {
-    let server = serve(|options| options.max_connections = 2);
-    let (mut first, mut second) = (connect(&server), connect(&server));
-    assert_eq!(send(&mut first, &request("ListTables", "{}", &[])).unwrap().status, 200);
-    assert_eq!(send(&mut second, &request("ListTables", "{}", &[])).unwrap().status, 200);
-    let mut third = connect(&server);
-    third.set_read_timeout(Some(Duration::from_millis(200))).unwrap();
-    assert!(send(&mut third, &request("ListTables", "{}", &[])).is_none());
-    drop(first);
-    third.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    assert_eq!(read(&mut third).unwrap().status, 200);
-}
-
-#[test]
 fn large_bodies_wait_for_memory_and_all_arrive() {
     let server = serve(|options| options.max_buffered_bytes = 0);
     let body = format!("{{{}}}", " ".repeat(9 << 20));
@@ -82,4 +53,36 @@ fn large_bodies_wait_for_memory_and_all_arrive() {
             });
         }
     });
+}
+
+#[test]
+fn a_newcomer_takes_the_place_of_the_longest_idle_connection() {
+    let server = serve(|options| options.max_connections = 2);
+    let list = request("ListTables", "{}", &[]);
+    let (mut first, mut second) = (connect(&server), connect(&server));
+    assert_eq!(send(&mut first, &list).unwrap().status, 200);
+    assert_eq!(send(&mut second, &list).unwrap().status, 200);
+    let mut third = connect(&server);
+    assert_eq!(send(&mut third, &list).unwrap().status, 200);
+    assert!(send(&mut first, &list).is_none(), "the first was idle for the longest time");
+    let mut fourth = connect(&server);
+    assert_eq!(send(&mut fourth, &list).unwrap().status, 200);
+    assert!(send(&mut second, &list).is_none());
+    assert_eq!(send(&mut third, &list).unwrap().status, 200, "one that is used stays");
+}
+
+#[test]
+fn an_address_has_a_number_of_busy_connections() {
+    let server = serve(|options| options.max_connections_per_address = Some(2));
+    let mut busy = [connect(&server), connect(&server)];
+    let body = request("ListTables", "{}", &[]);
+    for stream in &mut busy {
+        stream.write_all(&body[..body.len() - 1]).unwrap();
+    }
+    std::thread::sleep(std::time::Duration::from_millis(200)); // until then they count as idle
+    assert_eq!(read(&mut connect(&server)).unwrap().status, 503);
+    for stream in &mut busy {
+        assert_eq!(send(stream, b"}").unwrap().status, 200);
+    }
+    assert_eq!(send(&mut connect(&server), &body).unwrap().status, 200, "idle ones make room");
 }

@@ -7,3 +7,4 @@ mod hostile;
 mod limits;
 mod requests;
 mod signatures;
+mod stalled;

@@ -9,16 +9,16 @@ const TAIL: &str = "VV4KQNSO5AEMVJF66Q9ASUAAJG";
 const ALPHABET: &[u8; 32] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
 
 /// A source of identifiers that differ from each other; they are not secret.
-pub(super) struct RequestIds(AtomicU64);
+pub(crate) struct RequestIds(AtomicU64);
 
 impl RequestIds {
     /// Identifiers that follow from `seed`.
-    pub(super) fn new(seed: u64) -> Self {
+    pub(crate) fn new(seed: u64) -> Self {
         Self(AtomicU64::new(seed))
     }
 
     /// The next identifier.
-    pub(super) fn next(&self) -> String {
+    pub(crate) fn next(&self) -> String {
         // The golden ratio visits all 64-bit numbers once before it repeats.
         let count = self.0.fetch_add(0x9e37_79b9_7f4a_7c15, Ordering::Relaxed);
         let bits = u128::from(mixed(count)) << 64 | u128::from(mixed(count ^ 0xa5a5_a5a5_a5a5_a5a5));

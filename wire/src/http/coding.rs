@@ -15,9 +15,12 @@ use std::io::{self, Read, Write};
 /// Smaller answers are not worth the work.
 const MIN_PACKED_BYTES: usize = 4 << 10;
 
+/// The most that both codings make of a byte: a match of 258 bytes takes at least two bits.
+const MAX_DEFLATE_RATIO: usize = 1_032;
+
 /// A way to compress.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Coding {
+pub(crate) enum Coding {
     Gzip,
     /// The zlib format, which is what HTTP calls `deflate`.
     Deflate,
@@ -25,7 +28,7 @@ pub(super) enum Coding {
 
 /// Why a body could not be unpacked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unpackable {
+pub(crate) enum Unpackable {
     TooLarge,
     Damaged,
     /// By a coding that is not known.
@@ -42,7 +45,7 @@ impl Coding {
     }
 
     /// How a request's body is compressed; none if it is not.
-    pub(super) fn of_body(headers: &HeaderMap) -> Result<Option<Self>, Unpackable> {
+    pub(crate) fn of_body(headers: &HeaderMap) -> Result<Option<Self>, Unpackable> {
         let Some(name) = headers.get(header::CONTENT_ENCODING) else { return Ok(None) };
         let name = name.to_str().map_err(|_| Unpackable::Unknown)?;
         if name.trim().is_empty() || name.trim().eq_ignore_ascii_case("identity") {
@@ -52,7 +55,7 @@ impl Coding {
     }
 
     /// The coding that a client likes best for its answer; none if it wants it plain.
-    pub(super) fn accepted(headers: &HeaderMap) -> Option<Self> {
+    pub(crate) fn accepted(headers: &HeaderMap) -> Option<Self> {
         let lists = headers.get_all(header::ACCEPT_ENCODING).into_iter().filter_map(|list| list.to_str().ok());
         let mut best: Option<(f32, Self)> = None;
         for choice in lists.flat_map(|list| list.split(',')) {
@@ -69,15 +72,20 @@ impl Coding {
     }
 
     /// The name in a header.
-    pub(super) fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Gzip => "gzip",
             Self::Deflate => "deflate",
         }
     }
 
+    /// The most bytes that a body of `packed` bytes can unpack to.
+    pub(crate) fn most_unpacked(packed: usize) -> usize {
+        packed.saturating_mul(MAX_DEFLATE_RATIO).min(MAX_BODY_BYTES)
+    }
+
     /// Unpacks a body; the size of what comes out is bounded by that of a body.
-    pub(super) fn unpack(self, packed: &[u8]) -> Result<Vec<u8>, Unpackable> {
+    pub(crate) fn unpack(self, packed: &[u8]) -> Result<Vec<u8>, Unpackable> {
         let mut plain = Vec::new();
         let most = MAX_BODY_BYTES as u64 + 1;
         let read = match self {
@@ -92,7 +100,7 @@ impl Coding {
     }
 
     /// An answer packed; none if that would not help.
-    pub(super) fn pack(self, plain: &[u8]) -> Option<Vec<u8>> {
+    pub(crate) fn pack(self, plain: &[u8]) -> Option<Vec<u8>> {
         if plain.len() < MIN_PACKED_BYTES {
             return None;
         }

@@ -4,52 +4,136 @@
 //! request: method, path, the headers that it names, and the hash of the body. The server builds the same digest from
 //! what arrived and compares in constant time. Method, host, date, operation and body are thereby bound together;
 //! a request is good for 15 minutes before and after the time that it names.
+//!
+//! A client that cannot sign must not make the server read bodies. So everything but the hash of the body is checked before
+//! the body is read, and the whole signature too if `X-Amz-Content-Sha256` says which hash the body will have.
 
-use super::Credentials;
 use crate::{arn, error::Failure};
+use base64::prelude::{BASE64_STANDARD, Engine};
 use hmac::{Hmac, KeyInit, Mac};
 use hyper::http::request::Parts;
 use sha2::{Digest, Sha256};
+use std::fmt;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// How far the time of a request may be from the server's.
 const MAX_SKEW_MILLIS: u64 = 15 * 60 * 1000;
 /// Headers that a signature has to cover: without them a captured signature would fit other requests.
-const REQUIRED_HEADERS: [&str; 3] = ["host", "x-amz-date", "x-amz-target"];
+const REQUIRED_HEADERS: [&str; 2] = ["host", "x-amz-date"];
+/// Says which hash the body has.
+const CONTENT_HASH: &str = "x-amz-content-sha256";
 
 const MISMATCH: &str = "The request signature we calculated does not match the signature you provided. Check your AWS \
      Secret Access Key and signing method. Consult the service documentation for details.";
 
-/// Checks the signature of a request with this head and body at the time `now_millis`.
-pub(super) fn verify(credentials: &Credentials, head: &Parts, body: &[u8], now_millis: u64) -> Result<(), Failure> {
-    let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
-    let authorization = match header("authorization") {
-        Some(text) if text.starts_with("AWS4-") => text,
-        _ => {
-            let text = "Request is missing Authentication Token";
-            return Err(Failure::authentication("MissingAuthenticationTokenException", text));
-        }
-    };
-    let fields = Fields::parse(authorization, header("x-amz-date"))?;
-    check_time(fields.time, now_millis)?;
-    let scope = fields.scope()?;
-    if scope.key_id != credentials.access_key_id {
-        let text = "The security token included in the request is invalid.";
-        return Err(Failure::authentication("UnrecognizedClientException", text));
+/// The key that requests are signed with.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Credentials {
+    /// Access key id; not empty.
+    pub access_key_id: String,
+    /// Secret access key; not empty.
+    pub secret_access_key: String,
+}
+
+impl Credentials {
+    /// Whether there is both an id and a secret. Without them everybody could sign.
+    pub(crate) fn are_complete(&self) -> bool {
+        !self.access_key_id.trim().is_empty() && !self.secret_access_key.trim().is_empty()
     }
-    let signed: Vec<&str> = fields.signed_headers.split(';').collect();
-    for required in REQUIRED_HEADERS {
-        if !signed.contains(&required) {
-            let text = format!("'{required}' must be a 'SignedHeader' in the AWS Authorization.");
-            return Err(Failure::authentication("InvalidSignatureException", text));
+
+    /// Whether the value of an `Authorization` header is these by HTTP's basic authentication.
+    pub(crate) fn match_basic(&self, header: &[u8]) -> bool {
+        let plain = format!("{}:{}", self.access_key_id, self.secret_access_key);
+        let expected = format!("Basic {}", BASE64_STANDARD.encode(plain));
+        // Digests are compared, so that the time it takes says nothing of the secret.
+        Sha256::digest(header) == Sha256::digest(expected.as_bytes())
+    }
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The secret must not reach a log.
+        write!(f, "Credentials({})", self.access_key_id)
+    }
+}
+
+/// A signature whose request has arrived up to its body.
+pub(crate) struct Claim<'r> {
+    credentials: &'r Credentials,
+    head: &'r Parts,
+    fields: Fields<'r>,
+    scope: Scope<'r>,
+    /// The hash that the body is said to have; the signature over it is right.
+    verified_hash: Option<&'r str>,
+}
+
+impl<'r> Claim<'r> {
+    /// Checks what can be checked of the signature of a request before its body is there, at the time `now_millis`;
+    /// `required` names the headers, besides `host` and `x-amz-date`, that it has to cover.
+    pub(crate) fn of(
+        credentials: &'r Credentials,
+        head: &'r Parts,
+        required: &[&str],
+        now_millis: u64,
+    ) -> Result<Self, Failure> {
+        let header = |name: &str| head.headers.get(name).and_then(|value| value.to_str().ok());
+        let authorization = match header("authorization") {
+            Some(text) if text.starts_with("AWS4-") => text,
+            _ => {
+                let text = "Request is missing Authentication Token";
+                return Err(Failure::authentication("MissingAuthenticationTokenException", text));
+            }
+        };
+        let fields = Fields::parse(authorization, header("x-amz-date"))?;
+        check_time(fields.time, now_millis)?;
+        let scope = fields.scope()?;
+        if scope.key_id != credentials.access_key_id {
+            let text = "The security token included in the request is invalid.";
+            return Err(Failure::authentication("UnrecognizedClientException", text));
+        }
+        for required in REQUIRED_HEADERS.iter().chain(required) {
+            if !fields.signs(required) {
+                let text = format!("'{required}' must be a 'SignedHeader' in the AWS Authorization.");
+                return Err(Failure::authentication("InvalidSignatureException", text));
+            }
+        }
+        let announced = header(CONTENT_HASH).filter(|hash| fields.signs(CONTENT_HASH) && is_hash(hash));
+        let mut claim = Self { credentials, head, fields, scope, verified_hash: None };
+        if let Some(hash) = announced {
+            claim.check_hash(hash)?;
+            claim.verified_hash = Some(hash);
+        }
+        Ok(claim)
+    }
+
+    /// Checks the rest, now that the body is there.
+    pub(crate) fn check_body(&self, body: &[u8]) -> Result<(), Failure> {
+        let hash = to_hex(&Sha256::digest(body));
+        match self.verified_hash {
+            Some(verified) if verified.eq_ignore_ascii_case(&hash) => Ok(()),
+            Some(_) => Err(mismatch()),
+            None => self.check_hash(&hash),
         }
     }
-    let digest = canonical_digest(head, &fields, &signed, body);
-    let to_sign = format!("{ALGORITHM}\n{}\n{}\n{digest}", fields.time, scope.text);
-    let expected = signing_key(&credentials.secret_access_key, &scope).and_then(|key| keyed(&key, &to_sign));
-    let given = from_hex(fields.signature);
-    let matches = expected.zip(given).is_some_and(|(mac, given)| mac.verify_slice(&given).is_ok());
-    if matches { Ok(()) } else { Err(Failure::authentication("InvalidSignatureException", MISMATCH)) }
+
+    fn check_hash(&self, hash: &str) -> Result<(), Failure> {
+        let digest = canonical_digest(self.head, &self.fields, hash);
+        let to_sign = format!("{ALGORITHM}\n{}\n{}\n{digest}", self.fields.time, self.scope.text);
+        let key = signing_key(&self.credentials.secret_access_key, &self.scope);
+        let expected = key.and_then(|key| keyed(&key, &to_sign));
+        let given = from_hex(self.fields.signature);
+        let matches = expected.zip(given).is_some_and(|(mac, given)| mac.verify_slice(&given).is_ok());
+        if matches { Ok(()) } else { Err(mismatch()) }
+    }
+}
+
+fn mismatch() -> Failure {
+    Failure::authentication("InvalidSignatureException", MISMATCH)
+}
+
+/// Whether a text is a SHA-256 hash in hexadecimal; other values of its header say how a body is streamed.
+fn is_hash(text: &str) -> bool {
+    text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 /// The parts of an `Authorization` header, and the time of the request.
@@ -87,6 +171,10 @@ impl<'a> Fields<'a> {
             }
             _ => Err(incomplete(missing)),
         }
+    }
+
+    fn signs(&self, header: &str) -> bool {
+        self.signed_headers.split(';').any(|signed| signed == header)
     }
 
     fn scope(&self) -> Result<Scope<'a>, Failure> {
@@ -150,16 +238,16 @@ fn signing_key(secret: &str, scope: &Scope<'_>) -> Option<Vec<u8>> {
 }
 
 /// The hash, in hexadecimal, of the request in the form that both sides agree on.
-fn canonical_digest(head: &Parts, fields: &Fields<'_>, signed: &[&str], body: &[u8]) -> String {
+fn canonical_digest(head: &Parts, fields: &Fields<'_>, body_hash: &str) -> String {
     let mut text = format!("{}\n{}\n", head.method, head.uri.path());
     let mut query: Vec<&str> = head.uri.query().unwrap_or_default().split('&').collect();
     query.sort_unstable();
     text += &query.join("&");
     text.push('\n');
-    for name in signed {
+    for name in fields.signed_headers.split(';') {
         text += name;
         text.push(':');
-        let values = head.headers.get_all(*name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
+        let values = head.headers.get_all(name).iter().map(|value| String::from_utf8_lossy(value.as_bytes()));
         let values: Vec<String> = values.map(|value| value.split_whitespace().collect::<Vec<_>>().join(" ")).collect();
         text += &values.join(",");
         text.push('\n');
@@ -167,7 +255,7 @@ fn canonical_digest(head: &Parts, fields: &Fields<'_>, signed: &[&str], body: &[
     text.push('\n');
     text += fields.signed_headers;
     text.push('\n');
-    text += &to_hex(&Sha256::digest(body));
+    text += body_hash;
     to_hex(&Sha256::digest(text.as_bytes()))
 }
 

@@ -1,0 +1,144 @@
+//! Who may talk to the server: checks on `Host` and `Origin`.
+//!
+//! A server on a developer's machine can be reached by every web page that the developer opens. Browsers say in
+//! `Origin` which page sends a request, and in `Host` which name the page thinks it talks to; a page that has its own
+//! name resolve to 127.0.0.1 is known by that name.
+
+use hyper::{HeaderMap, header};
+use std::net::{IpAddr, SocketAddr};
+
+/// Names and origins that are allowed.
+pub(crate) struct Guard {
+    address: IpAddr,
+    any_host: bool,
+    hosts: Vec<String>,
+    any_origin: bool,
+    origins: Vec<String>,
+}
+
+/// What the guard says about a request.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Verdict {
+    /// Serve it; a browser has to be told that this origin was allowed.
+    Allowed(Option<String>),
+    /// Refuse it, for this reason.
+    Refused(&'static str),
+}
+
+impl Guard {
+    /// The guard of a server that listens on `address`: the names that `Host` may have besides the local ones, and the
+    /// pages that may send requests. An entry `*` allows all; so does an empty list of names if requests are `signed`.
+    pub(crate) fn new(address: SocketAddr, hosts: &[String], origins: &[String], signed: bool) -> Self {
+        let is_any = |list: &[String]| list.iter().any(|entry| entry == "*");
+        Self {
+            address: address.ip(),
+            any_host: is_any(hosts) || (hosts.is_empty() && signed),
+            hosts: hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
+            any_origin: is_any(origins),
+            origins: origins.to_vec(),
+        }
+    }
+
+    /// Checks the head of a request. A request for the server's health may come without a name, or with an address: a
+    /// load balancer knows the server by its address, and no page of another name gets an answer by it.
+    pub(crate) fn check(&self, headers: &HeaderMap, is_health_check: bool) -> Verdict {
+        let mut hosts = headers.get_all(header::HOST).iter();
+        let host = hosts.next().map(|host| host.to_str().unwrap_or_default());
+        let allowed = match host {
+            None => is_health_check || self.any_host,
+            Some(host) => self.allows_host(host) || (is_health_check && (host.is_empty() || address(host).is_some())),
+        };
+        if hosts.next().is_some() || !allowed {
+            return Verdict::Refused("the Host header names a host that is not allowed");
+        }
+        match headers.get(header::ORIGIN).map(|origin| origin.to_str()) {
+            None => Verdict::Allowed(None),
+            Some(Ok(origin)) if self.any_origin || self.origins.iter().any(|allowed| allowed == origin) => {
+                Verdict::Allowed(Some(origin.to_owned()))
+            }
+            Some(_) => Verdict::Refused("requests from this origin are not allowed"),
+        }
+    }
+
+    fn allows_host(&self, host: &str) -> bool {
+        if self.any_host {
+            return true;
+        }
+        let name = without_port(host).to_ascii_lowercase();
+        if name == "localhost" || self.hosts.contains(&name) {
+            return true;
+        }
+        address(&name).is_some_and(|ip| ip.is_loopback() || ip == self.address)
+    }
+}
+
+/// The address that a host is given by, if it is no name.
+fn address(host: &str) -> Option<IpAddr> {
+    let name = without_port(host);
+    let literal = name.strip_prefix('[').and_then(|inner| inner.strip_suffix(']')).unwrap_or(name);
+    literal.parse().ok()
+}
+
+/// `localhost:8000` and `[::1]:8000` without the port.
+fn without_port(host: &str) -> &str {
+    match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) && !ends_inside_brackets(name) => name,
+        _ => host,
+    }
+}
+
+fn ends_inside_brackets(name: &str) -> bool {
+    name.starts_with('[') && !name.ends_with(']')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const PAGE: &str = "http://localhost:3000";
+
+    fn guard(hosts: &[&str], origins: &[&str]) -> Guard {
+        let owned = |list: &[&str]| list.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        Guard::new("127.0.0.1:8000".parse().unwrap(), &owned(hosts), &owned(origins), false)
+    }
+
+    fn headers(host: Option<&str>, origin: Option<&str>) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        let mut insert = |name, value: Option<&str>| value.map(|value| headers.insert(name, value.parse().unwrap()));
+        insert(header::HOST, host);
+        insert(header::ORIGIN, origin);
+        headers
+    }
+
+    #[test]
+    fn only_local_names_are_hosts() {
+        let verdict = |guard: &Guard, host| guard.check(&headers(Some(host), None), false);
+        let plain = guard(&[], &[]);
+        for host in ["localhost", "LOCALHOST:8000", "127.0.0.1:8000", "127.0.0.2", "[::1]:8000", "[::1]"] {
+            assert_eq!(verdict(&plain, host), Verdict::Allowed(None), "{host}");
+        }
+        for host in ["", "evil.example", "evil.example:8000", "localhost.evil.example", "10.0.0.1", "[::2]", "::"] {
+            assert!(matches!(verdict(&plain, host), Verdict::Refused(_)), "{host}");
+        }
+        assert_eq!(verdict(&guard(&["Db"], &[]), "db:8000"), Verdict::Allowed(None));
+    }
+
+    #[test]
+    fn a_health_check_needs_no_name() {
+        let verdict = |host, is_health_check| guard(&[], &[]).check(&headers(host, None), is_health_check);
+        for host in [None, Some(""), Some("10.0.0.1:8000"), Some("[2001:db8::1]:8000")] {
+            assert_eq!(verdict(host, true), Verdict::Allowed(None), "{host:?}");
+            assert!(matches!(verdict(host, false), Verdict::Refused(_)), "{host:?}");
+        }
+        assert!(matches!(verdict(Some("evil.example"), true), Verdict::Refused(_)));
+    }
+
+    #[test]
+    fn origins_have_to_be_named() {
+        let verdict = |guard: &Guard, origin| guard.check(&headers(Some("localhost"), Some(origin)), false);
+        assert!(matches!(verdict(&guard(&[], &[]), PAGE), Verdict::Refused(_)));
+        let allowing = guard(&[], &[PAGE]);
+        assert_eq!(verdict(&allowing, PAGE), Verdict::Allowed(Some(PAGE.to_owned())));
+        assert!(matches!(verdict(&allowing, "null"), Verdict::Refused(_)));
+    }
+}

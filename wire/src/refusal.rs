@@ -1,0 +1,53 @@
+//! A failure as the body of an answer.
+
+use crate::{error::Failure, json::Writer, value};
+use hashrange::error::CancellationReason;
+
+impl Failure {
+    /// The response body.
+    pub(crate) fn to_body(&self) -> Vec<u8> {
+        let mut out = Writer::with_capacity(256);
+        out.begin_object();
+        out.string_member("__type", &format!("{}#{}", self.0.namespace, self.0.name));
+        if let Some(message) = &self.0.message {
+            out.string_member(self.message_member(), message);
+        }
+        if let Some(item) = &self.0.old_item {
+            out.name("Item");
+            value::write_item(&mut out, item);
+        }
+        if !self.0.reasons.is_empty() {
+            out.name("CancellationReasons");
+            out.begin_array();
+            for reason in &self.0.reasons {
+                write_reason(&mut out, reason);
+            }
+            out.end_array();
+        }
+        out.end_object();
+        out.into_bytes()
+    }
+
+    fn message_member(&self) -> &'static str {
+        match self.0.name {
+            "TransactionCanceledException"
+            | "TransactionInProgressException"
+            | "IdempotentParameterMismatchException"
+            | "SerializationException" => "Message",
+            _ => "message",
+        }
+    }
+}
+
+fn write_reason(out: &mut Writer, reason: &CancellationReason) {
+    out.begin_object();
+    out.string_member("Code", reason.code());
+    if let Some(message) = reason.message() {
+        out.string_member("Message", message);
+    }
+    if let Some(item) = reason.old_item() {
+        out.name("Item");
+        value::write_item(out, &item);
+    }
+    out.end_object();
+}

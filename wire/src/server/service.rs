@@ -1,0 +1,363 @@
+//! One request of a connection: who may send it, how its body is read, where it goes, how it is answered.
+
+use super::{
+    answer::{self, Answer, Preflight},
+    context::ServerContext,
+    cost::{self, SMALL_BODY_BYTES},
+};
+use crate::{
+    error::Failure,
+    http::{
+        MAX_BODY_BYTES,
+        budget::Loan,
+        coding::{Coding, Unpackable},
+        connections::Connection,
+        driver::Beside,
+        guard::Verdict,
+        pace::now,
+        signature::Claim,
+    },
+    json::Malformed,
+    protocol::Response,
+};
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::{
+    HeaderMap, Method, Request, StatusCode,
+    body::{Body, Incoming},
+    header::{self, HeaderName, HeaderValue},
+    http::request::Parts,
+};
+use std::{borrow::Cow, future::poll_fn, pin::Pin, sync::Arc, task::Poll};
+
+const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
+const TARGET: &str = "x-amz-target";
+/// Bytes of a body that is not wanted that are read and thrown away.
+const MAX_IGNORED_BYTES: usize = 64 << 20;
+
+/// Headers of an answer that a page of another origin may read, as the service has them.
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "x-amzn-RequestId,x-amzn-ErrorType,x-amz-request-id,x-amz-id-2,x-amzn-ErrorMessage,Date,x-amz-crc32",
+);
+
+/// The requests of one connection. It may block: its thread serves this connection only.
+#[derive(Clone)]
+pub(super) struct Service {
+    pub(super) context: Arc<ServerContext>,
+    pub(super) connection: Arc<Connection>,
+    pub(super) beside: Beside,
+}
+
+/// Why a body is not there.
+enum Missing {
+    TooLarge,
+    /// The client is too slow.
+    Late,
+    /// There was no memory for it in time.
+    NoMemory,
+    /// It is cut off, or no HTTP.
+    Broken,
+}
+
+/// Why a request does not reach the engine.
+enum Refusal {
+    Unauthenticated(Failure),
+    Damaged,
+    TooLarge,
+    NoMemory,
+}
+
+/// What is known of a request before its body.
+struct Expected<'r> {
+    head: &'r Parts,
+    claim: Option<Claim<'r>>,
+    content_type: HeaderValue,
+    id: &'r str,
+}
+
+impl Service {
+    /// Answers one request.
+    pub(super) async fn respond(self, request: Request<Incoming>) -> Answer {
+        // Until the body is asked for, no more is expected of the client.
+        self.connection.arrived();
+        let origin = match self.context.guard.check(request.headers(), is_health_check(&request)) {
+            Verdict::Allowed(origin) => origin,
+            Verdict::Refused(reason) => return answer::text(StatusCode::FORBIDDEN, reason),
+        };
+        let id = self.context.ids.next();
+        let preflight = Preflight::of(&request);
+        let mut answer = self.route(request, &id).await;
+        self.connection.arrived();
+        let headers = answer.headers_mut();
+        if let Ok(id) = HeaderValue::try_from(id) {
+            headers.insert(REQUEST_ID, id);
+        }
+        if let Some(origin) = origin.and_then(|origin| HeaderValue::try_from(origin).ok()) {
+            headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+            headers.insert(header::VARY, HeaderValue::from_static("Origin"));
+            headers.insert(header::ACCESS_CONTROL_EXPOSE_HEADERS, EXPOSED);
+            if let Some(preflight) = preflight {
+                preflight.allow(&mut answer);
+            }
+        }
+        answer
+    }
+
+    async fn route(&self, request: Request<Incoming>, id: &str) -> Answer {
+        match (request.method(), request.uri().path()) {
+            (&Method::POST, "/") => match answer::content_type(request.headers()) {
+                Some(content_type) => self.operation(request, content_type, id).await,
+                None => answer::no_such_page(),
+            },
+            (&Method::GET | &Method::HEAD, "/") => self.health(),
+            (&Method::GET, "/metrics") if self.context.options.metrics => self.metrics(request),
+            _ => answer::no_such_page(),
+        }
+    }
+
+    /// Says as the service does that it is healthy, or that the database takes no more writes.
+    fn health(&self) -> Answer {
+        let health = self.context.protocol.database().health();
+        match health.writing_ended {
+            None => {
+                let text = format!("healthy: dynamodb.{}.amazonaws.com ", self.context.options.owner.region);
+                answer::text_with_checksum(StatusCode::OK, &text)
+            }
+            Some(failure) => {
+                let text = format!("read-only: writing has ended until the database is opened again: {failure}\n");
+                answer::text_with_checksum(StatusCode::SERVICE_UNAVAILABLE, &text)
+            }
+        }
+    }
+
+    /// The metrics, for those who may see them.
+    fn metrics(&self, request: Request<Incoming>) -> Answer {
+        let (head, body) = request.into_parts();
+        let Some(credentials) = &self.context.options.credentials else {
+            return answer::metrics(&self.context.metrics.render());
+        };
+        let basic =
+            head.headers.get(header::AUTHORIZATION).is_some_and(|given| credentials.match_basic(given.as_bytes()));
+        let signed = || {
+            let now = self.context.protocol.database().clock().now_millis();
+            Claim::of(credentials, &head, &[], now).and_then(|claim| claim.check_body(b""))
+        };
+        let allowed = if basic { Ok(()) } else { signed() };
+        match allowed {
+            Ok(()) => answer::metrics(&self.context.metrics.render()),
+            Err(failure) => {
+                let mut answer = self.refuse_body(body, answer::text(StatusCode::UNAUTHORIZED, failure.message()));
+                let basic = HeaderValue::from_static("Basic realm=\"hashrange\"");
+                answer.headers_mut().insert(header::WWW_AUTHENTICATE, basic);
+                answer
+            }
+        }
+    }
+
+    /// Checks what can be checked before the body, reads the body, and carries the operation out.
+    async fn operation(&self, request: Request<Incoming>, content_type: HeaderValue, id: &str) -> Answer {
+        let (head, mut body) = request.into_parts();
+        let mut expected = Expected { head: &head, claim: None, content_type, id };
+        if let Some(credentials) = &self.context.options.credentials {
+            let now = self.context.protocol.database().clock().now_millis();
+            match Claim::of(credentials, &head, &[TARGET], now) {
+                Ok(claim) => expected.claim = Some(claim),
+                Err(failure) => {
+                    let response = Response::refusal("Unauthenticated", &failure);
+                    let answer = self.send(&expected, response, self.no_loan(), None);
+                    return self.refuse_body(body, answer);
+                }
+            }
+        }
+        let arrived = if body.size_hint().lower() > MAX_BODY_BYTES as u64 {
+            Err(Missing::TooLarge)
+        } else {
+            self.receive(&mut body).await
+        };
+        let status = match arrived {
+            Ok((bytes, loan)) => match self.carry_out(&expected, bytes, loan) {
+                Ok(answer) => return answer,
+                Err(status) => status,
+            },
+            Err(Missing::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
+            Err(Missing::Late) => StatusCode::REQUEST_TIMEOUT,
+            Err(Missing::NoMemory) => StatusCode::SERVICE_UNAVAILABLE,
+            Err(Missing::Broken) => StatusCode::BAD_REQUEST,
+        };
+        tracing::info!(target: "hashrange_wire::request", id, peer = %self.connection.peer(), target = target(&head),
+            status = status.as_u16(), "not read");
+        match status {
+            StatusCode::BAD_REQUEST | StatusCode::REQUEST_TIMEOUT => answer::closing(status),
+            _ => self.refuse_body(body, answer::closing(status)),
+        }
+    }
+
+    /// A loan of nothing.
+    fn no_loan(&self) -> Loan {
+        self.context.work.empty_loan(self.connection.address())
+    }
+
+    /// Reads a body, and borrows memory for it when it turns out not to be small.
+    async fn receive(&self, body: &mut Incoming) -> Result<(Vec<u8>, Option<Loan>), Missing> {
+        let announced = body.size_hint().exact().and_then(|length| usize::try_from(length).ok());
+        let length = announced.unwrap_or(MAX_BODY_BYTES);
+        let mut bytes = Vec::with_capacity(length.min(SMALL_BODY_BYTES));
+        let mut loan: Option<Loan> = None;
+        self.connection.begin_body();
+        while let Some(part) = self.part(body).await? {
+            if bytes.len() + part.len() > MAX_BODY_BYTES {
+                return Err(Missing::TooLarge);
+            }
+            if loan.is_none() && bytes.len() + part.len() > SMALL_BODY_BYTES {
+                // All of it at once: requests that each hold a part and wait for more would wait for ever. And not
+                // before a part has arrived, so that announcing a large body holds nothing.
+                loan = Some(self.borrow_for_body(length).ok_or(Missing::NoMemory)?);
+                bytes.reserve_exact(length - bytes.len());
+            }
+            bytes.extend_from_slice(&part);
+        }
+        self.connection.arrived();
+        if let Some(loan) = &mut loan {
+            loan.shrink_to(bytes.capacity());
+        }
+        Ok((bytes, loan))
+    }
+
+    /// The next bytes of a body; `None` at its end.
+    async fn part(&self, body: &mut Incoming) -> Result<Option<Bytes>, Missing> {
+        loop {
+            let frame = poll_fn(|context| match Pin::new(&mut *body).poll_frame(context) {
+                Poll::Ready(frame) => Poll::Ready(Ok(frame)),
+                Poll::Pending if self.connection.input_is_late() => Poll::Ready(Err(Missing::Late)),
+                Poll::Pending => Poll::Pending,
+            });
+            match frame.await? {
+                None => return Ok(None),
+                Some(Err(_)) => return Err(Missing::Broken),
+                Some(Ok(frame)) => {
+                    if let Ok(data) = frame.into_data() {
+                        return Ok(Some(data));
+                    }
+                }
+            }
+        }
+    }
+
+    fn borrow_for_body(&self, length: usize) -> Option<Loan> {
+        // The client is not to blame for the time that this takes.
+        self.connection.arrived();
+        let context = &self.context;
+        let (address, timeout) = (self.connection.address(), context.options.memory_timeout);
+        let loan = context.arriving.borrow(address, length, timeout, || context.connections.evict_slow());
+        self.connection.begin_body();
+        loan
+    }
+
+    fn borrow_for_work(&self, bytes: usize) -> Option<Loan> {
+        if bytes == 0 {
+            return Some(self.no_loan());
+        }
+        let context = &self.context;
+        let (address, timeout) = (self.connection.address(), context.options.memory_timeout);
+        context.work.borrow(address, bytes, timeout, || context.connections.evict_slow())
+    }
+
+    /// Answers a request without its body, and goes on reading the body for a while: a client that sends all of it before it
+    /// looks for an answer would otherwise find the connection broken and never learn why.
+    fn refuse_body(&self, mut body: Incoming, answer: Answer) -> Answer {
+        if !body.is_end_stream() {
+            self.beside.add(async move {
+                let mut left = MAX_IGNORED_BYTES;
+                while let Some(Ok(frame)) = body.frame().await {
+                    match left.checked_sub(frame.data_ref().map_or(0, Bytes::len)) {
+                        Some(rest) => left = rest,
+                        None => break,
+                    }
+                }
+            });
+        }
+        answer::close_after(answer)
+    }
+
+    /// Checks the signature, unpacks the body, calls the engine, packs the answer.
+    fn carry_out(&self, expected: &Expected<'_>, body: Vec<u8>, arriving: Option<Loan>) -> Result<Answer, StatusCode> {
+        let started = now();
+        let received = body.len();
+        let (mut response, mut loan) = match self.unpacked(expected, &body) {
+            Ok((body, loan)) => (self.context.protocol.handle(target(expected.head), &body), loan),
+            Err(Refusal::TooLarge) => return Err(StatusCode::PAYLOAD_TOO_LARGE),
+            Err(Refusal::NoMemory) => return Err(StatusCode::SERVICE_UNAVAILABLE),
+            Err(Refusal::Unauthenticated(failure)) => (Response::refusal("Unauthenticated", &failure), self.no_loan()),
+            Err(Refusal::Damaged) => (Response::refusal("Unknown", &Malformed.into()), self.no_loan()),
+        };
+        drop((body, arriving));
+        let coding = Coding::accepted(&expected.head.headers);
+        let packed = coding.and_then(|coding| Some((coding, coding.pack(&response.body)?)));
+        let coding = packed.map(|(coding, body)| {
+            response.body = body;
+            coding
+        });
+        if response.body.len() > SMALL_BODY_BYTES {
+            response.body.shrink_to_fit();
+            loan.resize(response.body.len());
+        } else {
+            loan.shrink_to(0);
+        }
+        let took = started.elapsed();
+        self.context.metrics.request(response.operation, response.error, received, response.body.len(), took);
+        tracing::info!(
+            target: "hashrange_wire::request",
+            id = expected.id,
+            peer = %self.connection.peer(),
+            operation = response.operation,
+            target = (response.operation == "Unknown").then(|| target(expected.head)),
+            status = response.status,
+            error = (!response.error.is_empty()).then_some(response.error),
+            received,
+            sent = response.body.len(),
+            micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
+            "answered"
+        );
+        Ok(self.send(expected, response, loan, coding))
+    }
+
+    fn send(&self, expected: &Expected<'_>, response: Response, loan: Loan, coding: Option<Coding>) -> Answer {
+        let checksum = response.crc32();
+        let (status, content_type) = (response.status, expected.content_type.clone());
+        let mut answer = answer::json(answer::lent(response.body, loan), status, content_type, checksum);
+        if let Some(coding) = coding {
+            answer.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
+        }
+        answer
+    }
+
+    /// The body of a request that carries a good signature, if it needs one, and the memory for carrying it out.
+    fn unpacked<'b>(&self, expected: &Expected<'_>, body: &'b [u8]) -> Result<(Cow<'b, [u8]>, Loan), Refusal> {
+        if let Some(claim) = &expected.claim {
+            claim.check_body(body).map_err(Refusal::Unauthenticated)?;
+        }
+        let coding = Coding::of_body(&expected.head.headers).map_err(|_| Refusal::Damaged)?;
+        let unpacked_bytes = coding.map_or(body.len(), |_| Coding::most_unpacked(body.len()));
+        let cost = cost::of_request(target(expected.head), unpacked_bytes);
+        let loan = self.borrow_for_work(cost).ok_or(Refusal::NoMemory)?;
+        let Some(coding) = coding else { return Ok((Cow::Borrowed(body), loan)) };
+        match coding.unpack(body) {
+            Ok(unpacked) => Ok((Cow::Owned(unpacked), loan)),
+            Err(Unpackable::TooLarge) => Err(Refusal::TooLarge),
+            Err(Unpackable::Damaged | Unpackable::Unknown) => Err(Refusal::Damaged),
+        }
+    }
+}
+
+fn is_health_check<B>(request: &Request<B>) -> bool {
+    matches!(*request.method(), Method::GET | Method::HEAD) && request.uri().path() == "/"
+}
+
+/// The operation that a request names.
+fn target(head: &Parts) -> &str {
+    operation_header(&head.headers).unwrap_or_default()
+}
+
+fn operation_header(headers: &HeaderMap) -> Option<&str> {
+    headers.get(TARGET)?.to_str().ok()
+}
