@@ -68,8 +68,8 @@ pub use item::{AttributeValue, Item, ItemRef, KeyScalar, KeyType, Number, ValueR
 pub use maintenance::{TtlDescription, TtlStatus};
 pub use partition::{MemtableStats, PartitionStats, RunContentStats, RunStats};
 pub use request::{
-    GetOutput, MAX_BATCH_GET_KEYS, MAX_BATCH_WRITES, MAX_TRANSACTION_ACTIONS, Page, ReturnValues, SortCondition,
-    TransactGetOutput, TransactOutput, WriteOutput,
+    BatchGetOutput, BatchWriteOutput, GetOutput, MAX_BATCH_GET_KEYS, MAX_BATCH_WRITES, MAX_TRANSACTION_ACTIONS, Page,
+    ReturnValues, SortCondition, TransactGetOutput, TransactOutput, WriteOutput,
 };
 pub use schema::{
     BillingMode, IndexDefinition, IndexKind, IndexStatus, KeyAttribute, KeySchema, Projection, ProvisionedThroughput,
@@ -78,10 +78,9 @@ pub use schema::{
 pub use service::{ConflictGuard, Delay, IndexLag, StaleReplica};
 pub use stream::{ChangeEvent, ChangeRecord, IteratorStart, Sequence};
 pub use table::{
-    B, BatchGet, BatchGetOutput, BatchItems, BatchWrite, BatchWriteOutput, Delete, Dynamic, Get, HashKey, IndexBuilder,
-    ItemCollectionMetrics, Items, Key, KeyPart, KeyShape, KeyValue, N, PagedRequest, Pages, Put, Read, S, Table,
-    ToItem, TransactAction, TransactKind, TransactWrite, Transaction, Update, begins_with, between, eq, ge, gt, index,
-    le, lt,
+    B, BatchGet, BatchItems, BatchWrite, Delete, Dynamic, Get, HashKey, IndexBuilder, ItemCollectionMetrics, Items,
+    Key, KeyPart, KeyShape, KeyValue, N, PagedRequest, Pages, Put, Read, S, Table, ToItem, TransactGet, TransactWrite,
+    Transaction, Update, begins_with, between, eq, ge, gt, index, le, lt,
 };
 pub use table::{ShardDescription, StreamDescription, StreamRecords, StreamStatus};
 pub use wal::SegmentStats;

@@ -3,11 +3,9 @@
 use super::Database;
 use crate::{
     error::{Error, Result},
-    expression::Projection,
-    item::Item,
-    request::{Executor, Request, TransactGetOutput, TransactOutput},
+    request::{Executor, Request},
     service::ConflictGuard,
-    table::{self, BatchGet, BatchGetOutput, BatchWrite, BatchWriteOutput, TransactAction, TransactWrite, Transaction},
+    table::{self, BatchGet, BatchWrite, TransactGet, TransactWrite, Transaction},
 };
 
 impl Database {
@@ -19,13 +17,46 @@ impl Database {
     pub fn execute<R: Request>(&self, request: &R) -> Result<R::Response> {
         self.executor().execute(request)
     }
-    /// Reads up to 100 items of any tables.
-    pub fn batch_get(&self, requests: Vec<BatchGet>) -> Result<BatchGetOutput> {
-        table::batch_get(self.executor(), &requests)
+    /// Reads of up to 100 items of any tables in one call, each a read of its own.
+    ///
+    /// ```
+    /// # use hashrange::{Database, Item, S};
+    /// # fn main() -> hashrange::Result<()> {
+    /// # let db = Database::in_memory()?;
+    /// # let orders = db.create_table("orders").hash::<S>("id").create()?;
+    /// # let stock = db.create_table("stock").hash::<S>("sku").create()?;
+    /// let batch = db.batch_write();
+    /// batch.put(&orders, &Item::new().with("id", "o1")).put(&stock, &Item::new().with("sku", "bolt")).send()?;
+    /// let batch = db.batch_get().keys(&orders, ["o1", "o2"]).consistent(true).keys(&stock, ["bolt"]);
+    /// let found = batch.send()?;
+    /// assert_eq!(found.items.iter().map(|(_, items)| items.len()).collect::<Vec<_>>(), [1, 1]);
+    /// assert!(batch.rest(&found).is_none(), "all keys fitted into the response");
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn batch_get(&self) -> BatchGet {
+        BatchGet::new(self.engine().clone(), self.inner.hooks.clone())
     }
-    /// Does up to 25 puts and deletes in any tables, each by itself atomic.
-    pub fn batch_write(&self, writes: Vec<(String, BatchWrite)>) -> Result<BatchWriteOutput> {
-        table::batch_write(self.executor(), &writes)
+    /// Up to 25 puts and deletes in any tables in one call, each by itself atomic.
+    pub fn batch_write(&self) -> BatchWrite {
+        BatchWrite::new(self.engine().clone(), self.inner.hooks.clone())
+    }
+    /// Reads of up to 100 items of any tables as they are at one moment.
+    ///
+    /// ```
+    /// # use hashrange::{Database, Item, S};
+    /// # fn main() -> hashrange::Result<()> {
+    /// # let db = Database::in_memory()?;
+    /// # let orders = db.create_table("orders").hash::<S>("id").create()?;
+    /// # let stock = db.create_table("stock").hash::<S>("sku").create()?;
+    /// orders.put(&Item::new().with("id", "o1"))?;
+    /// let found = db.transact_get().get(&orders, "o1").get(&stock, "bolt").send()?;
+    /// assert_eq!(found.items.iter().map(Option::is_some).collect::<Vec<_>>(), [true, false]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn transact_get(&self) -> TransactGet {
+        TransactGet::new(self.engine().clone(), self.inner.hooks.clone())
     }
     /// A transaction of up to 100 writes and checks in any tables.
     pub fn transact_write(&self) -> TransactWrite {
@@ -47,17 +78,5 @@ impl Database {
     /// that token are refused with `TransactionInProgressException`. For tests of what an application does then.
     pub fn simulate_token_conflict(&self, token: impl Into<String>) -> ConflictGuard {
         self.engine().simulate_token_conflict(token.into())
-    }
-    /// A transaction made at run time; `token` is a client request token and the fingerprint of the request.
-    pub fn transact_write_actions(
-        &self,
-        actions: Vec<TransactAction>,
-        token: Option<(String, u64)>,
-    ) -> Result<TransactOutput> {
-        table::transact_write(self.executor(), &actions, token)
-    }
-    /// Reads up to 100 items of any tables as they were at one moment.
-    pub fn transact_get_keys(&self, keys: Vec<(String, Item, Option<Projection>)>) -> Result<TransactGetOutput> {
-        table::transact_get(self.executor(), &keys)
     }
 }

@@ -66,6 +66,11 @@ impl<'a> From<&'a Item> for RequestKey<'a> {
         Self(Form::Attributes(Cow::Borrowed(key)))
     }
 }
+impl<'a> From<Cow<'a, Item>> for RequestKey<'a> {
+    fn from(key: Cow<'a, Item>) -> Self {
+        Self(Form::Attributes(key))
+    }
+}
 impl From<Item> for RequestKey<'_> {
     fn from(key: Item) -> Self {
         Self(Form::Attributes(Cow::Owned(key)))

@@ -4,6 +4,7 @@
 //! `delete`) and a long one that takes conditions, return values and durability (`put_with`, `get_with`, ...).
 
 mod batch;
+mod batches;
 mod delete;
 mod get;
 mod index_builder;
@@ -17,11 +18,11 @@ mod scan;
 mod stream;
 mod transact_items;
 mod transaction;
-mod untyped;
 mod update;
 mod write;
 
 pub use batch::BatchItems;
+pub use batches::{BatchGet, BatchWrite, TransactGet};
 pub use delete::Delete;
 pub use get::Get;
 pub use index_builder::{IndexBuilder, index};
@@ -35,8 +36,6 @@ pub(crate) use stream::{describe_stream, list_streams, shard_iterator, stream_re
 pub use transact_items::TransactWrite;
 pub use transaction::Transaction;
 pub(crate) use transaction::transaction;
-pub use untyped::{BatchGet, BatchGetOutput, BatchWrite, BatchWriteOutput, TransactAction, TransactKind};
-pub(crate) use untyped::{batch_get, batch_write, transact_get, transact_write};
 pub use update::Update;
 
 use crate::{

@@ -3,11 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    Clock, Database, Durability, ErrorKind, Item, N, OpenOptions, S, Table, TransactAction, TransactKind, attr,
-    begins_with, eq,
+    Clock, Database, Durability, ErrorKind, Item, N, OpenOptions, S, Table, attr, begins_with, eq,
     expression::UpdateBuilder,
     file::{Disk, Fault, FaultPlan, FileName, MemoryDisk, Operation, SimulatedDisk},
     gt, index, lt,
+    request::{ClientRequestToken, PutItem, TransactWriteItem, TransactWriteItems},
 };
 use std::{
     fs,
@@ -110,13 +110,9 @@ fn a_transaction_is_carried_out_once_after_its_log_segment_was_removed() {
     let open = reopened(tiny().clock(Clock::manual(1_700_000_000_000)));
     let send = |db: &Database| {
         let item = Item::new().with("id", "once");
-        let action = TransactAction {
-            table: "items".to_owned(),
-            kind: TransactKind::Put(item),
-            condition: None,
-            return_old_on_failure: false,
-        };
-        db.transact_write_actions(vec![action], Some(("token".to_owned(), 1))).unwrap().replayed
+        let mut request = TransactWriteItems::new([TransactWriteItem::Put(PutItem::new("items", item))]);
+        request.client_request_token = Some(ClientRequestToken::new("token"));
+        db.execute(&request).unwrap().replayed
     };
     {
         let db = open();

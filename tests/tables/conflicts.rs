@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use hashrange::{BatchWrite, ConflictModel, Database, Durability, Error, ErrorKind, Item, S, Table, attr};
+use hashrange::{ConflictModel, Database, Durability, Error, ErrorKind, Item, S, Table, attr};
 use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread,
@@ -41,14 +41,15 @@ fn what_a_test_holds_is_refused_to_writers_and_transactions_and_shown_to_readers
     let conflict = ("TransactionConflict", Some("Transaction is ongoing for the item."));
     assert_eq!(reasons(&transaction.send().unwrap_err()), [("None", None), conflict]);
     assert!(stock.get("nut").unwrap().is_none(), "nothing of a refused transaction is written");
-    let key = |sku: &str| ("stock".to_owned(), Item::new().with("sku", sku), None);
-    let together = db.transact_get_keys(vec![key("bolt"), key("nut")]).unwrap_err();
+    let together = db.transact_get().get(&stock, "bolt").get(&stock, "nut").send().unwrap_err();
     assert_eq!(reasons(&together), [conflict, ("None", None)]);
     let closure = db.transaction(|tx| tx.put(&stock, &item("bolt"))).unwrap_err();
     assert_eq!(closure.kind(), ErrorKind::Conflict);
-    let batch = ["bolt", "screw"].map(|sku| ("stock".to_owned(), BatchWrite::Put(item(sku))));
-    let output = db.batch_write(batch.to_vec()).unwrap();
-    assert!(matches!(&output.unprocessed[..], [(_, BatchWrite::Put(left))] if *left == item("bolt")));
+    let batch = db.batch_write().put(&stock, &item("bolt")).put(&stock, &item("screw"));
+    let output = batch.send().unwrap();
+    assert_eq!(output.unprocessed, [0]);
+    let rest = batch.rest(&output).unwrap();
+    assert_eq!(rest.send().unwrap().unprocessed, [0], "the item of the transaction is left, and nothing else");
     assert!(stock.get("screw").unwrap().is_some());
 
     assert!(stock.get("bolt").unwrap().is_some());
@@ -97,8 +98,7 @@ fn retries_end_well_when_transactions_really_overlap() {
         scope.spawn(|| {
             // Both counters are written by the same transactions: whoever sees one of them sees the other.
             while running.load(Ordering::Relaxed) {
-                let keys = ["a", "b"].map(|sku| ("stock".to_owned(), Item::new().with("sku", sku), None));
-                let Ok(output) = db.transact_get_keys(keys.to_vec()) else { continue };
+                let Ok(output) = db.transact_get().get(&stock, "a").get(&stock, "b").send() else { continue };
                 let counts = output.items.iter().map(|item| item.as_ref()?.get("count")?.as_i64());
                 assert_eq!(counts.map(Option::unwrap_or_default).sum::<i64>(), 0);
             }

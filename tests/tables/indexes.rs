@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    BatchWrite, Clock, Database, Delay, Durability, ErrorKind, IndexKind, IndexLag, IndexSpec, Item, ItemRef,
-    KeyAttribute, KeyType, N, Projection, S, StaleReplica, Table, TableUpdate, Work,
+    Clock, Database, Delay, Durability, ErrorKind, IndexKind, IndexLag, IndexSpec, Item, ItemRef, KeyAttribute,
+    KeyType, N, Projection, S, StaleReplica, Table, TableUpdate, Work,
     file::{Disk, Fault, FaultPlan, MemoryDisk, Operation, SimulatedDisk},
     index,
 };
@@ -215,7 +215,7 @@ fn an_item_collection_grows_to_its_limit() {
     table.put(&padded("b", 0, 1000)).unwrap();
     let update = table.update(("a", 0)).set("v", "x".repeat(3000)).send().unwrap_err();
     assert_eq!(update.code(), EXCEEDED);
-    let batch = db.batch_write(vec![("tab".to_owned(), BatchWrite::Put(padded("a", 50, 1000)))]).unwrap_err();
+    let batch = db.batch_write().put(&table, &padded("a", 50, 1000)).send().unwrap_err();
     assert_eq!(batch.code(), EXCEEDED);
     let transaction = db.transact_write().put(&table, &padded("b", 1, 1));
     let error = transaction.put(&table, &padded("a", 51, 1000)).send().unwrap_err();

@@ -136,9 +136,7 @@ fn neither_lost_updates_nor_write_skew() {
                         }
                     })
                     .unwrap();
-                    let key = |name: &str| Item::new().with("name", name).with("number", 1);
-                    let keys = ["x", "y"].map(|name| ("items".to_owned(), key(name), None));
-                    let together = db.transact_get_keys(keys.to_vec()).unwrap();
+                    let together = db.transact_get().get(table, ("x", 1)).get(table, ("y", 1)).send().unwrap();
                     assert!(together.items.iter().flatten().count() <= 1);
                 }
             });

@@ -8,9 +8,10 @@
 
 use hashrange::{
     Clock, Database, Durability, Dynamic, ErrorKind, IndexKind, IndexSpec, IndexStatus, Item, KeyAttribute, KeyType, N,
-    Projection, S, Table, TableUpdate, TransactAction, TransactKind, Work, attr,
+    Projection, S, Table, TableUpdate, Work, attr,
     expression::{Condition, ExpressionKind, Placeholders, Scope, Update},
     index,
+    request::{TransactGet, TransactGetItems, TransactWriteItem, TransactWriteItems, UpdateItem},
 };
 use std::{
     collections::BTreeMap,
@@ -134,29 +135,30 @@ fn account_key(number: i64) -> Item {
     Item::new().with("bank", bank).with("number", number)
 }
 
-fn add(account: i64, amount: i64, least: Option<i64>) -> TransactAction {
+fn add(account: i64, amount: i64, least: Option<i64>) -> TransactWriteItem<'static> {
     let by = Placeholders::none().value(":by", amount);
     let update = Update::parse("ADD balance :by", &mut Scope::new(&by)).unwrap();
     let condition = least.map(|least| {
         let least = Placeholders::none().value(":least", least);
         Condition::parse(ExpressionKind::Condition, "balance >= :least", &mut Scope::new(&least)).unwrap()
     });
-    let kind = TransactKind::Update(account_key(account), update);
-    TransactAction { table: "accounts".to_owned(), kind, condition, return_old_on_failure: false }
+    let mut request = UpdateItem::new("accounts", account_key(account), update);
+    request.condition = condition;
+    TransactWriteItem::Update(request)
 }
 
 /// Transfers an amount if it is there.
 fn transfer(db: &Database, from: i64, to: i64, amount: i64) {
-    let actions = vec![add(from, -amount, Some(amount)), add(to, amount, None)];
-    if let Err(error) = db.transact_write_actions(actions, None) {
+    let actions = [add(from, -amount, Some(amount)), add(to, amount, None)];
+    if let Err(error) = db.execute(&TransactWriteItems::new(actions)) {
         assert_eq!(error.kind(), ErrorKind::TransactionCanceled, "{error}");
     }
 }
 
 /// Balances as one transaction reads them.
 fn balances(db: &Database) -> Vec<i64> {
-    let keys = (0..ACCOUNTS).map(|number| ("accounts".to_owned(), account_key(number), None)).collect();
-    let output = db.transact_get_keys(keys).unwrap();
+    let gets = (0..ACCOUNTS).map(|number| TransactGet::new("accounts", account_key(number)));
+    let output = db.execute(&TransactGetItems::new(gets)).unwrap();
     output.items.iter().map(|item| number(item.as_ref().unwrap(), "balance")).collect()
 }
 

@@ -226,10 +226,6 @@ fn appended(value: i64) -> hashrange::expression::SetTerm {
     list_append(attr("list"), AttributeValue::L(vec![AttributeValue::from(value)]))
 }
 
-fn list_key(key: usize) -> (String, Item, Option<hashrange::expression::Projection>) {
-    ("items".to_owned(), Item::new().with("name", name(key)), None)
-}
-
 /// Some of the lists, each once, at least one.
 fn some_lists(random: &mut Random) -> Vec<usize> {
     let chosen = 1 + random.below_u64((1 << LISTS) - 1);
@@ -251,7 +247,8 @@ fn transact(
     let keys = some_lists(random);
     match random.below_u64(5) {
         0 => {
-            let found = db.transact_get_keys(keys.iter().map(|key| list_key(*key)).collect())?;
+            let reads = keys.iter().fold(db.transact_get(), |reads, key| reads.get(table, name(*key)));
+            let found = reads.send()?;
             done.reads = keys.into_iter().zip(found.items.iter().map(|item| list(item.as_ref()))).collect();
         }
         1 => {

@@ -254,17 +254,16 @@ fn an_answer_that_rests_on_what_no_reader_sees_yet_waits_for_its_sync_and_no_oth
     // Answers that write nothing: a refusal, and a read of some items together.
     type Answer = Box<dyn FnOnce() -> bool + Send>;
     let answers = |name: &'static str, is_there: bool| -> [Answer; 2] {
-        let (refused, db) = (table.clone(), db.clone());
+        let (refused, read, db) = (table.clone(), table.clone(), db.clone());
         let there = attr("value").exists();
         let absent = attr("value").not_exists();
-        let key = ("items".to_owned(), Item::new().with("name", name), None);
         [
             Box::new(move || {
                 let item = item(name, 2);
                 let put = refused.put_with(&item);
                 if is_there { put.when(absent) } else { put.when(there) }.send().is_err()
             }),
-            Box::new(move || db.transact_get_keys(vec![key]).unwrap().items[0].is_some() == is_there),
+            Box::new(move || db.transact_get().get(&read, name).send().unwrap().items[0].is_some() == is_there),
         ]
     };
     for (name, is_there) in [("settled", true), ("nowhere", false)] {

@@ -70,11 +70,6 @@ impl<'a> Expressions<'a> {
         self.texts[position].as_deref()
     }
 
-    /// Everything about the expressions that makes a difference, as text.
-    pub(crate) fn describe(&self) -> String {
-        format!("{:?} {:?}", self.texts, self.placeholders)
-    }
-
     /// The aliases, as a member of a request that shall be sent again.
     pub(crate) fn write_names(&self, out: &mut Writer) {
         let Some(names) = &self.placeholders.names else { return };

@@ -5,6 +5,7 @@ use hashrange::{
     error::{CancellationReason, Detail},
     file::{Fault, FaultPlan, Operation, SimulatedDisk},
     from_item, gt, index,
+    request::{TransactGet, TransactGetItems},
 };
 use serde::Deserialize;
 use std::{error::Error as _, io, sync::Arc};
@@ -29,10 +30,10 @@ fn texts_stay_the_services_and_display_adds_the_facts() -> hashrange::Result<()>
     let orders = db.create_table("orders").hash::<S>("cust").range::<N>("total").create()?;
     let large = refused(orders.put(&Item::new().with("cust", "c").with("total", 1).with("x", "y".repeat(500_000))));
     assert_eq!(large.message(), "Item size has exceeded the maximum allowed size");
-    let Some(Detail::ItemTooLarge { size_bytes: 500_012, limit_bytes: 409_600 }) = large.detail() else {
+    let Some(Detail::ItemTooLarge { size_bytes: 500_013, limit_bytes: 409_600 }) = large.detail() else {
         panic!("{large}: {:?}", large.detail())
     };
-    assert!(large.to_string().ends_with(" (it has 500012 bytes, 409600 are allowed)"), "{large}");
+    assert!(large.to_string().ends_with(" (it has 500013 bytes, 409600 are allowed)"), "{large}");
 
     let text = refused(orders.query("c").range(gt("ten")).page());
     assert!(text.message().ends_with("Condition parameter type does not match schema type"), "{text}");
@@ -42,7 +43,7 @@ fn texts_stay_the_services_and_display_adds_the_facts() -> hashrange::Result<()>
     assert!(wrong.to_string().ends_with("Type mismatch for key total expected: N actual: S"), "said once: {wrong}");
 
     let key = Item::new().with("cust", "c");
-    let mismatch = refused(db.transact_get_keys(vec![("orders".to_owned(), key, None)]));
+    let mismatch = refused(db.execute(&TransactGetItems::new([TransactGet::new("orders", key)])));
     assert_eq!(mismatch.kind(), ErrorKind::TransactionCanceled);
     let dynamic = refused(db.dynamic_table("orders")?.delete_with(Item::new().with("cust", "c")).send());
     assert!(dynamic.to_string().ends_with("(the key is cust (S) and total (N))"), "{dynamic}");

@@ -13,7 +13,7 @@ use crate::{
     validate::Violations,
     value::{self, Attributes, Decoder},
 };
-use hashrange::{BatchGet, BatchGetOutput, Item};
+use hashrange::request::{BatchGetItem, BatchGetOutput, KeysAndAttributes};
 
 /// Most keys of one request.
 const MAX_KEYS: usize = 100;
@@ -52,8 +52,11 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     if total > MAX_KEYS {
         return Err(Failure::validation("Too many items requested for the BatchGetItem call"));
     }
-    let requests = tables.iter().map(|table| table.request(profile)).collect::<Result<Vec<_>, _>>()?;
-    let output = context.database.batch_get(requests)?;
+    let mut request = BatchGetItem::default();
+    for table in &tables {
+        request.tables.push(table.request(profile)?);
+    }
+    let output = context.database.execute(&request)?;
     Ok(respond(&tables, &output, Report::of(report.as_deref())))
 }
 
@@ -121,7 +124,7 @@ impl KeysOfTable<'_> {
     }
 
     /// What the engine shall read.
-    fn request(&self, profile: Profile) -> Result<BatchGet, Failure> {
+    fn request(&self, profile: Profile) -> Result<KeysAndAttributes<'_>, Failure> {
         let older = [("AttributesToGet", self.attributes.is_some())];
         self.expressions.check_mixing(&older, profile, MessageDialect::Read)?;
         let older = read_members::projection(self.attributes.as_deref())?;
@@ -129,25 +132,23 @@ impl KeysOfTable<'_> {
             key.check().map_err(Failure::validation)?;
         }
         let parsed = self.expressions.parse(profile, MessageDialect::Read)?;
-        let keys: Vec<Item> = self.keys().iter().map(|key| key.item.clone()).collect();
-        if keys.iter().enumerate().any(|(position, key)| keys[..position].contains(key)) {
+        let keys = self.keys();
+        if keys.iter().enumerate().any(|(position, key)| keys[..position].iter().any(|other| other.item == key.item)) {
             return Err(Failure::validation("Provided list of item keys contains duplicates"));
         }
-        Ok(BatchGet {
-            table: self.table.name().to_owned(),
-            keys,
-            projection: parsed.projection.or(older),
-            consistent: self.consistent.unwrap_or(false),
-        })
+        let mut wanted = KeysAndAttributes::new(self.table.name(), keys.iter().map(|key| &key.item));
+        wanted.projection = parsed.projection.or(older);
+        wanted.consistent_read = self.consistent.unwrap_or(false);
+        Ok(wanted)
     }
 
     /// The table as the request gave it, with keys that were not read, in the form of a request.
-    fn write_unprocessed(&self, out: &mut Writer, keys: &[Item]) {
+    fn write_unprocessed(&self, out: &mut Writer, left: &[usize]) {
         out.name(self.table.given());
         out.begin_object();
         out.name("Keys");
         out.begin_array();
-        keys.iter().for_each(|key| value::write_key(out, key));
+        left.iter().filter_map(|at| self.keys().get(*at)).for_each(|key| value::write_key(out, &key.item));
         out.end_array();
         if let Some(attributes) = &self.attributes {
             out.name("AttributesToGet");
@@ -183,9 +184,9 @@ fn respond(tables: &[KeysOfTable<'_>], output: &BatchGetOutput, report: Report) 
     out.end_object();
     out.name("UnprocessedKeys");
     out.begin_object();
-    for left in &output.unprocessed {
-        if let Some(table) = given(&left.table) {
-            table.write_unprocessed(&mut out, &left.keys);
+    for (table, left) in tables.iter().zip(&output.unprocessed) {
+        if !left.is_empty() {
+            table.write_unprocessed(&mut out, left);
         }
     }
     out.end_object();

@@ -10,7 +10,12 @@ use crate::{
     validate::{Violations, shortened, values},
     value::{self, Attributes, Decoder},
 };
-use hashrange::{BatchWrite, BatchWriteOutput, Item, error::Detail};
+use hashrange::{
+    Item,
+    error::Detail,
+    request::{BatchWriteItem, BatchWriteOutput},
+};
+use std::borrow::Cow;
 
 /// Most puts and deletes of one request.
 const MAX_WRITES: usize = 25;
@@ -56,7 +61,8 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     check_members(&tables, &mut violations);
     violations.finish()?;
     let writes = collect(&tables)?;
-    let output = context.database.batch_write(writes.clone()).map_err(as_key_mismatch)?;
+    let request = BatchWriteItem::new(writes.iter().map(|(table, write)| ((*table).into(), write.request())));
+    let output = context.database.execute(&request).map_err(as_key_mismatch)?;
     let metrics = metrics.as_deref() == Some("SIZE");
     Ok(respond(context, &tables, &writes, &output, Report::of(report.as_deref()), metrics))
 }
@@ -137,8 +143,30 @@ impl WriteRequest {
     }
 }
 
-/// The writes in the order of the request, after the checks of their values.
-fn collect(tables: &[WritesOfTable<'_>]) -> Result<Vec<(String, BatchWrite)>, Failure> {
+/// One write, after the checks of its values.
+#[derive(Clone, Copy)]
+enum Action<'a> {
+    Put(&'a Item),
+    Delete(&'a Item),
+}
+
+impl<'a> Action<'a> {
+    /// The item, or the key.
+    fn item(self) -> &'a Item {
+        match self {
+            Self::Put(item) | Self::Delete(item) => item,
+        }
+    }
+    fn request(self) -> hashrange::request::WriteRequest<'a> {
+        match self {
+            Self::Put(item) => hashrange::request::WriteRequest::Put(Cow::Borrowed(item)),
+            Self::Delete(key) => hashrange::request::WriteRequest::Delete(key.into()),
+        }
+    }
+}
+
+/// The writes in the order of the request with their tables, after the checks of their values.
+fn collect<'a>(tables: &'a [WritesOfTable<'_>]) -> Result<Vec<(&'a str, Action<'a>)>, Failure> {
     let mut all = Vec::new();
     for WritesOfTable { table, writes } in tables {
         for write in writes {
@@ -146,15 +174,15 @@ fn collect(tables: &[WritesOfTable<'_>]) -> Result<Vec<(String, BatchWrite)>, Fa
                 WriteRequest { put: Some(Some(item)), delete: None } => {
                     item.check().map_err(Failure::validation)?;
                     item.check_size()?;
-                    BatchWrite::Put(item.item.clone())
+                    Action::Put(&item.item)
                 }
                 WriteRequest { put: None, delete: Some(Some(key)) } => {
                     key.check().map_err(Failure::validation)?;
-                    BatchWrite::Delete(key.item.clone())
+                    Action::Delete(&key.item)
                 }
                 _ => return Err(Failure::validation(SEVERAL_TYPES)),
             };
-            all.push((table.name().to_owned(), one));
+            all.push((table.name(), one));
         }
     }
     if all.len() > MAX_WRITES {
@@ -174,7 +202,7 @@ fn as_key_mismatch(error: hashrange::Error) -> Failure {
 fn respond(
     context: &Context<'_>,
     tables: &[WritesOfTable<'_>],
-    writes: &[(String, BatchWrite)],
+    writes: &[(&str, Action<'_>)],
     output: &BatchWriteOutput,
     report: Report,
     metrics: bool,
@@ -185,18 +213,18 @@ fn respond(
     out.name("UnprocessedItems");
     out.begin_object();
     for WritesOfTable { table, .. } in tables {
-        let left: Vec<&BatchWrite> =
-            output.unprocessed.iter().filter(|(name, _)| name == table.name()).map(|(_, write)| write).collect();
+        let left = output.unprocessed.iter().filter_map(|at| writes.get(*at));
+        let left: Vec<Action<'_>> = left.filter(|(name, _)| *name == table.name()).map(|(_, write)| *write).collect();
         if !left.is_empty() {
             out.name(table.given());
             out.begin_array();
-            left.iter().for_each(|write| write_request(&mut out, write));
+            left.iter().for_each(|write| write_request(&mut out, *write));
             out.end_array();
         }
     }
     out.end_object();
     if metrics {
-        let items = writes.iter().map(|(table, write)| (table.as_str(), item_of(write)));
+        let items = writes.iter().map(|(table, write)| (*table, write.item()));
         capacity::write_metrics_by_table(&mut out, context.database, items);
     }
     let consumed = output.consumed.iter();
@@ -206,22 +234,16 @@ fn respond(
     out.into_bytes()
 }
 
-fn item_of(write: &BatchWrite) -> &Item {
-    match write {
-        BatchWrite::Put(item) | BatchWrite::Delete(item) => item,
-    }
-}
-
-fn write_request(out: &mut Writer, write: &BatchWrite) {
+fn write_request(out: &mut Writer, write: Action<'_>) {
     let (request, member) = match write {
-        BatchWrite::Put(_) => ("PutRequest", "Item"),
-        BatchWrite::Delete(_) => ("DeleteRequest", "Key"),
+        Action::Put(_) => ("PutRequest", "Item"),
+        Action::Delete(_) => ("DeleteRequest", "Key"),
     };
     out.begin_object();
     out.name(request);
     out.begin_object();
     out.name(member);
-    value::write_key(out, item_of(write));
+    value::write_key(out, write.item());
     out.end_object();
     out.end_object();
 }

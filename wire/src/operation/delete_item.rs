@@ -8,6 +8,7 @@ use crate::{
     shape,
     value::Decoder,
 };
+use hashrange::request::DeleteItem;
 
 pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let profile = context.profile;
@@ -29,14 +30,10 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let older = members.older_condition(profile)?;
     let parsed = members.parse(profile)?;
 
-    let table = members.open(context)?;
-    let mut delete = table.delete_with(&key.item).return_values(returned);
-    if let Some(condition) = parsed.condition.or(older) {
-        delete = delete.when(condition);
-    }
-    if members.returns_old_on_failure() {
-        delete = delete.return_old_on_failure();
-    }
-    let output = delete.send()?;
-    Ok(members.respond(&table, &output, &key.item))
+    let mut request = DeleteItem::new(members.table.name(), &key.item);
+    request.condition = parsed.condition.or(older);
+    request.return_values = returned;
+    request.return_old_on_failure = members.returns_old_on_failure();
+    let output = context.database.execute(&request)?;
+    Ok(members.respond(context, &output, &key.item))
 }

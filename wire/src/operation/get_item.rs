@@ -13,6 +13,7 @@ use crate::{
     validate::Violations,
     value::{self, Decoder},
 };
+use hashrange::request::GetItem;
 
 pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let profile = context.profile;
@@ -45,12 +46,10 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let older = read_members::projection(attributes.as_deref())?;
     let parsed = expressions.parse(profile, MessageDialect::Read)?;
 
-    let handle = context.database.dynamic_table(table.name())?;
-    let mut get = handle.get_with(&key.item).consistent(consistent.unwrap_or(false));
-    if let Some(projection) = parsed.projection.or(older) {
-        get = get.project(projection);
-    }
-    let output = get.send()?;
+    let mut get = GetItem::new(table.name(), &key.item);
+    get.consistent_read = consistent.unwrap_or(false);
+    get.projection = parsed.projection.or(older);
+    let output = context.database.execute(&get)?;
     let size = output.item.as_ref().map_or(0, |item| item.size_bytes() * 2);
     let mut out = Writer::with_capacity(64 + size);
     out.begin_object();

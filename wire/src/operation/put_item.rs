@@ -8,6 +8,7 @@ use crate::{
     shape,
     value::Decoder,
 };
+use hashrange::request::PutItem;
 
 pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let profile = context.profile;
@@ -30,14 +31,10 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let older = members.older_condition(profile)?;
     let parsed = members.parse(profile)?;
 
-    let table = members.open(context)?;
-    let mut put = table.put_with(&item.item).return_values(returned);
-    if let Some(condition) = parsed.condition.or(older) {
-        put = put.when(condition);
-    }
-    if members.returns_old_on_failure() {
-        put = put.return_old_on_failure();
-    }
-    let output = put.send()?;
-    Ok(members.respond(&table, &output, &item.item))
+    let mut request = PutItem::new(members.table.name(), &item.item);
+    request.condition = parsed.condition.or(older);
+    request.return_values = returned;
+    request.return_old_on_failure = members.returns_old_on_failure();
+    let output = context.database.execute(&request)?;
+    Ok(members.respond(context, &output, &item.item))
 }

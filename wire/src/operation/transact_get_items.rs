@@ -12,7 +12,7 @@ use crate::{
     validate::Violations,
     value::{self, Decoder},
 };
-use hashrange::{Item, expression::Projection};
+use hashrange::request::{TransactGet, TransactGetItems};
 use std::borrow::Cow;
 
 /// The gets of a request, as far as they can be right, and what else it asks.
@@ -72,13 +72,15 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
         get.table.check_alone(profile, MessageDialect::Older)?;
         get.check_values(profile)?;
     }
-    let mut keys: Vec<(String, Item, Option<Projection>)> = Vec::with_capacity(gets.len());
+    let mut request = TransactGetItems::default();
     for get in &gets {
         let parsed = get.expressions.parse(profile, MessageDialect::Older)?;
-        let key = get.attributes.as_ref().map(|key| key.item.clone()).unwrap_or_default();
-        keys.push((get.table.name().to_owned(), key, parsed.projection));
+        let Some(key) = &get.attributes else { continue };
+        let mut one = TransactGet::new(get.table.name(), &key.item);
+        one.projection = parsed.projection;
+        request.gets.push(one);
     }
-    let output = context.database.transact_get_keys(keys)?;
+    let output = context.database.execute(&request)?;
 
     let size: usize = output.items.iter().flatten().map(|item| item.size_bytes() * 2).sum();
     let mut out = Writer::with_capacity(256 + size);

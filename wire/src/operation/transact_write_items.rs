@@ -12,8 +12,13 @@ use crate::{
     validate::{Violations, values},
     value::{Attributes, Decoder},
 };
-use hashrange::{Item, TransactAction, TransactKind, expression::Update};
-use sha2::{Digest, Sha256};
+use hashrange::{
+    expression::Update,
+    request::{
+        ClientRequestToken, ConditionCheck, DeleteItem, PutItem, TransactWriteItem, TransactWriteItems, UpdateItem,
+    },
+};
+use std::borrow::Cow;
 
 /// Longest client request token, in characters.
 const MAX_TOKEN: usize = 36;
@@ -65,10 +70,12 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     for (_, action) in &actions {
         action.check_values(profile)?;
     }
-    let requests =
-        actions.iter().map(|(kind, action)| to_request(*kind, action, profile)).collect::<Result<Vec<_>, Failure>>()?;
-    let token = token.map(|token| (token.into_owned(), fingerprint(&actions)));
-    let output = context.database.transact_write_actions(requests, token)?;
+    let mut request = TransactWriteItems::default();
+    for (kind, action) in &actions {
+        request.actions.push(to_request(*kind, action, profile)?);
+    }
+    request.client_request_token = token.map(ClientRequestToken::new);
+    let output = context.database.execute(&request)?;
 
     let mut out = Writer::with_capacity(256);
     out.begin_object();
@@ -143,34 +150,32 @@ fn check_members(actions: &[(usize, Action<'_>)], profile: Profile) -> Result<()
     violations.finish()
 }
 
-fn to_request(kind: usize, action: &Action<'_>, profile: Profile) -> Result<TransactAction, Failure> {
+fn to_request<'a>(kind: usize, action: &'a Action<'_>, profile: Profile) -> Result<TransactWriteItem<'a>, Failure> {
     let parsed = action.expressions.parse(profile, MessageDialect::Older)?;
-    let item: Item = action.attributes.as_ref().map(|attributes| attributes.item.clone()).unwrap_or_default();
-    let kind = match kind {
+    let table = action.table.name();
+    let item = action.attributes.as_ref().map_or_else(Cow::default, |attributes| Cow::Borrowed(&attributes.item));
+    let return_old_on_failure = action.on_condition_failure.as_deref() == Some("ALL_OLD");
+    Ok(match kind {
         PUT => {
             action.attributes.as_ref().map_or(Ok(()), Attributes::check_size)?;
-            TransactKind::Put(item)
+            let mut put = PutItem::new(table, item);
+            (put.condition, put.return_old_on_failure) = (parsed.condition, return_old_on_failure);
+            TransactWriteItem::Put(put)
         }
-        DELETE => TransactKind::Delete(item),
-        UPDATE => TransactKind::Update(item, parsed.update.unwrap_or_else(Update::none)),
-        _ => TransactKind::Check(item),
-    };
-    Ok(TransactAction {
-        table: action.table.name().to_owned(),
-        kind,
-        condition: parsed.condition,
-        return_old_on_failure: action.on_condition_failure.as_deref() == Some("ALL_OLD"),
+        DELETE => {
+            let mut delete = DeleteItem::new(table, item);
+            (delete.condition, delete.return_old_on_failure) = (parsed.condition, return_old_on_failure);
+            TransactWriteItem::Delete(delete)
+        }
+        UPDATE => {
+            let mut update = UpdateItem::new(table, item, parsed.update.unwrap_or_else(Update::none));
+            (update.condition, update.return_old_on_failure) = (parsed.condition, return_old_on_failure);
+            TransactWriteItem::Update(update)
+        }
+        _ => {
+            let mut check = ConditionCheck::new(table, item, parsed.condition);
+            check.return_old_on_failure = return_old_on_failure;
+            TransactWriteItem::ConditionCheck(check)
+        }
     })
-}
-
-/// A number that two requests share only if they ask for the same: a token stands for one request.
-fn fingerprint(actions: &[(usize, Action<'_>)]) -> u64 {
-    let mut digest = Sha256::new();
-    for (kind, action) in actions {
-        let (table, item) = (action.table.name(), action.attributes.as_ref().map(|attributes| &attributes.item));
-        let on_failure = action.on_condition_failure.as_deref();
-        let text = format!("{kind} {table:?} {item:?} {} {on_failure:?}\n", action.expressions.describe());
-        digest.update(text.as_bytes());
-    }
-    digest.finalize().iter().take(8).fold(0, |bits, byte| bits << 8 | u64::from(*byte))
 }

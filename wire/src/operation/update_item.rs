@@ -9,6 +9,7 @@ use crate::{
     shape,
     value::Decoder,
 };
+use hashrange::{expression::Update, request::UpdateItem};
 
 pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let profile = context.profile;
@@ -32,17 +33,11 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let older_condition = members.older_condition(profile)?;
     let parsed = members.parse(profile)?;
 
-    let table = members.open(context)?;
-    let mut update = table.update(&key.item).return_values(returned);
-    if let Some(changes) = parsed.update.or(older_update) {
-        update = update.apply(changes);
-    }
-    if let Some(condition) = parsed.condition.or(older_condition) {
-        update = update.when(condition);
-    }
-    if members.returns_old_on_failure() {
-        update = update.return_old_on_failure();
-    }
-    let output = update.send()?;
-    Ok(members.respond(&table, &output, &key.item))
+    let update = parsed.update.or(older_update).unwrap_or_else(Update::none);
+    let mut request = UpdateItem::new(members.table.name(), &key.item, update);
+    request.condition = parsed.condition.or(older_condition);
+    request.return_values = returned;
+    request.return_old_on_failure = members.returns_old_on_failure();
+    let output = context.database.execute(&request)?;
+    Ok(members.respond(context, &output, &key.item))
 }

@@ -13,7 +13,7 @@ use crate::{
     validate::{Violations, values},
     value::{self, Decoder},
 };
-use hashrange::{Dynamic, Item, ReturnValues, Table, WriteOutput, expression::Condition};
+use hashrange::{Item, ReturnValues, WriteOutput, expression::Condition};
 use std::borrow::Cow;
 
 /// The shared members.
@@ -121,13 +121,8 @@ impl<'a> WriteMembers<'a> {
         self.on_condition_failure.as_deref() == Some("ALL_OLD")
     }
 
-    /// The table, or a refusal because there is none.
-    pub(super) fn open(&self, context: &Context<'_>) -> Result<Table<Dynamic>, Failure> {
-        Ok(context.database.dynamic_table(self.table.name())?)
-    }
-
     /// The response; `key` has at least the key attributes of the item.
-    pub(super) fn respond(&self, table: &Table<Dynamic>, output: &WriteOutput, key: &Item) -> Vec<u8> {
+    pub(super) fn respond(&self, context: &Context<'_>, output: &WriteOutput, key: &Item) -> Vec<u8> {
         let size = output.attributes.as_ref().map_or(0, |item| item.size_bytes() * 2);
         let mut out = Writer::with_capacity(64 + size);
         out.begin_object();
@@ -137,12 +132,12 @@ impl<'a> WriteMembers<'a> {
         }
         let report = Report::of(self.report.as_deref());
         capacity::write_member(&mut out, report, self.table.given(), &output.consumed);
-        if self.collection_metrics.as_deref() == Some("SIZE") {
-            let definition = table.definition();
-            if capacity::has_collections(&definition) {
-                out.name("ItemCollectionMetrics");
-                capacity::write_collection_metrics(&mut out, table, key);
-            }
+        if self.collection_metrics.as_deref() == Some("SIZE")
+            && let Ok(table) = context.database.dynamic_table(self.table.name())
+            && capacity::has_collections(&table.definition())
+        {
+            out.name("ItemCollectionMetrics");
+            capacity::write_collection_metrics(&mut out, &table, key);
         }
         out.end_object();
         out.into_bytes()

@@ -7,10 +7,10 @@ use super::{
     step::{Draw, Query, Read},
 };
 use hashrange::{
-    AttributeValue, BatchGet, Database, ErrorKind, IndexKind, IndexSpec, IndexStatus, Item, ItemRef, Page, Projection,
-    Result,
+    AttributeValue, Database, ErrorKind, IndexKind, IndexSpec, IndexStatus, Item, ItemRef, Page, Projection, Result,
     error::Detail,
     expression::{BoundKey, Condition, ExpressionKind, Placeholders, RangeCondition, Scope},
+    request::{BatchGetItem, KeysAndAttributes, TransactGet, TransactGetItems},
 };
 use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
 
@@ -32,11 +32,11 @@ pub fn ask(db: &Database, read: &Read) -> Result<Answer> {
         }
         Read::BatchGet(keys) => batch_get(db, keys),
         Read::TransactGet(keys) => {
-            let key_of = |(table, key): &(usize, (usize, usize))| {
+            let get = |(table, key): &(usize, (usize, usize))| {
                 let shape = &shapes()[*table];
-                (shape.name.to_owned(), shape.key_item(*key), None)
+                TransactGet::new(shape.name, shape.key_item(*key))
             };
-            let output = db.transact_get_keys(keys.iter().map(key_of).collect());
+            let output = db.execute(&TransactGetItems::new(keys.iter().map(get)));
             output.map(|output| output.items.iter().map(|item| item.as_ref().map(ItemRef::to_item)).collect())
         }
         Read::Query(query) => ask_query(db, query),
@@ -57,14 +57,14 @@ fn batch_get(db: &Database, keys: &[(usize, (usize, usize))]) -> Result<Vec<Opti
     for (table, key) in keys {
         by_table.entry(*table).or_default().push(shapes()[*table].key_item(*key));
     }
-    let request = |(table, keys): (&usize, &Vec<Item>)| BatchGet {
-        table: shapes()[*table].name.to_owned(),
-        keys: keys.clone(),
-        projection: None,
-        consistent: true,
-    };
-    let output = db.batch_get(by_table.iter().map(request).collect())?;
-    assert!(output.unprocessed.is_empty(), "a small batch get left keys unprocessed");
+    let request = by_table.iter().map(|(table, keys)| {
+        let mut wanted = KeysAndAttributes::new(shapes()[*table].name, keys);
+        wanted.consistent_read = true;
+        wanted
+    });
+    let request = BatchGetItem::new(request);
+    let output = db.execute(&request)?;
+    assert!(output.unprocessed_keys(&request).is_none(), "a small batch get left keys unprocessed");
     let found: Vec<(String, Item)> = output
         .items
         .iter()
@@ -97,8 +97,11 @@ fn ask_query(db: &Database, query: &Query) -> Result<Vec<Option<Item>>> {
     if query.all_attributes {
         asked = asked.all_attributes();
     }
-    if query.filter {
+    if query.filter && carries_filter(query) {
         asked = asked.filter(has_l());
+    } else if query.filter {
+        let answer = asked.clone().filter(has_l()).page();
+        assert!(answer.is_err(), "a filter on what the entries of the index lack was taken");
     }
     // A query that can return one item cannot be continued.
     let is_single = query.index.is_none() && query.equal.len() == shape.key.range.iter().count();
@@ -175,19 +178,29 @@ fn readable(state: &State, table: usize, index: Option<usize>) -> Option<&Table>
     state.table(table).filter(|table| !is_extra || table.extra)
 }
 
+/// Whether a query's filter reads what the entries of its index carry.
+fn carries_filter(query: &Query) -> bool {
+    let shape = &shapes()[query.table];
+    query.all_attributes || query.index.is_none_or(|index| carries(shape, &shape.indexes[index], "l"))
+}
+
+/// Whether the entries of an index carry an attribute.
+fn carries(shape: &Shape, index: &IndexSpec, name: &str) -> bool {
+    let mut keys = index.hash.iter().chain(&index.range).chain(shape.key.attributes());
+    match &index.projection {
+        Projection::All => true,
+        Projection::KeysOnly => keys.any(|key| key.name == name),
+        Projection::Include(names) => keys.any(|key| key.name == name) || names.iter().any(|included| included == name),
+    }
+}
+
 /// The entry of an item in an index; `None` if it lacks one of the index keys.
 fn entry(shape: &Shape, index: &IndexSpec, item: &Item) -> Option<Item> {
-    let keys: Vec<&str> = index.hash.iter().chain(&index.range).map(|key| key.name.as_str()).collect();
-    if keys.iter().any(|name| !item.contains_key(*name)) {
+    if index.hash.iter().chain(&index.range).any(|key| !item.contains_key(&key.name)) {
         return None;
     }
-    let is_key = |name: &str| keys.contains(&name) || shape.key.attributes().any(|key| key.name == name);
-    let carries = |name: &str| match &index.projection {
-        Projection::All => true,
-        Projection::KeysOnly => is_key(name),
-        Projection::Include(names) => is_key(name) || names.iter().any(|included| included == name),
-    };
-    Some(item.iter().filter(|(name, _)| carries(name)).map(|(name, value)| (name.clone(), value.clone())).collect())
+    let carried = item.iter().filter(|(name, _)| carries(shape, index, name));
+    Some(carried.map(|(name, value)| (name.clone(), value.clone())).collect())
 }
 
 fn expect_query(table: &Table, query: &Query) -> Vec<Option<Item>> {
@@ -224,7 +237,7 @@ fn expect_query(table: &Table, query: &Query) -> Vec<Option<Item>> {
         found.reverse();
     }
     let whole = found.into_iter().map(|(entry, item)| if query.all_attributes { item.clone() } else { entry });
-    whole.filter(|item| !query.filter || item.contains_key("l")).map(Some).collect()
+    whole.filter(|item| !(query.filter && carries_filter(query)) || item.contains_key("l")).map(Some).collect()
 }
 
 fn in_range(value: &AttributeValue, range: &RangeCondition) -> bool {

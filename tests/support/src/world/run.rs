@@ -10,13 +10,16 @@ use super::{
     time::{lag, lose_swept, sweep},
 };
 use hashrange::{
-    BatchWrite, Clock, Database, Durability, Error, ErrorKind, Item, ItemRef, ReadMode, Result, ReturnValues,
-    TableUpdate, TransactAction, TransactKind,
+    Clock, Database, Durability, Error, ErrorKind, Item, ItemRef, ReadMode, Result, ReturnValues, TableUpdate,
     error::Detail,
     expression::{Condition, ExpressionKind, Placeholders, Scope, Update},
     file::Disk,
+    request::{
+        BatchWriteItem, ClientRequestToken, ConditionCheck, DeleteItem, PutItem, TransactWriteItem, TransactWriteItems,
+        UpdateItem, WriteRequest,
+    },
 };
-use std::sync::Arc;
+use std::{borrow::Cow, sync::Arc};
 
 /// How a database is opened: sizes so small that a few steps flush, split, compact and change log segments.
 #[derive(Clone, Debug)]
@@ -137,7 +140,7 @@ pub fn agree(mutation: &Mutation, outcome: &Outcome, expected: &Outcome) -> bool
 /// A transaction with a token that is sent again is not carried out again.
 pub fn repeat(db: &Database, mutation: &Mutation) -> Result<Done, String> {
     let Mutation::Transact(writes, Some(token)) = mutation else { return Ok(Done::AsExpected) };
-    match db.transact_write_actions(actions(writes), Some((format!("token {token}"), *token))) {
+    match db.execute(&transaction(writes, Some(*token))) {
         Ok(output) if output.replayed => Ok(Done::AsExpected),
         Ok(_) => Err(format!("carried out twice under one token: {mutation:?}")),
         Err(error) if is_of_the_disk(&error) => Ok(Done::Failed),
@@ -164,20 +167,17 @@ pub fn perform(db: &Database, mutation: &Mutation, durability: Durability) -> Re
             let writes = writes.iter().map(|write| {
                 let shape = &shapes()[write.table];
                 let action = match &write.change {
-                    Change::Put(attributes) => BatchWrite::Put(with_key(shape, write.key, attributes)),
-                    _ => BatchWrite::Delete(shape.key_item(write.key)),
+                    Change::Put(attributes) => WriteRequest::Put(Cow::Owned(with_key(shape, write.key, attributes))),
+                    _ => WriteRequest::Delete(shape.key_item(write.key).into()),
                 };
-                (shape.name.to_owned(), action)
+                (shape.name.into(), action)
             });
-            db.batch_write(writes.collect()).map(|output| {
+            db.execute(&BatchWriteItem::new(writes)).map(|output| {
                 assert!(output.unprocessed.is_empty(), "a small batch write left actions unprocessed");
                 Vec::new()
             })
         }
-        Mutation::Transact(writes, token) => {
-            let token = token.map(|token| (format!("token {token}"), token));
-            db.transact_write_actions(actions(writes), token).map(|_| Vec::new())
-        }
+        Mutation::Transact(writes, token) => db.execute(&transaction(writes, *token)).map(|_| Vec::new()),
         Mutation::CreateTable(table) => db.create_table_from(shapes()[*table].spec()).map(|_| Vec::new()),
         Mutation::DropTable(table) => db.delete_table(shapes()[*table].name).map(|_| Vec::new()),
         Mutation::CreateIndex(table) => {
@@ -237,24 +237,34 @@ fn one(db: &Database, write: &Write, durability: Durability) -> Result<Option<It
     Ok(output.attributes.as_ref().map(ItemRef::to_item))
 }
 
-pub fn actions(writes: &[Write]) -> Vec<TransactAction> {
+/// A transaction of these writes; the number of the token stands for what it asks.
+pub fn transaction(writes: &[Write], token: Option<u64>) -> TransactWriteItems<'static> {
     let action = |write: &Write| {
         let shape = &shapes()[write.table];
         let key = shape.key_item(write.key);
-        let kind = match &write.change {
-            Change::Put(attributes) => TransactKind::Put(with_key(shape, write.key, attributes)),
-            Change::Delete => TransactKind::Delete(key),
-            Change::Update(assigns) => TransactKind::Update(key, update(assigns)),
-            Change::Check => TransactKind::Check(key),
-        };
-        TransactAction {
-            table: shape.name.to_owned(),
-            kind,
-            condition: write.when.map(|when| condition(write, when)),
-            return_old_on_failure: false,
+        let condition = write.when.map(|when| condition(write, when));
+        match &write.change {
+            Change::Put(attributes) => {
+                let mut put = PutItem::new(shape.name, with_key(shape, write.key, attributes));
+                put.condition = condition;
+                TransactWriteItem::Put(put)
+            }
+            Change::Delete => {
+                let mut delete = DeleteItem::new(shape.name, key);
+                delete.condition = condition;
+                TransactWriteItem::Delete(delete)
+            }
+            Change::Update(assigns) => {
+                let mut change = UpdateItem::new(shape.name, key, update(assigns));
+                change.condition = condition;
+                TransactWriteItem::Update(change)
+            }
+            Change::Check => TransactWriteItem::ConditionCheck(ConditionCheck::new(shape.name, key, condition)),
         }
     };
-    writes.iter().map(action).collect()
+    let mut request = TransactWriteItems::new(writes.iter().map(action));
+    request.client_request_token = token.map(|token| ClientRequestToken::new(format!("token {token}")));
+    request
 }
 
 fn condition(write: &Write, when: When) -> Condition {
