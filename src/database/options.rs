@@ -103,7 +103,7 @@ impl OpenOptions {
     /// one that the service would not let it meet is refused with `TransactionConflict` (or `TransactionInProgress`, for a client
     /// request token whose first transaction is not finished), and a share of the others by chance. In a batch write the item
     /// comes back unprocessed; [`Database::transaction`] tries again. Default: operations wait for one another, and nothing
-    /// conflicts. A test can also hold an item itself, with [`Table::hold`](crate::Table::hold).
+    /// conflicts. A test can also hold an item itself, with [`Table::simulate_conflict`](crate::Table::simulate_conflict).
     pub fn conflicts(mut self, model: ConflictModel) -> Self {
         self.options.conflicts = Some(model);
         self

@@ -12,7 +12,7 @@ use crate::{
     schema::{KeyAttribute, refuse_empty},
 };
 
-/// A condition on the sort key of a query: see [`eq`], [`lt`], [`between`], [`begins_with`], ...
+/// A condition on the sort key of a query: see [`eq`](crate::eq), [`lt`](crate::lt), [`between`](crate::between), [`begins_with`](crate::begins_with), ...
 #[derive(Clone, Debug, PartialEq)]
 pub enum SortCondition {
     /// Equality.
