@@ -1,6 +1,16 @@
 //! Options of a database, with their units, defaults and limits.
 
-use crate::{clock::Clock, observe::Observer};
+use crate::{
+    clock::Clock,
+    error::{Error, Result},
+    observe::Observer,
+};
+use std::{fmt::Display, ops::RangeInclusive};
+
+/// Sizes of one log segment in bytes: offsets in its frames have four bytes.
+const LOG_SEGMENT_BYTES: RangeInclusive<u64> = 4 << 10..=1 << 30;
+/// Partitions of a new table.
+const INITIAL_PARTITIONS: RangeInclusive<usize> = 1..=1024;
 
 /// When a write is acknowledged, and so what a crash can take away.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -52,7 +62,7 @@ pub struct Options {
     pub split_bytes: u64,
     /// Memory of all memtables together, in bytes; a quarter over it writers are slowed, at twice it they wait. Default 64 MiB.
     pub memtable_bytes: usize,
-    /// Size of one log segment, in bytes. Default 64 MiB.
+    /// Size of one log segment, in bytes. Default 64 MiB; 4 KiB to 1 GiB.
     pub log_segment_bytes: u64,
     /// Size of all log segments together at which the partition that pins the oldest is flushed, in bytes. Default 256 MiB.
     pub log_bytes: u64,
@@ -79,6 +89,29 @@ pub struct Options {
     pub observer: Option<Observer>,
     /// Whether maintenance runs on threads of its own; without, the caller drives it by `Database::step`. Default true.
     pub background: bool,
+}
+
+impl Options {
+    /// Refuses values that no database can be opened with, by the name of the field.
+    pub(crate) fn check(&self) -> Result<()> {
+        in_range("initial_partitions", self.initial_partitions, INITIAL_PARTITIONS)?;
+        in_range("split_bytes", self.split_bytes, 1..=u64::MAX)?;
+        in_range("memtable_bytes", self.memtable_bytes, 1..=usize::MAX)?;
+        in_range("log_segment_bytes", self.log_segment_bytes, LOG_SEGMENT_BYTES)?;
+        in_range("log_bytes", self.log_bytes, 1..=u64::MAX)?;
+        in_range("runs_per_partition", self.runs_per_partition, 2..=usize::MAX)?;
+        in_range("stream_retention_millis", self.stream_retention_millis, 1..=u64::MAX)?;
+        let refused = self.conflicts.map_or(0, |model| model.refused_per_thousand);
+        in_range("conflicts.refused_per_thousand", refused, 0..=1_000)
+    }
+}
+
+fn in_range<T: PartialOrd + Display>(name: &str, value: T, range: RangeInclusive<T>) -> Result<()> {
+    if range.contains(&value) {
+        return Ok(());
+    }
+    let (least, most) = range.into_inner();
+    Err(Error::validation(format!("option {name} is {value}, and has to be {least} to {most}")))
 }
 
 impl Default for Options {

@@ -3,29 +3,35 @@
 mod observation;
 mod options;
 mod requests;
+mod table_builder;
+mod table_difference;
+mod triggers;
 
 pub use options::OpenOptions;
+pub use table_builder::TableBuilder;
+pub use table_difference::TableDifference;
 
 use crate::{
     clock::Clock,
     config::{Durability, Options},
-    consumer::Consumer,
     engine::{DatabaseStats, Engine, TableSpec, TableUpdate, VerifyReport, Work},
     error::{Detail, Error, Result},
     file::{Disk, MemoryDisk, RealDisk},
     maintenance::{Maintenance, TtlDescription},
     request::Hooks,
-    schema::{
-        BillingMode, IndexDefinition, IndexKind, KeyAttribute, KeySchema, ProvisionedThroughput, StreamView,
-        TableDefinition, TableStatus,
-    },
+    schema::{IndexDefinition, IndexKind, KeyAttribute, KeySchema, TableDefinition, TableStatus},
     service::{self, IndexLag},
-    stream::{ChangeRecord, IteratorStart},
-    table::{self, Dynamic, KeyPart, KeyShape, StreamDescription, StreamRecords, Table},
+    stream::IteratorStart,
+    table::{self, Dynamic, KeyShape, StreamDescription, StreamRecords, Table},
 };
 use std::{fmt, marker::PhantomData, path::Path, sync::Arc};
 
-/// An open database. Cheap to clone; the last clone that goes closes it.
+/// An open database. Cheap to clone.
+///
+/// It is closed by [`Database::close`], or when the last handle goes that keeps it open: clones of it, every [`Table`], every
+/// [`TableStream`](crate::TableStream) and every [`Consumer`](crate::Consumer) do, and so does what such a handle was moved into, be it a
+/// thread, an iterator, or the function of a trigger ([`Database::on_change`]), which lives until the database is closed.
+/// A process that ends without closing loses nothing that was acknowledged as [`Durability::Sync`].
 #[derive(Clone)]
 pub struct Database {
     inner: Arc<Inner>,
@@ -101,6 +107,10 @@ impl Database {
     fn engine(&self) -> &Arc<Engine> {
         &self.inner.engine
     }
+    /// What sees the requests of a handle, which keeps the database open.
+    fn kept_hooks(&self) -> Hooks {
+        self.inner.hooks.keeping(self.inner.clone())
+    }
 
     /// A new table, or a typed handle on one that exists: name the keys, then `create`, `open` or `open_or_create`.
     pub fn create_table(&self, name: impl Into<String>) -> TableBuilder<()> {
@@ -116,12 +126,13 @@ impl Database {
     }
     /// A typed handle on a table that exists. Errors: not found, key of another shape.
     pub fn table<K: KeyShape>(&self, name: &str) -> Result<Table<K>> {
+        self.engine().check_open()?;
         let slot = self.engine().table(name).ok_or_else(|| Error::no_table(name))?;
         if self.status(&slot.state().definition) == TableStatus::Creating {
             return Err(Error::no_table(name));
         }
         self.inner.maintenance.ensure_running();
-        Table::open(self.engine().clone(), slot, self.inner.hooks.clone())
+        Table::open(self.engine().clone(), slot, self.kept_hooks())
     }
     /// A handle on a table whose keys are known at run time only: keys are given as items.
     pub fn dynamic_table(&self, name: &str) -> Result<Table<Dynamic>> {
@@ -129,6 +140,7 @@ impl Database {
     }
     /// Definition and numbers of a table.
     pub fn describe_table(&self, name: &str) -> Result<TableDescription> {
+        self.engine().check_open()?;
         let slot = self.engine().table(name).ok_or_else(|| not_found(name))?;
         let state = slot.state();
         let (item_count, size_bytes) = self.engine().counts(&state.ring);
@@ -224,9 +236,8 @@ impl Database {
         Ok(description)
     }
 
-    /// All change streams, also disabled ones and those of deleted tables, for as long as records are kept after their end (24 hours unless
-    /// [`OpenOptions::stream_retention`] says otherwise); of one table name
-    /// only, if one is given.
+    /// All change streams, also disabled ones and those of deleted tables, for as long as records are kept after their end
+    /// (24 hours unless [`OpenOptions::stream_retention`] says otherwise); of one table name only, if one is given.
     pub fn list_streams(&self, table: Option<&str>) -> Vec<StreamDescription> {
         table::list_streams(self.engine(), table)
     }
@@ -272,23 +283,13 @@ impl Database {
     /// Deletes every item of every table whose time to live has ended by now; returns how many that were. Background work
     /// does the same at its own pace.
     pub fn sweep_now(&self) -> Result<u64> {
+        self.engine().check_open()?;
         self.inner.maintenance.sweep_now()
-    }
-
-    /// Hands the changes of a stream to a function, batch after batch: on a thread of its own, or by [`Database::step`] in
-    /// a database without threads. A batch whose call fails comes again; see [`Consumer::process`]. The function must not
-    /// hold the database itself, which could then never close; the tables that it writes to it may hold.
-    pub fn on_change(
-        &self,
-        mut consumer: Consumer,
-        mut handle: impl FnMut(&[ChangeRecord]) -> Result<()> + Send + 'static,
-    ) -> Result<()> {
-        let trigger = move |patience| consumer.process(patience, &mut handle).map(|records| records > 0);
-        self.inner.maintenance.add_trigger(Box::new(trigger))
     }
 
     /// Does one unit of background work and says what; for databases opened with `background(false)`.
     pub fn step(&self) -> Result<Work> {
+        self.engine().check_open()?;
         self.inner.maintenance.step()
     }
     /// Writes all memtables as runs.
@@ -301,6 +302,7 @@ impl Database {
     }
     /// Makes everything that was written durable, whatever durability it was written with.
     pub fn sync(&self) -> Result<()> {
+        self.engine().check_open()?;
         self.engine().wait_all_durable(Some(Durability::Sync))
     }
     /// Checks every byte of every run and every index against its table; the first thing wrong is the error.
@@ -342,111 +344,29 @@ impl Database {
         self.engine().fork_to(&disk)?;
         OpenOptions { options: self.opened_with().clone(), hooks: self.inner.hooks.clone() }.open_on(Arc::new(disk))
     }
-    /// Closes the database and reports what dropping it would hide: that writes which were acknowledged as
-    /// [`Durability::Buffered`] did not get to the disk. Dropping does the same work, and says nothing of a failure.
+    /// Closes the database, whatever other handles there are: ends triggers and background work, waits for what is under
+    /// way, makes everything durable, and gives the folder free for another opening. Whatever is asked of any handle
+    /// afterwards fails with [`ErrorKind::Closed`](crate::ErrorKind::Closed); consumers that wait are woken with it.
+    /// Closing again does nothing.
     ///
-    /// While there are other clones the database stays open, and this makes durable what was written so far. Errors: log
-    /// or disk. What was written `Buffered` may be lost then; nothing is that was written `Sync`.
+    /// Dropping the last handle does the same work, and says nothing of a failure. Errors: log or disk. What was written
+    /// [`Durability::Buffered`] may be lost then; nothing is that was written `Sync`. The folder is free all the same.
     ///
     /// ```
     /// # use hashrange::{Database, Item, S};
     /// let db = Database::in_memory()?;
-    /// db.create_table("stock").hash::<S>("sku").create()?.put(&Item::new().with("sku", "bolt"))?;
+    /// let stock = db.create_table("stock").hash::<S>("sku").create()?;
+    /// stock.put(&Item::new().with("sku", "bolt"))?;
     /// db.close()?;
+    /// assert_eq!(stock.get("bolt").unwrap_err().kind(), hashrange::ErrorKind::Closed);
     /// # Ok::<(), hashrange::Error>(())
     /// ```
     pub fn close(self) -> Result<()> {
-        match Arc::try_unwrap(self.inner) {
-            Ok(inner) => {
-                inner.maintenance.stop();
-                inner.engine.close()
-            }
-            Err(shared) => Self { inner: shared }.sync(),
-        }
+        self.inner.maintenance.stop();
+        self.inner.engine.close()
     }
 }
 
 fn not_found(name: &str) -> Error {
     Error::no_table_named(name)
-}
-
-/// A table that is being described; `K` grows as its keys are named.
-#[must_use = "nothing is created before `create` or `open_or_create`"]
-pub struct TableBuilder<K> {
-    database: Database,
-    spec: TableSpec,
-    shape: PhantomData<fn() -> K>,
-}
-
-impl TableBuilder<()> {
-    /// The partition key: its type and attribute name.
-    pub fn hash<H: KeyPart>(mut self, name: impl Into<String>) -> TableBuilder<H> {
-        self.spec.key.hash = KeyAttribute::new(name, H::TYPE);
-        TableBuilder { database: self.database, spec: self.spec, shape: PhantomData }
-    }
-}
-
-impl<H: KeyPart> TableBuilder<H> {
-    /// The sort key: its type and attribute name.
-    pub fn range<R: KeyPart>(mut self, name: impl Into<String>) -> TableBuilder<(H, R)> {
-        self.spec.key.range = Some(KeyAttribute::new(name, R::TYPE));
-        TableBuilder { database: self.database, spec: self.spec, shape: PhantomData }
-    }
-}
-
-impl<K: KeyShape> TableBuilder<K> {
-    /// Adds a local secondary index: `index("by_total").range::<N>("total")`.
-    pub fn lsi(mut self, index: table::IndexBuilder) -> Self {
-        let hash = vec![self.spec.key.hash.clone()];
-        self.spec.indexes.push(index.into_spec(IndexKind::Local, Some(hash)));
-        self
-    }
-    /// Adds a global secondary index: `index("by_status").hash::<S>("status").range::<N>("total")`.
-    pub fn gsi(mut self, index: table::IndexBuilder) -> Self {
-        self.spec.indexes.push(index.into_spec(IndexKind::Global, None));
-        self
-    }
-    /// Keeps a change stream with these images.
-    pub fn stream(mut self, view: StreamView) -> Self {
-        self.spec.stream = Some(view);
-        self
-    }
-    /// Lets items expire at the epoch second that an attribute holds.
-    pub fn ttl(mut self, attribute: impl Into<String>) -> Self {
-        self.spec.ttl_attribute = Some(attribute.into());
-        self
-    }
-    /// Provisioned billing with these units a second.
-    pub fn provisioned(mut self, read_units_per_sec: u64, write_units_per_sec: u64) -> Self {
-        self.spec.billing = BillingMode::Provisioned;
-        self.spec.throughput = ProvisionedThroughput { read_units_per_sec, write_units_per_sec };
-        self
-    }
-    /// Refuses deletion of the table.
-    pub fn deletion_protection(mut self) -> Self {
-        self.spec.deletion_protection = true;
-        self
-    }
-    /// Creates the table. Errors: it exists, a name or key breaks a rule.
-    pub fn create(self) -> Result<Table<K>> {
-        let slot = self.database.engine().create_table(self.spec)?;
-        self.database.inner.maintenance.ensure_running();
-        Table::open(self.database.engine().clone(), slot, self.database.inner.hooks.clone())
-    }
-    /// Opens the table that exists; its key must be the described one.
-    pub fn open(self) -> Result<Table<K>> {
-        let table = self.database.table(&self.spec.name)?;
-        let existing = &table.definition().key;
-        if *existing != self.spec.key {
-            return Err(Error::validation(format!(
-                "table {} exists with another key: {existing:?}; open it with that key or choose another name",
-                self.spec.name
-            )));
-        }
-        Ok(table)
-    }
-    /// Opens the table, or creates it where there is none. Settings of a table that exists stay as they are.
-    pub fn open_or_create(self) -> Result<Table<K>> {
-        if self.database.engine().table(&self.spec.name).is_some() { self.open() } else { self.create() }
-    }
 }

@@ -60,12 +60,12 @@ pub use capacity::Consumed;
 pub use clock::Clock;
 pub use config::{ConflictModel, Durability, Options, ReadMode};
 pub use consumer::{Batch, Consumer, Deliveries, Delivery, Gap, TableStream};
-pub use database::{Database, IndexStats, OpenOptions, TableBuilder, TableDescription};
+pub use database::{Database, IndexStats, OpenOptions, TableBuilder, TableDescription, TableDifference};
 pub use engine::{DatabaseStats, IndexSpec, LogStats, TablePartitionStats, TableSpec, TableUpdate, VerifyReport, Work};
 pub use error::{Error, ErrorKind, Result};
 pub use expression::{IntoCondition, IntoProjection, IntoUpdate, Placeholders, attr, if_not_exists, list_append};
 pub use item::{AttributeValue, Item, ItemRef, KeyScalar, KeyType, Number, ValueRef, from_item, to_item};
-pub use maintenance::{TtlDescription, TtlStatus};
+pub use maintenance::{TriggerHealth, TtlDescription, TtlStatus};
 pub use partition::{MemtableStats, PartitionStats, RunContentStats, RunStats};
 pub use request::{
     BatchGetOutput, BatchWriteOutput, GetOutput, MAX_BATCH_GET_KEYS, MAX_BATCH_WRITES, MAX_TRANSACTION_ACTIONS, Page,

@@ -151,9 +151,10 @@ impl Consumer {
         });
         self
     }
-    /// Passes over records that do not fulfil a condition in DynamoDB's expression language, made by [`attr`] or parsed.
-    /// It sees a record as [`ChangeRecord::to_item`] does: `attr("NewImage.status").eq("PAID")`. Each record is copied
-    /// for it; [`Consumer::filter`] copies nothing. A faulty condition is told by the first batch.
+    /// Passes over records that do not fulfil a condition in DynamoDB's expression language, made by [`attr`], parsed, or
+    /// given as a text with its placeholders. It sees a record as [`ChangeRecord::to_item`] does:
+    /// `attr("NewImage.status").eq("PAID")`. Each record is copied for it; [`Consumer::filter`] copies nothing. A faulty
+    /// condition is the error of the first batch.
     ///
     /// [`attr`]: crate::attr
     #[must_use]
@@ -197,7 +198,7 @@ impl Consumer {
     ///
     /// # Errors
     /// `Expired` if records are gone that this consumer had not processed, because it was away for longer than they are
-    /// kept; see [`Consumer::skip_expired`] and [`Consumer::gaps`]. Errors of the disk; what is wrong with the description
+    /// kept; see [`Consumer::skip_expired`] and [`Consumer::gaps`]. Errors of the disk; `Closed`; what is wrong with the description
     /// of this worker.
     pub fn next_batch(&mut self, patience: Duration) -> Result<Option<Batch>> {
         if let Some(fault) = &self.fault {
@@ -212,6 +213,7 @@ impl Consumer {
         lanes.gaps.skip = self.skip_expired;
         let wanted = Wanted { records: self.batch_records, bytes: self.batch_bytes, filter: self.filter.as_deref() };
         loop {
+            engine.check_open()?;
             let news = engine.streams().news();
             lanes.refresh_if_due()?;
             if !self.window.is_zero() {
@@ -228,6 +230,17 @@ impl Consumer {
             }
             news.wait(deadline.remaining());
         }
+    }
+
+    /// Keeps the database open no more: for workers that the database runs itself.
+    pub(crate) fn without_keeper(mut self) -> Self {
+        self.hooks = self.hooks.without_keeper();
+        self.dead_letters = self.dead_letters.map(Table::without_keeper);
+        self
+    }
+    /// Its name and that of the table whose stream it reads.
+    pub(crate) fn names(&self) -> (&str, &str) {
+        (&self.name, &self.stream.table_name)
     }
 
     /// Where this worker found that records are gone that the consumer had not processed.

@@ -57,7 +57,7 @@ impl OpenOptions {
         self.options.memtable_bytes = bytes;
         self
     }
-    /// Bytes of one log segment. Default 64 MiB.
+    /// Bytes of one log segment. Default 64 MiB; 4 KiB to 1 GiB.
     pub fn log_segment_bytes(mut self, bytes: u64) -> Self {
         self.options.log_segment_bytes = bytes;
         self
@@ -72,7 +72,7 @@ impl OpenOptions {
         self.options.block_cache_bytes = bytes;
         self
     }
-    /// Overlapping runs of one partition at which they are merged. Default 4.
+    /// Overlapping runs of one partition at which they are merged. Default 4, at least 2.
     pub fn runs_per_partition(mut self, runs: usize) -> Self {
         self.options.runs_per_partition = runs;
         self
@@ -127,7 +127,7 @@ impl OpenOptions {
         self
     }
     /// Opens the database in a folder; creates folder and database where there is none. Errors: another process has
-    /// it open, the folder holds something else or a newer format, damage, disk.
+    /// it open, the folder holds something else or a newer format, damage, disk, an option that is out of range.
     pub fn open(self, folder: impl AsRef<Path>) -> Result<Database> {
         let disk = RealDisk::open(folder.as_ref(), true)?;
         self.open_on(Arc::new(disk))
@@ -160,6 +160,7 @@ impl OpenOptions {
     }
     /// Opens the database that a disk holds: for disks of one's own, and for tests on the simulated one.
     pub fn open_on(self, disk: Arc<dyn Disk>) -> Result<Database> {
+        self.options.check()?;
         let engine = Arc::new(Engine::open(disk, self.options)?);
         let maintenance = Maintenance::new(engine.clone());
         Ok(Database { inner: Arc::new(Inner { maintenance, engine, hooks: self.hooks }) })

@@ -51,6 +51,7 @@ impl Engine {
 
     /// Adds the entries of a few more items to an index that is being filled; `false` if there is none.
     pub fn backfill_step(&self) -> Result<bool> {
+        let _work = self.gate.enter()?;
         // A second one beside it could add the entry of an old version after this one has ended the filling.
         let _one = self.backfill_lock.lock();
         let Some(filling) = self.filling() else { return Ok(false) };

@@ -10,7 +10,7 @@ use std::{
     collections::BTreeMap,
     sync::{
         Arc,
-        atomic::{AtomicBool, Ordering},
+        atomic::{AtomicU8, Ordering},
     },
 };
 
@@ -29,13 +29,18 @@ pub struct TableState {
 #[derive(Debug)]
 pub struct TableSlot {
     state: ArcSwap<TableState>,
-    dropped: AtomicBool,
+    end: AtomicU8,
 }
+
+/// The table can be used, was deleted, or its database was closed: what [`TableSlot::end`] holds.
+const ALIVE: u8 = 0;
+const DROPPED: u8 = 1;
+const CLOSED: u8 = 2;
 
 impl TableSlot {
     /// A slot for a table.
     pub fn new(state: TableState) -> Self {
-        Self { state: ArcSwap::from_pointee(state), dropped: AtomicBool::new(false) }
+        Self { state: ArcSwap::from_pointee(state), end: AtomicU8::new(ALIVE) }
     }
     /// The table as it is now.
     pub fn state(&self) -> arc_swap::Guard<Arc<TableState>> {
@@ -47,15 +52,24 @@ impl TableSlot {
     }
     /// Marks the table as gone, for handles that are still around.
     pub fn mark_dropped(&self) {
-        self.dropped.store(true, Ordering::Release);
+        self.end.store(DROPPED, Ordering::Release);
     }
-    /// Refuses work on a table that was deleted.
+    /// Marks the table's database as closed, for handles that are still around.
+    pub fn mark_closed(&self) {
+        let _ = self.end.compare_exchange(ALIVE, CLOSED, Ordering::AcqRel, Ordering::Acquire);
+    }
+    /// Refuses work on a table that was deleted, or whose database was closed.
+    #[inline]
     pub fn check_alive(&self) -> Result<()> {
-        if self.is_dropped() { Err(Error::no_table(self.state().definition.name.clone())) } else { Ok(()) }
+        match self.end.load(Ordering::Acquire) {
+            ALIVE => Ok(()),
+            CLOSED => Err(Error::closed()),
+            _ => Err(Error::no_table(self.state().definition.name.clone())),
+        }
     }
     /// Whether the table was deleted.
     pub fn is_dropped(&self) -> bool {
-        self.dropped.load(Ordering::Acquire)
+        self.end.load(Ordering::Acquire) == DROPPED
     }
 }
 

@@ -64,8 +64,8 @@ pub struct Engine {
     pub(super) next_file: AtomicU64,
     pub(super) next_partition: AtomicU64,
     pub(super) next_keyspace: AtomicU32,
-    /// Dropped last: another process may open the folder after it.
-    pub(super) _lock: Box<dyn Send + Sync>,
+    /// The operations that change files, for which closing waits, and the lock of the folder.
+    pub(super) gate: super::work_gate::WorkGate,
 }
 
 impl std::fmt::Debug for Engine {
@@ -119,9 +119,24 @@ impl Engine {
     pub fn end_writing(&self) {
         self.wal.end_writing();
     }
-    /// Seals the log: what was written without a sync is durable afterwards. Writes after it fail. Closing again does
-    /// nothing.
+    /// Refuses what comes after the end. Operations on a table ask its slot.
+    pub fn check_open(&self) -> Result<()> {
+        self.gate.check_open()
+    }
+    /// Ends everything: waits for work that is under way, wakes who waits, seals the log, so that what was written without a
+    /// sync is durable afterwards, and gives the folder free, also where that failed. All that comes after it is refused.
+    /// Closing again does nothing.
     pub fn close(&self) -> Result<()> {
+        if !self.gate.close() {
+            return Ok(());
+        }
+        self.catalog.load().by_id.values().for_each(|slot| slot.mark_closed());
+        self.streams.announce();
+        let sealed = self.seal();
+        self.gate.release_folder();
+        sealed
+    }
+    fn seal(&self) -> Result<()> {
         if !self.wal.close()? {
             return Ok(());
         }

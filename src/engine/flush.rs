@@ -40,16 +40,22 @@ pub enum Work {
     Idle,
 }
 
+/// Segments of the log at which it counts as full, however small they are.
+const MOST_SEGMENTS: u64 = 256;
+
 impl Engine {
     /// Flushes one partition if memtables are over half of their budget or the log is over its own; `false` if not.
     pub fn flush_step(&self) -> Result<bool> {
+        let _work = self.gate.enter()?;
         let flushed = self.flush_where_due();
         self.write_budget.note(flushed.as_ref().err());
         flushed
     }
 
     fn flush_where_due(&self) -> Result<bool> {
-        let log_bytes: u64 = self.wal.segments().iter().map(|segment| segment.bytes).sum();
+        // Many short openings leave many small segments, each of which the next opening has to read.
+        let least_bytes = self.options.log_bytes / MOST_SEGMENTS;
+        let log_bytes: u64 = self.wal.segments().iter().map(|segment| segment.bytes.max(least_bytes)).sum();
         let log_full = log_bytes > self.options.log_bytes;
         if self.cut_if_due(log_full)? {
             return Ok(true);
@@ -102,6 +108,7 @@ impl Engine {
 
     /// Flushes everything that is in memtables now.
     pub fn flush_all(&self) -> Result<()> {
+        let _work = self.gate.enter()?;
         for ring in self.rings() {
             self.flush_ring(&ring)?;
         }
@@ -162,6 +169,7 @@ impl Engine {
 
     /// Compacts or splits one partition that needs it; `Work::Idle` if none does.
     pub fn compact_step(&self) -> Result<Work> {
+        let _work = self.gate.enter()?;
         let _one = self.compaction_lock.lock();
         for ring in self.rings() {
             for partition in ring.all().iter() {
@@ -178,6 +186,7 @@ impl Engine {
 
     /// Splits what is too large, merges every partition down to one run, and gives back the space of what was overwritten and deleted.
     pub fn compact_all(&self) -> Result<()> {
+        let _work = self.gate.enter()?;
         self.flush_all()?;
         let _one = self.compaction_lock.lock();
         for ring in self.rings() {
@@ -254,6 +263,7 @@ impl Engine {
 
     /// Removes the log segments that are not needed any more; returns the bytes given back.
     pub fn trim_log(&self) -> Result<u64> {
+        let _work = self.gate.enter()?;
         let needed_from = self.log_needed_from();
         self.log_tokens_again(needed_from)?;
         let segments = self.wal.segments();

@@ -14,6 +14,7 @@ impl Engine {
     /// The copy is what a crash right now would leave, so opening it is a recovery like any other, and takes as long as
     /// replaying the log.
     pub fn fork_to(&self, disk: &dyn TakeOver) -> Result<()> {
+        let _work = self.gate.enter()?;
         // No commit is on its way while the gate is held, so the log stands still once it is synced; no run appears or
         // goes while the manifest is held.
         let _gate = self.schema_gate.write();

@@ -44,6 +44,7 @@ mod stream;
 mod verify;
 #[cfg(test)]
 mod verify_tests;
+mod work_gate;
 mod write;
 
 pub use catalog::{TableSlot, TableState};

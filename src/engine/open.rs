@@ -5,6 +5,7 @@ use super::{
     engine::Engine,
     replay::{Builder, Replay, ring_from_records},
     signal::Signal,
+    work_gate::WorkGate,
 };
 use crate::{
     admission::{ItemCollectionSizes, Tokens, WriteBudget},
@@ -113,7 +114,7 @@ impl Engine {
             collections: ItemCollectionSizes::default(),
             lags: ArcSwap::default(),
             disk,
-            _lock: lock,
+            gate: WorkGate::new(lock),
         };
         engine.take_up_work()?;
         Ok(engine)

@@ -115,6 +115,7 @@ pub struct TableUpdate {
 impl Engine {
     /// Creates a table; it is durable and usable when this returns.
     pub fn create_table(&self, spec: TableSpec) -> Result<Arc<TableSlot>> {
+        let _work = self.gate.enter()?;
         let gate = self.schema_gate.write();
         if self.table(&spec.name).is_some() {
             return Err(Error::table_exists(&spec.name));
@@ -171,6 +172,7 @@ impl Engine {
         name: &str,
         decide: impl FnOnce(&TableDefinition) -> std::result::Result<TableUpdate, E>,
     ) -> std::result::Result<Arc<TableSlot>, E> {
+        let _work = self.gate.enter()?;
         let gate = self.schema_gate.write();
         let slot = self.existing(name)?;
         let update = decide(&slot.state().definition)?;
@@ -307,6 +309,7 @@ impl Engine {
 
     /// Deletes a table with everything that belongs to it; its space is given back at once.
     pub fn delete_table(&self, name: &str) -> Result<Arc<TableDefinition>> {
+        let _work = self.gate.enter()?;
         let _gate = self.schema_gate.write();
         let slot = self.existing(name)?;
         let state = arc_swap::Guard::into_inner(slot.state());

@@ -107,6 +107,7 @@ impl Engine {
 
     /// Lets streams age: closes and continues old shards, removes old records. False if nothing was due.
     pub fn stream_step(&self) -> Result<bool> {
+        let _work = self.gate.enter()?;
         if self.streams.is_empty() {
             return Ok(false);
         }

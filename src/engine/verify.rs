@@ -33,6 +33,7 @@ impl Engine {
     /// Checks everything that can be checked; the first thing that is wrong is the error. Meant for a database that
     /// is not written to meanwhile: with writers, an index may be seen before or after its table.
     pub fn verify(&self) -> Result<VerifyReport> {
+        let _work = self.gate.enter()?;
         let mut report = VerifyReport { log_records: self.verify_log()?, ..VerifyReport::default() };
         let mut whole = BTreeSet::new();
         let slots: Vec<_> = self.catalog.load().by_id.values().cloned().collect();

@@ -34,6 +34,13 @@ pub enum Detail {
         /// Its name.
         table: String,
     },
+    /// A table that exists differs from what the program describes.
+    TableDiffers {
+        /// Its name.
+        table: String,
+        /// Each difference, in words; [`TableBuilder::differences`](crate::TableBuilder::differences) has them as values.
+        differences: Vec<String>,
+    },
     /// The table has no such index.
     NoIndex {
         /// The name that was asked for.
@@ -159,6 +166,7 @@ impl Detail {
             }
             // The texts of these have the facts.
             Self::TableExists { .. }
+            | Self::TableDiffers { .. }
             | Self::NoIndex { .. }
             | Self::IndexCreating { .. }
             | Self::NoStream { .. }

@@ -13,6 +13,7 @@ pub(super) fn check(disk: &dyn Disk) {
     assert_eq!(disk.list().unwrap(), []);
     writes_and_reads(disk);
     windows(disk);
+    cuts(disk);
     empty_files(disk);
     readers_and_a_writer(disk);
     reads_past_the_end_fail(disk);
@@ -61,6 +62,21 @@ fn windows(disk: &dyn Disk) {
         }
         assert_eq!(contents(disk, RUN)[..model.len()], model);
     }
+    disk.remove(RUN).unwrap();
+}
+
+/// What was reserved and not written can be given back, and the file goes on from there.
+fn cuts(disk: &dyn Disk) {
+    let mut file = disk.create(RUN).unwrap();
+    file.append(b"written").unwrap();
+    let _ = file.open_window(200_000).unwrap();
+    file.reserve(200_000).unwrap();
+    file.write_at(7, b" once").unwrap();
+    file.truncate(12).unwrap();
+    assert_eq!(contents(disk, RUN), "written once");
+    file.append(b" more").unwrap();
+    file.sync().unwrap();
+    assert_eq!(contents(disk, RUN), "written once more");
     disk.remove(RUN).unwrap();
 }
 

@@ -58,6 +58,18 @@ impl Image {
         self.len = self.len.max(len);
     }
 
+    /// Cuts the file off at `len`, if it is longer.
+    pub(super) fn truncate(&mut self, len: u64) {
+        if len < self.len {
+            self.len = len;
+            if let Ok(len) = usize::try_from(len)
+                && len < self.content().len()
+            {
+                self.growing().truncate(len);
+            }
+        }
+    }
+
     /// The whole file; later writes do not change what was returned.
     pub(super) fn bytes(&mut self) -> io::Result<Bytes> {
         let len = usize::try_from(self.len).ok().filter(|len| isize::try_from(*len).is_ok()).ok_or_else(too_large)?;
@@ -128,6 +140,21 @@ mod tests {
         image.write_at(3, b"xyz").unwrap();
         assert_eq!(image.bytes().unwrap(), &b"\0\0axyz"[..]);
         assert!(image.write_at(u64::MAX, b"far").is_err());
+    }
+
+    #[test]
+    fn what_was_cut_off_is_gone() {
+        let mut image = Image::default();
+        image.write_at(0, b"abcdef").unwrap();
+        image.extend_to(9);
+        let seen = image.bytes().unwrap();
+        image.truncate(20);
+        image.truncate(7);
+        assert_eq!(image.bytes().unwrap(), &b"abcdef\0"[..]);
+        image.truncate(2);
+        image.extend_to(4);
+        assert_eq!((image.bytes().unwrap(), image.len()), (Bytes::from_static(b"ab\0\0"), 4));
+        assert_eq!(seen, &b"abcdef\0\0\0"[..]);
     }
 
     #[test]

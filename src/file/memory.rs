@@ -161,6 +161,12 @@ impl WritableFile for Writer {
         self.end = self.end.max(len);
         Ok(())
     }
+
+    fn truncate(&mut self, len: u64) -> Result<()> {
+        self.file.0.lock().image.truncate(len);
+        self.end = self.end.min(len);
+        Ok(())
+    }
 }
 
 #[derive(Debug)]

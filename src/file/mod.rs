@@ -116,6 +116,11 @@ pub trait WritableFile: Debug + Send + Sync {
     /// Extends the file with real, written zeros up to `len`, so that later writes below it change no metadata. Does
     /// nothing if the file is that long already.
     fn reserve(&mut self, len: u64) -> Result<()>;
+    /// Cuts the file off at `len`, which is not below the end of what was written: gives back space that was reserved. A
+    /// crash may undo it, as long as no later sync of the folder was over. Does nothing where the disk cannot.
+    fn truncate(&mut self, _len: u64) -> Result<()> {
+        Ok(())
+    }
     /// Like [`WritableFile::reserve`], for many small writes to come: where the disk can, they are copied into memory that
     /// the operating system writes back like any other write. Says whether it can; if not, nothing is reserved.
     fn open_window(&mut self, _len: u64) -> Result<bool> {

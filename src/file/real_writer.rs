@@ -126,6 +126,14 @@ impl WritableFile for RealWriter {
         Ok(())
     }
 
+    fn truncate(&mut self, len: u64) -> Result<()> {
+        // A map that reaches beyond the end of its file is a trap.
+        self.window = None;
+        self.shared.check_sound().and_then(|()| self.file().set_len(len)).map_err(|e| self.problem("truncate", &e))?;
+        self.end = self.end.min(len);
+        Ok(())
+    }
+
     fn open_window(&mut self, len: u64) -> Result<bool> {
         if !overwrites_in_place(self.file()) {
             return Ok(false);

@@ -4,12 +4,15 @@
 //! All logic is in the steps. A database opened without background threads does the same work by `Database::step`.
 
 mod expiry;
+mod trigger;
 
 pub use expiry::{Sweeper, TtlDescription, TtlStatus};
+pub use trigger::{Run, TriggerHealth, TriggerMonitor};
 
 use crate::{
     engine::{Engine, Signal, WakeFlag, Work},
     error::{Error, Result},
+    observe::{Job, Subject},
 };
 use parking_lot::Mutex;
 use std::{
@@ -38,11 +41,9 @@ pub struct Maintenance {
     started: AtomicBool,
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// Triggers that have no thread of their own.
-    triggers: Mutex<Vec<Trigger>>,
+    triggers: Mutex<Vec<(u64, Arc<TriggerMonitor>, Run)>>,
+    monitors: Mutex<Vec<Arc<TriggerMonitor>>>,
 }
-
-/// Work of a user: waits for something to do at most so long, does it, and says whether there was anything.
-pub type Trigger = Box<dyn FnMut(Duration) -> Result<bool> + Send>;
 
 impl Maintenance {
     /// Maintenance of a database; no thread runs yet.
@@ -53,6 +54,7 @@ impl Maintenance {
             started: AtomicBool::new(false),
             threads: Mutex::new(Vec::new()),
             triggers: Mutex::new(Vec::new()),
+            monitors: Mutex::new(Vec::new()),
         }
     }
 
@@ -87,16 +89,22 @@ impl Maintenance {
     }
 
     /// Calls a trigger from now on: on a thread of its own, or by [`Maintenance::step`] in a database without threads.
-    pub fn add_trigger(&self, mut trigger: Trigger) -> Result<()> {
+    pub fn add_trigger(&self, monitor: Arc<TriggerMonitor>, mut run: Run) -> Result<()> {
+        self.engine.check_open()?;
+        let mut monitors = self.monitors.lock();
+        let number = monitors.len() as u64;
+        monitors.push(monitor.clone());
+        drop(monitors);
         if !self.engine.options().background {
-            self.triggers.lock().push(trigger);
+            self.triggers.lock().push((number, monitor, run));
             return Ok(());
         }
         let engine = self.engine.clone();
         let spawned = std::thread::Builder::new().name("hashrange-trigger".to_owned()).spawn(move || {
             while !engine.signal().is_stopping() {
-                // What failed comes again, but not at once.
-                if trigger(IDLE_SLEEP).is_err() {
+                if engine.observe().is_due(Job::Trigger, number) {
+                    report(&engine, number, &monitor, &run(IDLE_SLEEP));
+                } else {
                     engine.signal().wait(&engine.signal().aging, IDLE_SLEEP);
                 }
             }
@@ -125,12 +133,26 @@ impl Maintenance {
         if self.sweeper.step(engine)? > 0 {
             return Ok(Work::Expired);
         }
-        for trigger in self.triggers.lock().iter_mut() {
-            if trigger(Duration::ZERO)? {
-                return Ok(Work::Triggered);
+        if engine.trim_log()? > 0 {
+            return Ok(Work::Trimmed);
+        }
+        // One that fails does not keep the others from their turn.
+        let mut failure = None;
+        for (number, monitor, run) in self.triggers.lock().iter_mut() {
+            let ran = run(Duration::ZERO);
+            report(engine, *number, monitor, &ran);
+            match ran {
+                Ok(true) => return Ok(Work::Triggered),
+                Ok(false) => {}
+                Err(error) => _ = failure.get_or_insert(error),
             }
         }
-        if engine.trim_log()? > 0 { Ok(Work::Trimmed) } else { Ok(Work::Idle) }
+        failure.map_or(Ok(Work::Idle), Err)
+    }
+
+    /// How the triggers fare, in the order in which they were added.
+    pub fn trigger_health(&self) -> Vec<TriggerHealth> {
+        self.monitors.lock().iter().map(|monitor| monitor.health()).collect()
     }
 
     /// Deletes everything whose time to live has ended; returns the number of items.
@@ -138,13 +160,29 @@ impl Maintenance {
         self.sweeper.sweep_now(&self.engine)
     }
 
-    /// Ends the threads and waits for them.
+    /// Ends the threads and waits for them, unless a trigger ends itself with the database.
     pub fn stop(&self) {
         self.engine.signal().stop();
-        self.triggers.lock().clear();
-        for thread in self.threads.lock().drain(..) {
+        if let Some(mut triggers) = self.triggers.try_lock() {
+            triggers.clear();
+        }
+        let threads = std::mem::take(&mut *self.threads.lock());
+        for thread in threads.into_iter().filter(|thread| thread.thread().id() != std::thread::current().id()) {
             let _ = thread.join();
         }
+    }
+}
+
+/// Says what became of a batch that a trigger took.
+fn report(engine: &Engine, number: u64, monitor: &TriggerMonitor, ran: &Result<bool>) {
+    if engine.signal().is_stopping() {
+        return; // it failed because the database ends
+    }
+    monitor.ran(ran);
+    let subject = || Subject::Trigger { trigger: monitor.health().consumer };
+    match ran {
+        Ok(_) => engine.observe().succeeded(Job::Trigger, number),
+        Err(error) => engine.observe().failed(Job::Trigger, number, subject, error),
     }
 }
 

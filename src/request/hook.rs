@@ -73,27 +73,41 @@ pub struct Completion<'a> {
     pub consumed: &'a [(&'a str, &'a Consumed)],
 }
 
-/// The hook of a database, if it has one.
+/// The hook of a database, if it has one, and what keeps the database open, for handles that do.
 #[derive(Clone, Default)]
-pub struct Hooks(Option<Arc<dyn Hook>>);
+pub struct Hooks {
+    hook: Option<Arc<dyn Hook>>,
+    _keeper: Option<Keeper>,
+}
+
+/// A share of an open database: the last one that goes closes it.
+pub(crate) type Keeper = Arc<dyn Send + Sync>;
 
 impl Hooks {
     /// This hook.
     pub(crate) fn of(hook: Arc<dyn Hook>) -> Self {
-        Self(Some(hook))
+        Self { hook: Some(hook), _keeper: None }
     }
     #[inline]
     pub(super) fn get(&self) -> Option<&dyn Hook> {
-        self.0.as_deref()
+        self.hook.as_deref()
+    }
+    /// The same, for a handle that keeps the database open.
+    pub(crate) fn keeping(&self, keeper: Keeper) -> Self {
+        Self { hook: self.hook.clone(), _keeper: Some(keeper) }
+    }
+    /// The same, for a handle that does not.
+    pub(crate) fn without_keeper(self) -> Self {
+        Self { _keeper: None, ..self }
     }
     /// Whether there is one.
     pub(crate) fn is_some(&self) -> bool {
-        self.0.is_some()
+        self.hook.is_some()
     }
 }
 
 impl fmt::Debug for Hooks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.0.is_some() { "Hooks(one)" } else { "Hooks(none)" })
+        f.write_str(if self.hook.is_some() { "Hooks(one)" } else { "Hooks(none)" })
     }
 }

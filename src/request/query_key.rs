@@ -143,8 +143,13 @@ impl QueryKey {
 /// Checks how many values and conditions are given for a key.
 fn check_counts(hashes: usize, hash: &[KeyAttribute], ranges: usize, sort: &[KeyAttribute]) -> Result<()> {
     if hashes != hash.len() {
-        let missing = hash.get(hashes).map_or("", |part| part.name.as_str());
-        return Err(Error::validation(format!("Query condition missed key schema element: {missing}")));
+        return Err(Error::validation(match hash.get(hashes) {
+            Some(missing) => format!("Query condition missed key schema element: {}", missing.name),
+            None => {
+                let names: Vec<_> = hash.iter().map(|part| part.name.as_str()).collect();
+                format!("{hashes} values are given for the partition key, which is {} alone", names.join(", "))
+            }
+        }));
     }
     if ranges > sort.len() {
         return Err(Error::validation("Query key condition not supported"));

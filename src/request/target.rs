@@ -3,7 +3,7 @@
 use super::page::{PageOptions, Select};
 use crate::{
     engine::{TableSlot, TableState, TokenRing},
-    error::{Detail, Error, Result},
+    error::{Detail, Error, ErrorKind, Result},
     expression::{Condition, Projection},
     item::Item,
     schema::{EncodedKey, IndexDefinition, IndexKind, IndexStatus, Projection as Projected},
@@ -32,7 +32,9 @@ impl Target {
         let index = &state.definition.indexes[position];
         if index.status == IndexStatus::Creating {
             let text = format!("Cannot read from backfilling global secondary index: {name}");
-            return Err(Error::validation(text).with_detail(Detail::IndexCreating { index: name.clone().into_owned() }));
+            // The code is the service's; the remedy is to wait.
+            let error = Error::new(ErrorKind::InUse, "ValidationException", text);
+            return Err(error.with_detail(Detail::IndexCreating { index: name.clone().into_owned() }));
         }
         if index.kind == IndexKind::Global && options.consistent_read {
             return Err(Error::validation("Consistent reads are not supported on global secondary indexes"));

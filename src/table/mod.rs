@@ -48,6 +48,24 @@ use crate::{
 use std::{fmt, marker::PhantomData, sync::Arc};
 
 /// A handle on a table whose key has shape `K`: `Table<S>`, `Table<(S, N)>`, `Table<Dynamic>`, ...
+///
+/// Cheap to clone. It keeps its database open, as a [`Database`](crate::Database) does: the last handle that goes closes it.
+/// After [`Database::close`](crate::Database::close) every operation fails with
+/// [`ErrorKind::Closed`](crate::ErrorKind::Closed).
+///
+/// ```
+/// use hashrange::{Database, Item, Result, S, Table};
+///
+/// fn open() -> Result<Table<S>> {
+///     Database::in_memory()?.create_table("stock").hash::<S>("sku").open_or_create()
+/// }
+///
+/// # fn main() -> Result<()> {
+/// let stock = open()?;
+/// stock.put(&Item::new().with("sku", "bolt"))?;
+/// # Ok(())
+/// # }
+/// ```
 pub struct Table<K> {
     engine: Arc<Engine>,
     slot: Arc<TableSlot>,
@@ -74,7 +92,11 @@ impl<K: KeyShape> Table<K> {
         K::check(&slot.state().definition.key)?;
         Ok(Self { engine, slot, hooks, shape: PhantomData })
     }
-    /// What sees its requests.
+    /// The same handle, which does not keep the database open.
+    pub(crate) fn without_keeper(self) -> Self {
+        Self { hooks: self.hooks.without_keeper(), ..self }
+    }
+    /// What sees its requests, and keeps the database open.
     pub(crate) fn hooks(&self) -> &Hooks {
         &self.hooks
     }
@@ -119,6 +141,28 @@ impl<K: KeyShape> Table<K> {
     /// ```
     pub fn simulate_conflict(&self, key: impl Key<K>) -> Result<ConflictGuard> {
         Ok(self.engine.simulate_conflict(&self.slot, key.encode(&self.definition())?))
+    }
+    /// The table's name.
+    pub fn name(&self) -> String {
+        self.slot.state().definition.name.clone()
+    }
+    /// Number of the partition that holds the item with a key, as [`Database::facts`](crate::Database::facts) numbers
+    /// them: where the items of this partition key lie. It changes when the partition splits.
+    ///
+    /// ```
+    /// # use hashrange::{Database, S};
+    /// # fn main() -> hashrange::Result<()> {
+    /// let db = Database::options().initial_partitions(1).in_memory()?;
+    /// let stock = db.create_table("stock").hash::<S>("sku").create()?;
+    /// assert_eq!(stock.partition_of("bolt")?, stock.partition_of("nut")?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn partition_of(&self, key: impl Key<K>) -> Result<u64> {
+        self.slot.check_alive()?;
+        let state = self.slot.state();
+        let token = key.encode(&state.definition)?.token();
+        Ok(state.ring.find(token).id)
     }
     /// The table's definition as of now.
     pub fn definition(&self) -> Arc<TableDefinition> {

@@ -348,7 +348,9 @@ fn unsealed_but_later_segments() {
 #[test]
 fn bytes_behind_the_seal() {
     let disk = sealed_log();
-    change(&disk, 2, |bytes| bytes[4000] = 1);
+    change(&disk, 2, |bytes| bytes.resize(4000, 0));
+    assert_eq!(try_recover(&disk, &[]).unwrap().ending, "sealed", "zeros behind the seal are what a lost cut leaves");
+    change(&disk, 2, |bytes| bytes[3999] = 1);
     assert_damaged(&disk, &[], 2, end_after(3) + 24, "behind the end");
 }
 

@@ -1,10 +1,11 @@
 //! One file of the log, as it is being written.
 //!
 //! A segment is a [`FileHeader`] and frames. Its space is reserved ahead, as zeros, so that a synced append changes no
-//! metadata of the file: 1 MiB before the first one, then in steps of 4 MiB. Creating a segment reserves nothing, since
-//! every opening of a database creates one and many write nothing. Appends that are not synced reserve only where the
-//! disk then takes them without a call each, 1 MiB at a time: nothing waits for their metadata. A segment that is full
-//! is sealed, and from then on never touched again until it is removed.
+//! metadata of the file: 64 KiB before the first one, then as much again as there is, in steps of at most 4 MiB. Creating
+//! a segment reserves nothing, since every opening of a database creates one and many write nothing. Appends that are not
+//! synced reserve only where the disk then takes them without a call each, at most 1 MiB at a time: nothing waits for
+//! their metadata. A segment that is full is sealed, and then cut to what was written; from then on it is never touched
+//! again until it is removed. A crash that undoes the cut leaves zeros behind the seal, as a crash before it does.
 
 use crate::{
     canary::canary,
@@ -21,8 +22,10 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-const FIRST_RESERVE_BYTES: u64 = 1 << 20;
-const RESERVE_STEP_BYTES: u64 = 4 << 20;
+/// Least and most space that is reserved at a time.
+const LEAST_RESERVE_BYTES: u64 = 64 << 10;
+const MOST_RESERVE_BYTES: u64 = 4 << 20;
+/// Longest window.
 const WINDOW_BYTES: u64 = 1 << 20;
 
 /// A segment of the log.
@@ -169,16 +172,18 @@ impl SegmentWriter {
         frame::begin(&mut seal, self.next_seqno, FrameKind::Seal);
         frame::stamp(&mut seal, self.seed, self.end, self.synced_to());
         self.put(&seal, false)?;
-        self.pending_sync().finish().map(|_| ())
+        self.pending_sync().finish()?;
+        // What stays reserved behind the seal takes space and is no part of the log.
+        if self.len > self.end && self.file.truncate(self.end).is_ok() {
+            self.len = self.end;
+        }
+        Ok(())
     }
 
     /// Prepares the file for writes from `end` on, and for those that need it a sync without a change of metadata.
     fn extend(&mut self, end: u64, synced: bool) -> Result<()> {
-        let step = match synced {
-            true if self.len >= FIRST_RESERVE_BYTES => RESERVE_STEP_BYTES,
-            _ => WINDOW_BYTES,
-        };
-        let len = (end + step).min(self.limit_bytes);
+        let most = if synced { MOST_RESERVE_BYTES } else { WINDOW_BYTES };
+        let len = (end + end.clamp(LEAST_RESERVE_BYTES, most)).min(self.limit_bytes);
         if synced {
             self.file.reserve(len)?;
         } else {

@@ -7,6 +7,7 @@
 mod acknowledgement;
 mod api;
 mod batch_get;
+mod closing;
 mod conflicts;
 mod consumer;
 mod examples;
@@ -21,5 +22,6 @@ mod smoke;
 mod splits;
 mod stream;
 mod stream_views;
+mod table_versions;
 mod transaction;
 mod ttl;

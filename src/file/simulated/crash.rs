@@ -78,6 +78,8 @@ pub(super) fn fail_sync(file: &mut SimulatedFile, random: &mut Random) -> io::Re
 
 fn apply(image: &mut Image, write: &Write, fate: Fate, random: &mut Random) -> io::Result<()> {
     match (write, fate) {
+        (Write::Cut { .. }, Fate::Lost) => Ok(()),
+        (Write::Cut { .. }, _) => write.apply(image),
         (_, Fate::Lost) => {
             if random.one_in(4) {
                 image.extend_to(write.end());

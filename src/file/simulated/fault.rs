@@ -27,6 +27,8 @@ pub enum Operation {
     Append,
     /// `WritableFile::reserve`, where it extends the file.
     Reserve,
+    /// `WritableFile::truncate`.
+    Truncate,
     /// `WritableFile::sync`.
     Sync,
     /// `Disk::rename`.
@@ -39,7 +41,7 @@ pub enum Operation {
 
 impl Operation {
     /// All kinds.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::List,
         Self::Open,
         Self::Read,
@@ -48,6 +50,7 @@ impl Operation {
         Self::Write,
         Self::Append,
         Self::Reserve,
+        Self::Truncate,
         Self::Sync,
         Self::Rename,
         Self::Remove,

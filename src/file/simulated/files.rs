@@ -32,6 +32,10 @@ pub(super) enum Write {
     Zeros {
         end: u64,
     },
+    /// The file ends here.
+    Cut {
+        end: u64,
+    },
 }
 
 /// An unsynced change of the folder.
@@ -80,7 +84,7 @@ impl Write {
     pub(super) fn end(&self) -> u64 {
         match self {
             Self::Bytes { offset, bytes } => offset + bytes.len() as u64,
-            Self::Zeros { end } => *end,
+            Self::Zeros { end } | Self::Cut { end } => *end,
         }
     }
 
@@ -90,6 +94,10 @@ impl Write {
             Self::Bytes { offset, bytes } => image.write_at(*offset, bytes),
             Self::Zeros { end } => {
                 image.extend_to(*end);
+                Ok(())
+            }
+            Self::Cut { end } => {
+                image.truncate(*end);
                 Ok(())
             }
         }

@@ -15,7 +15,7 @@ pub(super) struct Call<'a> {
     pub(super) operation: Operation,
     pub(super) name: Option<FileName>,
     pub(super) to: Option<FileName>,
-    /// Position of a read or write, length of a reservation.
+    /// Position of a read or write, length of a reservation or cut.
     pub(super) offset: u64,
     pub(super) bytes: &'a [u8],
 }
@@ -237,6 +237,15 @@ impl Machine {
         }
         verdict.into_result()?;
         if fits < wanted { Err(Fault::NoSpace.error()) } else { Ok(()) }
+    }
+
+    /// Cuts a file off at the length in `call.offset`.
+    pub(super) fn truncate(&mut self, process: u64, id: FileId, call: &Call<'_>) -> io::Result<()> {
+        let verdict = self.begin(process, call);
+        if verdict.takes_effect() {
+            self.file(id)?.change(Write::Cut { end: call.offset })?;
+        }
+        verdict.into_result()
     }
 
     pub(super) fn sync(&mut self, process: u64, id: FileId, call: &Call<'_>) -> io::Result<()> {

@@ -22,6 +22,7 @@
 //!   others are kept), or garbled (one sector of it holds zeros, ones or noise from some byte on). Those that are kept
 //!   need not have happened in order: any may be there without the ones before it. Where several overlap, an older one
 //!   may have the last word.
+//! - A cut of a file happened or did not.
 //! - Where a write past the end is lost, the file may still have grown: what was not written reads as zeros.
 //! - Each unsynced operation of the folder happened or did not, in any combination. A rename happens as a whole. A file
 //!   whose creation is lost is gone with its bytes, synced or not; a file whose removal is lost is back.
@@ -345,6 +346,14 @@ impl WritableFile for Writer {
         let call = self.handle.call(Operation::Reserve, len);
         self.handle.machine.lock().reserve(process, file, &call).map_err(|e| Error::io("reserve", name, &e))?;
         self.end = len;
+        Ok(())
+    }
+
+    fn truncate(&mut self, len: u64) -> Result<()> {
+        let Handle { process, file, name, .. } = *self.handle;
+        let call = self.handle.call(Operation::Truncate, len);
+        self.handle.machine.lock().truncate(process, file, &call).map_err(|e| Error::io("truncate", name, &e))?;
+        self.end = self.end.min(len);
         Ok(())
     }
 }
