@@ -1,6 +1,7 @@
 //! The open connections: what each does at the moment, and which one is closed when another needs its place or memory.
 
 use super::pace::{Pace, Transfer, now};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::{
     collections::HashMap,
     net::{IpAddr, Ipv6Addr, Shutdown, SocketAddr, TcpStream},
@@ -12,7 +13,7 @@ use std::{
 };
 
 /// Time that the head of a request has where others wait for its connection.
-const HEAD_TIME_UNDER_PRESSURE: Duration = Duration::from_secs(1);
+const HEAD_TIME_UNDER_PRESSURE: Duration = Duration::from_secs(2);
 
 /// How long clients may take.
 #[derive(Clone, Copy, Debug)]
@@ -158,16 +159,25 @@ impl Connection {
     /// Since when the connection may be closed for another one; `None` if it may not.
     fn closable_since(&self) -> Option<(Standing, Instant)> {
         let activity = *self.activity();
-        let late = |deadline: Instant| (deadline <= now()).then_some((Standing::Slow, deadline));
+        let late = |deadline: Instant, direction: PollFlags| {
+            (deadline <= now() && !self.is_ready(direction)).then_some((Standing::Slow, deadline))
+        };
         if let Some(output) = activity.output {
-            return late(output.deadline_under_pressure);
+            return late(output.deadline_under_pressure, PollFlags::OUT);
         }
         match activity.input {
             Input::Idle(since) => Some((Standing::Idle, since)),
-            Input::Head(since) => late(since + HEAD_TIME_UNDER_PRESSURE),
-            Input::Body(transfer) => late(transfer.deadline_under_pressure),
+            Input::Head(since) => late(since + HEAD_TIME_UNDER_PRESSURE, PollFlags::IN),
+            Input::Body(transfer) => late(transfer.deadline_under_pressure, PollFlags::IN),
             Input::Arrived => None,
         }
+    }
+
+    /// Whether bytes have arrived, or could be sent: then the client has done its part, and it is the thread of the connection
+    /// that does not get to run.
+    fn is_ready(&self, direction: PollFlags) -> bool {
+        let mut sockets = [PollFd::new(&self.socket, direction)];
+        poll(&mut sockets, Some(&Timespec::default())).is_ok_and(|ready| ready > 0)
     }
 
     /// Ends the connection from outside; its own thread notices at once.

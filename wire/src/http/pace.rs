@@ -7,7 +7,7 @@
 use std::time::{Duration, Instant};
 
 /// The head start of a transfer where others wait for its memory or its connection.
-const HEAD_START_UNDER_PRESSURE: Duration = Duration::from_secs(1);
+const HEAD_START_UNDER_PRESSURE: Duration = Duration::from_secs(2);
 
 /// The present. Deadlines of sockets are real time, also where the database has a manual clock.
 #[expect(clippy::disallowed_methods, reason = "deadlines of sockets; the database's time comes from its Clock")]
@@ -71,11 +71,11 @@ mod tests {
         let begun = now();
         let after = |millis| begun + Duration::from_millis(millis);
         let mut transfer = Transfer::begin_at(pace, begun);
-        assert_eq!((transfer.deadline, transfer.deadline_under_pressure), (Some(after(4_000)), after(1_000)));
+        assert_eq!((transfer.deadline, transfer.deadline_under_pressure), (Some(after(4_000)), after(2_000)));
         transfer.advance_at(500, after(2_000));
-        assert_eq!((transfer.deadline, transfer.deadline_under_pressure), (Some(after(4_500)), after(1_500)));
+        assert_eq!((transfer.deadline, transfer.deadline_under_pressure), (Some(after(4_500)), after(2_500)));
         transfer.advance_at(1_000_000, after(3_000));
-        assert_eq!((transfer.deadline, transfer.deadline_under_pressure), (Some(after(7_000)), after(4_000)));
+        assert_eq!((transfer.deadline, transfer.deadline_under_pressure), (Some(after(7_000)), after(5_000)));
     }
 
     #[test]

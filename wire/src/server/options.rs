@@ -53,7 +53,7 @@ pub struct ServerOptions {
     /// How long the head of a request may take, from its first byte. Default 10 s.
     pub head_timeout: Duration,
     /// The longest time in which a client may send nothing of a body, or take nothing of an answer. Default 10 s; never more
-    /// than 1 s while other requests wait for memory or connections.
+    /// than 2 s while other requests wait for memory or connections.
     pub stall_timeout: Duration,
     /// Bytes a second, on average, at which a client has to send a body and to take an answer; it is cut off
     /// otherwise. Default 64 KiB.

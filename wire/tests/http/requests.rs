@@ -1,8 +1,12 @@
 //! What is answered where.
 
 use crate::client::{connect, request, send, serve};
-use hashrange::{Database, file::MemoryDisk};
+use hashrange::{
+    Database,
+    file::{Fault, FaultPlan, MemoryDisk, Operation, SimulatedDisk},
+};
 use hashrange_wire::server::{Server, ServerOptions};
+use std::sync::Arc;
 
 #[test]
 fn operations_are_answered_with_checksum_and_identifier() {
@@ -27,6 +31,39 @@ fn the_root_says_that_the_server_is_healthy() {
     let answer = send(&mut connect(&server), b"GET / HTTP/1.1\r\nHost: 127.0.0.1:8000\r\n\r\n").unwrap();
     assert_eq!((answer.status, answer.text()), (200, "healthy: dynamodb.us-east-1.amazonaws.com "));
     assert_eq!(answer.header("x-amz-crc32"), Some("3128867991"));
+}
+
+#[test]
+fn the_root_and_the_metrics_say_that_writing_has_ended() {
+    let disk = SimulatedDisk::new(1);
+    let db = Database::options().seed(1).open_on(Arc::new(disk.clone())).unwrap();
+    let mut options = ServerOptions::default();
+    options.address.set_port(0);
+    options.metrics = true;
+    let server = Server::start(db, options).unwrap();
+    let mut stream = connect(&server);
+    let table = r#"{"TableName":"things","BillingMode":"PAY_PER_REQUEST",
+        "AttributeDefinitions":[{"AttributeName":"k","AttributeType":"S"}],
+        "KeySchema":[{"AttributeName":"k","KeyType":"HASH"}]}"#;
+    assert_eq!(send(&mut stream, &request("CreateTable", table, &[])).unwrap().status, 200);
+    let put = request("PutItem", r#"{"TableName":"things","Item":{"k":{"S":"a"}}}"#, &[]);
+    let get = |path: &str| {
+        let request = format!("GET {path} HTTP/1.1\r\nHost: localhost\r\n\r\n");
+        send(&mut connect(&server), request.as_bytes()).unwrap()
+    };
+    assert_eq!(send(&mut stream, &put).unwrap().status, 200);
+    assert_eq!(get("/").status, 200);
+    assert!(get("/metrics").text().contains("\nhashrange_writable 1\n"));
+    disk.fail(FaultPlan::new(Operation::Sync, 1, Fault::InputOutput).for_good());
+    assert_eq!(send(&mut stream, &put).unwrap().status, 500);
+    let health = get("/");
+    assert!(health.status == 503 && health.text().starts_with("read-only: writing has ended"), "{health:?}");
+    let metrics = get("/metrics");
+    assert!(
+        metrics.text().contains("\nhashrange_writable 0\n") && metrics.text().contains("\nhashrange_log_syncs_total ")
+    );
+    let read = request("GetItem", r#"{"TableName":"things","Key":{"k":{"S":"a"}}}"#, &[]);
+    assert_eq!(send(&mut stream, &read).unwrap().status, 200, "reads go on");
 }
 
 #[test]
