@@ -39,7 +39,7 @@ struct Cli {
 }
 
 /// Memory that requests or imports have borrowed goes back to the system, also if the threads that used it sleep.
-#[cfg(not(target_env = "msvc"))]
+#[cfg(all(feature = "jemalloc", not(target_env = "msvc")))]
 #[global_allocator]
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
