@@ -37,11 +37,11 @@ const FLOORS: [&[&str]; 12] = [
 
 /// The rooms of `wire/src/`. The pure protocol knows neither HTTP nor the server, HTTP knows no operation.
 const WIRE_FLOORS: [&[&str]; 10] = [
-    &["json", "profile"],
+    &["json", "profile", "policy", "timing"],
     &["error"],
     &["validate", "shape"],
     &["arn", "value"],
-    &["capacity", "expressions", "legacy", "table", "context", "refusal"],
+    &["context", "capacity", "expressions", "legacy", "table", "refusal"],
     &["operation"],
     &["protocol"],
     &["http"],

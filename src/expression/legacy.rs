@@ -112,11 +112,14 @@ pub fn filter(
     Ok(joined(tests, operator).map(|tree| Condition::from_legacy(ExpressionKind::Filter, tree)))
 }
 
+/// Attributes of the largest key, which is one of a global index: four of the partition key, four of the sort key.
+const MAX_KEY_ATTRIBUTES: usize = 8;
+
 /// The key condition that KeyConditions stands for.
 ///
 /// # Errors
-/// DynamoDB's text unless there are one or two conditions with the right number and types of values. Operators that a
-/// key does not allow are refused when it is bound.
+/// DynamoDB's text unless there are conditions, not more than a key has attributes, with the right number and types of
+/// values. Operators that a key does not allow are refused when it is bound.
 pub fn key_conditions(entries: &[(String, LegacyCondition)]) -> Result<KeyCondition> {
     check_names(entries)?;
     let translate = |(name, entry): &(String, LegacyCondition)| {
@@ -124,7 +127,7 @@ pub fn key_conditions(entries: &[(String, LegacyCondition)]) -> Result<KeyCondit
         Ok(KeyClause::new(name.as_str(), operator.key_test(entry.values.clone())))
     };
     let clauses = entries.iter().map(translate).collect::<Result<Vec<_>>>()?;
-    if !matches!(clauses.len(), 1 | 2) {
+    if !(1..=MAX_KEY_ATTRIBUTES).contains(&clauses.len()) {
         return Err(Error::validation("Conditions can be of length 1 or 2 only"));
     }
     Ok(KeyCondition::from_clauses(clauses))

@@ -34,6 +34,7 @@ mod path;
 mod print;
 mod project;
 mod reserved;
+mod statement_size;
 #[cfg(test)]
 mod tests;
 mod token;

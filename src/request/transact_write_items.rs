@@ -10,7 +10,7 @@ use super::{
     key::RequestKey,
     put_item::PutItem,
     table_ref::{FoundTable, TableRef},
-    update_item::{UpdateItem, check_targets},
+    update_item::{UpdateItem, check_literal_index_keys, check_targets},
     write::{Change, Write, prepare_put},
     write_output::{ReturnValues, add_consumed, by_position, consumed},
 };
@@ -179,6 +179,7 @@ impl<'a> TransactWriteItem<'a> {
             Self::Update(update) => {
                 let key = update.key.encode(definition)?;
                 check_targets(definition, &update.update)?;
+                check_literal_index_keys(definition, &update.update)?;
                 (key, Change::Update(&update.update))
             }
         };

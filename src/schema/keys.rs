@@ -249,22 +249,39 @@ impl TableDefinition {
         u8::try_from(position + 1).unwrap_or(u8::MAX)
     }
 
-    /// Refuses an item whose index key attributes cannot be indexed: wrong type, empty or too long.
+    /// Refuses an item whose index key attributes cannot be indexed: wrong type, empty or too long. Of several indexes the
+    /// one is named whose name comes first, as the service does.
     pub fn check_index_keys(&self, item: &Item) -> Result<()> {
-        for index in &self.indexes {
-            for key in index.attributes() {
-                let Some(value) = item.get(&key.name) else { continue };
-                if !key.kind.matches(value) {
-                    return Err(index_key_type(index, key, value));
-                }
-                if let Some(kind) = is_empty(value) {
-                    return Err(empty_index_key(index, key, kind));
-                }
-            }
-            check_aggregate(&index.hash, item, MAX_HASH_KEY_BYTES, hash_too_large)?;
-            check_aggregate(&index.range, item, MAX_RANGE_KEY_BYTES, range_too_large)?;
+        if self.indexes.iter().all(|index| index.check_keys(item).is_ok()) {
+            return Ok(());
         }
-        Ok(())
+        let mut by_name: Vec<&IndexDefinition> = self.indexes.iter().collect();
+        by_name.sort_unstable_by(|one, other| one.name.cmp(&other.name));
+        by_name.into_iter().try_for_each(|index| index.check_keys(item))
+    }
+
+    /// Refuses an empty value of an attribute that is a key of an index, whatever else the item has.
+    pub fn check_index_key_not_empty(&self, attribute: &str, value: &AttributeValue) -> Result<()> {
+        let Some(kind) = is_empty(value) else { return Ok(()) };
+        let keys = self.indexes.iter().flat_map(|index| index.attributes().map(move |key| (index, key)));
+        let keyed = keys.filter(|(_, key)| key.name == attribute).min_by_key(|(index, _)| &index.name);
+        keyed.map_or(Ok(()), |(index, key)| Err(empty_index_key(index, key, kind)))
+    }
+}
+
+impl IndexDefinition {
+    fn check_keys(&self, item: &Item) -> Result<()> {
+        for key in self.attributes() {
+            let Some(value) = item.get(&key.name) else { continue };
+            if !key.kind.matches(value) {
+                return Err(index_key_type(self, key, value));
+            }
+            if let Some(kind) = is_empty(value) {
+                return Err(empty_index_key(self, key, kind));
+            }
+        }
+        check_aggregate(&self.hash, item, MAX_HASH_KEY_BYTES, hash_too_large)?;
+        check_aggregate(&self.range, item, MAX_RANGE_KEY_BYTES, range_too_large)
     }
 }
 

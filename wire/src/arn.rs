@@ -8,6 +8,8 @@
 //!
 //! Members that name a table also take the table's ARN.
 
+use sha2::{Digest, Sha256};
+
 /// Whose resources these are: the parts of an ARN that a local database has to make up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
@@ -70,6 +72,14 @@ impl<'a> Arn<'a> {
         let is_table = (3..=255).contains(&table.len()) && crate::validate::matches_name_pattern(table);
         (service == "dynamodb" && is_account && is_table).then_some(Self { region, account, table, part })
     }
+}
+
+/// A UUID that is the same for the same parts: the identity of something that has none of its own.
+pub(crate) fn identity(parts: &[&[u8]]) -> String {
+    let mut digest = Sha256::new();
+    parts.iter().for_each(|part| digest.update(part));
+    let hex: String = digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+    format!("{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
 }
 
 /// The refusal of an ARN that cannot be read.

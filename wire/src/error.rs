@@ -72,6 +72,17 @@ impl Failure {
         Self::new(FRAMEWORK, "AccessDeniedException", Some(message.into()))
     }
 
+    /// An error of the service by its name; the name is one of the API's.
+    pub(crate) fn service(name: &'static str, message: impl Into<String>) -> Self {
+        Self::new(SERVICE, name, Some(message.into()))
+    }
+
+    /// What is asked for belongs to a feature that is not here. Not an error of the service, so that no client takes it for
+    /// one that it knows how to handle.
+    pub(crate) fn unsupported(what: impl std::fmt::Display) -> Self {
+        Self::new(FRAMEWORK, "UnsupportedOperationException", Some(format!("Not supported: {what}")))
+    }
+
     /// A documented limit would be passed.
     pub(crate) fn limit_exceeded(message: impl Into<String>) -> Self {
         Self::new(SERVICE, "LimitExceededException", Some(message.into()))
@@ -99,8 +110,12 @@ impl Failure {
 }
 
 impl From<Malformed> for Failure {
-    fn from(_: Malformed) -> Self {
-        Self::new(FRAMEWORK, "SerializationException", None)
+    fn from(why: Malformed) -> Self {
+        let text = match why {
+            Malformed::Syntax => None,
+            Malformed::LoneSurrogate => Some("A string holds one half of a surrogate pair".to_owned()),
+        };
+        Self::new(FRAMEWORK, "SerializationException", text)
     }
 }
 

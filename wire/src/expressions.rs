@@ -136,9 +136,15 @@ impl<'a> Expressions<'a> {
     fn parse_all(&self) -> hashrange::Result<Parsed> {
         let mut scope = Scope::new(&self.placeholders);
         let [condition, update, key_condition, filter, projection] = &self.texts;
-        if condition.as_deref() == Some("") && update.is_some() {
-            // An empty condition is noticed before anything about the update.
-            Condition::parse(ExpressionKind::Condition, "", &mut scope)?;
+        // That an expression is empty is noticed before anything about the others.
+        let is_empty = |text: &Option<Cow<'_, str>>| text.as_deref() == Some("");
+        for (kind, text) in [(ExpressionKind::Condition, condition), (ExpressionKind::Filter, filter)] {
+            if is_empty(text) && !is_empty(key_condition) {
+                Condition::parse(kind, "", &mut scope)?;
+            }
+        }
+        if is_empty(projection) && !is_empty(key_condition) {
+            Projection::parse("", &mut scope)?;
         }
         let parsed = Parsed {
             update: update.as_deref().map(|text| Update::parse(text, &mut scope)).transpose()?,

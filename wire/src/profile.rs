@@ -1,17 +1,18 @@
 //! The two wordings of DynamoDB's validation, in one place.
 //!
-//! DynamoDB is moving, region by region and operation by operation, from one validation layer to another, and some
-//! texts move with it. [`Profile::Established`] has the texts that the public conformance suite recorded and that most
-//! clients have seen; [`Profile::Recent`] has those of the newer layer. What is refused is the same under both.
+//! DynamoDB is moving, region by region and operation by operation, from one validation layer to another: texts move with
+//! it, the order of checks, and a few outcomes. [`Profile::Latest`] is what most regions answered in October 2026,
+//! [`Profile::May2026`] what the public conformance suite recorded in May. Every difference between the two is a function of
+//! this file.
 
-/// Which wording refusals have.
+/// Which wording refusals have, and in which order a request is checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Profile {
-    /// The texts of the public conformance suite. The default.
+    /// As most regions answered in October 2026. The default.
     #[default]
-    Established,
-    /// The texts of the newer validation layer.
-    Recent,
+    Latest,
+    /// As the public conformance suite recorded it in May 2026.
+    May2026,
 }
 
 /// Operations that word some refusals differently.
@@ -26,9 +27,14 @@ pub(crate) enum MessageDialect {
 }
 
 impl Profile {
+    /// Whether a key attribute may not be defined again with another type, beside a new index.
+    pub(crate) fn refuses_redefinition(self) -> bool {
+        self == Self::May2026
+    }
+
     /// A text about the request itself (expressions, values, mixing of parameters), before data was looked at.
     pub(crate) fn request(self, voice: MessageDialect, text: String) -> String {
-        if self == Self::Recent && voice == MessageDialect::Write {
+        if self == Self::Latest && voice == MessageDialect::Write {
             format!("1 validation error detected: {text}")
         } else {
             text
@@ -38,7 +44,7 @@ impl Profile {
     /// A value of a placeholder that breaks a rule.
     pub(crate) fn placeholder_value(self, voice: MessageDialect, text: &str, name: &str) -> String {
         match (self, voice) {
-            (Self::Recent, MessageDialect::Write | MessageDialect::Read) => self.request(voice, text.to_owned()),
+            (Self::Latest, MessageDialect::Write | MessageDialect::Read) => self.request(voice, text.to_owned()),
             _ => format!("ExpressionAttributeValues contains invalid value: {text} for key {name}"),
         }
     }
@@ -46,7 +52,7 @@ impl Profile {
     /// A table name of no characters.
     pub(crate) fn empty_table_name(self, voice: MessageDialect) -> String {
         let subject = match (self, voice) {
-            (Self::Recent, MessageDialect::Write | MessageDialect::Read) => "Value at 'TableName'",
+            (Self::Latest, MessageDialect::Write | MessageDialect::Read) => "Value at 'TableName'",
             _ => "Value '' at 'tableName'",
         };
         format!(
@@ -58,15 +64,15 @@ impl Profile {
     /// A table name of the wrong length in an operation on tables; none if the ordinary constraint text serves.
     pub(crate) fn control_table_name_length(self) -> Option<&'static str> {
         match self {
-            Self::Established => None,
-            Self::Recent => Some("TableName must be at least 3 characters long and at most 255 characters long"),
+            Self::May2026 => None,
+            Self::Latest => Some("TableName must be at least 3 characters long and at most 255 characters long"),
         }
     }
 
     /// A `Limit` below one, as one of several violations.
     pub(crate) fn small_number(self, voice: MessageDialect, member: &str, value: i32, least: i32) -> String {
         // Query answers in the newer words in every region, Scan in a part of them.
-        if voice == MessageDialect::Read || self == Self::Recent {
+        if voice == MessageDialect::Read || self == Self::Latest {
             format!(
                 "Value at '{member}' failed to satisfy constraint: \
                  Member must have value greater than or equal to {least}"
@@ -84,52 +90,150 @@ impl Profile {
     pub(crate) fn values_without_expression(self, expressions: &[&str]) -> String {
         let text = "ExpressionAttributeValues can only be specified when using expressions";
         match self {
-            Self::Recent => text.to_owned(),
-            Self::Established => {
+            Self::Latest => text.to_owned(),
+            Self::May2026 => {
                 let verb = if expressions.len() > 1 { "are" } else { "is" };
                 format!("{text}: {} {verb} null", expressions.join(" and "))
             }
         }
     }
 
-    /// A number without a digit.
-    pub(crate) fn empty_number(self) -> &'static str {
+    /// Whether an operation reads values with the older layer: all do in the older wording, and Scan, `BatchWriteItem` and
+    /// transactions still do.
+    fn reads_values_as_before(self, dialect: MessageDialect) -> bool {
+        self == Self::May2026 || dialect == MessageDialect::Older
+    }
+
+    /// Maps and lists that may be wrapped around a scalar in `ExpressionAttributeValues`.
+    pub(crate) fn value_wraps(self) -> usize {
         match self {
-            Self::Established => "The parameter cannot be converted to a numeric value",
-            Self::Recent => "The parameter cannot be converted to a numeric value: ",
+            Self::Latest => 31,
+            Self::May2026 => 32,
         }
+    }
+
+    /// A number without a digit.
+    pub(crate) fn empty_number(self, dialect: MessageDialect) -> &'static str {
+        if self.reads_values_as_before(dialect) {
+            "The parameter cannot be converted to a numeric value"
+        } else {
+            "The parameter cannot be converted to a numeric value: "
+        }
+    }
+
+    /// A number that cannot be read or is out of range. The older layer takes the largest exponent that an integer of 32 bits
+    /// has for a small one.
+    pub(crate) fn number_fault(self, dialect: MessageDialect, text: &str, fault: &str) -> String {
+        let exponent = text.rsplit(['e', 'E']).next().unwrap_or_default();
+        if self == Self::Latest && dialect == MessageDialect::Older && exponent.parse() == Ok(i32::MAX) {
+            return "Number underflow. Attempting to store a number with magnitude smaller than supported range"
+                .to_owned();
+        }
+        fault.to_owned()
     }
 
     /// A string set that holds an element twice.
-    pub(crate) fn duplicate_strings(self, texts: &[String]) -> String {
-        format!("{} contains duplicates.", self.collection(texts))
+    pub(crate) fn duplicate_strings(self, dialect: MessageDialect, texts: &[String]) -> String {
+        let shown = if self.reads_values_as_before(dialect) {
+            texts.join(", ")
+        } else {
+            let mut sorted = texts.to_vec();
+            sorted.sort_unstable();
+            quoted(&sorted, ", ")
+        };
+        format!("One or more parameter values were invalid: Input collection [{shown}] contains duplicates.")
     }
 
     /// A binary set that holds an element twice; `texts` in base64.
-    pub(crate) fn duplicate_binaries(self, texts: &[String]) -> String {
-        format!("{}of type BS contains duplicates.", self.collection(texts))
+    pub(crate) fn duplicate_binaries(self, dialect: MessageDialect, texts: &[String]) -> String {
+        let shown = if self.reads_values_as_before(dialect) { texts.join(", ") } else { quoted(texts, ",") };
+        format!("One or more parameter values were invalid: Input collection [{shown}]of type BS contains duplicates.")
     }
 
     /// A number set that holds an element twice.
-    pub(crate) fn duplicate_numbers(self) -> &'static str {
-        match self {
-            Self::Established => "Input collection contains duplicates",
-            Self::Recent => "One or more parameter values were invalid: Input collection contains duplicates.",
+    pub(crate) fn duplicate_numbers(self, dialect: MessageDialect) -> &'static str {
+        if self.reads_values_as_before(dialect) {
+            "Input collection contains duplicates"
+        } else {
+            "One or more parameter values were invalid: Input collection contains duplicates."
         }
     }
 
-    fn collection(self, texts: &[String]) -> String {
-        let elements: Vec<String> = match self {
-            Self::Established => texts.to_vec(),
-            Self::Recent => texts.iter().map(|text| format!("\"{text}\"")).collect(),
-        };
-        format!("One or more parameter values were invalid: Input collection [{}]", elements.join(", "))
+    /// Whether a read of a transaction that projects nothing of its item answers without an item.
+    pub(crate) fn omits_empty_projection(self) -> bool {
+        self == Self::Latest
+    }
+
+    /// Whether `BatchGetItem` refuses an expression for one table beside the older form for another.
+    pub(crate) fn refuses_mixing_over_tables(self) -> bool {
+        self == Self::Latest
+    }
+
+    /// Whether the statement of an `UpdateItem` is measured besides the finished item.
+    pub(crate) fn measures_statements(self) -> bool {
+        self == Self::Latest
+    }
+
+    /// Whether an `UpdateItem` without `Key` is told everything that is wrong with its members together.
+    pub(crate) fn joins_faults_of_a_missing_key(self) -> bool {
+        self == Self::Latest
+    }
+
+    /// The refusal of an `UpdateTable` that changes nothing.
+    pub(crate) fn no_change(self) -> &'static str {
+        match self {
+            Self::Latest => {
+                "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates, \
+                 SSESpecification, ReplicaUpdates, MultiAccountReplicaReady, ReplicaTransitRoleArn, \
+                 MultiRegionConsistency, DeletionProtectionEnabled, OnDemandThroughput, WarmThroughput or TableClass is \
+                 required"
+            }
+            Self::May2026 => {
+                "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates or \
+                 SSESpecification or ReplicaUpdates is required"
+            }
+        }
+    }
+
+    /// Throughput beside a change to billing by request.
+    pub(crate) fn throughput_on_demand(self) -> &'static str {
+        match self {
+            Self::Latest => "ProvisionedThroughput cannot be specified when BillingMode is PAY_PER_REQUEST",
+            Self::May2026 => {
+                "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST"
+            }
+        }
+    }
+
+    /// Whether `BatchGetItem` tells what is wrong with the names of tables before an unknown `ReturnConsumedCapacity`, and
+    /// `BatchWriteItem` tells the latter alone.
+    pub(crate) fn tells_names_first(self) -> bool {
+        self == Self::Latest
+    }
+
+    /// Whether the actions of a transaction are checked one by one, each to its end.
+    pub(crate) fn checks_action_by_action(self) -> bool {
+        self == Self::Latest
+    }
+
+    /// Whether an unknown `ConditionalOperator` of a query is told alone, before all else.
+    pub(crate) fn tells_operator_alone(self) -> bool {
+        self == Self::Latest
+    }
+
+    /// `Segment` that is not below `TotalSegments`.
+    pub(crate) fn segment(self, segment: i32, total: i32) -> String {
+        let text = "The Segment parameter is zero-based and must be less than parameter TotalSegments";
+        match self {
+            Self::Latest => text.to_owned(),
+            Self::May2026 => format!("{text}: Segment: {segment} is not less than TotalSegments: {total}"),
+        }
     }
 
     /// `BatchGetItem` or `BatchWriteItem` that asks for nothing.
     pub(crate) fn empty_batch(self, operation: &str) -> String {
         match (self, operation) {
-            (Self::Recent, "BatchGetItem") => "1 validation error detected: Value at 'RequestItems' failed to satisfy \
+            (Self::Latest, "BatchGetItem") => "1 validation error detected: Value at 'RequestItems' failed to satisfy \
                  constraint: Member must have length greater than or equal to 1"
                 .to_owned(),
             _ => format!("The requestItems parameter is required for {operation}"),
@@ -138,20 +242,35 @@ impl Profile {
 
     /// Whether an unknown `ReturnValues` is one constraint among others (and not a text of its own).
     pub(crate) fn return_values_is_constraint(self) -> bool {
-        self == Self::Established
+        self == Self::May2026
     }
 
     /// An unknown `ReturnValues` in the newer layer, with the name that it misspells.
     pub(crate) const UNKNOWN_RETURN_VALUES: &'static str = "1 validation error detected: Failed to satisfy \
          constraint: Member must satisfy enum value set: [ALL_OLD, UPDATED_OLD, ALL_NEW, UPDATE_NEW, NONE]";
 
-    /// `Select` that does not go with the projection; the newer layer wraps it on Query.
-    pub(crate) fn select(self, voice: MessageDialect, text: String) -> String {
-        match (self, voice) {
-            (Self::Recent, MessageDialect::Read) => format!("1 validation error detected: {text}"),
-            _ => text,
+    /// `Select` that does not go with the projection; the newer layer wraps it.
+    pub(crate) fn select(self, text: String) -> String {
+        match self {
+            Self::Latest => format!("1 validation error detected: {text}"),
+            Self::May2026 => text,
         }
     }
+
+    /// What a `Select` chooses, as messages name it.
+    pub(crate) fn chosen(self, select: &str) -> &str {
+        if self == Self::Latest && select == "COUNT" { "only the Count" } else { select }
+    }
+
+    /// What Query or Scan does, as messages about `Select` name it: the newer layer says the same for both.
+    pub(crate) fn verb(self, verb: &str) -> &str {
+        if self == Self::Latest { "Querying" } else { verb }
+    }
+}
+
+fn quoted(texts: &[String], separator: &str) -> String {
+    let quoted: Vec<String> = texts.iter().map(|text| format!("\"{text}\"")).collect();
+    quoted.join(separator)
 }
 
 /// `TableName` as `tableName`.

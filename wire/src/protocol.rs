@@ -9,6 +9,7 @@ use crate::{
     error::{Failure, Outcome},
     operation,
     profile::Profile,
+    timing::Timing,
     validate::shortened,
 };
 use hashrange::Database;
@@ -29,6 +30,7 @@ pub struct Protocol {
     database: Database,
     owner: Owner,
     profile: Profile,
+    timing: Timing,
 }
 
 /// The answer to a request.
@@ -63,7 +65,7 @@ impl Response {
 impl Protocol {
     /// The protocol over a database, with default owner and wording.
     pub fn new(database: Database) -> Self {
-        Self { database, owner: Owner::default(), profile: Profile::default() }
+        Self { database, owner: Owner::default(), profile: Profile::default(), timing: Timing::default() }
     }
 
     /// Whose region and account ARNs name.
@@ -77,6 +79,13 @@ impl Protocol {
     #[must_use]
     pub fn profile(mut self, profile: Profile) -> Self {
         self.profile = profile;
+        self
+    }
+
+    /// How long changes of tables take.
+    #[must_use]
+    pub fn timing(mut self, timing: Timing) -> Self {
+        self.timing = timing;
         self
     }
 
@@ -97,7 +106,8 @@ impl Protocol {
         let Some(operation) = operation::find(target) else {
             return Response::refusal("Unknown", &Failure::unknown_operation(shortened(target)));
         };
-        let context = Context { database: &self.database, owner: &self.owner, profile: self.profile };
+        let context =
+            Context { database: &self.database, owner: &self.owner, profile: self.profile, timing: self.timing };
         let outcome: Outcome = (operation.run)(&context, body);
         match outcome {
             Ok(body) => Response { status: 200, body, operation: operation.name, error: "" },

@@ -7,9 +7,12 @@
 //! is full; requests and the end of the program do not wait for them.
 
 use crate::{args::DatabaseArgs, failure::Failure, outcome::Outcome, output::Output, session};
-use clap::Args;
+use clap::{Args, ValueEnum};
 use hashrange::ConflictModel;
-use hashrange_wire::server::{Credentials, Server, ServerOptions};
+use hashrange_wire::{
+    Profile, Timing,
+    server::{Credentials, Server, ServerOptions},
+};
 use std::{
     ffi::OsString,
     net::{IpAddr, SocketAddr},
@@ -53,6 +56,12 @@ pub(crate) struct Serve {
     /// Refuse operations that overlap with a transaction, as the service does, and so many of a thousand by chance
     #[arg(long, value_name = "PER_THOUSAND", value_parser = clap::value_parser!(u32).range(0..=1000))]
     conflicts: Option<u32>,
+    /// Which of the service's wordings and orders of checks refusals have
+    #[arg(long, value_enum, default_value_t)]
+    wording: Wording,
+    /// How long changes of tables take: no time, or as long as in the service
+    #[arg(long, value_enum, default_value_t)]
+    timing: Pace,
     /// What to log on standard error: off, error, warn, info, debug, or a filter such as `hashrange_wire=debug`
     #[arg(long, value_name = "FILTER", default_value = "warn")]
     log: String,
@@ -62,6 +71,27 @@ pub(crate) struct Serve {
     /// Accepted for DynamoDB Local's sake: all clients share one database anyway
     #[arg(long, hide = true)]
     shared_db: bool,
+}
+
+/// Which texts refusals have.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Wording {
+    /// As most regions answered in October 2026
+    #[default]
+    Latest,
+    /// As the public conformance suite recorded it in May 2026
+    #[value(name = "2026-05")]
+    May2026,
+}
+
+/// How long changes take.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Pace {
+    /// They are done with their answer
+    #[default]
+    Instant,
+    /// As long as in the service, by the clock; time to live changes once an hour
+    Service,
 }
 
 impl Serve {
@@ -97,6 +127,14 @@ impl Serve {
         options.allowed_hosts.clone_from(&self.allow_host);
         options.allowed_origins.clone_from(&self.allow_origin);
         options.metrics = self.metrics;
+        options.timing = match self.timing {
+            Pace::Instant => Timing::Instant,
+            Pace::Service => Timing::Service,
+        };
+        options.profile = match self.wording {
+            Wording::Latest => Profile::Latest,
+            Wording::May2026 => Profile::May2026,
+        };
         options
     }
 

@@ -363,3 +363,17 @@ fn projections() {
         assert_eq!(project(text), Err(format!("Invalid ProjectionExpression: {expected}")), "{text}");
     }
 }
+
+#[test]
+fn a_statement_counts_what_it_writes_and_its_clauses() {
+    let bytes = |text: &str| update(text).expect(text).statement_bytes();
+    // :x is a string of one byte, :1 the number 1 of two bytes.
+    let one = bytes("SET a = :x");
+    assert_eq!(one, 3 + 19 + 1 + 1);
+    assert_eq!(bytes("SET a = :x, b = :x") - one, 19 + 1 + 1);
+    assert_eq!(bytes("SET a = :x REMOVE b") - one, 2);
+    assert_eq!(bytes("SET abc = :x") - one, 2);
+    assert_eq!(bytes("SET a.bc[10] = :x") - one, 4 + 2 + 4 + 2);
+    assert_eq!(bytes("SET a = b"), 3 + 1 + 1 + 14 + 1);
+    assert_eq!(bytes("ADD a :1"), 3 + 19 + 1 + 2);
+}

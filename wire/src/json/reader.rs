@@ -10,9 +10,14 @@ use std::borrow::Cow;
 /// Deepest nesting of a body. DynamoDB's own parser gives up at about the same depth, without a message.
 pub(crate) const MAX_DEPTH: usize = 2_000;
 
-/// The body is not JSON (or nests too deep). DynamoDB says no more than that either.
+/// Why a body cannot be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Malformed;
+pub(crate) enum Malformed {
+    /// It is not JSON, or nests too deep. DynamoDB says no more than that either.
+    Syntax,
+    /// A string holds one half of a surrogate pair, which stands for no character: what is stored could not be what was sent.
+    LoneSurrogate,
+}
 
 /// The kind of the value that comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,7 +42,7 @@ pub(crate) struct Reader<'a> {
 impl<'a> Reader<'a> {
     /// A reader at the start of a body, which has to be UTF-8.
     pub(crate) fn new(body: &'a [u8]) -> Result<Self, Malformed> {
-        let text = std::str::from_utf8(body).map_err(|_| Malformed)?;
+        let text = std::str::from_utf8(body).map_err(|_| Malformed::Syntax)?;
         Ok(Self { text, at: 0, depth: 0 })
     }
 
@@ -51,7 +56,7 @@ impl<'a> Reader<'a> {
             b'f' => Ok(Token::False),
             b'n' => Ok(Token::Null),
             b'-' | b'0'..=b'9' => Ok(Token::Number),
-            _ => Err(Malformed),
+            _ => Err(Malformed::Syntax),
         }
     }
 
@@ -61,10 +66,10 @@ impl<'a> Reader<'a> {
             Token::True => "true",
             Token::False => "false",
             Token::Null => "null",
-            _ => return Err(Malformed),
+            _ => return Err(Malformed::Syntax),
         };
         if !self.text.as_bytes()[self.at..].starts_with(word.as_bytes()) {
-            return Err(Malformed);
+            return Err(Malformed::Syntax);
         }
         self.at += word.len();
         Ok(())
@@ -76,15 +81,15 @@ impl<'a> Reader<'a> {
         let start = self.at;
         self.take_if(b'-');
         if !self.take_if(b'0') && self.digits() == 0 {
-            return Err(Malformed);
+            return Err(Malformed::Syntax);
         }
         if self.take_if(b'.') && self.digits() == 0 {
-            return Err(Malformed);
+            return Err(Malformed::Syntax);
         }
         if self.take_if(b'e') || self.take_if(b'E') {
             let _sign = self.take_if(b'+') || self.take_if(b'-');
             if self.digits() == 0 {
-                return Err(Malformed);
+                return Err(Malformed::Syntax);
             }
         }
         Ok(&self.text[start..self.at])
@@ -102,7 +107,7 @@ impl<'a> Reader<'a> {
                     return Ok(Cow::Borrowed(&self.text[start..self.at - 1]));
                 }
                 b'\\' => return self.escaped(start).map(Cow::Owned),
-                0x00..=0x1f => return Err(Malformed),
+                0x00..=0x1f => return Err(Malformed::Syntax),
                 _ => self.at += 1,
             }
         }
@@ -130,7 +135,7 @@ impl<'a> Reader<'a> {
                     self.leave();
                     return Ok(());
                 }
-                _ => return Err(Malformed.into()),
+                _ => return Err(Malformed::Syntax.into()),
             }
         }
     }
@@ -154,7 +159,7 @@ impl<'a> Reader<'a> {
                     self.leave();
                     return Ok(());
                 }
-                _ => return Err(Malformed.into()),
+                _ => return Err(Malformed::Syntax.into()),
             }
         }
     }
@@ -197,7 +202,7 @@ impl<'a> Reader<'a> {
     /// Only white space may follow the outermost value.
     pub(crate) fn finish(&mut self) -> Result<(), Malformed> {
         self.skip_white_space();
-        if self.at == self.text.len() { Ok(()) } else { Err(Malformed) }
+        if self.at == self.text.len() { Ok(()) } else { Err(Malformed::Syntax) }
     }
 
     /// The rest of an escaped string; `start` is where it begins, `at` stands at the first backslash.
@@ -213,7 +218,7 @@ impl<'a> Reader<'a> {
                     self.at += 1;
                     out.push(self.escape()?);
                 }
-                0x00..=0x1f => return Err(Malformed),
+                0x00..=0x1f => return Err(Malformed::Syntax),
                 _ => {
                     let from = self.at;
                     while !matches!(self.byte()?, b'"' | b'\\' | 0x00..=0x1f) {
@@ -225,7 +230,7 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// The character that an escape stands for; a surrogate without its other half becomes U+FFFD.
+    /// The character that an escape stands for.
     fn escape(&mut self) -> Result<char, Malformed> {
         let kind = self.byte()?;
         self.at += 1;
@@ -241,26 +246,24 @@ impl<'a> Reader<'a> {
             b'u' => {
                 let high = self.hex4()?;
                 if (0xd800..0xdc00).contains(&high) && self.text.as_bytes()[self.at..].starts_with(b"\\u") {
-                    let back = self.at;
                     self.at += 2;
                     let low = self.hex4()?;
                     if (0xdc00..0xe000).contains(&low) {
                         let code = 0x1_0000 + ((high - 0xd800) << 10) + (low - 0xdc00);
-                        return Ok(char::from_u32(code).unwrap_or(char::REPLACEMENT_CHARACTER));
+                        return char::from_u32(code).ok_or(Malformed::LoneSurrogate);
                     }
-                    self.at = back;
                 }
-                char::from_u32(high).unwrap_or(char::REPLACEMENT_CHARACTER)
+                char::from_u32(high).ok_or(Malformed::LoneSurrogate)?
             }
-            _ => return Err(Malformed),
+            _ => return Err(Malformed::Syntax),
         })
     }
 
     fn hex4(&mut self) -> Result<u32, Malformed> {
-        let digits = self.text.as_bytes().get(self.at..self.at + 4).ok_or(Malformed)?;
+        let digits = self.text.as_bytes().get(self.at..self.at + 4).ok_or(Malformed::Syntax)?;
         let mut code = 0;
         for digit in digits {
-            code = code * 16 + char::from(*digit).to_digit(16).ok_or(Malformed)?;
+            code = code * 16 + char::from(*digit).to_digit(16).ok_or(Malformed::Syntax)?;
         }
         self.at += 4;
         Ok(code)
@@ -278,7 +281,7 @@ impl<'a> Reader<'a> {
                     self.at += 1;
                     self.escape()?;
                 }
-                0x00..=0x1f => return Err(Malformed),
+                0x00..=0x1f => return Err(Malformed::Syntax),
                 _ => self.at += 1,
             }
         }
@@ -293,7 +296,7 @@ impl<'a> Reader<'a> {
 
     fn open(&mut self, open: &mut Vec<u8>, closer: u8) -> Result<(), Malformed> {
         open.push(closer);
-        if self.depth + open.len() > MAX_DEPTH { Err(Malformed) } else { Ok(()) }
+        if self.depth + open.len() > MAX_DEPTH { Err(Malformed::Syntax) } else { Ok(()) }
     }
 
     /// After a value inside `skip`: goes on to the next value, or closes brackets; true when none is left open.
@@ -311,7 +314,7 @@ impl<'a> Reader<'a> {
                     self.at += 1;
                     open.pop();
                 }
-                _ => return Err(Malformed),
+                _ => return Err(Malformed::Syntax),
             }
         }
         Ok(true)
@@ -319,7 +322,7 @@ impl<'a> Reader<'a> {
 
     fn enter(&mut self) -> Result<(), Malformed> {
         self.depth += 1;
-        if self.depth > MAX_DEPTH { Err(Malformed) } else { Ok(()) }
+        if self.depth > MAX_DEPTH { Err(Malformed::Syntax) } else { Ok(()) }
     }
 
     fn leave(&mut self) {
@@ -342,11 +345,11 @@ impl<'a> Reader<'a> {
     }
 
     fn expect(&mut self, byte: u8) -> Result<(), Malformed> {
-        if self.take_if(byte) { Ok(()) } else { Err(Malformed) }
+        if self.take_if(byte) { Ok(()) } else { Err(Malformed::Syntax) }
     }
 
     fn byte(&self) -> Result<u8, Malformed> {
-        self.text.as_bytes().get(self.at).copied().ok_or(Malformed)
+        self.text.as_bytes().get(self.at).copied().ok_or(Malformed::Syntax)
     }
 
     fn peek_byte(&mut self) -> Result<u8, Malformed> {

@@ -29,7 +29,7 @@ struct KeysOfTable<'a> {
 
 pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let profile = context.profile;
-    let decoder = Decoder { profile };
+    let decoder = Decoder { profile, dialect: MessageDialect::Read };
     let (mut tables, mut report) = (None, None);
     shape::request(body, |reader, name| {
         match name {
@@ -40,18 +40,24 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
         Ok(())
     })?;
     let mut violations = Violations::default();
-    capacity::check(report.as_deref(), &mut violations);
+    if !profile.tells_names_first() {
+        capacity::check(report.as_deref(), &mut violations);
+    }
     violations.not_null(&tables, "requestItems");
     let tables: Vec<KeysOfTable<'_>> = tables.unwrap_or_default();
     if tables.is_empty() && violations.is_empty() {
         return Err(Failure::validation(profile.empty_batch("BatchGetItem")));
     }
     check_members(&tables, &mut violations);
+    if profile.tells_names_first() {
+        capacity::check(report.as_deref(), &mut violations);
+    }
     violations.finish()?;
     let total: usize = tables.iter().map(|table| table.keys().len().max(1)).sum();
     if total > MAX_KEYS {
         return Err(Failure::validation("Too many items requested for the BatchGetItem call"));
     }
+    check_mixing_over_tables(&tables, profile)?;
     let mut request = BatchGetItem::default();
     for table in &tables {
         request.tables.push(table.request(profile)?);
@@ -116,6 +122,18 @@ fn check_members(tables: &[KeysOfTable<'_>], violations: &mut Violations) {
         let path = format!("requestItems.{name}.member.attributesToGet");
         read_members::check_attributes_to_get(table.attributes.as_deref(), &path, violations);
     }
+}
+
+/// One table's expression and another's older form do not go together either.
+fn check_mixing_over_tables(tables: &[KeysOfTable<'_>], profile: Profile) -> Result<(), Failure> {
+    let older = tables.iter().any(|table| table.attributes.is_some());
+    let newer = tables.iter().any(|table| table.expressions.text("ProjectionExpression").is_some());
+    if older && newer && profile.refuses_mixing_over_tables() {
+        let text = "Can not use both expression and non-expression parameters in the same request: Non-expression \
+                    parameters: {AttributesToGet} Expression parameters: {ProjectionExpression}";
+        return Err(Failure::validation(text));
+    }
+    Ok(())
 }
 
 impl KeysOfTable<'_> {

@@ -5,6 +5,7 @@ use crate::{
     context::Context,
     error::{Failure, Outcome},
     json::{Reader, Writer},
+    profile::MessageDialect,
     shape::{self, JsonContext},
     table::name::TableName,
     validate::{Violations, shortened, values},
@@ -43,7 +44,7 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let (mut tables, mut report, mut metrics) = (None, None, None);
     shape::request(body, |reader, name| {
         match name {
-            "RequestItems" => tables = decode_tables(reader, Decoder { profile })?,
+            "RequestItems" => tables = decode_tables(reader, Decoder { profile, dialect: MessageDialect::Older })?,
             "ReturnConsumedCapacity" => report = shape::string(reader)?,
             "ReturnItemCollectionMetrics" => metrics = shape::string(reader)?,
             _ => reader.skip()?,
@@ -52,6 +53,9 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     })?;
     let mut violations = Violations::default();
     capacity::check(report.as_deref(), &mut violations);
+    if profile.tells_names_first() {
+        std::mem::take(&mut violations).finish()?;
+    }
     violations.one_of(metrics.as_deref(), "returnItemCollectionMetrics", values::COLLECTION_METRICS);
     violations.not_null(&tables, "requestItems");
     let tables: Vec<WritesOfTable<'_>> = tables.unwrap_or_default();

@@ -3,19 +3,26 @@
 //! The table is usable when the response arrives. It says `CREATING` all the same: clients wait for `ACTIVE`, and
 //! find it at their first look.
 
-use super::describe_table::answer;
+use super::{describe_table::answer, policies};
 use crate::{
     context::Context,
     error::{Failure, Outcome},
     shape,
     table::{
-        members::{self, IndexMember, NamedKind, OnDemand, StreamMember, Tag, Throughput},
+        description::CREATING,
+        encryption::{self, Encryption},
+        members::{self, IndexMember, NamedKind, StreamMember, Tag},
         name::TableName,
         spec,
+        units::{self, Subject, Units},
     },
     validate::{Violations, values},
 };
-use hashrange::{BillingMode, IndexSpec, TableSpec};
+use hashrange::{
+    BillingMode, IndexSpec, TableSpec,
+    schema::{IndexSettings, ResourcePolicy, Since, TableClass, TableSettings},
+};
+use std::{borrow::Cow, collections::BTreeMap};
 
 const MAX_LOCAL_INDEXES: usize = 5;
 const MAX_GLOBAL_INDEXES: usize = 20;
@@ -32,22 +39,27 @@ struct Request<'a> {
     local_indexes: Option<Vec<IndexMember>>,
     global_indexes: Option<Vec<IndexMember>>,
     billing: Option<String>,
-    throughput: Option<Throughput>,
-    on_demand: Option<OnDemand>,
+    throughput: Option<Units>,
+    on_demand: Option<Units>,
+    warm: Option<Units>,
+    encryption: Option<Encryption>,
     stream: Option<StreamMember>,
     table_class: Option<String>,
     tags: Option<Vec<Tag>>,
     deletion_protection: Option<bool>,
+    policy: Option<Cow<'a, str>>,
     has_vector_indexes: bool,
+    /// A member that makes the table one of several in other regions or accounts.
+    replication: Option<&'static str>,
 }
 
 pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let request = Request::decode(body)?;
     request.table.check_control(context.profile)?;
     request.check_members()?;
-    let spec = request.into_spec()?;
+    let spec = request.into_spec(context)?;
     let description = context.database.create_table_from(spec)?;
-    Ok(answer(context, "TableDescription", &description, Some("CREATING")))
+    Ok(answer(context, "TableDescription", &description, CREATING))
 }
 
 impl<'a> Request<'a> {
@@ -72,8 +84,18 @@ impl<'a> Request<'a> {
                     request.has_vector_indexes = shape::list(reader, |reader| Ok(reader.skip()?))?;
                 }
                 "BillingMode" => request.billing = members::text(reader)?,
-                "ProvisionedThroughput" => request.throughput = members::throughput(reader)?,
-                "OnDemandThroughput" => request.on_demand = members::on_demand(reader)?,
+                "ProvisionedThroughput" => request.throughput = units::throughput(reader)?,
+                "OnDemandThroughput" => request.on_demand = units::on_demand(reader)?,
+                "WarmThroughput" => request.warm = units::warm(reader)?,
+                "SSESpecification" => request.encryption = encryption::specification(reader)?,
+                "ResourcePolicy" => request.policy = shape::string(reader)?,
+                "GlobalTableSourceArn" if shape::string(reader)?.is_some() => {
+                    request.replication = Some("GlobalTableSourceArn");
+                }
+                "GlobalTableSettingsReplicationMode" if shape::string(reader)?.is_some() => {
+                    request.replication = Some("GlobalTableSettingsReplicationMode");
+                }
+                "GlobalTableSourceArn" | "GlobalTableSettingsReplicationMode" => {}
                 "StreamSpecification" => request.stream = members::stream(reader)?,
                 "TableClass" => request.table_class = members::text(reader)?,
                 "Tags" => request.tags = members::tags(reader)?,
@@ -89,7 +111,7 @@ impl<'a> Request<'a> {
         let mut violations = Violations::default();
         violations.one_of(self.billing.as_deref(), "billingMode", values::BILLING_MODE);
         violations.one_of(self.table_class.as_deref(), "tableClass", values::TABLE_CLASS);
-        members::check_throughput(self.throughput, "provisionedThroughput", &mut violations);
+        units::check_throughput(self.throughput, "provisionedThroughput", &mut violations);
         members::check_key_schema(&self.keys, "keySchema", MAX_KEY_ELEMENTS, &mut violations);
         violations.not_null(&self.definitions, "attributeDefinitions");
         members::check_definitions(self.definitions.as_deref().unwrap_or_default(), &mut violations);
@@ -111,12 +133,15 @@ impl<'a> Request<'a> {
         for (position, tag) in self.tags.iter().flatten().enumerate() {
             super::tags::check(tag, &format!("tags.{}.member", position + 1), &mut violations);
         }
+        if let Some(encryption) = &self.encryption {
+            encryption.check(&mut violations);
+        }
         violations.finish()
     }
 
-    fn into_spec(self) -> Result<TableSpec, Failure> {
+    fn into_spec(self, context: &Context<'_>) -> Result<TableSpec, Failure> {
         let billing = self.billing()?;
-        self.on_demand.unwrap_or_default().check(billing == BillingMode::Provisioned)?;
+        let settings = self.settings(billing, context)?;
         let definitions = self.definitions.as_deref().unwrap_or_default();
         let keys = self.keys.as_deref().unwrap_or_default();
         let key = spec::table_key(keys, definitions)?;
@@ -137,7 +162,36 @@ impl<'a> Request<'a> {
         table.stream = self.stream.as_ref().map(spec::stream).transpose()?.flatten();
         table.deletion_protection = self.deletion_protection.unwrap_or(false);
         table.tags = super::tags::pairs(self.tags.unwrap_or_default())?;
+        table.settings = settings;
         Ok(table)
+    }
+
+    /// What the table is to keep besides.
+    fn settings(&self, billing: BillingMode, context: &Context<'_>) -> Result<TableSettings, Failure> {
+        if let Some(member) = self.replication {
+            let what = format_args!("CreateTable with {member}: a table has no replicas in other regions or accounts");
+            return Err(Failure::unsupported(what));
+        }
+        let at_millis = context.now_millis();
+        let throughput = self.throughput.map(spec::units).transpose()?.unwrap_or_default();
+        let mut indexes = BTreeMap::new();
+        for index in self.global_indexes.iter().flatten() {
+            let settings = index_settings(index, billing)?;
+            if settings != IndexSettings::default() {
+                indexes.insert(index.name().to_owned(), settings);
+            }
+        }
+        let key = self.encryption.as_ref().map(|encryption| encryption.key(context.owner)).transpose()?.flatten();
+        let policy = self.policy.as_deref().map(|document| policies::canonical(document, context.owner)).transpose()?;
+        Ok(TableSettings {
+            table_class: table_class(self.table_class.as_deref()).map(|value| Since { value, at_millis }),
+            encryption_key: key.map(|value| Since { value, at_millis }),
+            on_demand_limit: units::new_limit(self.on_demand, billing, Subject::Table)?,
+            warm_throughput: units::new_warm(self.warm, billing, throughput, Subject::Table)?,
+            policy: policy.map(|document| ResourcePolicy { document, revision_millis: at_millis }),
+            indexes,
+            ..TableSettings::default()
+        })
     }
 
     /// The billing mode, which has to go with the throughput.
@@ -215,6 +269,25 @@ impl<'a> Request<'a> {
             used.join(", ")
         )))
     }
+}
+
+/// The table class by its name on the wire.
+pub(super) fn table_class(name: Option<&str>) -> Option<TableClass> {
+    match name? {
+        "STANDARD_INFREQUENT_ACCESS" => Some(TableClass::InfrequentAccess),
+        _ => Some(TableClass::Standard),
+    }
+}
+
+/// What a new index is to keep besides.
+pub(super) fn index_settings(index: &IndexMember, billing: BillingMode) -> Result<IndexSettings, Failure> {
+    let subject = Subject::Index(index.name());
+    let throughput = index.throughput.map(spec::units).transpose()?.unwrap_or_default();
+    Ok(IndexSettings {
+        on_demand_limit: units::new_limit(index.on_demand, billing, subject)?,
+        warm_throughput: units::new_warm(index.warm, billing, throughput, subject)?,
+        ..IndexSettings::default()
+    })
 }
 
 fn add(specs: &mut Vec<IndexSpec>, spec: IndexSpec) -> Result<(), Failure> {

@@ -5,14 +5,17 @@ use crate::{
     error::{Failure, Outcome},
     json::Writer,
     shape,
-    table::{description, name::TableName},
+    table::{
+        description::{self, Answer},
+        name::TableName,
+    },
 };
 use hashrange::{TableDescription, error::Detail};
 
 pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let table = decode_name(context, body)?;
     let description = context.database.describe_table(table.name()).map_err(|error| absent(error, table.name()))?;
-    Ok(answer(context, "Table", &description, None))
+    Ok(answer(context, "Table", &description, Answer::default()))
 }
 
 /// A request that has no other member than the name of a table.
@@ -34,12 +37,12 @@ pub(super) fn answer(
     context: &Context<'_>,
     member: &str,
     description: &TableDescription,
-    status: Option<&str>,
+    how: impl Into<Answer>,
 ) -> Vec<u8> {
     let mut out = Writer::with_capacity(1_024);
     out.begin_object();
     out.name(member);
-    description::write(&mut out, context.owner, description, status);
+    description::write(&mut out, context, description, how.into());
     out.end_object();
     out.into_bytes()
 }
@@ -47,7 +50,12 @@ pub(super) fn answer(
 /// Operations on tables name the table that is not there; operations on items do not.
 pub(super) fn absent(error: hashrange::Error, table: &str) -> Failure {
     if matches!(error.detail(), Some(Detail::NoTable { .. })) {
-        return Failure::not_found(format!("Requested resource not found: Table: {table} not found"));
+        return no_table(table);
     }
     error.into()
+}
+
+/// The refusal of operations on tables where there is no table of a name.
+pub(super) fn no_table(table: &str) -> Failure {
+    Failure::not_found(format!("Requested resource not found: Table: {table} not found"))
 }

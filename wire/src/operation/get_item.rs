@@ -17,7 +17,7 @@ use hashrange::request::GetItem;
 
 pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let profile = context.profile;
-    let decoder = Decoder { profile };
+    let decoder = Decoder { profile, dialect: MessageDialect::Read };
     let mut table = TableName::default();
     let mut expressions = Expressions::of(&["ProjectionExpression"]);
     let (mut key, mut attributes, mut consistent, mut report) = (None, None, None, None);

@@ -2,6 +2,7 @@
 
 mod batch_get_item;
 mod batch_write_item;
+mod continuous_backups;
 mod create_table;
 mod delete_item;
 mod delete_table;
@@ -9,7 +10,12 @@ mod describe_endpoints;
 mod describe_limits;
 mod describe_table;
 mod get_item;
+mod global_tables;
+mod insights;
+mod jobs;
+mod kinesis;
 mod list_tables;
+mod policies;
 mod put_item;
 mod query;
 mod read_members;
@@ -67,6 +73,46 @@ const OPERATIONS: &[Operation] = &[
     operation("ListTagsOfResource", tags::list),
     operation("DescribeLimits", describe_limits::run),
     operation("DescribeEndpoints", describe_endpoints::run),
+    operation("PutResourcePolicy", policies::put),
+    operation("GetResourcePolicy", policies::get),
+    operation("DeleteResourcePolicy", policies::delete),
+    operation("UpdateContributorInsights", insights::update),
+    operation("DescribeContributorInsights", insights::describe),
+    operation("ListContributorInsights", insights::list),
+    operation("EnableKinesisStreamingDestination", kinesis::enable),
+    operation("DisableKinesisStreamingDestination", kinesis::disable),
+    operation("UpdateKinesisStreamingDestination", kinesis::update),
+    operation("DescribeKinesisStreamingDestination", kinesis::describe),
+    operation("UpdateContinuousBackups", continuous_backups::update),
+    operation("DescribeContinuousBackups", continuous_backups::describe),
+    operation("CreateBackup", jobs::create_backup),
+    operation("DescribeBackup", jobs::no_backup),
+    operation("DeleteBackup", jobs::no_backup),
+    operation("ListBackups", jobs::list_backups),
+    operation("RestoreTableFromBackup", jobs::restore_from_backup),
+    operation("RestoreTableToPointInTime", jobs::restore_to_point_in_time),
+    operation("ExportTableToPointInTime", jobs::export),
+    operation("DescribeExport", jobs::no_export),
+    operation("ListExports", jobs::list_exports),
+    operation("ImportTable", jobs::import),
+    operation("DescribeImport", jobs::no_import),
+    operation("ListImports", jobs::list_imports),
+    operation("StartBulkPutItems", jobs::start_bulk),
+    operation("DescribeBulkOperation", jobs::no_bulk),
+    operation("CancelBulkOperation", jobs::no_bulk),
+    operation("ListBulkOperations", jobs::list_bulk),
+    operation("CreateGlobalTable", global_tables::create),
+    operation("UpdateGlobalTable", global_tables::update),
+    operation("DescribeGlobalTable", global_tables::find),
+    operation("ListGlobalTables", global_tables::list),
+    operation("DescribeGlobalTableSettings", global_tables::find),
+    operation("UpdateGlobalTableSettings", global_tables::find),
+    operation("DescribeTableReplicaAutoScaling", global_tables::scaling),
+    operation("UpdateTableReplicaAutoScaling", global_tables::scaling),
+    operation("SearchVectors", jobs::search_vectors),
+    operation("ExecuteStatement", jobs::statement),
+    operation("BatchExecuteStatement", jobs::statement),
+    operation("ExecuteTransaction", jobs::statement),
 ];
 
 /// The operations on change streams.

@@ -12,7 +12,7 @@ use hashrange::request::PutItem;
 
 pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let profile = context.profile;
-    let decoder = Decoder { profile };
+    let decoder = Decoder { profile, dialect: MessageDialect::Write };
     let mut members = WriteMembers::new(&["ConditionExpression"]);
     let mut item = None;
     shape::request(body, |reader, name| {

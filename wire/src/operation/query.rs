@@ -17,7 +17,7 @@ use hashrange::{
 
 pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let profile = context.profile;
-    let decoder = Decoder { profile };
+    let decoder = Decoder { profile, dialect: MessageDialect::Read };
     let mut members = ReadMembers::new(&["ProjectionExpression", "FilterExpression", "KeyConditionExpression"]);
     let (mut conditions, mut forward): (Option<Conditions>, Option<bool>) = (None, None);
     shape::request(body, |reader, name| {
@@ -29,6 +29,7 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
         Ok(())
     })?;
     members.table.check_alone(profile, MessageDialect::Read)?;
+    members.check_operator_alone(profile)?;
     let mut violations = Violations::default();
     members.check_members(profile, MessageDialect::Read, false, "queryFilter", &mut violations);
     legacy::check_operators(conditions.as_ref(), "keyConditions", &mut violations);
@@ -46,15 +47,18 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     }
     let parsed = members.expressions.parse(profile, MessageDialect::Read)?;
     let older_key = legacy::key_condition(conditions.as_ref(), profile)?;
-    let select = members.select(profile, MessageDialect::Read, "Querying")?;
+    let select = members.select(profile, "Querying")?;
 
     let table = context.database.dynamic_table(members.table.name())?;
     let key = match parsed.key_condition.as_ref().or(older_key.as_ref()) {
-        Some(condition) => bind(&table, members.index.as_deref(), members.consistent(), condition)?,
+        Some(condition) => {
+            bind(&table, members.index.as_deref(), members.consistent(), condition, older_key.is_some())?
+        }
         None => BoundKey { hash: Vec::new(), range: Vec::new(), last: None },
     };
     let projection = parsed.projection.or(older_projection);
-    members.check_projected(&table.definition(), projection.as_ref())?;
+    let definition = table.definition();
+    members.check_projected(&definition, projection.as_ref())?;
     let mut query = table.query_key(key).consistent(members.consistent());
     if let Some(index) = members.index.as_deref() {
         query = query.index(index);
@@ -82,16 +86,18 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     Ok(members.respond(&query.page()?, select))
 }
 
-/// The key condition for the key of the table or of the index.
+/// The key condition for the key of the table or of the index; `is_older` if it is in the older form.
 fn bind(
     table: &Table<Dynamic>,
     index: Option<&str>,
     consistent: bool,
     condition: &KeyCondition,
+    is_older: bool,
 ) -> Result<BoundKey, Failure> {
     let definition = table.definition();
     let Some(name) = index else {
         let (hash, range) = (std::slice::from_ref(&definition.key.hash), definition.key.range.as_slice());
+        check_older_length(is_older, condition, hash.len() + range.len())?;
         return Ok(condition.bind(hash, range)?);
     };
     let Some(index) = definition.indexes.iter().find(|index| index.name == name) else {
@@ -100,5 +106,14 @@ fn bind(
     if consistent && index.kind == hashrange::IndexKind::Global {
         return Err(Failure::validation("Consistent reads are not supported on global secondary indexes"));
     }
+    check_older_length(is_older, condition, index.hash.len() + index.range.len())?;
     Ok(condition.bind(&index.hash, &index.range)?)
+}
+
+/// In the older form there are at most two conditions, unless the key has more attributes.
+fn check_older_length(is_older: bool, condition: &KeyCondition, key_attributes: usize) -> Result<(), Failure> {
+    if is_older && condition.clauses().len() > key_attributes.max(2) {
+        return Err(Failure::validation("Conditions can be of length 1 or 2 only"));
+    }
+    Ok(())
 }

@@ -131,6 +131,16 @@ impl<'a> ReadMembers<'a> {
         legacy::check_operators(self.filter.as_ref(), filter_path, violations);
     }
 
+    /// An unknown `ConditionalOperator` of a query, where that is told alone.
+    pub(super) fn check_operator_alone(&self, profile: Profile) -> Result<(), Failure> {
+        let is_unknown = |operator: &str| !values::CONDITIONAL_OPERATOR.contains(&operator);
+        if profile.tells_operator_alone() && self.conditional_operator.as_deref().is_some_and(is_unknown) {
+            let text = "Failed to satisfy constraint: Member must satisfy enum value set: [ALL, OR]";
+            return Err(Failure::validation(text));
+        }
+        Ok(())
+    }
+
     /// Older parameters that are there, for the check of mixing, in the order in which messages list them; `first`
     /// are those of one operation.
     pub(super) fn older(&self, first: &[(&'static str, bool)]) -> Vec<(&'static str, bool)> {
@@ -152,14 +162,14 @@ impl<'a> ReadMembers<'a> {
             // These families of faults never got the prefix in the older layer.
             let bare =
                 ["contains duplicates", "number set", "numeric value", "significant digits", "number with magnitude"];
-            let is_bare = profile == Profile::Established && bare.iter().any(|part| text.contains(part));
+            let is_bare = profile == Profile::May2026 && bare.iter().any(|part| text.contains(part));
             if is_bare { Failure::validation(text) } else { Failure::validation(format!("{START_KEY}: {text}")) }
         })
     }
 
     /// What to return of each item, which has to go with projection and index.
-    pub(super) fn select(&self, profile: Profile, voice: MessageDialect, verb: &str) -> Result<Select, Failure> {
-        let refuse = |text: String| Err(Failure::validation(profile.select(voice, text)));
+    pub(super) fn select(&self, profile: Profile, verb: &str) -> Result<Select, Failure> {
+        let refuse = |text: String| Err(Failure::validation(profile.select(text)));
         let projects = if self.expressions.text("ProjectionExpression").is_some() {
             Some("ProjectionExpression")
         } else {
@@ -171,11 +181,13 @@ impl<'a> ReadMembers<'a> {
                     .to_owned(),
             ),
             (Some(select @ ("COUNT" | "ALL_ATTRIBUTES" | "ALL_PROJECTED_ATTRIBUTES")), Some(member)) => {
-                refuse(format!("Cannot specify the {member} when choosing to get {select}"))
+                let what = profile.chosen(select);
+                refuse(format!("Cannot specify the {member} when choosing to get {what}"))
             }
-            (Some("ALL_PROJECTED_ATTRIBUTES"), None) if self.index.is_none() => {
-                refuse(format!("ALL_PROJECTED_ATTRIBUTES can be used only when {verb} using an IndexName"))
-            }
+            (Some("ALL_PROJECTED_ATTRIBUTES"), None) if self.index.is_none() => refuse(format!(
+                "ALL_PROJECTED_ATTRIBUTES can be used only when {} using an IndexName",
+                profile.verb(verb)
+            )),
             (Some("COUNT"), None) => Ok(Select::Count),
             (Some("ALL_ATTRIBUTES"), None) => Ok(Select::AllAttributes),
             _ => Ok(Select::Default),

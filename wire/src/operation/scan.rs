@@ -15,7 +15,7 @@ const MAX_SEGMENTS: i64 = 1_000_000;
 
 pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let profile = context.profile;
-    let decoder = Decoder { profile };
+    let decoder = Decoder { profile, dialect: MessageDialect::Older };
     let mut members = ReadMembers::new(&["ProjectionExpression", "FilterExpression"]);
     let (mut segment, mut total) = (None, None);
     shape::request(body, |reader, name| {
@@ -37,9 +37,9 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let operator = members.conditional_operator();
     let older_filter = legacy::filter_condition(members.filter.as_ref(), operator, profile)?;
     members.check_start(profile)?;
-    let segments = segments(segment, total)?;
+    let segments = segments(segment, total, profile)?;
     let parsed = members.expressions.parse(profile, MessageDialect::Older)?;
-    let select = members.select(profile, MessageDialect::Older, "Scanning")?;
+    let select = members.select(profile, "Scanning")?;
 
     let table = context.database.dynamic_table(members.table.name())?;
     let projection = parsed.projection.or(older_projection);
@@ -84,7 +84,7 @@ fn check_segment_members(segment: Option<i32>, total: Option<i32>, profile: Prof
 }
 
 /// Which segment of how many: both are given or neither is.
-fn segments(segment: Option<i32>, total: Option<i32>) -> Result<Option<(u32, u32)>, Failure> {
+fn segments(segment: Option<i32>, total: Option<i32>, profile: Profile) -> Result<Option<(u32, u32)>, Failure> {
     let text = match (segment, total) {
         (None, None) => return Ok(None),
         (Some(_), None) => {
@@ -97,10 +97,7 @@ fn segments(segment: Option<i32>, total: Option<i32>) -> Result<Option<(u32, u32
              present"
                 .to_owned()
         }
-        (Some(segment), Some(total)) if segment >= total => format!(
-            "The Segment parameter is zero-based and must be less than parameter TotalSegments: Segment: {segment} is \
-             not less than TotalSegments: {total}"
-        ),
+        (Some(segment), Some(total)) if segment >= total => profile.segment(segment, total),
         (Some(segment), Some(total)) => {
             return Ok(u32::try_from(segment).ok().zip(u32::try_from(total).ok()));
         }

@@ -7,6 +7,7 @@ use crate::{
     json::Writer,
     shape::{self, JsonContext},
     table::{members, name::TableName},
+    timing::takes,
     validate::Violations,
 };
 use hashrange::TtlStatus;
@@ -42,6 +43,7 @@ pub(super) fn update(context: &Context<'_>, body: &[u8]) -> Outcome {
     })?;
     table.check_control(context.profile)?;
     let (attribute, enabled) = check(specification)?;
+    check_pause(context, table.name())?;
     let changed = context.database.update_ttl(table.name(), &attribute, enabled);
     changed.map_err(|error| absent(error, table.name()))?;
     let mut out = Writer::with_capacity(96);
@@ -53,6 +55,16 @@ pub(super) fn update(context: &Context<'_>, body: &[u8]) -> Outcome {
     out.end_object();
     out.end_object();
     Ok(out.into_bytes())
+}
+
+/// Time to live changes once an hour, where changes take their time.
+fn check_pause(context: &Context<'_>, table: &str) -> Result<(), Failure> {
+    let description = context.database.describe_table(table).map_err(|error| absent(error, table))?;
+    let changed_millis = description.definition.settings.ttl_changed_millis;
+    if context.is_under_way(changed_millis, takes::TTL_PAUSE) {
+        return Err(Failure::validation("Time to live has been modified multiple times within a fixed interval"));
+    }
+    Ok(())
 }
 
 fn check(specification: Option<Specification>) -> Result<(String, bool), Failure> {

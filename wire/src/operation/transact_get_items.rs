@@ -12,7 +12,10 @@ use crate::{
     validate::Violations,
     value::{self, Decoder},
 };
-use hashrange::request::{TransactGet, TransactGetItems};
+use hashrange::{
+    ItemRef,
+    request::{TransactGet, TransactGetItems},
+};
 use std::borrow::Cow;
 
 /// The gets of a request, as far as they can be right, and what else it asks.
@@ -54,7 +57,7 @@ fn decode_get<'a>(reader: &mut Reader<'a>, decoder: Decoder) -> Result<Option<Op
 
 pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let profile = context.profile;
-    let Request { gets, report } = Request::decode(body, Decoder { profile })?;
+    let Request { gets, report } = Request::decode(body, Decoder { profile, dialect: MessageDialect::Older })?;
     let mut violations = Violations::default();
     transact_members::check_count(gets.as_ref().map(|gets| gets.total), "TransactGetItem", &mut violations);
     capacity::check(report.as_deref(), &mut violations);
@@ -89,7 +92,8 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     out.begin_array();
     for item in &output.items {
         out.begin_object();
-        if let Some(item) = item {
+        let shows = |item: &&ItemRef| !profile.omits_empty_projection() || item.iter().next().is_some();
+        if let Some(item) = item.as_ref().filter(shows) {
             out.name("Item");
             value::write_item(&mut out, item);
         }

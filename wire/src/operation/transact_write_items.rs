@@ -43,7 +43,7 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let (mut elements, mut token, mut report, mut metrics) = (None, None, None, None);
     shape::request(body, |reader, name| {
         match name {
-            "TransactItems" => elements = decode_elements(reader, Decoder { profile })?,
+            "TransactItems" => elements = decode_elements(reader, Decoder { profile, dialect: MessageDialect::Older })?,
             "ClientRequestToken" => token = shape::string(reader)?,
             "ReturnConsumedCapacity" => report = shape::string(reader)?,
             "ReturnItemCollectionMetrics" => metrics = shape::string(reader)?,
@@ -67,8 +67,10 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     violations.finish()?;
     let actions = single_actions(elements.map(|elements| elements.kept).unwrap_or_default())?;
     check_members(&actions, profile)?;
-    for (_, action) in &actions {
-        action.check_values(profile)?;
+    if !profile.checks_action_by_action() {
+        for (_, action) in &actions {
+            action.check_values(profile)?;
+        }
     }
     let mut request = TransactWriteItems::default();
     for (kind, action) in &actions {
@@ -151,7 +153,13 @@ fn check_members(actions: &[(usize, Action<'_>)], profile: Profile) -> Result<()
 }
 
 fn to_request<'a>(kind: usize, action: &'a Action<'_>, profile: Profile) -> Result<TransactWriteItem<'a>, Failure> {
+    let attributes = action.attributes.as_ref();
+    if profile.checks_action_by_action() {
+        attributes.map_or(Ok(()), Attributes::check_before_expressions).map_err(Failure::validation)?;
+        action.expressions.check_mixing(&[], profile, MessageDialect::Older)?;
+    }
     let parsed = action.expressions.parse(profile, MessageDialect::Older)?;
+    attributes.map_or(Ok(()), Attributes::check_nesting).map_err(Failure::validation)?;
     let table = action.table.name();
     let item = action.attributes.as_ref().map_or_else(Cow::default, |attributes| Cow::Borrowed(&attributes.item));
     let return_old_on_failure = action.on_condition_failure.as_deref() == Some("ALL_OLD");

@@ -13,7 +13,7 @@ use hashrange::{expression::Update, request::UpdateItem};
 
 pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let profile = context.profile;
-    let decoder = Decoder { profile };
+    let decoder = Decoder { profile, dialect: MessageDialect::Write };
     let mut members = WriteMembers::new(&["UpdateExpression", "ConditionExpression"]);
     let (mut key, mut updates) = (None, None);
     shape::request(body, |reader, name| {
@@ -33,6 +33,9 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let older_condition = members.older_condition(profile)?;
     let parsed = members.parse(profile)?;
 
+    if profile.measures_statements() {
+        parsed.update.as_ref().map_or(Ok(()), Update::check_statement_size)?;
+    }
     let update = parsed.update.or(older_update).unwrap_or_else(Update::none);
     let mut request = UpdateItem::new(members.table.name(), &key.item, update);
     request.condition = parsed.condition.or(older_condition);

@@ -1,35 +1,55 @@
 //! `UpdateTable`: billing, throughput, stream, deletion protection, and global indexes of a table that exists.
 
 use super::{
-    create_table::MAX_GLOBAL_KEY_ELEMENTS,
-    describe_table::{absent, answer},
+    create_table::{MAX_GLOBAL_KEY_ELEMENTS, index_settings, table_class},
+    describe_table::answer,
 };
 use crate::{
     context::Context,
     error::{Failure, Outcome},
-    json::Reader,
+    json::{Reader, Token},
+    profile::Profile,
     shape::{self, JsonContext},
     table::{
-        members::{self, IndexMember, NamedKind, StreamMember, Throughput},
+        description::{Answer, UPDATING, is_updating},
+        encryption::{self, Encryption},
+        members::{self, IndexMember, NamedKind, StreamMember},
         name::TableName,
         spec,
+        units::{self, Subject, Units},
     },
     validate::{Violations, values},
 };
-use hashrange::{BillingMode, IndexKind, KeyAttribute, ProvisionedThroughput, TableDefinition, TableUpdate};
+use hashrange::{
+    BillingMode, IndexKind, ProvisionedThroughput, TableDefinition, TableUpdate,
+    schema::{Since, TableSettings, UnitPair},
+};
+
+/// Members for features that are not here.
+const UNSUPPORTED: [&str; 6] = [
+    "ReplicaUpdates",
+    "MultiRegionConsistency",
+    "GlobalTableWitnessUpdates",
+    "GlobalTableSettingsReplicationMode",
+    "DisassociationProtectionEnabled",
+    "VectorIndexUpdates",
+];
 
 #[derive(Default)]
 struct Request<'a> {
     table: TableName<'a>,
     definitions: Option<Vec<NamedKind>>,
     billing: Option<String>,
-    throughput: Option<Throughput>,
+    throughput: Option<Units>,
+    on_demand: Option<Units>,
+    warm: Option<Units>,
+    encryption: Option<Encryption>,
     index_updates: Option<Vec<IndexUpdate>>,
     stream: Option<StreamMember>,
     table_class: Option<String>,
     deletion_protection: Option<bool>,
-    /// A member that asks for something that makes no difference here, such as encryption.
-    has_other_change: bool,
+    /// A member that asks for something that is not here.
+    unsupported: Option<&'static str>,
 }
 
 /// An element of `GlobalSecondaryIndexUpdates`.
@@ -50,12 +70,11 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let request = Request::decode(body)?;
     request.table.check_control(context.profile)?;
     request.check_members()?;
-    request.check_changes()?;
-    let name = request.table.name();
-    let current = context.database.describe_table(name).map_err(|error| absent(error, name))?;
-    let update = request.to_update(&current.definition)?;
-    let description = context.database.update_table(name, update).map_err(|error| absent(error, name))?;
-    Ok(answer(context, "TableDescription", &description, Some("UPDATING")))
+    request.check_changes(context.profile)?;
+    let decide = |table: &TableDefinition| request.to_update(context, table);
+    let description = context.database.update_table_with(request.table.name(), decide)?;
+    let how = Answer { status: Some(UPDATING), is_encrypting: request.encryption.is_some() };
+    Ok(answer(context, "TableDescription", &description, how))
 }
 
 impl<'a> Request<'a> {
@@ -66,19 +85,23 @@ impl<'a> Request<'a> {
                 "TableName" => request.table = TableName::new(shape::string(reader)?),
                 "AttributeDefinitions" => request.definitions = members::attribute_definitions(reader)?,
                 "BillingMode" => request.billing = members::text(reader)?,
-                "ProvisionedThroughput" => request.throughput = members::throughput(reader)?,
+                "ProvisionedThroughput" => request.throughput = units::throughput(reader)?,
                 "GlobalSecondaryIndexUpdates" => {
                     request.index_updates = members::structures(reader, index_update)?;
                 }
                 "StreamSpecification" => request.stream = members::stream(reader)?,
                 "TableClass" => request.table_class = members::text(reader)?,
                 "DeletionProtectionEnabled" => request.deletion_protection = shape::boolean(reader)?,
-                "SSESpecification" | "OnDemandThroughput" | "WarmThroughput" => {
-                    let class = name.to_owned();
-                    let present = shape::structure(reader, JsonContext::Field, &class, |reader, _| Ok(reader.skip()?))?;
-                    request.has_other_change |= present;
-                }
-                _ => reader.skip()?,
+                "OnDemandThroughput" => request.on_demand = units::on_demand(reader)?,
+                "WarmThroughput" => request.warm = units::warm(reader)?,
+                "SSESpecification" => request.encryption = encryption::specification(reader)?,
+                _ => match UNSUPPORTED.iter().find(|member| **member == name) {
+                    Some(member) if reader.peek()? != Token::Null => {
+                        request.unsupported = Some(member);
+                        reader.skip()?;
+                    }
+                    _ => reader.skip()?,
+                },
             }
             Ok(())
         })?;
@@ -94,14 +117,13 @@ impl<'a> Request<'a> {
         violations.one_of(self.billing.as_deref(), "billingMode", values::BILLING_MODE);
         violations.one_of(self.table_class.as_deref(), "tableClass", values::TABLE_CLASS);
         members::check_definitions(self.definitions.as_deref().unwrap_or_default(), &mut violations);
-        members::check_throughput(self.throughput, "provisionedThroughput", &mut violations);
+        units::check_throughput(self.throughput, "provisionedThroughput", &mut violations);
         for (position, update) in self.updates().iter().enumerate() {
             let path = format!("globalSecondaryIndexUpdates.{}.member", position + 1);
             if let Some(index) = &update.update {
                 check_name(index, &format!("{path}.update"), &mut violations);
                 let path = format!("{path}.update.provisionedThroughput");
-                violations.not_null(&index.throughput, &path);
-                members::check_throughput(index.throughput, &path, &mut violations);
+                units::check_throughput(index.throughput, &path, &mut violations);
             }
             if let Some(index) = &update.create {
                 members::check_index(index, &format!("{path}.create"), MAX_GLOBAL_KEY_ELEMENTS, &mut violations);
@@ -115,23 +137,29 @@ impl<'a> Request<'a> {
             let path = "streamSpecification.streamViewType";
             violations.one_of(stream.view.as_deref(), path, values::STREAM_VIEW);
         }
+        if let Some(encryption) = &self.encryption {
+            encryption.check(&mut violations);
+        }
         violations.finish()
     }
 
     /// What can be told without looking at the table.
-    fn check_changes(&self) -> Result<(), Failure> {
+    fn check_changes(&self, profile: Profile) -> Result<(), Failure> {
         let changes_something = self.throughput.is_some()
             || self.billing.is_some()
             || !self.updates().is_empty()
             || self.stream.is_some()
             || self.table_class.is_some()
             || self.deletion_protection.is_some()
-            || self.has_other_change;
+            || self.encryption.is_some()
+            || self.on_demand.is_some()
+            || self.warm.is_some();
+        if let Some(member) = self.unsupported {
+            let what = format_args!("UpdateTable with {member}: tables have neither replicas nor vector indexes");
+            return Err(Failure::unsupported(what));
+        }
         if !changes_something {
-            return Err(Failure::validation(
-                "At least one of ProvisionedThroughput, BillingMode, UpdateStreamEnabled, GlobalSecondaryIndexUpdates \
-                 or SSESpecification or ReplicaUpdates is required",
-            ));
+            return Err(Failure::validation(profile.no_change()));
         }
         match (self.billing.as_deref(), self.throughput) {
             (Some("PROVISIONED"), None) => {
@@ -140,14 +168,12 @@ impl<'a> Request<'a> {
                 ));
             }
             (Some("PAY_PER_REQUEST"), Some(_)) => {
-                return Err(Failure::invalid_parameter(
-                    "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is \
-                     PAY_PER_REQUEST",
-                ));
+                return Err(Failure::invalid_parameter(profile.throughput_on_demand()));
             }
             (_, Some(throughput)) => drop(spec::units(throughput)?),
             _ => {}
         }
+        self.check_alone()?;
         self.check_index_updates()
     }
 
@@ -182,35 +208,60 @@ impl<'a> Request<'a> {
         Ok(())
     }
 
+    /// Changes that the service makes alone, and how it calls them.
+    fn check_alone(&self) -> Result<(), Failure> {
+        let count = usize::from(self.throughput.is_some() || self.billing.is_some())
+            + usize::from(!self.updates().is_empty())
+            + usize::from(self.stream.is_some())
+            + usize::from(self.table_class.is_some())
+            + usize::from(self.deletion_protection.is_some())
+            + usize::from(self.encryption.is_some())
+            + usize::from(self.on_demand.is_some())
+            + usize::from(self.warm.is_some());
+        let alone = [
+            (self.encryption.is_some(), "Server-Side Encryption modification"),
+            (self.table_class.is_some(), "TableClass modification"),
+            (self.deletion_protection.is_some(), "DeletionProtection modification"),
+            (self.warm.is_some(), "WarmThroughput"),
+        ];
+        if let Some((_, what)) = alone.into_iter().find(|(given, _)| *given && count > 1) {
+            return Err(Failure::invalid_parameter(format_args!("{what} must be the only operation in the request")));
+        }
+        let changes_indexes = self.updates().iter().any(|update| update.create.is_some() || update.delete.is_some());
+        if self.stream.is_some() && changes_indexes {
+            let text = "You cannot create or delete index while changing stream status";
+            return Err(Failure::invalid_parameter(text));
+        }
+        Ok(())
+    }
+
     /// What the engine shall change, now that the table is known.
-    fn to_update(&self, table: &TableDefinition) -> Result<TableUpdate, Failure> {
+    fn to_update(&self, context: &Context<'_>, table: &TableDefinition) -> Result<TableUpdate, Failure> {
         let billing = match self.billing.as_deref() {
             Some("PROVISIONED") => Some(BillingMode::Provisioned),
             Some(_) => Some(BillingMode::PayPerRequest),
             None => None,
         };
+        if (self.billing.is_some() || self.throughput.is_some()) && is_updating(context, table) {
+            return Err(Failure::service(
+                "ResourceInUseException",
+                format!(
+                    "Attempt to change a resource which is still in use: Table IOPS are currently being updated. Table: {}",
+                    table.name
+                ),
+            ));
+        }
         let mut update = TableUpdate {
             billing,
             throughput: self.throughput(table, billing)?,
             deletion_protection: self.deletion_protection,
             ..TableUpdate::default()
         };
+        let billing = billing.unwrap_or(table.billing);
+        self.check_indexes_provisioned(table, billing)?;
+        let mut settings = self.settings(context, table, billing)?;
         for index in self.updates() {
-            if let Some(create) = &index.create {
-                let Some(definitions) = &self.definitions else {
-                    return Err(spec::undefined(create.keys(), &[]));
-                };
-                check_agree(table, definitions)?;
-                update.create_index = Some(spec::global_index(create, billing.unwrap_or(table.billing), definitions)?);
-            } else if let Some(delete) = &index.delete {
-                check_exists(table, delete.name())?;
-                update.delete_index = Some(delete.name().to_owned());
-            } else if let Some(change) = &index.update {
-                check_exists(table, change.name())?;
-                let units = spec::units(change.throughput.unwrap_or_default())?;
-                check_index_throughput(table, change.name(), units)?;
-                update.index_throughput.push((change.name().to_owned(), units));
-            }
+            self.change_index(context, index, table, billing, (&mut update, &mut settings))?;
         }
         if let Some(stream) = &self.stream {
             update.stream = Some(match stream.enabled {
@@ -218,7 +269,83 @@ impl<'a> Request<'a> {
                 _ => None,
             });
         }
+        update.settings = (settings != table.settings).then(|| Box::new(settings));
         Ok(update)
+    }
+
+    /// A table that becomes provisioned needs throughput for each of its global indexes.
+    fn check_indexes_provisioned(&self, table: &TableDefinition, billing: BillingMode) -> Result<(), Failure> {
+        if table.billing == BillingMode::Provisioned || billing == BillingMode::PayPerRequest {
+            return Ok(());
+        }
+        let is_given = |name: &str| {
+            let updates = self.updates().iter().filter_map(|update| update.update.as_ref().or(update.delete.as_ref()));
+            updates.into_iter().any(|update| update.name() == name)
+        };
+        let mut indexes = table.indexes.iter().filter(|index| index.kind == IndexKind::Global);
+        match indexes.find(|index| !is_given(&index.name)) {
+            None => Ok(()),
+            Some(index) => Err(Failure::invalid_parameter(format_args!(
+                "ProvisionedThroughput must be specified for index: {}",
+                index.name
+            ))),
+        }
+    }
+
+    /// What the table keeps besides, after the change.
+    fn settings(
+        &self,
+        context: &Context<'_>,
+        table: &TableDefinition,
+        billing: BillingMode,
+    ) -> Result<TableSettings, Failure> {
+        let at_millis = context.now_millis();
+        let mut settings = table.settings.clone();
+        if let Some(value) = table_class(self.table_class.as_deref()) {
+            settings.table_class = Some(Since { value, at_millis });
+        }
+        if let Some(encryption) = &self.encryption {
+            let before = settings.encryption_key.as_ref().map(|key| key.value.as_str());
+            let key = encryption.other_key(before, context.owner)?;
+            settings.encryption_key = key.map(|value| Since { value, at_millis });
+        }
+        if self.on_demand.is_some() {
+            let before = settings.on_demand_limit;
+            settings.on_demand_limit = units::other_limit(self.on_demand, before, billing, Subject::Table)?;
+        }
+        let warm = units::warm_of_table(table);
+        if self.warm.is_some() {
+            settings.warm_throughput = units::other_warm(self.warm, warm, Subject::Table)?;
+        } else if self.throughput.is_some() || self.billing.is_some() {
+            // What a table was once ready for it stays ready for.
+            settings.warm_throughput = UnitPair { read_units_per_sec: Some(warm.0), write_units_per_sec: Some(warm.1) };
+        }
+        Ok(settings)
+    }
+
+    /// One element of `GlobalSecondaryIndexUpdates`.
+    fn change_index(
+        &self,
+        context: &Context<'_>,
+        change: &IndexUpdate,
+        table: &TableDefinition,
+        billing: BillingMode,
+        (update, settings): (&mut TableUpdate, &mut TableSettings),
+    ) -> Result<(), Failure> {
+        if let Some(create) = &change.create {
+            let Some(definitions) = &self.definitions else {
+                return Err(spec::undefined(create.keys(), &[]));
+            };
+            let definitions = spec::agreed(table, definitions, context.profile)?;
+            update.create_index = Some(spec::global_index(create, billing, &definitions)?);
+            settings.indexes.insert(create.name().to_owned(), index_settings(create, billing)?);
+        } else if let Some(delete) = &change.delete {
+            check_exists(table, delete.name())?;
+            update.delete_index = Some(delete.name().to_owned());
+        } else if let Some(change) = &change.update {
+            change_throughput(change, table, billing, update, settings)?;
+        }
+        Ok(())
     }
 
     /// New provisioned throughput, which has to differ from what the table has.
@@ -239,26 +366,6 @@ impl<'a> Request<'a> {
             _ => Ok(Some(units)),
         }
     }
-}
-
-/// A request defines no attribute twice, and none with another type than the table knows it by.
-fn check_agree(table: &TableDefinition, definitions: &[NamedKind]) -> Result<(), Failure> {
-    spec::check_distinct(definitions)?;
-    let public = table.indexes.iter().filter(|index| index.kind != IndexKind::Expiry);
-    let of_indexes = public.flat_map(|index| index.hash.iter().chain(&index.range));
-    for KeyAttribute { name, kind } in table.key.attributes().chain(of_indexes) {
-        let redefined = definitions.iter().find(|new| new.name() == name && new.kind() != kind.name());
-        if let Some(new) = redefined {
-            return Err(Failure::invalid_parameter(format_args!(
-                "Attributes cannot be redefined. Please check that your attribute has the same type as previously \
-                 defined. Existing schema: Schema:[SchemaElement: key{{{name}:{}:HASH}}] New schema: \
-                 Schema:[SchemaElement: key{{{name}:{}:HASH}}]",
-                kind.name(),
-                new.kind()
-            )));
-        }
-    }
-    Ok(())
 }
 
 fn index_update(reader: &mut Reader<'_>) -> Result<Option<IndexUpdate>, Failure> {
@@ -291,11 +398,46 @@ fn check_exists(table: &TableDefinition, index: &str) -> Result<(), Failure> {
     Err(Failure::not_found("Requested resource not found"))
 }
 
-fn check_index_throughput(table: &TableDefinition, index: &str, units: ProvisionedThroughput) -> Result<(), Failure> {
-    let current = table.indexes.iter().find(|known| known.name == index).and_then(|known| known.throughput);
-    if current == Some(units) {
-        return Err(Failure::validation(unchanged("index", index, units)));
+/// New throughput, limits and warm throughput of an index.
+fn change_throughput(
+    change: &IndexMember,
+    table: &TableDefinition,
+    billing: BillingMode,
+    update: &mut TableUpdate,
+    settings: &mut TableSettings,
+) -> Result<(), Failure> {
+    let name = change.name();
+    check_exists(table, name)?;
+    let Some(index) = table.index(name) else { return Ok(()) };
+    let subject = Subject::Index(name);
+    let mut kept = settings.index(name);
+    let warm = units::warm_of_index(table, index, &kept);
+    if let Some(throughput) = change.throughput {
+        if billing == BillingMode::PayPerRequest {
+            return Err(Failure::invalid_parameter(format_args!(
+                "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified for index: {name} when BillingMode is \
+                 PAY_PER_REQUEST"
+            )));
+        }
+        let units = spec::units(throughput)?;
+        if table.billing == BillingMode::Provisioned && index.throughput == Some(units) {
+            return Err(Failure::validation(unchanged("index", name, units)));
+        }
+        update.index_throughput.push((name.to_owned(), units));
+        kept.warm_throughput = UnitPair { read_units_per_sec: Some(warm.0), write_units_per_sec: Some(warm.1) };
+    } else if change.on_demand.is_none() && change.warm.is_none() {
+        let path = "globalSecondaryIndexUpdates.1.member.update.provisionedThroughput";
+        let mut violations = Violations::default();
+        violations.not_null(&change.throughput, path);
+        return violations.finish();
     }
+    if change.on_demand.is_some() {
+        kept.on_demand_limit = units::other_limit(change.on_demand, kept.on_demand_limit, billing, subject)?;
+    }
+    if change.warm.is_some() {
+        kept.warm_throughput = units::other_warm(change.warm, warm, subject)?;
+    }
+    settings.indexes.insert(name.to_owned(), kept);
     Ok(())
 }
 

@@ -62,15 +62,24 @@ impl<'a> WriteMembers<'a> {
         main_path: &str,
         both_name_faults: bool,
     ) -> Result<(), Failure> {
-        self.table.check_alone(profile, MessageDialect::Write)?;
+        // An update that lacks its key is told so with everything else that is wrong with it.
+        let tells_all = main.is_none() && both_name_faults && profile.joins_faults_of_a_missing_key();
+        if !tells_all {
+            self.table.check_alone(profile, MessageDialect::Write)?;
+        }
         let mut violations = Violations::default();
         capacity::check(self.report.as_deref(), &mut violations);
-        self.table.check(&mut violations, "tableName", both_name_faults);
+        self.table.check(&mut violations, "tableName", both_name_faults && !tells_all);
         let metrics = self.collection_metrics.as_deref();
         violations.one_of(metrics, "returnItemCollectionMetrics", values::COLLECTION_METRICS);
-        violations.not_null(main, main_path);
         let operator = self.conditional_operator.as_deref();
-        violations.one_of(operator, "conditionalOperator", values::CONDITIONAL_OPERATOR);
+        if tells_all {
+            violations.one_of(operator, "conditionalOperator", values::CONDITIONAL_OPERATOR);
+            violations.not_null(main, main_path);
+        } else {
+            violations.not_null(main, main_path);
+            violations.one_of(operator, "conditionalOperator", values::CONDITIONAL_OPERATOR);
+        }
         if profile.return_values_is_constraint() {
             violations.one_of(self.return_values.as_deref(), "returnValues", values::RETURN_VALUES);
         }

@@ -35,7 +35,10 @@ impl ServerContext {
             ids: RequestIds::new(database.clock().now_millis()),
             metrics: Metrics::new(&database, &connections, [&arriving, &work]),
             last_active: LastActive::default(),
-            protocol: Protocol::new(database).owner(options.owner.clone()).profile(options.profile),
+            protocol: Protocol::new(database)
+                .owner(options.owner.clone())
+                .profile(options.profile)
+                .timing(options.timing),
             connections,
             arriving,
             work,

@@ -4,6 +4,7 @@ use crate::{
     arn::Owner,
     http::{connections::Deadlines, pace::Pace, signature::Credentials},
     profile::Profile,
+    timing::Timing,
 };
 use std::{
     io,
@@ -31,6 +32,8 @@ pub struct ServerOptions {
     pub owner: Owner,
     /// Wording of refusals.
     pub profile: Profile,
+    /// How long changes of tables take.
+    pub timing: Timing,
     /// Whether `GET /metrics` answers with metrics in OpenMetrics' text format. With [`credentials`](Self::credentials) it
     /// wants a signature, or the id and secret by HTTP's basic authentication, which is what Prometheus can send. Default
     /// false.
@@ -71,6 +74,7 @@ impl Default for ServerOptions {
             allowed_origins: Vec::new(),
             owner: Owner::default(),
             profile: Profile::default(),
+            timing: Timing::default(),
             metrics: false,
             max_connections: 1_024,
             max_connections_per_address: None,

@@ -288,7 +288,7 @@ impl Service {
             Err(Refusal::TooLarge) => return Err(StatusCode::PAYLOAD_TOO_LARGE),
             Err(Refusal::NoMemory) => return Err(StatusCode::SERVICE_UNAVAILABLE),
             Err(Refusal::Unauthenticated(failure)) => (Response::refusal("Unauthenticated", &failure), self.no_loan()),
-            Err(Refusal::Damaged) => (Response::refusal("Unknown", &Malformed.into()), self.no_loan()),
+            Err(Refusal::Damaged) => (Response::refusal("Unknown", &Malformed::Syntax.into()), self.no_loan()),
         };
         drop((body, arriving));
         let coding = Coding::accepted(&expected.head.headers);

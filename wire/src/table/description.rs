@@ -1,26 +1,46 @@
 //! `TableDescription`: how a table is described.
 
+use super::{encryption, units};
 use crate::{
-    arn::{Owner, stream_label},
+    arn::{Owner, identity, stream_label},
+    context::Context,
     json::Writer,
+    timing::takes,
 };
 use hashrange::{
     BillingMode, IndexDefinition, IndexKind, IndexStats, IndexStatus, KeyAttribute, Projection, ProvisionedThroughput,
     StreamView, TableDefinition, TableDescription, TableStatus,
+    schema::{IndexSettings, Since, TableClass, ThroughputChanges, UnitPair},
 };
-use sha2::{Digest, Sha256};
 
-/// Units of reads and of writes a second that a table without provisioned throughput is ready for, as the service says
-/// of a table of no past.
-const ON_DEMAND_WARM_UNITS: (u64, u64) = (12_000, 4_000);
 /// The status of a table that goes.
 pub(crate) const DELETING: &str = "DELETING";
+/// The status of a table that comes.
+pub(crate) const CREATING: &str = "CREATING";
+/// The status of a table or setting that changes.
+pub(crate) const UPDATING: &str = "UPDATING";
 
-/// Writes a description; `status` overrides the status that the table has by now. Of a table that goes, the service tells
-/// what it is called, how large it is and how it is billed, and no more.
-pub(crate) fn write(out: &mut Writer, owner: &Owner, table: &TableDescription, status: Option<&str>) {
+/// What the answer to a change says otherwise than a later description.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Answer {
+    /// Status of the table.
+    pub(crate) status: Option<&'static str>,
+    /// Another key is being put in place.
+    pub(crate) is_encrypting: bool,
+}
+
+impl From<&'static str> for Answer {
+    fn from(status: &'static str) -> Self {
+        Self { status: Some(status), is_encrypting: false }
+    }
+}
+
+/// Writes a description; `answer` is for those that answer a change. Of a table that goes, the service tells what it is
+/// called, how large it is and how it is billed, and no more.
+pub(crate) fn write(out: &mut Writer, context: &Context<'_>, table: &TableDescription, answer: Answer) {
     let definition = &*table.definition;
-    let status = status.unwrap_or_else(|| table_status(definition.status));
+    let owner = context.owner;
+    let status = answer.status.unwrap_or_else(|| table_status(context, definition));
     let is_whole = status != DELETING;
     out.begin_object();
     out.string_member("TableName", &definition.name);
@@ -31,25 +51,54 @@ pub(crate) fn write(out: &mut Writer, owner: &Owner, table: &TableDescription, s
         out.name("CreationDateTime");
         out.epoch_seconds(definition.created_millis);
     }
-    write_throughput(out, definition.billing, Some(definition.throughput));
+    let changes = &definition.settings.throughput_changes;
+    write_throughput(out, context, definition.billing, Some(definition.throughput), changes);
+    write_limit(out, definition.settings.on_demand_limit);
+    write_warm(out, units::warm_of_table(definition));
     out.integer_member("TableSizeBytes", table.size_bytes);
     out.integer_member("ItemCount", table.item_count);
     out.string_member("TableArn", &owner.table_arn(&definition.name));
     out.string_member("TableId", &table_id(definition));
-    if definition.billing == BillingMode::PayPerRequest {
-        out.name("BillingModeSummary");
-        out.begin_object();
-        out.string_member("BillingMode", "PAY_PER_REQUEST");
-        out.name("LastUpdateToPayPerRequestDateTime");
-        out.epoch_seconds(definition.created_millis);
-        out.end_object();
-    }
+    write_billing(out, definition, answer.status == Some(CREATING));
     if is_whole {
-        write_indexes(out, owner, table, IndexKind::Local);
-        write_indexes(out, owner, table, IndexKind::Global);
+        write_indexes(out, context, table, IndexKind::Local);
+        write_indexes(out, context, table, IndexKind::Global);
         write_stream(out, owner, definition);
+        write_class(out, definition.settings.table_class);
+        encryption::write(out, context, definition.settings.encryption_key.as_ref(), answer.is_encrypting);
     }
     out.boolean_member("DeletionProtectionEnabled", definition.deletion_protection);
+    out.end_object();
+}
+
+/// How the table is billed, unless it always was provisioned. The answer to a creation does not tell since when.
+fn write_billing(out: &mut Writer, definition: &TableDefinition, is_creating: bool) {
+    let Some(last_millis) = definition.last_on_demand_millis() else { return };
+    let mode = match definition.billing {
+        BillingMode::PayPerRequest => "PAY_PER_REQUEST",
+        BillingMode::Provisioned => "PROVISIONED",
+    };
+    out.name("BillingModeSummary");
+    out.begin_object();
+    out.string_member("BillingMode", mode);
+    if !is_creating {
+        out.name("LastUpdateToPayPerRequestDateTime");
+        out.epoch_seconds(last_millis);
+    }
+    out.end_object();
+}
+
+fn write_class(out: &mut Writer, class: Option<Since<TableClass>>) {
+    let Some(class) = class else { return };
+    out.name("TableClassSummary");
+    out.begin_object();
+    let name = match class.value {
+        TableClass::Standard => "STANDARD",
+        TableClass::InfrequentAccess => "STANDARD_INFREQUENT_ACCESS",
+    };
+    out.string_member("TableClass", name);
+    out.name("LastUpdateDateTime");
+    out.epoch_seconds(class.at_millis);
     out.end_object();
 }
 
@@ -87,21 +136,52 @@ pub(crate) fn write_key_schema(out: &mut Writer, hash: &[KeyAttribute], range: &
     out.end_array();
 }
 
-fn write_throughput(out: &mut Writer, billing: BillingMode, throughput: Option<ProvisionedThroughput>) {
+fn write_throughput(
+    out: &mut Writer,
+    context: &Context<'_>,
+    billing: BillingMode,
+    throughput: Option<ProvisionedThroughput>,
+    changes: &ThroughputChanges,
+) {
     let units = match billing {
         BillingMode::PayPerRequest => ProvisionedThroughput::default(),
         BillingMode::Provisioned => throughput.unwrap_or_default(),
     };
     out.name("ProvisionedThroughput");
     out.begin_object();
-    out.integer_member("NumberOfDecreasesToday", 0);
+    let stamps = [
+        ("LastIncreaseDateTime", changes.last_increase_millis),
+        ("LastDecreaseDateTime", changes.last_decrease_millis),
+    ];
+    for (name, millis) in stamps {
+        if let Some(millis) = millis {
+            out.name(name);
+            out.epoch_seconds(millis);
+        }
+    }
+    out.integer_member("NumberOfDecreasesToday", changes.decreases_on_day_of(context.now_millis()).into());
     out.integer_member("ReadCapacityUnits", units.read_units_per_sec);
     out.integer_member("WriteCapacityUnits", units.write_units_per_sec);
     out.end_object();
-    let (read, write) = match billing {
-        BillingMode::PayPerRequest => ON_DEMAND_WARM_UNITS,
-        BillingMode::Provisioned => (units.read_units_per_sec, units.write_units_per_sec),
-    };
+}
+
+fn write_limit(out: &mut Writer, limit: UnitPair) {
+    if limit.is_empty() {
+        return;
+    }
+    out.name("OnDemandThroughput");
+    out.begin_object();
+    let numbers =
+        [("MaxReadRequestUnits", limit.read_units_per_sec), ("MaxWriteRequestUnits", limit.write_units_per_sec)];
+    for (name, units) in numbers {
+        if let Some(units) = units {
+            out.integer_member(name, units);
+        }
+    }
+    out.end_object();
+}
+
+fn write_warm(out: &mut Writer, (read, write): (u64, u64)) {
     out.name("WarmThroughput");
     out.begin_object();
     out.integer_member("ReadUnitsPerSecond", read);
@@ -110,7 +190,7 @@ fn write_throughput(out: &mut Writer, billing: BillingMode, throughput: Option<P
     out.end_object();
 }
 
-fn write_indexes(out: &mut Writer, owner: &Owner, table: &TableDescription, kind: IndexKind) {
+fn write_indexes(out: &mut Writer, context: &Context<'_>, table: &TableDescription, kind: IndexKind) {
     let definition = &*table.definition;
     let name = match kind {
         IndexKind::Local => "LocalSecondaryIndexes",
@@ -124,14 +204,14 @@ fn write_indexes(out: &mut Writer, owner: &Owner, table: &TableDescription, kind
     out.begin_array();
     for index in definition.indexes.iter().filter(|index| index.kind == kind) {
         let statistics = table.indexes.iter().find(|statistics| statistics.name == index.name);
-        write_index(out, owner, definition, index, statistics);
+        write_index(out, context, definition, index, statistics);
     }
     out.end_array();
 }
 
 fn write_index(
     out: &mut Writer,
-    owner: &Owner,
+    context: &Context<'_>,
     table: &TableDefinition,
     index: &IndexDefinition,
     statistics: Option<&IndexStats>,
@@ -165,23 +245,29 @@ fn write_index(
             let progress = statistics.and_then(|statistics| statistics.backfill_progress);
             out.boolean_member("Backfilling", progress.is_some());
         }
-        write_throughput(out, table.billing, index.throughput);
+        let settings: IndexSettings = table.settings.index(&index.name);
+        write_throughput(out, context, table.billing, index.throughput, &settings.throughput_changes);
+        write_limit(out, settings.on_demand_limit);
+        write_warm(out, units::warm_of_index(table, index, &settings));
     }
     out.integer_member("IndexSizeBytes", statistics.map_or(0, |statistics| statistics.size_bytes));
     out.integer_member("ItemCount", statistics.map_or(0, |statistics| statistics.item_count));
-    out.string_member("IndexArn", &owner.index_arn(&table.name, &index.name));
+    out.string_member("IndexArn", &context.owner.index_arn(&table.name, &index.name));
     out.end_object();
 }
 
+/// The stream; of one that is disabled, what it was called: its records can still be read.
 fn write_stream(out: &mut Writer, owner: &Owner, definition: &TableDefinition) {
-    let Some(stream) = &definition.stream else { return };
-    out.name("StreamSpecification");
-    out.begin_object();
-    out.boolean_member("StreamEnabled", true);
-    out.string_member("StreamViewType", stream_view_name(stream.view));
-    out.end_object();
-    out.string_member("LatestStreamLabel", &stream_label(stream.label_millis));
-    out.string_member("LatestStreamArn", &owner.stream_arn(&definition.name, stream.label_millis));
+    if let Some(stream) = &definition.stream {
+        out.name("StreamSpecification");
+        out.begin_object();
+        out.boolean_member("StreamEnabled", true);
+        out.string_member("StreamViewType", stream_view_name(stream.view));
+        out.end_object();
+    }
+    let Some(label_millis) = definition.latest_stream_millis() else { return };
+    out.string_member("LatestStreamLabel", &stream_label(label_millis));
+    out.string_member("LatestStreamArn", &owner.stream_arn(&definition.name, label_millis));
 }
 
 /// A stream view as the wire names it.
@@ -194,21 +280,33 @@ pub(crate) fn stream_view_name(view: StreamView) -> &'static str {
     }
 }
 
-fn table_status(status: TableStatus) -> &'static str {
-    match status {
-        TableStatus::Creating => "CREATING",
+fn table_status(context: &Context<'_>, table: &TableDefinition) -> &'static str {
+    match table.status {
+        TableStatus::Creating => CREATING,
+        TableStatus::Active if is_updating(context, table) => UPDATING,
         TableStatus::Active => "ACTIVE",
-        TableStatus::Updating => "UPDATING",
+        TableStatus::Updating => UPDATING,
         TableStatus::Deleting => DELETING,
     }
 }
 
+/// Whether a change of settings still takes its time.
+pub(crate) fn is_updating(context: &Context<'_>, table: &TableDefinition) -> bool {
+    let settings = &table.settings;
+    let changes = settings.throughput_changes;
+    let class = settings.table_class.filter(|class| class.at_millis > table.created_millis);
+    let switched = settings.last_on_demand_millis.filter(|_| table.billing == BillingMode::PayPerRequest);
+    [
+        (changes.last_increase_millis, takes::THROUGHPUT),
+        (changes.last_decrease_millis, takes::THROUGHPUT),
+        (switched, takes::THROUGHPUT),
+        (class.map(|class| class.at_millis), takes::TABLE_CLASS),
+    ]
+    .into_iter()
+    .any(|(began_millis, takes_millis)| context.is_under_way(began_millis, takes_millis))
+}
+
 /// A UUID that stays the same for the life of the table and differs between tables of the same name.
-fn table_id(definition: &TableDefinition) -> String {
-    let mut digest = Sha256::new();
-    digest.update(definition.id.to_be_bytes());
-    digest.update(definition.created_millis.to_be_bytes());
-    digest.update(definition.name.as_bytes());
-    let hex: String = digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
-    format!("{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
+pub(crate) fn table_id(definition: &TableDefinition) -> String {
+    identity(&[&definition.id.to_be_bytes(), &definition.created_millis.to_be_bytes(), definition.name.as_bytes()])
 }

@@ -1,5 +1,6 @@
 //! The members of requests about tables, decoded as they are and checked one by one.
 
+use super::units::{self, Units};
 use crate::{
     error::Failure,
     json::Reader,
@@ -12,7 +13,7 @@ use std::borrow::Cow;
 const MAX_NAME_CHARS: usize = 255;
 
 /// An element of a `KeySchema`, or of `AttributeDefinitions` (then `kind` is the type).
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct NamedKind {
     pub(crate) name: Option<String>,
     pub(crate) kind: Option<String>,
@@ -29,40 +30,6 @@ impl NamedKind {
     }
 }
 
-/// `ProvisionedThroughput`.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct Throughput {
-    pub(crate) read: Option<i64>,
-    pub(crate) write: Option<i64>,
-}
-
-/// `OnDemandThroughput`: caps, which are checked though nothing is throttled here.
-#[derive(Clone, Copy, Debug, Default)]
-pub(crate) struct OnDemand {
-    read: Option<i64>,
-    write: Option<i64>,
-}
-
-impl OnDemand {
-    /// Caps go with on-demand billing only, and are at least 1, or -1 for none.
-    pub(crate) fn check(self, provisioned: bool) -> Result<(), Failure> {
-        for (cap, member) in [(self.read, "MaxReadRequestUnits"), (self.write, "MaxWriteRequestUnits")] {
-            let Some(cap) = cap else { continue };
-            if provisioned {
-                return Err(Failure::invalid_parameter(format_args!(
-                    "{member} for OnDemandThroughput cannot be specified when table BillingMode is PROVISIONED."
-                )));
-            }
-            if cap < 1 && cap != -1 {
-                return Err(Failure::invalid_parameter(format_args!(
-                    "Requested {member} for OnDemandThroughput for table is outside of valid range"
-                )));
-            }
-        }
-        Ok(())
-    }
-}
-
 /// `Projection`.
 #[derive(Debug, Default)]
 pub(crate) struct ProjectionMember {
@@ -76,7 +43,9 @@ pub(crate) struct IndexMember {
     pub(crate) name: Option<String>,
     pub(crate) keys: Option<Vec<NamedKind>>,
     pub(crate) projection: Option<ProjectionMember>,
-    pub(crate) throughput: Option<Throughput>,
+    pub(crate) throughput: Option<Units>,
+    pub(crate) on_demand: Option<Units>,
+    pub(crate) warm: Option<Units>,
 }
 
 impl IndexMember {
@@ -149,34 +118,6 @@ pub(crate) fn attribute_definitions(reader: &mut Reader<'_>) -> Result<Option<Ve
     structures(reader, |reader| named_kind(reader, "AttributeDefinition", "AttributeType"))
 }
 
-/// `ProvisionedThroughput`.
-pub(crate) fn throughput(reader: &mut Reader<'_>) -> Result<Option<Throughput>, Failure> {
-    let mut units = Throughput::default();
-    let present = shape::structure(reader, JsonContext::Field, "ProvisionedThroughput", |reader, name| {
-        match name {
-            "ReadCapacityUnits" => units.read = shape::long(reader)?,
-            "WriteCapacityUnits" => units.write = shape::long(reader)?,
-            _ => reader.skip()?,
-        }
-        Ok(())
-    })?;
-    Ok(present.then_some(units))
-}
-
-/// `OnDemandThroughput`.
-pub(crate) fn on_demand(reader: &mut Reader<'_>) -> Result<Option<OnDemand>, Failure> {
-    let mut caps = OnDemand::default();
-    let present = shape::structure(reader, JsonContext::Field, "OnDemandThroughput", |reader, name| {
-        match name {
-            "MaxReadRequestUnits" => caps.read = shape::long(reader)?,
-            "MaxWriteRequestUnits" => caps.write = shape::long(reader)?,
-            _ => reader.skip()?,
-        }
-        Ok(())
-    })?;
-    Ok(present.then_some(caps))
-}
-
 fn projection(reader: &mut Reader<'_>) -> Result<Option<ProjectionMember>, Failure> {
     let mut projection = ProjectionMember::default();
     let present = shape::structure(reader, JsonContext::Field, "Projection", |reader, name| {
@@ -198,7 +139,9 @@ pub(crate) fn index(reader: &mut Reader<'_>, place: JsonContext, class: &str) ->
             "IndexName" => index.name = text(reader)?,
             "KeySchema" => index.keys = key_schema(reader)?,
             "Projection" => index.projection = projection(reader)?,
-            "ProvisionedThroughput" => index.throughput = throughput(reader)?,
+            "ProvisionedThroughput" => index.throughput = units::throughput(reader)?,
+            "OnDemandThroughput" => index.on_demand = units::on_demand(reader)?,
+            "WarmThroughput" => index.warm = units::warm(reader)?,
             _ => reader.skip()?,
         }
         Ok(())
@@ -278,16 +221,6 @@ fn shown_key_schema(keys: &[NamedKind]) -> String {
     format!("[{}]", elements.join(", "))
 }
 
-/// Constraints on `ProvisionedThroughput`.
-pub(crate) fn check_throughput(throughput: Option<Throughput>, path: &str, violations: &mut Violations) {
-    let Some(throughput) = throughput else { return };
-    for (units, member) in [(throughput.write, "writeCapacityUnits"), (throughput.read, "readCapacityUnits")] {
-        let path = format!("{path}.{member}");
-        violations.not_null(&units, &path);
-        violations.at_least(units, &path, 1);
-    }
-}
-
 /// Constraints on an index.
 pub(crate) fn check_index(index: &IndexMember, path: &str, most_keys: usize, violations: &mut Violations) {
     let name_path = format!("{path}.indexName");
@@ -312,5 +245,5 @@ pub(crate) fn check_index(index: &IndexMember, path: &str, most_keys: usize, vio
             }
         }
     }
-    check_throughput(index.throughput, &format!("{path}.provisionedThroughput"), violations);
+    units::check_throughput(index.throughput, &format!("{path}.provisionedThroughput"), violations);
 }

@@ -1,9 +1,11 @@
 //! Tables on the wire: what requests say about keys, indexes and settings, and how a table is described.
 //!
-//! [`members`] decodes and checks each member by itself, [`spec`] turns a whole request into what the engine creates,
+//! [`members`], [`units`] and [`encryption`] decode and check each member by itself, [`spec`] turns a whole request into what the engine creates,
 //! with DynamoDB's checks across members in DynamoDB's order, [`description`] writes `TableDescription`.
 
 pub(crate) mod description;
+pub(crate) mod encryption;
 pub(crate) mod members;
 pub(crate) mod name;
 pub(crate) mod spec;
+pub(crate) mod units;

@@ -1,9 +1,13 @@
 //! From the members of a request to what the engine creates, with the checks that span members.
 
-use super::members::{IndexMember, NamedKind, StreamMember, Throughput};
-use crate::error::Failure;
+use super::{
+    members::{IndexMember, NamedKind, StreamMember},
+    units::Units,
+};
+use crate::{error::Failure, profile::Profile};
 use hashrange::{
     BillingMode, IndexKind, IndexSpec, KeyAttribute, KeySchema, KeyType, Projection, ProvisionedThroughput, StreamView,
+    TableDefinition,
 };
 
 /// Most units that can be asked for.
@@ -184,7 +188,7 @@ fn projection(index: &IndexMember) -> Result<Projection, Failure> {
 }
 
 /// Provisioned units, which are in bounds.
-pub(crate) fn units(throughput: Throughput) -> Result<ProvisionedThroughput, Failure> {
+pub(crate) fn units(throughput: Units) -> Result<ProvisionedThroughput, Failure> {
     let bounded = |units: Option<i64>, member: &str| {
         let units = units.unwrap_or(0);
         if units > MAX_UNITS {
@@ -242,6 +246,34 @@ fn attributes<'a>(
             Ok(KeyAttribute::new(key.name(), kind))
         })
         .collect()
+}
+
+/// The definitions of a request that changes a table. None is repeated; of an attribute that is a key already the type
+/// stays as it is, whatever the request says.
+pub(crate) fn agreed(
+    table: &TableDefinition,
+    definitions: &[NamedKind],
+    profile: Profile,
+) -> Result<Vec<NamedKind>, Failure> {
+    check_distinct(definitions)?;
+    let public = table.indexes.iter().filter(|index| index.kind != IndexKind::Expiry);
+    let of_indexes = public.flat_map(|index| index.hash.iter().chain(&index.range));
+    let mut agreed = definitions.to_vec();
+    for KeyAttribute { name, kind } in table.key.attributes().chain(of_indexes) {
+        let redefined = agreed.iter_mut().find(|new| new.name() == name && new.kind() != kind.name());
+        let Some(new) = redefined else { continue };
+        if profile.refuses_redefinition() {
+            return Err(Failure::invalid_parameter(format_args!(
+                "Attributes cannot be redefined. Please check that your attribute has the same type as previously \
+                 defined. Existing schema: Schema:[SchemaElement: key{{{name}:{}:HASH}}] New schema: \
+                 Schema:[SchemaElement: key{{{name}:{}:HASH}}]",
+                kind.name(),
+                new.kind()
+            )));
+        }
+        new.kind = Some(kind.name().to_owned());
+    }
+    Ok(agreed)
 }
 
 /// Names, joined as messages list them.

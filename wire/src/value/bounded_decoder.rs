@@ -1,9 +1,9 @@
 //! One pass over a value: builds it, keeps the first rule that it breaks, and stops building at a budget.
 
+use super::decode::Decoder;
 use crate::{
     error::Failure,
     json::Reader,
-    profile::Profile,
     shape::{self, JsonContext},
     validate::shortened,
 };
@@ -24,11 +24,20 @@ const EMPTY_BINARY_SET: &str = "One or more parameter values were invalid: Binar
 const NULL_FALSE: &str =
     "One or more parameter values were invalid: Null attribute value types must have the value of true";
 
+/// The refusal of a set that has a null among its elements.
+fn null_element(kind: &str) -> String {
+    format!("One or more parameter values were invalid: An {kind} set  may not have a null {kind} as a member")
+}
+
 /// One pass over a value or several.
 pub(super) struct BoundedDecoder {
-    profile: Profile,
+    decoder: Decoder,
     /// The first rule that was broken.
     pub(super) fault: Option<String>,
+    /// The first empty or oversized name of an attribute of the item itself.
+    pub(super) top_level_name: Option<String>,
+    /// That a value is nested too deeply.
+    pub(super) nesting: Option<String>,
     left: usize,
     is_cut: bool,
 }
@@ -82,8 +91,8 @@ impl Tagged {
 
 impl BoundedDecoder {
     /// A pass that builds values up to about `budget` bytes by DynamoDB's size rule.
-    pub(super) fn new(profile: Profile, budget: usize) -> Self {
-        Self { profile, fault: None, left: budget, is_cut: false }
+    pub(super) fn new(decoder: Decoder, budget: usize) -> Self {
+        Self { decoder, fault: None, top_level_name: None, nesting: None, left: budget, is_cut: false }
     }
 
     /// Whether there was more than the budget: what came behind is not built.
@@ -95,6 +104,14 @@ impl BoundedDecoder {
     pub(super) fn spend(&mut self, bytes: usize) {
         self.is_cut |= bytes > self.left;
         self.left = self.left.saturating_sub(bytes);
+    }
+
+    /// Counts and checks the name of an attribute of the item.
+    pub(super) fn top_level_name(&mut self, name: &str) {
+        if let Err(error) = check_name(name) {
+            self.top_level_name.get_or_insert_with(|| error.message().to_owned());
+        }
+        self.name(name);
     }
 
     /// Counts and checks the name of an attribute or of a member of a map.
@@ -125,6 +142,8 @@ impl BoundedDecoder {
             self.member(reader, tag, wraps, &mut tagged)
         })?;
         if !present {
+            // A value that is null is one that has no type.
+            self.report(|| EMPTY_VALUE.to_owned());
             return Ok(None);
         }
         if let Some((_, text)) = tagged.fault {
@@ -173,6 +192,7 @@ impl BoundedDecoder {
             "L" | "M" if wraps == 0 => {
                 reader.skip()?;
                 self.report(|| TOO_DEEP.to_owned());
+                self.nesting.get_or_insert_with(|| TOO_DEEP.to_owned());
                 out.put(Some(AttributeValue::Null));
             }
             "L" => {
@@ -215,11 +235,11 @@ impl BoundedDecoder {
 
     fn number(&self, text: &str, out: &mut Tagged) -> Number {
         if text.is_empty() {
-            out.report(Rank::Number, self.profile.empty_number());
+            out.report(Rank::Number, self.decoder.empty_number());
             return Number::from(0);
         }
         Number::parse(text).unwrap_or_else(|error| {
-            out.report(Rank::Number, error.message());
+            out.report(Rank::Number, self.decoder.number_fault(text, error.message()));
             Number::from(0)
         })
     }
@@ -231,18 +251,20 @@ impl BoundedDecoder {
             if self.is_cut {
                 return Ok(reader.skip()?);
             }
-            if let Some(text) = shape::string(reader)? {
-                self.spend(text.len());
-                written.note(&text);
-                set.insert(text.into_owned());
-            }
+            let Some(text) = shape::string(reader)? else {
+                out.report(Rank::EmptySet, null_element("string"));
+                return Ok(());
+            };
+            self.spend(text.len());
+            written.note(&text);
+            set.insert(text.into_owned());
             Ok(())
         })?;
         if present && written.count == 0 {
             out.report(Rank::EmptySet, EMPTY_STRING_SET);
         }
         if set.len() < written.count {
-            out.report(Rank::EmptySet, self.profile.duplicate_strings(&written.first));
+            out.report(Rank::EmptySet, self.decoder.duplicate_strings(&written.first));
         }
         Ok(present.then_some(AttributeValue::Ss(set)))
     }
@@ -254,18 +276,20 @@ impl BoundedDecoder {
             if self.is_cut {
                 return Ok(reader.skip()?);
             }
-            if let Some(text) = shape::string(reader)? {
-                self.spend(1);
-                count += 1;
-                set.insert(self.number(&text, out));
-            }
+            let Some(text) = shape::string(reader)? else {
+                out.report(Rank::EmptySet, null_element("number"));
+                return Ok(());
+            };
+            self.spend(1);
+            count += 1;
+            set.insert(self.number(&text, out));
             Ok(())
         })?;
         if present && count == 0 {
             out.report(Rank::EmptySet, EMPTY_NUMBER_SET);
         }
         if set.len() < count {
-            out.report(Rank::Null, self.profile.duplicate_numbers());
+            out.report(Rank::Null, self.decoder.duplicate_numbers());
         }
         Ok(present.then_some(AttributeValue::Ns(set)))
     }
@@ -278,18 +302,20 @@ impl BoundedDecoder {
                 return Ok(reader.skip()?);
             }
             let mut again = reader.clone();
-            if let Some(bytes) = shape::blob(reader)? {
-                self.spend(bytes.len());
-                written.note(&again.string()?);
-                set.insert(bytes.into());
-            }
+            let Some(bytes) = shape::blob(reader)? else {
+                out.report(Rank::EmptySet, null_element("binary"));
+                return Ok(());
+            };
+            self.spend(bytes.len());
+            written.note(&again.string()?);
+            set.insert(bytes.into());
             Ok(())
         })?;
         if present && written.count == 0 {
             out.report(Rank::EmptySet, EMPTY_BINARY_SET);
         }
         if set.len() < written.count {
-            out.report(Rank::EmptySet, self.profile.duplicate_binaries(&written.first));
+            out.report(Rank::EmptySet, self.decoder.duplicate_binaries(&written.first));
         }
         Ok(present.then_some(AttributeValue::Bs(set)))
     }

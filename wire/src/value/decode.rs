@@ -10,7 +10,7 @@ use super::bounded_decoder::BoundedDecoder;
 use crate::{
     error::Failure,
     json::{Reader, Token},
-    profile::Profile,
+    profile::{MessageDialect, Profile},
     shape::{self, JsonContext},
 };
 use hashrange::{
@@ -21,8 +21,6 @@ use std::collections::BTreeMap;
 
 /// Maps and lists that may be wrapped around a scalar of an item.
 const MAX_ITEM_WRAPS: usize = 31;
-/// The same for a value of `ExpressionAttributeValues`, which may be compared though not stored.
-const MAX_VALUE_WRAPS: usize = 32;
 /// Bytes of all values of placeholders of one expression, and of all values of one older parameter.
 pub(crate) const MAX_OPERAND_BYTES: usize = 2 << 20;
 
@@ -38,6 +36,10 @@ pub(crate) struct Attributes {
     pub(crate) item: Item,
     /// The first rule that a value breaks: the text of a `ValidationException`.
     fault: Option<String>,
+    /// The first empty or oversized name of an attribute of the item itself.
+    top_level_name: Option<String>,
+    /// That a value is nested too deeply.
+    nesting: Option<String>,
     /// There is more than an item may have.
     is_cut: bool,
 }
@@ -46,6 +48,21 @@ impl Attributes {
     /// The first rule that a value breaks, if there is one.
     pub(crate) fn check(&self) -> Result<(), String> {
         self.fault.clone().map_or(Ok(()), Err)
+    }
+
+    /// As [`Attributes::check`], of an action of a transaction: names of attributes come first wherever they stand, and
+    /// nesting is not looked at before the action's expressions.
+    pub(crate) fn check_before_expressions(&self) -> Result<(), String> {
+        match (&self.top_level_name, &self.nesting, &self.fault) {
+            (Some(name), ..) => Err(name.clone()),
+            (None, None, Some(fault)) => Err(fault.clone()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Refuses what is nested too deeply.
+    pub(crate) fn check_nesting(&self) -> Result<(), String> {
+        self.nesting.clone().map_or(Ok(()), Err)
     }
 
     /// Refuses what is too large to be put, as DynamoDB does before it looks for the table.
@@ -66,35 +83,38 @@ pub(crate) struct Values<V> {
     pub(crate) fault: Option<String>,
 }
 
-/// Decodes values in the wording of one profile.
+/// Decodes values in the wording that one operation has in one profile.
 #[derive(Clone, Copy)]
 pub(crate) struct Decoder {
     pub(crate) profile: Profile,
+    pub(crate) dialect: MessageDialect,
 }
 
 impl Decoder {
     /// An item or a key; `None` if the member is null.
     pub(crate) fn attributes(self, reader: &mut Reader<'_>) -> Result<Option<Attributes>, Failure> {
         let mut item = Item::default();
-        let mut pass = BoundedDecoder::new(self.profile, MAX_ITEM_BYTES);
+        let mut pass = BoundedDecoder::new(self, MAX_ITEM_BYTES);
         let present = shape::map(reader, "AttributeValue", |reader, name| {
-            pass.name(&name);
+            pass.top_level_name(&name);
             if let Some(value) = pass.value(reader, JsonContext::Element, MAX_ITEM_WRAPS)? {
                 item.insert(name.into_owned(), value);
             }
             Ok(())
         })?;
-        Ok(present.then_some(Attributes { item, is_cut: pass.is_cut(), fault: pass.fault }))
+        let is_cut = pass.is_cut();
+        let BoundedDecoder { fault, top_level_name, nesting, .. } = pass;
+        Ok(present.then_some(Attributes { item, is_cut, fault, top_level_name, nesting }))
     }
 
     /// The values of placeholders, and the first that breaks a rule, with its name.
     pub(crate) fn placeholders(self, reader: &mut Reader<'_>) -> Result<Option<Placeholders>, Failure> {
         let mut values = BTreeMap::new();
         let mut fault = None;
-        let mut pass = BoundedDecoder::new(self.profile, MAX_OPERAND_BYTES);
+        let mut pass = BoundedDecoder::new(self, MAX_OPERAND_BYTES);
         let present = shape::map(reader, "AttributeValue", |reader, name| {
             pass.spend(name.len());
-            let value = pass.value(reader, JsonContext::Element, MAX_VALUE_WRAPS)?;
+            let value = pass.value(reader, JsonContext::Element, self.profile.value_wraps())?;
             if pass.is_cut() {
                 fault.get_or_insert((name.into_owned(), TOO_MANY_OPERANDS.to_owned()));
                 return Ok(());
@@ -102,7 +122,7 @@ impl Decoder {
             if let Some(text) = pass.fault.take() {
                 fault.get_or_insert((name.clone().into_owned(), text));
             }
-            values.insert(name.into_owned(), value.unwrap_or(AttributeValue::Null));
+            values.insert(name.into_owned(), value.unwrap_or(AttributeValue::Null)); // null is refused: see the fault
             Ok(())
         })?;
         Ok(present.then_some((values, fault)))
@@ -118,7 +138,7 @@ impl Decoder {
             reader.literal()?;
             return Ok(None);
         }
-        let mut pass = BoundedDecoder::new(self.profile, MAX_OPERAND_BYTES);
+        let mut pass = BoundedDecoder::new(self, MAX_OPERAND_BYTES);
         let value = pass.value(reader, place, MAX_ITEM_WRAPS)?.unwrap_or(AttributeValue::Null);
         Ok(Some(Values { values: value, fault: operand_fault(pass) }))
     }
@@ -126,7 +146,7 @@ impl Decoder {
     /// A list of values, those that could be read; `None` if the member is null.
     pub(crate) fn list(self, reader: &mut Reader<'_>) -> Result<Option<Values<Vec<AttributeValue>>>, Failure> {
         let mut values = Vec::new();
-        let mut pass = BoundedDecoder::new(self.profile, MAX_OPERAND_BYTES);
+        let mut pass = BoundedDecoder::new(self, MAX_OPERAND_BYTES);
         let present = shape::list(reader, |reader| {
             pass.spend(OPERAND_BYTES);
             values.extend(pass.value(reader, JsonContext::Element, MAX_ITEM_WRAPS)?);
@@ -142,4 +162,31 @@ pub(crate) type Placeholders = (BTreeMap<String, AttributeValue>, Option<(String
 fn operand_fault(pass: BoundedDecoder) -> Option<String> {
     let is_cut = pass.is_cut();
     pass.fault.or_else(|| is_cut.then(|| TOO_MANY_OPERANDS.to_owned()))
+}
+
+impl Decoder {
+    /// A number without a digit.
+    pub(super) fn empty_number(self) -> &'static str {
+        self.profile.empty_number(self.dialect)
+    }
+
+    /// A number that cannot be read, or is out of range.
+    pub(super) fn number_fault(self, text: &str, fault: &str) -> String {
+        self.profile.number_fault(self.dialect, text, fault)
+    }
+
+    /// A string set that holds an element twice.
+    pub(super) fn duplicate_strings(self, texts: &[String]) -> String {
+        self.profile.duplicate_strings(self.dialect, texts)
+    }
+
+    /// A binary set that holds an element twice; `texts` in base64.
+    pub(super) fn duplicate_binaries(self, texts: &[String]) -> String {
+        self.profile.duplicate_binaries(self.dialect, texts)
+    }
+
+    /// A number set that holds an element twice.
+    pub(super) fn duplicate_numbers(self) -> &'static str {
+        self.profile.duplicate_numbers(self.dialect)
+    }
 }

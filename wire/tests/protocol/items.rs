@@ -9,7 +9,7 @@ fn update(more: Value) -> Value {
 
 #[test]
 fn writes_return_what_was_asked_for() {
-    let wire = Wire::with_table();
+    let wire = Wire::with_table().older();
     let old = merged(key("a", 1), json!({"v": {"N": "1"}}));
     let new = merged(key("a", 1), json!({"v": {"N": "2"}}));
     let put = |item: &Value| json!({"TableName": "things", "Item": item, "ReturnValues": "ALL_OLD"});
@@ -104,7 +104,7 @@ fn updates_create_items() {
 
 #[test]
 fn older_parameters_still_work() {
-    let wire = Wire::with_table();
+    let wire = Wire::with_table().older();
     let updates = json!({
         "n": {"Action": "ADD", "Value": {"N": "2"}}, "s": {"Value": {"S": "x"}}, "gone": {"Action": "DELETE"},
     });

@@ -2,13 +2,16 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on stops")]
 
 mod capacity;
+mod every_member;
 mod items;
 mod malformed;
 mod members;
 mod mutations;
 mod reads;
+mod settings;
 mod streams;
 mod support;
 mod tables;
 mod transactions;
 mod values;
+mod wordings;

@@ -9,7 +9,7 @@ fn put(more: Value) -> Value {
 
 #[test]
 fn all_constraints_are_reported_together() {
-    let wire = Wire::with_table();
+    let wire = Wire::with_table().older();
     assert_eq!(
         wire.invalid("PutItem", json!({})),
         "2 validation errors detected: \
@@ -41,7 +41,7 @@ fn all_constraints_are_reported_together() {
 
 #[test]
 fn names_of_attributes_have_an_end_wherever_they_stand() {
-    let wire = Wire::with_table();
+    let wire = Wire::with_table().older();
     let requests = |name: &str| {
         let target = json!({"TableName": "things", "Key": key("a", 1)});
         let alias = json!({"ExpressionAttributeNames": {"#n": name}});
@@ -75,7 +75,7 @@ fn names_of_attributes_have_an_end_wherever_they_stand() {
 
 #[test]
 fn names_of_tables() {
-    let wire = Wire::with_table();
+    let wire = Wire::with_table().older();
     let text = |name: &str| wire.invalid("GetItem", json!({"TableName": name, "Key": key("a", 1)}));
     assert_eq!(
         text(""),
@@ -112,7 +112,7 @@ fn an_arn_names_a_table() {
 
 #[test]
 fn expressions_do_not_mix_with_older_parameters() {
-    let wire = Wire::with_table();
+    let wire = Wire::with_table().older();
     let mixed = "Can not use both expression and non-expression parameters in the same request: ";
     let request = json!({
         "TableName": "things", "Key": key("a", 1), "AttributeUpdates": {}, "Expected": {},
@@ -151,7 +151,7 @@ fn expressions_do_not_mix_with_older_parameters() {
 
 #[test]
 fn placeholders_have_to_be_right_and_used() {
-    let wire = Wire::with_table();
+    let wire = Wire::with_table().older();
     let condition = |more: Value| wire.invalid("PutItem", put(merged(json!({"ConditionExpression": "#a = :a"}), more)));
     assert_eq!(condition(json!({"ExpressionAttributeNames": {}})), "ExpressionAttributeNames must not be empty");
     assert_eq!(
@@ -171,7 +171,7 @@ fn placeholders_have_to_be_right_and_used() {
 
 #[test]
 fn recent_words_wrap_what_is_wrong_with_a_write() {
-    let wire = Wire::recent();
+    let wire = Wire::new();
     wire.create_things();
     assert_eq!(
         wire.invalid("PutItem", put(json!({"ConditionExpression": ""}))),

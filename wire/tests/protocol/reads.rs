@@ -94,7 +94,7 @@ fn filters_and_counts() {
 
 #[test]
 fn select_has_to_go_with_the_rest() {
-    let wire = filled();
+    let wire = filled().older();
     let text = |more: Value| wire.invalid("Query", query(more));
     assert_eq!(
         text(json!({"Select": "SPECIFIC_ATTRIBUTES"})),
@@ -114,7 +114,7 @@ fn select_has_to_go_with_the_rest() {
 
 #[test]
 fn limits_and_conditions_are_checked() {
-    let wire = filled();
+    let wire = filled().older();
     assert_eq!(
         wire.invalid("Query", query(json!({"Limit": 0}))),
         "1 validation error detected: Value at 'Limit' failed to satisfy constraint: Member must have value greater than \
@@ -151,7 +151,7 @@ fn start_keys_are_not_trusted() {
 
 #[test]
 fn segments_are_disjoint_and_complete() {
-    let wire = filled();
+    let wire = filled().older();
     for total in [1, 2, 7, 4096] {
         let mut count = 0;
         for segment in 0..total.min(64) {

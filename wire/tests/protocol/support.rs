@@ -15,9 +15,10 @@ impl Wire {
         Self::with_options(|options| options)
     }
 
-    pub(crate) fn recent() -> Self {
-        let Self { protocol, clock } = Self::new();
-        Self { protocol: protocol.profile(Profile::Recent), clock }
+    /// The same in the older wording.
+    pub(crate) fn older(self) -> Self {
+        let Self { protocol, clock } = self;
+        Self { protocol: protocol.profile(Profile::May2026), clock }
     }
 
     /// Over a database with other options.

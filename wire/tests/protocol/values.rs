@@ -54,7 +54,7 @@ fn truth_values_may_be_spelt() {
 
 #[test]
 fn rules_of_values_have_dynamodbs_words() {
-    let wire = Wire::with_table();
+    let wire = Wire::with_table().older();
     let cases = [
         (json!({}), "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes".to_owned()),
         (json!({"S": null}), "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes".into()),
@@ -96,7 +96,7 @@ fn rules_of_values_have_dynamodbs_words() {
 
 #[test]
 fn the_newer_words_are_one_switch_away() {
-    let wire = Wire::recent();
+    let wire = Wire::new();
     wire.create_things();
     let wrapped = "1 validation error detected: One or more parameter values were invalid: ";
     assert_eq!(
@@ -123,7 +123,7 @@ fn nested(levels: usize) -> Value {
 #[test]
 fn nesting_ends_at_32_levels() {
     assert_eq!(round_trip(nested(31)), nested(31));
-    let wire = Wire::with_table();
+    let wire = Wire::with_table().older();
     let text = "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond \
                 supported limit";
     for levels in [32, 33, 120] {
@@ -144,7 +144,7 @@ fn nesting_ends_at_32_levels() {
 
 #[test]
 fn values_of_placeholders_are_named() {
-    let wire = Wire::with_table();
+    let wire = Wire::with_table().older();
     let request = json!({
         "TableName": "things", "Key": key("a", 1), "ConditionExpression": "v = :v",
         "ExpressionAttributeValues": {":v": {"NS": []}},

@@ -1,0 +1,101 @@
+//! Operations on replicas of tables in other regions: here every table stands in one region.
+//!
+//! The first kind of global table (2017.11.29) is gone from the service too: none can be made, none is found. Automatic
+//! scaling of replicas is described for a table that has any, so for none.
+
+use super::describe_table::no_table;
+use crate::{
+    context::Context,
+    error::{Failure, Outcome},
+    json::Writer,
+    shape,
+    table::{members, name::TableName},
+    validate::Violations,
+};
+
+/// The name of a global table, with the constraints on it.
+fn name(body: &[u8], needed: &[&str]) -> Result<String, Failure> {
+    let mut found = None;
+    let mut given = Vec::new();
+    shape::request(body, |reader, name| {
+        given.extend(needed.iter().copied().find(|needed| *needed == name));
+        match name {
+            "GlobalTableName" => found = members::text(reader)?,
+            _ => reader.skip()?,
+        }
+        Ok(())
+    })?;
+    let mut violations = Violations::default();
+    violations.not_null(&found, "globalTableName");
+    if let Some(name) = &found {
+        violations.name(name, "globalTableName", true);
+    }
+    for needed in needed {
+        violations.not_null(&given.contains(needed).then_some(()), &crate::profile::lower_first(needed));
+    }
+    violations.finish()?;
+    Ok(found.unwrap_or_default())
+}
+
+fn not_found(name: &str) -> Failure {
+    Failure::service(
+        "GlobalTableNotFoundException",
+        format!("Global table not found: Global table with name: '{name}' does not exist."),
+    )
+}
+
+/// `CreateGlobalTable`.
+pub(super) fn create(_: &Context<'_>, body: &[u8]) -> Outcome {
+    name(body, &["ReplicationGroup"])?;
+    Err(Failure::invalid_parameter("DynamoDB global tables version 2017.11.29 is not supported."))
+}
+
+/// `DescribeGlobalTable`, `DescribeGlobalTableSettings`, `UpdateGlobalTableSettings`.
+pub(super) fn find(_: &Context<'_>, body: &[u8]) -> Outcome {
+    Err(not_found(&name(body, &[])?))
+}
+
+/// `UpdateGlobalTable`.
+pub(super) fn update(_: &Context<'_>, body: &[u8]) -> Outcome {
+    Err(not_found(&name(body, &["ReplicaUpdates"])?))
+}
+
+/// `ListGlobalTables`.
+pub(super) fn list(_: &Context<'_>, body: &[u8]) -> Outcome {
+    let (mut limit, mut start) = (None, None);
+    shape::request(body, |reader, name| {
+        match name {
+            "Limit" => limit = shape::integer(reader)?,
+            "ExclusiveStartGlobalTableName" => start = members::text(reader)?,
+            _ => reader.skip()?,
+        }
+        Ok(())
+    })?;
+    let mut violations = Violations::default();
+    violations.at_least(limit.map(i64::from), "limit", 1);
+    if let Some(start) = &start {
+        violations.name(start, "exclusiveStartGlobalTableName", true);
+    }
+    violations.finish()?;
+    let mut out = Writer::with_capacity(32);
+    out.begin_object();
+    out.name("GlobalTables");
+    out.begin_array();
+    out.end_array();
+    out.end_object();
+    Ok(out.into_bytes())
+}
+
+/// `DescribeTableReplicaAutoScaling`, `UpdateTableReplicaAutoScaling`: the table has no replicas.
+pub(super) fn scaling(context: &Context<'_>, body: &[u8]) -> Outcome {
+    let mut table = TableName::default();
+    shape::request(body, |reader, name| {
+        match name {
+            "TableName" => table = TableName::new(shape::string(reader)?),
+            _ => reader.skip()?,
+        }
+        Ok(())
+    })?;
+    table.check_control(context.profile)?;
+    Err(no_table(table.name()))
+}
