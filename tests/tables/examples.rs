@@ -2,8 +2,12 @@
 
 #[path = "../../examples/atomic_counters.rs"]
 mod atomic_counters;
+#[path = "../../examples/feed_designs.rs"]
+mod feed_designs;
 #[path = "../../examples/optimistic_locking.rs"]
 mod optimistic_locking;
+#[path = "../../examples/shop.rs"]
+mod shop;
 
 #[test]
 fn counters_lose_no_increment() {
@@ -13,4 +17,14 @@ fn counters_lose_no_increment() {
 #[test]
 fn versions_keep_writers_apart() {
     optimistic_locking::main().unwrap();
+}
+
+#[test]
+fn a_shop_takes_orders_and_meets_its_second_version() {
+    shop::main().unwrap();
+}
+
+#[test]
+fn two_designs_of_a_feed_are_compared_by_their_cost() {
+    feed_designs::main().unwrap();
 }
