@@ -13,7 +13,7 @@ pub const TOKEN_MILLIS: u64 = 10 * 60 * 1000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TokenUse {
     /// Of the request.
-    pub fingerprint: u64,
+    pub fingerprint: Option<u64>,
     /// When the transaction was logged.
     pub at_millis: u64,
     /// Number of the log record that tells.
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     fn token(name: &str) -> ClientToken {
-        ClientToken { token: name.to_owned(), fingerprint: 7 }
+        ClientToken { token: name.to_owned(), fingerprint: Some(7) }
     }
 
     #[test]

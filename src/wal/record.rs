@@ -8,7 +8,8 @@
 //! ```text
 //! record := 1 commit | 2 schema
 //! commit := varint at_millis, flags u8, [token], varint count, count x change
-//!           flags: bits 0-1 origin (0 user, 1 time to live), bit 2 token follows
+//!           flags: bits 0-1 origin (0 user, 1 time to live), bit 2 token follows, bit 3 its
+//!                  fingerprint is of version 1 (else it is of a version that cannot be compared)
 //! token  := varint len, utf-8, fingerprint u64 little-endian
 //! change := varint table, flags u8, bytes collection, bytes sort, [bytes old], [bytes new]
 //!           flags: bit 0 old is known (and absent unless bit 1 or 3), bit 1 old follows, bit 2 new follows (else
@@ -30,6 +31,7 @@ const SCHEMA: u8 = 2;
 
 const ORIGIN_MASK: u8 = 0b011;
 const HAS_TOKEN: u8 = 0b100;
+const FINGERPRINT_V1: u8 = 0b1000;
 
 const OLD_KNOWN: u8 = 0b001;
 const HAS_OLD: u8 = 0b010;
@@ -56,8 +58,8 @@ pub struct CommitHeader<'a> {
     pub at_millis: u64,
     /// Who asked.
     pub origin: Origin,
-    /// A transaction's client request token and the fingerprint of its request.
-    pub token: Option<(&'a str, u64)>,
+    /// A transaction's client request token and the fingerprint of its request, if it can be compared.
+    pub token: Option<(&'a str, Option<u64>)>,
 }
 
 /// What a change says of the item before it.
@@ -118,8 +120,9 @@ pub struct CommitRef<'a> {
 pub struct ClientToken {
     /// The token, 1 to 36 characters.
     pub token: String,
-    /// Hash of the request that it stands for.
-    pub fingerprint: u64,
+    /// Hash of the request that it stands for; `None` if it was logged by a program whose hashes cannot be compared, before
+    /// the encoding that is hashed had a version.
+    pub fingerprint: Option<u64>,
 }
 
 /// A change; its bytes share the payload.
@@ -190,10 +193,15 @@ pub fn encode_commit<'c>(
         Origin::User => 0,
         Origin::TimeToLive => 1,
     };
-    out.push(origin | if header.token.is_some() { HAS_TOKEN } else { 0 });
+    let token = match header.token {
+        None => 0,
+        Some((_, None)) => HAS_TOKEN,
+        Some((_, Some(_))) => HAS_TOKEN | FINGERPRINT_V1,
+    };
+    out.push(origin | token);
     if let Some((token, fingerprint)) = header.token {
         put_bytes(token.as_bytes(), out);
-        out.extend_from_slice(&fingerprint.to_le_bytes());
+        out.extend_from_slice(&fingerprint.unwrap_or_default().to_le_bytes());
     }
     varint::put(count as u64, out);
     for change in changes {
@@ -268,7 +276,8 @@ impl<'a> CommitRef<'a> {
     fn parse(mut bytes: &'a [u8]) -> Option<Self> {
         let at_millis = varint::take(&mut bytes)?;
         let flags = take_byte(&mut bytes)?;
-        if flags & !(ORIGIN_MASK | HAS_TOKEN) != 0 {
+        let has_version = flags & FINGERPRINT_V1 != 0;
+        if flags & !(ORIGIN_MASK | HAS_TOKEN | FINGERPRINT_V1) != 0 || (has_version && flags & HAS_TOKEN == 0) {
             return None;
         }
         let origin = match flags & ORIGIN_MASK {
@@ -280,7 +289,7 @@ impl<'a> CommitRef<'a> {
             let token = std::str::from_utf8(take_bytes(&mut bytes)?).ok()?;
             let (fingerprint, rest) = bytes.split_first_chunk()?;
             bytes = rest;
-            Some((token, u64::from_le_bytes(*fingerprint)))
+            Some((token, has_version.then_some(u64::from_le_bytes(*fingerprint))))
         } else {
             None
         };
@@ -359,7 +368,7 @@ mod tests {
     use crate::error::ErrorKind;
 
     fn sample() -> Vec<u8> {
-        let header = CommitHeader { at_millis: 1000, origin: Origin::TimeToLive, token: Some(("t1", 0x0102)) };
+        let header = CommitHeader { at_millis: 1000, origin: Origin::TimeToLive, token: Some(("t1", Some(0x0102))) };
         let changes = [
             ChangeRef { table: 300, collection: b"pk", sort: b"s", old: Before::Item(b"old"), new: None },
             ChangeRef { table: 2, collection: b"p", sort: b"", old: Before::Unknown, new: Some(b"new") },
@@ -373,7 +382,7 @@ mod tests {
 
     #[test]
     fn golden_bytes() {
-        let golden: &[u8] = b"\x01\xe8\x07\x05\x02t1\x02\x01\0\0\0\0\0\0\x04\
+        let golden: &[u8] = b"\x01\xe8\x07\x0d\x02t1\x02\x01\0\0\0\0\0\0\x04\
             \xac\x02\x03\x02pk\x01s\x03old\
             \x02\x04\x01p\0\x03new\
             \x03\x0d\x01p\0\x01n\
@@ -381,12 +390,23 @@ mod tests {
         assert_eq!(sample(), golden);
     }
 
+    /// As it was written before fingerprints had a version: the token counts, its fingerprint does not.
+    #[test]
+    fn a_fingerprint_without_a_version_cannot_be_compared() {
+        let mut old = sample();
+        old[3] &= !FINGERPRINT_V1;
+        let token = CommitRef::decode(&old).unwrap().unwrap().header.token;
+        assert_eq!(token, Some(("t1", None)));
+        old[3] = FINGERPRINT_V1;
+        assert!(CommitRef::decode(&old).is_err(), "a version of a fingerprint that is not there");
+    }
+
     #[test]
     fn a_commit_comes_back() {
         let payload = Bytes::from(sample());
         let Record::Commit(commit) = Record::decode(&payload).unwrap() else { panic!("not a commit") };
         assert_eq!((commit.at_millis, commit.origin), (1000, Origin::TimeToLive));
-        assert_eq!(commit.token, Some(ClientToken { token: "t1".into(), fingerprint: 0x0102 }));
+        assert_eq!(commit.token, Some(ClientToken { token: "t1".into(), fingerprint: Some(0x0102) }));
         let old: Vec<_> = commit.changes.iter().map(|change| change.old.clone()).collect();
         let item = Before::Item(Bytes::from_static(b"old"));
         assert_eq!(old, [item, Before::Unknown, Before::Different, Before::Absent]);
