@@ -35,6 +35,9 @@ impl KeyCondition {
     /// skips one of the sort key, or if a value has the wrong type, is empty or too long.
     pub fn bind(&self, hash: &[KeyAttribute], range: &[KeyAttribute]) -> Result<BoundKey> {
         let attributes = hash.len() + range.len();
+        if self.is_legacy() && self.clauses().len() > attributes.max(2) {
+            return Err(Error::validation("Conditions can be of length 1 or 2 only"));
+        }
         if self.clauses().len() > attributes {
             let count = self.clauses().len();
             return Err(Error::validation(format!(

@@ -17,6 +17,8 @@ use crate::{error::Result, item::AttributeValue};
 #[derive(Clone, Debug, PartialEq)]
 pub struct KeyCondition {
     clauses: Vec<KeyClause>,
+    /// Made from KeyConditions, which says one thing differently.
+    legacy: bool,
 }
 
 /// What a clause demands of one key attribute.
@@ -118,7 +120,7 @@ impl KeyCondition {
 
     /// Restricts a checked condition to what a Query can follow.
     pub(super) fn from_tree(tree: Tree) -> Result<Self> {
-        let mut condition = Self { clauses: Vec::new() };
+        let mut condition = Self { clauses: Vec::new(), legacy: false };
         condition.add(tree).map_err(|fault| ExpressionKind::KeyCondition.error(fault))?;
         Ok(condition)
     }
@@ -129,7 +131,7 @@ impl KeyCondition {
     /// `Invalid KeyConditionExpression: ...` if two clauses are about the same attribute, or if the values of a range
     /// have types without an order or stand the wrong way round.
     pub fn of(clauses: impl IntoIterator<Item = KeyClause>) -> Result<Self> {
-        let mut condition = Self { clauses: Vec::new() };
+        let mut condition = Self { clauses: Vec::new(), legacy: false };
         let add = |clause: KeyClause| {
             let fault = clause.to_test().and_then(|test| check::test_fault(&test));
             fault.map_or_else(|| condition.push(clause), Err)
@@ -138,9 +140,13 @@ impl KeyCondition {
         Ok(condition)
     }
 
-    /// A key condition of clauses about different attributes.
-    pub(super) fn from_clauses(clauses: Vec<KeyClause>) -> Self {
-        Self { clauses }
+    /// A key condition made from KeyConditions, of clauses about different attributes.
+    pub(super) fn from_legacy(clauses: Vec<KeyClause>) -> Self {
+        Self { clauses, legacy: true }
+    }
+    /// Whether it was made from KeyConditions.
+    pub(super) fn is_legacy(&self) -> bool {
+        self.legacy
     }
 
     fn push(&mut self, clause: KeyClause) -> std::result::Result<(), String> {

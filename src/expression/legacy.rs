@@ -130,7 +130,7 @@ pub fn key_conditions(entries: &[(String, LegacyCondition)]) -> Result<KeyCondit
     if !(1..=MAX_KEY_ATTRIBUTES).contains(&clauses.len()) {
         return Err(Error::validation("Conditions can be of length 1 or 2 only"));
     }
-    Ok(KeyCondition::from_clauses(clauses))
+    Ok(KeyCondition::from_legacy(clauses))
 }
 
 /// The update that AttributeUpdates stands for.

@@ -47,8 +47,8 @@ impl Run for Query<'_> {
         let slot = self.table.resolve(engine)?;
         let target = Target::find(&slot, options)?;
         let mut selection = self.select(&target)?;
+        target.check_readable(options)?;
         target.check_filter_reads_no_key(options.filter.as_ref())?;
-        target.check_projection(options.projection.as_ref())?;
         target.check_filter_is_projected(options)?;
         if let Some(start) = &options.exclusive_start_key {
             self.continue_after(&target, &mut selection, start)?;

@@ -44,7 +44,7 @@ impl Run for Scan<'_> {
         let (engine, options) = (executor.engine, &self.options);
         let slot = self.table.resolve(engine)?;
         let target = Target::find(&slot, options)?;
-        target.check_projection(options.projection.as_ref())?;
+        target.check_readable(options)?;
         let (first_token, last_token) = self.tokens()?;
         let space = target.space();
         let is_mixed = target.state.definition.indexes.iter().any(|index| index.kind == IndexKind::Local);

@@ -29,26 +29,29 @@ impl Target {
             let text = format!("The table does not have the specified index: {name}");
             return Err(Error::validation(text).with_detail(Detail::NoIndex { index: name.clone().into_owned() }));
         };
-        let index = &state.definition.indexes[position];
+        if state.definition.indexes[position].kind == IndexKind::Global && options.consistent_read {
+            return Err(Error::validation("Consistent reads are not supported on global secondary indexes"));
+        }
+        Ok(Self { state, index: Some(position) })
+    }
+    /// Rejects a read of an index that is being filled, or of more than a global index carries.
+    pub fn check_readable(&self, options: &PageOptions<'_>) -> Result<()> {
+        let Some(index) = self.definition() else { return Ok(()) };
+        let name = &index.name;
         if index.status == IndexStatus::Creating {
             let text = format!("Cannot read from backfilling global secondary index: {name}");
             // The code is the service's; the remedy is to wait.
             let error = Error::new(ErrorKind::InUse, "ValidationException", text);
-            return Err(error.with_detail(Detail::IndexCreating { index: name.clone().into_owned() }));
+            return Err(error.with_detail(Detail::IndexCreating { index: name.clone() }));
         }
-        if index.kind == IndexKind::Global && options.consistent_read {
-            return Err(Error::validation("Consistent reads are not supported on global secondary indexes"));
-        }
-        if index.kind == IndexKind::Global
-            && options.select == Select::AllAttributes
-            && index.projection != Projected::All
-        {
+        let wants_all = options.select == Select::AllAttributes && index.projection != Projected::All;
+        if index.kind == IndexKind::Global && wants_all {
             return Err(Error::invalid_parameter(format!(
                 "Select type ALL_ATTRIBUTES is not supported for global secondary index {name} because its projection \
                  type is not ALL"
             )));
         }
-        Ok(Self { state, index: Some(position) })
+        self.check_projection(index, options.projection.as_ref())
     }
     pub fn definition(&self) -> Option<&IndexDefinition> {
         self.index.map(|position| &self.state.definition.indexes[position])
@@ -90,11 +93,8 @@ impl Target {
         index.projection != Projected::All && (options.select == Select::AllAttributes || lacks())
     }
     /// Rejects a projection that names what a global index does not carry: its items are not read from the table.
-    pub fn check_projection(&self, projection: Option<&Projection>) -> Result<()> {
-        let (Some(index), Some(projection)) = (self.definition(), projection) else { return Ok(()) };
-        if index.kind != IndexKind::Global {
-            return Ok(());
-        }
+    fn check_projection(&self, index: &IndexDefinition, projection: Option<&Projection>) -> Result<()> {
+        let Some(projection) = projection.filter(|_| index.kind == IndexKind::Global) else { return Ok(()) };
         let lacking = self.lacking(index, projection.top_level_attributes());
         if lacking.is_empty() {
             return Ok(());

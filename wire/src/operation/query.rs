@@ -1,6 +1,6 @@
 //! `Query`.
 
-use super::read_members::{self, ReadMembers, Select};
+use super::read_members::{self, ReadMembers};
 use crate::{
     context::Context,
     error::{Failure, Outcome},
@@ -10,10 +10,7 @@ use crate::{
     validate::Violations,
     value::Decoder,
 };
-use hashrange::{
-    Dynamic, Table,
-    expression::{BoundKey, KeyCondition},
-};
+use hashrange::{expression::BoundKey, request::Query};
 
 pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let profile = context.profile;
@@ -49,71 +46,12 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let older_key = legacy::key_condition(conditions.as_ref(), profile)?;
     let select = members.select(profile, "Querying")?;
 
-    let table = context.database.dynamic_table(members.table.name())?;
-    let key = match parsed.key_condition.as_ref().or(older_key.as_ref()) {
-        Some(condition) => {
-            bind(&table, members.index.as_deref(), members.consistent(), condition, older_key.is_some())?
-        }
-        None => BoundKey { hash: Vec::new(), range: Vec::new(), last: None },
+    let mut query = match parsed.key_condition.or(older_key) {
+        Some(condition) => Query::new(members.table.name(), condition),
+        None => Query::new(members.table.name(), BoundKey { hash: Vec::new(), range: Vec::new(), last: None }),
     };
+    query.scan_index_forward = forward != Some(false);
     let projection = parsed.projection.or(older_projection);
-    let definition = table.definition();
-    members.check_projected(&definition, projection.as_ref())?;
-    let mut query = table.query_key(key).consistent(members.consistent());
-    if let Some(index) = members.index.as_deref() {
-        query = query.index(index);
-    }
-    if let Some(filter) = parsed.filter.or(older_filter) {
-        query = query.filter(filter);
-    }
-    if let Some(projection) = projection {
-        query = query.project(projection);
-    }
-    if let Some(limit) = members.limit() {
-        query = query.limit(limit);
-    }
-    match select {
-        Select::Count => query = query.count_only(),
-        Select::AllAttributes => query = query.all_attributes(),
-        Select::Default => {}
-    }
-    if forward == Some(false) {
-        query = query.descending();
-    }
-    if let Some(start) = &members.start {
-        query = query.start_after(start.item.clone());
-    }
-    Ok(members.respond(&query.page()?, select))
-}
-
-/// The key condition for the key of the table or of the index; `is_older` if it is in the older form.
-fn bind(
-    table: &Table<Dynamic>,
-    index: Option<&str>,
-    consistent: bool,
-    condition: &KeyCondition,
-    is_older: bool,
-) -> Result<BoundKey, Failure> {
-    let definition = table.definition();
-    let Some(name) = index else {
-        let (hash, range) = (std::slice::from_ref(&definition.key.hash), definition.key.range.as_slice());
-        check_older_length(is_older, condition, hash.len() + range.len())?;
-        return Ok(condition.bind(hash, range)?);
-    };
-    let Some(index) = definition.indexes.iter().find(|index| index.name == name) else {
-        return Err(Failure::validation(format!("The table does not have the specified index: {name}")));
-    };
-    if consistent && index.kind == hashrange::IndexKind::Global {
-        return Err(Failure::validation("Consistent reads are not supported on global secondary indexes"));
-    }
-    check_older_length(is_older, condition, index.hash.len() + index.range.len())?;
-    Ok(condition.bind(&index.hash, &index.range)?)
-}
-
-/// In the older form there are at most two conditions, unless the key has more attributes.
-fn check_older_length(is_older: bool, condition: &KeyCondition, key_attributes: usize) -> Result<(), Failure> {
-    if is_older && condition.clauses().len() > key_attributes.max(2) {
-        return Err(Failure::validation("Conditions can be of length 1 or 2 only"));
-    }
-    Ok(())
+    query.options = members.page_options(select, parsed.filter.or(older_filter), projection);
+    Ok(members.respond(&context.database.execute(&query)?, select))
 }

@@ -12,7 +12,12 @@ use crate::{
     validate::{Violations, values},
     value::{self, Attributes, Decoder},
 };
-use hashrange::{IndexDefinition, IndexKind, Page, TableDefinition, expression::Projection, item::size::check_name};
+use hashrange::{
+    Page,
+    expression::{Condition, Projection},
+    item::size::check_name,
+    request::{PageOptions, Select},
+};
 use std::borrow::Cow;
 
 /// Most names in `AttributesToGet`.
@@ -57,17 +62,6 @@ pub(super) struct ReadMembers<'a> {
     select: Option<Cow<'a, str>>,
     report: Option<Cow<'a, str>>,
     consistent: Option<bool>,
-}
-
-/// What a page returns of each item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Select {
-    /// What the table or index has, or what the projection names.
-    Default,
-    /// Nothing but how many there are.
-    Count,
-    /// All attributes of the table, also from an index.
-    AllAttributes,
 }
 
 impl<'a> ReadMembers<'a> {
@@ -194,35 +188,22 @@ impl<'a> ReadMembers<'a> {
         }
     }
 
-    /// A projection can name only what a global index carries: its items are not fetched from the table.
-    pub(super) fn check_projected(
+    /// What shall be read, and how it is presented.
+    pub(super) fn page_options(
         &self,
-        definition: &TableDefinition,
-        projection: Option<&Projection>,
-    ) -> Result<(), Failure> {
-        let (Some(name), Some(projection)) = (self.index.as_deref(), projection) else { return Ok(()) };
-        let global = |index: &&IndexDefinition| index.name == name && index.kind == IndexKind::Global;
-        let Some(index) = definition.indexes.iter().find(global) else { return Ok(()) };
-        let wanted = projection.top_level_attributes();
-        let lacking: Vec<&str> =
-            wanted.into_iter().filter(|attribute| !index.projects(&definition.key, attribute)).collect();
-        if lacking.is_empty() {
-            return Ok(());
-        }
-        Err(Failure::invalid_parameter(format_args!(
-            "Global secondary index {name} does not project [{}]",
-            lacking.join(", ")
-        )))
-    }
-
-    /// Whether the read has to be strongly consistent.
-    pub(super) fn consistent(&self) -> bool {
-        self.consistent.unwrap_or(false)
-    }
-
-    /// The limit, which is at least 1 by now.
-    pub(super) fn limit(&self) -> Option<usize> {
-        self.limit.and_then(|limit| usize::try_from(limit).ok())
+        select: Select,
+        filter: Option<Condition>,
+        projection: Option<Projection>,
+    ) -> PageOptions<'_> {
+        let mut options = PageOptions::default();
+        options.index = self.index.as_deref().map(Cow::Borrowed);
+        options.filter = filter;
+        options.projection = projection;
+        options.select = select;
+        options.limit = self.limit.and_then(|limit| usize::try_from(limit).ok());
+        options.consistent_read = self.consistent.unwrap_or(false);
+        options.exclusive_start_key = self.start.as_ref().map(|start| Cow::Borrowed(&start.item));
+        options
     }
 
     /// The response.

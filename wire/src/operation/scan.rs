@@ -1,6 +1,6 @@
 //! `Scan`.
 
-use super::read_members::{self, ReadMembers, Select};
+use super::read_members::{self, ReadMembers};
 use crate::{
     context::Context,
     error::{Failure, Outcome},
@@ -10,6 +10,7 @@ use crate::{
     validate::Violations,
     value::Decoder,
 };
+use hashrange::request::Scan;
 
 const MAX_SEGMENTS: i64 = 1_000_000;
 
@@ -41,34 +42,11 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let parsed = members.expressions.parse(profile, MessageDialect::Older)?;
     let select = members.select(profile, "Scanning")?;
 
-    let table = context.database.dynamic_table(members.table.name())?;
+    let mut scan = Scan::new(members.table.name());
+    scan.segment = segments;
     let projection = parsed.projection.or(older_projection);
-    members.check_projected(&table.definition(), projection.as_ref())?;
-    let mut scan = table.scan().consistent(members.consistent());
-    if let Some(index) = members.index.as_deref() {
-        scan = scan.index(index);
-    }
-    if let Some(filter) = parsed.filter.or(older_filter) {
-        scan = scan.filter(filter);
-    }
-    if let Some(projection) = projection {
-        scan = scan.project(projection);
-    }
-    if let Some(limit) = members.limit() {
-        scan = scan.limit(limit);
-    }
-    match select {
-        Select::Count => scan = scan.count_only(),
-        Select::AllAttributes => scan = scan.all_attributes(),
-        Select::Default => {}
-    }
-    if let Some((segment, total)) = segments {
-        scan = scan.segment(segment, total);
-    }
-    if let Some(start) = &members.start {
-        scan = scan.start_after(start.item.clone());
-    }
-    Ok(members.respond(&scan.page()?, select))
+    scan.options = members.page_options(select, parsed.filter.or(older_filter), projection);
+    Ok(members.respond(&context.database.execute(&scan)?, select))
 }
 
 fn check_segment_members(segment: Option<i32>, total: Option<i32>, profile: Profile, violations: &mut Violations) {
