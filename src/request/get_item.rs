@@ -13,7 +13,7 @@ use crate::{
     expression::Projection,
     item::ItemRef,
     partition::ReadPoint,
-    schema::EncodedKey,
+    schema::{EncodedKey, TableDefinition},
     service::is_hidden,
 };
 
@@ -76,10 +76,7 @@ impl Run for GetItem<'_> {
     #[inline(always)]
     fn run(&self, executor: &Executor<'_>) -> Result<GetOutput> {
         let table = self.table.resolve(executor.engine)?;
-        table.check_alive()?;
-        let state = table.state();
-        let key = self.key.encode(&state.definition)?;
-        let item = read_from(executor.engine, &state, &key)?;
+        let item = read_by_key(executor.engine, &table, |definition| self.key.encode(definition))?;
         let strength = ReadStrength::of(self.consistent_read);
         let Some(projection) = &self.projection else { return Ok(GetOutput { item, whole_bytes: None, strength }) };
         let whole_bytes = Some(item.as_ref().map_or(0, ItemRef::size_bytes));
@@ -93,13 +90,26 @@ impl Run for GetItem<'_> {
     }
 }
 
+/// The newest item that readers may see, by a key that is encoded once the table's definition is at hand.
+#[inline]
+pub(crate) fn read_by_key(
+    engine: &Engine,
+    slot: &TableSlot,
+    encode: impl FnOnce(&TableDefinition) -> Result<EncodedKey>,
+) -> Result<Option<ItemRef>> {
+    let state = slot.state();
+    let key = encode(&state.definition)?;
+    slot.check_alive()?;
+    read_from(engine, &state, &key)
+}
+
 /// The newest item at a place that readers may see.
 pub(super) fn read(engine: &Engine, slot: &TableSlot, key: &EncodedKey) -> Result<Option<ItemRef>> {
     slot.check_alive()?;
     read_from(engine, &slot.state(), key)
 }
 
-#[inline(always)]
+#[inline]
 fn read_from(engine: &Engine, state: &TableState, key: &EncodedKey) -> Result<Option<ItemRef>> {
     let partition = state.ring.find(key.token());
     let found = partition.get(key_ref(key), ReadPoint::Visible, engine.wal().visible())?;

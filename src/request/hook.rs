@@ -101,6 +101,7 @@ impl Hooks {
         Self { _keeper: None, ..self }
     }
     /// Whether there is one.
+    #[inline]
     pub(crate) fn is_some(&self) -> bool {
         self.hook.is_some()
     }

@@ -21,7 +21,7 @@ pub struct RequestKey<'a>(Form<'a>);
 enum Form<'a> {
     Attributes(Cow<'a, Item>),
     Typed(&'a dyn EncodeKey),
-    Encoded(EncodedKey),
+    Encoded(Box<EncodedKey>),
 }
 
 impl<'a> RequestKey<'a> {
@@ -32,21 +32,21 @@ impl<'a> RequestKey<'a> {
     }
     /// A key that is encoded already.
     pub(crate) fn encoded(key: EncodedKey) -> Self {
-        Self(Form::Encoded(key))
+        Self(Form::Encoded(Box::new(key)))
     }
     #[inline(always)]
     pub(super) fn encode(&self, table: &TableDefinition) -> Result<EncodedKey> {
         match &self.0 {
             Form::Typed(key) => key.encode(table),
             Form::Attributes(key) => table.key_of_attributes(key),
-            Form::Encoded(key) => Ok(key.clone()),
+            Form::Encoded(key) => Ok((**key).clone()),
         }
     }
     /// The same key of that table, for requests that outlive what it borrows. Errors: it is no key of that table.
     pub fn into_owned(self, table: &TableDefinition) -> Result<RequestKey<'static>> {
         Ok(RequestKey(match self.0 {
             Form::Attributes(key) => Form::Attributes(Cow::Owned(key.into_owned())),
-            Form::Typed(key) => Form::Encoded(key.encode(table)?),
+            Form::Typed(key) => Form::Encoded(Box::new(key.encode(table)?)),
             Form::Encoded(key) => Form::Encoded(key),
         }))
     }

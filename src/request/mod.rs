@@ -57,6 +57,7 @@ pub use batch_get_item::{BatchGetItem, BatchGetOutput, KeysAndAttributes, MAX_BA
 pub use batch_write_item::{BatchWriteItem, BatchWriteOutput, MAX_BATCH_WRITES, WriteRequest};
 pub use delete_item::DeleteItem;
 pub use executor::{Executor, Request, Response};
+pub(crate) use get_item::read_by_key;
 pub use get_item::{GetItem, GetOutput};
 pub use hook::{Call, Completion, Hook, Hooks};
 pub use key::{EncodeKey, RequestKey};

@@ -54,6 +54,19 @@ pub struct PageOptions<'a> {
 }
 
 impl PageOptions<'_> {
+    /// Everything that the table has, from the beginning.
+    #[inline]
+    pub(super) fn new() -> Self {
+        Self {
+            index: None,
+            filter: None,
+            projection: None,
+            select: Select::Default,
+            limit: None,
+            consistent_read: false,
+            exclusive_start_key: None,
+        }
+    }
     /// Rejects settings that contradict each other.
     #[inline]
     pub(super) fn check(&self) -> Result<()> {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    item::{Item, key::KeyBuf},
+    item::Item,
     partition::MergeCursor,
     schema::{EncodedKey, KeyAttribute},
 };
@@ -33,9 +33,9 @@ pub struct Query<'a> {
 
 impl<'a> Query<'a> {
     /// Reads the items with these values of the key attributes.
+    #[inline]
     pub fn new(table: impl Into<TableRef<'a>>, key: impl Into<QueryKey>) -> Self {
-        let options = PageOptions::default();
-        Self { table: table.into(), key: key.into(), scan_index_forward: true, options }
+        Self { table: table.into(), key: key.into(), scan_index_forward: true, options: PageOptions::new() }
     }
 }
 
@@ -92,7 +92,7 @@ impl Query<'_> {
             Some(index) => (&index.hash, &index.range),
             None => (std::slice::from_ref(&definition.key.hash), definition.key.range.as_slice()),
         };
-        self.key.select(KeyBuf::beginning_with(target.space()), hash, sort, target.index.is_none())
+        self.key.select(target.space(), hash, sort, target.index.is_none())
     }
 
     fn continue_after(&self, target: &Target, selection: &mut Selection, start: &Item) -> Result<()> {

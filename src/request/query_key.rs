@@ -96,15 +96,17 @@ impl QueryKey {
         Ok(())
     }
 
-    /// What the key selects in a table or index with these key attributes. `collection` has the key space in front.
+    /// What the key selects in a table or index with these key attributes, whose collections begin with `space`.
+    #[inline]
     pub(super) fn select(
         &self,
-        mut collection: KeyBuf,
+        space: u8,
         hash: &[KeyAttribute],
         sort: &[KeyAttribute],
         is_table: bool,
     ) -> Result<Selection> {
         let bound;
+        let mut collection = KeyBuf::beginning_with(space);
         let (equal, last) = match &self.0 {
             Form::Typed(value, conditions) => {
                 check_counts(1, hash, conditions.equal.len() + usize::from(conditions.last.is_some()), sort)?;

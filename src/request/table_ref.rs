@@ -48,6 +48,7 @@ impl<'a> TableRef<'a> {
         Self(Identity::Borrowed(engine, slot))
     }
     /// The table of a handle, for requests that outlive it.
+    #[inline]
     pub(crate) fn owned(engine: Arc<Engine>, slot: Arc<TableSlot>) -> TableRef<'static> {
         TableRef(Identity::Owned(engine, slot))
     }

@@ -47,6 +47,7 @@ pub struct Read<R> {
 }
 
 impl<R: PagedRequest> Read<R> {
+    #[inline]
     pub(super) fn new(request: R, hooks: Hooks) -> Self {
         Self { request, hooks, fault: None }
     }
