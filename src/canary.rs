@@ -1,20 +1,20 @@
 //! Known bugs that a test can plant, to show that the nets that are meant to catch bugs do.
 //!
-//! Who looks for lost writes and finds none has either a good database or a bad search. So the feature `canaries` plants
-//! bugs of the kinds that stores have had, one at a time and chosen at run time, and the tests of the simulation show
+//! Who looks for lost writes and finds none has either a good database or a bad search. So the flag `--cfg hashrange_canaries`
+//! plants bugs of the kinds that stores have had, one at a time and chosen at run time, and the tests of the simulation show
 //! that each is found. A place where one can be planted reads `canary!(Name)`, which is the constant `false` unless this
-//! project's own tests ask for the feature.
+//! project's own tests ask for the flag.
 
 /// Whether a bug is planted, by its name in [`Canary`].
-#[cfg(feature = "canaries")]
+#[cfg(hashrange_canaries)]
 macro_rules! canary {
     ($name:ident) => {
         $crate::canary::is_planted($crate::canary::Canary::$name)
     };
 }
 
-/// Never: bugs are planted with the feature `canaries` only.
-#[cfg(not(feature = "canaries"))]
+/// Never: bugs are planted with the flag `--cfg hashrange_canaries` only.
+#[cfg(not(hashrange_canaries))]
 macro_rules! canary {
     ($name:ident) => {
         false
@@ -23,10 +23,10 @@ macro_rules! canary {
 
 pub(crate) use canary;
 
-#[cfg(feature = "canaries")]
+#[cfg(hashrange_canaries)]
 pub use planted::{Canary, is_planted, plant};
 
-#[cfg(feature = "canaries")]
+#[cfg(hashrange_canaries)]
 mod planted {
     use std::sync::atomic::{AtomicUsize, Ordering};
 

@@ -23,10 +23,10 @@
 //! written and read, [`Error`] tells what to do about a failure.
 
 mod admission;
-#[cfg(feature = "canaries")]
+#[cfg(hashrange_canaries)]
 #[doc(hidden)]
 pub mod canary;
-#[cfg(not(feature = "canaries"))]
+#[cfg(not(hashrange_canaries))]
 mod canary;
 pub mod capacity;
 mod clock;

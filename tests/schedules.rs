@@ -1,15 +1,17 @@
 //! Schedules of threads, one by one: writers, a reader, flushes and compactions of one small database, under a scheduler
 //! that decides at every lock who goes on.
 //!
-//! `cargo test --release --features shuttle --test schedules` explores a few thousand schedules;
-//! `HASHRANGE_SCHEDULES=50000` as many as one likes. A schedule that fails is printed, and shuttle can repeat it. With the
-//! feature `canaries` besides, bugs are planted and have to be found.
+//! A build of its own explores a few thousand schedules, `HASHRANGE_SCHEDULES=50000` as many as one likes:
+//! `RUSTFLAGS="--cfg hashrange_shuttle" CARGO_TARGET_DIR=target/shuttle cargo test --release -p hashrange --test schedules`.
+//! A schedule that fails is printed, and shuttle can repeat it. With the flag `--cfg hashrange_canaries` besides, bugs are
+//! planted and have to be found. Without the first flag there is nothing here.
 //!
 //! In each schedule two writers count in the same item, one with single updates and one with transactions over two
 //! items, while a reader reads and somebody flushes and compacts. Checked: no count is lost; what a reader saw never goes
 //! back, and is on every medium that a power failure would have left at that moment; a writer sees its own writes; table
 //! and index agree at the end.
 
+#![cfg(hashrange_shuttle)]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, reason = "what was covered is worth reading")]
 
@@ -122,11 +124,11 @@ fn no_schedule_loses_a_count_or_shows_what_is_not_durable() {
 }
 
 /// Schedules after which a planted bug counts as not found.
-#[cfg(feature = "canaries")]
+#[cfg(hashrange_canaries)]
 const MOST_SCHEDULES: usize = 20_000;
 
-/// With the feature `canaries`: bugs that only other threads see are found.
-#[cfg(feature = "canaries")]
+/// With the flag `--cfg hashrange_canaries`: bugs that only other threads see are found.
+#[cfg(hashrange_canaries)]
 fn find_planted_bugs() {
     use hashrange::canary::{Canary, plant};
     for canary in [Canary::EarlyAcknowledgement, Canary::AppliedEarly] {
@@ -139,5 +141,5 @@ fn find_planted_bugs() {
     }
 }
 
-#[cfg(not(feature = "canaries"))]
+#[cfg(not(hashrange_canaries))]
 fn find_planted_bugs() {}

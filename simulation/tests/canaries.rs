@@ -1,7 +1,11 @@
-//! Planted bugs, each of which has to be found: `cargo test -p hashrange-simulation --features canaries --test canaries`.
+//! Planted bugs, each of which has to be found:
+//! `RUSTFLAGS="--cfg hashrange_canaries" CARGO_TARGET_DIR=target/canaries cargo test -p hashrange-simulation --test canaries`.
+//! The folder of its own keeps the flag from building everything else anew.
 //!
 //! One bug is planted at a time, and the random lives begin with their first seeds, as they do in every check. Where the
 //! bug takes threads to show, the race that is meant for it runs instead.
+
+#![cfg(hashrange_canaries)]
 
 use hashrange::canary::{Canary, plant};
 use hashrange_simulation::{Plot, moved_ends, try_seeds};

@@ -8,3 +8,31 @@ mod tokens;
 pub use backpressure::WriteBudget;
 pub use item_collection_sizes::{CollectionDelta, ItemCollectionSizes};
 pub use tokens::{TokenUse, Tokens};
+
+use crate::{config::ConflictModel, service::InFlight};
+use std::sync::Arc;
+
+/// What may delay or reject a write. Each part has a lock of its own; that of the tokens is held while they are logged once
+/// more, the others are innermost.
+pub struct Admission {
+    /// Memory of memtables and stream tails, and the writers that wait for it to shrink.
+    pub write_budget: WriteBudget,
+    /// Client request tokens of the last ten minutes.
+    pub tokens: Tokens,
+    /// Sizes of item collections, where they are limited.
+    pub item_collection_sizes: ItemCollectionSizes,
+    /// Operations that are going on, where conflicts are reported.
+    pub in_flight: Arc<InFlight>,
+}
+
+impl Admission {
+    /// Admission to a database whose memtables may have `memtable_bytes` together, with the tokens that opening found.
+    pub fn new(memtable_bytes: usize, conflicts: Option<ConflictModel>, tokens: Tokens) -> Self {
+        Self {
+            write_budget: WriteBudget::new(memtable_bytes),
+            tokens,
+            item_collection_sizes: ItemCollectionSizes::default(),
+            in_flight: InFlight::new(conflicts),
+        }
+    }
+}

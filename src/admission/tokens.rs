@@ -3,7 +3,11 @@
 //! Tokens are part of the log records of their transactions, so that replay brings them back. Before a log segment is
 //! removed, the tokens in it that still count are logged once more, each as a commit without changes.
 
-use crate::{error::Result, sync::Mutex, wal::record::ClientToken};
+use crate::{
+    error::Result,
+    sync::{OrderedMutex, Rank},
+    wal::record::ClientToken,
+};
 use std::collections::{BTreeMap, VecDeque};
 
 /// How long a token is remembered.
@@ -27,8 +31,14 @@ impl TokenUse {
 }
 
 /// Tokens and when they were used.
-#[derive(Debug, Default)]
-pub struct Tokens(Mutex<Inner>);
+#[derive(Debug)]
+pub struct Tokens(OrderedMutex<Inner>);
+
+impl Default for Tokens {
+    fn default() -> Self {
+        Self(OrderedMutex::new(Rank::Tokens, Inner::default()))
+    }
+}
 
 #[derive(Debug, Default)]
 struct Inner {

@@ -10,11 +10,11 @@ use crate::{
 impl Engine {
     /// A put, update or delete begins. Internal tables skip conflict checks.
     pub fn enter_write(&self, slot: &TableSlot, key: &EncodedKey) -> Result<Option<ConflictGuard>> {
-        if !self.in_flight.is_watched() || slot.state().definition.is_internal() {
+        if !self.admission.in_flight.is_watched() || slot.state().definition.is_internal() {
             return Ok(None);
         }
         let place = (slot.state().definition.id, key.clone());
-        self.in_flight.begin(Access::Write, vec![place]).map(Some).map_err(|_| {
+        self.admission.in_flight.begin(Access::Write, vec![place]).map(Some).map_err(|_| {
             let text = "Transaction is ongoing for the item";
             Error::new(ErrorKind::Conflict, "TransactionConflictException", text)
         })
@@ -26,11 +26,11 @@ impl Engine {
         access: Access,
         items: impl Iterator<Item = (&'a TableSlot, &'a EncodedKey)>,
     ) -> Result<Option<ConflictGuard>> {
-        if !self.in_flight.is_watched() {
+        if !self.admission.in_flight.is_watched() {
             return Ok(None);
         }
         let places = items.map(|(slot, key)| (slot.state().definition.id, key.clone())).collect();
-        self.in_flight.begin(access, places).map(Some).map_err(|refused| {
+        self.admission.in_flight.begin(access, places).map(Some).map_err(|refused| {
             let reason = |refused: bool| match refused {
                 true => CancellationReason::new("TransactionConflict", "Transaction is ongoing for the item."),
                 false => CancellationReason::none(),
@@ -41,19 +41,19 @@ impl Engine {
 
     /// A transaction with a client request token begins; refused if its twin is not finished.
     pub fn enter_token(&self, token: &str) -> Result<Option<ConflictGuard>> {
-        if !self.in_flight.is_watched() {
+        if !self.admission.in_flight.is_watched() {
             return Ok(None);
         }
-        self.in_flight.begin_token(token).map(Some).ok_or_else(in_progress)
+        self.admission.in_flight.begin_token(token).map(Some).ok_or_else(in_progress)
     }
 
     /// Holds an item as a transaction that writes and does not end.
     pub fn simulate_conflict(&self, slot: &TableSlot, key: EncodedKey) -> ConflictGuard {
-        self.in_flight.hold(Some((slot.state().definition.id, key)), None)
+        self.admission.in_flight.hold(Some((slot.state().definition.id, key)), None)
     }
 
     /// Holds a client request token as a transaction that does not end.
     pub fn simulate_token_conflict(&self, token: String) -> ConflictGuard {
-        self.in_flight.hold(None, Some(token))
+        self.admission.in_flight.hold(None, Some(token))
     }
 }

@@ -37,12 +37,12 @@ struct Filling {
 impl Engine {
     /// Goes on with the filling of indexes where the last opening of the database left it.
     pub(super) fn resume_backfills(&self) -> Result<()> {
-        let (mut manifest, catalog) = (self.manifest.lock(), self.catalog.load());
+        let (mut manifest, catalog) = (self.files.manifest(), self.tables.load());
         let mut stale = Vec::new();
         for (key, value) in &manifest.state().notes {
             let Some(index) = index_of_note(key) else { continue };
             match value.as_u64().filter(|_| catalog.is_backfilling(index)) {
-                Some(token) => drop(self.backfills.lock().insert(index, Progress::before_token(token))),
+                Some(token) => drop(self.background.backfills.lock().insert(index, Progress::before_token(token))),
                 None => stale.push(Edit::DropNote(key.clone())),
             }
         }
@@ -53,23 +53,23 @@ impl Engine {
     pub fn backfill_step(&self) -> Result<bool> {
         let _work = self.gate.enter()?;
         // A second one beside it could add the entry of an old version after this one has ended the filling.
-        let _one = self.backfill_lock.lock();
+        let _one = self.background.backfilling.lock();
         let Some(filling) = self.filling() else { return Ok(false) };
-        let progress = self.backfills.lock().get(&filling.index.id).cloned().unwrap_or_default();
+        let progress = self.background.backfills.lock().get(&filling.index.id).cloned().unwrap_or_default();
         match self.fill_some(&filling, progress)? {
             Some(next) => {
                 if let Some(after) = next.after.as_ref().filter(|_| next.is_partition_end) {
                     self.flush_ring(&filling.ring)?;
                     let note = Edit::PutNote { key: note_of(filling.index.id), value: after.token().into() };
-                    self.commit_manifest(&mut self.manifest.lock(), &[note])?;
+                    self.commit_manifest(&mut self.files.manifest(), &[note])?;
                 }
-                self.backfills.lock().insert(filling.index.id, next);
+                self.background.backfills.lock().insert(filling.index.id, next);
             }
             None => {
                 self.flush_ring(&filling.ring)?;
                 self.activate_index(filling.table.id, filling.index.id)?;
-                self.commit_manifest(&mut self.manifest.lock(), &[Edit::DropNote(note_of(filling.index.id))])?;
-                self.backfills.lock().remove(&filling.index.id);
+                self.commit_manifest(&mut self.files.manifest(), &[Edit::DropNote(note_of(filling.index.id))])?;
+                self.background.backfills.lock().remove(&filling.index.id);
                 let (table, index) = (filling.table.name.clone(), filling.index.name.clone());
                 self.observe.event(EventKind::Backfilled { subject: Subject::Index { table, index } });
             }
@@ -79,7 +79,7 @@ impl Engine {
     }
 
     fn filling(&self) -> Option<Filling> {
-        let catalog = self.catalog.load();
+        let catalog = self.tables.load();
         for slot in catalog.by_id.values() {
             let state = slot.state();
             let position = state.definition.indexes.iter().position(|index| index.status == IndexStatus::Creating);
@@ -116,7 +116,7 @@ impl Engine {
             let entry = index::entry(&filling.table, &filling.index, &item).filter(|_| is_item);
             if let Some(entry) = entry {
                 let bytes = self.insert_global(&filling.ring, &entry.key, seqno, Some(&entry.bytes), true);
-                self.write_budget.add(bytes);
+                self.admission.write_budget.add(bytes);
             }
             cursor.advance()?;
         }
@@ -126,7 +126,7 @@ impl Engine {
     /// Share of the items that have been read for an index that is being filled, by token.
     #[expect(clippy::cast_precision_loss, reason = "a progress bar needs no more than a float has")]
     pub fn backfill_progress(&self, index: u32) -> Option<f64> {
-        let backfills = self.backfills.lock();
+        let backfills = self.background.backfills.lock();
         let after = backfills.get(&index)?.after.as_ref()?;
         Some(after.token() as f64 / u64::MAX as f64)
     }

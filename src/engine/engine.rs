@@ -1,76 +1,49 @@
 //! The state of an open database, and who may touch which part of it.
 
-use super::{catalog::Catalog, catalog::TableSlot, ring::TokenRing, signal::Signal};
+use super::{
+    background::Background, catalog::TableSlot, files::Files, signal::Signal, tables::Tables, work_gate::WorkGate,
+};
 use crate::{
-    admission::{ItemCollectionSizes, TokenUse, Tokens, WriteBudget},
+    admission::{Admission, TokenUse},
     config::Options,
     error::{Error, Result},
-    file::Disk,
-    manifest::{Edit, Manifest},
+    manifest::Edit,
     observe::Observe,
-    partition::{PageCache, RunContext},
     schema::IndexKind,
-    service::{InFlight, IndexLag, PendingPropagation},
-    stream::{SegmentContext, Streams},
-    sync::{Mutex, RwLock},
+    service::{IndexLag, PendingPropagation, PropagationModels},
+    stream::Streams,
     wal::Wal,
 };
-use arc_swap::ArcSwap;
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering},
-    },
-};
+use std::sync::Arc;
 
-/// An open database: the log, the partitions of all tables, and the manifest that says which files are alive.
+/// An open database, composed of owners. Each says in its own documents which lock guards what; the order of the locks is
+/// [`Rank`](crate::sync::Rank).
 pub struct Engine {
     pub(super) options: Options,
     /// Where everything that happens is reported.
     pub(super) observe: Arc<Observe>,
-    pub(super) disk: Arc<dyn Disk>,
-    pub(super) database_id: u64,
+    /// The log. Its two locks are innermost.
     pub(super) wal: Wal,
-    pub(super) catalog: ArcSwap<Catalog>,
-    pub(super) write_budget: WriteBudget,
-    pub(super) signal: Signal,
-    pub(super) run_cache: Arc<PageCache>,
-    /// Writers hold it shared from deriving index entries until their record is logged; a schema change holds it
-    /// exclusively while its own record is logged. So the log knows which indexes stood at every record.
-    pub(super) schema_gate: RwLock<()>,
-    /// Guards the manifest file and every change of what is published from it.
-    pub(super) manifest: Mutex<Manifest>,
-    /// Flush and compaction hold it shared; a split holds it exclusively, for a moment.
-    pub(super) split_gate: RwLock<()>,
-    /// One flush at a time.
-    pub(super) flush_lock: Mutex<()>,
-    /// One compaction or split at a time.
-    pub(super) compaction_lock: Mutex<()>,
-    /// One step of filling an index at a time.
-    pub(super) backfill_lock: Mutex<()>,
-    /// How far the filling of new indexes has come, by index number.
-    pub(super) backfills: Mutex<BTreeMap<u32, super::progress::Progress>>,
-    /// Changes on their way to global indexes with a modelled lag, by index number.
-    pub(super) lags: ArcSwap<BTreeMap<u32, Arc<PendingPropagation>>>,
-    /// Sizes of item collections, where they are limited.
-    pub(super) collections: ItemCollectionSizes,
-    /// Client request tokens of the last ten minutes.
-    pub(super) tokens: Tokens,
-    /// Operations that are going on, where conflicts are reported.
-    pub(super) in_flight: Arc<InFlight>,
+    /// Tables and their partitions.
+    pub(super) tables: Tables,
+    /// Disk and manifest.
+    pub(super) files: Files,
     /// Change streams.
     pub(super) streams: Streams,
-    pub(super) next_file: AtomicU64,
-    pub(super) next_partition: AtomicU64,
-    pub(super) next_keyspace: AtomicU32,
-    /// The operations that change files, for which closing waits, and the lock of the folder.
-    pub(super) gate: super::work_gate::WorkGate,
+    /// What may delay or reject a write.
+    pub(super) admission: Admission,
+    /// Global indexes with a modelled lag.
+    pub(super) propagation: PropagationModels,
+    /// What wakes background work and lets one step of a kind run at a time.
+    pub(super) background: Background,
+    /// The operations that change files, for which closing waits, and the lock of the folder. Dropped last: another process may
+    /// open the folder after it.
+    pub(super) gate: WorkGate,
 }
 
 impl std::fmt::Debug for Engine {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Engine({})", self.disk.describe())
+        write!(f, "Engine({})", self.files.disk.describe())
     }
 }
 
@@ -89,11 +62,11 @@ impl Engine {
     }
     /// What wakes maintenance.
     pub fn signal(&self) -> &Signal {
-        &self.signal
+        &self.background.signal
     }
     /// The number that tells this database from any other.
     pub fn database_id(&self) -> u64 {
-        self.database_id
+        self.files.database_id
     }
     /// Change streams.
     pub fn streams(&self) -> &Streams {
@@ -101,19 +74,15 @@ impl Engine {
     }
     /// The table of that name.
     pub fn table(&self, name: &str) -> Option<Arc<TableSlot>> {
-        self.catalog.load().by_name.get(name).cloned()
+        self.tables.named(name)
     }
     /// Names of all tables, in the order of their bytes.
     pub fn table_names(&self) -> Vec<String> {
-        self.catalog.load().by_name.keys().cloned().collect()
-    }
-    /// Every ring of every table.
-    pub fn rings(&self) -> Vec<Arc<TokenRing>> {
-        self.catalog.load().rings()
+        self.tables.load().by_name.keys().cloned().collect()
     }
     /// The folder, for messages.
     pub fn describe(&self) -> String {
-        self.disk.describe()
+        self.files.disk.describe()
     }
     /// Takes no more writes: for a database that is only read.
     pub fn end_writing(&self) {
@@ -130,7 +99,7 @@ impl Engine {
         if !self.gate.close() {
             return Ok(());
         }
-        self.catalog.load().by_id.values().for_each(|slot| slot.mark_closed());
+        self.tables.load().by_id.values().for_each(|slot| slot.mark_closed());
         self.streams.announce();
         let sealed = self.seal();
         self.gate.release_folder();
@@ -141,55 +110,24 @@ impl Engine {
             return Ok(());
         }
         let (segment, offset) = self.wal.durable_end();
-        self.manifest.lock().close(&[Edit::PutLogReach { segment, offset }])
+        self.files.manifest().close(&[Edit::PutLogReach { segment, offset }])
     }
     /// The transaction that was carried out with a client request token, if that is not long ago.
     pub fn known_token(&self, token: &str) -> Option<TokenUse> {
-        self.tokens.known(token, self.options.clock.now_millis())
+        self.admission.tokens.known(token, self.options.clock.now_millis())
     }
     /// Changes on their way to an index, if its lag is modelled.
     pub fn pending_propagation(&self, index: u32) -> Option<Arc<PendingPropagation>> {
-        self.lags.load().get(&index).cloned()
+        self.propagation.of(index)
     }
     /// Models the lag of a global index from now on; `None` ends it, and what is on its way arrives at once.
     pub fn set_index_lag(&self, table: &str, index: &str, lag: Option<IndexLag>) -> Result<()> {
-        let _gate = self.schema_gate.write();
+        let _gate = self.tables.schema_gate.write();
         let slot = self.table(table).ok_or_else(|| Error::no_table(table))?;
         let state = slot.state();
         let found = state.definition.index(index).filter(|index| index.kind == IndexKind::Global);
         let found = found.ok_or_else(|| Error::no_index(index))?;
-        let mut lags = BTreeMap::clone(&self.lags.load());
-        match lag {
-            Some(lag) => lags.insert(found.id, Arc::new(PendingPropagation::new(lag))),
-            None => lags.remove(&found.id),
-        };
-        self.lags.store(Arc::new(lags));
+        self.propagation.set(found.id, lag);
         Ok(())
-    }
-    /// An index is gone, and with it what was on its way there.
-    pub(super) fn forget_lag(&self, index: u32) {
-        if self.lags.load().contains_key(&index) {
-            let mut lags = BTreeMap::clone(&self.lags.load());
-            lags.remove(&index);
-            self.lags.store(Arc::new(lags));
-        }
-    }
-    pub(super) fn new_file(&self) -> u64 {
-        self.next_file.fetch_add(1, Ordering::Relaxed)
-    }
-    pub(super) fn new_partition(&self) -> u64 {
-        self.next_partition.fetch_add(1, Ordering::Relaxed)
-    }
-    pub(super) fn segment_context(&self) -> SegmentContext {
-        SegmentContext { disk: self.disk.clone(), database_id: self.database_id }
-    }
-    pub(super) fn run_context<'a>(&'a self, next_file: &'a (dyn Fn() -> u64 + Sync)) -> RunContext<'a> {
-        RunContext {
-            disk: self.disk.clone(),
-            database_id: self.database_id,
-            next_file,
-            read_mode: self.options.read_mode,
-            cache: self.run_cache.clone(),
-        }
     }
 }

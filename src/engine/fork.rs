@@ -17,13 +17,13 @@ impl Engine {
         let _work = self.gate.enter()?;
         // No commit is on its way while the gate is held, so the log stands still once it is synced; no run appears or
         // goes while the manifest is held.
-        let _gate = self.schema_gate.write();
+        let _gate = self.tables.schema_gate.write();
         self.wait_all_durable(Some(Durability::Sync))?;
-        let manifest = self.manifest.lock();
+        let manifest = self.files.manifest();
         let state = manifest.state();
         let (last_segment, end) = self.wal.durable_end();
         let runs = state.live_runs();
-        for name in self.disk.list()? {
+        for name in self.files.disk.list()? {
             let end = match name {
                 FileName::Lock | FileName::CurrentNext => continue,
                 FileName::Run(number) if !runs.contains(&number) => continue,
@@ -34,7 +34,7 @@ impl Engine {
                 // Small, and removed or replaced by the original in its own time.
                 FileName::Current | FileName::Manifest(_) | FileName::Log(_) => Some(u64::MAX),
             };
-            disk.take_over(self.disk.as_ref(), name, end)?;
+            disk.take_over(self.files.disk.as_ref(), name, end)?;
         }
         disk.sync_directory()
     }

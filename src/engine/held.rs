@@ -5,7 +5,7 @@ use super::{
     engine::Engine,
     lock_set::PerItem,
 };
-use crate::{error::Result, schema::TableDefinition, sync::RwLockReadGuard};
+use crate::{error::Result, schema::TableDefinition, sync::OrderedReadGuard};
 use std::sync::Arc;
 
 /// A table at one moment, on loan.
@@ -14,7 +14,7 @@ pub(super) type TableStateGuard = arc_swap::Guard<Arc<TableState>>;
 /// The tables of a commit as they are, and stay until this is dropped: a schema change waits for it. So what a request was
 /// checked against is what it is logged under.
 pub struct HeldTables<'s> {
-    pub(super) gate: RwLockReadGuard<'s, ()>,
+    pub(super) gate: OrderedReadGuard<'s, ()>,
     pub(super) states: PerItem<TableStateGuard>,
 }
 
@@ -31,7 +31,7 @@ impl Engine {
     /// flushes fail.
     pub fn hold_tables<'t>(&self, slots: impl IntoIterator<Item = &'t TableSlot>) -> Result<HeldTables<'_>> {
         self.apply_backpressure()?;
-        let gate = self.schema_gate.read();
+        let gate = self.tables.schema_gate.read();
         let mut states = PerItem::new();
         for slot in slots {
             slot.check_alive()?;

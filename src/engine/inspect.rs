@@ -95,7 +95,7 @@ impl Engine {
     /// Everything that can be seen from outside, gathered without stopping any thread.
     pub fn facts(&self) -> DatabaseStats {
         let mut partitions = Vec::new();
-        for slot in self.catalog.load().by_id.values() {
+        for slot in self.tables.load().by_id.values() {
             let state = slot.state();
             let table = &state.definition.name;
             let mut add = |index: Option<&str>, ring: &TokenRing| {
@@ -113,7 +113,7 @@ impl Engine {
             }
         }
         let mut runs: Vec<RunMeta> = Vec::new();
-        let manifest = self.manifest.lock();
+        let manifest = self.files.manifest();
         let stream_bytes = manifest.state().stream_segments.values().map(|facts| facts.bytes).sum();
         for facts in manifest.state().partitions.values().flat_map(|record| &record.runs) {
             if !runs.iter().any(|known| known.file == facts.file) {
@@ -124,7 +124,7 @@ impl Engine {
         let segments = self.wal.segments();
         DatabaseStats {
             folder: self.describe(),
-            memtable_bytes: self.write_budget.used_bytes(),
+            memtable_bytes: self.admission.write_budget.used_bytes(),
             run_bytes: runs.iter().map(|facts| facts.bytes).sum(),
             logical_bytes: runs.iter().map(|facts| facts.logical_bytes).sum(),
             log_bytes: segments.iter().map(|segment| segment.bytes).sum(),

@@ -35,7 +35,7 @@ impl Engine {
             return Ok(());
         }
         let place = (table.id, key.collection().to_vec());
-        let before = match growth.known(&place).or_else(|| self.collections.known(&place)) {
+        let before = match growth.known(&place).or_else(|| self.admission.item_collection_sizes.known(&place)) {
             Some(bytes) => bytes,
             None => {
                 // What is logged but not synced yet belongs to the collection, and a count does not see it.
@@ -55,7 +55,7 @@ impl Engine {
     /// The commit has been logged.
     pub(super) fn record_sizes(&self, growth: CollectionDelta) {
         for (place, bytes) in growth.into_sizes() {
-            self.collections.remember(place, bytes);
+            self.admission.item_collection_sizes.remember(place, bytes);
         }
     }
 
@@ -68,7 +68,11 @@ impl Engine {
             return Ok(None);
         }
         let place = (state.definition.id, key.collection().to_vec());
-        self.collections.known(&place).map_or_else(|| self.count_collection(&state, key), Ok).map(Some)
+        self.admission
+            .item_collection_sizes
+            .known(&place)
+            .map_or_else(|| self.count_collection(&state, key), Ok)
+            .map(Some)
     }
 
     fn count_collection(&self, state: &TableState, key: &EncodedKey) -> Result<u64> {

@@ -38,10 +38,11 @@ fn a_split_leaves_nothing_of_a_table_that_has_gone() {
         if goes {
             engine.delete_table("items").unwrap();
         }
-        let children = [engine.new_partition(), engine.new_partition()];
-        let split = engine.publish_split(&ring, &partition, &mut partition.lock(), 1 << 63, children);
+        let mut manifest = engine.files.manifest();
+        let split = engine.publish_split(&ring, &partition, &mut manifest, &mut partition.lock(), 1 << 63);
+        drop(manifest);
         assert_eq!(split.unwrap(), !goes);
-        assert_eq!(engine.manifest.lock().state().partitions.len(), if goes { 0 } else { 2 });
+        assert_eq!(engine.files.manifest().state().partitions.len(), if goes { 0 } else { 2 });
         engine.verify().unwrap();
     }
 }
@@ -53,13 +54,13 @@ fn an_entry_that_waited_for_a_partition_while_it_was_split_enters_an_heir() {
     let ring = slot.state().ring.clone();
     let partition = ring.find(0).clone();
     let key = slot.state().definition.key_of_item(&Item::new().with("h", "one")).unwrap();
+    let mut manifest = engine.files.manifest();
     let mut guard = partition.lock();
     thread::scope(|scope| {
         let entry = scope.spawn(|| engine.insert_global(&ring, &key, 5, Some(b"entry"), true));
         thread::sleep(Duration::from_millis(50));
-        let children = [engine.new_partition(), engine.new_partition()];
-        assert!(engine.publish_split(&ring, &partition, &mut guard, 1 << 63, children).unwrap());
-        drop(guard);
+        assert!(engine.publish_split(&ring, &partition, &mut manifest, &mut guard, 1 << 63).unwrap());
+        drop((guard, manifest));
         entry.join().unwrap();
     });
     let unflushed: Vec<Option<u64>> = ring.all().iter().map(|child| child.oldest_unflushed_seqno()).collect();

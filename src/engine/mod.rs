@@ -6,17 +6,20 @@
 //! survive (which tables and runs exist) is published here too, always in the same order: file, folder, manifest,
 //! view, and only then the removal of what is not needed any more.
 //!
-//! Locks, outermost first: `schema_gate` (shared by writers), partition locks (in the order of key space and token),
-//! the manifest's mutex, then the log's own. Readers take none of them.
+//! An [`Engine`] is composed of owners, which say what their locks guard; [`Rank`](crate::sync::Rank) is the order of all
+//! locks. Readers take none of them.
 
 mod admission;
 mod apply;
 mod backfill;
+mod background;
 mod catalog;
+mod compaction;
 #[expect(clippy::module_inception, reason = "the room is named after what it is about")]
 mod engine;
 #[cfg(test)]
 mod engine_tests;
+mod files;
 mod flush;
 mod fork;
 #[cfg(test)]
@@ -27,6 +30,7 @@ mod item_collection_limit;
 #[cfg(test)]
 mod late_tests;
 mod lock_set;
+mod log_trimming;
 mod open;
 #[cfg(test)]
 mod open_tests;
@@ -41,6 +45,7 @@ mod ring;
 mod schema_change;
 mod signal;
 mod stream;
+mod tables;
 mod verify;
 #[cfg(test)]
 mod verify_tests;

@@ -1,14 +1,16 @@
 //! From a folder to an open database: lock, manifest, log, and the removal of what a crash left over.
 
 use super::{
+    background::Background,
     catalog::{Catalog, TableSlot, TableState},
     engine::Engine,
+    files::Files,
     replay::{Builder, Replay, ring_from_records},
-    signal::Signal,
+    tables::Tables,
     work_gate::WorkGate,
 };
 use crate::{
-    admission::{ItemCollectionSizes, Tokens, WriteBudget},
+    admission::{Admission, Tokens},
     config::{Options, ReadMode},
     error::{Error, Result},
     file::{Disk, FileName},
@@ -16,20 +18,12 @@ use crate::{
     observe::{EventKind, Observe},
     partition::{PageCache, Run},
     schema::IndexKind,
-    service::InFlight,
+    service::PropagationModels,
     stream::{SegmentContext, Streams},
-    sync::{Mutex, RwLock},
     visible::Visible,
     wal::{self, Recovered, Wal, WalOptions},
 };
-use arc_swap::ArcSwap;
-use std::{
-    collections::BTreeMap,
-    sync::{
-        Arc,
-        atomic::{AtomicU32, AtomicU64},
-    },
-};
+use std::{collections::BTreeMap, sync::Arc};
 use xxhash_rust::xxh3::xxh3_64;
 
 impl Engine {
@@ -90,30 +84,15 @@ impl Engine {
         manifest.commit(&edits)?;
         remove_leftovers(disk.as_ref(), &manifest)?;
         let engine = Self {
-            write_budget: WriteBudget::new(options.memtable_bytes),
-            in_flight: InFlight::new(options.conflicts),
+            admission: Admission::new(options.memtable_bytes, options.conflicts, tokens),
+            tables: Tables::new(catalog, next_partition, highest_keyspace + 1),
+            files: Files::new(disk, manifest, next_file, options.read_mode, run_cache),
             observe,
             options,
-            database_id,
             wal,
-            catalog: ArcSwap::from_pointee(catalog),
-            signal: Signal::default(),
-            run_cache,
-            schema_gate: RwLock::new(()),
-            manifest: Mutex::new(manifest),
-            split_gate: RwLock::new(()),
-            flush_lock: Mutex::new(()),
-            compaction_lock: Mutex::new(()),
-            backfill_lock: Mutex::new(()),
-            next_file: AtomicU64::new(next_file),
-            next_partition: AtomicU64::new(next_partition),
-            next_keyspace: AtomicU32::new(highest_keyspace + 1),
-            tokens,
             streams,
-            backfills: Mutex::default(),
-            collections: ItemCollectionSizes::default(),
-            lags: ArcSwap::default(),
-            disk,
+            propagation: PropagationModels::default(),
+            background: Background::default(),
             gate: WorkGate::new(lock),
         };
         engine.take_up_work()?;

@@ -5,8 +5,7 @@ use super::{engine::Engine, ring::TokenRing, stream::range_of};
 use crate::{
     canary::canary,
     error::Result,
-    file::FileName,
-    manifest::{Edit, Manifest, PartitionMeta, RunMeta},
+    manifest::{Edit, Manifest, RunMeta},
     observe::EventKind,
     partition::{Choice, FlushOutcome, Partition, Run, WriteGuard},
 };
@@ -15,7 +14,7 @@ use std::sync::Arc;
 impl Engine {
     /// Commits edits of the manifest. If that fails, the content of the manifest is unknown, and all writing ends.
     pub(super) fn commit_manifest(&self, manifest: &mut Manifest, edits: &[Edit]) -> Result<()> {
-        manifest.commit(edits).inspect_err(|error| self.wal.poison(error))
+        self.files.commit(manifest, edits, &self.wal)
     }
 
     pub(super) fn publish_flush(
@@ -24,13 +23,13 @@ impl Engine {
         partition: &Arc<Partition>,
         outcome: FlushOutcome,
     ) -> Result<()> {
-        let mut manifest = self.manifest.lock();
+        let mut manifest = self.files.manifest();
         let run = match &outcome.facts {
             Some(facts) if !ring.contains(partition.id) => {
-                self.remove_run(facts.file);
+                self.files.remove_run(facts.file);
                 return Ok(());
             }
-            Some(facts) => Some(self.open_run(facts)?),
+            Some(facts) => Some(self.files.open_run(facts)?),
             None => None, // every entry of the memtable belongs to the other half of a split
         };
         self.commit_manifest(&mut manifest, &[Edit::PutPartition(partition.record_with_flush(&outcome))])?;
@@ -50,24 +49,24 @@ impl Engine {
         choice: &Choice,
         merged: Vec<RunMeta>,
     ) -> Result<()> {
-        let mut manifest = self.manifest.lock();
+        let mut manifest = self.files.manifest();
         if !ring.contains(partition.id) {
-            merged.iter().for_each(|facts| self.remove_run(facts.file));
+            merged.iter().for_each(|facts| self.files.remove_run(facts.file));
             return Ok(());
         }
-        let runs: Vec<Arc<Run>> = merged.iter().map(|facts| self.open_run(facts)).collect::<Result<_>>()?;
+        let runs: Vec<Arc<Run>> = merged.iter().map(|facts| self.files.open_run(facts)).collect::<Result<_>>()?;
         let before: Vec<u64> = partition.record().runs.iter().map(|facts| facts.file).collect();
         let record = partition.record_with_compaction(choice, &merged);
         let kept: Vec<u64> = record.runs.iter().map(|facts| facts.file).collect();
         if canary!(RunsRemovedEarly) {
-            choice.inputs.iter().for_each(|file| self.remove_run(*file));
+            choice.inputs.iter().for_each(|file| self.files.remove_run(*file));
         }
         self.commit_manifest(&mut manifest, &[Edit::PutPartition(record)])?;
         let read = partition.record().runs;
         let bytes_read = read.iter().filter(|facts| choice.inputs.contains(&facts.file)).map(|facts| facts.bytes).sum();
         partition.publish_compaction(choice, &runs);
         let gone = before.into_iter().filter(|file| !kept.contains(file));
-        self.remove_unreferenced(&manifest, gone);
+        self.files.remove_unreferenced(&manifest, gone);
         drop(manifest);
         let bytes_written = merged.iter().map(|facts| facts.bytes).sum();
         let counters = self.observe.counters();
@@ -84,19 +83,20 @@ impl Engine {
         Ok(())
     }
 
-    /// False if the partition is gone by now.
+    /// Puts two children in the place of a partition, whose lock the caller has taken after the manifest's. False if the
+    /// partition is gone by now.
     pub(super) fn publish_split(
         &self,
         ring: &TokenRing,
         partition: &Arc<Partition>,
+        manifest: &mut Manifest,
         guard: &mut WriteGuard<'_>,
         at: u64,
-        children: [u64; 2],
     ) -> Result<bool> {
-        let mut manifest = self.manifest.lock();
         if !ring.contains(partition.id) {
             return Ok(false);
         }
+        let children = [self.tables.new_partition(), self.tables.new_partition()];
         let Some((low, high)) = partition.split(guard, at, (children[0], children[1])) else { return Ok(false) };
         // The counters go along: after a crash the children's numbers must not be given out again.
         let mut edits = vec![
@@ -111,41 +111,12 @@ impl Engine {
         edits.push(Edit::PutCounters(self.counters()));
         // The parent takes no writes any more, so that the children stand in for it even if the manifest cannot be
         // written: then nothing of theirs is published either, and the next opening begins with the parent.
-        let committed = self.commit_manifest(&mut manifest, &edits);
+        let committed = self.commit_manifest(manifest, &edits);
         self.streams.apply(plan);
         ring.replace(partition.id, vec![Arc::new(low), Arc::new(high)]);
         committed?;
         self.observe.counters().splits.add(1);
         self.observe.event(EventKind::Split { subject: self.subject_of(ring, partition), children });
         Ok(true)
-    }
-
-    /// Removes the partitions of a key space from the manifest's state; returns the edits and the files that go.
-    pub(super) fn drop_keyspace(manifest: &Manifest, keyspace: u32) -> (Vec<Edit>, Vec<u64>) {
-        let owned: Vec<&PartitionMeta> =
-            manifest.state().partitions.values().filter(|record| record.keyspace == keyspace).collect();
-        let edits = owned.iter().map(|record| Edit::DropPartition(record.id)).collect();
-        let files = owned.iter().flat_map(|record| record.runs.iter().map(|facts| facts.file)).collect();
-        (edits, files)
-    }
-
-    /// Removes run files that no partition refers to any more. A failure leaves garbage for the next opening.
-    pub(super) fn remove_unreferenced(&self, manifest: &Manifest, files: impl IntoIterator<Item = u64>) {
-        for file in files {
-            let referenced =
-                manifest.state().partitions.values().any(|record| record.runs.iter().any(|facts| facts.file == file));
-            if !referenced {
-                self.remove_run(file);
-            }
-        }
-    }
-
-    fn open_run(&self, facts: &RunMeta) -> Result<Arc<Run>> {
-        self.run_context(&|| self.new_file()).open(facts)
-    }
-
-    fn remove_run(&self, file: u64) {
-        // Only garbage is removed here; opening the database removes what is left over.
-        let _ = self.disk.remove(FileName::Run(file));
     }
 }

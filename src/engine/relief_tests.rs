@@ -29,9 +29,14 @@ fn engine() -> Arc<Engine> {
 fn who_fills_half_of_the_memory_for_memtables_wakes_maintenance() {
     let engine = engine();
     for (added, rings) in [(0, false), (MEMTABLE_BYTES / 2 - 1, false), (1, true)] {
-        engine.write_budget.add(added);
+        engine.admission.write_budget.add(added);
         engine.apply_backpressure().unwrap();
-        assert_eq!(engine.signal.flush.is_set(), rings, "{} bytes", engine.write_budget.used_bytes());
+        assert_eq!(
+            engine.background.signal.flush.is_set(),
+            rings,
+            "{} bytes",
+            engine.admission.write_budget.used_bytes()
+        );
     }
 }
 
@@ -44,20 +49,24 @@ fn who_lets_tails_of_streams_grow_wakes_maintenance() {
     let slot = engine.create_table(spec).unwrap();
     for n in 0..20 {
         engine.account_memory();
-        assert!(!engine.write_budget.flush_due());
+        assert!(!engine.admission.write_budget.flush_due());
         engine.apply_backpressure().unwrap();
-        assert_eq!(engine.signal.flush.is_set(), engine.streams.tail_bytes() > MEMTABLE_BYTES / 4, "write {n}");
+        assert_eq!(
+            engine.background.signal.flush.is_set(),
+            engine.streams.tail_bytes() > MEMTABLE_BYTES / 4,
+            "write {n}"
+        );
         let item = Item::new().with("h", "one").with("text", "x".repeat(1000 + n % 2));
         let key = slot.state().definition.key_of_item(&item).unwrap();
         let decide = &mut |_: &_, _: Option<&ItemRef>| Ok(WriteAction::Put(ItemRef::from(&item).to_inline_bytes()));
         engine.write_one(WriteOp { slot: &slot, key: &key, decide }, &WriteOptions::default()).unwrap();
     }
-    assert!(engine.signal.flush.is_set());
+    assert!(engine.background.signal.flush.is_set());
 }
 
 /// Whether a writer that meets twice the memory there may be goes on at once.
 fn goes_on(engine: &Arc<Engine>) -> bool {
-    engine.write_budget.set(2 * MEMTABLE_BYTES);
+    engine.admission.write_budget.set(2 * MEMTABLE_BYTES);
     let (tell, told) = mpsc::channel();
     let writer = engine.clone();
     thread::spawn(move || tell.send(writer.apply_backpressure()));
@@ -73,7 +82,7 @@ fn a_writer_waits_for_nobody_who_is_not_there() {
 #[test]
 fn a_writer_waits_for_no_flush_of_a_database_that_takes_no_more_writes() {
     let engine = engine();
-    engine.signal.serve(true);
+    engine.background.signal.serve(true);
     engine.wal.poison(&Error::validation("it failed"));
     assert!(goes_on(&engine));
 }

@@ -25,7 +25,7 @@ impl Engine {
 
     /// The table and the global index that a key space belongs to.
     fn name_of(&self, keyspace: u32) -> Option<(String, Option<String>)> {
-        let catalog = self.catalog.load();
+        let catalog = self.tables.load();
         if let Some(slot) = catalog.by_id.get(&keyspace) {
             return Some((slot.state().definition.name.clone(), None));
         }
@@ -39,7 +39,7 @@ impl Engine {
     /// Counts since the database was opened, and what it holds now.
     pub fn statistics(&self) -> Statistics {
         let mut statistics = self.observe.counters().read();
-        statistics.memtable_bytes = self.write_budget.used_bytes() as u64;
+        statistics.memtable_bytes = self.admission.write_budget.used_bytes() as u64;
         statistics.log_bytes = self.wal.segments().iter().map(|segment| segment.bytes).sum();
         statistics.last_commit = self.wal.last_seqno();
         statistics

@@ -4,8 +4,9 @@
 //! replay knows at every record which indexes stood.
 
 use super::{
-    catalog::{Catalog, TableSlot, TableState},
+    catalog::{TableSlot, TableState},
     engine::Engine,
+    files::Files,
     replay::Builder,
     stream::range_of,
 };
@@ -19,7 +20,7 @@ use crate::{
     },
     wal::record::{SchemaChange, encode_schema},
 };
-use std::sync::{Arc, atomic::Ordering};
+use std::sync::Arc;
 
 /// Name of the index that finds expired items; not one that a user can give.
 const EXPIRY_INDEX: &str = ":expiry";
@@ -116,14 +117,14 @@ impl Engine {
     /// Creates a table; it is durable and usable when this returns.
     pub fn create_table(&self, spec: TableSpec) -> Result<Arc<TableSlot>> {
         let _work = self.gate.enter()?;
-        let gate = self.schema_gate.write();
+        let gate = self.tables.schema_gate.write();
         if self.table(&spec.name).is_some() {
             return Err(Error::table_exists(&spec.name));
         }
         let now_millis = self.options.clock.now_millis();
         let label_millis = self.streams.fresh_label(&spec.name, now_millis);
         let mut definition = TableDefinition {
-            id: self.next_keyspace.fetch_add(1, Ordering::Relaxed),
+            id: self.tables.new_keyspace(),
             name: spec.name,
             key: spec.key,
             indexes: Vec::new(),
@@ -153,7 +154,7 @@ impl Engine {
 
     fn index_definition(&self, spec: IndexSpec, status: IndexStatus) -> IndexDefinition {
         IndexDefinition {
-            id: self.next_keyspace.fetch_add(1, Ordering::Relaxed),
+            id: self.tables.new_keyspace(),
             name: spec.name,
             kind: spec.kind,
             hash: spec.hash,
@@ -173,12 +174,12 @@ impl Engine {
         decide: impl FnOnce(&TableDefinition) -> std::result::Result<TableUpdate, E>,
     ) -> std::result::Result<Arc<TableSlot>, E> {
         let _work = self.gate.enter()?;
-        let gate = self.schema_gate.write();
+        let gate = self.tables.schema_gate.write();
         let slot = self.existing(name)?;
         let update = decide(&slot.state().definition)?;
         let slot = self.change_table(&slot, update)?;
         drop(gate);
-        self.signal.compaction.notify();
+        self.background.signal.compaction.notify();
         Ok(slot)
     }
 
@@ -297,8 +298,8 @@ impl Engine {
 
     /// An index has been filled: readers may use it.
     pub(super) fn activate_index(&self, table: u32, index: u32) -> Result<()> {
-        let _gate = self.schema_gate.write();
-        let Some(slot) = self.catalog.load().by_id.get(&table).cloned() else { return Ok(()) };
+        let _gate = self.tables.schema_gate.write();
+        let Some(slot) = self.tables.load().by_id.get(&table).cloned() else { return Ok(()) };
         let mut definition = (*slot.state().definition).clone();
         if let Some(index) = definition.indexes.iter_mut().find(|candidate| candidate.id == index) {
             index.status = IndexStatus::Active;
@@ -310,7 +311,7 @@ impl Engine {
     /// Deletes a table with everything that belongs to it; its space is given back at once.
     pub fn delete_table(&self, name: &str) -> Result<Arc<TableDefinition>> {
         let _work = self.gate.enter()?;
-        let _gate = self.schema_gate.write();
+        let _gate = self.tables.schema_gate.write();
         let slot = self.existing(name)?;
         let state = arc_swap::Guard::into_inner(slot.state());
         if state.definition.deletion_protection {
@@ -332,25 +333,25 @@ impl Engine {
         self.wal.applied(seqno);
         self.wal.sync(seqno)?;
 
-        let mut manifest = self.manifest.lock();
+        let mut manifest = self.files.manifest();
         let mut edits = vec![Edit::DropTable(id)];
         let mut plan = self.streams.plan_drop(id, seqno, self.options.clock.now_millis());
         edits.extend(plan.take_edits());
         let mut files = Vec::new();
         for ring in state.index_rings.iter().chain([&state.ring]) {
-            let (dropped, its_files) = Self::drop_keyspace(&manifest, ring.keyspace);
+            let (dropped, its_files) = Files::drop_keyspace(&manifest, ring.keyspace);
             edits.extend(dropped);
             files.extend(its_files);
             ring.mark_dropped();
-            self.forget_lag(ring.keyspace);
+            self.propagation.forget(ring.keyspace);
         }
         self.commit_manifest(&mut manifest, &edits)?;
         self.streams.apply(plan);
         slot.mark_dropped();
-        self.change_catalog(|catalog| {
+        self.tables.change(|catalog| {
             catalog.remove(id);
         });
-        self.remove_unreferenced(&manifest, files);
+        self.files.remove_unreferenced(&manifest, files);
         drop(manifest);
         self.account_memory();
         Ok(state.definition.clone())
@@ -368,21 +369,21 @@ impl Engine {
         self.wal.applied(seqno);
         self.wal.sync(seqno)?;
 
-        let mut manifest = self.manifest.lock();
+        let mut manifest = self.files.manifest();
         let mut edits = vec![Edit::PutTable(Box::new(definition.clone()))];
         let previous = slot.map(|slot| arc_swap::Guard::into_inner(slot.state()));
-        let mut builder = Builder { options: &self.options, next_partition: &mut || self.new_partition() };
+        let mut builder = Builder { options: &self.options, next_partition: &mut || self.tables.new_partition() };
         let state = builder.state(definition, previous.as_deref(), &mut edits);
         let mut files = Vec::new();
         for ring in previous.iter().flat_map(|previous| &previous.index_rings) {
             if ring.keyspace != state.ring.keyspace
                 && !state.index_rings.iter().any(|kept| kept.keyspace == ring.keyspace)
             {
-                let (dropped, its_files) = Self::drop_keyspace(&manifest, ring.keyspace);
+                let (dropped, its_files) = Files::drop_keyspace(&manifest, ring.keyspace);
                 edits.extend(dropped);
                 files.extend(its_files);
                 ring.mark_dropped();
-                self.forget_lag(ring.keyspace);
+                self.propagation.forget(ring.keyspace);
             }
         }
         let ranges: Vec<_> = state.ring.all().iter().map(|partition| range_of(partition)).collect();
@@ -393,7 +394,7 @@ impl Engine {
         self.commit_manifest(&mut manifest, &edits)?;
         self.streams.apply(plan);
         let slot = self.show(state, slot);
-        self.remove_unreferenced(&manifest, files);
+        self.files.remove_unreferenced(&manifest, files);
         Ok(slot)
     }
 
@@ -403,24 +404,15 @@ impl Engine {
             return slot.clone();
         }
         let slot = Arc::new(TableSlot::new(state));
-        self.change_catalog(|catalog| catalog.insert(&slot));
+        self.tables.change(|catalog| catalog.insert(&slot));
         slot
-    }
-
-    fn change_catalog(&self, change: impl FnOnce(&mut Catalog)) {
-        let mut catalog = (**self.catalog.load()).clone();
-        change(&mut catalog);
-        self.catalog.store(Arc::new(catalog));
     }
 
     /// The next numbers to give out.
     pub(super) fn counters(&self) -> Counters {
-        Counters {
-            next_file: self.next_file.load(Ordering::Relaxed),
-            next_table: self.next_keyspace.load(Ordering::Relaxed),
-            next_partition: self.next_partition.load(Ordering::Relaxed),
-            next_shard: self.streams.next_id(),
-        }
+        let (next_partition, next_table) = self.tables.next_numbers();
+        let (next_file, next_shard) = (self.files.next_file(), self.streams.next_id());
+        Counters { next_file, next_table, next_partition, next_shard }
     }
 }
 

@@ -9,7 +9,6 @@ use super::{engine::Engine, ring::TokenRing};
 use crate::{
     canary::canary,
     error::Result,
-    file::FileName,
     manifest::{Edit, ShardMeta},
     observe::EventKind,
     partition::Partition,
@@ -55,7 +54,7 @@ impl Engine {
         }
         let oldest = self.streams.shards().into_iter().filter_map(|shard| Some((shard.oldest_uncut_seqno()?, shard)));
         let Some((seqno, shard)) = oldest.min_by_key(|(seqno, _)| *seqno) else { return Ok(false) };
-        let rings = self.rings();
+        let rings = self.tables.rings();
         let unflushed = |ring: &Arc<TokenRing>| ring.all().iter().filter_map(|p| p.oldest_unflushed_seqno()).min();
         let pins = rings.iter().filter_map(unflushed).min().is_none_or(|unflushed| seqno <= unflushed);
         if !pins || !self.cut(&shard)? {
@@ -82,10 +81,10 @@ impl Engine {
         if blocks.is_empty() {
             return Ok(false);
         }
-        let (file, context) = (self.new_file(), self.segment_context());
+        let (file, context) = (self.files.new_file(), self.files.segment_context());
         let written = context.write(file, shard.id, blocks);
-        let facts = written.inspect_err(|_| self.remove_segment(file))?;
-        let mut manifest = self.manifest.lock();
+        let facts = written.inspect_err(|_| self.files.remove_segment(file))?;
+        let mut manifest = self.files.manifest();
         if !canary!(LostStreamSegment) {
             self.commit_manifest(&mut manifest, &[Edit::PutStreamSegment(facts.clone())])?;
         }
@@ -129,8 +128,8 @@ impl Engine {
     }
 
     fn roll(&self, shard: &Shard, record: &ShardMeta, now_millis: u64) -> Result<bool> {
-        let _shape = self.split_gate.read();
-        let mut manifest = self.manifest.lock();
+        let _shape = self.tables.split_gate.read();
+        let mut manifest = self.files.manifest();
         // No thread closes a shard or replaces its partition now, but one may have before.
         let partition = self.partition_of(record).filter(|_| shard.is_open());
         let Some(partition) = partition else { return Ok(false) };
@@ -145,7 +144,7 @@ impl Engine {
     /// The partition that a shard follows, while there is one.
     fn partition_of(&self, record: &ShardMeta) -> Option<Arc<Partition>> {
         let table = self.streams.stream(record.stream)?.table;
-        let slot = self.catalog.load().by_id.get(&table).cloned()?;
+        let slot = self.tables.load().by_id.get(&table).cloned()?;
         slot.state().ring.all().iter().find(|partition| partition.id == record.partition).cloned()
     }
 
@@ -156,7 +155,7 @@ impl Engine {
         let horizon_millis = retention::horizon_millis(now_millis, retention_millis);
         let sight = ReadHorizon { visible: self.settled_seqno(), horizon_millis };
         let trimmed_tails = self.streams.trim_tails(sight);
-        let mut manifest = self.manifest.lock();
+        let mut manifest = self.files.manifest();
         let (streams, shards) = self.streams.gone(now_millis, retention_millis);
         let mut edits: Vec<Edit> = streams.iter().map(|id| Edit::DropStream(*id)).collect();
         let mut files = Vec::new();
@@ -183,15 +182,10 @@ impl Engine {
         self.streams.forget(&streams, &shards);
         drop(manifest);
         for file in files {
-            self.remove_segment(file);
+            self.files.remove_segment(file);
         }
         self.account_memory();
         self.trim_log()?;
         Ok(true)
-    }
-
-    fn remove_segment(&self, file: u64) {
-        // Only garbage is removed here; opening the database removes what is left over.
-        let _ = self.disk.remove(FileName::Stream(file));
     }
 }

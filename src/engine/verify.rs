@@ -36,7 +36,7 @@ impl Engine {
         let _work = self.gate.enter()?;
         let mut report = VerifyReport { log_records: self.verify_log()?, ..VerifyReport::default() };
         let mut whole = BTreeSet::new();
-        let slots: Vec<_> = self.catalog.load().by_id.values().cloned().collect();
+        let slots: Vec<_> = self.tables.load().by_id.values().cloned().collect();
         for slot in slots {
             let state = arc_swap::Guard::into_inner(slot.state());
             report.tables += 1;
@@ -58,9 +58,9 @@ impl Engine {
 
     /// Reads the records that are durable back from the files, and takes each apart.
     fn verify_log(&self) -> Result<u64> {
-        let bounds = self.manifest.lock().state().log.clone();
+        let bounds = self.files.manifest().state().log.clone();
         let until = ReadUntil::Commit(self.wal.visible().load());
-        let mut reader = LogReader::new(self.disk.as_ref(), self.database_id, &bounds)?.until(until);
+        let mut reader = LogReader::new(self.files.disk.as_ref(), self.files.database_id, &bounds)?.until(until);
         let mut records = 0;
         while let Some((_, payload)) = reader.next_record()? {
             Record::decode(&payload)?;

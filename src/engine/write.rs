@@ -186,8 +186,8 @@ impl Engine {
         let (bytes, global) = self.apply_staged(ops, states, &planned, places, stamp, options.origin);
         if let Some(token) = &options.token {
             let now_millis = self.options.clock.now_millis();
-            self.tokens.expire(now_millis);
-            self.tokens.remember(token, now_millis, seqno);
+            self.admission.tokens.expire(now_millis);
+            self.admission.tokens.remember(token, now_millis, seqno);
         }
         let results = planned.into_iter().zip(states).map(|(item, state)| Ok(item.into_outcome(state))).collect();
         Ok(CommitResult { results, seqno: Some(seqno), newest_read, bytes, global })
@@ -228,7 +228,7 @@ impl Engine {
             written.bytes += self.insert_global(&entry.ring, &entry.key, seqno, entry.value.as_deref(), buffered);
         }
         self.wal.applied(seqno);
-        self.write_budget.add(written.bytes);
+        self.admission.write_budget.add(written.bytes);
     }
 
     /// Where the lag of an index is modelled, its reads go on showing the entry that the item had.

@@ -122,18 +122,6 @@ impl<'p> Scope<'p> {
         Some(value)
     }
 
-    /// How much is used so far, for [`used_since`](Self::used_since).
-    pub(super) fn mark(&self) -> (usize, usize) {
-        (self.used_names.len(), self.used_values.len())
-    }
-
-    /// The names and values that were used since a mark, each as often as it was.
-    pub(super) fn used_since(&self, mark: (usize, usize)) -> (UsedNames, UsedValues) {
-        let names = self.used_names.get(mark.0..).unwrap_or_default();
-        let values = self.used_values.get(mark.1..).unwrap_or_default();
-        (copied(names, self.placeholders.names.as_ref()), copied(values, self.placeholders.values.as_ref()))
-    }
-
     /// Refuses entries that no expression used: names first, then values, in the order of their bytes.
     pub fn finish(self) -> Result<()> {
         if let Some(names) = &self.placeholders.names {
@@ -144,16 +132,6 @@ impl<'p> Scope<'p> {
             None => Ok(()),
         }
     }
-}
-
-/// Aliases and what they stand for.
-pub(super) type UsedNames = Vec<(String, String)>;
-/// Value placeholders and what they stand for.
-pub(super) type UsedValues = Vec<(String, AttributeValue)>;
-
-fn copied<V: Clone>(keys: &[&str], map: Option<&BTreeMap<String, V>>) -> Vec<(String, V)> {
-    let entry = |key: &&str| map.and_then(|map| Some(((*key).to_owned(), map.get(*key)?.clone())));
-    keys.iter().filter_map(entry).collect()
 }
 
 fn check_used<'k>(map: &str, keys: impl Iterator<Item = &'k String>, mut used: Vec<&str>) -> Result<()> {

@@ -100,12 +100,6 @@ pub fn encode_item_of_size(item: &Item, size: usize) -> Vec<u8> {
     out
 }
 
-/// Appends the encoding of an item to `out`; see [`encode_item`].
-pub fn encode_item_into(item: &Item, out: &mut Vec<u8>) {
-    write_varint(out, item_size(item));
-    encode_members(&item.0, out);
-}
-
 /// The item that `bytes` encode, names written out.
 ///
 /// # Errors

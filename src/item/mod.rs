@@ -21,7 +21,7 @@ pub mod size;
 mod transcode;
 mod value;
 mod value_ref;
-pub use codec::{decode, encode_item, encode_item_into, encode_item_of_size};
+pub use codec::{decode, encode_item, encode_item_of_size};
 pub use de::from_item;
 pub use dictionary::{Dictionary, DictionaryBuilder};
 pub use item_ref::{ItemRef, NamedBytes};

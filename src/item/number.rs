@@ -104,11 +104,6 @@ impl Number {
         self.negative
     }
 
-    /// Whether there is no fraction.
-    pub fn is_integer(&self) -> bool {
-        self.exponent >= 0
-    }
-
     /// The exact sum.
     ///
     /// # Errors

@@ -12,6 +12,7 @@
 //! A delete is a commit like any other: indexes and streams see it, and it is made under the item's lock on the condition
 //! that the item still ends in the second that the index said. So an item whose end was moved in time stays.
 
+use crate::sync::{OrderedMutex, Rank};
 use crate::{
     canary::canary,
     config::Durability,
@@ -77,11 +78,17 @@ struct Progress {
 }
 
 /// Deletes expired items.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Sweeper {
     /// By number of the expiry index.
     progress: Mutex<BTreeMap<u32, Progress>>,
-    turn: Mutex<Turn>,
+    turn: OrderedMutex<Turn>,
+}
+
+impl Default for Sweeper {
+    fn default() -> Self {
+        Self { progress: Mutex::default(), turn: OrderedMutex::new(Rank::Expiry, Turn::default()) }
+    }
 }
 
 /// Where a step goes on.

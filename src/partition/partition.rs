@@ -15,7 +15,7 @@ use super::{
 use crate::{
     error::Result,
     manifest::{PartitionMeta, RunMeta},
-    sync::{Mutex, MutexGuard},
+    sync::{Held, Mutex, MutexGuard, Rank},
     visible::Visible,
 };
 use arc_swap::{ArcSwap, Guard};
@@ -45,15 +45,18 @@ struct WriterState {
 /// The lock of a partition, and the proof of holding it.
 #[derive(Debug)]
 #[must_use]
-pub struct WriteGuard<'a>(MutexGuard<'a, WriterState>);
+pub struct WriteGuard<'a> {
+    state: MutexGuard<'a, WriterState>,
+    _held: Held,
+}
 
 impl WriteGuard<'_> {
     /// Whether the partition was split: its children take the writes, so let go and look the partition up again.
     pub fn retired(&self) -> bool {
-        self.0.retired
+        self.state.retired
     }
     pub(super) fn retire(&mut self) {
-        self.0.retired = true;
+        self.state.retired = true;
     }
 }
 
@@ -89,7 +92,8 @@ impl Partition {
 
     /// Waits for the lock that writers hold. Check [`WriteGuard::retired`] before writing.
     pub fn lock(&self) -> WriteGuard<'_> {
-        WriteGuard(self.writer.lock())
+        let _held = Held::take(Rank::Partition);
+        WriteGuard { state: self.writer.lock(), _held }
     }
 
     /// The current view. Take it once for reads that must agree with each other.
@@ -103,7 +107,7 @@ impl Partition {
     }
 
     pub(super) fn owns(&self, guard: &WriteGuard<'_>) -> bool {
-        std::ptr::eq(MutexGuard::mutex(&guard.0), &raw const self.writer)
+        std::ptr::eq(MutexGuard::mutex(&guard.state), &raw const self.writer)
     }
 
     /// Adds a version: an encoded item, or a tombstone for `None`; `buffered` makes it visible at once. Sequence

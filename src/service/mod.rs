@@ -6,9 +6,11 @@
 pub mod conflict_model;
 mod hidden_expiry;
 mod propagation_model;
+mod propagation_models;
 mod table_status;
 
 pub use conflict_model::{Access, ConflictGuard, InFlight, in_progress};
 pub use hidden_expiry::{hides_expired, is_hidden};
 pub use propagation_model::{Delay, IndexLag, PendingPropagation, StaleReplica};
+pub use propagation_models::PropagationModels;
 pub use table_status::status_at;

@@ -15,7 +15,7 @@ use super::{
 use crate::{
     manifest::{Edit, ManifestState, ShardMeta, StreamMeta},
     schema::{KeySchema, TableDefinition},
-    sync::{Condvar, Mutex, RwLock},
+    sync::{Condvar, Mutex, OrderedMutex, OrderedRwLock, Rank},
 };
 use arc_swap::ArcSwap;
 use std::{
@@ -83,14 +83,14 @@ struct Registry {
 /// The streams of a database.
 #[derive(Debug)]
 pub struct Streams {
-    registry: RwLock<Registry>,
+    registry: OrderedRwLock<Registry>,
     /// The shards that take the changes of partitions, in the order of these.
     open: ArcSwap<Vec<(u64, Arc<Shard>)>>,
     next_id: AtomicU64,
     tail_bytes: AtomicUsize,
     spares: Arc<BlockPool>,
     /// One cut or trim at a time.
-    pub cutting: Mutex<()>,
+    pub cutting: OrderedMutex<()>,
     waiters: AtomicUsize,
     news: Mutex<u64>,
     told: Condvar,
@@ -117,12 +117,12 @@ impl Streams {
         }
         let highest = state.streams.keys().chain(state.shards.keys()).max().map_or(0, |id| id + 1);
         let streams = Self {
-            registry: RwLock::new(registry),
+            registry: OrderedRwLock::new(Rank::StreamRegistry, registry),
             open: ArcSwap::default(),
             next_id: AtomicU64::new(highest.max(state.counters.next_shard)),
             tail_bytes: AtomicUsize::new(0),
             spares,
-            cutting: Mutex::new(()),
+            cutting: OrderedMutex::new(Rank::StreamCut, ()),
             waiters: AtomicUsize::new(0),
             news: Mutex::new(0),
             told: Condvar::new(),

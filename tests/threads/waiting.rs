@@ -334,8 +334,8 @@ fn a_segment_is_not_sealed_beside_a_sync_that_fails() {
     find_the_planted_bug();
 }
 
-/// With the feature `canaries`: a segment that does not wait is noticed.
-#[cfg(feature = "canaries")]
+/// With the flag `--cfg hashrange_canaries`: a segment that does not wait is noticed.
+#[cfg(hashrange_canaries)]
 fn find_the_planted_bug() {
     use hashrange::canary::{Canary, plant};
     plant(Some(Canary::SealBesideSync));
@@ -344,7 +344,7 @@ fn find_the_planted_bug() {
     assert!(found.is_some(), "SealBesideSync was not found");
 }
 
-#[cfg(not(feature = "canaries"))]
+#[cfg(not(hashrange_canaries))]
 fn find_the_planted_bug() {}
 
 fn fill_a_segment_beside_a_sync_that_fails() {

@@ -1,0 +1,63 @@
+//! The log gives back segments that nothing needs any more: no memtable, no stream, no client request token.
+
+use super::engine::Engine;
+use crate::{
+    canary::canary,
+    error::Result,
+    manifest::Edit,
+    observe::EventKind,
+    wal::record::{CommitHeader, encode_commit},
+};
+
+impl Engine {
+    /// The lowest record that a memtable or a stream needs the log for.
+    pub(super) fn log_needed_from(&self) -> u64 {
+        // The log's own bound is read first: a commit that is applied meanwhile is in a memtable when they are asked.
+        let mut needed_from = self.wal.lowest_unapplied();
+        let rings = if canary!(LogTrimmedEarly) { Vec::new() } else { self.tables.rings() };
+        for ring in rings {
+            for partition in ring.all().iter() {
+                needed_from = needed_from.min(partition.oldest_unflushed_seqno().unwrap_or(u64::MAX));
+            }
+        }
+        needed_from.min(self.log_needed_by_streams())
+    }
+
+    /// Removes the log segments that are not needed any more; returns the bytes given back.
+    pub fn trim_log(&self) -> Result<u64> {
+        let _work = self.gate.enter()?;
+        let needed_from = self.log_needed_from();
+        self.log_tokens_again(needed_from)?;
+        let segments = self.wal.segments();
+        let first = segments.iter().find(|segment| segment.last_seqno >= needed_from).or(segments.last());
+        let first = first.map_or(0, |segment| segment.number);
+        let mut manifest = self.files.manifest();
+        if first > manifest.state().log.first_segment {
+            self.commit_manifest(&mut manifest, &[Edit::PutLogStart(first)])?;
+        }
+        drop(manifest);
+        let bytes = self.wal.remove_segments_below(needed_from)?;
+        if bytes > 0 {
+            self.observe.counters().log_bytes_trimmed.add(bytes);
+            self.observe.event(EventKind::LogTrimmed { bytes });
+        }
+        Ok(bytes)
+    }
+
+    /// Takes the client request tokens that still count out of the segments that hold nothing else below a number.
+    fn log_tokens_again(&self, needed_from: u64) -> Result<()> {
+        let mut segments = self.wal.segments();
+        segments.pop(); // the one that is written to stays
+        let removable = segments.iter().take_while(|segment| segment.last_seqno < needed_from);
+        let Some(last) = removable.last().filter(|_| !canary!(TokenGoneWithSegment)) else { return Ok(()) };
+        self.admission.tokens.below(last.last_seqno + 1, self.options.clock.now_millis(), &mut |token, used| {
+            let token = Some((token, used.fingerprint));
+            let header = CommitHeader { at_millis: used.at_millis, token, ..CommitHeader::default() };
+            let logged = self.wal.append_with(|_, out| encode_commit(&header, 0, [], out))?;
+            self.wal.applied(logged);
+            Ok(logged)
+        })?;
+        // Also what an earlier call logged, whose sync may have failed: then the segments stay.
+        self.wal.sync(self.wal.last_seqno())
+    }
+}
