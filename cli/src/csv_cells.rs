@@ -154,7 +154,7 @@ impl Column {
 
     /// The cell of an item.
     pub(crate) fn print(&self, item: &ItemRef) -> String {
-        let Some(value) = item.attribute(&self.name) else { return String::new() };
+        let Some(value) = item.get(&self.name) else { return String::new() };
         match (self.cells, value.to_value()) {
             (CellType::S, AttributeValue::S(text)) => text,
             (CellType::B, binary) => binary.to_json().trim_matches('"').to_owned(),

@@ -56,7 +56,7 @@ fn check_tree(tree: &Item) {
     item.check().expect("an encoded item is whole");
     assert_eq!(decode(&bytes).expect("an encoded item is read back"), *tree);
     for (name, value) in tree.iter() {
-        let found = item.attribute(name).expect("an attribute is found");
+        let found = item.get(name).expect("an attribute is found");
         assert!(found.eq_value(value) && found.to_value() == *value);
     }
     check_transcode(&item, tree);

@@ -104,7 +104,7 @@ impl Checkpoints {
         let mut ledger = CheckpointSnapshot::default();
         for item in self.table.query(&self.consumer).items() {
             let item = item?;
-            if item.attribute("shard").and_then(|shard| shard.as_str()) == Some(BEGUN) {
+            if item.get("shard").and_then(|shard| shard.as_str()) == Some(BEGUN) {
                 ledger.begun = true;
             } else if let Some(row) = Row::read(&item) {
                 ledger.others.extend(self.other_owner(&row).map(str::to_owned));
@@ -262,18 +262,18 @@ impl Checkpoints {
 impl Row {
     /// The row that announces a worker, as far as it says the same as a shard's.
     fn announcement(item: &ItemRef) -> Option<Self> {
-        let owner = item.attribute("owner")?.as_str()?.to_owned();
-        let until_millis = item.attribute("until")?.as_u64()?;
+        let owner = item.get("owner")?.as_str()?.to_owned();
+        let until_millis = item.get("until")?.as_u64()?;
         Some(Self { owner: Some(owner), until_millis, ..Self::default() })
     }
     fn read(item: &ItemRef) -> Option<Self> {
-        let text = |name| item.attribute(name).and_then(|value| value.as_str());
+        let text = |name| item.get(name).and_then(|value| value.as_str());
         Some(Self {
             shard: u64::from_str_radix(text("shard")?, 16).ok()?,
             next: text("next").and_then(|next| next.parse().ok()),
-            done: item.attribute("done").and_then(|done| done.as_bool()).unwrap_or(false),
+            done: item.get("done").and_then(|done| done.as_bool()).unwrap_or(false),
             owner: text("owner").map(str::to_owned),
-            until_millis: item.attribute("until").and_then(|until| until.as_u64()).unwrap_or(0),
+            until_millis: item.get("until").and_then(|until| until.as_u64()).unwrap_or(0),
         })
     }
 }

@@ -11,7 +11,13 @@ use super::{
     path::Path,
     tree::{Comparator, Operand, Test, Tree},
 };
-use crate::{error::Result, item::AttributeValue};
+use crate::{
+    error::Result,
+    item::{
+        AttributeValue,
+        size::{MAX_NESTING_LEVELS, check_numbers},
+    },
+};
 use std::ops::{BitAnd, BitOr, Not};
 
 /// Something with a value: an attribute or part of one, its size, or a given value.
@@ -38,7 +44,15 @@ pub(super) fn parse_path(text: &str) -> std::result::Result<Path, String> {
 /// Values of expressions, as they are.
 impl<T: Into<AttributeValue>> From<T> for Term {
     fn from(value: T) -> Self {
-        Self(Ok(Operand::Value(value.into())))
+        Self(sound_value(value.into()).map(Operand::Value))
+    }
+}
+
+/// A value, unless a number in it is none.
+pub(super) fn sound_value(value: AttributeValue) -> std::result::Result<AttributeValue, String> {
+    match check_numbers(&value, MAX_NESTING_LEVELS) {
+        Ok(()) => Ok(value),
+        Err(error) => Err(error.message().to_owned()),
     }
 }
 

@@ -5,7 +5,7 @@
 
 use super::{
     ExpressionKind, Update,
-    build::{Term, parse_path},
+    build::{Term, parse_path, sound_value},
     check,
     parse_update::{self, CallFault},
     path,
@@ -26,7 +26,7 @@ pub struct SetExpression(std::result::Result<SetValue, String>);
 
 impl<T: Into<AttributeValue>> From<T> for SetTerm {
     fn from(value: T) -> Self {
-        Self(Ok(SetOperand::Value(value.into())))
+        Self(sound_value(value.into()).map(SetOperand::Value))
     }
 }
 
@@ -148,6 +148,7 @@ impl UpdateBuilder {
     pub fn add(self, path: impl AsRef<str>, value: impl Into<AttributeValue>) -> Self {
         let value = value.into();
         self.push(path.as_ref(), |path| {
+            let value = sound_value(value)?;
             parse_update::set_operation_fault("ADD", &value).map_or(Ok(Action::Add(path, value)), Err)
         })
     }
@@ -156,6 +157,7 @@ impl UpdateBuilder {
     pub fn delete(self, path: impl AsRef<str>, values: impl Into<AttributeValue>) -> Self {
         let values = values.into();
         self.push(path.as_ref(), |path| {
+            let values = sound_value(values)?;
             parse_update::set_operation_fault("DELETE", &values).map_or(Ok(Action::Delete(path, values)), Err)
         })
     }

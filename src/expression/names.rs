@@ -6,7 +6,10 @@
 
 use super::token;
 use crate::error::{Error, Result};
-use crate::item::{AttributeValue, size::check_name};
+use crate::item::{
+    AttributeValue,
+    size::{MAX_NESTING_LEVELS, check_name, check_numbers},
+};
 use std::collections::BTreeMap;
 
 /// Longest placeholder in bytes, sigil included.
@@ -58,7 +61,10 @@ impl Placeholders {
             names.values().try_for_each(|name| check_name(name))?;
         }
         match &self.values {
-            Some(values) => check_keys("ExpressionAttributeValues", ':', values.keys()),
+            Some(values) => {
+                check_keys("ExpressionAttributeValues", ':', values.keys())?;
+                values.values().try_for_each(|value| check_numbers(value, MAX_NESTING_LEVELS))
+            }
             None => Ok(()),
         }
     }

@@ -85,7 +85,7 @@ impl Path {
 
     /// The value at this path, found without decoding any other.
     pub fn find<'a>(&self, item: &'a ItemRef) -> Option<ValueRef<'a>> {
-        let mut value = item.attribute(&self.name)?;
+        let mut value = item.get(&self.name)?;
         for step in &self.steps {
             value = match step {
                 Step::Name(name) => value.get(name)?,

@@ -131,7 +131,7 @@ impl Update {
         let mut names: Vec<&str> = self.all_paths().into_iter().map(Path::top_level).chain(also).collect();
         names.sort_unstable();
         names.dedup();
-        let value_of = |name: &&str| Some(((*name).to_owned(), old.attribute(name)?.to_value()));
+        let value_of = |name: &&str| Some(((*name).to_owned(), old.get(name)?.to_value()));
         let before: Item = names.iter().filter_map(value_of).collect();
         let (gone, size_before) = (before.len(), item_size(&before));
         let after = apply::apply(&self.actions, before, true, self.legacy)?;

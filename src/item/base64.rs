@@ -4,32 +4,16 @@
 //! refused rather than guessed at.
 
 use crate::error::{Error, ErrorKind, Result};
-
-const ALPHABET: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-const PAD: u8 = b'=';
-/// Mark in [`VALUES`] of a byte that is not in the alphabet.
-const INVALID: u8 = 0xFF;
-/// The six bits that each character stands for.
-const VALUES: [u8; 256] = {
-    let mut values = [INVALID; 256];
-    let mut i = 0;
-    while i < ALPHABET.len() {
-        values[ALPHABET[i] as usize] = i as u8;
-        i += 1;
-    }
-    values
-};
+use data_encoding::{BASE64, DecodeKind};
 
 /// Appends the text of `bytes`.
 pub(crate) fn encode_into(bytes: &[u8], out: &mut String) {
-    out.reserve(bytes.len().div_ceil(3) * 4);
-    for group in bytes.chunks(3) {
-        let bits = group.iter().enumerate().fold(0u32, |bits, (i, &byte)| bits | u32::from(byte) << (16 - 8 * i));
-        for i in 0..4 {
-            let character = if i <= group.len() { ALPHABET[(bits >> (18 - 6 * i)) as usize & 63] } else { PAD };
-            out.push(char::from(character));
-        }
-    }
+    BASE64.encode_append(bytes, out);
+}
+
+/// The text of `bytes`.
+pub(crate) fn encode(bytes: &[u8]) -> String {
+    BASE64.encode(bytes)
 }
 
 /// The bytes of a text.
@@ -37,43 +21,28 @@ pub(crate) fn encode_into(bytes: &[u8], out: &mut String) {
 /// # Errors
 /// A serialization error with the service's text if the length is no multiple of four, if a character is not in the
 /// alphabet, or if the last character has bits that belong to no byte.
-pub(super) fn decode(text: &str) -> Result<Vec<u8>> {
-    let refuse = |what: String| Err(Error::new(ErrorKind::Validation, "SerializationException", what));
-    if !text.len().is_multiple_of(4) {
-        let length = text.len();
-        return refuse(format!("Base64 encoded length is expected a multiple of 4 bytes but found: {length}"));
+pub(crate) fn decode(text: &str) -> Result<Vec<u8>> {
+    let length = text.len();
+    if !length.is_multiple_of(4) {
+        return Err(refusal(format!("Base64 encoded length is expected a multiple of 4 bytes but found: {length}")));
     }
-    let digits = text.strip_suffix("==").or_else(|| text.strip_suffix('=')).unwrap_or(text);
-    let mut out = Vec::with_capacity(digits.len() / 4 * 3 + 2);
-    for group in digits.as_bytes().chunks(4) {
-        let mut bits = 0u32;
-        for (i, &character) in group.iter().enumerate() {
-            let value = VALUES[usize::from(character)];
-            if value == INVALID {
-                return refuse(format!("Invalid base 64 character: '{}'", char::from(character)));
-            }
-            bits |= u32::from(value) << (18 - 6 * i);
+    BASE64.decode(text.as_bytes()).map_err(|error| match error.kind {
+        DecodeKind::Trailing => refusal("Invalid last non-pad Base64 character dectected".to_owned()),
+        _ => {
+            let character = text.as_bytes().get(error.position).copied().unwrap_or(b'=');
+            refusal(format!("Invalid base 64 character: '{}'", char::from(character)))
         }
-        let [_, bytes @ ..] = bits.to_be_bytes();
-        let (kept, lost) = bytes.split_at(group.len() * 6 / 8);
-        if lost.iter().any(|&byte| byte != 0) {
-            return refuse("Invalid last non-pad Base64 character dectected".to_owned());
-        }
-        out.extend_from_slice(kept);
-    }
-    Ok(out)
+    })
+}
+
+fn refusal(text: String) -> Error {
+    Error::new(ErrorKind::Validation, "SerializationException", text)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    fn encode(bytes: &[u8]) -> String {
-        let mut out = String::new();
-        encode_into(bytes, &mut out);
-        out
-    }
 
     #[test]
     fn standard_vectors() {

@@ -419,7 +419,7 @@ mod tests {
         }
         let item = ItemRef::from_bytes([b"\x05\x01\x02a".to_vec(), bytes].concat().into());
         assert!(item.check().unwrap_err().message().contains("nested"));
-        let value = item.attribute("a").unwrap();
+        let value = item.get("a").unwrap();
         assert!(value.size_bytes() < 300);
         assert!(value.to_json().len() < 300 && value.de::<serde_json::Value>().is_err());
         assert!(!format!("{value:?}").is_empty());

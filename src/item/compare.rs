@@ -148,7 +148,7 @@ mod tests {
         for (i, a) in values.iter().enumerate() {
             for (j, b) in values.iter().enumerate() {
                 let item = encoded(a);
-                let v = item.attribute("v").unwrap();
+                let v = item.get("v").unwrap();
                 assert_eq!(v.eq_value(b), i == j, "{a:?} {b:?}");
                 assert_eq!(v.compare(b), (i == j && i < 3).then_some(Ordering::Equal));
             }
@@ -158,7 +158,7 @@ mod tests {
     #[test]
     fn sets_know_their_elements() {
         let item = encoded(&AttributeValue::Ns([1.into(), 20.into()].into()));
-        let set = item.attribute("v").unwrap();
+        let set = item.get("v").unwrap();
         assert!(set.set_contains(&20.into()));
         assert!(!set.set_contains(&2.into()) && !set.set_contains(&"20".into()));
     }
@@ -167,7 +167,7 @@ mod tests {
         #[test]
         fn equality_is_that_of_decoded_values(a in any_value(), b in any_value()) {
             let (left, right) = (encoded(&a), encoded(&b));
-            let (l, r) = (left.attribute("v").unwrap(), right.attribute("v").unwrap());
+            let (l, r) = (left.get("v").unwrap(), right.get("v").unwrap());
             prop_assert!(l.eq_value(&a) && l.eq_ref(&l));
             prop_assert_eq!(l.eq_value(&b), a == b);
             prop_assert_eq!(l.eq_ref(&r), a == b);
@@ -193,7 +193,7 @@ mod tests {
                 (AttributeValue::from(s.as_str()), AttributeValue::from(t.as_str()), s.cmp(&t)),
             ] {
                 let (left, right) = (encoded(&a), encoded(&b));
-                let (l, r) = (left.attribute("v").unwrap(), right.attribute("v").unwrap());
+                let (l, r) = (left.get("v").unwrap(), right.get("v").unwrap());
                 prop_assert_eq!(l.compare(&b), Some(order));
                 prop_assert_eq!(l.compare_ref(&r), Some(order));
             }

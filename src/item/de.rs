@@ -17,6 +17,7 @@ use super::{
     Elements, Item, ItemRef, Number, ValueRef,
     codec::{MAX_DEPTH, Tag},
     serde_error::SerdeError,
+    serde_values::{VALUE_NAME, visit_exact},
     set,
 };
 use crate::error::{Error, Result};
@@ -197,6 +198,7 @@ impl<'de> Deserializer<'de> for ValueDeserializer<'de> {
                 None => visitor.visit_string(self.number()?.to_string()),
             },
             (Number::SERDE_NAME, _) => Err(self.mismatch(&visitor)),
+            (VALUE_NAME, _) => visit_exact(self.value, visitor),
             (set::SERDE_NAME, Tag::Null) => visitor.visit_seq(value::SeqDeserializer::<_, SerdeError>::new(NOTHING)),
             _ => visitor.visit_newtype_struct(self),
         }

@@ -97,12 +97,12 @@ impl ItemRef {
     }
     /// The attribute with exactly this name.
     #[inline]
-    pub fn attribute(&self, name: &str) -> Option<ValueRef<'_>> {
+    pub fn get(&self, name: &str) -> Option<ValueRef<'_>> {
         self.as_map().get(name)
     }
     /// The value that a path such as `address.lines[0]` leads to. Names that contain dots or brackets are out of its
-    /// reach; use [`attribute`](Self::attribute) and [`ValueRef::get`] for them.
-    pub fn get(&self, path: &str) -> Option<ValueRef<'_>> {
+    /// reach; use [`get`](Self::get) and [`ValueRef::get`] for them.
+    pub fn path(&self, path: &str) -> Option<ValueRef<'_>> {
         self.as_map().path(path)
     }
     /// All attributes, ascending by the bytes of their names.
@@ -186,9 +186,9 @@ mod tests {
     fn sample() -> Item {
         Item::new()
             .with("id", "k")
-            .with("address", Item::new().with("lines", vec!["a".into(), "b".into()]).with("zip", 8001))
+            .with("address", Item::new().with("lines", ["a", "b"]).with("zip", 8001))
             .with("a.b", true)
-            .with("grid", vec![vec![1.into(), 2.into()].into(), vec![3.into()].into()])
+            .with("grid", [AttributeValue::from([1, 2]), [3].into()])
             .with("tags", AttributeValue::Ss(["x".to_owned(), "y".to_owned()].into()))
             .with("raw", Bytes::from_static(b"\x01\x02"))
             .with("none", AttributeValue::Null)
@@ -198,10 +198,13 @@ mod tests {
     fn paths() {
         let item = ItemRef::from(&sample());
         assert_eq!(item.get("id").unwrap().as_str(), Some("k"));
-        assert_eq!(item.get("address.zip").unwrap().as_u64(), Some(8001));
-        assert_eq!(item.get("address.lines[1]").unwrap().as_str(), Some("b"));
-        assert_eq!(item.get("grid[1][0]").unwrap().as_i64(), Some(3));
-        assert_eq!(item.attribute("a.b").unwrap().as_bool(), Some(true));
+        assert_eq!(item.path("address.zip").unwrap().as_u64(), Some(8001));
+        assert_eq!(item.path("address.lines[1]").unwrap().as_str(), Some("b"));
+        assert_eq!(item.path("grid[1][0]").unwrap().as_i64(), Some(3));
+        assert_eq!(item.get("a.b").unwrap().as_bool(), Some(true));
+        for path in ["id", "address.zip", "address.lines[1]", "grid[1][0]", "grid[0]"] {
+            assert_eq!(item.path(path).map(|value| value.to_value()).as_ref(), sample().path(path), "{path}");
+        }
         for path in [
             "",
             ".",
@@ -223,7 +226,7 @@ mod tests {
             "id.x",
             "grid[99999999999999999999]",
         ] {
-            assert_eq!(item.get(path), None, "{path}");
+            assert_eq!((item.path(path), sample().path(path)), (None, None), "{path}");
         }
     }
 
@@ -243,14 +246,14 @@ mod tests {
                 ("tags", "SS", 2)
             ]
         );
-        let (id, raw) = (item.attribute("id").unwrap(), item.attribute("raw").unwrap());
+        let (id, raw) = (item.get("id").unwrap(), item.get("raw").unwrap());
         assert_eq!((id.as_bytes(), id.as_i64(), id.as_bool(), id.is_null()), (None, None, None, false));
         assert_eq!((id.list().count(), id.set().count(), id.map().count(), id.get("x")), (0, 0, 0, None));
         assert_eq!((raw.as_bytes(), raw.as_str()), (Some(&[1, 2][..]), None));
-        assert!(item.attribute("none").unwrap().is_null());
-        let tags: Vec<_> = item.attribute("tags").unwrap().set().filter_map(|tag| tag.as_str()).collect();
+        assert!(item.get("none").unwrap().is_null());
+        let tags: Vec<_> = item.get("tags").unwrap().set().filter_map(|tag| tag.as_str()).collect();
         assert_eq!(tags, ["x", "y"]);
-        assert_eq!(item.attribute("address").unwrap().get("zip").unwrap().as_f64(), Some(8001.0));
+        assert_eq!(item.get("address").unwrap().get("zip").unwrap().as_f64(), Some(8001.0));
     }
 
     #[test]
@@ -277,7 +280,7 @@ mod tests {
 
     /// Asks everything there is to ask.
     fn ask(item: &ItemRef) {
-        let _ = (item.size_bytes(), item.check(), item.to_item(), item.get("a[0].b"), item.attribute("a"));
+        let _ = (item.size_bytes(), item.check(), item.to_item(), item.path("a[0].b"), item.get("a"));
         let _ = (format!("{item:?}"), item.to_inline_bytes(), item.eq(item));
         let _ = (item.to_json(), item.to_dynamodb_json(), item.de::<serde_json::Value>());
         let _ = transcode(item, &mut DictionaryBuilder::new(), &mut Vec::new());
@@ -313,9 +316,9 @@ mod tests {
             let lazy = ItemRef::from(&item);
             prop_assert!(lazy.iter().map(|(name, _)| name).eq(item.keys()));
             for (name, value) in item.iter() {
-                prop_assert_eq!(&lazy.attribute(name).unwrap().to_value(), value);
+                prop_assert_eq!(&lazy.get(name).unwrap().to_value(), value);
             }
-            prop_assert!(lazy.attribute("no such name").is_none());
+            prop_assert!(lazy.get("no such name").is_none());
         }
 
         #[test]

@@ -58,7 +58,7 @@ impl KeyType {
     pub fn of(value: &AttributeValue) -> Option<Self> {
         match value {
             AttributeValue::S(_) => Some(Self::S),
-            AttributeValue::N(_) => Some(Self::N),
+            AttributeValue::N(number) if number.is_sound() => Some(Self::N),
             AttributeValue::B(_) => Some(Self::B),
             _ => None,
         }
@@ -156,7 +156,7 @@ impl<'a> KeyScalar<'a> {
     pub fn of(value: &'a AttributeValue) -> Option<Self> {
         match value {
             AttributeValue::S(text) => Some(Self::S(text)),
-            AttributeValue::N(number) => Some(Self::N(*number)),
+            AttributeValue::N(number) if number.is_sound() => Some(Self::N(*number)),
             AttributeValue::B(bytes) => Some(Self::B(bytes)),
             _ => None,
         }

@@ -1,12 +1,34 @@
-//! items
+//! Items: attribute values as owned trees, as encoded bytes that are read lazily, and the ways between both and the rest
+//! of the world.
+//!
+//! - [`AttributeValue`] and [`Item`] are owned. They are built from Rust's own types ([`Item::with`]) or, through serde, from
+//!   structs and enums ([`to_item`]).
+//! - [`ItemRef`] and [`ValueRef`] are items as they lie in log, memtable and run. Nothing is decoded until it is asked for.
+//! - Both have the same accessors: `get` takes an exact name, `path` a document path, `as_str`, `as_i64`, ... answer for
+//!   their type only.
+//! - JSON comes in two forms, plain and DynamoDB's (`{"S": "text"}`), as texts ([`Item::to_json`],
+//!   [`Item::to_dynamodb_json`]) and through serde (the types themselves, and [`DynamoDbJson`]).
+//!
+//! ```
+//! use hashrange::Item;
+//!
+//! let item = Item::from_dynamodb_json(r#"{"id": {"S": "o#7"}, "lines": {"L": [{"N": "2"}]}}"#)?;
+//! assert_eq!(item.path("lines[0]").and_then(|line| line.as_i64()), Some(2));
+//! assert_eq!(serde_json::to_string(&item).unwrap(), r#"{"id":"o#7","lines":[2]}"#);
+//! # Ok::<(), hashrange::Error>(())
+//! ```
+
+mod accessors;
 #[cfg(test)]
 pub(crate) mod arbitrary;
 pub(crate) mod base64;
 mod check;
 pub mod codec;
 mod compare;
+mod convert;
 mod de;
 mod dictionary;
+mod dynamodb_json;
 mod error_item;
 mod item_ref;
 mod json;
@@ -16,6 +38,7 @@ mod key_buf;
 mod number;
 mod ser;
 mod serde_error;
+mod serde_values;
 pub mod set;
 pub mod size;
 mod transcode;
@@ -24,6 +47,7 @@ mod value_ref;
 pub use codec::{decode, encode_item, encode_item_of_size};
 pub use de::from_item;
 pub use dictionary::{Dictionary, DictionaryBuilder};
+pub use dynamodb_json::DynamoDbJson;
 pub use item_ref::{ItemRef, NamedBytes};
 pub use key::{KeyScalar, KeyType};
 pub use number::Number;

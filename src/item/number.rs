@@ -44,9 +44,46 @@ pub struct Number {
     negative: bool,
 }
 
+/// Why something is no number.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum NumberFault {
+    NotFinite = 1,
+    Overflow,
+    Underflow,
+    TooManyDigits,
+}
+
 impl Number {
     /// Zero.
     pub const ZERO: Self = Self { high: 0, low: 0, exponent: 0, negative: false };
+
+    /// Marks what stands in the place of a number that could not be made, for conversions that return no error. The
+    /// operation that is given it is refused; see [`check`](Self::check). No number has this exponent.
+    const FAULT_EXPONENT: i16 = i16::MAX;
+
+    /// Keeps a fault until the number is used.
+    pub(crate) fn of_fault(fault: NumberFault) -> Self {
+        Self { high: 0, low: fault as u64, exponent: Self::FAULT_EXPONENT, negative: false }
+    }
+
+    /// Whether this is a number, and not a fault that was kept.
+    #[inline]
+    pub(crate) fn is_sound(&self) -> bool {
+        self.exponent != Self::FAULT_EXPONENT
+    }
+
+    /// Refuses a fault that was kept.
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.is_sound() {
+            return Ok(());
+        }
+        Err(match self.low {
+            fault if fault == NumberFault::Overflow as u64 => Error::validation(OVERFLOW),
+            fault if fault == NumberFault::Underflow as u64 => Error::validation(UNDERFLOW),
+            fault if fault == NumberFault::TooManyDigits as u64 => Error::validation(TOO_MANY_DIGITS),
+            _ => text::not_a_number("NaN"),
+        })
+    }
 
     /// The digits as one integer, without trailing zeros; 0 only for zero.
     fn coefficient(&self) -> u128 {

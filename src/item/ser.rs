@@ -11,7 +11,7 @@
 //! variant with content               M       of one member, named after the variant
 //! ```
 
-use super::{AttributeValue, Item, Number, serde_error::SerdeError, set};
+use super::{AttributeValue, Item, Number, base64, serde_error::SerdeError, serde_values::BINARY_NAME, set};
 use crate::error::{Error, Result};
 use bytes::Bytes;
 use serde::{Serialize, ser};
@@ -116,6 +116,7 @@ impl ser::Serializer for ValueSerializer {
             // A number that fits no number of Rust comes as text.
             (Number::SERDE_NAME, AttributeValue::S(text)) => Ok(AttributeValue::N(Number::parse(&text)?)),
             (set::SERDE_NAME, AttributeValue::L(elements)) => Ok(set::from_elements(elements)?),
+            (BINARY_NAME, AttributeValue::S(text)) => Ok(AttributeValue::B(base64::decode(&text)?.into())),
             (_, value) => Ok(value),
         }
     }

@@ -9,7 +9,7 @@
 //! L            3 + sum of (1 + element)        M            3 + sum of (name + 1 + value)
 //! ```
 
-use super::{AttributeValue, Item};
+use super::{AttributeValue, Item, Number};
 use crate::error::{Detail, Error, Result};
 
 /// Largest size of an item, in bytes; inclusive.
@@ -95,6 +95,10 @@ pub fn validate_item(item: &Item) -> Result<usize> {
 fn measure(value: &AttributeValue, levels: usize, sound: &mut bool) -> usize {
     match value {
         AttributeValue::S(text) => text.len(),
+        AttributeValue::N(number) => {
+            *sound &= number.is_sound();
+            number.size_bytes()
+        }
         AttributeValue::L(_) | AttributeValue::M(_) if levels == 0 => {
             *sound = false;
             0
@@ -123,7 +127,7 @@ fn measure_name(name: &str, sound: &mut bool) -> usize {
     name.len()
 }
 
-/// Refuses empty and overlong names and empty sets anywhere in a value, but looks no deeper than `levels`.
+/// Refuses empty and overlong names, empty sets and numbers that are none anywhere in a value, but looks no deeper than `levels`.
 ///
 /// # Errors
 /// A validation error with DynamoDB's text.
@@ -134,9 +138,23 @@ pub fn check_value(value: &AttributeValue, levels: usize) -> Result<()> {
             check_name(name)?;
             check_value(inner, levels - 1)
         }),
+        AttributeValue::N(number) => number.check(),
         AttributeValue::Ss(set) if set.is_empty() => Err(empty_set("SS")),
         AttributeValue::Ns(set) if set.is_empty() => Err(empty_set("NS")),
+        AttributeValue::Ns(set) => set.iter().try_for_each(Number::check),
         AttributeValue::Bs(set) if set.is_empty() => Err(empty_set("BS")),
+        _ => Ok(()),
+    }
+}
+
+/// Refuses numbers that are none anywhere in a value, but looks no deeper than `levels`; such a value comes of a
+/// conversion that could return no error.
+pub(crate) fn check_numbers(value: &AttributeValue, levels: usize) -> Result<()> {
+    match value {
+        AttributeValue::N(number) => number.check(),
+        AttributeValue::Ns(set) => set.iter().try_for_each(Number::check),
+        AttributeValue::L(list) if levels > 0 => list.iter().try_for_each(|inner| check_numbers(inner, levels - 1)),
+        AttributeValue::M(map) if levels > 0 => map.values().try_for_each(|inner| check_numbers(inner, levels - 1)),
         _ => Ok(()),
     }
 }

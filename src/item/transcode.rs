@@ -184,13 +184,13 @@ mod tests {
     fn names_become_ids_at_every_level() {
         let item = Item::new()
             .with("country", "Chile")
-            .with("list", vec![Item::new().with("country", 1).into(), Item::new().with("country", 2).into()]);
+            .with("list", [Item::new().with("country", 1), Item::new().with("country", 2)]);
         let plain = ItemRef::from(&item);
         let under = rewritten(&[plain.clone(), plain.clone()]);
         assert!(under[1].encoded().len() + 20 < plain.encoded().len());
-        assert_eq!(under[1].get("list[1].country").unwrap().as_i64(), Some(2));
-        assert_eq!(under[1].attribute("country").unwrap().as_str(), Some("Chile"));
-        assert_eq!(under[1].attribute("city"), None);
+        assert_eq!(under[1].path("list[1].country").unwrap().as_i64(), Some(2));
+        assert_eq!(under[1].get("country").unwrap().as_str(), Some("Chile"));
+        assert_eq!(under[1].get("city"), None);
         assert_eq!(under[1].size_bytes(), plain.size_bytes());
     }
 
@@ -225,7 +225,7 @@ mod tests {
                     prop_assert_eq!(&rewritten.to_item(), item);
                     prop_assert_eq!(rewritten.to_inline_bytes(), encode_item(item));
                     for (name, value) in item.iter() {
-                        prop_assert!(rewritten.attribute(name).unwrap().eq_value(value));
+                        prop_assert!(rewritten.get(name).unwrap().eq_value(value));
                     }
                 }
             }

@@ -10,7 +10,10 @@ use std::{
 };
 
 /// One attribute value: the ten types of DynamoDB.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// Equality and hash are by value: numbers numerically, sets whatever the order. The order of Rust's `Ord` is for maps and
+/// sorting only: values of different types are ordered by their type, which DynamoDB never compares.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AttributeValue {
     /// String, compared by its UTF-8 bytes.
     S(String),
@@ -50,63 +53,10 @@ impl AttributeValue {
             Self::Bs(_) => "BS",
         }
     }
-    /// The text of an `S`.
-    pub fn as_str(&self) -> Option<&str> {
-        if let Self::S(s) = self { Some(s) } else { None }
-    }
-    /// The number of an `N`.
-    pub fn as_number(&self) -> Option<&Number> {
-        if let Self::N(n) = self { Some(n) } else { None }
-    }
-}
-
-macro_rules! from_integer {
-    ($($t:ty),*) => {$(
-        impl From<$t> for AttributeValue {
-            fn from(n: $t) -> Self { Self::N(Number::from(n)) }
-        }
-    )*};
-}
-from_integer!(i8, i16, i32, i64, u8, u16, u32, u64);
-
-impl From<&str> for AttributeValue {
-    fn from(s: &str) -> Self {
-        Self::S(s.to_owned())
-    }
-}
-impl From<String> for AttributeValue {
-    fn from(s: String) -> Self {
-        Self::S(s)
-    }
-}
-impl From<bool> for AttributeValue {
-    fn from(b: bool) -> Self {
-        Self::Bool(b)
-    }
-}
-impl From<Number> for AttributeValue {
-    fn from(n: Number) -> Self {
-        Self::N(n)
-    }
-}
-impl From<Bytes> for AttributeValue {
-    fn from(b: Bytes) -> Self {
-        Self::B(b)
-    }
-}
-impl From<Vec<AttributeValue>> for AttributeValue {
-    fn from(l: Vec<AttributeValue>) -> Self {
-        Self::L(l)
-    }
-}
-impl From<Item> for AttributeValue {
-    fn from(m: Item) -> Self {
-        Self::M(m.0)
-    }
 }
 
 /// An item: attribute names to values. Names are unique and kept in the order of their bytes.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Item(pub BTreeMap<String, AttributeValue>);
 
 impl Item {
@@ -114,7 +64,17 @@ impl Item {
     pub fn new() -> Self {
         Self::default()
     }
-    /// Adds or replaces an attribute; for building items in one expression.
+    /// Adds or replaces an attribute; for building items in one expression. Takes texts, numbers, booleans, binary,
+    /// options, lists, maps and sets; see [`to_value`](super::to_value) for structs and enums.
+    ///
+    /// ```
+    /// use hashrange::Item;
+    ///
+    /// let size: usize = 3;
+    /// let item = Item::new().with("price", 19.99).with("size", size).with("note", None::<&str>).with("raw", vec![1u8, 2]);
+    /// assert_eq!(item.get("price").and_then(|price| price.as_f64()), Some(19.99));
+    /// assert!(item["note"].is_null() && item["raw"].type_name() == "B");
+    /// ```
     #[must_use]
     pub fn with(mut self, name: impl Into<String>, value: impl Into<AttributeValue>) -> Self {
         self.0.insert(name.into(), value.into());

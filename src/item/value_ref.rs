@@ -7,6 +7,7 @@
 
 use super::{
     AttributeValue, Dictionary, Number,
+    accessors::indexes_of,
     codec::{Cursor, MAX_DEPTH, Tag},
 };
 use bytes::Bytes;
@@ -97,6 +98,26 @@ impl<'a> ValueRef<'a> {
     fn is_container(&self) -> bool {
         self.tag as u8 >= Tag::L as u8
     }
+    /// The elements of an `L`.
+    pub fn as_list(&self) -> Option<Elements<'a>> {
+        (self.tag == Tag::L).then(|| self.list())
+    }
+    /// The members of an `M`.
+    pub fn as_map(&self) -> Option<Members<'a>> {
+        (self.tag == Tag::M).then(|| self.map())
+    }
+    /// The elements of an `SS`.
+    pub fn as_string_set(&self) -> Option<impl Iterator<Item = &'a str> + use<'a>> {
+        (self.tag == Tag::Ss).then(|| self.set().filter_map(|element| element.as_str()))
+    }
+    /// The elements of an `NS`.
+    pub fn as_number_set(&self) -> Option<impl Iterator<Item = Number> + use<'a>> {
+        (self.tag == Tag::Ns).then(|| self.set().filter_map(|element| element.as_number()))
+    }
+    /// The elements of a `BS`.
+    pub fn as_binary_set(&self) -> Option<impl Iterator<Item = &'a [u8]> + use<'a>> {
+        (self.tag == Tag::Bs).then(|| self.set().filter_map(|element| element.as_bytes()))
+    }
     /// The elements of an `L`, in order; none for other types.
     pub fn list(&self) -> Elements<'a> {
         if self.tag == Tag::L { Elements::new(*self, None) } else { Elements::none() }
@@ -113,7 +134,7 @@ impl<'a> ValueRef<'a> {
         let mut cursor = Cursor::new(if self.tag == Tag::M { self.payload } else { &[] });
         Members { left: cursor.count().unwrap_or(0), cursor, names: self.names }
     }
-    /// A member of an `M`.
+    /// A member of an `M`, by its exact name.
     #[inline]
     pub fn get(&self, name: &str) -> Option<ValueRef<'a>> {
         if self.tag == Tag::M { find(self.payload, self.names, name) } else { None }
@@ -127,15 +148,10 @@ impl<'a> ValueRef<'a> {
     pub fn path(&self, path: &str) -> Option<ValueRef<'a>> {
         let mut value = *self;
         for step in path.split('.') {
-            let (name, mut indexes) = step.split_at(step.find('[').unwrap_or(step.len()));
+            let (name, indexes) = step.split_at(step.find('[').unwrap_or(step.len()));
             value = value.get(name)?;
-            while !indexes.is_empty() {
-                let (digits, rest) = indexes.strip_prefix('[')?.split_once(']')?;
-                if !digits.bytes().all(|digit| digit.is_ascii_digit()) {
-                    return None;
-                }
-                value = value.index(digits.parse().ok()?)?;
-                indexes = rest;
+            for index in indexes_of(indexes) {
+                value = value.index(index?)?;
             }
         }
         Some(value)

@@ -32,7 +32,7 @@ pub fn expiry_token(lane: u64, second: u64) -> u64 {
 impl TableDefinition {
     /// The end of an item's time to live, if it has one: a number, in seconds since 1970.
     fn expiry(&self, item: &ItemRef) -> Option<Number> {
-        item.attribute(self.ttl_attribute.as_deref()?)?.as_number()
+        item.get(self.ttl_attribute.as_deref()?)?.as_number()
     }
 
     /// The second in which an item's time to live ends, if that can ever be swept.
@@ -59,8 +59,8 @@ impl TableDefinition {
     /// The place of an item in the expiry index; `None` if it does not expire.
     pub(super) fn expiry_key(&self, item: &ItemRef) -> Option<EncodedKey> {
         let second = self.expiry_second(item)?;
-        let hash = item.attribute(&self.key.hash.name)?.to_value();
-        let range = self.key.range.as_ref().and_then(|range| Some(item.attribute(&range.name)?.to_value()));
+        let hash = item.get(&self.key.hash.name)?.to_value();
+        let range = self.key.range.as_ref().and_then(|range| Some(item.get(&range.name)?.to_value()));
         let base = EncodedKey::of_values(&hash, range.as_ref()).ok()?;
         let partition_key = base.collection().get(1..)?;
         let mut collection = vec![ITEM_SPACE];

@@ -168,7 +168,7 @@ impl TableDefinition {
     /// The key of an encoded item; `None` if it lacks a key attribute.
     pub fn key_of_encoded(&self, item: &ItemRef) -> Option<EncodedKey> {
         let value_of = |key: &KeyAttribute| {
-            item.attribute(&key.name).and_then(KeyBytes::of_encoded).filter(|value| value.kind() == key.kind)
+            item.get(&key.name).and_then(KeyBytes::of_encoded).filter(|value| value.kind() == key.kind)
         };
         let mut builder = Builder::new(ITEM_SPACE);
         value_of(&self.key.hash)?.append_last(&mut builder.bytes);
@@ -223,9 +223,7 @@ impl TableDefinition {
         if index.kind == IndexKind::Expiry {
             return self.expiry_key(item);
         }
-        index_key_from(&self.key, index, self.local_space(index), &|name| {
-            item.attribute(name).and_then(KeyBytes::of_encoded)
-        })
+        index_key_from(&self.key, index, self.local_space(index), &|name| item.get(name).and_then(KeyBytes::of_encoded))
     }
 
     /// The place that index and table key attributes name, for continuing a paged read.
@@ -332,7 +330,7 @@ fn key_bytes(value: &AttributeValue) -> usize {
 
 /// Copies the named key attributes out of an item.
 pub fn key_attributes<'a>(keys: impl Iterator<Item = &'a KeyAttribute>, item: &ItemRef) -> Item {
-    keys.filter_map(|key| Some((key.name.clone(), item.attribute(&key.name)?.to_value()))).collect()
+    keys.filter_map(|key| Some((key.name.clone(), item.get(&key.name)?.to_value()))).collect()
 }
 
 fn index_key_from<'a>(

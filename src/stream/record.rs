@@ -247,7 +247,7 @@ impl ChangeRecord {
     }
     fn key_bytes(&self) -> usize {
         let Some(item) = self.key_source() else { return 0 };
-        let of = |key: &KeyAttribute| Some(key.name.len() + item.attribute(&key.name)?.size_bytes());
+        let of = |key: &KeyAttribute| Some(key.name.len() + item.get(&key.name)?.size_bytes());
         self.stream.key.attributes().filter_map(of).sum()
     }
     /// The most that [`size_bytes`](Self::size_bytes) can be: keys are part of an image.

@@ -7,22 +7,23 @@ use crate::{
     request::{Executor, PutItem, WriteOutput},
 };
 use serde::Serialize;
-use std::borrow::Cow;
+use std::{any::Any, borrow::Cow};
 
-/// Whatever can be put: an [`Item`], or any type that serialises as a map.
+/// Whatever can be put: an [`Item`], or any owned type that serialises as a map. A type that borrows is put as
+/// `&to_item(&value)?`.
 pub trait ToItem {
-    /// The item.
+    /// The item. Errors: the value is no struct or map, or holds what no attribute can be.
     fn to_item(&self) -> Result<Cow<'_, Item>>;
 }
 
-impl ToItem for Item {
+impl<T: Serialize + Any> ToItem for T {
+    #[inline]
     fn to_item(&self) -> Result<Cow<'_, Item>> {
-        Ok(Cow::Borrowed(self))
-    }
-}
-impl<T: Serialize> ToItem for T {
-    fn to_item(&self) -> Result<Cow<'_, Item>> {
-        item::to_item(self).map(Cow::Owned)
+        // An item is serialisable too, but needs no copy.
+        match (self as &dyn Any).downcast_ref::<Item>() {
+            Some(item) => Ok(Cow::Borrowed(item)),
+            None => item::to_item(self).map(Cow::Owned),
+        }
     }
 }
 

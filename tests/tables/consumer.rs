@@ -226,7 +226,7 @@ fn what_fails_is_tried_again_then_halved_then_put_aside() {
     assert!(tries > 8, "each part was tried twice");
     let letter = letters.scan().items().next().unwrap().unwrap();
     assert_eq!(letter.get("failure").unwrap().as_str(), Some("thirteen"));
-    assert_eq!(letter.get("NewImage.n").unwrap().as_u64(), Some(13));
+    assert_eq!(letter.path("NewImage.n").unwrap().as_u64(), Some(13));
     assert_eq!(consumer.process(NO_WAIT, |_| Err("nothing is left")).unwrap(), 0);
 }
 

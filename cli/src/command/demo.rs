@@ -301,7 +301,7 @@ fn keys_of(cities: &Cities) -> Result<Vec<(String, String)>, Failure> {
     let mut keys = Vec::new();
     for city in cities.scan().items() {
         let city = city?;
-        let text = |name| city.attribute(name).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
+        let text = |name| city.get(name).and_then(|value| value.as_str().map(str::to_owned)).unwrap_or_default();
         keys.push((text("country"), text("name")));
     }
     keys.sort_by(|a, b| a.1.chars().rev().cmp(b.1.chars().rev()));

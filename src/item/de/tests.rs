@@ -54,7 +54,7 @@ fn round_trip<T: Serialize + DeserializeOwned + PartialEq + std::fmt::Debug>(val
     let item = to_item(&BTreeMap::from([("v", &value)])).unwrap();
     let lazy = ItemRef::from(&item);
     lazy.check().unwrap();
-    assert_eq!(lazy.attribute("v").unwrap().de::<T>().unwrap(), value, "{item:?}");
+    assert_eq!(lazy.get("v").unwrap().de::<T>().unwrap(), value, "{item:?}");
     let back: BTreeMap<String, T> = from_item(&item).unwrap();
     assert_eq!(back["v"], value);
 }
@@ -115,7 +115,7 @@ fn bytes_are_binary() {
     let item = ItemRef::from(&Item::new().with("blob", Bytes::from_static(b"\0\xff")).with("text", "t"));
     let borrowed: Borrowed<'_> = item.de().unwrap();
     assert_eq!((borrowed.text, borrowed.blob), ("t", &b"\0\xff"[..]));
-    assert_eq!(item.attribute("blob").unwrap().de::<Vec<u8>>().unwrap(), [0, 255]);
+    assert_eq!(item.get("blob").unwrap().de::<Vec<u8>>().unwrap(), [0, 255]);
 }
 
 #[test]
@@ -155,7 +155,7 @@ fn optional_attributes_may_be_absent_or_null() {
 
 #[test]
 fn errors_name_the_place() {
-    let item = Item::new().with("list", vec![Item::new().with("n", 300).into(), "x".into()]);
+    let item = Item::new().with("list", [AttributeValue::from(Item::new().with("n", 300)), "x".into()]);
     let error = from_item::<BTreeMap<String, Vec<BTreeMap<String, u8>>>>(&item).unwrap_err();
     assert_eq!(error.message(), "list[0].n: invalid value: integer `300`, expected u8");
     let error = from_item::<BTreeMap<String, (BTreeMap<String, u16>,)>>(&item).unwrap_err();

@@ -157,6 +157,9 @@ fn parse_exponent(text: &[u8]) -> Option<i64> {
 
 impl fmt::Display for Number {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.is_sound() {
+            return f.pad("NaN");
+        }
         let mut text = [b'0'; LONGEST_TEXT];
         let (start, end) = self.write_digits(&mut text);
         let digits = str::from_utf8(&text[start..end]).map_err(|_| fmt::Error)?;

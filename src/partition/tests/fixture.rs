@@ -40,7 +40,7 @@ pub(super) fn item(number: u64) -> Vec<u8> {
 
 /// The number of an item that [`item`] made.
 pub(super) fn number_of(item: &crate::item::ItemRef) -> u64 {
-    item.attribute("number").and_then(|value| value.as_u64()).unwrap()
+    item.get("number").and_then(|value| value.as_u64()).unwrap()
 }
 
 /// A version as (sequence number, number of the item).

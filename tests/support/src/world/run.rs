@@ -300,7 +300,8 @@ fn update(assigns: &[Assign]) -> Update {
             }
             Assign::Append(number) => {
                 let list = vec![hashrange::AttributeValue::from(*number)];
-                placeholders = placeholders.value(":more", list).value(":none", Vec::new());
+                placeholders =
+                    placeholders.value(":more", list).value(":none", Vec::<hashrange::AttributeValue>::new());
                 set.push("l = list_append(if_not_exists(l, :none), :more)");
             }
             Assign::Count(by) => {

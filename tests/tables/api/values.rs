@@ -1,0 +1,146 @@
+//! What becomes an attribute value, and what becomes of one.
+
+use hashrange::{
+    AttributeValue, Database, Item, ItemRef, Number, S, attr, gt,
+    item::{DynamoDbJson, to_value},
+};
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+#[test]
+fn rust_types_become_values() -> hashrange::Result<()> {
+    let text = String::from("t");
+    let item = Item::new()
+        .with("f", 19.99)
+        .with("single", 0.1f32)
+        .with("count", text.len())
+        .with("signed", -1isize)
+        .with("wide", u128::from(u64::MAX) + 1)
+        .with("text", &text)
+        .with("char", 'x')
+        .with("some", Some("s"))
+        .with("none", None::<u32>)
+        .with("raw", vec![1u8, 2])
+        .with("slice", &[3u8][..])
+        .with("list", vec!["a", "b"])
+        .with("numbers", [1, 2])
+        .with("map", BTreeMap::from([("k", 1)]))
+        .with("hashed", HashMap::from([("k".to_owned(), true)]))
+        .with("names", BTreeSet::from(["n"]))
+        .with("ids", BTreeSet::from([7u32]))
+        .with("nested", &Item::new().with("k", ["v"]));
+    let types: Vec<String> = item.iter().map(|(name, value)| format!("{name} {}", value.type_name())).collect();
+    let expected = "char S, count N, f N, hashed M, ids NS, list L, map M, names SS, nested M, none NULL, numbers L, \
+                    raw B, signed N, single N, slice B, some S, text S, wide N";
+    assert_eq!(types.join(", "), expected);
+    assert_eq!(item["f"].as_f64(), Some(19.99));
+    assert_eq!(item["single"].to_json(), "0.1");
+    assert_eq!(item["wide"].to_json(), "18446744073709551616");
+    assert_eq!((item["some"].as_str(), item["none"].is_null()), (Some("s"), true));
+    assert_eq!(item["raw"].as_bytes(), Some(&[1, 2][..]));
+    assert_eq!(item.path("nested.k[0]").and_then(|value| value.as_str()), Some("v"));
+    assert_eq!(item["ids"].as_number_set().map(BTreeSet::len), Some(1));
+
+    assert_eq!(String::try_from(item["text"].clone())?, "t");
+    assert_eq!(usize::try_from(item["count"].clone())?, 1);
+    assert_eq!(Vec::<u8>::try_from(item["raw"].clone())?, [1, 2]);
+    let error = u8::try_from(item["signed"].clone()).unwrap_err();
+    assert_eq!(error.message(), "expected N, an integer that fits, found N");
+    let sorted: BTreeSet<AttributeValue> = item.values().cloned().collect();
+    assert!(sorted.contains(&19.99.into()));
+    Ok(())
+}
+
+#[test]
+fn what_is_no_number_is_refused_where_it_is_sent() -> hashrange::Result<()> {
+    let db = Database::in_memory()?;
+    let table = db.create_table("readings").hash::<S>("id").create()?;
+    let none = "The parameter cannot be converted to a numeric value: NaN";
+    let overflow = "Number overflow. Attempting to store a number with magnitude larger than supported range";
+    for (value, text) in [(f64::NAN, none), (f64::NEG_INFINITY, none), (1e300, overflow)] {
+        let put = table.put(&Item::new().with("id", "1").with("x", [0.0, value])).unwrap_err();
+        assert_eq!(put.message(), text);
+        for refused in [
+            table.update("1").set("x", value).send().map(drop),
+            table.update("1").add("x", value).send().map(drop),
+            table.update("1").set("x", 1).when(attr("y").gt(value)).send().map(drop),
+        ] {
+            let error = refused.unwrap_err();
+            assert!(error.message().ends_with(text), "{error}");
+        }
+    }
+    assert_eq!(table.scan().items().count(), 0);
+    let sorted = db.create_table("sorted").hash::<S>("id").range::<hashrange::N>("at").create()?;
+    assert!(sorted.query("1").range(gt(f64::NAN)).page().is_err());
+    assert!(sorted.put(&Item::new().with("id", "1").with("at", f64::NAN)).is_err());
+    Ok(())
+}
+
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+struct Holder {
+    id: String,
+    value: AttributeValue,
+    item: Item,
+    stored: Option<ItemRef>,
+}
+
+fn every_type() -> Item {
+    let exact = Number::parse("12345678901234567890123456789012345678").unwrap_or_default();
+    Item::new()
+        .with("text", "é\"")
+        .with("exact", exact)
+        .with("set", BTreeSet::from(["a", "b"]))
+        .with("bytes", BTreeSet::from([vec![0u8], vec![1]]))
+        .with("raw", vec![255u8])
+        .with("null", None::<bool>)
+        .with("list", [AttributeValue::from(true), 1.5.into(), Item::new().with("k", 1).into()])
+}
+
+#[test]
+fn fields_may_be_values_and_items_of_which_nothing_is_lost() -> hashrange::Result<()> {
+    let db = Database::in_memory()?;
+    let table = db.create_table("holders").hash::<S>("id").create()?;
+    let stored = Some(ItemRef::from(&every_type()));
+    let holder = Holder { id: "1".into(), value: every_type().into(), item: every_type(), stored };
+    table.put(&holder)?;
+    let read: Holder = table.get("1")?.unwrap().de()?;
+    assert_eq!(read, holder);
+    assert_eq!(to_value(&read.value)?, holder.value);
+    Ok(())
+}
+
+#[test]
+fn items_go_through_serde_as_plain_data_and_as_dynamodb_json() -> Result<(), Box<dyn std::error::Error>> {
+    let plain = serde_json::to_value(every_type())?;
+    assert_eq!(plain, serde_json::to_value(ItemRef::from(&every_type()))?);
+    assert_eq!((&plain["raw"], &plain["set"][1]), (&"/w==".into(), &"b".into()));
+    let back: Item = serde_json::from_value(plain)?;
+    assert_eq!(back.path("list[2].k").and_then(|k| k.as_i64()), Some(1));
+
+    #[derive(Serialize, Deserialize)]
+    struct Message {
+        item: DynamoDbJson<Item>,
+    }
+    let text = serde_json::to_string(&Message { item: DynamoDbJson(every_type()) })?;
+    assert!(text.contains(r#""raw":{"B":"/w=="}"#), "{text}");
+    assert_eq!(serde_json::from_str::<Message>(&text)?.item.0, every_type());
+    assert!(serde_json::from_str::<Message>(r#"{"item": {"a": {"N": "x"}}}"#).is_err());
+    Ok(())
+}
+
+#[test]
+fn both_sides_answer_alike() {
+    let item = every_type();
+    let lazy = ItemRef::from(&item);
+    for (name, value) in item.iter() {
+        let other = lazy.get(name).unwrap();
+        assert_eq!((value.as_str(), value.as_bytes()), (other.as_str(), other.as_bytes()), "{name}");
+        assert_eq!((value.as_number().copied(), value.as_f64()), (other.as_number(), other.as_f64()), "{name}");
+        assert_eq!((value.as_bool(), value.is_null(), value.len()), (other.as_bool(), other.is_null(), other.len()));
+        assert_eq!(value.as_list().map(<[_]>::len), other.as_list().map(Iterator::count), "{name}");
+        assert_eq!(value.as_map().map(BTreeMap::len), other.as_map().map(Iterator::count), "{name}");
+        let texts = |set: &BTreeSet<String>| set.iter().cloned().collect::<Vec<_>>();
+        let others = other.as_string_set().map(|set| set.map(str::to_owned).collect());
+        assert_eq!(value.as_string_set().map(texts), others, "{name}");
+    }
+}
