@@ -44,6 +44,16 @@ pub struct ConflictModel {
     pub seed: u64,
 }
 
+/// A secret of 16 bytes, which `Debug` does not show.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct PageTokenKey(pub [u8; 16]);
+
+impl std::fmt::Debug for PageTokenKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("PageTokenKey(..)")
+    }
+}
+
 /// What a database is opened with. Every field has a documented default; see `Database::options`.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
@@ -56,6 +66,8 @@ pub struct Options {
     pub clock: Clock,
     /// Seed of every random choice (file salts, request ids, modelled lag). Default: taken from the clock at opening.
     pub seed: Option<u64>,
+    /// Key under which page tokens are sealed. Default: one derived from the database's number.
+    pub page_token_key: Option<PageTokenKey>,
     /// Partitions that a new table starts with. Default 4; 1 to 1,024.
     pub initial_partitions: usize,
     /// Size of a partition on disk at which it splits, in bytes. Default 256 MiB.
@@ -121,6 +133,7 @@ impl Default for Options {
             read_mode: ReadMode::Mapped,
             clock: Clock::system(),
             seed: None,
+            page_token_key: None,
             initial_partitions: 4,
             split_bytes: 256 << 20,
             memtable_bytes: 64 << 20,

@@ -34,6 +34,7 @@ mod config;
 mod consumer;
 mod database;
 mod engine;
+pub mod entity;
 pub mod error;
 pub mod expression;
 pub mod file;
@@ -80,7 +81,7 @@ pub use stream::{ChangeEvent, ChangeRecord, IteratorStart, Sequence};
 pub use table::{
     B, BatchGet, BatchItems, BatchWrite, Delete, Dynamic, Get, HashKey, IndexBuilder, ItemCollectionMetrics, Items,
     Key, KeyPart, KeyShape, KeyValue, N, PagedRequest, Pages, Put, Read, S, Table, ToItem, TransactGet, TransactWrite,
-    Transaction, Update, begins_with, between, eq, ge, gt, index, le, lt,
+    Transaction, TypedItems, Update, begins_with, between, eq, ge, gt, index, le, lt,
 };
 pub use table::{ShardDescription, StreamDescription, StreamRecords, StreamStatus};
 pub use wal::SegmentStats;

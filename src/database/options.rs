@@ -3,7 +3,7 @@
 use super::{Database, Inner};
 use crate::{
     clock::Clock,
-    config::{ConflictModel, Durability, Options, ReadMode},
+    config::{ConflictModel, Durability, Options, PageTokenKey, ReadMode},
     engine::Engine,
     error::{Error, Result},
     file::{Disk, FileName, MemoryDisk, OverlayDisk, RealDisk},
@@ -40,6 +40,14 @@ impl OpenOptions {
     /// Seed of every random choice. Default: taken from the clock.
     pub fn seed(mut self, seed: u64) -> Self {
         self.options.seed = Some(seed);
+        self
+    }
+    /// Key under which [page tokens](crate::Page::next_token) are sealed, 16 secret bytes. Servers that hand tokens to
+    /// clients set it, so that no client can make one up; several servers that share a key take each other's tokens.
+    /// Default: a key derived from the database's number, which holds off changes by accident and by clients that do not
+    /// know the files, but is no secret of anyone who can read them.
+    pub fn page_token_key(mut self, key: [u8; 16]) -> Self {
+        self.options.page_token_key = Some(PageTokenKey(key));
         self
     }
     /// Partitions of a new table. Default 4; 1 to 1,024.

@@ -5,6 +5,7 @@ use super::{
     any::ResponseRef,
     executor::Response,
     get_item::{projected, read},
+    page_token::TokenScope,
     target::Target,
 };
 use crate::{
@@ -16,6 +17,7 @@ use crate::{
     schema::{IndexKind, key_attributes},
     service::{hides_expired, is_hidden},
 };
+use serde::de::DeserializeOwned;
 use std::{borrow::Cow, sync::Arc};
 
 /// Bytes of items after which a page ends, by DynamoDB's size rule and before filter and projection.
@@ -114,12 +116,23 @@ struct End {
     item: ItemRef,
     state: Arc<TableState>,
     index: Option<usize>,
+    tokens: TokenScope,
 }
 
 impl Page {
+    /// Each item as a value of a type. Errors: kind [`Decode`](crate::ErrorKind::Decode), if one does not fit.
+    pub fn typed<T: DeserializeOwned>(&self) -> Result<Vec<T>> {
+        self.items.iter().map(ItemRef::de).collect()
+    }
+    /// Where the page ended, as a text for a client: give it to `start_at` to read the next page. `None` if this was the
+    /// last one. The text is bound to table, index and database, and a text that a client changed is rejected; see
+    /// [`page_token_key`](crate::OpenOptions::page_token_key).
+    pub fn next_token(&self) -> Option<String> {
+        Some(self.end.as_ref()?.tokens.seal(&self.last_evaluated_key()?))
+    }
     /// The key that the page ended with: give it to `start_after` to read the next one. `None` if this was the last one.
     pub fn last_evaluated_key(&self) -> Option<Item> {
-        let End { item, state, index } = self.end.as_ref()?;
+        let End { item, state, index, .. } = self.end.as_ref()?;
         let table = state.definition.key.attributes();
         Some(match index {
             None => key_attributes(table, item),
@@ -228,7 +241,8 @@ impl<'a> PageBuilder<'a> {
             }
         };
         let Target { state, index } = self.target;
-        self.page.end = self.last.map(|item| End { item, state: state.clone(), index: *index });
+        let tokens = || self.target.token_scope(self.engine);
+        self.page.end = self.last.map(|item| End { item, state: state.clone(), index: *index, tokens: tokens() });
         self.page
     }
 }

@@ -1,8 +1,11 @@
 //! The table or index that a query or scan reads.
 
-use super::page::{PageOptions, Select};
+use super::{
+    page::{PageOptions, Select},
+    page_token::TokenScope,
+};
 use crate::{
-    engine::{TableSlot, TableState, TokenRing},
+    engine::{Engine, TableSlot, TableState, TokenRing},
     error::{Detail, Error, ErrorKind, Result},
     expression::{Condition, Projection},
     item::Item,
@@ -55,6 +58,11 @@ impl Target {
     }
     pub fn definition(&self) -> Option<&IndexDefinition> {
         self.index.map(|position| &self.state.definition.indexes[position])
+    }
+    /// What page tokens of the target are bound to.
+    pub fn token_scope(&self, engine: &Engine) -> TokenScope {
+        let index = self.definition().map(|index| index.id);
+        TokenScope::new(engine.options(), engine.database_id(), self.state.definition.id, index)
     }
     pub fn ring(&self) -> &Arc<TokenRing> {
         self.index.map_or(&self.state.ring, |position| &self.state.index_rings[position])

@@ -7,6 +7,7 @@ use crate::{
     item::ItemRef,
     request::{Executor, GetItem, GetOutput, RequestKey, read_by_key},
 };
+use serde::de::DeserializeOwned;
 
 /// A get that is being described; [`Get::send`] does it.
 #[derive(Debug)]
@@ -25,6 +26,31 @@ impl<K: KeyShape> Table<K> {
         }
         let key = TypedKey::new(&key);
         Ok(self.executor().execute(&GetItem::new(self.table_ref(), RequestKey::typed(&key)))?.item)
+    }
+
+    /// The item with this key as a value of a type. Errors also: kind [`Decode`](crate::ErrorKind::Decode), if the item does
+    /// not fit.
+    ///
+    /// ```
+    /// use hashrange::{Database, Item, S};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct User {
+    ///     mail: String,
+    /// }
+    ///
+    /// # fn main() -> hashrange::Result<()> {
+    /// # let db = Database::in_memory()?;
+    /// let users = db.create_table("users").hash::<S>("id").create()?;
+    /// users.put(&Item::new().with("id", "u1").with("mail", "a@b.c"))?;
+    /// let user: Option<User> = users.get_as("u1")?;
+    /// assert_eq!(user.map(|user| user.mail).as_deref(), Some("a@b.c"));
+    /// assert_eq!(users.get_as::<User>("u2")?.is_none(), true);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn get_as<T: DeserializeOwned>(&self, key: impl Key<K>) -> Result<Option<T>> {
+        self.get(key)?.map(|item| item.de()).transpose()
     }
 
     /// A get with a projection or a statement of its consistency.

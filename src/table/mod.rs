@@ -30,7 +30,7 @@ pub use item_collection_metrics::ItemCollectionMetrics;
 pub use key_shape::{B, Dynamic, HashKey, Key, KeyPart, KeyShape, KeyValue, N, S};
 pub use put::{Put, ToItem};
 pub use range::{begins_with, between, eq, ge, gt, le, lt};
-pub use read::{Items, PagedRequest, Pages, Read};
+pub use read::{Items, PagedRequest, Pages, Read, TypedItems};
 pub use stream::{MAX_PAGE_RECORDS, ShardDescription, StreamDescription, StreamRecords, StreamStatus};
 pub(crate) use stream::{describe_stream, list_streams, shard_iterator, stream_records};
 pub use transact_items::TransactWrite;

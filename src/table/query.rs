@@ -2,8 +2,9 @@
 
 use super::{HashKey, KeyShape, Table, read::Read};
 use crate::{
+    error::Result,
     expression::{BoundKey, KeyCondition, Placeholders, parse_alone},
-    item::AttributeValue,
+    item::{AttributeValue, ItemRef},
     request::{Query, QueryKey, SortCondition},
 };
 
@@ -75,5 +76,10 @@ impl Read<Query<'static>> {
     pub fn descending(mut self) -> Self {
         self.request.scan_index_forward = false;
         self
+    }
+    /// The last item in the order of the query, if there is one; reads no more than it needs.
+    pub fn last(mut self) -> Result<Option<ItemRef>> {
+        self.request.scan_index_forward = !self.request.scan_index_forward;
+        self.first()
     }
 }

@@ -2,12 +2,14 @@
 
 use super::get::projected_twice;
 use crate::{
+    entity::Entity,
     error::{Error, Result},
-    expression::{ExpressionKind, IntoCondition, IntoProjection},
+    expression::{ExpressionKind, IntoCondition, IntoProjection, attr_named},
     item::{Item, ItemRef},
-    request::{Executor, Hooks, Page, PageOptions, Query, Request, Scan, Select, TableRef},
+    request::{Executor, Hooks, Page, PageOptions, Query, Request, Scan, Select, TableRef, open_page_token},
 };
-use std::borrow::Cow;
+use serde::de::DeserializeOwned;
+use std::{borrow::Cow, marker::PhantomData};
 
 /// A request that is answered page by page.
 pub trait PagedRequest: Request<Response = Page> + Clone {
@@ -42,6 +44,8 @@ impl PagedRequest for Scan<'static> {
 pub struct Read<R> {
     pub(super) request: R,
     hooks: Hooks,
+    /// Where the first page begins, as a token of an earlier read.
+    token: Option<String>,
     /// What is wrong with the description; reported when the read begins.
     fault: Option<Error>,
 }
@@ -49,7 +53,7 @@ pub struct Read<R> {
 impl<R: PagedRequest> Read<R> {
     #[inline]
     pub(super) fn new(request: R, hooks: Hooks) -> Self {
-        Self { request, hooks, fault: None }
+        Self { request, hooks, token: None, fault: None }
     }
     /// The read will fail with this, if nothing was wrong with it before.
     pub(super) fn refuse(mut self, fault: Error) -> Self {
@@ -121,13 +125,79 @@ impl<R: PagedRequest> Read<R> {
         self
     }
 
+    /// Continues where an earlier page of the same read ended: with the [`Page::next_token`] that a client hands back. A
+    /// token that no page of this table or index gave is rejected by the read.
+    ///
+    /// ```
+    /// use hashrange::{Database, Item, S};
+    ///
+    /// # fn main() -> hashrange::Result<()> {
+    /// # let db = Database::in_memory()?;
+    /// # let table = db.create_table("notes").hash::<S>("author").range::<S>("at").create()?;
+    /// # for at in ["1", "2", "3"] { table.put(&Item::new().with("author", "ann").with("at", at))?; }
+    /// let first = table.query("ann").limit(2).page()?;
+    /// let token = first.next_token().expect("there is a third note"); // to the client, and back
+    /// let second = table.query("ann").limit(2).start_at(&token).page()?;
+    /// assert_eq!((first.items.len(), second.items.len()), (2, 1));
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn start_at(mut self, token: impl Into<String>) -> Self {
+        self.token = Some(token.into());
+        self
+    }
+
     /// Reads one page.
     pub fn page(&self) -> Result<Page> {
         if let Some(fault) = &self.fault {
             return Err(fault.clone());
         }
         let engine = self.request.table().engine().ok_or_else(|| Error::validation("the read has no database"))?;
-        Executor::new(engine, &self.hooks).execute(&self.request)
+        let executor = Executor::new(engine, &self.hooks);
+        let Some(token) = &self.token else { return executor.execute(&self.request) };
+        let mut request = self.request.clone();
+        let key = open_page_token(engine, &request.table().clone(), request.options(), token)?;
+        request.options().exclusive_start_key = Some(Cow::Owned(key));
+        executor.execute(&request)
+    }
+
+    /// The first item, if there is one; reads no more than it needs.
+    pub fn first(mut self) -> Result<Option<ItemRef>> {
+        self.request.options().limit = Some(1);
+        self.items().next().transpose()
+    }
+
+    /// Reads item after item, each as a value of a type. An item that does not fit is an error of kind
+    /// [`Decode`](crate::ErrorKind::Decode), after which the next can be read.
+    ///
+    /// ```
+    /// use hashrange::{Database, Item, S};
+    ///
+    /// #[derive(serde::Deserialize)]
+    /// struct Note {
+    ///     text: String,
+    /// }
+    ///
+    /// # fn main() -> hashrange::Result<()> {
+    /// # let db = Database::in_memory()?;
+    /// let notes = db.create_table("notes").hash::<S>("author").range::<S>("at").create()?;
+    /// notes.put(&Item::new().with("author", "ann").with("at", "1").with("text", "hello"))?;
+    /// for note in notes.query("ann").typed::<Note>() {
+    ///     assert_eq!(note?.text, "hello");
+    /// }
+    /// let all: Vec<Note> = notes.scan().typed().try_collect()?;
+    /// # assert_eq!(all.len(), 1);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn typed<T: DeserializeOwned>(self) -> TypedItems<R, T> {
+        self.items().typed()
+    }
+
+    /// Reads the items of one kind of [`Entity`], each as a value of it; items of other kinds are passed over, and paid
+    /// for.
+    pub fn entities<T: Entity + DeserializeOwned>(self) -> TypedItems<R, T> {
+        self.filter(attr_named(T::KIND_ATTRIBUTE).eq(T::KIND)).typed()
     }
 
     /// Reads page after page.
@@ -166,6 +236,7 @@ impl<R: PagedRequest> Iterator for Pages<R> {
         let next = page.as_ref().ok().and_then(Page::last_evaluated_key);
         self.done = next.is_none();
         self.read.request.options().exclusive_start_key = next.map(Cow::Owned);
+        self.read.token = None;
         Some(page)
     }
 }
@@ -176,6 +247,45 @@ pub struct Items<R> {
     pages: Pages<R>,
     page: std::vec::IntoIter<ItemRef>,
     left: usize,
+}
+
+impl<R: PagedRequest> Items<R> {
+    /// The items as values of a type.
+    pub fn typed<T: DeserializeOwned>(self) -> TypedItems<R, T> {
+        TypedItems { items: self, kind: PhantomData }
+    }
+    /// All items, or the first error.
+    pub fn try_collect<C: FromIterator<ItemRef>>(self) -> Result<C> {
+        self.collect()
+    }
+}
+
+/// Items one after the other, each as a value of a type; see [`Read::typed`].
+#[derive(Debug)]
+#[must_use = "nothing is read before the first `next`"]
+pub struct TypedItems<R, T> {
+    items: Items<R>,
+    kind: PhantomData<fn() -> T>,
+}
+
+impl<R: Clone, T> Clone for TypedItems<R, T> {
+    fn clone(&self) -> Self {
+        Self { items: self.items.clone(), kind: PhantomData }
+    }
+}
+
+impl<R: PagedRequest, T: DeserializeOwned> TypedItems<R, T> {
+    /// All values, or the first error.
+    pub fn try_collect<C: FromIterator<T>>(self) -> Result<C> {
+        self.collect()
+    }
+}
+
+impl<R: PagedRequest, T: DeserializeOwned> Iterator for TypedItems<R, T> {
+    type Item = Result<T>;
+    fn next(&mut self) -> Option<Result<T>> {
+        Some(self.items.next()?.and_then(|item| item.de()))
+    }
 }
 
 impl<R: PagedRequest> Iterator for Items<R> {
