@@ -21,7 +21,7 @@ use std::{
 
 /// The rooms of `src/`, from the ground up. A room is a file or a folder with the files in it.
 const FLOORS: [&[&str]; 12] = [
-    &["canary", "sync", "error", "clock", "observe", "config", "visible"],
+    &["canary", "sync", "error", "clock", "observe", "config", "visible", "entity"],
     &["file"],
     &["format", "item"],
     &["schema", "expression"],
@@ -126,7 +126,7 @@ impl Source {
 fn sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
-    for folder in ["src", "tests", "benches", "examples", "wire", "cli", "simulation", "mutants", "fuzz"] {
+    for folder in ["src", "tests", "benches", "examples", "derive", "wire", "cli", "simulation", "mutants", "fuzz"] {
         collect(&root.join(folder), &mut files);
     }
     files.sort();

@@ -1,6 +1,5 @@
 //! The interface as users meet it: one subject a module.
 
-#[cfg(feature = "derive")]
 mod entities;
 mod errors;
 mod reads;
