@@ -26,6 +26,11 @@ pub(crate) fn decode(text: &str) -> Result<Vec<u8>> {
     if !length.is_multiple_of(4) {
         return Err(refusal(format!("Base64 encoded length is expected a multiple of 4 bytes but found: {length}")));
     }
+    // The crate takes padded texts one after the other; the service does not.
+    let digits = text.strip_suffix("==").or_else(|| text.strip_suffix('=')).unwrap_or(text);
+    if digits.contains('=') {
+        return Err(refusal("Invalid base 64 character: '='".to_owned()));
+    }
     BASE64.decode(text.as_bytes()).map_err(|error| match error.kind {
         DecodeKind::Trailing => refusal("Invalid last non-pad Base64 character dectected".to_owned()),
         _ => {

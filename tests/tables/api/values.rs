@@ -28,7 +28,7 @@ fn rust_types_become_values() -> hashrange::Result<()> {
         .with("hashed", HashMap::from([("k".to_owned(), true)]))
         .with("names", BTreeSet::from(["n"]))
         .with("ids", BTreeSet::from([7u32]))
-        .with("nested", &Item::new().with("k", ["v"]));
+        .with("nested", Item::new().with("k", ["v"]));
     let types: Vec<String> = item.iter().map(|(name, value)| format!("{name} {}", value.type_name())).collect();
     let expected = "char S, count N, f N, hashed M, ids NS, list L, map M, names SS, nested M, none NULL, numbers L, \
                     raw B, signed N, single N, slice B, some S, text S, wide N";
