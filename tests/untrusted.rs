@@ -200,7 +200,7 @@ fn forged_files_give_an_error_or_a_database() {
     for path in files(original.path()) {
         let Some(name) = FileName::parse(path.file_name().unwrap().to_str().unwrap()) else { continue };
         let bytes = fs::read(&path).unwrap();
-        if bytes.len() <= 64 && name != FileName::Current {
+        if name == FileName::Reserve || (bytes.len() <= 64 && name != FileName::Current) {
             continue; // a lock, or a log without records
         }
         let place = folder.path().join(path.file_name().unwrap());
@@ -211,7 +211,7 @@ fn forged_files_give_an_error_or_a_database() {
                 FileName::Run(_) => seal_run(&mut forged),
                 FileName::Log(_) | FileName::Manifest(_) | FileName::Stream(_) => seal_frames(&bytes, &mut forged),
                 FileName::Current => seal_header(&mut forged),
-                FileName::CurrentNext | FileName::Lock => continue,
+                FileName::CurrentNext | FileName::Lock | FileName::Reserve => continue,
             }
             fs::write(&place, &forged).unwrap();
             match options().open_untrusted(folder.path()) {

@@ -1,10 +1,7 @@
 //! Opening the database that a command works on.
 
 use crate::{args::DatabaseArgs, failure::Failure};
-use hashrange::{
-    Database, Dynamic, Error, ErrorKind, OpenOptions, Table, TableSpec,
-    file::{Disk, FileName, RealDisk},
-};
+use hashrange::{Database, Dynamic, Error, ErrorKind, OpenOptions, Table, TableSpec};
 use std::path::Path;
 
 /// How the arguments want a database to be opened.
@@ -30,30 +27,25 @@ pub(crate) fn open_or_create(args: &DatabaseArgs, folder: &Path) -> Result<Datab
     Ok(options(args).open(folder)?)
 }
 
-/// Opens the database that is there. A command that only looks must not leave an empty database behind where a folder was
-/// mistyped.
+/// Opens the database that is there, for a command that writes.
 pub(crate) fn open(args: &DatabaseArgs) -> Result<Database, Failure> {
-    let folder = args.folder();
-    check_is_there(folder)?;
-    open_or_create(args, folder)
+    options(args).open_existing(args.folder()).map_err(|error| no_database(args, error))
 }
 
-/// Opens the database that is there as it is on disk, without writing anything to its folder.
+/// Opens the database that is there, for a command that only looks: it needs no right to write and no free space, and
+/// leaves nothing behind.
 pub(crate) fn open_to_read(args: &DatabaseArgs) -> Result<Database, Failure> {
-    open(args)
+    options(args).open_read_only(args.folder()).map_err(|error| no_database(args, error))
 }
 
-/// A folder is a database if it has a file of one. If it lacks some, opening it says which.
-fn check_is_there(folder: &Path) -> Result<(), Failure> {
-    let is_there = folder.is_dir() && RealDisk::open(folder, false)?.list()?.iter().any(|name| *name != FileName::Lock);
-    if is_there {
-        return Ok(());
+/// Says what to do where there is no database.
+fn no_database(args: &DatabaseArgs, error: Error) -> Failure {
+    if error.kind() != ErrorKind::NotFound {
+        return error.into();
     }
-    let text = format!(
-        "there is no database in {}; name its folder with --data-dir, or begin one with create",
-        folder.display()
-    );
-    Err(Error::not_found(text).into())
+    let folder = args.folder().display();
+    let text = format!("there is no database in {folder}; name its folder with --data-dir, or begin one with create");
+    Error::not_found(text).into()
 }
 
 /// Checks the definition of a new table where nothing is kept, so that one that is refused leaves no folder behind.

@@ -5,13 +5,40 @@ use crate::{
     clock::Clock,
     config::{ConflictModel, Durability, Options, PageTokenKey, ReadMode},
     engine::Engine,
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     file::{Disk, FileName, MemoryDisk, OverlayDisk, RealDisk},
     maintenance::Maintenance,
     observe::{Event, Observer},
     request::{Hook, Hooks},
 };
 use std::{path::Path, sync::Arc, time::Duration};
+
+/// Space that is kept for opening a database and dropping a table on a full disk, in bytes: a log segment, a manifest.
+const RESERVE_BYTES: u64 = 2 << 20;
+/// A disk with less room than this is taken to be full, in bytes.
+const FULL_BELOW_BYTES: u64 = 8 << 20;
+
+fn is_full(disk: &dyn Disk) -> bool {
+    disk.available_bytes().is_some_and(|available| available < FULL_BELOW_BYTES)
+}
+
+/// Errors: there is no database in a folder, and no remains of one.
+fn check_there_is_one(folder: &Path) -> Result<()> {
+    let none = || Error::not_found(format!("there is no database in {}", folder.display()));
+    if !folder.is_dir() {
+        return Err(none());
+    }
+    let files = RealDisk::open_to_read(folder)?.list()?;
+    if files.contains(&FileName::Current) {
+        return Ok(());
+    }
+    // Without `CURRENT`, what is left of a database is damage and not nothing.
+    let is_data = |name: &FileName| !matches!(name, FileName::Lock | FileName::Reserve | FileName::CurrentNext);
+    match files.iter().any(is_data) {
+        true => Err(Error::corrupt(FileName::Current, 0, "the file is missing")),
+        false => Err(none()),
+    }
+}
 
 /// How to open a database; begins with [`Database::options`]. Every option has a default, see [`Options`].
 #[derive(Clone, Debug, Default)]
@@ -137,8 +164,62 @@ impl OpenOptions {
     /// Opens the database in a folder; creates folder and database where there is none. Errors: another process has
     /// it open, the folder holds something else or a newer format, damage, disk, an option that is out of range.
     pub fn open(self, folder: impl AsRef<Path>) -> Result<Database> {
-        let disk = RealDisk::open(folder.as_ref(), true)?;
-        self.open_on(Arc::new(disk))
+        let disk: Arc<dyn Disk> = Arc::new(RealDisk::open(folder.as_ref(), true)?);
+        let opened = match self.clone().open_on(disk.clone()) {
+            // The disk is full. What was kept for that is enough to open, and to drop a table.
+            Err(error) if error.kind() == ErrorKind::Io && is_full(disk.as_ref()) && disk.release_reserve() => {
+                self.open_on(disk.clone())
+            }
+            opened => opened,
+        };
+        let database = opened?;
+        if !is_full(disk.as_ref()) {
+            disk.keep_reserve(RESERVE_BYTES);
+        }
+        Ok(database)
+    }
+    /// Opens the database that a folder holds, and creates nothing where there is none. Errors: as
+    /// [`open`](Self::open), and [`ErrorKind::NotFound`](crate::error::ErrorKind::NotFound) if there is no database.
+    pub fn open_existing(self, folder: impl AsRef<Path>) -> Result<Database> {
+        check_there_is_one(folder.as_ref())?;
+        self.open(folder)
+    }
+    /// Opens the database in a folder for reading only: on a read-only volume, on a full disk, or without the right to
+    /// write. Nothing in the folder is changed; what recovery has to write stays in memory, and no background work runs.
+    /// Writes fail with [`ErrorKind::Unsupported`](crate::error::ErrorKind::Unsupported); a [`fork`](Database::fork) takes
+    /// them.
+    ///
+    /// Any number of processes may have a database open for reading, and none may have it open for writing meanwhile:
+    /// readers share the folder's lock, and so a writer gets [`ErrorKind::Locked`](crate::error::ErrorKind::Locked), as a
+    /// reader does beside a writer. Where the file system has no locks, nothing keeps a writer out; the readers then see the
+    /// database as it was when they opened it, and may fail to read files that the writer removed since.
+    ///
+    /// Errors: there is no database, a process writes to it, damage of log or manifest or a file that is missing, disk.
+    ///
+    /// ```
+    /// # use hashrange::{Database, Item, S};
+    /// # let temporary = tempfile::tempdir().unwrap();
+    /// # let folder = temporary.path();
+    /// let db = Database::open(folder)?;
+    /// db.create_table("stock").hash::<S>("sku").create()?.put(&Item::new().with("sku", "bolt"))?;
+    /// db.close()?;
+    ///
+    /// let readers = [Database::options().open_read_only(folder)?, Database::options().open_read_only(folder)?];
+    /// for reader in &readers {
+    ///     let stock = reader.table::<S>("stock")?;
+    ///     assert!(stock.get("bolt")?.is_some());
+    ///     assert!(stock.put(&Item::new().with("sku", "nut")).is_err());
+    /// }
+    /// # Ok::<(), hashrange::Error>(())
+    /// ```
+    pub fn open_read_only(self, folder: impl AsRef<Path>) -> Result<Database> {
+        check_there_is_one(folder.as_ref())?;
+        let below = RealDisk::open_to_read(folder.as_ref())?;
+        let disk = Arc::new(OverlayDisk::over_own(Arc::new(below)));
+        let database = self.background(false).open_on(disk.clone())?;
+        disk.seal();
+        database.engine().end_writing();
+        Ok(database)
     }
     /// Opens, for reading only, a database whose files come from a stranger, and checks all of it before it hands it out:
     /// log and manifest, every byte of every run and stream, every item, and every index against its table.

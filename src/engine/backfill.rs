@@ -18,7 +18,7 @@ use crate::{
     error::Result,
     index,
     manifest::Edit,
-    observe::{EventKind, Subject},
+    observe::{EventKind, Job, Subject},
     schema::{EncodedKey, ITEM_SPACE, IndexDefinition, IndexStatus, TableDefinition},
 };
 use std::sync::Arc;
@@ -49,14 +49,21 @@ impl Engine {
         if stale.is_empty() { Ok(()) } else { self.commit_manifest(&mut manifest, &stale) }
     }
 
-    /// Adds the entries of a few more items to an index that is being filled; `false` if there is none.
+    /// Adds the entries of a few more items to an index that is being filled; `false` if there is none. An index whose
+    /// filling fails is passed over until its next attempt.
     pub fn backfill_step(&self) -> Result<bool> {
         let _work = self.gate.enter()?;
         // A second one beside it could add the entry of an old version after this one has ended the filling.
         let _one = self.background.backfilling.lock();
         let Some(filling) = self.filling() else { return Ok(false) };
+        let (table, index) = (&filling.table.name, &filling.index.name);
+        let subject = || Subject::Index { table: table.clone(), index: index.clone() };
+        self.attempt(Job::Backfill, u64::from(filling.index.id), subject, || self.fill(&filling))
+    }
+
+    fn fill(&self, filling: &Filling) -> Result<bool> {
         let progress = self.background.backfills.lock().get(&filling.index.id).cloned().unwrap_or_default();
-        match self.fill_some(&filling, progress)? {
+        match self.fill_some(filling, progress)? {
             Some(next) => {
                 if let Some(after) = next.after.as_ref().filter(|_| next.is_partition_end) {
                     self.flush_ring(&filling.ring)?;
@@ -82,7 +89,10 @@ impl Engine {
         let catalog = self.tables.load();
         for slot in catalog.by_id.values() {
             let state = slot.state();
-            let position = state.definition.indexes.iter().position(|index| index.status == IndexStatus::Creating);
+            let is_filled_now = |index: &IndexDefinition| {
+                index.status == IndexStatus::Creating && self.observe.is_due(Job::Backfill, u64::from(index.id))
+            };
+            let position = state.definition.indexes.iter().position(is_filled_now);
             if let Some(position) = position {
                 return Some(Filling {
                     table: state.definition.clone(),

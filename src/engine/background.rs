@@ -1,7 +1,7 @@
 //! What background work needs besides the data: the flags that wake its threads, and the locks that let one step of a kind
 //! run at a time.
 
-use super::{progress::Progress, signal::Signal};
+use super::{partition_queue::PartitionQueue, progress::Progress, signal::Signal};
 use crate::sync::{Mutex, OrderedMutex, Rank};
 use std::collections::BTreeMap;
 
@@ -15,6 +15,10 @@ pub(super) struct Background {
     /// One step of filling an index at a time: a second one beside it could add the entry of an old version after the
     /// first one ended the filling.
     pub backfilling: OrderedMutex<()>,
+    /// Partitions that may want a compaction or a split.
+    pub compaction_queue: PartitionQueue,
+    /// Partitions whose memtables hold tombstones that slow readers.
+    pub tombstone_flushes: PartitionQueue,
     /// How far the filling of new indexes has come, by index number. Innermost.
     pub backfills: Mutex<BTreeMap<u32, Progress>>,
 }
@@ -26,6 +30,8 @@ impl Default for Background {
             flushing: OrderedMutex::new(Rank::Flush, ()),
             compacting: OrderedMutex::new(Rank::Compaction, ()),
             backfilling: OrderedMutex::new(Rank::Backfill, ()),
+            compaction_queue: PartitionQueue::default(),
+            tombstone_flushes: PartitionQueue::default(),
             backfills: Mutex::default(),
         }
     }

@@ -102,10 +102,21 @@ impl Catalog {
     }
     /// Whether a key space belongs to an index that is being filled, now or when its turn comes.
     pub fn is_backfilling(&self, keyspace: u32) -> bool {
-        self.by_id.values().any(|slot| {
-            let creating = |index: &IndexDefinition| index.id == keyspace && index.status == IndexStatus::Creating;
-            slot.state().definition.indexes.iter().any(creating)
-        })
+        // A table's own items are there from the beginning.
+        !self.by_id.contains_key(&keyspace)
+            && self.by_id.values().any(|slot| {
+                let creating = |index: &IndexDefinition| index.id == keyspace && index.status == IndexStatus::Creating;
+                slot.state().definition.indexes.iter().any(creating)
+            })
+    }
+    /// The ring of a table or global index.
+    pub fn ring_of(&self, keyspace: u32) -> Option<Arc<TokenRing>> {
+        if let Some(slot) = self.by_id.get(&keyspace) {
+            return Some(slot.state().ring.clone());
+        }
+        let of_index =
+            |slot: &Arc<TableSlot>| slot.state().index_rings.iter().find(|ring| ring.keyspace == keyspace).cloned();
+        self.by_id.values().find_map(of_index)
     }
     /// Every ring of every table once.
     pub fn rings(&self) -> Vec<Arc<TokenRing>> {

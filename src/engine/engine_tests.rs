@@ -1,11 +1,11 @@
 //! What an open database keeps in memory about what is gone, what it calls itself, and whom it lets in.
 
-use super::{Engine, TableSpec, TableUpdate, schema_change::IndexSpec};
+use super::{Engine, TableSpec, TableUpdate, Work, WriteAction, WriteOp, WriteOptions, schema_change::IndexSpec};
 use crate::{
     config::{ConflictModel, Options},
     error::{Error, ErrorKind},
     file::{MemoryDisk, SimulatedDisk},
-    item::{Item, KeyType},
+    item::{Item, ItemRef, KeyType},
     schema::{IndexKind, KeyAttribute, KeySchema, Projection},
     service::{Delay, IndexLag, StaleReplica},
 };
@@ -71,4 +71,25 @@ fn what_is_only_read_takes_no_writes_and_is_closed_without_one() {
     assert_eq!(refused.kind(), ErrorKind::Unsupported);
     engine.close().unwrap();
     assert_eq!(disk.operations(), before);
+}
+
+/// What keeps thousands of tables at rest from costing anything: nothing is looked at again in which nothing happened.
+#[test]
+fn only_partitions_in_which_something_happened_are_looked_at() {
+    let options = Options { background: false, initial_partitions: 4, ..Options::default() };
+    let engine = Engine::open(Arc::new(MemoryDisk::new()), options).unwrap();
+    let key = || KeySchema { hash: KeyAttribute::new("h", KeyType::S), range: None };
+    for number in 0..50 {
+        engine.create_table(TableSpec::new(format!("table{number:02}"), key())).unwrap();
+    }
+    assert!(engine.background.compaction_queue.in_turn().is_empty(), "they are empty");
+    let slot = engine.table("table07").unwrap();
+    let item = Item::new().with("h", "one");
+    let key = slot.state().definition.key_of_item(&item).unwrap();
+    let decide = &mut |_: &_, _: Option<&ItemRef>| Ok(WriteAction::Put(ItemRef::from(&item).to_inline_bytes()));
+    engine.write_one(WriteOp { slot: &slot, key: &key, decide }, &WriteOptions::default()).unwrap();
+    engine.flush_all().unwrap();
+    assert_eq!(engine.background.compaction_queue.in_turn().len(), 1);
+    assert_eq!(engine.compact_step().unwrap(), Work::Idle);
+    assert!(engine.background.compaction_queue.in_turn().is_empty());
 }

@@ -4,6 +4,7 @@ use super::{engine::Engine, ring::TokenRing};
 use crate::{
     canary::canary,
     error::{ErrorKind, Result},
+    observe::Job,
     partition::Partition,
 };
 use std::sync::Arc;
@@ -38,48 +39,101 @@ pub enum Work {
 const MOST_SEGMENTS: u64 = 256;
 
 impl Engine {
-    /// Flushes one partition if memtables are over half of their budget or the log is over its own; `false` if not.
+    /// Flushes one partition if memtables are over half of their budget, the log is over its own, or reads step over many
+    /// tombstones in it; `false` if not. A partition that fails is passed over until its next attempt.
     pub fn flush_step(&self) -> Result<bool> {
         let _work = self.gate.enter()?;
-        let flushed = self.flush_where_due();
-        self.admission.write_budget.note(flushed.as_ref().err());
+        self.relieve(false)
+    }
+
+    /// `insists` attempts also what failed a moment ago.
+    fn relieve(&self, insists: bool) -> Result<bool> {
+        let flushed = self.flush_where_due(insists);
+        // While what would give relief waits for its next attempt, writers at the limit get its failure.
+        match &flushed {
+            Ok(true) => self.admission.write_budget.note(None),
+            Ok(false) => {
+                self.admission.write_budget.note(self.observe.last_error(&[Job::Flush, Job::StreamSegment]).as_ref())
+            }
+            Err(error) => self.admission.write_budget.note(Some(error)),
+        }
         flushed
     }
 
-    fn flush_where_due(&self) -> Result<bool> {
+    fn flush_where_due(&self, insists: bool) -> Result<bool> {
         // Many short openings leave many small segments, each of which the next opening has to read.
         let least_bytes = self.options.log_bytes / MOST_SEGMENTS;
         let log_bytes: u64 = self.wal.segments().iter().map(|segment| segment.bytes.max(least_bytes)).sum();
         let log_full = log_bytes > self.options.log_bytes;
-        if self.cut_if_due(log_full)? {
+        if self.cut_if_due(log_full, insists)? {
             return Ok(true);
         }
         if self.admission.write_budget.flush_due() {
             // Writers only add; what large items gave back when they were overwritten is known to the memtables.
             self.account_memory();
         }
-        if !self.admission.write_budget.flush_due() && !log_full {
-            return Ok(false);
-        }
-        let candidates = self.tables.rings().into_iter().flat_map(|ring| {
-            let partitions = ring.all();
-            partitions.iter().map(|partition| (ring.clone(), partition.clone())).collect::<Vec<_>>()
-        });
-        let candidates = candidates.filter(|(_, partition)| partition.oldest_unflushed_seqno().is_some());
-        // The partition that pins the oldest log segment goes first when the log is full, else the one that holds most memory.
-        let chosen = if log_full {
-            candidates.min_by_key(|(_, partition)| partition.oldest_unflushed_seqno())
-        } else {
-            candidates.max_by_key(|(_, partition)| partition.memtable_bytes())
-        };
-        let Some((ring, partition)) = chosen else {
-            self.account_memory();
-            self.trim_log()?;
+        let Some((ring, partition)) = self.next_to_flush(log_full, insists) else {
+            if self.admission.write_budget.flush_due() || log_full {
+                self.account_memory();
+                self.trim_log_if_due()?;
+            }
             return Ok(false);
         };
-        self.flush_partition(&ring, &partition)?;
-        self.trim_log()?;
+        self.attempt(
+            Job::Flush,
+            partition.id,
+            || self.subject_of(&ring, &partition),
+            || self.flush_partition(&ring, &partition),
+        )?;
+        self.trim_log_if_due()?;
         Ok(true)
+    }
+
+    /// The partition that pins the oldest log segment if the log is full, else the one that holds most memory if there is
+    /// too little of it, else one whose tombstones slow its readers.
+    fn next_to_flush(&self, log_full: bool, insists: bool) -> Option<(Arc<TokenRing>, Arc<Partition>)> {
+        let may_flush = |partition: &Partition| insists || self.observe.is_due(Job::Flush, partition.id);
+        let memory_is_short = self.admission.write_budget.flush_due();
+        if log_full || memory_is_short {
+            let mut candidates = Vec::new();
+            for ring in self.tables.rings() {
+                let unflushed = |partition: &&Arc<Partition>| partition.oldest_unflushed_seqno().is_some();
+                candidates
+                    .extend(ring.all().iter().filter(unflushed).map(|partition| (ring.clone(), partition.clone())));
+            }
+            let oldest = candidates.iter().min_by_key(|(_, partition)| partition.oldest_unflushed_seqno());
+            // While the one that pins the log fails, flushing others frees no log.
+            if let Some(pins_log) = oldest.filter(|(_, partition)| log_full && may_flush(partition)) {
+                return Some(pins_log.clone());
+            }
+            if memory_is_short {
+                let candidates = candidates.into_iter().filter(|(_, partition)| may_flush(partition));
+                return candidates.max_by_key(|(_, partition)| partition.memtable_bytes());
+            }
+        }
+        for (id, ring) in self.background.tombstone_flushes.in_turn() {
+            let partition = ring.get(id);
+            if partition.as_ref().is_none_or(|partition| may_flush(partition)) {
+                self.background.tombstone_flushes.take(id);
+                if let Some(partition) = partition.filter(|partition| partition.oldest_unflushed_seqno().is_some()) {
+                    return Some((ring, partition));
+                }
+            }
+        }
+        None
+    }
+
+    /// A read stepped over tombstones of a partition. Where that is more work than getting rid of them, maintenance does
+    /// so: those in memory are left out of the next run, those in runs are merged away.
+    pub fn stepped_over(&self, ring: &Arc<TokenRing>, partition: &Partition, tombstones: u64) {
+        self.observe.counters().tombstones_skipped.add(tombstones);
+        let wants = partition.note_stepped_over(tombstones);
+        if wants.flush && self.background.tombstone_flushes.push(ring, partition.id) {
+            self.background.signal.flush.notify();
+        }
+        if wants.merge && self.background.compaction_queue.push(ring, partition.id) {
+            self.background.signal.compaction.notify();
+        }
     }
 
     /// Has maintenance flush where that is due, and slows the calling writer where it does not keep up.
@@ -90,11 +144,11 @@ impl Engine {
         if !self.admission.write_budget.is_high() {
             return Ok(());
         }
-        if self.options.background {
+        if self.options.background && self.background.signal.is_served() {
             return self.admission.write_budget.wait(|| !self.wal.is_poisoned() && self.background.signal.is_served());
         }
         // No background thread will do it: the writer that passes the limit pays for the flush.
-        match self.flush_step() {
+        match self.relieve(true) {
             Err(error) if error.kind() != ErrorKind::Poisoned => Err(error),
             _ => Ok(()),
         }
@@ -152,12 +206,14 @@ impl Engine {
         // A run never holds what the log could still lose.
         self.wal.sync(self.wal.last_seqno())?;
         let next_file = || self.files.new_file();
-        let Some(outcome) = partition.flush(&self.files.run_context(&next_file), self.wal.visible())? else {
+        let keep_from = self.tombstones_needed_from(ring);
+        let Some(outcome) = partition.flush(&self.files.run_context(&next_file), self.wal.visible(), keep_from)? else {
             return Ok(false);
         };
         self.publish_flush(ring, partition, outcome)?;
+        partition.forget_stepped_over();
         self.account_memory();
-        self.background.signal.compaction.notify();
+        self.consider_partition(ring, partition.id);
         Ok(true)
     }
 

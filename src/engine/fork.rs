@@ -25,7 +25,7 @@ impl Engine {
         let runs = state.live_runs();
         for name in self.files.disk.list()? {
             let end = match name {
-                FileName::Lock | FileName::CurrentNext => continue,
+                FileName::Lock | FileName::Reserve | FileName::CurrentNext => continue,
                 FileName::Run(number) if !runs.contains(&number) => continue,
                 FileName::Stream(number) if !state.stream_segments.contains_key(&number) => continue,
                 FileName::Log(number) if number < state.log.first_segment || number > last_segment => continue,

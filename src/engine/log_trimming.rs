@@ -5,7 +5,7 @@ use crate::{
     canary::canary,
     error::Result,
     manifest::Edit,
-    observe::EventKind,
+    observe::{EventKind, Job, Subject},
     wal::record::{CommitHeader, encode_commit},
 };
 
@@ -21,6 +21,17 @@ impl Engine {
             }
         }
         needed_from.min(self.log_needed_by_streams())
+    }
+
+    /// Trims the log, unless that failed a moment ago. Only a failure that ends writing is one of the caller's work too.
+    pub(super) fn trim_log_if_due(&self) -> Result<()> {
+        if !self.observe.is_due(Job::LogTrim, 0) {
+            return Ok(());
+        }
+        match self.attempt(Job::LogTrim, 0, || Subject::Database, || self.trim_log()) {
+            Err(error) if self.wal.is_poisoned() => Err(error),
+            _ => Ok(()),
+        }
     }
 
     /// Removes the log segments that are not needed any more; returns the bytes given back.

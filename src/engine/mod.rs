@@ -34,6 +34,7 @@ mod log_trimming;
 mod open;
 #[cfg(test)]
 mod open_tests;
+mod partition_queue;
 mod progress;
 mod publish;
 mod read_together;

@@ -23,7 +23,11 @@ use crate::{
     visible::Visible,
     wal::{self, Recovered, Wal, WalOptions},
 };
-use std::{collections::BTreeMap, sync::Arc};
+use bytes::Bytes;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    sync::Arc,
+};
 use xxhash_rust::xxh3::xxh3_64;
 
 impl Engine {
@@ -37,8 +41,7 @@ impl Engine {
         let catalog = load_catalog(&manifest, disk.as_ref(), &options, database_id, &run_cache)?;
 
         let counters = manifest.state().counters;
-        let segments = SegmentContext { disk: disk.clone(), database_id };
-        let streams = Streams::load(manifest.state(), &segments);
+        let streams = Streams::load(manifest.state(), &SegmentContext { disk: disk.clone(), database_id });
         let mut next_partition = next_partition(&manifest);
         let mut take_partition = || {
             next_partition += 1;
@@ -54,9 +57,8 @@ impl Engine {
             tokens: Tokens::default(),
             streams,
         };
-        let bounds = manifest.state().log.clone();
-        let recovered =
-            wal::recover(disk.as_ref(), database_id, &bounds, &mut |seqno, payload| replay.apply(seqno, payload))?;
+        let mut apply = |seqno: u64, payload: &Bytes| replay.apply(seqno, payload);
+        let recovered = wal::recover(disk.as_ref(), database_id, &manifest.state().log, &mut apply)?;
         let Replay { catalog, mut edits, highest_keyspace, tokens, streams, .. } = replay;
         // Replay met tables that are gone by now, perhaps under names that others have since.
         let catalog = Catalog::of(catalog.by_id);
@@ -102,8 +104,20 @@ impl Engine {
     /// Goes on with what the last opening left undone.
     fn take_up_work(&self) -> Result<()> {
         self.account_memory();
+        self.tables.rings().iter().for_each(|ring| self.consider_ring(ring));
         self.resume_backfills()?;
         self.trim_log().map(drop)
+    }
+}
+
+/// Every file that the manifest names must be there; one that was removed is damage like any other.
+fn check_files_exist(disk: &dyn Disk, manifest: &Manifest) -> Result<()> {
+    let present: BTreeSet<FileName> = disk.list()?.into_iter().collect();
+    let runs = manifest.state().live_runs().into_iter().map(FileName::Run);
+    let streams = manifest.state().stream_segments.keys().map(|number| FileName::Stream(*number));
+    match runs.chain(streams).find(|name| !present.contains(name)) {
+        Some(name) => Err(Error::corrupt(name, 0, "the file is missing")),
+        None => Ok(()),
     }
 }
 
@@ -156,7 +170,9 @@ fn fresh_id(options: &Options) -> u64 {
 
 fn open_manifest(disk: &Arc<dyn Disk>, options: &Options) -> Result<Manifest> {
     if Manifest::exists(disk.as_ref())? {
-        Manifest::open(disk.clone())
+        let manifest = Manifest::open(disk.clone())?;
+        check_files_exist(disk.as_ref(), &manifest)?;
+        Ok(manifest)
     } else {
         Manifest::create(disk.clone(), fresh_id(options))
     }

@@ -4,7 +4,7 @@
 use super::{engine::Engine, ring::TokenRing, stream::range_of};
 use crate::{
     canary::canary,
-    error::Result,
+    error::{Error, Result},
     manifest::{Edit, Manifest, RunMeta},
     observe::EventKind,
     partition::{Choice, FlushOutcome, Partition, Run, WriteGuard},
@@ -15,6 +15,16 @@ impl Engine {
     /// Commits edits of the manifest. If that fails, the content of the manifest is unknown, and all writing ends.
     pub(super) fn commit_manifest(&self, manifest: &mut Manifest, edits: &[Edit]) -> Result<()> {
         self.files.commit(manifest, edits, &self.wal)
+    }
+
+    /// Commits edits that nothing but the manifest knows of yet. A failure that came before anything of the manifest was
+    /// written (its next file could not be created) changes nothing, and the caller may try again later.
+    pub(super) fn commit_manifest_or_retry(&self, manifest: &mut Manifest, edits: &[Edit]) -> Result<()> {
+        manifest.commit(edits).inspect_err(|error| {
+            if manifest.is_poisoned() {
+                self.wal.poison(error);
+            }
+        })
     }
 
     pub(super) fn publish_flush(
@@ -29,10 +39,16 @@ impl Engine {
                 self.files.remove_run(facts.file);
                 return Ok(());
             }
-            Some(facts) => Some(self.files.open_run(facts)?),
+            Some(facts) => Some(self.files.open_run(facts).inspect_err(|_| self.files.remove_run(facts.file))?),
             None => None, // every entry of the memtable belongs to the other half of a split
         };
-        self.commit_manifest(&mut manifest, &[Edit::PutPartition(partition.record_with_flush(&outcome))])?;
+        let edits = [Edit::PutPartition(partition.record_with_flush(&outcome))];
+        self.commit_manifest_or_retry(&mut manifest, &edits).inspect_err(|_| {
+            // After a failure that ended writing the manifest may name the run.
+            if let Some(facts) = outcome.facts.as_ref().filter(|_| !manifest.is_poisoned()) {
+                self.files.remove_run(facts.file);
+            }
+        })?;
         partition.publish_flush(&outcome, run);
         drop(manifest);
         let (entries, bytes) = outcome.facts.as_ref().map_or((0, 0), |facts| (facts.entries, facts.bytes));
@@ -54,14 +70,21 @@ impl Engine {
             merged.iter().for_each(|facts| self.files.remove_run(facts.file));
             return Ok(());
         }
-        let runs: Vec<Arc<Run>> = merged.iter().map(|facts| self.files.open_run(facts)).collect::<Result<_>>()?;
+        let give_up = |_: &Error| merged.iter().for_each(|facts| self.files.remove_run(facts.file));
+        let runs: Result<Vec<Arc<Run>>> = merged.iter().map(|facts| self.files.open_run(facts)).collect();
+        let runs = runs.inspect_err(give_up)?;
         let before: Vec<u64> = partition.record().runs.iter().map(|facts| facts.file).collect();
         let record = partition.record_with_compaction(choice, &merged);
         let kept: Vec<u64> = record.runs.iter().map(|facts| facts.file).collect();
         if canary!(RunsRemovedEarly) {
             choice.inputs.iter().for_each(|file| self.files.remove_run(*file));
         }
-        self.commit_manifest(&mut manifest, &[Edit::PutPartition(record)])?;
+        let committed = self.commit_manifest_or_retry(&mut manifest, &[Edit::PutPartition(record)]);
+        committed.inspect_err(|error| {
+            if !manifest.is_poisoned() {
+                give_up(error)
+            }
+        })?;
         let read = partition.record().runs;
         let bytes_read = read.iter().filter(|facts| choice.inputs.contains(&facts.file)).map(|facts| facts.bytes).sum();
         partition.publish_compaction(choice, &runs);

@@ -2,7 +2,8 @@
 
 use super::{Engine, TokenRing};
 use crate::{
-    observe::{Health, Statistics, Subject},
+    error::{ErrorKind, Result},
+    observe::{Health, Job, Statistics, Subject},
     partition::Partition,
     stream::Shard,
 };
@@ -15,6 +16,24 @@ impl Engine {
             Some((table, index)) => Subject::Partition { partition, table, index },
             None => Subject::Partition { partition, table: String::new(), index: None },
         }
+    }
+
+    /// Attempts background work on something with a number, and reports how it went.
+    pub(super) fn attempt<T>(
+        &self,
+        job: Job,
+        id: u64,
+        subject: impl FnOnce() -> Subject,
+        work: impl FnOnce() -> Result<T>,
+    ) -> Result<T> {
+        let done = work();
+        match &done {
+            Ok(_) => self.observe.succeeded(job, id),
+            // That writing ended is reported where it happened, and closing is no failure.
+            Err(error) if self.wal.is_poisoned() || error.kind() == ErrorKind::Closed => {}
+            Err(error) => self.observe.failed(job, id, subject, error),
+        }
+        done
     }
 
     /// What a shard is called.

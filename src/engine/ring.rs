@@ -53,6 +53,13 @@ impl TokenRing {
     pub fn all(&self) -> Arc<Vec<Arc<Partition>>> {
         self.partitions.load_full()
     }
+    /// The partition with a number, if it is still part of the ring.
+    pub fn get(&self, id: u64) -> Option<Arc<Partition>> {
+        if self.dropped.load(Ordering::Acquire) {
+            return None;
+        }
+        self.partitions.load().iter().find(|partition| partition.id == id).cloned()
+    }
     /// Replaces one partition by its children. The caller holds the manifest's mutex.
     pub fn replace(&self, parent: u64, children: Vec<Arc<Partition>>) {
         let mut partitions: Vec<_> = self.all().iter().filter(|partition| partition.id != parent).cloned().collect();
@@ -66,7 +73,7 @@ impl TokenRing {
     }
     /// Whether a partition is still part of the ring.
     pub fn contains(&self, id: u64) -> bool {
-        !self.dropped.load(Ordering::Acquire) && self.partitions.load().iter().any(|partition| partition.id == id)
+        self.get(id).is_some()
     }
 }
 

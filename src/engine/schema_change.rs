@@ -297,13 +297,17 @@ impl Engine {
     }
 
     /// An index has been filled: readers may use it.
-    pub(super) fn activate_index(&self, table: u32, index: u32) -> Result<()> {
+    pub(super) fn activate_index(&self, table: u32, index_id: u32) -> Result<()> {
         let _gate = self.tables.schema_gate.write();
         let Some(slot) = self.tables.load().by_id.get(&table).cloned() else { return Ok(()) };
         let mut definition = (*slot.state().definition).clone();
-        if let Some(index) = definition.indexes.iter_mut().find(|candidate| candidate.id == index) {
+        if let Some(index) = definition.indexes.iter_mut().find(|candidate| candidate.id == index_id) {
             index.status = IndexStatus::Active;
             self.put_definition(definition, Some(&slot))?;
+            // Its tombstones were kept until now.
+            if let Some(ring) = self.tables.load().ring_of(index_id) {
+                self.consider_ring(&ring);
+            }
         }
         Ok(())
     }
@@ -353,6 +357,7 @@ impl Engine {
         });
         self.files.remove_unreferenced(&manifest, files);
         drop(manifest);
+        self.observe.forget(|subject| subject.table() == Some(name));
         self.account_memory();
         Ok(state.definition.clone())
     }

@@ -10,7 +10,7 @@ use crate::{
     canary::canary,
     error::Result,
     manifest::{Edit, ShardMeta},
-    observe::EventKind,
+    observe::{EventKind, Job, Subject},
     partition::Partition,
     stream::{Range, ReadHorizon, Segment, Shard, retention},
 };
@@ -44,10 +44,12 @@ impl Engine {
     }
 
     /// Cuts the largest tail if tails take too much memory, or the one that pins the log if the log is full.
-    pub(super) fn cut_if_due(&self, log_full: bool) -> Result<bool> {
+    pub(super) fn cut_if_due(&self, log_full: bool, insists: bool) -> Result<bool> {
+        let may_cut = |shard: &Shard| insists || self.observe.is_due(Job::StreamSegment, shard.id);
         if self.stream_tail_overrun_bytes() > 0 {
-            let largest = self.streams.shards().into_iter().max_by_key(|shard| shard.tail_bytes());
-            return largest.map_or(Ok(false), |shard| self.cut(&shard));
+            let shards = self.streams.shards().into_iter().filter(|shard| may_cut(shard));
+            let largest = shards.max_by_key(|shard| shard.tail_bytes());
+            return largest.map_or(Ok(false), |shard| self.attempt_cut(&shard));
         }
         if !log_full {
             return Ok(false);
@@ -57,11 +59,15 @@ impl Engine {
         let rings = self.tables.rings();
         let unflushed = |ring: &Arc<TokenRing>| ring.all().iter().filter_map(|p| p.oldest_unflushed_seqno()).min();
         let pins = rings.iter().filter_map(unflushed).min().is_none_or(|unflushed| seqno <= unflushed);
-        if !pins || !self.cut(&shard)? {
+        if !pins || !may_cut(&shard) || !self.attempt_cut(&shard)? {
             return Ok(false);
         }
-        self.trim_log()?;
+        self.trim_log_if_due()?;
         Ok(true)
+    }
+
+    fn attempt_cut(&self, shard: &Arc<Shard>) -> Result<bool> {
+        self.attempt(Job::StreamSegment, shard.id, || self.subject_of_shard(shard), || self.cut(shard))
     }
 
     /// Cuts all tails.
@@ -86,7 +92,12 @@ impl Engine {
         let facts = written.inspect_err(|_| self.files.remove_segment(file))?;
         let mut manifest = self.files.manifest();
         if !canary!(LostStreamSegment) {
-            self.commit_manifest(&mut manifest, &[Edit::PutStreamSegment(facts.clone())])?;
+            let committed = self.commit_manifest_or_retry(&mut manifest, &[Edit::PutStreamSegment(facts.clone())]);
+            committed.inspect_err(|_| {
+                if !manifest.is_poisoned() {
+                    self.files.remove_segment(file)
+                }
+            })?;
         }
         let bytes = facts.bytes;
         self.streams.give_back(shard.publish(Arc::new(Segment::new(facts, context))));
@@ -107,11 +118,18 @@ impl Engine {
     /// Lets streams age: closes and continues old shards, removes old records. False if nothing was due.
     pub fn stream_step(&self) -> Result<bool> {
         let _work = self.gate.enter()?;
-        if self.streams.is_empty() {
+        if self.streams.is_empty() || !self.observe.is_due(Job::StreamRetention, 0) {
             return Ok(false);
         }
-        let rolled = self.roll_shards()?;
-        Ok(self.trim_streams()? || rolled)
+        self.attempt(
+            Job::StreamRetention,
+            0,
+            || Subject::Database,
+            || {
+                let rolled = self.roll_shards()?;
+                Ok(self.trim_streams()? || rolled)
+            },
+        )
     }
 
     fn roll_shards(&self) -> Result<bool> {

@@ -37,7 +37,10 @@ mod names;
 mod overlay;
 mod positioned;
 mod real;
+mod real_lock;
 mod real_writer;
+#[cfg(unix)]
+mod reserve;
 pub mod simulated;
 
 pub use fork::TakeOver;
@@ -93,6 +96,13 @@ pub trait Disk: Debug + Send + Sync {
     }
     /// Bytes that the volume has left, if it can say.
     fn available_bytes(&self) -> Option<u64>;
+    /// Sets space aside that [`Disk::release_reserve`] gives back, if there is none yet. Where the disk cannot, or has no
+    /// room, nothing happens.
+    fn keep_reserve(&self, _bytes: u64) {}
+    /// Gives back the space that was set aside; says whether there was any.
+    fn release_reserve(&self) -> bool {
+        false
+    }
     /// The folder of the file system that the files lie in, if they do.
     fn folder(&self) -> Option<&Path> {
         None
@@ -153,6 +163,11 @@ pub trait ReadableFile: Debug + Send + Sync {
     /// Has the operating system begin to load a part of a mapped file that is read soon, so that it comes in one piece. Does
     /// nothing where there is nothing to load.
     fn will_need(&self, _offset: u64, _len: u64) {}
+    /// A place from `offset` on before which the file has only zeros, as far as the file system knows without reading: a
+    /// hole costs nothing then. `offset` itself where it does not know.
+    fn data_from(&self, offset: u64) -> u64 {
+        offset
+    }
     /// Exactly `len` bytes from `offset`; an error, before anything is allocated, if the file ends earlier.
     fn read_at(&self, offset: u64, len: usize) -> Result<Bytes>;
 }

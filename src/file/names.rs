@@ -11,6 +11,8 @@ pub const NUMBER_LIMIT: u64 = 1 << 56;
 pub enum FileName {
     /// Held by the process that has the database open.
     Lock,
+    /// Space that is kept for the day on which the disk is full. It holds nothing.
+    Reserve,
     /// Says which manifest is the current one.
     Current,
     /// `CURRENT` while it is being replaced.
@@ -30,6 +32,7 @@ impl FileName {
     pub fn parse(name: &str) -> Option<Self> {
         let plain = match name {
             "LOCK" => Some(Self::Lock),
+            "RESERVE" => Some(Self::Reserve),
             "CURRENT" => Some(Self::Current),
             "CURRENT.next" => Some(Self::CurrentNext),
             _ => None,
@@ -53,6 +56,7 @@ impl fmt::Display for FileName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Lock => f.write_str("LOCK"),
+            Self::Reserve => f.write_str("RESERVE"),
             Self::Current => f.write_str("CURRENT"),
             Self::CurrentNext => f.write_str("CURRENT.next"),
             Self::Manifest(n) => write!(f, "{n:010}.manifest"),
@@ -71,7 +75,7 @@ mod tests {
     fn each_name_is_parsed_back_and_no_other_spelling_of_it() {
         let numbers = [0, 1, 42, 9_999_999_999, 10_000_000_000, NUMBER_LIMIT - 1];
         let numbered = [FileName::Manifest, FileName::Log, FileName::Run, FileName::Stream];
-        let mut names = vec![FileName::Lock, FileName::Current, FileName::CurrentNext];
+        let mut names = vec![FileName::Lock, FileName::Reserve, FileName::Current, FileName::CurrentNext];
         names.extend(numbered.iter().flat_map(|kind| numbers.map(kind)));
         for name in names {
             assert_eq!(FileName::parse(&name.to_string()), Some(name));

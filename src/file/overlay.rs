@@ -1,7 +1,7 @@
 //! A folder that is read and never changed: what is written over it stays in memory.
 //!
-//! For files that come from a stranger. Recovery has to write a little (a manifest, the end of the log), and a folder
-//! that is not trusted is to be left as it was; so reads go through to the folder below unless the overlay has a file of
+//! For files that come from a stranger, and for folders that cannot be written. Recovery has to write a little (a manifest,
+//! the end of the log), and a folder that is not trusted is to be left as it was; so reads go through to the folder below unless the overlay has a file of
 //! that name, and everything else happens in memory.
 //!
 //! ```text
@@ -37,6 +37,8 @@ pub struct OverlayDisk {
     gone: Mutex<BTreeSet<FileName>>,
     memory: MemoryDisk,
     sealed: AtomicBool,
+    /// Files below are read as they are asked for, without bounds: their owner wrote them.
+    is_trusted: bool,
 }
 
 impl OverlayDisk {
@@ -59,7 +61,13 @@ impl OverlayDisk {
             );
             return Err(Error::limit_exceeded(text));
         }
-        Ok(Self { below, gone: Mutex::default(), memory: MemoryDisk::new(), sealed: AtomicBool::new(false) })
+        Ok(Self { is_trusted: false, ..Self::over_own(below) })
+    }
+
+    /// An overlay without files of its own, over a folder that is trusted: its files may be mapped, and nothing is bounded.
+    pub fn over_own(below: Arc<dyn Disk>) -> Self {
+        let (gone, memory, sealed) = (Mutex::default(), MemoryDisk::new(), AtomicBool::new(false));
+        Self { below, gone, memory, sealed, is_trusted: true }
     }
 
     /// From here on nothing new is written, to memory neither.
@@ -107,6 +115,9 @@ impl Disk for OverlayDisk {
         }
         if self.gone.lock().contains(&name) {
             return Err(Error::open(name, &io::ErrorKind::NotFound.into()));
+        }
+        if self.is_trusted {
+            return self.below.open(name, map);
         }
         Ok(Box::new(BoundedReader { file: self.below.open(name, false)?, name }))
     }
@@ -174,6 +185,10 @@ impl ReadableFile for BoundedReader {
 
     fn mapped(&self) -> Option<Bytes> {
         None
+    }
+
+    fn data_from(&self, offset: u64) -> u64 {
+        self.file.data_from(offset)
     }
 
     fn read_at(&self, offset: u64, len: usize) -> Result<Bytes> {

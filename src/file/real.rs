@@ -9,15 +9,20 @@
 use super::mapped::Map;
 use super::memory::read_slice;
 use super::positioned::Positioned;
+use super::real_lock::{FolderLock, HeldLock, LockFile};
 use super::real_writer::{RealWriter, failed_before};
 use super::{Disk, FileName, ReadableFile, WritableFile};
-use crate::error::{Error, Result};
+use crate::error::{Error, ErrorKind, Result};
 use bytes::Bytes;
+use parking_lot::Mutex;
 use std::{
-    fs::{self, File, OpenOptions, TryLockError},
+    fs::{self, File, OpenOptions},
     io,
     path::{Path, PathBuf},
-    sync::atomic::{AtomicBool, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
 };
 
 /// Names that operating systems leave in any folder.
@@ -30,8 +35,20 @@ pub struct RealDisk {
     #[cfg(unix)]
     directory: File,
     directory_failed: AtomicBool,
-    /// A stranger's: links are not followed, and the lock is not made but shared.
-    foreign: bool,
+    access: Access,
+    /// The lock file that this process holds, while it does.
+    held: Arc<Mutex<Option<LockFile>>>,
+}
+
+/// What a folder is opened for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    /// Its owner writes.
+    Write,
+    /// It is read and left as it is, lock included.
+    Read,
+    /// The same for a folder that is not trusted: links are not followed.
+    ReadForeign,
 }
 
 impl RealDisk {
@@ -52,7 +69,8 @@ impl RealDisk {
             #[cfg(unix)]
             directory: File::open(&folder).map_err(|e| problem(&e))?,
             directory_failed: AtomicBool::new(false),
-            foreign: false,
+            access: Access::Write,
+            held: Arc::default(),
             folder,
         })
     }
@@ -60,7 +78,17 @@ impl RealDisk {
     /// Opens a folder that a stranger filled, for an [`OverlayDisk`](super::OverlayDisk): links in it are not followed,
     /// since they could lead anywhere. Locking creates nothing, keeps out those who write, and lets other readers in.
     pub fn open_foreign(path: impl AsRef<Path>) -> Result<Self> {
-        Ok(Self { foreign: true, ..Self::open(path, false)? })
+        Ok(Self { access: Access::ReadForeign, ..Self::open(path, false)? })
+    }
+
+    /// Opens a folder of one's own for reading, for an [`OverlayDisk`](super::OverlayDisk): locking creates nothing, keeps
+    /// out those who write, and lets other readers in. No right to write is needed.
+    pub fn open_to_read(path: impl AsRef<Path>) -> Result<Self> {
+        Ok(Self { access: Access::Read, ..Self::open(path, false)? })
+    }
+
+    fn follows_no_links(&self) -> bool {
+        self.access == Access::ReadForeign
     }
 
     /// The absolute path of the folder.
@@ -78,20 +106,33 @@ impl RealDisk {
         self.folder.join(name.to_string())
     }
 
-    /// The lock of a folder that is not to be changed; where there is none, no process writes to it.
-    fn lock_shared(&self) -> Result<Box<dyn Send + Sync>> {
-        let path = self.path_of(FileName::Lock);
-        let problem = |e: &io::Error| Error::io("lock", path.display(), e);
-        let file = match open_for_reading(&path, self.foreign) {
-            Ok((file, _)) => file,
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Box::new(())),
-            Err(e) => return Err(problem(&e)),
-        };
-        match file.try_lock_shared() {
-            Ok(()) => Ok(Box::new(file)),
-            Err(TryLockError::WouldBlock) => Err(super::locked(&self.describe())),
-            Err(TryLockError::Error(e)) => Err(problem(&e)),
+    /// Refuses to change a folder that another process took meanwhile: the lock file was removed and made anew,
+    /// on a file system where the folder itself cannot be locked, or moved the folder away and put another one there.
+    fn check_held(&self) -> Result<()> {
+        match &*self.held.lock() {
+            Some(held) if !held.is_in_place(&self.path_of(FileName::Lock)) => {
+                let text = format!(
+                    "the lock file in {} is not the one that this process holds: another process may have opened the \
+                     database; nothing more is written to it",
+                    self.describe()
+                );
+                Err(Error::new(ErrorKind::Locked, "InternalServerError", text))
+            }
+            _ => Ok(()),
         }
+    }
+
+    /// A handle of the folder for a lock: its own, since a lock belongs to the handle. `None` where there is none.
+    #[cfg(unix)]
+    pub(super) fn folder_handle(&self) -> Option<File> {
+        use rustix::fs::{Mode, OFlags, openat};
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        openat(&self.directory, ".", flags, Mode::empty()).ok().map(File::from)
+    }
+
+    #[cfg(not(unix))]
+    pub(super) fn folder_handle(&self) -> Option<File> {
+        None
     }
 
     fn entries(&self) -> Result<Vec<std::ffi::OsString>> {
@@ -124,6 +165,7 @@ impl Disk for RealDisk {
     }
 
     fn create(&self, name: FileName) -> Result<Box<dyn WritableFile>> {
+        self.check_held()?;
         let path = self.path_of(name);
         match OpenOptions::new().read(true).write(true).create_new(true).open(&path) {
             Ok(file) => Ok(Box::new(RealWriter::new(file, path))),
@@ -133,7 +175,8 @@ impl Disk for RealDisk {
 
     fn open(&self, name: FileName, map: bool) -> Result<Box<dyn ReadableFile>> {
         let path = self.path_of(name);
-        let (file, len) = open_for_reading(&path, self.foreign).map_err(|e| Error::open(path.display(), &e))?;
+        let (file, len) =
+            open_for_reading(&path, self.follows_no_links()).map_err(|e| Error::open(path.display(), &e))?;
         // A volume without maps, or a process with too many of them, is read by position.
         if map && let Ok(map) = super::mapped::map(&file, len) {
             return Ok(Box::new(MappedReader { map, path }));
@@ -142,11 +185,13 @@ impl Disk for RealDisk {
     }
 
     fn rename(&self, from: FileName, to: FileName) -> Result<()> {
+        self.check_held()?;
         let path = self.path_of(from);
         fs::rename(&path, self.path_of(to)).map_err(|e| Error::io("rename", path.display(), &e))
     }
 
     fn remove(&self, name: FileName) -> Result<()> {
+        self.check_held()?;
         let path = self.path_of(name);
         fs::remove_file(&path).map_err(|e| Error::io("remove", path.display(), &e))
     }
@@ -170,21 +215,37 @@ impl Disk for RealDisk {
     }
 
     fn lock(&self) -> Result<Box<dyn Send + Sync>> {
-        if self.foreign {
-            return self.lock_shared();
-        }
         let path = self.path_of(FileName::Lock);
-        let writable = OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-        // On a volume that cannot be written the lock of an existing file does as well.
-        let file = writable
-            .or_else(|e| if unwritable(&e) { open_for_reading(&path, false).map(|(file, _)| file) } else { Err(e) });
-        let file = file.map_err(|e| Error::io("lock", path.display(), &e))?;
-        match file.try_lock() {
-            // The operating system gives the lock back when the file is closed, however the process ends.
-            Ok(()) => Ok(Box::new(file)),
-            Err(TryLockError::WouldBlock) => Err(super::locked(&self.describe())),
-            Err(TryLockError::Error(e)) => Err(Error::io("lock", path.display(), &e)),
+        let problem = |e: &io::Error| Error::io("lock", path.display(), e);
+        let locked = match self.access {
+            Access::Write => FolderLock::take(self, &path),
+            Access::Read | Access::ReadForeign => FolderLock::share(self, &path),
+        };
+        match locked {
+            Ok(Some(lock)) => {
+                *self.held.lock() = lock.lock_file(self.access == Access::Write);
+                Ok(Box::new(HeldLock { _lock: lock, held: self.held.clone() }))
+            }
+            Ok(None) => Err(super::locked(&self.describe())),
+            Err(e) => Err(problem(&e)),
         }
+    }
+
+    #[cfg(unix)]
+    fn keep_reserve(&self, bytes: u64) {
+        let path = self.path_of(FileName::Reserve);
+        let is_large = |metadata: fs::Metadata| metadata.len() >= bytes;
+        if fs::metadata(&path).is_ok_and(is_large) {
+            return;
+        }
+        // Without room there is no reserve; the next opening tries again.
+        if super::reserve::make(&path, bytes).is_err() {
+            let _ = fs::remove_file(&path);
+        }
+    }
+
+    fn release_reserve(&self) -> bool {
+        fs::remove_file(self.path_of(FileName::Reserve)).is_ok()
     }
 
     #[cfg(unix)]
@@ -229,7 +290,7 @@ fn sync_folder(_folder: &Path) -> io::Result<()> {
 
 /// Opens a regular file; also its length. A folder from elsewhere may hold anything under our names, and opening a pipe
 /// would wait for a process to write to it. In a foreign folder a link is not followed either.
-fn open_for_reading(path: &Path, foreign: bool) -> io::Result<(File, u64)> {
+pub(super) fn open_for_reading(path: &Path, foreign: bool) -> io::Result<(File, u64)> {
     let mut options = OpenOptions::new();
     #[cfg(unix)]
     {
@@ -247,10 +308,6 @@ fn open_for_reading(path: &Path, foreign: bool) -> io::Result<(File, u64)> {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "not a regular file"));
     }
     Ok((file, metadata.len()))
-}
-
-fn unwritable(error: &io::Error) -> bool {
-    matches!(error.kind(), io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem)
 }
 
 #[derive(Debug)]
@@ -291,6 +348,16 @@ impl ReadableFile for PositionedReader {
 
     fn mapped(&self) -> Option<Bytes> {
         None
+    }
+
+    #[cfg(target_os = "linux")]
+    fn data_from(&self, offset: u64) -> u64 {
+        // Reads are by position, so that no other call depends on the place of the handle.
+        match rustix::fs::seek(self.file.file(), rustix::fs::SeekFrom::Data(offset)) {
+            Ok(data) => data.max(offset),
+            Err(rustix::io::Errno::NXIO) => self.len.max(offset),
+            Err(_) => offset,
+        }
     }
 
     fn read_at(&self, offset: u64, len: usize) -> Result<Bytes> {

@@ -87,6 +87,8 @@ impl FrameReader {
     fn first_nonzero(&mut self, from: u64) -> Result<Option<u64>> {
         let mut at = from;
         loop {
+            // Holes are zeros that need no reading, however many.
+            at = self.file.data_from(at);
             let window = self.bytes_up_to(at, WINDOW_BYTES)?;
             if window.is_empty() {
                 return Ok(None);
@@ -105,6 +107,7 @@ impl FrameReader {
         let mut at = (bad + 1).max(nonzero.saturating_sub(FRAME_HEADER_BYTES as u64));
         let mut effort_left = SEARCH_EFFORT.saturating_mul(self.file.len().saturating_sub(bad));
         loop {
+            at = at.max(self.file.data_from(at).saturating_sub(FRAME_HEADER_BYTES as u64));
             let window = self.bytes_up_to(at, WINDOW_BYTES)?;
             let Some(last) = window.len().checked_sub(FRAME_HEADER_BYTES) else {
                 return Ok(Rest::Unsettled);

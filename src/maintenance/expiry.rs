@@ -15,16 +15,17 @@
 use crate::sync::{OrderedMutex, Rank};
 use crate::{
     canary::canary,
+    clock::Deadline,
     config::Durability,
     engine::{Engine, TableSlot, TokenRing, WriteAction, WriteOp, WriteOptions, key_ref},
-    error::Result,
+    error::{Error, ErrorKind, Result},
     item::ItemRef,
-    observe::{EventKind, Subject},
+    observe::{EventKind, Job, Subject},
     schema::{EXPIRY_LANES, EncodedKey, IndexKind, IndexStatus, TableDefinition, expiry_token},
     wal::record::Origin,
 };
 use parking_lot::Mutex;
-use std::{collections::BTreeMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
 /// Items that one step deletes at most: a tenth of a millisecond of work, so that a foreground write that comes meanwhile
 /// hardly waits for the processor. With 64 to a step, and four times the pause, its 99th percentile was twice as high.
@@ -70,11 +71,25 @@ impl TtlDescription {
     }
 }
 
+/// Longest rest of the sweeper's thread behind a sweep that found nothing. Ends of items are whole seconds, so that it
+/// rests until the next one.
+const REST: Duration = Duration::from_secs(1);
+
 /// How far the lanes of an expiry index were swept.
 #[derive(Clone, Debug, Default)]
 struct Progress {
     whole_since_millis: u64,
-    lanes: [Option<EncodedKey>; EXPIRY_LANES as usize],
+    lanes: [Lane; EXPIRY_LANES as usize],
+    /// Something could not be deleted or read since the sweep began at the beginning.
+    failed: bool,
+}
+
+/// How far a lane was swept.
+#[derive(Clone, Debug, Default)]
+struct Lane {
+    after: Option<EncodedKey>,
+    /// What comes next could not be read: the lane waits until the sweep begins at the beginning.
+    blocked: bool,
 }
 
 /// Deletes expired items.
@@ -83,11 +98,14 @@ pub struct Sweeper {
     /// By number of the expiry index.
     progress: Mutex<BTreeMap<u32, Progress>>,
     turn: OrderedMutex<Turn>,
+    /// The second in which a sweep found nothing, and until when there is no need for another one in that second.
+    rest: Mutex<Option<(u64, Deadline)>>,
 }
 
 impl Default for Sweeper {
     fn default() -> Self {
-        Self { progress: Mutex::default(), turn: OrderedMutex::new(Rank::Expiry, Turn::default()) }
+        let turn = OrderedMutex::new(Rank::Expiry, Turn::default());
+        Self { progress: Mutex::default(), turn, rest: Mutex::default() }
     }
 }
 
@@ -115,28 +133,28 @@ struct Sweep<'a> {
 struct Swept {
     seen: usize,
     deleted: u64,
+    /// The first failure, if the sweep went on behind it.
+    failure: Option<Error>,
 }
 
 impl Sweeper {
-    /// Deletes some expired items; returns how many entries were looked at.
+    /// Deletes some expired items; returns how many entries were looked at. What fails in a table is reported, attempted
+    /// again later, and stops no other table; the error is the first one.
     pub fn step(&self, engine: &Engine) -> Result<usize> {
         let mut turn = self.turn.lock();
         let mut names = engine.table_names();
         let next = names.partition_point(|name| *name <= turn.last_table);
         names.rotate_left(next);
-        let mut seen = 0;
+        let (mut seen, mut failure) = (0, None);
         for name in names {
             let Some(slot) = engine.table(&name) else { continue };
             let Some((index, sweep)) = Sweep::of(engine, &slot) else { continue };
-            let mut deleted = 0;
-            let mut progress = self.progress_of(index, engine.options().clock.now_millis());
-            for (lane, after) in (0..EXPIRY_LANES).zip(&mut progress.lanes) {
-                let swept = sweep.lane(lane, after, ITEMS_PER_STEP.saturating_sub(seen))?;
-                seen += swept.seen;
-                deleted += swept.deleted;
-            }
+            let mut progress = self.progress_of(engine, index);
+            let swept = sweep.lanes(&mut progress, ITEMS_PER_STEP - seen)?;
+            sweep.report(&swept, &mut progress, index, swept.seen < ITEMS_PER_STEP - seen);
             self.progress.lock().insert(index, progress);
-            sweep.report(deleted);
+            seen += swept.seen;
+            failure = failure.or(swept.failure);
             if seen >= ITEMS_PER_STEP {
                 turn.last_table = name;
                 break;
@@ -148,38 +166,47 @@ impl Sweeper {
             engine.wait_all_durable(Some(Durability::Sync))?;
             turn.unsynced = 0;
         }
-        Ok(seen)
+        *self.rest.lock() = (seen == 0).then(|| (engine.options().clock.now_secs(), Deadline::after(REST)));
+        failure.map_or(Ok(seen), Err)
     }
 
-    /// Deletes everything that has expired by now; returns how many items that were.
+    /// Whether the last sweep found nothing and the next second has not begun.
+    pub fn rests(&self, engine: &Engine) -> bool {
+        let rest = *self.rest.lock();
+        rest.is_some_and(|(second, until)| second == engine.options().clock.now_secs() && !until.is_over())
+    }
+
+    /// Deletes everything that has expired by now; returns how many items that were. A table in which something fails stops
+    /// no other; the error is the first one.
     pub fn sweep_now(&self, engine: &Engine) -> Result<u64> {
         while engine.backfill_step()? {}
-        let mut deleted = 0;
+        let (mut deleted, mut failure) = (0, None);
         for name in engine.table_names() {
             let Some(slot) = engine.table(&name) else { continue };
-            let Some((_, sweep)) = Sweep::of(engine, &slot) else { continue };
-            let before = deleted;
-            for lane in 0..EXPIRY_LANES {
-                let mut after = None;
-                loop {
-                    let swept = sweep.lane(lane, &mut after, ITEMS_PER_READ)?;
-                    deleted += swept.deleted;
-                    if swept.seen < ITEMS_PER_READ {
-                        break;
-                    }
+            let Some((index, sweep)) = Sweep::of(engine, &slot) else { continue };
+            let mut progress = Progress::default();
+            loop {
+                let swept = sweep.lanes(&mut progress, ITEMS_PER_READ)?;
+                sweep.report(&swept, &mut progress, index, swept.seen < ITEMS_PER_READ);
+                deleted += swept.deleted;
+                failure = failure.or(swept.failure);
+                if swept.seen < ITEMS_PER_READ {
+                    break;
                 }
             }
-            sweep.report(deleted - before);
         }
         engine.wait_all_durable(Some(Durability::Sync))?;
-        Ok(deleted)
+        failure.map_or(Ok(deleted), Err)
     }
 
-    fn progress_of(&self, index: u32, now_millis: u64) -> Progress {
+    fn progress_of(&self, engine: &Engine, index: u32) -> Progress {
+        let now_millis = engine.options().clock.now_millis();
         let known = self.progress.lock().get(&index).cloned();
-        // A clock that was set back makes a sweep begin anew as well.
         let is_fresh = |progress: &Progress| {
-            (progress.whole_since_millis..progress.whole_since_millis + WHOLE_SWEEP_MILLIS).contains(&now_millis)
+            // A clock that was set back makes a sweep begin anew as well, and so does the next attempt at what failed.
+            let retries = progress.failed && engine.observe().is_due(Job::Expiry, u64::from(index));
+            let since = progress.whole_since_millis;
+            !retries && (since..since + WHOLE_SWEEP_MILLIS).contains(&now_millis)
         };
         let fresh = Progress { whole_since_millis: now_millis, ..Progress::default() };
         known.filter(is_fresh).unwrap_or(fresh)
@@ -201,27 +228,53 @@ impl<'a> Sweep<'a> {
         Some((state.definition.indexes[position].id, sweep))
     }
 
-    fn report(&self, items: u64) {
-        if items > 0 {
-            let observe = self.engine.observe();
-            observe.counters().items_expired.add(items);
-            let subject = Subject::Table { table: self.table.name.clone() };
-            observe.event(EventKind::Expired { subject, items });
+    /// Reports what a part of a sweep did; `is_all` if nothing is left that is due.
+    fn report(&self, swept: &Swept, progress: &mut Progress, index: u32, is_all: bool) {
+        let (observe, id) = (self.engine.observe(), u64::from(index));
+        let subject = || Subject::Table { table: self.table.name.clone() };
+        if swept.deleted > 0 {
+            observe.counters().items_expired.add(swept.deleted);
+            observe.event(EventKind::Expired { subject: subject(), items: swept.deleted });
+        }
+        if let Some(error) = &swept.failure {
+            progress.failed = true;
+            observe.failed(Job::Expiry, id, subject, error);
+        } else if is_all && !progress.failed {
+            observe.succeeded(Job::Expiry, id);
         }
     }
 
-    /// Deletes up to `limit` expired items of a lane, behind `after`, which moves on.
-    fn lane(&self, lane: u64, after: &mut Option<EncodedKey>, limit: usize) -> Result<Swept> {
+    /// Deletes up to `limit` expired items, lane by lane. Fails only where nothing can be written any more.
+    fn lanes(&self, progress: &mut Progress, limit: usize) -> Result<Swept> {
         let mut swept = Swept::default();
-        if limit == 0 {
-            return Ok(swept);
-        }
-        for (place, keys) in self.expired(lane, after.as_ref(), limit)? {
-            swept.seen += 1;
-            swept.deleted += u64::from(self.delete(&place, &keys)?);
-            *after = Some(place);
+        for (lane, place) in (0..EXPIRY_LANES).zip(&mut progress.lanes).filter(|(_, place)| !place.blocked) {
+            if let Err(error) = self.lane(lane, &mut place.after, limit, &mut swept) {
+                if self.engine.wal().is_poisoned() || error.kind() == ErrorKind::Closed {
+                    return Err(error);
+                }
+                place.blocked = true;
+                swept.failure.get_or_insert(error);
+            }
         }
         Ok(swept)
+    }
+
+    /// Deletes expired items of a lane behind `after`, which moves on, until `swept` has seen `limit` entries. An item that
+    /// lies in a damaged file is passed over.
+    fn lane(&self, lane: u64, after: &mut Option<EncodedKey>, limit: usize, swept: &mut Swept) -> Result<()> {
+        if swept.seen >= limit {
+            return Ok(());
+        }
+        for (place, keys) in self.expired(lane, after.as_ref(), limit - swept.seen)? {
+            swept.seen += 1;
+            match self.delete(&place, &keys) {
+                Ok(deleted) => swept.deleted += u64::from(deleted),
+                Err(error) if error.kind() == ErrorKind::Corrupt => _ = swept.failure.get_or_insert(error),
+                Err(error) => return Err(error),
+            }
+            *after = Some(place);
+        }
+        Ok(())
     }
 
     /// The first entries of a lane behind `after` whose second has passed, with the keys of their items.

@@ -34,6 +34,9 @@ const SWEEP_PAUSE: Duration = Duration::from_micros(500);
 /// index and the processor to themselves.
 const BACKFILL_PAUSE: Duration = Duration::from_millis(2);
 
+/// The number that stands for a thread in reports of its failure: no partition or index has it.
+const NO_THREAD: u64 = u64::MAX;
+
 /// The maintenance threads of one database, started when the database is first used.
 pub struct Maintenance {
     engine: Arc<Engine>,
@@ -65,25 +68,37 @@ impl Maintenance {
         }
         let mut threads = self.threads.lock();
         let workers = [
-            ("hashrange-flush", flush_work as Worker, (|signal| &signal.flush) as fn(&Signal) -> &WakeFlag),
-            ("hashrange-compact", compact_work, |signal| &signal.compaction),
-            ("hashrange-age", age_work, |signal| &signal.aging),
+            (Job::Flush, "hashrange-flush", flush_work as Worker, (|signal| &signal.flush) as fn(&Signal) -> &WakeFlag),
+            (Job::Compaction, "hashrange-compact", compact_work, |signal| &signal.compaction),
+            (Job::Expiry, "hashrange-age", age_work, |signal| &signal.aging),
         ];
-        for (name, work, bell) in workers {
+        for (job, name, work, bell) in workers {
             let (engine, sweeper) = (self.engine.clone(), self.sweeper.clone());
-            engine.signal().serve(true);
+            // Writers ask whether a thread flushes; the other threads do nothing for them.
+            let flushes = job == Job::Flush;
+            if flushes {
+                engine.signal().serve(true);
+            }
             let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
                 while !engine.signal().is_stopping() {
-                    // A failure is latched where it happened; trying again at leisure does no harm.
+                    // A failure is reported where it happened, and what failed waits there for its next attempt.
                     if !work(&engine, &sweeper).unwrap_or(false) {
                         engine.signal().wait(bell(engine.signal()), IDLE_SLEEP);
                     }
                 }
-                engine.signal().serve(false);
+                if flushes {
+                    engine.signal().serve(false);
+                }
             });
             match spawned {
                 Ok(thread) => threads.push(thread),
-                Err(_) => self.engine.signal().serve(false), // writers then flush by themselves
+                Err(error) => {
+                    let error = Error::io("start", "a maintenance thread", &error);
+                    self.engine.observe().failed(job, NO_THREAD, || Subject::Database, &error);
+                    if flushes {
+                        self.engine.signal().serve(false); // writers then flush by themselves
+                    }
+                }
             }
         }
     }
@@ -195,18 +210,24 @@ fn flush_work(engine: &Engine, _: &Sweeper) -> Result<bool> {
 
 /// Streams age and items expire: at a measured pace, since no caller waits for it.
 fn age_work(engine: &Engine, sweeper: &Sweeper) -> Result<bool> {
-    let aged = engine.stream_step()?;
+    if sweeper.rests(engine) {
+        return Ok(false);
+    }
+    let aged = engine.stream_step();
     let swept = sweeper.step(engine)? > 0;
     if swept {
         std::thread::sleep(SWEEP_PAUSE);
     }
-    Ok(aged || swept)
+    Ok(aged? || swept)
 }
 
 fn compact_work(engine: &Engine, _: &Sweeper) -> Result<bool> {
-    if engine.backfill_step()? {
+    // An index that cannot be filled keeps no partition from its compaction.
+    let filled = engine.backfill_step();
+    if matches!(filled, Ok(true)) {
         std::thread::sleep(BACKFILL_PAUSE);
         return Ok(true);
     }
-    Ok(engine.compact_step()? != Work::Idle)
+    let compacted = engine.compact_step()? != Work::Idle;
+    Ok(filled? || compacted)
 }

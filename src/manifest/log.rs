@@ -108,6 +108,11 @@ impl Manifest {
         Ok(Self { disk, state, number, file: None, is_read_only: true, failure: None })
     }
 
+    /// Whether a failure ended writing: what the file holds is not known then.
+    pub fn is_poisoned(&self) -> bool {
+        self.failure.is_some()
+    }
+
     /// What is alive.
     pub fn state(&self) -> &ManifestState {
         &self.state
@@ -151,10 +156,13 @@ impl Manifest {
         Ok(())
     }
 
-    /// Writes `state` to a new file, makes that the current one, and takes the state over.
+    /// Writes `state` to a new file, makes that the current one, and takes the state over. A failure before `CURRENT` is
+    /// replaced concerns new files only, which the next attempt writes anew.
     fn rewrite(&mut self, state: ManifestState) -> Result<()> {
-        let written = self.write_snapshot(&state);
-        let (number, file) = written.inspect_err(|error| self.failure = Some(error.clone()))?;
+        let (number, file) = self.write_snapshot(&state)?;
+        self.prepare_current(state.database_id, number, file.end)?;
+        let replaced = self.replace_current();
+        replaced.inspect_err(|error| self.failure = Some(error.clone()))?;
         self.number = number;
         self.file = Some(file);
         self.state = state;
@@ -189,13 +197,11 @@ impl Manifest {
         file.file.sync()?;
         file.snapshot_bytes = file.end;
         self.disk.sync_directory()?;
-
-        self.point_to(state.database_id, number, file.end)?;
         Ok((number, file))
     }
 
-    /// Makes `CURRENT` name a file and vouch for its first bytes.
-    fn point_to(&self, database_id: u64, number: u64, safe_bytes: u64) -> Result<()> {
+    /// Writes the `CURRENT` to be, which names a file and vouches for its first bytes.
+    fn prepare_current(&self, database_id: u64, number: u64, safe_bytes: u64) -> Result<()> {
         if self.disk.list()?.contains(&FileName::CurrentNext) {
             self.disk.remove(FileName::CurrentNext)?;
         }
@@ -203,8 +209,11 @@ impl Manifest {
         let current = FileHeader { magic, database_id, number, detail: safe_bytes, takes_over: false };
         let mut next = self.disk.create(FileName::CurrentNext)?;
         next.append(&current.encode())?;
-        next.sync()?;
-        drop(next);
+        next.sync()
+    }
+
+    /// Puts it in the place of `CURRENT`.
+    fn replace_current(&self) -> Result<()> {
         self.disk.rename(FileName::CurrentNext, FileName::Current)?;
         if canary!(CurrentNameUnsynced) { Ok(()) } else { self.disk.sync_directory() }
     }
@@ -214,8 +223,8 @@ impl Manifest {
     pub fn close(&mut self, edits: &[Edit]) -> Result<()> {
         self.commit(edits)?;
         let Some(end) = self.file.as_ref().map(|file| file.end) else { return Ok(()) };
-        let pointed = self.point_to(self.state.database_id, self.number, end);
-        pointed.inspect_err(|error| self.failure = Some(error.clone()))
+        let pointed = self.prepare_current(self.state.database_id, self.number, end);
+        pointed.and_then(|()| self.replace_current()).inspect_err(|error| self.failure = Some(error.clone()))
     }
 
     /// Removes manifests that are not current. What cannot be removed stays until the next time.

@@ -266,6 +266,23 @@ fn a_failure_ends_writing() {
     }
 }
 
+/// The first commit after an opening writes a new file, and until `CURRENT` names it the old one counts.
+#[test]
+fn a_next_file_that_cannot_be_made_is_made_by_a_later_commit() {
+    for operation in [Operation::Create, Operation::Append, Operation::Sync] {
+        let disk = SimulatedDisk::new(0);
+        create(&disk).commit(&[put(1, 1)]).unwrap();
+        let mut manifest = open(&disk).unwrap();
+        let before = manifest.state().clone();
+        disk.fail(FaultPlan::new(operation, 1, Fault::NoSpace));
+        assert_eq!(manifest.commit(&[put(2, 1)]).unwrap_err().kind(), ErrorKind::Io, "{operation:?}");
+        assert!(!manifest.is_poisoned(), "{operation:?}");
+        assert_eq!((manifest.state(), open(&disk).unwrap().state()), (&before, &before));
+        manifest.commit(&[put(3, 1)]).unwrap();
+        assert_eq!(open(&disk).unwrap().state(), manifest.state(), "{operation:?}");
+    }
+}
+
 #[test]
 fn read_only_changes_nothing() {
     let disk = SimulatedDisk::new(0);

@@ -139,6 +139,15 @@ impl Failures {
         }
     }
 
+    pub(super) fn last_error(&self, jobs: &[Job]) -> Option<Error> {
+        if self.are_none() {
+            return None;
+        }
+        let by_key = self.by_key.lock();
+        let of_jobs = by_key.values().filter(|failure| jobs.contains(&failure.job));
+        of_jobs.max_by_key(|failure| failure.last_millis).map(|failure| failure.error.clone())
+    }
+
     pub(super) fn next_retry_millis(&self) -> Option<u64> {
         if self.are_none() {
             return None;

@@ -85,6 +85,10 @@ impl Observe {
     pub fn forget(&self, is_gone: impl Fn(&Subject) -> bool) {
         self.failures.retain(|failure| !is_gone(&failure.subject));
     }
+    /// What the last failed attempt at one of these jobs failed with, if one of them fails now.
+    pub fn last_error(&self, jobs: &[Job]) -> Option<Error> {
+        self.failures.last_error(jobs)
+    }
     /// When the earliest failed job may be attempted again, in milliseconds since 1970; `None` while nothing fails.
     pub fn next_retry_millis(&self) -> Option<u64> {
         self.failures.next_retry_millis()

@@ -35,7 +35,7 @@ const TIER_RATIO: u64 = 2;
 /// Tombstones are dense when they are at least one of so many entries...
 const DENSE_TOMBSTONES: u64 = 4;
 /// ... and at least so many: below, a scan steps over all of them within a millisecond.
-const MIN_DENSE_TOMBSTONES: u64 = 1_024;
+pub(super) const MIN_DENSE_TOMBSTONES: u64 = 1_024;
 
 /// What the choice depends on besides the runs.
 #[derive(Clone, Copy, Debug)]
@@ -94,7 +94,13 @@ pub(super) struct Shape {
 }
 
 /// Chooses among runs, newest first. `droppable_below` is what tombstones must be below to go if all runs are merged.
-pub(super) fn choose(runs: &[Shape], runs_per_partition: usize, droppable_below: u64) -> Option<Choice> {
+/// `stepped_over` counts the tombstones that reads met lately.
+pub(super) fn choose(
+    runs: &[Shape],
+    runs_per_partition: usize,
+    droppable_below: u64,
+    stepped_over: u64,
+) -> Option<Choice> {
     let choice =
         |inputs: &[Shape], reason| Some(Choice { inputs: inputs.iter().map(|run| run.file).collect(), reason });
     if runs.len() >= runs_per_partition.max(2) {
@@ -116,7 +122,8 @@ pub(super) fn choose(runs: &[Shape], runs_per_partition: usize, droppable_below:
     let entries: u64 = runs.iter().map(|run| run.entries).sum();
     let droppable = runs.iter().filter(|run| run.max_seqno < droppable_below);
     let tombstones: u64 = droppable.map(|run| run.tombstones).sum();
-    if tombstones >= MIN_DENSE_TOMBSTONES && tombstones >= entries / DENSE_TOMBSTONES {
+    let dense = tombstones >= entries / DENSE_TOMBSTONES || stepped_over >= entries;
+    if tombstones >= MIN_DENSE_TOMBSTONES && dense {
         return choice(runs, Reason::Tombstones);
     }
     None
@@ -137,9 +144,11 @@ impl Partition {
                 shared: self.is_shared(facts),
             }
         };
-        let shapes: Vec<Shape> = view.runs().iter().map(shape).collect();
-        let droppable_below = lowest_seqno(view.memtables(), &[]).min(policy.drop_tombstones_below);
-        choose(&shapes, policy.runs_per_partition, droppable_below)
+        let (sound, left_out) = view.runs().split_at(self.sound_runs(&view));
+        let shapes: Vec<Shape> = sound.iter().map(shape).collect();
+        let left_out: Vec<&Arc<Run>> = left_out.iter().collect();
+        let droppable_below = lowest_seqno(view.memtables(), &left_out).min(policy.drop_tombstones_below);
+        choose(&shapes, policy.runs_per_partition, droppable_below, self.stepped_over())
     }
 
     /// Merges the chosen runs, clipped to the partition's tokens, into one; changes nothing. `drop_tombstones_below`
@@ -226,7 +235,7 @@ mod tests {
         Shape { file, bytes, entries: bytes, tombstones: 0, max_seqno: 100, shared: false }
     }
     fn chosen(runs: &[Shape]) -> Option<(Vec<u64>, Reason)> {
-        choose(runs, 4, 1_000).map(|choice| (choice.inputs, choice.reason))
+        choose(runs, 4, 1_000, 0).map(|choice| (choice.inputs, choice.reason))
     }
 
     #[test]
@@ -276,7 +285,10 @@ mod tests {
         let dense = Shape { tombstones: 3_000, ..run(2, 10_000) };
         assert_eq!(chosen(&[dense, run(1, 1_500)]), Some((vec![2, 1], Reason::Tombstones)));
         assert_eq!(chosen(&[dense, run(1, 90_000)]), None, "few among many");
-        assert_eq!(choose(&[dense], 4, 100), None, "something older may still arrive");
+        assert_eq!(choose(&[dense], 4, 100, 0), None, "something older may still arrive");
+        let among_many = [dense, run(1, 90_000)];
+        assert_eq!(choose(&among_many, 4, 1_000, 99_999), None, "reads meet them seldom");
+        assert!(choose(&among_many, 4, 1_000, 100_000).is_some(), "reads meet them all the time");
         let few = Shape { tombstones: 10, ..run(2, 10) };
         assert_eq!(chosen(&[few]), None);
     }

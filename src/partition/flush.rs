@@ -108,17 +108,32 @@ impl Partition {
 
     /// Writes the oldest frozen memtable, clipped to the partition's tokens, as a run, and changes nothing. `None` if
     /// there is no frozen memtable, or if it has versions that are not visible yet (sync the log first).
-    pub fn flush(&self, ctx: &RunContext<'_>, visible: &Arc<Visible>) -> Result<Option<FlushOutcome>> {
+    ///
+    /// A tombstone that hides nothing is left out: no run can hold its key, and nothing older can arrive any more.
+    /// `drop_tombstones_below` must be read before the call: every sequence number that can still arrive is at least this.
+    pub fn flush(
+        &self,
+        ctx: &RunContext<'_>,
+        visible: &Arc<Visible>,
+        drop_tombstones_below: u64,
+    ) -> Result<Option<FlushOutcome>> {
         let view = self.view();
         let Some(memtable) = view.frozen().last().filter(|memtable| memtable.max_seqno() <= visible.load()) else {
             return Ok(None);
         };
         let mut cursor = memtable.scan(self.first_token, self.last_token, None, ReadPoint::Newest, visible);
+        let others = view.memtables().filter(|other| !Arc::ptr_eq(other, memtable));
+        let droppable_below =
+            others.map(|other| other.min_seqno()).min().unwrap_or(u64::MAX).min(drop_tombstones_below);
         let mut facts = None;
         if cursor.valid() {
             facts = ctx.write(memtable.len(), |writer| {
                 while cursor.valid() {
-                    writer.add(cursor.key(), cursor.seqno(), cursor.item().as_ref())?;
+                    let item = cursor.item();
+                    let may_go = item.is_none() && cursor.seqno() < droppable_below;
+                    if !(may_go && view.runs().iter().all(|run| run.excludes(cursor.key()))) {
+                        writer.add(cursor.key(), cursor.seqno(), item.as_ref())?;
+                    }
                     cursor.advance();
                 }
                 Ok(())

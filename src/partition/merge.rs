@@ -161,12 +161,15 @@ pub struct MergeCursor<'v> {
     runner_up: Option<usize>,
     /// Whether another source stands on the winner's key.
     is_tied: bool,
+    /// Tombstones that were passed without showing them.
+    stepped_over: u64,
 }
 
 impl<'v> MergeCursor<'v> {
     pub(super) fn new(sources: Sources<'v>, direction: Direction, keeps_tombstones: bool) -> Result<Self> {
         let (winner, runner_up) = (None, None);
-        let mut merge = Self { sources, direction, keeps_tombstones, winner, runner_up, is_tied: false };
+        let mut merge =
+            Self { sources, direction, keeps_tombstones, winner, runner_up, is_tied: false, stepped_over: 0 };
         if let Sources::Many(_) = merge.sources {
             merge.select();
         }
@@ -222,6 +225,11 @@ impl<'v> MergeCursor<'v> {
             _ => self.current().and_then(Source::item),
         }
     }
+    /// Tombstones that the cursor passed without showing them, until now.
+    #[inline]
+    pub fn stepped_over(&self) -> u64 {
+        self.stepped_over
+    }
     /// Goes to the next key; an exhausted cursor stays so. Fails where a run is damaged or cannot be read.
     #[inline]
     pub fn advance(&mut self) -> Result<()> {
@@ -232,6 +240,7 @@ impl<'v> MergeCursor<'v> {
     #[inline]
     fn skip_tombstones(&mut self) -> Result<()> {
         while !self.keeps_tombstones && self.is_tombstone() {
+            self.stepped_over += 1;
             self.step()?;
         }
         Ok(())

@@ -6,6 +6,7 @@
 //! let the caller make the change durable in the manifest, publish the new view.
 
 use super::{
+    compaction::MIN_DENSE_TOMBSTONES,
     key::{KeyRef, ReadPoint, Version},
     memtable::Memtable,
     merge::MergeCursor,
@@ -19,7 +20,26 @@ use crate::{
     visible::Visible,
 };
 use arc_swap::{ArcSwap, Guard};
-use std::sync::Arc;
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// Tombstones in memory for which a flush out of turn is worth its file: a read steps over them in less than a
+/// millisecond.
+const MIN_FLUSHED_TOMBSTONES: u64 = 4_096;
+
+/// What would spare reads the tombstones that they step over.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Relief {
+    /// A flush: tombstones in memory hide nothing that lies in runs, or will lie close to it.
+    pub flush: bool,
+    /// A merge of the runs.
+    pub merge: bool,
+}
 
 /// One range of tokens of one table or global index.
 #[derive(Debug)]
@@ -34,6 +54,9 @@ pub struct Partition {
     pub last_token: u64,
     writer: Mutex<WriterState>,
     view: ArcSwap<View>,
+    stepped_over: AtomicU64,
+    /// Files of runs that a merge found damaged.
+    damaged: parking_lot::Mutex<BTreeSet<u64>>,
 }
 
 /// What the lock of a partition guards, besides the right to write to its active memtable.
@@ -87,7 +110,16 @@ impl Partition {
         let active = Arc::new(Memtable::new(first_token, last_token));
         let view = View::new(active, frozen, runs, flushed_seqno);
         let (writer, view) = (Mutex::default(), ArcSwap::from_pointee(view));
-        Self { id, keyspace, first_token, last_token, writer, view }
+        Self {
+            id,
+            keyspace,
+            first_token,
+            last_token,
+            writer,
+            view,
+            stepped_over: AtomicU64::new(0),
+            damaged: Default::default(),
+        }
     }
 
     /// Waits for the lock that writers hold. Check [`WriteGuard::retired`] before writing.
@@ -150,6 +182,60 @@ impl Partition {
         visible: &'v Visible,
     ) -> Result<MergeCursor<'v>> {
         view.scan(first_token.max(self.first_token), last_token.min(self.last_token), after, visible)
+    }
+
+    /// Tombstones that reads stepped over since the last flush or merge that was due to them.
+    pub(super) fn stepped_over(&self) -> u64 {
+        self.stepped_over.load(Ordering::Relaxed)
+    }
+
+    /// A read stepped over tombstones; says what that makes worthwhile. Getting rid of them costs about as much for each
+    /// entry that is written anew as stepping over one, so it is due once reads have stepped over as many as there are
+    /// entries to write: then reads never cost more than twice of what they would with the best choice.
+    pub fn note_stepped_over(&self, tombstones: u64) -> Relief {
+        let stepped_over = self.stepped_over.fetch_add(tombstones, Ordering::Relaxed) + tombstones;
+        if stepped_over < MIN_DENSE_TOMBSTONES {
+            return Relief::default();
+        }
+        let view = self.view.load();
+        let count = |of: fn(&Memtable) -> usize| view.memtables().map(|memtable| of(memtable) as u64).sum::<u64>();
+        let in_runs = |of: fn(&RunMeta) -> u64| view.runs().iter().map(|run| of(run.facts())).sum::<u64>();
+        let (keys, tombstones) = (count(Memtable::len), count(Memtable::tombstones));
+        let (run_entries, run_tombstones) = (in_runs(|run| run.entries), in_runs(|run| run.tombstones));
+        Relief {
+            // What is in memory is written anew sooner or later in any case.
+            flush: tombstones >= MIN_FLUSHED_TOMBSTONES && stepped_over >= keys / 2,
+            merge: run_tombstones >= MIN_DENSE_TOMBSTONES && stepped_over >= run_entries,
+        }
+    }
+
+    /// Whether merges leave runs out because they are damaged.
+    pub fn has_damage(&self) -> bool {
+        !self.damaged.lock().is_empty()
+    }
+
+    /// Merges leave the damaged ones among these runs, and all older ones, out from now on. Reads all of them.
+    pub fn leave_out_damaged(&self, files: &[u64]) {
+        let view = self.view();
+        let chosen = view.runs().iter().filter(|run| files.contains(&run.facts().file));
+        let damaged = chosen.filter(|run| run.verify().is_err()).map(|run| run.facts().file);
+        self.damaged.lock().extend(damaged);
+    }
+
+    /// Merges take all runs again: a file may have been restored.
+    pub fn forget_damage(&self) {
+        self.damaged.lock().clear();
+    }
+
+    /// The number of runs, newest first, that are newer than any damaged one.
+    pub(super) fn sound_runs(&self, view: &View) -> usize {
+        let damaged = self.damaged.lock();
+        view.runs().iter().position(|run| damaged.contains(&run.facts().file)).unwrap_or(view.runs().len())
+    }
+
+    /// What was due to tombstones that reads stepped over is done.
+    pub fn forget_stepped_over(&self) {
+        self.stepped_over.store(0, Ordering::Relaxed);
     }
 
     /// Memory of all memtables, in bytes. Memtables that a split left to two partitions count in both.

@@ -54,7 +54,8 @@ impl Run for Query<'_> {
             self.continue_after(&target, &mut selection, start)?;
         }
         let mut builder = PageBuilder::new(engine, &slot, &target, options);
-        let view = target.ring().find(selection.token).pin();
+        let partition = target.ring().find(selection.token);
+        let view = partition.pin();
         let cursor = view.query(
             selection.token,
             &selection.collection,
@@ -73,6 +74,9 @@ impl Run for Query<'_> {
                     break;
                 }
                 cursor.advance()?;
+            }
+            if cursor.stepped_over() > 0 {
+                engine.stepped_over(target.ring(), &partition, cursor.stepped_over());
             }
         }
         Ok(builder.finish())

@@ -62,6 +62,11 @@ impl Run for Scan<'_> {
             let after = after.as_ref().filter(|key| key.token() >= partition.first_token).map(key_ref);
             let view = partition.pin();
             let mut cursor = partition.scan(&view, token, end, after, engine.wal().visible())?;
+            let note = |stepped_over: u64| {
+                if stepped_over > 0 {
+                    engine.stepped_over(target.ring(), &partition, stepped_over);
+                }
+            };
             while cursor.valid() {
                 if let Some(lagged) = &mut lagged {
                     let key = cursor.key();
@@ -77,10 +82,12 @@ impl Run for Scan<'_> {
                     && !lagged.as_ref().map_or(Ok(false), |lagged| lagged.hides(&target, &item))?
                     && !builder.push(item)?
                 {
+                    note(cursor.stepped_over());
                     return Ok(builder.finish());
                 }
                 cursor.advance()?;
             }
+            note(cursor.stepped_over());
             while let Some(item) = lagged.as_mut().and_then(|lagged| lagged.next_up_to(end)) {
                 if !builder.push(item)? {
                     return Ok(builder.finish());

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     canary::canary,
     error::Result,
-    observe::{EventKind, Job},
+    observe::{EventKind, Job, Subject},
     sync::MutexGuard,
 };
 use smallvec::SmallVec;
@@ -38,6 +38,10 @@ const GATHER: Duration = Duration::from_micros(100);
 const WATCH: Duration = Duration::from_micros(300);
 /// Turns of a spin that outlast one write to the operating system, after which sleeping is cheaper.
 const SPIN_TURNS: usize = 200;
+/// Bytes that a full segment takes at least beyond its size where the next one cannot be created, and the part of its size
+/// that it takes if that is more.
+const GROWTH_BYTES: u64 = 64 << 10;
+const GROWTH_DIVISOR: u64 = 8;
 /// A buffer that grew past this is given back to the allocator after use.
 const KEPT_BUFFER_BYTES: usize = 4 << 20;
 
@@ -263,16 +267,28 @@ impl Wal {
         }
     }
 
-    /// Seals the segment at the end, which syncs it, and begins the next one.
-    pub(super) fn next_segment(&self, tail: &mut SegmentWriter, sealed: &mut Vec<SegmentStats>) -> Result<()> {
+    /// Seals the segment at the end, which syncs it, and begins the next one. False if there can be no next one now (no
+    /// descriptors, no space): that concerns nothing that was written, so the present one takes more instead, and the next
+    /// write that does not fit tries again.
+    pub(super) fn next_segment(&self, tail: &mut SegmentWriter, sealed: &mut Vec<SegmentStats>) -> Result<bool> {
+        let number = tail.info().number + 1;
+        let file = match SegmentWriter::prepare(&*self.disk, number) {
+            Ok(file) => file,
+            Err(error) if tail.grow(GROWTH_BYTES.max(self.segment_bytes / GROWTH_DIVISOR)) => {
+                self.observe.failed(Job::LogSegment, 0, || Subject::Database, &error);
+                return Ok(false);
+            }
+            Err(error) => return Err(error),
+        };
+        self.observe.succeeded(Job::LogSegment, 0);
         self.wait_for_sync()?;
         tail.seal()?;
-        let (number, next_seqno) = (tail.info().number + 1, tail.next_seqno());
-        let next = SegmentWriter::create(
+        let next = SegmentWriter::begin(
+            file,
             &*self.disk,
             self.database_id,
             number,
-            next_seqno,
+            tail.next_seqno(),
             self.segment_bytes,
             self.windows,
             None,
@@ -282,7 +298,7 @@ impl Wal {
         self.observe.event(EventKind::LogSegmentSealed { segment: info.number, bytes: info.bytes });
         sealed.push(info);
         *tail = next;
-        Ok(())
+        Ok(true)
     }
 
     /// Waits for a sync that is under way. An operating system tells only one of two callers that it lost something, so

@@ -13,7 +13,7 @@ use crate::{
     file::{Disk, FileName, SyncFile, WINDOW_WRITE_BYTES, WritableFile},
     format::{
         frame::{self, FrameKind, FrameSeed},
-        header::{FileHeader, FileMagic},
+        header::{FILE_HEADER_BYTES, FileHeader, FileMagic},
     },
 };
 use bytes::Bytes;
@@ -22,6 +22,8 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
+/// Largest segment; offsets in frames have four bytes.
+pub(super) const MAX_SEGMENT_BYTES: u64 = 1 << 30;
 /// Least and most space that is reserved at a time.
 const LEAST_RESERVE_BYTES: u64 = 64 << 10;
 const MOST_RESERVE_BYTES: u64 = 4 << 20;
@@ -82,6 +84,26 @@ impl PendingSync {
 }
 
 impl SegmentWriter {
+    /// Creates the file of a segment, in which nothing counts yet: its header is zeros. What can fail for want of
+    /// descriptors or space fails here, before the segment at the end is sealed; a file that is left over is one that was
+    /// created and never synced.
+    pub(super) fn prepare(disk: &dyn Disk, number: u64) -> Result<Box<dyn WritableFile>> {
+        let mut file = disk.create(FileName::Log(number))?;
+        if let Err(error) = file.reserve(FILE_HEADER_BYTES as u64) {
+            drop(file);
+            let _ = disk.remove(FileName::Log(number));
+            return Err(error);
+        }
+        Ok(file)
+    }
+
+    /// Lets a segment that is full take more, for want of a next one; false if it cannot take any more.
+    pub(super) fn grow(&mut self, bytes: u64) -> bool {
+        let before = self.limit_bytes;
+        self.limit_bytes = (before + bytes).min(MAX_SEGMENT_BYTES);
+        self.limit_bytes > before
+    }
+
     /// Creates the file, durably. `taken_over` are records of the segment before that this one begins with, however
     /// many they are.
     pub(super) fn create(
@@ -93,7 +115,22 @@ impl SegmentWriter {
         windows: bool,
         taken_over: Option<&[(u64, Bytes)]>,
     ) -> Result<Self> {
-        let mut file = disk.create(FileName::Log(number))?;
+        let file = disk.create(FileName::Log(number))?;
+        Self::begin(file, disk, database_id, number, first_seqno, limit_bytes, windows, taken_over)
+    }
+
+    /// Makes a segment of a file that was created for it.
+    #[expect(clippy::too_many_arguments, reason = "everything that a segment begins with")]
+    pub(super) fn begin(
+        mut file: Box<dyn WritableFile>,
+        disk: &dyn Disk,
+        database_id: u64,
+        number: u64,
+        first_seqno: u64,
+        limit_bytes: u64,
+        windows: bool,
+        taken_over: Option<&[(u64, Bytes)]>,
+    ) -> Result<Self> {
         let takes_over = taken_over.is_some();
         let header = FileHeader { magic: FileMagic::Log, database_id, number, detail: first_seqno, takes_over };
         let seed = FrameSeed::new(FileMagic::Log, database_id, number);

@@ -9,7 +9,7 @@
 use super::{
     adaptive_spin::AdaptiveSpin,
     group_commit::{SyncGoal, SyncPhase, Waiter},
-    segment::{SegmentStats, SegmentWriter},
+    segment::{MAX_SEGMENT_BYTES, SegmentStats, SegmentWriter},
 };
 use crate::{
     error::{Error, Result},
@@ -25,8 +25,6 @@ use std::sync::{
     atomic::{AtomicBool, AtomicU64},
 };
 
-/// Largest segment; offsets in frames have four bytes.
-const MAX_SEGMENT_BYTES: u64 = 1 << 30;
 const MIN_SEGMENT_BYTES: u64 = 4 << 10;
 
 /// What a log is started with.
@@ -222,7 +220,9 @@ impl Wal {
         }
         state.syncing = SyncPhase::Preparing;
         let started = self.write_pending(&mut state, true, |tail, sealed| {
-            self.next_segment(tail, sealed)?;
+            if !self.next_segment(tail, sealed)? {
+                tail.pending_sync().finish()?;
+            }
             Ok(tail.next_seqno())
         });
         self.end_sync(state, started)

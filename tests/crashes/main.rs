@@ -5,9 +5,11 @@
 mod backfill_kill;
 mod bank;
 mod corruption;
+mod isolation;
 mod kill;
 mod old_folders;
 mod publishing;
+mod read_only;
 mod regressions;
 mod schema_crashes;
 mod view;

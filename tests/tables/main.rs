@@ -23,5 +23,6 @@ mod splits;
 mod stream;
 mod stream_views;
 mod table_versions;
+mod tombstones;
 mod transaction;
 mod ttl;

@@ -65,7 +65,7 @@ impl End {
         match place {
             CopyTarget::Folder(folder) => {
                 let args = DatabaseArgs { data_dir: Some(folder.clone()), ..args.clone() };
-                Ok(Self::of_database(&session::open(&args)?))
+                Ok(Self::of_database(&session::open_to_read(&args)?))
             }
             _ => Ok(Self::of_service(place).await),
         }

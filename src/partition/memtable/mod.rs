@@ -68,6 +68,7 @@ struct Writing {
     /// atomic for those who only read them.
     arena: Mutex<Arena>,
     keys: AtomicUsize,
+    tombstones: AtomicUsize,
     bytes: AtomicUsize,
     min_seqno: AtomicU64,
     max_seqno: AtomicU64,
@@ -87,6 +88,7 @@ impl Memtable {
             writing: Writing {
                 arena: Mutex::new(Arena::new()),
                 keys: AtomicUsize::new(0),
+                tombstones: AtomicUsize::new(0),
                 bytes: AtomicUsize::new(0),
                 min_seqno: AtomicU64::new(u64::MAX),
                 max_seqno: AtomicU64::new(0),
@@ -109,13 +111,16 @@ impl Memtable {
     /// The caller holds the partition's lock, or is the only one who writes.
     pub fn insert(&self, key: KeyRef<'_>, seqno: u64, value: Option<&[u8]>, buffered: bool, visible: &Visible) {
         let Some(lock) = self.shard(self.shard_number(key.token)) else { return };
-        let Writing { arena, keys, bytes, min_seqno, max_seqno } = &self.writing;
+        let Writing { arena, keys, tombstones, bytes, min_seqno, max_seqno } = &self.writing;
         let mut arena = arena.lock();
         let record = arena.record([key.collection, key.sort, value.unwrap_or_default()]);
         let record_bytes = record.len();
         // Bounds first: a reader that finds the version must not read bounds that exclude it.
         min_seqno.store(min_seqno.load(Ordering::Relaxed).min(seqno), Ordering::Release);
         max_seqno.store(max_seqno.load(Ordering::Relaxed).max(seqno), Ordering::Release);
+        if value.is_none() {
+            tombstones.store(tombstones.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        }
         let version = Stored::new(record, key, seqno, buffered);
         let mut shard = lock.write();
         let given_back = shard.insert(key, version, Point::new(ReadPoint::Visible, visible));
@@ -181,6 +186,10 @@ impl Memtable {
     /// Number of keys, those with a tombstone included.
     pub fn len(&self) -> usize {
         self.writing.keys.load(Ordering::Acquire)
+    }
+    /// Tombstones that were ever added, overwritten ones included.
+    pub fn tombstones(&self) -> usize {
+        self.writing.tombstones.load(Ordering::Relaxed)
     }
     /// Whether nothing was ever added.
     pub fn is_empty(&self) -> bool {

@@ -95,6 +95,15 @@ impl Run {
         let candidates = self.opened().and_then(|opened| opened.directory.candidates(&opened.source, token));
         candidates.map_or(true, |candidates| candidates.start < candidates.end)
     }
+    /// Whether the run is known not to hold a key, by its range of tokens or its filter. What cannot be read excludes
+    /// nothing.
+    pub fn excludes(&self, key: KeyRef<'_>) -> bool {
+        if key.token < self.facts.min_token || key.token > self.facts.max_token {
+            return true;
+        }
+        let held = self.opened().and_then(|opened| opened.filter.may_hold(&opened.source, key));
+        held.is_ok_and(|may_hold| !may_hold)
+    }
     /// The version under a key, `None` if the run has none.
     pub fn get(&self, key: KeyRef<'_>) -> Result<Option<Version>> {
         if key.token < self.facts.min_token || key.token > self.facts.max_token {

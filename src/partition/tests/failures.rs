@@ -53,7 +53,7 @@ fn a_failing_disk_changes_nothing() {
         fill(&partition, &bench, round * 100 + 1..round * 100 + 101);
         let before = partition.describe();
         bench.with_context(|ctx| {
-            let outcome = until_it_works(&disk, || partition.flush(ctx, &bench.visible)).unwrap();
+            let outcome = until_it_works(&disk, || partition.flush(ctx, &bench.visible, 0)).unwrap();
             assert_eq!(partition.describe(), before);
             check(&partition, &bench, round * 100 + 100);
             let run = ctx.open(outcome.facts.as_ref().unwrap()).unwrap();
@@ -85,7 +85,7 @@ fn a_folder_that_cannot_be_synced_fails_the_flush() {
     disk.fail(FaultPlan::new(Operation::SyncDirectory, 1, Fault::InputOutput));
     // The disk remembers: what a failed sync let go of does not come back by asking again.
     for _ in 0..3 {
-        let failed = bench.with_context(|ctx| partition.flush(ctx, &bench.visible));
+        let failed = bench.with_context(|ctx| partition.flush(ctx, &bench.visible, 0));
         assert_eq!(failed.unwrap_err().kind(), ErrorKind::Io);
         assert!(disk.list().unwrap().is_empty());
     }
@@ -125,7 +125,7 @@ fn a_split_leaves_each_child_its_own_half() {
     assert!(parent.lock().retired());
     assert!(parent.disk_bytes() > left.disk_bytes().max(right.disk_bytes()));
     bench.with_context(|ctx| {
-        let outcome = parent.flush(ctx, &bench.visible).unwrap().unwrap();
+        let outcome = parent.flush(ctx, &bench.visible, 0).unwrap().unwrap();
         let run = outcome.facts.as_ref().map(|facts| ctx.open(facts).unwrap());
         assert!(!parent.publish_flush(&outcome, run), "too late");
     });

@@ -89,7 +89,7 @@ impl Bench {
     /// Flushes the oldest frozen memtable; false if there is none that may be.
     pub(super) fn flush(&self, partition: &Partition) -> bool {
         self.with_context(|ctx| {
-            let Some(outcome) = partition.flush(ctx, &self.visible).unwrap() else { return false };
+            let Some(outcome) = partition.flush(ctx, &self.visible, 0).unwrap() else { return false };
             let record = partition.record_with_flush(&outcome);
             let run = outcome.facts.as_ref().map(|facts| ctx.open(facts).unwrap());
             assert!(partition.publish_flush(&outcome, run.clone()));
