@@ -47,6 +47,7 @@ pub mod item;
 mod maintenance;
 mod manifest;
 pub mod observe;
+pub mod partiql;
 mod partition;
 pub mod request;
 pub mod schema;

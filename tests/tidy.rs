@@ -20,7 +20,7 @@ use std::{
 };
 
 /// The rooms of `src/`, from the ground up. A room is a file or a folder with the files in it.
-const FLOORS: [&[&str]; 12] = [
+const FLOORS: [&[&str]; 13] = [
     &["canary", "sync", "error", "clock", "observe", "config", "visible", "entity"],
     &["file"],
     &["format", "item"],
@@ -32,6 +32,7 @@ const FLOORS: [&[&str]; 12] = [
     &["engine"],
     &["request"],
     &["maintenance", "table", "consumer", "database", "fuzzing"],
+    &["partiql"],
     &["lib"],
 ];
 

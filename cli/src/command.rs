@@ -19,6 +19,7 @@ mod put;
 mod query;
 mod scan;
 pub(crate) mod serve;
+mod sql;
 mod update;
 mod update_table;
 mod verify;
@@ -59,6 +60,8 @@ pub(crate) enum Command {
     Scan(scan::Scan),
     /// Show the changes that a table's stream has kept
     Changes(changes::Changes),
+    /// Run a PartiQL statement, or a prompt for many
+    Sql(sql::Sql),
     /// Serve DynamoDB clients over HTTP
     Serve(serve::Serve),
     /// Check every byte and every index of the database
@@ -93,6 +96,7 @@ impl Command {
             Self::Query(command) => command.run(database),
             Self::Scan(command) => command.run(database),
             Self::Changes(command) => command.run(database),
+            Self::Sql(command) => command.run(database),
             Self::Serve(command) => command.run(database),
             Self::Verify(command) => command.run(database),
             #[cfg(feature = "copy")]

@@ -4,6 +4,10 @@ use super::Database;
 use crate::observe::{Health, Statistics, Subscription};
 
 impl Database {
+    /// A number that was drawn when the database was created: no two databases share it, except for copies of a folder.
+    pub fn identity(&self) -> u64 {
+        self.engine().database_id()
+    }
     /// Counts since the database was opened (syncs, flushes, compactions, failures, ...), and what it holds now. Reading
     /// them stops nothing and costs microseconds.
     pub fn statistics(&self) -> Statistics {

@@ -186,7 +186,7 @@ impl UpdateBuilder {
         let Self { mut actions, fault } = self;
         let is_sum = |action: &&Action| matches!(action, Action::Set(_, SetValue::Plus(..) | SetValue::Minus(..)));
         let fault = check::too_many_operators(actions.iter().filter(is_sum).count())
-            .or_else(|| path::clash(&actions.iter().map(Action::target).collect::<Vec<_>>()))
+            .or_else(|| path::clash(&actions.iter().map(Action::target).collect::<Vec<_>>(), false))
             .or(fault);
         if let Some(fault) = fault {
             return Err(ExpressionKind::Update.error(fault));

@@ -125,12 +125,12 @@ fn too_many_levels(levels: usize) -> String {
 }
 
 /// The fault of an expression with this many operators, if they are too many.
-pub(super) fn too_many_operators(count: usize) -> Option<String> {
+pub(crate) fn too_many_operators(count: usize) -> Option<String> {
     (count > MAX_OPERATORS).then(|| format!("The expression contains too many operators; operator count: {count}"))
 }
 
 /// The fault of a function that is called with this many operands.
-pub(super) fn wrong_count(function: &str, count: usize) -> String {
+pub(crate) fn wrong_count(function: &str, count: usize) -> String {
     format!(
         "Incorrect number of operands for operator or function; operator or function: {function}, number of operands: \
          {count}"
@@ -138,7 +138,7 @@ pub(super) fn wrong_count(function: &str, count: usize) -> String {
 }
 
 /// The fault of an operand of the wrong type.
-pub(super) fn wrong_type(function: &str, type_name: &str) -> String {
+pub(crate) fn wrong_type(function: &str, type_name: &str) -> String {
     format!(
         "Incorrect operand type for operator or function; operator or function: {function}, operand type: {type_name}"
     )
@@ -172,8 +172,14 @@ pub(super) fn asked_type(operand: &Operand) -> std::result::Result<&'static str,
     })
 }
 
+/// The fault of an `IN` with this many values, if they are too many.
+pub(crate) fn too_many_in_operands(count: usize) -> Option<String> {
+    (count > MAX_IN_OPERANDS)
+        .then(|| format!("The IN operator is provided with too many operands; number of operands: {count}"))
+}
+
 /// What is wrong with a complete test, apart from its names: too many operands, equal ones, or types.
-pub(super) fn test_fault(test: &Test) -> Option<String> {
+pub(crate) fn test_fault(test: &Test) -> Option<String> {
     match test {
         Test::Compare(left, comparator, right) => distinct(comparator.symbol(), left, std::slice::from_ref(right))
             .or_else(|| match comparator {
@@ -181,12 +187,7 @@ pub(super) fn test_fault(test: &Test) -> Option<String> {
                 _ => [left, right].into_iter().find_map(|operand| unordered(comparator.symbol(), operand)),
             }),
         Test::Between(value, low, high) => between_fault(value, low, high),
-        Test::In(value, list) => (list.len() > MAX_IN_OPERANDS)
-            .then(|| {
-                let count = list.len();
-                format!("The IN operator is provided with too many operands; number of operands: {count}")
-            })
-            .or_else(|| distinct("IN", value, list)),
+        Test::In(value, list) => too_many_in_operands(list.len()).or_else(|| distinct("IN", value, list)),
         Test::BeginsWith(text, prefix) => distinct("begins_with", text, std::slice::from_ref(prefix)).or_else(|| {
             let wrong = |operand: &Operand| operand.type_name().filter(|name| !matches!(*name, "S" | "B"));
             [text, prefix].into_iter().find_map(wrong).map(|name| wrong_type("begins_with", name))

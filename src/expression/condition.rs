@@ -26,7 +26,7 @@ impl Condition {
     }
 
     /// A condition from a tree that passed the checks.
-    pub(super) fn from_tree(kind: ExpressionKind, tree: Tree) -> Self {
+    pub(crate) fn from_tree(kind: ExpressionKind, tree: Tree) -> Self {
         Self { kind, tree: Arc::new(tree), legacy: false }
     }
 

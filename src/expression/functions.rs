@@ -6,7 +6,7 @@ use super::{
 };
 
 /// The operand that `size(operands)` is, or its fault.
-pub(super) fn size(operands: Vec<Operand>) -> std::result::Result<Operand, String> {
+pub(crate) fn size(operands: Vec<Operand>) -> std::result::Result<Operand, String> {
     let count = operands.len();
     let [operand] = <[Operand; 1]>::try_from(operands).map_err(|_| check::wrong_count("size", count))?;
     match (check::size_fault(operand.type_name()), operand) {
@@ -30,7 +30,7 @@ pub(super) fn check_name(findings: &mut Findings, name: &str) -> bool {
 }
 
 /// The test that a call of a known function other than `size` is, or its fault.
-pub(super) fn test(name: &str, operands: Vec<Operand>) -> std::result::Result<Test, String> {
+pub(crate) fn test(name: &str, operands: Vec<Operand>) -> std::result::Result<Test, String> {
     let count = operands.len();
     let wrong_count = |_| check::wrong_count(name, count);
     let path = |operand| match operand {

@@ -19,6 +19,6 @@ pub(super) fn parse(text: &str, scope: &mut Scope<'_>) -> Result<Vec<Path>> {
         .limit()
         .or(findings.reserved)
         .or(findings.undefined)
-        .or_else(|| path::clash(&paths.iter().collect::<Vec<_>>()));
+        .or_else(|| path::clash(&paths.iter().collect::<Vec<_>>(), false));
     fault.map_or(Ok(paths), |fault| Err(kind.error(fault)))
 }

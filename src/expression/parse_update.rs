@@ -57,7 +57,7 @@ pub(super) fn parse(text: &str, scope: &mut Scope<'_>) -> Result<Vec<Action>> {
         .or(repeated_section)
         .or(findings.undefined_name)
         .or(findings.undefined_value)
-        .or_else(|| path::clash(&actions.iter().map(Action::target).collect::<Vec<_>>()))
+        .or_else(|| path::clash(&actions.iter().map(Action::target).collect::<Vec<_>>(), false))
         .or(operand_type)
         .or(findings.operand);
     fault.map_or(Ok(actions), |fault| Err(kind.error(fault)))
@@ -223,8 +223,13 @@ pub(super) fn list_append(first: SetOperand, second: SetOperand) -> std::result:
     }
 }
 
+/// The operand `list_append(first, second)`, or its fault.
+pub(crate) fn list_append_of(first: SetOperand, second: SetOperand) -> std::result::Result<SetOperand, String> {
+    list_append(first, second).map_err(|fault| fault.text)
+}
+
 /// What is wrong with literal operands that must all have one type.
-pub(super) fn literal_fault(operator: &str, wanted: &str, operands: [&SetOperand; 2]) -> Option<String> {
+pub(crate) fn literal_fault(operator: &str, wanted: &str, operands: [&SetOperand; 2]) -> Option<String> {
     operands.into_iter().find_map(|operand| match operand {
         SetOperand::Value(value) if value.type_name() != wanted => Some(check::wrong_type(operator, value.type_name())),
         _ => None,

@@ -59,7 +59,7 @@ impl Path {
     }
 
     /// Goes one step further.
-    pub(super) fn push(&mut self, step: Step) {
+    pub(crate) fn push(&mut self, step: Step) {
         self.steps.push(step);
     }
 
@@ -127,7 +127,7 @@ impl Path {
 }
 
 /// An index of at most 2,147,483,647; the digits are ASCII digits only.
-pub(super) fn parse_index(digits: &str) -> Option<u32> {
+pub(crate) fn parse_index(digits: &str) -> Option<u32> {
     let index: i32 = digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse().ok())??;
     u32::try_from(index).ok()
 }
@@ -160,8 +160,8 @@ impl fmt::Display for Quoted<'_> {
 }
 
 /// Why two paths cannot stand together; `None` if all can. Overlaps are reported before conflicts, and of several the
-/// one whose second path was written first.
-pub(super) fn clash(paths: &[&Path]) -> Option<String> {
+/// one whose second path was written first; `path two` of the message is that path, or the other one if `later_first`.
+pub(crate) fn clash(paths: &[&Path], later_first: bool) -> Option<String> {
     // In sorted order, paths that clash have neighbours that clash; pairs are looked at only to find which to name.
     let mut sorted = paths.to_vec();
     sorted.sort_unstable();
@@ -172,6 +172,7 @@ pub(super) fn clash(paths: &[&Path]) -> Option<String> {
     let overlap = pairs().find(|(one, two)| one.overlaps(two)).map(|pair| ("overlap", pair));
     let found = overlap.or_else(|| pairs().find(|(one, two)| one.conflicts(two)).map(|pair| ("conflict", pair)));
     found.map(|(verb, (one, two))| {
+        let (one, two) = if later_first { (two, one) } else { (one, two) };
         format!(
             "Two document paths {verb} with each other; must remove or rewrite one of these paths; path one: {}, \
              path two: {}",
@@ -187,7 +188,7 @@ mod tests {
 
     fn clash_of(paths: &[&str]) -> Option<String> {
         let paths: Vec<Path> = paths.iter().map(|text| Path::parse(text).unwrap()).collect();
-        clash(&paths.iter().collect::<Vec<_>>())
+        clash(&paths.iter().collect::<Vec<_>>(), false)
     }
 
     #[test]

@@ -41,7 +41,7 @@ impl Projection {
         if paths.is_empty() {
             return Err(ExpressionKind::Projection.error("The expression can not be empty;"));
         }
-        match path::clash(&paths.iter().collect::<Vec<_>>()) {
+        match path::clash(&paths.iter().collect::<Vec<_>>(), false) {
             Some(fault) => Err(ExpressionKind::Projection.error(fault)),
             None => Ok(Self::from_checked(paths)),
         }

@@ -110,7 +110,7 @@ impl Tree {
     }
 
     /// Both, in one node with conditions that are `And`s already.
-    pub(super) fn and(self, other: Self) -> Self {
+    pub(crate) fn and(self, other: Self) -> Self {
         match (self, other) {
             (Self::And(mut all), Self::And(more)) => {
                 all.extend(more);
@@ -129,7 +129,7 @@ impl Tree {
     }
 
     /// Either, in one node with conditions that are `Or`s already.
-    pub(super) fn or(self, other: Self) -> Self {
+    pub(crate) fn or(self, other: Self) -> Self {
         match (self, other) {
             (Self::Or(mut all), Self::Or(more)) => {
                 all.extend(more);
@@ -148,7 +148,7 @@ impl Tree {
     }
 
     /// Calls back with every path, in the order in which they are written.
-    pub(super) fn visit_paths<'t>(&'t self, visit: &mut dyn FnMut(&'t Path)) {
+    pub(crate) fn visit_paths<'t>(&'t self, visit: &mut dyn FnMut(&'t Path)) {
         match self {
             Self::And(all) | Self::Or(all) => all.iter().for_each(|one| one.visit_paths(visit)),
             Self::Not(one) => one.visit_paths(visit),
@@ -183,7 +183,7 @@ impl Operand {
     }
 
     /// DynamoDB's tag of its type, as far as it is known without an item.
-    pub(super) fn type_name(&self) -> Option<&'static str> {
+    pub(crate) fn type_name(&self) -> Option<&'static str> {
         match self {
             Self::Path(_) => None,
             Self::Value(value) => Some(value.type_name()),

@@ -50,7 +50,7 @@ impl Update {
     }
 
     /// An update of actions that passed the checks.
-    pub(super) fn from_actions(actions: Vec<Action>, legacy: bool) -> Self {
+    pub(crate) fn from_actions(actions: Vec<Action>, legacy: bool) -> Self {
         Self { actions: actions.into(), legacy }
     }
 

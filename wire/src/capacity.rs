@@ -75,10 +75,28 @@ pub(crate) fn write_list<'a>(
     out.end_array();
 }
 
+/// The member `ConsumedCapacity` of a batch of statements: units of each table, and those of its writes that failed, which
+/// count to the sum only.
+pub(crate) fn write_batch(out: &mut Writer, report: Report, tables: &[(String, Consumed, f64)]) {
+    if report == Report::None {
+        return;
+    }
+    out.name("ConsumedCapacity");
+    out.begin_array();
+    for (table, consumed, failed) in tables {
+        write_sum(out, report, Kind::Single, table, consumed, *failed);
+    }
+    out.end_array();
+}
+
 fn write(out: &mut Writer, report: Report, kind: Kind, table: &str, consumed: &Consumed) {
+    write_sum(out, report, kind, table, consumed, 0.0);
+}
+
+fn write_sum(out: &mut Writer, report: Report, kind: Kind, table: &str, consumed: &Consumed, more: f64) {
     out.begin_object();
     out.string_member("TableName", table);
-    write_units(out, kind, consumed.total());
+    write_units(out, kind, consumed.total() + more);
     if report == Report::Indexes {
         out.name("Table");
         out.begin_object();

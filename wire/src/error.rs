@@ -119,6 +119,23 @@ impl From<Malformed> for Failure {
     }
 }
 
+/// The code of an error in the answer to one statement of a batch.
+pub(crate) fn batch_code(error: &hashrange::Error) -> &'static str {
+    match error.code() {
+        "ConditionalCheckFailedException" => "ConditionalCheckFailed",
+        "DuplicateItemException" => "DuplicateItem",
+        "ResourceNotFoundException" => "ResourceNotFound",
+        "ItemCollectionSizeLimitExceededException" => "ItemCollectionSizeLimitExceeded",
+        "ProvisionedThroughputExceededException" => "ProvisionedThroughputExceeded",
+        "TransactionConflictException" => "TransactionConflict",
+        "RequestLimitExceeded" => "RequestLimitExceeded",
+        "ThrottlingException" => "ThrottlingError",
+        "AccessDeniedException" => "AccessDenied",
+        "ValidationException" => "ValidationError",
+        _ => "InternalServerError",
+    }
+}
+
 impl From<hashrange::Error> for Failure {
     fn from(error: hashrange::Error) -> Self {
         let namespace = if error.kind() == ErrorKind::Validation { VALIDATION } else { SERVICE };

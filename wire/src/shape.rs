@@ -169,7 +169,8 @@ pub(crate) fn blob(reader: &mut Reader<'_>) -> Result<Option<Vec<u8>>, Failure> 
     }
 }
 
-fn decode_base64(text: &str) -> Result<Vec<u8>, Failure> {
+/// The bytes that a text in base64 stands for.
+pub(crate) fn decode_base64(text: &str) -> Result<Vec<u8>, Failure> {
     let digits = text.as_bytes();
     if !digits.len().is_multiple_of(4) {
         let length = digits.len();

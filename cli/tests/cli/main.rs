@@ -17,3 +17,4 @@ mod processes;
 mod refusals;
 #[cfg(test)]
 mod server;
+mod sql;

@@ -127,7 +127,7 @@ fn update_of(mut actions: Vec<Action>) -> Update {
     for action in actions.drain(..) {
         let mut paths: Vec<&Path> = kept.iter().map(Action::target).collect();
         paths.push(action.target());
-        if path::clash(&paths).is_none() {
+        if path::clash(&paths, false).is_none() {
             kept.push(action);
         }
     }

@@ -313,9 +313,3 @@ pub(super) fn search_vectors(context: &Context<'_>, body: &[u8]) -> Outcome {
     }
     Err(Failure::unsupported("SearchVectors: there are no vector indexes"))
 }
-
-/// `ExecuteStatement`, `BatchExecuteStatement`, `ExecuteTransaction`.
-pub(super) fn statement(_: &Context<'_>, body: &[u8]) -> Outcome {
-    shape::request(body, |reader, _| Ok(reader.skip()?))?;
-    Err(Failure::unsupported("PartiQL statements"))
-}

@@ -1,5 +1,6 @@
 //! The operations, one file each, and the table that finds them by name.
 
+mod batch_execute_statement;
 mod batch_get_item;
 mod batch_write_item;
 mod continuous_backups;
@@ -9,6 +10,8 @@ mod delete_table;
 mod describe_endpoints;
 mod describe_limits;
 mod describe_table;
+mod execute_statement;
+mod execute_transaction;
 mod get_item;
 mod global_tables;
 mod insights;
@@ -20,6 +23,7 @@ mod put_item;
 mod query;
 mod read_members;
 mod scan;
+mod statement_members;
 mod streams;
 mod tags;
 mod time_to_live;
@@ -61,6 +65,9 @@ const OPERATIONS: &[Operation] = &[
     operation("Scan", scan::run),
     operation("TransactWriteItems", transact_write_items::run),
     operation("TransactGetItems", transact_get_items::run),
+    operation("ExecuteStatement", execute_statement::run),
+    operation("BatchExecuteStatement", batch_execute_statement::run),
+    operation("ExecuteTransaction", execute_transaction::run),
     operation("DescribeTable", describe_table::run),
     operation("ListTables", list_tables::run),
     operation("CreateTable", create_table::run),
@@ -110,9 +117,6 @@ const OPERATIONS: &[Operation] = &[
     operation("DescribeTableReplicaAutoScaling", global_tables::scaling),
     operation("UpdateTableReplicaAutoScaling", global_tables::scaling),
     operation("SearchVectors", jobs::search_vectors),
-    operation("ExecuteStatement", jobs::statement),
-    operation("BatchExecuteStatement", jobs::statement),
-    operation("ExecuteTransaction", jobs::statement),
 ];
 
 /// The operations on change streams.

@@ -21,6 +21,8 @@ use std::collections::BTreeMap;
 
 /// Maps and lists that may be wrapped around a scalar of an item.
 const MAX_ITEM_WRAPS: usize = 31;
+/// The same for a parameter of a statement, which may be compared though not stored.
+const MAX_PARAMETER_WRAPS: usize = 32;
 /// Bytes of all values of placeholders of one expression, and of all values of one older parameter.
 pub(crate) const MAX_OPERAND_BYTES: usize = 2 << 20;
 
@@ -141,6 +143,19 @@ impl Decoder {
         let mut pass = BoundedDecoder::new(self, MAX_OPERAND_BYTES);
         let value = pass.value(reader, place, MAX_ITEM_WRAPS)?.unwrap_or(AttributeValue::Null);
         Ok(Some(Values { values: value, fault: operand_fault(pass) }))
+    }
+
+    /// The parameters of a statement, each of which may be compared though not stored; `Null` stands for one that could not be
+    /// read. `None` if the member is null.
+    pub(crate) fn parameters(self, reader: &mut Reader<'_>) -> Result<Option<Values<Vec<AttributeValue>>>, Failure> {
+        let mut values = Vec::new();
+        let mut pass = BoundedDecoder::new(self, MAX_OPERAND_BYTES);
+        let present = shape::list(reader, |reader| {
+            pass.spend(OPERAND_BYTES);
+            values.push(pass.value(reader, JsonContext::Element, MAX_PARAMETER_WRAPS)?.unwrap_or(AttributeValue::Null));
+            Ok(())
+        })?;
+        Ok(present.then_some(Values { values, fault: operand_fault(pass) }))
     }
 
     /// A list of values, those that could be read; `None` if the member is null.

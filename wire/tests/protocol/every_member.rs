@@ -27,7 +27,6 @@ const IGNORED: &[(&str, &str, &str)] = &[
 
 /// Operations that succeed in no case: the feature is not here, or nothing that they could find exists.
 const NEVER_ACCEPTED: &[&str] = &[
-    "BatchExecuteStatement",
     "CancelBulkOperation",
     "CreateBackup",
     "CreateGlobalTable",
@@ -39,8 +38,6 @@ const NEVER_ACCEPTED: &[&str] = &[
     "DescribeGlobalTableSettings",
     "DescribeImport",
     "DescribeTableReplicaAutoScaling",
-    "ExecuteStatement",
-    "ExecuteTransaction",
     "ExportTableToPointInTime",
     "ImportTable",
     "RestoreTableFromBackup",
@@ -228,10 +225,8 @@ fn members_of_features_that_are_not_here_are_refused() {
 /// Requests to operations whose feature is not here, with what they need.
 fn without_a_feature() -> Vec<(&'static str, Value)> {
     let arn = |kind: &str| format!("{ARN}/{kind}/01791504762511-2779fadd");
-    let statement = json!({"Statement": "SELECT * FROM things"});
     let create = json!({"TableName": "new"});
     vec![
-        ("BatchExecuteStatement", json!({"Statements": [statement]})),
         ("CancelBulkOperation", json!({"BulkOperationArn": arn("bulk")})),
         ("CreateBackup", json!({"TableName": "things", "BackupName": "mine"})),
         ("CreateGlobalTable", json!({"GlobalTableName": "things", "ReplicationGroup": [{"RegionName": "eu-west-1"}]})),
@@ -243,8 +238,6 @@ fn without_a_feature() -> Vec<(&'static str, Value)> {
         ("DescribeGlobalTableSettings", json!({"GlobalTableName": "things"})),
         ("DescribeImport", json!({"ImportArn": arn("import")})),
         ("DescribeTableReplicaAutoScaling", json!({"TableName": "things"})),
-        ("ExecuteStatement", statement.clone()),
-        ("ExecuteTransaction", json!({"TransactStatements": [statement]})),
         ("ExportTableToPointInTime", json!({"TableArn": ARN, "S3Bucket": "mine"})),
         (
             "ImportTable",

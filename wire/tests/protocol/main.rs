@@ -7,6 +7,7 @@ mod items;
 mod malformed;
 mod members;
 mod mutations;
+mod partiql;
 mod reads;
 mod settings;
 mod streams;

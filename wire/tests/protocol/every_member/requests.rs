@@ -14,6 +14,7 @@ pub(super) fn requests(wire: &Wire) -> Vec<(&'static str, Value)> {
     all.extend(write_requests());
     all.extend(read_requests());
     all.extend(stream_requests(wire));
+    all.extend(statement_requests(wire));
     all
 }
 
@@ -295,5 +296,29 @@ fn stream_requests(wire: &Wire) -> Vec<(&'static str, Value)> {
             "Timestamp": 1_767_225_700.0}),
         ),
         ("GetRecords", json!({"ShardIterator": iterator, "Limit": 1})),
+    ]
+}
+
+fn statement_requests(wire: &Wire) -> Vec<(&'static str, Value)> {
+    let read = "SELECT * FROM things WHERE pk = ? AND sk = 1";
+    let write = "UPDATE things SET x = 'new' WHERE pk = ? AND sk = 1 AND x = 'none'";
+    let failing =
+        json!({"Statement": write, "Parameters": [{"S": "a"}], "ReturnValuesOnConditionCheckFailure": "ALL_OLD"});
+    let reading = json!({"Statement": read, "Parameters": [{"S": "a"}], "ConsistentRead": true});
+    let select = "SELECT * FROM things WHERE pk = 'a'";
+    let first = wire.ok("ExecuteStatement", json!({"Statement": select, "Limit": 1}));
+    let insert = json!({"Statement": "INSERT INTO things VALUE {'pk': ?, 'sk': 1}", "Parameters": [{"S": "new"}]});
+    vec![
+        ("ExecuteStatement", merged(reading.clone(), json!({"ReturnConsumedCapacity": "TOTAL"}))),
+        ("ExecuteStatement", json!({"Statement": select, "Limit": 1, "NextToken": first["NextToken"]})),
+        ("ExecuteStatement", failing.clone()),
+        ("BatchExecuteStatement", json!({"Statements": [reading], "ReturnConsumedCapacity": "TOTAL"})),
+        ("BatchExecuteStatement", json!({"Statements": [failing]})),
+        ("ExecuteTransaction", json!({"TransactStatements": [failing]})),
+        (
+            "ExecuteTransaction",
+            json!({
+            "TransactStatements": [insert], "ClientRequestToken": "token", "ReturnConsumedCapacity": "TOTAL"}),
+        ),
     ]
 }

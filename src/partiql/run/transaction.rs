@@ -1,0 +1,165 @@
+//! Several statements at one moment: all of them, or none.
+
+use super::{read, write};
+use crate::{
+    capacity::Consumed,
+    database::Database,
+    error::{CancellationReason, Error, Result},
+    expression::Condition,
+    item::{Item, ItemRef},
+    partiql::{
+        bind::Bound,
+        plan::{ReadPlan, WriteKind, WritePlan},
+        statement::{Planned, Statement},
+    },
+    request::{ClientRequestToken, MAX_TRANSACTION_ACTIONS, TransactGet, TransactGetItems, TransactWriteItems},
+};
+
+/// The answer to a transaction of statements.
+#[derive(Clone, Debug, Default)]
+pub struct TransactStatementsOutput {
+    /// What the statements read, in their order; empty for writes.
+    pub items: Vec<Option<ItemRef>>,
+    /// Units by table, in order of first appearance.
+    pub consumed: Vec<(String, Consumed)>,
+    /// Whether the statements read; the units are of reading then.
+    pub is_read: bool,
+    /// The token was known: the statements had been carried out before, and were not again.
+    pub replayed: bool,
+}
+
+/// A statement of a transaction, bound to its parameters.
+struct TransactedStatement<'s> {
+    statement: &'s Statement,
+    bound: Bound,
+}
+
+/// Carries statements out at one moment.
+pub(in crate::partiql) fn transact(
+    database: &Database,
+    statements: &[Statement],
+    token: Option<(String, u64)>,
+) -> Result<TransactStatementsOutput> {
+    let members = bind_all(statements)?;
+    let is_read = members.first().is_some_and(|member| member.bound.is_read());
+    if members.iter().any(|member| member.bound.is_read() != is_read) {
+        return Err(Error::validation(
+            "ExecuteTransaction API does not support both read and write operations in the same request.",
+        ));
+    }
+    check_tables(database, &members)?;
+    let mut planned = Vec::with_capacity(members.len());
+    for (at, member) in members.into_iter().enumerate() {
+        let plan = member.statement.plan_bound(member.bound, true, &mut false);
+        planned.push((member.statement, plan.map_err(|error| at_statement(at, &error))?));
+    }
+    if is_read { read_all(database, planned) } else { write_all(database, planned, token) }
+}
+
+/// Says which statement is refused.
+fn at_statement(at: usize, error: &Error) -> Error {
+    Error::validation(format!("Validation failed in TransactStatements[{at}]: {}", error.message()))
+}
+
+fn bind_all(statements: &[Statement]) -> Result<Vec<TransactedStatement<'_>>> {
+    if !(1..=MAX_TRANSACTION_ACTIONS).contains(&statements.len()) {
+        let count = statements.len();
+        return Err(Error::validation(format!(
+            "a transaction has 1 to {MAX_TRANSACTION_ACTIONS} statements, not {count}"
+        )));
+    }
+    let mut members = Vec::with_capacity(statements.len());
+    for (at, statement) in statements.iter().enumerate() {
+        let bound = statement.bound_for_transaction().map_err(|error| at_statement(at, &error))?;
+        if bound.has_returning() {
+            let error = Error::validation("RETURNING clause is not supported in ExecuteTransaction.");
+            return Err(at_statement(at, &error));
+        }
+        members.push(TransactedStatement { statement, bound });
+    }
+    Ok(members)
+}
+
+/// Tables that are not there cancel the transaction.
+fn check_tables(database: &Database, members: &[TransactedStatement<'_>]) -> Result<()> {
+    let reason = |member: &TransactedStatement<'_>| match database.dynamic_table(&member.bound.target().table) {
+        Ok(_) => CancellationReason::none(),
+        Err(error) => CancellationReason::new("ResourceNotFound", error.message()),
+    };
+    let reasons: Vec<_> = members.iter().map(reason).collect();
+    if reasons.iter().all(|reason| reason.code() == "None") {
+        return Ok(());
+    }
+    Err(Error::transaction_canceled(reasons))
+}
+
+fn read_all(database: &Database, planned: Vec<(&Statement, Planned)>) -> Result<TransactStatementsOutput> {
+    let mut plans: Vec<ReadPlan> = Vec::with_capacity(planned.len());
+    let mut keys: Vec<Item> = Vec::with_capacity(planned.len());
+    for (at, (_, plan)) in planned.into_iter().enumerate() {
+        let Planned::Read(plan) = plan else { continue };
+        let refuse = |text: &'static str| Err(at_statement(at, &Error::validation(text)));
+        if plan.index.is_some() {
+            return refuse("Reads on indices are not supported within transactions.");
+        }
+        let Some(range) = plan.single_key().filter(|_| plan.filter.is_none()) else {
+            return refuse(
+                "Select statements within ExecuteTransaction must specify the primary key in the where clause.",
+            );
+        };
+        keys.push(read::key_item(&plan, range));
+        plans.push(plan);
+    }
+    let gets = plans.iter().zip(&keys).map(|(plan, key)| TransactGet::new(&plan.table, key));
+    let output = database.execute(&TransactGetItems::new(gets))?;
+    let items = output.items.into_iter().zip(&plans).map(|(item, plan)| item.map(|item| read::flat(plan, item)));
+    let items = items.collect();
+    Ok(TransactStatementsOutput { items, consumed: output.consumed, is_read: true, replayed: false })
+}
+
+fn write_all(
+    database: &Database,
+    planned: Vec<(&Statement, Planned)>,
+    token: Option<(String, u64)>,
+) -> Result<TransactStatementsOutput> {
+    let mut plans: Vec<(WritePlan, bool)> = Vec::with_capacity(planned.len());
+    for (statement, plan) in planned {
+        if let Planned::Write(plan) = plan {
+            plans.push((plan, statement.returns_old_on_failure()));
+        }
+    }
+    let mut request = TransactWriteItems::new(plans.iter().map(|(plan, old)| write::request(plan, *old)));
+    request.client_request_token =
+        token.map(|(token, fingerprint)| ClientRequestToken { token, fingerprint: Some(fingerprint) });
+    match database.execute(&request) {
+        Ok(output) => Ok(TransactStatementsOutput {
+            items: Vec::new(),
+            consumed: output.consumed,
+            is_read: false,
+            replayed: output.replayed,
+        }),
+        Err(error) if !error.cancellation_reasons().is_empty() => Err(cancelled(&error, &plans)),
+        Err(error) => Err(error),
+    }
+}
+
+/// The reasons of a cancelled transaction, as statements have them: an insert of what is there is a duplicate, and a
+/// conditional delete of what is not there counts as failed.
+fn cancelled(error: &Error, plans: &[(WritePlan, bool)]) -> Error {
+    let reason = |reason: &CancellationReason, plan: &WritePlan| match (&plan.kind, reason.code()) {
+        (WriteKind::Insert(_), "ConditionalCheckFailed") => {
+            CancellationReason::new("DuplicateItem", write::duplicate().message())
+        }
+        (WriteKind::Delete(_), "None") if demands_more(plan.demanded.as_ref()) && write::found(plan).is_none() => {
+            CancellationReason::new("ConditionalCheckFailed", "The conditional request failed")
+        }
+        _ => reason.clone(),
+    };
+    let reasons = error.cancellation_reasons().iter().zip(plans);
+    Error::transaction_canceled(reasons.map(|(one, (plan, _))| reason(one, plan)).collect())
+}
+
+/// Whether a condition is false for an item that is not there.
+fn demands_more(condition: Option<&Condition>) -> bool {
+    condition.is_some_and(|condition| !condition.matches(None))
+}

@@ -1,0 +1,371 @@
+//! Statements as programs hold them: a text, its parameters, and how it shall run.
+
+use super::{
+    bind::{self, Bound, is_exists},
+    cache,
+    continuation::{self, Continuation},
+    error,
+    parse::{MAX_STATEMENT_LENGTH, Parsed},
+    plan::{Access, Plan, ReadPlan, WritePlan, check_index_key, plan_select, plan_write},
+    run::{self, BatchStatementsOutput, TransactStatementsOutput},
+    syntax,
+};
+use crate::{
+    capacity::Consumed,
+    database::Database,
+    error::{Error, Result},
+    item::{AttributeValue, ItemRef, to_value},
+};
+use serde::Serialize;
+use std::sync::Arc;
+
+/// A statement that is being described; [`Statement::send`], [`Statement::page`] or [`Statement::items`] runs it.
+///
+/// ```
+/// use hashrange::{Database, S};
+///
+/// # fn main() -> hashrange::Result<()> {
+/// let db = Database::in_memory()?;
+/// db.create_table("orders").hash::<S>("customer").range::<S>("order").create()?;
+/// db.statement("INSERT INTO orders VALUE {'customer': ?, 'order': ?, 'total': 120}").bind("c#1").bind("o#7").send()?;
+///
+/// let select = db.statement("SELECT \"order\", total FROM orders WHERE customer = ? AND total > ?").bind("c#1").bind(100);
+/// assert_eq!(select.explain()?.kind, hashrange::partiql::PlanKind::Query);
+/// for item in select.items() {
+///     assert_eq!(item?.get("total").and_then(|total| total.as_i64()), Some(120));
+/// }
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "nothing is done before `send`, `page` or `items`"]
+pub struct Statement {
+    database: Database,
+    text: Arc<str>,
+    parsed: Result<Arc<Parsed>>,
+    parameters: Vec<AttributeValue>,
+    /// What was wrong with a parameter.
+    fault: Option<Error>,
+    limit: Option<usize>,
+    consistent: bool,
+    no_scans: bool,
+    old_on_failure: bool,
+    resume: Option<Continuation>,
+}
+
+/// The answer to a statement.
+#[derive(Clone, Debug, Default)]
+pub struct StatementOutput {
+    /// What was read, or what `RETURNING` asks for.
+    pub items: Vec<ItemRef>,
+    /// Where the next page begins; `None` for the last one, and for writes.
+    pub next: Option<Continuation>,
+    /// Name of the table.
+    pub table: String,
+    /// Capacity in units of reading or of writing.
+    pub consumed: Consumed,
+}
+
+/// A statement with its plan.
+pub(super) enum Planned {
+    Read(ReadPlan),
+    Write(WritePlan),
+}
+
+impl Database {
+    /// A PartiQL statement. Parsed statements are kept, so that the same text costs little the next time. What is wrong with
+    /// the text is reported when it runs.
+    pub fn statement(&self, text: impl AsRef<str>) -> Statement {
+        let text = text.as_ref();
+        Statement {
+            database: self.clone(),
+            text: text.into(),
+            parsed: parsed(text),
+            parameters: Vec::new(),
+            fault: None,
+            limit: None,
+            consistent: false,
+            no_scans: false,
+            old_on_failure: false,
+            resume: None,
+        }
+    }
+
+    /// Runs up to 25 statements that all read or all write, each of another item, and each by itself: some may fail. A
+    /// `SELECT` must name the whole key and nothing else.
+    ///
+    /// # Errors
+    /// Another number of statements, reads besides writes, or an item that two statements name.
+    pub fn batch_statements(&self, statements: &[Statement]) -> Result<BatchStatementsOutput> {
+        run::batch(statements)
+    }
+
+    /// Carries up to 100 statements out at one moment, all of them or none. They all read, each one item by its whole key, or
+    /// all write; `EXISTS(SELECT * FROM t WHERE key AND condition)` is a check among writes. `token` is a client request token
+    /// and the fingerprint of the request: a request that comes again within ten minutes is not carried out again.
+    ///
+    /// # Errors
+    /// What is wrong with a statement, with its position; a cancelled transaction with the reason of each statement; a token
+    /// that was used for another request.
+    pub fn transact_statements(
+        &self,
+        statements: &[Statement],
+        token: Option<(String, u64)>,
+    ) -> Result<TransactStatementsOutput> {
+        run::transact(self, statements, token)
+    }
+}
+
+fn parsed(text: &str) -> Result<Arc<Parsed>> {
+    let length = if text.len() > MAX_STATEMENT_LENGTH { text.chars().count() } else { text.len() };
+    if length == 0 || length > MAX_STATEMENT_LENGTH {
+        let bound = if length == 0 {
+            "greater than or equal to 1".to_owned()
+        } else {
+            format!("less than or equal to {MAX_STATEMENT_LENGTH}")
+        };
+        return Err(Error::validation(format!(
+            "1 validation error detected: Value '{text}' at 'statement' failed to satisfy constraint: Member must have \
+             length {bound}"
+        )));
+    }
+    cache::parsed(text)
+}
+
+impl Statement {
+    /// The value of the next `?`: anything that serde can turn into a value, as for [`to_value`]. Text is `S`, numbers
+    /// are `N`, structs are `M`.
+    pub fn bind<T: Serialize>(mut self, value: T) -> Self {
+        match to_value(&value) {
+            Ok(value) => self.parameters.push(value),
+            Err(error) => {
+                self.fault.get_or_insert(error);
+            }
+        }
+        self
+    }
+
+    /// The value of the next `?`, of any type: binaries and sets too.
+    pub fn bind_value(mut self, value: impl Into<AttributeValue>) -> Self {
+        self.parameters.push(value.into());
+        self
+    }
+
+    /// Refuses the statement with this error when it runs, before its text is looked at: for programs that decode parameters
+    /// of others, and for parameters that cannot be decoded.
+    pub fn reject(mut self, error: Error) -> Self {
+        self.fault.get_or_insert(error);
+        self
+    }
+
+    /// Evaluates at most so many items a page; [`Statement::items`] returns at most so many in all.
+    pub fn limit(mut self, items: usize) -> Self {
+        self.limit = Some(items);
+        self
+    }
+
+    /// Whether a `SELECT` must be strongly consistent: refused for global indexes, costs twice as much elsewhere.
+    pub fn consistent(mut self, consistent: bool) -> Self {
+        self.consistent = consistent;
+        self
+    }
+
+    /// Refuses a `SELECT` that would read everything because no partition key is named.
+    pub fn no_scans(mut self) -> Self {
+        self.no_scans = true;
+        self
+    }
+
+    /// Attaches the item to the error if the condition of a write fails.
+    pub fn return_old_on_failure(mut self) -> Self {
+        self.old_on_failure = true;
+        self
+    }
+
+    /// Goes on behind a page of the same statement with the same parameters.
+    pub fn resume(mut self, next: Continuation) -> Self {
+        self.resume = Some(next);
+        self
+    }
+
+    /// The text.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The statement as a tree.
+    ///
+    /// # Errors
+    /// DynamoDB's text for a statement that is not well formed.
+    pub fn syntax(&self) -> Result<&syntax::Statement> {
+        self.parsed.as_ref().map(|parsed| &parsed.statement).map_err(Error::clone)
+    }
+
+    /// What it would do, without doing it.
+    ///
+    /// # Errors
+    /// What the statement would be refused for before it runs.
+    pub fn explain(&self) -> Result<Plan> {
+        let bound = self.bound_for_transaction()?;
+        let in_transaction = matches!(bound, Bound::Exists(_));
+        Ok(match self.plan_bound(bound, in_transaction, &mut false)? {
+            Planned::Read(plan) => Plan::of_read(&plan),
+            Planned::Write(plan) => Plan::of_write(&plan),
+        })
+    }
+
+    /// Runs it: writes, or reads one page.
+    ///
+    /// # Errors
+    /// What DynamoDB refuses a statement for, in its words, and failures of the disk.
+    pub fn send(&self) -> Result<StatementOutput> {
+        let bound = self.bound()?;
+        if self.resume.is_some() && !bound.is_read() {
+            return Err(Error::validation("NextToken is only valid on a SELECT statement"));
+        }
+        match self.plan_bound(bound, false, &mut false)? {
+            Planned::Read(plan) => self.read(&plan),
+            Planned::Write(plan) => {
+                let answer = run::write(&plan, self.old_on_failure)?;
+                Ok(StatementOutput {
+                    items: answer.item.into_iter().collect(),
+                    next: None,
+                    table: plan.definition.name.clone(),
+                    consumed: answer.consumed,
+                })
+            }
+        }
+    }
+
+    /// Reads one page. The same as [`Statement::send`].
+    ///
+    /// # Errors
+    /// As for [`Statement::send`].
+    pub fn page(&self) -> Result<StatementOutput> {
+        self.send()
+    }
+
+    /// Reads item after item, page by page; of a write, what `RETURNING` asks for.
+    pub fn items(self) -> impl Iterator<Item = Result<ItemRef>> {
+        let left = self.limit.unwrap_or(usize::MAX);
+        let is_filtered = self.parsed.as_ref().is_ok_and(|parsed| match &parsed.statement {
+            syntax::Statement::Select(select) => select.condition.is_some(),
+            _ => false,
+        });
+        // The limit is on what is returned, not on what is evaluated.
+        let statement = if is_filtered { Self { limit: None, ..self } } else { self };
+        StatementItems { statement, page: Vec::new().into_iter(), left, is_done: false }
+    }
+
+    fn read(&self, plan: &ReadPlan) -> Result<StatementOutput> {
+        let fingerprint = || continuation::fingerprint(&self.text, &self.parameters);
+        let from = match &self.resume {
+            Some(next) if next.fingerprint != fingerprint() => return Err(continuation::mismatch()),
+            Some(next) => Some(&next.position),
+            None => None,
+        };
+        let answer = run::read_page(plan, self.limit, from)?;
+        Ok(StatementOutput {
+            items: answer.items,
+            next: answer.next.map(|position| Continuation { fingerprint: fingerprint(), position }),
+            table: plan.definition.name.clone(),
+            consumed: answer.consumed,
+        })
+    }
+
+    pub(super) fn returns_old_on_failure(&self) -> bool {
+        self.old_on_failure
+    }
+
+    /// The statement with its values, outside of a transaction.
+    pub(super) fn bound(&self) -> Result<Bound> {
+        self.fault.clone().map_or(Ok(()), Err)?;
+        let parsed = self.parsed.as_ref().map_err(Error::clone)?;
+        if is_exists(&parsed.statement) {
+            return Err(error::exists_outside_transaction());
+        }
+        self.bound_for_transaction()
+    }
+
+    /// The statement with its values.
+    pub(super) fn bound_for_transaction(&self) -> Result<Bound> {
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone());
+        }
+        let parsed = self.parsed.as_ref().map_err(Error::clone)?;
+        if self.limit == Some(0) {
+            return Err(Error::validation(
+                "1 validation error detected: Value '0' at 'limit' failed to satisfy constraint: Member must have value \
+                 greater than or equal to 1",
+            ));
+        }
+        if let Some((table, index)) = read_index(&parsed.statement) {
+            check_index_key(&self.database, table, index)?;
+        }
+        bind::bind(parsed, &self.parameters)
+    }
+
+    /// Plans it; `echoes` says afterwards whether an error is of the kind that names its table in a batch.
+    pub(super) fn plan_bound(&self, bound: Bound, in_transaction: bool, echoes: &mut bool) -> Result<Planned> {
+        match bound {
+            Bound::Select(select) => {
+                let plan = plan_select(&self.database, select, self.consistent, in_transaction, echoes)?;
+                if self.no_scans && plan.access == Access::Scan {
+                    return Err(Error::validation(
+                        "the statement would read the whole table or index, and scans are forbidden: name a partition key",
+                    ));
+                }
+                Ok(Planned::Read(plan))
+            }
+            other => plan_write(&self.database, other, in_transaction, echoes).map(Planned::Write),
+        }
+    }
+}
+
+/// Table and index of a query of an index.
+fn read_index(statement: &syntax::Statement) -> Option<(&str, &str)> {
+    let syntax::Statement::Select(select) = statement else { return None };
+    let [source] = select.from.as_slice() else { return None };
+    let syntax::ExpressionKind::Path(root, steps) = &source.path.kind else { return None };
+    match (&root.kind, steps.as_slice()) {
+        (syntax::ExpressionKind::Name(table), [syntax::PathStep::Name(index)]) => Some((table, index)),
+        _ => None,
+    }
+}
+
+struct StatementItems {
+    statement: Statement,
+    page: std::vec::IntoIter<ItemRef>,
+    left: usize,
+    is_done: bool,
+}
+
+impl Iterator for StatementItems {
+    type Item = Result<ItemRef>;
+
+    fn next(&mut self) -> Option<Result<ItemRef>> {
+        loop {
+            if self.left == 0 {
+                return None;
+            }
+            if let Some(item) = self.page.next() {
+                self.left -= 1;
+                return Some(Ok(item));
+            }
+            if self.is_done {
+                return None;
+            }
+            match self.statement.send() {
+                Ok(output) => {
+                    self.is_done = output.next.is_none();
+                    self.statement.resume = output.next;
+                    self.page = output.items.into_iter();
+                }
+                Err(error) => {
+                    self.left = 0;
+                    return Some(Err(error));
+                }
+            }
+        }
+    }
+}

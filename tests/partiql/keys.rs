@@ -1,0 +1,192 @@
+//! Reads by key, in order, of indexes, page by page, and what comes back.
+
+use super::*;
+
+const OVERLAP: &str = "Overlapping conditions with range keys are not supported in where clause";
+
+/// Keys that a condition on `Arr` selects.
+#[track_caller]
+fn read(db: &Database, condition: &str) -> String {
+    keys(db, &format!("SELECT * FROM Arr WHERE {condition}")).join(" ")
+}
+
+#[track_caller]
+fn refused(db: &Database, condition: &str) -> String {
+    refusal(db, &format!("SELECT * FROM Arr WHERE {condition}"))
+}
+
+#[test]
+fn order_by_has_its_quirks() {
+    let db = database();
+    for (condition, expected) in [
+        ("pk='a' ORDER BY sk DESC", "a3 a2 a1"),
+        ("pk='a' ORDER BY sk", "a1 a2 a3"),
+        ("pk='a' ORDER BY pk", "a3 a2 a1"),
+        ("pk='a' ORDER BY pk DESC, sk ASC", "a1 a2 a3"),
+        ("pk='a' ORDER BY sk ASC NULLS LAST, sk DESC", "a1 a2 a3"),
+        ("pk IN ['b','a'] ORDER BY pk DESC", "b2 b1 a3 a2 a1"),
+        ("pk IN ['a','b'] ORDER BY sk, pk", "a1 a2 a3 b1 b2"),
+        ("pk='a'", "a1 a2 a3"),
+        ("pk='a' AND sk NOT BETWEEN 2 AND 2", "a1 a3"),
+        ("pk='x' AND pk='y'", ""),
+        ("pk='a' AND pk='a' AND sk IN [3, 1]", "a3 a1"),
+        ("pk='a' AND sk > 1 AND x < 30", "a2"),
+        ("pk='a' AND 2 <= sk", "a2 a3"),
+        ("pk='a' AND sk BETWEEN 1 AND 2 AND x > 10", "a2"),
+        ("pk='a' AND (x = 10 OR x = 20)", "a1 a2"),
+        ("pk='a' AND NOT sk = 2", "a1 a3"),
+    ] {
+        assert_eq!(read(&db, condition), expected, "{condition}");
+    }
+    for (condition, expected) in [
+        (
+            "pk IN ['a','b'] ORDER BY sk",
+            "Must have hash key in ORDER BY clause when more than one hash key condition specified in WHERE clause.",
+        ),
+        ("pk='a' ORDER BY SK", "Attribute SK in ORDER BY clause must be part of the primary key"),
+        ("pk='a' ORDER BY m.x", "Argument to ORDER BY must be of type VariableReference. Type: PATH at 1:41:1"),
+        ("pk='a' OR pk='a' ORDER BY a", "Attribute a in ORDER BY clause must be part of the primary key"),
+        (
+            "x = 1 ORDER BY sk",
+            "Must have at least one non-optional hash key condition in WHERE clause when using ORDER BY clause.",
+        ),
+    ] {
+        assert_eq!(refused(&db, condition), expected, "{condition}");
+    }
+    let expected = "Must have WHERE clause in the statement when using ORDER BY clause.";
+    assert_eq!(refusal(&db, "SELECT * FROM Arr ORDER BY sk"), expected);
+}
+
+#[test]
+fn ranges_must_not_overlap() {
+    let db = database();
+    for condition in [
+        "pk='a' OR pk='a'",
+        "pk='a' AND sk BETWEEN 1 AND 3 OR pk='a' AND sk = 2",
+        "pk='a' AND (sk = 1 OR x = 10)",
+        "pk='a' AND sk <= 2 OR pk='a' AND sk >= 2",
+        "pk='a' AND sk IN [1, 1.0]",
+        "pk IN ['a', 'a']",
+    ] {
+        assert_eq!(refused(&db, condition), OVERLAP, "{condition}");
+    }
+    for (condition, expected) in [
+        ("pk='a' AND sk > 0 AND sk < 3 OR pk='a' AND sk = 2", "a1 a2"),
+        ("pk='a' AND sk <> 1 OR pk='a' AND sk = 2", "a2 a3"),
+        ("pk='a' AND sk < 2 OR pk='a' AND sk >= 2", "a1 a2 a3"),
+        ("pk='a' AND sk = 3 OR pk='b' AND sk = 1", "a3 b1"),
+        ("(pk='a' OR pk='b') AND sk = 1", "a1 b1"),
+        ("(pk='a' OR pk='b') AND (sk = 1 OR sk = 2)", "a1 a2 b1 b2"),
+    ] {
+        assert_eq!(read(&db, condition), expected, "{condition}");
+    }
+    let named =
+        |condition: &str| format!("SELECT * FROM Que WHERE pk='a' AND begins_with(sk,'x') OR pk='a' AND {condition}");
+    assert_eq!(refusal(&db, &named("sk <= 'x'")), OVERLAP);
+    assert_eq!(refusal(&db, &named("begins_with(sk, 'xy')")), OVERLAP);
+    assert_eq!(keys(&db, &named("sk < 'x'")), ["ax", "axy"]);
+    assert_eq!(keys(&db, &named("sk = 'y'")), ["ax", "axy", "ay"]);
+    // A branch without the partition key makes it a scan of everything.
+    assert_eq!(all(&db, "SELECT * FROM Arr WHERE pk = 'a' OR x = 20").len(), 4);
+}
+
+#[test]
+fn keys_have_types() {
+    let db = database();
+    let expected = "Key attribute's data type should match its data type in table's schema: Key ";
+    assert_eq!(refused(&db, "pk = 5"), format!("{expected}pk"));
+    assert_eq!(refused(&db, "pk = 'a' AND sk = 'x'"), format!("{expected}sk"));
+    assert_eq!(refused(&db, "pk = 'a' AND begins_with(sk, 'x')"), format!("{expected}sk"));
+    let map = "Key value must be of type S, N, or B. Key name: pk, Key type: M";
+    assert_eq!(refused(&db, "pk = {'k': 1}"), map);
+    // Behind a branch that names no key, nothing is checked.
+    assert_eq!(all(&db, "SELECT * FROM Arr WHERE x = 10 OR pk = 5").len(), 2);
+}
+
+#[test]
+fn results_are_flat() {
+    let db = database();
+    db.statement("INSERT INTO Things VALUE {'pk': 'f', 'a.b': 1, 'a': {'b': 2, 'l': [7, 8]}, 'l': [9]}")
+        .send()
+        .unwrap();
+    let one = |items: &str| all(&db, &format!("SELECT {items} FROM Things WHERE pk = 'f'"))[0].to_item().to_json();
+    assert_eq!(one("a.b"), r#"{"b":2}"#);
+    assert_eq!(one("\"a.b\", a.b"), r#"{"a.b":1,"b":2}"#);
+    assert_eq!(one("l[0]"), r#"{"l[0]":9}"#);
+    assert_eq!(one("a.l[1], nope"), r#"{"l[1]":8}"#);
+    assert_eq!(one("nope"), "{}");
+}
+
+#[test]
+fn indexes_are_read_by_name() {
+    let db = database();
+    let invalid = "One or more parameter values were invalid: ";
+    assert_eq!(all(&db, "SELECT * FROM Gee.gix WHERE gk = 'x'").len(), 3);
+    assert_eq!(all(&db, "SELECT * FROM Gee.lix WHERE pk = 'a' AND lk > 'k1'").len(), 2);
+    assert!(all(&db, "SELECT * FROM Gee.lix WHERE pk = 'a'")[0].get("a").is_none());
+    let fetched: Vec<_> =
+        all(&db, "SELECT a FROM Gee.lix WHERE pk = 'a'").iter().map(|item| item.to_item().to_json()).collect();
+    assert_eq!(fetched, [r#"{"a":1}"#, r#"{"a":2}"#, r#"{"a":3}"#]);
+    assert_eq!(keys(&db, "SELECT pk, sk FROM Gee.lix WHERE pk = 'a' ORDER BY lk DESC"), ["a3", "a2", "a1"]);
+    let expected = format!("{invalid}Global secondary index gix does not project [a]");
+    assert_eq!(refusal(&db, "SELECT a FROM Gee.gix WHERE gk='x'"), expected);
+    let expected = format!("{invalid}Secondary index lix does not project one or more filter attributes: [a]");
+    assert_eq!(refusal(&db, "SELECT * FROM Gee.lix WHERE pk='a' AND a = 1"), expected);
+    assert_eq!(all(&db, "SELECT * FROM Gee.gix WHERE NOT a = 1").len(), 3);
+    for index in ["nope", "Gee"] {
+        let text = format!("SELECT * FROM Gee.\"{index}\"");
+        assert_eq!(refusal(&db, &text), "The table does not have the specified index");
+    }
+    let consistent = db.statement("SELECT * FROM Gee.gix").consistent(true).send().unwrap_err();
+    assert_eq!(consistent.message(), "Strongly consistent read is not supported on Global Secondary Indexes");
+    assert_eq!(db.statement("SELECT * FROM Gee.lix").consistent(true).items().count(), 3);
+}
+
+/// Keys of one page after the other, with these limits.
+fn pages(db: &Database, text: &str, limit: usize) -> Vec<String> {
+    let mut pages = Vec::new();
+    let mut statement = db.statement(text).limit(limit);
+    loop {
+        let page = statement.page().unwrap();
+        pages.push(page.items.iter().map(key).collect::<Vec<_>>().join(" "));
+        match page.next {
+            Some(next) => statement = db.statement(text).limit(limit).resume(next),
+            None => return pages,
+        }
+    }
+}
+
+#[test]
+fn pages_go_over_partitions() {
+    let db = database();
+    let descending = "SELECT * FROM Arr WHERE pk IN ['b','a'] ORDER BY pk DESC";
+    assert_eq!(pages(&db, descending, 2), ["b2 b1", "a3 a2", "a1"]);
+    assert_eq!(pages(&db, "SELECT * FROM Arr WHERE pk = 'a'", 3), ["a1 a2 a3", ""]);
+    assert_eq!(pages(&db, "SELECT * FROM Arr WHERE pk = 'a' AND x = 30", 2), ["", "a3"]);
+    assert_eq!(pages(&db, "SELECT * FROM Arr WHERE pk = 'a' AND sk IN [3, 1]", 1), ["a3", "a1", ""]);
+    let scanned: usize = pages(&db, "SELECT * FROM Arr", 2).iter().map(|page| page.split_whitespace().count()).sum();
+    assert_eq!(scanned, 5);
+    let by_index: Vec<_> = pages(&db, "SELECT * FROM Gee.gix WHERE gk = 'x'", 1);
+    assert_eq!(by_index.iter().filter(|page| !page.is_empty()).count(), 3);
+    assert_eq!(db.statement("SELECT * FROM Arr WHERE x > 0").limit(2).items().count(), 2);
+}
+
+#[test]
+fn a_page_belongs_to_its_statement() {
+    let db = database();
+    let text = "SELECT * FROM Arr WHERE pk = ?";
+    let next = db.statement(text).bind("a").limit(1).page().unwrap().next.unwrap();
+    let resumed = db.statement(text).bind("a").limit(2).resume(next.clone()).page().unwrap();
+    assert_eq!(resumed.items.iter().map(key).collect::<Vec<_>>(), ["a2", "a3"]);
+    for other in [
+        db.statement("SELECT * FROM Arr WHERE pk = ? ").bind("a"),
+        db.statement("select * FROM Arr WHERE pk = ?").bind("a"),
+        db.statement("SELECT * FROM Arr WHERE pk = ?;").bind("a"),
+        db.statement(text).bind("b"),
+    ] {
+        let error = other.resume(next.clone()).page().unwrap_err();
+        assert_eq!(error.message(), "NextToken does not match request");
+    }
+    let write = db.statement("DELETE FROM Arr WHERE pk = 'a' AND sk = 1").resume(next).send().unwrap_err();
+    assert_eq!(write.message(), "NextToken is only valid on a SELECT statement");
+}
