@@ -65,7 +65,11 @@ pub(crate) fn write(out: &mut Writer, context: &Context<'_>, table: &TableDescri
         write_indexes(out, context, table, IndexKind::Global);
         write_stream(out, owner, definition);
         write_class(out, definition.settings.table_class);
-        encryption::write(out, context, definition.settings.encryption_key.as_ref(), answer.is_encrypting);
+        let key = definition.settings.encryption_key.as_ref();
+        // A table has the key that it was created with from its beginning.
+        let changed_millis = key.map(|key| key.at_millis).filter(|at| *at > definition.created_millis);
+        let is_changing = answer.is_encrypting || context.is_under_way(changed_millis, takes::ENCRYPTION);
+        encryption::write(out, key, is_changing);
     }
     out.boolean_member("DeletionProtectionEnabled", definition.deletion_protection);
     out.end_object();

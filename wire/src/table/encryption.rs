@@ -5,12 +5,10 @@
 
 use crate::{
     arn::{Owner, identity},
-    context::Context,
     error::Failure,
     json::{Reader, Writer},
     shape::{self, JsonContext},
     table::members::text,
-    timing::takes,
     validate::Violations,
 };
 use hashrange::schema::Since;
@@ -105,9 +103,8 @@ fn unknown(what: &str) -> Failure {
 }
 
 /// The member `SSEDescription`, if there is a key to be described.
-pub(crate) fn write(out: &mut Writer, context: &Context<'_>, key: Option<&Since<String>>, is_changing: bool) {
+pub(crate) fn write(out: &mut Writer, key: Option<&Since<String>>, is_changing: bool) {
     let Some(key) = key else { return };
-    let is_changing = is_changing || context.is_under_way(key.at_millis, takes::ENCRYPTION);
     out.name("SSEDescription");
     out.begin_object();
     out.string_member("Status", if is_changing { "UPDATING" } else { "ENABLED" });

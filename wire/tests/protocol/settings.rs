@@ -311,6 +311,14 @@ fn changes_take_the_services_time_where_they_are_asked_to() {
     wire.clock.advance(Duration::from_secs(6));
     assert_eq!(described(&wire, "things")["TableStatus"], "ACTIVE");
 
+    let sse = |table: &str| described(&wire, table)["SSEDescription"]["Status"].clone();
+    create(&wire, "secret", json!({"SSESpecification": {"Enabled": true}}));
+    assert_eq!(sse("secret"), "ENABLED");
+    wire.ok("UpdateTable", things(json!({"SSESpecification": {"Enabled": true}})));
+    assert_eq!(sse("things"), "UPDATING");
+    wire.clock.advance(Duration::from_secs(22));
+    assert_eq!(sse("things"), "ENABLED");
+
     let policy = |action: &str| {
         let statement = json!([{"Effect": "Deny", "Principal": "*", "Action": action, "Resource": "*"}]);
         json!({"ResourceArn": ARN, "Policy": json!({"Statement": statement}).to_string()})
