@@ -335,7 +335,7 @@ proptest! {
         world.workers.truncate(1);
         while world.process() > 0 {}
         let letters = world.letters.scan().items().map(|letter| {
-            letter.unwrap().get("NewImage.n").unwrap().as_u64().unwrap()
+            letter.unwrap().path("NewImage.n").unwrap().as_u64().unwrap()
         });
         let mut effects = counted(&world.counters);
         effects.extend(letters.map(|n| (n, 1000)));
