@@ -186,7 +186,8 @@ impl World {
         let key = (hash.as_str(), write.range);
         let result = match &write.change {
             Change::Put { tag, count, filler } => {
-                let put = table.put_with(&item(write.hash, write.range, *tag, *count, *filler)).durability(durability);
+                let written = item(write.hash, write.range, *tag, *count, *filler);
+                let put = table.put_with(&written).durability(durability);
                 condition.into_iter().fold(put, |put, condition| put.when(condition)).send()
             }
             Change::Count(by) => {

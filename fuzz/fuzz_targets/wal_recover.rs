@@ -29,7 +29,8 @@ fn log(disk: &Arc<dyn Disk>, first_segment: u64, next_seqno: u64, database_id: u
 fn options_of(first_segment: u64, next_seqno: u64, database_id: u64) -> WalOptions {
     let older_segments = Vec::new();
     let (segment_bytes, windows, taken_over) = (4096, false, None);
-    WalOptions { segment_bytes, windows, database_id, first_segment, next_seqno, older_segments, taken_over }
+    let observe = Arc::default();
+    WalOptions { segment_bytes, windows, database_id, first_segment, next_seqno, older_segments, taken_over, observe }
 }
 
 /// A log that was written in good order, then harmed.

@@ -4,7 +4,7 @@ use crate::value;
 use arbitrary::{Result, Unstructured};
 use hashrange::{
     BillingMode, IndexDefinition, IndexKind, IndexStatus, KeyAttribute, KeySchema, KeyType, Projection,
-    ProvisionedThroughput, TableDefinition, TableStatus,
+    ProvisionedThroughput, TableDefinition, TableStatus, schema::TableSettings,
 };
 
 /// A number that is small, or at an end of its range.
@@ -64,5 +64,6 @@ pub fn table(u: &mut Unstructured<'_>) -> Result<TableDefinition> {
         deletion_protection: false,
         tags: Vec::new(),
         changed_seqno: count(u)?,
+        settings: TableSettings::default(),
     })
 }
