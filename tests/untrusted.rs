@@ -175,8 +175,11 @@ fn files_that_are_something_else_are_refused() {
             fs::remove_file(&place).unwrap();
             replace(&place);
             match options().open_untrusted(folder.path()) {
-                // Nothing is read of a lock.
-                Ok(_) => assert!(name == "LOCK" && fs::metadata(&place).unwrap().is_file(), "{name:?} was {what}"),
+                // Nothing is read of a lock or of the reserve.
+                Ok(_) => {
+                    let is_unread = name == "LOCK" || name == "RESERVE";
+                    assert!(is_unread && fs::metadata(&place).unwrap().is_file(), "{name:?} was {what}");
+                }
                 Err(error) => {
                     let kind = error.kind();
                     let told = matches!(kind, ErrorKind::Corrupt | ErrorKind::Io | ErrorKind::LimitExceeded);
