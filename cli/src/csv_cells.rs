@@ -91,8 +91,11 @@ fn looks_like_a_number(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let whole = digits.split(['.', 'e', 'E']).next().unwrap_or_default();
     let leads_with_zero = whole.len() > 1 && whole.starts_with('0');
+    let fraction_is_empty =
+        digits.split_once('.').is_some_and(|(_, rest)| !rest.starts_with(|c: char| c.is_ascii_digit()));
     !whole.is_empty()
         && !leads_with_zero
+        && !fraction_is_empty
         && whole.bytes().all(|byte| byte.is_ascii_digit())
         && Number::parse(text).is_ok()
 }
@@ -158,7 +161,12 @@ impl Column {
         match (self.cells, value.to_value()) {
             (CellType::S, AttributeValue::S(text)) => text,
             (CellType::B, binary) => binary.to_json().trim_matches('"').to_owned(),
-            (CellType::Set(_), set) => set.to_json(),
+            // As DynamoDB writes it, so that numbers and binaries are strings too.
+            (CellType::Set(kind), set) => {
+                let json = set.to_dynamodb_json();
+                let elements = json.strip_prefix(&format!("{{\"{kind}\":")).and_then(|rest| rest.strip_suffix('}'));
+                elements.map_or_else(|| set.to_json(), str::to_owned)
+            }
             (_, value) => value.to_json(),
         }
     }

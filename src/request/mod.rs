@@ -21,7 +21,7 @@
 //! db.execute(&put)?;
 //! assert!(db.execute(&put).unwrap_err().is_condition_failed());
 //! let found = db.execute(&GetItem::new("stock", Item::new().with("sku", "bolt")))?;
-//! assert_eq!(found.item.and_then(|item| item.get("left")?.as_i64()), Some(5));
+//! assert_eq!(found.item.as_ref().and_then(|item| item.get("left")?.as_i64()), Some(5));
 //! assert_eq!(found.consumed().table, 0.5);
 //! # Ok(())
 //! # }
