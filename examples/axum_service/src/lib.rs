@@ -97,7 +97,7 @@ async fn put_note(
 }
 
 async fn get_note(State(app): State<App>, Path(id): Path<String>) -> Result<Response, Failure> {
-    // Inline: a read waits for nobody. The item goes to the client as it is, without a detour over a Rust type.
+    // Inline: a read waits for no writer. The item goes to the client as it is, without a detour over a Rust type.
     Ok(match app.notes.get(id)? {
         Some(note) => ([(CONTENT_TYPE, "application/json")], note.to_json()).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
