@@ -4,6 +4,8 @@
 //! plants bugs of the kinds that stores have had, one at a time and chosen at run time, and the tests of the simulation show
 //! that each is found. A place where one can be planted reads `canary!(Name)`, which is the constant `false` unless this
 //! project's own tests ask for the flag.
+//!
+//! Imports: nothing.
 
 /// Whether a bug is planted, by its name in [`Canary`].
 #[cfg(hashrange_canaries)]

@@ -1,6 +1,8 @@
 //! Where all time comes from: the system, or a test that moves it by hand.
 //!
 //! Wall-clock time stamps tables, streams and TTL decisions; it never orders writes (sequence numbers do).
+//!
+//! Imports: nothing.
 
 use std::{
     fmt,

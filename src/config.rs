@@ -1,4 +1,6 @@
 //! Options of a database, with their units, defaults and limits.
+//!
+//! Imports: error, clock, observe.
 
 use crate::{
     clock::Clock,

@@ -1,4 +1,6 @@
 //! The database as a whole: opening and closing, tables by name, and operations that span tables.
+//!
+//! Imports: error, clock, observe, config, file, item, schema, stream, service, engine, request, maintenance, table, consumer.
 
 mod observation;
 mod options;

@@ -72,6 +72,8 @@
 //!     id: String,
 //! }
 //! ```
+//!
+//! Imports: nothing.
 
 /// Derives [`trait@Entity`]; see the [module](self).
 #[cfg(feature = "derive")]

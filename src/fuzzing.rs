@@ -2,6 +2,8 @@
 //!
 //! Compiled with the feature `fuzzing` only, which is for this project's own programs: nothing here is stable, and what
 //! is reached through it may refuse or lose data that the rest of the crate would protect.
+//!
+//! Imports: visible, format, wal, manifest, partition.
 
 pub use crate::{
     format::{

@@ -1,4 +1,6 @@
 //! What a table is: its keys, indexes and settings, as recorded in the log and the manifest.
+//!
+//! Imports: error, item.
 
 mod expiry;
 mod keys;

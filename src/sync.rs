@@ -3,6 +3,8 @@
 //! They are `parking_lot`'s. The flag `--cfg hashrange_shuttle` puts in their place locks on which a scheduler decides who goes on:
 //! one thread runs at a time, so that a test explores schedules one by one (`tests/schedules.rs`). Locks that are only
 //! ever held for a moment in which nothing of this kind happens stay what they are, and so do atomic numbers.
+//!
+//! Imports: nothing.
 
 mod order;
 #[cfg(hashrange_shuttle)]

@@ -3,6 +3,8 @@
 //! Writers see what is pending, readers see what is durable. The line between the two is one number: every commit up
 //! to it is on stable storage. The leader of a sync of the log moves it; it never moves back. It says nothing about
 //! memtables: a commit below it may still be on its way into them, until its writer says so (`Wal::applied`).
+//!
+//! Imports: nothing.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 

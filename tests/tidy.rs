@@ -17,6 +17,7 @@ use source::{PathUse, Token, functions, paths, tokens};
 use std::{
     collections::{BTreeMap, BTreeSet},
     path::{Path, PathBuf},
+    sync::LazyLock,
 };
 
 /// The rooms of `src/`, from the ground up. A room is a file or a folder with the files in it.
@@ -124,7 +125,13 @@ impl Source {
     }
 }
 
-fn sources() -> Vec<Source> {
+/// All sources, read once for all tests.
+fn sources() -> &'static [Source] {
+    static SOURCES: LazyLock<Vec<Source>> = LazyLock::new(read_sources);
+    &SOURCES
+}
+
+fn read_sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
     for folder in ["src", "tests", "benches", "examples", "derive", "wire", "cli", "simulation", "mutants", "fuzz"] {
@@ -195,7 +202,7 @@ fn a_room_imports_only_what_lies_below_it() {
     let sources = sources();
     let mut faults = Vec::new();
     for house in &HOUSES {
-        for source in &sources {
+        for source in sources {
             let Some(module) = source.module(house) else { continue };
             faults.extend(upward_imports(house, source, &module));
         }
@@ -219,6 +226,59 @@ fn upward_imports(house: &House, source: &Source, module: &[String]) -> Vec<Stri
         }
     }
     faults
+}
+
+/// The table of rooms in `ARCHITECTURE.md` names the rooms of each floor, in the order of this file.
+#[test]
+fn the_map_shows_the_floors() {
+    let page = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("ARCHITECTURE.md")).unwrap();
+    let mut faults = Vec::new();
+    for (floor, rooms) in FLOORS.iter().enumerate() {
+        let start = format!("| {floor} | ");
+        let row = page.lines().find_map(|line| line.strip_prefix(&start)).unwrap_or_default();
+        let named = row.split(" | ").next().unwrap_or_default().split('`').skip(1).step_by(2);
+        let named: Vec<&str> = named.map(|name| name.trim_end_matches('/').trim_end_matches(".rs")).collect();
+        let mut once = Vec::new();
+        named.iter().for_each(|name| {
+            if !once.contains(name) {
+                once.push(*name)
+            }
+        });
+        if once != *rooms {
+            faults.push(format!("ARCHITECTURE.md: floor {floor} has {rooms:?}, the map says {once:?}"));
+        }
+    }
+    assert_tidy(&faults);
+}
+
+/// A room of the engine says in the line `Imports:` of its documentation which rooms it imports, lowest first, and means it.
+#[test]
+fn a_room_says_what_it_imports() {
+    let (sources, house) = (sources(), &HOUSES[0]);
+    let mut imports: BTreeMap<String, BTreeSet<(usize, usize)>> = BTreeMap::new();
+    for source in sources {
+        let Some(module) = source.module(house) else { continue };
+        let Some(room) = module.first() else { continue };
+        let imported = imports.entry(room.clone()).or_default();
+        imported.extend(paths(&source.tokens).iter().filter_map(|path| {
+            let target = target(house, &module, path).filter(|target| target != room && target != house.root)?;
+            position(house, &target)
+        }));
+    }
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut faults = Vec::new();
+    for (room, imported) in imports {
+        let names: Vec<&str> = imported.iter().map(|(floor, place)| house.floors[*floor][*place]).collect();
+        let truth = if names.is_empty() { "nothing".to_owned() } else { names.join(", ") };
+        let file =
+            [format!("src/{room}/mod.rs"), format!("src/{room}.rs")].into_iter().find(|file| root.join(file).exists());
+        let head = std::fs::read_to_string(root.join(file.as_deref().unwrap_or(&room))).unwrap();
+        let said: Vec<&str> = head.lines().filter_map(|line| line.strip_prefix("//! Imports: ")).collect();
+        if said != [format!("{truth}.")] {
+            faults.push(format!("{}: the page has to say\n//! Imports: {truth}.", file.unwrap_or(room)));
+        }
+    }
+    assert_tidy(&faults);
 }
 
 #[test]
@@ -302,7 +362,7 @@ fn nothing_is_left_undone() {
 fn files_are_short() {
     let sources = sources();
     let mut faults = Vec::new();
-    for source in &sources {
+    for source in sources {
         let listed = LONG_FILES.iter().find(|(path, _)| *path == source.path).map(|(_, lines)| *lines);
         let limit = listed.unwrap_or(FILE_LINES);
         if source.lines > limit {

@@ -1,5 +1,7 @@
 //! What may delay or reject a request before it is logged: backpressure of memtables and streams, client request tokens,
 //! and the limit on item collections. This room keeps the numbers; `engine` asks for them under its locks.
+//!
+//! Imports: sync, error, config, wal, service.
 
 mod backpressure;
 mod item_collection_sizes;

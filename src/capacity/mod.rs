@@ -1,5 +1,7 @@
 //! What an operation costs in DynamoDB's units: a read unit is a strongly consistent read of 4 KB, a write unit a
 //! write of 1 KB, and every share of a unit is rounded up.
+//!
+//! Imports: nothing.
 
 /// Bytes of one read unit.
 pub const READ_UNIT_BYTES: usize = 4096;

@@ -2,6 +2,8 @@
 //! keep checkpoints in a table of the database.
 //!
 //! A [`Consumer`] is one worker, a [`Delivery`] one record that it hands out, a [`Batch`] several of one shard.
+//!
+//! Imports: error, clock, config, item, schema, expression, manifest, stream, engine, request, table.
 
 mod checkpoints;
 mod delivery;

@@ -8,6 +8,8 @@
 //!
 //! An [`Engine`] is composed of owners, which say what their locks guard; [`Rank`](crate::sync::Rank) is the order of all
 //! locks. Readers take none of them.
+//!
+//! Imports: canary, sync, error, observe, config, visible, file, item, schema, wal, manifest, partition, index, stream, capacity, service, admission.
 
 mod admission;
 mod apply;

@@ -6,6 +6,8 @@
 //!   DynamoDB has one,
 //! - a [`detail`](Error::detail): which table, attribute or size it is about, as values,
 //! - a [source](std::error::Error::source) where another error caused it.
+//!
+//! Imports: nothing.
 
 mod cancellation;
 mod detail;

@@ -12,6 +12,8 @@
 //! legacy parameters ---- legacy -------+               |
 //!                                                      +----> print --> text
 //! ```
+//!
+//! Imports: error, item, schema.
 
 mod apply;
 mod bind_key;

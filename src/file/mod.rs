@@ -26,6 +26,8 @@
 //!   (power-safe overwrite, in SQLite's words);
 //! - after a failed sync nothing is known about the bytes written since the last good one, also if a later call says
 //!   `Ok`.
+//!
+//! Imports: error.
 
 #[cfg(test)]
 mod conformance;

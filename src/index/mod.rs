@@ -1,5 +1,7 @@
 //! Secondary indexes as a pure function of their table: what an index holds follows from an item before and after a
 //! change, and from nothing else. This room computes; `engine` writes.
+//!
+//! Imports: canary, item, schema.
 
 use crate::{
     canary::canary,

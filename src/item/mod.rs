@@ -17,6 +17,8 @@
 //! assert_eq!(serde_json::to_string(&item).unwrap(), r#"{"id":"o#7","lines":[2]}"#);
 //! # Ok::<(), hashrange::Error>(())
 //! ```
+//!
+//! Imports: error.
 
 mod accessors;
 #[cfg(test)]

@@ -2,6 +2,8 @@
 //! compaction; one for compactions and whatever else may take long; one for what happens because time passes.
 //!
 //! All logic is in the steps. A database opened without background threads does the same work by `Database::step`.
+//!
+//! Imports: canary, sync, error, clock, observe, config, item, schema, wal, engine.
 
 mod expiry;
 mod trigger;

@@ -4,6 +4,8 @@
 //! Its content is a [`ManifestState`], changed by [`Edit`]s that become durable together in one frame. `CURRENT` names the file
 //! that holds it. Opening a database reads the manifest and the log, and no run: all facts that a run is opened with
 //! are here.
+//!
+//! Imports: canary, error, file, format, schema, wal.
 
 mod edit;
 mod facts;

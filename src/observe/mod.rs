@@ -18,6 +18,8 @@
 //!
 //! The same place decides when background work that failed is attempted again ([`Observe::is_due`]): what is shown as
 //! failing and what is retried cannot differ.
+//!
+//! Imports: error, clock.
 
 mod counters;
 mod event;

@@ -10,6 +10,8 @@
 //! these and the definition of a table become a plan, which is carried out by the same requests that other programs make. So
 //! nothing is evaluated here. Each stage refuses what it can judge, in DynamoDB's order and words. A plan is a value:
 //! [`Statement::explain`] returns it without running it.
+//!
+//! Imports: error, item, schema, expression, capacity, request, table, database.
 
 mod bind;
 mod cache;

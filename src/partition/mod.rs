@@ -10,6 +10,8 @@
 //! Keys are (token, collection, sort key), and the newest version of a key is the one with the highest sequence number,
 //! wherever it lies. The room knows neither the log nor other partitions nor the schema: sequence numbers, the visible
 //! point and encoded keys come from the caller.
+//!
+//! Imports: canary, sync, error, config, visible, file, item, manifest.
 
 mod compaction;
 mod flush;

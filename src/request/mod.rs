@@ -26,6 +26,8 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! Imports: error, config, item, schema, expression, wal, partition, capacity, service, admission, engine.
 
 mod any;
 mod batch_get_item;

@@ -2,6 +2,8 @@
 //! time to arrive in an index, tables that take time to be created, expired items that are hidden.
 //!
 //! A model is off unless it is asked for, and costs one predictable branch then. It never changes what is stored.
+//!
+//! Imports: error, config, item, schema.
 
 pub mod conflict_model;
 mod hidden_expiry;

@@ -9,6 +9,8 @@
 //!
 //! This room knows shards and changes, no partitions and no tables with items: `engine` connects them. Of the log it has
 //! one type, which says who asked for a change.
+//!
+//! Imports: canary, sync, error, file, format, item, schema, wal, manifest.
 
 pub mod iterator;
 pub mod names;

@@ -3,6 +3,8 @@
 //! Records are bytes in [frames](crate::format::frame), frames lie in [segments](segment) of a fixed size, and a record is found by
 //! its sequence number, which grows by one from record to record. [`Wal`] appends and makes durable, a
 //! [`LogReader`] reads back, [`recover`] all of it, [`record`] says what the bytes of a record mean. This room knows bytes and changes, no partitions.
+//!
+//! Imports: canary, sync, error, clock, observe, visible, file, format, schema.
 
 mod adaptive_spin;
 mod bounds;
