@@ -1,5 +1,5 @@
 //! What the data model promises, checked through the public API: tables, items, indexes, transactions, streams, time to
-//! live, forks, and random histories against a model.
+//! live, forks, PartiQL statements, and random histories against a model.
 //!
 //! A module is one subject. Subjects that need a failing disk, a killed process or racing threads have programs of their
 //! own (`tests/crashes`, `tests/threads`).
@@ -16,6 +16,7 @@ mod indexes;
 mod inspect;
 mod memory;
 mod model;
+mod partiql;
 mod retention;
 mod schema;
 mod smoke;

@@ -24,6 +24,8 @@ pub(crate) struct Details {
     pub(crate) namespace: &'static str,
     pub(crate) name: &'static str,
     pub(crate) message: Option<String>,
+    /// Name of the member that holds the message.
+    pub(crate) message_member: &'static str,
     pub(crate) old_item: Option<ItemRef>,
     pub(crate) reasons: Vec<CancellationReason>,
 }
@@ -34,8 +36,24 @@ const FRAMEWORK: &str = "com.amazon.coral.service";
 
 impl Failure {
     fn new(namespace: &'static str, name: &'static str, message: Option<String>) -> Self {
-        let details = Details { status: 400, namespace, name, message, old_item: None, reasons: Vec::new() };
-        Self(Box::new(details))
+        let message_member = match name {
+            "TransactionCanceledException"
+            | "TransactionInProgressException"
+            | "IdempotentParameterMismatchException"
+            | "SerializationException" => "Message",
+            _ => "message",
+        };
+        let (old_item, reasons) = (None, Vec::new());
+        Self(Box::new(Details { status: 400, namespace, name, message, message_member, old_item, reasons }))
+    }
+
+    /// The failure of a statement, which names the message otherwise where it shows an item.
+    pub(crate) fn of_statement(error: hashrange::Error) -> Self {
+        let mut failure = Self::from(error);
+        if failure.0.old_item.is_some() {
+            failure.0.message_member = "Message";
+        }
+        failure
     }
 
     /// The request breaks a rule.

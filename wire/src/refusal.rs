@@ -10,7 +10,7 @@ impl Failure {
         out.begin_object();
         out.string_member("__type", &format!("{}#{}", self.0.namespace, self.0.name));
         if let Some(message) = &self.0.message {
-            out.string_member(self.message_member(), message);
+            out.string_member(self.0.message_member, message);
         }
         if let Some(item) = &self.0.old_item {
             out.name("Item");
@@ -26,16 +26,6 @@ impl Failure {
         }
         out.end_object();
         out.into_bytes()
-    }
-
-    fn message_member(&self) -> &'static str {
-        match self.0.name {
-            "TransactionCanceledException"
-            | "TransactionInProgressException"
-            | "IdempotentParameterMismatchException"
-            | "SerializationException" => "Message",
-            _ => "message",
-        }
     }
 }
 

@@ -65,7 +65,7 @@ impl ReadPlan {
     }
 }
 
-/// Plans a query; in a transaction, a scalar of the wrong type for a key is left to the transaction. `echoes` says afterwards
+/// Plans a query; in a transaction, a scalar of the wrong type or length for a key is left to the transaction. `echoes` says afterwards
 /// whether an error is of the kind that names its table in a batch.
 ///
 /// # Errors
@@ -99,7 +99,7 @@ pub(in crate::partiql) fn plan_select(
         return Err(Error::validation("Strongly consistent read is not supported on Global Secondary Indexes"));
     }
     check_projected(&select, &definition, index, keyed.is_some())?;
-    if let Some([range]) = keyed.as_deref() {
+    if let (Some([range]), false) = (keyed.as_deref(), in_transaction) {
         *echoes = true;
         ranges::check_sizes(range)?;
         *echoes = false;

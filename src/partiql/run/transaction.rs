@@ -10,9 +10,11 @@ use crate::{
     partiql::{
         bind::Bound,
         plan::{ReadPlan, WriteKind, WritePlan},
+        ranges::{self, KeyRange, SortRange},
         statement::{Planned, Statement},
     },
     request::{ClientRequestToken, MAX_TRANSACTION_ACTIONS, TransactGet, TransactGetItems, TransactWriteItems},
+    schema::{KeyAttribute, TableDefinition},
 };
 
 /// The answer to a transaction of statements.
@@ -86,11 +88,26 @@ fn check_tables(database: &Database, members: &[TransactedStatement<'_>]) -> Res
         Ok(_) => CancellationReason::none(),
         Err(error) => CancellationReason::new("ResourceNotFound", error.message()),
     };
-    let reasons: Vec<_> = members.iter().map(reason).collect();
-    if reasons.iter().all(|reason| reason.code() == "None") {
-        return Ok(());
-    }
-    Err(Error::transaction_canceled(reasons))
+    unless_cancelled(members.iter().map(reason).collect())
+}
+
+/// Keys that are too long cancel the transaction.
+fn check_key_sizes<'p>(keys: impl Iterator<Item = (&'p TableDefinition, Item)>) -> Result<()> {
+    let reason = |(definition, key): (&TableDefinition, Item)| {
+        let value = |attribute: &KeyAttribute| key.get(&attribute.name).cloned();
+        let Some(hash) = value(&definition.key.hash) else { return CancellationReason::none() };
+        let sort = definition.key.range.as_ref().and_then(value).map_or(SortRange::All, SortRange::Equal);
+        match ranges::check_sizes(&KeyRange { hash, sort }) {
+            Ok(()) => CancellationReason::none(),
+            Err(error) => CancellationReason::new("ValidationError", error.message()),
+        }
+    };
+    unless_cancelled(keys.map(reason).collect())
+}
+
+fn unless_cancelled(reasons: Vec<CancellationReason>) -> Result<()> {
+    let is_cancelled = reasons.iter().any(|reason| reason.code() != "None");
+    if is_cancelled { Err(Error::transaction_canceled(reasons)) } else { Ok(()) }
 }
 
 fn read_all(database: &Database, planned: Vec<(&Statement, Planned)>) -> Result<TransactStatementsOutput> {
@@ -110,6 +127,7 @@ fn read_all(database: &Database, planned: Vec<(&Statement, Planned)>) -> Result<
         keys.push(read::key_item(&plan, range));
         plans.push(plan);
     }
+    check_key_sizes(plans.iter().map(|plan| &*plan.definition).zip(keys.iter().cloned()))?;
     let gets = plans.iter().zip(&keys).map(|(plan, key)| TransactGet::new(&plan.table, key));
     let output = database.execute(&TransactGetItems::new(gets))?;
     let items = output.items.into_iter().zip(&plans).map(|(item, plan)| item.map(|item| read::flat(plan, item)));
@@ -128,6 +146,7 @@ fn write_all(
             plans.push((plan, statement.returns_old_on_failure()));
         }
     }
+    check_key_sizes(plans.iter().map(|(plan, _)| (&*plan.definition, plan.key())))?;
     let mut request = TransactWriteItems::new(plans.iter().map(|(plan, old)| write::request(plan, *old)));
     request.client_request_token =
         token.map(|(token, fingerprint)| ClientRequestToken { token, fingerprint: Some(fingerprint) });

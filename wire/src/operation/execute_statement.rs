@@ -44,7 +44,7 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     if let Some(token) = &token {
         statement = resumed(context, &members, statement, token)?;
     }
-    let output = statement.send()?;
+    let output = statement.send().map_err(Failure::of_statement)?;
 
     let size: usize = output.items.iter().map(|item| item.size_bytes() * 2).sum();
     let mut out = Writer::with_capacity(256 + size);

@@ -284,3 +284,117 @@ fn keys_of_several_attributes_are_refused_first() {
     let request = json!({"Statement": "SELECT size(x) FROM things.nope"});
     assert_eq!(message(&wire, "ExecuteStatement", request), "Unexpected path component at 1:8:4");
 }
+
+#[test]
+fn a_failed_condition_shows_the_item_that_is_there() {
+    let wire = wire();
+    let fail = |statement: &str, mode: &str| {
+        let request = json!({"Statement": statement, "ReturnValuesOnConditionCheckFailure": mode});
+        let (status, body) = wire.raw("ExecuteStatement", request.to_string().as_bytes());
+        assert_eq!(status, 400, "{body}");
+        body
+    };
+    let kind = "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException";
+    let text = "The conditional request failed";
+    let item = json!({"pk": {"S": "a"}, "sk": {"N": "1"}, "kind": {"S": "k"}, "rank": {"N": "1"}});
+    let failing = [
+        "UPDATE things SET n = 1 WHERE pk = 'a' AND sk = 1 AND kind = 'x'",
+        "DELETE FROM things WHERE pk = 'a' AND sk = 1 AND kind = 'x'",
+    ];
+    for statement in failing {
+        assert_eq!(fail(statement, "ALL_OLD"), json!({"__type": kind, "Item": item, "Message": text}));
+        assert_eq!(fail(statement, "NONE"), json!({"__type": kind, "message": text}));
+    }
+    let missing = "UPDATE things SET n = 1 WHERE pk = 'none' AND sk = 1 AND kind = 'x'";
+    assert_eq!(fail(missing, "ALL_OLD"), json!({"__type": kind, "message": text}));
+    assert_eq!(
+        fail("UPDATE things SET n = 1 WHERE pk = 'none' AND sk = 1", "ALL_OLD"),
+        json!({"__type": kind, "message": text})
+    );
+    let duplicate = json!({"__type": "com.amazonaws.dynamodb.v20120810#DuplicateItemException",
+        "message": "Duplicate primary key exists in table"});
+    assert_eq!(fail("INSERT INTO things VALUE {'pk': 'a', 'sk': 1}", "ALL_OLD"), duplicate);
+    let members = |mode: &str| {
+        let one = |statement: &str| json!({"Statement": statement, "ReturnValuesOnConditionCheckFailure": mode});
+        json!([one(failing[0]), one("INSERT INTO things VALUE {'pk': 'a', 'sk': 2}")])
+    };
+    let answer = wire.ok("BatchExecuteStatement", json!({"Statements": members("ALL_OLD")}));
+    assert_eq!(
+        answer["Responses"],
+        json!([
+        {"TableName": "things", "Error": {"Code": "ConditionalCheckFailed", "Message": text, "Item": item}},
+        {"TableName": "things", "Error": {"Code": "DuplicateItem", "Message": "Duplicate primary key exists in table"}}])
+    );
+    let cancelled = |mode: &str| {
+        let request = json!({"TransactStatements": members(mode)});
+        wire.raw("ExecuteTransaction", request.to_string().as_bytes()).1["CancellationReasons"].clone()
+    };
+    let duplicate = json!({"Code": "DuplicateItem", "Message": "Duplicate primary key exists in table"});
+    assert_eq!(
+        cancelled("ALL_OLD"),
+        json!([{"Code": "ConditionalCheckFailed", "Message": text, "Item": item}, duplicate])
+    );
+    assert_eq!(cancelled("NONE"), json!([{"Code": "ConditionalCheckFailed", "Message": text}, duplicate]));
+}
+
+#[test]
+fn a_cancelled_transaction_says_why() {
+    let wire = wire();
+    let reasons = |statements: &[&str]| {
+        let (status, body) = wire.raw("ExecuteTransaction", transaction(statements).to_string().as_bytes());
+        assert_eq!(status, 400, "{body}");
+        assert!(body["__type"].as_str().unwrap().ends_with("#TransactionCanceledException"), "{body}");
+        body["CancellationReasons"].clone()
+    };
+    let fine = "INSERT INTO things VALUE {'pk': 'new', 'sk': 1}";
+    let one = |code: &str, text: &str| json!([{"Code": "None"}, {"Code": code, "Message": text}]);
+    let schema = "The provided key element does not match the schema";
+    for (statement, code, text) in [
+        ("UPDATE things SET n = 1 WHERE pk = 5 AND sk = 1", "ValidationError", schema),
+        ("DELETE FROM things WHERE pk = 'a' AND sk = 'x'", "ValidationError", schema),
+        (
+            "INSERT INTO things VALUE {'pk': 'a', 'sk': 'x'}",
+            "ValidationError",
+            "One or more parameter values were invalid: Type mismatch for key sk expected: N actual: S",
+        ),
+        (
+            "UPDATE things SET sk = 2 WHERE pk = 'a' AND sk = 1",
+            "ValidationError",
+            "One or more parameter values were invalid: Cannot update attribute sk. This attribute is part of the key",
+        ),
+        ("INSERT INTO nowhere VALUE {'pk': 'a'}", "ResourceNotFound", "Requested resource not found"),
+        (
+            "UPDATE things SET n = 1 WHERE pk = 'none' AND sk = 1",
+            "ConditionalCheckFailed",
+            "The conditional request failed",
+        ),
+    ] {
+        assert_eq!(reasons(&[fine, statement]), one(code, text), "{statement}");
+    }
+    let long = "k".repeat(2049);
+    let size =
+        "One or more parameter values were invalid: Size of hashkey has exceeded the maximum size limit of2048 bytes";
+    assert_eq!(
+        reasons(&[fine, &format!("DELETE FROM things WHERE pk = '{long}' AND sk = 1")]),
+        one("ValidationError", size)
+    );
+    let reads = ["SELECT * FROM things WHERE pk = 'a' AND sk = 1", "SELECT * FROM things WHERE pk = 5 AND sk = 1"];
+    assert_eq!(reasons(&reads), one("ValidationError", schema));
+    assert_eq!(wire.get("new", 1), Value::Null);
+}
+
+#[test]
+fn a_transaction_of_reads_costs_twice() {
+    let wire = wire();
+    let mut request = transaction(&["SELECT * FROM things WHERE pk = 'none' AND sk = 1"]);
+    request["ReturnConsumedCapacity"] = json!("TOTAL");
+    let answer = wire.ok("ExecuteTransaction", request);
+    let expected = json!([{"TableName": "things", "CapacityUnits": 2.0, "ReadCapacityUnits": 2.0}]);
+    assert_eq!(answer["ConsumedCapacity"], expected);
+    let mut mixed =
+        batch(&["DELETE FROM things WHERE pk = ? AND sk = 1", "SELECT * FROM things WHERE pk = 'a' AND sk = 1"]);
+    mixed["ReturnConsumedCapacity"] = json!("NONE");
+    let answer = wire.ok("BatchExecuteStatement", mixed);
+    assert_eq!(answer["Responses"][0]["Error"]["Code"], "ValidationError");
+    assert_eq!(answer["Responses"][1]["Item"]["sk"], json!({"N": "1"}));
+}

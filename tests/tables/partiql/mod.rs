@@ -2,8 +2,10 @@
 
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
+mod grammar;
 mod keys;
 mod plans;
+mod prepared;
 mod syntax;
 mod together;
 mod wheres;
