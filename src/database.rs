@@ -165,7 +165,9 @@ impl Database {
     }
     fn status(&self, definition: &TableDefinition) -> TableStatus {
         let options = self.engine().options();
-        service::status_at(definition, options.clock.now_millis(), options.creating_millis)
+        // The time matters only while tables take some to be created.
+        let now_millis = if options.creating_millis > 0 { options.clock.now_millis() } else { 0 };
+        service::status_at(definition, now_millis, options.creating_millis)
     }
     /// Names of all tables, in the order of their bytes. Tables that the database keeps for itself (`hashrange.` and more)
     /// are not among them.

@@ -15,7 +15,7 @@ const SLOTS: usize = 256;
 /// Longer texts are not kept; together with the number of slots this bounds the memory of the cache.
 const MAX_TEXT_BYTES: usize = 2048;
 
-type Slot = Mutex<Option<(Box<str>, Arc<Parsed>)>>;
+type Slot = Mutex<Option<Arc<Parsed>>>;
 
 static CACHE: LazyLock<Box<[Slot]>> = LazyLock::new(|| (0..SLOTS).map(|_| Mutex::new(None)).collect());
 
@@ -26,12 +26,12 @@ pub(super) fn parsed(text: &str) -> Result<Arc<Parsed>> {
     }
     let slot = usize::try_from(xxh3_64(text.as_bytes()) % SLOTS as u64).ok().and_then(|at| CACHE.get(at));
     let Some(mut slot) = slot.and_then(Mutex::try_lock) else { return parse(text).map(Arc::new) };
-    if let Some((kept, parsed)) = &*slot
-        && **kept == *text
+    if let Some(parsed) = &*slot
+        && *parsed.text == *text
     {
         return Ok(parsed.clone());
     }
     let parsed = Arc::new(parse(text)?);
-    *slot = Some((text.into(), parsed.clone()));
+    *slot = Some(parsed.clone());
     Ok(parsed)
 }

@@ -18,10 +18,13 @@ mod cache;
 mod continuation;
 mod error;
 mod ion;
+mod key_read;
 mod key_terms;
 mod keyword;
+mod parameters;
 mod parse;
 mod plan;
+mod prepared;
 mod print;
 mod ranges;
 mod run;
@@ -30,8 +33,15 @@ pub mod syntax;
 mod token;
 
 pub use continuation::Continuation;
+pub use parameters::{Parameter, Parameters};
 pub use parse::MAX_STATEMENT_LENGTH;
 pub use plan::{Plan, PlanKind};
+pub use prepared::PreparedStatement;
 pub use ranges::{KeyRange, SortRange};
 pub use run::{BatchStatementsOutput, StatementResponse, TransactStatementsOutput};
 pub use statement::{Statement, StatementOutput};
+
+/// Compiles and runs what the guide shows.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/partiql.md")]
+struct Guide;

@@ -5,6 +5,7 @@ use super::{
     cache,
     continuation::{self, Continuation},
     error,
+    key_read::KeyRead,
     parse::{MAX_STATEMENT_LENGTH, Parsed},
     plan::{Access, Plan, ReadPlan, WritePlan, check_index_key, plan_select, plan_write},
     run::{self, BatchStatementsOutput, TransactStatementsOutput},
@@ -15,8 +16,10 @@ use crate::{
     database::Database,
     error::{Error, Result},
     item::{AttributeValue, ItemRef, to_value},
+    request::{GetItem, RequestKey},
 };
 use serde::Serialize;
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// A statement that is being described; [`Statement::send`], [`Statement::page`] or [`Statement::items`] runs it.
@@ -41,9 +44,8 @@ use std::sync::Arc;
 #[must_use = "nothing is done before `send`, `page` or `items`"]
 pub struct Statement {
     database: Database,
-    text: Arc<str>,
-    parsed: Result<Arc<Parsed>>,
-    parameters: Vec<AttributeValue>,
+    parsed: ParsedOrRefused,
+    parameters: SmallVec<[AttributeValue; 2]>,
     /// What was wrong with a parameter.
     fault: Option<Error>,
     limit: Option<usize>,
@@ -52,6 +54,9 @@ pub struct Statement {
     old_on_failure: bool,
     resume: Option<Continuation>,
 }
+
+/// What a text was parsed into, or why it was not, and the text.
+type ParsedOrRefused = std::result::Result<Arc<Parsed>, Box<(Error, Box<str>)>>;
 
 /// The answer to a statement.
 #[derive(Clone, Debug, Default)]
@@ -77,18 +82,7 @@ impl Database {
     /// the text is reported when it runs.
     pub fn statement(&self, text: impl AsRef<str>) -> Statement {
         let text = text.as_ref();
-        Statement {
-            database: self.clone(),
-            text: text.into(),
-            parsed: parsed(text),
-            parameters: Vec::new(),
-            fault: None,
-            limit: None,
-            consistent: false,
-            no_scans: false,
-            old_on_failure: false,
-            resume: None,
-        }
+        Statement::of(self, parsed(text).map_err(|error| Box::new((error, text.into()))))
     }
 
     /// Runs up to 25 statements that all read or all write, each of another item, and each by itself: some may fail. A
@@ -116,7 +110,8 @@ impl Database {
     }
 }
 
-fn parsed(text: &str) -> Result<Arc<Parsed>> {
+/// Parses a text, or finds what it was parsed into before.
+pub(super) fn parsed(text: &str) -> Result<Arc<Parsed>> {
     let length = if text.len() > MAX_STATEMENT_LENGTH { text.chars().count() } else { text.len() };
     if length == 0 || length > MAX_STATEMENT_LENGTH {
         let bound = if length == 0 {
@@ -133,6 +128,21 @@ fn parsed(text: &str) -> Result<Arc<Parsed>> {
 }
 
 impl Statement {
+    /// A statement without parameters.
+    pub(super) fn of(database: &Database, parsed: ParsedOrRefused) -> Self {
+        Self {
+            database: database.clone(),
+            parsed,
+            parameters: SmallVec::new(),
+            fault: None,
+            limit: None,
+            consistent: false,
+            no_scans: false,
+            old_on_failure: false,
+            resume: None,
+        }
+    }
+
     /// The value of the next `?`: anything that serde can turn into a value, as for [`to_value`]. Text is `S`, numbers
     /// are `N`, structs are `M`.
     pub fn bind<T: Serialize>(mut self, value: T) -> Self {
@@ -190,7 +200,7 @@ impl Statement {
 
     /// The text.
     pub fn text(&self) -> &str {
-        &self.text
+        self.parsed.as_ref().map_or_else(|refused| &*refused.1, |parsed| &*parsed.text)
     }
 
     /// The statement as a tree.
@@ -198,7 +208,7 @@ impl Statement {
     /// # Errors
     /// DynamoDB's text for a statement that is not well formed.
     pub fn syntax(&self) -> Result<&syntax::Statement> {
-        self.parsed.as_ref().map(|parsed| &parsed.statement).map_err(Error::clone)
+        self.parsed().map(|parsed| &parsed.statement)
     }
 
     /// What it would do, without doing it.
@@ -219,6 +229,9 @@ impl Statement {
     /// # Errors
     /// What DynamoDB refuses a statement for, in its words, and failures of the disk.
     pub fn send(&self) -> Result<StatementOutput> {
+        if let Some(output) = self.get()? {
+            return Ok(output);
+        }
         let bound = self.bound()?;
         if self.resume.is_some() && !bound.is_read() {
             return Err(Error::validation("NextToken is only valid on a SELECT statement"));
@@ -258,7 +271,7 @@ impl Statement {
     }
 
     fn read(&self, plan: &ReadPlan) -> Result<StatementOutput> {
-        let fingerprint = || continuation::fingerprint(&self.text, &self.parameters);
+        let fingerprint = || continuation::fingerprint(self.text(), &self.parameters);
         let from = match &self.resume {
             Some(next) if next.fingerprint != fingerprint() => return Err(continuation::mismatch()),
             Some(next) => Some(&next.position),
@@ -273,6 +286,37 @@ impl Statement {
         })
     }
 
+    fn parsed(&self) -> Result<&Parsed> {
+        self.parsed.as_deref().map_err(|refused| refused.0.clone())
+    }
+
+    /// The equalities that the statement consists of, if it may be a read of one item by its key.
+    #[inline]
+    pub(super) fn key_read(&self) -> Option<&KeyRead> {
+        self.parsed.as_ref().ok()?.key_read.as_ref()
+    }
+
+    /// The answer to a statement that reads one item by its key, if it is one and nothing else was asked for.
+    fn get(&self) -> Result<Option<StatementOutput>> {
+        let Some(read) = self.key_read() else { return Ok(None) };
+        if self.fault.is_some() || self.resume.is_some() || self.limit.is_some() {
+            return Ok(None);
+        }
+        let Ok(table) = self.database.dynamic_table(&read.table) else { return Ok(None) };
+        let definition = table.definition();
+        let Some(terms) = read.terms(&definition.key) else { return Ok(None) };
+        let Some(key) = read.key(terms, self.parameters.as_slice()) else { return Ok(None) };
+        let mut get = GetItem::new(&table, RequestKey::typed(&key));
+        get.consistent_read = self.consistent;
+        let output = self.database.execute(&get)?;
+        Ok(Some(StatementOutput {
+            consumed: output.consumed(),
+            items: output.item.into_iter().collect(),
+            next: None,
+            table: definition.name.clone(),
+        }))
+    }
+
     pub(super) fn returns_old_on_failure(&self) -> bool {
         self.old_on_failure
     }
@@ -280,7 +324,7 @@ impl Statement {
     /// The statement with its values, outside of a transaction.
     pub(super) fn bound(&self) -> Result<Bound> {
         self.fault.clone().map_or(Ok(()), Err)?;
-        let parsed = self.parsed.as_ref().map_err(Error::clone)?;
+        let parsed = self.parsed()?;
         if is_exists(&parsed.statement) {
             return Err(error::exists_outside_transaction());
         }
@@ -292,7 +336,7 @@ impl Statement {
         if let Some(fault) = &self.fault {
             return Err(fault.clone());
         }
-        let parsed = self.parsed.as_ref().map_err(Error::clone)?;
+        let parsed = self.parsed()?;
         if self.limit == Some(0) {
             return Err(Error::validation(
                 "1 validation error detected: Value '0' at 'limit' failed to satisfy constraint: Member must have value \

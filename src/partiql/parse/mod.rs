@@ -20,6 +20,7 @@ mod term;
 
 use super::{
     error::{malformed, nested_too_deeply},
+    key_read::KeyRead,
     syntax::Statement,
     token::{Token, TokenKind, tokenize},
 };
@@ -33,8 +34,12 @@ const MAX_DEPTH: usize = 200;
 /// A statement and the number of its parameters.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Parsed {
+    /// The statement as it is written.
+    pub(super) text: Box<str>,
     pub(super) statement: Statement,
     pub(super) parameters: usize,
+    /// Set if the statement may be a read of one item by its key.
+    pub(super) key_read: Option<KeyRead>,
 }
 
 /// Parses a statement of at most [`MAX_STATEMENT_LENGTH`] code points.
@@ -55,7 +60,8 @@ pub(super) fn parse(text: &str) -> Result<Parsed> {
     if let Some(word) = parser.nested {
         return Err(malformed(format_args!("Keyword {word} only expected at the top level in the query")));
     }
-    Ok(Parsed { statement, parameters: parser.parameters })
+    let key_read = KeyRead::of(&statement);
+    Ok(Parsed { text: text.into(), statement, parameters: parser.parameters, key_read })
 }
 
 struct Parser<'t> {
