@@ -19,5 +19,20 @@ if text=$(db get-item --table-name cities --key '{"country": {"S": "CH"}}' 2>&1)
     exit 1
 fi
 [[ $text == *"(ValidationException)"*"The provided key element does not match the schema"* ]]
+found=$(db execute-statement --statement "SELECT city FROM cities WHERE country = ? AND city > ?" \
+    --parameters '[{"S": "CH"}, {"S": "Bd"}]' --query 'Items[].city.S' --output text)
+[ "$found" = $'Bern\tChur' ]
+db execute-transaction --transact-statements \
+    "[{\"Statement\": \"INSERT INTO cities VALUE {'country': 'CH', 'city': 'Genf'}\"},
+      {\"Statement\": \"DELETE FROM cities WHERE country = 'CH' AND city = 'Chur'\"}]" >/dev/null
+codes=$(db batch-execute-statement --statements \
+    "[{\"Statement\": \"SELECT * FROM cities WHERE country = 'CH' AND city = 'Genf'\"},
+      {\"Statement\": \"SELECT * FROM nowhere WHERE country = 'CH'\"}]" \
+    --query 'Responses[].[Item.city.S, Error.Code]' --output text)
+[ "$codes" = $'Genf\tNone\nNone\tResourceNotFound' ]
+if text=$(db execute-statement --statement 'SELECT * FROM cities WHERE' 2>&1); then
+    exit 1
+fi
+[[ $text == *"Statement wasn't well formed, can't be processed: Unexpected term"* ]]
 db delete-table --table-name cities >/dev/null
 db wait table-not-exists --table-name cities

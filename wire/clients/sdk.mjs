@@ -9,7 +9,8 @@ const {
   TransactionCanceledException, paginateQuery, waitUntilTableExists, waitUntilTableNotExists,
 } = require('@aws-sdk/client-dynamodb')
 const {
-  BatchGetCommand, BatchWriteCommand, DynamoDBDocumentClient, GetCommand, PutCommand, TransactWriteCommand, UpdateCommand,
+  BatchExecuteStatementCommand, BatchGetCommand, BatchWriteCommand, DynamoDBDocumentClient, ExecuteStatementCommand,
+  ExecuteTransactionCommand, GetCommand, PutCommand, TransactWriteCommand, UpdateCommand,
 } = require('@aws-sdk/lib-dynamodb')
 const { DescribeStreamCommand, DynamoDBStreamsClient, GetRecordsCommand, GetShardIteratorCommand } =
   require('@aws-sdk/client-dynamodb-streams')
@@ -81,6 +82,33 @@ for (const { ShardId } of StreamDescription.Shards) {
   records += (await streams.send(new GetRecordsCommand({ ShardIterator: start.ShardIterator }))).Records.length
 }
 assert.equal(records, 26)
+
+// PartiQL, by the plain and by the document client.
+const insert = `INSERT INTO "${TableName}" VALUE {'customer': ?, 'order': ?, 'status': 'NEW'}`
+await documents.send(new ExecuteStatementCommand({ Statement: insert, Parameters: ['p', 1] }))
+await assert.rejects(
+  documents.send(new ExecuteStatementCommand({ Statement: insert, Parameters: ['p', 1] })),
+  (error) => error.name === 'DuplicateItemException')
+const stated = await documents.send(new ExecuteStatementCommand({
+  Statement: `SELECT * FROM "${TableName}"."by_status" WHERE status = ?`, Parameters: ['NEW'], ReturnConsumedCapacity: 'INDEXES',
+}))
+assert.deepEqual(stated.Items, [{ customer: 'p', order: 1, status: 'NEW' }])
+assert.equal(stated.ConsumedCapacity.GlobalSecondaryIndexes.by_status.CapacityUnits, 0.5)
+const batched = await documents.send(new BatchExecuteStatementCommand({ Statements: [
+  { Statement: `UPDATE "${TableName}" SET status = 'OLD' WHERE customer = 'p' AND "order" = 1 RETURNING MODIFIED OLD *` },
+  { Statement: `UPDATE "${TableName}" SET status = 'OLD' WHERE customer = 'nobody' AND "order" = 1` },
+] }))
+assert.deepEqual(batched.Responses[0].Item, { status: 'NEW' })
+assert.equal(batched.Responses[1].Error.Code, 'ConditionalCheckFailed')
+await documents.send(new ExecuteTransactionCommand({ TransactStatements: [
+  { Statement: `DELETE FROM "${TableName}" WHERE customer = ? AND "order" = ?`, Parameters: ['p', 1] },
+  { Statement: insert, Parameters: ['q', 1] },
+] }))
+const moved = await documents.send(new ExecuteTransactionCommand({ TransactStatements: [
+  { Statement: `SELECT * FROM "${TableName}" WHERE customer = 'p' AND "order" = 1` },
+  { Statement: `SELECT status FROM "${TableName}" WHERE customer = 'q' AND "order" = 1` },
+] }))
+assert.deepEqual(moved.Responses.map((one) => one.Item), [undefined, { status: 'NEW' }])
 
 await client.send(new DeleteTableCommand({ TableName }))
 await waitUntilTableNotExists({ client, minDelay: 1, maxWaitTime: 30 }, { TableName })
