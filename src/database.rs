@@ -122,7 +122,6 @@ impl Database {
     /// Creates a table from a specification made at run time.
     pub fn create_table_from(&self, spec: TableSpec) -> Result<TableDescription> {
         let slot = self.engine().create_table(spec)?;
-        self.inner.maintenance.ensure_running();
         let name = slot.state().definition.name.clone();
         self.describe_table(&name)
     }
@@ -133,7 +132,6 @@ impl Database {
         if self.status(&slot.state().definition) == TableStatus::Creating {
             return Err(Error::no_table(name));
         }
-        self.inner.maintenance.ensure_running();
         Table::open(self.engine().clone(), slot, self.kept_hooks())
     }
     /// A handle on a table whose keys are known at run time only: keys are given as items.
@@ -204,7 +202,6 @@ impl Database {
         decide: impl FnOnce(&TableDefinition) -> std::result::Result<TableUpdate, E>,
     ) -> std::result::Result<TableDescription, E> {
         self.engine().update_table(name, decide)?;
-        self.inner.maintenance.ensure_running();
         Ok(self.describe_table(name)?)
     }
     /// Lets changes take time to arrive in a global index, as they do in the service, so that an application can be tested

@@ -252,6 +252,7 @@ impl OpenOptions {
         self.options.check()?;
         let engine = Arc::new(Engine::open(disk, self.options)?);
         let maintenance = Maintenance::new(engine.clone());
+        maintenance.start();
         Ok(Database { inner: Arc::new(Inner { maintenance, engine, hooks: self.hooks }) })
     }
 }

@@ -76,7 +76,6 @@ impl<K: KeyShape> TableBuilder<K> {
     /// a rule.
     pub fn create(self) -> Result<Table<K>> {
         let slot = self.database.engine().create_table(self.spec)?;
-        self.database.inner.maintenance.ensure_running();
         Table::open(self.database.engine().clone(), slot, self.database.kept_hooks())
     }
     /// Opens the table that exists as it is; its key must be the described one.

@@ -17,14 +17,7 @@ use crate::{
     observe::{Job, Subject},
 };
 use parking_lot::Mutex;
-use std::{
-    sync::{
-        Arc,
-        atomic::{AtomicBool, Ordering},
-    },
-    thread::JoinHandle,
-    time::Duration,
-};
+use std::{sync::Arc, thread::JoinHandle, time::Duration};
 
 /// Longest sleep of a maintenance thread that is not woken.
 const IDLE_SLEEP: Duration = Duration::from_millis(200);
@@ -39,11 +32,11 @@ const BACKFILL_PAUSE: Duration = Duration::from_millis(2);
 /// The number that stands for a thread in reports of its failure: no partition or index has it.
 const NO_THREAD: u64 = u64::MAX;
 
-/// The maintenance threads of one database, started when the database is first used.
+/// The maintenance threads of one database. They run from the opening on: items expire and records of streams age also where
+/// no request comes.
 pub struct Maintenance {
     engine: Arc<Engine>,
     sweeper: Arc<Sweeper>,
-    started: AtomicBool,
     threads: Mutex<Vec<JoinHandle<()>>>,
     /// Triggers that have no thread of their own.
     triggers: Mutex<Vec<(u64, Arc<TriggerMonitor>, Run)>>,
@@ -56,16 +49,15 @@ impl Maintenance {
         Self {
             engine,
             sweeper: Arc::default(),
-            started: AtomicBool::new(false),
             threads: Mutex::new(Vec::new()),
             triggers: Mutex::new(Vec::new()),
             monitors: Mutex::new(Vec::new()),
         }
     }
 
-    /// Starts the threads unless they run, or the database was opened without.
-    pub fn ensure_running(&self) {
-        if !self.engine.options().background || self.started.swap(true, Ordering::AcqRel) {
+    /// Starts the threads, unless the database was opened without.
+    pub fn start(&self) {
+        if !self.engine.options().background {
             return;
         }
         let mut threads = self.threads.lock();

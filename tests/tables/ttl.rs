@@ -269,3 +269,21 @@ fn the_background_thread_sweeps() {
     }
     panic!("{} items are left", table.scan().items().count());
 }
+
+/// Background work needs no call: an opened database is enough.
+#[test]
+fn items_expire_in_a_database_of_which_nothing_is_asked() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = clock();
+    let db = Database::options().clock(clock.clone()).background(false).open(folder.path()).unwrap();
+    put(&sessions(&db), "a", NOW_SECS + 60);
+    db.close().unwrap();
+    clock.advance(DAY);
+
+    let db = Database::options().clock(clock).open(folder.path()).unwrap();
+    let begun = std::time::Instant::now();
+    while db.statistics().items_expired == 0 {
+        assert!(begun.elapsed() < Duration::from_secs(60), "nothing expires");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}

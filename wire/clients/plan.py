@@ -2,7 +2,7 @@
 applied, everything is read back as the provider reads it, and the difference has to be empty. Then each setting is changed, and
 the difference to the new configuration has to be empty again.
 
-Terraform's own provider is not in any of the registries that the project reaches, so that its calls are made with boto3.
+It needs boto3 only; `terraform.sh` does the same with Terraform and its provider, where they are installed.
 """
 
 import json
