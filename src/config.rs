@@ -87,6 +87,9 @@ pub struct Options {
     /// How long the records of a change stream are kept, in milliseconds by the clock. They take disk space meanwhile: what was
     /// written to tables with a stream, and the images that the stream shows. Default 24 hours, as in the service.
     pub stream_retention_millis: u64,
+    /// How long records of a change stream are kept that a consumer has still to process, in milliseconds by the clock, where
+    /// that is longer than `stream_retention_millis`. Default 0: no longer than others.
+    pub unread_retention_millis: u64,
     /// How long a new table stays in status CREATING, in milliseconds by the clock, as the service's tables do: items are
     /// refused meanwhile. Default 0.
     pub creating_millis: u64,
@@ -144,6 +147,7 @@ impl Default for Options {
             block_cache_bytes: 32 << 20,
             runs_per_partition: 4,
             stream_retention_millis: 24 * 60 * 60 * 1000,
+            unread_retention_millis: 0,
             creating_millis: 0,
             hide_expired: false,
             collection_limit_bytes: None,

@@ -1,16 +1,7 @@
 //! How far a consumer has come, and which of its workers reads which shard: rows of a table that the database keeps for
 //! itself.
 //!
-//! ```text
-//! consumer (S, partition key)  number of the stream and the consumer's name
-//! shard    (S, sort key)       number of the shard, 16 hexadecimal digits
-//! next     (S)                 sequence number of the first record that is not known to be processed
-//! done     (BOOL)              the shard was read to its end and processed
-//! owner    (S), until (N)      the worker that reads it, and when its lease ends, in milliseconds since 1970
-//! ```
-//! A consumer that has begun has one more row, with `shard` = `begun`: from then on a shard that it has no row of, and
-//! whose parent neither, came and went while it was away. Beside them each worker has a row that announces it, with `shard` =
-//! `worker ` and its name, so that one that comes when all shards are taken is left its share of them.
+//! What the rows hold is written at [`stream::checkpoint`](crate::stream::checkpoint).
 //!
 //! Rows are written buffered: a row that a power failure takes away lets records come a second time, which a consumer
 //! must stand anyway. A row never outlives a record that it speaks of, since both lie in one log, the record first.
@@ -22,8 +13,11 @@ use crate::{
     expression::attr,
     item::{Item, ItemRef, KeyType, encode_item},
     request::Hooks,
-    schema::{INTERNAL_PREFIX, KeyAttribute, KeySchema, TableDefinition},
-    stream::Sequence,
+    schema::{KeyAttribute, KeySchema, TableDefinition},
+    stream::{
+        Sequence,
+        checkpoint::{self, BEGUN, Row, consumer_key, is_begun, shard_key},
+    },
     table::{S, Table, TransactWrite},
 };
 use bytes::Bytes;
@@ -34,19 +28,6 @@ use std::{
 
 /// How long a worker may be silent before another one takes over.
 pub(super) const LEASE_MILLIS: u64 = 30_000;
-
-/// The sort key of the row that says that a consumer has begun.
-const BEGUN: &str = "begun";
-
-/// The row of a shard.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Row {
-    pub shard: u64,
-    pub next: Option<Sequence>,
-    pub done: bool,
-    pub owner: Option<String>,
-    pub until_millis: u64,
-}
 
 /// What the rows of a consumer say.
 #[derive(Debug, Default)]
@@ -73,14 +54,14 @@ pub(super) struct Checkpoints {
 impl Checkpoints {
     /// The rows of a consumer, for a new worker.
     pub fn open(engine: &Arc<Engine>, stream: u64, name: &str) -> Result<Self> {
-        let table_name = format!("{INTERNAL_PREFIX}checkpoints");
+        let table_name = checkpoint::table_name();
         let slot = match engine.table(&table_name) {
             Some(slot) => slot,
             None => create(engine, &table_name)?,
         };
         let table = Table::open(engine.clone(), slot, Hooks::default())?;
         let worker = engine.streams().reader_name();
-        Ok(Self { engine: engine.clone(), table, consumer: format!("{stream}/{name}"), worker })
+        Ok(Self { engine: engine.clone(), table, consumer: consumer_key(stream, name), worker })
     }
 
     fn now_millis(&self) -> u64 {
@@ -104,7 +85,7 @@ impl Checkpoints {
         let mut ledger = CheckpointSnapshot::default();
         for item in self.table.query(&self.consumer).items() {
             let item = item?;
-            if item.get("shard").and_then(|shard| shard.as_str()) == Some(BEGUN) {
+            if is_begun(&item) {
                 ledger.begun = true;
             } else if let Some(row) = Row::read(&item) {
                 ledger.others.extend(self.other_owner(&row).map(str::to_owned));
@@ -184,7 +165,7 @@ impl Checkpoints {
             Some(begin) => attr("next").eq(begin.to_string()),
             None => attr("next").not_exists(),
         };
-        Ok(transaction.put_with(&self.table, &self.item(&row), |put| put.when(mine & at)))
+        Ok(transaction.put_with(&self.table, &row.item(&self.consumer), |put| put.when(mine & at)))
     }
 
     /// The position of a shard, as the row has it: `None` if it has none, or if another worker has the shard.
@@ -238,7 +219,7 @@ impl Checkpoints {
         let mut decide = |_: &TableDefinition, old: Option<&ItemRef>| {
             let row = old.and_then(Row::read).unwrap_or(Row { shard, ..Row::default() });
             Ok(match become_of(row)? {
-                Some(row) => WriteAction::Put(Bytes::from(encode_item(&self.item(&row)))),
+                Some(row) => WriteAction::Put(Bytes::from(encode_item(&row.item(&self.consumer)))),
                 None => WriteAction::Keep,
             })
         };
@@ -246,44 +227,10 @@ impl Checkpoints {
         let options = WriteOptions { durability: Some(Durability::Buffered), ..WriteOptions::default() };
         self.engine.write_one(op, &options).map(drop)
     }
-
-    fn item(&self, row: &Row) -> Item {
-        let mut item = Item::new().with("consumer", self.consumer.as_str()).with("shard", shard_key(row.shard));
-        if let Some(next) = row.next {
-            item = item.with("next", next.to_string());
-        }
-        if let Some(owner) = &row.owner {
-            item = item.with("owner", owner.as_str()).with("until", row.until_millis);
-        }
-        if row.done { item.with("done", true) } else { item }
-    }
-}
-
-impl Row {
-    /// The row that announces a worker, as far as it says the same as a shard's.
-    fn announcement(item: &ItemRef) -> Option<Self> {
-        let owner = item.get("owner")?.as_str()?.to_owned();
-        let until_millis = item.get("until")?.as_u64()?;
-        Some(Self { owner: Some(owner), until_millis, ..Self::default() })
-    }
-    fn read(item: &ItemRef) -> Option<Self> {
-        let text = |name| item.get(name).and_then(|value| value.as_str());
-        Some(Self {
-            shard: u64::from_str_radix(text("shard")?, 16).ok()?,
-            next: text("next").and_then(|next| next.parse().ok()),
-            done: item.get("done").and_then(|done| done.as_bool()).unwrap_or(false),
-            owner: text("owner").map(str::to_owned),
-            until_millis: item.get("until").and_then(|until| until.as_u64()).unwrap_or(0),
-        })
-    }
 }
 
 fn announcement_key(worker: &str) -> String {
     format!("worker {worker}")
-}
-
-fn shard_key(shard: u64) -> String {
-    format!("{shard:016x}")
 }
 
 fn create(engine: &Arc<Engine>, name: &str) -> Result<Arc<crate::engine::TableSlot>> {

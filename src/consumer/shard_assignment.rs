@@ -2,7 +2,7 @@
 //! children.
 
 use super::{
-    checkpoints::{CheckpointSnapshot, Checkpoints, Row},
+    checkpoints::{CheckpointSnapshot, Checkpoints},
     delivery::{Acknowledgement, Batch, Hold},
     gap::{Gap, Gaps},
 };
@@ -11,7 +11,7 @@ use crate::{
     engine::Engine,
     error::{ErrorKind, Result},
     manifest::StreamMeta,
-    stream::{ChangeRecord, ReadFrom, Sequence, Shard},
+    stream::{ChangeRecord, ReadFrom, Sequence, Shard, checkpoint::Row},
 };
 use parking_lot::Mutex;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
@@ -71,17 +71,15 @@ impl ShardAssignment {
         let checkpoints = Arc::new(Checkpoints::open(engine, stream.id, name)?);
         let CheckpointSnapshot { rows, begun, .. } = checkpoints.ledger()?;
         if !begun {
-            let shards = engine.streams().shards_of(stream.id);
             let (latest, behind) = (from_latest && rows.is_empty(), Sequence::first_of(engine.wal().last_seqno() + 1));
-            let has_parent = |shard: &Shard| shard.record().parent.is_some_and(|parent| is_among(&shards, parent));
-            for shard in shards.iter().filter(|shard| latest || !has_parent(shard)) {
+            for shard in engine.streams().shards_of(stream.id) {
                 let next = if latest { behind } else { shard.first_since(0, engine.read_horizon())? };
                 checkpoints.begin(shard.id, next, latest && !shard.is_open())?;
             }
             checkpoints.mark_begun()?;
         }
         Ok(Self {
-            gaps: Gaps::new(name, engine.options().stream_retention_millis),
+            gaps: Gaps::new(name, engine.retention().longest_millis()),
             engine: engine.clone(),
             stream: stream.clone(),
             checkpoints,
@@ -199,7 +197,7 @@ impl ShardAssignment {
         let deadline = Deadline::after(longest);
         loop {
             let news = self.engine.streams().news();
-            let sight = self.engine.read_horizon();
+            let sight = self.engine.unread_horizon();
             let count = |lane: &ShardReader| {
                 lane.shard.read(ReadFrom::At(lane.from), records, sight).map_or(0, |page| page.changes.len())
             };
@@ -284,7 +282,7 @@ impl ShardReader {
         wanted: &Wanted<'_>,
         gaps: &mut Gaps,
     ) -> Result<Option<Batch>> {
-        let sight = engine.read_horizon();
+        let sight = engine.unread_horizon();
         let page = match self.shard.read(ReadFrom::At(self.from), wanted.records, sight) {
             // The next refresh finds what that means.
             Err(error) if error.kind() == ErrorKind::Expired && self.shard.is_dropped() => return Ok(None),

@@ -119,6 +119,24 @@ impl OpenOptions {
         self.options.stream_retention_millis = u64::try_from(retention.as_millis()).unwrap_or(u64::MAX);
         self
     }
+    /// Keeps records of change streams that a consumer has still to process beyond
+    /// [`stream_retention`](Self::stream_retention), until they are as old as `longest`. A consumer that has begun is one, also
+    /// while no worker of it runs; one that never comes back costs the disk space of so many days.
+    /// [`Health::unread`](crate::observe::Health::unread) tells for which consumers older records are kept. Readers without
+    /// a checkpoint do not see them. Default: none is kept for longer.
+    ///
+    /// ```
+    /// # use hashrange::Database;
+    /// # use std::time::Duration;
+    /// let month = Duration::from_secs(30 * 24 * 3600);
+    /// let db = Database::options().keep_unread(month).in_memory()?;
+    /// assert!(db.health().unread.is_empty());
+    /// # Ok::<(), hashrange::Error>(())
+    /// ```
+    pub fn keep_unread(mut self, longest: Duration) -> Self {
+        self.options.unread_retention_millis = u64::try_from(longest.as_millis()).unwrap_or(u64::MAX);
+        self
+    }
     /// How long a new table stays in status CREATING, in milliseconds. Default 0.
     pub fn creating_millis(mut self, millis: u64) -> Self {
         self.options.creating_millis = millis;

@@ -49,6 +49,7 @@ mod schema_change;
 mod signal;
 mod stream;
 mod tables;
+mod unread;
 mod verify;
 #[cfg(test)]
 mod verify_tests;

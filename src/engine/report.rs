@@ -64,8 +64,9 @@ impl Engine {
         statistics
     }
 
-    /// What fails now.
+    /// What fails now, and for which consumers records are kept.
     pub fn health(&self) -> Health {
-        self.observe.health()
+        // Where the checkpoints cannot be read nothing is removed either, and that failure is on the list.
+        Health { unread: self.unread_records().unwrap_or_default(), ..self.observe.health() }
     }
 }

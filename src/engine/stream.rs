@@ -8,11 +8,15 @@
 use super::{engine::Engine, ring::TokenRing};
 use crate::{
     canary::canary,
+    config::Options,
     error::Result,
     manifest::{Edit, ShardMeta},
     observe::{EventKind, Job, Subject},
     partition::Partition,
-    stream::{Range, ReadHorizon, Segment, Shard, retention},
+    stream::{
+        Range, ReadHorizon, Segment, Shard,
+        retention::{self, Retention},
+    },
 };
 use std::sync::Arc;
 
@@ -25,10 +29,20 @@ pub(super) fn range_of(partition: &Partition) -> Range {
 }
 
 impl Engine {
+    /// How long records of streams are kept.
+    pub fn retention(&self) -> Retention {
+        let Options { stream_retention_millis, unread_retention_millis, .. } = self.options;
+        Retention { millis: stream_retention_millis, unread_millis: unread_retention_millis }
+    }
     /// What readers of streams may see now.
     pub fn read_horizon(&self) -> ReadHorizon {
-        let now_millis = self.options.clock.now_millis();
-        let horizon_millis = retention::horizon_millis(now_millis, self.options.stream_retention_millis);
+        self.sees(self.retention().horizon(self.options.clock.now_millis(), None).aged_millis)
+    }
+    /// What a consumer may see that goes on where it left off.
+    pub fn unread_horizon(&self) -> ReadHorizon {
+        self.sees(self.retention().horizon(self.options.clock.now_millis(), None).last_millis)
+    }
+    fn sees(&self, horizon_millis: u64) -> ReadHorizon {
         ReadHorizon { visible: self.wal.visible().load(), horizon_millis }
     }
 
@@ -169,18 +183,18 @@ impl Engine {
     fn trim_streams(&self) -> Result<bool> {
         let _one = self.streams.cutting.lock();
         let now_millis = self.options.clock.now_millis();
-        let retention_millis = self.options.stream_retention_millis;
-        let horizon_millis = retention::horizon_millis(now_millis, retention_millis);
-        let sight = ReadHorizon { visible: self.settled_seqno(), horizon_millis };
-        let trimmed_tails = self.streams.trim_tails(sight);
+        let retention = self.retention();
+        let unread = self.unread()?;
+        let horizon_of = |shard: &Shard| retention.horizon(now_millis, unread.get(&shard.id).copied());
+        let trimmed_tails = self.streams.trim_tails(horizon_of, self.settled_seqno());
         let mut manifest = self.files.manifest();
-        let (streams, shards) = self.streams.gone(now_millis, retention_millis);
+        let (streams, shards) = self.streams.gone(now_millis, &retention, |shard| unread.contains_key(&shard.id));
         let mut edits: Vec<Edit> = streams.iter().map(|id| Edit::DropStream(*id)).collect();
         let mut files = Vec::new();
         let mut trimmed = Vec::new();
         for shard in self.streams.shards() {
             let is_gone = shards.iter().any(|gone| gone.id == shard.id);
-            let expired = if is_gone { shard.segments() } else { shard.expired_segments(sight.horizon_millis) };
+            let expired = if is_gone { shard.segments() } else { shard.expired_segments(&horizon_of(&shard)) };
             edits.extend(expired.iter().map(|segment| Edit::DropStreamSegment(segment.facts().file)));
             files.extend(expired.iter().map(|segment| segment.facts().file));
             if is_gone {

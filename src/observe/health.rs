@@ -63,6 +63,22 @@ pub struct Health {
     pub failures: Vec<Failure>,
     /// Failures beyond those.
     pub unlisted_failures: usize,
+    /// Consumers for which records of streams are kept that are older than records are kept for other readers. That is no
+    /// failure, but a consumer that never comes back costs disk space:
+    /// [`OpenOptions::keep_unread`](crate::OpenOptions::keep_unread).
+    pub unread: Vec<UnreadRecords>,
+}
+
+/// Old records of a stream that are kept because a consumer has still to process them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct UnreadRecords {
+    /// Name of the stream's table.
+    pub table: String,
+    /// Name of the consumer.
+    pub consumer: String,
+    /// How many there are; records that lie in one file with them count too.
+    pub records: u64,
 }
 
 impl Health {
@@ -178,7 +194,7 @@ impl Failures {
         failures.sort_by_key(|failure| failure.since_millis);
         let unlisted_failures = failures.len().saturating_sub(LISTED_FAILURES);
         failures.truncate(LISTED_FAILURES);
-        Health { writing_ended: self.writing_ended.lock().clone(), failures, unlisted_failures }
+        Health { writing_ended: self.writing_ended.lock().clone(), failures, unlisted_failures, unread: Vec::new() }
     }
 }
 

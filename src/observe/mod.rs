@@ -30,7 +30,7 @@ mod tests;
 
 pub use counters::{Counters, Statistics};
 pub use event::{Event, EventKind, Job, Subject};
-pub use health::{Failure, Health};
+pub use health::{Failure, Health, UnreadRecords};
 pub use subscription::{Observer, Subscription};
 
 use crate::{clock::Clock, error::Error};

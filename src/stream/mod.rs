@@ -12,6 +12,7 @@
 //!
 //! Imports: canary, sync, error, file, format, item, schema, wal, manifest.
 
+pub mod checkpoint;
 pub mod iterator;
 pub mod names;
 pub mod record;

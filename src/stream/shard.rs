@@ -7,6 +7,7 @@
 
 use super::{
     record::Change,
+    retention::Horizon,
     segment::Segment,
     sequence::Sequence,
     tail::{Block, BlockPool, Tail},
@@ -147,10 +148,25 @@ impl Shard {
         state.tail.drop_through(last)
     }
 
-    /// Segments all of whose records are of `horizon_millis` or before, oldest first.
-    pub fn expired_segments(&self, horizon_millis: u64) -> Vec<Arc<Segment>> {
+    /// Segments all of whose records are too old, oldest first.
+    pub fn expired_segments(&self, horizon: &Horizon) -> Vec<Arc<Segment>> {
         let state = self.state.lock();
-        state.segments.iter().take_while(|segment| segment.facts().last_millis <= horizon_millis).cloned().collect()
+        let is_old = |segment: &&Arc<Segment>| {
+            let facts = segment.facts();
+            // An older version did not note the place of the last record within its commit.
+            let last = Sequence::new(facts.last_seqno, facts.last_ordinal.map_or(usize::MAX, usize::from));
+            horizon.is_passed(last, facts.last_millis)
+        };
+        state.segments.iter().take_while(is_old).cloned().collect()
+    }
+    /// Records from a place on that are of `aged_millis` or before; of a segment all, if one is.
+    pub fn aged_records(&self, from: Sequence, aged_millis: u64) -> u64 {
+        let state = self.state.lock();
+        let is_aged = |segment: &&Arc<Segment>| {
+            segment.facts().last_millis <= aged_millis && segment.facts().last_seqno >= from.seqno
+        };
+        let in_segments: u64 = state.segments.iter().filter(is_aged).map(|segment| segment.facts().records).sum();
+        in_segments + state.tail.aged_records(from, aged_millis)
     }
     /// All segments.
     pub fn segments(&self) -> Vec<Arc<Segment>> {
@@ -170,12 +186,12 @@ impl Shard {
         state.segments.retain(|segment| segment.facts().last_seqno > through_seqno);
     }
     /// Forgets what is too old in the tail; returns the memory given back. Replay forgets it again.
-    pub fn trim_tail(&self, sight: ReadHorizon) -> usize {
+    pub fn trim_tail(&self, horizon: &Horizon, visible: u64) -> usize {
         let mut state = self.state.lock();
         if !state.segments.is_empty() {
             return 0; // what is older than the tail goes first
         }
-        let Some(through) = state.tail.expired_through(sight.horizon_millis, sight.visible) else { return 0 };
+        let Some(through) = state.tail.expired_through(horizon, visible) else { return 0 };
         note_trimmed(&mut state.record, through.seqno, Some(through.ordinal));
         state.cut_seqno = state.cut_seqno.max(through.seqno);
         state.tail.drop_through(through.seqno)

@@ -7,9 +7,9 @@
 use super::{
     names,
     record::Change,
-    retention::is_gone,
+    retention::{Horizon, Retention, is_gone},
     segment::{Segment, SegmentContext},
-    shard::{ReadHorizon, Shard},
+    shard::Shard,
     tail::BlockPool,
 };
 use crate::{
@@ -259,18 +259,26 @@ impl Streams {
         self.announce();
     }
 
-    /// Streams and closed shards that are gone by now: their numbers.
-    pub fn gone(&self, now_millis: u64, retention_millis: u64) -> (Vec<u64>, Vec<Arc<Shard>>) {
+    /// Streams and closed shards that are gone by now: their numbers. A shard that `is_unread` is kept for longer.
+    pub fn gone(
+        &self,
+        now_millis: u64,
+        retention: &Retention,
+        is_unread: impl Fn(&Shard) -> bool,
+    ) -> (Vec<u64>, Vec<Arc<Shard>>) {
         let registry = self.registry.read();
-        let is_past = |closed: Option<u64>| closed.is_some_and(|closed| is_gone(closed, now_millis, retention_millis));
+        let is_past = |closed: Option<u64>, longest: u64| closed.is_some_and(|at| is_gone(at, now_millis, longest));
         let streams: Vec<u64> = registry
             .streams
             .values()
-            .filter(|stream| is_past(stream.disabled_millis))
+            .filter(|stream| is_past(stream.disabled_millis, retention.millis))
             .map(|stream| stream.id)
             .collect();
         let shards = registry.shards.values();
-        let shards = shards.filter(|shard| streams.contains(&shard.stream) || is_past(shard.record().closed_millis));
+        let shards = shards.filter(|shard| {
+            let longest = if is_unread(shard) { retention.longest_millis() } else { retention.millis };
+            streams.contains(&shard.stream) || is_past(shard.record().closed_millis, longest)
+        });
         (streams.clone(), shards.cloned().collect())
     }
 
@@ -319,8 +327,8 @@ impl Streams {
         self.registry.read().shards.values().filter_map(|shard| shard.oldest_uncut_seqno()).min()
     }
     /// Forgets what is too old in tails. True if there was something.
-    pub fn trim_tails(&self, sight: ReadHorizon) -> bool {
-        let freed: usize = self.shards().iter().map(|shard| shard.trim_tail(sight)).sum();
+    pub fn trim_tails(&self, horizon: impl Fn(&Shard) -> Horizon, visible: u64) -> bool {
+        let freed: usize = self.shards().iter().map(|shard| shard.trim_tail(&horizon(shard), visible)).sum();
         self.give_back(freed);
         freed > 0
     }

@@ -7,7 +7,7 @@
 //!
 //! The changes of one commit are never divided between blocks, because a segment vouches for whole commits.
 
-use super::{record::Change, sequence::Sequence};
+use super::{record::Change, retention::Horizon, sequence::Sequence};
 use crate::schema::KeySchema;
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -204,9 +204,15 @@ impl Tail {
         self.spares.give(gone);
         bytes
     }
-    /// The last change before the first block that is younger than `horizon_millis`, if there is one to forget.
-    pub fn expired_through(&self, horizon_millis: u64, visible: u64) -> Option<Sequence> {
-        let is_old = |entry: &Entry| entry.at_millis <= horizon_millis && entry.sequence.seqno <= visible;
+    /// Changes from a place on that are of `aged_millis` or before.
+    pub fn aged_records(&self, from: Sequence, aged_millis: u64) -> u64 {
+        let aged = self.entries().take_while(|entry| entry.at_millis <= aged_millis);
+        aged.filter(|entry| entry.sequence >= from).count() as u64
+    }
+    /// The last change before the first block that is not too old, if there is one to forget.
+    pub fn expired_through(&self, horizon: &Horizon, visible: u64) -> Option<Sequence> {
+        let is_old =
+            |entry: &Entry| horizon.is_passed(entry.sequence, entry.at_millis) && entry.sequence.seqno <= visible;
         let full = self.full.iter().map(|block| block.entries()).take_while(|block| block.iter().all(is_old)).last();
         // The open block is left for later unless it is all there is.
         let open = Some(self.open.entries()).filter(|open| self.full.is_empty() && open.iter().all(is_old));

@@ -148,3 +148,86 @@ fn records_are_kept_as_long_as_the_database_is_told() {
         assert_eq!(world.read(reader).unwrap(), (vec![], (written - kept..written).collect()), "{retention:?}");
     }
 }
+
+/// As [`open`], with records kept for consumers for three days.
+fn open_for_consumers(clock: &Clock, disk: &SimulatedDisk) -> World {
+    let options = Database::options().clock(clock.clone()).seed(1).background(false).initial_partitions(1);
+    let db = options.keep_unread(72 * HOUR).open_on(Arc::new(disk.clone())).unwrap();
+    let table = db.create_table("orders").hash::<S>("id").stream(StreamView::NewImage).open_or_create().unwrap();
+    World { clock: clock.clone(), db, table }
+}
+
+#[test]
+fn records_are_kept_for_a_consumer_until_it_comes_back() {
+    for flushed in [false, true] {
+        let (clock, disk) = (Clock::manual(START_MILLIS), SimulatedDisk::new(1));
+        let world = open_for_consumers(&clock, &disk);
+        world.put(0);
+        let other = || world.table.stream().unwrap().checkpoint("done");
+        assert_eq!(world.read(world.consumer()).unwrap().1, [0]);
+        assert_eq!(world.read(other()).unwrap().1, [0]);
+        // Shards are continued by others every four hours, and are gone a day later.
+        for n in 1..12 {
+            world.put(n);
+            if flushed {
+                world.db.flush().unwrap();
+            }
+            world.pass(5);
+            world.read(other()).unwrap();
+        }
+        let unread = world.db.health().unread;
+        assert_eq!(unread.len(), 1, "{unread:?}");
+        assert_eq!((&*unread[0].table, &*unread[0].consumer), ("orders", "mailer"));
+        assert!((7..=8).contains(&unread[0].records), "{unread:?}");
+        assert!(world.db.health().is_good());
+        let late = world.table.stream().unwrap().checkpoint("late");
+        assert_eq!(world.read(late).unwrap().1, [8, 9, 10, 11], "a new consumer has a day of records");
+
+        // The consumer comes back after 55 hours, and in another process.
+        drop(world);
+        let world = open_for_consumers(&clock, &disk);
+        assert_eq!(world.read(world.consumer()).unwrap(), (vec![], (1..12).collect()), "flushed: {flushed}");
+        world.pass(1);
+        assert!(world.db.health().unread.is_empty(), "{:?}", world.db.health());
+        world.pass(25);
+        world.put(12);
+        assert_eq!(world.read(world.consumer()).unwrap(), (vec![], vec![12]));
+        assert_eq!(world.db.list_streams(Some("orders"))[0].shards.len(), 1, "older shards are gone");
+    }
+}
+
+#[test]
+fn records_are_not_kept_for_a_consumer_for_ever() {
+    let (clock, disk) = (Clock::manual(START_MILLIS), SimulatedDisk::new(1));
+    let world = open_for_consumers(&clock, &disk);
+    world.put(0);
+    assert_eq!(world.read(world.consumer()).unwrap().1, [0]);
+    for n in 1..20 {
+        world.put(n);
+        world.pass(5);
+    }
+    assert_eq!(world.read(world.consumer()).unwrap_err().kind(), ErrorKind::Expired);
+    let (gaps, seen) = world.read(world.consumer().skip_expired()).unwrap();
+    assert!(!gaps.is_empty());
+    assert_eq!(seen, (6..20).collect::<Vec<_>>(), "three days of records");
+}
+
+#[test]
+fn records_are_not_kept_for_readers_without_a_checkpoint() {
+    let (clock, disk) = (Clock::manual(START_MILLIS), SimulatedDisk::new(1));
+    let world = open_for_consumers(&clock, &disk);
+    assert_eq!(world.read(world.consumer()).unwrap(), (vec![], vec![]));
+    world.put(0);
+    world.pass(3);
+    world.put(1);
+    world.pass(22);
+    let stream = &world.db.list_streams(Some("orders"))[0];
+    let mut seen = Vec::new();
+    for shard in &stream.shards {
+        let start = hashrange::IteratorStart::TrimHorizon;
+        let iterator = world.db.shard_iterator("orders", &stream.label, &shard.id, &start).unwrap();
+        seen.extend(world.db.stream_records(&iterator, None).unwrap().records.iter().map(number));
+    }
+    assert_eq!(seen, [1]);
+    assert_eq!(world.read(world.consumer()).unwrap(), (vec![], vec![0, 1]));
+}

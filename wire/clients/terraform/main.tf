@@ -88,7 +88,7 @@ resource "aws_dynamodb_table" "orders" {
   }
   ttl {
     enabled        = !local.changed
-    attribute_name = local.changed ? "" : "expires"
+    attribute_name = "expires"
   }
   tags = local.changed ? { team = "shop", owner = "b" } : { team = "shop", stage = "test" }
 }
