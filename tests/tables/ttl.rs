@@ -287,4 +287,3 @@ fn items_expire_in_a_database_of_which_nothing_is_asked() {
     });
     assert!(has_expired, "nothing expires");
 }
-}
