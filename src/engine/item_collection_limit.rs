@@ -14,6 +14,7 @@ use crate::{
     error::{Error, Result},
     index,
     item::ItemRef,
+    partition::CollectionRange,
     schema::{EncodedKey, ITEM_SPACE, IndexDefinition, IndexKind, TableDefinition},
 };
 use std::ops::Bound;
@@ -83,13 +84,13 @@ impl Engine {
         let mut bytes = 0;
         for space in std::iter::once(ITEM_SPACE).chain(locals(table).map(|index| table.local_space(index))) {
             collection[0] = space;
-            let all = (Bound::Unbounded, Bound::Unbounded);
-            let cursor = view.query(key.token(), &collection, all.0, all.1, false, self.wal.visible())?;
-            let Some(mut cursor) = cursor else { continue };
-            while let Some(item) = cursor.item() {
-                bytes += item.size_bytes() as u64;
-                cursor.advance()?;
-            }
+            let (lower, upper) = (Bound::Unbounded, Bound::Unbounded);
+            let range =
+                CollectionRange { token: key.token(), collection: &collection, lower, upper, descending: false };
+            view.query_each(&range, self.wal.visible(), |_, size| {
+                bytes += size as u64;
+                Ok(true)
+            })?;
         }
         Ok(bytes)
     }

@@ -30,6 +30,7 @@ pub struct PartitionRef {
 
 impl Deref for PartitionRef {
     type Target = Arc<Partition>;
+    #[inline]
     fn deref(&self) -> &Arc<Partition> {
         &self.partitions[self.position]
     }
@@ -42,6 +43,7 @@ impl TokenRing {
         Self { keyspace, partitions: ArcSwap::from_pointee(partitions), dropped: AtomicBool::new(false) }
     }
     /// The partition that holds a token.
+    #[inline]
     pub fn find(&self, token: u64) -> PartitionRef {
         let partitions = self.partitions.load();
         // Rings cover all tokens, so that the clamp only matters if a manifest was tampered with.

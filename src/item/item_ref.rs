@@ -86,7 +86,12 @@ impl ItemRef {
     /// DynamoDB's size of the item in bytes, as computed when it was written; names and values count.
     #[inline]
     pub fn size_bytes(&self) -> usize {
-        Cursor::new(self.encoded()).varint().map_or(0, |size| usize::try_from(size).unwrap_or(usize::MAX))
+        Self::size_of(self.encoded())
+    }
+    /// The size of an encoded item.
+    #[inline(always)]
+    pub(crate) fn size_of(encoded: &[u8]) -> usize {
+        Cursor::new(encoded).varint().map_or(0, |size| usize::try_from(size).unwrap_or(usize::MAX))
     }
     /// The whole item as a map.
     #[inline]

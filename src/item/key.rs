@@ -77,6 +77,7 @@ impl fmt::Display for KeyType {
 }
 
 /// The place of a partition key on the token ring; `hash_bytes` is the key in its last form.
+#[inline]
 pub fn token(hash_bytes: &[u8]) -> u64 {
     xxh3_64(hash_bytes)
 }
@@ -178,7 +179,7 @@ impl<'a> KeyScalar<'a> {
         }
     }
     /// What kind of empty value it is (`string` or `binary`), if it is one.
-    #[inline]
+    #[inline(always)]
     pub fn emptiness(&self) -> Option<&'static str> {
         match self {
             Self::S("") => Some("string"),
@@ -187,7 +188,7 @@ impl<'a> KeyScalar<'a> {
         }
     }
     /// Appends the form that ends a key.
-    #[inline]
+    #[inline(always)]
     pub fn encode_last(&self, out: &mut impl KeySink) {
         match self {
             Self::S(text) => out.put(text.as_bytes()),

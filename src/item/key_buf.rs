@@ -48,7 +48,7 @@ impl KeyBuf {
 }
 
 impl KeySink for KeyBuf {
-    #[inline]
+    #[inline(always)]
     fn put(&mut self, more: &[u8]) {
         match &mut self.0 {
             Storage::Heap(bytes) => bytes.extend_from_slice(more),

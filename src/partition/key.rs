@@ -1,7 +1,7 @@
 //! Keys as a partition sees them, and what lies under a key.
 
 use crate::item::ItemRef;
-use std::cmp::Ordering;
+use std::{cmp::Ordering, ops::Bound};
 
 /// The whole key of an entry. Entries are ordered by token, then collection, then sort key, each compared as unsigned
 /// bytes; that order is the order of every memtable, run and merge.
@@ -69,6 +69,21 @@ impl<'a> From<KeyRef<'a>> for SplitKey<'a> {
     fn from(key: KeyRef<'a>) -> Self {
         Self { token: key.token, collection: key.collection, prefix: &[], suffix: key.sort }
     }
+}
+
+/// What a query reads: the entries of one collection between two sort keys.
+#[derive(Clone, Copy, Debug)]
+pub struct CollectionRange<'a> {
+    /// As in [`KeyRef`].
+    pub token: u64,
+    /// As in [`KeyRef`].
+    pub collection: &'a [u8],
+    /// The lower bound of the sort keys.
+    pub lower: Bound<&'a [u8]>,
+    /// The upper bound of the sort keys.
+    pub upper: Bound<&'a [u8]>,
+    /// From the highest sort key to the lowest.
+    pub descending: bool,
 }
 
 /// The state of a key as of one change.

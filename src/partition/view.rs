@@ -5,13 +5,13 @@
 //! run meanwhile.
 
 use super::{
-    key::{KeyRef, ReadPoint, Version},
+    key::{CollectionRange, KeyRef, ReadPoint, Version},
     memtable::Memtable,
     merge::{Direction, MergeCursor, Source, Sources},
     run::Run,
 };
-use crate::{error::Result, visible::Visible};
-use std::{ops::Bound, sync::Arc};
+use crate::{error::Result, item::ItemRef, visible::Visible};
+use std::sync::Arc;
 
 /// The sources of a partition, newest first. Newest says where recent entries are likely to be, no more: which version
 /// of a key is the newest is told by its sequence number alone.
@@ -97,22 +97,52 @@ impl View {
 
     /// The visible items of one collection between two sort keys, in ascending or descending order; `None` if no source
     /// has the collection. Sources without it drop out before merging.
-    pub fn query<'v>(
+    pub fn query<'v>(&'v self, range: &CollectionRange<'v>, visible: &'v Visible) -> Result<Option<MergeCursor<'v>>> {
+        self.merged(self.memtable_sources(range, visible), range)
+    }
+
+    /// Gives `take` the same items, each with its size, until it has enough (`false`); returns the number of tombstones that
+    /// were stepped over.
+    pub fn query_each<'v>(
         &'v self,
-        token: u64,
-        collection: &[u8],
-        lower: Bound<&'v [u8]>,
-        upper: Bound<&'v [u8]>,
-        descending: bool,
+        range: &CollectionRange<'v>,
         visible: &'v Visible,
-    ) -> Result<Option<MergeCursor<'v>>> {
+        mut take: impl FnMut(ItemRef, usize) -> Result<bool>,
+    ) -> Result<u64> {
+        let sources = self.memtable_sources(range, visible);
+        let mut stepped_over = 0;
+        match (&self.runs[..], &sources) {
+            // Nothing to merge: the usual case.
+            ([run], Sources::None) => {
+                let CollectionRange { token, collection, lower, upper, descending } = *range;
+                if let Some(mut cursor) = run.query(token, collection, lower, upper, descending)? {
+                    cursor.each_item(None, &mut stepped_over, &mut take)?;
+                }
+            }
+            _ => {
+                if let Some(mut cursor) = self.merged(sources, range)? {
+                    cursor.each_item(take)?;
+                    stepped_over = cursor.stepped_over();
+                }
+            }
+        }
+        Ok(stepped_over)
+    }
+
+    fn memtable_sources<'v>(&'v self, range: &CollectionRange<'v>, visible: &'v Visible) -> Sources<'v> {
         let mut sources = Sources::default();
+        let CollectionRange { token, collection, lower, upper, descending } = *range;
         let read = ReadPoint::Visible;
         for memtable in self.memtables() {
             if let Some(cursor) = memtable.query(token, collection, (lower, upper), descending, read, visible) {
                 sources.push(Source::Memtable(cursor));
             }
         }
+        sources
+    }
+
+    fn merged<'v>(&'v self, mut sources: Sources<'v>, range: &CollectionRange<'v>) -> Result<Option<MergeCursor<'v>>> {
+        let CollectionRange { token, collection, lower, upper, descending } = *range;
         for run in &self.runs {
             if let Some(cursor) = run.query(token, collection, lower, upper, descending)? {
                 sources.push(Source::Run(cursor));

@@ -107,7 +107,7 @@ pub struct Page {
     pub scanned_count: usize,
     /// Capacity in read units: of everything evaluated.
     pub consumed: Consumed,
-    end: Option<End>,
+    end: Option<Box<End>>,
 }
 
 /// What a page ended with, until a caller asks for its key.
@@ -132,7 +132,7 @@ impl Page {
     }
     /// The key that the page ended with: give it to `start_after` to read the next one. `None` if this was the last one.
     pub fn last_evaluated_key(&self) -> Option<Item> {
-        let End { item, state, index, .. } = self.end.as_ref()?;
+        let End { item, state, index, .. } = self.end.as_deref()?;
         let table = state.definition.key.attributes();
         Some(match index {
             None => key_attributes(table, item),
@@ -147,7 +147,10 @@ pub(super) struct PageBuilder<'a> {
     slot: &'a TableSlot,
     target: &'a Target,
     options: &'a PageOptions<'a>,
-    page: Page,
+    items: Vec<ItemRef>,
+    count: usize,
+    scanned_count: usize,
+    most: usize,
     bytes: usize,
     fetched_units: f64,
     /// What was evaluated last, if the page ends with it.
@@ -163,40 +166,42 @@ pub(super) struct PageBuilder<'a> {
 const USUAL_ITEMS: usize = 16;
 
 impl<'a> PageBuilder<'a> {
+    #[inline]
     pub fn new(engine: &'a Engine, slot: &'a TableSlot, target: &'a Target, options: &'a PageOptions<'a>) -> Self {
-        let room =
-            if options.select == Select::Count { 0 } else { options.limit.unwrap_or(USUAL_ITEMS).min(USUAL_ITEMS) };
-        let mut builder = Self {
+        let most = options.limit.unwrap_or(usize::MAX);
+        let room = if options.select == Select::Count { 0 } else { most.min(USUAL_ITEMS) };
+        let hides_expired = hides_expired(engine.options(), &target.state.definition);
+        let fetches_whole = target.reads_whole_items(options);
+        let changes = options.filter.is_some() || options.projection.is_some() || options.select == Select::Count;
+        Self {
             engine,
             slot,
             target,
             options,
-            page: Page { items: Vec::with_capacity(room), ..Page::default() },
+            items: Vec::with_capacity(room),
+            count: 0,
+            scanned_count: 0,
+            most,
             bytes: 0,
             fetched_units: 0.0,
             last: None,
-            hides_expired: hides_expired(engine.options(), &target.state.definition),
-            fetches_whole: false,
-            is_plain: false,
-        };
-        builder.fetches_whole = target.reads_whole_items(options);
-        let changes = options.filter.is_some() || options.projection.is_some() || options.select == Select::Count;
-        builder.is_plain = !(changes || builder.hides_expired || builder.fetches_whole);
-        builder
+            hides_expired,
+            fetches_whole,
+            is_plain: !(changes || hides_expired || fetches_whole),
+        }
     }
 
-    /// Takes the next item in order; `false` if the page is full with it.
+    /// Takes the next item in order, whose size is given; `false` if the page is full with it.
     #[inline(always)]
-    pub fn push(&mut self, item: ItemRef) -> Result<bool> {
-        self.page.scanned_count += 1;
-        self.bytes += item.size_bytes();
-        let full = self.bytes >= MAX_PAGE_BYTES || Some(self.page.scanned_count) == self.options.limit;
+    pub fn push(&mut self, item: ItemRef, size: usize) -> Result<bool> {
+        self.scanned_count += 1;
+        self.bytes += size;
+        let full = self.bytes >= MAX_PAGE_BYTES || self.scanned_count == self.most;
         if full {
             self.last = Some(item.clone());
         }
         if self.is_plain {
-            self.page.count += 1;
-            self.page.items.push(item);
+            self.items.push(item);
         } else {
             self.push_evaluated(item)?;
         }
@@ -208,9 +213,9 @@ impl<'a> PageBuilder<'a> {
         let item = if self.fetches_whole { self.fetch_whole(item)? } else { item };
         let hidden = self.hides_expired && is_hidden(self.engine.options(), &self.target.state.definition, &item);
         if !hidden && self.options.filter.as_ref().is_none_or(|filter| filter.matches(Some(&item))) {
-            self.page.count += 1;
+            self.count += 1;
             if self.options.select != Select::Count {
-                self.page.items.push(projected(item, self.options.projection.as_ref()));
+                self.items.push(projected(item, self.options.projection.as_ref()));
             }
         }
         Ok(())
@@ -226,9 +231,10 @@ impl<'a> PageBuilder<'a> {
         Ok(item.unwrap_or(entry))
     }
 
-    pub fn finish(mut self) -> Page {
+    #[inline]
+    pub fn finish(self) -> Page {
         let units = read_units(self.bytes, ReadStrength::of(self.options.consistent_read));
-        self.page.consumed = match self.target.definition() {
+        let consumed = match self.target.definition() {
             None => Consumed::of_table(units),
             Some(index) => {
                 let mut consumed = Consumed::of_table(self.fetched_units);
@@ -240,9 +246,11 @@ impl<'a> PageBuilder<'a> {
                 consumed
             }
         };
-        let Target { state, index } = self.target;
-        let tokens = || self.target.token_scope(self.engine);
-        self.page.end = self.last.map(|item| End { item, state: state.clone(), index: *index, tokens: tokens() });
-        self.page
+        let end = self.last.map(|item| {
+            let (state, tokens) = (Arc::clone(&self.target.state), self.target.token_scope(self.engine));
+            Box::new(End { item, state, index: self.target.index, tokens })
+        });
+        let count = if self.is_plain { self.items.len() } else { self.count };
+        Page { items: self.items, count, scanned_count: self.scanned_count, consumed, end }
     }
 }

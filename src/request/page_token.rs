@@ -9,7 +9,7 @@
 
 use super::{page::PageOptions, table_ref::TableRef, target::Target};
 use crate::{
-    config::Options,
+    config::{Options, PageTokenKey},
     engine::Engine,
     error::{Error, Result},
     item::{Item, ItemRef},
@@ -25,7 +25,8 @@ const TAG_BYTES: usize = 16;
 /// What a token is good for, and the key that proves it.
 #[derive(Clone, Copy, Debug)]
 pub struct TokenScope {
-    key: [u8; TAG_BYTES],
+    key: Option<PageTokenKey>,
+    database_id: u64,
     table: u32,
     index: u32,
 }
@@ -33,8 +34,7 @@ pub struct TokenScope {
 impl TokenScope {
     /// Tokens of a table or of one of its indexes, by their numbers; no index is number 0.
     pub fn new(options: &Options, database_id: u64, table: u32, index: Option<u32>) -> Self {
-        let key = options.page_token_key.map_or_else(|| derived_key(database_id), |key| key.0);
-        Self { key, table, index: index.unwrap_or(0) }
+        Self { key: options.page_token_key, database_id, table, index: index.unwrap_or(0) }
     }
 
     /// The token of a key.
@@ -71,7 +71,8 @@ impl TokenScope {
     }
 
     fn tag(&self, bytes: &[u8]) -> [u8; TAG_BYTES] {
-        let mut hasher = SipHasher24::new_with_key(&self.key);
+        let key = self.key.as_ref().map_or_else(|| derived_key(self.database_id), |key| key.0);
+        let mut hasher = SipHasher24::new_with_key(&key);
         hasher.write(bytes);
         hasher.finish128().as_bytes()
     }

@@ -12,7 +12,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     item::Item,
-    partition::MergeCursor,
+    partition::{CollectionRange, MergeCursor},
     schema::{EncodedKey, KeyAttribute},
 };
 use std::ops::Bound;
@@ -56,27 +56,21 @@ impl Run for Query<'_> {
         let mut builder = PageBuilder::new(engine, &slot, &target, options);
         let partition = target.ring().find(selection.token);
         let view = partition.pin();
-        let cursor = view.query(
-            selection.token,
-            &selection.collection,
-            as_slice(&selection.bounds.lower),
-            as_slice(&selection.bounds.upper),
-            !self.scan_index_forward,
-            engine.wal().visible(),
-        )?;
-        let selects =
-            |key: &EncodedKey| key.collection() == &*selection.collection && selection.bounds.contains(key.sort());
-        if let Some(lagged) = LaggedRead::of(engine, &target, !self.scan_index_forward, selects) {
-            push_lagged(&mut builder, &target, lagged, cursor)?;
-        } else if let Some(mut cursor) = cursor {
-            while let Some(item) = cursor.item() {
-                if !builder.push(item)? {
-                    break;
-                }
-                cursor.advance()?;
-            }
-            if cursor.stepped_over() > 0 {
-                engine.stepped_over(target.ring(), &partition, cursor.stepped_over());
+        let (visible, descending) = (engine.wal().visible(), !self.scan_index_forward);
+        let range = CollectionRange {
+            token: selection.token,
+            collection: &selection.collection,
+            lower: as_slice(&selection.bounds.lower),
+            upper: as_slice(&selection.bounds.upper),
+            descending,
+        };
+        let selects = |key: &EncodedKey| key.collection() == range.collection && selection.bounds.contains(key.sort());
+        if let Some(lagged) = LaggedRead::of(engine, &target, descending, selects) {
+            push_lagged(&mut builder, &target, lagged, view.query(&range, visible)?)?;
+        } else {
+            let stepped_over = view.query_each(&range, visible, |item, size| builder.push(item, size))?;
+            if stepped_over > 0 {
+                engine.stepped_over(target.ring(), &partition, stepped_over);
             }
         }
         Ok(builder.finish())
@@ -90,7 +84,7 @@ impl Run for Query<'_> {
 }
 
 impl Query<'_> {
-    fn select(&self, target: &Target) -> Result<Selection> {
+    fn select(&self, target: &Target) -> Result<Selection<'_>> {
         let definition = &target.state.definition;
         let (hash, sort): (&[KeyAttribute], &[KeyAttribute]) = match target.definition() {
             Some(index) => (&index.hash, &index.range),
@@ -99,12 +93,12 @@ impl Query<'_> {
         self.key.select(target.space(), hash, sort, target.index.is_none())
     }
 
-    fn continue_after(&self, target: &Target, selection: &mut Selection, start: &Item) -> Result<()> {
+    fn continue_after(&self, target: &Target, selection: &mut Selection<'_>, start: &Item) -> Result<()> {
         let place = target.place_of(start)?;
         if selection.single {
             return Err(Error::validation("The query can return at most one row and cannot be restarted"));
         }
-        if place.collection() != &*selection.collection {
+        if *place.collection() != **selection.collection {
             return Err(Error::validation(
                 "The provided starting key is outside query boundaries based on provided conditions",
             ));
@@ -139,7 +133,8 @@ fn push_lagged(
             (None, None) => return Ok(()),
         };
         let hidden = is_indexed && lagged.hides(target, &item)?;
-        if !hidden && !builder.push(item)? {
+        let size = item.size_bytes();
+        if !hidden && !builder.push(item, size)? {
             return Ok(());
         }
         if let Some(cursor) = cursor.as_mut().filter(|_| is_indexed) {

@@ -9,8 +9,9 @@ use crate::{
         AttributeValue, KeyScalar, KeyType,
         key::{KeyBuf, KeySink, encode_last, token},
     },
-    schema::{KeyAttribute, refuse_empty},
+    schema::{ITEM_SPACE, KeyAttribute, refuse_empty},
 };
+use std::borrow::Cow;
 
 /// A condition on the sort key of a query: see [`eq`](crate::eq), [`lt`](crate::lt), [`between`](crate::between), [`begins_with`](crate::begins_with), ...
 #[derive(Clone, Debug, PartialEq)]
@@ -28,7 +29,8 @@ pub struct QueryKey(Form);
 
 #[derive(Clone, Debug)]
 enum Form {
-    /// The value of one partition key attribute in its last form, and its type; `None` if it cannot be a key.
+    /// The collection of a value of one partition key attribute among items and in global indexes, and the type of the
+    /// value; `None` if it cannot be a key.
     Typed(Option<(KeyType, KeyBuf)>, SortConditions),
     Bound(BoundKey),
     Expression(KeyCondition),
@@ -42,9 +44,9 @@ struct SortConditions {
 }
 
 /// What a query selects, in bytes.
-pub(super) struct Selection {
+pub(super) struct Selection<'q> {
     pub token: u64,
-    pub collection: KeyBuf,
+    pub collection: Cow<'q, KeyBuf>,
     pub bounds: RangeBounds,
     /// The sort key is given whole: there is at most one item.
     pub single: bool,
@@ -66,7 +68,7 @@ impl QueryKey {
     #[inline]
     pub(crate) fn of_scalar(value: Option<KeyScalar<'_>>) -> Self {
         let encoded = value.map(|scalar| {
-            let mut bytes = KeyBuf::new();
+            let mut bytes = KeyBuf::beginning_with(ITEM_SPACE);
             scalar.encode_last(&mut bytes);
             (scalar.kind(), bytes)
         });
@@ -104,19 +106,20 @@ impl QueryKey {
         hash: &[KeyAttribute],
         sort: &[KeyAttribute],
         is_table: bool,
-    ) -> Result<Selection> {
+    ) -> Result<Selection<'_>> {
         let bound;
-        let mut collection = KeyBuf::beginning_with(space);
+        let collection;
         let (equal, last) = match &self.0 {
             Form::Typed(value, conditions) => {
                 check_counts(1, hash, conditions.equal.len() + usize::from(conditions.last.is_some()), sort)?;
                 match value {
                     Some((kind, bytes)) if *kind == hash[0].kind => {
-                        if bytes.is_empty() {
+                        if bytes.len() == 1 {
                             let value = if *kind == KeyType::S { KeyScalar::S("") } else { KeyScalar::B(&[]) };
                             refuse_empty(value, &hash[0].name)?;
                         }
-                        collection.put(bytes);
+                        collection =
+                            if space == ITEM_SPACE { Cow::Borrowed(bytes) } else { Cow::Owned(moved(space, bytes)) };
                     }
                     _ => {
                         let actual = value.as_ref().map_or("no key type", |(kind, _)| kind.name());
@@ -126,12 +129,12 @@ impl QueryKey {
                 (&conditions.equal, &conditions.last)
             }
             Form::Bound(key) => {
-                encode_hash(key, hash, sort, &mut collection)?;
+                collection = Cow::Owned(encode_hash(key, hash, sort, space)?);
                 (&key.range, &key.last)
             }
             Form::Expression(expression) => {
                 bound = expression.bind(hash, sort)?;
-                encode_hash(&bound, hash, sort, &mut collection)?;
+                collection = Cow::Owned(encode_hash(&bound, hash, sort, space)?);
                 (&bound.range, &bound.last)
             }
         };
@@ -159,14 +162,22 @@ fn check_counts(hashes: usize, hash: &[KeyAttribute], ranges: usize, sort: &[Key
     Ok(())
 }
 
-/// Checks and encodes the values of the partition key.
-fn encode_hash(key: &BoundKey, hash: &[KeyAttribute], sort: &[KeyAttribute], collection: &mut KeyBuf) -> Result<()> {
+/// The same collection in another key space.
+fn moved(space: u8, collection: &KeyBuf) -> KeyBuf {
+    let mut moved = KeyBuf::beginning_with(space);
+    moved.put(collection.get(1..).unwrap_or_default());
+    moved
+}
+
+/// Checks the values of the partition key; the collection that they stand for.
+fn encode_hash(key: &BoundKey, hash: &[KeyAttribute], sort: &[KeyAttribute], space: u8) -> Result<KeyBuf> {
+    let mut collection = KeyBuf::beginning_with(space);
     check_counts(key.hash.len(), hash, key.range.len() + usize::from(key.last.is_some()), sort)?;
     for (attribute, value) in hash.iter().zip(&key.hash) {
         let scalar = check_value(attribute, value)?;
-        if hash.len() == 1 { scalar.encode_last(collection) } else { scalar.encode_component(collection) }
+        if hash.len() == 1 { scalar.encode_last(&mut collection) } else { scalar.encode_component(&mut collection) }
     }
-    Ok(())
+    Ok(collection)
 }
 
 fn check_sort(equal: &[AttributeValue], last: Option<&RangeCondition>, sort: &[KeyAttribute]) -> Result<()> {

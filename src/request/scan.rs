@@ -67,11 +67,23 @@ impl Run for Scan<'_> {
                     engine.stepped_over(target.ring(), &partition, stepped_over);
                 }
             };
+            if !is_mixed && lagged.is_none() {
+                let mut is_full = false;
+                cursor.each_item(|item, size| {
+                    is_full = !builder.push(item, size)?;
+                    Ok(!is_full)
+                })?;
+                if is_full {
+                    note(cursor.stepped_over());
+                    return Ok(builder.finish());
+                }
+            }
             while cursor.valid() {
                 if let Some(lagged) = &mut lagged {
                     let key = cursor.key();
                     while let Some(item) = lagged.next_before(Some(key)) {
-                        if !builder.push(item)? {
+                        let size = item.size_bytes();
+                        if !builder.push(item, size)? {
                             return Ok(builder.finish());
                         }
                     }
@@ -80,16 +92,19 @@ impl Run for Scan<'_> {
                 let belongs = !is_mixed || cursor.collection().first() == Some(&space);
                 if let Some(item) = cursor.item().filter(|_| belongs)
                     && !lagged.as_ref().map_or(Ok(false), |lagged| lagged.hides(&target, &item))?
-                    && !builder.push(item)?
                 {
-                    note(cursor.stepped_over());
-                    return Ok(builder.finish());
+                    let size = item.size_bytes();
+                    if !builder.push(item, size)? {
+                        note(cursor.stepped_over());
+                        return Ok(builder.finish());
+                    }
                 }
                 cursor.advance()?;
             }
             note(cursor.stepped_over());
             while let Some(item) = lagged.as_mut().and_then(|lagged| lagged.next_up_to(end)) {
-                if !builder.push(item)? {
+                let size = item.size_bytes();
+                if !builder.push(item, size)? {
                     return Ok(builder.finish());
                 }
             }

@@ -11,11 +11,12 @@ use crate::{
     item::Item,
     schema::{EncodedKey, IndexDefinition, IndexKind, IndexStatus, Projection as Projected},
 };
+use arc_swap::Guard;
 use std::sync::Arc;
 
-/// The table or index that is read.
+/// The table or index that is read, on loan: the schema may change meanwhile.
 pub(super) struct Target {
-    pub state: Arc<TableState>,
+    pub state: Guard<Arc<TableState>>,
     /// Position of the index in the definition.
     pub index: Option<usize>,
 }
@@ -24,7 +25,7 @@ impl Target {
     pub fn find(slot: &TableSlot, options: &PageOptions<'_>) -> Result<Self> {
         slot.check_alive()?;
         options.check()?;
-        let state = arc_swap::Guard::into_inner(slot.state());
+        let state = slot.state();
         let Some(name) = &options.index else { return Ok(Self { state, index: None }) };
         let is_it = |index: &IndexDefinition| index.name == *name && index.kind != IndexKind::Expiry;
         let position = state.definition.indexes.iter().position(is_it);

@@ -59,7 +59,7 @@ impl EncodedKey {
         Ok(Self::of_scalars(KeyScalar::of(hash).ok_or_else(no_key_value)?, range))
     }
     /// Encodes a key of the items of a table.
-    #[inline]
+    #[inline(always)]
     pub fn of_scalars(hash: KeyScalar<'_>, range: Option<KeyScalar<'_>>) -> Self {
         let mut builder = Builder::new(ITEM_SPACE);
         hash.encode_last(&mut builder.bytes);
@@ -85,6 +85,7 @@ impl EncodedKey {
         &self.bytes[self.split..]
     }
     /// The longer of its two parts' limits, checked: 2,048 bytes of partition key, 1,024 of sort key.
+    #[inline(always)]
     fn check_lengths(&self, range_bytes: usize) -> Result<()> {
         if self.split - 1 > MAX_HASH_KEY_BYTES {
             return Err(hash_too_large(self.split - 1));
@@ -103,12 +104,15 @@ struct Builder {
 }
 
 impl Builder {
+    #[inline(always)]
     fn new(space: u8) -> Self {
         Self { bytes: KeyBuf::beginning_with(space), split: 1 }
     }
+    #[inline(always)]
     fn end_collection(&mut self) {
         self.split = self.bytes.len();
     }
+    #[inline(always)]
     fn finish(self) -> EncodedKey {
         EncodedKey { token: token(&self.bytes[1..self.split]), bytes: self.bytes, split: self.split }
     }
@@ -120,6 +124,7 @@ fn no_key_value() -> Error {
 }
 
 /// A partition key is too long.
+#[cold]
 pub fn hash_too_large(size_bytes: usize) -> Error {
     let text = format!("Size of hashkey has exceeded the maximum size limit of{MAX_HASH_KEY_BYTES} bytes");
     Error::invalid_parameter(text).with_detail(Detail::KeyTooLarge { size_bytes, limit_bytes: MAX_HASH_KEY_BYTES })
@@ -136,7 +141,7 @@ fn is_empty(value: &AttributeValue) -> Option<&'static str> {
 }
 
 /// Refuses an empty value of a key attribute.
-#[inline]
+#[inline(always)]
 pub fn refuse_empty(value: KeyScalar<'_>, name: &str) -> Result<()> {
     match value.emptiness() {
         None => Ok(()),
@@ -191,7 +196,7 @@ impl TableDefinition {
     }
 
     /// The key of these values, whose types fit: not empty and within the limits.
-    #[inline]
+    #[inline(always)]
     pub fn key_of_scalars(&self, hash: KeyScalar<'_>, range: Option<KeyScalar<'_>>) -> Result<EncodedKey> {
         refuse_empty(hash, &self.key.hash.name)?;
         if let (Some(value), Some(key)) = (range, &self.key.range) {

@@ -10,7 +10,10 @@ use crate::{
     item::ItemRef,
     partition::key::{KeyRef, SplitKey},
 };
-use std::ops::{Bound, Range};
+use std::{
+    cmp::Ordering,
+    ops::{Bound, Range},
+};
 
 /// A position in a run: on an entry, or exhausted. An error exhausts it. It borrows the run, and bounds from the
 /// caller, so that nothing is counted or copied on the way.
@@ -130,6 +133,69 @@ impl<'r> RunCursor<'r> {
             _ => self.index as usize + 1,
         };
         if self.at.is_some() && self.within.contains(&next) { self.stand_on(next) } else { self.turn_over() }
+    }
+    /// Gives `take` the items from here on, each with its size, until it has enough (`false`), the cursor is exhausted, or it
+    /// stands on the first entry that does not come before `limit`; the present one must. Tombstones are counted in
+    /// `stepped_over` only. Says whether `take` has enough.
+    pub(in crate::partition) fn each_item(
+        &mut self,
+        limit: Option<SplitKey<'_>>,
+        stepped_over: &mut u64,
+        take: &mut impl FnMut(ItemRef, usize) -> Result<bool>,
+    ) -> Result<bool> {
+        let opened = self.opened;
+        let step = if matches!(self.way, Way::Down { .. }) { usize::MAX } else { 1 };
+        let mut is_present = true;
+        while let Some(at) = &self.at {
+            let before = limit.map_or(Some(self.within.clone()), |limit| self.before(at, &limit));
+            let before = before.ok_or_else(|| opened.damaged(at.offset))?;
+            let mut index = self.index as usize;
+            // Or else entries are not in order.
+            if std::mem::take(&mut is_present) && !before.contains(&index) {
+                return Err(opened.damaged(at.offset));
+            }
+            while before.contains(&index) {
+                let place = at.leaf.item_place(&at.bytes, index).ok_or_else(|| opened.damaged(at.offset))?;
+                let (start, end, is_tombstone) = place;
+                if is_tombstone {
+                    *stepped_over += 1;
+                } else {
+                    let (item, size) = opened.item_at(at, start, end);
+                    if !take(item, size)? {
+                        return self.stand_on(index).map(|()| true);
+                    }
+                }
+                index = index.wrapping_add(step);
+            }
+            if self.within.contains(&index) {
+                return self.stand_on(index).map(|()| false);
+            }
+            self.turn_over()?;
+        }
+        Ok(false)
+    }
+    /// The entries of the leaf within the bounds that come before a key, in the direction of the cursor.
+    fn before(&self, at: &LeafAt<'_>, limit: &SplitKey<'_>) -> Option<Range<usize>> {
+        let (leaf, bytes, within) = (&at.leaf, &at.bytes[..], self.within.clone());
+        if let Way::Scan { .. } = self.way {
+            match (leaf.token, leaf.collection(bytes)?).cmp(&(limit.token, limit.collection)) {
+                Ordering::Less => return Some(within),
+                Ordering::Equal => {}
+                Ordering::Greater => return Some(0..0),
+            }
+        }
+        let joined;
+        let sort = match (limit.prefix, limit.suffix) {
+            ([], suffix) => suffix,
+            (prefix, suffix) => {
+                joined = [prefix, suffix].concat();
+                &joined
+            }
+        };
+        Some(match self.way {
+            Way::Down { .. } => within.start.max(leaf.end_within(bytes, Bound::Included(sort))?)..within.end,
+            _ => within.start..within.end.min(leaf.first_within(bytes, Bound::Included(sort))?),
+        })
     }
     /// Goes on behind the last entry of the leaf within the bounds.
     fn turn_over(&mut self) -> Result<()> {

@@ -21,7 +21,7 @@
 
 use super::{
     format::{Footer, Identity, MAX_FILE_BYTES, u32_at, u64_at},
-    source::Source,
+    source::{Access, Source},
 };
 use crate::error::{Error, Result};
 
@@ -110,7 +110,7 @@ impl Directory {
     }
     /// The collections of a bucket, by position.
     #[inline]
-    fn bucket(&self, source: &Source, bucket: u64) -> Result<(u64, u64)> {
+    fn bucket<'a>(&self, source: impl Access<'a>, bucket: u64) -> Result<(u64, u64)> {
         let at = self.starts_at + bucket * 4;
         let bytes = source.piece(at, 8)?;
         match (u32_at(&bytes, 0).map(u64::from), u32_at(&bytes, 4).map(u64::from)) {
@@ -118,7 +118,7 @@ impl Directory {
             _ => Err(self.damaged(at)),
         }
     }
-    fn entry(&self, source: &Source, index: u64) -> Result<u64> {
+    fn entry<'a>(&self, source: impl Access<'a>, index: u64) -> Result<u64> {
         if index >= self.len {
             return Err(self.damaged(self.entries_at));
         }
@@ -126,11 +126,11 @@ impl Directory {
         u64_at(&source.piece(at, 8)?, 0).ok_or_else(|| self.damaged(at))
     }
     /// Offset of the record that stands for a collection.
-    pub(super) fn offset(&self, source: &Source, index: u64) -> Result<u64> {
+    pub(super) fn offset<'a>(&self, source: impl Access<'a>, index: u64) -> Result<u64> {
         Ok(self.entry(source, index)? & OFFSET_MASK)
     }
     /// The first position from `low` up to `high` whose fingerprint is not below `wanted`.
-    fn lower_bound(&self, source: &Source, mut low: u64, mut high: u64, wanted: u64) -> Result<u64> {
+    fn lower_bound<'a>(&self, source: impl Access<'a>, mut low: u64, mut high: u64, wanted: u64) -> Result<u64> {
         while low < high {
             let middle = low + (high - low) / 2;
             if self.entry(source, middle)? >> OFFSET_BITS < wanted { low = middle + 1 } else { high = middle }
@@ -145,7 +145,7 @@ impl Directory {
     }
     /// The collections that may have a token.
     #[inline]
-    pub(super) fn candidates(&self, source: &Source, token: u64) -> Result<Candidates> {
+    pub(super) fn candidates<'a>(&self, source: impl Access<'a>, token: u64) -> Result<Candidates> {
         if self.len == 0 || token < self.spread.min_token {
             return Ok(Candidates { start: 0, end: 0, offset: 0 });
         }

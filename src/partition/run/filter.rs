@@ -19,7 +19,7 @@
 
 use super::{
     format::{FILTER_BLOCK_BYTES, Footer, put_u32s},
-    source::Source,
+    source::Access,
 };
 use crate::{error::Result, partition::key::KeyRef};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -59,7 +59,7 @@ impl Filter {
     }
     /// Whether the run may hold a key; if not, it does not.
     #[inline]
-    pub(super) fn may_hold(&self, source: &Source, key: KeyRef<'_>) -> Result<bool> {
+    pub(super) fn may_hold<'a>(&self, source: impl Access<'a>, key: KeyRef<'_>) -> Result<bool> {
         if self.blocks == 0 {
             return Ok(true);
         }

@@ -284,7 +284,24 @@ pub(super) fn take_varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
     }
 }
 
+#[inline]
 fn take_long_varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
+    const LAST: u64 = 0x8080_8080_8080_8080;
+    match u64_at(bytes, *at) {
+        // It ends within eight bytes: their groups of seven bits are moved together by twos, fours and eights.
+        Some(word) if !word & LAST != 0 => {
+            let bits = (!word & LAST).trailing_zeros() + 1;
+            *at += bits as usize / 8;
+            let word = word & !LAST & u64::MAX >> (u64::BITS - bits);
+            let word = word & 0x007f_007f_007f_007f | (word & 0x7f00_7f00_7f00_7f00) >> 1;
+            let word = word & 0x0000_3fff_0000_3fff | (word & 0x3fff_0000_3fff_0000) >> 2;
+            Some(word & 0x0fff_ffff | (word & 0x0fff_ffff_0000_0000) >> 4)
+        }
+        _ => take_varint_by_bytes(bytes, at),
+    }
+}
+
+fn take_varint_by_bytes(bytes: &[u8], at: &mut usize) -> Option<u64> {
     let mut value = 0;
     for shift in (0..64).step_by(7) {
         let byte = *bytes.get(*at)?;
@@ -319,13 +336,18 @@ mod tests {
 
     #[test]
     fn varints_round_trip_and_refuse_excess() {
-        for value in [0, 1, 127, 128, 300, 1 << 35, u64::MAX - 1, u64::MAX] {
+        let powers = (0..64).map(|bits| 1 << bits).flat_map(|power: u64| [power - 1, power, power + power / 3]);
+        for value in powers.chain([300, 0x0123_4567_89ab_cdef, u64::MAX - 1, u64::MAX]) {
             let mut out = Vec::new();
             put_varint(value, &mut out);
-            let mut at = 0;
-            assert_eq!(take_varint(&out, &mut at), Some(value));
-            assert_eq!(at, out.len());
-            assert_eq!(take_varint(&out[..out.len() - 1], &mut 0), None);
+            let len = out.len();
+            assert_eq!(take_varint(&out[..len - 1], &mut 0), None);
+            for more in 0..9 {
+                out.resize(len + more, 0x81);
+                let mut at = 0;
+                assert_eq!(take_varint(&out, &mut at), Some(value));
+                assert_eq!(at, len);
+            }
         }
         assert_eq!(take_varint(&[0xff; 12], &mut 0), None);
         assert_eq!(take_varint(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 2], &mut 0), None);

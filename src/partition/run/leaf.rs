@@ -160,6 +160,15 @@ impl Leaf {
         };
         (index < self.len() && has_suffix && has_item).then_some(slot)
     }
+    /// Where the item of an entry begins and ends in the bytes, and whether the entry is a tombstone.
+    #[inline(always)]
+    pub(super) fn item_place(&self, bytes: &[u8], index: usize) -> Option<(u32, u32, bool)> {
+        let at = self.entry_at(index);
+        let start = if index == 0 { 0 } else { ends(bytes, at - self.stride())?.1 };
+        let (_, end, is_tombstone) = ends(bytes, at)?;
+        let is_place = start <= end && end <= self.end - self.items_at && !(is_tombstone && start != end);
+        (index < self.len() && is_place).then_some((self.items_at + start, self.items_at + end, is_tombstone))
+    }
     /// An integer of `seqno_bytes` bytes.
     #[inline]
     fn seqno_delta(&self, bytes: &[u8], at: usize) -> Option<u64> {
@@ -175,28 +184,31 @@ impl Leaf {
         Some(u64::from_le_bytes(delta))
     }
     /// The entry with a sort key, or else where it would stand.
-    #[inline]
     pub(super) fn search(&self, bytes: &[u8], sort: &[u8]) -> Option<Result<usize, usize>> {
         let prefix = self.prefix(bytes)?;
         let Some(wanted) = sort.strip_prefix(prefix) else {
             return Some(Err(if sort < prefix { 0 } else { self.len() }));
         };
+        let entries = bytes.get(self.entries_at as usize..self.suffixes_at as usize)?;
+        let suffixes = bytes.get(self.suffixes_at as usize..)?;
+        let (stride, suffixes_len) = (self.stride(), (self.items_at - self.suffixes_at) as usize);
         let wanted_fence = fence(wanted, 0, wanted.len());
         let (mut low, mut high) = (0, self.len());
         while low < high {
             let middle = low + (high - low) / 2;
-            let (start, end) = self.suffix_place(bytes, middle)?;
-            let fence = fence(bytes, start, end);
-            if fence < wanted_fence {
-                low = middle + 1;
-            } else if fence > wanted_fence {
-                high = middle;
-            } else {
-                match bytes.get(start..end)?.cmp(wanted) {
-                    Ordering::Less => low = middle + 1,
-                    Ordering::Equal => return Some(Ok(middle)),
-                    Ordering::Greater => high = middle,
-                }
+            let at = middle * stride;
+            let start = if middle == 0 { 0 } else { usize::from(u16_at(entries, at - stride)?) };
+            let end = usize::from(u16_at(entries, at)?);
+            if start > end || end > suffixes_len {
+                return None;
+            }
+            let fence = fence(suffixes, start, end);
+            let order = fence.cmp(&wanted_fence);
+            let order = if order.is_eq() { suffixes.get(start..end)?.cmp(wanted) } else { order };
+            match order {
+                Ordering::Less => low = middle + 1,
+                Ordering::Equal => return Some(Ok(middle)),
+                Ordering::Greater => high = middle,
             }
         }
         Some(Err(low))

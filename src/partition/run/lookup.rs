@@ -6,11 +6,12 @@ use super::{
     format::{FLAG_NODE, Footer, HEAD_BYTES, HEADER_BYTES, Identity, u32_at},
     leaf::{Leaf, Slot},
     node::{MAX_LEVEL, Node},
-    source::{Piece, Source},
+    source::{Access, Piece, Source},
 };
 use crate::{
     error::{Error, Result},
     item::{Dictionary, ItemRef, NamedBytes},
+    partition::key::{KeyRef, Version},
 };
 use std::{cmp::Ordering, sync::Arc};
 
@@ -104,21 +105,24 @@ impl Opened {
     }
     /// The bytes of the record at an offset, and its flags.
     #[inline]
-    fn record(&self, offset: u64) -> Result<(Piece<'_>, u8)> {
+    fn record<'a>(&self, source: impl Access<'a>, offset: u64) -> Result<(Piece<'a>, u8)> {
         if offset < HEADER_BYTES as u64 || offset >= self.footer.records_end {
             return Err(self.identity.corrupt(offset, "no record can lie here"));
         }
-        let head = self.source.piece(offset, HEAD_BYTES)?;
+        let head = source.piece(offset, HEAD_BYTES)?;
         let len = u32_at(&head, HEAD_BYTES - 5).unwrap_or(0) as usize;
         let flags = head.last().copied().unwrap_or(0);
         if len < HEAD_BYTES || len as u64 > self.footer.records_end - offset {
             return Err(self.damaged(offset));
         }
-        Ok((self.source.piece(offset, len)?, flags))
+        Ok((source.piece(offset, len)?.into(), flags))
+    }
+    pub(super) fn root(&self, offset: u64) -> Result<Root<'_>> {
+        self.root_in(&self.source, offset)
     }
     #[inline]
-    pub(super) fn root(&self, offset: u64) -> Result<Root<'_>> {
-        let (bytes, flags) = self.record(offset)?;
+    fn root_in<'a>(&self, source: impl Access<'a>, offset: u64) -> Result<Root<'a>> {
+        let (bytes, flags) = self.record(source, offset)?;
         if flags & FLAG_NODE == 0 {
             let leaf = Leaf::parse(&bytes).ok_or_else(|| self.damaged(offset))?;
             Ok(Root::Leaf(LeafAt { leaf, bytes, offset }))
@@ -136,13 +140,20 @@ impl Opened {
     /// Looks a collection up.
     #[inline]
     pub(super) fn find(&self, token: u64, collection: &[u8]) -> Result<Found<'_>> {
-        let candidates = self.directory.candidates(&self.source, token)?;
+        match self.source.whole() {
+            Some(whole) => self.find_in(whole, token, collection),
+            None => self.find_in(&self.source, token, collection),
+        }
+    }
+    #[inline]
+    pub(super) fn find_in<'a>(&self, source: impl Access<'a>, token: u64, collection: &[u8]) -> Result<Found<'a>> {
+        let candidates = self.directory.candidates(source, token)?;
         let (mut low, mut high) = (candidates.start, candidates.end);
         while low < high {
             let middle = low + (high - low) / 2;
             let only = candidates.end - candidates.start == 1;
-            let offset = if only { candidates.offset } else { self.directory.offset(&self.source, middle)? };
-            let root = self.root(offset)?;
+            let offset = if only { candidates.offset } else { self.directory.offset(source, middle)? };
+            let root = self.root_in(source, offset)?;
             let its_collection = root.collection().ok_or_else(|| self.damaged(offset))?;
             match (root.token(), its_collection).cmp(&(token, collection)) {
                 Ordering::Less => low = middle + 1,
@@ -151,6 +162,24 @@ impl Opened {
             }
         }
         Ok(Found::Before(low))
+    }
+    /// The version under a key.
+    pub(super) fn get<'a>(&'a self, source: impl Access<'a>, key: KeyRef<'_>) -> Result<Option<Version>> {
+        if !self.filter.may_hold(source, key)? {
+            return Ok(None);
+        }
+        let Found::At(root, _) = self.find_in(source, key.token, key.collection)? else {
+            return Ok(None);
+        };
+        let at = match root {
+            Root::Leaf(at) => at,
+            Root::Node(_) => self.descend(root, |node, bytes| node.find(bytes, key.sort))?,
+        };
+        let Ok(index) = at.leaf.search(&at.bytes, key.sort).ok_or_else(|| self.damaged(at.offset))? else {
+            return Ok(None);
+        };
+        let slot = at.leaf.slot(&at.bytes, index).ok_or_else(|| self.damaged(at.offset))?;
+        Ok(Some(Version { seqno: slot.seqno, item: self.item(&at, slot) }))
     }
     /// The leaf that is reached from a root by choosing a child of each node on the way.
     #[inline]
@@ -189,20 +218,24 @@ impl Opened {
     /// The item of an entry, `None` for a tombstone.
     #[inline]
     pub(super) fn item(&self, at: &LeafAt<'_>, slot: Slot) -> Option<ItemRef> {
-        if slot.is_tombstone {
-            return None;
-        }
-        Some(match &at.bytes {
-            Piece::InPlace(_) => {
-                let place = |within: u32| at.offset as usize + within as usize;
+        (!slot.is_tombstone).then(|| self.item_at(at, slot.start, slot.end).0)
+    }
+    /// The item at a place in a leaf, and its size in DynamoDB's sense.
+    #[inline(always)]
+    pub(super) fn item_at(&self, at: &LeafAt<'_>, start: u32, end: u32) -> (ItemRef, usize) {
+        match &at.bytes {
+            Piece::InPlace(bytes) => {
+                let size = ItemRef::size_of(bytes.get(start as usize..end as usize).unwrap_or_default());
+                let place = at.offset as usize + start as usize..at.offset as usize + end as usize;
                 let named = &self.named[(at.offset >> HANDLE_SHIFT) as usize % HANDLES];
-                ItemRef::within(named, place(slot.start)..place(slot.end))
+                (ItemRef::within(named, place), size)
             }
             Piece::Own(bytes) => {
-                let bytes = bytes.slice(slot.start as usize..slot.end as usize);
-                ItemRef::with_names(bytes, Arc::clone(&self.names))
+                let bytes = bytes.slice(start as usize..end as usize);
+                let size = ItemRef::size_of(&bytes);
+                (ItemRef::with_names(bytes, Arc::clone(&self.names)), size)
             }
-        })
+        }
     }
     /// Position in the directory of the first collection whose token is not below `token`.
     pub(super) fn position(&self, token: u64) -> Result<u64> {

@@ -105,23 +105,16 @@ impl Run {
         held.is_ok_and(|may_hold| !may_hold)
     }
     /// The version under a key, `None` if the run has none.
+    #[inline]
     pub fn get(&self, key: KeyRef<'_>) -> Result<Option<Version>> {
         if key.token < self.facts.min_token || key.token > self.facts.max_token {
             return Ok(None);
         }
         let opened = self.opened()?;
-        if !opened.filter.may_hold(&opened.source, key)? {
-            return Ok(None);
+        match opened.source.whole() {
+            Some(whole) => opened.get(whole, key),
+            None => opened.get(&opened.source, key),
         }
-        let Found::At(root, _) = opened.find(key.token, key.collection)? else {
-            return Ok(None);
-        };
-        let at = opened.descend(root, |node, bytes| node.find(bytes, key.sort))?;
-        let Ok(index) = at.leaf.search(&at.bytes, key.sort).ok_or_else(|| opened.damaged(at.offset))? else {
-            return Ok(None);
-        };
-        let slot = at.leaf.slot(&at.bytes, index).ok_or_else(|| opened.damaged(at.offset))?;
-        Ok(Some(Version { seqno: slot.seqno, item: opened.item(&at, slot) }))
     }
     /// Touches what leads to the collections of some tokens, stage by stage: a load of one look-up does not wait for that
     /// of another, so that the processor has several under way at once. Damage is left to the look-ups that follow.
@@ -144,6 +137,7 @@ impl Run {
     }
     /// The entries of one collection between two sort keys, in ascending or descending order. `None` if the run does
     /// not have the collection; a cursor that is not valid if it has nothing within the bounds.
+    #[inline]
     pub fn query<'r>(
         &'r self,
         token: u64,

@@ -18,7 +18,7 @@ use std::{
     ops::{Deref, Range},
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicBool, AtomicU64, Ordering},
     },
 };
 
@@ -28,6 +28,10 @@ const SHORT_WALK_PAGES: u32 = 4;
 const READ_AHEAD_PAGES: u32 = 64;
 /// Longer stretches are read at once and past the cache.
 const CACHED_PAGES_MAX: u64 = 4;
+/// Once reads have verified one of so many pages, each further page that a read verifies takes others along.
+const SCRUB_SHARE: u64 = 2;
+/// How many, so that a file which is read all over is soon wholly verified.
+const SCRUB_PAGES: u64 = 4;
 
 /// The bytes of a run before its checksums.
 #[derive(Debug)]
@@ -40,7 +44,47 @@ pub(super) struct Source {
     /// One bit per page of a mapped file that has been verified. The bytes under a bit never change, so that it guards
     /// no other memory; two threads may verify the same page once each.
     verified: Box<[AtomicU64]>,
+    verified_pages: AtomicU64,
+    /// All pages of a mapped file have been verified, so that reads need not look at the bits any more.
+    is_whole: AtomicBool,
+    /// The page before which no more are looked for that reads have not verified.
+    scrubbed: AtomicU64,
     len: u64,
+}
+
+/// Where a look-up takes verified bytes from: a [`Source`], which checks the pages, or a [`Whole`], which need not.
+pub(super) trait Access<'a>: Copy {
+    /// Bytes that were taken.
+    type Piece: Deref<Target = [u8]> + Into<Piece<'a>>;
+    /// The bytes from `offset`, verified.
+    fn piece(self, offset: u64, len: usize) -> Result<Self::Piece>;
+}
+
+impl<'a> Access<'a> for &'a Source {
+    type Piece = Piece<'a>;
+    #[inline(always)]
+    fn piece(self, offset: u64, len: usize) -> Result<Piece<'a>> {
+        Source::piece(self, offset, len)
+    }
+}
+
+/// A mapped file, all of whose pages have been verified.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Whole<'a> {
+    source: &'a Source,
+    bytes: &'a [u8],
+}
+
+impl<'a> Access<'a> for Whole<'a> {
+    type Piece = &'a [u8];
+    #[inline(always)]
+    fn piece(self, offset: u64, len: usize) -> Result<&'a [u8]> {
+        let start = usize::try_from(offset).unwrap_or(usize::MAX);
+        match self.bytes.get(start..).and_then(|bytes| bytes.get(..len)) {
+            Some(bytes) => Ok(bytes),
+            None => Err(self.source.passes_end(offset)),
+        }
+    }
 }
 
 /// A verified stretch of a run.
@@ -50,6 +94,13 @@ pub(super) enum Piece<'a> {
     InPlace(&'a [u8]),
     /// Read into memory.
     Own(Bytes),
+}
+
+impl<'a> From<&'a [u8]> for Piece<'a> {
+    #[inline(always)]
+    fn from(bytes: &'a [u8]) -> Self {
+        Self::InPlace(bytes)
+    }
 }
 
 impl Deref for Piece<'_> {
@@ -89,8 +140,25 @@ impl Source {
             return Err(identity.corrupt(len, "checksum of the checksums differs"));
         }
         let words = if map.is_some() { len.div_ceil(PAGE_BYTES as u64).div_ceil(64) } else { 0 };
-        let verified = (0..words).map(|_| AtomicU64::new(0)).collect();
-        Ok((Self { identity, file, map, cache, sums, verified, len }, facts))
+        let source = Self {
+            identity,
+            file,
+            map,
+            cache,
+            sums,
+            verified: (0..words).map(|_| AtomicU64::new(0)).collect(),
+            verified_pages: AtomicU64::new(0),
+            is_whole: AtomicBool::new(false),
+            scrubbed: AtomicU64::new(0),
+            len,
+        };
+        Ok((source, facts))
+    }
+    /// The file without the checks of its pages, once all of them have been verified.
+    #[inline(always)]
+    pub(super) fn whole(&self) -> Option<Whole<'_>> {
+        let map = self.map.as_ref().filter(|_| self.is_whole.load(Ordering::Relaxed))?;
+        map.get(..self.len as usize).map(|bytes| Whole { source: self, bytes })
     }
     /// The whole file in place, if it is mapped.
     pub(super) fn map(&self) -> Option<&Bytes> {
@@ -139,6 +207,7 @@ impl Source {
         for page in pages {
             self.verify_mapped(map, page)?;
         }
+        self.scrub(map);
         map.get(offset as usize..end as usize).ok_or_else(|| self.passes_end(offset))
     }
     /// Whether all pages from `first` to `last` have been verified; those of one word are looked at together.
@@ -191,8 +260,35 @@ impl Source {
         }
         let range = self.page_range(page);
         self.check_page(page, &map[range.start as usize..range.end as usize])?;
-        self.verified[(page / 64) as usize].fetch_or(1 << (page % 64), Ordering::Relaxed);
+        let bit = 1 << (page % 64);
+        if self.verified[(page / 64) as usize].fetch_or(bit, Ordering::Relaxed) & bit == 0 {
+            let verified = self.verified_pages.fetch_add(1, Ordering::Relaxed) + 1;
+            if verified == self.pages() {
+                self.is_whole.store(true, Ordering::Relaxed);
+            }
+        }
         Ok(())
+    }
+    fn pages(&self) -> u64 {
+        self.len.div_ceil(PAGE_BYTES as u64)
+    }
+    /// Verifies a few pages that no read has touched, if many have been: a run that is read all over is soon wholly
+    /// verified. A damaged page stays unverified; the read that wants it reports it.
+    fn scrub(&self, map: &Bytes) {
+        let verified = self.verified_pages.load(Ordering::Relaxed);
+        if verified == self.pages() || verified * SCRUB_SHARE < self.pages() {
+            return;
+        }
+        let mut page = self.scrubbed.load(Ordering::Relaxed);
+        let mut left = SCRUB_PAGES;
+        while left > 0 && page < self.pages() {
+            if !self.is_verified(page, page) {
+                left -= 1;
+                let _damage_is_left_to_the_read_that_wants_it = self.verify_mapped(map, page);
+            }
+            page += 1;
+        }
+        self.scrubbed.fetch_max(page, Ordering::Relaxed);
     }
     fn read(&self, offset: u64, len: usize) -> Result<Bytes> {
         if len == 0 {
@@ -241,7 +337,7 @@ impl Source {
     /// Verifies every page anew, whatever was verified before.
     pub(super) fn verify_all(&self) -> Result<()> {
         let mut ahead = 0;
-        for page in 0..self.len.div_ceil(PAGE_BYTES as u64) {
+        for page in 0..self.pages() {
             let range = self.page_range(page);
             ahead = self.read_ahead(range.start, ahead);
             match &self.map {

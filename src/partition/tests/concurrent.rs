@@ -97,7 +97,8 @@ fn check(partition: &Partition, bench: &Bench, stays: &BTreeSet<u64>, round: u64
     let descending = round.is_multiple_of(2);
     let (lower, upper) = (Bound::Unbounded, Bound::Unbounded);
     let view = partition.view();
-    let query = view.query(place.token, &place.collection, lower, upper, descending, &bench.visible);
+    let range = CollectionRange { token: place.token, collection: &place.collection, lower, upper, descending };
+    let query = view.query(&range, &bench.visible);
     let mut found: Vec<u64> = drain(query.unwrap().unwrap()).into_iter().map(|(_, _, number)| number).collect();
     if descending {
         found.reverse();

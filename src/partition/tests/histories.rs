@@ -273,9 +273,20 @@ impl World {
                 for descending in [false, true] {
                     let visible = &self.bench.visible;
                     let view = partition.pin();
-                    let cursor = view.query(place.token, &place.collection, lower, upper, descending, visible);
-                    let found = cursor.unwrap().map(drain).unwrap_or_default();
+                    let (token, collection) = (place.token, &place.collection[..]);
+                    let range = CollectionRange { token, collection, lower, upper, descending };
+                    let found = view.query(&range, visible).unwrap().map(drain).unwrap_or_default();
                     assert_eq!(found, expected, "{place:?} {lower:?} {upper:?} {descending}");
+                    for most in [1, 3, usize::MAX] {
+                        let mut items = Vec::new();
+                        let take = |item: ItemRef, size| {
+                            assert_eq!(item.size_bytes(), size);
+                            items.push(number_of(&item));
+                            Ok(items.len() < most)
+                        };
+                        view.query_each(&range, visible, take).unwrap();
+                        assert_eq!(items, expected.iter().take(most).map(|found| found.2).collect::<Vec<_>>());
+                    }
                     expected.reverse();
                 }
             }
@@ -294,6 +305,14 @@ impl World {
             let view = partition.pin();
             let cursor = partition.scan(&view, first, last, after.map(Key::as_ref), &self.bench.visible).unwrap();
             assert_eq!(drain(cursor), expected, "{first} {last} {after:?}");
+            let mut cursor = partition.scan(&view, first, last, after.map(Key::as_ref), &self.bench.visible).unwrap();
+            let mut items = Vec::new();
+            let take = |item: ItemRef, _| {
+                items.push(number_of(&item));
+                Ok(true)
+            };
+            cursor.each_item(take).unwrap();
+            assert_eq!(items, expected.iter().map(|found| found.2).collect::<Vec<_>>());
         }
     }
 }
