@@ -87,10 +87,11 @@ impl Engine {
             let (lower, upper) = (Bound::Unbounded, Bound::Unbounded);
             let range =
                 CollectionRange { token: key.token(), collection: &collection, lower, upper, descending: false };
-            view.query_each(&range, self.wal.visible(), |_, size| {
-                bytes += size as u64;
+            let mut take = |_, size_bytes| {
+                bytes += size_bytes as u64;
                 Ok(true)
-            })?;
+            };
+            view.query_each(&range, self.wal.visible(), &mut take)?;
         }
         Ok(bytes)
     }

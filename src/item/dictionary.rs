@@ -25,10 +25,10 @@ const MAX_NAME_BYTES: usize = 255;
 /// Attribute names and their ids.
 #[derive(Default)]
 pub struct Dictionary {
-    /// All names, one after the other.
-    text: String,
-    /// Where each name ends in `text`, by id.
-    ends: Vec<u32>,
+    /// The names, by id.
+    names: Vec<Box<str>>,
+    /// Bytes of all names.
+    names_bytes: usize,
     /// Ids by the hash of their name.
     ids: HashTable<u32>,
 }
@@ -37,10 +37,7 @@ impl Dictionary {
     /// The name that has an id.
     #[inline]
     pub fn name(&self, id: u32) -> Option<&str> {
-        let id = id as usize;
-        let end = *self.ends.get(id)? as usize;
-        let start = if id == 0 { 0 } else { *self.ends.get(id - 1)? as usize };
-        self.text.get(start..end)
+        self.names.get(id as usize).map(|name| &**name)
     }
     /// The id of a name.
     #[inline]
@@ -53,32 +50,27 @@ impl Dictionary {
     }
     /// How many names there are; ids are below it.
     pub fn len(&self) -> usize {
-        self.ends.len()
+        self.names.len()
     }
     /// Whether there is no name.
     pub fn is_empty(&self) -> bool {
-        self.ends.is_empty()
+        self.names.is_empty()
     }
     /// All names, in the order of their ids.
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        (0..).map_while(|id| self.name(id))
+        self.names.iter().map(|name| &**name)
     }
     /// Adds a name that is absent and for which there is room.
     fn insert(&mut self, name: &str, hash: u64) -> u32 {
-        let id = self.ends.len() as u32;
-        self.text.push_str(name);
-        self.ends.push(self.text.len() as u32);
-        let Self { text, ends, ids } = self;
-        let hash_of = |&id: &u32| {
-            let id = id as usize;
-            let start = if id == 0 { 0 } else { ends[id - 1] as usize };
-            xxh3_64(&text.as_bytes()[start..ends[id] as usize])
-        };
-        ids.insert_unique(hash, id, hash_of);
+        let id = self.names.len() as u32;
+        self.names_bytes += name.len();
+        self.names.push(name.into());
+        let Self { names, ids, .. } = self;
+        ids.insert_unique(hash, id, |&id| xxh3_64(names[id as usize].as_bytes()));
         id
     }
     fn has_room_for(&self, name: &str) -> bool {
-        self.len() < MAX_NAMES && self.text.len() + name.len() <= MAX_NAMES_BYTES
+        self.len() < MAX_NAMES && self.names_bytes + name.len() <= MAX_NAMES_BYTES
     }
     /// Appends the dictionary's bytes to `out`.
     pub fn encode(&self, out: &mut Vec<u8>) {

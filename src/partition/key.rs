@@ -1,6 +1,6 @@
 //! Keys as a partition sees them, and what lies under a key.
 
-use crate::item::ItemRef;
+use crate::{error::Result, item::ItemRef};
 use std::{cmp::Ordering, ops::Bound};
 
 /// The whole key of an entry. Entries are ordered by token, then collection, then sort key, each compared as unsigned
@@ -100,6 +100,19 @@ impl Version {
     #[cfg(test)]
     pub fn is_tombstone(&self) -> bool {
         self.item.is_none()
+    }
+}
+
+/// What the items of a read are given to, one after the other.
+pub trait TakeItem {
+    /// Takes the next item, whose size in bytes by DynamoDB's rule is given; `false` if no more are wanted.
+    fn take(&mut self, item: ItemRef, size_bytes: usize) -> Result<bool>;
+}
+
+impl<F: FnMut(ItemRef, usize) -> Result<bool>> TakeItem for F {
+    #[inline]
+    fn take(&mut self, item: ItemRef, size_bytes: usize) -> Result<bool> {
+        self(item, size_bytes)
     }
 }
 

@@ -9,7 +9,7 @@
 //! a single source there is none.
 
 use super::{
-    key::{KeyRef, SplitKey},
+    key::{KeyRef, SplitKey, TakeItem},
     memtable::MemtableCursor,
     run::RunCursor,
 };
@@ -239,12 +239,12 @@ impl<'v> MergeCursor<'v> {
 
     /// Gives `take` the items from here on, each with its size, until it has enough (`false`) or there are no more. Cheaper
     /// than going from one to the next: a run that stands alone before all others is walked through at once.
-    pub fn each_item(&mut self, mut take: impl FnMut(ItemRef, usize) -> Result<bool>) -> Result<()> {
+    pub fn each_item(&mut self, take: &mut impl TakeItem) -> Result<()> {
         if let Sources::One(Source::Run(cursor)) = &mut self.sources {
-            return cursor.each_item(None, &mut self.stepped_over, &mut take).map(drop);
+            return cursor.each_item(None, &mut self.stepped_over, take).map(drop);
         }
         while self.valid() {
-            if let Some(enough) = self.each_before_runner_up(&mut take)? {
+            if let Some(enough) = self.each_before_runner_up(take)? {
                 if enough {
                     return Ok(());
                 }
@@ -254,7 +254,7 @@ impl<'v> MergeCursor<'v> {
             }
             if let Some(item) = self.item() {
                 let size = item.size_bytes();
-                if !take(item, size)? {
+                if !take.take(item, size)? {
                     return Ok(());
                 }
             }
@@ -265,7 +265,7 @@ impl<'v> MergeCursor<'v> {
 
     /// If the winner is a run, and alone on its key: walks through its items before the key of the runner-up. Says whether
     /// `take` has enough.
-    fn each_before_runner_up(&mut self, take: &mut impl FnMut(ItemRef, usize) -> Result<bool>) -> Result<Option<bool>> {
+    fn each_before_runner_up(&mut self, take: &mut impl TakeItem) -> Result<Option<bool>> {
         let Some(winner) = self.winner.filter(|_| !self.is_tied) else { return Ok(None) };
         let (sources, stepped_over) = (self.sources.all_mut(), &mut self.stepped_over);
         let (winner, limit) = match self.runner_up {

@@ -5,12 +5,12 @@
 //! run meanwhile.
 
 use super::{
-    key::{CollectionRange, KeyRef, ReadPoint, Version},
+    key::{CollectionRange, KeyRef, ReadPoint, TakeItem, Version},
     memtable::Memtable,
     merge::{Direction, MergeCursor, Source, Sources},
     run::Run,
 };
-use crate::{error::Result, item::ItemRef, visible::Visible};
+use crate::{error::Result, visible::Visible};
 use std::sync::Arc;
 
 /// The sources of a partition, newest first. Newest says where recent entries are likely to be, no more: which version
@@ -101,32 +101,26 @@ impl View {
         self.merged(self.memtable_sources(range, visible), range)
     }
 
-    /// Gives `take` the same items, each with its size, until it has enough (`false`); returns the number of tombstones that
-    /// were stepped over.
+    /// Gives `take` the same items, until it has enough; returns the number of tombstones that were stepped over.
     pub fn query_each<'v>(
         &'v self,
         range: &CollectionRange<'v>,
         visible: &'v Visible,
-        mut take: impl FnMut(ItemRef, usize) -> Result<bool>,
+        take: &mut impl TakeItem,
     ) -> Result<u64> {
-        let sources = self.memtable_sources(range, visible);
-        let mut stepped_over = 0;
-        match (&self.runs[..], &sources) {
-            // Nothing to merge: the usual case.
-            ([run], Sources::None) => {
-                let CollectionRange { token, collection, lower, upper, descending } = *range;
-                if let Some(mut cursor) = run.query(token, collection, lower, upper, descending)? {
-                    cursor.each_item(None, &mut stepped_over, &mut take)?;
-                }
-            }
-            _ => {
-                if let Some(mut cursor) = self.merged(sources, range)? {
-                    cursor.each_item(take)?;
-                    stepped_over = cursor.stepped_over();
-                }
-            }
+        if let [run] = &self.runs[..]
+            && self.frozen.is_empty()
+            && self.active.is_empty()
+        {
+            return run.query_each(range, take); // nothing to merge: the usual case
         }
-        Ok(stepped_over)
+        let sources = self.memtable_sources(range, visible);
+        if let (Sources::None, [run]) = (&sources, &self.runs[..]) {
+            return run.query_each(range, take);
+        }
+        let Some(mut cursor) = self.merged(sources, range)? else { return Ok(0) };
+        cursor.each_item(take)?;
+        Ok(cursor.stepped_over())
     }
 
     fn memtable_sources<'v>(&'v self, range: &CollectionRange<'v>, visible: &'v Visible) -> Sources<'v> {

@@ -14,6 +14,7 @@ use crate::{
     error::{Error, Result},
     expression::{Condition, Projection},
     item::{Item, ItemRef},
+    partition::TakeItem,
     schema::{IndexKind, key_attributes},
     service::{hides_expired, is_hidden},
 };
@@ -162,6 +163,24 @@ pub(super) struct PageBuilder<'a> {
     is_plain: bool,
 }
 
+impl TakeItem for PageBuilder<'_> {
+    #[inline(always)]
+    fn take(&mut self, item: ItemRef, size_bytes: usize) -> Result<bool> {
+        self.scanned_count += 1;
+        self.bytes += size_bytes;
+        let full = self.bytes >= MAX_PAGE_BYTES || self.scanned_count == self.most;
+        if full {
+            self.last = Some(item.clone());
+        }
+        if self.is_plain {
+            self.items.push(item);
+        } else {
+            self.push_evaluated(item)?;
+        }
+        Ok(!full)
+    }
+}
+
 /// Items that a page has room for from the beginning; most have no more.
 const USUAL_ITEMS: usize = 16;
 
@@ -191,21 +210,15 @@ impl<'a> PageBuilder<'a> {
         }
     }
 
-    /// Takes the next item in order, whose size is given; `false` if the page is full with it.
-    #[inline(always)]
-    pub fn push(&mut self, item: ItemRef, size: usize) -> Result<bool> {
-        self.scanned_count += 1;
-        self.bytes += size;
-        let full = self.bytes >= MAX_PAGE_BYTES || self.scanned_count == self.most;
-        if full {
-            self.last = Some(item.clone());
-        }
-        if self.is_plain {
-            self.items.push(item);
-        } else {
-            self.push_evaluated(item)?;
-        }
-        Ok(!full)
+    /// Takes the next item in order; `false` if the page is full with it.
+    pub fn push(&mut self, item: ItemRef) -> Result<bool> {
+        let size_bytes = item.size_bytes();
+        self.take(item, size_bytes)
+    }
+
+    /// Whether the page has room for no more.
+    pub fn is_full(&self) -> bool {
+        self.last.is_some()
     }
 
     #[inline(never)]

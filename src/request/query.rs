@@ -68,7 +68,7 @@ impl Run for Query<'_> {
         if let Some(lagged) = LaggedRead::of(engine, &target, descending, selects) {
             push_lagged(&mut builder, &target, lagged, view.query(&range, visible)?)?;
         } else {
-            let stepped_over = view.query_each(&range, visible, |item, size| builder.push(item, size))?;
+            let stepped_over = view.query_each(&range, visible, &mut builder)?;
             if stepped_over > 0 {
                 engine.stepped_over(target.ring(), &partition, stepped_over);
             }
@@ -133,8 +133,7 @@ fn push_lagged(
             (None, None) => return Ok(()),
         };
         let hidden = is_indexed && lagged.hides(target, &item)?;
-        let size = item.size_bytes();
-        if !hidden && !builder.push(item, size)? {
+        if !hidden && !builder.push(item)? {
             return Ok(());
         }
         if let Some(cursor) = cursor.as_mut().filter(|_| is_indexed) {

@@ -68,12 +68,8 @@ impl Run for Scan<'_> {
                 }
             };
             if !is_mixed && lagged.is_none() {
-                let mut is_full = false;
-                cursor.each_item(|item, size| {
-                    is_full = !builder.push(item, size)?;
-                    Ok(!is_full)
-                })?;
-                if is_full {
+                cursor.each_item(&mut builder)?;
+                if builder.is_full() {
                     note(cursor.stepped_over());
                     return Ok(builder.finish());
                 }
@@ -82,8 +78,7 @@ impl Run for Scan<'_> {
                 if let Some(lagged) = &mut lagged {
                     let key = cursor.key();
                     while let Some(item) = lagged.next_before(Some(key)) {
-                        let size = item.size_bytes();
-                        if !builder.push(item, size)? {
+                        if !builder.push(item)? {
                             return Ok(builder.finish());
                         }
                     }
@@ -92,19 +87,16 @@ impl Run for Scan<'_> {
                 let belongs = !is_mixed || cursor.collection().first() == Some(&space);
                 if let Some(item) = cursor.item().filter(|_| belongs)
                     && !lagged.as_ref().map_or(Ok(false), |lagged| lagged.hides(&target, &item))?
+                    && !builder.push(item)?
                 {
-                    let size = item.size_bytes();
-                    if !builder.push(item, size)? {
-                        note(cursor.stepped_over());
-                        return Ok(builder.finish());
-                    }
+                    note(cursor.stepped_over());
+                    return Ok(builder.finish());
                 }
                 cursor.advance()?;
             }
             note(cursor.stepped_over());
             while let Some(item) = lagged.as_mut().and_then(|lagged| lagged.next_up_to(end)) {
-                let size = item.size_bytes();
-                if !builder.push(item, size)? {
+                if !builder.push(item)? {
                     return Ok(builder.finish());
                 }
             }

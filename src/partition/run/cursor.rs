@@ -8,7 +8,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     item::ItemRef,
-    partition::key::{KeyRef, SplitKey},
+    partition::key::{KeyRef, SplitKey, TakeItem},
 };
 use std::{
     cmp::Ordering,
@@ -50,10 +50,12 @@ fn child_for(node: &Node, bytes: &[u8], bound: Bound<&[u8]>, open: usize) -> Opt
 }
 
 impl<'r> RunCursor<'r> {
+    #[inline(always)]
     fn new(opened: &'r Opened, way: Way<'r>) -> Self {
         Self { opened, way, at: None, index: 0, within: 0..0, slot: Slot::default(), ahead: 0, sort: Vec::new() }
     }
     /// On the first entry of a collection within the bounds.
+    #[inline(always)]
     pub(super) fn ascend(
         opened: &'r Opened,
         root: Root<'r>,
@@ -66,6 +68,7 @@ impl<'r> RunCursor<'r> {
         Ok(cursor)
     }
     /// On the last entry of a collection within the bounds.
+    #[inline(always)]
     pub(super) fn descend(
         opened: &'r Opened,
         root: Root<'r>,
@@ -141,7 +144,7 @@ impl<'r> RunCursor<'r> {
         &mut self,
         limit: Option<SplitKey<'_>>,
         stepped_over: &mut u64,
-        take: &mut impl FnMut(ItemRef, usize) -> Result<bool>,
+        take: &mut impl TakeItem,
     ) -> Result<bool> {
         let opened = self.opened;
         let step = if matches!(self.way, Way::Down { .. }) { usize::MAX } else { 1 };
@@ -161,7 +164,7 @@ impl<'r> RunCursor<'r> {
                     *stepped_over += 1;
                 } else {
                     let (item, size) = opened.item_at(at, start, end);
-                    if !take(item, size)? {
+                    if !take.take(item, size)? {
                         return self.stand_on(index).map(|()| true);
                     }
                 }

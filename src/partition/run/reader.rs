@@ -16,7 +16,7 @@ use crate::{
     error::Result,
     file::{Disk, ReadableFile},
     manifest::RunMeta,
-    partition::key::{KeyRef, Version},
+    partition::key::{CollectionRange, KeyRef, TakeItem, Version},
 };
 use std::{
     ops::Bound,
@@ -137,7 +137,7 @@ impl Run {
     }
     /// The entries of one collection between two sort keys, in ascending or descending order. `None` if the run does
     /// not have the collection; a cursor that is not valid if it has nothing within the bounds.
-    #[inline]
+    #[inline(always)]
     pub fn query<'r>(
         &'r self,
         token: u64,
@@ -155,6 +155,16 @@ impl Run {
             Found::At(root, _) => RunCursor::ascend(opened, root, lower, upper).map(Some),
             Found::Before(_) => Ok(None),
         }
+    }
+    /// Gives `take` the items of one collection between two sort keys, until it has enough; returns the number of tombstones
+    /// that were stepped over.
+    pub fn query_each(&self, range: &CollectionRange<'_>, take: &mut impl TakeItem) -> Result<u64> {
+        let CollectionRange { token, collection, lower, upper, descending } = *range;
+        let mut stepped_over = 0;
+        if let Some(mut cursor) = self.query(token, collection, lower, upper, descending)? {
+            cursor.each_item(None, &mut stepped_over, take)?;
+        }
+        Ok(stepped_over)
     }
     /// All entries with tokens from `first_token` to `last_token`, both inclusive, in key order, behind `after` if
     /// given.

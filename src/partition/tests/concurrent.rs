@@ -1,7 +1,7 @@
 //! Readers beside a writer and beside maintenance: what was there throughout comes exactly once.
 
 use super::{
-    super::{Partition, Policy, ReadPoint},
+    super::{CollectionRange, Partition, Policy, ReadPoint},
     fixture::{Bench, Key, drain, item},
 };
 use crate::file::FileName;

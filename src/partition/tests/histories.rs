@@ -1,12 +1,13 @@
 //! Random histories of everything that can happen to partitions, against a map of all versions ever written.
 
 use super::{
-    super::{Choice, Partition, Policy, ReadPoint, Reason},
-    fixture::{Bench, Key, drain, item, told},
+    super::{Choice, CollectionRange, Partition, Policy, ReadPoint, Reason},
+    fixture::{Bench, Key, drain, item, number_of, told},
 };
 use crate::{
     config::ReadMode,
     file::{FileName, MemoryDisk},
+    item::ItemRef,
 };
 use proptest::prelude::*;
 use std::{
@@ -279,12 +280,12 @@ impl World {
                     assert_eq!(found, expected, "{place:?} {lower:?} {upper:?} {descending}");
                     for most in [1, 3, usize::MAX] {
                         let mut items = Vec::new();
-                        let take = |item: ItemRef, size| {
+                        let mut take = |item: ItemRef, size| {
                             assert_eq!(item.size_bytes(), size);
                             items.push(number_of(&item));
                             Ok(items.len() < most)
                         };
-                        view.query_each(&range, visible, take).unwrap();
+                        view.query_each(&range, visible, &mut take).unwrap();
                         assert_eq!(items, expected.iter().take(most).map(|found| found.2).collect::<Vec<_>>());
                     }
                     expected.reverse();
@@ -307,11 +308,11 @@ impl World {
             assert_eq!(drain(cursor), expected, "{first} {last} {after:?}");
             let mut cursor = partition.scan(&view, first, last, after.map(Key::as_ref), &self.bench.visible).unwrap();
             let mut items = Vec::new();
-            let take = |item: ItemRef, _| {
+            let mut take = |item: ItemRef, _: usize| {
                 items.push(number_of(&item));
                 Ok(true)
             };
-            cursor.each_item(take).unwrap();
+            cursor.each_item(&mut take).unwrap();
             assert_eq!(items, expected.iter().map(|found| found.2).collect::<Vec<_>>());
         }
     }
