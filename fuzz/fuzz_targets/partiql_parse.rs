@@ -1,11 +1,27 @@
-//! Any text as a statement: an error or a tree, and the tree prints as a text that is the same statement again.
+//! Any text as a statement: an error or a tree, and the tree prints as a text that is the same statement again. What can be
+//! planned is planned, and reads run.
 #![no_main]
 
-use hashrange::Database;
+use hashrange::{Database, Item, N, S, index, partiql::PlanKind};
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 
-static DATABASE: LazyLock<Database> = LazyLock::new(|| Database::in_memory().expect("memory suffices"));
+static DATABASE: LazyLock<Database> = LazyLock::new(|| {
+    let database = Database::in_memory().expect("memory suffices");
+    let table = database
+        .create_table("t")
+        .hash::<S>("a")
+        .range::<N>("b")
+        .gsi(index("g").hash::<S>("c").keys_only())
+        .lsi(index("l").range::<S>("d").keys_only())
+        .create()
+        .expect("a new table");
+    for (hash, range) in [("a", 1), ("a", 2), ("b", 1)] {
+        let item = Item::new().with("a", hash).with("b", range).with("c", "a").with("d", "b");
+        table.put(&item.with("e", vec![1, 2])).expect("a sound item");
+    }
+    database
+});
 
 fuzz_target!(|text: &str| {
     let statement = DATABASE.statement(text);
@@ -17,7 +33,13 @@ fuzz_target!(|text: &str| {
     let again = DATABASE.statement(&printed);
     let again = again.syntax().unwrap_or_else(|error| panic!("{text}\n{printed}\n{error}"));
     assert_eq!(tree, again, "{text}\n{printed}");
-    // Binding, planning and running end too, whatever the statement is.
-    let _ = DATABASE.statement(text).bind(1).explain();
-    let _ = DATABASE.statement(text).bind(1).send();
+    for limit in [None, Some(1)] {
+        let bound = DATABASE.statement(text).bind("a").bind(1);
+        let bound = if let Some(limit) = limit { bound.limit(limit) } else { bound };
+        let Ok(plan) = bound.explain() else { return };
+        let _ = plan.to_string();
+        if matches!(plan.kind, PlanKind::Get | PlanKind::Query | PlanKind::Scan) {
+            let _ = bound.items().take(10).last();
+        }
+    }
 });

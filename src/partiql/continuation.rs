@@ -76,6 +76,8 @@ pub(super) fn mismatch() -> Error {
 pub(super) fn fingerprint(text: &str, parameters: &[AttributeValue]) -> u64 {
     let mut hasher = Xxh3::new();
     hasher.update(text.as_bytes());
+    // No text of UTF-8 has this byte.
+    hasher.update(&[0xFF]);
     let mut values = String::new();
     for parameter in parameters {
         // Writing to a string cannot fail.

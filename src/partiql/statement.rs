@@ -95,8 +95,8 @@ impl Database {
     }
 
     /// Carries up to 100 statements out at one moment, all of them or none. They all read, each one item by its whole key, or
-    /// all write; `EXISTS(SELECT * FROM t WHERE key AND condition)` is a check among writes. `token` is a client request token
-    /// and the fingerprint of the request: a request that comes again within ten minutes is not carried out again.
+    /// all write; `EXISTS(SELECT * FROM t WHERE key AND condition)` is a check among writes. Writes with a client request token
+    /// that come again within ten minutes are not carried out again.
     ///
     /// # Errors
     /// What is wrong with a statement, with its position; a cancelled transaction with the reason of each statement; a token
@@ -104,9 +104,9 @@ impl Database {
     pub fn transact_statements(
         &self,
         statements: &[Statement],
-        token: Option<(String, u64)>,
+        client_request_token: Option<&str>,
     ) -> Result<TransactStatementsOutput> {
-        run::transact(self, statements, token)
+        run::transact(self, statements, client_request_token)
     }
 }
 
@@ -271,7 +271,7 @@ impl Statement {
     }
 
     fn read(&self, plan: &ReadPlan) -> Result<StatementOutput> {
-        let fingerprint = || continuation::fingerprint(self.text(), &self.parameters);
+        let fingerprint = || self.fingerprint();
         let from = match &self.resume {
             Some(next) if next.fingerprint != fingerprint() => return Err(continuation::mismatch()),
             Some(next) => Some(&next.position),
@@ -315,6 +315,11 @@ impl Statement {
             next: None,
             table: definition.name.clone(),
         }))
+    }
+
+    /// A number that two statements share only if text and parameters are the same.
+    pub(super) fn fingerprint(&self) -> u64 {
+        continuation::fingerprint(self.text(), &self.parameters)
     }
 
     pub(super) fn returns_old_on_failure(&self) -> bool {

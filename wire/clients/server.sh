@@ -1,5 +1,6 @@
-# To be sourced: builds the server and starts it for the length of the script, with an empty database in memory. Sets
-# `here`, `root`, `installed` (a folder for clients, which later runs use again), and what clients need to find the server.
+# To be sourced: builds the server and starts it for the length of the script, with an empty database in memory, and with
+# `serve_options` if that is set. Sets `here`, `root`, `installed` (a folder for clients, which later runs use again), and
+# what clients need to find the server.
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 root=$(cd "$here/../.." && pwd)
 installed=${HASHRANGE_CLIENTS:-${XDG_CACHE_HOME:-$HOME/.cache}/hashrange-clients}
@@ -7,7 +8,7 @@ mkdir -p "$installed"
 
 cargo build --quiet --manifest-path "$root/Cargo.toml" -p hashrange-cli
 server=$(mktemp)
-"$root/target/debug/hashrange" serve --port 0 --in-memory >"$server" &
+"$root/target/debug/hashrange" serve --port 0 --in-memory ${serve_options:-} >"$server" &
 pid=$!
 trap 'kill $pid 2>/dev/null; rm -f "$server"' EXIT
 for _ in $(seq 100); do

@@ -121,6 +121,7 @@ impl Planner<'_> {
                     return Err(wrong_type(&key.name));
                 }
             }
+            self.definition.key_of_item(&insert.item)?;
         }
         plan.condition = Some(condition(self.exists(false)));
         plan.kind = WriteKind::Insert(insert.item);

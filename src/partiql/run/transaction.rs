@@ -16,6 +16,7 @@ use crate::{
     request::{ClientRequestToken, MAX_TRANSACTION_ACTIONS, TransactGet, TransactGetItems, TransactWriteItems},
     schema::{KeyAttribute, TableDefinition},
 };
+use xxhash_rust::xxh3::Xxh3;
 
 /// The answer to a transaction of statements.
 #[derive(Clone, Debug, Default)]
@@ -40,7 +41,7 @@ struct TransactedStatement<'s> {
 pub(in crate::partiql) fn transact(
     database: &Database,
     statements: &[Statement],
-    token: Option<(String, u64)>,
+    token: Option<&str>,
 ) -> Result<TransactStatementsOutput> {
     let members = bind_all(statements)?;
     let is_read = members.first().is_some_and(|member| member.bound.is_read());
@@ -55,7 +56,22 @@ pub(in crate::partiql) fn transact(
         let plan = member.statement.plan_bound(member.bound, true, &mut false);
         planned.push((member.statement, plan.map_err(|error| at_statement(at, &error))?));
     }
-    if is_read { read_all(database, planned) } else { write_all(database, planned, token) }
+    if is_read {
+        return read_all(database, planned);
+    }
+    let token =
+        token.map(|token| ClientRequestToken { token: token.to_owned(), fingerprint: Some(fingerprint(statements)) });
+    write_all(database, planned, token)
+}
+
+/// A number that two transactions share only if they ask for the same.
+fn fingerprint(statements: &[Statement]) -> u64 {
+    let mut hasher = Xxh3::new();
+    for statement in statements {
+        hasher.update(&statement.fingerprint().to_be_bytes());
+        hasher.update(&[u8::from(statement.returns_old_on_failure())]);
+    }
+    hasher.digest()
 }
 
 /// Says which statement is refused.
@@ -138,7 +154,7 @@ fn read_all(database: &Database, planned: Vec<(&Statement, Planned)>) -> Result<
 fn write_all(
     database: &Database,
     planned: Vec<(&Statement, Planned)>,
-    token: Option<(String, u64)>,
+    token: Option<ClientRequestToken>,
 ) -> Result<TransactStatementsOutput> {
     let mut plans: Vec<(WritePlan, bool)> = Vec::with_capacity(planned.len());
     for (statement, plan) in planned {
@@ -148,8 +164,7 @@ fn write_all(
     }
     check_key_sizes(plans.iter().map(|(plan, _)| (&*plan.definition, plan.key())))?;
     let mut request = TransactWriteItems::new(plans.iter().map(|(plan, old)| write::request(plan, *old)));
-    request.client_request_token =
-        token.map(|(token, fingerprint)| ClientRequestToken { token, fingerprint: Some(fingerprint) });
+    request.client_request_token = token;
     match database.execute(&request) {
         Ok(output) => Ok(TransactStatementsOutput {
             items: Vec::new(),

@@ -2,8 +2,11 @@
 
 use crate::{
     capacity::{Consumed, write_units},
-    error::{Error, ErrorKind, Result},
-    item::{ItemRef, size::item_size},
+    error::{Detail, Error, ErrorKind, Result},
+    item::{
+        ItemRef,
+        size::{MAX_NESTING_LEVELS, UPDATED_ITEM_TOO_DEEP, is_deeper_than, item_size},
+    },
     partiql::plan::{WriteKind, WritePlan},
     request::{ConditionCheck, DeleteItem, GetItem, PutItem, TransactWriteItem, UpdateItem},
 };
@@ -57,7 +60,7 @@ pub(super) fn request(plan: &WritePlan, old_on_failure: bool) -> TransactWriteIt
 /// Those of the request, of which an insert calls a failed condition a duplicate.
 pub(in crate::partiql) fn write(plan: &WritePlan, old_on_failure: bool) -> Result<WriteAnswer> {
     let output = match request(plan, old_on_failure) {
-        TransactWriteItem::Put(put) => plan.database.execute(&put).map_err(as_duplicate)?,
+        TransactWriteItem::Put(put) => plan.database.execute(&put).map_err(|error| insert_error(plan, error))?,
         TransactWriteItem::Update(update) => plan.database.execute(&update)?,
         TransactWriteItem::Delete(delete) => plan.database.execute(&delete)?,
         TransactWriteItem::ConditionCheck(_) => return Err(crate::partiql::error::exists_outside_transaction()),
@@ -70,8 +73,18 @@ pub(in crate::partiql) fn duplicate() -> Error {
     Error::new(ErrorKind::ConditionFailed, "DuplicateItemException", "Duplicate primary key exists in table")
 }
 
-fn as_duplicate(error: Error) -> Error {
-    if error.is_condition_failed() { duplicate() } else { error }
+/// What an insert is refused for: a put looks at the depth and the size of its item first, an insert at what is there.
+fn insert_error(plan: &WritePlan, error: Error) -> Error {
+    let WriteKind::Insert(item) = &plan.kind else { return error };
+    let is_too_deep = item.values().any(|value| is_deeper_than(value, MAX_NESTING_LEVELS));
+    let is_too_large = matches!(error.detail(), Some(Detail::ItemTooLarge { .. }));
+    if error.is_condition_failed() || ((is_too_deep || is_too_large) && found(plan).is_some()) {
+        duplicate()
+    } else if is_too_deep {
+        Error::validation(UPDATED_ITEM_TOO_DEEP)
+    } else {
+        error
+    }
 }
 
 /// What a write costs whose condition failed: as though it had been done, as far as the table goes.

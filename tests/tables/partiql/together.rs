@@ -174,9 +174,12 @@ fn statements_that_no_transaction_has() {
 fn a_token_stands_for_one_transaction() {
     let db = database();
     let insert = |pk: &str| vec![db.statement("INSERT INTO Things VALUE {'pk': ?}").bind(pk)];
-    let token = |fingerprint| Some(("token".to_owned(), fingerprint));
-    assert!(!db.transact_statements(&insert("k"), token(1)).unwrap().replayed);
-    assert!(db.transact_statements(&insert("k"), token(1)).unwrap().replayed);
-    let error = db.transact_statements(&insert("other"), token(2)).unwrap_err();
-    assert_eq!(error.code(), "IdempotentParameterMismatchException");
+    let run = |statements: Vec<_>| db.transact_statements(&statements, Some("token"));
+    assert!(!run(insert("k")).unwrap().replayed);
+    assert!(run(insert("k")).unwrap().replayed);
+    let same = db.statement("INSERT INTO Things VALUE {'pk': 'k'}");
+    let with_mode = insert("k").into_iter().map(|statement| statement.return_old_on_failure()).collect();
+    for other in [insert("other"), vec![same], with_mode] {
+        assert_eq!(run(other).unwrap_err().code(), "IdempotentParameterMismatchException");
+    }
 }

@@ -14,6 +14,9 @@ use crate::{
 use hashrange::partiql::{PlanKind, Statement};
 use std::borrow::Cow;
 
+/// Longest token of a next page, in characters.
+const MAX_TOKEN: usize = 32_768;
+
 pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let decoder = Decoder { profile: context.profile, dialect: MessageDialect::Older };
     let mut members = StatementMembers::default();
@@ -34,6 +37,9 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     members.check_text("", &mut violations);
     capacity::check(report.as_deref(), &mut violations);
     members.check_parameters("", &mut violations);
+    if let Some(token) = &token {
+        violations.length(token.chars().count(), token, "nextToken", 1, MAX_TOKEN);
+    }
     violations.finish()?;
     members.check_values()?;
 

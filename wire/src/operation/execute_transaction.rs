@@ -11,7 +11,6 @@ use crate::{
     validate::Violations,
     value::{self, Decoder},
 };
-use sha2::{Digest, Sha256};
 
 /// Most statements of a transaction.
 const MAX_STATEMENTS: usize = 100;
@@ -62,8 +61,7 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     kept.iter().try_for_each(StatementMembers::check_values)?;
 
     let statements: Vec<_> = kept.iter().map(|members| members.statement(context.database)).collect();
-    let token = token.map(|token| (token.into_owned(), fingerprint(&kept)));
-    let output = context.database.transact_statements(&statements, token)?;
+    let output = context.database.transact_statements(&statements, token.as_deref())?;
     let size: usize = output.items.iter().flatten().map(|item| item.size_bytes() * 2).sum();
     let mut out = Writer::with_capacity(256 + size);
     out.begin_object();
@@ -83,11 +81,4 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     capacity::write_list(&mut out, Report::of(report.as_deref()), kind, consumed);
     out.end_object();
     Ok(out.into_bytes())
-}
-
-/// A number that two requests share only if they ask for the same: a token stands for one request.
-fn fingerprint(members: &[StatementMembers<'_>]) -> u64 {
-    let mut digest = Sha256::new();
-    members.iter().for_each(|members| members.digest(&mut digest));
-    digest.finalize().iter().take(8).fold(0, |bits, byte| bits << 8 | u64::from(*byte))
 }

@@ -99,13 +99,6 @@ impl<'a> StatementMembers<'a> {
         statement.consistent(self.consistent.unwrap_or(false))
     }
 
-    /// Adds what the statement asks for to the fingerprint of a transaction.
-    pub(crate) fn digest(&self, digest: &mut Sha256) {
-        let mode = self.on_condition_failure.as_deref().unwrap_or("NONE");
-        let parameters = self.parameters.as_ref().map(|parameters| &parameters.values);
-        digest.update(format!("{:?} {parameters:?} {mode}\n", self.text).as_bytes());
-    }
-
     /// The token of the next page.
     pub(crate) fn seal(&self, database: &Database, next: &Continuation) -> Option<Vec<u8>> {
         let mut body = vec![VERSION];

@@ -123,10 +123,14 @@ fn tokens_cannot_be_made_or_changed() {
     let at = changed.len() / 2;
     changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
     let changed = String::from_utf8(changed).unwrap();
-    for junk in ["junk", "", "AAAA", &text[..text.len() - 4], &changed] {
+    for junk in ["junk", "AAAA", &text[..text.len() - 4], &changed] {
         let request = page(select, &none, 1, Some(&json!(junk)));
         assert_eq!(message(&wire, "ExecuteStatement", request), "Invalid NextToken", "{junk}");
     }
+    let empty = message(&wire, "ExecuteStatement", page(select, &none, 1, Some(&json!(""))));
+    assert!(empty.ends_with(
+        "Value '' at 'nextToken' failed to satisfy constraint: Member must have length greater than or equal to 1"
+    ));
     let other = Wire::with_table();
     assert_eq!(message(&other, "ExecuteStatement", page(select, &none, 1, Some(&token))), "Invalid NextToken");
     let write = "DELETE FROM things WHERE pk = 'a' AND sk = 1";
@@ -381,6 +385,27 @@ fn a_cancelled_transaction_says_why() {
     let reads = ["SELECT * FROM things WHERE pk = 'a' AND sk = 1", "SELECT * FROM things WHERE pk = 5 AND sk = 1"];
     assert_eq!(reasons(&reads), one("ValidationError", schema));
     assert_eq!(wire.get("new", 1), Value::Null);
+}
+
+#[test]
+fn an_insert_looks_at_what_is_there_before_it_measures() {
+    let wire = wire();
+    let insert = |pk: &str, value: Value| {
+        let request = json!({"Statement": format!("INSERT INTO things VALUE {{'pk': '{pk}', 'sk': 1, 'x': ?}}"), "Parameters": [value]});
+        wire.error("ExecuteStatement", request)
+    };
+    let deep = (0..32).fold(json!({"S": "x"}), |inner, _| json!({"L": [inner]}));
+    let large = json!({"S": "x".repeat(409_600)});
+    for value in [deep.clone(), large.clone()] {
+        assert_eq!(insert("a", value).0, "DuplicateItemException");
+    }
+    assert_eq!(insert("new", deep.clone()).1, "Nesting Levels have exceeded supported limits");
+    assert_eq!(insert("new", large).1, "Item size has exceeded the maximum allowed size");
+    let keyless = json!({"Statement": "INSERT INTO things VALUE {'pk': 'a', 'x': ?}", "Parameters": [deep]});
+    assert_eq!(
+        message(&wire, "ExecuteStatement", keyless),
+        "One or more parameter values were invalid: Missing the key sk in the item"
+    );
 }
 
 #[test]
