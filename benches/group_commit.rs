@@ -4,8 +4,9 @@
 //! `cargo bench -p hashrange --bench group_commit -- FOLDER` (default: a temporary folder).
 
 use hashrange::{
-    Database, Durability, Item, S,
+    Database, Durability, Item,
     file::{Disk, FileName, RealDisk, WritableFile},
+    key::S,
 };
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::{

@@ -8,7 +8,7 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a program that reports and fails by panicking")]
 
 use hashrange::expression::ExpressionKind;
-use hashrange::{Database, Durability, Item, ItemRef, S, StreamView, Table, attr, index};
+use hashrange::{Database, Durability, Item, ItemRef, Table, admin::index, attr, key::S, schema::StreamView};
 use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::{env, fs, hint::black_box};

@@ -4,7 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "measures time, and nothing but")]
 #![expect(clippy::print_stdout, reason = "a program that prints")]
 
-use hashrange::{Database, Durability, Error, Item, Result, S, Table};
+use hashrange::{Database, Durability, Error, Item, Result, Table, key::S};
 use std::{
     env, fs,
     path::Path,

@@ -6,7 +6,7 @@
 
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 use hashrange::expression::ExpressionKind;
-use hashrange::{Database, Durability, Item, ItemRef, S, Table, attr, index};
+use hashrange::{Database, Durability, Item, ItemRef, Table, admin::index, attr, key::S};
 use std::{hint::black_box, time::Duration};
 
 const ITEMS: usize = 200_000;

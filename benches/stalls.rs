@@ -8,8 +8,10 @@
 #![expect(clippy::print_stdout, reason = "a program that prints")]
 
 use hashrange::{
-    Clock, Database, Durability, IndexKind, IndexSpec, IndexStatus, Item, KeyAttribute, KeyType, N, OpenOptions,
-    Projection, Result, S, Table, TableUpdate,
+    Clock, Database, Durability, Item, OpenOptions, Result, Table,
+    admin::{IndexSpec, TableUpdate},
+    key::{KeyType, N, S},
+    schema::{IndexKind, IndexStatus, KeyAttribute, Projection},
 };
 use std::time::{Duration, Instant};
 

@@ -6,7 +6,7 @@
 //! `cargo run --release -p hashrange --example atomic_counters`
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use hashrange::{Database, Durability, S, Table};
+use hashrange::{Database, Durability, Table, key::S};
 use std::{panic::resume_unwind, thread};
 
 const THREADS: usize = 8;

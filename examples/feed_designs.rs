@@ -5,7 +5,10 @@
 //! reads. The program counts capacity units as the service would charge them, and where they fall.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use hashrange::{Database, Durability, Item, ItemRef, N, Result, S, Table};
+use hashrange::{
+    Database, Durability, Item, ItemRef, Result, Table,
+    key::{N, S},
+};
 use std::collections::BTreeMap;
 
 const POSTS: u64 = 2_000;

@@ -2,7 +2,7 @@
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures wall time")]
 #![expect(clippy::print_stdout, reason = "figures go to the screen")]
 
-use hashrange::{Database, Durability, Item, Result, S, Table};
+use hashrange::{Database, Durability, Item, Result, Table, key::S};
 use std::{
     hint::black_box,
     time::{Duration, Instant},

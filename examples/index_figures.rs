@@ -3,8 +3,10 @@
 #![expect(clippy::print_stdout, reason = "figures go to the screen")]
 
 use hashrange::{
-    Database, Durability, IndexKind, IndexSpec, IndexStatus, Item, KeyAttribute, KeyType, N, Projection, Result, S,
-    Table, TableUpdate, index,
+    Database, Durability, Item, Result, Table,
+    admin::{IndexSpec, TableUpdate, index},
+    key::{KeyType, N, S},
+    schema::{IndexKind, IndexStatus, KeyAttribute, Projection},
 };
 use std::time::{Duration, Instant};
 

@@ -4,7 +4,7 @@
 //! once, whenever the program ends; run it several times and see that the view equals its base each time.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use hashrange::{Batch, Database, Item, Result, S, StreamView, Table};
+use hashrange::{Database, Item, Result, Table, key::S, schema::StreamView, streams::Batch};
 use std::{collections::BTreeMap, time::Duration};
 
 /// What a batch changes: by status, how many orders more or fewer, and how much more or less money.

@@ -7,7 +7,7 @@
 //! `cargo run --release -p hashrange --example optimistic_locking`
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use hashrange::{Database, Durability, Item, S, Table, attr};
+use hashrange::{Database, Durability, Item, Table, attr, key::S};
 use serde::{Deserialize, Serialize};
 use std::{panic::resume_unwind, sync::Barrier, thread, time::Duration};
 

@@ -4,7 +4,7 @@
 //! expired is deleted, and the table's stream tells who was logged out and that nobody asked for it.
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
-use hashrange::{Clock, Database, Item, Result, S, StreamView};
+use hashrange::{Clock, Database, Item, Result, key::S, schema::StreamView};
 use std::time::Duration;
 
 fn main() -> Result<()> {

@@ -6,7 +6,12 @@
 #![expect(clippy::print_stdout, reason = "an example shows what it does")]
 
 use hashrange::{
-    Database, ErrorKind, Item, Result, S, StreamView, Table, TableBuilder, TransactWrite, attr, begins_with, index,
+    Database, ErrorKind, Item, Result, Table,
+    admin::{TableBuilder, index},
+    attr,
+    key::{S, begins_with},
+    schema::StreamView,
+    table::TransactWrite,
 };
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Duration};

@@ -2,7 +2,13 @@
 #![expect(clippy::disallowed_methods, reason = "a benchmark measures wall time")]
 #![expect(clippy::print_stdout, reason = "figures go to the screen")]
 
-use hashrange::{Clock, Database, Durability, Item, N, Result, S, StreamView, Table, Work, index};
+use hashrange::{
+    Clock, Database, Durability, Item, Result, Table,
+    admin::index,
+    inspect::Work,
+    key::{N, S},
+    schema::StreamView,
+};
 use std::{
     sync::{
         Arc,

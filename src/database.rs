@@ -31,7 +31,7 @@ use std::{fmt, marker::PhantomData, path::Path, sync::Arc};
 /// An open database. Cheap to clone.
 ///
 /// It is closed by [`Database::close`], or when the last handle goes that keeps it open: clones of it, every [`Table`], every
-/// [`TableStream`](crate::TableStream) and every [`Consumer`](crate::Consumer) do, and so does what such a handle was moved into, be it a
+/// [`TableStream`](crate::streams::TableStream) and every [`Consumer`](crate::streams::Consumer) do, and so does what such a handle was moved into, be it a
 /// thread, an iterator, or the function of a trigger ([`Database::on_change`]), which lives until the database is closed.
 /// A process that ends without closing loses nothing that was acknowledged as [`Durability::Sync`].
 #[derive(Clone)]
@@ -183,7 +183,7 @@ impl Database {
     /// database, which would wait for it.
     ///
     /// ```
-    /// use hashrange::{Database, Error, S, TableUpdate};
+    /// use hashrange::{Database, Error, admin::TableUpdate, key::S};
     ///
     /// # fn main() -> hashrange::Result<()> {
     /// let db = Database::in_memory()?;
@@ -211,7 +211,7 @@ impl Database {
     /// at every change on its way. Errors: there is no such table or global index.
     ///
     /// ```
-    /// use hashrange::{Clock, Database, Delay, IndexLag, Item, S, StaleReplica, index};
+    /// use hashrange::{Clock, Database, Item, admin::index, key::S, service::{Delay, IndexLag, StaleReplica}};
     ///
     /// # fn main() -> hashrange::Result<()> {
     /// let clock = Clock::manual(1_800_000_000_000);
@@ -319,7 +319,7 @@ impl Database {
     /// same options, and the same manual clock if there is one. Writers wait while it is made. Errors: log or disk.
     ///
     /// ```
-    /// # use hashrange::{Database, Item, S};
+    /// # use hashrange::{Database, Item, key::S};
     /// let prepared = Database::in_memory()?;
     /// prepared.create_table("stock").hash::<S>("sku").create()?.put(&Item::new().with("sku", "bolt"))?;
     ///
@@ -354,7 +354,7 @@ impl Database {
     /// [`Durability::Buffered`] may be lost then; nothing is that was written `Sync`. The folder is free all the same.
     ///
     /// ```
-    /// # use hashrange::{Database, Item, S};
+    /// # use hashrange::{Database, Item, key::S};
     /// let db = Database::in_memory()?;
     /// let stock = db.create_table("stock").hash::<S>("sku").create()?;
     /// stock.put(&Item::new().with("sku", "bolt"))?;

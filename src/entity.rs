@@ -6,7 +6,7 @@
 //! ```
 //! # #[cfg(feature = "derive")]
 //! # fn main() -> hashrange::Result<()> {
-//! use hashrange::{Database, S, begins_with, index, entity::Entity};
+//! use hashrange::{Database, admin::index, entity::Entity, key::{S, begins_with}};
 //! use serde::Deserialize;
 //!
 //! #[derive(Debug, PartialEq, Entity, Deserialize)]

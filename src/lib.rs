@@ -5,7 +5,7 @@
 //! one record of one write-ahead log, and everything downstream reads that log.
 //!
 //! ```
-//! use hashrange::{Database, Item, S, begins_with};
+//! use hashrange::prelude::*;
 //!
 //! # fn main() -> hashrange::Result<()> {
 //! let db = Database::in_memory()?;
@@ -20,7 +20,11 @@
 //! ```
 //!
 //! Where to look: [`Database`] opens and creates, [`Table`] reads and writes, [`Item`] and [`ItemRef`] are what is
-//! written and read, [`Error`] tells what to do about a failure.
+//! written and read, [`Error`] tells what to do about a failure. The [`prelude`] has what a usual program needs. The rest
+//! is in groups: [`key`] (shapes of keys, conditions on sort keys), [`expression`], [`table`] (the operations of a table as
+//! builders), [`request`] (the same as plain values), [`admin`] and [`schema`] (tables and indexes), [`streams`],
+//! [`partiql`], [`item`] and [`entity`] (from and to Rust's types), [`service`] (models of what the service does),
+//! [`inspect`] and [`observe`] (what is inside, and what happens there), [mod@file] and [`testing`] (disks).
 
 mod admission;
 #[cfg(hashrange_canaries)]
@@ -51,41 +55,92 @@ pub mod partiql;
 mod partition;
 pub mod request;
 pub mod schema;
-mod service;
+pub mod service;
 mod stream;
 mod sync;
-mod table;
+pub mod table;
 mod visible;
 mod wal;
 
-pub use capacity::Consumed;
 pub use clock::Clock;
-pub use config::{ConflictModel, Durability, Options, ReadMode};
-pub use consumer::{Batch, Consumer, Deliveries, Delivery, Gap, TableStream};
-pub use database::{Database, IndexStats, OpenOptions, TableBuilder, TableDescription, TableDifference};
-pub use engine::{DatabaseStats, IndexSpec, LogStats, TablePartitionStats, TableSpec, TableUpdate, VerifyReport, Work};
+pub use config::{Durability, Options, ReadMode};
+pub use database::{Database, OpenOptions};
 pub use error::{Error, ErrorKind, Result};
-pub use expression::{IntoCondition, IntoProjection, IntoUpdate, Placeholders, attr, if_not_exists, list_append};
-pub use item::{AttributeValue, Item, ItemRef, KeyScalar, KeyType, Number, ValueRef, from_item, to_item};
-pub use maintenance::{TriggerHealth, TtlDescription, TtlStatus};
-pub use partition::{MemtableStats, PartitionStats, RunContentStats, RunStats};
-pub use request::{
-    BatchGetOutput, BatchWriteOutput, GetOutput, MAX_BATCH_GET_KEYS, MAX_BATCH_WRITES, MAX_TRANSACTION_ACTIONS, Page,
-    ReturnValues, SortCondition, TransactGetOutput, TransactOutput, WriteOutput,
-};
-pub use schema::{
-    BillingMode, IndexDefinition, IndexKind, IndexStatus, KeyAttribute, KeySchema, Projection, ProvisionedThroughput,
-    StreamView, TableDefinition, TableStatus,
-};
-pub use service::{ConflictGuard, Delay, IndexLag, StaleReplica};
-pub use stream::{ChangeEvent, ChangeRecord, IteratorStart, Sequence};
-pub use table::{
-    B, BatchGet, BatchItems, BatchWrite, Delete, Dynamic, Get, HashKey, IndexBuilder, ItemCollectionMetrics, Items,
-    Key, KeyPart, KeyShape, KeyValue, N, PagedRequest, Pages, Put, Read, S, Table, ToItem, TransactGet, TransactWrite,
-    Transaction, TypedItems, Update, begins_with, between, eq, ge, gt, index, le, lt,
-};
-pub use table::{ShardDescription, StreamDescription, StreamRecords, StreamStatus};
-pub use wal::SegmentStats;
+pub use expression::attr;
+pub use item::{AttributeValue, Item, ItemRef, Number, ValueRef};
+pub use table::{Table, Transaction};
+
+/// What a usual program needs: `use hashrange::prelude::*;`.
+///
+/// Neither [`Result`] nor [`Error`] is here, as most programs have their own.
+pub mod prelude {
+    pub use crate::{
+        AttributeValue, Database, Durability, Item, ItemRef, Number, Table, Transaction, ValueRef,
+        admin::index,
+        attr,
+        expression::{if_not_exists, list_append},
+        key::{B, N, S, begins_with, between},
+        schema::StreamView,
+        values,
+    };
+}
+
+/// Keys: the shape of a table's primary key as a type, what may be given as a key, and conditions on the sort key of a
+/// query.
+///
+/// `Table<S>` has a string as its partition key, `Table<(S, N)>` a string and a number as its sort key; a key of another
+/// shape does not compile. [`Dynamic`](key::Dynamic) is for programs that learn the shape at run time.
+pub mod key {
+    pub use crate::{
+        item::key::{KeyScalar, KeyType},
+        table::{
+            key_shape::{B, Dynamic, HashKey, Key, KeyPart, KeyShape, KeyValue, N, S},
+            range::{begins_with, between, eq, ge, gt, le, lt},
+        },
+    };
+}
+
+/// Tables and indexes as a whole: created, described, updated.
+///
+/// [`Database::create_table`] and [`Database::update_table`] begin here. The parts of a definition are in [`schema`].
+pub mod admin {
+    pub use crate::{
+        database::{IndexStats, TableBuilder, TableDescription, TableDifference},
+        engine::{IndexSpec, TableSpec, TableUpdate},
+        maintenance::{TtlDescription, TtlStatus},
+        table::index_builder::{IndexBuilder, index},
+    };
+}
+
+/// Change streams: consumers with checkpoints, and the shards, iterators and records underneath.
+///
+/// [`Table::stream`] begins here.
+pub mod streams {
+    pub use crate::{
+        consumer::{Batch, Consumer, Deliveries, Delivery, Gap, TableStream},
+        maintenance::TriggerHealth,
+        stream::{ChangeEvent, ChangeRecord, IteratorStart, Sequence},
+        table::stream::{MAX_PAGE_RECORDS, ShardDescription, StreamDescription, StreamRecords, StreamStatus},
+    };
+}
+
+/// What is inside of a database: partitions, memtables, runs, the log, and what one step of background work did.
+///
+/// [`Database::facts`], [`Database::step`] and [`Database::verify`] answer with these.
+pub mod inspect {
+    pub use crate::{
+        engine::{DatabaseStats, LogStats, TablePartitionStats, VerifyReport, Work},
+        partition::{MemtableStats, PartitionStats, RunContentStats, RunStats},
+        wal::SegmentStats,
+    };
+}
+
+/// For tests: a disk in memory that fails, crashes and is slow when a test says so.
+///
+/// Time is controlled by [`Clock::manual`], and a whole database in memory opens with [`Database::in_memory`].
+pub mod testing {
+    pub use crate::file::simulated::{CRASHED, Fault, FaultPlan, Operation, SimulatedDisk};
+}
 
 /// Compiles and runs what the README shows.
 #[cfg(doctest)]

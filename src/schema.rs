@@ -7,8 +7,8 @@ mod keys;
 mod settings;
 mod validate;
 
-pub use expiry::{EXPIRY_LANES, expiry_token};
-pub use keys::{EncodedKey, ITEM_SPACE, key_attributes, refuse_empty};
+pub(crate) use expiry::{EXPIRY_LANES, expiry_token};
+pub(crate) use keys::{EncodedKey, ITEM_SPACE, key_attributes, refuse_empty};
 pub use settings::{
     IndexSettings, Insights, InsightsMode, KinesisDestination, PointInTimeRecovery, RecordPrecision, ResourcePolicy,
     Since, TableClass, TableSettings, ThroughputChanges, UnitPair,

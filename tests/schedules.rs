@@ -15,7 +15,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, reason = "what was covered is worth reading")]
 
-use hashrange::{Clock, Database, ItemRef, N, S, Table, file::SimulatedDisk, index};
+use hashrange::{
+    Clock, Database, ItemRef, Table,
+    admin::index,
+    key::{N, S},
+    testing::SimulatedDisk,
+};
 use shuttle::{
     Config, Runner,
     scheduler::{PctScheduler, RandomScheduler, Scheduler},

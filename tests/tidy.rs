@@ -10,6 +10,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+#[path = "tidy/face.rs"]
+mod face;
 #[path = "tidy/source.rs"]
 mod source;
 

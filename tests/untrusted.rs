@@ -5,8 +5,13 @@
 #![expect(clippy::disallowed_methods, reason = "hostile folders are made by hand")]
 
 use hashrange::{
-    Clock, Database, Durability, Error, ErrorKind, Item, IteratorStart, N, OpenOptions, S, StreamView, Work,
-    file::FileName, index,
+    Clock, Database, Durability, Error, ErrorKind, Item, OpenOptions,
+    admin::index,
+    file::FileName,
+    inspect::Work,
+    key::{N, S},
+    schema::StreamView,
+    streams::IteratorStart,
 };
 use std::{
     collections::BTreeMap,

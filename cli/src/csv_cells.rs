@@ -6,7 +6,7 @@
 //! type and is none is refused: `tags:XS:S` is how an attribute gets the name `tags:XS`.
 
 use crate::key_value::{KeyTypes, parse_binary};
-use hashrange::{AttributeValue, ItemRef, KeyType, Number};
+use hashrange::{AttributeValue, ItemRef, Number, key::KeyType};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// The type of a column.

@@ -16,7 +16,7 @@ mod lines;
 
 use crate::{failure::Failure, key_value::KeyTypes};
 use clap::ValueEnum;
-use hashrange::{AttributeValue, Item, KeyType};
+use hashrange::{AttributeValue, Item, key::KeyType};
 use serde_json::value::RawValue;
 use std::{
     collections::BTreeMap,
@@ -157,7 +157,7 @@ fn without_line(message: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hashrange::{KeyAttribute, KeySchema, schema::TableDefinition};
+    use hashrange::schema::{KeyAttribute, KeySchema, TableDefinition};
 
     fn items(format: Format, input: &[u8]) -> Vec<(u64, String)> {
         let keys = KeyTypes::default();

@@ -4,7 +4,7 @@
 //! are. Text stands for itself, `{name}` for the value of an attribute (or of a path such as `{address.city}`), and
 //! `{{` and `}}` for single braces.
 
-use hashrange::{AttributeValue, Item, KeyType, expression::Path};
+use hashrange::{AttributeValue, Item, expression::Path, key::KeyType};
 use std::{fmt::Write, str::FromStr};
 
 /// A recipe for one key attribute.

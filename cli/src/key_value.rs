@@ -1,7 +1,11 @@
 //! Values of key attributes as text: on the command line, in CSV cells and made by templates. The schema of the table
 //! says what the text means.
 
-use hashrange::{AttributeValue, KeyAttribute, KeyType, Number, TableDefinition};
+use hashrange::{
+    AttributeValue, Number,
+    key::KeyType,
+    schema::{KeyAttribute, TableDefinition},
+};
 use std::collections::BTreeMap;
 
 /// Reads the description of a key attribute: `NAME:TYPE`, where the type is `S`, `N` or `B`.

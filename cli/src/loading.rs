@@ -10,7 +10,10 @@ use crate::{
     key_template::KeyTemplate,
     key_value::KeyTypes,
 };
-use hashrange::{Database, Durability, Dynamic, Error, ErrorKind, Item, KeyType, Table};
+use hashrange::{
+    Database, Durability, Error, ErrorKind, Item, Table,
+    key::{Dynamic, KeyType},
+};
 
 /// How an import ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

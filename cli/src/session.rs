@@ -1,7 +1,7 @@
 //! Opening the database that a command works on.
 
 use crate::{args::DatabaseArgs, failure::Failure};
-use hashrange::{Database, Dynamic, Error, ErrorKind, OpenOptions, Table, TableSpec};
+use hashrange::{Database, Error, ErrorKind, OpenOptions, Table, admin::TableSpec, key::Dynamic};
 use std::path::Path;
 
 /// How the arguments want a database to be opened.

@@ -7,10 +7,12 @@
 
 use arbitrary::{Arbitrary, Unstructured};
 use hashrange::{
-    AttributeValue, Clock, Database, Durability, ErrorKind, IndexKind, IndexSpec, IndexStatus, Item, KeyAttribute,
-    KeyType, N, Projection, ReadMode, S, Table, TableUpdate, attr,
-    file::{Fault, FaultPlan, SimulatedDisk},
-    index,
+    AttributeValue, Clock, Database, Durability, ErrorKind, Item, ReadMode, Table,
+    admin::{IndexSpec, TableUpdate, index},
+    attr,
+    key::{KeyType, N, S},
+    schema::{IndexKind, IndexStatus, KeyAttribute, Projection},
+    testing::{Fault, FaultPlan, SimulatedDisk},
 };
 use libfuzzer_sys::fuzz_target;
 use std::{collections::BTreeMap, sync::Arc};

@@ -4,10 +4,8 @@
 use arbitrary::{Result, Unstructured};
 use hashrange::{
     AttributeValue, Item, ItemRef,
-    expression::{
-        Action, Comparator, Condition, ExpressionKind, Operand, Path, Scope, SetOperand, SetValue, Step, Test, Tree,
-        Update,
-    },
+    expression::{Condition, ExpressionKind, Path, Scope, Step, Update},
+    fuzzing::{Action, Comparator, Operand, SetOperand, SetValue, Test, Tree},
 };
 use hashrange_fuzz::{text, value};
 use libfuzzer_sys::fuzz_target;

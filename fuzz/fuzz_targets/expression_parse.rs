@@ -2,8 +2,8 @@
 #![no_main]
 
 use hashrange::{
-    AttributeValue, Placeholders, Result,
-    expression::{Condition, ExpressionKind, KeyCondition, Printed, Projection, Scope, Update},
+    AttributeValue, Result,
+    expression::{Condition, ExpressionKind, KeyCondition, Placeholders, Printed, Projection, Scope, Update},
 };
 use libfuzzer_sys::fuzz_target;
 use std::fmt::Debug;

@@ -5,7 +5,8 @@ use arbitrary::{Result, Unstructured};
 use bytes::Bytes;
 use hashrange::{
     Item, ItemRef, ValueRef,
-    item::{Dictionary, DictionaryBuilder, decode, encode_item, size::item_size, size::validate_item, transcode},
+    fuzzing::{Dictionary, DictionaryBuilder, decode, encode_item, transcode},
+    item::size::{item_size, validate_item},
 };
 use hashrange_fuzz::value;
 use libfuzzer_sys::fuzz_target;

@@ -3,8 +3,9 @@
 
 use arbitrary::{Result, Unstructured};
 use hashrange::{
-    AttributeValue, KeyType,
-    item::key::{decode_component, decode_last, encode_component, encode_last, successor},
+    AttributeValue,
+    fuzzing::{decode_component, decode_last, encode_component, encode_last, successor},
+    key::KeyType,
 };
 use hashrange_fuzz::value;
 use libfuzzer_sys::fuzz_target;

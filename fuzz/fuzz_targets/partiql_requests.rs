@@ -3,7 +3,9 @@
 
 use arbitrary::Arbitrary;
 use hashrange::{
-    Database, Item, N, S, Table, attr, between, eq, expression::Predicate, ge, le,
+    Database, Item, Table, attr,
+    expression::Predicate,
+    key::{N, S, between, eq, ge, le},
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -230,7 +232,9 @@ fuzz_target!(|input: Input| {
     let (_, built) = database(&input);
     for step in &input.steps {
         let test = match step {
-            Step::Update(_, _, test) | Step::Remove(_, test) | Step::Delete(_, test) | Step::Scan(test) => test.as_ref(),
+            Step::Update(_, _, test) | Step::Remove(_, test) | Step::Delete(_, test) | Step::Scan(test) => {
+                test.as_ref()
+            }
             Step::Query(_, _, test, _) => test.as_ref(),
             Step::Insert(..) | Step::Get(_) => None,
         };

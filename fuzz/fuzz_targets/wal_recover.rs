@@ -8,9 +8,8 @@ use hashrange::{
     file::{Disk, FileName, MemoryDisk},
     fuzzing::{
         Before, ChangeRef, CommitHeader, FILE_HEADER_BYTES, FileHeader, FileMagic, FrameKind, FrameSeed, LogBounds,
-        Record, Wal, WalOptions, encode_commit, frame, recover,
+        Record, Wal, WalOptions, encode_commit, encode_item, frame, recover,
     },
-    item::encode_item,
 };
 use hashrange_fuzz::{
     disk::{Files, disk_of, files_of, harm},
@@ -194,7 +193,7 @@ fn check_database(u: &mut Unstructured<'_>) -> Result<()> {
     let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
     let Ok(db) = options().open_on(disk.clone()) else { return Ok(()) };
     if u.arbitrary()? {
-        let _ = db.create_table("table").hash::<hashrange::S>("a").create();
+        let _ = db.create_table("table").hash::<hashrange::key::S>("a").create();
     }
     drop(db);
     let files = files_of(&*disk);

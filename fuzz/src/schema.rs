@@ -3,8 +3,11 @@
 use crate::value;
 use arbitrary::{Result, Unstructured};
 use hashrange::{
-    BillingMode, IndexDefinition, IndexKind, IndexStatus, KeyAttribute, KeySchema, KeyType, Projection,
-    ProvisionedThroughput, TableDefinition, TableStatus, schema::TableSettings,
+    key::KeyType,
+    schema::{
+        BillingMode, IndexDefinition, IndexKind, IndexStatus, KeyAttribute, KeySchema, Projection,
+        ProvisionedThroughput, TableDefinition, TableSettings, TableStatus,
+    },
 };
 
 /// A number that is small, or at an end of its range.

@@ -5,7 +5,7 @@
 
 use crate::value::{self, NAMES};
 use arbitrary::{Result, Unstructured};
-use hashrange::{AttributeValue, Placeholders};
+use hashrange::{AttributeValue, expression::Placeholders};
 
 /// A text that is being written, with the placeholders that it uses.
 pub struct Text<'a, 'd> {

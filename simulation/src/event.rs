@@ -2,7 +2,7 @@
 
 use hashrange::{
     Durability,
-    file::{Fault, FaultPlan, Operation},
+    testing::{Fault, FaultPlan, Operation},
 };
 use hashrange_test_support::world::{Draw, Mutation, Random, Setup, Step};
 

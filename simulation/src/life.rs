@@ -4,7 +4,7 @@ use crate::{
     event::{Aftermath, Event, Script},
     ledger::{Ledger, is_synced},
 };
-use hashrange::{Database, Durability, ErrorKind, file::SimulatedDisk};
+use hashrange::{Database, Durability, ErrorKind, testing::SimulatedDisk};
 use hashrange_test_support::world::{
     Mutation, Setup, State, Step,
     answer::{compare, contents, difference},

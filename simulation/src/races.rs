@@ -1,7 +1,7 @@
 //! What only threads can show: a user and the sweeper at the same items at the same time.
 
 use crate::lives::{Failure, caught};
-use hashrange::{Clock, Database, Item, S, Table, attr};
+use hashrange::{Clock, Database, Item, Table, attr, key::S};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 const NOW_SECS: u64 = 1_700_000_000;

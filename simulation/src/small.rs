@@ -6,7 +6,7 @@ use crate::{
     life::{Counts, live_on, operations_of},
     lives::{Failure, caught, threads},
 };
-use hashrange::{Durability, Item, ReadMode, file::SimulatedDisk};
+use hashrange::{Durability, Item, ReadMode, testing::SimulatedDisk};
 use hashrange_test_support::world::{
     Mutation, Random, Setup, State, Step,
     run::run,

@@ -150,7 +150,7 @@ pub struct Batch {
 
 impl Batch {
     /// What was skipped since the batch before, in any shard, because it is older than records are kept; always empty
-    /// without [`Consumer::skip_expired`](crate::Consumer::skip_expired).
+    /// without [`Consumer::skip_expired`](crate::streams::Consumer::skip_expired).
     pub fn skipped(&self) -> &[Gap] {
         &self.skipped
     }

@@ -41,7 +41,7 @@ impl Consumer {
     /// records come again there.
     ///
     /// ```
-    /// use hashrange::{Database, Error, Item, S, StreamView};
+    /// use hashrange::{Database, Error, Item, key::S, schema::StreamView};
     /// use std::time::Duration;
     ///
     /// # fn main() -> hashrange::Result<()> {

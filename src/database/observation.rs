@@ -32,7 +32,7 @@ impl Database {
     /// come while it is full are left out and counted, since the database waits for no reader.
     ///
     /// ```
-    /// # use hashrange::{Database, Item, S, observe::EventKind};
+    /// # use hashrange::{Database, Item, key::S, observe::EventKind};
     /// let db = Database::options().background(false).in_memory()?;
     /// let events = db.subscribe(100);
     /// db.create_table("stock").hash::<S>("sku").create()?.put(&Item::new().with("sku", "bolt"))?;

@@ -69,7 +69,7 @@ impl OpenOptions {
         self.options.seed = Some(seed);
         self
     }
-    /// Key under which [page tokens](crate::Page::next_token) are sealed, 16 secret bytes. Servers that hand tokens to
+    /// Key under which [page tokens](crate::request::Page::next_token) are sealed, 16 secret bytes. Servers that hand tokens to
     /// clients set it, so that no client can make one up; several servers that share a key take each other's tokens.
     /// Default: a key derived from the database's number, which holds off changes by accident and by clients that do not
     /// know the files, but is no secret of anyone who can read them.
@@ -113,7 +113,7 @@ impl OpenOptions {
         self
     }
     /// How long the records of change streams are kept, on disk too. Default 24 hours, as in the service. A consumer that is
-    /// away for longer misses records, and is told: see [`Consumer::next_batch`](crate::Consumer::next_batch). A program that
+    /// away for longer misses records, and is told: see [`Consumer::next_batch`](crate::streams::Consumer::next_batch). A program that
     /// sleeps over weekends wants a week; `Duration::MAX` keeps them as long as the stream is enabled.
     pub fn stream_retention(mut self, retention: Duration) -> Self {
         self.options.stream_retention_millis = u64::try_from(retention.as_millis()).unwrap_or(u64::MAX);
@@ -215,7 +215,7 @@ impl OpenOptions {
     /// Errors: there is no database, a process writes to it, damage of log or manifest or a file that is missing, disk.
     ///
     /// ```
-    /// # use hashrange::{Database, Item, S};
+    /// # use hashrange::{Database, Item, key::S};
     /// # let temporary = tempfile::tempdir().unwrap();
     /// # let folder = temporary.path();
     /// let db = Database::open(folder)?;

@@ -20,7 +20,7 @@ impl Database {
     /// Reads of up to 100 items of any tables in one call, each a read of its own.
     ///
     /// ```
-    /// # use hashrange::{Database, Item, S};
+    /// # use hashrange::{Database, Item, key::S};
     /// # fn main() -> hashrange::Result<()> {
     /// # let db = Database::in_memory()?;
     /// # let orders = db.create_table("orders").hash::<S>("id").create()?;
@@ -44,7 +44,7 @@ impl Database {
     /// Reads of up to 100 items of any tables as they are at one moment.
     ///
     /// ```
-    /// # use hashrange::{Database, Item, S};
+    /// # use hashrange::{Database, Item, key::S};
     /// # fn main() -> hashrange::Result<()> {
     /// # let db = Database::in_memory()?;
     /// # let orders = db.create_table("orders").hash::<S>("id").create()?;

@@ -114,7 +114,7 @@ impl<K: KeyShape> TableBuilder<K> {
     /// anything is.
     ///
     /// ```
-    /// use hashrange::{Database, Item, S, index};
+    /// use hashrange::{Database, Item, admin::index, key::S};
     /// use std::time::Duration;
     ///
     /// # fn main() -> hashrange::Result<()> {

@@ -9,7 +9,7 @@ use crate::{
 };
 use std::fmt;
 
-/// A difference between a table and its description; see [`TableBuilder::differences`](crate::TableBuilder::differences).
+/// A difference between a table and its description; see [`TableBuilder::differences`](crate::admin::TableBuilder::differences).
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TableDifference {
@@ -95,7 +95,7 @@ impl TableDifference {
         other_units.then(|| Self::IndexThroughput { index: spec.name.clone(), existing: existing.throughput })
     }
 
-    /// Whether [`TableBuilder::open_or_update`](crate::TableBuilder::open_or_update) makes it go away.
+    /// Whether [`TableBuilder::open_or_update`](crate::admin::TableBuilder::open_or_update) makes it go away.
     pub fn can_be_changed(&self) -> bool {
         match self {
             Self::Key { .. } | Self::IndexDiffers { .. } | Self::Stream { existing: Some(_) } => false,

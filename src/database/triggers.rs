@@ -37,7 +37,7 @@ impl Database {
     /// acknowledged: each takes effect exactly once; see [`Consumer::process_in_transaction`].
     ///
     /// ```
-    /// use hashrange::{Database, Item, S, StreamView};
+    /// use hashrange::{Database, Item, key::S, schema::StreamView};
     ///
     /// # fn main() -> hashrange::Result<()> {
     /// let db = Database::options().background(false).in_memory()?;
@@ -48,7 +48,7 @@ impl Database {
     ///     Ok(transaction.update(&counter, "orders", |update| update.add("n", records.len() as u64)))
     /// })?;
     /// orders.put(&Item::new().with("id", "o1"))?;
-    /// while db.step()? != hashrange::Work::Idle {}
+    /// while db.step()? != hashrange::inspect::Work::Idle {}
     /// let n = counts.get("orders")?.and_then(|item| item.get("n")?.as_u64());
     /// assert_eq!((n, db.triggers()[0].batches), (Some(1), 1));
     /// db.close()?;

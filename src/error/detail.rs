@@ -10,7 +10,7 @@ use std::fmt;
 /// What an error is about. More variants may come.
 ///
 /// ```
-/// use hashrange::{Database, S, error::Detail};
+/// use hashrange::{Database, error::Detail, key::S};
 ///
 /// # fn main() -> hashrange::Result<()> {
 /// let db = Database::in_memory()?;
@@ -38,7 +38,7 @@ pub enum Detail {
     TableDiffers {
         /// Its name.
         table: String,
-        /// Each difference, in words; [`TableBuilder::differences`](crate::TableBuilder::differences) has them as values.
+        /// Each difference, in words; [`TableBuilder::differences`](crate::admin::TableBuilder::differences) has them as values.
         differences: Vec<String>,
     },
     /// The table has no such index.

@@ -94,7 +94,7 @@ impl Condition {
 
 /// Refuses paths that lead into a key attribute, which is always a scalar: the keys of the table first, then those of
 /// its indexes. For the paths of any kind of expression.
-pub fn check_keys_are_scalars<'k>(
+pub(crate) fn check_keys_are_scalars<'k>(
     paths: &[&Path],
     table_keys: impl IntoIterator<Item = &'k str>,
     index_keys: impl IntoIterator<Item = &'k str>,

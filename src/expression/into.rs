@@ -2,7 +2,7 @@
 //! placeholders.
 //!
 //! ```
-//! use hashrange::{Database, Item, S, attr, values};
+//! use hashrange::{Database, Item, key::S, attr, values};
 //!
 //! # fn main() -> hashrange::Result<()> {
 //! let db = Database::in_memory()?;

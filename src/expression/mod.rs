@@ -39,14 +39,15 @@ mod statement_size;
 #[cfg(test)]
 mod tests;
 mod token;
-mod tree;
+pub(crate) mod tree;
 mod update;
 
 pub use bind_key::BoundKey;
 pub use build::{Predicate, Term, attr, attr_named};
 pub use build_update::{SetExpression, SetTerm, UpdateBuilder, if_not_exists, list_append};
 pub use check::{ExpressionKind, MAX_EXPRESSION_BYTES, MAX_IN_OPERANDS, MAX_OPERATORS};
-pub use condition::{Condition, check_keys_are_scalars};
+pub use condition::Condition;
+pub(crate) use condition::check_keys_are_scalars;
 pub(crate) use into::parse_alone;
 pub use into::{IntoCondition, IntoProjection, IntoUpdate};
 pub use key_condition::{KeyClause, KeyCondition, KeyTest, RangeCondition};
@@ -56,6 +57,5 @@ pub use path::{MAX_PATH_LEVELS, Path, Step};
 pub(crate) use path::{clash, parse_index};
 pub use print::Printed;
 pub use project::Projection;
-pub use reserved::is_reserved;
-pub use tree::{Action, Comparator, Operand, SetOperand, SetValue, Test, Tree};
+pub(crate) use tree::{Action, Comparator, Operand, SetOperand, SetValue, Test, Tree};
 pub use update::{Applied, Update};

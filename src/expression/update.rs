@@ -123,7 +123,7 @@ impl Update {
     ///
     /// # Errors
     /// Those of [`Update::apply`], and kind [`Corrupt`](crate::error::ErrorKind::Corrupt) if the item is damaged.
-    pub fn apply_encoded<'n>(
+    pub(crate) fn apply_encoded<'n>(
         &'n self,
         old: &ItemRef,
         also: impl IntoIterator<Item = &'n str>,

@@ -43,15 +43,16 @@ mod real_lock;
 mod real_writer;
 #[cfg(unix)]
 mod reserve;
-pub mod simulated;
+pub(crate) mod simulated;
 
-pub use fork::TakeOver;
+pub(crate) use fork::TakeOver;
 pub use memory::MemoryDisk;
 pub use names::FileName;
 pub(crate) use names::NUMBER_LIMIT;
 pub use overlay::OverlayDisk;
 pub use real::RealDisk;
-pub use simulated::{CRASHED, Fault, FaultPlan, Operation, SimulatedDisk};
+#[cfg(test)]
+pub(crate) use simulated::{Fault, FaultPlan, Operation, SimulatedDisk};
 
 use crate::error::Result;
 use bytes::Bytes;

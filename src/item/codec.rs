@@ -22,10 +22,10 @@
 //! With names written out an item has exactly one encoding. Under a [`Dictionary`] it may have
 //! several, since a name may be written out although it has an id.
 
-use super::{AttributeValue, Dictionary, Item, ItemRef, Number, ValueRef, size::item_size};
-use crate::error::Result;
-use bytes::Bytes;
+use super::{AttributeValue, Dictionary, Item, Number, ValueRef, size::item_size};
 use std::collections::BTreeMap;
+#[cfg(any(test, feature = "fuzzing"))]
+use {super::ItemRef, crate::error::Result, bytes::Bytes};
 
 /// Levels of lists and maps that readers follow; one more than any item or expression value may have (32) would do,
 /// the rest is room. Bytes that claim more are damaged, and deeper content is treated as absent.
@@ -104,6 +104,7 @@ pub fn encode_item_of_size(item: &Item, size: usize) -> Vec<u8> {
 ///
 /// # Errors
 /// Kind [`Corrupt`](crate::error::ErrorKind::Corrupt) unless they are exactly the encoding of an item.
+#[cfg(any(test, feature = "fuzzing"))]
 pub fn decode(bytes: &[u8]) -> Result<Item> {
     let item = ItemRef::from_bytes(Bytes::copy_from_slice(bytes));
     item.check()?;

@@ -134,10 +134,6 @@ impl DictionaryBuilder {
         }
         Some(self.names.insert(name, hash))
     }
-    /// The names that have an id so far.
-    pub fn names(&self) -> &Dictionary {
-        &self.names
-    }
     /// The finished dictionary.
     pub fn finish(self) -> Dictionary {
         self.names
@@ -209,13 +205,13 @@ mod tests {
             builder.id_for(&name);
             builder.id_for(&name);
         }
-        assert_eq!(builder.names().len(), MAX_NAMES_BYTES / 255);
+        assert_eq!(builder.names.len(), MAX_NAMES_BYTES / 255);
         let mut out = Vec::new();
-        builder.names().encode(&mut out);
+        builder.names.encode(&mut out);
         assert!(Dictionary::decode(&out).is_some());
         let mut builder = builder_with(&[&"x".repeat(256)]);
         assert_eq!(builder.id_for("y"), None);
-        assert!(builder.names().is_empty());
+        assert!(builder.names.is_empty());
     }
 
     #[test]
@@ -225,8 +221,8 @@ mod tests {
             builder.id_for(&format!("order-{i}"));
             builder.id_for("total");
         }
-        assert_eq!(builder.names().id("total"), Some(0));
-        assert!(builder.names().len() < 5, "{}", builder.names().len());
+        assert_eq!(builder.names.id("total"), Some(0));
+        assert!(builder.names.len() < 5, "{}", builder.names.len());
     }
 
     #[test]

@@ -164,13 +164,6 @@ impl Failures {
         of_jobs.max_by_key(|failure| failure.last_millis).map(|failure| failure.error.clone())
     }
 
-    pub(super) fn next_retry_millis(&self) -> Option<u64> {
-        if self.are_none() {
-            return None;
-        }
-        self.by_key.lock().values().filter_map(|failure| failure.retry_at_millis).min()
-    }
-
     /// Keeps the failure, if it is the first that ends writing, and returns it.
     pub(super) fn end_writing(&self, job: Job, error: &Error, now_millis: u64) -> Option<Failure> {
         let mut ended = self.writing_ended.lock();

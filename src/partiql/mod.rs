@@ -29,7 +29,7 @@ mod print;
 mod ranges;
 mod run;
 mod statement;
-pub mod syntax;
+mod syntax;
 mod token;
 
 pub use continuation::Continuation;

@@ -19,7 +19,7 @@ use std::sync::Arc;
 /// an item, `SELECT * FROM t WHERE key = ? AND ..`, costs hardly more than [`Table::get`].
 ///
 /// ```
-/// use hashrange::{Database, S};
+/// use hashrange::{Database, key::S};
 ///
 /// # fn main() -> hashrange::Result<()> {
 /// let db = Database::in_memory()?;

@@ -25,7 +25,7 @@ use std::sync::Arc;
 /// A statement that is being described; [`Statement::send`], [`Statement::page`] or [`Statement::items`] runs it.
 ///
 /// ```
-/// use hashrange::{Database, S};
+/// use hashrange::{Database, key::S};
 ///
 /// # fn main() -> hashrange::Result<()> {
 /// let db = Database::in_memory()?;

@@ -12,7 +12,7 @@ use std::{fmt, sync::Arc};
 /// [`OpenOptions::hook`](crate::OpenOptions::hook). It is called on the thread of the request.
 ///
 /// ```
-/// use hashrange::{Database, Error, Item, Result, S, request::{Call, Hook, Completion, RequestRef}};
+/// use hashrange::{Database, Error, Item, Result, key::S, request::{Call, Completion, Hook, RequestRef}};
 /// use std::sync::{Arc, atomic::{AtomicUsize, Ordering}};
 ///
 /// #[derive(Default)]

@@ -11,7 +11,7 @@
 //! [`OpenOptions::hook`](crate::OpenOptions::hook), which sees each request before and after.
 //!
 //! ```
-//! use hashrange::{Database, Item, S, attr, expression::ExpressionKind, request::{GetItem, PutItem}};
+//! use hashrange::{Database, Item, expression::ExpressionKind, key::S, request::{GetItem, PutItem}, attr};
 //!
 //! # fn main() -> hashrange::Result<()> {
 //! let db = Database::in_memory()?;

@@ -13,7 +13,7 @@ use crate::{
 };
 use std::borrow::Cow;
 
-/// A condition on the sort key of a query: see [`eq`](crate::eq), [`lt`](crate::lt), [`between`](crate::between), [`begins_with`](crate::begins_with), ...
+/// A condition on the sort key of a query: see [`eq`](crate::key::eq), [`lt`](crate::key::lt), [`between`](crate::key::between), [`begins_with`](crate::key::begins_with), ...
 #[derive(Clone, Debug, PartialEq)]
 pub enum SortCondition {
     /// Equality.

@@ -7,7 +7,7 @@ use super::{
 use crate::{
     engine::{Engine, TableSlot, TableState, TokenRing},
     error::{Detail, Error, ErrorKind, Result},
-    expression::{Condition, Projection},
+    expression::{Condition, Projection, check_keys_are_scalars},
     item::Item,
     schema::{EncodedKey, IndexDefinition, IndexKind, IndexStatus, Projection as Projected},
 };
@@ -89,6 +89,10 @@ impl Target {
     /// A filter may not test the attributes that a query selects by.
     pub fn check_filter_reads_no_key(&self, filter: Option<&Condition>) -> Result<()> {
         let Some(filter) = filter else { return Ok(()) };
+        let table = &self.state.definition;
+        let of_indexes = table.indexes.iter().filter(|index| index.kind != IndexKind::Expiry);
+        let of_indexes = of_indexes.flat_map(|index| index.attributes().map(|key| key.name.as_str()));
+        check_keys_are_scalars(&filter.paths(), table.key.attributes().map(|key| key.name.as_str()), of_indexes)?;
         match self.definition() {
             None => filter.check_reads_no_key(self.state.definition.key.attributes().map(|key| key.name.as_str())),
             Some(index) => filter.check_reads_no_key(index.attributes().map(|key| key.name.as_str())),

@@ -242,7 +242,7 @@ impl TableDefinition {
         index_key_from(&self.key, index, self.local_space(index), &|name| key.get(name).and_then(KeyBytes::of_value))
     }
 
-    /// First byte of the collections of a local index; [`ITEM_SPACE`] for any other.
+    /// First byte of the collections of a local index; `ITEM_SPACE` for any other.
     pub fn local_space(&self, index: &IndexDefinition) -> u8 {
         if index.kind != IndexKind::Local {
             return ITEM_SPACE;

@@ -5,14 +5,17 @@
 //!
 //! Imports: error, config, item, schema.
 
-pub mod conflict_model;
+pub(crate) mod conflict_model;
 mod hidden_expiry;
 mod propagation_model;
 mod propagation_models;
 mod table_status;
 
-pub use conflict_model::{Access, ConflictGuard, InFlight, in_progress};
-pub use hidden_expiry::{hides_expired, is_hidden};
-pub use propagation_model::{Delay, IndexLag, PendingPropagation, StaleReplica};
-pub use propagation_models::PropagationModels;
-pub use table_status::status_at;
+pub use crate::config::ConflictModel;
+pub use conflict_model::ConflictGuard;
+pub(crate) use conflict_model::{Access, InFlight, in_progress};
+pub(crate) use hidden_expiry::{hides_expired, is_hidden};
+pub(crate) use propagation_model::PendingPropagation;
+pub use propagation_model::{Delay, IndexLag, StaleReplica};
+pub(crate) use propagation_models::PropagationModels;
+pub(crate) use table_status::status_at;

@@ -24,7 +24,7 @@ impl<K: KeyShape> Table<K> {
     /// together they show no one moment. A [`BatchGetItem`] reads from several tables.
     ///
     /// ```
-    /// use hashrange::{Database, Item, S};
+    /// use hashrange::{Database, Item, key::S};
     ///
     /// # fn main() -> hashrange::Result<()> {
     /// let db = Database::in_memory()?;

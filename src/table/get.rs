@@ -32,7 +32,7 @@ impl<K: KeyShape> Table<K> {
     /// not fit.
     ///
     /// ```
-    /// use hashrange::{Database, Item, S};
+    /// use hashrange::{Database, Item, key::S};
     ///
     /// #[derive(serde::Deserialize)]
     /// struct User {

@@ -9,15 +9,15 @@ mod batch;
 mod batches;
 mod delete;
 mod get;
-mod index_builder;
+pub(crate) mod index_builder;
 mod item_collection_metrics;
-mod key_shape;
+pub(crate) mod key_shape;
 mod put;
 mod query;
-mod range;
+pub(crate) mod range;
 mod read;
 mod scan;
-mod stream;
+pub(crate) mod stream;
 mod transact_items;
 mod transaction;
 mod update;
@@ -27,13 +27,12 @@ pub use batch::BatchItems;
 pub use batches::{BatchGet, BatchWrite, TransactGet};
 pub use delete::Delete;
 pub use get::Get;
-pub use index_builder::{IndexBuilder, index};
+pub(crate) use index_builder::IndexBuilder;
 pub use item_collection_metrics::ItemCollectionMetrics;
-pub use key_shape::{B, Dynamic, HashKey, Key, KeyPart, KeyShape, KeyValue, N, S};
+pub(crate) use key_shape::{Dynamic, HashKey, Key, KeyPart, KeyShape, S};
 pub use put::{Put, ToItem};
-pub use range::{begins_with, between, eq, ge, gt, le, lt};
 pub use read::{Items, PagedRequest, Pages, Read, TypedItems};
-pub use stream::{MAX_PAGE_RECORDS, ShardDescription, StreamDescription, StreamRecords, StreamStatus};
+pub(crate) use stream::{MAX_PAGE_RECORDS, StreamDescription, StreamRecords};
 pub(crate) use stream::{describe_stream, list_streams, shard_iterator, stream_records};
 pub use transact_items::TransactWrite;
 pub use transaction::Transaction;
@@ -56,7 +55,7 @@ use std::{fmt, marker::PhantomData, sync::Arc};
 /// [`ErrorKind::Closed`](crate::ErrorKind::Closed).
 ///
 /// ```
-/// use hashrange::{Database, Item, Result, S, Table};
+/// use hashrange::{Database, Item, Result, Table, key::S};
 ///
 /// fn open() -> Result<Table<S>> {
 ///     Database::in_memory()?.create_table("stock").hash::<S>("sku").open_or_create()
@@ -129,7 +128,7 @@ impl<K: KeyShape> Table<K> {
     /// [`OpenOptions::conflicts`](crate::OpenOptions::conflicts) says, and reads of it succeed. For tests of what an application does then.
     ///
     /// ```
-    /// # use hashrange::{Database, Item, S};
+    /// # use hashrange::{Database, Item, key::S};
     /// # fn main() -> hashrange::Result<()> {
     /// let db = Database::in_memory()?;
     /// let stock = db.create_table("stock").hash::<S>("sku").create()?;
@@ -152,7 +151,7 @@ impl<K: KeyShape> Table<K> {
     /// them: where the items of this partition key lie. It changes when the partition splits.
     ///
     /// ```
-    /// # use hashrange::{Database, S};
+    /// # use hashrange::{Database, key::S};
     /// # fn main() -> hashrange::Result<()> {
     /// let db = Database::options().initial_partitions(1).in_memory()?;
     /// let stock = db.create_table("stock").hash::<S>("sku").create()?;

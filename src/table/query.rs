@@ -27,7 +27,7 @@ impl<K: KeyShape> Table<K> {
     /// those fields.
     ///
     /// ```
-    /// use hashrange::{Database, Item, N, S, ge, index};
+    /// use hashrange::{Database, Item, admin::index, key::{N, S, ge}};
     ///
     /// # fn main() -> hashrange::Result<()> {
     /// let db = Database::in_memory()?;

@@ -129,7 +129,7 @@ impl<R: PagedRequest> Read<R> {
     /// token that no page of this table or index gave is rejected by the read.
     ///
     /// ```
-    /// use hashrange::{Database, Item, S};
+    /// use hashrange::{Database, Item, key::S};
     ///
     /// # fn main() -> hashrange::Result<()> {
     /// # let db = Database::in_memory()?;
@@ -171,7 +171,7 @@ impl<R: PagedRequest> Read<R> {
     /// [`Decode`](crate::ErrorKind::Decode), after which the next can be read.
     ///
     /// ```
-    /// use hashrange::{Database, Item, S};
+    /// use hashrange::{Database, Item, key::S};
     ///
     /// #[derive(serde::Deserialize)]
     /// struct Note {

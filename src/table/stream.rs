@@ -1,5 +1,5 @@
 //! Change streams as the service shows them: streams by table and label, their shards, iterators, and pages of records.
-//! Programs that use the database themselves read them with a [`Consumer`](crate::Consumer).
+//! Programs that use the database themselves read them with a [`Consumer`](crate::streams::Consumer).
 
 use crate::{
     engine::Engine,

@@ -17,7 +17,7 @@ use std::sync::Arc;
 /// are, and take the same conditions. A failed condition shows the item that it failed for, in the cancellation reasons.
 ///
 /// ```
-/// use hashrange::{Database, Item, S, attr};
+/// use hashrange::{Database, Item, key::S, attr};
 ///
 /// # fn main() -> hashrange::Result<()> {
 /// let db = Database::in_memory()?;

@@ -30,7 +30,7 @@ const MAX_ATTEMPTS: usize = 100;
 /// A transaction while its closure runs; see [`Database::transaction`](crate::Database::transaction).
 ///
 /// ```
-/// use hashrange::{Database, Error, Item, S};
+/// use hashrange::{Database, Error, Item, key::S};
 ///
 /// #[derive(Debug)]
 /// enum Refusal {

@@ -9,8 +9,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    Database, Durability, IndexKind, IndexSpec, IndexStatus, Item, KeyAttribute, KeyType, Projection, S, Table,
-    TableUpdate, Work,
+    Database, Durability, Item, Table,
+    admin::{IndexSpec, TableUpdate},
+    inspect::Work,
+    key::{KeyType, S},
+    schema::{IndexKind, IndexStatus, KeyAttribute, Projection},
 };
 use hashrange_test_support::child;
 use std::{path::Path, time::Duration};
@@ -103,7 +106,7 @@ fn an_index_is_complete_however_often_its_filling_is_killed() {
         let before = db.facts();
         let delete_index = Some("by_group".to_owned());
         db.update_table("items", TableUpdate { delete_index, ..TableUpdate::default() }).unwrap();
-        let partitions = |facts: &hashrange::DatabaseStats| facts.partitions.len();
+        let partitions = |facts: &hashrange::inspect::DatabaseStats| facts.partitions.len();
         assert!(partitions(&db.facts()) < partitions(&before), "a dropped index gives its partitions back");
     }
     println!("{kills} kills, {interrupted} of them while the index was being filled");

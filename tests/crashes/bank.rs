@@ -9,7 +9,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use hashrange::{Database, Durability, Error, ErrorKind, Item, N, S, Table, attr};
+use hashrange::{
+    Database, Durability, Error, ErrorKind, Item, Table, attr,
+    key::{N, S},
+};
 use hashrange_test_support::child;
 use std::{path::Path, thread, time::Duration};
 

@@ -8,7 +8,8 @@
 
 use hashrange::{
     Database, Durability, ErrorKind, ReadMode,
-    file::{Disk, FileName, SimulatedDisk},
+    file::{Disk, FileName},
+    testing::SimulatedDisk,
 };
 use hashrange_test_support::world::{
     Draw, Mutation, Random, Setup, State, Step,

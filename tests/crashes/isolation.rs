@@ -3,9 +3,12 @@
 #![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use hashrange::{
-    Clock, Database, ErrorKind, Item, N, S, Work,
-    file::{Disk, Fault, FaultPlan, FileName, Operation, SimulatedDisk},
+    Clock, Database, ErrorKind, Item,
+    file::{Disk, FileName},
+    inspect::Work,
+    key::{N, S},
     observe::{EventKind, Job},
+    testing::{Fault, FaultPlan, Operation, SimulatedDisk},
 };
 use std::{collections::BTreeSet, sync::Arc, time::Duration};
 

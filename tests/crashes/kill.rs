@@ -9,7 +9,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use hashrange::{Database, Durability, Item, N, S, Table};
+use hashrange::{
+    Database, Durability, Item, Table,
+    key::{N, S},
+};
 use hashrange_test_support::child;
 use std::{path::Path, thread, time::Duration};
 
@@ -26,7 +29,8 @@ fn open(folder: &Path) -> (Database, Table<(S, N)>) {
         .open(folder)
         .unwrap();
     let table = db.create_table("items").hash::<S>("writer").range::<N>("number");
-    let table = table.gsi(hashrange::index("by_number").hash::<N>("number").keys_only()).open_or_create().unwrap();
+    let table =
+        table.gsi(hashrange::admin::index("by_number").hash::<N>("number").keys_only()).open_or_create().unwrap();
     (db, table)
 }
 
@@ -96,7 +100,7 @@ fn everything_acknowledged_survives_a_kill() {
                 before[writer]
             );
             before[writer] = count;
-            let found = table.query(name(writer as i64)).range(hashrange::ge(0)).items();
+            let found = table.query(name(writer as i64)).range(hashrange::key::ge(0)).items();
             let found: Vec<i64> = found.map(|item| item.unwrap().get("number").unwrap().as_i64().unwrap()).collect();
             let expected: Vec<i64> = (1..=count).filter(|number| is_there(*number, count)).collect();
             assert_eq!(found, expected, "kill {kill} after {millis} ms: items of writer {writer}");

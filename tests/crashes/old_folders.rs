@@ -5,8 +5,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    AttributeValue, Clock, Database, Durability, Item, ItemRef, IteratorStart, KeyAttribute, KeySchema, KeyType, N,
-    ReadMode, S, StreamView, TableSpec, Work, index,
+    AttributeValue, Clock, Database, Durability, Item, ItemRef, ReadMode,
+    admin::{TableSpec, index},
+    inspect::Work,
+    key::{KeyType, N, S},
+    schema::{KeyAttribute, KeySchema, StreamView},
+    streams::IteratorStart,
 };
 use std::{
     fs,

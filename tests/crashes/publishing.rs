@@ -4,9 +4,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    Database, Item, S, Table, TableUpdate,
-    file::{Disk, FileName, MemoryDisk, Operation},
-    index,
+    Database, Item, Table,
+    admin::{TableUpdate, index},
+    file::{Disk, FileName, MemoryDisk},
+    key::S,
+    testing::Operation,
 };
 use hashrange_test_support::slow_disk::SlowDisk;
 use std::{

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::disallowed_methods, reason = "these tests change the files of a database from outside")]
 
-use hashrange::{Database, ErrorKind, Item, S};
+use hashrange::{Database, ErrorKind, Item, key::S};
 use std::{collections::BTreeMap, fs, path::Path};
 
 /// A database with an item in a run, one in the log, and no seal.

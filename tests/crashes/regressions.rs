@@ -3,11 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    Clock, Database, Durability, ErrorKind, Item, N, OpenOptions, S, Table, attr, begins_with, eq,
+    Clock, Database, Durability, ErrorKind, Item, OpenOptions, Table,
+    admin::index,
+    attr,
     expression::UpdateBuilder,
-    file::{Disk, Fault, FaultPlan, FileName, MemoryDisk, Operation, SimulatedDisk},
-    gt, index, lt,
+    file::{Disk, FileName, MemoryDisk},
+    key::{N, S, begins_with, eq, gt, lt},
     request::{ClientRequestToken, PutItem, TransactWriteItem, TransactWriteItems},
+    testing::{Fault, FaultPlan, Operation, SimulatedDisk},
 };
 use std::{
     fs,

@@ -4,10 +4,13 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    Clock, Database, Durability, IndexKind, IndexSpec, Item, KeyAttribute, KeyType, N, Projection, Result, S,
-    StreamView, Table, TableUpdate, Work,
-    file::{Disk, Fault, FaultPlan, FileName, Operation, SimulatedDisk},
-    index,
+    Clock, Database, Durability, Item, Result, Table,
+    admin::{IndexSpec, TableUpdate, index},
+    file::{Disk, FileName},
+    inspect::Work,
+    key::{KeyType, N, S},
+    schema::{IndexKind, KeyAttribute, Projection, StreamView},
+    testing::{Fault, FaultPlan, Operation, SimulatedDisk},
 };
 use std::{collections::BTreeSet, sync::Arc};
 

@@ -9,7 +9,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use hashrange::{Consumer, Database, Durability, Item, IteratorStart, S, StreamView, Table};
+use hashrange::{
+    Database, Durability, Item, Table,
+    key::S,
+    schema::StreamView,
+    streams::{Consumer, IteratorStart},
+};
 use hashrange_test_support::child;
 use std::{collections::BTreeMap, path::Path, thread, time::Duration};
 

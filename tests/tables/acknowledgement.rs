@@ -4,8 +4,12 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    Batch, ChangeRecord, Clock, Consumer, Database, Durability, Dynamic, ErrorKind, Item, S, StreamView, Table,
-    TransactWrite, attr, file::SimulatedDisk,
+    Clock, Database, Durability, ErrorKind, Item, Table, attr,
+    key::{Dynamic, S},
+    schema::StreamView,
+    streams::{Batch, ChangeRecord, Consumer},
+    table::TransactWrite,
+    testing::SimulatedDisk,
 };
 use proptest::prelude::*;
 use std::{collections::BTreeMap, panic::AssertUnwindSafe, sync::Arc, time::Duration};
@@ -103,7 +107,7 @@ fn a_child_waits_until_the_last_batch_of_its_parent_is_acknowledged() {
     let table = orders(&db);
     (0..3).for_each(|n| put(&table, n));
     clock.advance(Duration::from_secs(5 * 3600)); // an old shard is continued by another one
-    while db.step().unwrap() != hashrange::Work::Idle {}
+    while db.step().unwrap() != hashrange::inspect::Work::Idle {}
     (3..6).for_each(|n| put(&table, n));
     assert_eq!(db.list_streams(None)[0].shards.len(), 2);
     let mut consumer = table.stream().unwrap().checkpoint("all");
@@ -308,7 +312,7 @@ impl World {
             Step::Settle => {
                 self.db.flush().unwrap();
                 self.db.compact().unwrap();
-                while self.db.step().unwrap() != hashrange::Work::Idle {}
+                while self.db.step().unwrap() != hashrange::inspect::Work::Idle {}
             }
             Step::Reopen => {
                 let (clock, written) = (self.clock.clone(), self.written);

@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use hashrange::{Database, Item, ItemRef, N, S, Table};
+use hashrange::{
+    Database, Item, ItemRef, Table,
+    key::{N, S},
+};
 
 fn table(db: &Database) -> Table<(S, N)> {
     db.create_table("orders").hash::<S>("cust").range::<N>("order").create().unwrap()

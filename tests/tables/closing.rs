@@ -4,8 +4,12 @@
 #![expect(clippy::disallowed_methods, reason = "a test of files and waiting looks at both")]
 
 use hashrange::{
-    ChangeRecord, Consumer, Database, Durability, ErrorKind, Item, Result, S, StreamView, Table, Work,
-    file::SimulatedDisk,
+    Database, Durability, ErrorKind, Item, Result, Table,
+    inspect::Work,
+    key::S,
+    schema::StreamView,
+    streams::{ChangeRecord, Consumer},
+    testing::SimulatedDisk,
 };
 use std::{
     path::Path,
@@ -187,7 +191,7 @@ fn a_trigger_that_fails_or_panics_is_seen_and_goes_on() {
     let counts = db.create_table("counts").hash::<S>("id").create().unwrap();
     let counter = counts.clone();
     let mut calls = 0;
-    let count = move |records: &[ChangeRecord], tx: hashrange::TransactWrite| {
+    let count = move |records: &[ChangeRecord], tx: hashrange::table::TransactWrite| {
         calls += 1;
         if calls <= 2 {
             std::panic::resume_unwind(Box::new(format!("bug {calls}")));

@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use hashrange::{ConflictModel, Database, Durability, Error, ErrorKind, Item, S, Table, attr};
+use hashrange::{Database, Durability, Error, ErrorKind, Item, Table, attr, key::S, service::ConflictModel};
 use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     thread,

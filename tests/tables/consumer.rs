@@ -3,8 +3,11 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    ChangeEvent, ChangeRecord, Clock, Consumer, Database, Durability, ErrorKind, Item, S, StreamView, Table, attr,
-    file::SimulatedDisk,
+    Clock, Database, Durability, ErrorKind, Item, Table, attr,
+    key::S,
+    schema::StreamView,
+    streams::{ChangeEvent, ChangeRecord, Consumer},
+    testing::SimulatedDisk,
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -99,7 +102,7 @@ fn order_holds_through_splits_and_rolls_whoever_reads() {
                 clock.advance(Duration::from_secs(3600));
                 workers.extend((0..3).map(worker));
             }
-            31 => while db.step().unwrap() != hashrange::Work::Idle {},
+            31 => while db.step().unwrap() != hashrange::inspect::Work::Idle {},
             _ => {}
         }
         let worker = usize::try_from(n).unwrap() % workers.len();
@@ -332,7 +335,7 @@ fn triggers_run_by_step_and_on_threads() {
             put(&table, n, n);
         }
         if !background {
-            while db.step().unwrap() != hashrange::Work::Idle {}
+            while db.step().unwrap() != hashrange::inspect::Work::Idle {}
             assert_eq!(copies.scan().items().count(), 50);
         }
         for _ in 0..500 {

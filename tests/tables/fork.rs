@@ -2,7 +2,12 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use hashrange::{Clock, Database, Durability, Item, N, OpenOptions, S, StreamView, Table, index};
+use hashrange::{
+    Clock, Database, Durability, Item, OpenOptions, Table,
+    admin::index,
+    key::{N, S},
+    schema::StreamView,
+};
 use std::{
     sync::atomic::{AtomicI64, Ordering},
     time::Duration,

@@ -3,10 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    Clock, Database, Delay, Durability, ErrorKind, IndexKind, IndexLag, IndexSpec, Item, ItemRef, KeyAttribute,
-    KeyType, N, Projection, S, StaleReplica, Table, TableUpdate, Work,
-    file::{Disk, Fault, FaultPlan, MemoryDisk, Operation, SimulatedDisk},
-    index,
+    Clock, Database, Durability, ErrorKind, Item, ItemRef, Table,
+    admin::{IndexSpec, TableUpdate, index},
+    file::{Disk, MemoryDisk},
+    inspect::Work,
+    key::{KeyType, N, S},
+    schema::{IndexKind, KeyAttribute, Projection},
+    service::{Delay, IndexLag, StaleReplica},
+    testing::{Fault, FaultPlan, Operation, SimulatedDisk},
 };
 use std::{collections::BTreeMap, sync::Arc, time::Duration};
 
@@ -99,7 +103,7 @@ fn a_lagging_index_shows_the_past() {
                     let a = chance.below(3);
                     let mut expected = shown(&versions, now, Some(a));
                     let query = table.query_index("by_a", [a]).limit(1 + chance.below(3) as usize);
-                    let pages = |query: hashrange::Read<hashrange::request::Query<'static>>| -> Vec<Item> {
+                    let pages = |query: hashrange::table::Read<hashrange::request::Query<'static>>| -> Vec<Item> {
                         query.pages().flat_map(|page| page.unwrap().items).map(|item| item.to_item()).collect()
                     };
                     assert_eq!(pages(query.clone()), expected, "seed {seed}, step {step}");

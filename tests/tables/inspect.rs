@@ -3,9 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    Clock, Database, DatabaseStats, Durability, Item, N, OpenOptions, S, StreamView, Table, TableDescription, Work,
+    Clock, Database, Durability, Item, OpenOptions, Table,
+    admin::{TableDescription, index},
     file::{Disk, FileName, MemoryDisk},
-    index,
+    inspect::{DatabaseStats, Work},
+    key::{N, S},
+    schema::StreamView,
 };
 use std::sync::Arc;
 

@@ -3,9 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    Clock, Database, Durability, ErrorKind, Item, OpenOptions, ReadMode, S, StreamView, Table, Work,
-    file::{Fault, FaultPlan, Operation, SimulatedDisk},
-    index,
+    Clock, Database, Durability, ErrorKind, Item, OpenOptions, ReadMode, Table,
+    admin::index,
+    inspect::Work,
+    key::S,
+    schema::StreamView,
+    testing::{Fault, FaultPlan, Operation, SimulatedDisk},
 };
 use std::sync::Arc;
 

@@ -3,7 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    ChangeRecord, Clock, Consumer, Database, ErrorKind, Gap, Item, S, StreamView, Table, Work, file::SimulatedDisk,
+    Clock, Database, ErrorKind, Item, Table,
+    inspect::Work,
+    key::S,
+    schema::StreamView,
+    streams::{ChangeRecord, Consumer, Gap},
+    testing::SimulatedDisk,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -224,7 +229,7 @@ fn records_are_not_kept_for_readers_without_a_checkpoint() {
     let stream = &world.db.list_streams(Some("orders"))[0];
     let mut seen = Vec::new();
     for shard in &stream.shards {
-        let start = hashrange::IteratorStart::TrimHorizon;
+        let start = hashrange::streams::IteratorStart::TrimHorizon;
         let iterator = world.db.shard_iterator("orders", &stream.label, &shard.id, &start).unwrap();
         seen.extend(world.db.stream_records(&iterator, None).unwrap().records.iter().map(number));
     }

@@ -3,14 +3,16 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    BillingMode, Clock, Database, Error, ErrorKind, IndexKind, IndexSpec, Item, IteratorStart, KeyAttribute, KeySchema,
-    KeyType, N, Projection, ProvisionedThroughput, Result, S, StreamView, TableDefinition, TableSpec, TableUpdate,
+    Clock, Database, Error, ErrorKind, Item, Result,
+    admin::{IndexSpec, TableSpec, TableUpdate, index},
     file::{Disk, MemoryDisk},
-    index,
+    key::{KeyType, N, S},
     schema::{
-        IndexSettings, Insights, InsightsMode, KinesisDestination, PointInTimeRecovery, RecordPrecision,
-        ResourcePolicy, Since, TableClass, TableSettings, ThroughputChanges, UnitPair,
+        BillingMode, IndexKind, IndexSettings, Insights, InsightsMode, KeyAttribute, KeySchema, KinesisDestination,
+        PointInTimeRecovery, Projection, ProvisionedThroughput, RecordPrecision, ResourcePolicy, Since, StreamView,
+        TableClass, TableDefinition, TableSettings, ThroughputChanges, UnitPair,
     },
+    streams::IteratorStart,
 };
 use std::{sync::Arc, time::Duration};
 
@@ -143,9 +145,9 @@ fn one_index_is_filled_at_a_time_and_its_table_stays_meanwhile() {
     // TTL brings an index of its own, which is filled as well and is nobody's business.
     let ttl = TableUpdate { ttl_attribute: Some(Some("ends".to_owned())), ..TableUpdate::default() };
     db.update_table("items", ttl).unwrap();
-    while db.step().unwrap() != hashrange::Work::Idle {}
+    while db.step().unwrap() != hashrange::inspect::Work::Idle {}
     db.update_table("items", adding("second", IndexKind::Global)).unwrap();
-    while db.step().unwrap() != hashrange::Work::Idle {}
+    while db.step().unwrap() != hashrange::inspect::Work::Idle {}
     assert_eq!(db.verify().unwrap().index_entries, 3);
     db.delete_table("items").unwrap();
 }

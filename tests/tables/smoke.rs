@@ -1,6 +1,10 @@
 //! The shortest way through every room.
 
-use hashrange::{Database, Durability, Item, N, S, begins_with, index};
+use hashrange::{
+    Database, Durability, Item,
+    admin::index,
+    key::{N, S, begins_with},
+};
 
 #[test]
 fn a_table_keeps_what_is_put_and_survives_reopening() {

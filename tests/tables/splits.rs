@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use hashrange::{Database, Durability, Item, S};
+use hashrange::{Database, Durability, Item, key::S};
 use std::path::Path;
 
 const ITEMS_PER_LIFE: u32 = 400;

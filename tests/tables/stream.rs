@@ -3,9 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    ChangeEvent, ChangeRecord, Clock, Database, Durability, Dynamic, ErrorKind, Item, IteratorStart, ReadMode, S,
-    ShardDescription, StreamStatus, StreamView, Table, TableUpdate, Work,
-    file::{Disk, Fault, FaultPlan, Operation, SimulatedDisk},
+    Clock, Database, Durability, ErrorKind, Item, ReadMode, Table,
+    admin::TableUpdate,
+    file::Disk,
+    inspect::Work,
+    key::{Dynamic, S},
+    schema::StreamView,
+    streams::{ChangeEvent, ChangeRecord, IteratorStart, ShardDescription, StreamStatus},
+    testing::{Fault, FaultPlan, Operation, SimulatedDisk},
 };
 use hashrange_test_support::Random;
 use std::{
@@ -144,7 +149,7 @@ fn the_stream_replayed_is_the_table_whatever_happens() {
             match random.below_u64(150) {
                 0 => db.flush().unwrap(),
                 1 => db.compact().unwrap(),
-                2..=20 => splits += usize::from(db.step().unwrap() == hashrange::Work::Split),
+                2..=20 => splits += usize::from(db.step().unwrap() == hashrange::inspect::Work::Split),
                 21 => clock.advance(HOUR),
                 22 => check(&db),
                 23 => {

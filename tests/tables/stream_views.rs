@@ -2,7 +2,13 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use hashrange::{ChangeEvent, ChangeRecord, Database, Item, IteratorStart, S, StreamView, file::SimulatedDisk};
+use hashrange::{
+    Database, Item,
+    key::S,
+    schema::StreamView,
+    streams::{ChangeEvent, ChangeRecord, IteratorStart},
+    testing::SimulatedDisk,
+};
 use std::sync::Arc;
 
 fn open(disk: &SimulatedDisk) -> Database {

@@ -3,8 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    BillingMode, Database, ErrorKind, IndexKind, Item, N, S, StreamView, TableBuilder, TableDifference, Work,
-    error::Detail, index,
+    Database, ErrorKind, Item,
+    admin::{TableBuilder, TableDifference, index},
+    error::Detail,
+    inspect::Work,
+    key::{N, S},
+    schema::{BillingMode, IndexKind, StreamView},
 };
 use std::time::Duration;
 

@@ -2,7 +2,11 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use hashrange::{Database, Item, N, S, Table, Work};
+use hashrange::{
+    Database, Item, Table,
+    inspect::Work,
+    key::{N, S},
+};
 
 /// Tombstones that one read may step over where maintenance has its turns.
 const MOST_SKIPPED: u64 = 4_096 + 1_024;

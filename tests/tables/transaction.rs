@@ -2,7 +2,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use hashrange::{Database, Durability, Error, ErrorKind, Item, ItemRef, N, S, Table};
+use hashrange::{
+    Database, Durability, Error, ErrorKind, Item, ItemRef, Table,
+    key::{N, S},
+};
 use std::{sync::Barrier, thread};
 
 fn database() -> (Database, Table<(S, N)>) {

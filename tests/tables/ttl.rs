@@ -3,10 +3,14 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    AttributeValue, ChangeEvent, Clock, Database, Durability, Item, IteratorStart, N, S, StreamView, Table,
-    TableUpdate, TtlStatus, Work,
-    file::{Disk, SimulatedDisk},
-    index,
+    AttributeValue, Clock, Database, Durability, Item, Table,
+    admin::{TableUpdate, TtlStatus, index},
+    file::Disk,
+    inspect::Work,
+    key::{N, S},
+    schema::StreamView,
+    streams::{ChangeEvent, IteratorStart},
+    testing::SimulatedDisk,
 };
 use hashrange_test_support::Random;
 use std::{collections::BTreeMap, sync::Arc, time::Duration};

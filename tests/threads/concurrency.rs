@@ -7,11 +7,14 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    Clock, Database, Durability, Dynamic, ErrorKind, IndexKind, IndexSpec, IndexStatus, Item, KeyAttribute, KeyType, N,
-    Projection, S, Table, TableUpdate, Work, attr,
+    Clock, Database, Durability, ErrorKind, Item, Table,
+    admin::{IndexSpec, TableUpdate, index},
+    attr,
     expression::{Condition, ExpressionKind, Placeholders, Scope, Update},
-    index,
+    inspect::Work,
+    key::{Dynamic, KeyType, N, S},
     request::{TransactGet, TransactGetItems, TransactWriteItem, TransactWriteItems, UpdateItem},
+    schema::{IndexKind, IndexStatus, KeyAttribute, Projection},
 };
 use std::{
     collections::BTreeMap,

@@ -19,7 +19,10 @@ mod linearisable;
 mod serialisable;
 
 use hashrange::{
-    AttributeValue, Database, Error, ErrorKind, Item, ItemRef, S, Table, attr, file, file::SimulatedDisk, list_append,
+    AttributeValue, Database, Error, ErrorKind, Item, ItemRef, Table, attr,
+    expression::list_append,
+    key::S,
+    testing::{self, SimulatedDisk},
 };
 use hashrange_test_support::{Random, slow_disk::SlowDisk};
 use linearisable::{Kind, Operation};
@@ -54,7 +57,7 @@ impl Moments {
 
 fn open(disk: &SimulatedDisk) -> (Database, Table<S>) {
     let slowly = Arc::new(|operation, _| {
-        if operation == file::Operation::Sync {
+        if operation == testing::Operation::Sync {
             (0..4).for_each(|_| thread::yield_now());
         }
     });

@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    Database, Durability, ErrorKind, Item, S, Table, Transaction, attr,
-    file::{Disk, Fault, FaultPlan, FileName, MemoryDisk, Operation, SimulatedDisk},
+    Database, Durability, ErrorKind, Item, Table, Transaction, attr,
+    file::{Disk, FileName, MemoryDisk},
+    key::S,
+    testing::{Fault, FaultPlan, Operation, SimulatedDisk},
 };
 use hashrange_test_support::slow_disk::SlowDisk;
 use std::{

@@ -5,7 +5,7 @@
 //! an embedded database, and leaves it again, by changing the line that makes its client:
 //!
 //! ```
-//! use hashrange::{Database, Item, S};
+//! use hashrange::{Database, Item, key::S};
 //!
 //! # tokio::runtime::Builder::new_current_thread().build()?.block_on(async {
 //! let db = Database::in_memory()?;

@@ -8,7 +8,12 @@
 //! units are of reading or of writing.
 
 use crate::{json::Writer, validate::Violations, validate::values, value};
-use hashrange::{Consumed, Database, Dynamic, IndexKind, Item, Table, TableDefinition};
+use hashrange::{
+    Database, Item, Table,
+    capacity::Consumed,
+    key::Dynamic,
+    schema::{IndexKind, TableDefinition},
+};
 
 /// How much of the consumed capacity a request wants to know.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

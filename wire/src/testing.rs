@@ -13,7 +13,7 @@
 //! makes hours pass between two lines:
 //!
 //! ```
-//! use hashrange::{Clock, Database, Item, S};
+//! use hashrange::{Clock, Database, Item, key::S};
 //! use hashrange_wire::testing::TestServer;
 //! use std::time::Duration;
 //!

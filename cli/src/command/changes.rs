@@ -2,7 +2,10 @@
 
 use crate::{args::DatabaseArgs, failure::Failure, outcome::Outcome, output::Output, session};
 use clap::Args;
-use hashrange::{ChangeRecord, Database, Error, IteratorStart};
+use hashrange::{
+    Database, Error,
+    streams::{ChangeRecord, IteratorStart},
+};
 
 /// Arguments of `changes`.
 #[derive(Debug, Args)]

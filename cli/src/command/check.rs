@@ -2,7 +2,7 @@
 
 use crate::{args::DatabaseArgs, failure::Failure, outcome::Outcome, output::Output, session};
 use clap::{Args, ValueEnum};
-use hashrange::{IndexKind, TableDescription};
+use hashrange::{admin::TableDescription, schema::IndexKind};
 
 /// Arguments of `check`.
 #[derive(Debug, Args)]
@@ -57,7 +57,11 @@ fn lacking_on_dynamodb(table: &TableDescription) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use hashrange::{Database, N, S, index};
+    use hashrange::{
+        Database,
+        admin::index,
+        key::{N, S},
+    };
 
     #[test]
     fn a_collection_that_may_be_too_large_is_named() {

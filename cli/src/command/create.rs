@@ -2,7 +2,10 @@
 
 use crate::{args::DatabaseArgs, failure::Failure, key_value::parse_attribute, outcome::Outcome, output, session};
 use clap::Args;
-use hashrange::{IndexKind, IndexSpec, KeyAttribute, KeySchema, Projection, TableSpec};
+use hashrange::{
+    admin::{IndexSpec, TableSpec},
+    schema::{IndexKind, KeyAttribute, KeySchema, Projection},
+};
 
 /// Arguments of `create`.
 #[derive(Debug, Args)]

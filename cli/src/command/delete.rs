@@ -5,7 +5,7 @@ use crate::{
     args::DatabaseArgs, expressions::PlaceholderArgs, failure::Failure, outcome::Outcome, output::Output, session,
 };
 use clap::Args;
-use hashrange::ReturnValues;
+use hashrange::request::ReturnValues;
 
 /// Arguments of `delete`.
 #[derive(Debug, Args)]

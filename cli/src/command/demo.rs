@@ -15,9 +15,11 @@ use crate::{
 };
 use clap::Args;
 use hashrange::{
-    Database, Error, ItemRef, N, Page, S, Table, begins_with,
+    Database, Error, ItemRef, Table,
+    admin::index,
     expression::{Condition, ExpressionKind, Placeholders, Projection, Scope},
-    index,
+    key::{N, S, begins_with},
+    request::Page,
 };
 use std::path::{Path, PathBuf};
 

@@ -9,7 +9,10 @@ use crate::{
     text::{bytes, counted},
 };
 use clap::Args;
-use hashrange::{IndexKind, KeyAttribute, Projection, TableDescription};
+use hashrange::{
+    admin::TableDescription,
+    schema::{IndexKind, KeyAttribute, Projection},
+};
 
 /// Arguments of `describe`.
 #[derive(Debug, Args)]

@@ -11,7 +11,7 @@ use crate::{
     text::counted,
 };
 use clap::Args;
-use hashrange::{Dynamic, ItemRef, Table};
+use hashrange::{ItemRef, Table, key::Dynamic};
 use std::{
     fs::File,
     io::{self, BufWriter, Write},

@@ -9,7 +9,10 @@ use crate::{
     text::{bytes, counted, grouped, ratio},
 };
 use clap::Args;
-use hashrange::{Database, DatabaseStats, TablePartitionStats};
+use hashrange::{
+    Database,
+    inspect::{DatabaseStats, TablePartitionStats},
+};
 use serde_json::Value;
 use std::collections::BTreeSet;
 

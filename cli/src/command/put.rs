@@ -11,7 +11,7 @@ use crate::{
     session,
 };
 use clap::Args;
-use hashrange::{Item, ReturnValues};
+use hashrange::{Item, request::ReturnValues};
 use std::io::{self, Read};
 
 /// Arguments of `put`.

@@ -6,8 +6,9 @@ use crate::{
 };
 use clap::{ArgGroup, Args};
 use hashrange::{
-    AttributeValue, Error, KeyAttribute, TableDefinition,
+    AttributeValue, Error,
     expression::{BoundKey, RangeCondition},
+    schema::{KeyAttribute, TableDefinition},
 };
 
 /// Arguments of `query`.

@@ -8,7 +8,7 @@
 
 use crate::{args::DatabaseArgs, failure::Failure, outcome::Outcome, output::Output, session};
 use clap::{Args, ValueEnum};
-use hashrange::ConflictModel;
+use hashrange::service::ConflictModel;
 use hashrange_wire::{
     Profile, Timing,
     server::{Credentials, Server, ServerOptions},

@@ -3,7 +3,11 @@
 use super::create::parse_global;
 use crate::{args::DatabaseArgs, failure::Failure, outcome::Outcome, output, session};
 use clap::{Args, ValueEnum};
-use hashrange::{Database, IndexSpec, IndexStatus, Projection, StreamView, TableUpdate};
+use hashrange::{
+    Database,
+    admin::{IndexSpec, TableUpdate},
+    schema::{IndexStatus, Projection, StreamView},
+};
 use std::{thread, time::Duration};
 
 /// How often it is looked whether an index is filled.

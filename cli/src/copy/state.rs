@@ -16,7 +16,10 @@
 use super::CopyTarget;
 use crate::failure::Failure;
 use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue as SdkValue};
-use hashrange::{AttributeValue, Database, Dynamic, Item, S, Table};
+use hashrange::{
+    AttributeValue, Database, Item, Table,
+    key::{Dynamic, S},
+};
 use std::collections::HashMap;
 
 /// A key of the source, as the SDK has it.

@@ -1,7 +1,12 @@
 //! Copies that are killed on their way: from a folder to an endpoint, from there to a folder, and changes followed.
 
 use crate::place::{Place, Run};
-use hashrange::{AttributeValue, Database, Item, N, Number, S, StreamView, TableUpdate, index};
+use hashrange::{
+    AttributeValue, Database, Item, Number,
+    admin::{TableUpdate, index},
+    key::{N, S},
+    schema::StreamView,
+};
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,

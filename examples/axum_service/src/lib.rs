@@ -27,7 +27,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use hashrange::{Database, ErrorKind, S, Table};
+use hashrange::{Database, ErrorKind, Table, key::S};
 use serde::{Deserialize, Serialize};
 use std::{future::Future, io};
 use tokio::{net::TcpListener, sync::mpsc, task::spawn_blocking};

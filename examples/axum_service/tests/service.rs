@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use hashrange::{Database, S};
+use hashrange::{Database, key::S};
 use hashrange_axum_service::serve;
 use std::{
     io::{Read, Write},

@@ -1,49 +1,4 @@
 //! A machine with a disk that loses power, forgets, tears and fails, all decided by one seed.
-//!
-//! # The model of a crash
-//!
-//! A file has two images: the *live* one, which every read sees (the page cache of the machine), and the *durable* one,
-//! which is what the platters hold for sure. Between them stands the list of unsynced writes. A folder has a live and a
-//! durable table of names, and between them the list of unsynced operations.
-//!
-//! ```text
-//!            write_at, append, reserve                create, rename, remove
-//!                       |                                       |
-//!      live image  <----+----> unsynced writes      live names  +--> unsynced operations
-//!          ^                      |                     ^               |
-//!        reads        sync() applies all of them      reads    sync_directory() applies all of them
-//!                                 v                                     v
-//!                          durable image                          durable names
-//! ```
-//!
-//! A crash keeps the durable images and names, and lets the seed decide about the rest:
-//!
-//! - Each unsynced write is lost, kept whole, torn (of the sectors of 512 bytes that it touches, the first few or any
-//!   others are kept), or garbled (one sector of it holds zeros, ones or noise from some byte on). Those that are kept
-//!   need not have happened in order: any may be there without the ones before it. Where several overlap, an older one
-//!   may have the last word.
-//! - A cut of a file happened or did not.
-//! - Where a write past the end is lost, the file may still have grown: what was not written reads as zeros.
-//! - Each unsynced operation of the folder happened or did not, in any combination. A rename happens as a whole. A file
-//!   whose creation is lost is gone with its bytes, synced or not; a file whose removal is lost is back.
-//!
-//! What was synced is never lost, and a write never harms bytes outside its own range. Files are independent of each
-//! other and of the folder: there are no barriers but the two kinds of sync. For half of the files, and half of the
-//! folders, the draw is of a simple kind (nothing survives; all does; all up to some moment, in order), because chance
-//! alone would hardly ever come to these.
-//!
-//! # The model of failures
-//!
-//! [`SimulatedDisk::fail`] makes the n-th operation of a kind fail, once or from then on. A failed write has written
-//! nothing, or a part of its bytes ([`Fault::ShortWrite`]). A failed sync behaves as Linux does: each write that was
-//! waiting reaches the disk or is dropped for good, no later sync brings it back, and the live image may go on showing
-//! it (the page is still in the cache) or not (it was evicted). A failed operation on the folder did not happen; a
-//! failed sync of the folder leaves its operations unsynced.
-//!
-//! [`SimulatedDisk::crash_at`] cuts the power in the middle of the n-th operation: it has happened, unsynced, when
-//! everything stops. All later operations of all handles fail with [`CRASHED`].
-//!
-//! Same seed and same calls, same [`trace`](SimulatedDisk::trace), bytes and errors.
 
 mod crash;
 mod fault;
@@ -72,12 +27,12 @@ use std::{
 /// What the message of every error says after the power of a simulated machine was cut.
 pub const CRASHED: &str = "crashed: the simulated machine has no power";
 
-/// The folder of a database on a simulated machine. What it may forget is told in the head of [this module](self).
+/// The folder of a database on a simulated machine. What it may forget, and how it fails, follows below.
 ///
 /// A clone is the same folder of the same machine, as a database that is opened later in the same process gets it.
 ///
 /// ```
-/// use hashrange::file::{Disk, FileName, SimulatedDisk};
+/// use hashrange::{file::{Disk, FileName}, testing::SimulatedDisk};
 ///
 /// let disk = SimulatedDisk::new(42);
 /// let mut file = disk.create(FileName::Log(1))?;
@@ -89,6 +44,51 @@ pub const CRASHED: &str = "crashed: the simulated machine has no power";
 /// assert!(after.contents(FileName::Log(1)).is_some_and(|bytes| bytes.starts_with(b"kept")));
 /// # Ok::<(), hashrange::Error>(())
 /// ```
+///
+/// # The model of a crash
+///
+/// A file has two images: the *live* one, which every read sees (the page cache of the machine), and the *durable* one,
+/// which is what the platters hold for sure. Between them stands the list of unsynced writes. A folder has a live and a
+/// durable table of names, and between them the list of unsynced operations.
+///
+/// ```text
+///            write_at, append, reserve                create, rename, remove
+///                       |                                       |
+///      live image  <----+----> unsynced writes      live names  +--> unsynced operations
+///          ^                      |                     ^               |
+///        reads        sync() applies all of them      reads    sync_directory() applies all of them
+///                                 v                                     v
+///                          durable image                          durable names
+/// ```
+///
+/// A crash keeps the durable images and names, and lets the seed decide about the rest:
+///
+/// - Each unsynced write is lost, kept whole, torn (of the sectors of 512 bytes that it touches, the first few or any
+///   others are kept), or garbled (one sector of it holds zeros, ones or noise from some byte on). Those that are kept
+///   need not have happened in order: any may be there without the ones before it. Where several overlap, an older one
+///   may have the last word.
+/// - A cut of a file happened or did not.
+/// - Where a write past the end is lost, the file may still have grown: what was not written reads as zeros.
+/// - Each unsynced operation of the folder happened or did not, in any combination. A rename happens as a whole. A file
+///   whose creation is lost is gone with its bytes, synced or not; a file whose removal is lost is back.
+///
+/// What was synced is never lost, and a write never harms bytes outside its own range. Files are independent of each
+/// other and of the folder: there are no barriers but the two kinds of sync. For half of the files, and half of the
+/// folders, the draw is of a simple kind (nothing survives; all does; all up to some moment, in order), because chance
+/// alone would hardly ever come to these.
+///
+/// # The model of failures
+///
+/// [`SimulatedDisk::fail`] makes the n-th operation of a kind fail, once or from then on. A failed write has written
+/// nothing, or a part of its bytes ([`Fault::ShortWrite`]). A failed sync behaves as Linux does: each write that was
+/// waiting reaches the disk or is dropped for good, no later sync brings it back, and the live image may go on showing
+/// it (the page is still in the cache) or not (it was evicted). A failed operation on the folder did not happen; a
+/// failed sync of the folder leaves its operations unsynced.
+///
+/// [`SimulatedDisk::crash_at`] cuts the power in the middle of the n-th operation: it has happened, unsynced, when
+/// everything stops. All later operations of all handles fail with [`CRASHED`].
+///
+/// Same seed and same calls, same [`trace`](SimulatedDisk::trace), bytes and errors.
 #[derive(Debug)]
 pub struct SimulatedDisk {
     machine: Arc<Mutex<Machine>>,

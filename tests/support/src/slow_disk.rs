@@ -2,7 +2,8 @@
 
 use hashrange::{
     Result,
-    file::{Disk, FileName, Operation, ReadableFile, SyncFile, WritableFile},
+    file::{Disk, FileName, ReadableFile, SyncFile, WritableFile},
+    testing::Operation,
 };
 use std::{fmt, sync::Arc};
 

@@ -1,6 +1,10 @@
 //! Structs as kinds of items of one table.
 
-use hashrange::{Database, Item, N, S, attr, begins_with, entity::Entity};
+use hashrange::{
+    Database, Item, attr,
+    entity::Entity,
+    key::{N, S, begins_with},
+};
 use serde::Deserialize;
 
 #[derive(Clone, Debug, PartialEq, Entity, Deserialize)]

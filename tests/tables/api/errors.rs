@@ -1,11 +1,15 @@
 //! What an error says: its remedy, the service's words, the facts beside them, and what caused it.
 
 use hashrange::{
-    Database, Durability, Error, ErrorKind, Item, N, S, StreamView, TableUpdate, attr,
+    Database, Durability, Error, ErrorKind, Item,
+    admin::{TableUpdate, index},
+    attr,
     error::{CancellationReason, Detail},
-    file::{Fault, FaultPlan, Operation, SimulatedDisk},
-    from_item, gt, index,
+    item::from_item,
+    key::{N, S, gt},
     request::{TransactGet, TransactGetItems},
+    schema::StreamView,
+    testing::{Fault, FaultPlan, Operation, SimulatedDisk},
 };
 use serde::Deserialize;
 use std::{error::Error as _, io, sync::Arc};

@@ -1,6 +1,10 @@
 //! Reading typed, the first and the last item, and cursors that travel through a client.
 
-use hashrange::{Database, ErrorKind, Item, N, Result, S, Table, gt, index};
+use hashrange::{
+    Database, ErrorKind, Item, Result, Table,
+    admin::index,
+    key::{N, S, gt},
+};
 use serde::Deserialize;
 
 #[derive(Debug, PartialEq, Deserialize)]

@@ -1,6 +1,14 @@
 //! One small shop, from its table to its stream.
 
-use hashrange::{Database, Durability, Item, N, S, StreamView, attr, begins_with, if_not_exists, index, values};
+use hashrange::{
+    Database, Durability, Item,
+    admin::index,
+    attr,
+    expression::if_not_exists,
+    key::{N, S, begins_with},
+    schema::StreamView,
+    values,
+};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, PartialEq, Serialize, Deserialize)]

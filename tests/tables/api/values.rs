@@ -1,8 +1,9 @@
 //! What becomes an attribute value, and what becomes of one.
 
 use hashrange::{
-    AttributeValue, Database, Item, ItemRef, Number, S, attr, gt,
+    AttributeValue, Database, Item, ItemRef, Number, attr,
     item::{DynamoDbJson, to_value},
+    key::{S, gt},
 };
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -70,7 +71,7 @@ fn what_is_no_number_is_refused_where_it_is_sent() -> hashrange::Result<()> {
         }
     }
     assert_eq!(table.scan().items().count(), 0);
-    let sorted = db.create_table("sorted").hash::<S>("id").range::<hashrange::N>("at").create()?;
+    let sorted = db.create_table("sorted").hash::<S>("id").range::<hashrange::key::N>("at").create()?;
     assert!(sorted.query("1").range(gt(f64::NAN)).page().is_err());
     assert!(sorted.put(&Item::new().with("id", "1").with("at", f64::NAN)).is_err());
     Ok(())

@@ -11,7 +11,11 @@ mod together;
 mod wheres;
 mod writes;
 
-use hashrange::{AttributeValue, Database, Item, ItemRef, N, S, index};
+use hashrange::{
+    AttributeValue, Database, Item, ItemRef,
+    admin::index,
+    key::{N, S},
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a malformed statement's message begins with.

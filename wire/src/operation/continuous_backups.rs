@@ -12,7 +12,11 @@ use crate::{
     timing::takes,
     validate::Violations,
 };
-use hashrange::{ErrorKind, TableDefinition, TableStatus, TableUpdate, schema::PointInTimeRecovery};
+use hashrange::{
+    ErrorKind,
+    admin::TableUpdate,
+    schema::{PointInTimeRecovery, TableDefinition, TableStatus},
+};
 use std::sync::Arc;
 
 /// Days that can be gone back, unless a request says otherwise; also the most.

@@ -19,8 +19,8 @@ use crate::{
     validate::{Violations, values},
 };
 use hashrange::{
-    BillingMode, IndexSpec, TableSpec,
-    schema::{IndexSettings, ResourcePolicy, Since, TableClass, TableSettings},
+    admin::{IndexSpec, TableSpec},
+    schema::{BillingMode, IndexSettings, ResourcePolicy, Since, TableClass, TableSettings},
 };
 use std::{borrow::Cow, collections::BTreeMap};
 

@@ -10,7 +10,7 @@ use crate::{
         name::TableName,
     },
 };
-use hashrange::{TableDescription, error::Detail};
+use hashrange::{admin::TableDescription, error::Detail};
 
 pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let table = decode_name(context, body)?;

@@ -11,8 +11,8 @@ use crate::{
     validate::Violations,
 };
 use hashrange::{
-    IndexKind, TableDefinition, TableUpdate,
-    schema::{Insights, InsightsMode},
+    admin::TableUpdate,
+    schema::{IndexKind, Insights, InsightsMode, TableDefinition},
 };
 
 const MODES: &[&str] = &["ACCESSED_AND_THROTTLED_KEYS", "THROTTLED_KEYS"];

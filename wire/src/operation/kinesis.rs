@@ -14,8 +14,8 @@ use crate::{
     validate::Violations,
 };
 use hashrange::{
-    TableDefinition, TableUpdate,
-    schema::{KinesisDestination, RecordPrecision},
+    admin::TableUpdate,
+    schema::{KinesisDestination, RecordPrecision, TableDefinition},
 };
 
 const PRECISIONS: &[&str] = &["MILLISECOND", "MICROSECOND"];

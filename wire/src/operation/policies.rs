@@ -14,8 +14,8 @@ use crate::{
     validate::Violations,
 };
 use hashrange::{
-    TableDefinition, TableUpdate,
-    schema::{ResourcePolicy, TableSettings},
+    admin::TableUpdate,
+    schema::{ResourcePolicy, TableDefinition, TableSettings},
 };
 
 const MAX_ARN_CHARS: usize = 1_283;

@@ -13,10 +13,9 @@ use crate::{
     value::{self, Attributes, Decoder},
 };
 use hashrange::{
-    Page,
     expression::{Condition, Projection},
     item::size::check_name,
-    request::{PageOptions, Select},
+    request::{Page, PageOptions, Select},
 };
 use std::borrow::Cow;
 

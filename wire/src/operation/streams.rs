@@ -11,7 +11,7 @@ pub(super) use get_shard_iterator::run as get_shard_iterator;
 pub(super) use list_streams::run as list_streams;
 
 use crate::{arn::Arn, context::Context, error::Failure, validate::Violations};
-use hashrange::StreamDescription;
+use hashrange::streams::StreamDescription;
 
 /// Bounds of the length of a stream's ARN, in characters.
 const STREAM_ARN_LENGTH: (usize, usize) = (37, 1_024);

@@ -9,7 +9,7 @@ use crate::{
     table::members::{self, Tag},
     validate::Violations,
 };
-use hashrange::TableUpdate;
+use hashrange::admin::TableUpdate;
 use std::borrow::Cow;
 
 /// Tags with such keys are the service's own.

@@ -10,7 +10,7 @@ use crate::{
     timing::takes,
     validate::Violations,
 };
-use hashrange::TtlStatus;
+use hashrange::admin::TtlStatus;
 
 #[derive(Default)]
 struct Specification {

@@ -21,8 +21,8 @@ use crate::{
     validate::{Violations, values},
 };
 use hashrange::{
-    BillingMode, IndexKind, ProvisionedThroughput, TableDefinition, TableUpdate,
-    schema::{Since, TableSettings, UnitPair},
+    admin::TableUpdate,
+    schema::{BillingMode, IndexKind, ProvisionedThroughput, Since, TableDefinition, TableSettings, UnitPair},
 };
 
 /// Members for features that are not here.

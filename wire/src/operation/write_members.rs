@@ -13,7 +13,11 @@ use crate::{
     validate::{Violations, values},
     value::{self, Decoder},
 };
-use hashrange::{Item, ReturnValues, WriteOutput, expression::Condition};
+use hashrange::{
+    Item,
+    expression::Condition,
+    request::{ReturnValues, WriteOutput},
+};
 use std::borrow::Cow;
 
 /// The shared members.

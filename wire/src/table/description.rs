@@ -8,9 +8,12 @@ use crate::{
     timing::takes,
 };
 use hashrange::{
-    BillingMode, IndexDefinition, IndexKind, IndexStats, IndexStatus, KeyAttribute, Projection, ProvisionedThroughput,
-    StreamView, TableDefinition, TableDescription, TableStatus,
-    schema::{IndexSettings, Since, TableClass, ThroughputChanges, UnitPair},
+    admin::{IndexStats, TableDescription},
+    schema::{
+        BillingMode, IndexDefinition, IndexKind, IndexSettings, IndexStatus, KeyAttribute, Projection,
+        ProvisionedThroughput, Since, StreamView, TableClass, TableDefinition, TableStatus, ThroughputChanges,
+        UnitPair,
+    },
 };
 
 /// The status of a table that goes.

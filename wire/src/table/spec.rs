@@ -6,8 +6,11 @@ use super::{
 };
 use crate::{error::Failure, profile::Profile};
 use hashrange::{
-    BillingMode, IndexKind, IndexSpec, KeyAttribute, KeySchema, KeyType, Projection, ProvisionedThroughput, StreamView,
-    TableDefinition,
+    admin::IndexSpec,
+    key::KeyType,
+    schema::{
+        BillingMode, IndexKind, KeyAttribute, KeySchema, Projection, ProvisionedThroughput, StreamView, TableDefinition,
+    },
 };
 
 /// Most units that can be asked for.

@@ -6,9 +6,8 @@ use crate::{
     shape::{self, JsonContext},
     validate::Violations,
 };
-use hashrange::{
-    BillingMode, IndexDefinition, ProvisionedThroughput, TableDefinition,
-    schema::{IndexSettings, UnitPair},
+use hashrange::schema::{
+    BillingMode, IndexDefinition, IndexSettings, ProvisionedThroughput, TableDefinition, UnitPair,
 };
 
 /// Units of reads and of writes a second that a table without provisioned throughput is ready for, as the service says

@@ -5,7 +5,7 @@
 
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_dynamodbstreams::types::ShardIteratorType;
-use hashrange::{Database, Durability, Item, S, StreamView};
+use hashrange::{Database, Durability, Item, key::S, schema::StreamView};
 
 fn shop() -> Database {
     let db = Database::options().durability(Durability::Buffered).in_memory().unwrap();

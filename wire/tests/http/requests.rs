@@ -3,7 +3,8 @@
 use crate::client::{connect, request, send, serve};
 use hashrange::{
     Database,
-    file::{Fault, FaultPlan, MemoryDisk, Operation, SimulatedDisk},
+    file::MemoryDisk,
+    testing::{Fault, FaultPlan, Operation, SimulatedDisk},
 };
 use hashrange_wire::server::{Server, ServerOptions};
 use std::sync::Arc;

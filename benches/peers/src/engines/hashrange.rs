@@ -5,7 +5,7 @@ use crate::{
     engine::{Engine, Features, Session},
 };
 use anyhow::{Context, Result, ensure};
-use hashrange::{Database, Durability, ItemRef, IteratorStart, S, StreamView, Table, attr, ge, index, values};
+use hashrange::{Database, Durability, ItemRef, Table, admin::index, key::{S, ge}, schema::StreamView, streams::IteratorStart, attr, values};
 use std::path::Path;
 
 const TABLE: &str = "orders";

@@ -7,10 +7,12 @@ use super::{
     step::{Draw, Query, Read},
 };
 use hashrange::{
-    AttributeValue, Database, ErrorKind, IndexKind, IndexSpec, IndexStatus, Item, ItemRef, Page, Projection, Result,
+    AttributeValue, Database, ErrorKind, Item, ItemRef, Result,
+    admin::IndexSpec,
     error::Detail,
     expression::{BoundKey, Condition, ExpressionKind, Placeholders, RangeCondition, Scope},
-    request::{BatchGetItem, KeysAndAttributes, TransactGet, TransactGetItems},
+    request::{BatchGetItem, KeysAndAttributes, Page, TransactGet, TransactGetItems},
+    schema::{IndexKind, IndexStatus, Projection},
 };
 use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
 

@@ -10,13 +10,14 @@ use super::{
     time::{lag, lose_swept, sweep},
 };
 use hashrange::{
-    Clock, Database, Durability, Error, ErrorKind, Item, ItemRef, ReadMode, Result, ReturnValues, TableUpdate,
+    Clock, Database, Durability, Error, ErrorKind, Item, ItemRef, ReadMode, Result,
+    admin::TableUpdate,
     error::Detail,
     expression::{Condition, ExpressionKind, Placeholders, Scope, Update},
     file::Disk,
     request::{
-        BatchWriteItem, ClientRequestToken, ConditionCheck, DeleteItem, PutItem, TransactWriteItem, TransactWriteItems,
-        UpdateItem, WriteRequest,
+        BatchWriteItem, ClientRequestToken, ConditionCheck, DeleteItem, PutItem, ReturnValues, TransactWriteItem,
+        TransactWriteItems, UpdateItem, WriteRequest,
     },
 };
 use std::{borrow::Cow, sync::Arc};

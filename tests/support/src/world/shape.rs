@@ -2,7 +2,10 @@
 //! several.
 
 use hashrange::{
-    AttributeValue, IndexKind, IndexSpec, KeyAttribute, KeySchema, KeyType, Number, Projection, StreamView, TableSpec,
+    AttributeValue, Number,
+    admin::{IndexSpec, TableSpec},
+    key::KeyType,
+    schema::{IndexKind, KeyAttribute, KeySchema, Projection, StreamView},
 };
 use std::{cmp::Ordering, sync::OnceLock};
 

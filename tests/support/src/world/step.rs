@@ -4,7 +4,7 @@ use super::{
     Random,
     shape::{END, indexed, shapes},
 };
-use hashrange::{AttributeValue, Durability, IndexKind, Item, ReadMode, expression::RangeCondition};
+use hashrange::{AttributeValue, Durability, Item, ReadMode, expression::RangeCondition, schema::IndexKind};
 use std::ops::{Deref, DerefMut};
 
 /// A condition on the item that is there.

@@ -5,7 +5,9 @@ use super::{
     step::BEGIN_MILLIS,
 };
 use hashrange::{
-    ChangeEvent, ChangeRecord, Database, Item, IteratorStart, StreamDescription, StreamStatus, StreamView,
+    Database, Item,
+    schema::StreamView,
+    streams::{ChangeEvent, ChangeRecord, IteratorStart, StreamDescription, StreamStatus},
 };
 use std::collections::{BTreeMap, BTreeSet};
 

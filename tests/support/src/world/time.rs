@@ -6,7 +6,10 @@ use super::{
     state::{State, Table},
     step::Read,
 };
-use hashrange::{Database, Delay, IndexLag, StaleReplica};
+use hashrange::{
+    Database,
+    service::{Delay, IndexLag, StaleReplica},
+};
 use std::{sync::Arc, time::Duration};
 
 /// Items that expired longer ago are left alone: five years of 365 days.

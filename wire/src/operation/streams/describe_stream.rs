@@ -9,7 +9,7 @@ use crate::{
     table::{description, members},
     validate::Violations,
 };
-use hashrange::{ShardDescription, StreamDescription, StreamStatus};
+use hashrange::streams::{ShardDescription, StreamDescription, StreamStatus};
 
 const MAX_PAGE: i64 = 100;
 

@@ -1,7 +1,10 @@
 //! `GetRecords`: the changes behind a shard iterator.
 
 use crate::{context::Context, error::Outcome, json::Writer, shape, table::description, validate::Violations, value};
-use hashrange::{ChangeEvent, ChangeRecord, ItemRef};
+use hashrange::{
+    ItemRef,
+    streams::{ChangeEvent, ChangeRecord},
+};
 
 const MAX_PAGE: i64 = 1_000;
 /// Longest iterator, in characters.

@@ -8,7 +8,7 @@ use crate::{
     shape,
     validate::{Violations, values},
 };
-use hashrange::IteratorStart;
+use hashrange::streams::IteratorStart;
 
 /// Bounds of the length of a sequence number, in digits.
 const SEQUENCE_LENGTH: (usize, usize) = (21, 40);

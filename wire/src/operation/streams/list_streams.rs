@@ -10,7 +10,7 @@ use crate::{
     table::name::TableName,
     validate::Violations,
 };
-use hashrange::StreamDescription;
+use hashrange::streams::StreamDescription;
 
 const MAX_PAGE: i64 = 100;
 
