@@ -79,14 +79,9 @@ fn write_expression(f: &mut Formatter<'_>, expression: &Expression, least: u8) -
     write_kind(f, &expression.kind)
 }
 
-/// Writes what only a term may stand for: not a sign either.
+/// Writes what only a term may stand for: not a sign either, and no number, which would take the dot of a path.
 fn write_term(f: &mut Formatter<'_>, expression: &Expression) -> fmt::Result {
-    let is_signed = match &expression.kind {
-        ExpressionKind::Sign(..) => true,
-        ExpressionKind::Number(digits) => digits.starts_with('-'),
-        _ => false,
-    };
-    if is_signed {
+    if matches!(expression.kind, ExpressionKind::Sign(..) | ExpressionKind::Number(_)) {
         return write!(f, "({expression})");
     }
     write_expression(f, expression, precedence::TERM)
@@ -392,6 +387,7 @@ mod tests {
             "EXISTS(SELECT * FROM T WHERE pk = 'a')",
             "count(DISTINCT a) + count(*) + cast(a AS int) + \"odd name\"(1)",
             "a UNION ALL b EXCEPT c || d",
+            "a % 0 .b",
         ];
         for text in texts {
             let parsed = parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
