@@ -9,11 +9,11 @@ use std::sync::LazyLock;
 static DATABASE: LazyLock<Database> = LazyLock::new(|| {
     let database = Database::in_memory().expect("memory suffices");
     let table = database
-        .create_table("t")
+        .create_table("tab")
         .hash::<S>("a")
         .range::<N>("b")
-        .gsi(index("g").hash::<S>("c").keys_only())
-        .lsi(index("l").range::<S>("d").keys_only())
+        .gsi(index("gix").hash::<S>("c").keys_only())
+        .lsi(index("lix").range::<S>("d").keys_only())
         .create()
         .expect("a new table");
     for (hash, range) in [("a", 1), ("a", 2), ("b", 1)] {

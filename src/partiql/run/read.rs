@@ -32,6 +32,8 @@ pub(in crate::partiql) struct ReadAnswer {
     pub consumed: Consumed,
     /// How many items were looked at.
     pub evaluated: usize,
+    /// How many bytes of them were read, in whole units where pages report only these.
+    bytes: usize,
 }
 
 /// Reads a page of at most `limit` items, and at most 1 MB of them, before the filter.
@@ -52,7 +54,7 @@ pub(in crate::partiql) fn read_page(
             for (at, range) in ranges.iter().enumerate().skip(start) {
                 let key = key.filter(|_| at == start);
                 let left = limit.map(|limit| limit.saturating_sub(answer.evaluated));
-                if left == Some(0) || answer.is_full(plan) {
+                if left == Some(0) || answer.is_full() {
                     answer.next = Some(Position { range: at, key: None });
                     break;
                 }
@@ -81,6 +83,7 @@ impl ReadAnswer {
     fn take(&mut self, plan: &ReadPlan, page: Page, range: usize) {
         self.next = page.last_evaluated_key().map(|key| Position { range, key: Some(key) });
         self.evaluated += page.scanned_count;
+        self.bytes += bytes(page.consumed.total(), plan.consistent);
         self.consumed.add(&page.consumed);
         self.items.extend(page.items.into_iter().filter_map(|item| present(plan, item)));
     }
@@ -91,18 +94,27 @@ impl ReadAnswer {
         let output = plan.database.execute(&get)?;
         self.consumed.add(&output.consumed());
         self.evaluated += usize::from(output.item.is_some());
+        self.bytes += output.item.as_ref().map_or(0, ItemRef::size_bytes);
         let item = output.item.filter(|item| plan.filter.as_ref().is_none_or(|filter| filter.matches(Some(item))));
         self.items.extend(item.map(|item| flat(plan, item)));
         Ok(())
     }
 
     /// Whether a megabyte was read.
-    fn is_full(&self, plan: &ReadPlan) -> bool {
-        let strength = if plan.consistent { 1.0 } else { 0.5 };
-        #[expect(clippy::cast_precision_loss, reason = "a megabyte")]
-        let full = (MAX_PAGE_BYTES / READ_UNIT_BYTES) as f64 * strength;
-        self.evaluated > 0 && self.consumed.total() >= full
+    fn is_full(&self) -> bool {
+        self.bytes >= MAX_PAGE_BYTES
     }
+}
+
+/// The most bytes that units of reading stand for.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "units of a page, which are few and above 0"
+)]
+fn bytes(units: f64, consistent: bool) -> usize {
+    let strength = if consistent { 1.0 } else { 0.5 };
+    (units / strength) as usize * READ_UNIT_BYTES
 }
 
 fn scan(plan: &ReadPlan, limit: Option<usize>, start: Option<&Item>) -> Result<Page> {

@@ -172,6 +172,33 @@ fn pages_go_over_partitions() {
 }
 
 #[test]
+fn absent_items_fill_no_page() {
+    let db = database();
+    let things = db.table::<(S, N)>("Arr").unwrap();
+    for sk in 0..100 {
+        things.put(&Item::new().with("pk", "many").with("sk", sk)).unwrap();
+    }
+    let partitions: Vec<String> = (0..20).map(|number| format!("'absent{number}'")).collect();
+    let sorts: Vec<String> = (0..100).map(|sk| sk.to_string()).collect();
+    let (partitions, sorts) = (partitions.join(", "), sorts.join(", "));
+    let page = db
+        .statement(format!("SELECT * FROM Arr WHERE pk IN ['many', {partitions}] AND sk IN [{sorts}]"))
+        .page()
+        .unwrap();
+    assert_eq!((page.items.len(), page.next, page.consumed.total()), (100, None, 1050.0));
+    let large = "x".repeat(300_000);
+    for pk in ["l1", "l2", "l3", "l4", "l5"] {
+        things.put(&Item::new().with("pk", pk).with("sk", 1).with("x", large.as_str())).unwrap();
+    }
+    for sort in ["AND sk = 1", "AND sk > 0", ""] {
+        let text = format!("SELECT * FROM Arr WHERE pk IN ['l1', 'l2', 'l3', 'l4', 'l5'] {sort}");
+        let page = db.statement(&text).page().unwrap();
+        assert!(page.items.len() == 4 && page.next.is_some(), "{sort}: {}", page.items.len());
+        assert_eq!(all(&db, &text).len(), 5);
+    }
+}
+
+#[test]
 fn a_page_belongs_to_its_statement() {
     let db = database();
     let text = "SELECT * FROM Arr WHERE pk = ?";
