@@ -79,9 +79,14 @@ fn write_expression(f: &mut Formatter<'_>, expression: &Expression, least: u8) -
     write_kind(f, &expression.kind)
 }
 
-/// Writes what only a term may stand for: not a sign either, and no number, which would take the dot of a path.
+/// Writes what only a term may stand for: not a sign either.
 fn write_term(f: &mut Formatter<'_>, expression: &Expression) -> fmt::Result {
-    if matches!(expression.kind, ExpressionKind::Sign(..) | ExpressionKind::Number(_)) {
+    let is_signed = match &expression.kind {
+        ExpressionKind::Sign(..) => true,
+        ExpressionKind::Number(digits) => digits.starts_with('-'),
+        _ => false,
+    };
+    if is_signed {
         return write!(f, "({expression})");
     }
     write_expression(f, expression, precedence::TERM)
@@ -92,6 +97,10 @@ fn write_kind(f: &mut Formatter<'_>, kind: &ExpressionKind) -> fmt::Result {
         ExpressionKind::Name(name) => quoted(f, '"', name),
         ExpressionKind::Path(root, steps) => {
             write_term(f, root)?;
+            if matches!(root.kind, ExpressionKind::Number(_)) {
+                // The number would take the dot. Parentheses would be a list behind `IN`.
+                f.write_char(' ')?;
+            }
             steps.iter().try_for_each(|step| match step {
                 PathStep::Name(name) => {
                     f.write_char('.')?;
@@ -388,6 +397,8 @@ mod tests {
             "count(DISTINCT a) + count(*) + cast(a AS int) + \"odd name\"(1)",
             "a UNION ALL b EXCEPT c || d",
             "a % 0 .b",
+            "a NOT IN .1 .b * c IS NOT INT",
+            "a IN -1 .b AND (-1).b IN 1[0]",
         ];
         for text in texts {
             let parsed = parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));
