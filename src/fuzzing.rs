@@ -18,7 +18,10 @@ pub use crate::{
         transcode::transcode,
     },
     manifest::{Counters, Edit, Manifest, ManifestState, PartitionMeta, RunMeta},
-    partition::{KeyRef, Memtable, MemtableCursor, PageCache, ReadPoint, Run, RunCursor, RunWriter, Version, seal_run},
+    partition::{
+        CollectionRange, KeyRef, Memtable, MemtableCursor, PageCache, ReadPoint, Run, RunCursor, RunWriter, Version,
+        seal_run,
+    },
     visible::Visible,
     wal::{
         LogBounds, Recovered, Wal, WalOptions,

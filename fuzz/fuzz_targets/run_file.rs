@@ -6,7 +6,7 @@ use arbitrary::{Result, Unstructured};
 use hashrange::{
     ErrorKind, Item, ItemRef, ReadMode,
     file::{Disk, FileName, MemoryDisk},
-    fuzzing::{KeyRef, PageCache, Run, RunCursor, RunMeta, RunWriter, seal_run},
+    fuzzing::{CollectionRange, KeyRef, PageCache, Run, RunCursor, RunMeta, RunWriter, seal_run},
 };
 use hashrange_fuzz::{
     disk::{Harm, disk_of, files_of},
@@ -103,6 +103,8 @@ fn poke(run: &Arc<Run>, model: &Model) {
             let some = (Bound::Excluded(key.2.as_slice()), Bound::Included(&b"s9"[..]));
             for (lower, upper) in [(Bound::Unbounded, Bound::Unbounded), some] {
                 let _ = run.query(key.0, &key.1, lower, upper, descending).map(|cursor| cursor.map(drain));
+                let range = CollectionRange { token: key.0, collection: &key.1, lower, upper, descending };
+                let _ = run.query_each(&range, &mut |item: ItemRef, _: usize| Ok(item.to_item().len() < 100));
             }
         }
     }

@@ -133,7 +133,7 @@ pub(super) fn read_many(engine: &Engine, state: &TableState, keys: &[EncodedKey]
         let partition = state.ring.find(*token);
         let (here, others) = rest.split_at(rest.partition_point(|(token, _)| *token <= partition.last_token).max(1));
         let view = partition.pin();
-        view.fetch_ahead(here.iter().map(|(token, _)| *token));
+        view.fetch_ahead(here.iter().map(|(_, at)| key_ref(&keys[*at])));
         for (_, at) in here {
             let found = view.get(key_ref(&keys[*at]), ReadPoint::Visible, engine.wal().visible())?;
             let item = found.and_then(|version| version.item);

@@ -166,7 +166,7 @@ fn print_partition(facts: &TablePartitionStats, output: &mut Output) -> Result<(
         ))?;
         if let Some(inside) = &run.inside {
             output.line(format_args!(
-                "      {} in {}; items {}, directory {}, names {}, filter {}, checksums {}",
+                "      {} in {}; items {}, directory {}, names {}, hash index {}, checksums {}",
                 counted(inside.collections, "collection"),
                 match inside.leaves {
                     1 => "1 leaf".to_owned(),
@@ -175,7 +175,7 @@ fn print_partition(facts: &TablePartitionStats, output: &mut Output) -> Result<(
                 bytes(inside.record_bytes),
                 bytes(inside.directory_bytes),
                 bytes(inside.dictionary_bytes),
-                bytes(inside.filter_bytes),
+                bytes(inside.hash_index_bytes),
                 bytes(inside.checksum_bytes)
             ))?;
         }

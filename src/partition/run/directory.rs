@@ -137,11 +137,11 @@ impl Directory {
         }
         Ok(low)
     }
-    /// Loads where the bucket of a token begins; what it says does not matter.
+    /// Where it lies at which collection the bucket of a token begins.
     #[inline]
-    pub(super) fn touch(&self, source: &Source, token: u64) -> u64 {
+    pub(super) fn bucket_at(&self, token: u64) -> u64 {
         let bucket = self.spread.place(token.clamp(self.spread.min_token, self.spread.max_token)).0;
-        source.touch(self.starts_at + bucket * 4)
+        self.starts_at + bucket * 4
     }
     /// The collections that may have a token.
     #[inline]

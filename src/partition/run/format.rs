@@ -6,19 +6,20 @@
 //! little endian; `varint` is LEB128.
 //!
 //! ```text
-//! file       := header record* dictionary directory filter sums footer
+//! file       := header record* dictionary directory hashes sums footer
 //! header     := magic 8, version u32, features u32, database_id u64, file u64, page_bytes u32, crc u32
 //! record     := leaf | node                      one collection or a part of it, see `leaf` and `node`
 //! dictionary := attribute names by id            see `item::Dictionary`
 //! directory  := where each collection begins     see `directory`
-//! filter     := which keys there are             see `filter`; absent where it would not pay
+//! hashes     := where each entry is              see `hash_index`; absent where it would not pay;
+//!               in version 1, which keys there are, see `filter`
 //! sums       := crc u32 per page of all bytes before the sums; the last page may be short
 //! footer     := magic 8,
 //!               records_end u64, dictionary_end u64, directory_end u64,
 //!               collections u64, leaves u64, nodes u64,
 //!               entries u64, tombstones u64, logical_bytes u64,
 //!               min_token u64, max_token u64, min_seqno u64, max_seqno u64,
-//!               directory_scale u64, filter_blocks u64, sums_crc u32, crc u32
+//!               directory_scale u64, hash_blocks u64 (of 64 bytes, in version 1 of 32), sums_crc u32, crc u32
 //!
 //! record     := token u64, length u32, flags u8, varint collection length, collection, rest by kind
 //! flags      := bit 0: node;  bit 1 (leaf): an earlier part exists;  bit 2 (leaf): a later part exists;
@@ -48,6 +49,8 @@ pub(super) const HEADER_BYTES: usize = 40;
 pub(super) const FOOTER_BYTES: usize = 136;
 /// A block of the filter is half a cache line, and aligned to its size so that it lies in one.
 pub(super) const FILTER_BLOCK_BYTES: u64 = 32;
+/// A bucket of the hash index is a cache line, and aligned to it.
+pub(super) const BUCKET_BYTES: u64 = 64;
 /// Token, length and flags: what every record begins with.
 pub(super) const HEAD_BYTES: usize = 13;
 
@@ -56,7 +59,9 @@ pub(super) const FLAG_EARLIER: u8 = 2;
 pub(super) const FLAG_LATER: u8 = 4;
 pub(super) const FLAG_ZERO: u8 = 8;
 
-const VERSION: u32 = 1;
+/// Version 2 has a hash index in the place of the filter of version 1.
+pub(super) const VERSION: u32 = 2;
+const VERSION_WITH_FILTER: u32 = 1;
 const HEADER_MAGIC: &[u8; 8] = b"HRrun\r\n\x1a";
 const FOOTER_MAGIC: &[u8; 8] = b"HRrunend";
 
@@ -85,11 +90,14 @@ impl Identity {
     pub(super) fn corrupt(self, offset: u64, what: impl std::fmt::Display) -> Error {
         Error::corrupt(self.name(), offset, what)
     }
-    /// The first bytes of the file.
+    /// The first bytes of a file that is written now.
     pub(super) fn encode_header(self) -> [u8; HEADER_BYTES] {
+        self.header_of_version(VERSION)
+    }
+    fn header_of_version(self, version: u32) -> [u8; HEADER_BYTES] {
         let mut out = [0; HEADER_BYTES];
         out[..8].copy_from_slice(HEADER_MAGIC);
-        out[8..12].copy_from_slice(&VERSION.to_le_bytes());
+        out[8..12].copy_from_slice(&version.to_le_bytes());
         out[16..24].copy_from_slice(&self.database_id.to_le_bytes());
         out[24..32].copy_from_slice(&self.file.to_le_bytes());
         out[32..36].copy_from_slice(&u32_of(PAGE_BYTES).to_le_bytes());
@@ -98,8 +106,8 @@ impl Identity {
         out
     }
     /// Whether a header is this file's. Versions and features that this code does not know are refused as such; the
-    /// header has an unseeded checksum of its own, so that news can be told from damage.
-    pub(super) fn check_header(self, header: &[u8]) -> Result<()> {
+    /// header has an unseeded checksum of its own, so that news can be told from damage. Returns the version.
+    pub(super) fn check_header(self, header: &[u8]) -> Result<u32> {
         let damaged = |at| self.corrupt(at, "not the header of this run");
         if header.len() != HEADER_BYTES || !header.starts_with(HEADER_MAGIC) {
             return Err(damaged(0));
@@ -111,18 +119,21 @@ impl Identity {
         if version > VERSION || features != 0 {
             let text = format!(
                 "{} has format version {version} with features {features:#x}; \
-                 this program knows version {VERSION} without features: use a newer one",
+                 this program knows versions up to {VERSION} without features: use a newer one",
                 self.name()
             );
             return Err(Error::incompatible(text));
         }
-        if header == self.encode_header().as_slice() { Ok(()) } else { Err(damaged(16)) }
+        let is_its_own = version >= VERSION_WITH_FILTER && header == self.header_of_version(version).as_slice();
+        if is_its_own { Ok(version) } else { Err(damaged(16)) }
     }
 }
 
 /// Sections and figures of a run, from its last bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Footer {
+    /// As the header says.
+    pub(super) version: u32,
     pub(super) records_end: u64,
     pub(super) dictionary_end: u64,
     pub(super) directory_end: u64,
@@ -137,7 +148,7 @@ pub(super) struct Footer {
     pub(super) min_seqno: u64,
     pub(super) max_seqno: u64,
     pub(super) directory_scale: u64,
-    pub(super) filter_blocks: u64,
+    pub(super) hash_blocks: u64,
     pub(super) sums_crc: u32,
 }
 
@@ -158,20 +169,32 @@ impl Footer {
             self.min_seqno,
             self.max_seqno,
             self.directory_scale,
-            self.filter_blocks,
+            self.hash_blocks,
         ]
     }
-    /// Where the blocks of the filter begin, if there are any.
-    pub(super) fn filter_at(&self) -> u64 {
-        if self.filter_blocks == 0 {
+    /// Bytes of a block of the hash index, or filter.
+    pub(super) fn hash_block_bytes(&self) -> u64 {
+        if self.version == VERSION_WITH_FILTER { FILTER_BLOCK_BYTES } else { BUCKET_BYTES }
+    }
+    /// Blocks of the filter; 0 if the run has none.
+    pub(super) fn filter_blocks(&self) -> u64 {
+        if self.version == VERSION_WITH_FILTER { self.hash_blocks } else { 0 }
+    }
+    /// Buckets of the hash index; 0 if the run has none.
+    pub(super) fn buckets(&self) -> u64 {
+        if self.version == VERSION_WITH_FILTER { 0 } else { self.hash_blocks }
+    }
+    /// Where the blocks of the hash index, or filter, begin, if there are any.
+    pub(super) fn hash_at(&self) -> u64 {
+        if self.hash_blocks == 0 {
             self.directory_end
         } else {
-            self.directory_end.next_multiple_of(FILTER_BLOCK_BYTES)
+            self.directory_end.next_multiple_of(self.hash_block_bytes())
         }
     }
     /// Where the checksums begin: the end of what they cover.
     pub(super) fn sums_at(&self) -> u64 {
-        self.filter_at() + self.filter_blocks * FILTER_BLOCK_BYTES
+        self.hash_at() + self.hash_blocks * self.hash_block_bytes()
     }
     /// The last bytes of the file, which lie at `offset`.
     pub(super) fn encode(&self, identity: Identity, offset: u64) -> [u8; FOOTER_BYTES] {
@@ -185,8 +208,9 @@ impl Footer {
         out[132..].copy_from_slice(&crc.to_le_bytes());
         out
     }
-    /// Reads the footer that lies at `offset` and checks that its sections fill the file up to itself.
-    pub(super) fn decode(bytes: &[u8], identity: Identity, offset: u64) -> Result<Self> {
+    /// Reads the footer that lies at `offset` of a file of that version, and checks that its sections fill the file up to
+    /// itself.
+    pub(super) fn decode(bytes: &[u8], identity: Identity, version: u32, offset: u64) -> Result<Self> {
         let damaged = |what| identity.corrupt(offset, what);
         if bytes.len() != FOOTER_BYTES || !bytes.starts_with(FOOTER_MAGIC) {
             return Err(damaged("no footer"));
@@ -196,6 +220,7 @@ impl Footer {
         }
         let field = |at: usize| u64_at(bytes, 8 + at * 8).unwrap_or(0);
         let footer = Self {
+            version,
             records_end: field(0),
             dictionary_end: field(1),
             directory_end: field(2),
@@ -210,14 +235,14 @@ impl Footer {
             min_seqno: field(11),
             max_seqno: field(12),
             directory_scale: field(13),
-            filter_blocks: field(14),
+            hash_blocks: field(14),
             sums_crc: u32_at(bytes, 128).unwrap_or(0),
         };
         let ordered = HEADER_BYTES as u64 <= footer.records_end
             && footer.records_end <= footer.dictionary_end
             && footer.dictionary_end <= footer.directory_end
             && footer.directory_end <= offset
-            && footer.filter_blocks <= offset / FILTER_BLOCK_BYTES
+            && footer.hash_blocks <= offset / footer.hash_block_bytes()
             && footer.min_token <= footer.max_token;
         let sums_bytes = |sums_at: u64| sums_at.div_ceil(PAGE_BYTES as u64) * 4;
         if !ordered || footer.sums_at() > offset || offset - footer.sums_at() != sums_bytes(footer.sums_at()) {
@@ -258,10 +283,6 @@ pub(super) fn fence(bytes: &[u8], start: usize, end: usize) -> u64 {
 /// A length that the caller has bounded far below 4 GiB; a larger one would show up as a record that does not parse.
 pub(super) fn u32_of(len: usize) -> u32 {
     u32::try_from(len).unwrap_or(u32::MAX)
-}
-
-pub(super) fn put_u32s(words: &[u32]) -> Vec<u8> {
-    words.iter().flat_map(|word| word.to_le_bytes()).collect()
 }
 
 pub(super) fn put_varint(mut value: u64, out: &mut Vec<u8>) {
@@ -360,6 +381,11 @@ mod tests {
         identity.check_header(&header).unwrap();
         let other = Identity { database_id: 8, file: 3 };
         assert_eq!(other.check_header(&header).unwrap_err().kind(), ErrorKind::Corrupt);
+        let mut older = header;
+        older[8] = 1;
+        let crc = crc32fast::hash(&older[..36]);
+        older[36..].copy_from_slice(&crc.to_le_bytes());
+        assert_eq!((identity.check_header(&header).unwrap(), identity.check_header(&older).unwrap()), (VERSION, 1));
         for at in [8, 12] {
             let mut newer = header;
             newer[at] += 1;
@@ -374,20 +400,25 @@ mod tests {
     fn footers_round_trip_and_belong_to_one_place() {
         let identity = Identity { database_id: 7, file: 3 };
         let footer = Footer {
+            version: VERSION,
             records_end: 100,
             dictionary_end: 150,
             directory_end: 19_961,
-            filter_blocks: 1,
+            hash_blocks: 1,
             collections: 3,
             entries: 9,
             max_token: 5,
             sums_crc: 17,
             ..Footer::default()
         };
-        let bytes = footer.encode(identity, 20_008);
-        assert_eq!(Footer::decode(&bytes, identity, 20_008).unwrap(), footer);
-        assert!(Footer::decode(&bytes, identity, 20_009).is_err());
-        assert!(Footer::decode(&bytes, Identity { database_id: 7, file: 4 }, 20_008).is_err());
-        assert!(Footer::decode(&bytes[..135], identity, 20_008).is_err());
+        for (version, at) in [(1, 20_008), (VERSION, 20_040)] {
+            let footer = Footer { version, ..footer.clone() };
+            let bytes = footer.encode(identity, at);
+            assert_eq!(Footer::decode(&bytes, identity, version, at).unwrap(), footer);
+            assert!(Footer::decode(&bytes, identity, 3 - version, at).is_err());
+            assert!(Footer::decode(&bytes, identity, version, at + 1).is_err());
+            assert!(Footer::decode(&bytes, Identity { database_id: 7, file: 4 }, version, at).is_err());
+            assert!(Footer::decode(&bytes[..135], identity, version, at).is_err());
+        }
     }
 }

@@ -183,6 +183,13 @@ impl Leaf {
         delta.get_mut(..width as usize)?.copy_from_slice(bytes.get(at..at + width as usize)?);
         Some(u64::from_le_bytes(delta))
     }
+    /// Whether the entry at an index has a sort key.
+    #[inline(always)]
+    pub(super) fn is_at(&self, bytes: &[u8], index: usize, sort: &[u8]) -> Option<bool> {
+        let prefix = self.prefix(bytes)?;
+        let suffix = self.suffix(bytes, index)?;
+        Some(sort.len() == prefix.len() + suffix.len() && sort.starts_with(prefix) && sort.ends_with(suffix))
+    }
     /// The entry with a sort key, or else where it would stand.
     pub(super) fn search(&self, bytes: &[u8], sort: &[u8]) -> Option<Result<usize, usize>> {
         let prefix = self.prefix(bytes)?;

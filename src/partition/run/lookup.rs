@@ -2,8 +2,9 @@
 
 use super::{
     directory::Directory,
-    filter::Filter,
+    filter::{Filter, key_hash},
     format::{FLAG_NODE, Footer, HEAD_BYTES, HEADER_BYTES, Identity, u32_at},
+    hash_index::{HashIndex, Place},
     leaf::{Leaf, Slot},
     node::{MAX_LEVEL, Node},
     source::{Access, Piece, Source},
@@ -25,7 +26,9 @@ pub(super) struct Opened {
     pub(super) source: Source,
     pub(super) footer: Footer,
     pub(super) directory: Directory,
+    /// Of a run of format version 1.
     pub(super) filter: Filter,
+    pub(super) hashes: HashIndex,
     /// The attribute names.
     pub(super) names: Arc<Dictionary>,
     /// The names and the whole file, if it is mapped: what items refer to. There are several, each with a count of its
@@ -90,14 +93,14 @@ impl Root<'_> {
 impl Opened {
     pub(super) fn new(identity: Identity, source: Source, footer: Footer) -> Result<Self> {
         let directory = Directory::open(identity, &footer)?;
-        let filter = Filter::open(&footer);
+        let (filter, hashes) = (Filter::open(&footer), HashIndex::open(&footer));
         let (start, end) = (footer.records_end, footer.dictionary_end);
         let no_names = || identity.corrupt(start, "no attribute names");
         let names = source.piece(start, usize::try_from(end - start).map_err(|_| no_names())?)?;
         let names = Dictionary::decode(&names).ok_or_else(no_names)?;
         let (bytes, names) = (source.map().cloned().unwrap_or_default(), Arc::new(names));
         let named = std::array::from_fn(|_| Arc::new(NamedBytes::new(bytes.clone(), names.clone())));
-        Ok(Self { source, footer, directory, filter, names, named, identity })
+        Ok(Self { source, footer, directory, filter, hashes, names, named, identity })
     }
     #[cold]
     pub(super) fn damaged(&self, offset: u64) -> Error {
@@ -164,7 +167,31 @@ impl Opened {
         Ok(Found::Before(low))
     }
     /// The version under a key.
+    #[inline]
     pub(super) fn get<'a>(&'a self, source: impl Access<'a>, key: KeyRef<'_>) -> Result<Option<Version>> {
+        if self.hashes.exists() {
+            return self.hashes.find(source, key_hash(key), |place| self.version_at(source, place, key));
+        }
+        self.get_by_directory(source, key)
+    }
+    /// The version at a place, if it is that of a key.
+    #[inline(always)]
+    fn version_at<'a>(&'a self, source: impl Access<'a>, place: Place, key: KeyRef<'_>) -> Result<Option<Version>> {
+        let Root::Leaf(at) = self.root_in(source, place.leaf)? else { return Err(self.damaged(place.leaf)) };
+        let (leaf, bytes) = (&at.leaf, &at.bytes[..]);
+        let damaged = || self.damaged(at.offset);
+        if leaf.token != key.token || leaf.collection(bytes).ok_or_else(damaged)? != key.collection {
+            return Ok(None);
+        }
+        let index = match place.index {
+            Some(index) => leaf.is_at(bytes, index, key.sort).map(|is_it| is_it.then_some(index)),
+            None => leaf.search(bytes, key.sort).map(|found| found.ok()),
+        };
+        let Some(index) = index.ok_or_else(damaged)? else { return Ok(None) };
+        let slot = leaf.slot(bytes, index).ok_or_else(damaged)?;
+        Ok(Some(Version { seqno: slot.seqno, item: self.item(&at, slot) }))
+    }
+    fn get_by_directory<'a>(&'a self, source: impl Access<'a>, key: KeyRef<'_>) -> Result<Option<Version>> {
         if !self.filter.may_hold(source, key)? {
             return Ok(None);
         }
@@ -180,6 +207,28 @@ impl Opened {
         };
         let slot = at.leaf.slot(&at.bytes, index).ok_or_else(|| self.damaged(at.offset))?;
         Ok(Some(Version { seqno: slot.seqno, item: self.item(&at, slot) }))
+    }
+    /// What a look-up of a key goes by, and where the first thing lies that it reads: the hash of the key and its bucket in
+    /// the hash index, or the token and its bucket in the directory.
+    #[inline]
+    pub(super) fn route(&self, key: KeyRef<'_>) -> (u64, u64) {
+        if self.hashes.exists() {
+            let hash = key_hash(key);
+            (hash, self.hashes.bucket_at(hash))
+        } else {
+            (key.token, self.directory.bucket_at(key.token))
+        }
+    }
+    /// Offset of the record that a route leads to; 0 if there is none, or if it cannot be told.
+    #[inline]
+    pub(super) fn record_of(&self, route: u64) -> u64 {
+        match (self.hashes.exists(), self.source.whole()) {
+            (true, Some(whole)) => self.hashes.find(whole, route, |place| Ok(Some(place.leaf))).ok().flatten(),
+            (true, None) => self.hashes.find(&self.source, route, |place| Ok(Some(place.leaf))).ok().flatten(),
+            (false, Some(whole)) => self.directory.candidates(whole, route).ok().map(|found| found.offset),
+            (false, None) => self.directory.candidates(&self.source, route).ok().map(|found| found.offset),
+        }
+        .unwrap_or(0)
     }
     /// The leaf that is reached from a root by choosing a child of each node on the way.
     #[inline]

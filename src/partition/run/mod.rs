@@ -6,7 +6,7 @@
 //! and allocates nothing.
 //!
 //! ```text
-//! writer ──> file:  header │ leaf leaf node leaf ... │ names │ directory │ filter │ sums │ footer
+//! writer ──> file:  header │ leaf leaf node leaf ... │ names │ directory │ hash index │ sums │ footer
 //!                                 ▲                              │
 //! reader: token ──────────────────┼──────────────────────────────┘
 //!         source (pages verified, in place or cached) ──> leaf, node ──> get, cursor
@@ -18,6 +18,7 @@ mod cursor;
 mod directory;
 mod filter;
 mod format;
+mod hash_index;
 mod leaf;
 mod lookup;
 mod node;

@@ -23,8 +23,10 @@ use std::{
     sync::{Arc, OnceLock},
 };
 
-/// Collections whose records are fetched at a time.
+/// Keys whose records are fetched at a time.
 const FETCHED_AHEAD: usize = 128;
+/// A line of the processor's cache.
+const LINE_BYTES: u64 = 64;
 
 /// A sealed run. Shared by reference count; files that are removed meanwhile stay readable through it.
 #[derive(Debug)]
@@ -95,13 +97,15 @@ impl Run {
         let candidates = self.opened().and_then(|opened| opened.directory.candidates(&opened.source, token));
         candidates.map_or(true, |candidates| candidates.start < candidates.end)
     }
-    /// Whether the run is known not to hold a key, by its range of tokens or its filter. What cannot be read excludes
+    /// Whether the run is known not to hold a key, by its range of tokens or its hash index. What cannot be read excludes
     /// nothing.
     pub fn excludes(&self, key: KeyRef<'_>) -> bool {
         if key.token < self.facts.min_token || key.token > self.facts.max_token {
             return true;
         }
-        let held = self.opened().and_then(|opened| opened.filter.may_hold(&opened.source, key));
+        let held = self.opened().and_then(|opened| {
+            Ok(opened.filter.may_hold(&opened.source, key)? && opened.hashes.may_hold(&opened.source, key)?)
+        });
         held.is_ok_and(|may_hold| !may_hold)
     }
     /// The version under a key, `None` if the run has none.
@@ -116,22 +120,27 @@ impl Run {
             None => opened.get(&opened.source, key),
         }
     }
-    /// Touches what leads to the collections of some tokens, stage by stage: a load of one look-up does not wait for that
-    /// of another, so that the processor has several under way at once. Damage is left to the look-ups that follow.
-    pub fn fetch_ahead(&self, tokens: impl Iterator<Item = u64> + Clone) {
+    /// Touches what leads to the entries of some keys, stage by stage: a load of one look-up does not wait for that of
+    /// another, so that the processor has several under way at once. Damage is left to the look-ups that follow.
+    pub fn fetch_ahead<'k>(&self, keys: impl Iterator<Item = KeyRef<'k>> + Clone) {
         let Ok(opened) = self.opened() else { return };
-        let within = tokens.filter(|token| (self.facts.min_token..=self.facts.max_token).contains(token));
-        let touched = within.clone().fold(0, |sum, token| sum ^ opened.directory.touch(&opened.source, token));
-        std::hint::black_box(touched);
-        let mut offsets = [0; FETCHED_AHEAD];
-        let mut within = within.peekable();
-        while within.peek().is_some() {
-            let mut count = 0;
-            for (offset, token) in offsets.iter_mut().zip(&mut within) {
-                *offset = opened.directory.candidates(&opened.source, token).map_or(0, |found| found.offset);
+        let mut keys = keys.filter(|key| (self.facts.min_token..=self.facts.max_token).contains(&key.token)).peekable();
+        let (mut routes, mut offsets) = ([0; FETCHED_AHEAD], [0; FETCHED_AHEAD]);
+        while keys.peek().is_some() {
+            let (mut count, mut touched) = (0, 0);
+            for (route, key) in routes.iter_mut().zip(&mut keys) {
+                let (own, at) = opened.route(key);
+                *route = own;
+                touched ^= opened.source.touch(at);
                 count += 1;
             }
-            let touched = offsets[..count].iter().fold(0, |sum, offset| sum ^ opened.source.touch(*offset));
+            for (offset, route) in offsets.iter_mut().zip(&routes[..count]) {
+                *offset = opened.record_of(*route);
+                touched ^= opened.source.touch(*offset);
+            }
+            for offset in &offsets[..count] {
+                touched ^= opened.source.touch(offset + LINE_BYTES);
+            }
             std::hint::black_box(touched);
         }
     }

@@ -1,9 +1,6 @@
 //! How large the parts of a run are, and where it falls into halves: for splits of partitions and for `inspect`.
 
-use super::{
-    format::{FILTER_BLOCK_BYTES, HEADER_BYTES},
-    reader::Run,
-};
+use super::{format::HEADER_BYTES, reader::Run};
 use crate::error::Result;
 
 /// What `inspect` tells about a run.
@@ -27,8 +24,8 @@ pub struct RunContentStats {
     pub dictionary_bytes: u64,
     /// Bytes of the directory.
     pub directory_bytes: u64,
-    /// Bytes of the item filter; 0 where the directory suffices.
-    pub filter_bytes: u64,
+    /// Bytes of the hash index, or of the filter of a run of format version 1; 0 where the directory suffices.
+    pub hash_index_bytes: u64,
     /// Bytes of the page checksums.
     pub checksum_bytes: u64,
     /// Attribute names that have an id.
@@ -99,7 +96,7 @@ impl Run {
             record_bytes: footer.records_end - HEADER_BYTES as u64,
             dictionary_bytes: footer.dictionary_end - footer.records_end,
             directory_bytes: footer.directory_end - footer.dictionary_end,
-            filter_bytes: footer.filter_blocks * FILTER_BLOCK_BYTES,
+            hash_index_bytes: footer.hash_blocks * footer.hash_block_bytes(),
             checksum_bytes: self.facts().footer - footer.sums_at(),
             attribute_names: opened.names.len(),
             mapped: opened.source.map().is_some(),

@@ -132,8 +132,8 @@ impl Source {
             }
             _ => Err(identity.corrupt(offset, "the file ends too early")),
         };
-        identity.check_header(&raw(0, HEADER_BYTES as u64)?)?;
-        let facts = Footer::decode(&raw(footer, FOOTER_BYTES as u64)?, identity, footer)?;
+        let version = identity.check_header(&raw(0, HEADER_BYTES as u64)?)?;
+        let facts = Footer::decode(&raw(footer, FOOTER_BYTES as u64)?, identity, version, footer)?;
         let len = facts.sums_at();
         let sums = raw(len, footer - len)?;
         if identity.crc(len, &sums) != facts.sums_crc {

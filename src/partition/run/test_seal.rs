@@ -3,7 +3,7 @@
 //! Checksums keep nearly all damage away from the code behind them. That code must be safe by itself all the
 //! same: a program that can write a file can write its checksums too. So a forged run is sealed like a true one, and is then read.
 
-use super::format::{FOOTER_BYTES, Footer, Identity, PAGE_BYTES};
+use super::format::{FOOTER_BYTES, Footer, Identity, PAGE_BYTES, u32_at};
 use crate::manifest::RunMeta;
 
 /// Bytes of the footer before its own checksum.
@@ -18,7 +18,8 @@ pub fn seal(bytes: &mut [u8], database_id: u64, file: u64) -> Option<RunMeta> {
     let crc = identity.crc(footer_at, bytes.get(at..at + FOOTER_CHECKED_BYTES)?);
     bytes.get_mut(at + FOOTER_CHECKED_BYTES..)?.copy_from_slice(&crc.to_le_bytes());
     let facts = RunMeta { file, bytes: bytes.len() as u64, footer: footer_at, ..RunMeta::default() };
-    let Ok(mut footer) = Footer::decode(bytes.get(at..)?, identity, footer_at) else { return Some(facts) };
+    let version = u32_at(bytes, 8)?;
+    let Ok(mut footer) = Footer::decode(bytes.get(at..)?, identity, version, footer_at) else { return Some(facts) };
     let sums_at = usize::try_from(footer.sums_at()).ok()?;
     let (covered, rest) = bytes.split_at_mut(sums_at);
     let pages = covered.chunks(PAGE_BYTES).enumerate();

@@ -19,8 +19,8 @@ impl Run {
     pub fn verify(&self) -> Result<()> {
         let opened = self.open_now()?;
         opened.source.verify_all()?;
-        let (padding_at, filter_at) = (opened.footer.directory_end, opened.footer.filter_at());
-        let padding = opened.source.piece(padding_at, (filter_at - padding_at) as usize)?;
+        let (padding_at, hash_at) = (opened.footer.directory_end, opened.footer.hash_at());
+        let padding = opened.source.piece(padding_at, (hash_at - padding_at) as usize)?;
         if padding.iter().any(|byte| *byte != 0) {
             return Err(opened.damaged(padding_at));
         }
@@ -34,13 +34,17 @@ impl Run {
         opened.directory.verify(&opened.source, &mut std::iter::from_fn(|| walk.collection().transpose()))?;
         let found = walk.found;
         let wanted = &opened.footer;
+        if opened.hashes.exists() && opened.hashes.taken(&opened.source)? != found.entries {
+            return Err(opened.damaged(hash_at));
+        }
         let counted = Footer {
+            version: wanted.version,
             records_end: walk.offset,
             min_seqno: if found.entries == 0 { 0 } else { found.min_seqno },
             dictionary_end: wanted.dictionary_end,
             directory_end: wanted.directory_end,
             directory_scale: wanted.directory_scale,
-            filter_blocks: wanted.filter_blocks,
+            hash_blocks: wanted.hash_blocks,
             sums_crc: wanted.sums_crc,
             ..found
         };
@@ -133,8 +137,10 @@ impl Walk<'_> {
             let (suffix, slot) = entry.ok_or_else(|| self.damaged())?;
             let sort = [prefix, suffix].concat();
             let key = KeyRef { token: leaf.token, collection, sort: &sort };
-            if !self.opened.filter.may_hold(&self.opened.source, key)? {
-                return Err(self.opened.damaged(self.opened.footer.filter_at()));
+            let source = &self.opened.source;
+            let is_led_to = self.opened.hashes.leads_to(source, key, at.offset, index)?;
+            if !is_led_to || !self.opened.filter.may_hold(source, key)? {
+                return Err(self.opened.damaged(self.opened.footer.hash_at()));
             }
             if last_sort.as_ref().is_some_and(|last| *last >= sort) {
                 return Err(self.damaged());

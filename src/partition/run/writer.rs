@@ -2,15 +2,15 @@
 //!
 //! Entries gather in a leaf, leaves in a buffer, and the buffer leaves for the file page by page. What stays in
 //! memory until the end is small: the open leaf and the open nodes above it, 16 bytes per collection for the
-//! directory, eight per entry for the filter, four bytes per page of checksums and the attribute names.
+//! directory, 16 per entry for the hash index, four bytes per page of checksums and the attribute names.
 
 use super::{
     directory::DirectoryBuilder,
-    filter::FilterBuilder,
     format::{
-        FILTER_BLOCK_BYTES, FOOTER_BYTES, Footer, Identity, LEAF_BYTES, LEAF_ENTRIES, MAX_FILE_BYTES, MAX_KEY_BYTES,
-        PAGE_BYTES, common_prefix,
+        BUCKET_BYTES, FOOTER_BYTES, Footer, Identity, LEAF_BYTES, LEAF_ENTRIES, MAX_FILE_BYTES, MAX_KEY_BYTES,
+        PAGE_BYTES, VERSION, common_prefix,
     },
+    hash_index::HashIndexBuilder,
     leaf::{LeafBuilder, LeafHead},
     node::{NodeHead, TreeBuilder},
 };
@@ -92,7 +92,7 @@ pub struct RunWriter {
     file: PagedFile,
     names: DictionaryBuilder,
     directory: DirectoryBuilder,
-    filter: FilterBuilder,
+    hashes: HashIndexBuilder,
     figures: Footer,
     /// The collection being written, if an entry of it has come.
     token: u64,
@@ -118,9 +118,9 @@ impl RunWriter {
             identity,
             file: PagedFile { identity, file, buffer, written: 0, sums: Vec::new(), failure: None },
             names: DictionaryBuilder::new(),
-            filter: FilterBuilder::default(),
+            hashes: HashIndexBuilder::default(),
             directory: DirectoryBuilder::with_capacity(expected.min(EXPECTED_MAX)),
-            figures: Footer { min_seqno: u64::MAX, ..Footer::default() },
+            figures: Footer { version: VERSION, min_seqno: u64::MAX, ..Footer::default() },
             token: 0,
             collection: Vec::new(),
             open: false,
@@ -171,7 +171,7 @@ impl RunWriter {
             self.file.spill()?;
         }
         self.leaf.push(key.sort, seqno, item.map(|_| self.scratch.as_slice()));
-        self.filter.push(key);
+        self.hashes.push(key);
         let figures = &mut self.figures;
         if figures.entries == 0 {
             figures.min_token = key.token;
@@ -210,6 +210,7 @@ impl RunWriter {
             let head = LeafHead { token: self.token, collection: &self.collection, back: None, later };
             self.leaf.encode(head, &mut self.file.buffer);
         }
+        self.hashes.place(offset);
         self.figures.leaves += 1;
         self.before = Some(offset);
     }
@@ -249,11 +250,11 @@ impl RunWriter {
         figures.dictionary_end = self.file.position();
         figures.directory_scale = self.directory.encode(&mut |bytes| self.file.put(bytes))?;
         figures.directory_end = self.file.position();
-        let filter = self.filter.finish(figures.collections);
-        figures.filter_blocks = filter.len() as u64 / FILTER_BLOCK_BYTES;
-        let padding = figures.filter_at() - figures.directory_end;
+        let hashes = self.hashes.finish(figures.collections);
+        figures.hash_blocks = hashes.len() as u64 / BUCKET_BYTES;
+        let padding = figures.hash_at() - figures.directory_end;
         self.file.buffer.extend((0..padding).map(|_| 0));
-        for piece in filter.chunks(BUFFER_BYTES) {
+        for piece in hashes.chunks(BUFFER_BYTES) {
             self.file.put(piece)?;
         }
         let sums_at = self.file.position();

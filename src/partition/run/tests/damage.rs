@@ -1,7 +1,7 @@
 //! Whatever happens to the bytes of a run, an answer is right or an error.
 
 use super::{super::test_seal, *};
-use crate::error::ErrorKind;
+use crate::{error::ErrorKind, partition::key::CollectionRange};
 use std::ops::Bound;
 
 fn small_model() -> Model {
@@ -41,9 +41,23 @@ fn ask_everything(run: &Arc<Run>, model: &Model) -> Result<()> {
             expected.reverse();
         }
         assert_eq!(drain(cursor)?, expected);
+        let range = whole_collection(key, descending);
+        let (mut items, mut tombstones) = (Vec::new(), expected.len());
+        let mut take = |item: ItemRef, _: usize| {
+            items.push(Some(item.to_item()));
+            Ok(true)
+        };
+        tombstones -= run.query_each(&range, &mut take)? as usize;
+        assert_eq!(items.len(), tombstones);
+        assert!(expected.iter().map(|entry| &entry.1.1).filter(|item| item.is_some()).eq(&items));
     }
     run.split_token_within(0, u64::MAX)?;
     Ok(())
+}
+
+fn whole_collection(key: &Key, descending: bool) -> CollectionRange<'_> {
+    let (lower, upper) = (Bound::Unbounded, Bound::Unbounded);
+    CollectionRange { token: key.0, collection: &key.1, lower, upper, descending }
 }
 
 fn flip_each_byte(model: &Model, step: usize) {
@@ -109,6 +123,10 @@ fn poke(run: &Arc<Run>, model: &Model) {
     for key in model.keys() {
         let _ = run.get(key_ref(key)).map(|version| version.map(|version| version.item.map(|item| item.to_item())));
         for descending in [false, true] {
+            let _ = run.query_each(&whole_collection(key, descending), &mut |item: ItemRef, _: usize| {
+                item.to_item();
+                Ok(true)
+            });
             let bounds = (Bound::Included(&b"a"[..]), Bound::Excluded(&b"k9"[..]));
             for (lower, upper) in [(Bound::Unbounded, Bound::Unbounded), bounds] {
                 if let Ok(Some(cursor)) = run.query(key.0, &key.1, lower, upper, descending) {

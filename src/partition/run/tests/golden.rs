@@ -1,9 +1,11 @@
-//! A run file as version 1 of the format writes it. It must stay readable for ever; where this version of the code
-//! still writes version 1, it writes the same bytes.
+//! A run file as each version of the format writes it. They must stay readable for ever; the last one is what is written
+//! now, to the byte.
 
 use super::*;
 
-const GOLDEN: &[u8] = include_bytes!("golden_v1.run");
+/// With a filter in the place of the hash index.
+const VERSION_1: &[u8] = include_bytes!("golden_v1.run");
+const VERSION_2: &[u8] = include_bytes!("golden_v2.run");
 
 /// Collections with one and several entries, tombstones, a shared token, an empty sort key and a collection with a
 /// node.
@@ -21,15 +23,32 @@ fn golden_model() -> Model {
     model
 }
 
+/// The facts of the file of version 1 differ in what depends on its length.
+fn facts_of(bytes: &[u8], written: &RunMeta) -> RunMeta {
+    RunMeta { bytes: bytes.len() as u64, footer: bytes.len() as u64 - 136, ..written.clone() }
+}
+
 #[test]
-fn version_1_is_written_and_read() {
+fn the_last_version_is_written_and_all_are_read() {
     let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
     let model = golden_model();
     let facts = write(&disk, &model);
-    assert_eq!(bytes_of(&disk), GOLDEN, "the format has changed: raise its version and keep the old file");
-    let run = open(&disk_with(GOLDEN), &facts, ReadMode::Mapped).unwrap();
-    run.verify().unwrap();
-    let entries: Vec<_> = model.into_iter().collect();
-    assert_eq!(drain(run.scan(0, u64::MAX, None).unwrap()).unwrap(), entries);
-    assert_eq!((run.describe().unwrap().nodes, facts.entries, facts.tombstones), (1, 6, 1));
+    assert_eq!(bytes_of(&disk), VERSION_2, "the format has changed: raise its version and keep the old file");
+    assert_eq!((facts.entries, facts.tombstones), (6, 1));
+    let entries: Vec<_> = model.iter().map(|(key, value)| (key.clone(), value.clone())).collect();
+    for (golden, hash_bytes) in [(VERSION_1, 32), (VERSION_2, 64)] {
+        for mode in [ReadMode::Mapped, ReadMode::Buffered] {
+            let run = open(&disk_with(golden), &facts_of(golden, &facts), mode).unwrap();
+            for (key, (seqno, item)) in &model {
+                assert!(!run.excludes(key_ref(key)));
+                let version = run.get(key_ref(key)).unwrap().unwrap();
+                assert_eq!((version.seqno, version.item.map(|item| item.to_item())), (*seqno, item.clone()));
+                assert!(run.get(KeyRef { sort: b"absent", ..key_ref(key) }).unwrap().is_none());
+            }
+            run.verify().unwrap();
+            assert_eq!(drain(run.scan(0, u64::MAX, None).unwrap()).unwrap(), entries);
+            let stats = run.describe().unwrap();
+            assert_eq!((stats.nodes, stats.hash_index_bytes), (1, hash_bytes));
+        }
+    }
 }
