@@ -43,6 +43,7 @@ impl TableSlot {
         Self { state: ArcSwap::from_pointee(state), end: AtomicU8::new(ALIVE) }
     }
     /// The table as it is now.
+    #[inline]
     pub fn state(&self) -> arc_swap::Guard<Arc<TableState>> {
         self.state.load()
     }

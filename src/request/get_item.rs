@@ -91,7 +91,7 @@ impl Run for GetItem<'_> {
 }
 
 /// The newest item that readers may see, by a key that is encoded once the table's definition is at hand.
-#[inline]
+#[inline(always)]
 pub(crate) fn read_by_key(
     engine: &Engine,
     slot: &TableSlot,
@@ -109,7 +109,7 @@ pub(super) fn read(engine: &Engine, slot: &TableSlot, key: &EncodedKey) -> Resul
     read_from(engine, &slot.state(), key)
 }
 
-#[inline]
+#[inline(always)]
 fn read_from(engine: &Engine, state: &TableState, key: &EncodedKey) -> Result<Option<ItemRef>> {
     let partition = state.ring.find(key.token());
     let found = partition.get(key_ref(key), ReadPoint::Visible, engine.wal().visible())?;

@@ -67,6 +67,7 @@ macro_rules! single_shape {
             }
         }
         impl<V: KeyValue<$part>> Key<$part> for V {
+            #[inline(always)]
             fn encode(&self, table: &TableDefinition) -> Result<EncodedKey> {
                 table.key_of_scalars(self.scalar(), None)
             }
@@ -179,6 +180,7 @@ impl<K: KeyShape, Q: Key<K>> EncodeKey for TypedKey<'_, K, Q> {
 }
 
 impl<H: KeyPart, R: KeyPart, V: KeyValue<H>, W: KeyValue<R>> Key<(H, R)> for (V, W) {
+    #[inline(always)]
     fn encode(&self, table: &TableDefinition) -> Result<EncodedKey> {
         table.key_of_scalars(self.0.scalar(), Some(self.1.scalar()))
     }

@@ -157,16 +157,17 @@ impl<'r> RunCursor<'r> {
             if std::mem::take(&mut is_present) && !before.contains(&index) {
                 return Err(opened.damaged(at.offset));
             }
+            let items = at.leaf.items(&at.bytes).ok_or_else(|| opened.damaged(at.offset))?;
             while before.contains(&index) {
-                let place = at.leaf.item_place(&at.bytes, index).ok_or_else(|| opened.damaged(at.offset))?;
-                let (start, end, is_tombstone) = place;
-                if is_tombstone {
-                    *stepped_over += 1;
-                } else {
-                    let (item, size) = opened.item_at(at, start, end);
-                    if !take.take(item, size)? {
-                        return self.stand_on(index).map(|()| true);
+                match items.get(index) {
+                    Some(Some((start, encoded))) => {
+                        let item = opened.item_at(at, start, start + encoded.len());
+                        if !take.take(item, ItemRef::size_of(encoded))? {
+                            return self.stand_on(index).map(|()| true);
+                        }
                     }
+                    Some(None) => *stepped_over += 1,
+                    None => return Err(opened.damaged(at.offset)),
                 }
                 index = index.wrapping_add(step);
             }

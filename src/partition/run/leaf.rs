@@ -15,7 +15,7 @@
 
 use super::format::{
     FLAG_EARLIER, FLAG_LATER, FLAG_NODE, FLAG_ZERO, HEAD_BYTES, common_prefix, fence, put_varint, take_len,
-    take_varint, u16_at, u32_of, u64_at,
+    take_varint, u16_at, u32_at, u32_of, u64_at,
 };
 use std::{cmp::Ordering, ops::Bound};
 
@@ -160,14 +160,15 @@ impl Leaf {
         };
         (index < self.len() && has_suffix && has_item).then_some(slot)
     }
-    /// Where the item of an entry begins and ends in the bytes, and whether the entry is a tombstone.
+    /// The items alone, for a walk over many of them.
     #[inline(always)]
-    pub(super) fn item_place(&self, bytes: &[u8], index: usize) -> Option<(u32, u32, bool)> {
-        let at = self.entry_at(index);
-        let start = if index == 0 { 0 } else { ends(bytes, at - self.stride())?.1 };
-        let (_, end, is_tombstone) = ends(bytes, at)?;
-        let is_place = start <= end && end <= self.end - self.items_at && !(is_tombstone && start != end);
-        (index < self.len() && is_place).then_some((self.items_at + start, self.items_at + end, is_tombstone))
+    pub(super) fn items<'a>(&self, bytes: &'a [u8]) -> Option<LeafItems<'a>> {
+        Some(LeafItems {
+            entries: bytes.get(self.entries_at as usize..self.suffixes_at as usize)?,
+            items: bytes.get(self.items_at as usize..)?,
+            items_at: self.items_at as usize,
+            stride: self.stride(),
+        })
     }
     /// An integer of `seqno_bytes` bytes.
     #[inline]
@@ -183,12 +184,22 @@ impl Leaf {
         delta.get_mut(..width as usize)?.copy_from_slice(bytes.get(at..at + width as usize)?);
         Some(u64::from_le_bytes(delta))
     }
-    /// Whether the entry at an index has a sort key.
+    /// The entry at an index, if it has a sort key.
     #[inline(always)]
-    pub(super) fn is_at(&self, bytes: &[u8], index: usize, sort: &[u8]) -> Option<bool> {
+    pub(super) fn entry_if(&self, bytes: &[u8], index: usize, sort: &[u8]) -> Option<Option<Slot>> {
+        let at = self.entry_at(index);
+        let (suffix_start, start, _) = if index == 0 { (0, 0, false) } else { ends(bytes, at - self.stride())? };
+        let (suffix_end, end, is_tombstone) = ends(bytes, at)?;
+        let suffixes = bytes.get(self.suffixes_at as usize..self.items_at as usize)?;
+        let suffix = suffixes.get(suffix_start as usize..suffix_end as usize)?;
         let prefix = self.prefix(bytes)?;
-        let suffix = self.suffix(bytes, index)?;
-        Some(sort.len() == prefix.len() + suffix.len() && sort.starts_with(prefix) && sort.ends_with(suffix))
+        if sort.len() != prefix.len() + suffix.len() || !sort.ends_with(suffix) || !sort.starts_with(prefix) {
+            return Some(None);
+        }
+        let seqno = self.base_seqno.checked_add(self.seqno_delta(bytes, at + ENTRY_BYTES)?)?;
+        let has_item = start <= end && end <= self.end - self.items_at && !(is_tombstone && start != end);
+        let slot = Slot { seqno, start: self.items_at + start, end: self.items_at + end, is_tombstone };
+        (index < self.len() && has_item).then_some(Some(slot))
     }
     /// The entry with a sort key, or else where it would stand.
     pub(super) fn search(&self, bytes: &[u8], sort: &[u8]) -> Option<Result<usize, usize>> {
@@ -235,6 +246,30 @@ impl Leaf {
             Bound::Included(sort) => self.search(bytes, sort)?.map_or_else(|at| at, |at| at + 1),
             Bound::Excluded(sort) => self.search(bytes, sort)?.unwrap_or_else(|at| at),
         })
+    }
+}
+
+/// The items of a leaf, and where each of them is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct LeafItems<'a> {
+    entries: &'a [u8],
+    items: &'a [u8],
+    items_at: usize,
+    stride: usize,
+}
+
+impl<'a> LeafItems<'a> {
+    /// The item at an index and where it begins in the bytes of the leaf; without an item, `None` inside, for a tombstone.
+    #[inline(always)]
+    pub(super) fn get(&self, index: usize) -> Option<Option<(usize, &'a [u8])>> {
+        let at = index * self.stride;
+        let start = if index == 0 { 0 } else { u32_at(self.entries, at - self.stride + 2)? as usize >> 1 };
+        let end = u32_at(self.entries, at + 2)? as usize;
+        let item = self.items.get(start..end >> 1)?;
+        if end & 1 == 0 {
+            return Some(Some((self.items_at + start, item)));
+        }
+        item.is_empty().then_some(None)
     }
 }
 

@@ -184,11 +184,13 @@ impl Opened {
             return Ok(None);
         }
         let index = match place.index {
-            Some(index) => leaf.is_at(bytes, index, key.sort).map(|is_it| is_it.then_some(index)),
-            None => leaf.search(bytes, key.sort).map(|found| found.ok()),
+            Some(index) => index,
+            None => match leaf.search(bytes, key.sort).ok_or_else(damaged)? {
+                Ok(index) => index,
+                Err(_) => return Ok(None),
+            },
         };
-        let Some(index) = index.ok_or_else(damaged)? else { return Ok(None) };
-        let slot = leaf.slot(bytes, index).ok_or_else(damaged)?;
+        let Some(slot) = leaf.entry_if(bytes, index, key.sort).ok_or_else(damaged)? else { return Ok(None) };
         Ok(Some(Version { seqno: slot.seqno, item: self.item(&at, slot) }))
     }
     fn get_by_directory<'a>(&'a self, source: impl Access<'a>, key: KeyRef<'_>) -> Result<Option<Version>> {
@@ -267,23 +269,17 @@ impl Opened {
     /// The item of an entry, `None` for a tombstone.
     #[inline]
     pub(super) fn item(&self, at: &LeafAt<'_>, slot: Slot) -> Option<ItemRef> {
-        (!slot.is_tombstone).then(|| self.item_at(at, slot.start, slot.end).0)
+        (!slot.is_tombstone).then(|| self.item_at(at, slot.start as usize, slot.end as usize))
     }
-    /// The item at a place in a leaf, and its size in DynamoDB's sense.
+    /// The item at a place in a leaf.
     #[inline(always)]
-    pub(super) fn item_at(&self, at: &LeafAt<'_>, start: u32, end: u32) -> (ItemRef, usize) {
+    pub(super) fn item_at(&self, at: &LeafAt<'_>, start: usize, end: usize) -> ItemRef {
         match &at.bytes {
-            Piece::InPlace(bytes) => {
-                let size = ItemRef::size_of(bytes.get(start as usize..end as usize).unwrap_or_default());
-                let place = at.offset as usize + start as usize..at.offset as usize + end as usize;
+            Piece::InPlace(_) => {
                 let named = &self.named[(at.offset >> HANDLE_SHIFT) as usize % HANDLES];
-                (ItemRef::within(named, place), size)
+                ItemRef::within(named, at.offset as usize + start..at.offset as usize + end)
             }
-            Piece::Own(bytes) => {
-                let bytes = bytes.slice(start as usize..end as usize);
-                let size = ItemRef::size_of(&bytes);
-                (ItemRef::with_names(bytes, Arc::clone(&self.names)), size)
-            }
+            Piece::Own(bytes) => ItemRef::with_names(bytes.slice(start..end), Arc::clone(&self.names)),
         }
     }
     /// Position in the directory of the first collection whose token is not below `token`.
