@@ -150,8 +150,9 @@ pub(super) struct PageBuilder<'a> {
     options: &'a PageOptions<'a>,
     items: Vec<ItemRef>,
     count: usize,
-    scanned_count: usize,
+    /// How many items may be evaluated at most, and how many of them are left.
     most: usize,
+    left: usize,
     bytes: usize,
     fetched_units: f64,
     /// What was evaluated last, if the page ends with it.
@@ -166,9 +167,9 @@ pub(super) struct PageBuilder<'a> {
 impl TakeItem for PageBuilder<'_> {
     #[inline(always)]
     fn take(&mut self, item: ItemRef, size_bytes: usize) -> Result<bool> {
-        self.scanned_count += 1;
+        self.left = self.left.saturating_sub(1);
         self.bytes += size_bytes;
-        let full = self.bytes >= MAX_PAGE_BYTES || self.scanned_count == self.most;
+        let full = self.bytes >= MAX_PAGE_BYTES || self.left == 0;
         if full {
             self.last = Some(item.clone());
         }
@@ -199,8 +200,8 @@ impl<'a> PageBuilder<'a> {
             options,
             items: Vec::with_capacity(room),
             count: 0,
-            scanned_count: 0,
             most,
+            left: most,
             bytes: 0,
             fetched_units: 0.0,
             last: None,
@@ -264,6 +265,6 @@ impl<'a> PageBuilder<'a> {
             Box::new(End { item, state, index: self.target.index, tokens })
         });
         let count = if self.is_plain { self.items.len() } else { self.count };
-        Page { items: self.items, count, scanned_count: self.scanned_count, consumed, end }
+        Page { items: self.items, count, scanned_count: self.most - self.left, consumed, end }
     }
 }

@@ -54,31 +54,24 @@ impl<'r> RunCursor<'r> {
     fn new(opened: &'r Opened, way: Way<'r>) -> Self {
         Self { opened, way, at: None, index: 0, within: 0..0, slot: Slot::default(), ahead: 0, sort: Vec::new() }
     }
-    /// On the first entry of a collection within the bounds.
+    /// Over the entries of a collection within the bounds, in ascending or descending order. It stands nowhere until
+    /// [`RunCursor::begin`].
     #[inline(always)]
-    pub(super) fn ascend(
-        opened: &'r Opened,
-        root: Root<'r>,
-        lower: Bound<&[u8]>,
-        upper: Bound<&'r [u8]>,
-    ) -> Result<Self> {
-        let at = opened.descend(root, |node, bytes| child_for(node, bytes, lower, 0))?;
-        let mut cursor = Self::new(opened, Way::Up { upper });
-        cursor.enter_upwards(at, lower)?;
-        Ok(cursor)
+    pub(super) fn over(opened: &'r Opened, lower: Bound<&'r [u8]>, upper: Bound<&'r [u8]>, descending: bool) -> Self {
+        Self::new(opened, if descending { Way::Down { lower } } else { Way::Up { upper } })
     }
-    /// On the last entry of a collection within the bounds.
+    /// Goes to the first entry of the collection below a root, in the direction of the cursor.
     #[inline(always)]
-    pub(super) fn descend(
-        opened: &'r Opened,
-        root: Root<'r>,
-        lower: Bound<&'r [u8]>,
-        upper: Bound<&[u8]>,
-    ) -> Result<Self> {
-        let at = opened.descend(root, |node, bytes| child_for(node, bytes, upper, node.children - 1))?;
-        let mut cursor = Self::new(opened, Way::Down { lower });
-        cursor.enter_downwards(at, upper)?;
-        Ok(cursor)
+    pub(super) fn begin(&mut self, root: Root<'r>, lower: Bound<&[u8]>, upper: Bound<&[u8]>) -> Result<()> {
+        let is_down = matches!(self.way, Way::Down { .. });
+        let at = match root {
+            Root::Leaf(at) => at,
+            root if is_down => {
+                self.opened.descend(root, |node, bytes| child_for(node, bytes, upper, node.children - 1))?
+            }
+            root => self.opened.descend(root, |node, bytes| child_for(node, bytes, lower, 0))?,
+        };
+        if is_down { self.enter_downwards(at, upper) } else { self.enter_upwards(at, lower) }
     }
     /// On the first entry from `start` on whose token is not above `last_token`; exhausted without `start`.
     pub(super) fn scan(opened: &'r Opened, start: Option<(LeafAt<'r>, Bound<&[u8]>)>, last_token: u64) -> Result<Self> {

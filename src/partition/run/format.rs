@@ -341,7 +341,13 @@ fn take_varint_by_bytes(bytes: &[u8], at: &mut usize) -> Option<u64> {
 /// A varint that is a length within a file.
 #[inline]
 pub(super) fn take_len(bytes: &[u8], at: &mut usize) -> Option<usize> {
-    let len = take_varint(bytes, at)?;
+    if let Some(&byte) = bytes.get(*at)
+        && byte < 0x80
+    {
+        *at += 1;
+        return Some(usize::from(byte));
+    }
+    let len = take_long_varint(bytes, at)?;
     if len <= u64::from(u32::MAX) { usize::try_from(len).ok() } else { None }
 }
 

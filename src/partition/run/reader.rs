@@ -7,7 +7,7 @@
 use super::{
     cursor::RunCursor,
     format::{FOOTER_BYTES, Identity},
-    lookup::{Found, Opened},
+    lookup::{Found, Opened, Root},
     page_cache::PageCache,
     source::Source,
 };
@@ -146,7 +146,6 @@ impl Run {
     }
     /// The entries of one collection between two sort keys, in ascending or descending order. `None` if the run does
     /// not have the collection; a cursor that is not valid if it has nothing within the bounds.
-    #[inline(always)]
     pub fn query<'r>(
         &'r self,
         token: u64,
@@ -155,25 +154,33 @@ impl Run {
         upper: Bound<&'r [u8]>,
         descending: bool,
     ) -> Result<Option<RunCursor<'r>>> {
-        if token < self.facts.min_token || token > self.facts.max_token {
-            return Ok(None);
-        }
-        let opened = self.opened()?;
-        match opened.find(token, collection)? {
-            Found::At(root, _) if descending => RunCursor::descend(opened, root, lower, upper).map(Some),
-            Found::At(root, _) => RunCursor::ascend(opened, root, lower, upper).map(Some),
-            Found::Before(_) => Ok(None),
-        }
+        let Some((opened, root)) = self.root_of(token, collection)? else { return Ok(None) };
+        let mut cursor = RunCursor::over(opened, lower, upper, descending);
+        cursor.begin(root, lower, upper)?;
+        Ok(Some(cursor))
     }
     /// Gives `take` the items of one collection between two sort keys, until it has enough; returns the number of tombstones
     /// that were stepped over.
     pub fn query_each(&self, range: &CollectionRange<'_>, take: &mut impl TakeItem) -> Result<u64> {
         let CollectionRange { token, collection, lower, upper, descending } = *range;
+        let Some((opened, root)) = self.root_of(token, collection)? else { return Ok(0) };
+        let mut cursor = RunCursor::over(opened, lower, upper, descending);
+        cursor.begin(root, lower, upper)?;
         let mut stepped_over = 0;
-        if let Some(mut cursor) = self.query(token, collection, lower, upper, descending)? {
-            cursor.each_item(None, &mut stepped_over, take)?;
-        }
+        cursor.each_item(None, &mut stepped_over, take)?;
         Ok(stepped_over)
+    }
+    /// The record that stands for a collection, if the run has it.
+    #[inline(always)]
+    fn root_of(&self, token: u64, collection: &[u8]) -> Result<Option<(&Opened, Root<'_>)>> {
+        if token < self.facts.min_token || token > self.facts.max_token {
+            return Ok(None);
+        }
+        let opened = self.opened()?;
+        Ok(match opened.find(token, collection)? {
+            Found::At(root, _) => Some((opened, root)),
+            Found::Before(_) => None,
+        })
     }
     /// All entries with tokens from `first_token` to `last_token`, both inclusive, in key order, behind `after` if
     /// given.
