@@ -126,8 +126,8 @@ impl HashIndex {
         let (tag, mut bucket) = (tag_of(hash), bucket_of(hash, self.buckets));
         for _ in 0..PROBES_MAX.min(self.buckets) {
             let bytes = source.piece(self.at + bucket * BUCKET_BYTES, BUCKET_BYTES as usize)?;
-            let Some(mut matches) = Matches::of(&bytes, tag) else { return Ok(None) };
-            while let Some(place) = matches.next() {
+            let Some(matches) = Matches::of(&bytes, tag) else { return Ok(None) };
+            for place in matches {
                 if let Some(found) = check(place)? {
                     return Ok(Some(found));
                 }
