@@ -24,9 +24,11 @@
 //! is in groups: [`key`] (shapes of keys, conditions on sort keys), [`expression`], [`table`] (the operations of a table as
 //! builders), [`request`] (the same as plain values), [`admin`] and [`schema`] (tables and indexes), [`streams`],
 //! [`partiql`], [`item`] and [`entity`] (from and to Rust's types), [`service`] (models of what the service does),
-//! [`inspect`] and [`observe`] (what is inside, and what happens there), [mod@file] and [`testing`] (disks).
+//! `asynchronous` (with feature `tokio`), [`inspect`] and [`observe`] (what is inside, and what happens there), [mod@file] and [`testing`] (disks).
 
 mod admission;
+#[cfg(feature = "tokio")]
+pub mod asynchronous;
 #[cfg(hashrange_canaries)]
 #[doc(hidden)]
 pub mod canary;
@@ -146,3 +148,8 @@ pub mod testing {
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// Compiles and runs what the page on asynchronous programs shows.
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../docs/async.md")]
+struct AsyncPage;

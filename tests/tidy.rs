@@ -34,7 +34,7 @@ const FLOORS: [&[&str]; 13] = [
     &["service", "admission"],
     &["engine"],
     &["request"],
-    &["maintenance", "table", "consumer", "database", "fuzzing"],
+    &["maintenance", "table", "consumer", "database", "fuzzing", "asynchronous"],
     &["partiql"],
     &["lib"],
 ];

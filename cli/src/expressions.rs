@@ -7,7 +7,7 @@ use crate::failure::Failure;
 use clap::Args;
 use hashrange::{
     AttributeValue, Error, Item,
-    expression::{Condition, ExpressionKind, Placeholders, Projection, Scope, Update},
+    expression::{Condition, ExpressionKind, Placeholders, ProjectionExpression, Scope, UpdateExpression},
 };
 use std::collections::BTreeMap;
 
@@ -47,7 +47,7 @@ pub(crate) struct ReadExpressions {
     /// Which items are shown.
     pub(crate) filter: Option<Condition>,
     /// Which parts of them.
-    pub(crate) projection: Option<Projection>,
+    pub(crate) projection: Option<ProjectionExpression>,
 }
 
 impl PlaceholderArgs {
@@ -64,10 +64,14 @@ impl PlaceholderArgs {
     }
 
     /// Parses an update and its condition.
-    pub(crate) fn update(&self, text: &str, condition: Option<&str>) -> Result<(Update, Option<Condition>), Failure> {
+    pub(crate) fn update(
+        &self,
+        text: &str,
+        condition: Option<&str>,
+    ) -> Result<(UpdateExpression, Option<Condition>), Failure> {
         let placeholders = self.read(true)?;
         let mut scope = Scope::new(&placeholders);
-        let update = Update::parse(text, &mut scope)?;
+        let update = UpdateExpression::parse(text, &mut scope)?;
         let kind = ExpressionKind::Condition;
         let condition = condition.map(|text| Condition::parse(kind, text, &mut scope)).transpose()?;
         scope.finish()?;
@@ -91,7 +95,8 @@ impl ReadArgs {
         let mut scope = Scope::new(&placeholders);
         let filter = self.filter.as_deref();
         let filter = filter.map(|text| Condition::parse(ExpressionKind::Filter, text, &mut scope)).transpose()?;
-        let projection = self.project.as_deref().map(|text| Projection::parse(text, &mut scope)).transpose()?;
+        let projection =
+            self.project.as_deref().map(|text| ProjectionExpression::parse(text, &mut scope)).transpose()?;
         scope.finish()?;
         Ok(ReadExpressions { filter, projection })
     }

@@ -4,7 +4,7 @@
 use arbitrary::{Result, Unstructured};
 use hashrange::{
     AttributeValue, Item, ItemRef,
-    expression::{Condition, ExpressionKind, Path, Scope, Step, Update},
+    expression::{Condition, ExpressionKind, Path, Scope, Step, UpdateExpression},
     fuzzing::{Action, Comparator, Operand, SetOperand, SetValue, Test, Tree},
 };
 use hashrange_fuzz::{text, value};
@@ -28,7 +28,7 @@ fn check_condition(u: &mut Unstructured<'_>, item: &Item) -> Result<()> {
 fn check_update(u: &mut Unstructured<'_>, item: &Item) -> Result<()> {
     let (text, placeholders) = text::update(u)?;
     let mut scope = Scope::new(&placeholders);
-    let Ok(update) = Update::parse(&text, &mut scope) else { return Ok(()) };
+    let Ok(update) = UpdateExpression::parse(&text, &mut scope) else { return Ok(()) };
     scope.finish().expect("all placeholders are used");
     let old = ItemRef::from(item);
     let applied = update.apply(Some(&old), &Item::new());

@@ -3,7 +3,7 @@
 
 use hashrange::{
     AttributeValue, Result,
-    expression::{Condition, ExpressionKind, KeyCondition, Placeholders, Printed, Projection, Scope, Update},
+    expression::{Condition, ExpressionKind, KeyCondition, Placeholders, Printed, ProjectionExpression, Scope, UpdateExpression},
 };
 use libfuzzer_sys::fuzz_target;
 use std::fmt::Debug;
@@ -53,6 +53,6 @@ fuzz_target!(|text: &str| {
     check(text, |text, scope| Condition::parse(ExpressionKind::Filter, text, scope), Condition::print);
     check(text, |text, scope| Condition::parse(ExpressionKind::Condition, text, scope), Condition::print);
     check(text, KeyCondition::parse, KeyCondition::print);
-    check(text, Projection::parse, Projection::print);
-    check(text, Update::parse, Update::print);
+    check(text, ProjectionExpression::parse, ProjectionExpression::print);
+    check(text, UpdateExpression::parse, UpdateExpression::print);
 });

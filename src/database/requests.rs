@@ -65,7 +65,8 @@ impl Database {
     /// Runs a closure whose reads and writes, of up to 100 items in any tables, happen at one moment: a read-modify-write
     /// over several items in one call.
     ///
-    /// What the closure reads is checked again at commit; if others changed it meanwhile, nothing is written and the
+    /// What the closure reads, by [`Transaction::get`] or, as a range, by [`Transaction::query`], is checked again at commit. So a
+    /// closure that only reads has a consistent view of several tables. If others changed what it read meanwhile, nothing is written and the
     /// closure runs again, at most 100 times. So it should do nothing but compute, and use the transaction that it is
     /// given: what it does to a table directly is not part of it. It sees its own writes. An error that it returns, of any type
     /// that this crate's errors can become, ends the transaction and nothing is written.

@@ -24,18 +24,26 @@ pub struct TableBuilder<K> {
 }
 
 impl TableBuilder<()> {
-    /// The partition key: its type and attribute name.
-    pub fn hash<H: KeyPart>(mut self, name: impl Into<String>) -> TableBuilder<H> {
+    /// The partition key: its type and attribute name, `partition_key::<S>("customer")`.
+    pub fn partition_key<H: KeyPart>(mut self, name: impl Into<String>) -> TableBuilder<H> {
         self.spec.key.hash = KeyAttribute::new(name, H::TYPE);
         TableBuilder { database: self.database, spec: self.spec, shape: PhantomData }
+    }
+    /// Short for [`partition_key`](Self::partition_key), as the wire protocol names it: `HASH`.
+    pub fn hash<H: KeyPart>(self, name: impl Into<String>) -> TableBuilder<H> {
+        self.partition_key(name)
     }
 }
 
 impl<H: KeyPart> TableBuilder<H> {
-    /// The sort key: its type and attribute name.
-    pub fn range<R: KeyPart>(mut self, name: impl Into<String>) -> TableBuilder<(H, R)> {
+    /// The sort key: its type and attribute name, `sort_key::<N>("order")`.
+    pub fn sort_key<R: KeyPart>(mut self, name: impl Into<String>) -> TableBuilder<(H, R)> {
         self.spec.key.range = Some(KeyAttribute::new(name, R::TYPE));
         TableBuilder { database: self.database, spec: self.spec, shape: PhantomData }
+    }
+    /// Short for [`sort_key`](Self::sort_key), as the wire protocol names it: `RANGE`.
+    pub fn range<R: KeyPart>(self, name: impl Into<String>) -> TableBuilder<(H, R)> {
+        self.sort_key(name)
     }
 }
 

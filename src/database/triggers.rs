@@ -8,7 +8,7 @@ use crate::{
     stream::ChangeRecord,
     table::TransactWrite,
 };
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 impl Database {
     /// Hands the changes of a stream to a function, batch after batch: on a thread of its own, or by [`Database::step`] in
@@ -20,10 +20,10 @@ impl Database {
     /// database whose triggers hold handles of it (tables, say) is open until [`Database::close`] is called.
     ///
     /// Errors: the database is closed, no thread can be started.
-    pub fn on_change(
+    pub fn on_change<E: fmt::Display + 'static>(
         &self,
         consumer: Consumer,
-        mut handle: impl FnMut(&[ChangeRecord]) -> Result<()> + Send + 'static,
+        mut handle: impl FnMut(&[ChangeRecord]) -> Result<(), E> + Send + 'static,
     ) -> Result<()> {
         let (monitor, mut consumer) = (self.monitor(&consumer), consumer.without_keeper());
         let watch = monitor.clone();
@@ -37,7 +37,7 @@ impl Database {
     /// acknowledged: each takes effect exactly once; see [`Consumer::process_in_transaction`].
     ///
     /// ```
-    /// use hashrange::{Database, Item, key::S, schema::StreamView};
+    /// use hashrange::{Database, Error, Item, key::S, schema::StreamView};
     ///
     /// # fn main() -> hashrange::Result<()> {
     /// let db = Database::options().background(false).in_memory()?;
@@ -45,7 +45,7 @@ impl Database {
     /// let counts = db.create_table("counts").hash::<S>("of").create()?;
     /// let counter = counts.clone();
     /// db.on_change_in_transaction(orders.stream()?.checkpoint("counter"), move |records, transaction| {
-    ///     Ok(transaction.update(&counter, "orders", |update| update.add("n", records.len() as u64)))
+    ///     Ok::<_, Error>(transaction.update(&counter, "orders", |update| update.add("n", records.len() as u64)))
     /// })?;
     /// orders.put(&Item::new().with("id", "o1"))?;
     /// while db.step()? != hashrange::inspect::Work::Idle {}
@@ -55,10 +55,10 @@ impl Database {
     /// # Ok(())
     /// # }
     /// ```
-    pub fn on_change_in_transaction(
+    pub fn on_change_in_transaction<E: fmt::Display + 'static>(
         &self,
         consumer: Consumer,
-        mut describe: impl FnMut(&[ChangeRecord], TransactWrite) -> Result<TransactWrite> + Send + 'static,
+        mut describe: impl FnMut(&[ChangeRecord], TransactWrite) -> Result<TransactWrite, E> + Send + 'static,
     ) -> Result<()> {
         let (monitor, mut consumer) = (self.monitor(&consumer), consumer.without_keeper());
         let watch = monitor.clone();

@@ -4,7 +4,7 @@
 //! `SET status = :a, version = version + :b REMOVE hold`. As with conditions, faults are kept and reported at the end.
 
 use super::{
-    ExpressionKind, Update,
+    ExpressionKind, UpdateExpression,
     build::{Term, parse_path, sound_value},
     check,
     parse_update::{self, CallFault},
@@ -177,12 +177,12 @@ impl UpdateBuilder {
         self
     }
 
-    /// The finished update; one without clauses is [`Update::none`].
+    /// The finished update; one without clauses is [`UpdateExpression::none`].
     ///
     /// # Errors
     /// `Invalid UpdateExpression: ...` with DynamoDB's text for the first fault: paths that overlap or conflict, values
     /// of types that an operation does not take, too many operators, or a malformed path.
-    pub fn build(self) -> Result<Update> {
+    pub fn build(self) -> Result<UpdateExpression> {
         let Self { mut actions, fault } = self;
         let is_sum = |action: &&Action| matches!(action, Action::Set(_, SetValue::Plus(..) | SetValue::Minus(..)));
         let fault = check::too_many_operators(actions.iter().filter(is_sum).count())
@@ -200,13 +200,13 @@ impl UpdateBuilder {
             }
         }
         actions.sort_by_key(|action| sections.iter().position(|section| *section == std::mem::discriminant(action)));
-        Ok(Update::from_actions(actions, false))
+        Ok(UpdateExpression::from_actions(actions, false))
     }
 }
 
 /// A parsed update, to which clauses can be added.
-impl From<Update> for UpdateBuilder {
-    fn from(update: Update) -> Self {
+impl From<UpdateExpression> for UpdateBuilder {
+    fn from(update: UpdateExpression) -> Self {
         Self { actions: update.actions().to_vec(), fault: None }
     }
 }

@@ -15,10 +15,16 @@
 //! # }
 //! ```
 
-use super::{Condition, ExpressionKind, Placeholders, Predicate, Projection, Scope, Update, UpdateBuilder};
+use super::{
+    Condition, ExpressionKind, Placeholders, Predicate, ProjectionExpression, Scope, UpdateBuilder, UpdateExpression,
+};
 use crate::error::Result;
 
 /// Whatever can stand for a condition or filter. Several conditions of one request must all hold.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no condition",
+    label = "write `attr(\"status\").eq(\"OPEN\")` (not `==`), or a text with its values: `(\"a = :a\", values! {{\":a\" => 1}})`"
+)]
 pub trait IntoCondition {
     /// The condition. Errors: DynamoDB's for a faulty expression of that kind.
     fn into_condition(self, kind: ExpressionKind) -> Result<Condition>;
@@ -45,44 +51,52 @@ impl IntoCondition for (&str, Placeholders) {
 }
 
 /// Whatever can stand for a projection.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no projection",
+    label = "write paths as a text, `\"id, address.city\"`, or with names: `(\"#n\", values! {{\"#n\" => \"name\"}})`"
+)]
 pub trait IntoProjection {
     /// The projection. Errors: DynamoDB's for a faulty ProjectionExpression.
-    fn into_projection(self) -> Result<Projection>;
+    fn into_projection(self) -> Result<ProjectionExpression>;
 }
-impl IntoProjection for Projection {
-    fn into_projection(self) -> Result<Projection> {
+impl IntoProjection for ProjectionExpression {
+    fn into_projection(self) -> Result<ProjectionExpression> {
         Ok(self)
     }
 }
 impl IntoProjection for &str {
-    fn into_projection(self) -> Result<Projection> {
+    fn into_projection(self) -> Result<ProjectionExpression> {
         (self, Placeholders::none()).into_projection()
     }
 }
 impl IntoProjection for (&str, Placeholders) {
-    fn into_projection(self) -> Result<Projection> {
-        parse_alone(&self.1, |scope| Projection::parse(self.0, scope))
+    fn into_projection(self) -> Result<ProjectionExpression> {
+        parse_alone(&self.1, |scope| ProjectionExpression::parse(self.0, scope))
     }
 }
 
 /// Whatever can stand for an update.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no update",
+    label = "write a text with its values: `(\"SET a = :a\", values! {{\":a\" => 1}})`, or use `set`, `add`, `remove`"
+)]
 pub trait IntoUpdate {
     /// The update. Errors: DynamoDB's for a faulty UpdateExpression.
-    fn into_update(self) -> Result<Update>;
+    fn into_update(self) -> Result<UpdateExpression>;
 }
-impl IntoUpdate for Update {
-    fn into_update(self) -> Result<Update> {
+impl IntoUpdate for UpdateExpression {
+    fn into_update(self) -> Result<UpdateExpression> {
         Ok(self)
     }
 }
 impl IntoUpdate for UpdateBuilder {
-    fn into_update(self) -> Result<Update> {
+    fn into_update(self) -> Result<UpdateExpression> {
         self.build()
     }
 }
 impl IntoUpdate for (&str, Placeholders) {
-    fn into_update(self) -> Result<Update> {
-        parse_alone(&self.1, |scope| Update::parse(self.0, scope))
+    fn into_update(self) -> Result<UpdateExpression> {
+        parse_alone(&self.1, |scope| UpdateExpression::parse(self.0, scope))
     }
 }
 
@@ -99,6 +113,9 @@ pub(crate) fn parse_alone<T>(
 
 /// Placeholders of an expression: `values! {":low" => 3, ":name" => "x", "#n" => "name"}`. Keys that begin with `:`
 /// stand for values, keys that begin with `#` for attribute names.
+///
+/// They belong to one expression, which has to use all of them: in a request with a condition and an update, each gets
+/// placeholders of its own. (A request on the wire has one map for all its expressions.)
 #[macro_export]
 macro_rules! values {
     ($($key:expr => $value:expr),* $(,)?) => {

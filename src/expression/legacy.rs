@@ -6,7 +6,7 @@
 //! which faults are looked for.
 
 use super::{
-    Condition, ExpressionKind, KeyCondition, Projection, Update, check,
+    Condition, ExpressionKind, KeyCondition, ProjectionExpression, UpdateExpression, check,
     key_condition::{KeyClause, KeyTest, RangeCondition, comparison},
     path::Path,
     tree::{Action, Comparator, Operand, SetOperand, SetValue, Test, Tree},
@@ -137,7 +137,7 @@ pub fn key_conditions(entries: &[(String, LegacyCondition)]) -> Result<KeyCondit
 ///
 /// # Errors
 /// DynamoDB's text for the first action without the value it needs, or with one of a type it does not take.
-pub fn attribute_updates(entries: &[(String, AttributeUpdate)]) -> Result<Update> {
+pub fn attribute_updates(entries: &[(String, AttributeUpdate)]) -> Result<UpdateExpression> {
     check_names(entries)?;
     let refuse = |action, value: &AttributeValue| {
         let type_name = value.type_name();
@@ -168,21 +168,21 @@ pub fn attribute_updates(entries: &[(String, AttributeUpdate)]) -> Result<Update
         }
     };
     let actions = entries.iter().map(translate).collect::<Result<Vec<_>>>()?;
-    Ok(Update::from_actions(actions, true))
+    Ok(UpdateExpression::from_actions(actions, true))
 }
 
 /// The projection that AttributesToGet stands for.
 ///
 /// # Errors
 /// DynamoDB's text for an empty name or one that occurs twice.
-pub fn attributes_to_get(names: &[String]) -> Result<Projection> {
+pub fn attributes_to_get(names: &[String]) -> Result<ProjectionExpression> {
     names.iter().try_for_each(|name| check_name(name))?;
     let mut sorted: Vec<&String> = names.iter().collect();
     sorted.sort_unstable();
     if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
         return Err(Error::invalid_parameter(format_args!("Duplicate value in attribute name: {}", pair[0])));
     }
-    Projection::of_attributes(names.iter().map(String::as_str))
+    ProjectionExpression::of_attributes(names.iter().map(String::as_str))
 }
 
 fn check_names<T>(entries: &[(String, T)]) -> Result<()> {

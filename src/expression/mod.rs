@@ -56,6 +56,6 @@ pub(crate) use parse_update::{list_append_of, literal_fault};
 pub use path::{MAX_PATH_LEVELS, Path, Step};
 pub(crate) use path::{clash, parse_index};
 pub use print::Printed;
-pub use project::Projection;
+pub use project::ProjectionExpression;
 pub(crate) use tree::{Action, Comparator, Operand, SetOperand, SetValue, Test, Tree};
-pub use update::{Applied, Update};
+pub use update::{Applied, UpdateExpression};

@@ -4,7 +4,7 @@
 //! value gets a placeholder of its own.
 
 use super::{
-    Condition, KeyCondition, Projection, Update,
+    Condition, KeyCondition, ProjectionExpression, UpdateExpression,
     names::Placeholders,
     parser::is_keyword,
     path::{Path, Step},
@@ -43,7 +43,7 @@ impl KeyCondition {
     }
 }
 
-impl Projection {
+impl ProjectionExpression {
     /// The projection as text.
     pub fn print(&self) -> Printed {
         let mut printer = Printer::default();
@@ -52,7 +52,7 @@ impl Projection {
     }
 }
 
-impl Update {
+impl UpdateExpression {
     /// The update as text. Clauses of a section must stand together, as they do unless the update was made from the
     /// legacy parameter.
     pub fn print(&self) -> Printed {

@@ -17,14 +17,14 @@ use std::{collections::BTreeMap, sync::Arc};
 
 /// A list of paths, none of which leads into another. Clones share it.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Projection {
+pub struct ProjectionExpression {
     /// As written.
     paths: Arc<[Path]>,
     /// Ascending, in which elements of lists come in their order.
     sorted: Arc<[Path]>,
 }
 
-impl Projection {
+impl ProjectionExpression {
     /// Parses a ProjectionExpression.
     ///
     /// # Errors

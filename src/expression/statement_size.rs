@@ -7,7 +7,7 @@
 use super::{
     path::{Path, Step},
     tree::{Action, SetOperand, SetValue},
-    update::Update,
+    update::UpdateExpression,
 };
 use crate::{
     error::Result,
@@ -29,7 +29,7 @@ const MINUS: usize = 37;
 const IF_NOT_EXISTS: usize = 39;
 const LIST_APPEND: usize = 37;
 
-impl Update {
+impl UpdateExpression {
     /// Bytes that the statement counts; the limit is that of an item.
     pub fn statement_bytes(&self) -> usize {
         STATEMENT + self.actions().iter().map(clause).sum::<usize>()

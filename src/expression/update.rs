@@ -19,7 +19,7 @@ use std::sync::Arc;
 
 /// Changes to an item, with their values: they passed every check that needs no table and no item. Clones share them.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Update {
+pub struct UpdateExpression {
     actions: Arc<[Action]>,
     /// Made from AttributeUpdates, which says one thing differently.
     legacy: bool,
@@ -35,7 +35,7 @@ pub struct Applied {
     pub creates: bool,
 }
 
-impl Update {
+impl UpdateExpression {
     /// Parses an UpdateExpression.
     ///
     /// # Errors
@@ -122,7 +122,7 @@ impl Update {
     /// counts in bytes. The size is not checked here.
     ///
     /// # Errors
-    /// Those of [`Update::apply`], and kind [`Corrupt`](crate::error::ErrorKind::Corrupt) if the item is damaged.
+    /// Those of [`UpdateExpression::apply`], and kind [`Corrupt`](crate::error::ErrorKind::Corrupt) if the item is damaged.
     pub(crate) fn apply_encoded<'n>(
         &'n self,
         old: &ItemRef,

@@ -32,6 +32,8 @@ mod de;
 pub(crate) mod dictionary;
 mod dynamodb_json;
 mod error_item;
+#[cfg(any(feature = "aws-sdk", feature = "serde_dynamo"))]
+mod foreign;
 mod item_ref;
 mod json;
 mod json_ref;

@@ -4,13 +4,11 @@
 //! [`Database::triggers`](crate::Database::triggers), reported as background work that fails, and after a pause that
 //! doubles with each failure in a row the records come again.
 
-use crate::{
-    clock::Clock,
-    error::{Error, Result},
-};
+use crate::{clock::Clock, error::Result};
 use parking_lot::Mutex;
 use std::{
     any::Any,
+    fmt,
     panic::{AssertUnwindSafe, catch_unwind},
     time::Duration,
 };
@@ -60,16 +58,19 @@ impl TriggerMonitor {
     }
 
     /// Calls the program's function; a panic becomes an error.
-    pub fn call<T>(&self, function: impl FnOnce() -> Result<T>) -> Result<T> {
+    pub fn call<T, E: fmt::Display>(&self, function: impl FnOnce() -> Result<T, E>) -> Result<T, String> {
         // What the function left half done is its own; the program that takes panics for failures says that it can go on.
         let called = catch_unwind(AssertUnwindSafe(function));
         let panicked = called.is_err();
-        let result = called.unwrap_or_else(|panic| Err(Error::validation(text_of(panic.as_ref()))));
-        if let Err(error) = &result {
+        let result = match called {
+            Ok(result) => result.map_err(|error| error.to_string()),
+            Err(panic) => Err(text_of(panic.as_ref())),
+        };
+        if let Err(failure) = &result {
             let mut health = self.health.lock();
             health.failed_calls += 1;
             health.panics += u64::from(panicked);
-            self.note(&mut health, error);
+            self.note(&mut health, failure);
         }
         result
     }
@@ -84,13 +85,13 @@ impl TriggerMonitor {
             }
             Err(error) => {
                 health.failures_in_a_row += 1;
-                self.note(&mut health, error);
+                self.note(&mut health, error.message());
             }
         }
     }
 
-    fn note(&self, health: &mut TriggerHealth, error: &Error) {
-        health.last_failure = Some(error.message().to_owned());
+    fn note(&self, health: &mut TriggerHealth, failure: &str) {
+        health.last_failure = Some(failure.to_owned());
         health.last_failure_millis = Some(self.clock.now_millis());
     }
 }

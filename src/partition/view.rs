@@ -107,10 +107,19 @@ impl View {
     /// The visible items of one collection between two sort keys, in ascending or descending order; `None` if no source
     /// has the collection. Sources without it drop out before merging.
     pub fn query<'v>(&'v self, range: &CollectionRange<'v>, visible: &'v Visible) -> Result<Option<MergeCursor<'v>>> {
-        self.merged(self.memtable_sources(range, visible), range)
+        self.merged(self.memtable_sources(range, ReadPoint::Visible, visible), range)
     }
 
-    /// Gives `take` the same items, until it has enough; returns the number of tombstones that were stepped over.
+    /// The same with the newest versions, durable or not.
+    pub fn query_newest<'v>(
+        &'v self,
+        range: &CollectionRange<'v>,
+        visible: &'v Visible,
+    ) -> Result<Option<MergeCursor<'v>>> {
+        self.merged(self.memtable_sources(range, ReadPoint::Newest, visible), range)
+    }
+
+    /// Gives `take` the visible items, until it has enough; returns the number of tombstones that were stepped over.
     pub fn query_each<'v>(
         &'v self,
         range: &CollectionRange<'v>,
@@ -123,7 +132,7 @@ impl View {
         {
             return run.query_each(range, take); // nothing to merge: the usual case
         }
-        let sources = self.memtable_sources(range, visible);
+        let sources = self.memtable_sources(range, ReadPoint::Visible, visible);
         if let (Sources::None, [run]) = (&sources, &self.runs[..]) {
             return run.query_each(range, take);
         }
@@ -132,10 +141,14 @@ impl View {
         Ok(cursor.stepped_over())
     }
 
-    fn memtable_sources<'v>(&'v self, range: &CollectionRange<'v>, visible: &'v Visible) -> Sources<'v> {
+    fn memtable_sources<'v>(
+        &'v self,
+        range: &CollectionRange<'v>,
+        read: ReadPoint,
+        visible: &'v Visible,
+    ) -> Sources<'v> {
         let mut sources = Sources::default();
         let CollectionRange { token, collection, lower, upper, descending } = *range;
-        let read = ReadPoint::Visible;
         for memtable in self.memtables() {
             if let Some(cursor) = memtable.query(token, collection, (lower, upper), descending, read, visible) {
                 sources.push(Source::Memtable(cursor));

@@ -11,7 +11,7 @@ use super::{
 use crate::{
     capacity::{Consumed, ReadStrength, read_units},
     error::{Error, Result},
-    expression::Projection,
+    expression::ProjectionExpression,
     item::ItemRef,
 };
 
@@ -37,7 +37,7 @@ pub struct KeysAndAttributes<'a> {
     /// The keys.
     pub keys: Vec<RequestKey<'a>>,
     /// Returns only these paths.
-    pub projection: Option<Projection>,
+    pub projection: Option<ProjectionExpression>,
     /// Whether the reads must be strongly consistent; they cost twice as much then.
     pub consistent_read: bool,
 }

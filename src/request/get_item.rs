@@ -10,7 +10,7 @@ use crate::{
     capacity::{Consumed, ReadStrength, read_units},
     engine::{Engine, TableSlot, TableState, key_ref},
     error::{Error, Result},
-    expression::Projection,
+    expression::ProjectionExpression,
     item::ItemRef,
     partition::ReadPoint,
     schema::{EncodedKey, TableDefinition},
@@ -26,7 +26,7 @@ pub struct GetItem<'a> {
     /// The key.
     pub key: RequestKey<'a>,
     /// Returns only these paths.
-    pub projection: Option<Projection>,
+    pub projection: Option<ProjectionExpression>,
     /// Whether the read must be strongly consistent: it always is, and costs twice as much if it says so.
     pub consistent_read: bool,
 }
@@ -145,7 +145,7 @@ pub(super) fn read_many(engine: &Engine, state: &TableState, keys: &[EncodedKey]
 }
 
 /// The part of an item that a projection names.
-pub(super) fn projected(item: ItemRef, projection: Option<&Projection>) -> ItemRef {
+pub(super) fn projected(item: ItemRef, projection: Option<&ProjectionExpression>) -> ItemRef {
     // Not `map_or_else`: a clone and its drop would count references up and down, for every item of a page.
     match projection {
         Some(projection) => ItemRef::from(&projection.apply(&item)),

@@ -8,6 +8,10 @@ use crate::{
 use std::{borrow::Cow, fmt};
 
 /// Something that can be encoded as the key of a table.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no key of a table",
+    label = "the key of a `Table<(S, N)>` is a pair such as `(\"c#1\", 7)`, of a `Table<S>` a text, of a `Table<Dynamic>` an `Item`"
+)]
 pub trait EncodeKey {
     /// Where the item lies. Errors: it is no key of that table.
     fn encode(&self, table: &TableDefinition) -> Result<EncodedKey>;

@@ -44,6 +44,7 @@ mod page_token;
 mod put_item;
 mod query;
 mod query_key;
+mod range_read;
 mod scan;
 mod sort_range;
 mod table_ref;
@@ -69,10 +70,11 @@ pub(crate) use page_token::open_page_token;
 pub use put_item::PutItem;
 pub use query::Query;
 pub use query_key::{QueryKey, SortCondition};
+pub(crate) use range_read::RangeRead;
 pub use scan::{MAX_SEGMENTS, Scan};
 pub(crate) use sort_range::{RangeBounds, bounds as sort_bounds};
 pub use table_ref::TableRef;
-pub use transact_get_items::{TransactGet, TransactGetItems, TransactGetOutput};
+pub use transact_get_items::{TransactGetItem, TransactGetItems, TransactGetOutput};
 pub(crate) use transact_write_items::MAX_TRANSACTION_BYTES;
 pub use transact_write_items::{
     ClientRequestToken, ConditionCheck, MAX_TRANSACTION_ACTIONS, TransactOutput, TransactWriteItem, TransactWriteItems,

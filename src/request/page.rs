@@ -12,7 +12,7 @@ use crate::{
     capacity::{Consumed, ReadStrength, read_units},
     engine::{Engine, TableSlot, TableState},
     error::{Error, Result},
-    expression::{Condition, Projection},
+    expression::{Condition, ProjectionExpression},
     item::{Item, ItemRef},
     partition::TakeItem,
     schema::{IndexKind, key_attributes},
@@ -45,7 +45,7 @@ pub struct PageOptions<'a> {
     /// Returns only items that meet this condition; what is filtered out is read and paid for all the same.
     pub filter: Option<Condition>,
     /// Returns only these paths of each item.
-    pub projection: Option<Projection>,
+    pub projection: Option<ProjectionExpression>,
     /// What to return of each item.
     pub select: Select,
     /// Evaluates at most so many items.
@@ -121,6 +121,11 @@ struct End {
 }
 
 impl Page {
+    /// A page after which there is nothing.
+    pub(super) fn of(items: Vec<ItemRef>, consumed: Consumed) -> Self {
+        let count = items.len();
+        Self { items, count, scanned_count: count, consumed, end: None }
+    }
     /// Each item as a value of a type. Errors: kind [`Decode`](crate::ErrorKind::Decode), if one does not fit.
     pub fn typed<T: DeserializeOwned>(&self) -> Result<Vec<T>> {
         self.items.iter().map(ItemRef::de).collect()

@@ -93,6 +93,15 @@ impl Query<'_> {
         self.key.select(target.space(), hash, sort, target.index.is_none())
     }
 
+    /// What is selected, and has not been read by the pages before.
+    pub(super) fn selection(&self, target: &Target) -> Result<Selection<'_>> {
+        let mut selection = self.select(target)?;
+        if let Some(start) = &self.options.exclusive_start_key {
+            self.continue_after(target, &mut selection, start)?;
+        }
+        Ok(selection)
+    }
+
     fn continue_after(&self, target: &Target, selection: &mut Selection<'_>, start: &Item) -> Result<()> {
         let place = target.place_of(start)?;
         if selection.single {
@@ -142,7 +151,7 @@ fn push_lagged(
     }
 }
 
-fn as_slice(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {
+pub(super) fn as_slice(bound: &Bound<Vec<u8>>) -> Bound<&[u8]> {
     match bound {
         Bound::Unbounded => Bound::Unbounded,
         Bound::Included(bytes) => Bound::Included(bytes),

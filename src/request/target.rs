@@ -7,7 +7,7 @@ use super::{
 use crate::{
     engine::{Engine, TableSlot, TableState, TokenRing},
     error::{Detail, Error, ErrorKind, Result},
-    expression::{Condition, Projection, check_keys_are_scalars},
+    expression::{Condition, ProjectionExpression, check_keys_are_scalars},
     item::Item,
     schema::{EncodedKey, IndexDefinition, IndexKind, IndexStatus, Projection as Projected},
 };
@@ -101,12 +101,12 @@ impl Target {
     /// Whether entries of a local index stand for their items, because more is asked for than the index carries.
     pub fn reads_whole_items(&self, options: &PageOptions<'_>) -> bool {
         let Some(index) = self.definition().filter(|index| index.kind == IndexKind::Local) else { return false };
-        let wanted = options.projection.as_ref().map(Projection::top_level_attributes).unwrap_or_default();
+        let wanted = options.projection.as_ref().map(ProjectionExpression::top_level_attributes).unwrap_or_default();
         let lacks = || !self.lacking(index, wanted).is_empty();
         index.projection != Projected::All && (options.select == Select::AllAttributes || lacks())
     }
     /// Rejects a projection that names what a global index does not carry: its items are not read from the table.
-    fn check_projection(&self, index: &IndexDefinition, projection: Option<&Projection>) -> Result<()> {
+    fn check_projection(&self, index: &IndexDefinition, projection: Option<&ProjectionExpression>) -> Result<()> {
         let Some(projection) = projection.filter(|_| index.kind == IndexKind::Global) else { return Ok(()) };
         let lacking = self.lacking(index, projection.top_level_attributes());
         if lacking.is_empty() {

@@ -14,7 +14,7 @@ use crate::{
     capacity::{Consumed, ReadStrength, read_units},
     engine::TableSlot,
     error::{Error, Result},
-    expression::Projection,
+    expression::ProjectionExpression,
     item::ItemRef,
     schema::EncodedKey,
     service::{Access, is_hidden},
@@ -26,29 +26,29 @@ use std::sync::Arc;
 #[non_exhaustive]
 pub struct TransactGetItems<'a> {
     /// What is read; no item may come twice.
-    pub gets: Vec<TransactGet<'a>>,
+    pub gets: Vec<TransactGetItem<'a>>,
 }
 
 /// One item of a transactional read.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct TransactGet<'a> {
+pub struct TransactGetItem<'a> {
     /// The table.
     pub table: TableRef<'a>,
     /// The key.
     pub key: RequestKey<'a>,
     /// Returns only these paths.
-    pub projection: Option<Projection>,
+    pub projection: Option<ProjectionExpression>,
 }
 
 impl<'a> TransactGetItems<'a> {
     /// Reads these items.
-    pub fn new(gets: impl IntoIterator<Item = TransactGet<'a>>) -> Self {
+    pub fn new(gets: impl IntoIterator<Item = TransactGetItem<'a>>) -> Self {
         Self { gets: gets.into_iter().collect() }
     }
 }
 
-impl<'a> TransactGet<'a> {
+impl<'a> TransactGetItem<'a> {
     /// The item with this key.
     pub fn new(table: impl Into<TableRef<'a>>, key: impl Into<RequestKey<'a>>) -> Self {
         Self { table: table.into(), key: key.into(), projection: None }

@@ -10,6 +10,7 @@ use super::{
     get_item::{GetItem, GetOutput},
     key::RequestKey,
     put_item::PutItem,
+    range_read::RangeRead,
     table_ref::TableRef,
     transact_write_items::{TransactOutput, TransactWriteItem, TransactWriteItems},
     write_output::{add_consumed, consumed},
@@ -66,21 +67,22 @@ pub(crate) struct Touched {
 /// Compares what was read with what is now, and writes if it is the same.
 pub(crate) struct CommitTransaction<'a> {
     touched: Vec<&'a Touched>,
+    ranges: &'a [RangeRead],
     with_writes: bool,
     /// What a hook sees.
     described: TransactWriteItems<'a>,
 }
 
 impl<'a> CommitTransaction<'a> {
-    /// A commit of these items; without the writes it only says whether what was read still holds.
-    pub fn new(touched: &'a [Touched], with_writes: bool, is_described: bool) -> Self {
+    /// A commit of these items; without the writes it only says whether what was read, ranges included, still holds.
+    pub fn new(touched: &'a [Touched], ranges: &'a [RangeRead], with_writes: bool, is_described: bool) -> Self {
         let relevant = touched.iter().filter(|touched| with_writes || touched.read.is_some());
         let described = relevant.clone().filter(|_| is_described && with_writes).filter_map(describe);
-        Self { described: TransactWriteItems::new(described), touched: relevant.collect(), with_writes }
+        Self { described: TransactWriteItems::new(described), touched: relevant.collect(), ranges, with_writes }
     }
     /// Whether there is nothing to be done.
     pub fn is_empty(&self) -> bool {
-        self.touched.is_empty()
+        self.touched.is_empty() && self.ranges.is_empty()
     }
     fn decide(&self, touched: &Touched, now: Option<&ItemRef>) -> Result<WriteAction> {
         match &touched.read {
@@ -127,7 +129,8 @@ impl Run for CommitTransaction<'_> {
     fn run(&self, executor: &Executor<'_>) -> Result<CommitOutput> {
         let engine = executor.engine;
         let mut output = CommitOutput { is_committed: false, output: TransactOutput::default() };
-        let held = engine.hold_tables(self.touched.iter().map(|touched| &*touched.slot))?;
+        let slots = self.touched.iter().map(|touched| &*touched.slot);
+        let held = engine.hold_tables(slots.chain(self.ranges.iter().map(|range| &*range.slot)))?;
         for (at, touched) in self.touched.iter().enumerate() {
             if let (true, Some(WriteAction::Put(bytes))) = (self.with_writes, &touched.write)
                 && !Arc::ptr_eq(held.definition(at), &touched.definition)
@@ -138,24 +141,39 @@ impl Run for CommitTransaction<'_> {
         }
         let items = self.touched.iter().map(|touched| (&*touched.slot, &touched.key));
         let Ok(_here) = engine.enter_transaction(Access::TransactWrite, items) else { return Ok(output) };
-        let mut closures: Vec<Box<Decide<'_>>> = Vec::with_capacity(self.touched.len());
+        let mut closures: Vec<Box<Decide<'_>>> = Vec::with_capacity(self.touched.len() + self.ranges.len());
         for touched in &self.touched {
             closures.push(Box::new(|_: &TableDefinition, now: Option<&ItemRef>| self.decide(touched, now)));
         }
-        let ops = self.touched.iter().zip(&mut closures);
-        let mut ops: Vec<WriteOp<'_>> = ops
-            .map(|(touched, decide)| WriteOp { slot: &touched.slot, key: &touched.key, decide: &mut **decide })
+        for range in self.ranges {
+            closures.push(Box::new(
+                |_: &TableDefinition, _: Option<&ItemRef>| {
+                    if range.still_holds(engine)? { Ok(WriteAction::Keep) } else { Err(changed()) }
+                },
+            ));
+        }
+        let items = self.touched.iter().map(|touched| (&*touched.slot, &touched.key));
+        let places = items.chain(self.ranges.iter().map(|range| (&*range.slot, &range.place)));
+        let mut ops: Vec<WriteOp<'_>> = places
+            .zip(&mut closures)
+            .map(|((slot, key), decide)| WriteOp { slot, key, decide: &mut **decide })
             .collect();
         let options = WriteOptions { report_conflict_early: true, ..WriteOptions::default() };
-        for result in engine.write_held(held, &mut ops, &options)? {
+        let results = engine.write_held(held, &mut ops, &options)?;
+        for (at, result) in results.into_iter().enumerate() {
             match result {
                 Err(error) if error.kind() == ErrorKind::Conflict => return Ok(output),
                 Err(error) => return Err(error),
+                Ok(_) if at >= self.touched.len() => {}
                 Ok(outcome) => {
                     let sums = &mut output.output.consumed;
                     add_consumed(sums, &outcome.definition.name, &consumed(&outcome, 2.0));
                 }
             }
+        }
+        if !self.ranges.is_empty() {
+            // What was read of the ranges may not be durable yet. Where something was written, its sync did that as well.
+            engine.wait_all_durable(None)?;
         }
         output.is_committed = true;
         Ok(output)
@@ -168,7 +186,7 @@ impl Run for CommitTransaction<'_> {
     }
 }
 
-fn is_same(read: Option<&ItemRef>, now: Option<&ItemRef>) -> bool {
+pub(super) fn is_same(read: Option<&ItemRef>, now: Option<&ItemRef>) -> bool {
     match (read, now) {
         (None, None) => true,
         // The same item may have inline names in a memtable and a dictionary's in a run.

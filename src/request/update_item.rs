@@ -12,7 +12,7 @@ use crate::{
     config::Durability,
     engine::{WriteAction, WriteOptions},
     error::{Detail, Error, Result},
-    expression::{Applied, Condition, Update},
+    expression::{Applied, Condition, UpdateExpression},
     item::{
         Item, ItemRef, encode_item_of_size,
         size::{MAX_ITEM_BYTES, item_size, updated_item_too_large},
@@ -29,7 +29,7 @@ pub struct UpdateItem<'a> {
     /// The key.
     pub key: RequestKey<'a>,
     /// The changes.
-    pub update: Update,
+    pub update: UpdateExpression,
     /// Must hold for the item that is there, or for no item.
     pub condition: Option<Condition>,
     /// What to return.
@@ -42,7 +42,7 @@ pub struct UpdateItem<'a> {
 
 impl<'a> UpdateItem<'a> {
     /// Changes the item with this key.
-    pub fn new(table: impl Into<TableRef<'a>>, key: impl Into<RequestKey<'a>>, update: Update) -> Self {
+    pub fn new(table: impl Into<TableRef<'a>>, key: impl Into<RequestKey<'a>>, update: UpdateExpression) -> Self {
         Self {
             table: table.into(),
             key: key.into(),
@@ -102,12 +102,12 @@ impl Run for UpdateItem<'_> {
 }
 
 /// Key attributes cannot be changed, not even to what they are.
-pub(super) fn check_targets(definition: &TableDefinition, update: &Update) -> Result<()> {
+pub(super) fn check_targets(definition: &TableDefinition, update: &UpdateExpression) -> Result<()> {
     update.check_writes_no_key(definition.key.attributes().map(|key| key.name.as_str()))
 }
 
 /// An index key that a transaction sets to an empty value refuses the request, and does not cancel the transaction.
-pub(super) fn check_literal_index_keys(definition: &TableDefinition, update: &Update) -> Result<()> {
+pub(super) fn check_literal_index_keys(definition: &TableDefinition, update: &UpdateExpression) -> Result<()> {
     let check = |(name, value)| definition.check_index_key_not_empty(name, value).map_err(as_update_error);
     update.literal_values().try_for_each(check)
 }
@@ -115,7 +115,7 @@ pub(super) fn check_literal_index_keys(definition: &TableDefinition, update: &Up
 /// Applies an update to the newest item, and checks what comes out.
 pub(super) fn apply_update(
     definition: &TableDefinition,
-    update: &Update,
+    update: &UpdateExpression,
     old: Option<&ItemRef>,
     key: &EncodedKey,
 ) -> Result<(WriteAction, Option<Applied>)> {

@@ -5,7 +5,7 @@ use super::update_item::apply_update;
 use crate::{
     engine::{Engine, HeldTables, ItemResult, TableSlot, WriteAction, WriteOp, WriteOptions},
     error::{Error, ErrorKind, Result},
-    expression::{Applied, Condition, Update},
+    expression::{Applied, Condition, UpdateExpression},
     item::{self, Item, ItemRef, size::validate_item},
     schema::{EncodedKey, TableDefinition},
 };
@@ -25,7 +25,7 @@ pub(crate) struct Write<'a> {
 pub(crate) enum Change<'a> {
     Put(Bytes),
     Delete,
-    Update(&'a Update),
+    Update(&'a UpdateExpression),
     /// Nothing; only the condition counts.
     Check,
 }

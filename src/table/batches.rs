@@ -159,7 +159,7 @@ impl TransactGet {
     pub fn get<K: KeyShape>(mut self, table: &Table<K>, key: impl Key<K>) -> Self {
         match key.encode(&table.definition()) {
             Ok(key) => {
-                let get = request::TransactGet::new(table.owned_ref(), RequestKey::encoded(key));
+                let get = request::TransactGetItem::new(table.owned_ref(), RequestKey::encoded(key));
                 self.request.gets.push(get);
             }
             Err(fault) => return self.refuse(fault),

@@ -30,15 +30,25 @@ pub fn index(name: impl Into<String>) -> IndexBuilder {
 impl IndexBuilder {
     /// Adds a partition key attribute (global indexes; up to 4).
     #[must_use]
-    pub fn hash<P: KeyPart>(mut self, name: impl Into<String>) -> Self {
+    pub fn partition_key<P: KeyPart>(mut self, name: impl Into<String>) -> Self {
         self.hash.push(KeyAttribute::new(name, P::TYPE));
         self
     }
+    /// Short for [`partition_key`](Self::partition_key), as the wire protocol names it: `HASH`.
+    #[must_use]
+    pub fn hash<P: KeyPart>(self, name: impl Into<String>) -> Self {
+        self.partition_key::<P>(name)
+    }
     /// Adds a sort key attribute (exactly 1 for a local index, up to 4 for a global one).
     #[must_use]
-    pub fn range<P: KeyPart>(mut self, name: impl Into<String>) -> Self {
+    pub fn sort_key<P: KeyPart>(mut self, name: impl Into<String>) -> Self {
         self.range.push(KeyAttribute::new(name, P::TYPE));
         self
+    }
+    /// Short for [`sort_key`](Self::sort_key), as the wire protocol names it: `RANGE`.
+    #[must_use]
+    pub fn range<P: KeyPart>(self, name: impl Into<String>) -> Self {
+        self.sort_key::<P>(name)
     }
     /// Entries carry keys only.
     #[must_use]

@@ -23,6 +23,10 @@ pub enum B {}
 pub enum Dynamic {}
 
 /// The type of one key attribute, as a type: [`S`], [`N`] or [`B`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no type of a key attribute",
+    label = "the type of a key attribute is `S`, `N` or `B`"
+)]
 pub trait KeyPart: 'static {
     /// The type, as a value.
     const TYPE: KeyType;
@@ -38,6 +42,10 @@ impl KeyPart for B {
 }
 
 /// The shape of a primary key: one part, a pair of parts, or [`Dynamic`].
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no shape of a key",
+    label = "a shape is `S`, `N` or `B`, a pair of these, or `Dynamic`"
+)]
 pub trait KeyShape: 'static {
     /// Refuses a table whose key has another shape.
     fn check(key: &KeySchema) -> Result<()>;
@@ -96,6 +104,10 @@ impl KeyShape for Dynamic {
 }
 
 /// A value that can stand for a key attribute of type `P`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no value of a key attribute of type `{P}`",
+    label = "give a `&str` or `String` for `S`, an integer or `Number` for `N`, bytes for `B`"
+)]
 pub trait KeyValue<P: KeyPart> {
     /// The value, on loan.
     fn scalar(&self) -> KeyScalar<'_>;
@@ -156,6 +168,10 @@ impl<P: KeyPart, V: KeyValue<P> + ?Sized> KeyValue<P> for &V {
 }
 
 /// A whole primary key of shape `K`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no key of a table with keys of the shape `{K}`",
+    label = "the key of a `Table<(S, N)>` is a pair such as `(\"c#1\", 7)`, of a `Table<S>` a text, of a `Table<Dynamic>` an `Item`"
+)]
 pub trait Key<K: KeyShape> {
     /// Where the item lies.
     fn encode(&self, table: &TableDefinition) -> Result<EncodedKey>;
@@ -210,6 +226,10 @@ impl Key<Dynamic> for &Item {
 }
 
 /// A partition key of shape `K`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no partition key of a table with keys of the shape `{K}`",
+    label = "give the partition key alone: a text for `S` and `(S, N)`, an integer for `N`, bytes for `B`"
+)]
 pub trait HashKey<K: KeyShape> {
     /// The value, on loan; `None` if it cannot be a key.
     fn hash_scalar(&self) -> Option<KeyScalar<'_>>;

@@ -11,6 +11,10 @@ use std::{any::Any, borrow::Cow};
 
 /// Whatever can be put: an [`Item`], or any owned type that serialises as a map. A type that borrows is put as
 /// `&to_item(&value)?`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` cannot be put",
+    label = "an item is an `Item`, or an owned struct or map that implements `serde::Serialize`; a type that borrows is put as `&to_item(&value)?`"
+)]
 pub trait ToItem {
     /// The item. Errors: the value is no struct or map, or holds what no attribute can be.
     fn to_item(&self) -> Result<Cow<'_, Item>>;

@@ -147,6 +147,20 @@ impl<R: PagedRequest> Read<R> {
         self
     }
 
+    /// The request, for a transaction that reads by itself.
+    pub(super) fn into_request(mut self) -> Result<R> {
+        if let Some(fault) = self.fault {
+            return Err(fault);
+        }
+        if let Some(token) = self.token {
+            let table = self.request.table().clone();
+            let engine = table.engine().ok_or_else(|| Error::validation("the read has no database"))?;
+            let key = open_page_token(engine, &table, self.request.options(), &token)?;
+            self.request.options().exclusive_start_key = Some(Cow::Owned(key));
+        }
+        Ok(self.request)
+    }
+
     /// Reads one page.
     pub fn page(&self) -> Result<Page> {
         if let Some(fault) = &self.fault {
@@ -206,7 +220,13 @@ impl<R: PagedRequest> Read<R> {
     }
 
     /// Reads item after item.
-    pub fn items(mut self) -> Items<R> {
+    pub fn items(self) -> Items<R> {
+        let (pages, left) = self.into_pages_and_limit();
+        Items { pages, page: Vec::new().into_iter(), left }
+    }
+
+    /// Pages whose items are wanted one by one, and how many of them at most.
+    pub(crate) fn into_pages_and_limit(mut self) -> (Pages<R>, usize) {
         let options = self.request.options();
         let limit = options.limit;
         if options.filter.is_some() {
@@ -215,7 +235,7 @@ impl<R: PagedRequest> Read<R> {
         if options.select == Select::Count {
             self = self.refuse(Error::validation("a read that counts only has no items; read its pages"));
         }
-        Items { pages: self.pages(), page: Vec::new().into_iter(), left: limit.unwrap_or(usize::MAX) }
+        (self.pages(), limit.unwrap_or(usize::MAX))
     }
 }
 

@@ -1,23 +1,23 @@
 //! Transactions as closures: reads that are re-checked at commit, writes that go in together, bounded retries.
 //!
 //! While the closure runs, nothing is locked: it reads what is there, and what it writes is kept aside. At the end, one
-//! commit takes the locks of all items, compares each item that was read with what it is now, and writes everything as
-//! one record, or, if an item changed meanwhile, nothing. Then the closure runs again. An item is compared by value: if
+//! commit takes the locks of all items, compares each item and each range that was read with what it is now, and writes
+//! everything as one record, or, if something changed meanwhile, nothing. Then the closure runs again. An item is compared by value: if
 //! it was changed and changed back, what the closure saw is true, and so is what it decided.
 //!
 //! The closure reads the newest version of an item, also one whose sync is still going on, which no other read shows:
 //! the commit would refuse anything older. The caller does not hear of it too early, because the answer waits for its own sync, and
 //! that makes durable all that was logged before.
 
-use super::{Delete, Key, KeyShape, Put, Table, ToItem, Update, transact_items};
+use super::{Delete, HashKey, Key, KeyShape, Put, Read, Table, ToItem, Update, transact_items};
 use crate::{
     engine::{Engine, WriteAction},
     error::{Error, ErrorKind, Result},
     expression::IntoCondition,
     item::ItemRef,
     request::{
-        CommitTransaction, Executor, GetItem, Hooks, MAX_TRANSACTION_ACTIONS, MAX_TRANSACTION_BYTES, ReadNewest,
-        RequestKey, TableRef, Touched, TransactWriteItem,
+        CommitTransaction, Executor, GetItem, Hooks, MAX_TRANSACTION_ACTIONS, MAX_TRANSACTION_BYTES, Query, RangeRead,
+        ReadNewest, RequestKey, Select, TableRef, Touched, TransactWriteItem,
     },
     schema::{EncodedKey, TableDefinition},
     service::is_hidden,
@@ -68,6 +68,7 @@ pub struct Transaction {
     engine: Arc<Engine>,
     hooks: Hooks,
     touched: Vec<Touched>,
+    ranges: Vec<RangeRead>,
 }
 
 impl Transaction {
@@ -79,6 +80,56 @@ impl Transaction {
         let at = self.touch(table, &definition, key)?;
         let item = self.current(at)?;
         Ok(item.filter(|item| !is_hidden(self.engine.options(), &definition, item)))
+    }
+
+    /// The items of a partition key, as this transaction wrote them, or else as they are in the table. The range counts as
+    /// read, and is checked again at commit: an item that another writer puts between those that were read makes the closure
+    /// run again, as one that is changed or deleted does. `describe` narrows the query: sort keys, filter, projection, limit,
+    /// direction.
+    ///
+    /// A query counts as one of the 100 items. Errors: validation (an index, more than 4 MB, a table of another database), disk.
+    ///
+    /// ```
+    /// use hashrange::{Database, Error, Item, key::{S, begins_with}};
+    ///
+    /// # fn main() -> hashrange::Result<()> {
+    /// let db = Database::in_memory()?;
+    /// let seats = db.create_table("seats").hash::<S>("show").range::<S>("seat").create()?;
+    /// let booked = db.transaction(|tx| {
+    ///     // At most two seats of a row, also if others book at the same time.
+    ///     let row = tx.query(&seats, "hamlet", |query| query.range(begins_with("B")))?;
+    ///     if row.len() >= 2 {
+    ///         return Ok(false);
+    ///     }
+    ///     tx.put(&seats, &Item::new().with("show", "hamlet").with("seat", "B7"))?;
+    ///     Ok::<_, Error>(true)
+    /// })?;
+    /// assert!(booked);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn query<K: KeyShape>(
+        &mut self,
+        table: &Table<K>,
+        hash: impl HashKey<K>,
+        describe: impl FnOnce(Read<Query<'static>>) -> Read<Query<'static>>,
+    ) -> Result<Vec<ItemRef>> {
+        if !Arc::ptr_eq(&self.engine, &table.engine) {
+            return Err(foreign());
+        }
+        self.check_room()?;
+        let query = describe(table.query(hash)).into_request()?;
+        if query.options.index.is_some() || query.options.select == Select::Count {
+            let text = "a query of a transaction reads the items of a table, neither an index nor a count";
+            return Err(Error::validation(text));
+        }
+        let of_table = |touched: &&Touched| Arc::ptr_eq(&touched.slot, &table.slot);
+        let written =
+            self.touched.iter().filter(of_table).filter_map(|touched| Some((&touched.key, touched.write.as_ref()?)));
+        let read = RangeRead::new(&Executor::new(&self.engine, &self.hooks), query, written.clone().count())?;
+        let items = read.present(&self.engine, &table.definition(), written)?;
+        self.ranges.push(read);
+        Ok(items)
     }
 
     /// Replaces an item. Errors: validation (keys, sizes, types, more than 100 items), disk.
@@ -163,20 +214,25 @@ impl Transaction {
         key: EncodedKey,
     ) -> Result<usize> {
         if !Arc::ptr_eq(&self.engine, &table.engine) {
-            return Err(Error::validation("a transaction takes tables of its own database only"));
+            return Err(foreign());
         }
         let known = |touched: &Touched| Arc::ptr_eq(&touched.slot, &table.slot) && touched.key == key;
         if let Some(at) = self.touched.iter().position(known) {
             return Ok(at);
         }
-        if self.touched.len() == MAX_TRANSACTION_ACTIONS {
-            return Err(Error::validation(format!(
-                "a transaction reads and writes at most {MAX_TRANSACTION_ACTIONS} items; do it in several"
-            )));
-        }
+        self.check_room()?;
         let (engine, slot, definition) = (table.engine.clone(), table.slot.clone(), definition.clone());
         self.touched.push(Touched { engine, slot, definition, key, read: None, write: None });
         Ok(self.touched.len() - 1)
+    }
+
+    fn check_room(&self) -> Result<()> {
+        if self.touched.len() + self.ranges.len() < MAX_TRANSACTION_ACTIONS {
+            return Ok(());
+        }
+        Err(Error::validation(format!(
+            "a transaction reads and writes at most {MAX_TRANSACTION_ACTIONS} items; do it in several"
+        )))
     }
 
     /// The item as the closure sees it, hidden or not.
@@ -208,9 +264,13 @@ impl Transaction {
                 "the items that a transaction writes have at most {MAX_TRANSACTION_BYTES} bytes together, not {bytes}"
             )));
         }
-        let commit = CommitTransaction::new(&self.touched, with_writes, self.hooks.is_some());
+        let commit = CommitTransaction::new(&self.touched, &self.ranges, with_writes, self.hooks.is_some());
         Ok(commit.is_empty() || Executor::new(&self.engine, &self.hooks).execute(&commit)?.is_committed)
     }
+}
+
+fn foreign() -> Error {
+    Error::validation("a transaction takes tables of its own database only")
 }
 
 /// Runs a closure until what it read holds at the moment of its commit.
@@ -220,7 +280,8 @@ pub fn transaction<R, E: From<Error>>(
     mut body: impl FnMut(&mut Transaction) -> Result<R, E>,
 ) -> Result<R, E> {
     for _ in 0..MAX_ATTEMPTS {
-        let mut transaction = Transaction { engine: engine.clone(), hooks: hooks.clone(), touched: Vec::new() };
+        let mut transaction =
+            Transaction { engine: engine.clone(), hooks: hooks.clone(), touched: Vec::new(), ranges: Vec::new() };
         let answer = body(&mut transaction);
         // A closure that gives up may have been misled by items of different moments: what it saw is checked as well.
         if transaction.commit(answer.is_ok())? {

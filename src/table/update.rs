@@ -23,7 +23,7 @@ impl<K: KeyShape> Table<K> {
     /// An update of the item with this key. Without any change it makes sure that the item exists.
     pub fn update(&self, key: impl Key<K>) -> Update<'_> {
         let key = key.encode(&self.slot.state().definition);
-        let update = expression::Update::none();
+        let update = expression::UpdateExpression::none();
         let request = key.map(|key| UpdateItem::new(self.table_ref(), RequestKey::encoded(key), update));
         Update { executor: self.executor(), request, clauses: UpdateBuilder::new(), is_applied: false }
     }

@@ -4,7 +4,7 @@
 #![expect(clippy::disallowed_methods, reason = "a test of files and waiting looks at both")]
 
 use hashrange::{
-    Database, Durability, ErrorKind, Item, Result, Table,
+    Database, Durability, Error, ErrorKind, Item, Result, Table,
     inspect::Work,
     key::S,
     schema::StreamView,
@@ -196,7 +196,7 @@ fn a_trigger_that_fails_or_panics_is_seen_and_goes_on() {
         if calls <= 2 {
             std::panic::resume_unwind(Box::new(format!("bug {calls}")));
         }
-        Ok(tx.update(&counter, "all", |update| update.add("n", records.len() as u64)))
+        Ok::<_, Error>(tx.update(&counter, "all", |update| update.add("n", records.len() as u64)))
     };
     db.on_change_in_transaction(table.stream().unwrap().checkpoint("count").retries(0), count).unwrap();
     let fails = |_: &[ChangeRecord]| Err(hashrange::Error::validation("never"));

@@ -6,11 +6,13 @@
 
 mod acknowledgement;
 mod api;
+mod asynchronous;
 mod batch_get;
 mod closing;
 mod conflicts;
 mod consumer;
 mod examples;
+mod foreign_types;
 mod fork;
 mod indexes;
 mod inspect;
@@ -26,4 +28,5 @@ mod stream_views;
 mod table_versions;
 mod tombstones;
 mod transaction;
+mod transaction_query;
 mod ttl;

@@ -10,10 +10,10 @@ use hashrange::{
     Clock, Database, Durability, ErrorKind, Item, Table,
     admin::{IndexSpec, TableUpdate, index},
     attr,
-    expression::{Condition, ExpressionKind, Placeholders, Scope, Update},
+    expression::{Condition, ExpressionKind, Placeholders, Scope, UpdateExpression},
     inspect::Work,
     key::{Dynamic, KeyType, N, S},
-    request::{TransactGet, TransactGetItems, TransactWriteItem, TransactWriteItems, UpdateItem},
+    request::{TransactGetItem, TransactGetItems, TransactWriteItem, TransactWriteItems, UpdateItem},
     schema::{IndexKind, IndexStatus, KeyAttribute, Projection},
 };
 use std::{
@@ -140,7 +140,7 @@ fn account_key(number: i64) -> Item {
 
 fn add(account: i64, amount: i64, least: Option<i64>) -> TransactWriteItem<'static> {
     let by = Placeholders::none().value(":by", amount);
-    let update = Update::parse("ADD balance :by", &mut Scope::new(&by)).unwrap();
+    let update = UpdateExpression::parse("ADD balance :by", &mut Scope::new(&by)).unwrap();
     let condition = least.map(|least| {
         let least = Placeholders::none().value(":least", least);
         Condition::parse(ExpressionKind::Condition, "balance >= :least", &mut Scope::new(&least)).unwrap()
@@ -160,7 +160,7 @@ fn transfer(db: &Database, from: i64, to: i64, amount: i64) {
 
 /// Balances as one transaction reads them.
 fn balances(db: &Database) -> Vec<i64> {
-    let gets = (0..ACCOUNTS).map(|number| TransactGet::new("accounts", account_key(number)));
+    let gets = (0..ACCOUNTS).map(|number| TransactGetItem::new("accounts", account_key(number)));
     let output = db.execute(&TransactGetItems::new(gets)).unwrap();
     output.items.iter().map(|item| number(item.as_ref().unwrap(), "balance")).collect()
 }

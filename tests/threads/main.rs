@@ -4,4 +4,5 @@
 
 mod concurrency;
 mod histories;
+mod ranges;
 mod waiting;

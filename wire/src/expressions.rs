@@ -10,7 +10,9 @@ use crate::{
     shape,
     value::{Decoder, MAX_OPERAND_BYTES},
 };
-use hashrange::expression::{Condition, ExpressionKind, KeyCondition, Placeholders, Projection, Scope, Update};
+use hashrange::expression::{
+    Condition, ExpressionKind, KeyCondition, Placeholders, ProjectionExpression, Scope, UpdateExpression,
+};
 use std::{borrow::Cow, collections::BTreeMap};
 
 /// The expression members of one operation.
@@ -34,10 +36,10 @@ const PROJECTION: usize = 4;
 #[derive(Default)]
 pub(crate) struct Parsed {
     pub(crate) condition: Option<Condition>,
-    pub(crate) update: Option<Update>,
+    pub(crate) update: Option<UpdateExpression>,
     pub(crate) key_condition: Option<KeyCondition>,
     pub(crate) filter: Option<Condition>,
-    pub(crate) projection: Option<Projection>,
+    pub(crate) projection: Option<ProjectionExpression>,
 }
 
 impl<'a> Expressions<'a> {
@@ -144,10 +146,10 @@ impl<'a> Expressions<'a> {
             }
         }
         if is_empty(projection) && !is_empty(key_condition) {
-            Projection::parse("", &mut scope)?;
+            ProjectionExpression::parse("", &mut scope)?;
         }
         let parsed = Parsed {
-            update: update.as_deref().map(|text| Update::parse(text, &mut scope)).transpose()?,
+            update: update.as_deref().map(|text| UpdateExpression::parse(text, &mut scope)).transpose()?,
             condition: condition
                 .as_deref()
                 .map(|text| Condition::parse(ExpressionKind::Condition, text, &mut scope))
@@ -157,7 +159,7 @@ impl<'a> Expressions<'a> {
                 .as_deref()
                 .map(|text| Condition::parse(ExpressionKind::Filter, text, &mut scope))
                 .transpose()?,
-            projection: projection.as_deref().map(|text| Projection::parse(text, &mut scope)).transpose()?,
+            projection: projection.as_deref().map(|text| ProjectionExpression::parse(text, &mut scope)).transpose()?,
         };
         scope.finish()?;
         Ok(parsed)

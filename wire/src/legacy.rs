@@ -12,7 +12,7 @@ use crate::{
 use hashrange::{
     AttributeValue,
     expression::{
-        Condition, KeyCondition, Update,
+        Condition, KeyCondition, UpdateExpression,
         legacy::{self, AttributeUpdate, ConditionalOperator, Expectation, LegacyCondition, UpdateAction},
     },
 };
@@ -196,7 +196,10 @@ pub(crate) fn expected_condition(
 }
 
 /// The update that `AttributeUpdates` stands for.
-pub(crate) fn update(updates: Option<&AttributeUpdates>, profile: Profile) -> Result<Option<Update>, Failure> {
+pub(crate) fn update(
+    updates: Option<&AttributeUpdates>,
+    profile: Profile,
+) -> Result<Option<UpdateExpression>, Failure> {
     let refuse = |text: String| Failure::validation(profile.request(MessageDialect::Write, text));
     let Some(updates) = updates else { return Ok(None) };
     updates.check_values().map_err(refuse)?;

@@ -17,7 +17,7 @@ use clap::Args;
 use hashrange::{
     Database, Error, ItemRef, Table,
     admin::index,
-    expression::{Condition, ExpressionKind, Placeholders, Projection, Scope},
+    expression::{Condition, ExpressionKind, Placeholders, ProjectionExpression, Scope},
     key::{N, S, begins_with},
     request::Page,
 };
@@ -310,8 +310,8 @@ fn keys_of(cities: &Cities) -> Result<Vec<(String, String)>, Failure> {
     Ok(keys)
 }
 
-fn project(text: &str, placeholders: &Placeholders) -> Result<Projection, Failure> {
-    Ok(Projection::parse(text, &mut Scope::new(placeholders))?)
+fn project(text: &str, placeholders: &Placeholders) -> Result<ProjectionExpression, Failure> {
+    Ok(ProjectionExpression::parse(text, &mut Scope::new(placeholders))?)
 }
 
 fn cost(page: &Page) -> String {

@@ -101,7 +101,7 @@ fn updates_equal_their_texts() {
         let built = builder.build().map_err(|error| error.message().to_owned());
         assert_eq!(built, update(text), "{text}");
     }
-    assert_eq!(UpdateBuilder::new().build().unwrap(), Update::none());
+    assert_eq!(UpdateBuilder::new().build().unwrap(), UpdateExpression::none());
 }
 
 #[test]

@@ -88,8 +88,8 @@ fn condition_fault(text: &str) -> String {
     message.strip_prefix("Invalid FilterExpression: ").expect("prefix").to_owned()
 }
 
-fn update(text: &str) -> Result<Update, String> {
-    with_scope(|scope| Update::parse(text, scope))
+fn update(text: &str) -> Result<UpdateExpression, String> {
+    with_scope(|scope| UpdateExpression::parse(text, scope))
 }
 
 /// The fault of an update, without the prefix.

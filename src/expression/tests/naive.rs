@@ -195,7 +195,7 @@ fn set_value(item: &Item, value: &SetValue) -> Option<AttributeValue> {
 }
 
 /// An existing item after an update; `None` if it cannot be applied.
-pub(super) fn apply(item: &Item, update: &Update) -> Option<Item> {
+pub(super) fn apply(item: &Item, update: &UpdateExpression) -> Option<Item> {
     let mut shadow = Shadow::of(&AttributeValue::M(item.0.clone()));
     for action in update.actions() {
         let path = action.target();

@@ -121,7 +121,7 @@ fn action() -> impl Strategy<Value = Action> {
     ]
 }
 
-fn update_of(mut actions: Vec<Action>) -> Update {
+fn update_of(mut actions: Vec<Action>) -> UpdateExpression {
     // Drops what clashes with earlier clauses.
     let mut kept: Vec<Action> = Vec::new();
     for action in actions.drain(..) {
@@ -137,7 +137,7 @@ fn update_of(mut actions: Vec<Action>) -> Update {
         Action::Add(..) => 2,
         Action::Delete(..) => 3,
     });
-    Update::from_actions(kept, false)
+    UpdateExpression::from_actions(kept, false)
 }
 
 /// Pieces of expressions, and of no expression.
@@ -252,7 +252,7 @@ proptest! {
         }
         let printed = update.print();
         let mut scope = Scope::new(&printed.placeholders);
-        prop_assert_eq!(Update::parse(&printed.text, &mut scope).expect("parses"), update);
+        prop_assert_eq!(UpdateExpression::parse(&printed.text, &mut scope).expect("parses"), update);
         prop_assert!(scope.finish().is_ok());
     }
 
@@ -265,7 +265,7 @@ proptest! {
         let len = actions.len();
         actions.rotate_left(shuffled.index(len));
         actions.reverse();
-        let other = Update::from_actions(actions, false);
+        let other = UpdateExpression::from_actions(actions, false);
         let old = ItemRef::from(&item);
         let (one, two) = (update.apply(Some(&old), &Item::new()), other.apply(Some(&old), &Item::new()));
         match (one, two) {
@@ -279,7 +279,7 @@ proptest! {
 
     #[test]
     fn projections_return_what_is_there(item in common_item(), paths in vec(path(), 1..5)) {
-        let Ok(projection) = Projection::of(paths) else { return Ok(()) };
+        let Ok(projection) = ProjectionExpression::of(paths) else { return Ok(()) };
         let result = projection.apply(&ItemRef::from(&item));
         // Without lists in the way, which close ranks, each path leads to the same value in both.
         for path in projection.paths() {
@@ -290,16 +290,16 @@ proptest! {
         prop_assert!(result.keys().all(|name| item.contains_key(name)));
         let printed = projection.print();
         let mut scope = Scope::new(&printed.placeholders);
-        prop_assert_eq!(Projection::parse(&printed.text, &mut scope).expect("parses"), projection);
+        prop_assert_eq!(ProjectionExpression::parse(&printed.text, &mut scope).expect("parses"), projection);
     }
 
     #[test]
     fn noise_is_refused_or_stable(text in prop_oneof![4 => noise(), 1 => ".*"]) {
         check_stable(&text, |text, scope| Condition::parse(ExpressionKind::Filter, text, scope), Condition::print);
         check_stable(&text, KeyCondition::parse, KeyCondition::print);
-        check_stable(&text, Projection::parse, Projection::print);
+        check_stable(&text, ProjectionExpression::parse, ProjectionExpression::print);
         for text in [format!("SET a = {text}"), format!("SET {text}"), text] {
-            check_stable(&text, Update::parse, Update::print);
+            check_stable(&text, UpdateExpression::parse, UpdateExpression::print);
         }
     }
 }

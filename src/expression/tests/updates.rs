@@ -122,11 +122,11 @@ fn results_are_nested_31_deep_at_most() {
     }
     let placeholders = Placeholders::none().value(":v", value.clone()).value(":w", list([value]));
     let mut scope = Scope::new(&placeholders);
-    let inside = Update::parse("SET m.k = :v, b = :w", &mut scope).unwrap();
+    let inside = UpdateExpression::parse("SET m.k = :v, b = :w", &mut scope).unwrap();
     let old = ItemRef::from(&sample());
     assert!(inside.apply(Some(&old), &item([])).is_ok());
     for text in ["SET m.k = :w", "SET b = list_append(:w, :v), a = list_append(:w, :w), m.k = :w", "SET l[9] = :w"] {
-        let update = Update::parse(text, &mut scope).unwrap();
+        let update = UpdateExpression::parse(text, &mut scope).unwrap();
         let error = update.apply(Some(&old), &item([])).unwrap_err();
         assert_eq!(error.message(), "Nesting Levels have exceeded supported limits", "{text}");
     }
@@ -147,10 +147,10 @@ fn absent_items() {
         let path = "The document path provided in the update expression is invalid for update";
         assert_eq!(apply_to(None, text).unwrap_err(), path, "{text}");
     }
-    let bare = Update::none().apply(None, &key()).unwrap();
+    let bare = UpdateExpression::none().apply(None, &key()).unwrap();
     assert_eq!((bare.item, bare.creates), (Some(key()), true));
     let old = ItemRef::from(&sample());
-    let unchanged = Update::none().apply(Some(&old), &key()).unwrap();
+    let unchanged = UpdateExpression::none().apply(Some(&old), &key()).unwrap();
     assert_eq!((unchanged.item, unchanged.creates), (Some(sample()), false));
 }
 
@@ -326,7 +326,7 @@ fn projections() {
         ("a.b", 3.into()),
         ("ll", list([list([1.into(), map([("x", 2.into()), ("y", 3.into())])]), list([4.into()])])),
     ]));
-    let project = |text: &str| with_scope(|scope| Projection::parse(text, scope)).map(|p| p.apply(&item_ref));
+    let project = |text: &str| with_scope(|scope| ProjectionExpression::parse(text, scope)).map(|p| p.apply(&item_ref));
     let cases = [
         ("a.b[2], a.b[0]", item([("a", map([("b", list([10.into(), 30.into()]))]))])),
         ("a.c, d", item([("a", map([("c", 1.into())])), ("d", 2.into())])),

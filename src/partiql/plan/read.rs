@@ -4,7 +4,7 @@ use super::{index, key_names, open};
 use crate::{
     database::Database,
     error::{Error, Result},
-    expression::{Condition, ExpressionKind, Path, Projection, Tree},
+    expression::{Condition, ExpressionKind, Path, ProjectionExpression, Tree},
     partiql::{
         bind::BoundSelect,
         key_terms::{Alternative, KeyNames, alternatives, is_answered},
@@ -43,7 +43,7 @@ pub(in crate::partiql) struct ReadPlan {
     /// Paths that are returned; `None` for whole items.
     pub items: Option<Vec<Path>>,
     /// Attributes to fetch from the table, which a local index does not carry.
-    pub fetched: Option<Projection>,
+    pub fetched: Option<ProjectionExpression>,
     pub consistent: bool,
 }
 
@@ -244,7 +244,7 @@ fn fetched(
     index: Option<&IndexDefinition>,
     items: Option<&[Path]>,
     filter: Option<&Condition>,
-) -> Result<Option<Projection>> {
+) -> Result<Option<ProjectionExpression>> {
     let (Some(index), Some(items)) = (index, items) else { return Ok(None) };
     let is_local = index.kind == IndexKind::Local && index.projection != Projected::All;
     if !is_local || lacking(definition, index, items.iter().map(Path::top_level)).is_empty() {
@@ -254,5 +254,5 @@ fn fetched(
     names.extend(filter.into_iter().flat_map(Condition::top_level_attributes));
     names.sort_unstable();
     names.dedup();
-    Projection::of_attributes(names).map(Some)
+    ProjectionExpression::of_attributes(names).map(Some)
 }

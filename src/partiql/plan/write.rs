@@ -4,7 +4,7 @@ use super::{index, key_names, open};
 use crate::{
     database::Database,
     error::{Error, Result},
-    expression::{Action, Comparator, Condition, ExpressionKind, Operand, Path, Test, Tree, Update, clash},
+    expression::{Action, Comparator, Condition, ExpressionKind, Operand, Path, Test, Tree, UpdateExpression, clash},
     item::{AttributeValue, Item},
     partiql::{
         bind::{Bound, BoundDelete, BoundInsert, BoundSelect, BoundUpdate, Target},
@@ -36,7 +36,7 @@ pub(in crate::partiql) enum WriteKind {
     /// Of a new item.
     Insert(Item),
     /// Of an item that is there.
-    Update(Item, Update),
+    Update(Item, UpdateExpression),
     /// Removes the item with this key.
     Delete(Item),
     /// Checks the item with this key.
@@ -130,7 +130,7 @@ impl Planner<'_> {
 
     fn update(&mut self, update: BoundUpdate, plan: &mut WritePlan) -> Result<()> {
         let (key, rest) = self.key(update.condition)?;
-        let actions = Update::from_actions(update.actions, false);
+        let actions = UpdateExpression::from_actions(update.actions, false);
         if !self.in_transaction {
             *self.echoes = true;
             actions.check_writes_no_key(self.definition.key.attributes().map(|key| key.name.as_str()))?;

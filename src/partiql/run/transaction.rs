@@ -13,7 +13,7 @@ use crate::{
         ranges::{self, KeyRange, SortRange},
         statement::{Planned, Statement},
     },
-    request::{ClientRequestToken, MAX_TRANSACTION_ACTIONS, TransactGet, TransactGetItems, TransactWriteItems},
+    request::{ClientRequestToken, MAX_TRANSACTION_ACTIONS, TransactGetItem, TransactGetItems, TransactWriteItems},
     schema::{KeyAttribute, TableDefinition},
 };
 use xxhash_rust::xxh3::Xxh3;
@@ -144,7 +144,7 @@ fn read_all(database: &Database, planned: Vec<(&Statement, Planned)>) -> Result<
         plans.push(plan);
     }
     check_key_sizes(plans.iter().map(|plan| &*plan.definition).zip(keys.iter().cloned()))?;
-    let gets = plans.iter().zip(&keys).map(|(plan, key)| TransactGet::new(&plan.table, key));
+    let gets = plans.iter().zip(&keys).map(|(plan, key)| TransactGetItem::new(&plan.table, key));
     let output = database.execute(&TransactGetItems::new(gets))?;
     let items = output.items.into_iter().zip(&plans).map(|(item, plan)| item.map(|item| read::flat(plan, item)));
     let items = items.collect();

@@ -7,7 +7,7 @@ use hashrange::{
     error::{CancellationReason, Detail},
     item::from_item,
     key::{N, S, gt},
-    request::{TransactGet, TransactGetItems},
+    request::{TransactGetItem, TransactGetItems},
     schema::StreamView,
     testing::{Fault, FaultPlan, Operation, SimulatedDisk},
 };
@@ -47,7 +47,7 @@ fn texts_stay_the_services_and_display_adds_the_facts() -> hashrange::Result<()>
     assert!(wrong.to_string().ends_with("Type mismatch for key total expected: N actual: S"), "said once: {wrong}");
 
     let key = Item::new().with("cust", "c");
-    let mismatch = refused(db.execute(&TransactGetItems::new([TransactGet::new("orders", key)])));
+    let mismatch = refused(db.execute(&TransactGetItems::new([TransactGetItem::new("orders", key)])));
     assert_eq!(mismatch.kind(), ErrorKind::TransactionCanceled);
     let dynamic = refused(db.dynamic_table("orders")?.delete_with(Item::new().with("cust", "c")).send());
     assert!(dynamic.to_string().ends_with("(the key is cust (S) and total (N))"), "{dynamic}");

@@ -13,7 +13,7 @@ use crate::{
     value::{self, Attributes, Decoder},
 };
 use hashrange::{
-    expression::{Condition, Projection},
+    expression::{Condition, ProjectionExpression},
     item::size::check_name,
     request::{Page, PageOptions, Select},
 };
@@ -36,7 +36,7 @@ pub(super) fn check_attributes_to_get(attributes: Option<&[String]>, path: &str,
 }
 
 /// The older form of a projection: names of attributes, each once.
-pub(super) fn projection(attributes: Option<&[String]>) -> Result<Option<Projection>, Failure> {
+pub(super) fn projection(attributes: Option<&[String]>) -> Result<Option<ProjectionExpression>, Failure> {
     let Some(attributes) = attributes else { return Ok(None) };
     attributes.iter().try_for_each(|name| check_name(name))?;
     let mut sorted: Vec<&str> = attributes.iter().map(String::as_str).collect();
@@ -44,7 +44,7 @@ pub(super) fn projection(attributes: Option<&[String]>) -> Result<Option<Project
     if let Some(pair) = sorted.windows(2).find(|pair| pair[0] == pair[1]) {
         return Err(Failure::invalid_parameter(format_args!("Duplicate value in attribute name: {}", pair[0])));
     }
-    Ok(Some(Projection::of_attributes(attributes.iter().map(String::as_str))?))
+    Ok(Some(ProjectionExpression::of_attributes(attributes.iter().map(String::as_str))?))
 }
 
 /// The members that `Query` and `Scan` share.
@@ -192,7 +192,7 @@ impl<'a> ReadMembers<'a> {
         &self,
         select: Select,
         filter: Option<Condition>,
-        projection: Option<Projection>,
+        projection: Option<ProjectionExpression>,
     ) -> PageOptions<'_> {
         let mut options = PageOptions::default();
         options.index = self.index.as_deref().map(Cow::Borrowed);

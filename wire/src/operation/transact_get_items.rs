@@ -14,7 +14,7 @@ use crate::{
 };
 use hashrange::{
     ItemRef,
-    request::{TransactGet, TransactGetItems},
+    request::{TransactGetItem, TransactGetItems},
 };
 use std::borrow::Cow;
 
@@ -79,7 +79,7 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     for get in &gets {
         let parsed = get.expressions.parse(profile, MessageDialect::Older)?;
         let Some(key) = &get.attributes else { continue };
-        let mut one = TransactGet::new(get.table.name(), &key.item);
+        let mut one = TransactGetItem::new(get.table.name(), &key.item);
         one.projection = parsed.projection;
         request.gets.push(one);
     }

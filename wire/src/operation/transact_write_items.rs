@@ -13,7 +13,7 @@ use crate::{
     value::{Attributes, Decoder},
 };
 use hashrange::{
-    expression::Update,
+    expression::UpdateExpression,
     request::{
         ClientRequestToken, ConditionCheck, DeleteItem, PutItem, TransactWriteItem, TransactWriteItems, UpdateItem,
     },
@@ -176,7 +176,7 @@ fn to_request<'a>(kind: usize, action: &'a Action<'_>, profile: Profile) -> Resu
             TransactWriteItem::Delete(delete)
         }
         UPDATE => {
-            let mut update = UpdateItem::new(table, item, parsed.update.unwrap_or_else(Update::none));
+            let mut update = UpdateItem::new(table, item, parsed.update.unwrap_or_else(UpdateExpression::none));
             (update.condition, update.return_old_on_failure) = (parsed.condition, return_old_on_failure);
             TransactWriteItem::Update(update)
         }

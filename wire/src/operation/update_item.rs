@@ -9,7 +9,7 @@ use crate::{
     shape,
     value::Decoder,
 };
-use hashrange::{expression::Update, request::UpdateItem};
+use hashrange::{expression::UpdateExpression, request::UpdateItem};
 
 pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let profile = context.profile;
@@ -34,9 +34,9 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let parsed = members.parse(profile)?;
 
     if profile.measures_statements() {
-        parsed.update.as_ref().map_or(Ok(()), Update::check_statement_size)?;
+        parsed.update.as_ref().map_or(Ok(()), UpdateExpression::check_statement_size)?;
     }
-    let update = parsed.update.or(older_update).unwrap_or_else(Update::none);
+    let update = parsed.update.or(older_update).unwrap_or_else(UpdateExpression::none);
     let mut request = UpdateItem::new(members.table.name(), &key.item, update);
     request.condition = parsed.condition.or(older_condition);
     request.return_values = returned;

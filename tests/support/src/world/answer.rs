@@ -11,7 +11,7 @@ use hashrange::{
     admin::IndexSpec,
     error::Detail,
     expression::{BoundKey, Condition, ExpressionKind, Placeholders, RangeCondition, Scope},
-    request::{BatchGetItem, KeysAndAttributes, Page, TransactGet, TransactGetItems},
+    request::{BatchGetItem, KeysAndAttributes, Page, TransactGetItem, TransactGetItems},
     schema::{IndexKind, IndexStatus, Projection},
 };
 use std::{cmp::Ordering, collections::BTreeMap, sync::Arc};
@@ -36,7 +36,7 @@ pub fn ask(db: &Database, read: &Read) -> Result<Answer> {
         Read::TransactGet(keys) => {
             let get = |(table, key): &(usize, (usize, usize))| {
                 let shape = &shapes()[*table];
-                TransactGet::new(shape.name, shape.key_item(*key))
+                TransactGetItem::new(shape.name, shape.key_item(*key))
             };
             let output = db.execute(&TransactGetItems::new(keys.iter().map(get)));
             output.map(|output| output.items.iter().map(|item| item.as_ref().map(ItemRef::to_item)).collect())

@@ -13,7 +13,7 @@ use hashrange::{
     Clock, Database, Durability, Error, ErrorKind, Item, ItemRef, ReadMode, Result,
     admin::TableUpdate,
     error::Detail,
-    expression::{Condition, ExpressionKind, Placeholders, Scope, Update},
+    expression::{Condition, ExpressionKind, Placeholders, Scope, UpdateExpression},
     file::Disk,
     request::{
         BatchWriteItem, ClientRequestToken, ConditionCheck, DeleteItem, PutItem, ReturnValues, TransactWriteItem,
@@ -278,7 +278,7 @@ fn condition(write: &Write, when: When) -> Condition {
     Condition::parse(ExpressionKind::Condition, text, &mut Scope::new(&placeholders)).unwrap()
 }
 
-fn update(assigns: &[Assign]) -> Update {
+fn update(assigns: &[Assign]) -> UpdateExpression {
     let mut placeholders = Placeholders::none();
     let (mut set, mut add, mut remove) = (Vec::new(), Vec::new(), Vec::new());
     for assign in assigns {
@@ -324,7 +324,7 @@ fn update(assigns: &[Assign]) -> Update {
         .map(|(word, parts)| format!("{word} {}", parts.join(", ")))
         .collect();
     if text.is_empty() {
-        return Update::none();
+        return UpdateExpression::none();
     }
-    Update::parse(&text.join(" "), &mut Scope::new(&placeholders)).unwrap()
+    UpdateExpression::parse(&text.join(" "), &mut Scope::new(&placeholders)).unwrap()
 }

@@ -1,0 +1,152 @@
+//! Queries of a transaction that runs as a closure: what is newest is read, and read again at the commit.
+//!
+//! Not only the items count as read, but the range: the commit holds the lock of its partition, reads the range again and
+//! compares. An item that another writer put between two others meanwhile is a conflict, as one that was changed or
+//! deleted is. What the closure itself wrote in the range is laid over what was read, and is not compared.
+
+use super::{
+    any::RequestRef,
+    executor::{Executor, Request, Run},
+    get_item::projected,
+    page::{Page, PageOptions},
+    query::{Query, as_slice},
+    sort_range::RangeBounds,
+    table_ref::TableRef,
+    target::Target,
+    transact_write_items::MAX_TRANSACTION_BYTES,
+    transaction::is_same,
+};
+use crate::{
+    capacity::{Consumed, ReadStrength, read_units},
+    engine::{Engine, TableSlot, WriteAction},
+    error::{Error, Result},
+    item::ItemRef,
+    partition::CollectionRange,
+    schema::{EncodedKey, TableDefinition},
+    service::is_hidden,
+};
+use std::{collections::BTreeMap, sync::Arc};
+
+/// A range of a table that a closure read.
+#[derive(Debug)]
+pub(crate) struct RangeRead {
+    pub slot: Arc<TableSlot>,
+    /// The place before the items of the partition key: what the commit locks.
+    pub place: EncodedKey,
+    query: Query<'static>,
+    bounds: RangeBounds,
+    /// Items that were asked for, deleted ones of the transaction included.
+    limit: usize,
+    /// What the table had.
+    items: Vec<ItemRef>,
+}
+
+impl RangeRead {
+    /// Reads a range. `written` is the number of items that the closure has written so far: as many more are read as these may
+    /// take away.
+    pub fn new(executor: &Executor<'_>, query: Query<'static>, written: usize) -> Result<Self> {
+        let slot = Arc::clone(&*query.table.resolve(executor.engine)?);
+        let limit = match (query.options.limit, &query.options.filter) {
+            (Some(limit), None) => limit.saturating_add(written),
+            _ => usize::MAX, // with a filter, the limit is on what passes it
+        };
+        let (place, bounds) = {
+            let target = Target::find(&slot, &query.options)?;
+            let selection = query.selection(&target)?;
+            (EncodedKey::from_parts(&selection.collection, &[]), selection.bounds)
+        };
+        let items = executor.execute(&QueryNewest { query: &query, limit })?.items;
+        Ok(Self { slot, place, query, bounds, limit, items })
+    }
+
+    /// Whether the range still has what was read; the caller holds the lock of its partition.
+    pub fn still_holds(&self, engine: &Engine) -> Result<bool> {
+        let now = read(engine, &self.slot, &self.query, self.limit)?;
+        let same = |(read, now): (&ItemRef, &ItemRef)| is_same(Some(read), Some(now));
+        Ok(now.len() == self.items.len() && self.items.iter().zip(&now).all(same))
+    }
+
+    /// The range as the closure sees it: with what it wrote, filtered, projected and cut.
+    pub fn present<'w>(
+        &self,
+        engine: &Engine,
+        table: &TableDefinition,
+        written: impl Iterator<Item = (&'w EncodedKey, &'w WriteAction)>,
+    ) -> Result<Vec<ItemRef>> {
+        let mut items: BTreeMap<Vec<u8>, ItemRef> = BTreeMap::new();
+        for item in &self.items {
+            let key = table.key_of_attributes(&table.key_attributes_of(item))?;
+            items.insert(key.sort().to_vec(), item.clone());
+        }
+        for (key, action) in written {
+            if *key.collection() != *self.place.collection() || !self.bounds.contains(key.sort()) {
+                continue;
+            }
+            match action {
+                WriteAction::Put(bytes) => drop(items.insert(key.sort().to_vec(), ItemRef::from_bytes(bytes.clone()))),
+                WriteAction::Delete => drop(items.remove(key.sort())),
+                WriteAction::Keep => {}
+            }
+        }
+        let PageOptions { filter, projection, limit, .. } = &self.query.options;
+        let seen = |item: &ItemRef| {
+            !is_hidden(engine.options(), table, item) && filter.as_ref().is_none_or(|filter| filter.matches(Some(item)))
+        };
+        let mut in_order: Vec<ItemRef> = items.into_values().filter(seen).collect();
+        if !self.query.scan_index_forward {
+            in_order.reverse();
+        }
+        in_order.truncate(limit.unwrap_or(usize::MAX));
+        Ok(in_order.into_iter().map(|item| projected(item, projection.as_ref())).collect())
+    }
+}
+
+/// Reads the newest versions of the items of a range, durable or not, expired or not.
+struct QueryNewest<'a> {
+    query: &'a Query<'static>,
+    limit: usize,
+}
+
+impl Request for QueryNewest<'_> {}
+impl Run for QueryNewest<'_> {
+    type Response = Page;
+    fn run(&self, executor: &Executor<'_>) -> Result<Page> {
+        let slot = self.query.table.resolve(executor.engine)?;
+        let items = read(executor.engine, &slot, self.query, self.limit)?;
+        let bytes = items.iter().map(ItemRef::size_bytes).sum();
+        let units = read_units(bytes, ReadStrength::Transactional);
+        Ok(Page::of(items, Consumed::of_table(units)))
+    }
+    fn as_request(&self) -> RequestRef<'_> {
+        RequestRef::Query(self.query)
+    }
+    fn tables(&self) -> Vec<&TableRef<'_>> {
+        vec![&self.query.table]
+    }
+}
+
+fn read(engine: &Engine, slot: &TableSlot, query: &Query<'_>, limit: usize) -> Result<Vec<ItemRef>> {
+    let target = Target::find(slot, &query.options)?;
+    let selection = query.selection(&target)?;
+    target.check_filter_reads_no_key(query.options.filter.as_ref())?;
+    let partition = target.ring().find(selection.token);
+    let view = partition.pin();
+    let descending = !query.scan_index_forward;
+    let (lower, upper) = (as_slice(&selection.bounds.lower), as_slice(&selection.bounds.upper));
+    let range = CollectionRange { token: selection.token, collection: &selection.collection, lower, upper, descending };
+    let (mut items, mut bytes) = (Vec::new(), 0);
+    let Some(mut cursor) = view.query_newest(&range, engine.wal().visible())? else { return Ok(items) };
+    while items.len() < limit
+        && let Some(item) = cursor.item()
+    {
+        bytes += item.size_bytes();
+        if bytes > MAX_TRANSACTION_BYTES {
+            return Err(Error::validation(format!(
+                "a query of a transaction reads at most {MAX_TRANSACTION_BYTES} bytes; give it a limit or a smaller range"
+            )));
+        }
+        items.push(item);
+        cursor.advance()?;
+    }
+    Ok(items)
+}
