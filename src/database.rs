@@ -16,7 +16,7 @@ pub use table_difference::TableDifference;
 use crate::{
     clock::Clock,
     config::{Durability, Options},
-    engine::{DatabaseStats, Engine, TableSpec, TableUpdate, VerifyReport, Work},
+    engine::{DatabaseStats, Engine, TableSlot, TableSpec, TableUpdate, VerifyReport, Work},
     error::{Detail, Error, Result},
     file::{Disk, MemoryDisk, RealDisk},
     maintenance::{Maintenance, TtlDescription},
@@ -127,16 +127,22 @@ impl Database {
     }
     /// A typed handle on a table that exists. Errors: not found, key of another shape.
     pub fn table<K: KeyShape>(&self, name: &str) -> Result<Table<K>> {
-        self.engine().check_open()?;
-        let slot = self.engine().table(name).ok_or_else(|| Error::no_table(name))?;
-        if self.status(&slot.state().definition) == TableStatus::Creating {
-            return Err(Error::no_table(name));
-        }
-        Table::open(self.engine().clone(), slot, self.kept_hooks())
+        Table::open(self.engine().clone(), self.usable(name)?, self.kept_hooks())
     }
     /// A handle on a table whose keys are known at run time only: keys are given as items.
     pub fn dynamic_table(&self, name: &str) -> Result<Table<Dynamic>> {
-        self.table(name)
+        Ok(Table::of_any_shape(self.engine().clone(), self.usable(name)?, self.kept_hooks()))
+    }
+    /// A table that exists and is not being created.
+    fn usable(&self, name: &str) -> Result<Arc<TableSlot>> {
+        self.engine().check_open()?;
+        let slot = self.engine().table(name).ok_or_else(|| Error::no_table(name))?;
+        // Tables are there at once, unless the program wants them to take their time.
+        let takes_time = self.engine().options().creating_millis > 0;
+        if takes_time && self.status(&slot.state().definition) == TableStatus::Creating {
+            return Err(Error::no_table(name));
+        }
+        Ok(slot)
     }
     /// Definition and numbers of a table.
     pub fn describe_table(&self, name: &str) -> Result<TableDescription> {
@@ -163,9 +169,7 @@ impl Database {
     }
     fn status(&self, definition: &TableDefinition) -> TableStatus {
         let options = self.engine().options();
-        // The time matters only while tables take some to be created.
-        let now_millis = if options.creating_millis > 0 { options.clock.now_millis() } else { 0 };
-        service::status_at(definition, now_millis, options.creating_millis)
+        service::status_at(definition, options.clock.now_millis(), options.creating_millis)
     }
     /// Names of all tables, in the order of their bytes. Tables that the database keeps for itself (`hashrange.` and more)
     /// are not among them.

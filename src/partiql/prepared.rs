@@ -53,7 +53,7 @@ impl Database {
         let parsed = parsed(text.as_ref())?;
         let get = parsed.key_read.as_ref().and_then(|read| {
             let table = self.dynamic_table(&read.table).ok()?;
-            let terms = read.terms(&table.definition().key)?;
+            let terms = read.terms(&table.slot().state().definition.key)?;
             Some((table, terms))
         });
         Ok(PreparedStatement { database: self.clone(), parsed, get })

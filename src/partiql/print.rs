@@ -61,12 +61,35 @@ fn quoted(f: &mut Formatter<'_>, quote: char, text: &str) -> fmt::Result {
 /// How close the operator of an expression binds.
 fn precedence_of(expression: &Expression) -> u8 {
     match &expression.kind {
+        ExpressionKind::Chain(_, rest) if rest.last().is_some_and(is_in_negation) => precedence::NOT,
         ExpressionKind::Chain(_, rest) => rest.first().map_or(precedence::TERM, |(operator, _)| operator.precedence()),
         ExpressionKind::Is(..) => precedence::EQUALITY,
         ExpressionKind::Between(..) | ExpressionKind::Like(..) => precedence::ORDER,
         ExpressionKind::Not(..) => precedence::NOT,
         _ => precedence::TERM,
     }
+}
+
+/// Whether this is `IN NOT ..`, where parentheses would make a list: what is negated goes on as far as it can.
+fn is_in_negation((operator, right): &(Operator, Expression)) -> bool {
+    matches!(operator, Operator::In | Operator::NotIn) && matches!(right.kind, ExpressionKind::Not(..))
+}
+
+/// Writes operators of one precedence with their operands.
+fn write_chain(f: &mut Formatter<'_>, first: &Expression, rest: &[(Operator, Expression)]) -> fmt::Result {
+    let level = rest.first().map_or(precedence::TERM, |(operator, _)| operator.precedence());
+    let (last, before) = rest.split_last().map_or((0, rest), |(_, before)| (before.len(), before));
+    before.iter().filter(|one| is_in_negation(one)).try_for_each(|_| f.write_char('('))?;
+    write_expression(f, first, level)?;
+    rest.iter().enumerate().try_for_each(|(at, one)| {
+        let (operator, right) = one;
+        write!(f, " {} ", operator.symbol())?;
+        if !is_in_negation(one) {
+            return write_expression(f, right, level + 1);
+        }
+        write_kind(f, &right.kind)?;
+        if at < last { f.write_char(')') } else { Ok(()) }
+    })
 }
 
 /// Writes an expression where one that binds at least so closely may stand.
@@ -152,14 +175,7 @@ fn write_operation(f: &mut Formatter<'_>, kind: &ExpressionKind) -> fmt::Result 
             (0..*count).try_for_each(|_| f.write_str("NOT "))?;
             write_expression(f, operand, precedence::NOT + 1)
         }
-        ExpressionKind::Chain(first, rest) => {
-            let level = rest.first().map_or(precedence::TERM, |(operator, _)| operator.precedence());
-            write_expression(f, first, level)?;
-            rest.iter().try_for_each(|(operator, right)| {
-                write!(f, " {} ", operator.symbol())?;
-                write_expression(f, right, level + 1)
-            })
-        }
+        ExpressionKind::Chain(first, rest) => write_chain(f, first, rest),
         ExpressionKind::Between(negated, operands) => {
             let [value, low, high] = &**operands;
             let (negation, word) = word(*negated, "BETWEEN ");
@@ -399,6 +415,9 @@ mod tests {
             "a % 0 .b",
             "a NOT IN .1 .b * c IS NOT INT",
             "a IN -1 .b AND (-1).b IN 1[0]",
+            "a IN NOT b = c AND d",
+            "((a IN NOT b) < 5 NOT IN NOT NOT c) > d",
+            "(a IN NOT b) = 5 OR NOT (a IN NOT b) AND c < (a IN NOT b)",
         ];
         for text in texts {
             let parsed = parse(text).unwrap_or_else(|error| panic!("{text}: {error}"));

@@ -171,6 +171,13 @@ impl<K: KeyShape> Table<K> {
     }
 }
 
+impl Table<Dynamic> {
+    /// A handle on a table, whatever its key is. Its requests are seen by the hooks.
+    pub(crate) fn of_any_shape(engine: Arc<Engine>, slot: Arc<TableSlot>, hooks: Hooks) -> Self {
+        Self { engine, slot, hooks, shape: PhantomData }
+    }
+}
+
 impl<'a, K> From<&'a Table<K>> for TableRef<'a> {
     fn from(table: &'a Table<K>) -> Self {
         TableRef::borrowed(&table.engine, &table.slot)
