@@ -39,6 +39,7 @@ mod clock;
 mod config;
 mod consumer;
 mod database;
+pub mod date;
 mod engine;
 pub mod entity;
 pub mod error;

@@ -24,7 +24,7 @@ use std::{
 
 /// The rooms of `src/`, from the ground up. A room is a file or a folder with the files in it.
 const FLOORS: [&[&str]; 13] = [
-    &["canary", "sync", "error", "clock", "observe", "config", "visible", "entity"],
+    &["canary", "sync", "error", "clock", "observe", "config", "visible", "entity", "date"],
     &["file"],
     &["format", "item"],
     &["schema", "expression"],

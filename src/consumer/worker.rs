@@ -13,13 +13,14 @@ use super::{
 };
 use crate::{
     clock::Deadline,
+    date,
     engine::Engine,
     error::{Detail, Error, Result},
     expression::{ExpressionKind, IntoCondition},
     item::ItemRef,
     manifest::StreamMeta,
     request::{Hooks, MAX_TRANSACTION_ACTIONS},
-    stream::{ChangeRecord, names},
+    stream::ChangeRecord,
     table::{Dynamic, KeyShape, MAX_PAGE_RECORDS, Table},
 };
 use std::{fmt, sync::Arc, time::Duration};
@@ -62,7 +63,7 @@ impl<K: KeyShape> Table<K> {
 impl TableStream {
     /// The stream's label; with the name of its table it is unique.
     pub fn label(&self) -> String {
-        names::label(self.stream.label_millis)
+        date::label(self.stream.label_millis)
     }
 
     /// A worker of the consumer of that name, which begins where the consumer was when it last acknowledged something,

@@ -7,12 +7,19 @@ use crate::error::{Error, ErrorKind, Result};
 use data_encoding::{BASE64, DecodeKind};
 
 /// Appends the text of `bytes`.
-pub(crate) fn encode_into(bytes: &[u8], out: &mut String) {
+pub fn encode_into(bytes: &[u8], out: &mut String) {
     BASE64.encode_append(bytes, out);
 }
 
+/// Appends the text of `bytes` to a text that is kept as bytes.
+pub fn encode_bytes(bytes: &[u8], out: &mut Vec<u8>) {
+    let start = out.len();
+    out.resize(start + BASE64.encode_len(bytes.len()), 0);
+    BASE64.encode_mut(bytes, &mut out[start..]);
+}
+
 /// The text of `bytes`.
-pub(crate) fn encode(bytes: &[u8]) -> String {
+pub fn encode(bytes: &[u8]) -> String {
     BASE64.encode(bytes)
 }
 
@@ -21,7 +28,7 @@ pub(crate) fn encode(bytes: &[u8]) -> String {
 /// # Errors
 /// A serialization error with the service's text if the length is no multiple of four, if a character is not in the
 /// alphabet, or if the last character has bits that belong to no byte.
-pub(crate) fn decode(text: &str) -> Result<Vec<u8>> {
+pub fn decode(text: &str) -> Result<Vec<u8>> {
     let length = text.len();
     if !length.is_multiple_of(4) {
         return Err(refusal(format!("Base64 encoded length is expected a multiple of 4 bytes but found: {length}")));
@@ -29,13 +36,13 @@ pub(crate) fn decode(text: &str) -> Result<Vec<u8>> {
     // The crate takes padded texts one after the other; the service does not.
     let digits = text.strip_suffix("==").or_else(|| text.strip_suffix('=')).unwrap_or(text);
     if digits.contains('=') {
-        return Err(refusal("Invalid base 64 character: '='".to_owned()));
+        return Err(refusal("Invalid Base64 character: '='".to_owned()));
     }
     BASE64.decode(text.as_bytes()).map_err(|error| match error.kind {
         DecodeKind::Trailing => refusal("Invalid last non-pad Base64 character dectected".to_owned()),
         _ => {
             let character = text.as_bytes().get(error.position).copied().unwrap_or(b'=');
-            refusal(format!("Invalid base 64 character: '{}'", char::from(character)))
+            refusal(format!("Invalid Base64 character: '{}'", char::from(character).escape_default()))
         }
     })
 }
@@ -61,6 +68,9 @@ mod tests {
             ("foobar", "Zm9vYmFy"),
         ] {
             assert_eq!(encode(bytes.as_bytes()), text);
+            let mut out = vec![b'"'];
+            encode_bytes(bytes.as_bytes(), &mut out);
+            assert_eq!(out[1..], *text.as_bytes());
             assert_eq!(decode(text).unwrap(), bytes.as_bytes());
         }
         assert_eq!(encode(&[0xFB, 0xFF, 0xBF]), "+/+/");
@@ -73,11 +83,11 @@ mod tests {
             ("Zm9vY", "Base64 encoded length is expected a multiple of 4 bytes but found: 5"),
             ("Zh==", "Invalid last non-pad Base64 character dectected"),
             ("Zm9=", "Invalid last non-pad Base64 character dectected"),
-            ("Zg==Zg==", "Invalid base 64 character: '='"),
-            ("Z===", "Invalid base 64 character: '='"),
-            ("====", "Invalid base 64 character: '='"),
-            ("Zm 9", "Invalid base 64 character: ' '"),
-            ("Zm-_", "Invalid base 64 character: '-'"),
+            ("Zg==Zg==", "Invalid Base64 character: '='"),
+            ("Z===", "Invalid Base64 character: '='"),
+            ("====", "Invalid Base64 character: '='"),
+            ("Zm 9", "Invalid Base64 character: ' '"),
+            ("Zm-_", "Invalid Base64 character: '-'"),
         ] {
             let error = decode(text).unwrap_err();
             assert_eq!((error.message(), error.code()), (message, "SerializationException"), "{text}");

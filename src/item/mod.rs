@@ -23,7 +23,7 @@
 mod accessors;
 #[cfg(test)]
 pub(crate) mod arbitrary;
-pub(crate) mod base64;
+pub mod base64;
 mod check;
 pub(crate) mod codec;
 mod compare;

@@ -5,7 +5,6 @@
 //! of their partition, without a lock.
 
 use super::{
-    names,
     record::Change,
     retention::{Horizon, Retention, is_gone},
     segment::{Segment, SegmentContext},
@@ -13,6 +12,7 @@ use super::{
     tail::BlockPool,
 };
 use crate::{
+    date,
     manifest::{Edit, ManifestState, ShardMeta, StreamMeta},
     schema::{KeySchema, TableDefinition},
     sync::{Condvar, Mutex, OrderedMutex, OrderedRwLock, Rank},
@@ -356,7 +356,7 @@ impl Streams {
     pub fn named(&self, table_name: &str, label: &str) -> Option<Arc<StreamMeta>> {
         let registry = self.registry.read();
         let mut of_table = registry.streams.values().filter(|stream| stream.table_name == table_name);
-        of_table.find(|stream| names::label(stream.label_millis) == label).cloned()
+        of_table.find(|stream| date::label(stream.label_millis) == label).cloned()
     }
     /// A label for a new stream of a table of that name: the time, or a little later if that is taken.
     pub fn fresh_label(&self, table_name: &str, now_millis: u64) -> u64 {

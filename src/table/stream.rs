@@ -2,6 +2,7 @@
 //! Programs that use the database themselves read them with a [`Consumer`](crate::streams::Consumer).
 
 use crate::{
+    date,
     engine::Engine,
     error::{Detail, Error, Result},
     manifest::StreamMeta,
@@ -83,7 +84,7 @@ fn describe(engine: &Engine, stream: &StreamMeta) -> StreamDescription {
     };
     StreamDescription {
         table_name: stream.table_name.clone(),
-        label: names::label(stream.label_millis),
+        label: date::label(stream.label_millis),
         label_millis: stream.label_millis,
         status: if stream.disabled_millis.is_none() { StreamStatus::Enabled } else { StreamStatus::Disabled },
         view: stream.view,

@@ -8,6 +8,7 @@
 //!
 //! Members that name a table also take the table's ARN.
 
+use hashrange::date;
 use sha2::{Digest, Sha256};
 
 /// Whose resources these are: the parts of an ARN that a local database has to make up.
@@ -38,7 +39,7 @@ impl Owner {
 
     /// ARN of the stream of a table that was enabled at `label_millis` since 1970.
     pub fn stream_arn(&self, table: &str, label_millis: u64) -> String {
-        format!("{}/stream/{}", self.table_arn(table), stream_label(label_millis))
+        format!("{}/stream/{}", self.table_arn(table), date::label(label_millis))
     }
 
     /// Whether an ARN that parses belongs to this owner.
@@ -87,39 +88,9 @@ pub(crate) fn malformed(arn: &str) -> String {
     format!("Invalid TableArn: Invalid ResourceArn provided as input {arn}")
 }
 
-/// A time as stream labels write it: UTC with milliseconds.
-pub(crate) fn stream_label(epoch_millis: u64) -> String {
-    let (year, month, day) = civil_date(epoch_millis / 86_400_000);
-    let of_day = epoch_millis % 86_400_000;
-    let (hour, minute, second) = (of_day / 3_600_000, of_day / 60_000 % 60, of_day / 1_000 % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{:03}", of_day % 1_000)
-}
-
-/// Year, month and day of a day counted from 1970-01-01, in the Gregorian calendar.
-///
-/// Counted in eras of 400 years that begin on a first of March, so that the leap day is the last of its year.
-pub(crate) fn civil_date(days_since_1970: u64) -> (u64, u64, u64) {
-    let days = days_since_1970 + 719_468;
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month_from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month_from_march + 2) / 5 + 1;
-    let month = if month_from_march < 10 { month_from_march + 3 } else { month_from_march - 9 };
-    (era * 400 + year_of_era + u64::from(month <= 2), month, day)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn labels_are_times_in_utc() {
-        assert_eq!(stream_label(0), "1970-01-01T00:00:00.000");
-        assert_eq!(stream_label(951_782_399_999), "2000-02-28T23:59:59.999");
-        assert_eq!(stream_label(951_782_400_000), "2000-02-29T00:00:00.000");
-        assert_eq!(stream_label(1_795_178_096_789), "2026-11-20T12:34:56.789");
-    }
 
     #[test]
     fn arns_are_taken_apart() {

@@ -7,6 +7,7 @@ use crate::{
     error::Failure,
     json::{Reader, Token},
 };
+use hashrange::item::base64;
 use std::borrow::Cow;
 
 /// Prefix of the classes that DynamoDB's deserialiser names.
@@ -171,40 +172,7 @@ pub(crate) fn blob(reader: &mut Reader<'_>) -> Result<Option<Vec<u8>>, Failure> 
 
 /// The bytes that a text in base64 stands for.
 pub(crate) fn decode_base64(text: &str) -> Result<Vec<u8>, Failure> {
-    let digits = text.as_bytes();
-    if !digits.len().is_multiple_of(4) {
-        let length = digits.len();
-        let text = format!("Base64 encoded length is expected a multiple of 4 bytes but found: {length}");
-        return Err(Failure::serialization(text));
-    }
-    let padding = digits.iter().rev().take(2).take_while(|digit| **digit == b'=').count();
-    let mut bytes = Vec::with_capacity(digits.len() / 4 * 3);
-    let (mut bits, mut held) = (0u32, 0u32);
-    for &digit in &digits[..digits.len() - padding] {
-        let value = match digit {
-            b'A'..=b'Z' => digit - b'A',
-            b'a'..=b'z' => digit - b'a' + 26,
-            b'0'..=b'9' => digit - b'0' + 52,
-            b'+' => 62,
-            b'/' => 63,
-            _ => {
-                let text = format!("Invalid Base64 character: '{}'", char::from(digit).escape_default());
-                return Err(Failure::serialization(text));
-            }
-        };
-        bits = bits << 6 | u32::from(value);
-        held += 6;
-        if held >= 8 {
-            held -= 8;
-            bytes.push((bits >> held) as u8);
-            bits &= (1 << held) - 1;
-        }
-    }
-    // The last digit before padding must not carry bits that no byte holds.
-    if bits != 0 {
-        return Err(Failure::serialization("Invalid last non-pad Base64 character dectected"));
-    }
-    Ok(bytes)
+    base64::decode(text).map_err(|error| Failure::serialization(error.message().to_owned()))
 }
 
 fn whole_number(reader: &mut Reader<'_>, class: &str) -> Result<Option<i64>, Failure> {

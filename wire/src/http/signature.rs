@@ -8,8 +8,8 @@
 //! A client that cannot sign must not make the server read bodies. So everything but the hash of the body is checked before
 //! the body is read, and the whole signature too if `X-Amz-Content-Sha256` says which hash the body will have.
 
-use crate::{arn, error::Failure};
-use base64::prelude::{BASE64_STANDARD, Engine};
+use crate::error::Failure;
+use hashrange::{date, item::base64};
 use hmac::{Hmac, KeyInit, Mac};
 use hyper::http::request::Parts;
 use sha2::{Digest, Sha256};
@@ -44,7 +44,7 @@ impl Credentials {
     /// Whether the value of an `Authorization` header is these by HTTP's basic authentication.
     pub(crate) fn match_basic(&self, header: &[u8]) -> bool {
         let plain = format!("{}:{}", self.access_key_id, self.secret_access_key);
-        let expected = format!("Basic {}", BASE64_STANDARD.encode(plain));
+        let expected = format!("Basic {}", base64::encode(plain.as_bytes()));
         // Digests are compared, so that the time it takes says nothing of the secret.
         Sha256::digest(header) == Sha256::digest(expected.as_bytes())
     }
@@ -288,20 +288,12 @@ fn parse_time(time: &str) -> Option<u64> {
     let number = |text: &str| text.parse::<u64>().ok();
     let (year, month, day) = (number(&date[..4])?, number(&date[4..6])?, number(&date[6..])?);
     let (hour, minute, second) = (number(&clock[..2])?, number(&clock[2..4])?, number(&clock[4..])?);
-    if year < 1970 || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return None;
-    }
-    // The inverse of the calendar that stream labels use: years begin in March.
-    let shifted = if month <= 2 { year - 1 } else { year };
-    let month_from_march = (month + 9) % 12;
-    let of_year = (153 * month_from_march + 2) / 5 + day - 1;
-    let (era, of_era) = (shifted / 400, shifted % 400);
-    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
+    let days = date::days_of(year, month, day)?;
     Some((((days * 24 + hour) * 60 + minute) * 60 + second) * 1000)
 }
 
 fn basic_time(millis: u64) -> String {
-    let (year, month, day) = arn::civil_date(millis / 86_400_000);
+    let (year, month, day) = date::date_of(millis / 86_400_000);
     let seconds = millis / 1000 % 86_400;
     format!("{year:04}{month:02}{day:02}T{:02}{:02}{:02}Z", seconds / 3600, seconds / 60 % 60, seconds % 60)
 }

@@ -2,6 +2,8 @@
 //!
 //! A [`Writer`] puts the commas; the caller opens and closes objects and arrays in pairs.
 
+use hashrange::item::base64;
+
 /// A JSON text under construction.
 #[derive(Default)]
 pub(crate) struct Writer {
@@ -11,7 +13,6 @@ pub(crate) struct Writer {
 }
 
 const HEX: &[u8; 16] = b"0123456789abcdef";
-const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 impl Writer {
     /// A writer whose buffer begins with room for `capacity` bytes.
@@ -77,17 +78,8 @@ impl Writer {
     /// Bytes, in base64.
     pub(crate) fn base64(&mut self, bytes: &[u8]) {
         self.separate();
-        self.out.reserve(bytes.len().div_ceil(3) * 4 + 2);
         self.out.push(b'"');
-        let mut groups = bytes.chunks_exact(3);
-        for group in &mut groups {
-            self.group([group[0], group[1], group[2]], 4);
-        }
-        match *groups.remainder() {
-            [a] => self.group([a, 0, 0], 2),
-            [a, b] => self.group([a, b, 0], 3),
-            _ => {}
-        }
+        base64::encode_bytes(bytes, &mut self.out);
         self.out.push(b'"');
         self.comma = true;
     }
@@ -153,14 +145,6 @@ impl Writer {
     fn raw(&mut self, text: std::fmt::Arguments<'_>) {
         // Writing to a vector cannot fail.
         let _ = std::io::Write::write_fmt(&mut self.out, text);
-    }
-
-    fn group(&mut self, bytes: [u8; 3], digits: usize) {
-        let bits = u32::from_be_bytes([0, bytes[0], bytes[1], bytes[2]]);
-        for position in 0..4 {
-            let digit = (bits >> (18 - 6 * position)) & 63;
-            self.out.push(if position < digits { BASE64[digit as usize] } else { b'=' });
-        }
     }
 
     fn quoted(&mut self, text: &str) {

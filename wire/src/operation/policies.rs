@@ -130,7 +130,7 @@ impl Resource {
     /// The stream, if it is one, has to be the table's latest.
     fn check_exists(&self, context: &Context<'_>, table: &TableDefinition) -> Result<(), Failure> {
         let Some(label) = &self.stream else { return Ok(()) };
-        let latest = table.latest_stream_millis().map(crate::arn::stream_label);
+        let latest = table.latest_stream_millis().map(hashrange::date::label);
         if latest.as_ref() == Some(label) {
             return Ok(());
         }
@@ -158,7 +158,7 @@ impl Resource {
             Some(label) => format!("stream {label}"),
             None => format!("table {}", self.table),
         };
-        let again = crate::arn::stream_label(present.revision_millis + takes::POLICY_PAUSE);
+        let again = hashrange::date::label(present.revision_millis + takes::POLICY_PAUSE);
         let pause = takes::POLICY_PAUSE;
         Err(Failure::service(
             "ThrottlingException",

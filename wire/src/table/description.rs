@@ -2,13 +2,14 @@
 
 use super::{encryption, units};
 use crate::{
-    arn::{Owner, identity, stream_label},
+    arn::{Owner, identity},
     context::Context,
     json::Writer,
     timing::takes,
 };
 use hashrange::{
     admin::{IndexStats, TableDescription},
+    date,
     schema::{
         BillingMode, IndexDefinition, IndexKind, IndexSettings, IndexStatus, KeyAttribute, Projection,
         ProvisionedThroughput, Since, StreamView, TableClass, TableDefinition, TableStatus, ThroughputChanges,
@@ -273,7 +274,7 @@ fn write_stream(out: &mut Writer, owner: &Owner, definition: &TableDefinition) {
         out.end_object();
     }
     let Some(label_millis) = definition.latest_stream_millis() else { return };
-    out.string_member("LatestStreamLabel", &stream_label(label_millis));
+    out.string_member("LatestStreamLabel", &date::label(label_millis));
     out.string_member("LatestStreamArn", &owner.stream_arn(&definition.name, label_millis));
 }
 
