@@ -128,11 +128,20 @@ impl Engine {
     pub fn stepped_over(&self, ring: &Arc<TokenRing>, partition: &Partition, tombstones: u64) {
         self.observe.counters().tombstones_skipped.add(tombstones);
         let wants = partition.note_stepped_over(tombstones);
-        if wants.flush && self.background.tombstone_flushes.push(ring, partition.id) {
-            self.background.signal.flush.notify();
+        if wants.flush {
+            self.flush_tombstones(ring, partition);
         }
         if wants.merge && self.background.compaction_queue.push(ring, partition.id) {
             self.background.signal.compaction.notify();
+        }
+    }
+
+    /// Has maintenance flush a partition in whose memory tombstones are dense: they are left out of the run where they hide
+    /// nothing.
+    #[cold]
+    pub(super) fn flush_tombstones(&self, ring: &Arc<TokenRing>, partition: &Partition) {
+        if self.background.tombstone_flushes.push(ring, partition.id) {
+            self.background.signal.flush.notify();
         }
     }
 

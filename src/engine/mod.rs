@@ -37,6 +37,7 @@ mod open;
 #[cfg(test)]
 mod open_tests;
 mod partition_queue;
+mod presence;
 mod progress;
 mod publish;
 mod read_together;

@@ -270,7 +270,7 @@ impl Engine {
     /// Inserts an entry into a global index, whatever partition holds it by now; returns the memory it took.
     pub(super) fn insert_global(
         &self,
-        ring: &TokenRing,
+        ring: &Arc<TokenRing>,
         key: &EncodedKey,
         seqno: u64,
         value: Option<&[u8]>,
@@ -282,7 +282,9 @@ impl Engine {
             if guard.retired() {
                 continue;
             }
-            partition.insert(&guard, key_ref(key), seqno, value, buffered, self.wal.visible());
+            if partition.insert(&guard, key_ref(key), seqno, value, buffered, self.wal.visible()) {
+                self.flush_tombstones(ring, &partition);
+            }
             return entry_bytes(key, value);
         }
     }
@@ -366,7 +368,9 @@ impl ApplyTarget for LockedTarget<'_> {
             return;
         }
         let (value, WriteStamp { seqno, buffered, .. }) = (value.map(|bytes| &**bytes), self.stamp);
-        self.partition.insert(self.guard, key_ref(key), seqno, value, buffered, self.engine.wal.visible());
+        if self.partition.insert(self.guard, key_ref(key), seqno, value, buffered, self.engine.wal.visible()) {
+            self.engine.flush_tombstones(ring, self.partition);
+        }
         self.bytes += entry_bytes(key, value);
     }
     #[inline]

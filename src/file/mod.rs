@@ -90,6 +90,12 @@ pub trait Disk: Debug + Send + Sync {
     /// Makes creations, renames and removals durable. Never retried: once it failed, this disk value refuses all later
     /// calls, because the operating system reports such a failure only once.
     fn sync_directory(&self) -> Result<()>;
+    /// Errors: a file that this process wrote was removed by another program
+    /// ([`ErrorKind::Corrupt`](crate::error::ErrorKind::Corrupt)), or the folder was taken by another process
+    /// ([`ErrorKind::Locked`](crate::error::ErrorKind::Locked)). Disks that only this process reaches have nothing to look at.
+    fn check_present(&self, _name: FileName) -> Result<()> {
+        Ok(())
+    }
     /// Takes the folder for one holder, in this process or another, until the guard is dropped; a second taker gets
     /// [`ErrorKind::Locked`](crate::error::ErrorKind::Locked).
     fn lock(&self) -> Result<Box<dyn Send + Sync>>;

@@ -95,7 +95,6 @@ impl RealDisk {
     pub fn path(&self) -> &Path {
         &self.folder
     }
-
     /// Gives a file of another folder a second name here; whether that worked. It cannot across volumes, where the caller
     /// has to copy.
     pub(super) fn link(&self, folder: &Path, name: FileName) -> bool {
@@ -194,6 +193,15 @@ impl Disk for RealDisk {
         self.check_held()?;
         let path = self.path_of(name);
         fs::remove_file(&path).map_err(|e| Error::io("remove", path.display(), &e))
+    }
+
+    fn check_present(&self, name: FileName) -> Result<()> {
+        self.check_held()?;
+        // What cannot be looked at (no descriptors, no rights) says nothing.
+        match fs::symlink_metadata(self.path_of(name)).err().map(|e| e.kind()) {
+            Some(io::ErrorKind::NotFound) => Err(Error::corrupt(name, 0, "the file was removed from an open database")),
+            _ => Ok(()),
+        }
     }
 
     fn sync_file(&self, name: FileName) -> Result<()> {

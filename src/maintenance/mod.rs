@@ -202,11 +202,13 @@ fn flush_work(engine: &Engine, _: &Sweeper) -> Result<bool> {
     engine.flush_step()
 }
 
-/// Streams age and items expire: at a measured pace, since no caller waits for it.
+/// Streams age and items expire, and files that another program removes are noticed: at a measured pace, since no caller
+/// waits for it.
 fn age_work(engine: &Engine, sweeper: &Sweeper) -> Result<bool> {
     if sweeper.rests(engine) {
         return Ok(false);
     }
+    engine.check_files()?;
     let aged = engine.stream_step();
     let swept = sweeper.step(engine)? > 0;
     if swept {

@@ -113,6 +113,11 @@ impl Manifest {
         self.failure.is_some()
     }
 
+    /// The number of its file.
+    pub fn number(&self) -> u64 {
+        self.number
+    }
+
     /// What is alive.
     pub fn state(&self) -> &ManifestState {
         &self.state

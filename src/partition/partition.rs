@@ -41,6 +41,13 @@ pub struct Relief {
     pub merge: bool,
 }
 
+/// Whether tombstones, of which one was just added, are many in a memtable and among its keys. True only now and then, and
+/// later the more there are: a flush that cannot leave them out is not repeated for each of them.
+fn is_dense(memtable: &Memtable) -> bool {
+    let tombstones = memtable.tombstones() as u64;
+    tombstones.is_multiple_of(MIN_FLUSHED_TOMBSTONES) && tombstones > 0 && tombstones >= memtable.len() as u64 / 2
+}
+
 /// One range of tokens of one table or global index.
 #[derive(Debug)]
 pub struct Partition {
@@ -143,7 +150,8 @@ impl Partition {
     }
 
     /// Adds a version: an encoded item, or a tombstone for `None`; `buffered` makes it visible at once. Sequence
-    /// numbers may come in any order, and the same one again changes nothing.
+    /// numbers may come in any order, and the same one again changes nothing. Says whether a flush is worthwhile because
+    /// tombstones have become dense in memory.
     pub fn insert(
         &self,
         guard: &WriteGuard<'_>,
@@ -152,10 +160,13 @@ impl Partition {
         value: Option<&[u8]>,
         buffered: bool,
         visible: &Visible,
-    ) {
+    ) -> bool {
         debug_assert!(self.owns(guard) && !guard.retired(), "a write needs the lock of a living partition");
         debug_assert!((self.first_token..=self.last_token).contains(&key.token), "a write outside of the partition");
-        self.view.load().active().insert(key, seqno, value, buffered, visible);
+        let view = self.view.load();
+        let active = view.active();
+        active.insert(key, seqno, value, buffered, visible);
+        value.is_none() && is_dense(active)
     }
 
     /// The newest version of a key that the read may see; a tombstone is a version too.

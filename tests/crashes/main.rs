@@ -8,6 +8,7 @@ mod corruption;
 mod isolation;
 mod kill;
 mod old_folders;
+mod presence;
 mod publishing;
 mod read_only;
 mod regressions;

@@ -3,7 +3,27 @@
 //! Two documents that mean the same in an obvious way (white space, the order of members, lists of one) have one form, so that
 //! a tool that puts what it has read finds nothing changed.
 
+mod elements;
+
 use serde_json::{Map, Value};
+
+/// What a policy is attached to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Resource {
+    /// A table, its indexes included.
+    Table,
+    /// The stream of a table.
+    Stream,
+}
+
+/// A policy that may be kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Policy {
+    /// The document as it is read back.
+    pub(crate) document: String,
+    /// Whether the owner could not replace it any more.
+    pub(crate) shuts_out: bool,
+}
 
 /// Most bytes of a document, white space counted.
 const MAX_BYTES: usize = 20_480;
@@ -14,8 +34,8 @@ const MEMBERS: [&str; 9] =
     ["Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"];
 const INVALID: &str = "One or more parameter values were invalid: ";
 
-/// The document as it is read back; `account` is the owner's. The error is the text of the refusal.
-pub(crate) fn canonical(document: &str, account: &str) -> Result<String, String> {
+/// The policy that a document is; `account` is the owner's. The error is the text of the refusal.
+pub(crate) fn parse(document: &str, account: &str, of: Resource) -> Result<Policy, String> {
     if document.len() > MAX_BYTES {
         return Err(format!("{INVALID}Maximum policy size of {MAX_BYTES} bytes exceeded"));
     }
@@ -40,6 +60,7 @@ pub(crate) fn canonical(document: &str, account: &str) -> Result<String, String>
     if let Some(unknown) = members.keys().next() {
         return refuse(&format!("Unknown field {unknown}"));
     }
+    let mut shuts_out = false;
     let mut ids: Vec<String> = Vec::new();
     let mut written = Vec::with_capacity(statements.len());
     for statement in statements {
@@ -57,16 +78,37 @@ pub(crate) fn canonical(document: &str, account: &str) -> Result<String, String>
                     .to_owned(),
             );
         }
-        match canonical_statement(statement, account) {
-            Ok(statement) => written.push(statement),
+        let statement = match canonical_statement(statement, account) {
+            Ok(statement) => statement,
             Err(what) => return refuse(&what),
-        }
+        };
+        check_elements(&statement, of).map_err(|what| format!("{INVALID}{what}"))?;
+        shuts_out |= elements::shuts_out(&statement, account);
+        written.push(in_order(&statement));
     }
     text.push_str(&format!(",\"Statement\":[{}]}}", written.join(",")));
-    Ok(text)
+    Ok(Policy { document: text, shuts_out })
 }
 
-fn canonical_statement(mut statement: Map<String, Value>, account: &str) -> Result<String, String> {
+/// What a statement names has to be there.
+fn check_elements(statement: &Map<String, Value>, of: Resource) -> Result<(), String> {
+    for member in ["Action", "NotAction"] {
+        statement.get(member).map_or(Ok(()), |actions| elements::check_actions(actions, of))?;
+    }
+    for member in ["Principal", "NotPrincipal"] {
+        statement.get(member).map_or(Ok(()), elements::check_principals)?;
+    }
+    Ok(())
+}
+
+/// A statement as it is read back.
+fn in_order(statement: &Map<String, Value>) -> String {
+    let members =
+        MEMBERS.iter().filter_map(|member| Some(format!("{}:{}", Value::from(*member), statement.get(*member)?)));
+    format!("{{{}}}", members.collect::<Vec<_>>().join(","))
+}
+
+fn canonical_statement(mut statement: Map<String, Value>, account: &str) -> Result<Map<String, Value>, String> {
     let effect = match statement.get("Effect").and_then(Value::as_str) {
         Some(effect) if effect.eq_ignore_ascii_case("allow") => "Allow",
         Some(effect) if effect.eq_ignore_ascii_case("deny") => "Deny",
@@ -79,18 +121,18 @@ fn canonical_statement(mut statement: Map<String, Value>, account: &str) -> Resu
             return Err(format!("Missing required field {field}"));
         }
     }
-    let mut parts = Vec::new();
+    let mut canonical = Map::new();
     for member in MEMBERS {
         let Some(value) = statement.remove(member) else { continue };
         let value = match member {
             "Principal" | "NotPrincipal" => canonical_principal(value, account)?,
             _ => without_lists_of_one(value),
         };
-        parts.push(format!("{}:{value}", Value::from(member)));
+        canonical.insert(member.to_owned(), value);
     }
     match statement.keys().next() {
         Some(unknown) => Err(format!("Unknown field {unknown}")),
-        None => Ok(format!("{{{}}}", parts.join(","))),
+        None => Ok(canonical),
     }
 }
 
@@ -145,6 +187,10 @@ fn is_unbounded(statement: &Map<String, Value>) -> bool {
 mod tests {
     use super::*;
 
+    fn canonical(document: &str, account: &str) -> Result<String, String> {
+        parse(document, account, Resource::Table).map(|policy| policy.document)
+    }
+
     const DENY: &str = r#"{"Version":"2012-10-17","Statement":[{"Sid":"a","Effect":"Deny","Principal":"*","Action":"dynamodb:*","Resource":"*"}]}"#;
 
     #[test]
@@ -186,6 +232,29 @@ mod tests {
         ] {
             let refusal = canonical(document, "1").unwrap_err();
             assert!(refusal.contains(text), "{document}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn the_owner_shuts_itself_out_by_a_denial_that_concerns_it() {
+        let owner = "arn:aws:iam::111122223333:root";
+        for (principal, action, shuts_out) in [
+            (r#""*""#, r#""Action":"dynamodb:*""#, true),
+            (r#""*""#, r#""Action":"dynamodb:PutResourcePolicy""#, true),
+            (r#""*""#, r#""Action":["dynamodb:Scan","dynamodb:put*"]"#, true),
+            (r#""*""#, r#""NotAction":"dynamodb:Scan""#, true),
+            (&format!(r#"{{"AWS":"{owner}"}}"#), r#""Action":"*""#, true),
+            (r#"{"AWS":"111122223333"}"#, r#""Action":"*""#, true),
+            (r#"{"AWS":"arn:aws:iam::111122223333:user/a"}"#, r#""Action":"*""#, false),
+            (r#""*""#, r#""Action":"dynamodb:DeleteResourcePolicy""#, false),
+            (r#""*""#, r#""NotAction":"dynamodb:PutResourcePolicy""#, false),
+        ] {
+            let document =
+                format!(r#"{{"Statement":[{{"Effect":"Deny","Principal":{principal},{action},"Resource":"*"}}]}}"#);
+            let policy = parse(&document, "111122223333", Resource::Table).unwrap();
+            assert_eq!(policy.shuts_out, shuts_out, "{document}");
+            let conditional = document.replace(r#""Resource""#, r#""Condition":{},"Resource""#);
+            assert!(!parse(&conditional, "111122223333", Resource::Table).unwrap().shuts_out);
         }
     }
 }

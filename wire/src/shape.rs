@@ -6,6 +6,7 @@
 use crate::{
     error::Failure,
     json::{Reader, Token},
+    validate::Violations,
 };
 use hashrange::item::base64;
 use std::borrow::Cow;
@@ -69,8 +70,8 @@ pub(crate) fn double(reader: &mut Reader<'_>) -> Result<Option<f64>, Failure> {
 }
 
 /// A list of strings, of which so many are kept.
-pub(crate) fn strings(reader: &mut Reader<'_>, keep: usize) -> Result<Option<Vec<String>>, Failure> {
-    let texts = counted(reader, keep, |reader| Ok(string(reader)?.map(Cow::into_owned)))?;
+pub(crate) fn strings(reader: &mut Reader<'_>, path: &str, keep: usize) -> Result<Option<Vec<String>>, Failure> {
+    let texts = counted(reader, path, keep, |reader| Ok(string(reader)?.map(Cow::into_owned)))?;
     Ok(texts.map(|texts| texts.kept))
 }
 
@@ -82,9 +83,10 @@ pub(crate) struct Counted<T> {
     pub(crate) total: usize,
 }
 
-/// A list whose first `keep` elements are decoded by `one`; null elements are passed over.
+/// A list, the member `path`, whose first `keep` elements are decoded by `one`. An element that is null is refused.
 pub(crate) fn counted<'a, T>(
     reader: &mut Reader<'a>,
+    path: &str,
     keep: usize,
     mut one: impl FnMut(&mut Reader<'a>) -> Result<Option<T>, Failure>,
 ) -> Result<Option<Counted<T>>, Failure> {
@@ -92,8 +94,11 @@ pub(crate) fn counted<'a, T>(
     let present = list(reader, |reader| {
         found.total += 1;
         if found.kept.len() < keep {
-            found.kept.extend(one(reader)?);
-            Ok(())
+            let element = one(reader)?;
+            let mut violations = Violations::default();
+            violations.not_null(&element, &format!("{path}.{}.member", found.total));
+            found.kept.extend(element);
+            violations.finish()
         } else {
             Ok(reader.skip()?)
         }

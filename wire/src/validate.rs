@@ -109,6 +109,14 @@ impl Violations {
         }
     }
 
+    /// The name of a table, index or backup has to be there, and is told everything that is wrong with it.
+    pub(crate) fn required_name(&mut self, member: &Option<String>, path: &str) {
+        self.not_null(member, path);
+        if let Some(name) = member {
+            self.name(name, path, true);
+        }
+    }
+
     /// Whether nothing was found.
     pub(crate) fn is_empty(&self) -> bool {
         self.texts.is_empty()

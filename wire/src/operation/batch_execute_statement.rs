@@ -22,7 +22,7 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     shape::request(body, |reader, name| {
         match name {
             "Statements" => {
-                elements = shape::counted(reader, MAX_STATEMENTS, |reader| {
+                elements = shape::counted(reader, "statements", MAX_STATEMENTS, |reader| {
                     let mut members = StatementMembers::default();
                     shape::structure(reader, JsonContext::Element, "BatchStatementRequest", |reader, name| {
                         if members.member(reader, name, decoder)? { Ok(()) } else { Ok(reader.skip()?) }

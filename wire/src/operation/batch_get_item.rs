@@ -83,7 +83,9 @@ fn decode_tables<'a>(reader: &mut Reader<'a>, decoder: Decoder) -> Result<Option
         let present = shape::structure(reader, JsonContext::Element, "KeysAndAttributes", |reader, name| {
             match name {
                 "Keys" => {
-                    let keys = shape::counted(reader, MAX_KEYS + 1, |reader| decoder.attributes(reader))?;
+                    let keys = shape::counted(reader, "requestItems.member.keys", MAX_KEYS + 1, |reader| {
+                        decoder.attributes(reader)
+                    })?;
                     found.keys = keys.map(|keys| keys.kept);
                 }
                 "AttributesToGet" => found.attributes = read_members::attributes_to_get(reader)?,

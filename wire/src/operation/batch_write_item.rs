@@ -79,7 +79,7 @@ fn decode_tables<'a>(reader: &mut Reader<'a>, decoder: Decoder) -> Result<Option
             // Too many writes in any case: each table has at least one.
             return Ok(reader.skip()?);
         }
-        let writes = shape::counted(reader, MAX_WRITES + 1, |reader| {
+        let writes = shape::counted(reader, &format!("requestItems.{table}.member"), MAX_WRITES + 1, |reader| {
             let mut write = WriteRequest::default();
             let present = shape::structure(reader, JsonContext::Element, "WriteRequest", |reader, name| {
                 match name {

@@ -71,12 +71,12 @@ impl<'a> Request<'a> {
                 "AttributeDefinitions" => request.definitions = members::attribute_definitions(reader)?,
                 "KeySchema" => request.keys = members::key_schema(reader)?,
                 "LocalSecondaryIndexes" => {
-                    request.local_indexes = members::structures(reader, |reader| {
+                    request.local_indexes = members::structures(reader, "localSecondaryIndexes", |reader| {
                         members::index(reader, shape::JsonContext::Element, "LocalSecondaryIndex")
                     })?;
                 }
                 "GlobalSecondaryIndexes" => {
-                    request.global_indexes = members::structures(reader, |reader| {
+                    request.global_indexes = members::structures(reader, "globalSecondaryIndexes", |reader| {
                         members::index(reader, shape::JsonContext::Element, "GlobalSecondaryIndex")
                     })?;
                 }
@@ -182,7 +182,11 @@ impl<'a> Request<'a> {
             }
         }
         let key = self.encryption.as_ref().map(|encryption| encryption.key(context.owner)).transpose()?.flatten();
-        let policy = self.policy.as_deref().map(|document| policies::canonical(document, context.owner)).transpose()?;
+        let policy = self
+            .policy
+            .as_deref()
+            .map(|document| policies::canonical(document, context.owner, crate::policy::Resource::Table, false))
+            .transpose()?;
         Ok(TableSettings {
             table_class: table_class(self.table_class.as_deref()).map(|value| Since { value, at_millis }),
             encryption_key: key.map(|value| Since { value, at_millis }),

@@ -23,7 +23,7 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     shape::request(body, |reader, name| {
         match name {
             "TransactStatements" => {
-                elements = shape::counted(reader, MAX_STATEMENTS, |reader| {
+                elements = shape::counted(reader, "transactStatements", MAX_STATEMENTS, |reader| {
                     let mut members = StatementMembers::default();
                     shape::structure(reader, JsonContext::Element, "ParameterizedStatement", |reader, name| {
                         if members.member(reader, name, decoder)? { Ok(()) } else { Ok(reader.skip()?) }

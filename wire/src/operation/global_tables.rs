@@ -3,13 +3,15 @@
 //! The first kind of global table (2017.11.29) is gone from the service too: none can be made, none is found. Automatic
 //! scaling of replicas is described for a table that has any, so for none.
 
-use super::describe_table::no_table;
+use super::{
+    describe_table::{decode_name, no_table},
+    jobs::list_of_none,
+};
 use crate::{
     context::Context,
     error::{Failure, Outcome},
-    json::Writer,
     shape,
-    table::{members, name::TableName},
+    table::members,
     validate::Violations,
 };
 
@@ -26,10 +28,7 @@ fn name(body: &[u8], needed: &[&str]) -> Result<String, Failure> {
         Ok(())
     })?;
     let mut violations = Violations::default();
-    violations.not_null(&found, "globalTableName");
-    if let Some(name) = &found {
-        violations.name(name, "globalTableName", true);
-    }
+    violations.required_name(&found, "globalTableName");
     for needed in needed {
         violations.not_null(&given.contains(needed).then_some(()), &crate::profile::lower_first(needed));
     }
@@ -77,25 +76,10 @@ pub(super) fn list(_: &Context<'_>, body: &[u8]) -> Outcome {
         violations.name(start, "exclusiveStartGlobalTableName", true);
     }
     violations.finish()?;
-    let mut out = Writer::with_capacity(32);
-    out.begin_object();
-    out.name("GlobalTables");
-    out.begin_array();
-    out.end_array();
-    out.end_object();
-    Ok(out.into_bytes())
+    Ok(list_of_none("GlobalTables"))
 }
 
 /// `DescribeTableReplicaAutoScaling`, `UpdateTableReplicaAutoScaling`: the table has no replicas.
 pub(super) fn scaling(context: &Context<'_>, body: &[u8]) -> Outcome {
-    let mut table = TableName::default();
-    shape::request(body, |reader, name| {
-        match name {
-            "TableName" => table = TableName::new(shape::string(reader)?),
-            _ => reader.skip()?,
-        }
-        Ok(())
-    })?;
-    table.check_control(context.profile)?;
-    Err(no_table(table.name()))
+    Err(no_table(decode_name(context, body)?.name()))
 }

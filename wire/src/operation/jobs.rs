@@ -1,7 +1,10 @@
 //! Operations on backups, exports, imports and bulk writes, as far as there are none: nothing is found, lists are empty, and
 //! what would begin one is checked as the service checks it and then refused as not supported.
 
-use super::{continuous_backups, describe_table::absent};
+use super::{
+    continuous_backups,
+    describe_table::{absent, decode_name},
+};
 use crate::{
     arn::Arn,
     context::Context,
@@ -35,6 +38,16 @@ fn arn(body: &[u8], member: &str) -> Result<String, Failure> {
     Ok(found.unwrap_or_default())
 }
 
+/// The ARN of a `kind` (`Backup`, `Export`, `Import`), in the member of that name.
+fn arn_of(body: &[u8], kind: &str) -> Result<String, Failure> {
+    let arn = arn(body, &format!("{kind}Arn"))?;
+    let part = format!("{}/", kind.to_ascii_lowercase());
+    if Arn::parse(&arn).and_then(|arn| arn.part).is_none_or(|found| !found.starts_with(&part)) {
+        return Err(Failure::validation(format!("Invalid {kind} ARN")));
+    }
+    Ok(arn)
+}
+
 /// A list in which there is nothing, in the member of this name; `most` and `limit` are the bound on the size of a page and its
 /// member.
 fn empty_list(body: &[u8], member: &str, limit: &str, most: i64) -> Outcome {
@@ -55,13 +68,18 @@ fn empty_list(body: &[u8], member: &str, limit: &str, most: i64) -> Outcome {
     if let Some(token) = token {
         return Err(Failure::validation(format!("Invalid Request: Provided nextToken is invalid: {token}")));
     }
+    Ok(list_of_none(member))
+}
+
+/// A response that lists nothing in `member`.
+pub(super) fn list_of_none(member: &str) -> Vec<u8> {
     let mut out = Writer::with_capacity(32);
     out.begin_object();
     out.name(member);
     out.begin_array();
     out.end_array();
     out.end_object();
-    Ok(out.into_bytes())
+    out.into_bytes()
 }
 
 /// `CreateBackup`.
@@ -77,10 +95,7 @@ pub(super) fn create_backup(context: &Context<'_>, body: &[u8]) -> Outcome {
     })?;
     table.check_control(context.profile)?;
     let mut violations = Violations::default();
-    violations.not_null(&backup, "backupName");
-    if let Some(backup) = &backup {
-        violations.name(backup, "backupName", true);
-    }
+    violations.required_name(&backup, "backupName");
     violations.finish()?;
     let definition = continuous_backups::table(context, &table)?;
     continuous_backups::check_age(context, &definition)?;
@@ -89,10 +104,7 @@ pub(super) fn create_backup(context: &Context<'_>, body: &[u8]) -> Outcome {
 
 /// `DescribeBackup`, `DeleteBackup`.
 pub(super) fn no_backup(_: &Context<'_>, body: &[u8]) -> Outcome {
-    let arn = arn(body, "BackupArn")?;
-    if Arn::parse(&arn).and_then(|arn| arn.part).is_none_or(|part| !part.starts_with("backup/")) {
-        return Err(Failure::validation("Invalid Backup ARN"));
-    }
+    let arn = arn_of(body, "Backup")?;
     Err(Failure::service("BackupNotFoundException", format!("Backup not found: {arn}")))
 }
 
@@ -135,10 +147,7 @@ fn check_target(body: &[u8]) -> Result<(), Failure> {
         Ok(())
     })?;
     let mut violations = Violations::default();
-    violations.not_null(&target, "targetTableName");
-    if let Some(target) = &target {
-        violations.name(target, "targetTableName", true);
-    }
+    violations.required_name(&target, "targetTableName");
     violations.finish()
 }
 
@@ -221,10 +230,7 @@ pub(super) fn export(context: &Context<'_>, body: &[u8]) -> Outcome {
 
 /// `DescribeExport`.
 pub(super) fn no_export(_: &Context<'_>, body: &[u8]) -> Outcome {
-    let arn = arn(body, "ExportArn")?;
-    if Arn::parse(&arn).and_then(|arn| arn.part).is_none_or(|part| !part.starts_with("export/")) {
-        return Err(Failure::validation("Invalid Export ARN"));
-    }
+    let arn = arn_of(body, "Export")?;
     // The service says it twice.
     Err(Failure::service("ExportNotFoundException", format!("Export not found: Export not found: {arn}")))
 }
@@ -253,10 +259,7 @@ pub(super) fn import(_: &Context<'_>, body: &[u8]) -> Outcome {
 
 /// `DescribeImport`.
 pub(super) fn no_import(_: &Context<'_>, body: &[u8]) -> Outcome {
-    let arn = arn(body, "ImportArn")?;
-    if Arn::parse(&arn).and_then(|arn| arn.part).is_none_or(|part| !part.starts_with("import/")) {
-        return Err(Failure::validation("Invalid Import ARN"));
-    }
+    let arn = arn_of(body, "Import")?;
     Err(Failure::service("ImportNotFoundException", format!("Import not found: {arn}")))
 }
 
@@ -267,15 +270,7 @@ pub(super) fn list_imports(_: &Context<'_>, body: &[u8]) -> Outcome {
 
 /// `StartBulkPutItems`.
 pub(super) fn start_bulk(context: &Context<'_>, body: &[u8]) -> Outcome {
-    let mut table = TableName::default();
-    shape::request(body, |reader, name| {
-        match name {
-            "TableName" => table = TableName::new(shape::string(reader)?),
-            _ => reader.skip()?,
-        }
-        Ok(())
-    })?;
-    table.check_control(context.profile)?;
+    let table = decode_name(context, body)?;
     context.database.describe_table(table.name()).map_err(|error| absent(error, table.name()))?;
     Err(Failure::unsupported("StartBulkPutItems: there is no S3 to read from"))
 }

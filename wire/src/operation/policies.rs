@@ -37,6 +37,8 @@ struct Request {
     arn: Option<String>,
     document: Option<String>,
     expected: Option<String>,
+    /// The caller knows that it may not change the policy afterwards.
+    confirmed: bool,
 }
 
 impl Request {
@@ -47,8 +49,10 @@ impl Request {
                 "ResourceArn" => &mut request.arn,
                 "Policy" => &mut request.document,
                 "ExpectedRevisionId" => &mut request.expected,
-                // A policy that is not enforced shuts no caller out.
-                "ConfirmRemoveSelfResourceAccess" => return shape::boolean(reader).map(drop),
+                "ConfirmRemoveSelfResourceAccess" => {
+                    request.confirmed = shape::boolean(reader)?.unwrap_or(false);
+                    return Ok(());
+                }
                 _ => return Ok(reader.skip()?),
             };
             *member = shape::string(reader)?.map(std::borrow::Cow::into_owned);
@@ -186,15 +190,27 @@ impl Resource {
     }
 }
 
-/// A document in the form in which it is read back.
-pub(super) fn canonical(document: &str, owner: &Owner) -> Result<String, Failure> {
-    policy::canonical(document, &owner.account).map_err(Failure::validation)
+/// A document in the form in which it is read back. One under which the owner could not change the policy any more has to be
+/// `confirmed`.
+pub(super) fn canonical(
+    document: &str,
+    owner: &Owner,
+    of: policy::Resource,
+    confirmed: bool,
+) -> Result<String, Failure> {
+    let policy = policy::parse(document, &owner.account, of).map_err(Failure::validation)?;
+    if policy.shuts_out && !confirmed {
+        let text = "The new resource policy will not allow you to update the resource policy in the future.";
+        return Err(Failure::access_denied(text));
+    }
+    Ok(policy.document)
 }
 
 pub(super) fn put(context: &Context<'_>, body: &[u8]) -> Outcome {
     let request = Request::decode(body, true)?;
     let resource = request.resource(context.owner)?;
-    let document = canonical(request.document.as_deref().unwrap_or_default(), context.owner)?;
+    let of = if resource.stream.is_some() { policy::Resource::Stream } else { policy::Resource::Table };
+    let document = canonical(request.document.as_deref().unwrap_or_default(), context.owner, of, request.confirmed)?;
     let now_millis = context.now_millis();
     let mut revision = String::new();
     resource.change(context, |policy| {

@@ -24,7 +24,7 @@ const MAX_ATTRIBUTES: usize = 255;
 
 /// `AttributesToGet`, up to one name more than it may have.
 pub(super) fn attributes_to_get(reader: &mut Reader<'_>) -> Result<Option<Vec<String>>, Failure> {
-    shape::strings(reader, MAX_ATTRIBUTES + 1)
+    shape::strings(reader, "attributesToGet", MAX_ATTRIBUTES + 1)
 }
 
 /// Constraint on `AttributesToGet`.

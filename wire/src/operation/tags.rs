@@ -49,7 +49,7 @@ pub(super) fn untag(context: &Context<'_>, body: &[u8]) -> Outcome {
     shape::request(body, |reader, name| {
         match name {
             "ResourceArn" => resource = shape::string(reader)?,
-            "TagKeys" => keys = members::strings(reader)?,
+            "TagKeys" => keys = members::strings(reader, "tagKeys")?,
             _ => reader.skip()?,
         }
         Ok(())

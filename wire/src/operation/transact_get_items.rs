@@ -31,7 +31,8 @@ impl<'a> Request<'a> {
         shape::request(body, |reader, name| {
             match name {
                 "TransactItems" => {
-                    request.gets = shape::counted(reader, MAX_ACTIONS, |reader| decode_get(reader, decoder))?;
+                    request.gets =
+                        shape::counted(reader, "transactItems", MAX_ACTIONS, |reader| decode_get(reader, decoder))?;
                 }
                 "ReturnConsumedCapacity" => request.report = shape::string(reader)?,
                 _ => reader.skip()?,

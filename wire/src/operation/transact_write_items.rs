@@ -96,7 +96,7 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
 }
 
 fn decode_elements<'a>(reader: &mut Reader<'a>, decoder: Decoder) -> Result<Option<Counted<Element<'a>>>, Failure> {
-    shape::counted(reader, MAX_ACTIONS, |reader| {
+    shape::counted(reader, "transactItems", MAX_ACTIONS, |reader| {
         let mut element = Element::default();
         shape::structure(reader, JsonContext::Element, "TransactWriteItem", |reader, name| {
             match KINDS.iter().position(|(member, ..)| *member == name) {

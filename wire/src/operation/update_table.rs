@@ -87,7 +87,7 @@ impl<'a> Request<'a> {
                 "BillingMode" => request.billing = members::text(reader)?,
                 "ProvisionedThroughput" => request.throughput = units::throughput(reader)?,
                 "GlobalSecondaryIndexUpdates" => {
-                    request.index_updates = members::structures(reader, index_update)?;
+                    request.index_updates = members::structures(reader, "globalSecondaryIndexUpdates", index_update)?;
                 }
                 "StreamSpecification" => request.stream = members::stream(reader)?,
                 "TableClass" => request.table_class = members::text(reader)?,
@@ -384,11 +384,7 @@ fn index_update(reader: &mut Reader<'_>) -> Result<Option<IndexUpdate>, Failure>
 }
 
 fn check_name(index: &IndexMember, path: &str, violations: &mut Violations) {
-    let path = format!("{path}.indexName");
-    violations.not_null(&index.name, &path);
-    if let Some(name) = &index.name {
-        violations.name(name, &path, true);
-    }
+    violations.required_name(&index.name, &format!("{path}.indexName"));
 }
 
 fn check_exists(table: &TableDefinition, index: &str) -> Result<(), Failure> {

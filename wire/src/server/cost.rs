@@ -11,20 +11,35 @@ const DECODED_BYTES_PER_BYTE: usize = 6;
 /// Items of an answer become JSON that is larger than they are, in a buffer that doubles.
 const ANSWER_BYTES_PER_BYTE: usize = 2;
 
-/// Bytes to borrow for carrying out a request of `body` bytes, unpacked.
-pub(super) fn of_request(target: &str, body: usize) -> usize {
-    let decoded = if body <= SMALL_BODY_BYTES { 0 } else { body * DECODED_BYTES_PER_BYTE };
-    decoded + most_answer_bytes(target) * ANSWER_BYTES_PER_BYTE
+/// Most bytes of an item.
+const MAX_ITEM_BYTES: usize = 400 << 10;
+/// Most actions of a transaction.
+const MAX_ACTIONS: usize = 100;
+/// What an action of a transaction says that wants its old item in a refusal.
+const WANTS_OLD_ITEM: &[u8] = b"ALL_OLD";
+
+/// Bytes to borrow for carrying out a request whose body has so many bytes, unpacked; `body` unless it came packed.
+pub(super) fn of_request(target: &str, body: Option<&[u8]>, bytes: usize) -> usize {
+    let decoded = if bytes <= SMALL_BODY_BYTES { 0 } else { bytes * DECODED_BYTES_PER_BYTE };
+    decoded + most_answer_bytes(target, body) * ANSWER_BYTES_PER_BYTE
 }
 
 /// Bytes of items that an answer to an operation may hold, by DynamoDB's limits; 0 for one item.
-fn most_answer_bytes(target: &str) -> usize {
+fn most_answer_bytes(target: &str, body: Option<&[u8]>) -> usize {
     match target.rsplit('.').next().unwrap_or_default() {
+        "TransactWriteItems" => most_old_items(body) * MAX_ITEM_BYTES,
+        "ExecuteTransaction" => (4 << 20).max(most_old_items(body) * MAX_ITEM_BYTES),
         "BatchGetItem" | "BatchExecuteStatement" => 16 << 20,
-        "TransactGetItems" | "ExecuteTransaction" => 4 << 20,
+        "TransactGetItems" => 4 << 20,
         "Query" | "Scan" | "GetRecords" | "ExecuteStatement" => 1 << 20,
         _ => 0,
     }
+}
+
+/// How many old items the refusal of a transaction may show.
+fn most_old_items(body: Option<&[u8]>) -> usize {
+    let Some(body) = body else { return MAX_ACTIONS };
+    body.windows(WANTS_OLD_ITEM.len()).filter(|part| *part == WANTS_OLD_ITEM).count().min(MAX_ACTIONS)
 }
 
 #[cfg(test)]
@@ -33,10 +48,21 @@ mod tests {
 
     #[test]
     fn small_requests_of_one_item_are_free() {
-        assert_eq!(of_request("DynamoDB_20120810.PutItem", 1_000), 0);
-        assert_eq!(of_request("DynamoDB_20120810.Query", 1_000), 2 << 20);
-        assert_eq!(of_request("DynamoDBStreams_20120810.GetRecords", 1_000), 2 << 20);
-        assert_eq!(of_request("DynamoDB_20120810.BatchWriteItem", 1 << 20), 6 << 20);
-        assert_eq!(of_request("", 0), 0);
+        assert_eq!(of_request("DynamoDB_20120810.PutItem", None, 1_000), 0);
+        assert_eq!(of_request("DynamoDB_20120810.Query", None, 1_000), 2 << 20);
+        assert_eq!(of_request("DynamoDBStreams_20120810.GetRecords", None, 1_000), 2 << 20);
+        assert_eq!(of_request("DynamoDB_20120810.BatchWriteItem", None, 1 << 20), 6 << 20);
+        assert_eq!(of_request("", None, 0), 0);
+    }
+
+    #[test]
+    fn transactions_cost_the_old_items_that_their_refusals_may_show() {
+        let target = "DynamoDB_20120810.TransactWriteItems";
+        let plain: &[u8] = br#"{"TransactItems":[{"Put":{}},{"Put":{}}]}"#;
+        assert_eq!(of_request(target, Some(plain), plain.len()), 0);
+        let twice =
+            br#"[{"ReturnValuesOnConditionCheckFailure":"ALL_OLD"},{"ReturnValuesOnConditionCheckFailure":"ALL_OLD"}]"#;
+        assert_eq!(of_request(target, Some(twice), twice.len()), 4 * MAX_ITEM_BYTES);
+        assert_eq!(of_request(target, None, 1_000), 2 * MAX_ACTIONS * MAX_ITEM_BYTES, "it cannot be seen yet");
     }
 }

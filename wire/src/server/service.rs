@@ -338,7 +338,7 @@ impl Service {
         }
         let coding = Coding::of_body(&expected.head.headers).map_err(|_| Refusal::Damaged)?;
         let unpacked_bytes = coding.map_or(body.len(), |_| Coding::most_unpacked(body.len()));
-        let cost = cost::of_request(target(expected.head), unpacked_bytes);
+        let cost = cost::of_request(target(expected.head), coding.is_none().then_some(body), unpacked_bytes);
         let loan = self.borrow_for_work(cost).ok_or(Refusal::NoMemory)?;
         let Some(coding) = coding else { return Ok((Cow::Borrowed(body), loan)) };
         match coding.unpack(body) {

@@ -84,14 +84,15 @@ const MAX_ELEMENTS: usize = 1_024;
 /// A list of structures.
 pub(crate) fn structures<T>(
     reader: &mut Reader<'_>,
+    path: &str,
     one: impl FnMut(&mut Reader<'_>) -> Result<Option<T>, Failure>,
 ) -> Result<Option<Vec<T>>, Failure> {
-    Ok(shape::counted(reader, MAX_ELEMENTS, one)?.map(|found| found.kept))
+    Ok(shape::counted(reader, path, MAX_ELEMENTS, one)?.map(|found| found.kept))
 }
 
 /// A list of names.
-pub(crate) fn strings(reader: &mut Reader<'_>) -> Result<Option<Vec<String>>, Failure> {
-    shape::strings(reader, MAX_ELEMENTS)
+pub(crate) fn strings(reader: &mut Reader<'_>, path: &str) -> Result<Option<Vec<String>>, Failure> {
+    shape::strings(reader, path, MAX_ELEMENTS)
 }
 
 /// An element of `KeySchema` (`kind` = `KeyType`) or `AttributeDefinitions` (`kind` = `AttributeType`).
@@ -110,12 +111,12 @@ pub(crate) fn named_kind(reader: &mut Reader<'_>, class: &str, kind: &str) -> Re
 
 /// `KeySchema`.
 pub(crate) fn key_schema(reader: &mut Reader<'_>) -> Result<Option<Vec<NamedKind>>, Failure> {
-    structures(reader, |reader| named_kind(reader, "KeySchemaElement", "KeyType"))
+    structures(reader, "keySchema", |reader| named_kind(reader, "KeySchemaElement", "KeyType"))
 }
 
 /// `AttributeDefinitions`.
 pub(crate) fn attribute_definitions(reader: &mut Reader<'_>) -> Result<Option<Vec<NamedKind>>, Failure> {
-    structures(reader, |reader| named_kind(reader, "AttributeDefinition", "AttributeType"))
+    structures(reader, "attributeDefinitions", |reader| named_kind(reader, "AttributeDefinition", "AttributeType"))
 }
 
 fn projection(reader: &mut Reader<'_>) -> Result<Option<ProjectionMember>, Failure> {
@@ -123,7 +124,7 @@ fn projection(reader: &mut Reader<'_>) -> Result<Option<ProjectionMember>, Failu
     let present = shape::structure(reader, JsonContext::Field, "Projection", |reader, name| {
         match name {
             "ProjectionType" => projection.kind = text(reader)?,
-            "NonKeyAttributes" => projection.attributes = strings(reader)?,
+            "NonKeyAttributes" => projection.attributes = strings(reader, "nonKeyAttributes")?,
             _ => reader.skip()?,
         }
         Ok(())
@@ -165,7 +166,7 @@ pub(crate) fn stream(reader: &mut Reader<'_>) -> Result<Option<StreamMember>, Fa
 
 /// `Tags`.
 pub(crate) fn tags(reader: &mut Reader<'_>) -> Result<Option<Vec<Tag>>, Failure> {
-    structures(reader, |reader| {
+    structures(reader, "tags", |reader| {
         let mut tag = Tag::default();
         let present = shape::structure(reader, JsonContext::Element, "Tag", |reader, name| {
             match name {
@@ -224,10 +225,7 @@ fn shown_key_schema(keys: &[NamedKind]) -> String {
 /// Constraints on an index.
 pub(crate) fn check_index(index: &IndexMember, path: &str, most_keys: usize, violations: &mut Violations) {
     let name_path = format!("{path}.indexName");
-    violations.not_null(&index.name, &name_path);
-    if let Some(name) = &index.name {
-        violations.name(name, &name_path, true);
-    }
+    violations.required_name(&index.name, &name_path);
     check_key_schema(&index.keys, &format!("{path}.keySchema"), most_keys, violations);
     let projection_path = format!("{path}.projection");
     violations.not_null(&index.projection, &projection_path);

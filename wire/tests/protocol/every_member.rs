@@ -70,8 +70,7 @@ fn refused() -> Vec<(&'static str, &'static str, Value)> {
 }
 
 const ARN: &str = "arn:aws:dynamodb:us-east-1:000000000000:table/things";
-const POLICY: &str =
-    r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"dynamodb:*","Resource":"*"}]}"#;
+const POLICY: &str = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":"*","Action":"dynamodb:Scan","Resource":"*"}]}"#;
 
 fn units(read: i64, write: i64) -> Value {
     json!({"ReadCapacityUnits": read, "WriteCapacityUnits": write})

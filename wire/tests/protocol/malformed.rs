@@ -207,3 +207,40 @@ fn every_prefix_of_a_request_gets_an_answer() {
         }
     }
 }
+
+/// An element that is null is no element less: it is refused, wherever a list is.
+#[test]
+fn elements_that_are_null_are_refused() {
+    let wire = Wire::with_table();
+    let key = json!({"id": {"S": "a"}});
+    let schema = json!({"AttributeName": "id", "KeyType": "HASH"});
+    let definition = json!({"AttributeName": "id", "AttributeType": "S"});
+    let arn = "arn:aws:dynamodb:us-east-1:000000000000:table/things";
+    for (operation, request, path) in [
+        ("GetItem", json!({"TableName": "things", "Key": key, "AttributesToGet": ["a", null]}), "attributesToGet.2"),
+        ("Query", json!({"TableName": "things", "AttributesToGet": [null]}), "attributesToGet.1"),
+        ("Scan", json!({"TableName": "things", "AttributesToGet": [null]}), "attributesToGet.1"),
+        ("BatchGetItem", json!({"RequestItems": {"things": {"Keys": [key, null]}}}), "requestItems.member.keys.2"),
+        ("BatchWriteItem", json!({"RequestItems": {"things": [null]}}), "requestItems.things.member.1"),
+        ("TagResource", json!({"ResourceArn": arn, "Tags": [{"Key": "a", "Value": "b"}, null]}), "tags.2"),
+        ("UntagResource", json!({"ResourceArn": arn, "TagKeys": ["a", null]}), "tagKeys.2"),
+        ("UpdateTable", json!({"TableName": "things", "AttributeDefinitions": [null]}), "attributeDefinitions.1"),
+        (
+            "UpdateTable",
+            json!({"TableName": "things", "GlobalSecondaryIndexUpdates": [null]}),
+            "globalSecondaryIndexUpdates.1",
+        ),
+        (
+            "CreateTable",
+            json!({"TableName": "more", "KeySchema": [schema, null], "AttributeDefinitions": [definition]}),
+            "keySchema.2",
+        ),
+    ] {
+        let (name, text) = wire.error(operation, request);
+        assert_eq!(name, "ValidationException", "{operation}");
+        let expected = format!(
+            "1 validation error detected: Value null at '{path}.member' failed to satisfy constraint: Member must not be null"
+        );
+        assert_eq!(text, expected, "{operation}");
+    }
+}

@@ -189,7 +189,7 @@ fn a_policy_is_kept_under_revisions() {
     let wire = Wire::with_table();
     let document = |sid: &str| {
         json!({"Version": "2012-10-17", "Statement": [
-            {"Resource": ["*"], "Sid": sid, "Effect": "Deny", "Principal": "*", "Action": ["dynamodb:*"]}]})
+            {"Resource": ["*"], "Sid": sid, "Effect": "Deny", "Principal": "*", "Action": ["dynamodb:Scan"]}]})
         .to_string()
     };
     let put = |sid: &str, more: Value| merged(json!({"ResourceArn": ARN, "Policy": document(sid)}), more);
@@ -199,7 +199,7 @@ fn a_policy_is_kept_under_revisions() {
     let first = wire.ok("PutResourcePolicy", put("a", json!({"ExpectedRevisionId": "NO_POLICY"})));
     assert_eq!(first, wire.ok("PutResourcePolicy", put("a", json!({}))), "the same policy is no change");
     let got = wire.ok("GetResourcePolicy", json!({"ResourceArn": ARN}));
-    let canonical = r#"{"Version":"2012-10-17","Statement":[{"Sid":"a","Effect":"Deny","Principal":"*","Action":"dynamodb:*","Resource":"*"}]}"#;
+    let canonical = r#"{"Version":"2012-10-17","Statement":[{"Sid":"a","Effect":"Deny","Principal":"*","Action":"dynamodb:Scan","Resource":"*"}]}"#;
     assert_eq!((&got["Policy"], &got["RevisionId"]), (&json!(canonical), &first["RevisionId"]));
     for stale in ["NO_POLICY", "7"] {
         let refused = wire.error("PutResourcePolicy", put("b", json!({"ExpectedRevisionId": stale})));
@@ -222,6 +222,15 @@ fn a_policy_is_kept_under_revisions() {
     ] {
         assert_eq!(wire.error("GetResourcePolicy", json!({"ResourceArn": arn})).0, name, "{arn}");
     }
+    let all = document("d").replace("dynamodb:Scan", "dynamodb:*");
+    let (name, text) = wire.error("PutResourcePolicy", json!({"ResourceArn": ARN, "Policy": all}));
+    assert_eq!(name, "AccessDeniedException");
+    assert_eq!(text, "The new resource policy will not allow you to update the resource policy in the future.");
+    let confirmed = json!({"ResourceArn": ARN, "Policy": all, "ConfirmRemoveSelfResourceAccess": true});
+    wire.ok("PutResourcePolicy", confirmed);
+    let records = document("e").replace("dynamodb:Scan", "dynamodb:GetRecords");
+    let (_, text) = wire.error("PutResourcePolicy", json!({"ResourceArn": ARN, "Policy": records}));
+    assert!(text.ends_with("The following action names are invalid: \"dynamodb:GetRecords\""), "{text}");
     let at_creation = json!({"ResourcePolicy": document("c")});
     create(&wire, "guarded", at_creation);
     let arn = "arn:aws:dynamodb:us-east-1:000000000000:table/guarded";
