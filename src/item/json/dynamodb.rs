@@ -96,8 +96,8 @@ pub(super) fn read(text: &str, levels: usize) -> Result<AttributeValue> {
 /// Reads an object of names and values.
 pub(super) fn read_members(text: &str, levels: usize) -> Result<BTreeMap<String, AttributeValue>> {
     let members: BTreeMap<String, Option<&RawValue>> = parse(text)?;
-    let present = members.into_iter().filter_map(|(name, raw)| Some((name, raw?)));
-    present.map(|(name, raw)| Ok((name, read(raw.get(), levels)?))).collect()
+    let value = |raw: Option<&RawValue>| read(raw.ok_or_else(|| Error::validation(EMPTY))?.get(), levels);
+    members.into_iter().map(|(name, raw)| Ok((name, value(raw)?))).collect()
 }
 
 fn read_tagged(tag: Tag, text: &str, levels: usize) -> Result<AttributeValue> {
@@ -248,7 +248,7 @@ mod tests {
             r#""s":{"S":"é\"\n"},"ss":{"SS":["a","b"]}}"#
         );
         assert_eq!(Item::from_dynamodb_json(text).unwrap().to_dynamodb_json(), text);
-        let loose = r#" { "ns" : { "NS" : ["10.0", "9e0"], "S": null, "other": 1 }, "gone": null } "#;
+        let loose = r#" { "ns" : { "NS" : ["10.0", "9e0"], "S": null, "other": 1 } } "#;
         assert_eq!(Item::from_dynamodb_json(loose).unwrap().to_dynamodb_json(), r#"{"ns":{"NS":["9","10"]}}"#);
         assert_eq!(AttributeValue::from_dynamodb_json(r#"{"S":"a","S":"b"}"#).unwrap(), "b".into());
     }

@@ -145,3 +145,31 @@ fn both_sides_answer_alike() {
         assert_eq!(value.as_string_set().map(texts), others, "{name}");
     }
 }
+
+/// Nothing of a text is dropped or replaced: what cannot be kept is refused.
+#[test]
+fn nulls_without_a_type_and_half_characters_are_refused() -> hashrange::Result<()> {
+    for text in [
+        r#"{"a":{"S":"\ud800"}}"#,
+        r#"{"a":{"S":"x\udc00y"}}"#,
+        r#"{"\ud800":{"S":"x"}}"#,
+        r#"{"a":{"SS":["x","\udfff"]}}"#,
+        r#"{"a":null}"#,
+        r#"{"a":{"M":{"k":null}}}"#,
+        r#"{"a":{"L":[null]}}"#,
+        r#"{"a":{"SS":["x",null]}}"#,
+        r#"{"a":{"NS":["1",null]}}"#,
+        r#"{"a":{"BS":[null]}}"#,
+    ] {
+        assert!(Item::from_dynamodb_json(text).is_err(), "{text}");
+        assert!(serde_json::from_str::<DynamoDbJson<Item>>(text).is_err(), "{text}");
+    }
+    for text in [r#"{"a":"\ud800"}"#, r#"{"a":["\udc00"]}"#, r#"{"\udbff":1}"#] {
+        assert!(Item::from_json(text).is_err(), "{text}");
+        assert!(serde_json::from_str::<Item>(text).is_err(), "{text}");
+    }
+    let plain = Item::from_json(r#"{"a":null,"b":[null,{"c":null}],"d":"\ud83d\ude00"}"#)?;
+    assert_eq!(plain.to_json(), r#"{"a":null,"b":[null,{"c":null}],"d":"😀"}"#, "plain JSON has a null");
+    assert_eq!(to_value(&vec![None, Some("x")])?.to_json(), r#"[null,"x"]"#);
+    Ok(())
+}
