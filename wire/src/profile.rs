@@ -211,6 +211,11 @@ impl Profile {
         self == Self::Latest
     }
 
+    /// Whether `BatchGetItem` repeats the tables of a request as JSON, where the name of one breaks a rule.
+    pub(crate) fn echoes_maps_as_json(self) -> bool {
+        self == Self::Latest
+    }
+
     /// Whether the actions of a transaction are checked one by one, each to its end.
     pub(crate) fn checks_action_by_action(self) -> bool {
         self == Self::Latest

@@ -48,7 +48,7 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     if tables.is_empty() && violations.is_empty() {
         return Err(Failure::validation(profile.empty_batch("BatchGetItem")));
     }
-    check_members(&tables, &mut violations);
+    check_members(&tables, profile, &mut violations);
     if profile.tells_names_first() {
         capacity::check(report.as_deref(), &mut violations);
     }
@@ -106,10 +106,13 @@ fn decode_tables<'a>(reader: &mut Reader<'a>, decoder: Decoder) -> Result<Option
     Ok(present.then_some(tables))
 }
 
-fn check_members(tables: &[KeysOfTable<'_>], violations: &mut Violations) {
+fn check_members(tables: &[KeysOfTable<'_>], profile: Profile, violations: &mut Violations) {
     for table in tables {
         let name = table.table.given();
-        table.table.check_map_key(violations);
+        table.table.check_map_key(violations, |name| match profile.echoes_maps_as_json() {
+            true => echo(tables),
+            false => format!("{{{name}=...}}"),
+        });
         violations.not_null(&table.keys, &format!("requestItems.{name}.member.keys"));
         if let Some(keys) = &table.keys {
             let bound = match keys.len() {
@@ -124,6 +127,17 @@ fn check_members(tables: &[KeysOfTable<'_>], violations: &mut Violations) {
         let path = format!("requestItems.{name}.member.attributesToGet");
         read_members::check_attributes_to_get(table.attributes.as_deref(), &path, violations);
     }
+}
+
+/// The tables as the request gave them.
+fn echo(tables: &[KeysOfTable<'_>]) -> String {
+    let mut out = Writer::with_capacity(256);
+    out.begin_object();
+    for table in tables {
+        table.write_unprocessed(&mut out, &(0..table.keys().len()).collect::<Vec<_>>());
+    }
+    out.end_object();
+    String::from_utf8_lossy(&out.into_bytes()).into_owned()
 }
 
 /// One table's expression and another's older form do not go together either.

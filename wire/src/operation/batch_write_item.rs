@@ -118,7 +118,7 @@ fn holder(
 
 fn check_members(tables: &[WritesOfTable<'_>], violations: &mut Violations) {
     for WritesOfTable { table, writes } in tables {
-        table.check_map_key(violations);
+        table.check_map_key(violations, |name| format!("{{{name}=...}}"));
         let name = shortened(table.given());
         if !(1..=MAX_WRITES).contains(&writes.len()) {
             let kinds: Vec<&str> = writes.iter().take(MAX_WRITES + 1).map(WriteRequest::shown).collect();

@@ -53,16 +53,17 @@ impl<'a> TableName<'a> {
         }
     }
 
-    /// Constraints on a name that is the key of a map, as in batches.
-    pub(crate) fn check_map_key(&self, violations: &mut Violations) {
+    /// Constraints on a name that is the key of a map, as in batches; `shown` is how the map prints.
+    pub(crate) fn check_map_key(&self, violations: &mut Violations, shown: impl FnOnce(&str) -> String) {
         let name = self.given();
         let fits = (3..=255).contains(&name.chars().count()) && matches_name_pattern(name);
         if !fits && Arn::parse(name).is_none() {
-            let shown = shortened(name);
+            let shown = shown(name);
             violations.push(format!(
-                "Value '{{{shown}=...}}' at 'requestItems' failed to satisfy constraint: Map keys must satisfy constraint: \
+                "Value '{}' at 'requestItems' failed to satisfy constraint: Map keys must satisfy constraint: \
                  [Member must have length less than or equal to 255, Member must have length greater than or equal to 3, \
-                 Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+]"
+                 Member must satisfy regular expression pattern: [a-zA-Z0-9_.-]+]",
+                shortened(&shown)
             ));
         }
     }

@@ -295,3 +295,13 @@ fn an_empty_expression_is_noticed_first() {
     let request = things(json!({"KeyConditionExpression": "pk = sth", "FilterExpression": ""}));
     assert_eq!(wire.invalid("Query", request), "Invalid FilterExpression: The expression can not be empty;");
 }
+
+#[test]
+fn a_batch_of_reads_repeats_its_tables_as_json() {
+    let request = json!({"RequestItems": {"bad!name": {"Keys": [key("a", 1)], "ConsistentRead": true}}});
+    let (latest, older) = both("BatchGetItem", &request);
+    let echo =
+        r#"Value '{"bad!name":{"Keys":[{"pk":{"S":"a"},"sk":{"N":"1"}}],"ConsistentRead":true}}' at 'requestItems' "#;
+    assert!(latest.starts_with(&format!("{ENVELOPE}{echo}failed to satisfy constraint: Map keys must")), "{latest}");
+    assert!(older.starts_with(&format!("{ENVELOPE}Value '{{bad!name=...}}' at 'requestItems' ")), "{older}");
+}
