@@ -2,7 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-use hashrange::{Database, ErrorKind, Item, S};
+use hashrange::{Database, ErrorKind, Item, key::S};
 use std::{fs, path::Path, time::Duration};
 
 /// Whether something is so within a minute.
