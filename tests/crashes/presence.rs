@@ -1,6 +1,7 @@
 //! Files that another program removes while the database is open.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::disallowed_methods, reason = "another program removes files of the folder")]
 
 use hashrange::{Database, ErrorKind, Item, key::S};
 use std::{fs, path::Path, time::Duration};
