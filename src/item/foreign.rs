@@ -98,3 +98,24 @@ mod dynamo {
 
     convert!(serde_dynamo::AttributeValue, |bytes: Vec<u8>| bytes, |bytes: Vec<u8>| bytes);
 }
+
+#[cfg(all(test, feature = "aws-sdk"))]
+mod tests {
+    use super::*;
+    use aws_sdk_dynamodb::{primitives::Blob, types::AttributeValue as Theirs};
+
+    #[test]
+    fn items_go_to_the_sdk_and_come_back() {
+        let list = AttributeValue::L(vec![true.into(), AttributeValue::Null, AttributeValue::M(BTreeMap::new())]);
+        let bytes = vec![0_u8, 255];
+        let sets = [AttributeValue::Bs([vec![1_u8].into()].into()), AttributeValue::Ns([1.into()].into())];
+        let [binaries, numbers] = sets;
+        let item = Item::new().with("s", "text").with("n", 15).with("b", bytes.clone()).with("l", list);
+        let item =
+            item.with("bs", binaries).with("ns", numbers).with("ss", AttributeValue::Ss(["x".to_owned()].into()));
+        let theirs: HashMap<String, Theirs> = item.clone().into();
+        assert_eq!((&theirs["n"], &theirs["b"]), (&Theirs::N("15".to_owned()), &Theirs::B(Blob::new(bytes))));
+        assert_eq!(Item::try_from(theirs).expect("it is one"), item);
+        assert!(AttributeValue::try_from(Theirs::N("x".to_owned())).is_err());
+    }
+}
