@@ -44,6 +44,15 @@ impl Clock {
             Source::Manual(hand) => hand.load(Ordering::SeqCst),
         }
     }
+    /// Milliseconds since 1970-01-01 UTC, a few of them late at most, for a fraction of what the exact time costs. A manual
+    /// clock is exact.
+    #[inline]
+    pub(crate) fn coarse_millis(&self) -> u64 {
+        match &self.0 {
+            Source::System => coarse_system_millis(),
+            Source::Manual(hand) => hand.load(Ordering::Relaxed),
+        }
+    }
     /// Seconds since 1970-01-01 UTC.
     pub fn now_secs(&self) -> u64 {
         self.now_millis() / 1000
@@ -64,6 +73,18 @@ impl Clock {
     pub fn is_manual(&self) -> bool {
         matches!(self.0, Source::Manual(_))
     }
+}
+
+/// The time of the last tick of the operating system, which it keeps where programs can read it.
+#[cfg(target_os = "linux")]
+fn coarse_system_millis() -> u64 {
+    let time = rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
+    let (secs, nanos) = (u64::try_from(time.tv_sec).unwrap_or(0), u64::try_from(time.tv_nsec).unwrap_or(0));
+    secs.saturating_mul(1_000).saturating_add(nanos / 1_000_000)
+}
+#[cfg(not(target_os = "linux"))]
+fn coarse_system_millis() -> u64 {
+    Clock::system().now_millis()
 }
 
 /// A deadline, measured by the machine's steady clock: waiting is not a matter of the date, and

@@ -1,13 +1,14 @@
 //! Options of a database, with their units, defaults and limits.
 //!
-//! Imports: error, clock, observe.
+//! Imports: error, clock, capacity, observe.
 
 use crate::{
+    capacity::CapacityModel,
     clock::Clock,
-    error::{Error, Result},
+    error::{Result, check_option},
     observe::Observer,
 };
-use std::{fmt::Display, ops::RangeInclusive};
+use std::ops::RangeInclusive;
 
 /// Sizes of one log segment in bytes: offsets in its frames have four bytes.
 const LOG_SEGMENT_BYTES: RangeInclusive<u64> = 4 << 10..=1 << 30;
@@ -102,6 +103,8 @@ pub struct Options {
     pub collection_limit_bytes: Option<u64>,
     /// Refuses operations that overlap, as the service does, instead of letting them wait. Default: none is refused.
     pub conflicts: Option<ConflictModel>,
+    /// Rejects what the service would have no capacity for. Default: nothing is rejected.
+    pub capacity: Option<CapacityModel>,
     /// Sees every event of background work. Default: none.
     pub observer: Option<Observer>,
     /// Whether maintenance runs on threads of its own; without, the caller drives it by `Database::step`. Default true.
@@ -111,24 +114,17 @@ pub struct Options {
 impl Options {
     /// Refuses values that no database can be opened with, by the name of the field.
     pub(crate) fn check(&self) -> Result<()> {
-        in_range("initial_partitions", self.initial_partitions, INITIAL_PARTITIONS)?;
-        in_range("split_bytes", self.split_bytes, 1..=u64::MAX)?;
-        in_range("memtable_bytes", self.memtable_bytes, 1..=usize::MAX)?;
-        in_range("log_segment_bytes", self.log_segment_bytes, LOG_SEGMENT_BYTES)?;
-        in_range("log_bytes", self.log_bytes, 1..=u64::MAX)?;
-        in_range("runs_per_partition", self.runs_per_partition, 2..=usize::MAX)?;
-        in_range("stream_retention_millis", self.stream_retention_millis, 1..=u64::MAX)?;
+        check_option("initial_partitions", self.initial_partitions, INITIAL_PARTITIONS)?;
+        check_option("split_bytes", self.split_bytes, 1..=u64::MAX)?;
+        check_option("memtable_bytes", self.memtable_bytes, 1..=usize::MAX)?;
+        check_option("log_segment_bytes", self.log_segment_bytes, LOG_SEGMENT_BYTES)?;
+        check_option("log_bytes", self.log_bytes, 1..=u64::MAX)?;
+        check_option("runs_per_partition", self.runs_per_partition, 2..=usize::MAX)?;
+        check_option("stream_retention_millis", self.stream_retention_millis, 1..=u64::MAX)?;
         let refused = self.conflicts.map_or(0, |model| model.refused_per_thousand);
-        in_range("conflicts.refused_per_thousand", refused, 0..=1_000)
+        check_option("conflicts.refused_per_thousand", refused, 0..=1_000)?;
+        self.capacity.as_ref().map_or(Ok(()), CapacityModel::check)
     }
-}
-
-fn in_range<T: PartialOrd + Display>(name: &str, value: T, range: RangeInclusive<T>) -> Result<()> {
-    if range.contains(&value) {
-        return Ok(());
-    }
-    let (least, most) = range.into_inner();
-    Err(Error::validation(format!("option {name} is {value}, and has to be {least} to {most}")))
 }
 
 impl Default for Options {
@@ -152,6 +148,7 @@ impl Default for Options {
             hide_expired: false,
             collection_limit_bytes: None,
             conflicts: None,
+            capacity: None,
             observer: None,
             background: true,
         }

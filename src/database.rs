@@ -1,6 +1,6 @@
 //! The database as a whole: opening and closing, tables by name, and operations that span tables.
 //!
-//! Imports: error, clock, observe, config, file, item, schema, stream, service, engine, request, maintenance, table, consumer.
+//! Imports: error, clock, capacity, observe, config, file, item, schema, stream, service, engine, request, maintenance, table, consumer.
 
 mod observation;
 mod options;
@@ -14,6 +14,7 @@ pub use table_builder::TableBuilder;
 pub use table_difference::TableDifference;
 
 use crate::{
+    capacity::ThroughputReport,
     clock::Clock,
     config::{Durability, Options},
     engine::{DatabaseStats, Engine, TableSlot, TableSpec, TableUpdate, VerifyReport, Work},
@@ -233,6 +234,11 @@ impl Database {
     /// ```
     pub fn set_index_lag(&self, table: &str, index: &str, lag: Option<IndexLag>) -> Result<()> {
         self.engine().set_index_lag(table, index, lag)
+    }
+    /// Throughput of a table and its global indexes as the [model](OpenOptions::capacity) has it: what is left, virtual
+    /// partitions, and how hot each is. `None` without a model. Errors: there is no such table.
+    pub fn throughput(&self, table: &str) -> Result<Option<ThroughputReport>> {
+        self.engine().throughput_report(table)
     }
     /// Deletes a table with everything in it and gives its space back. Returns what it was.
     pub fn delete_table(&self, name: &str) -> Result<TableDescription> {

@@ -1,17 +1,19 @@
 //! What may delay or reject a request before it is logged: backpressure of memtables and streams, client request tokens,
-//! and the limit on item collections. This room keeps the numbers; `engine` asks for them under its locks.
+//! the limit on item collections, and the model of throughput. This room keeps the numbers; `engine` asks for them under its locks.
 //!
-//! Imports: sync, error, config, wal, service.
+//! Imports: sync, error, clock, capacity, config, wal, service.
 
 mod backpressure;
 mod item_collection_sizes;
+mod throughput;
 mod tokens;
 
 pub use backpressure::WriteBudget;
 pub use item_collection_sizes::{CollectionDelta, ItemCollectionSizes};
+pub use throughput::Throughput;
 pub use tokens::{TokenUse, Tokens};
 
-use crate::{config::ConflictModel, service::InFlight};
+use crate::{capacity::CapacityModel, config::ConflictModel, service::InFlight};
 use std::sync::Arc;
 
 /// What may delay or reject a write. Each part has a lock of its own; that of the tokens is held while they are logged once
@@ -25,16 +27,24 @@ pub struct Admission {
     pub item_collection_sizes: ItemCollectionSizes,
     /// Operations that are going on, where conflicts are reported.
     pub in_flight: Arc<InFlight>,
+    /// The model of throughput, if there is one.
+    pub throughput: Option<Throughput>,
 }
 
 impl Admission {
     /// Admission to a database whose memtables may have `memtable_bytes` together, with the tokens that opening found.
-    pub fn new(memtable_bytes: usize, conflicts: Option<ConflictModel>, tokens: Tokens) -> Self {
+    pub fn new(
+        memtable_bytes: usize,
+        conflicts: Option<ConflictModel>,
+        capacity: Option<CapacityModel>,
+        tokens: Tokens,
+    ) -> Self {
         Self {
             write_budget: WriteBudget::new(memtable_bytes),
             tokens,
             item_collection_sizes: ItemCollectionSizes::default(),
             in_flight: InFlight::new(conflicts),
+            throughput: Throughput::of(capacity),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{Database, Inner};
 use crate::{
+    capacity::CapacityModel,
     clock::Clock,
     config::{ConflictModel, Durability, Options, PageTokenKey, ReadMode},
     engine::Engine,
@@ -159,6 +160,15 @@ impl OpenOptions {
     /// conflicts. A test can also hold an item itself, with [`Table::simulate_conflict`](crate::Table::simulate_conflict).
     pub fn conflicts(mut self, model: ConflictModel) -> Self {
         self.options.conflicts = Some(model);
+        self
+    }
+    /// Rejects what the service would have no capacity for, so that an application can be tested against it: by tables'
+    /// provisioned throughput or what is given on demand, by partition, and by what global indexes can take. A rejected
+    /// request fails with [`ErrorKind::Throttled`](crate::ErrorKind::Throttled), and
+    /// [`Error::throttling_reasons`](crate::Error::throttling_reasons) says why; in a batch its items come back unprocessed, in a
+    /// transaction it is the reason of a cancellation. Default: nothing is rejected, which costs a request one branch.
+    pub fn capacity(mut self, model: CapacityModel) -> Self {
+        self.options.capacity = Some(model);
         self
     }
     /// Calls a function with every event of background work (flush, compaction, recovery, failures), on the thread where it

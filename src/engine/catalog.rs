@@ -2,6 +2,7 @@
 
 use super::ring::TokenRing;
 use crate::{
+    capacity::TableCapacity,
     error::{Error, Result},
     schema::{IndexDefinition, IndexStatus, TableDefinition},
 };
@@ -9,7 +10,7 @@ use arc_swap::ArcSwap;
 use std::{
     collections::BTreeMap,
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicU8, Ordering},
     },
 };
@@ -30,6 +31,8 @@ pub struct TableState {
 pub struct TableSlot {
     state: ArcSwap<TableState>,
     end: AtomicU8,
+    /// Throughput, from the first request on that the model of it sees.
+    pub(super) capacity: OnceLock<Box<TableCapacity>>,
 }
 
 /// The table can be used, was deleted, or its database was closed: what [`TableSlot::end`] holds.
@@ -40,7 +43,7 @@ const CLOSED: u8 = 2;
 impl TableSlot {
     /// A slot for a table.
     pub fn new(state: TableState) -> Self {
-        Self { state: ArcSwap::from_pointee(state), end: AtomicU8::new(ALIVE) }
+        Self { state: ArcSwap::from_pointee(state), end: AtomicU8::new(ALIVE), capacity: OnceLock::new() }
     }
     /// The table as it is now.
     #[inline]

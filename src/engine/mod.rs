@@ -9,7 +9,7 @@
 //! An [`Engine`] is composed of owners, which say what their locks guard; [`Rank`](crate::sync::Rank) is the order of all
 //! locks. Readers take none of them.
 //!
-//! Imports: canary, sync, error, observe, config, visible, file, item, schema, wal, manifest, partition, index, stream, capacity, service, admission.
+//! Imports: canary, sync, error, capacity, observe, config, visible, file, item, schema, wal, manifest, partition, index, stream, service, admission.
 
 mod admission;
 mod apply;
@@ -50,12 +50,14 @@ mod schema_change;
 mod signal;
 mod stream;
 mod tables;
+mod throughput;
 mod unread;
 mod verify;
 #[cfg(test)]
 mod verify_tests;
 mod work_gate;
 mod write;
+mod write_charge;
 
 pub use catalog::{TableSlot, TableState};
 pub use engine::Engine;
@@ -65,5 +67,7 @@ pub use inspect::{DatabaseStats, LogStats, TablePartitionStats};
 pub use ring::{TokenRing, key_ref};
 pub use schema_change::{IndexSpec, TableSpec, TableUpdate};
 pub use signal::{Signal, WakeFlag};
+pub use throughput::ReadTicket;
 pub use verify::VerifyReport;
 pub use write::{Decide, ItemResult, ItemResults, WriteAction, WriteOp, WriteOptions};
+pub use write_charge::Charge;

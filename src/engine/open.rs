@@ -86,7 +86,7 @@ impl Engine {
         manifest.commit(&edits)?;
         remove_leftovers(disk.as_ref(), &manifest)?;
         let engine = Self {
-            admission: Admission::new(options.memtable_bytes, options.conflicts, tokens),
+            admission: Admission::new(options.memtable_bytes, options.conflicts, options.capacity, tokens),
             tables: Tables::new(catalog, next_partition, highest_keyspace + 1),
             files: Files::new(disk, manifest, next_file, options.read_mode, run_cache),
             observe,

@@ -399,6 +399,7 @@ impl Engine {
         self.commit_manifest(&mut manifest, &edits)?;
         self.streams.apply(plan);
         let slot = self.show(state, slot);
+        self.follow_table(&slot);
         self.files.remove_unreferenced(&manifest, files);
         Ok(slot)
     }
@@ -429,6 +430,9 @@ fn stamp(definition: &mut TableDefinition, seqno: u64) {
     }
 }
 
+/// Switches of the billing mode that are remembered: as many as the service allows in a day.
+const SWITCHES_KEPT: usize = 4;
+
 /// Changes billing mode and throughput, and notes when they changed.
 fn change_billing(
     definition: &mut TableDefinition,
@@ -441,6 +445,14 @@ fn change_billing(
     definition.billing = billing.unwrap_or(before);
     if before == BillingMode::Provisioned && definition.billing == BillingMode::PayPerRequest {
         definition.settings.last_on_demand_millis = Some(now_millis);
+        let switches = &mut definition.settings.on_demand_switches_millis;
+        switches.push(now_millis);
+        if switches.len() > SWITCHES_KEPT {
+            switches.remove(0);
+        }
+    }
+    if before == BillingMode::PayPerRequest && definition.billing == BillingMode::Provisioned {
+        definition.settings.last_provisioned_millis = Some(now_millis);
     }
     let Some(throughput) = throughput else { return };
     if before == BillingMode::Provisioned {

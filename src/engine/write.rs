@@ -10,6 +10,7 @@ use super::{
     held::{HeldTables, TableStateGuard},
     lock_set::{LockSet, PerItem, partitions_of},
     ring::{TokenRing, key_ref},
+    write_charge::{Charge, WriteCharge},
 };
 use crate::{
     admission::CollectionDelta,
@@ -66,6 +67,8 @@ pub struct WriteOptions {
     pub token: Option<ClientToken>,
     /// Answers before the commit is durable: for a batch, which settles once after its last commit.
     pub skip_wait: bool,
+    /// How the items are paid for, where throughput is modelled.
+    pub charge: Charge,
     /// Tells of a conflict at once, before what it rests on is durable: for a caller that tries again without showing the conflict.
     pub report_conflict_early: bool,
 }
@@ -84,14 +87,14 @@ pub struct ItemResult {
 }
 
 /// One item of a commit between decision and log.
-struct StagedWrite {
+pub(super) struct StagedWrite {
     position: usize,
-    old: Option<ItemRef>,
-    new: Option<Bytes>,
+    pub(super) old: Option<ItemRef>,
+    pub(super) new: Option<Bytes>,
     changed: bool,
     /// What its stream tells of it, if it has one and there is something to tell.
     event: Option<ChangeEvent>,
-    indexes: Vec<IndexChange>,
+    pub(super) indexes: Vec<IndexChange>,
 }
 
 /// An entry of a global index that is applied after the locks of the items are released.
@@ -151,14 +154,23 @@ impl Engine {
         }
         let mut newest_read = 0;
         let mut growth = CollectionDelta::default();
+        let mut charge = WriteCharge::begin(self, options);
         let mut results: PerItem<Result<StagedWrite>> = PerItem::with_capacity(ops.len());
         for (position, (op, state)) in ops.iter_mut().zip(states).enumerate() {
+            if let Some(Err(throttled)) = charge.as_mut().map(|charge| charge.admit(op, state)) {
+                results.push(Err(throttled));
+                continue;
+            }
             let (partition, _) = places.of(position);
             let old = partition.get(key_ref(op.key), ReadPoint::Newest, self.wal.visible())?;
             newest_read = newest_read.max(old.as_ref().map_or(0, |version| version.seqno));
             let old = old.and_then(|version| version.item);
             let decision = (op.decide)(&state.definition, old.as_ref());
+            let seen = charge.as_ref().and(old.clone());
             let mut planned = decision.and_then(|decision| plan(position, state, old, decision));
+            if let Some(charge) = &mut charge {
+                planned = charge.admit_planned(op, state, seen.as_ref(), planned);
+            }
             if let Ok(item) = &planned
                 && item.changed
                 && self.options.collection_limit_bytes.is_some()
@@ -174,6 +186,9 @@ impl Engine {
         let refused = results.iter().any(Result::is_err);
         let idle = !results.iter().flatten().any(|planned| planned.changed);
         if refused || (idle && options.token.is_none()) {
+            if let Some(charge) = &charge {
+                charge.pay_for_nothing(ops, &results);
+            }
             let outcomes = results.into_iter().zip(states);
             let results = outcomes.map(|(result, state)| Ok(result?.into_outcome(state))).collect();
             return Ok(CommitResult { results, seqno: None, newest_read, bytes: 0, global: Vec::new() });
@@ -181,6 +196,9 @@ impl Engine {
         let planned: PerItem<StagedWrite> = results.into_iter().flatten().collect();
         let at_millis = self.options.clock.now_millis();
         let seqno = self.log(ops, states, &planned, options, at_millis)?;
+        if let Some(charge) = &charge {
+            charge.pay(ops);
+        }
         self.record_sizes(growth);
         let stamp = WriteStamp { seqno, at_millis, buffered: self.durability(options) == Durability::Buffered };
         let (bytes, global) = self.apply_staged(ops, states, &planned, places, stamp, options.origin);

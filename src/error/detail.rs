@@ -4,7 +4,7 @@
 //! nothing may be added. A [`Detail`] holds these facts beside the text. [`Error`](super::Error)'s `Display` appends
 //! what the text does not say, and the layers of this project tell errors apart by it.
 
-use super::{Error, ErrorKind};
+use super::{Error, ErrorKind, ThrottlingReason};
 use std::fmt;
 
 /// What an error is about. More variants may come.
@@ -131,6 +131,11 @@ pub enum Detail {
         /// The most that is allowed.
         limit_bytes: u64,
     },
+    /// A table or global index has no capacity for the request at the moment.
+    Throttled {
+        /// What had none, in the order in which the service lists it; never empty.
+        reasons: Vec<ThrottlingReason>,
+    },
     /// The operating system refused an operation on a file.
     File {
         /// What was to be done: `open`, `sync`, ...
@@ -164,6 +169,7 @@ impl Detail {
             Self::CollectionTooLarge { size_bytes, limit_bytes } => {
                 Some(format!("it would have {size_bytes} bytes, {limit_bytes} are allowed"))
             }
+            Self::Throttled { reasons } => Some(reasons.iter().map(|r| r.to_string()).collect::<Vec<_>>().join(", ")),
             // The texts of these have the facts.
             Self::TableExists { .. }
             | Self::TableDiffers { .. }

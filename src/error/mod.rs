@@ -12,10 +12,14 @@
 mod cancellation;
 mod detail;
 mod kind;
+mod option_range;
+mod throttling;
 
 pub use cancellation::CancellationReason;
 pub use detail::Detail;
 pub use kind::ErrorKind;
+pub(crate) use option_range::check_option;
+pub use throttling::{ThrottledLimit, ThrottlingReason};
 
 use bytes::Bytes;
 use std::{borrow::Cow, fmt, io, sync::Arc};

@@ -21,6 +21,8 @@ pub struct IndexChange {
     pub put: Option<(EncodedKey, Bytes)>,
     /// Write units that the change costs.
     pub units: u32,
+    /// Those of them that the entry costs which disappears.
+    pub removed_units: u32,
 }
 
 /// The changes of all indexes that follow from an item's change. Indexes whose entry stays the same are left out.
@@ -61,20 +63,31 @@ fn change_of(
     let units = |entry: &Entry| u32::try_from(entry.size_bytes.div_ceil(1024).max(1)).unwrap_or(u32::MAX);
     let change = match (old, new) {
         (None, None) => return None,
-        (None, Some(new)) => {
-            IndexChange { index: position, remove: None, units: units(&new), put: Some((new.key, new.bytes)) }
-        }
-        (Some(old), None) => IndexChange { index: position, units: units(&old), remove: Some(old.key), put: None },
+        (None, Some(new)) => IndexChange {
+            index: position,
+            remove: None,
+            units: units(&new),
+            removed_units: 0,
+            put: Some((new.key, new.bytes)),
+        },
+        (Some(old), None) => IndexChange {
+            index: position,
+            units: units(&old),
+            removed_units: units(&old),
+            remove: Some(old.key),
+            put: None,
+        },
         (Some(old), Some(new)) if old.key == new.key => {
             if old.bytes == new.bytes {
                 return None;
             }
             let units = units(&old).max(units(&new));
-            IndexChange { index: position, remove: None, units, put: Some((new.key, new.bytes)) }
+            IndexChange { index: position, remove: None, units, removed_units: 0, put: Some((new.key, new.bytes)) }
         }
         (Some(old), Some(new)) => IndexChange {
             index: position,
             units: units(&old) + units(&new),
+            removed_units: units(&old),
             remove: Some(old.key).filter(|_| !canary!(StaleIndexEntry)),
             put: Some((new.key, new.bytes)),
         },

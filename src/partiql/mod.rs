@@ -11,7 +11,7 @@
 //! nothing is evaluated here. Each stage refuses what it can judge, in DynamoDB's order and words. A plan is a value:
 //! [`Statement::explain`] returns it without running it.
 //!
-//! Imports: error, item, schema, expression, capacity, request, table, database.
+//! Imports: error, capacity, item, schema, expression, request, table, database.
 
 mod bind;
 mod cache;

@@ -3,17 +3,20 @@
 use super::{
     any::{RequestRef, ResponseRef},
     executor::{Executor, Request, Response, Run},
-    get_item::{projected, read_many},
+    get_item::{charge, projected, read_many},
     key::RequestKey,
-    table_ref::TableRef,
+    table_ref::{FoundTable, TableRef},
     write_output::{add_consumed, by_position},
 };
 use crate::{
     capacity::{Consumed, ReadStrength, read_units},
-    error::{Error, Result},
+    engine::{Engine, TableState},
+    error::{Error, ErrorKind, Result},
     expression::ProjectionExpression,
     item::ItemRef,
+    schema::EncodedKey,
 };
+use std::sync::Arc;
 
 /// Most keys of one batch get.
 pub const MAX_BATCH_GET_KEYS: usize = 100;
@@ -63,8 +66,8 @@ impl<'a> KeysAndAttributes<'a> {
 pub struct BatchGetOutput {
     /// What was found, by name of the table in the order of the request; absent items are left out.
     pub items: Vec<(String, Vec<ItemRef>)>,
-    /// For each entry of the request, the positions of the keys that did not fit into the response of at most 16 MB: ask
-    /// for them again.
+    /// For each entry of the request, the positions of the keys that did not fit into the response of at most 16 MB, or that
+    /// there was no throughput for: ask for them again.
     pub unprocessed: Vec<Vec<usize>>,
     /// Read units, by table.
     pub consumed: Vec<(String, Consumed)>,
@@ -117,17 +120,26 @@ impl Run for BatchGetItem<'_> {
             let state = slot.state();
             let definition = &state.definition;
             let keys = entry.keys.iter().map(|key| key.encode(definition)).collect::<Result<Vec<_>>>()?;
-            found.push((definition.name.clone(), read_many(executor.engine, &state, &keys)?));
+            let items = read_many(executor.engine, &state, &keys)?;
+            found.push(FoundItems { slot, state: arc_swap::Guard::into_inner(state), keys, items });
         }
         let mut output = BatchGetOutput::default();
         let mut room = MAX_BATCH_BYTES;
-        for (entry, (name, found)) in self.tables.iter().zip(found) {
-            let Answer { items, left_over, units } = answer(found, &mut room, entry);
-            add_consumed(&mut output.consumed, &name, &Consumed::of_table(units));
-            output.items.push((name, items));
-            output.unprocessed.push(left_over);
+        let (mut is_any_read, mut throttled) = (false, None);
+        for (entry, found) in self.tables.iter().zip(found) {
+            let name = found.state.definition.name.clone();
+            let read = answer(executor.engine, found, &mut room, entry)?;
+            is_any_read |= read.left_over.len() < entry.keys.len();
+            throttled = throttled.or(read.throttled);
+            add_consumed(&mut output.consumed, &name, &Consumed::of_table(read.units));
+            output.items.push((name, read.items));
+            output.unprocessed.push(read.left_over);
         }
-        Ok(output)
+        // A batch of which nothing could be read is answered by the first of its errors.
+        match throttled {
+            Some(error) if !is_any_read => Err(error),
+            _ => Ok(output),
+        }
     }
     fn as_request(&self) -> RequestRef<'_> {
         RequestRef::BatchGetItem(self)
@@ -139,24 +151,46 @@ impl Run for BatchGetItem<'_> {
     }
 }
 
-/// What fits into the response.
+/// What was read of a table.
+struct FoundItems<'a> {
+    slot: FoundTable<'a>,
+    state: Arc<TableState>,
+    keys: Vec<EncodedKey>,
+    items: Vec<Option<ItemRef>>,
+}
+
+/// What fits into the response, and was not throttled.
 struct Answer {
     items: Vec<ItemRef>,
     /// Positions of the keys that were left out.
     left_over: Vec<usize>,
     units: f64,
+    /// The first rejection.
+    throttled: Option<Error>,
 }
 
 /// Takes items while there is room for them, by DynamoDB's size rule; none behind the first one that does not fit.
-fn answer(found: Vec<Option<ItemRef>>, room: &mut usize, entry: &KeysAndAttributes<'_>) -> Answer {
+fn answer(engine: &Engine, found: FoundItems<'_>, room: &mut usize, entry: &KeysAndAttributes<'_>) -> Result<Answer> {
     let strength = ReadStrength::of(entry.consistent_read);
-    let mut answer = Answer { items: Vec::with_capacity(found.len()), left_over: Vec::new(), units: 0.0 };
-    for (at, item) in found.into_iter().enumerate() {
+    let FoundItems { slot, state, keys, items } = found;
+    let mut answer =
+        Answer { items: Vec::with_capacity(items.len()), left_over: Vec::new(), units: 0.0, throttled: None };
+    for (at, item) in items.into_iter().enumerate() {
         let size = item.as_ref().map_or(0, ItemRef::size_bytes);
         if *room == 0 || size > *room {
             *room = 0;
             answer.left_over.push(at);
             continue;
+        }
+        if engine.models_throughput() {
+            match charge(engine, &slot, &state, &keys[at], strength, item.as_ref()) {
+                Err(error) if error.kind() == ErrorKind::Throttled => {
+                    answer.throttled.get_or_insert(error);
+                    answer.left_over.push(at);
+                    continue;
+                }
+                charged => charged?,
+            }
         }
         *room -= size;
         answer.units += read_units(size, strength);
@@ -164,5 +198,5 @@ fn answer(found: Vec<Option<ItemRef>>, room: &mut usize, entry: &KeysAndAttribut
             answer.items.push(projected(item, entry.projection.as_ref()));
         }
     }
-    answer
+    Ok(answer)
 }

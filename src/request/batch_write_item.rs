@@ -53,7 +53,8 @@ pub enum WriteRequest<'a> {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct BatchWriteOutput {
-    /// Positions of the actions that were not done, since a transaction is at their items: send them again.
+    /// Positions of the actions that were not done, since a transaction is at their items or there was no throughput for
+    /// them: send them again.
     pub unprocessed: Vec<usize>,
     /// Write units, by table.
     pub consumed: Vec<(String, Consumed)>,
@@ -117,6 +118,7 @@ impl Run for BatchWriteItem<'_> {
     fn run(&self, executor: &Executor<'_>) -> Result<BatchWriteOutput> {
         let engine = executor.engine;
         let mut output = BatchWriteOutput::default();
+        let mut throttled = None;
         // The batch waits for the disk once, after its last write.
         let options = WriteOptions { durability: self.durability, skip_wait: true, ..WriteOptions::default() };
         for (at, Prepared { table, definition, key, put }) in self.prepare(executor)?.into_iter().enumerate() {
@@ -130,9 +132,18 @@ impl Run for BatchWriteItem<'_> {
             let write = Write { slot: &table, key, change, condition: None, return_old_on_failure: false };
             match write_one(engine, held, &write, &options) {
                 Ok((outcome, _)) => add_consumed(&mut output.consumed, &definition.name, &consumed(&outcome, 1.0)),
-                Err(error) if error.kind() == ErrorKind::Conflict => output.unprocessed.push(at),
+                Err(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Throttled) => {
+                    // The table is among those of the sums, whatever is done in it.
+                    add_consumed(&mut output.consumed, &definition.name, &Consumed::default());
+                    output.unprocessed.push(at);
+                    throttled = throttled.or(Some(error).filter(|error| error.kind() == ErrorKind::Throttled));
+                }
                 Err(error) => return Err(error),
             }
+        }
+        // A batch of which nothing could be done is answered by the first of its errors.
+        if let Some(error) = throttled.filter(|_| output.unprocessed.len() == self.writes.len()) {
+            return Err(error);
         }
         engine.wait_all_durable(self.durability)?;
         Ok(output)

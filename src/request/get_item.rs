@@ -76,8 +76,8 @@ impl Run for GetItem<'_> {
     #[inline(always)]
     fn run(&self, executor: &Executor<'_>) -> Result<GetOutput> {
         let table = self.table.resolve(executor.engine)?;
-        let item = read_by_key(executor.engine, &table, |definition| self.key.encode(definition))?;
         let strength = ReadStrength::of(self.consistent_read);
+        let item = read_by_key(executor.engine, &table, strength, |definition| self.key.encode(definition))?;
         let Some(projection) = &self.projection else { return Ok(GetOutput { item, whole_bytes: None, strength }) };
         let whole_bytes = Some(item.as_ref().map_or(0, ItemRef::size_bytes));
         Ok(GetOutput { item: item.map(|item| projected(item, Some(projection))), whole_bytes, strength })
@@ -95,12 +95,31 @@ impl Run for GetItem<'_> {
 pub(crate) fn read_by_key(
     engine: &Engine,
     slot: &TableSlot,
+    strength: ReadStrength,
     encode: impl FnOnce(&TableDefinition) -> Result<EncodedKey>,
 ) -> Result<Option<ItemRef>> {
     let state = slot.state();
     let key = encode(&state.definition)?;
     slot.check_alive()?;
-    read_from(engine, &state, &key)
+    let item = read_from(engine, &state, &key)?;
+    if engine.models_throughput() {
+        charge(engine, slot, &state, &key, strength, item.as_ref())?;
+    }
+    Ok(item)
+}
+
+/// A read of one item asks for throughput and pays. Errors: throttled.
+#[inline(never)]
+pub(super) fn charge(
+    engine: &Engine,
+    slot: &TableSlot,
+    state: &TableState,
+    key: &EncodedKey,
+    strength: ReadStrength,
+    item: Option<&ItemRef>,
+) -> Result<()> {
+    let units = read_units(item.map_or(0, ItemRef::size_bytes), strength);
+    engine.charge_read(slot, state, key_ref(key), (strength, units))
 }
 
 /// The newest item at a place that readers may see.

@@ -27,7 +27,7 @@
 //! # }
 //! ```
 //!
-//! Imports: error, config, item, schema, expression, wal, partition, capacity, service, admission, engine.
+//! Imports: error, capacity, config, item, schema, expression, wal, partition, service, admission, engine.
 
 mod any;
 mod batch_get_item;
@@ -40,6 +40,7 @@ mod hook;
 mod key;
 mod lagged_read;
 mod page;
+mod page_charge;
 mod page_token;
 mod put_item;
 mod query;

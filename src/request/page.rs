@@ -5,6 +5,7 @@ use super::{
     any::ResponseRef,
     executor::Response,
     get_item::{projected, read},
+    page_charge::PageCharge,
     page_token::TokenScope,
     target::Target,
 };
@@ -14,7 +15,7 @@ use crate::{
     error::{Error, Result},
     expression::{Condition, ProjectionExpression},
     item::{Item, ItemRef},
-    partition::TakeItem,
+    partition::{KeyRef, TakeItem},
     schema::{IndexKind, key_attributes},
     service::{hides_expired, is_hidden},
 };
@@ -162,6 +163,9 @@ pub(super) struct PageBuilder<'a> {
     fetched_units: f64,
     /// What was evaluated last, if the page ends with it.
     last: Option<ItemRef>,
+    /// What the page asks of the model of throughput, if there is one, and what was evaluated last, in case it ends early.
+    charge: Option<PageCharge<'a>>,
+    previous: Option<ItemRef>,
     /// What most reads do not do, found out once for the page.
     hides_expired: bool,
     fetches_whole: bool,
@@ -210,10 +214,40 @@ impl<'a> PageBuilder<'a> {
             bytes: 0,
             fetched_units: 0.0,
             last: None,
+            charge: None,
+            previous: None,
             hides_expired,
             fetches_whole,
             is_plain: !(changes || hides_expired || fetches_whole),
         }
+    }
+
+    /// The page begins at this place. Errors: there is no throughput for it.
+    #[inline]
+    pub fn begin_at(&mut self, place: KeyRef<'_>) -> Result<()> {
+        if self.engine.models_throughput() {
+            self.charge = PageCharge::begin(self.engine, self.slot, self.target, self.options, place)?;
+        }
+        Ok(())
+    }
+
+    /// Whether the page asks for throughput: then each item comes by [`push_at`](Self::push_at).
+    #[inline]
+    pub fn is_charged(&self) -> bool {
+        self.charge.is_some()
+    }
+
+    /// Takes the next item in order, which lies at this place; `false` if the page is full with it, or ends before it for lack
+    /// of throughput.
+    pub fn push_at(&mut self, key: KeyRef<'_>, item: ItemRef) -> Result<bool> {
+        if let Some(charge) = &mut self.charge {
+            if !charge.comes_to(key, self.bytes)? {
+                self.last = self.previous.take();
+                return Ok(false);
+            }
+            self.previous = Some(item.clone());
+        }
+        self.push(item)
     }
 
     /// Takes the next item in order; `false` if the page is full with it.
@@ -253,6 +287,9 @@ impl<'a> PageBuilder<'a> {
     #[inline]
     pub fn finish(self) -> Page {
         let units = read_units(self.bytes, ReadStrength::of(self.options.consistent_read));
+        if let Some(charge) = &self.charge {
+            charge.pay(units + self.fetched_units);
+        }
         let consumed = match self.target.definition() {
             None => Consumed::of_table(units),
             Some(index) => {

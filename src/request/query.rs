@@ -12,7 +12,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     item::Item,
-    partition::{CollectionRange, MergeCursor},
+    partition::{CollectionRange, KeyRef, MergeCursor},
     schema::{EncodedKey, KeyAttribute},
 };
 use std::ops::Bound;
@@ -54,6 +54,7 @@ impl Run for Query<'_> {
             self.continue_after(&target, &mut selection, start)?;
         }
         let mut builder = PageBuilder::new(engine, &slot, &target, options);
+        builder.begin_at(self.begin(&selection))?;
         let partition = target.ring().find(selection.token);
         let view = partition.pin();
         let (visible, descending) = (engine.wal().visible(), !self.scan_index_forward);
@@ -68,7 +69,10 @@ impl Run for Query<'_> {
         if let Some(lagged) = LaggedRead::of(engine, &target, descending, selects) {
             push_lagged(&mut builder, &target, lagged, view.query(&range, visible)?)?;
         } else {
-            let stepped_over = view.query_each(&range, visible, &mut builder)?;
+            let stepped_over = match builder.is_charged() {
+                false => view.query_each(&range, visible, &mut builder)?,
+                true => push_charged(&mut builder, view.query(&range, visible)?)?,
+            };
             if stepped_over > 0 {
                 engine.stepped_over(target.ring(), &partition, stepped_over);
             }
@@ -82,6 +86,9 @@ impl Run for Query<'_> {
         vec![&self.table]
     }
 }
+
+/// Behind every sort key of a collection, as far as it matters which virtual partition that is in.
+const LAST_SORT_KEY: [u8; 8] = [u8::MAX; 8];
 
 impl Query<'_> {
     fn select(&self, target: &Target) -> Result<Selection<'_>> {
@@ -100,6 +107,19 @@ impl Query<'_> {
             self.continue_after(target, &mut selection, start)?;
         }
         Ok(selection)
+    }
+
+    /// Where the page begins.
+    fn begin<'s>(&self, selection: &'s Selection<'_>) -> KeyRef<'s> {
+        let (bound, open): (_, &[u8]) = match self.scan_index_forward {
+            true => (&selection.bounds.lower, &[]),
+            false => (&selection.bounds.upper, &LAST_SORT_KEY),
+        };
+        let sort = match bound {
+            Bound::Included(sort) | Bound::Excluded(sort) => sort,
+            Bound::Unbounded => open,
+        };
+        KeyRef { token: selection.token, collection: &selection.collection, sort }
     }
 
     fn continue_after(&self, target: &Target, selection: &mut Selection<'_>, start: &Item) -> Result<()> {
@@ -123,6 +143,18 @@ impl Query<'_> {
         }
         Ok(())
     }
+}
+
+/// Fills a page that asks for throughput wherever it comes to.
+fn push_charged(builder: &mut PageBuilder<'_>, cursor: Option<MergeCursor<'_>>) -> Result<u64> {
+    let Some(mut cursor) = cursor else { return Ok(0) };
+    while let Some(item) = cursor.item() {
+        if !builder.push_at(cursor.key(), item)? {
+            break;
+        }
+        cursor.advance()?;
+    }
+    Ok(cursor.stepped_over())
 }
 
 /// Fills a page from an index whose changes take time to arrive.

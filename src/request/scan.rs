@@ -12,6 +12,7 @@ use crate::{
     engine::key_ref,
     error::{Error, Result},
     item::Item,
+    partition::KeyRef,
     schema::{EncodedKey, IndexKind},
 };
 
@@ -52,6 +53,8 @@ impl Run for Scan<'_> {
         let start = options.exclusive_start_key.as_deref();
         let after = start.map(|key| self.place(&target, key, first_token, last_token)).transpose()?;
         let mut token = after.as_ref().map_or(first_token, EncodedKey::token);
+        let begin = after.as_ref().map_or(KeyRef { token, collection: &[], sort: &[] }, key_ref);
+        builder.begin_at(begin)?;
         let selects = |key: &EncodedKey| {
             (first_token..=last_token).contains(&key.token()) && after.as_ref().is_none_or(|after| key > after)
         };
@@ -67,7 +70,7 @@ impl Run for Scan<'_> {
                     engine.stepped_over(target.ring(), &partition, stepped_over);
                 }
             };
-            if !is_mixed && lagged.is_none() {
+            if !is_mixed && lagged.is_none() && !builder.is_charged() {
                 cursor.each_item(&mut builder)?;
                 if builder.is_full() {
                     note(cursor.stepped_over());
@@ -87,7 +90,7 @@ impl Run for Scan<'_> {
                 let belongs = !is_mixed || cursor.collection().first() == Some(&space);
                 if let Some(item) = cursor.item().filter(|_| belongs)
                     && !lagged.as_ref().map_or(Ok(false), |lagged| lagged.hides(&target, &item))?
-                    && !builder.push(item)?
+                    && !builder.push_at(cursor.key(), item)?
                 {
                     note(cursor.stepped_over());
                     return Ok(builder.finish());

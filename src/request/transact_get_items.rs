@@ -7,13 +7,13 @@ use super::{
     get_item::projected,
     key::RequestKey,
     table_ref::TableRef,
-    transact_write_items::{DUPLICATE, MAX_TRANSACTION_ACTIONS, MAX_TRANSACTION_BYTES, Reasons},
+    transact_write_items::{DUPLICATE, MAX_TRANSACTION_ACTIONS, MAX_TRANSACTION_BYTES, Reasons, throttling_reason},
     write_output::{add_consumed, by_position},
 };
 use crate::{
     capacity::{Consumed, ReadStrength, read_units},
-    engine::TableSlot,
-    error::{Error, Result},
+    engine::{Engine, TableSlot, key_ref},
+    error::{CancellationReason, Error, Result},
     expression::ProjectionExpression,
     item::ItemRef,
     schema::EncodedKey,
@@ -108,6 +108,9 @@ impl Run for TransactGetItems<'_> {
         let items = places.iter().map(|(slot, key)| (&**slot, key));
         let _here = engine.enter_transaction(Access::TransactRead, items)?;
         let found = engine.read_together(&places)?;
+        if engine.models_throughput() {
+            charge_together(engine, &places, &found)?;
+        }
         let mut output = TransactGetOutput::default();
         let mut bytes = 0;
         for ((get, (slot, _)), item) in self.gets.iter().zip(&places).zip(found) {
@@ -135,4 +138,28 @@ impl Run for TransactGetItems<'_> {
         self.gets.iter().for_each(|get| add_table(&mut tables, &get.table));
         tables
     }
+}
+
+/// All reads ask for throughput, and pay if each of them has it. Errors: the transaction is cancelled.
+fn charge_together(engine: &Engine, places: &[(Arc<TableSlot>, EncodedKey)], found: &[Option<ItemRef>]) -> Result<()> {
+    let (mut tickets, mut reasons) = (Vec::with_capacity(places.len()), Vec::with_capacity(places.len()));
+    for ((slot, key), item) in places.iter().zip(found) {
+        let units = read_units(item.as_ref().map_or(0, ItemRef::size_bytes), ReadStrength::Transactional);
+        match engine.admit_read(slot, &slot.state(), None, key_ref(key), (ReadStrength::Transactional, units)) {
+            Ok(ticket) => {
+                tickets.push((ticket, key, units));
+                reasons.push(CancellationReason::none());
+            }
+            Err(error) => reasons.push(throttling_reason(&error).ok_or(error)?),
+        }
+    }
+    if reasons.iter().any(|reason| !reason.is_none()) {
+        return Err(Error::transaction_canceled(reasons));
+    }
+    for (ticket, key, units) in &tickets {
+        if let Some(ticket) = ticket {
+            ticket.debit(*units, key_ref(key));
+        }
+    }
+    Ok(())
 }

@@ -18,7 +18,7 @@ use crate::{
     admission::TokenUse,
     capacity::{Consumed, ReadStrength, read_units},
     config::Durability,
-    engine::{Decide, Engine, HeldTables, ItemResults, TableSlot, WriteOp, WriteOptions},
+    engine::{Charge, Decide, Engine, HeldTables, ItemResults, TableSlot, WriteOp, WriteOptions},
     error::{CancellationReason, Detail, Error, ErrorKind, Result},
     expression::Condition,
     item::ItemRef,
@@ -217,7 +217,8 @@ impl Run for TransactWriteItems<'_> {
         let items = writes.iter().map(|write| (write.slot, &write.key));
         let _here = engine.enter_transaction(Access::TransactWrite, items)?;
         let names: Vec<_> = (0..writes.len()).map(|at| held.definition(at).clone()).collect();
-        let options = WriteOptions { durability: self.durability, token, ..WriteOptions::default() };
+        let charge = Charge::Transaction;
+        let options = WriteOptions { durability: self.durability, token, charge, ..WriteOptions::default() };
         let results = commit(engine, held, &writes, &options)?;
         if results.iter().any(Result::is_err) {
             return Err(cancelled(results));
@@ -328,9 +329,21 @@ fn cancelled(results: ItemResults) -> Error {
         Err(error) if matches!(error.detail(), Some(Detail::CollectionTooLarge { .. })) => {
             CancellationReason::new("ItemCollectionSizeLimitExceeded", error.message())
         }
-        Err(error) => CancellationReason::new("ValidationError", error.message()),
+        Err(error) => {
+            throttling_reason(&error).unwrap_or_else(|| CancellationReason::new("ValidationError", error.message()))
+        }
     });
     Error::transaction_canceled(reasons.collect())
+}
+
+/// Why an action is cancelled that was throttled.
+pub(super) fn throttling_reason(error: &Error) -> Option<CancellationReason> {
+    let code = match error.code() {
+        _ if error.kind() != ErrorKind::Throttled => return None,
+        "ProvisionedThroughputExceededException" => "ProvisionedThroughputExceeded",
+        _ => "ThrottlingError",
+    };
+    Some(CancellationReason::new(code, error.message()))
 }
 
 /// The answer to a transaction whose token is known already; an error if it was used for another request.

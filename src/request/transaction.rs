@@ -7,7 +7,7 @@ use super::{
     any::{RequestRef, ResponseRef},
     delete_item::DeleteItem,
     executor::{Executor, Request, Response, Run},
-    get_item::{GetItem, GetOutput},
+    get_item::{GetItem, GetOutput, charge},
     key::RequestKey,
     put_item::PutItem,
     range_read::RangeRead,
@@ -17,7 +17,7 @@ use super::{
 };
 use crate::{
     capacity::{Consumed, ReadStrength},
-    engine::{Decide, Engine, TableSlot, WriteAction, WriteOp, WriteOptions, key_ref},
+    engine::{Charge, Decide, Engine, TableSlot, WriteAction, WriteOp, WriteOptions, key_ref},
     error::{Error, ErrorKind, Result},
     item::ItemRef,
     partition::ReadPoint,
@@ -40,7 +40,11 @@ impl Run for ReadNewest<'_> {
         let key = self.0.key.encode(&state.definition)?;
         let partition = state.ring.find(key.token());
         let found = partition.get(key_ref(&key), ReadPoint::Newest, engine.wal().visible())?;
-        Ok(GetOutput::of(found.and_then(|version| version.item), ReadStrength::Transactional))
+        let item = found.and_then(|version| version.item);
+        if engine.models_throughput() {
+            charge(engine, &table, &state, &key, ReadStrength::Transactional, item.as_ref())?;
+        }
+        Ok(GetOutput::of(item, ReadStrength::Transactional))
     }
     fn as_request(&self) -> RequestRef<'_> {
         RequestRef::GetItem(&self.0)
@@ -158,7 +162,9 @@ impl Run for CommitTransaction<'_> {
             .zip(&mut closures)
             .map(|((slot, key), decide)| WriteOp { slot, key, decide: &mut **decide })
             .collect();
-        let options = WriteOptions { report_conflict_early: true, ..WriteOptions::default() };
+        // What only compares has paid when it was read.
+        let charge = if self.with_writes { Charge::Transaction } else { Charge::Free };
+        let options = WriteOptions { report_conflict_early: true, charge, ..WriteOptions::default() };
         let results = engine.write_held(held, &mut ops, &options)?;
         for (at, result) in results.into_iter().enumerate() {
             match result {

@@ -186,6 +186,13 @@ pub struct TableSettings {
     pub throughput_changes: ThroughputChanges,
     /// When it last became [`BillingMode::PayPerRequest`] by a change, in milliseconds since 1970.
     pub last_on_demand_millis: Option<u64>,
+    /// When it was switched from [`BillingMode::Provisioned`] to [`BillingMode::PayPerRequest`], in milliseconds since 1970: the
+    /// last four times.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub on_demand_switches_millis: Vec<u64>,
+    /// When it was last switched to [`BillingMode::Provisioned`], in milliseconds since 1970.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_provisioned_millis: Option<u64>,
     /// When its last stream was enabled, in milliseconds since 1970, if that one is disabled by now.
     pub last_stream_label_millis: Option<u64>,
     /// When time to live was last turned on or off, in milliseconds since 1970.

@@ -3,7 +3,7 @@
 //! A handle is cheap to clone, has no lifetime and can be sent anywhere. An operation has a short form (`put`, `get`,
 //! `delete`) and a long one that takes conditions, return values and durability (`put_with`, `get_with`, ...).
 //!
-//! Imports: error, config, entity, date, item, schema, expression, manifest, stream, capacity, service, engine, request.
+//! Imports: error, capacity, config, entity, date, item, schema, expression, manifest, stream, service, engine, request.
 
 mod batch;
 mod batches;

@@ -8,6 +8,7 @@ mod acknowledgement;
 mod api;
 mod asynchronous;
 mod batch_get;
+mod capacity;
 mod closing;
 mod conflicts;
 mod consumer;

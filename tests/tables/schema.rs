@@ -202,6 +202,8 @@ fn settings() -> TableSettings {
             decreases_that_day: 7,
         },
         last_on_demand_millis: Some(8),
+        on_demand_switches_millis: vec![1, 2],
+        last_provisioned_millis: Some(3),
         last_stream_label_millis: Some(9),
         ttl_changed_millis: Some(10),
         point_in_time_recovery: Some(PointInTimeRecovery { enabled_millis: 11, period_days: 12 }),

@@ -74,7 +74,8 @@ pub(crate) fn write_list<'a>(
     }
     out.name("ConsumedCapacity");
     out.begin_array();
-    for (table, consumed) in tables {
+    // A table for which a batch did nothing is left out.
+    for (table, consumed) in tables.into_iter().filter(|(_, consumed)| consumed.total() > 0.0) {
         write(out, report, kind, table, consumed);
     }
     out.end_array();

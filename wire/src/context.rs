@@ -1,7 +1,7 @@
 //! What an operation works on, and as whom.
 
 use crate::{arn::Owner, profile::Profile, timing::Timing};
-use hashrange::Database;
+use hashrange::{Database, capacity::Quotas};
 
 /// What operations need besides the request.
 pub(crate) struct Context<'p> {
@@ -15,6 +15,11 @@ impl Context<'_> {
     /// The time, in milliseconds since 1970.
     pub(crate) fn now_millis(&self) -> u64 {
         self.database.clock().now_millis()
+    }
+
+    /// Quotas of the account.
+    pub(crate) fn quotas(&self) -> Quotas {
+        self.database.opened_with().capacity.map_or_else(Quotas::default, |model| model.quotas)
     }
 
     /// Whether a change that began at a moment, if it did, and takes so long goes on.

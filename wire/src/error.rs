@@ -8,7 +8,10 @@
 //! Clients look at the part after `#`. A few errors spell the text `Message`, which the clients also accept.
 
 use crate::json::Malformed;
-use hashrange::{ErrorKind, ItemRef, error::CancellationReason};
+use hashrange::{
+    ErrorKind, ItemRef,
+    error::{CancellationReason, ThrottlingReason},
+};
 
 /// The outcome of an operation before it becomes a response.
 pub(crate) type Outcome<T = Vec<u8>> = Result<T, Failure>;
@@ -28,6 +31,8 @@ pub(crate) struct Details {
     pub(crate) message_member: &'static str,
     pub(crate) old_item: Option<ItemRef>,
     pub(crate) reasons: Vec<CancellationReason>,
+    /// What had no throughput.
+    pub(crate) throttling: Vec<ThrottlingReason>,
 }
 
 const SERVICE: &str = "com.amazonaws.dynamodb.v20120810";
@@ -43,8 +48,9 @@ impl Failure {
             | "SerializationException" => "Message",
             _ => "message",
         };
-        let (old_item, reasons) = (None, Vec::new());
-        Self(Box::new(Details { status: 400, namespace, name, message, message_member, old_item, reasons }))
+        let (old_item, reasons, throttling) = (None, Vec::new(), Vec::new());
+        let details = Details { status: 400, namespace, name, message, message_member, old_item, reasons, throttling };
+        Self(Box::new(details))
     }
 
     /// The failure of a statement, which names the message otherwise where it shows an item.
@@ -165,6 +171,7 @@ impl From<hashrange::Error> for Failure {
         }
         failure.0.old_item = error.old_item();
         failure.0.reasons = error.cancellation_reasons().to_vec();
+        failure.0.throttling = error.throttling_reasons().to_vec();
         failure
     }
 }

@@ -48,12 +48,12 @@ pub struct Response {
 
 impl Response {
     /// The answer to a request that failed.
-    pub(crate) fn refusal(operation: &'static str, failure: &Failure) -> Self {
+    pub(crate) fn refusal(operation: &'static str, failure: &Failure, owner: &Owner) -> Self {
         let (status, error) = (failure.status(), failure.name());
         if status >= 500 {
             tracing::error!(operation, error, message = failure.message(), "request failed");
         }
-        Self { status, body: failure.to_body(), operation, error }
+        Self { status, body: failure.to_body(owner), operation, error }
     }
 
     /// The value of the header `x-amz-crc32`: clients check it against the body.
@@ -104,14 +104,14 @@ impl Protocol {
     /// Blocks while the engine reads or writes. Any bytes get an answer: there is no input that panics.
     pub fn handle(&self, target: &str, body: &[u8]) -> Response {
         let Some(operation) = operation::find(target) else {
-            return Response::refusal("Unknown", &Failure::unknown_operation(shortened(target)));
+            return Response::refusal("Unknown", &Failure::unknown_operation(shortened(target)), &self.owner);
         };
         let context =
             Context { database: &self.database, owner: &self.owner, profile: self.profile, timing: self.timing };
         let outcome: Outcome = (operation.run)(&context, body);
         match outcome {
             Ok(body) => Response { status: 200, body, operation: operation.name, error: "" },
-            Err(failure) => Response::refusal(operation.name, &failure),
+            Err(failure) => Response::refusal(operation.name, &failure, &self.owner),
         }
     }
 }

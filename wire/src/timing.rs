@@ -20,7 +20,13 @@ pub enum Timing {
 /// What takes time, in milliseconds; small tables, as seen of the service in October 2026.
 pub(crate) mod takes {
     /// Provisioned throughput.
-    pub(crate) const THROUGHPUT: u64 = 2_000;
+    pub(crate) const THROUGHPUT: u64 = super::Timing::THROUGHPUT_MILLIS;
+    /// From provisioned throughput to on-demand billing, for the first time.
+    pub(crate) const ON_DEMAND: u64 = 150_000;
+    /// The same once more.
+    pub(crate) const ON_DEMAND_AGAIN: u64 = 4_500;
+    /// From on-demand billing to provisioned throughput.
+    pub(crate) const PROVISIONED: u64 = 80_000;
     /// Another table class.
     pub(crate) const TABLE_CLASS: u64 = 6_000;
     /// Another encryption key.
@@ -44,6 +50,9 @@ pub(crate) mod takes {
 }
 
 impl Timing {
+    /// Milliseconds that a change of throughput or billing takes with [`Timing::Service`].
+    pub const THROUGHPUT_MILLIS: u64 = 2_000;
+
     /// Whether something that began at a moment, if it did, and takes so long goes on.
     pub(crate) fn is_under_way(self, began_millis: impl Into<Option<u64>>, takes_millis: u64, now_millis: u64) -> bool {
         let Some(began_millis) = began_millis.into() else { return false };

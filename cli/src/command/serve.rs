@@ -8,7 +8,7 @@
 
 use crate::{args::DatabaseArgs, failure::Failure, outcome::Outcome, output::Output, session};
 use clap::{Args, ValueEnum};
-use hashrange::service::ConflictModel;
+use hashrange::{capacity::CapacityModel, service::ConflictModel};
 use hashrange_wire::{
     Profile, Timing,
     server::{Credentials, Server, ServerOptions},
@@ -56,6 +56,9 @@ pub(crate) struct Serve {
     /// Refuse operations that overlap with a transaction, as the service does, and so many of a thousand by chance
     #[arg(long, value_name = "PER_THOUSAND", value_parser = clap::value_parser!(u32).range(0..=1000))]
     conflicts: Option<u32>,
+    /// Refuse requests beyond a table's throughput, as the service does: provisioned or on demand, by partition and index
+    #[arg(long)]
+    enforce_capacity: bool,
     /// Which of the service's wordings and orders of checks refusals have
     #[arg(long, value_enum, default_value_t)]
     wording: Wording,
@@ -104,6 +107,9 @@ impl Serve {
         if let Some(refused_per_thousand) = self.conflicts {
             engine = engine.conflicts(ConflictModel { refused_per_thousand, seed: 0 });
         }
+        if self.enforce_capacity {
+            engine = engine.capacity(self.capacity_model());
+        }
         let db = if self.in_memory { engine.in_memory()? } else { engine.open(database.folder())? };
         let server = bound.serve(db).map_err(|error| Failure::io("cannot begin to serve", error))?;
         let stopper = server.stopper();
@@ -114,6 +120,14 @@ impl Serve {
         out.finish()?;
         server.wait();
         Ok(Outcome::Done)
+    }
+
+    fn capacity_model(&self) -> CapacityModel {
+        let mut model = CapacityModel::service();
+        if let Pace::Service = self.timing {
+            model.update_millis = Timing::THROUGHPUT_MILLIS;
+        }
+        model
     }
 
     fn options(&self) -> ServerOptions {

@@ -13,7 +13,7 @@ use crate::{
         encryption::{self, Encryption},
         members::{self, IndexMember, NamedKind, StreamMember, Tag},
         name::TableName,
-        spec,
+        quotas, spec,
         units::{self, Subject, Units},
     },
     validate::{Violations, values},
@@ -58,6 +58,7 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     request.table.check_control(context.profile)?;
     request.check_members()?;
     let spec = request.into_spec(context)?;
+    quotas::check_new(context, &spec)?;
     let description = context.database.create_table_from(spec)?;
     Ok(answer(context, "TableDescription", &description, CREATING))
 }

@@ -1,10 +1,24 @@
 //! `DeleteTable`.
 
 use super::describe_table::{absent, answer, decode_name};
-use crate::{context::Context, error::Outcome, table::description::DELETING};
+use crate::{
+    context::Context,
+    error::{Failure, Outcome},
+    table::description::{DELETING, is_updating},
+};
 
 pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let table = decode_name(context, body)?;
+    let known = context.database.describe_table(table.name()).map_err(|error| absent(error, table.name()))?;
+    if is_updating(context, &known.definition) {
+        return Err(Failure::service(
+            "ResourceInUseException",
+            format!(
+                "Attempt to change a resource which is still in use: Table: {} is in the process of being updated.",
+                table.name()
+            ),
+        ));
+    }
     let description = context.database.delete_table(table.name()).map_err(|error| absent(error, table.name()))?;
     Ok(answer(context, "TableDescription", &description, DELETING))
 }

@@ -15,7 +15,7 @@ use crate::{
         encryption::{self, Encryption},
         members::{self, IndexMember, NamedKind, StreamMember},
         name::TableName,
-        spec,
+        quotas, spec,
         units::{self, Subject, Units},
     },
     validate::{Violations, values},
@@ -71,9 +71,20 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     request.table.check_control(context.profile)?;
     request.check_members()?;
     request.check_changes(context.profile)?;
-    let decide = |table: &TableDefinition| request.to_update(context, table);
+    // Other tables are looked at before this one is held.
+    let others = match request.changes_throughput() {
+        true => quotas::of_others(context, request.table.name()),
+        false => quotas::Sum::default(),
+    };
+    let mut before = None;
+    let decide = |table: &TableDefinition| {
+        let update = request.to_update(context, table)?;
+        quotas::check_change(context, others, table, &update)?;
+        before = Some(Box::new(table.clone()));
+        Ok::<_, Failure>(update)
+    };
     let description = context.database.update_table_with(request.table.name(), decide)?;
-    let how = Answer { status: Some(UPDATING), is_encrypting: request.encryption.is_some() };
+    let how = Answer { status: Some(UPDATING), is_encrypting: request.encryption.is_some(), before };
     Ok(answer(context, "TableDescription", &description, how))
 }
 
@@ -106,6 +117,11 @@ impl<'a> Request<'a> {
             Ok(())
         })?;
         Ok(request)
+    }
+
+    /// Whether more throughput may be reserved by it.
+    fn changes_throughput(&self) -> bool {
+        self.throughput.is_some() || !self.updates().is_empty()
     }
 
     fn updates(&self) -> &[IndexUpdate] {

@@ -6,6 +6,7 @@ use super::{
     cost::{self, SMALL_BODY_BYTES},
 };
 use crate::{
+    arn::Owner,
     error::Failure,
     http::{
         MAX_BODY_BYTES,
@@ -115,6 +116,10 @@ impl Service {
         }
     }
 
+    fn owner(&self) -> &Owner {
+        &self.context.options.owner
+    }
+
     /// Says as the service does that it is healthy, or that the database takes no more writes.
     fn health(&self) -> Answer {
         let health = self.context.protocol.database().health();
@@ -163,7 +168,7 @@ impl Service {
             match Claim::of(credentials, &head, &[TARGET], now) {
                 Ok(claim) => expected.claim = Some(claim),
                 Err(failure) => {
-                    let response = Response::refusal("Unauthenticated", &failure);
+                    let response = Response::refusal("Unauthenticated", &failure, self.owner());
                     let answer = self.send(&expected, response, self.no_loan(), None);
                     return self.refuse_body(body, answer);
                 }
@@ -287,8 +292,12 @@ impl Service {
             Ok((body, loan)) => (self.context.protocol.handle(target(expected.head), &body), loan),
             Err(Refusal::TooLarge) => return Err(StatusCode::PAYLOAD_TOO_LARGE),
             Err(Refusal::NoMemory) => return Err(StatusCode::SERVICE_UNAVAILABLE),
-            Err(Refusal::Unauthenticated(failure)) => (Response::refusal("Unauthenticated", &failure), self.no_loan()),
-            Err(Refusal::Damaged) => (Response::refusal("Unknown", &Malformed::Syntax.into()), self.no_loan()),
+            Err(Refusal::Unauthenticated(failure)) => {
+                (Response::refusal("Unauthenticated", &failure, self.owner()), self.no_loan())
+            }
+            Err(Refusal::Damaged) => {
+                (Response::refusal("Unknown", &Malformed::Syntax.into(), self.owner()), self.no_loan())
+            }
         };
         drop((body, arriving));
         let coding = Coding::accepted(&expected.head.headers);

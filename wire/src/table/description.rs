@@ -25,17 +25,19 @@ pub(crate) const CREATING: &str = "CREATING";
 pub(crate) const UPDATING: &str = "UPDATING";
 
 /// What the answer to a change says otherwise than a later description.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Answer {
     /// Status of the table.
     pub(crate) status: Option<&'static str>,
     /// Another key is being put in place.
     pub(crate) is_encrypting: bool,
+    /// The table before a change, whose units and number of decreases the answer still shows.
+    pub(crate) before: Option<Box<TableDefinition>>,
 }
 
 impl From<&'static str> for Answer {
     fn from(status: &'static str) -> Self {
-        Self { status: Some(status), is_encrypting: false }
+        Self { status: Some(status), is_encrypting: false, before: None }
     }
 }
 
@@ -56,7 +58,9 @@ pub(crate) fn write(out: &mut Writer, context: &Context<'_>, table: &TableDescri
         out.epoch_seconds(definition.created_millis);
     }
     let changes = &definition.settings.throughput_changes;
-    write_throughput(out, context, definition.billing, Some(definition.throughput), changes);
+    let shown = answer.before.as_deref().unwrap_or(definition);
+    let decreases = shown.settings.throughput_changes.decreases_on_day_of(context.now_millis());
+    write_throughput(out, shown.billing, Some(shown.throughput), changes, decreases);
     write_limit(out, definition.settings.on_demand_limit);
     write_warm(out, units::warm_of_table(definition));
     out.integer_member("TableSizeBytes", table.size_bytes);
@@ -65,8 +69,8 @@ pub(crate) fn write(out: &mut Writer, context: &Context<'_>, table: &TableDescri
     out.string_member("TableId", &table_id(definition));
     write_billing(out, definition, answer.status == Some(CREATING));
     if is_whole {
-        write_indexes(out, context, table, IndexKind::Local);
-        write_indexes(out, context, table, IndexKind::Global);
+        write_indexes(out, context, table, shown, IndexKind::Local);
+        write_indexes(out, context, table, shown, IndexKind::Global);
         write_stream(out, owner, definition);
         write_class(out, definition.settings.table_class);
         let key = definition.settings.encryption_key.as_ref();
@@ -146,10 +150,10 @@ pub(crate) fn write_key_schema(out: &mut Writer, hash: &[KeyAttribute], range: &
 
 fn write_throughput(
     out: &mut Writer,
-    context: &Context<'_>,
     billing: BillingMode,
     throughput: Option<ProvisionedThroughput>,
     changes: &ThroughputChanges,
+    decreases: u32,
 ) {
     let units = match billing {
         BillingMode::PayPerRequest => ProvisionedThroughput::default(),
@@ -167,7 +171,7 @@ fn write_throughput(
             out.epoch_seconds(millis);
         }
     }
-    out.integer_member("NumberOfDecreasesToday", changes.decreases_on_day_of(context.now_millis()).into());
+    out.integer_member("NumberOfDecreasesToday", decreases.into());
     out.integer_member("ReadCapacityUnits", units.read_units_per_sec);
     out.integer_member("WriteCapacityUnits", units.write_units_per_sec);
     out.end_object();
@@ -198,7 +202,13 @@ fn write_warm(out: &mut Writer, (read, write): (u64, u64)) {
     out.end_object();
 }
 
-fn write_indexes(out: &mut Writer, context: &Context<'_>, table: &TableDescription, kind: IndexKind) {
+fn write_indexes(
+    out: &mut Writer,
+    context: &Context<'_>,
+    table: &TableDescription,
+    shown: &TableDefinition,
+    kind: IndexKind,
+) {
     let definition = &*table.definition;
     let name = match kind {
         IndexKind::Local => "LocalSecondaryIndexes",
@@ -212,7 +222,7 @@ fn write_indexes(out: &mut Writer, context: &Context<'_>, table: &TableDescripti
     out.begin_array();
     for index in definition.indexes.iter().filter(|index| index.kind == kind) {
         let statistics = table.indexes.iter().find(|statistics| statistics.name == index.name);
-        write_index(out, context, definition, index, statistics);
+        write_index(out, context, (definition, shown), index, statistics);
     }
     out.end_array();
 }
@@ -220,7 +230,7 @@ fn write_indexes(out: &mut Writer, context: &Context<'_>, table: &TableDescripti
 fn write_index(
     out: &mut Writer,
     context: &Context<'_>,
-    table: &TableDefinition,
+    (table, shown): (&TableDefinition, &TableDefinition),
     index: &IndexDefinition,
     statistics: Option<&IndexStats>,
 ) {
@@ -254,7 +264,11 @@ fn write_index(
             out.boolean_member("Backfilling", progress.is_some());
         }
         let settings: IndexSettings = table.settings.index(&index.name);
-        write_throughput(out, context, table.billing, index.throughput, &settings.throughput_changes);
+        // An index that is new shows what it is created with.
+        let before = shown.index(&index.name).map_or(index.throughput, |index| index.throughput);
+        let changes = shown.settings.index(&index.name).throughput_changes;
+        let decreases = changes.decreases_on_day_of(context.now_millis());
+        write_throughput(out, shown.billing, before, &settings.throughput_changes, decreases);
         write_limit(out, settings.on_demand_limit);
         write_warm(out, units::warm_of_index(table, index, &settings));
     }
@@ -303,11 +317,13 @@ pub(crate) fn is_updating(context: &Context<'_>, table: &TableDefinition) -> boo
     let settings = &table.settings;
     let changes = settings.throughput_changes;
     let class = settings.table_class.filter(|class| class.at_millis > table.created_millis);
-    let switched = settings.last_on_demand_millis.filter(|_| table.billing == BillingMode::PayPerRequest);
+    let on_demand = &settings.on_demand_switches_millis;
+    let to_on_demand = if on_demand.len() > 1 { takes::ON_DEMAND_AGAIN } else { takes::ON_DEMAND };
     [
         (changes.last_increase_millis, takes::THROUGHPUT),
         (changes.last_decrease_millis, takes::THROUGHPUT),
-        (switched, takes::THROUGHPUT),
+        (on_demand.last().copied(), to_on_demand),
+        (settings.last_provisioned_millis, takes::PROVISIONED),
         (class.map(|class| class.at_millis), takes::TABLE_CLASS),
     ]
     .into_iter()

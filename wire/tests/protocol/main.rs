@@ -13,6 +13,7 @@ mod settings;
 mod streams;
 mod support;
 mod tables;
+mod throttling;
 mod transactions;
 mod values;
 mod wordings;

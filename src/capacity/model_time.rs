@@ -1,0 +1,52 @@
+//! The model's time: the clock's, except that it never goes back.
+//!
+//! A clock that is set back must not take tokens away that were earned, nor stop the earning until it has caught up. So the
+//! model goes on from where it was, and from then on is ahead of the clock by what the clock was set back.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Milliseconds that never go back.
+#[derive(Debug, Default)]
+pub struct ModelTime {
+    latest_millis: AtomicU64,
+    /// What the clock was set back by.
+    ahead_millis: AtomicU64,
+}
+
+/// Readings of a clock by several threads may overtake each other by so much.
+const JITTER_MILLIS: u64 = 50;
+
+impl ModelTime {
+    /// The model's time when the clock says this.
+    #[inline]
+    pub fn at(&self, clock_millis: u64) -> u64 {
+        let ahead_millis = self.ahead_millis.load(Ordering::Relaxed);
+        let now_millis = clock_millis.saturating_add(ahead_millis);
+        let latest_millis = self.latest_millis.load(Ordering::Relaxed);
+        if now_millis == latest_millis { now_millis } else { self.moved(now_millis, latest_millis, ahead_millis) }
+    }
+    fn moved(&self, now_millis: u64, latest_millis: u64, ahead_millis: u64) -> u64 {
+        if now_millis > latest_millis {
+            return self.latest_millis.fetch_max(now_millis, Ordering::Relaxed).max(now_millis);
+        }
+        let back_millis = latest_millis - now_millis;
+        if back_millis > JITTER_MILLIS {
+            // If another thread saw the same step of the clock and was first, this changes nothing.
+            let ahead = ahead_millis.saturating_add(back_millis);
+            let _ = self.ahead_millis.compare_exchange(ahead_millis, ahead, Ordering::Relaxed, Ordering::Relaxed);
+        }
+        latest_millis
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn time_goes_on_when_the_clock_is_set_back() {
+        let time = ModelTime::default();
+        assert_eq!([10_000, 10_020, 10_010, 10_030].map(|at| time.at(at)), [10_000, 10_020, 10_020, 10_030]);
+        assert_eq!([3_000, 3_100, 4_030].map(|at| time.at(at)), [10_030, 10_130, 11_060]);
+    }
+}
