@@ -1,15 +1,17 @@
 //! The database as a whole: opening and closing, tables by name, and operations that span tables.
 //!
-//! Imports: error, clock, capacity, observe, config, file, item, schema, stream, service, engine, request, maintenance, table, consumer.
+//! Imports: error, clock, capacity, observe, config, file, item, schema, access, stream, service, engine, request, maintenance, table, consumer.
 
 mod observation;
 mod options;
 mod requests;
+mod restricted;
 mod table_builder;
 mod table_difference;
 mod triggers;
 
 pub use options::OpenOptions;
+pub use restricted::RestrictedDatabase;
 pub use table_builder::TableBuilder;
 pub use table_difference::TableDifference;
 
@@ -21,7 +23,7 @@ use crate::{
     error::{Detail, Error, Result},
     file::{Disk, MemoryDisk, RealDisk},
     maintenance::{Maintenance, TtlDescription},
-    request::Hooks,
+    request::{Hooks, ResourcePolicies},
     schema::{IndexDefinition, IndexKind, KeyAttribute, KeySchema, TableDefinition, TableStatus},
     service::{self, IndexLag},
     stream::IteratorStart,
@@ -38,12 +40,15 @@ use std::{fmt, marker::PhantomData, path::Path, sync::Arc};
 #[derive(Clone)]
 pub struct Database {
     inner: Arc<Inner>,
+    /// What sees requests of this handle, and as whom policies decide on them.
+    hooks: Hooks,
 }
 
 struct Inner {
     maintenance: Maintenance,
     engine: Arc<Engine>,
     hooks: Hooks,
+    resource_policies: Arc<ResourcePolicies>,
 }
 
 impl Drop for Inner {
@@ -112,7 +117,7 @@ impl Database {
     }
     /// What sees the requests of a handle, which keeps the database open.
     fn kept_hooks(&self) -> Hooks {
-        self.inner.hooks.keeping(self.inner.clone())
+        self.hooks.keeping(self.inner.clone())
     }
 
     /// A new table, or a typed handle on one that exists: name the keys, then `create`, `open` or `open_or_create`.
@@ -260,6 +265,10 @@ impl Database {
     /// the shard, records that are gone.
     pub fn shard_iterator(&self, table: &str, label: &str, shard: &str, start: &IteratorStart) -> Result<String> {
         table::shard_iterator(self.engine(), table, label, shard, start)
+    }
+    /// Name of the table and label of the stream that an iterator reads. Errors: as [`stream_records`](Self::stream_records).
+    pub fn stream_of_iterator(&self, iterator: &str) -> Result<(String, String)> {
+        table::stream_of_iterator(self.engine(), iterator)
     }
     /// Up to `limit` records (1 to 1,000; 1 MB), and the iterator that goes on behind them. Errors: an iterator that is
     /// none, is older than 15 minutes, or stands where records are gone.

@@ -23,9 +23,11 @@
 //! written and read, [`Error`] tells what to do about a failure. The [`prelude`] has what a usual program needs. The rest
 //! is in groups: [`key`] (shapes of keys, conditions on sort keys), [`expression`], [`table`] (the operations of a table as
 //! builders), [`request`] (the same as plain values), [`admin`] and [`schema`] (tables and indexes), [`streams`],
-//! [`partiql`], [`item`] and [`entity`] (from and to Rust's types), [`service`] (models of what the service does),
-//! `asynchronous` (with feature `tokio`), [`inspect`] and [`observe`] (what is inside, and what happens there), [mod@file] and [`testing`] (disks).
+//! [`partiql`], [`access`] (policies), [`item`] and [`entity`] (from and to Rust's types), [`service`] (models of what the
+//! service does), `asynchronous` (with feature `tokio`), [`inspect`] and [`observe`] (what is inside, and what happens
+//! there), [mod@file] and [`testing`] (disks).
 
+pub mod access;
 mod admission;
 #[cfg(feature = "tokio")]
 pub mod asynchronous;
@@ -67,7 +69,7 @@ mod wal;
 
 pub use clock::Clock;
 pub use config::{Durability, Options, ReadMode};
-pub use database::{Database, OpenOptions};
+pub use database::{Database, OpenOptions, RestrictedDatabase};
 pub use error::{Error, ErrorKind, Result};
 pub use expression::attr;
 pub use item::{AttributeValue, Item, ItemRef, Number, ValueRef};

@@ -27,7 +27,7 @@ const FLOORS: [&[&str]; 13] = [
     &["canary", "sync", "error", "clock", "capacity", "observe", "config", "visible", "entity", "date"],
     &["file"],
     &["format", "item"],
-    &["schema", "expression"],
+    &["schema", "expression", "access"],
     &["wal", "manifest"],
     &["partition"],
     &["index", "stream"],
@@ -40,15 +40,16 @@ const FLOORS: [&[&str]; 13] = [
 ];
 
 /// The rooms of `wire/src/`. The pure protocol knows neither HTTP nor the server, HTTP knows no operation.
-const WIRE_FLOORS: [&[&str]; 10] = [
+const WIRE_FLOORS: [&[&str]; 11] = [
     &["json", "profile", "policy", "timing"],
     &["error"],
     &["validate", "shape"],
     &["arn", "value"],
     &["context", "capacity", "expressions", "legacy", "table", "refusal"],
     &["operation"],
-    &["protocol"],
     &["http"],
+    &["access"],
+    &["protocol"],
     &["server", "aws", "testing"],
     &["lib"],
 ];
@@ -57,7 +58,7 @@ const WIRE_FLOORS: [&[&str]; 10] = [
 const CLI_FLOORS: [&[&str]; 8] = [
     &["outcome", "args", "stopwatch", "text"],
     &["failure"],
-    &["output", "key_value", "expressions", "session"],
+    &["output", "key_value", "expressions", "session", "policies", "signals"],
     &["csv_cells", "key_template", "progress"],
     &["formats"],
     &["loading", "copy"],

@@ -1,5 +1,6 @@
 //! The commands, one file each.
 
+mod access;
 mod changes;
 mod check;
 mod completions;
@@ -64,6 +65,8 @@ pub(crate) enum Command {
     Sql(sql::Sql),
     /// Serve DynamoDB clients over HTTP
     Serve(serve::Serve),
+    /// Say what the policies of a file allow, and why
+    Access(access::Access),
     /// Check every byte and every index of the database
     Verify(verify::Verify),
     /// Copy tables between a folder and a DynamoDB endpoint, either way
@@ -98,6 +101,7 @@ impl Command {
             Self::Changes(command) => command.run(database),
             Self::Sql(command) => command.run(database),
             Self::Serve(command) => command.run(database),
+            Self::Access(command) => command.run(),
             Self::Verify(command) => command.run(database),
             #[cfg(feature = "copy")]
             Self::Copy(command) => command.run(database),

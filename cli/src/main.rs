@@ -17,8 +17,10 @@ mod key_value;
 mod loading;
 mod outcome;
 mod output;
+mod policies;
 mod progress;
 mod session;
+mod signals;
 mod stopwatch;
 mod text;
 

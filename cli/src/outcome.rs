@@ -32,6 +32,8 @@ pub(crate) enum Outcome {
     BadLines,
     /// Nothing was there.
     NoItem,
+    /// The answer to whether something is allowed is no.
+    Denied,
 }
 
 impl Outcome {
@@ -41,6 +43,7 @@ impl Outcome {
             Self::Done => ExitCode::SUCCESS,
             Self::BadLines => ExitCode::from(BAD_LINES),
             Self::NoItem => ExitCode::from(NO_ITEM),
+            Self::Denied => ExitCode::from(ERROR),
         }
     }
 }

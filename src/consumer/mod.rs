@@ -3,7 +3,7 @@
 //!
 //! A [`Consumer`] is one worker, a [`Delivery`] one record that it hands out, a [`Batch`] several of one shard.
 //!
-//! Imports: error, clock, config, date, item, schema, expression, manifest, stream, engine, request, table.
+//! Imports: error, clock, config, date, item, schema, expression, access, manifest, stream, engine, request, table.
 
 mod checkpoints;
 mod delivery;

@@ -12,6 +12,7 @@ use super::{
     shard_assignment::{ShardAssignment, Wanted},
 };
 use crate::{
+    access::{Action, Ask},
     clock::Deadline,
     date,
     engine::Engine,
@@ -46,7 +47,7 @@ impl fmt::Debug for TableStream {
 
 impl<K: KeyShape> Table<K> {
     /// The table's change stream: the enabled one, or else the last one, which stays readable as long as records are kept.
-    /// Errors: not found.
+    /// Errors: not found; a policy does not allow `DescribeStream`, `GetShardIterator` and `GetRecords`.
     pub fn stream(&self) -> Result<TableStream> {
         let definition = self.definition();
         let streams = self.engine().streams();
@@ -56,7 +57,14 @@ impl<K: KeyShape> Table<K> {
             let text = format!("Requested resource not found: table {table} has no stream");
             Error::not_found(text).with_detail(Detail::NoStream { table })
         })?;
-        Ok(TableStream { engine: self.engine().clone(), hooks: self.hooks().clone(), stream })
+        if let Some(caller) = self.hooks().caller() {
+            let arn = caller.scope.stream(&definition.name, &date::label(stream.label_millis));
+            for action in [Action::DescribeStream, Action::GetShardIterator, Action::GetRecords] {
+                caller.decide(self.engine(), &Ask::new(action, arn.clone()), Some(&definition))?;
+            }
+        }
+        // From here on the worker is the system's.
+        Ok(TableStream { engine: self.engine().clone(), hooks: self.hooks().decided(), stream })
     }
 }
 

@@ -281,6 +281,8 @@ impl OpenOptions {
         let engine = Arc::new(Engine::open(disk, self.options)?);
         let maintenance = Maintenance::new(engine.clone());
         maintenance.start();
-        Ok(Database { inner: Arc::new(Inner { maintenance, engine, hooks: self.hooks }) })
+        let hooks = self.hooks.clone();
+        let inner = Inner { maintenance, engine, hooks: self.hooks, resource_policies: Arc::default() };
+        Ok(Database { inner: Arc::new(inner), hooks })
     }
 }

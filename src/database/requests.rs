@@ -9,8 +9,8 @@ use crate::{
 };
 
 impl Database {
-    fn executor(&self) -> Executor<'_> {
-        Executor::new(self.engine(), &self.inner.hooks)
+    pub(super) fn executor(&self) -> Executor<'_> {
+        Executor::new(self.engine(), &self.hooks)
     }
     /// Carries out a request that was described as a value: any type of [`request`](crate::request). Errors: those of the
     /// operation; the table is not there; a handle of another database.
@@ -35,11 +35,11 @@ impl Database {
     /// # }
     /// ```
     pub fn batch_get(&self) -> BatchGet {
-        BatchGet::new(self.engine().clone(), self.inner.hooks.clone())
+        BatchGet::new(self.engine().clone(), self.hooks.clone())
     }
     /// Up to 25 puts and deletes in any tables in one call, each by itself atomic.
     pub fn batch_write(&self) -> BatchWrite {
-        BatchWrite::new(self.engine().clone(), self.inner.hooks.clone())
+        BatchWrite::new(self.engine().clone(), self.hooks.clone())
     }
     /// Reads of up to 100 items of any tables as they are at one moment.
     ///
@@ -56,11 +56,11 @@ impl Database {
     /// # }
     /// ```
     pub fn transact_get(&self) -> TransactGet {
-        TransactGet::new(self.engine().clone(), self.inner.hooks.clone())
+        TransactGet::new(self.engine().clone(), self.hooks.clone())
     }
     /// A transaction of up to 100 writes and checks in any tables.
     pub fn transact_write(&self) -> TransactWrite {
-        TransactWrite::new(self.engine().clone(), self.inner.hooks.clone())
+        TransactWrite::new(self.engine().clone(), self.hooks.clone())
     }
     /// Runs a closure whose reads and writes, of up to 100 items in any tables, happen at one moment: a read-modify-write
     /// over several items in one call.
@@ -73,7 +73,7 @@ impl Database {
     ///
     /// Errors: the closure's; validation; conflict, if others kept changing what was read; disk. See [`Transaction`] for an example.
     pub fn transaction<R, E: From<Error>>(&self, body: impl FnMut(&mut Transaction) -> Result<R, E>) -> Result<R, E> {
-        table::transaction(self.engine(), &self.inner.hooks, body)
+        table::transaction(self.engine(), &self.hooks, body)
     }
     /// Holds a client request token as a transaction would that does not end, until the answer is dropped: transactions with
     /// that token are refused with `TransactionInProgressException`. For tests of what an application does then.

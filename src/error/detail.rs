@@ -136,6 +136,15 @@ pub enum Detail {
         /// What had none, in the order in which the service lists it; never empty.
         reasons: Vec<ThrottlingReason>,
     },
+    /// A policy does not allow what was asked for.
+    AccessDenied {
+        /// ARN of the principal.
+        principal: String,
+        /// The action, such as `dynamodb:GetItem`.
+        action: String,
+        /// ARN of the resource.
+        resource: String,
+    },
     /// The operating system refused an operation on a file.
     File {
         /// What was to be done: `open`, `sync`, ...
@@ -183,6 +192,7 @@ impl Detail {
             | Self::KeyType { .. }
             | Self::KeyEmpty { .. }
             | Self::KeyUpdated { .. }
+            | Self::AccessDenied { .. }
             | Self::File { .. }
             | Self::Damage { .. } => None,
         }
@@ -235,6 +245,15 @@ impl Error {
         );
         let attribute = attribute.to_owned();
         Self::validation(text).with_detail(Detail::KeyEmpty { attribute, index: None, what })
+    }
+    /// A policy does not allow an action of a principal on a resource.
+    pub(crate) fn access_denied(text: String, principal: &str, action: String, resource: &str) -> Self {
+        let (principal, resource) = (principal.to_owned(), resource.to_owned());
+        Self::new(ErrorKind::Denied, "AccessDeniedException", text).with_detail(Detail::AccessDenied {
+            principal,
+            action,
+            resource,
+        })
     }
     /// A write would make an item collection larger than allowed.
     pub(crate) fn collection_too_large(size_bytes: u64, limit_bytes: u64) -> Self {

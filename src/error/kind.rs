@@ -20,6 +20,8 @@ pub enum ErrorKind {
     TokenMismatch,
     /// A documented limit would be passed.
     LimitExceeded,
+    /// A policy does not allow it; nothing was read or written. The text names the action, the resource and the kind of policy.
+    Denied,
     /// More throughput was asked for than the table or partition has. Retry later.
     Throttled,
     /// A stream iterator or position is too old. Take a new iterator.
@@ -65,6 +67,7 @@ impl ErrorKind {
             | Self::Conflict
             | Self::TokenMismatch
             | Self::LimitExceeded
+            | Self::Denied
             | Self::Throttled
             | Self::Expired => false,
         }

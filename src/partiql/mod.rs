@@ -11,8 +11,9 @@
 //! nothing is evaluated here. Each stage refuses what it can judge, in DynamoDB's order and words. A plan is a value:
 //! [`Statement::explain`] returns it without running it.
 //!
-//! Imports: error, capacity, item, schema, expression, request, table, database.
+//! Imports: error, capacity, item, schema, expression, access, request, table, database.
 
+mod authorize;
 mod bind;
 mod cache;
 mod continuation;

@@ -1,6 +1,7 @@
 //! Statements as programs hold them: a text, its parameters, and how it shall run.
 
 use super::{
+    authorize::{Named, authorize},
     bind::{self, Bound, is_exists},
     cache,
     continuation::{self, Continuation},
@@ -298,7 +299,7 @@ impl Statement {
 
     /// The answer to a statement that reads one item by its key, if it is one and nothing else was asked for.
     fn get(&self) -> Result<Option<StatementOutput>> {
-        let Some(read) = self.key_read() else { return Ok(None) };
+        let Some(read) = self.key_read().filter(|_| self.database.caller().is_none()) else { return Ok(None) };
         if self.fault.is_some() || self.resume.is_some() || self.limit.is_some() {
             return Ok(None);
         }
@@ -348,17 +349,32 @@ impl Statement {
                  greater than or equal to 1",
             ));
         }
-        if let Some((table, index)) = read_index(&parsed.statement) {
+        if let Some((table, index)) = read_index(&parsed.statement)
+            && self.database.caller().is_none()
+        {
             check_index_key(&self.database, table, index)?;
         }
         bind::bind(parsed, &self.parameters)
     }
 
-    /// Plans it; `echoes` says afterwards whether an error is of the kind that names its table in a batch.
+    /// Decides on it, where policies do, and plans it; `echoes` says afterwards whether an error is of the kind that names its table in a batch.
     pub(super) fn plan_bound(&self, bound: Bound, in_transaction: bool, echoes: &mut bool) -> Result<Planned> {
+        if self.database.caller().is_none() {
+            return self.plan_on(&self.database, bound, in_transaction, echoes);
+        }
+        let named = Named::of(&bound);
+        let planned = self.plan_on(&self.database.decided(), bound, in_transaction, echoes);
+        match &planned {
+            Ok(planned) => authorize(&self.database, planned, self.old_on_failure, in_transaction)?,
+            Err(_) => named.authorize(&self.database)?,
+        }
+        planned
+    }
+
+    fn plan_on(&self, database: &Database, bound: Bound, in_transaction: bool, echoes: &mut bool) -> Result<Planned> {
         match bound {
             Bound::Select(select) => {
-                let plan = plan_select(&self.database, select, self.consistent, in_transaction, echoes)?;
+                let plan = plan_select(database, select, self.consistent, in_transaction, echoes)?;
                 if self.no_scans && plan.access == Access::Scan {
                     return Err(Error::validation(
                         "the statement would read the whole table or index, and scans are forbidden: name a partition key",
@@ -366,7 +382,7 @@ impl Statement {
                 }
                 Ok(Planned::Read(plan))
             }
-            other => plan_write(&self.database, other, in_transaction, echoes).map(Planned::Write),
+            other => plan_write(database, other, in_transaction, echoes).map(Planned::Write),
         }
     }
 }

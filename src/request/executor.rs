@@ -2,10 +2,12 @@
 
 use super::{
     any::{RequestRef, ResponseRef},
+    caller::Caller,
     hook::{Call, Completion, Hook, Hooks},
     table_ref::TableRef,
 };
 use crate::{
+    access::Explanation,
     capacity::Consumed,
     engine::Engine,
     error::{Error, Result},
@@ -62,14 +64,31 @@ impl<'a> Executor<'a> {
     /// Carries out a request. Without a hook this is one branch more than the operation itself.
     #[inline(always)]
     pub fn execute<R: Request + ?Sized>(&self, request: &R) -> Result<R::Response> {
+        if self.hooks.is_some() { self.execute_seen(request) } else { request.run(self) }
+    }
+
+    /// Decides on the request where there is a caller, and shows it to the hook where there is one.
+    #[cold]
+    #[inline(never)]
+    fn execute_seen<R: Request + ?Sized>(&self, request: &R) -> Result<R::Response> {
+        self.authorize(request.as_request())?;
         match self.hooks.get() {
             None => request.run(self),
             Some(hook) => self.execute_hooked(hook, request),
         }
     }
 
-    #[cold]
-    #[inline(never)]
+    /// How it would be decided on a request, part by part; nothing where policies do not decide.
+    pub(crate) fn explain<R: Request + ?Sized>(&self, request: &R) -> Vec<Explanation> {
+        let explain = |caller: &Caller| caller.explain(self.engine, request.as_request());
+        self.hooks.caller().map(explain).unwrap_or_default()
+    }
+
+    /// Decides on a request without carrying it out. Errors: a policy does not allow it.
+    pub(crate) fn authorize(&self, request: RequestRef<'_>) -> Result<()> {
+        self.hooks.caller().map_or(Ok(()), |caller| caller.authorize(self.engine, request))
+    }
+
     fn execute_hooked<R: Request + ?Sized>(&self, hook: &dyn Hook, request: &R) -> Result<R::Response> {
         let mut tables = Vec::new();
         let mut missing: Option<Error> = None;

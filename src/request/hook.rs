@@ -1,6 +1,9 @@
 //! What a program may do around each request: refuse it, count it, measure it.
 
-use super::any::{RequestRef, ResponseRef};
+use super::{
+    any::{RequestRef, ResponseRef},
+    caller::Caller,
+};
 use crate::{
     capacity::Consumed,
     error::{Error, Result},
@@ -73,10 +76,12 @@ pub struct Completion<'a> {
     pub consumed: &'a [(&'a str, &'a Consumed)],
 }
 
-/// The hook of a database, if it has one, and what keeps the database open, for handles that do.
+/// The hook of a database, if it has one, who executes requests, where policies decide on them, and what keeps the database
+/// open, for handles that do.
 #[derive(Clone, Default)]
 pub struct Hooks {
     hook: Option<Arc<dyn Hook>>,
+    caller: Option<Arc<Caller>>,
     _keeper: Option<Keeper>,
 }
 
@@ -86,7 +91,7 @@ pub(crate) type Keeper = Arc<dyn Send + Sync>;
 impl Hooks {
     /// This hook.
     pub(crate) fn of(hook: Arc<dyn Hook>) -> Self {
-        Self { hook: Some(hook), _keeper: None }
+        Self { hook: Some(hook), caller: None, _keeper: None }
     }
     #[inline]
     pub(super) fn get(&self) -> Option<&dyn Hook> {
@@ -94,16 +99,28 @@ impl Hooks {
     }
     /// The same, for a handle that keeps the database open.
     pub(crate) fn keeping(&self, keeper: Keeper) -> Self {
-        Self { hook: self.hook.clone(), _keeper: Some(keeper) }
+        Self { _keeper: Some(keeper), ..self.clone() }
     }
     /// The same, for a handle that does not.
     pub(crate) fn without_keeper(self) -> Self {
         Self { _keeper: None, ..self }
     }
-    /// Whether there is one.
+    /// The same, as whom policies decide on the requests.
+    pub(crate) fn as_caller(&self, caller: Arc<Caller>) -> Self {
+        Self { caller: Some(caller), ..self.clone() }
+    }
+    /// The same for requests on which it was decided.
+    pub(crate) fn decided(&self) -> Self {
+        Self { caller: None, ..self.clone() }
+    }
+    /// As whom policies decide on requests, if they do.
+    pub(crate) fn caller(&self) -> Option<&Caller> {
+        self.caller.as_deref()
+    }
+    /// Whether a hook sees requests, or policies decide on them.
     #[inline]
     pub(crate) fn is_some(&self) -> bool {
-        self.hook.is_some()
+        self.hook.is_some() | self.caller.is_some()
     }
 }
 

@@ -27,11 +27,13 @@
 //! # }
 //! ```
 //!
-//! Imports: error, capacity, config, item, schema, expression, wal, partition, service, admission, engine.
+//! Imports: sync, error, capacity, config, item, schema, expression, access, wal, partition, service, admission, engine.
 
 mod any;
+mod asks;
 mod batch_get_item;
 mod batch_write_item;
+mod caller;
 mod delete_item;
 mod executor;
 mod fingerprint;
@@ -58,8 +60,10 @@ mod write;
 mod write_output;
 
 pub use any::{AnyRequest, AnyResponse, RequestRef, ResponseRef};
+pub(crate) use asks::{Names, describe_write, key_text};
 pub use batch_get_item::{BatchGetItem, BatchGetOutput, KeysAndAttributes, MAX_BATCH_GET_KEYS};
 pub use batch_write_item::{BatchWriteItem, BatchWriteOutput, MAX_BATCH_WRITES, WriteRequest};
+pub(crate) use caller::{Caller, ResourcePolicies};
 pub use delete_item::DeleteItem;
 pub use executor::{Executor, Request, Response};
 pub(crate) use get_item::read_by_key;

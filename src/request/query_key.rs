@@ -7,7 +7,7 @@ use crate::{
     expression::{BoundKey, KeyCondition, RangeCondition},
     item::{
         AttributeValue, KeyScalar, KeyType,
-        key::{KeyBuf, KeySink, encode_last, token},
+        key::{KeyBuf, KeySink, decode_last, encode_last, token},
     },
     schema::{ITEM_SPACE, KeyAttribute, refuse_empty},
 };
@@ -96,6 +96,18 @@ impl QueryKey {
             SortCondition::Range(condition) => *last = Some(condition),
         }
         Ok(())
+    }
+
+    /// The values of the partition key attributes `hash`; `None` if the key does not fit them.
+    pub(super) fn partition_values(&self, hash: &[KeyAttribute], sort: &[KeyAttribute]) -> Option<Vec<AttributeValue>> {
+        match &self.0 {
+            Form::Typed(value, _) => {
+                let (kind, bytes) = value.as_ref()?;
+                Some(vec![decode_last(*kind, bytes)?])
+            }
+            Form::Bound(key) => Some(key.hash.clone()),
+            Form::Expression(expression) => Some(expression.bind(hash, sort).ok()?.hash),
+        }
     }
 
     /// What the key selects in a table or index with these key attributes, whose collections begin with `space`.

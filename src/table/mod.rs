@@ -33,7 +33,7 @@ pub(crate) use key_shape::{Dynamic, HashKey, Key, KeyPart, KeyShape, S};
 pub use put::{Put, ToItem};
 pub use read::{Items, PagedRequest, Pages, Read, TypedItems};
 pub(crate) use stream::{MAX_PAGE_RECORDS, StreamDescription, StreamRecords};
-pub(crate) use stream::{describe_stream, list_streams, shard_iterator, stream_records};
+pub(crate) use stream::{describe_stream, list_streams, shard_iterator, stream_of_iterator, stream_records};
 pub use transact_items::TransactWrite;
 pub use transaction::Transaction;
 pub(crate) use transaction::transaction;

@@ -172,6 +172,14 @@ fn sequence_of(engine: &Engine, shard: &Shard, text: &str) -> Result<Sequence> {
     }
 }
 
+/// Table and label of the stream that an iterator reads.
+pub(crate) fn stream_of_iterator(engine: &Engine, iterator_text: &str) -> Result<(String, String)> {
+    let now_millis = engine.options().clock.now_millis();
+    let place = ShardIterator::decode(iterator_text, engine.database_id(), now_millis)?;
+    let stream = engine.streams().stream(place.stream).ok_or_else(trimmed)?;
+    Ok((stream.table_name.clone(), date::label(stream.label_millis)))
+}
+
 /// A page of records.
 pub(crate) fn stream_records(engine: &Engine, iterator_text: &str, limit: Option<usize>) -> Result<StreamRecords> {
     let limit = limit.unwrap_or(MAX_PAGE_RECORDS);

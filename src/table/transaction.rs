@@ -17,7 +17,7 @@ use crate::{
     item::ItemRef,
     request::{
         CommitTransaction, Executor, GetItem, Hooks, MAX_TRANSACTION_ACTIONS, MAX_TRANSACTION_BYTES, Query, RangeRead,
-        ReadNewest, RequestKey, Select, TableRef, Touched, TransactWriteItem,
+        ReadNewest, RequestKey, RequestRef, Select, TableRef, Touched, TransactWriteItem, TransactWriteItems,
     },
     schema::{EncodedKey, TableDefinition},
     service::is_hidden,
@@ -67,6 +67,8 @@ const MAX_ATTEMPTS: usize = 100;
 pub struct Transaction {
     engine: Arc<Engine>,
     hooks: Hooks,
+    /// The same for what was decided on when the closure asked for it.
+    decided: Hooks,
     touched: Vec<Touched>,
     ranges: Vec<RangeRead>,
 }
@@ -77,6 +79,10 @@ impl Transaction {
     pub fn get<K: KeyShape>(&mut self, table: &Table<K>, key: impl Key<K>) -> Result<Option<ItemRef>> {
         let definition = table.definition();
         let key = key.encode(&definition)?;
+        if self.hooks.caller().is_some() {
+            let get = GetItem::new(table.table_ref(), RequestKey::encoded(key.clone()));
+            self.executor().authorize(RequestRef::GetItem(&get))?;
+        }
         let at = self.touch(table, &definition, key)?;
         let item = self.current(at)?;
         Ok(item.filter(|item| !is_hidden(self.engine.options(), &definition, item)))
@@ -126,7 +132,8 @@ impl Transaction {
         let of_table = |touched: &&Touched| Arc::ptr_eq(&touched.slot, &table.slot);
         let written =
             self.touched.iter().filter(of_table).filter_map(|touched| Some((&touched.key, touched.write.as_ref()?)));
-        let read = RangeRead::new(&Executor::new(&self.engine, &self.hooks), query, written.clone().count())?;
+        self.executor().authorize(RequestRef::Query(&query))?;
+        let read = RangeRead::new(&Executor::new(&self.engine, &self.decided), query, written.clone().count())?;
         let items = read.present(&self.engine, &table.definition(), written)?;
         self.ranges.push(read);
         Ok(items)
@@ -192,6 +199,10 @@ impl Transaction {
     /// Notes what becomes of an item, as the action decides by the item that the closure sees.
     fn write<K: KeyShape>(&mut self, table: &Table<K>, action: &TransactWriteItem<'_>) -> Result<()> {
         action.check()?;
+        if self.hooks.caller().is_some() {
+            let alone = TransactWriteItems::new([action.clone()]);
+            self.executor().authorize(RequestRef::TransactWriteItems(&alone))?;
+        }
         let definition = table.definition();
         let write = action.prepare(&definition, &table.slot)?;
         let at = self.touch(table, &definition, write.key.clone())?;
@@ -235,6 +246,10 @@ impl Transaction {
         )))
     }
 
+    fn executor(&self) -> Executor<'_> {
+        Executor::new(&self.engine, &self.hooks)
+    }
+
     /// The item as the closure sees it, hidden or not.
     fn current(&mut self, at: usize) -> Result<Option<ItemRef>> {
         let touched = &mut self.touched[at];
@@ -245,7 +260,7 @@ impl Transaction {
             (_, None) => {
                 let table = TableRef::borrowed(&touched.engine, &touched.slot);
                 let get = GetItem::new(table, RequestKey::encoded(touched.key.clone()));
-                let item = Executor::new(&self.engine, &self.hooks).execute(&ReadNewest(get))?.item;
+                let item = Executor::new(&self.engine, &self.decided).execute(&ReadNewest(get))?.item;
                 touched.read = Some(item.clone());
                 Ok(item)
             }
@@ -264,8 +279,8 @@ impl Transaction {
                 "the items that a transaction writes have at most {MAX_TRANSACTION_BYTES} bytes together, not {bytes}"
             )));
         }
-        let commit = CommitTransaction::new(&self.touched, &self.ranges, with_writes, self.hooks.is_some());
-        Ok(commit.is_empty() || Executor::new(&self.engine, &self.hooks).execute(&commit)?.is_committed)
+        let commit = CommitTransaction::new(&self.touched, &self.ranges, with_writes, self.decided.is_some());
+        Ok(commit.is_empty() || Executor::new(&self.engine, &self.decided).execute(&commit)?.is_committed)
     }
 }
 
@@ -280,8 +295,13 @@ pub fn transaction<R, E: From<Error>>(
     mut body: impl FnMut(&mut Transaction) -> Result<R, E>,
 ) -> Result<R, E> {
     for _ in 0..MAX_ATTEMPTS {
-        let mut transaction =
-            Transaction { engine: engine.clone(), hooks: hooks.clone(), touched: Vec::new(), ranges: Vec::new() };
+        let mut transaction = Transaction {
+            engine: engine.clone(),
+            hooks: hooks.clone(),
+            decided: hooks.decided(),
+            touched: Vec::new(),
+            ranges: Vec::new(),
+        };
         let answer = body(&mut transaction);
         // A closure that gives up may have been misled by items of different moments: what it saw is checked as well.
         if transaction.commit(answer.is_ok())? {

@@ -21,7 +21,7 @@
 //!
 //! Inside a tokio runtime the engine is called on its threads for blocking work, elsewhere in place.
 
-use crate::protocol::Protocol;
+use crate::{access::Caller, protocol::Protocol};
 use aws_smithy_runtime_api::{
     client::{
         http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpConnector},
@@ -32,7 +32,8 @@ use aws_smithy_runtime_api::{
     http::StatusCode,
 };
 use aws_smithy_types::{body::SdkBody, timeout::TimeoutConfig};
-use hashrange::Database;
+use hashrange::{Database, access::Principal};
+use std::sync::Arc;
 use tokio::runtime::Handle;
 
 /// A client of the official SDK whose requests go to `database`. The database stays open as long as the client is there.
@@ -40,11 +41,19 @@ use tokio::runtime::Handle;
 /// Requests are not signed and have no time limit; everything else about it is the SDK's, retries of throttled requests
 /// included. Region and account are those of [`Owner`](crate::Owner)'s default; use [`InProcess`] for others.
 pub fn aws_client(database: &Database) -> aws_sdk_dynamodb::Client {
-    let protocol = Protocol::new(database.clone());
+    client(InProcess::new(Protocol::new(database.clone())))
+}
+
+/// As [`aws_client`], with the requests of a principal, on which its policies decide.
+pub fn aws_client_as(database: &Database, principal: impl Into<Arc<Principal>>) -> aws_sdk_dynamodb::Client {
+    client(InProcess::new(Protocol::new(database.clone())).caller(Caller::new(principal)))
+}
+
+fn client(in_process: InProcess) -> aws_sdk_dynamodb::Client {
     let config = aws_sdk_dynamodb::Config::builder()
         .behavior_version(aws_sdk_dynamodb::config::BehaviorVersion::latest())
-        .region(aws_sdk_dynamodb::config::Region::new(protocol.region().to_owned()))
-        .http_client(InProcess::new(protocol))
+        .region(aws_sdk_dynamodb::config::Region::new(in_process.protocol.region().to_owned()))
+        .http_client(in_process)
         .allow_no_auth()
         .timeout_config(TimeoutConfig::disabled())
         .identity_cache(aws_sdk_dynamodb::config::IdentityCache::no_cache())
@@ -70,12 +79,18 @@ pub fn aws_streams_client(database: &Database) -> aws_sdk_dynamodbstreams::Clien
 #[derive(Clone, Debug)]
 pub struct InProcess {
     protocol: Protocol,
+    caller: Option<Caller>,
 }
 
 impl InProcess {
     /// Carries requests to this protocol.
     pub fn new(protocol: Protocol) -> Self {
-        Self { protocol }
+        Self { protocol, caller: None }
+    }
+    /// As this caller, on whose requests policies decide.
+    #[must_use]
+    pub fn caller(self, caller: Caller) -> Self {
+        Self { caller: Some(caller), ..self }
     }
 }
 
@@ -87,21 +102,24 @@ impl HttpClient for InProcess {
 
 impl HttpConnector for InProcess {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let protocol = self.protocol.clone();
+        let carrier = self.clone();
         match Handle::try_current() {
             Ok(runtime) => HttpConnectorFuture::new(async move {
-                let answer = runtime.spawn_blocking(move || answer(&protocol, &request)).await;
+                let answer = runtime.spawn_blocking(move || answer(&carrier, &request)).await;
                 answer.unwrap_or_else(|error| Err(ConnectorError::other(error.into(), None)))
             }),
-            Err(_) => HttpConnectorFuture::ready(answer(&protocol, &request)),
+            Err(_) => HttpConnectorFuture::ready(answer(&carrier, &request)),
         }
     }
 }
 
-fn answer(protocol: &Protocol, request: &HttpRequest) -> Result<HttpResponse, ConnectorError> {
+fn answer(carrier: &InProcess, request: &HttpRequest) -> Result<HttpResponse, ConnectorError> {
     let target = request.headers().get("x-amz-target").unwrap_or_default();
     let body = request.body().bytes().ok_or_else(|| ConnectorError::user("the body is a stream".into()))?;
-    let answer = protocol.handle(target, body);
+    let answer = match &carrier.caller {
+        None => carrier.protocol.handle(target, body),
+        Some(caller) => carrier.protocol.handle_as(caller, target, body),
+    };
     let status = StatusCode::try_from(answer.status).map_err(|error| ConnectorError::other(error.into(), None))?;
     let checksum = answer.crc32();
     let mut response = HttpResponse::new(status, SdkBody::from(answer.body));

@@ -1,11 +1,14 @@
 //! What an operation works on, and as whom.
 
 use crate::{arn::Owner, profile::Profile, timing::Timing};
-use hashrange::{Database, capacity::Quotas};
+use hashrange::{Database, RestrictedDatabase, capacity::Quotas};
 
 /// What operations need besides the request.
 pub(crate) struct Context<'p> {
+    /// Policies decide on its requests for items, if there is a principal.
     pub(crate) database: &'p Database,
+    /// The database as the principal sees it, if policies decide.
+    pub(crate) restricted: Option<&'p RestrictedDatabase>,
     pub(crate) owner: &'p Owner,
     pub(crate) profile: Profile,
     pub(crate) timing: Timing,

@@ -45,7 +45,8 @@ impl Failure {
             "TransactionCanceledException"
             | "TransactionInProgressException"
             | "IdempotentParameterMismatchException"
-            | "SerializationException" => "Message",
+            | "SerializationException"
+            | "AccessDeniedException" => "Message",
             _ => "message",
         };
         let (old_item, reasons, throttling) = (None, Vec::new(), Vec::new());
@@ -162,7 +163,11 @@ pub(crate) fn batch_code(error: &hashrange::Error) -> &'static str {
 
 impl From<hashrange::Error> for Failure {
     fn from(error: hashrange::Error) -> Self {
-        let namespace = if error.kind() == ErrorKind::Validation { VALIDATION } else { SERVICE };
+        let namespace = match error.kind() {
+            ErrorKind::Validation => VALIDATION,
+            ErrorKind::Denied => FRAMEWORK,
+            _ => SERVICE,
+        };
         let is_fault = error.kind().is_server_fault();
         let name = if is_fault { "InternalServerError" } else { error.code() };
         let mut failure = Self::new(namespace, name, Some(error.message().to_owned()));

@@ -2,6 +2,7 @@
 //!
 //! - [`Protocol`] is the protocol as a pure function: `(target, body)` in, `(status, body)` out.
 //! - [`server`] puts it on a socket.
+//! - [`access`] says who may do what.
 //! - With feature `aws-sdk`, `aws_client` is the official Rust SDK on a database in the same process.
 //! - [`testing`] starts a server for the length of one test.
 //!
@@ -15,6 +16,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod access;
 mod arn;
 #[cfg(feature = "aws-sdk")]
 mod aws;
@@ -40,7 +42,7 @@ mod value;
 
 pub use arn::Owner;
 #[cfg(feature = "aws-sdk")]
-pub use aws::{InProcess, aws_client, aws_streams_client};
+pub use aws::{InProcess, aws_client, aws_client_as, aws_streams_client};
 pub use profile::Profile;
 pub use protocol::{Protocol, Response};
 pub use timing::Timing;

@@ -4,15 +4,17 @@
 //! the same process, and tests.
 
 use crate::{
+    access::{Caller, control},
     arn::Owner,
     context::Context,
     error::{Failure, Outcome},
-    operation,
+    operation::{self, Operation},
     profile::Profile,
+    shape,
     timing::Timing,
     validate::shortened,
 };
-use hashrange::Database;
+use hashrange::{Database, RestrictedDatabase, access::ArnScope};
 
 /// DynamoDB's JSON protocol over a database. Cheap to clone.
 ///
@@ -103,15 +105,67 @@ impl Protocol {
     ///
     /// Blocks while the engine reads or writes. Any bytes get an answer: there is no input that panics.
     pub fn handle(&self, target: &str, body: &[u8]) -> Response {
-        let Some(operation) = operation::find(target) else {
-            return Response::refusal("Unknown", &Failure::unknown_operation(shortened(target)), &self.owner);
-        };
-        let context =
-            Context { database: &self.database, owner: &self.owner, profile: self.profile, timing: self.timing };
+        match operation::find(target) {
+            None => self.unknown(target),
+            Some(operation) => self.answer(operation, &self.database, None, body),
+        }
+    }
+
+    /// Answers a request of a principal, as [`handle`](Self::handle) does, if policies allow it: its own, and those that the
+    /// tables and streams have. What is refused has done nothing.
+    pub fn handle_as(&self, caller: &Caller, target: &str, body: &[u8]) -> Response {
+        let Some(operation) = operation::find(target) else { return self.unknown(target) };
+        let Owner { region, account } = self.owner.clone();
+        let scope = ArnScope { region, account, ..ArnScope::default() };
+        let mut environment = caller.environment.clone();
+        environment.return_consumed_capacity = reported_capacity(body);
+        environment.requested_region.get_or_insert_with(|| self.owner.region.clone());
+        let restricted = self.database.as_principal(caller.principal.clone());
+        let restricted = restricted.arns(scope.clone()).environment(environment);
+        if let Err(refused) = control::authorize(&restricted, &scope, operation.name, body) {
+            return Response::refusal(operation.name, &refused, &self.owner);
+        }
+        let response = self.answer(operation, restricted.database(), Some(&restricted), body);
+        // A request that is wrong in itself fails before the engine decides on it.
+        if response.error == "ValidationException"
+            && restricted.allowed() == 0
+            && let Err(refused) = control::authorize_failed(&restricted, &scope, operation.name, body)
+        {
+            return Response::refusal(operation.name, &refused, &self.owner);
+        }
+        response
+    }
+
+    fn answer(
+        &self,
+        operation: &Operation,
+        database: &Database,
+        restricted: Option<&RestrictedDatabase>,
+        body: &[u8],
+    ) -> Response {
+        let (owner, profile, timing) = (&self.owner, self.profile, self.timing);
+        let context = Context { database, restricted, owner, profile, timing };
         let outcome: Outcome = (operation.run)(&context, body);
         match outcome {
             Ok(body) => Response { status: 200, body, operation: operation.name, error: "" },
             Err(failure) => Response::refusal(operation.name, &failure, &self.owner),
         }
     }
+
+    fn unknown(&self, target: &str) -> Response {
+        Response::refusal("Unknown", &Failure::unknown_operation(shortened(target)), &self.owner)
+    }
+}
+
+/// The member `ReturnConsumedCapacity`, which the engine does not know.
+fn reported_capacity(body: &[u8]) -> Option<String> {
+    let mut report = None;
+    let read = shape::request(body, |reader, name| {
+        match name {
+            "ReturnConsumedCapacity" => report = shape::string(reader)?.map(std::borrow::Cow::into_owned),
+            _ => reader.skip()?,
+        }
+        Ok(())
+    });
+    read.ok().and(report)
 }

@@ -6,16 +6,18 @@
 //! Log lines leave by a thread of their own. If standard error is a pipe that nothing reads, lines are dropped once the queue
 //! is full; requests and the end of the program do not wait for them.
 
-use crate::{args::DatabaseArgs, failure::Failure, outcome::Outcome, output::Output, session};
+use crate::{args::DatabaseArgs, failure::Failure, outcome::Outcome, output::Output, policies, session, signals};
 use clap::{Args, ValueEnum};
 use hashrange::{capacity::CapacityModel, service::ConflictModel};
 use hashrange_wire::{
     Profile, Timing,
+    access::SharedPrincipals,
     server::{Credentials, Server, ServerOptions},
 };
 use std::{
     ffi::OsString,
     net::{IpAddr, SocketAddr},
+    path::PathBuf,
     sync::mpsc,
     thread,
     time::Duration,
@@ -44,6 +46,9 @@ pub(crate) struct Serve {
     /// Secret access key that requests must be signed with
     #[arg(long, env = "HASHRANGE_SECRET_ACCESS_KEY", requires = "access_key_id", hide_env_values = true)]
     secret_access_key: Option<String>,
+    /// File of principals with keys and policies: they may do what it allows, and requests must be signed; read again on SIGHUP
+    #[arg(long, value_name = "FILE")]
+    policies: Option<PathBuf>,
     /// Further name that a Host header may have; `*` allows all
     #[arg(long, value_name = "NAME")]
     allow_host: Vec<String>,
@@ -100,8 +105,9 @@ enum Pace {
 impl Serve {
     pub(crate) fn run(&self, database: &DatabaseArgs) -> Result<Outcome, Failure> {
         let _log = self.begin_log()?;
+        let principals = self.policies.as_deref().map(policies::read).transpose()?.map(SharedPrincipals::new);
         // The address is taken before a folder is touched: what is refused leaves nothing behind.
-        let bound = Server::bind(self.options())
+        let bound = Server::bind(self.options(principals.as_ref()))
             .map_err(|error| Failure::io(format!("cannot serve on {}:{}", self.host, self.port), error))?;
         let mut engine = session::options(database);
         if let Some(refused_per_thousand) = self.conflicts {
@@ -113,8 +119,7 @@ impl Serve {
         let db = if self.in_memory { engine.in_memory()? } else { engine.open(database.folder())? };
         let server = bound.serve(db).map_err(|error| Failure::io("cannot begin to serve", error))?;
         let stopper = server.stopper();
-        // Without a handler the signal ends the process at once: what was acknowledged is durable all the same.
-        let _ = ctrlc::set_handler(move || stopper.stop());
+        signals::handle(move || stopper.stop(), self.reload(principals));
         let mut out = Output::new();
         out.line(format_args!("listening on http://{}", server.address()))?;
         out.finish()?;
@@ -130,7 +135,22 @@ impl Serve {
         model
     }
 
-    fn options(&self) -> ServerOptions {
+    /// What reads the policy file again, if there is one. A file that is refused leaves the principals as they are.
+    fn reload(&self, principals: Option<SharedPrincipals>) -> Option<impl Fn() + Send + 'static> {
+        let (path, principals) = self.policies.clone().zip(principals)?;
+        Some(move || match policies::read(&path) {
+            Ok(read) if read.account() != principals.current().account() => {
+                tracing::error!("{}: the account cannot change while the server runs", path.display());
+            }
+            Ok(read) => {
+                tracing::info!(principals = read.len(), "the policies were read again");
+                principals.replace(read);
+            }
+            Err(failure) => tracing::error!("the policies stay as they were: {failure}"),
+        })
+    }
+
+    fn options(&self, principals: Option<&SharedPrincipals>) -> ServerOptions {
         let mut options = ServerOptions::default();
         options.address = SocketAddr::new(self.host, self.port);
         options.credentials = self
@@ -141,6 +161,10 @@ impl Serve {
         options.allowed_hosts.clone_from(&self.allow_host);
         options.allowed_origins.clone_from(&self.allow_origin);
         options.metrics = self.metrics;
+        options.principals = principals.cloned();
+        if let Some(principals) = principals {
+            principals.current().account().clone_into(&mut options.owner.account);
+        }
         options.timing = match self.timing {
             Pace::Instant => Timing::Instant,
             Pace::Service => Timing::Service,

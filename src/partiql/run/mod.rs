@@ -10,4 +10,4 @@ pub use batch::{BatchStatementsOutput, StatementResponse};
 pub(super) use read::{Position, read_page};
 pub use transaction::TransactStatementsOutput;
 pub(super) use transaction::transact;
-pub(super) use write::write;
+pub(super) use write::{request, write};

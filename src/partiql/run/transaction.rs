@@ -4,10 +4,11 @@ use super::{read, write};
 use crate::{
     capacity::Consumed,
     database::Database,
-    error::{CancellationReason, Error, Result},
+    error::{CancellationReason, Error, ErrorKind, Result},
     expression::Condition,
     item::{Item, ItemRef},
     partiql::{
+        authorize::Named,
         bind::Bound,
         plan::{ReadPlan, WriteKind, WritePlan},
         ranges::{self, KeyRange, SortRange},
@@ -51,10 +52,12 @@ pub(in crate::partiql) fn transact(
         ));
     }
     check_tables(database, &members)?;
+    let database = &database.decided();
     let mut planned = Vec::with_capacity(members.len());
     for (at, member) in members.into_iter().enumerate() {
         let plan = member.statement.plan_bound(member.bound, true, &mut false);
-        planned.push((member.statement, plan.map_err(|error| at_statement(at, &error))?));
+        let place = |error: Error| if error.kind() == ErrorKind::Denied { error } else { at_statement(at, &error) };
+        planned.push((member.statement, plan.map_err(place)?));
     }
     if is_read {
         return read_all(database, planned);
@@ -98,8 +101,12 @@ fn bind_all(statements: &[Statement]) -> Result<Vec<TransactedStatement<'_>>> {
     Ok(members)
 }
 
-/// Tables that are not there cancel the transaction.
+/// Tables that are not there cancel the transaction. Errors also: a policy does not allow to hear of it.
 fn check_tables(database: &Database, members: &[TransactedStatement<'_>]) -> Result<()> {
+    let is_missing = |member: &TransactedStatement<'_>| database.dynamic_table(&member.bound.target().table).is_err();
+    if database.caller().is_some() && members.iter().any(is_missing) {
+        members.iter().try_for_each(|member| Named::of(&member.bound).authorize(database))?;
+    }
     let reason = |member: &TransactedStatement<'_>| match database.dynamic_table(&member.bound.target().table) {
         Ok(_) => CancellationReason::none(),
         Err(error) => CancellationReason::new("ResourceNotFound", error.message()),

@@ -19,7 +19,7 @@ pub(in crate::partiql) struct WriteAnswer {
 }
 
 /// The request that a plan makes, in the form in which a transaction has it.
-pub(super) fn request(plan: &WritePlan, old_on_failure: bool) -> TransactWriteItem<'_> {
+pub(in crate::partiql) fn request(plan: &WritePlan, old_on_failure: bool) -> TransactWriteItem<'_> {
     let condition = plan.condition.clone();
     match &plan.kind {
         // A duplicate shows no item.

@@ -1,5 +1,6 @@
 //! What the tests of several crates share.
 //!
+//! - [`access`]: a second evaluator of access policies, and random cases for both;
 //! - [`world`]: a small world of tables and a model that says what each step must do;
 //! - [`random`]: the one seeded generator of all tests;
 //! - [`slow_disk`]: a disk whose writes and syncs a test can hold up;
@@ -8,6 +9,7 @@
 #![expect(missing_docs, reason = "the tests are its only readers")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
+pub mod access;
 pub mod child;
 pub mod random;
 pub mod slow_disk;

@@ -69,9 +69,10 @@ pub(crate) struct Claim<'r> {
 
 impl<'r> Claim<'r> {
     /// Checks what can be checked of the signature of a request before its body is there, at the time `now_millis`;
-    /// `required` names the headers, besides `host` and `x-amz-date`, that it has to cover.
+    /// `find` knows the keys by their ids, and `required` names the headers, besides `host` and `x-amz-date`, that it has to
+    /// cover.
     pub(crate) fn of(
-        credentials: &'r Credentials,
+        find: impl FnOnce(&str) -> Option<&'r Credentials>,
         head: &'r Parts,
         required: &[&str],
         now_millis: u64,
@@ -87,10 +88,10 @@ impl<'r> Claim<'r> {
         let fields = Fields::parse(authorization, header("x-amz-date"))?;
         check_time(fields.time, now_millis)?;
         let scope = fields.scope()?;
-        if scope.key_id != credentials.access_key_id {
+        let Some(credentials) = find(scope.key_id) else {
             let text = "The security token included in the request is invalid.";
             return Err(Failure::authentication("UnrecognizedClientException", text));
-        }
+        };
         for required in REQUIRED_HEADERS.iter().chain(required) {
             if !fields.signs(required) {
                 let text = format!("'{required}' must be a 'SignedHeader' in the AWS Authorization.");
@@ -104,6 +105,11 @@ impl<'r> Claim<'r> {
             claim.verified_hash = Some(hash);
         }
         Ok(claim)
+    }
+
+    /// The id of the key that the request is signed with.
+    pub(crate) fn key_id(&self) -> &str {
+        &self.credentials.access_key_id
     }
 
     /// Checks the rest, now that the body is there.

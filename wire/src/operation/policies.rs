@@ -1,7 +1,7 @@
 //! `PutResourcePolicy`, `GetResourcePolicy` and `DeleteResourcePolicy`.
 //!
-//! A policy is kept with its table or with the table's stream, in the form in which it is read back, under a revision. It is
-//! described and not enforced.
+//! A policy is kept with its table or with the table's stream, in the form in which it is read back, under a revision. Where
+//! requests have principals, it decides on them; a document that could not be understood then is refused.
 
 use super::describe_table::absent;
 use crate::{
@@ -14,6 +14,7 @@ use crate::{
     validate::Violations,
 };
 use hashrange::{
+    access::{Action, Ask, Policy, ResourceArn},
     admin::TableUpdate,
     schema::{ResourcePolicy, TableDefinition, TableSettings},
 };
@@ -203,7 +204,29 @@ pub(super) fn canonical(
         let text = "The new resource policy will not allow you to update the resource policy in the future.";
         return Err(Failure::access_denied(text));
     }
-    Ok(policy.document)
+    match Policy::parse_of_resource(&policy.document) {
+        Ok(_) => Ok(policy.document),
+        Err(error) => Err(Failure::invalid_parameter(format_args!("Invalid policy document: {error}"))),
+    }
+}
+
+/// A caller that could not put a policy any more has to say that it means it.
+fn check_lock_out(
+    context: &Context<'_>,
+    request: &Request,
+    resource: &Resource,
+    document: &str,
+) -> Result<(), Failure> {
+    let Some(restricted) = context.restricted.filter(|_| !request.confirmed) else { return Ok(()) };
+    let (Some(arn), Ok(policy)) = (ResourceArn::parse(&*resource.arn), Policy::parse_of_resource(document)) else {
+        return Ok(());
+    };
+    if restricted.would_allow(&Ask::new(Action::PutResourcePolicy, arn), &policy) {
+        return Ok(());
+    }
+    Err(Failure::access_denied(
+        "The new resource policy will not allow you to update the resource policy in the future.",
+    ))
 }
 
 pub(super) fn put(context: &Context<'_>, body: &[u8]) -> Outcome {
@@ -211,6 +234,7 @@ pub(super) fn put(context: &Context<'_>, body: &[u8]) -> Outcome {
     let resource = request.resource(context.owner)?;
     let of = if resource.stream.is_some() { policy::Resource::Stream } else { policy::Resource::Table };
     let document = canonical(request.document.as_deref().unwrap_or_default(), context.owner, of, request.confirmed)?;
+    check_lock_out(context, &request, &resource, &document)?;
     let now_millis = context.now_millis();
     let mut revision = String::new();
     resource.change(context, |policy| {

@@ -26,7 +26,7 @@ pub(super) struct ServerContext {
 impl ServerContext {
     /// The context of a server of `database` that listens on `address`.
     pub(super) fn new(database: Database, options: ServerOptions, address: SocketAddr) -> Self {
-        let signed = options.credentials.is_some();
+        let signed = options.is_signed();
         let connections = Arc::new(Connections::default());
         let arriving = Budget::new(options.max_buffered_bytes / 4);
         let work = Budget::new(options.max_buffered_bytes - options.max_buffered_bytes / 4);

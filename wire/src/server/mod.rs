@@ -24,6 +24,7 @@ mod answer;
 mod context;
 mod cost;
 mod descriptors;
+mod keys;
 mod listener;
 mod metrics;
 mod options;

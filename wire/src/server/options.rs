@@ -1,6 +1,7 @@
 //! What a server is started with, and its limits.
 
 use crate::{
+    access::SharedPrincipals,
     arn::Owner,
     http::{connections::Deadlines, pace::Pace, signature::Credentials},
     profile::Profile,
@@ -22,6 +23,10 @@ pub struct ServerOptions {
     /// If set, everything but `GET /` has to be signed (Signature Version 4) with these; neither part may be empty.
     /// Default: none, signatures are ignored.
     pub credentials: Option<Credentials>,
+    /// If set, everything but `GET /` has to be signed with the key of one of these principals, and policies decide what it may
+    /// do. With [`credentials`](Self::credentials) besides, those are the root of the account. They can be replaced while the
+    /// server runs. Default: none, everything is allowed.
+    pub principals: Option<SharedPrincipals>,
     /// Names, besides those of the loopback interface and the address listened on, that a `Host` header may have; no
     /// ports. An entry `*` allows all. Default: none; all if [`credentials`](Self::credentials) are set.
     pub allowed_hosts: Vec<String>,
@@ -70,6 +75,7 @@ impl Default for ServerOptions {
         Self {
             address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000),
             credentials: None,
+            principals: None,
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             owner: Owner::default(),
@@ -96,11 +102,16 @@ impl ServerOptions {
             let text = "the access key id or the secret access key is empty; set both, or none";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
-        if !self.address.ip().is_loopback() && self.credentials.is_none() {
+        if !self.address.ip().is_loopback() && !self.is_signed() {
             let text = format!("{} can be reached from other machines; set credentials to listen there", self.address);
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
         }
         Ok(())
+    }
+
+    /// Whether requests have to be signed.
+    pub(super) fn is_signed(&self) -> bool {
+        self.credentials.is_some() || self.principals.is_some()
     }
 
     pub(super) fn deadlines(&self) -> Deadlines {

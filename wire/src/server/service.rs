@@ -4,8 +4,10 @@ use super::{
     answer::{self, Answer, Preflight},
     context::ServerContext,
     cost::{self, SMALL_BODY_BYTES},
+    keys::Keys,
 };
 use crate::{
+    access::{Caller, SharedPrincipals},
     arn::Owner,
     error::Failure,
     http::{
@@ -22,6 +24,7 @@ use crate::{
     protocol::Response,
 };
 use bytes::Bytes;
+use hashrange::access::Principal;
 use http_body_util::BodyExt;
 use hyper::{
     HeaderMap, Method, Request, StatusCode,
@@ -72,6 +75,8 @@ enum Refusal {
 struct Expected<'r> {
     head: &'r Parts,
     claim: Option<Claim<'r>>,
+    /// Whom policies decide on, if they do.
+    caller: Option<Caller>,
     content_type: HeaderValue,
     id: &'r str,
 }
@@ -138,14 +143,15 @@ impl Service {
     /// The metrics, for those who may see them.
     fn metrics(&self, request: Request<Incoming>) -> Answer {
         let (head, body) = request.into_parts();
-        let Some(credentials) = &self.context.options.credentials else {
+        if !self.context.options.is_signed() {
             return answer::metrics(&self.context.metrics.render());
-        };
-        let basic =
-            head.headers.get(header::AUTHORIZATION).is_some_and(|given| credentials.match_basic(given.as_bytes()));
+        }
+        let keys = self.keys();
+        let given = head.headers.get(header::AUTHORIZATION);
+        let basic = given.is_some_and(|given| keys.root().is_some_and(|root| root.match_basic(given.as_bytes())));
         let signed = || {
             let now = self.context.protocol.database().clock().now_millis();
-            Claim::of(credentials, &head, &[], now).and_then(|claim| claim.check_body(b""))
+            Claim::of(|id| keys.find(id), &head, &[], now).and_then(|claim| claim.check_body(b""))
         };
         let allowed = if basic { Ok(()) } else { signed() };
         match allowed {
@@ -159,14 +165,38 @@ impl Service {
         }
     }
 
+    /// The keys that requests may be signed with, as they are now.
+    fn keys(&self) -> Keys<'_> {
+        let options = &self.context.options;
+        Keys {
+            root: options.credentials.as_ref(),
+            principals: options.principals.as_ref().map(SharedPrincipals::current),
+        }
+    }
+
+    /// A principal, and what is known of where its request comes from.
+    fn caller(&self, principal: Arc<Principal>, head: &Parts) -> Caller {
+        let mut caller = Caller::new(principal);
+        caller.environment.source_ip = Some(self.connection.peer().ip());
+        caller.environment.secure_transport = Some(false);
+        let agent = head.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
+        caller.environment.user_agent = agent.map(str::to_owned);
+        caller
+    }
+
     /// Checks what can be checked before the body, reads the body, and carries the operation out.
     async fn operation(&self, request: Request<Incoming>, content_type: HeaderValue, id: &str) -> Answer {
         let (head, mut body) = request.into_parts();
-        let mut expected = Expected { head: &head, claim: None, content_type, id };
-        if let Some(credentials) = &self.context.options.credentials {
+        let keys = self.keys();
+        let mut expected = Expected { head: &head, claim: None, caller: None, content_type, id };
+        if self.context.options.is_signed() {
             let now = self.context.protocol.database().clock().now_millis();
-            match Claim::of(credentials, &head, &[TARGET], now) {
-                Ok(claim) => expected.claim = Some(claim),
+            match Claim::of(|id| keys.find(id), &head, &[TARGET], now) {
+                Ok(claim) => {
+                    let principal = keys.principal(claim.key_id(), &self.context.options.owner.account);
+                    expected.caller = principal.map(|principal| self.caller(principal, &head));
+                    expected.claim = Some(claim);
+                }
                 Err(failure) => {
                     let response = Response::refusal("Unauthenticated", &failure, self.owner());
                     let answer = self.send(&expected, response, self.no_loan(), None);
@@ -289,7 +319,10 @@ impl Service {
         let started = now();
         let received = body.len();
         let (mut response, mut loan) = match self.unpacked(expected, &body) {
-            Ok((body, loan)) => (self.context.protocol.handle(target(expected.head), &body), loan),
+            Ok((body, loan)) => match &expected.caller {
+                None => (self.context.protocol.handle(target(expected.head), &body), loan),
+                Some(caller) => (self.context.protocol.handle_as(caller, target(expected.head), &body), loan),
+            },
             Err(Refusal::TooLarge) => return Err(StatusCode::PAYLOAD_TOO_LARGE),
             Err(Refusal::NoMemory) => return Err(StatusCode::SERVICE_UNAVAILABLE),
             Err(Refusal::Unauthenticated(failure)) => {

@@ -1,6 +1,7 @@
 //! The protocol as a function: requests in, responses out, no socket.
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on stops")]
 
+mod access;
 mod capacity;
 mod every_member;
 mod items;

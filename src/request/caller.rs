@@ -1,0 +1,142 @@
+//! Who executes a request, and whether policies allow it.
+//!
+//! A handle of a principal has a [`Caller`]. Before a request is carried out, and before its tables are looked at, the caller
+//! decides on everything that the request asks for; one refusal refuses the whole request.
+
+use super::{any::RequestRef, asks::Asks};
+use crate::{
+    access::{ArnScope, Ask, Decision, Environment, Explanation, Ground, Policy, Principal, decide, explain},
+    engine::Engine,
+    error::{Error, Result},
+    schema::{ResourcePolicy, TableDefinition},
+    sync::Mutex,
+};
+use std::{
+    collections::HashMap,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
+
+/// A principal that executes requests, and from where.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub principal: Arc<Principal>,
+    /// What the ARNs of the database begin with.
+    pub scope: Arc<ArnScope>,
+    /// Without the time, which each decision takes from the database's clock.
+    pub environment: Environment,
+    policies: Arc<ResourcePolicies>,
+    /// Asks that were allowed, also those of copies of this caller.
+    allowed: Arc<AtomicU64>,
+}
+
+/// The policies of tables and streams, compiled when they are first needed.
+#[derive(Debug, Default)]
+pub(crate) struct ResourcePolicies {
+    /// By table and by whether it is the stream's.
+    compiled: Mutex<HashMap<(u32, bool), Compiled>>,
+}
+
+/// A policy that was compiled.
+#[derive(Debug)]
+struct Compiled {
+    revision_millis: u64,
+    /// `None` if it cannot be understood.
+    policy: Option<Arc<Policy>>,
+}
+
+/// Most policies that are kept compiled; with more they are compiled anew.
+const MAX_COMPILED: usize = 10_000;
+
+impl ResourcePolicies {
+    /// The policy of a table or of its stream. Errors: it cannot be understood.
+    fn get(&self, table: u32, is_stream: bool, policy: &ResourcePolicy) -> std::result::Result<Arc<Policy>, ()> {
+        let key = (table, is_stream);
+        if let Some(known) = self.compiled.lock().get(&key)
+            && known.revision_millis == policy.revision_millis
+        {
+            return known.policy.clone().ok_or(());
+        }
+        let compiled = Policy::parse_of_resource(&policy.document).ok().map(Arc::new);
+        let mut known = self.compiled.lock();
+        if known.len() >= MAX_COMPILED {
+            known.clear();
+        }
+        known.insert(key, Compiled { revision_millis: policy.revision_millis, policy: compiled.clone() });
+        compiled.ok_or(())
+    }
+}
+
+impl Caller {
+    /// This principal, with the ARNs and the surroundings that are usual.
+    pub fn new(principal: Arc<Principal>, policies: Arc<ResourcePolicies>) -> Self {
+        let (scope, environment) = (Arc::default(), Environment::default());
+        Self { principal, scope, environment, policies, allowed: Arc::default() }
+    }
+
+    /// How many asks were allowed.
+    pub fn allowed(&self) -> u64 {
+        self.allowed.load(Ordering::Relaxed)
+    }
+
+    /// Decides on everything that a request asks for.
+    ///
+    /// Errors: kind [`Denied`](crate::ErrorKind::Denied) for the first part that is refused.
+    pub fn authorize(&self, engine: &Engine, request: RequestRef<'_>) -> Result<()> {
+        Asks::of(self, engine, request).iter().try_for_each(|(ask, table)| self.decide(engine, ask, table.as_deref()))
+    }
+
+    /// Decides on one ask about a table, if there is such a table.
+    pub fn decide(&self, engine: &Engine, ask: &Ask<'_>, table: Option<&TableDefinition>) -> Result<()> {
+        let environment = self.environment_now(engine);
+        let decision = match self.of_resource(ask, table) {
+            Ok(policy) => decide(&self.principal, &environment, ask, policy.as_deref()),
+            Err(()) => Decision { ground: Ground::Unreadable },
+        };
+        match decision.refusal(&self.principal, ask) {
+            None => {
+                self.allowed.fetch_add(1, Ordering::Relaxed);
+                Ok(())
+            }
+            Some(text) => {
+                let (action, resource) = (ask.action.to_string(), ask.resource.as_str());
+                Err(Error::access_denied(text, self.principal.arn(), action, resource))
+            }
+        }
+    }
+
+    /// Whether an ask is allowed if its resource has this policy.
+    pub fn would_allow(&self, engine: &Engine, ask: &Ask<'_>, of_resource: &Policy) -> bool {
+        decide(&self.principal, &self.environment_now(engine), ask, Some(of_resource)).is_allowed()
+    }
+
+    /// The decisions on everything that a request asks for, with their reasons.
+    pub fn explain(&self, engine: &Engine, request: RequestRef<'_>) -> Vec<Explanation> {
+        let environment = self.environment_now(engine);
+        let asks = Asks::of(self, engine, request);
+        let explained = asks.iter().map(|(ask, table)| {
+            let policy = self.of_resource(ask, table.as_deref()).unwrap_or_default();
+            explain(&self.principal, &environment, ask, policy.as_deref())
+        });
+        explained.collect()
+    }
+
+    fn environment_now(&self, engine: &Engine) -> Environment {
+        Environment { now_millis: engine.options().clock.now_millis(), ..self.environment.clone() }
+    }
+
+    /// The policy of the table or stream that an ask is about. Errors: it cannot be understood.
+    fn of_resource(
+        &self,
+        ask: &Ask<'_>,
+        table: Option<&TableDefinition>,
+    ) -> std::result::Result<Option<Arc<Policy>>, ()> {
+        let Some(table) = table else { return Ok(None) };
+        let is_stream = ask.resource.resource().contains("/stream/");
+        let settings = &table.settings;
+        let policy = if is_stream { &settings.stream_policy } else { &settings.policy };
+        policy.as_ref().map(|policy| self.policies.get(table.id, is_stream, policy)).transpose()
+    }
+}

@@ -1,0 +1,6 @@
+//! Access: policies, decisions, explanations, and handles of principals.
+
+mod decisions;
+mod documents;
+mod handles;
+mod random;

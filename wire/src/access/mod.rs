@@ -1,0 +1,11 @@
+//! Who sends requests, and what they may do: principals from a policy file, and the actions of operations on tables.
+//!
+//! Requests for items and statements are decided on by the engine, which knows what they will read and write. What is left is
+//! here: the module `control` says which actions and resources an operation on tables, streams and settings asks for.
+
+pub(crate) mod control;
+mod policy_file;
+mod principals;
+
+pub use policy_file::PolicyFileError;
+pub use principals::{Caller, Principals, SharedPrincipals};
