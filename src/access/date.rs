@@ -1,6 +1,9 @@
 //! Moments as policies write them: `2026-11-29T12:00:00Z`, or seconds since 1970.
 
-/// Milliseconds since 1970 of a text; `None` if it is no moment.
+use crate::date::{date_of, days_of};
+use std::str::FromStr;
+
+/// Milliseconds since 1970 of a text; `None` if it is no moment, or a date before 1970.
 pub(super) fn parse(text: &str) -> Option<i64> {
     if let Ok(seconds) = text.parse::<i64>() {
         return seconds.checked_mul(1000);
@@ -8,20 +11,18 @@ pub(super) fn parse(text: &str) -> Option<i64> {
     let (date, clock) = text.split_once('T').unwrap_or((text, "00:00:00Z"));
     let mut parts = date.splitn(3, '-');
     let (year, month, day) = (number(parts.next()?, 4)?, number(parts.next()?, 2)?, number(parts.next()?, 2)?);
-    if !(1..=12).contains(&month) || !(1..=31).contains(&day) {
-        return None;
-    }
+    let days = i64::try_from(days_of(year, month, day)?).ok()?;
     let (clock, offset_minutes) = zone(clock)?;
     let (clock, fraction) = clock.split_once('.').unwrap_or((clock, "0"));
     let mut parts = clock.splitn(3, ':');
-    let (hour, minute) = (number(parts.next()?, 2)?, number(parts.next()?, 2)?);
+    let (hour, minute): (i64, i64) = (number(parts.next()?, 2)?, number(parts.next()?, 2)?);
     let second = parts.next().map_or(Some(0), |second| number(second, 2))?;
     if hour > 23 || minute > 59 || second > 60 {
         return None;
     }
     let digits: String = fraction.chars().chain("00".chars()).take(3).collect();
-    let millis = number(&digits, 3)?;
-    let seconds = days_since_1970(year, month, day) * 86_400 + hour * 3600 + minute * 60 + second;
+    let millis: i64 = number(&digits, 3)?;
+    let seconds = days * 86_400 + hour * 3600 + minute * 60 + second;
     Some((seconds - offset_minutes * 60) * 1000 + millis)
 }
 
@@ -33,34 +34,19 @@ fn zone(clock: &str) -> Option<(&str, i64)> {
     let Some(at) = clock.rfind(['+', '-']) else { return Some((clock, 0)) };
     let (clock, zone) = clock.split_at(at);
     let (hours, minutes) = zone[1..].split_once(':')?;
-    let minutes = number(hours, 2)? * 60 + number(minutes, 2)?;
+    let minutes = number::<i64>(hours, 2)? * 60 + number::<i64>(minutes, 2)?;
     Some((clock, if zone.starts_with('-') { -minutes } else { minutes }))
 }
 
-fn number(text: &str, digits: usize) -> Option<i64> {
+fn number<N: FromStr>(text: &str, digits: usize) -> Option<N> {
     let fits = text.len() == digits && text.bytes().all(|byte| byte.is_ascii_digit());
     if fits { text.parse().ok() } else { None }
-}
-
-/// Days from 1970-01-01 to a date of the Gregorian calendar. Years begin in March, so that the leap day is the last.
-fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
 /// A moment as text.
 pub(super) fn to_text(millis: u64) -> String {
     let seconds = millis / 1000;
-    let days = seconds / 86_400 + 719_468;
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year + year / 4 - year / 100);
-    let from_march = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * from_march + 2) / 5 + 1;
-    let month = if from_march < 10 { from_march + 3 } else { from_march - 9 };
-    let year = era * 400 + year + u64::from(month <= 2);
+    let (year, month, day) = date_of(seconds / 86_400);
     let (hour, minute, second) = (seconds / 3600 % 24, seconds / 60 % 60, seconds % 60);
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
@@ -89,9 +75,15 @@ mod tests {
         ] {
             assert_eq!(parse(text), Some(millis), "{text}");
         }
-        for bad in
-            ["", "yesterday", "2026-13-01T00:00:00Z", "2026-1-1", "2026-11-20T25:00:00Z", "2026-11-20T12:00:00+1"]
-        {
+        for bad in [
+            "",
+            "yesterday",
+            "2026-13-01T00:00:00Z",
+            "2026-02-30T00:00:00Z",
+            "2026-1-1",
+            "2026-11-20T25:00:00Z",
+            "2026-11-20T12:00:00+1",
+        ] {
             assert_eq!(parse(bad), None, "{bad}");
         }
     }

@@ -33,7 +33,7 @@
 //! # }
 //! ```
 //!
-//! Imports: error.
+//! Imports: error, date.
 
 mod action;
 mod arn;
