@@ -4,7 +4,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a benchmark fails by panicking")]
 
-use criterion::{Criterion, Throughput, criterion_group, criterion_main};
+use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use hashrange::expression::ExpressionKind;
 use hashrange::{Database, Durability, Item, ItemRef, Table, admin::index, attr, key::S};
 use std::{hint::black_box, time::Duration};
@@ -72,6 +72,7 @@ fn reads(c: &mut Criterion) {
             black_box(table.get((&pk, &sk)).unwrap().unwrap())
         });
     });
+    statements(c, &db, &table);
     c.bench_function("get of an absent key", |b| {
         b.iter(|| {
             let (pk, _) = key(next());
@@ -87,6 +88,34 @@ fn reads(c: &mut Criterion) {
     let mut group = c.benchmark_group("scan");
     group.throughput(Throughput::Elements(ITEMS as u64)).sample_size(10);
     group.bench_function("all items", |b| b.iter(|| assert_eq!(table.scan().items().count(), ITEMS)));
+    group.finish();
+}
+
+/// The same item by a get, by a prepared statement, by its text, and by a statement whose values are bound one by one.
+fn statements(c: &mut Criterion, db: &Database, table: &Table<(S, S)>) {
+    let keys: Vec<(String, String)> = (0..ITEMS).map(key).collect();
+    let text = "SELECT * FROM orders WHERE pk = ? AND sk = ?";
+    let mut group = c.benchmark_group("one item by its key");
+    let mut next = scattered();
+    let mut pair = move || {
+        let (pk, sk) = &keys[next()];
+        (pk.clone(), sk.clone())
+    };
+    group.bench_function("get", |b| {
+        b.iter_batched_ref(&mut pair, |key| table.get((&key.0, &key.1)).unwrap().unwrap(), BatchSize::SmallInput);
+    });
+    let prepared = db.prepare(text).unwrap();
+    group.bench_function("prepared", |b| {
+        b.iter_batched_ref(&mut pair, |key| prepared.item((&key.0, &key.1)).unwrap().unwrap(), BatchSize::SmallInput);
+    });
+    group.bench_function("text", |b| {
+        let read = |key: &mut (String, String)| db.prepare(text).unwrap().item((&key.0, &key.1)).unwrap().unwrap();
+        b.iter_batched_ref(&mut pair, read, BatchSize::SmallInput);
+    });
+    group.bench_function("bound one by one", |b| {
+        let read = |key: &mut (String, String)| db.statement(text).bind(&key.0).bind(&key.1).send().unwrap();
+        b.iter_batched_ref(&mut pair, read, BatchSize::SmallInput);
+    });
     group.finish();
 }
 

@@ -18,7 +18,7 @@
 //! use std::time::Duration;
 //!
 //! let clock = Clock::manual(1_800_000_000_000);
-//! let prepared = Database::options().clock(clock.clone()).in_memory()?;
+//! let prepared = Database::options().clock(clock.clone()).background(false).in_memory()?; // no threads
 //! let sessions = prepared.create_table("sessions").hash::<S>("id").ttl("ends").create()?;
 //! sessions.put(&Item::new().with("id", "s#1").with("ends", 1_800_003_600))?;
 //!

@@ -27,7 +27,7 @@ struct World {
 impl World {
     fn new(model: CapacityModel) -> Self {
         let clock = Clock::manual(1_800_000_000_000);
-        let db = Database::options().clock(clock.clone()).capacity(model).in_memory().unwrap();
+        let db = Database::options().clock(clock.clone()).capacity(model).background(false).in_memory().unwrap();
         Self { db, clock }
     }
     fn service() -> Self {
