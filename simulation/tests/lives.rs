@@ -41,7 +41,7 @@ fn a_token_outlives_the_failed_trimming_of_its_segment() {
 
 #[test]
 fn every_power_cut_in_every_small_world() {
-    let images = number("HASHRANGE_IMAGES").unwrap_or(4);
+    let images = number("HASHRANGE_IMAGES").unwrap_or(2);
     let (sequences, counts) = small_worlds(2, images).unwrap_or_else(|failure| panic!("{failure}"));
     println!("{sequences} sequences: {counts:?}");
 }
