@@ -5,7 +5,15 @@ use crate::{
     engine::{Engine, Features, Session},
 };
 use anyhow::{Context, Result, ensure};
-use hashrange::{Database, Durability, ItemRef, Table, admin::index, key::{S, ge}, schema::StreamView, streams::IteratorStart, attr, values};
+use hashrange::{
+    Database, Durability, ItemRef, Table,
+    admin::index,
+    attr,
+    key::{S, ge},
+    schema::StreamView,
+    streams::IteratorStart,
+    values,
+};
 use std::path::Path;
 
 const TABLE: &str = "orders";
