@@ -314,10 +314,12 @@ impl Display for Insert {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "INSERT INTO {}", self.table)?;
         f.write_str(if self.is_single { " VALUE " } else { " " })?;
-        // A name or call without the word would be read as part of the table's path, or as a call of it.
-        match self.value.kind {
-            ExpressionKind::List(_) if !self.is_single => write!(f, "({})", self.value)?,
-            _ => write!(f, "{}", self.value)?,
+        // Without the word, a value that begins with a bracket would be read as part of the table's path.
+        let value = self.value.to_string();
+        if value.starts_with('[') && !self.is_single {
+            write!(f, "({value})")?
+        } else {
+            f.write_str(&value)?
         }
         self.position.iter().try_for_each(|position| write!(f, " AT {position}"))?;
         self.on_conflict.iter().try_for_each(|condition| write!(f, " ON CONFLICT WHERE {condition} DO NOTHING"))?;
@@ -405,6 +407,8 @@ mod tests {
             "INSERT INTO T VALUE {'a': [1, {'b': null}], 'c': `1`, 'd': true} RETURNING ALL OLD *",
             "INSERT INTO T VALUE 1 AT 2 ON CONFLICT WHERE a = 1 DO NOTHING",
             "INSERT INTO T <<{'a': 1}>>",
+            "INSERT INTO T (a, b) = true",
+            "INSERT INTO T (a, b)",
             "UPDATE T SET a = 1, b = c + ? REMOVE d.e[0] REMOVE f SET g = set_add(g, <<1>>) WHERE pk = 1 RETURNING MODIFIED NEW *",
             "FROM T t WHERE a = 1 SET b = 2 RETURNING ALL NEW a, MODIFIED OLD *",
             "DELETE FROM T WHERE pk = 'a' AND MISSING IS MISSING",
