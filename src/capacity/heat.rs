@@ -46,7 +46,7 @@ impl Heat {
         }
     }
 
-    /// A second has ended: whatever the counters of the partition gained since the last call belongs to it.
+    /// A second has ended. What the counters of the partition gained since the last call is counted to this second.
     pub fn end_second(&mut self, sec: u64, partition: &VirtualPartition, model: Option<&HeatModel>) -> Second {
         let mut is_hot = false;
         let mut second = Second { used: [0; 2], is_too_hot: false };

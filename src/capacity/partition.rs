@@ -1,4 +1,4 @@
-//! A virtual partition: a range of places that can do so much a second, whatever its table has left.
+//! A virtual partition: a range of places with a ceiling of units a second. The ceiling holds also where the table has more left.
 
 use super::{
     bucket::Bucket,

@@ -114,7 +114,7 @@ impl OpenOptions {
         self
     }
     /// How long the records of change streams are kept, on disk too. Default 24 hours, as in the service. A consumer that is
-    /// away for longer misses records, and is told: see [`Consumer::next_batch`](crate::streams::Consumer::next_batch). A program that
+    /// away for longer misses records; [`Consumer::next_batch`](crate::streams::Consumer::next_batch) reports the gap. A program that
     /// sleeps over weekends wants a week; `Duration::MAX` keeps them as long as the stream is enabled.
     pub fn stream_retention(mut self, retention: Duration) -> Self {
         self.options.stream_retention_millis = u64::try_from(retention.as_millis()).unwrap_or(u64::MAX);

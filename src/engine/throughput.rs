@@ -30,7 +30,7 @@ impl ReadTicket {
     pub fn debit(&self, units: f64, key: KeyRef<'_>) {
         self.0.debit(tokens(units), place(key));
     }
-    /// Whether a place lies in the virtual partition that the read was admitted to.
+    /// Whether a place belongs to the virtual partition that admitted the read.
     pub fn covers(&self, key: KeyRef<'_>) -> bool {
         let at = place(key);
         self.0.start().is_none_or(|start| start <= at) && self.0.next_start().is_none_or(|next| at < next)

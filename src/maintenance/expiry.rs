@@ -259,8 +259,8 @@ impl<'a> Sweep<'a> {
         Ok(swept)
     }
 
-    /// Deletes expired items of a lane behind `after`, which moves on, until `swept` has seen `limit` entries. An item that
-    /// lies in a damaged file is passed over.
+    /// Deletes expired items of a lane behind `after`, which moves on, until `swept` has seen `limit` entries. The sweeper
+    /// skips items of damaged files.
     fn lane(&self, lane: u64, after: &mut Option<EncodedKey>, limit: usize, swept: &mut Swept) -> Result<()> {
         if swept.seen >= limit {
             return Ok(());

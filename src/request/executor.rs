@@ -78,7 +78,7 @@ impl<'a> Executor<'a> {
         }
     }
 
-    /// How it would be decided on a request, part by part; nothing where policies do not decide.
+    /// How policies would decide on a request, part by part. Empty without a principal.
     pub(crate) fn explain<R: Request + ?Sized>(&self, request: &R) -> Vec<Explanation> {
         let explain = |caller: &Caller| caller.explain(self.engine, request.as_request());
         self.hooks.caller().map(explain).unwrap_or_default()

@@ -76,8 +76,8 @@ pub struct Completion<'a> {
     pub consumed: &'a [(&'a str, &'a Consumed)],
 }
 
-/// The hook of a database, if it has one, who executes requests, where policies decide on them, and what keeps the database
-/// open, for handles that do.
+/// What the requests of a handle pass through: the hook of the database, if it has one; the principal on whose behalf the handle
+/// sends them, if policies decide on them. A handle that keeps the database open has its share of it here too.
 #[derive(Clone, Default)]
 pub struct Hooks {
     hook: Option<Arc<dyn Hook>>,
@@ -105,15 +105,15 @@ impl Hooks {
     pub(crate) fn without_keeper(self) -> Self {
         Self { _keeper: None, ..self }
     }
-    /// The same, as whom policies decide on the requests.
+    /// The same, with the principal on whose requests policies decide.
     pub(crate) fn as_caller(&self, caller: Arc<Caller>) -> Self {
         Self { caller: Some(caller), ..self.clone() }
     }
-    /// The same for requests on which it was decided.
+    /// The same, for requests that policies have already allowed.
     pub(crate) fn decided(&self) -> Self {
         Self { caller: None, ..self.clone() }
     }
-    /// As whom policies decide on requests, if they do.
+    /// The principal on whose requests policies decide; `None` if no policy does.
     pub(crate) fn caller(&self) -> Option<&Caller> {
         self.caller.as_deref()
     }

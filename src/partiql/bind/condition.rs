@@ -28,7 +28,7 @@ enum Side {
 const ANY_TYPE: &str =
     "{S,HDS,N,FS,BS,NULL,DOUBLE,NS,DECIMAL,SS,DECIMALSET,BOOL,HD,DICT,INTSET,M,L,B,FLOAT,INT,DOUBLESET}";
 
-/// Stands in for an operand that has been found faulty.
+/// The value that replaces a faulty operand, so that the checks of the other operands go on.
 const STAND_IN: Operand = Operand::Value(AttributeValue::Null);
 
 /// A condition that is always true, or never.
