@@ -22,7 +22,7 @@ const BUDGETS: [(&str, u64); 20] = [
     ("get of an absent key", 780),
     ("SELECT by key from a run", 2_340),
     ("the same, prepared", 1_550),
-    ("the same, values bound one by one", 3_820),
+    ("the same, values bound one by one", 3_290),
     ("query of 10 items", 4_340),
     ("query of 10 with a limit", 4_650),
     ("batch get of 100 items", 193_560),

@@ -101,19 +101,25 @@ fn statements(c: &mut Criterion, db: &Database, table: &Table<(S, S)>) {
         let (pk, sk) = &keys[next()];
         (pk.clone(), sk.clone())
     };
+    // What is read is dropped where it is read, as in a program: a batch that keeps answers measures memory that is touched first.
     group.bench_function("get", |b| {
-        b.iter_batched_ref(&mut pair, |key| table.get((&key.0, &key.1)).unwrap().unwrap(), BatchSize::SmallInput);
+        let read = |key: &mut (String, String)| assert!(table.get((&key.0, &key.1)).unwrap().is_some());
+        b.iter_batched_ref(&mut pair, read, BatchSize::SmallInput);
     });
     let prepared = db.prepare(text).unwrap();
     group.bench_function("prepared", |b| {
-        b.iter_batched_ref(&mut pair, |key| prepared.item((&key.0, &key.1)).unwrap().unwrap(), BatchSize::SmallInput);
+        let read = |key: &mut (String, String)| assert!(prepared.item((&key.0, &key.1)).unwrap().is_some());
+        b.iter_batched_ref(&mut pair, read, BatchSize::SmallInput);
     });
     group.bench_function("text", |b| {
-        let read = |key: &mut (String, String)| db.prepare(text).unwrap().item((&key.0, &key.1)).unwrap().unwrap();
+        let read =
+            |key: &mut (String, String)| assert!(db.prepare(text).unwrap().item((&key.0, &key.1)).unwrap().is_some());
         b.iter_batched_ref(&mut pair, read, BatchSize::SmallInput);
     });
     group.bench_function("bound one by one", |b| {
-        let read = |key: &mut (String, String)| db.statement(text).bind(&key.0).bind(&key.1).send().unwrap();
+        let read = |key: &mut (String, String)| {
+            assert_eq!(db.statement(text).bind(&key.0).bind(&key.1).send().unwrap().items.len(), 1);
+        };
         b.iter_batched_ref(&mut pair, read, BatchSize::SmallInput);
     });
     group.finish();

@@ -18,6 +18,7 @@ use crate::{
     schema::{EncodedKey, KeyAttribute, KeySchema, TableDefinition},
     table::{Dynamic, Key},
 };
+use std::sync::Arc;
 
 /// Most attributes of a key.
 const MAX_TERMS: usize = 2;
@@ -25,7 +26,7 @@ const MAX_TERMS: usize = 2;
 /// Equalities of attributes, and the table.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct KeyRead {
-    pub table: Box<str>,
+    pub table: Arc<str>,
     terms: Vec<(Box<str>, Source)>,
 }
 
@@ -61,7 +62,7 @@ impl KeyRead {
         }
         let mut terms = Vec::new();
         collect(select.condition.as_ref()?, &mut terms)?;
-        Some(Self { table: table.clone(), terms })
+        Some(Self { table: (&**table).into(), terms })
     }
 
     /// The equalities of a table's key, if they are of exactly its attributes.

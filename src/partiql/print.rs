@@ -119,7 +119,11 @@ fn write_kind(f: &mut Formatter<'_>, kind: &ExpressionKind) -> fmt::Result {
     match kind {
         ExpressionKind::Name(name) => quoted(f, '"', name),
         ExpressionKind::Path(root, steps) => {
-            write_term(f, root)?;
+            match root.kind {
+                // A path of a path: without parentheses it would be one.
+                ExpressionKind::Path(..) => write!(f, "({root})")?,
+                _ => write_term(f, root)?,
+            }
             if matches!(root.kind, ExpressionKind::Number(_)) {
                 // The number would take the dot. Parentheses would be a list behind `IN`.
                 f.write_char(' ')?;
@@ -417,6 +421,7 @@ mod tests {
             "count(DISTINCT a) + count(*) + cast(a AS int) + \"odd name\"(1)",
             "a UNION ALL b EXCEPT c || d",
             "a % 0 .b",
+            "(a[1]).b = c AND ((a.b)[0])[1] < 5",
             "a NOT IN .1 .b * c IS NOT INT",
             "a IN -1 .b AND (-1).b IN 1[0]",
             "a IN NOT b = c AND d",

@@ -17,7 +17,8 @@ use crate::{
     database::Database,
     error::{Error, Result},
     item::{AttributeValue, ItemRef, to_value},
-    request::{GetItem, RequestKey},
+    request::EncodeKey,
+    schema::TableDefinition,
 };
 use serde::Serialize;
 use smallvec::SmallVec;
@@ -53,7 +54,7 @@ pub struct Statement {
     consistent: bool,
     no_scans: bool,
     old_on_failure: bool,
-    resume: Option<Continuation>,
+    resume: Option<Box<Continuation>>,
 }
 
 /// What a text was parsed into, or why it was not, and the text.
@@ -67,7 +68,7 @@ pub struct StatementOutput {
     /// Where the next page begins; `None` for the last one, and for writes.
     pub next: Option<Continuation>,
     /// Name of the table.
-    pub table: String,
+    pub table: Arc<str>,
     /// Capacity in units of reading or of writing.
     pub consumed: Consumed,
 }
@@ -195,7 +196,7 @@ impl Statement {
 
     /// Goes on behind a page of the same statement with the same parameters.
     pub fn resume(mut self, next: Continuation) -> Self {
-        self.resume = Some(next);
+        self.resume = Some(Box::new(next));
         self
     }
 
@@ -244,7 +245,7 @@ impl Statement {
                 Ok(StatementOutput {
                     items: answer.item.into_iter().collect(),
                     next: None,
-                    table: plan.definition.name.clone(),
+                    table: plan.definition.name.as_str().into(),
                     consumed: answer.consumed,
                 })
             }
@@ -282,7 +283,7 @@ impl Statement {
         Ok(StatementOutput {
             items: answer.items,
             next: answer.next.map(|position| Continuation { fingerprint: fingerprint(), position }),
-            table: plan.definition.name.clone(),
+            table: plan.definition.name.as_str().into(),
             consumed: answer.consumed,
         })
     }
@@ -303,18 +304,17 @@ impl Statement {
         if self.fault.is_some() || self.resume.is_some() || self.limit.is_some() {
             return Ok(None);
         }
-        let Ok(table) = self.database.dynamic_table(&read.table) else { return Ok(None) };
-        let definition = table.definition();
-        let Some(terms) = read.terms(&definition.key) else { return Ok(None) };
-        let Some(key) = read.key(terms, self.parameters.as_slice()) else { return Ok(None) };
-        let mut get = GetItem::new(&table, RequestKey::typed(&key));
-        get.consistent_read = self.consistent;
-        let output = self.database.execute(&get)?;
+        let find_key = |table: &TableDefinition| {
+            let terms = read.terms(&table.key)?;
+            Some(read.key(terms, self.parameters.as_slice())?.encode(table))
+        };
+        let output = self.database.get_by(&read.table, self.consistent, |table| find_key(table).transpose())?;
+        let Some(output) = output else { return Ok(None) };
         Ok(Some(StatementOutput {
             consumed: output.consumed(),
             items: output.item.into_iter().collect(),
             next: None,
-            table: definition.name.clone(),
+            table: read.table.clone(),
         }))
     }
 
@@ -423,7 +423,7 @@ impl Iterator for StatementItems {
             match self.statement.send() {
                 Ok(output) => {
                     self.is_done = output.next.is_none();
-                    self.statement.resume = output.next;
+                    self.statement.resume = output.next.map(Box::new);
                     self.page = output.items.into_iter();
                 }
                 Err(error) => {

@@ -51,7 +51,7 @@ pub struct GetOutput {
 
 impl GetOutput {
     /// A whole item.
-    pub(super) fn of(item: Option<ItemRef>, strength: ReadStrength) -> Self {
+    pub(crate) fn of(item: Option<ItemRef>, strength: ReadStrength) -> Self {
         Self { item, whole_bytes: None, strength }
     }
     /// Capacity in read units: of the whole item, whatever part was asked for.
@@ -100,10 +100,22 @@ pub(crate) fn read_by_key(
 ) -> Result<Option<ItemRef>> {
     let state = slot.state();
     let key = encode(&state.definition)?;
+    read_admitted(engine, slot, &state, strength, &key)
+}
+
+/// The same, by a key that is encoded for this state of the table.
+#[inline(always)]
+pub(crate) fn read_admitted(
+    engine: &Engine,
+    slot: &TableSlot,
+    state: &TableState,
+    strength: ReadStrength,
+    key: &EncodedKey,
+) -> Result<Option<ItemRef>> {
     slot.check_alive()?;
-    let item = read_from(engine, &state, &key)?;
+    let item = read_from(engine, state, key)?;
     if engine.models_throughput() {
-        charge(engine, slot, &state, &key, strength, item.as_ref())?;
+        charge(engine, slot, state, key, strength, item.as_ref())?;
     }
     Ok(item)
 }

@@ -66,8 +66,8 @@ pub use batch_write_item::{BatchWriteItem, BatchWriteOutput, MAX_BATCH_WRITES, W
 pub(crate) use caller::{Caller, ResourcePolicies};
 pub use delete_item::DeleteItem;
 pub use executor::{Executor, Request, Response};
-pub(crate) use get_item::read_by_key;
 pub use get_item::{GetItem, GetOutput};
+pub(crate) use get_item::{read_admitted, read_by_key};
 pub use hook::{Call, Completion, Hook, Hooks};
 pub use key::{EncodeKey, RequestKey};
 pub use page::{MAX_PAGE_BYTES, Page, PageOptions, Select};

@@ -17,6 +17,8 @@ use std::sync::Arc;
 
 /// Most partition keys of one query.
 const MAX_PARTITIONS: usize = 50;
+/// Most items of a page of a query of several partition keys (AWS documents it for `IN`).
+const MAX_ITEMS_OF_PARTITIONS: usize = 10;
 
 /// How items are found.
 #[derive(Clone, Debug, PartialEq)]
@@ -51,6 +53,16 @@ impl ReadPlan {
     /// Whether a range has one item at most.
     pub fn is_single(&self, range: &KeyRange) -> bool {
         self.index.is_none() && (self.definition.key.range.is_none() || matches!(range.sort, SortRange::Equal(_)))
+    }
+
+    /// Most items that a page evaluates, of those that the statement asks for.
+    pub fn page_limit(&self, limit: Option<usize>) -> Option<usize> {
+        let Access::Keys(ranges) = &self.access else { return limit };
+        if has_several_partitions(ranges) {
+            Some(limit.map_or(MAX_ITEMS_OF_PARTITIONS, |limit| limit.min(MAX_ITEMS_OF_PARTITIONS)))
+        } else {
+            limit
+        }
     }
 
     /// The one key that is read, and nothing else, if the statement names exactly that.
@@ -164,8 +176,12 @@ fn check_order_terms(select: &BoundSelect, key: KeyNames<'_>) -> Result<()> {
     Ok(())
 }
 
+fn has_several_partitions(ranges: &[KeyRange]) -> bool {
+    ranges.windows(2).any(|pair| pair[0].hash != pair[1].hash)
+}
+
 fn check_order_needs(select: &BoundSelect, key: KeyNames<'_>, keyed: Option<&[KeyRange]>) -> Result<()> {
-    let several = keyed.is_some_and(|ranges| ranges.windows(2).any(|pair| pair[0].hash != pair[1].hash));
+    let several = keyed.is_some_and(has_several_partitions);
     if let Some(ranges) = keyed {
         let mut hashes: Vec<_> = ranges.iter().map(|range| &range.hash).collect();
         hashes.dedup();

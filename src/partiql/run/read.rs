@@ -36,12 +36,13 @@ pub(in crate::partiql) struct ReadAnswer {
     bytes: usize,
 }
 
-/// Reads a page of at most `limit` items, and at most 1 MB of them, before the filter.
+/// Reads a page of at most `limit` items, at most 10 of several partition keys, and at most 1 MB of them, before the filter.
 pub(in crate::partiql) fn read_page(
     plan: &ReadPlan,
     limit: Option<usize>,
     from: Option<&Position>,
 ) -> Result<ReadAnswer> {
+    let limit = plan.page_limit(limit);
     let mut answer = ReadAnswer::default();
     let start = from.map_or(0, |from| from.range);
     let key = from.and_then(|from| from.key.as_ref());
