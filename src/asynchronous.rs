@@ -35,7 +35,7 @@
 //! Imports: error, item, request, table, consumer, database.
 
 use crate::{
-    consumer::{Batch, Consumer},
+    consumer::{Batch, Consumer, Delivery, Follow},
     database::Database,
     error::{Error, Result},
     item::ItemRef,
@@ -153,8 +153,8 @@ fn joined<R>(outcome: std::result::Result<R, JoinError>) -> Result<R> {
 impl<R: PagedRequest + Send + 'static> Read<R> {
     /// The items as a stream: pages are read on tokio's pool for blocking work, each when the one before is used up.
     pub fn stream(self) -> ItemStream<R> {
-        let (pages, left) = self.into_pages_and_limit();
-        ItemStream { reading: Reading::Idle(pages), page: Vec::new().into_iter(), left }
+        let (pages, limit) = self.into_pages_and_limit();
+        ItemStream { reading: Reading::Idle(pages), page: Vec::new().into_iter(), left: limit.unwrap_or(usize::MAX) }
     }
 }
 
@@ -225,6 +225,30 @@ impl Consumer {
     pub fn batches(self) -> BatchStream {
         BatchStream { waiting: Some(wait(self)) }
     }
+    /// The records as a stream, which does not end: one by one, as those of [`Consumer::follow`], each to be acknowledged
+    /// before the next is asked for. The stream holds one thread of the pool while it waits, and none while it is not polled.
+    ///
+    /// ```
+    /// use hashrange::{Database, Item, asynchronous::Asynchronous, key::S, schema::StreamView};
+    /// use tokio_stream::StreamExt;
+    ///
+    /// # #[tokio::main]
+    /// # async fn main() -> hashrange::Result<()> {
+    /// let db = Database::in_memory()?;
+    /// let orders = db.create_table("orders").hash::<S>("id").stream(StreamView::NewImage).create()?;
+    /// orders.asynchronous().put(Item::new().with("id", "o1")).await?;
+    /// let mut changes = orders.stream()?.checkpoint("mailer").deliveries();
+    /// if let Some(change) = changes.next().await {
+    ///     let change = change?;
+    ///     assert!(change.new_image().is_some());
+    ///     orders.asynchronous().call(move |_| change.ack()).await?; // it writes: on the pool
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn deliveries(self) -> DeliveryStream {
+        DeliveryStream(Following::Idle(Box::new(self.follow(PATIENCE))))
+    }
 }
 
 type BatchRead = (Consumer, Result<Option<Batch>>);
@@ -259,6 +283,57 @@ impl Stream for BatchStream {
                     }
                 }
                 Ok((_, Err(error))) | Err(error) => return Poll::Ready(Some(Err(error))),
+            }
+        }
+    }
+}
+
+/// Where a stream of records is.
+#[derive(Debug)]
+enum Following {
+    Idle(Box<Follow>),
+    Waiting(JoinHandle<(Box<Follow>, Option<Result<Delivery>>)>),
+    Done,
+}
+
+/// Change records to be acknowledged one by one; see [`Consumer::deliveries`].
+#[derive(Debug)]
+#[must_use = "a stream reads nothing until it is polled"]
+pub struct DeliveryStream(Following);
+
+impl Stream for DeliveryStream {
+    type Item = Result<Delivery>;
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Delivery>>> {
+        loop {
+            match std::mem::replace(&mut self.0, Following::Done) {
+                Following::Done => return Poll::Ready(None),
+                Following::Idle(mut follow) => match follow.at_hand() {
+                    Ok(None) => {
+                        self.0 = Following::Waiting(spawn_blocking(move || {
+                            let delivery = follow.next();
+                            (follow, delivery)
+                        }));
+                    }
+                    Ok(Some(delivery)) => {
+                        self.0 = Following::Idle(follow);
+                        return Poll::Ready(Some(Ok(delivery)));
+                    }
+                    Err(error) => return Poll::Ready(Some(Err(error))),
+                },
+                Following::Waiting(mut waiting) => {
+                    let Poll::Ready(outcome) = Pin::new(&mut waiting).poll(context) else {
+                        self.0 = Following::Waiting(waiting);
+                        return Poll::Pending;
+                    };
+                    match joined(outcome) {
+                        Ok((follow, None)) => self.0 = Following::Idle(follow),
+                        Ok((follow, Some(Ok(delivery)))) => {
+                            self.0 = Following::Idle(follow);
+                            return Poll::Ready(Some(Ok(delivery)));
+                        }
+                        Ok((_, Some(Err(error)))) | Err(error) => return Poll::Ready(Some(Err(error))),
+                    }
+                }
             }
         }
     }

@@ -122,7 +122,7 @@ pub mod admin {
 /// [`Table::stream`] begins here.
 pub mod streams {
     pub use crate::{
-        consumer::{Batch, Consumer, Deliveries, Delivery, Gap, TableStream},
+        consumer::{Batch, Consumer, Deliveries, Delivery, Follow, Gap, TableStream},
         maintenance::TriggerHealth,
         stream::{ChangeEvent, ChangeRecord, IteratorStart, Sequence},
         table::stream::{MAX_PAGE_RECORDS, ShardDescription, StreamDescription, StreamRecords, StreamStatus},

@@ -120,6 +120,7 @@ impl Delivery {
 }
 
 /// Tells what became of a record that was handed out.
+#[derive(Debug)]
 pub(super) struct Witness {
     receipt: Arc<Acknowledgement>,
     next: Sequence,

@@ -13,29 +13,8 @@ impl Consumer {
     /// Each is to be acknowledged before the next is asked for. One that was dropped without it is handed out again, before
     /// those behind it in its shard and after what other shards have. A program that holds records and acknowledges them
     /// later, in their order, gets as many as a batch of each shard has.
-    pub fn follow(self, patience: Duration) -> impl Iterator<Item = Result<Delivery>> {
-        let mut consumer = self;
-        let mut batch: Option<Deliveries> = None;
-        let mut last: Option<Witness> = None;
-        std::iter::from_fn(move || {
-            match last.take().map_or(Ok(false), |last| last.is_dropped(1 + usize::from(batch.is_some()))) {
-                Ok(false) => {}
-                Ok(true) => batch = None,
-                Err(error) => return Some(Err(error)),
-            }
-            loop {
-                if let Some(delivery) = batch.as_mut().and_then(Iterator::next) {
-                    last = Some(delivery.witness());
-                    return Some(Ok(delivery));
-                }
-                batch = None;
-                match consumer.next_batch(patience) {
-                    Ok(Some(next)) => batch = Some(next.into_iter()),
-                    Ok(None) => return None,
-                    Err(error) => return Some(Err(error)),
-                }
-            }
-        })
+    pub fn follow(self, patience: Duration) -> Follow {
+        Follow { consumer: self, patience, batch: None, last: None }
     }
 
     /// Record after record, for a program that only looks; ends when none has come for `patience`. A batch is acknowledged
@@ -64,5 +43,48 @@ impl Consumer {
                 }
             }
         })
+    }
+}
+
+/// Records to be acknowledged one by one; see [`Consumer::follow`].
+#[derive(Debug)]
+#[must_use = "nothing is read before the first `next`"]
+pub struct Follow {
+    consumer: Consumer,
+    patience: Duration,
+    batch: Option<Deliveries>,
+    /// Tells what became of the record that was handed out last.
+    last: Option<Witness>,
+}
+
+impl Follow {
+    /// The next record of the batch that was read last, if there is one. It waits for nothing.
+    pub(crate) fn at_hand(&mut self) -> Result<Option<Delivery>> {
+        let held = 1 + usize::from(self.batch.is_some());
+        if self.last.take().map_or(Ok(false), |last| last.is_dropped(held))? {
+            self.batch = None;
+        }
+        let delivery = self.batch.as_mut().and_then(Iterator::next);
+        self.last = delivery.as_ref().map(Delivery::witness);
+        Ok(delivery)
+    }
+    fn read(&mut self) -> Result<Option<Delivery>> {
+        loop {
+            if let Some(delivery) = self.at_hand()? {
+                return Ok(Some(delivery));
+            }
+            self.batch = None;
+            match self.consumer.next_batch(self.patience)? {
+                Some(batch) => self.batch = Some(batch.into_iter()),
+                None => return Ok(None),
+            }
+        }
+    }
+}
+
+impl Iterator for Follow {
+    type Item = Result<Delivery>;
+    fn next(&mut self) -> Option<Result<Delivery>> {
+        self.read().transpose()
     }
 }

@@ -14,5 +14,6 @@ mod shard_assignment;
 mod worker;
 
 pub use delivery::{Batch, Deliveries, Delivery};
+pub use follow::Follow;
 pub use gap::Gap;
 pub use worker::{Consumer, TableStream};

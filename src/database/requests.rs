@@ -64,7 +64,8 @@ impl Database {
     pub fn batch_write(&self) -> BatchWrite {
         BatchWrite::new(self.engine().clone(), self.hooks.clone())
     }
-    /// Reads of up to 100 items of any tables as they are at one moment.
+    /// Reads of up to 100 items of any tables as they are at one moment: a snapshot, which no commit falls into. Where the
+    /// second read depends on the first, or ranges are read, [`Database::transaction`] gives one moment as well.
     ///
     /// ```
     /// # use hashrange::{Database, Item, key::S};
@@ -78,6 +79,7 @@ impl Database {
     /// # Ok(())
     /// # }
     /// ```
+    #[doc(alias = "snapshot")]
     pub fn transact_get(&self) -> TransactGet {
         TransactGet::new(self.engine().clone(), self.hooks.clone())
     }
@@ -89,12 +91,13 @@ impl Database {
     /// over several items in one call.
     ///
     /// What the closure reads, by [`Transaction::get`] or, as a range, by [`Transaction::query`], is checked again at commit. So a
-    /// closure that only reads has a consistent view of several tables. If others changed what it read meanwhile, nothing is written and the
+    /// closure that only reads has a snapshot of several tables: all that it returned belongs to one moment. If others changed what it read meanwhile, nothing is written and the
     /// closure runs again, at most 100 times. So it should do nothing but compute, and use the transaction that it is
     /// given: what it does to a table directly is not part of it. It sees its own writes. An error that it returns, of any type
     /// that this crate's errors can become, ends the transaction and nothing is written.
     ///
     /// Errors: the closure's; validation; conflict, if others kept changing what was read; disk. See [`Transaction`] for an example.
+    #[doc(alias = "snapshot")]
     pub fn transaction<R, E: From<Error>>(&self, body: impl FnMut(&mut Transaction) -> Result<R, E>) -> Result<R, E> {
         table::transaction(self.engine(), &self.hooks, body)
     }

@@ -71,6 +71,17 @@ impl Condition {
         paths
     }
 
+    /// The paths into attributes among them.
+    pub(crate) fn nested_paths(&self) -> Vec<&Path> {
+        let mut paths = Vec::new();
+        self.tree.visit_paths(&mut |path| {
+            if path.is_nested() {
+                paths.push(path);
+            }
+        });
+        paths
+    }
+
     /// The attributes that it reads, or reads parts of; each as often as it is named.
     pub fn top_level_attributes(&self) -> Vec<&str> {
         self.paths().into_iter().map(Path::top_level).collect()

@@ -76,6 +76,23 @@ impl UpdateExpression {
         paths
     }
 
+    /// The paths into attributes among those that it writes or reads.
+    pub(crate) fn nested_paths(&self) -> Vec<&Path> {
+        let mut paths = Vec::new();
+        let mut visit = |path| {
+            if Path::is_nested(path) {
+                paths.push(path);
+            }
+        };
+        for action in self.actions.iter() {
+            visit(action.target());
+            if let Action::Set(_, value) = action {
+                value.visit_paths(&mut visit);
+            }
+        }
+        paths
+    }
+
     /// Refuses an update of an attribute of the table's key. `keys` are the attributes of that key, in its order.
     pub fn check_writes_no_key<'k>(&self, keys: impl IntoIterator<Item = &'k str>) -> Result<()> {
         let written = |key: &&str| self.actions.iter().any(|action| action.target().top_level() == *key);

@@ -5,6 +5,7 @@ use super::{
     executor::{Executor, Request, Response, Run},
     get_item::{charge, projected, read_many},
     key::RequestKey,
+    key_paths::check_projection_paths,
     table_ref::{FoundTable, TableRef},
     write_output::{add_consumed, by_position},
 };
@@ -119,6 +120,7 @@ impl Run for BatchGetItem<'_> {
             slot.check_alive()?;
             let state = slot.state();
             let definition = &state.definition;
+            check_projection_paths(definition, entry.projection.as_ref())?;
             let keys = entry.keys.iter().map(|key| key.encode(definition)).collect::<Result<Vec<_>>>()?;
             let items = read_many(executor.engine, &state, &keys)?;
             found.push(FoundItems { slot, state: arc_swap::Guard::into_inner(state), keys, items });

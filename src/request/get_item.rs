@@ -4,6 +4,7 @@ use super::{
     any::{RequestRef, ResponseRef},
     executor::{Executor, Request, Response, Run},
     key::RequestKey,
+    key_paths::check_projection_paths,
     table_ref::TableRef,
 };
 use crate::{
@@ -77,7 +78,10 @@ impl Run for GetItem<'_> {
     fn run(&self, executor: &Executor<'_>) -> Result<GetOutput> {
         let table = self.table.resolve(executor.engine)?;
         let strength = ReadStrength::of(self.consistent_read);
-        let item = read_by_key(executor.engine, &table, strength, |definition| self.key.encode(definition))?;
+        let item = read_by_key(executor.engine, &table, strength, |definition| {
+            check_projection_paths(definition, self.projection.as_ref())?;
+            self.key.encode(definition)
+        })?;
         let Some(projection) = &self.projection else { return Ok(GetOutput { item, whole_bytes: None, strength }) };
         let whole_bytes = Some(item.as_ref().map_or(0, ItemRef::size_bytes));
         Ok(GetOutput { item: item.map(|item| projected(item, Some(projection))), whole_bytes, strength })

@@ -27,7 +27,7 @@
 //! # }
 //! ```
 //!
-//! Imports: sync, error, capacity, config, item, schema, expression, access, wal, partition, service, admission, engine.
+//! Imports: sync, error, capacity, config, item, schema, expression, access, wal, partition, index, service, admission, engine.
 
 mod any;
 mod asks;
@@ -40,6 +40,7 @@ mod fingerprint;
 mod get_item;
 mod hook;
 mod key;
+mod key_paths;
 mod lagged_read;
 mod page;
 mod page_charge;

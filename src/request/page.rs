@@ -55,6 +55,9 @@ pub struct PageOptions<'a> {
     pub consistent_read: bool,
     /// Continues after the key that a page ended with.
     pub exclusive_start_key: Option<Cow<'a, Item>>,
+    /// Ends a query before this key, which a page in the other direction ended with. DynamoDB has no such member: it is how an
+    /// iterator reads from both ends.
+    pub(crate) exclusive_end_key: Option<Cow<'a, Item>>,
 }
 
 impl PageOptions<'_> {
@@ -69,6 +72,7 @@ impl PageOptions<'_> {
             limit: None,
             consistent_read: false,
             exclusive_start_key: None,
+            exclusive_end_key: None,
         }
     }
     /// Rejects settings that contradict each other.

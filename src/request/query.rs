@@ -48,11 +48,10 @@ impl Run for Query<'_> {
         let target = Target::find(&slot, options)?;
         let mut selection = self.select(&target)?;
         target.check_readable(options)?;
+        target.check_paths(options)?;
         target.check_filter_reads_no_key(options.filter.as_ref())?;
         target.check_filter_is_projected(options)?;
-        if let Some(start) = &options.exclusive_start_key {
-            self.continue_after(&target, &mut selection, start)?;
-        }
+        self.narrow(&target, &mut selection)?;
         let mut builder = PageBuilder::new(engine, &slot, &target, options);
         builder.begin_at(self.begin(&selection))?;
         let partition = target.ring().find(selection.token);
@@ -103,9 +102,7 @@ impl Query<'_> {
     /// What is selected, and has not been read by the pages before.
     pub(super) fn selection(&self, target: &Target) -> Result<Selection<'_>> {
         let mut selection = self.select(target)?;
-        if let Some(start) = &self.options.exclusive_start_key {
-            self.continue_after(target, &mut selection, start)?;
-        }
+        self.narrow(target, &mut selection)?;
         Ok(selection)
     }
 
@@ -122,27 +119,37 @@ impl Query<'_> {
         KeyRef { token: selection.token, collection: &selection.collection, sort }
     }
 
-    fn continue_after(&self, target: &Target, selection: &mut Selection<'_>, start: &Item) -> Result<()> {
-        let place = target.place_of(start)?;
-        if selection.single {
-            return Err(Error::validation("The query can return at most one row and cannot be restarted"));
+    /// Leaves out what other pages have read: what comes before the start key, and what comes behind the end key.
+    #[inline]
+    fn narrow(&self, target: &Target, selection: &mut Selection<'_>) -> Result<()> {
+        let PageOptions { exclusive_start_key: start, exclusive_end_key: end, .. } = &self.options;
+        if let Some(start) = start {
+            // To begin behind a key is to end before it in the other direction.
+            end_before(target, selection, start, !self.scan_index_forward)?;
         }
-        if *place.collection() != **selection.collection {
-            return Err(Error::validation(
-                "The provided starting key is outside query boundaries based on provided conditions",
-            ));
+        match end {
+            Some(end) => end_before(target, selection, end, self.scan_index_forward),
+            None => Ok(()),
         }
-        if !selection.bounds.contains(place.sort()) {
-            return Err(Error::validation("The provided starting key does not match the range key predicate"));
-        }
-        let bound = Bound::Excluded(place.sort().to_vec());
-        if self.scan_index_forward {
-            selection.bounds.lower = bound;
-        } else {
-            selection.bounds.upper = bound;
-        }
-        Ok(())
     }
+}
+
+/// Leaves out a key, and what a reader in this direction comes to behind it.
+fn end_before(target: &Target, selection: &mut Selection<'_>, key: &Item, ascending: bool) -> Result<()> {
+    let place = target.place_of(key)?;
+    if selection.single {
+        return Err(Error::validation("The query can return at most one row and cannot be restarted"));
+    }
+    if *place.collection() != **selection.collection {
+        return Err(Error::validation(
+            "The provided starting key is outside query boundaries based on provided conditions",
+        ));
+    }
+    if !selection.bounds.contains(place.sort()) {
+        return Err(Error::validation("The provided starting key does not match the range key predicate"));
+    }
+    selection.bounds.end_before(place.sort(), ascending);
+    Ok(())
 }
 
 /// Fills a page that asks for throughput wherever it comes to.

@@ -3,6 +3,10 @@
 //! Not only the items count as read, but the range: the commit holds the lock of its partition, reads the range again and
 //! compares. An item that another writer put between two others meanwhile is a conflict, as one that was changed or
 //! deleted is. What the closure itself wrote in the range is laid over what was read, and is not compared.
+//!
+//! A local index has its entries in the partitions of their items, and a commit writes both under one lock: a range of such
+//! an index is read and compared as a range of the table is. The entries of a global index are written after the locks of
+//! their items are released, so that no lock tells what the index holds at one moment: it is not read.
 
 use super::{
     any::RequestRef,
@@ -20,9 +24,10 @@ use crate::{
     capacity::{Consumed, ReadStrength, read_units},
     engine::{Engine, TableSlot, WriteAction},
     error::{Error, Result},
+    index,
     item::ItemRef,
     partition::CollectionRange,
-    schema::{EncodedKey, TableDefinition},
+    schema::{EncodedKey, IndexKind, TableDefinition},
     service::is_hidden,
 };
 use std::{collections::BTreeMap, sync::Arc};
@@ -52,6 +57,7 @@ impl RangeRead {
         };
         let (place, bounds) = {
             let target = Target::find(&slot, &query.options)?;
+            check_transactional(&target, &query.options)?;
             let selection = query.selection(&target)?;
             (EncodedKey::from_parts(&selection.collection, &[]), selection.bounds)
         };
@@ -73,26 +79,41 @@ impl RangeRead {
         table: &TableDefinition,
         written: impl Iterator<Item = (&'w EncodedKey, &'w WriteAction)>,
     ) -> Result<Vec<ItemRef>> {
-        let mut items: BTreeMap<Vec<u8>, ItemRef> = BTreeMap::new();
+        let index = self.query.options.index.as_ref();
+        let index = index.and_then(|name| table.indexes.iter().find(|index| index.name == *name));
+        // Where an item stands in the range, by its own key or by that of its entry.
+        let place_of = |item: &ItemRef| match index {
+            None => table.key_of_encoded(item),
+            Some(index) => table.index_key(index, item),
+        };
+        let mut items: BTreeMap<Vec<u8>, (ItemRef, EncodedKey)> = BTreeMap::new();
         for item in &self.items {
-            let key = table.key_of_attributes(&table.key_attributes_of(item))?;
-            items.insert(key.sort().to_vec(), item.clone());
-        }
-        for (key, action) in written {
-            if *key.collection() != *self.place.collection() || !self.bounds.contains(key.sort()) {
-                continue;
+            if let Some((place, key)) = place_of(item).zip(table.key_of_encoded(item)) {
+                items.insert(place.sort().to_vec(), (item.clone(), key));
             }
-            match action {
-                WriteAction::Put(bytes) => drop(items.insert(key.sort().to_vec(), ItemRef::from_bytes(bytes.clone()))),
-                WriteAction::Delete => drop(items.remove(key.sort())),
-                WriteAction::Keep => {}
+        }
+        for (key, action) in written.filter(|(_, action)| !matches!(action, WriteAction::Keep)) {
+            items.retain(|_, (_, of_item)| of_item != key);
+            let WriteAction::Put(bytes) = action else { continue };
+            let item = ItemRef::from_bytes(bytes.clone());
+            let entry = match index {
+                None => Some((key.clone(), item)),
+                Some(index) => {
+                    index::entry(table, index, &item).map(|entry| (entry.key, ItemRef::from_bytes(entry.bytes)))
+                }
+            };
+            if let Some((place, item)) = entry
+                && *place.collection() == *self.place.collection()
+                && self.bounds.contains(place.sort())
+            {
+                items.insert(place.sort().to_vec(), (item, key.clone()));
             }
         }
         let PageOptions { filter, projection, limit, .. } = &self.query.options;
         let seen = |item: &ItemRef| {
             !is_hidden(engine.options(), table, item) && filter.as_ref().is_none_or(|filter| filter.matches(Some(item)))
         };
-        let mut in_order: Vec<ItemRef> = items.into_values().filter(seen).collect();
+        let mut in_order: Vec<ItemRef> = items.into_values().map(|(item, _)| item).filter(seen).collect();
         if !self.query.scan_index_forward {
             in_order.reverse();
         }
@@ -115,7 +136,15 @@ impl Run for QueryNewest<'_> {
         let items = read(executor.engine, &slot, self.query, self.limit)?;
         let bytes = items.iter().map(ItemRef::size_bytes).sum();
         let units = read_units(bytes, ReadStrength::Transactional);
-        Ok(Page::of(items, Consumed::of_table(units)))
+        let consumed = match &self.query.options.index {
+            None => Consumed::of_table(units),
+            Some(index) => {
+                let mut consumed = Consumed::of_table(0.0);
+                consumed.local_indexes.push((index.clone().into_owned(), units));
+                consumed
+            }
+        };
+        Ok(Page::of(items, consumed))
     }
     fn as_request(&self) -> RequestRef<'_> {
         RequestRef::Query(self.query)
@@ -125,9 +154,28 @@ impl Run for QueryNewest<'_> {
     }
 }
 
+/// Rejects what no lock gives one moment of: a global index, and items of which a local index carries a part only.
+fn check_transactional(target: &Target, options: &PageOptions<'_>) -> Result<()> {
+    let Some(index) = target.definition() else { return Ok(()) };
+    let name = &index.name;
+    if index.kind == IndexKind::Global {
+        return Err(Error::validation(format!(
+            "a transaction cannot read the global secondary index {name}, whose entries follow their items; query the table \
+             or a local secondary index"
+        )));
+    }
+    if target.reads_whole_items(options) {
+        return Err(Error::validation(format!(
+            "a transaction reads from the index {name} what the index projects; get the rest by the keys of the items"
+        )));
+    }
+    Ok(())
+}
+
 fn read(engine: &Engine, slot: &TableSlot, query: &Query<'_>, limit: usize) -> Result<Vec<ItemRef>> {
     let target = Target::find(slot, &query.options)?;
     let selection = query.selection(&target)?;
+    target.check_paths(&query.options)?;
     target.check_filter_reads_no_key(query.options.filter.as_ref())?;
     let partition = target.ring().find(selection.token);
     let view = partition.pin();

@@ -46,6 +46,7 @@ impl Run for Scan<'_> {
         let slot = self.table.resolve(engine)?;
         let target = Target::find(&slot, options)?;
         target.check_readable(options)?;
+        target.check_paths(options)?;
         let (first_token, last_token) = self.tokens()?;
         let space = target.space();
         let is_mixed = target.state.definition.indexes.iter().any(|index| index.kind == IndexKind::Local);

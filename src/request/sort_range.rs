@@ -36,6 +36,12 @@ impl RangeBounds {
         above && below
     }
 
+    /// Leaves out a sort key that lies between the bounds, and what a reader comes to behind it.
+    pub fn end_before(&mut self, sort: &[u8], ascending: bool) {
+        let bound = if ascending { &mut self.upper } else { &mut self.lower };
+        *bound = Bound::Excluded(sort.to_vec());
+    }
+
     /// Everything that begins with a prefix.
     fn with_prefix(prefix: Vec<u8>) -> Self {
         let upper = successor(prefix.clone()).map_or(Bound::Unbounded, Bound::Excluded);

@@ -1,13 +1,14 @@
 //! The table or index that a query or scan reads.
 
 use super::{
+    key_paths::{check_condition_paths, check_projection_paths},
     page::{PageOptions, Select},
     page_token::TokenScope,
 };
 use crate::{
     engine::{Engine, TableSlot, TableState, TokenRing},
     error::{Detail, Error, ErrorKind, Result},
-    expression::{Condition, ProjectionExpression, check_keys_are_scalars},
+    expression::{Condition, ProjectionExpression},
     item::Item,
     schema::{EncodedKey, IndexDefinition, IndexKind, IndexStatus, Projection as Projected},
 };
@@ -86,13 +87,14 @@ impl Target {
             Some(index) => self.state.definition.index_key_of_attributes(index, key).ok_or_else(invalid),
         }
     }
+    /// Neither filter nor projection may lead into a key attribute.
+    pub fn check_paths(&self, options: &PageOptions<'_>) -> Result<()> {
+        check_condition_paths(&self.state.definition, options.filter.as_ref())?;
+        check_projection_paths(&self.state.definition, options.projection.as_ref())
+    }
     /// A filter may not test the attributes that a query selects by.
     pub fn check_filter_reads_no_key(&self, filter: Option<&Condition>) -> Result<()> {
         let Some(filter) = filter else { return Ok(()) };
-        let table = &self.state.definition;
-        let of_indexes = table.indexes.iter().filter(|index| index.kind != IndexKind::Expiry);
-        let of_indexes = of_indexes.flat_map(|index| index.attributes().map(|key| key.name.as_str()));
-        check_keys_are_scalars(&filter.paths(), table.key.attributes().map(|key| key.name.as_str()), of_indexes)?;
         match self.definition() {
             None => filter.check_reads_no_key(self.state.definition.key.attributes().map(|key| key.name.as_str())),
             Some(index) => filter.check_reads_no_key(index.attributes().map(|key| key.name.as_str())),

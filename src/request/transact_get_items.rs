@@ -6,6 +6,7 @@ use super::{
     executor::{Executor, Request, Response, Run},
     get_item::projected,
     key::RequestKey,
+    key_paths::check_projection_paths,
     table_ref::TableRef,
     transact_write_items::{DUPLICATE, MAX_TRANSACTION_ACTIONS, MAX_TRANSACTION_BYTES, Reasons, throttling_reason},
     write_output::{add_consumed, by_position},
@@ -87,7 +88,9 @@ impl TransactGetItems<'_> {
         for get in &self.gets {
             let slot = get.table.resolve(executor.engine)?.clone();
             slot.check_alive()?;
-            let encoded = get.key.encode(&slot.state().definition);
+            let state = slot.state();
+            check_projection_paths(&state.definition, get.projection.as_ref())?;
+            let encoded = get.key.encode(&state.definition);
             let Some(key) = reasons.take(encoded)? else { continue };
             if places.iter().any(|(other, known)| Arc::ptr_eq(other, &slot) && *known == key) {
                 return Err(Error::validation(DUPLICATE));

@@ -8,6 +8,7 @@ use super::{
     fingerprint,
     get_item::read,
     key::RequestKey,
+    key_paths::check_condition_paths,
     put_item::PutItem,
     table_ref::{FoundTable, TableRef},
     update_item::{UpdateItem, check_literal_index_keys, check_targets},
@@ -184,6 +185,7 @@ impl<'a> TransactWriteItem<'a> {
             }
         };
         let (condition, return_old_on_failure) = self.condition();
+        check_condition_paths(definition, condition)?;
         Ok(Write { slot, key, change, condition, return_old_on_failure })
     }
 }

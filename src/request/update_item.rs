@@ -4,6 +4,7 @@ use super::{
     any::RequestRef,
     executor::{Executor, Request, Run},
     key::RequestKey,
+    key_paths::check_update_paths,
     table_ref::TableRef,
     write::{Change, Write, write_one},
     write_output::{ReturnValues, WriteOutput, consumed},
@@ -101,8 +102,9 @@ impl Run for UpdateItem<'_> {
     }
 }
 
-/// Key attributes cannot be changed, not even to what they are.
+/// Key attributes cannot be changed, not even to what they are, and have no parts.
 pub(super) fn check_targets(definition: &TableDefinition, update: &UpdateExpression) -> Result<()> {
+    check_update_paths(definition, update)?;
     update.check_writes_no_key(definition.key.attributes().map(|key| key.name.as_str()))
 }
 

@@ -1,7 +1,7 @@
 //! What all writes have in common: how an item is prepared, how its fate is decided, and that an operation says which
 //! items it is at before it begins.
 
-use super::update_item::apply_update;
+use super::{key_paths::check_condition_paths, update_item::apply_update};
 use crate::{
     engine::{Engine, HeldTables, ItemResult, TableSlot, WriteAction, WriteOp, WriteOptions},
     error::{Error, ErrorKind, Result},
@@ -63,6 +63,7 @@ pub(super) fn write_one(
     write: &Write<'_>,
     options: &WriteOptions,
 ) -> Result<(ItemResult, Option<Applied>)> {
+    check_condition_paths(held.definition(0), write.condition)?;
     let _here = engine.enter_write(write.slot, &write.key)?;
     let mut applied = None;
     let mut decide = |definition: &TableDefinition, old: Option<&ItemRef>| write.decide(definition, old, &mut applied);

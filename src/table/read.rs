@@ -1,6 +1,9 @@
-//! Query and scan: what their builders have in common, and the iterators over their pages and items.
+//! Query and scan: what their builders have in common.
 
-use super::get::projected_twice;
+use super::{
+    get::projected_twice,
+    items::{Items, Pages, TypedItems},
+};
 use crate::{
     entity::Entity,
     error::{Error, Result},
@@ -9,7 +12,7 @@ use crate::{
     request::{Executor, Hooks, Page, PageOptions, Query, Request, Scan, Select, TableRef, open_page_token},
 };
 use serde::de::DeserializeOwned;
-use std::{borrow::Cow, marker::PhantomData};
+use std::borrow::Cow;
 
 /// A request that is answered page by page.
 pub trait PagedRequest: Request<Response = Page> + Clone {
@@ -149,16 +152,26 @@ impl<R: PagedRequest> Read<R> {
 
     /// The request, for a transaction that reads by itself.
     pub(super) fn into_request(mut self) -> Result<R> {
-        if let Some(fault) = self.fault {
-            return Err(fault);
+        self.open_token()?;
+        Ok(self.request)
+    }
+    /// Puts the key of the token, if there is one, into the request. Errors also: what is wrong with the description.
+    pub(super) fn open_token(&mut self) -> Result<()> {
+        if let Some(fault) = &self.fault {
+            return Err(fault.clone());
         }
-        if let Some(token) = self.token {
+        if let Some(token) = self.token.take() {
             let table = self.request.table().clone();
             let engine = table.engine().ok_or_else(|| Error::validation("the read has no database"))?;
             let key = open_page_token(engine, &table, self.request.options(), &token)?;
             self.request.options().exclusive_start_key = Some(Cow::Owned(key));
         }
-        Ok(self.request)
+        Ok(())
+    }
+    /// The next page begins behind this key, the last of the page before.
+    pub(super) fn continue_after(&mut self, key: Option<Item>) {
+        self.request.options().exclusive_start_key = key.map(Cow::Owned);
+        self.token = None;
     }
 
     /// Reads one page.
@@ -216,17 +229,17 @@ impl<R: PagedRequest> Read<R> {
 
     /// Reads page after page.
     pub fn pages(self) -> Pages<R> {
-        Pages { read: self, done: false }
+        Pages::of(self)
     }
 
-    /// Reads item after item.
+    /// Reads item after item. Those of a query can be read from both ends; see [`Items`].
     pub fn items(self) -> Items<R> {
-        let (pages, left) = self.into_pages_and_limit();
-        Items { pages, page: Vec::new().into_iter(), left }
+        let (pages, limit) = self.into_pages_and_limit();
+        Items::of(pages, limit)
     }
 
     /// Pages whose items are wanted one by one, and how many of them at most.
-    pub(crate) fn into_pages_and_limit(mut self) -> (Pages<R>, usize) {
+    pub(crate) fn into_pages_and_limit(mut self) -> (Pages<R>, Option<usize>) {
         let options = self.request.options();
         let limit = options.limit;
         if options.filter.is_some() {
@@ -235,97 +248,6 @@ impl<R: PagedRequest> Read<R> {
         if options.select == Select::Count {
             self = self.refuse(Error::validation("a read that counts only has no items; read its pages"));
         }
-        (self.pages(), limit.unwrap_or(usize::MAX))
-    }
-}
-
-/// Pages one after the other, each read when it is asked for. No lock or snapshot is held between them.
-#[derive(Clone, Debug)]
-pub struct Pages<R> {
-    read: Read<R>,
-    done: bool,
-}
-
-impl<R: PagedRequest> Iterator for Pages<R> {
-    type Item = Result<Page>;
-    fn next(&mut self) -> Option<Result<Page>> {
-        if self.done {
-            return None;
-        }
-        let page = self.read.page();
-        let next = page.as_ref().ok().and_then(Page::last_evaluated_key);
-        self.done = next.is_none();
-        self.read.request.options().exclusive_start_key = next.map(Cow::Owned);
-        self.read.token = None;
-        Some(page)
-    }
-}
-
-/// Items one after the other, read page by page.
-#[derive(Clone, Debug)]
-pub struct Items<R> {
-    pages: Pages<R>,
-    page: std::vec::IntoIter<ItemRef>,
-    left: usize,
-}
-
-impl<R: PagedRequest> Items<R> {
-    /// The items as values of a type.
-    pub fn typed<T: DeserializeOwned>(self) -> TypedItems<R, T> {
-        TypedItems { items: self, kind: PhantomData }
-    }
-    /// All items, or the first error.
-    pub fn try_collect<C: FromIterator<ItemRef>>(self) -> Result<C> {
-        self.collect()
-    }
-}
-
-/// Items one after the other, each as a value of a type; see [`Read::typed`].
-#[derive(Debug)]
-#[must_use = "nothing is read before the first `next`"]
-pub struct TypedItems<R, T> {
-    items: Items<R>,
-    kind: PhantomData<fn() -> T>,
-}
-
-impl<R: Clone, T> Clone for TypedItems<R, T> {
-    fn clone(&self) -> Self {
-        Self { items: self.items.clone(), kind: PhantomData }
-    }
-}
-
-impl<R: PagedRequest, T: DeserializeOwned> TypedItems<R, T> {
-    /// All values, or the first error.
-    pub fn try_collect<C: FromIterator<T>>(self) -> Result<C> {
-        self.collect()
-    }
-}
-
-impl<R: PagedRequest, T: DeserializeOwned> Iterator for TypedItems<R, T> {
-    type Item = Result<T>;
-    fn next(&mut self) -> Option<Result<T>> {
-        Some(self.items.next()?.and_then(|item| item.de()))
-    }
-}
-
-impl<R: PagedRequest> Iterator for Items<R> {
-    type Item = Result<ItemRef>;
-    fn next(&mut self) -> Option<Result<ItemRef>> {
-        if self.left == 0 {
-            return None;
-        }
-        loop {
-            if let Some(item) = self.page.next() {
-                self.left -= 1;
-                return Some(Ok(item));
-            }
-            match self.pages.next()? {
-                Ok(page) => self.page = page.items.into_iter(),
-                Err(error) => {
-                    self.left = 0;
-                    return Some(Err(error));
-                }
-            }
-        }
+        (self.pages(), limit)
     }
 }

@@ -53,6 +53,20 @@ async fn changes_come_as_a_stream() -> hashrange::Result<()> {
     }
     writing.await.expect("no panic")?;
     drop(batches);
+
+    let mut changes = table.stream()?.checkpoint("one by one").deliveries();
+    let mut ids = Vec::new();
+    for round in 0..4 {
+        let change = changes.next().await.expect("it does not end")?;
+        let id = change.keys().get("id").and_then(|id| id.as_str()).map(str::to_owned).unwrap_or_default();
+        if round > 0 {
+            ids.push(id); // the first is dropped without an acknowledgement, and comes again
+            tokio::task::spawn_blocking(move || change.ack()).await.expect("no panic")?;
+        }
+    }
+    ids.sort_unstable();
+    assert_eq!(ids, ["a", "b", "c"]);
+    drop(changes);
     db.asynchronous().close().await?;
     assert!(table.asynchronous().put(Item::new().with("id", "d")).await.unwrap_err().is_closed());
     Ok(())

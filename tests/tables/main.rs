@@ -18,6 +18,8 @@ mod foreign_types;
 mod fork;
 mod indexes;
 mod inspect;
+mod iterators;
+mod key_paths;
 mod memory;
 mod model;
 mod partiql;

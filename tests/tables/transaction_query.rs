@@ -3,8 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    Database, Durability, Error, Item, ItemRef, Table, attr,
-    key::{N, S, between, lt},
+    Database, Durability, Error, Item, ItemRef, Table,
+    admin::index,
+    attr,
+    key::{N, S, between, ge, lt},
     values,
 };
 use hashrange_test_support::Random;
@@ -12,7 +14,9 @@ use std::collections::BTreeMap;
 
 fn database() -> (Database, Table<(S, N)>) {
     let db = Database::options().durability(Durability::Buffered).in_memory().unwrap();
-    let table = db.create_table("items").hash::<S>("name").range::<N>("number").create().unwrap();
+    let table = db.create_table("items").hash::<S>("name").range::<N>("number");
+    let table = table.lsi(index("by_value").range::<N>("value")).gsi(index("by_name").hash::<S>("name"));
+    let table = table.lsi(index("by_value_only").range::<N>("value").keys_only()).create().unwrap();
     (db, table)
 }
 
@@ -124,6 +128,10 @@ fn compare(
 ) -> Result<(), Error> {
     let (below, limit) = (random.below(14) as i64, 1 + random.below(6));
     let (descending, filtered, limited) = (random.one_in(2), random.one_in(2), random.one_in(2));
+    let by_index = random.one_in(3);
+    if by_index {
+        return compare_index(tx, table, model, random);
+    }
     let seen = tx.query(table, "a", |mut query| {
         query = query.range(lt(below));
         if descending {
@@ -144,12 +152,67 @@ fn compare(
     Ok(())
 }
 
+/// The same of a local index, whose order is that of the values.
+fn compare_index(
+    tx: &mut hashrange::Transaction,
+    table: &Table<(S, N)>,
+    model: &BTreeMap<i64, i64>,
+    random: &mut Random,
+) -> Result<(), Error> {
+    let (from, limit, descending) = (random.below(4) as i64, 1 + random.below(9), random.one_in(2));
+    let name = if random.one_in(2) { "by_value" } else { "by_value_only" };
+    let seen = tx.query(table, "a", |query| {
+        let query = query.index(name).range(ge(from)).limit(limit);
+        if descending { query.descending() } else { query }
+    })?;
+    let mut expected: Vec<(i64, i64)> = model.iter().map(|(number, value)| (*number, *value)).collect();
+    expected.retain(|(_, value)| *value >= from);
+    expected.sort_by_key(|(number, value)| (*value, *number));
+    if descending {
+        expected.reverse();
+    }
+    let whole = expected.len();
+    expected.truncate(limit);
+    assert_eq!(seen.iter().map(pair).collect::<Vec<_>>(), expected);
+    assert_eq!(tx.count(table, "a", |query| query.index(name).range(ge(from)))?, whole);
+    Ok(())
+}
+
+#[test]
+fn a_change_of_what_an_index_shows_makes_the_closure_run_again() {
+    let runs = |meanwhile: &dyn Fn(&Table<(S, N)>)| {
+        let (db, table) = database();
+        (1..=3).for_each(|number| drop(table.put(&item("a", number, number * 10)).unwrap()));
+        let mut runs = 0;
+        let seen = db.transaction(|tx| {
+            runs += 1;
+            let seen = tx.count(&table, "a", |query| query.index("by_value").range(between(15, 35)))?;
+            if runs == 1 {
+                meanwhile(&table);
+            }
+            tx.put(&table, &item("b", 1, 1))?;
+            Ok::<_, Error>(seen)
+        });
+        (runs, seen.unwrap())
+    };
+    let put = |number, value| move |table: &Table<(S, N)>| drop(table.put(&item("a", number, value)).unwrap());
+    assert_eq!(runs(&|_| {}), (1, 2));
+    assert_eq!(runs(&put(7, 20)), (2, 3), "a phantom in the index");
+    assert_eq!(runs(&put(1, 30)), (2, 3), "an entry comes into the range");
+    assert_eq!(runs(&put(2, 90)), (2, 1), "an entry leaves it");
+    assert_eq!(runs(&put(7, 99)), (1, 2), "an entry behind the range");
+}
+
 #[test]
 fn what_cannot_be_checked_is_rejected() {
     let (db, table) = database();
     let message = |result: Result<Vec<ItemRef>, Error>| result.unwrap_err().message().to_owned();
-    let of_index = db.transaction(|tx| tx.query(&table, "a", |query| query.index("by_value")));
-    assert!(message(of_index).contains("neither an index nor a count"));
+    let of_index = db.transaction(|tx| tx.query(&table, "a", |query| query.index("by_name")));
+    assert!(message(of_index).contains("global secondary index by_name"));
+    let counted = db.transaction(|tx| tx.query(&table, "a", |query| query.count_only()));
+    assert!(message(counted).contains("Transaction::count"));
+    let whole = db.transaction(|tx| tx.query(&table, "a", |query| query.index("by_value_only").all_attributes()));
+    assert!(message(whole).contains("what the index projects"));
     let (_other, foreign) = database();
     assert!(message(db.transaction(|tx| tx.query(&foreign, "a", |query| query))).contains("its own database"));
     let faulty = db.transaction(|tx| tx.query(&table, "a", |query| query.range(lt(1)).range(lt(2))));

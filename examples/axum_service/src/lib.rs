@@ -1,20 +1,22 @@
 //! An axum service over an embedded database.
 //!
-//! The database's calls are plain functions. Which of them may run on a thread of the async runtime depends on what they
-//! wait for:
+//! The database's calls are plain functions that block. Which of them may run on a thread of the async runtime depends on
+//! what they wait for; the asynchronous handles (feature `tokio`) run the others on the runtime's pool for blocking work:
 //!
 //! | call | waits for | where it runs |
 //! |---|---|---|
 //! | `get`, a page of a query or scan | nothing, or a page fault: microseconds | inline, in the handler |
-//! | `put`, `update`, `delete`, transactions | the sync of the log: milliseconds | [`spawn_blocking`] |
-//! | walking through many pages | as long as the client reads | one [`spawn_blocking`] task and a bounded channel |
-//! | `next_batch` of a stream's consumer | news | a thread of its own, or [`Database::on_change`] |
-//! | `open`, `close` | the disk | before the runtime serves; [`spawn_blocking`] |
+//! | `put`, `update`, `delete`, transactions | the sync of the log: milliseconds | on the pool, by [`AsyncTable`] |
+//! | walking through many pages | as long as the client reads | as a stream, whose pages are read on the pool |
+//! | change records of a stream's consumer | news | as a stream, or [`Database::on_change`] |
+//! | `open`, `close` | the disk | before the runtime serves; on the pool, by [`AsyncDatabase`] |
 //!
-//! Writes on the blocking pool are also *faster* than inline. Those that wait at the same time share one sync of the log, and
+//! Writes on the pool are also *faster* than inline. Those that wait at the same time share one sync of the log, and
 //! a runtime of two threads that writes inline has two writes waiting at most. With 32 connections and two threads,
-//! `spawn_blocking` made two to three times as many synced puts a second, and a get beside them waited less than a
+//! the pool made two to three times as many synced puts a second, and a get beside them waited less than a
 //! millisecond instead of six.
+//!
+//! [`AsyncDatabase`]: hashrange::asynchronous::AsyncDatabase
 //!
 //! Shutting down has an order: stop to accept, let requests end, then close the database. [`Database::close`] reports what
 //! dropping would hide, and frees the folder though handlers still hold tables.
@@ -27,14 +29,15 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use hashrange::{Database, ErrorKind, Table, key::S};
+use hashrange::{
+    Database, ErrorKind,
+    asynchronous::{AsyncTable, Asynchronous},
+    key::S,
+};
 use serde::{Deserialize, Serialize};
 use std::{future::Future, io};
-use tokio::{net::TcpListener, sync::mpsc, task::spawn_blocking};
-use tokio_stream::wrappers::ReceiverStream;
-
-/// Chunks of a long answer that wait for a slow client; the reader of the database waits behind them.
-const CHUNKS: usize = 4;
+use tokio::net::TcpListener;
+use tokio_stream::StreamExt;
 
 /// A note.
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -50,7 +53,7 @@ pub struct Note {
 #[derive(Clone)]
 struct App {
     db: Database,
-    notes: Table<S>,
+    notes: AsyncTable<S>,
 }
 
 /// An error of the database as an answer.
@@ -76,54 +79,36 @@ impl IntoResponse for Failure {
     }
 }
 
-/// A call that waits for the disk, on the pool of threads that may wait.
-async fn waiting<T: Send + 'static>(
-    call: impl FnOnce() -> hashrange::Result<T> + Send + 'static,
-) -> Result<T, Failure> {
-    match spawn_blocking(call).await {
-        Ok(result) => Ok(result?),
-        // The call panicked, or the runtime ends.
-        Err(error) => Err(Failure(hashrange::Error::validation(format!("the call did not end: {error}")))),
-    }
-}
-
 async fn put_note(
     State(app): State<App>,
     Path(id): Path<String>,
     Json(note): Json<Note>,
 ) -> Result<StatusCode, Failure> {
-    waiting(move || app.notes.put(&Note { id, ..note })).await?;
+    app.notes.put(Note { id, ..note }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 async fn get_note(State(app): State<App>, Path(id): Path<String>) -> Result<Response, Failure> {
     // Inline: a read waits for no writer. The item goes to the client as it is, without a detour over a Rust type.
-    Ok(match app.notes.get(id)? {
+    Ok(match app.notes.table().get(id)? {
         Some(note) => ([(CONTENT_TYPE, "application/json")], note.to_json()).into_response(),
         None => StatusCode::NOT_FOUND.into_response(),
     })
 }
 
 async fn delete_note(State(app): State<App>, Path(id): Path<String>) -> Result<StatusCode, Failure> {
-    waiting(move || app.notes.delete(id)).await?;
+    app.notes.call(move |notes| notes.delete(id)).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 
 /// All notes, one JSON document a line. A page is read when the client has taken the one before: memory stays small, whatever
 /// the table holds and however slow the client is.
 async fn all_notes(State(app): State<App>) -> Response {
-    let (send, receive) = mpsc::channel::<io::Result<String>>(CHUNKS);
-    spawn_blocking(move || {
-        for page in app.notes.scan().pages() {
-            let lines = page.map(|page| page.items.iter().map(|note| note.to_json() + "\n").collect::<String>());
-            let failed = lines.is_err();
-            // A client that went away ends the walk.
-            if send.blocking_send(lines.map_err(io::Error::other)).is_err() || failed {
-                return;
-            }
-        }
+    let lines = app.notes.table().scan().stream().map(|note| match note {
+        Ok(note) => Ok(note.to_json() + "\n"),
+        Err(error) => Err(io::Error::other(error)),
     });
-    ([(CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(ReceiverStream::new(receive))).into_response()
+    ([(CONTENT_TYPE, "application/x-ndjson")], Body::from_stream(lines)).into_response()
 }
 
 /// Whether the service can do its work: for load balancers, which ask often. It reads what is known and does nothing.
@@ -149,7 +134,7 @@ pub async fn serve(
     stop: impl Future<Output = ()> + Send + 'static,
 ) -> io::Result<()> {
     let notes = db.create_table("notes").hash::<S>("id").open_or_update().map_err(io::Error::other)?;
-    let app = App { db: db.clone(), notes };
+    let app = App { db: db.clone(), notes: notes.asynchronous() };
     axum::serve(listener, router(app)).with_graceful_shutdown(stop).await?;
-    spawn_blocking(move || db.close()).await?.map_err(io::Error::other)
+    db.asynchronous().close().await.map_err(io::Error::other)
 }
