@@ -10,11 +10,20 @@
 //!
 //! Numbers keep all their digits in both: their text is read as it stands, never through a binary float. Names are
 //! printed in the order of their bytes, without spaces. Where a name occurs twice in an object, the last one counts.
-//! However deep a text is, reading descends only a fixed number of levels: each level is first cut into the texts of
-//! its parts, and that takes no recursion.
+//! However deep a text is, reading descends only a fixed number of levels.
+//!
+//! DynamoDB's form has one decoder, [`ValueDecoder`], over a pull parser, [`Reader`], that builds no tree: for the methods here,
+//! and for protocols that carry values inside of documents of their own, with bounds and wordings of their own.
 
+mod decoder;
 mod dynamodb;
 mod plain;
+mod reader;
+mod typed;
+
+pub use decoder::{LatestWording, ValueDecoder, Wording};
+pub use reader::{Malformed, Reader, Token};
+pub use typed::{JsonContext, blob, boolean, list, map, string, structure, wrong_scalar};
 
 use super::{AttributeValue, Item, base64, size};
 use crate::error::{Error, ErrorKind, Result};
@@ -53,8 +62,12 @@ impl Item {
     /// Prints the item as DynamoDB JSON.
     pub fn to_dynamodb_json(&self) -> String {
         let mut out = String::new();
-        push_members(&self.0, &mut out, dynamodb::write);
+        self.push_dynamodb_json(&mut out);
         out
+    }
+    /// Appends the item as DynamoDB JSON to a document.
+    pub fn push_dynamodb_json(&self, out: &mut String) {
+        push_members(&self.0, out, dynamodb::write);
     }
 }
 
@@ -77,13 +90,17 @@ impl AttributeValue {
     /// # Errors
     /// As for [`Item::from_dynamodb_json`].
     pub fn from_dynamodb_json(text: &str) -> Result<Self> {
-        dynamodb::read(whole(text)?, MAX_LEVELS)
+        dynamodb::read(text, MAX_LEVELS)
     }
     /// Prints the value as DynamoDB JSON.
     pub fn to_dynamodb_json(&self) -> String {
         let mut out = String::new();
-        dynamodb::write(self, &mut out);
+        self.push_dynamodb_json(&mut out);
         out
+    }
+    /// Appends the value as DynamoDB JSON to a document.
+    pub fn push_dynamodb_json(&self, out: &mut String) {
+        dynamodb::write(self, out);
     }
 }
 
@@ -102,7 +119,7 @@ fn parse<'a, T: Deserialize<'a>>(text: &'a str) -> Result<T> {
 }
 
 /// The content of a JSON string that was checked before as part of a larger text.
-fn string(text: &str) -> Result<Cow<'_, str>> {
+fn text_of(text: &str) -> Result<Cow<'_, str>> {
     match text.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')) {
         Some(content) if !content.contains('\\') => Ok(Cow::Borrowed(content)),
         _ => parse::<String>(text).map(Cow::Owned),
@@ -110,7 +127,7 @@ fn string(text: &str) -> Result<Cow<'_, str>> {
 }
 
 /// Appends a JSON string.
-pub(super) fn push_string(text: &str, out: &mut String) {
+pub fn push_string(text: &str, out: &mut String) {
     out.push('"');
     let mut rest = text;
     let needs_escape = |byte: u8| byte < FIRST_PRINTABLE || byte == b'"' || byte == b'\\';
@@ -122,6 +139,8 @@ pub(super) fn push_string(text: &str, out: &mut String) {
             b'\n' => out.push_str("\\n"),
             b'\r' => out.push_str("\\r"),
             b'\t' => out.push_str("\\t"),
+            0x08 => out.push_str("\\b"),
+            0x0c => out.push_str("\\f"),
             control => out.push_str(&format!("\\u{control:04x}")),
         }
         rest = &rest[at + 1..];
@@ -131,7 +150,7 @@ pub(super) fn push_string(text: &str, out: &mut String) {
 }
 
 /// Appends binary as a JSON string of base64.
-pub(super) fn push_binary(bytes: &[u8], out: &mut String) {
+pub fn push_binary(bytes: &[u8], out: &mut String) {
     out.push('"');
     base64::encode_into(bytes, out);
     out.push('"');

@@ -25,6 +25,10 @@ impl ItemRef {
     pub fn to_dynamodb_json(&self) -> String {
         members(self, Form::DynamoDb)
     }
+    /// Appends the item as DynamoDB JSON to a document.
+    pub fn push_dynamodb_json(&self, out: &mut String) {
+        push_members(self, out, |value, out| push(value, Form::DynamoDb, MAX_DEPTH, out));
+    }
 }
 
 impl ValueRef<'_> {

@@ -35,7 +35,7 @@ mod error_item;
 #[cfg(any(feature = "aws-sdk", feature = "serde_dynamo"))]
 mod foreign;
 mod item_ref;
-mod json;
+pub mod json;
 mod json_ref;
 pub(crate) mod key;
 mod key_buf;

@@ -137,8 +137,9 @@ impl Failure {
 impl From<Malformed> for Failure {
     fn from(why: Malformed) -> Self {
         let text = match why {
-            Malformed::Syntax => None,
+            Malformed::Kind(text) => return Self::serialization(text),
             Malformed::LoneSurrogate => Some("A string holds one half of a surrogate pair".to_owned()),
+            _ => None, // not JSON, or nested too deeply: the service says no more either
         };
         Self::new(FRAMEWORK, "SerializationException", text)
     }

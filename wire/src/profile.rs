@@ -5,6 +5,8 @@
 //! [`Profile::May2026`] what the public conformance suite recorded in May. Every difference between the two is a function of
 //! this file.
 
+use hashrange::item::json::{LatestWording, Wording};
+
 /// Which wording refusals have, and in which order a request is checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Profile {
@@ -117,7 +119,7 @@ impl Profile {
         if self.reads_values_as_before(dialect) {
             "The parameter cannot be converted to a numeric value"
         } else {
-            "The parameter cannot be converted to a numeric value: "
+            LatestWording.empty_number()
         }
     }
 
@@ -134,19 +136,19 @@ impl Profile {
 
     /// A string set that holds an element twice.
     pub(crate) fn duplicate_strings(self, dialect: MessageDialect, texts: &[String]) -> String {
-        let shown = if self.reads_values_as_before(dialect) {
-            texts.join(", ")
-        } else {
-            let mut sorted = texts.to_vec();
-            sorted.sort_unstable();
-            quoted(&sorted, ", ")
-        };
+        if !self.reads_values_as_before(dialect) {
+            return LatestWording.duplicate_strings(texts);
+        }
+        let shown = texts.join(", ");
         format!("One or more parameter values were invalid: Input collection [{shown}] contains duplicates.")
     }
 
     /// A binary set that holds an element twice; `texts` in base64.
     pub(crate) fn duplicate_binaries(self, dialect: MessageDialect, texts: &[String]) -> String {
-        let shown = if self.reads_values_as_before(dialect) { texts.join(", ") } else { quoted(texts, ",") };
+        if !self.reads_values_as_before(dialect) {
+            return LatestWording.duplicate_binaries(texts);
+        }
+        let shown = texts.join(", ");
         format!("One or more parameter values were invalid: Input collection [{shown}]of type BS contains duplicates.")
     }
 
@@ -155,7 +157,7 @@ impl Profile {
         if self.reads_values_as_before(dialect) {
             "Input collection contains duplicates"
         } else {
-            "One or more parameter values were invalid: Input collection contains duplicates."
+            LatestWording.duplicate_numbers()
         }
     }
 
@@ -271,11 +273,6 @@ impl Profile {
     pub(crate) fn verb(self, verb: &str) -> &str {
         if self == Self::Latest { "Querying" } else { verb }
     }
-}
-
-fn quoted(texts: &[String], separator: &str) -> String {
-    let quoted: Vec<String> = texts.iter().map(|text| format!("\"{text}\"")).collect();
-    quoted.join(separator)
 }
 
 /// `TableName` as `tableName`.

@@ -6,7 +6,7 @@
 //!
 //! Printing goes the same way back; sets print as arrays in ascending order and binaries as strings of base64.
 
-use super::{parse, push_array, push_binary, push_members, push_string, string};
+use super::{parse, push_array, push_binary, push_members, push_string, text_of};
 use crate::{
     error::Result,
     item::{AttributeValue, Number, size::too_deep},
@@ -20,7 +20,7 @@ pub(super) fn read(text: &str, levels: usize) -> Result<AttributeValue> {
     Ok(match text.as_bytes().first() {
         Some(b'{') => AttributeValue::M(read_members(text, inner()?)?),
         Some(b'[') => AttributeValue::L(read_elements(text, inner()?)?),
-        Some(b'"') => AttributeValue::S(string(text)?.into_owned()),
+        Some(b'"') => AttributeValue::S(text_of(text)?.into_owned()),
         Some(b't' | b'f') => AttributeValue::Bool(parse(text)?),
         Some(b'n') => AttributeValue::Null,
         _ => AttributeValue::N(Number::parse(text)?),

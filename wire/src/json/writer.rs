@@ -1,93 +1,76 @@
-//! The writer: appends JSON to a byte buffer, in the compact form that DynamoDB sends.
+//! The writer: appends JSON to a text, in the compact form that DynamoDB sends.
 //!
 //! A [`Writer`] puts the commas; the caller opens and closes objects and arrays in pairs.
 
-use hashrange::item::base64;
+use hashrange::item::json::{push_binary, push_string};
 
 /// A JSON text under construction.
 #[derive(Default)]
 pub(crate) struct Writer {
-    out: Vec<u8>,
+    out: String,
     /// A value precedes at this level, so the next one needs a comma.
     comma: bool,
 }
 
-const HEX: &[u8; 16] = b"0123456789abcdef";
-
 impl Writer {
     /// A writer whose buffer begins with room for `capacity` bytes.
     pub(crate) fn with_capacity(capacity: usize) -> Self {
-        Self { out: Vec::with_capacity(capacity), comma: false }
+        Self { out: String::with_capacity(capacity), comma: false }
     }
 
     /// The text.
     pub(crate) fn into_bytes(self) -> Vec<u8> {
-        self.out
+        self.out.into_bytes()
     }
 
     /// Opens an object.
     pub(crate) fn begin_object(&mut self) {
         self.separate();
-        self.out.push(b'{');
+        self.out.push('{');
         self.comma = false;
     }
 
     /// Closes an object.
     pub(crate) fn end_object(&mut self) {
-        self.out.push(b'}');
+        self.out.push('}');
         self.comma = true;
     }
 
     /// Opens an array.
     pub(crate) fn begin_array(&mut self) {
         self.separate();
-        self.out.push(b'[');
+        self.out.push('[');
         self.comma = false;
     }
 
     /// Closes an array.
     pub(crate) fn end_array(&mut self) {
-        self.out.push(b']');
+        self.out.push(']');
         self.comma = true;
     }
 
     /// A member's name; its value comes next.
     pub(crate) fn name(&mut self, name: &str) {
         self.separate();
-        self.quoted(name);
-        self.out.push(b':');
+        push_string(name, &mut self.out);
+        self.out.push(':');
         self.comma = false;
     }
 
     /// A string.
     pub(crate) fn string(&mut self, text: &str) {
-        self.separate();
-        self.quoted(text);
-        self.comma = true;
-    }
-
-    /// A value's text that needs no escapes, in quotes: a number as DynamoDB writes it.
-    pub(crate) fn display_string(&mut self, value: &impl std::fmt::Display) {
-        self.separate();
-        self.out.push(b'"');
-        self.raw(format_args!("{value}"));
-        self.out.push(b'"');
-        self.comma = true;
+        self.value(|out| push_string(text, out));
     }
 
     /// Bytes, in base64.
     pub(crate) fn base64(&mut self, bytes: &[u8]) {
-        self.separate();
-        self.out.push(b'"');
-        base64::encode_bytes(bytes, &mut self.out);
-        self.out.push(b'"');
-        self.comma = true;
+        self.value(|out| push_binary(bytes, out));
     }
 
     /// A truth value.
     pub(crate) fn boolean(&mut self, value: bool) {
         self.separate();
-        self.out.extend_from_slice(if value { b"true" } else { b"false" });
+        self.out.push_str(if value { "true" } else { "false" });
         self.comma = true;
     }
 
@@ -109,6 +92,13 @@ impl Writer {
     pub(crate) fn epoch_seconds(&mut self, millis: u64) {
         self.separate();
         self.raw(format_args!("{}.{:03}", millis / 1000, millis % 1000));
+        self.comma = true;
+    }
+
+    /// A value that `push` appends.
+    pub(crate) fn value(&mut self, push: impl FnOnce(&mut String)) {
+        self.separate();
+        push(&mut self.out);
         self.comma = true;
     }
 
@@ -138,41 +128,12 @@ impl Writer {
 
     fn separate(&mut self) {
         if self.comma {
-            self.out.push(b',');
+            self.out.push(',');
         }
     }
 
     fn raw(&mut self, text: std::fmt::Arguments<'_>) {
-        // Writing to a vector cannot fail.
-        let _ = std::io::Write::write_fmt(&mut self.out, text);
-    }
-
-    fn quoted(&mut self, text: &str) {
-        self.out.reserve(text.len() + 2);
-        self.out.push(b'"');
-        let bytes = text.as_bytes();
-        let mut copied = 0;
-        for (at, &byte) in bytes.iter().enumerate() {
-            let escape: &[u8] = match byte {
-                b'"' => b"\\\"",
-                b'\\' => b"\\\\",
-                b'\n' => b"\\n",
-                b'\r' => b"\\r",
-                b'\t' => b"\\t",
-                0x08 => b"\\b",
-                0x0c => b"\\f",
-                0x00..=0x1f => b"\\u00",
-                _ => continue,
-            };
-            self.out.extend_from_slice(&bytes[copied..at]);
-            self.out.extend_from_slice(escape);
-            if escape.len() == 4 {
-                self.out.push(HEX[usize::from(byte >> 4)]);
-                self.out.push(HEX[usize::from(byte & 15)]);
-            }
-            copied = at + 1;
-        }
-        self.out.extend_from_slice(&bytes[copied..]);
-        self.out.push(b'"');
+        // Writing to a string cannot fail.
+        let _ = std::fmt::Write::write_fmt(&mut self.out, text);
     }
 }

@@ -6,7 +6,6 @@
 //!
 //! What is built is bounded by what can be right: behind the largest item that there may be, values are passed over.
 
-use super::bounded_decoder::BoundedDecoder;
 use crate::{
     error::Failure,
     json::{Reader, Token},
@@ -15,7 +14,10 @@ use crate::{
 };
 use hashrange::{
     AttributeValue, Item,
-    item::size::{MAX_ITEM_BYTES, item_size},
+    item::{
+        json::{ValueDecoder, Wording},
+        size::{MAX_ITEM_BYTES, item_size},
+    },
 };
 use std::collections::BTreeMap;
 
@@ -96,7 +98,7 @@ impl Decoder {
     /// An item or a key; `None` if the member is null.
     pub(crate) fn attributes(self, reader: &mut Reader<'_>) -> Result<Option<Attributes>, Failure> {
         let mut item = Item::default();
-        let mut pass = BoundedDecoder::new(self, MAX_ITEM_BYTES);
+        let mut pass = ValueDecoder::new(self, MAX_ITEM_BYTES);
         let present = shape::map(reader, "AttributeValue", |reader, name| {
             pass.top_level_name(&name);
             if let Some(value) = pass.value(reader, JsonContext::Element, MAX_ITEM_WRAPS)? {
@@ -105,7 +107,7 @@ impl Decoder {
             Ok(())
         })?;
         let is_cut = pass.is_cut();
-        let BoundedDecoder { fault, top_level_name, nesting, .. } = pass;
+        let ValueDecoder { fault, top_level_name, nesting, .. } = pass;
         Ok(present.then_some(Attributes { item, is_cut, fault, top_level_name, nesting }))
     }
 
@@ -113,7 +115,7 @@ impl Decoder {
     pub(crate) fn placeholders(self, reader: &mut Reader<'_>) -> Result<Option<Placeholders>, Failure> {
         let mut values = BTreeMap::new();
         let mut fault = None;
-        let mut pass = BoundedDecoder::new(self, MAX_OPERAND_BYTES);
+        let mut pass = ValueDecoder::new(self, MAX_OPERAND_BYTES);
         let present = shape::map(reader, "AttributeValue", |reader, name| {
             pass.spend(name.len());
             let value = pass.value(reader, JsonContext::Element, self.profile.value_wraps())?;
@@ -140,7 +142,7 @@ impl Decoder {
             reader.literal()?;
             return Ok(None);
         }
-        let mut pass = BoundedDecoder::new(self, MAX_OPERAND_BYTES);
+        let mut pass = ValueDecoder::new(self, MAX_OPERAND_BYTES);
         let value = pass.value(reader, place, MAX_ITEM_WRAPS)?.unwrap_or(AttributeValue::Null);
         Ok(Some(Values { values: value, fault: operand_fault(pass) }))
     }
@@ -149,7 +151,7 @@ impl Decoder {
     /// read. `None` if the member is null.
     pub(crate) fn parameters(self, reader: &mut Reader<'_>) -> Result<Option<Values<Vec<AttributeValue>>>, Failure> {
         let mut values = Vec::new();
-        let mut pass = BoundedDecoder::new(self, MAX_OPERAND_BYTES);
+        let mut pass = ValueDecoder::new(self, MAX_OPERAND_BYTES);
         let present = shape::list(reader, |reader| {
             pass.spend(OPERAND_BYTES);
             values.push(pass.value(reader, JsonContext::Element, MAX_PARAMETER_WRAPS)?.unwrap_or(AttributeValue::Null));
@@ -161,7 +163,7 @@ impl Decoder {
     /// A list of values, those that could be read; `None` if the member is null.
     pub(crate) fn list(self, reader: &mut Reader<'_>) -> Result<Option<Values<Vec<AttributeValue>>>, Failure> {
         let mut values = Vec::new();
-        let mut pass = BoundedDecoder::new(self, MAX_OPERAND_BYTES);
+        let mut pass = ValueDecoder::new(self, MAX_OPERAND_BYTES);
         let present = shape::list(reader, |reader| {
             pass.spend(OPERAND_BYTES);
             values.extend(pass.value(reader, JsonContext::Element, MAX_ITEM_WRAPS)?);
@@ -174,34 +176,25 @@ impl Decoder {
 /// Values of placeholders by name, and the name and fault of the first that breaks a rule.
 pub(crate) type Placeholders = (BTreeMap<String, AttributeValue>, Option<(String, String)>);
 
-fn operand_fault(pass: BoundedDecoder) -> Option<String> {
+fn operand_fault(pass: ValueDecoder<Decoder>) -> Option<String> {
     let is_cut = pass.is_cut();
     pass.fault.or_else(|| is_cut.then(|| TOO_MANY_OPERANDS.to_owned()))
 }
 
-impl Decoder {
-    /// A number without a digit.
-    pub(super) fn empty_number(self) -> &'static str {
+impl Wording for Decoder {
+    fn empty_number(&self) -> &'static str {
         self.profile.empty_number(self.dialect)
     }
-
-    /// A number that cannot be read, or is out of range.
-    pub(super) fn number_fault(self, text: &str, fault: &str) -> String {
+    fn number_fault(&self, text: &str, fault: &str) -> String {
         self.profile.number_fault(self.dialect, text, fault)
     }
-
-    /// A string set that holds an element twice.
-    pub(super) fn duplicate_strings(self, texts: &[String]) -> String {
+    fn duplicate_strings(&self, texts: &[String]) -> String {
         self.profile.duplicate_strings(self.dialect, texts)
     }
-
-    /// A binary set that holds an element twice; `texts` in base64.
-    pub(super) fn duplicate_binaries(self, texts: &[String]) -> String {
+    fn duplicate_binaries(&self, texts: &[String]) -> String {
         self.profile.duplicate_binaries(self.dialect, texts)
     }
-
-    /// A number set that holds an element twice.
-    pub(super) fn duplicate_numbers(self) -> &'static str {
+    fn duplicate_numbers(&self) -> &'static str {
         self.profile.duplicate_numbers(self.dialect)
     }
 }

@@ -2,7 +2,6 @@
 //!
 //! [`decode`] builds what the engine stores, [`encode`] writes responses straight from the engine's encoded items.
 
-mod bounded_decoder;
 mod decode;
 mod encode;
 

@@ -1,53 +1,64 @@
 //! The pull parser: the caller asks for what it expects next.
 //!
-//! A [`Reader`] walks over a body once, from front to back. The caller looks at the kind of the next value
+//! A [`Reader`] walks over a text once, from front to back. The caller looks at the kind of the next value
 //! ([`Reader::peek`]), then takes it as a string, a number, a literal, an object or an array, or skips it. Skipping is
 //! a loop with a counter; taking apart objects and arrays recurses only as deep as the caller does. Both count the
 //! same depth and refuse more than [`MAX_DEPTH`].
 
 use std::borrow::Cow;
 
-/// Deepest nesting of a body. DynamoDB's own parser gives up at about the same depth, without a message.
-pub(crate) const MAX_DEPTH: usize = 2_000;
+/// Deepest nesting of a text. DynamoDB's own parser gives up at about the same depth, without a message.
+const MAX_DEPTH: usize = 2_000;
 
-/// Why a body cannot be read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Malformed {
-    /// It is not JSON, or nests too deep. DynamoDB says no more than that either.
+/// Why a text cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Malformed {
+    /// It is not JSON. DynamoDB says no more than that either.
     Syntax,
+    /// Objects and arrays are nested too deeply for the reader.
+    TooDeep,
     /// A string holds one half of a surrogate pair, which stands for no character: what is stored could not be what was sent.
     LoneSurrogate,
+    /// It is JSON, but a value is of another kind than the one expected there: what DynamoDB says of it.
+    Kind(Cow<'static, str>),
 }
 
 /// The kind of the value that comes next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Token {
+pub enum Token {
+    /// `{..}`
     Object,
+    /// `[..]`
     Array,
+    /// `".."`
     String,
+    /// A number.
     Number,
+    /// `true`
     True,
+    /// `false`
     False,
+    /// `null`
     Null,
 }
 
-/// A position in a body.
-#[derive(Clone)]
-pub(crate) struct Reader<'a> {
+/// A position in a JSON text.
+#[derive(Clone, Debug)]
+pub struct Reader<'a> {
     text: &'a str,
     at: usize,
     depth: usize,
 }
 
 impl<'a> Reader<'a> {
-    /// A reader at the start of a body, which has to be UTF-8.
-    pub(crate) fn new(body: &'a [u8]) -> Result<Self, Malformed> {
-        let text = std::str::from_utf8(body).map_err(|_| Malformed::Syntax)?;
-        Ok(Self { text, at: 0, depth: 0 })
+    /// A reader at the start of a text.
+    pub fn new(text: &'a str) -> Self {
+        Self { text, at: 0, depth: 0 }
     }
 
     /// Which kind of value comes next.
-    pub(crate) fn peek(&mut self) -> Result<Token, Malformed> {
+    pub fn peek(&mut self) -> Result<Token, Malformed> {
         match self.peek_byte()? {
             b'{' => Ok(Token::Object),
             b'[' => Ok(Token::Array),
@@ -61,7 +72,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Consumes `true`, `false` or `null`.
-    pub(crate) fn literal(&mut self) -> Result<(), Malformed> {
+    pub fn literal(&mut self) -> Result<(), Malformed> {
         let word = match self.peek()? {
             Token::True => "true",
             Token::False => "false",
@@ -76,7 +87,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes a number as it is written.
-    pub(crate) fn number(&mut self) -> Result<&'a str, Malformed> {
+    pub fn number(&mut self) -> Result<&'a str, Malformed> {
         self.peek_byte()?;
         let start = self.at;
         self.take_if(b'-');
@@ -95,8 +106,8 @@ impl<'a> Reader<'a> {
         Ok(&self.text[start..self.at])
     }
 
-    /// Takes a string; borrowed from the body unless it has escapes.
-    pub(crate) fn string(&mut self) -> Result<Cow<'a, str>, Malformed> {
+    /// Takes a string; borrowed from the text unless it has escapes.
+    pub fn string(&mut self) -> Result<Cow<'a, str>, Malformed> {
         self.peek_byte()?;
         self.expect(b'"')?;
         let start = self.at;
@@ -114,7 +125,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes an object; `member` is called at each value with the member's name, and has to consume the value.
-    pub(crate) fn object<E: From<Malformed>>(
+    pub fn object<E: From<Malformed>>(
         &mut self,
         mut member: impl FnMut(&mut Self, Cow<'a, str>) -> Result<(), E>,
     ) -> Result<(), E> {
@@ -141,7 +152,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes an array; `element` is called at each value, and has to consume it.
-    pub(crate) fn array<E: From<Malformed>>(
+    pub fn array<E: From<Malformed>>(
         &mut self,
         mut element: impl FnMut(&mut Self) -> Result<(), E>,
     ) -> Result<(), E> {
@@ -165,7 +176,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Skips one value of any kind, without recursion.
-    pub(crate) fn skip(&mut self) -> Result<(), Malformed> {
+    pub fn skip(&mut self) -> Result<(), Malformed> {
         // One bit per open bracket would do; a byte keeps it plain, and MAX_DEPTH bounds it.
         let mut open: Vec<u8> = Vec::new();
         loop {
@@ -200,7 +211,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Only white space may follow the outermost value.
-    pub(crate) fn finish(&mut self) -> Result<(), Malformed> {
+    pub fn finish(&mut self) -> Result<(), Malformed> {
         self.skip_white_space();
         if self.at == self.text.len() { Ok(()) } else { Err(Malformed::Syntax) }
     }
@@ -296,7 +307,7 @@ impl<'a> Reader<'a> {
 
     fn open(&mut self, open: &mut Vec<u8>, closer: u8) -> Result<(), Malformed> {
         open.push(closer);
-        if self.depth + open.len() > MAX_DEPTH { Err(Malformed::Syntax) } else { Ok(()) }
+        if self.depth + open.len() > MAX_DEPTH { Err(Malformed::TooDeep) } else { Ok(()) }
     }
 
     /// After a value inside `skip`: goes on to the next value, or closes brackets; true when none is left open.
@@ -322,7 +333,7 @@ impl<'a> Reader<'a> {
 
     fn enter(&mut self) -> Result<(), Malformed> {
         self.depth += 1;
-        if self.depth > MAX_DEPTH { Err(Malformed::Syntax) } else { Ok(()) }
+        if self.depth > MAX_DEPTH { Err(Malformed::TooDeep) } else { Ok(()) }
     }
 
     fn leave(&mut self) {

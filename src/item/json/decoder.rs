@@ -1,26 +1,79 @@
-//! One pass over a value: builds it, keeps the first rule that it breaks, and stops building at a budget.
+//! Attribute values out of DynamoDB's JSON, in one pass: each value is an object whose one member is named after its type.
+//!
+//! ```text
+//! {"S":"text"}  {"N":"1.5"}  {"B":"base64"}  {"BOOL":true}  {"NULL":true}  {"L":[value..]}  {"M":{"name":value..}}
+//! {"SS":["a"..]}  {"NS":["1"..]}  {"BS":["base64"..]}
+//! ```
+//!
+//! Decoding is as lenient as the service (unknown members and members that are null count as absent, a boolean may be a
+//! string such as `"yes"`) and as strict. A JSON value of the wrong kind ends it at once. A value that breaks a rule (an empty
+//! set, an unreadable number) does not: the decoder goes on, and keeps the first fault in the order in which the service
+//! looks for them. What is built is bounded by a budget, so that a text that is refused in the end costs no more.
 
-use super::decode::Decoder;
-use crate::{
-    error::Failure,
-    json::Reader,
-    shape::{self, JsonContext},
-    validate::shortened,
+use super::{
+    reader::{Malformed, Reader},
+    typed::{self, JsonContext},
 };
-use hashrange::{AttributeValue, Number, item::size::check_name};
+use crate::item::{
+    AttributeValue, Number,
+    size::{check_name, empty_set, too_deep},
+};
 use std::collections::{BTreeMap, BTreeSet};
 
+/// How faults of values are worded. The default is what the service says today.
+pub trait Wording {
+    /// A number without a digit.
+    fn empty_number(&self) -> &'static str {
+        "The parameter cannot be converted to a numeric value: "
+    }
+    /// A number that cannot be read, or is out of range; `fault` is the text for it.
+    fn number_fault(&self, _text: &str, fault: &str) -> String {
+        fault.to_owned()
+    }
+    /// A string set that holds an element twice.
+    fn duplicate_strings(&self, texts: &[String]) -> String {
+        let mut sorted = texts.to_vec();
+        sorted.sort_unstable();
+        let shown = quoted(&sorted, ", ");
+        format!("One or more parameter values were invalid: Input collection [{shown}] contains duplicates.")
+    }
+    /// A binary set that holds an element twice; `texts` in base64.
+    fn duplicate_binaries(&self, texts: &[String]) -> String {
+        let shown = quoted(texts, ",");
+        format!("One or more parameter values were invalid: Input collection [{shown}]of type BS contains duplicates.")
+    }
+    /// A number set that holds an element twice.
+    fn duplicate_numbers(&self) -> &'static str {
+        "One or more parameter values were invalid: Input collection contains duplicates."
+    }
+}
+
+/// What the service says today.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct LatestWording;
+impl Wording for LatestWording {}
+
+fn quoted(texts: &[String], separator: &str) -> String {
+    let quoted: Vec<String> = texts.iter().map(|text| format!("\"{text}\"")).collect();
+    quoted.join(separator)
+}
+
+/// Bytes of a value that a message repeats.
+const MAX_ECHO_BYTES: usize = 1_024;
+
+fn beginning(text: &str) -> &str {
+    let mut end = text.len().min(MAX_ECHO_BYTES);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    &text[..end]
+}
 /// Elements of a set that a message repeats.
 const MAX_SHOWN_ELEMENTS: usize = 64;
 
 const EMPTY_VALUE: &str = "Supplied AttributeValue is empty, must contain exactly one of the supported datatypes";
 const SEVERAL_TYPES: &str =
     "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes";
-const TOO_DEEP: &str =
-    "Nesting Levels have exceeded supported limits: Attributes in the item have nested levels beyond supported limit";
-const EMPTY_STRING_SET: &str = "One or more parameter values were invalid: An string set  may not be empty";
-const EMPTY_NUMBER_SET: &str = "One or more parameter values were invalid: An number set  may not be empty";
-const EMPTY_BINARY_SET: &str = "One or more parameter values were invalid: Binary sets should not be empty";
 const NULL_FALSE: &str =
     "One or more parameter values were invalid: Null attribute value types must have the value of true";
 
@@ -30,14 +83,15 @@ fn null_element(kind: &str) -> String {
 }
 
 /// One pass over a value or several.
-pub(super) struct BoundedDecoder {
-    decoder: Decoder,
+#[derive(Debug)]
+pub struct ValueDecoder<W> {
+    wording: W,
     /// The first rule that was broken.
-    pub(super) fault: Option<String>,
+    pub fault: Option<String>,
     /// The first empty or oversized name of an attribute of the item itself.
-    pub(super) top_level_name: Option<String>,
+    pub top_level_name: Option<String>,
     /// That a value is nested too deeply.
-    pub(super) nesting: Option<String>,
+    pub nesting: Option<String>,
     left: usize,
     is_cut: bool,
 }
@@ -61,7 +115,7 @@ struct Written {
 impl Written {
     fn note(&mut self, text: &str) {
         if self.first.len() < MAX_SHOWN_ELEMENTS {
-            self.first.push(shortened(text).to_owned());
+            self.first.push(beginning(text).to_owned());
         }
         self.count += 1;
     }
@@ -89,25 +143,25 @@ impl Tagged {
     }
 }
 
-impl BoundedDecoder {
-    /// A pass that builds values up to about `budget` bytes by DynamoDB's size rule.
-    pub(super) fn new(decoder: Decoder, budget: usize) -> Self {
-        Self { decoder, fault: None, top_level_name: None, nesting: None, left: budget, is_cut: false }
+impl<W: Wording> ValueDecoder<W> {
+    /// A pass that builds values up to about `budget` bytes by DynamoDB's size rule: what lies behind is passed over.
+    pub fn new(wording: W, budget: usize) -> Self {
+        Self { wording, fault: None, top_level_name: None, nesting: None, left: budget, is_cut: false }
     }
 
     /// Whether there was more than the budget: what came behind is not built.
-    pub(super) fn is_cut(&self) -> bool {
+    pub fn is_cut(&self) -> bool {
         self.is_cut
     }
 
     /// Counts bytes against the budget.
-    pub(super) fn spend(&mut self, bytes: usize) {
+    pub fn spend(&mut self, bytes: usize) {
         self.is_cut |= bytes > self.left;
         self.left = self.left.saturating_sub(bytes);
     }
 
     /// Counts and checks the name of an attribute of the item.
-    pub(super) fn top_level_name(&mut self, name: &str) {
+    pub fn top_level_name(&mut self, name: &str) {
         if let Err(error) = check_name(name) {
             self.top_level_name.get_or_insert_with(|| error.message().to_owned());
         }
@@ -115,7 +169,7 @@ impl BoundedDecoder {
     }
 
     /// Counts and checks the name of an attribute or of a member of a map.
-    pub(super) fn name(&mut self, name: &str) {
+    pub fn name(&mut self, name: &str) {
         if let Err(error) = check_name(name) {
             self.report(|| error.message().to_owned());
         }
@@ -127,18 +181,18 @@ impl BoundedDecoder {
     }
 
     /// A value under up to `wraps` more maps and lists; `None` if it is null, breaks a rule, or lies behind the budget.
-    pub(super) fn value(
+    pub fn value(
         &mut self,
         reader: &mut Reader<'_>,
         place: JsonContext,
         wraps: usize,
-    ) -> Result<Option<AttributeValue>, Failure> {
+    ) -> Result<Option<AttributeValue>, Malformed> {
         if self.is_cut {
             reader.skip()?;
             return Ok(None);
         }
         let mut tagged = Tagged::default();
-        let present = shape::structure(reader, place, "AttributeValue", |reader, tag| {
+        let present = typed::structure(reader, place, "AttributeValue", |reader, tag| {
             self.member(reader, tag, wraps, &mut tagged)
         })?;
         if !present {
@@ -157,28 +211,28 @@ impl BoundedDecoder {
         Ok(tagged.value)
     }
 
-    fn member(&mut self, reader: &mut Reader<'_>, tag: &str, wraps: usize, out: &mut Tagged) -> Result<(), Failure> {
+    fn member(&mut self, reader: &mut Reader<'_>, tag: &str, wraps: usize, out: &mut Tagged) -> Result<(), Malformed> {
         match tag {
             "S" => {
-                let text = shape::string(reader)?;
+                let text = typed::string(reader)?;
                 self.spend(text.as_ref().map_or(0, |text| text.len()));
                 out.put(text.map(|text| AttributeValue::S(text.into_owned())));
             }
             "N" => {
-                if let Some(text) = shape::string(reader)? {
+                if let Some(text) = typed::string(reader)? {
                     self.spend(1);
                     let number = self.number(&text, out);
                     out.put(Some(AttributeValue::N(number)));
                 }
             }
             "B" => {
-                let bytes = shape::blob(reader)?;
+                let bytes = typed::blob(reader)?;
                 self.spend(bytes.as_ref().map_or(0, Vec::len));
                 out.put(bytes.map(|bytes| AttributeValue::B(bytes.into())));
             }
             "BOOL" => {
                 self.spend(1);
-                out.put(shape::boolean(reader)?.map(AttributeValue::Bool));
+                out.put(typed::boolean(reader)?.map(AttributeValue::Bool));
             }
             "NULL" => self.null(reader, out)?,
             "SS" | "NS" | "BS" => {
@@ -191,14 +245,15 @@ impl BoundedDecoder {
             }
             "L" | "M" if wraps == 0 => {
                 reader.skip()?;
-                self.report(|| TOO_DEEP.to_owned());
-                self.nesting.get_or_insert_with(|| TOO_DEEP.to_owned());
+                let fault = || too_deep().message().to_owned();
+                self.report(fault);
+                self.nesting.get_or_insert_with(fault);
                 out.put(Some(AttributeValue::Null));
             }
             "L" => {
                 self.spend(3);
                 let mut elements = Vec::new();
-                let present = shape::list(reader, |reader| {
+                let present = typed::list(reader, |reader| {
                     self.spend(1);
                     elements.extend(self.value(reader, JsonContext::Element, wraps - 1)?);
                     Ok(())
@@ -208,7 +263,7 @@ impl BoundedDecoder {
             "M" => {
                 self.spend(3);
                 let mut entries = BTreeMap::new();
-                let present = shape::map(reader, "AttributeValue", |reader, name| {
+                let present = typed::map(reader, "AttributeValue", |reader, name| {
                     self.spend(1);
                     self.name(&name);
                     if let Some(value) = self.value(reader, JsonContext::Element, wraps - 1)? {
@@ -223,9 +278,9 @@ impl BoundedDecoder {
         Ok(())
     }
 
-    fn null(&mut self, reader: &mut Reader<'_>, out: &mut Tagged) -> Result<(), Failure> {
+    fn null(&mut self, reader: &mut Reader<'_>, out: &mut Tagged) -> Result<(), Malformed> {
         self.spend(1);
-        let value = shape::boolean(reader)?;
+        let value = typed::boolean(reader)?;
         if value == Some(false) {
             out.report(Rank::Null, NULL_FALSE);
         }
@@ -235,23 +290,23 @@ impl BoundedDecoder {
 
     fn number(&self, text: &str, out: &mut Tagged) -> Number {
         if text.is_empty() {
-            out.report(Rank::Number, self.decoder.empty_number());
+            out.report(Rank::Number, self.wording.empty_number());
             return Number::from(0);
         }
         Number::parse(text).unwrap_or_else(|error| {
-            out.report(Rank::Number, self.decoder.number_fault(text, error.message()));
+            out.report(Rank::Number, self.wording.number_fault(text, error.message()));
             Number::from(0)
         })
     }
 
-    fn string_set(&mut self, reader: &mut Reader<'_>, out: &mut Tagged) -> Result<Option<AttributeValue>, Failure> {
+    fn string_set(&mut self, reader: &mut Reader<'_>, out: &mut Tagged) -> Result<Option<AttributeValue>, Malformed> {
         let mut set = BTreeSet::new();
         let mut written = Written::default();
-        let present = shape::list(reader, |reader| {
+        let present = typed::list(reader, |reader| {
             if self.is_cut {
-                return Ok(reader.skip()?);
+                return reader.skip();
             }
-            let Some(text) = shape::string(reader)? else {
+            let Some(text) = typed::string(reader)? else {
                 out.report(Rank::EmptySet, null_element("string"));
                 return Ok(());
             };
@@ -261,22 +316,22 @@ impl BoundedDecoder {
             Ok(())
         })?;
         if present && written.count == 0 {
-            out.report(Rank::EmptySet, EMPTY_STRING_SET);
+            out.report(Rank::EmptySet, empty_set("SS").message());
         }
         if set.len() < written.count {
-            out.report(Rank::EmptySet, self.decoder.duplicate_strings(&written.first));
+            out.report(Rank::EmptySet, self.wording.duplicate_strings(&written.first));
         }
         Ok(present.then_some(AttributeValue::Ss(set)))
     }
 
-    fn number_set(&mut self, reader: &mut Reader<'_>, out: &mut Tagged) -> Result<Option<AttributeValue>, Failure> {
+    fn number_set(&mut self, reader: &mut Reader<'_>, out: &mut Tagged) -> Result<Option<AttributeValue>, Malformed> {
         let mut set = BTreeSet::new();
         let mut count = 0;
-        let present = shape::list(reader, |reader| {
+        let present = typed::list(reader, |reader| {
             if self.is_cut {
-                return Ok(reader.skip()?);
+                return reader.skip();
             }
-            let Some(text) = shape::string(reader)? else {
+            let Some(text) = typed::string(reader)? else {
                 out.report(Rank::EmptySet, null_element("number"));
                 return Ok(());
             };
@@ -286,23 +341,23 @@ impl BoundedDecoder {
             Ok(())
         })?;
         if present && count == 0 {
-            out.report(Rank::EmptySet, EMPTY_NUMBER_SET);
+            out.report(Rank::EmptySet, empty_set("NS").message());
         }
         if set.len() < count {
-            out.report(Rank::Null, self.decoder.duplicate_numbers());
+            out.report(Rank::Null, self.wording.duplicate_numbers());
         }
         Ok(present.then_some(AttributeValue::Ns(set)))
     }
 
-    fn binary_set(&mut self, reader: &mut Reader<'_>, out: &mut Tagged) -> Result<Option<AttributeValue>, Failure> {
+    fn binary_set(&mut self, reader: &mut Reader<'_>, out: &mut Tagged) -> Result<Option<AttributeValue>, Malformed> {
         let mut set = BTreeSet::new();
         let mut written = Written::default();
-        let present = shape::list(reader, |reader| {
+        let present = typed::list(reader, |reader| {
             if self.is_cut {
-                return Ok(reader.skip()?);
+                return reader.skip();
             }
             let mut again = reader.clone();
-            let Some(bytes) = shape::blob(reader)? else {
+            let Some(bytes) = typed::blob(reader)? else {
                 out.report(Rank::EmptySet, null_element("binary"));
                 return Ok(());
             };
@@ -312,10 +367,10 @@ impl BoundedDecoder {
             Ok(())
         })?;
         if present && written.count == 0 {
-            out.report(Rank::EmptySet, EMPTY_BINARY_SET);
+            out.report(Rank::EmptySet, empty_set("BS").message());
         }
         if set.len() < written.count {
-            out.report(Rank::EmptySet, self.decoder.duplicate_binaries(&written.first));
+            out.report(Rank::EmptySet, self.wording.duplicate_binaries(&written.first));
         }
         Ok(present.then_some(AttributeValue::Bs(set)))
     }
