@@ -74,7 +74,7 @@ fn soak(hours: f64, seed: Option<u64>, length: usize) -> Result<(), Failure> {
     let mut seed = seed.unwrap_or(begin_millis);
     println!("random lives from seed {seed}");
 
-    let (sequences, mut total) = small_worlds(length, IMAGES)?;
+    let (sequences, mut total) = small_worlds(length, IMAGES, 1)?;
     println!("{sequences} small worlds of up to {length} operations: {total}");
     let mut lives = 0;
     while (millis() as f64) < hours * MILLIS_PER_HOUR {

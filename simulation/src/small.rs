@@ -145,10 +145,16 @@ fn cut_everywhere(
 }
 
 /// Every sequence of one to `length` operations on a small database, the power cut at every operation of the disk, and
-/// `images` media after each cut. Returns the number of sequences and what happened in them.
-pub fn small_worlds(length: usize, images: u64) -> Result<(usize, Counts), Failure> {
+/// `images` media after each cut; of the sequences of several operations, one of `every`. Returns the number of sequences and what happened in them.
+pub fn small_worlds(length: usize, images: u64, every: usize) -> Result<(usize, Counts), Failure> {
     let (base, state) = small_database();
-    let sequences = sequences(length);
+    let mut sequences = sequences(length);
+    let short = operations(1).len(); // the first of them: one operation each
+    let mut number = 0;
+    sequences.retain(|_| {
+        number += 1;
+        number <= short || number % every == 0
+    });
     let next = AtomicUsize::new(0);
     let total = Mutex::new(Ok(Counts::default()));
     std::thread::scope(|scope| {

@@ -78,7 +78,10 @@ fn front_and_back_together_are_the_whole() {
         let reversed: Vec<i64> = read.clone().items().rev().map(|item| at(item.unwrap())).collect();
         assert_eq!(reversed, forward.into_iter().rev().collect::<Vec<_>>(), "read {number}");
     }
-    assert!(reads[6].clone().items().next_back().unwrap().is_err(), "what is wrong with the read shows at the back, too");
+    assert!(
+        reads[6].clone().items().next_back().unwrap().is_err(),
+        "what is wrong with the read shows at the back, too"
+    );
 }
 
 #[test]

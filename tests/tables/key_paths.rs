@@ -1,6 +1,6 @@
 //! Key attributes are scalars: no expression of any operation may lead into one.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use hashrange::{
     Database, Error, Item, Table,
@@ -43,7 +43,11 @@ fn no_expression_leads_into_a_key() {
         assert_refused(db.transaction(|tx| tx.check(&users, key, condition())), named, "check of a closure");
         assert_refused(users.get_with(key).project(path).send(), named, "projection of a get");
         assert_refused(users.batch_get_with([key]).project(path).send(), named, "projection of a batch get");
-        assert_refused(db.transact_get().get(&users, key).project(path).send(), named, "projection of a transactional get");
+        assert_refused(
+            db.transact_get().get(&users, key).project(path).send(),
+            named,
+            "projection of a transactional get",
+        );
         assert_refused(users.query("u1").project(path).page(), named, "projection of a query");
         assert_refused(users.query("u1").filter(condition()).page(), named, "filter of a query");
         assert_refused(users.scan().project(path).page(), named, "projection of a scan");

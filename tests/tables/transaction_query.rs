@@ -180,7 +180,8 @@ fn compare_index(
 
 #[test]
 fn a_change_of_what_an_index_shows_makes_the_closure_run_again() {
-    let runs = |meanwhile: &dyn Fn(&Table<(S, N)>)| {
+    type Write<'a> = &'a dyn Fn(&Table<(S, N)>);
+    let runs = |meanwhile: Write<'_>| {
         let (db, table) = database();
         (1..=3).for_each(|number| drop(table.put(&item("a", number, number * 10)).unwrap()));
         let mut runs = 0;

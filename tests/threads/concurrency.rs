@@ -282,7 +282,7 @@ fn a_reader_sees_each_item_that_was_there_throughout_exactly_once() {
             for writer in 0..WRITERS {
                 let (typed, done) = (&typed, &done);
                 scope.spawn(move || {
-                    for n in 0..12_000_usize {
+                    for n in 0..6_000_usize {
                         let group = format!("group {}", n % GROUPS);
                         let name = format!("item {:04}/{}", n * 13 % 400, writer);
                         if n % 3 == 2 {
@@ -390,7 +390,7 @@ fn indexes_and_tables_come_and_go_under_writers() {
             for writer in 0..WRITERS {
                 let (table, done) = (&table, &done);
                 scope.spawn(move || {
-                    for n in 0..10_000_usize {
+                    for n in 0..4_000_usize {
                         let (group, name) = (format!("group {}", n % GROUPS), format!("{writer}/{:03}", n * 7 % 200));
                         match n % 5 {
                             4 => drop(table.delete((group, name)).unwrap()),

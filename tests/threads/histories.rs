@@ -40,9 +40,9 @@ const THREADS: u64 = 3;
 /// Operations on disk before which the power goes, at most: somewhat more than a round of the threads makes.
 const CRASH_WITHIN: u64 = 44;
 
-/// Histories of single items; two for every five of them are made of transactions.
+/// Histories of single items, `HASHRANGE_HISTORIES` or as usual; two for every five of them are made of transactions.
 fn histories() -> u64 {
-    std::env::var("HASHRANGE_HISTORIES").ok().and_then(|count| count.parse().ok()).unwrap_or(5_000)
+    std::env::var("HASHRANGE_HISTORIES").ok().and_then(|count| count.parse().ok()).unwrap_or(400)
 }
 
 /// The one clock of a history: every look at it is a later moment.

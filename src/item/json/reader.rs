@@ -152,10 +152,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Takes an array; `element` is called at each value, and has to consume it.
-    pub fn array<E: From<Malformed>>(
-        &mut self,
-        mut element: impl FnMut(&mut Self) -> Result<(), E>,
-    ) -> Result<(), E> {
+    pub fn array<E: From<Malformed>>(&mut self, mut element: impl FnMut(&mut Self) -> Result<(), E>) -> Result<(), E> {
         self.expect(b'[')?;
         self.enter()?;
         if self.peek_byte()? == b']' {
