@@ -1,4 +1,5 @@
-//! The hot paths, each through the public interface: `cargo bench -p hashrange`.
+//! The hot paths, each through the public interface:
+//! `cargo bench --manifest-path benches/peers/Cargo.toml --no-default-features --bench operations`.
 //!
 //! Items have 8 attributes and about 300 bytes, 10 to a collection, as in the comparison with other stores.
 

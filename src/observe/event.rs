@@ -124,7 +124,7 @@ impl fmt::Display for Subject {
                 write!(f, "partition {partition} of index {index} of table {table}")
             }
             Self::Shard { shard, table } => write!(f, "shard {shard} of the stream of table {table}"),
-            Self::Trigger { trigger } => write!(f, "trigger {trigger}"),
+            Self::Trigger { trigger } => write!(f, "consumer {trigger}"),
         }
     }
 }

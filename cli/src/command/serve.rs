@@ -23,7 +23,7 @@ use std::{
     time::Duration,
 };
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
-use tracing_subscriber::EnvFilter;
+use tracing_subscriber::{filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 /// How long the end of the program waits for log lines to be written.
 const LOG_FLUSH: Duration = Duration::from_secs(2);
@@ -180,10 +180,12 @@ impl Serve {
     /// too: written to a standard error that nothing reads, it would hold its thread for ever.
     fn begin_log(&self) -> Result<Log, Failure> {
         let requests = if self.log_requests { ",hashrange_wire::request=info" } else { "" };
-        let filter = EnvFilter::try_new(format!("{}{requests}", self.log))
+        let filter: Targets = format!("{}{requests}", self.log)
+            .parse()
             .map_err(|error| Failure::Usage(format!("--log {}: {error}", self.log)))?;
         let (writer, guard) = NonBlockingBuilder::default().lossy(true).finish(std::io::stderr());
-        tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(false).init();
+        let lines = fmt::layer().with_writer(writer).with_ansi(false);
+        tracing_subscriber::registry().with(lines).with(filter).init();
         std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a thread ended by a panic")));
         Ok(Log(Some(guard)))
     }
