@@ -10,7 +10,7 @@ use crate::{
     index::IndexChange,
     item::ItemRef,
     schema::{EncodedKey, StreamView},
-    stream::{Change, ChangeEvent, Sequence},
+    stream::{Change, ChangeEvent, Occurrence, Sequence},
     wal::record::Origin,
 };
 use bytes::Bytes;
@@ -62,7 +62,8 @@ pub(super) fn apply(change: &AppliedChange<'_>, stamp: WriteStamp, origin: Origi
     if let Some(event) = change.event {
         target.push(change.key, |view| {
             let (old, new) = (change.old.cloned(), change.new.cloned().map(ItemRef::from_bytes));
-            Change::of(view, event, Sequence::new(stamp.seqno, change.ordinal), stamp.at_millis, origin, old, new)
+            let sequence = Sequence::new(stamp.seqno, change.ordinal);
+            Change::of(view, Occurrence { event, sequence, at_millis: stamp.at_millis, origin }, old, new)
         });
     }
     let Some(state) = change.state else { return };

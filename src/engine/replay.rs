@@ -19,7 +19,7 @@ use crate::{
     index::{self, IndexChange},
     item::ItemRef,
     manifest::{Edit, PartitionMeta, RunMeta},
-    partition::{Partition, Run},
+    partition::{NewVersion, Partition, Run},
     schema::{EncodedKey, IndexDefinition, IndexKind, StreamView, TableDefinition},
     stream::{self, ChangeEvent, Streams},
     visible::Visible,
@@ -240,7 +240,8 @@ impl ApplyTarget for ReplayTarget<'_, '_> {
         if self.stamp.seqno > partition.flushed_seqno() {
             let (guard, WriteStamp { seqno, buffered, .. }) = (partition.lock(), self.stamp);
             let value = value.map(|bytes| &**bytes);
-            partition.insert(&guard, key_ref(key), seqno, value, buffered, self.replay.visible);
+            let version = NewVersion { seqno, value, buffered };
+            partition.insert(&guard, key_ref(key), version, self.replay.visible);
         }
     }
     /// The record enters the tail of its shard again, unless a segment has it.

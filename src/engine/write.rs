@@ -20,7 +20,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     index::{self, IndexChange},
     item::ItemRef,
-    partition::{Partition, ReadPoint, WriteGuard},
+    partition::{NewVersion, Partition, ReadPoint, WriteGuard},
     schema::{EncodedKey, StreamView, TableDefinition},
     service::in_progress,
     stream::{Change, ChangeEvent},
@@ -300,7 +300,8 @@ impl Engine {
             if guard.retired() {
                 continue;
             }
-            if partition.insert(&guard, key_ref(key), seqno, value, buffered, self.wal.visible()) {
+            let version = NewVersion { seqno, value, buffered };
+            if partition.insert(&guard, key_ref(key), version, self.wal.visible()) {
                 self.flush_tombstones(ring, &partition);
             }
             return entry_bytes(key, value);
@@ -386,7 +387,8 @@ impl ApplyTarget for LockedTarget<'_> {
             return;
         }
         let (value, WriteStamp { seqno, buffered, .. }) = (value.map(|bytes| &**bytes), self.stamp);
-        if self.partition.insert(self.guard, key_ref(key), seqno, value, buffered, self.engine.wal.visible()) {
+        let version = NewVersion { seqno, value, buffered };
+        if self.partition.insert(self.guard, key_ref(key), version, self.engine.wal.visible()) {
             self.engine.flush_tombstones(ring, self.partition);
         }
         self.bytes += entry_bytes(key, value);

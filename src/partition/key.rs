@@ -86,6 +86,17 @@ pub struct CollectionRange<'a> {
     pub descending: bool,
 }
 
+/// A version that is written: an encoded item, or a tombstone for `None`.
+#[derive(Clone, Copy, Debug)]
+pub struct NewVersion<'a> {
+    /// Sequence number of the change.
+    pub seqno: u64,
+    /// The encoded item.
+    pub value: Option<&'a [u8]>,
+    /// Whether readers may see it before it is durable.
+    pub buffered: bool,
+}
+
 /// The state of a key as of one change.
 #[derive(Clone, Debug)]
 pub struct Version {

@@ -30,7 +30,7 @@ mod view;
 pub use compaction::{Choice, Policy, Reason};
 pub use flush::{FlushOutcome, RunContext};
 pub use inspect::{MemtableStats, PartitionStats, RunStats};
-pub use key::{CollectionRange, KeyRef, ReadPoint, TakeItem};
+pub use key::{CollectionRange, KeyRef, NewVersion, ReadPoint, TakeItem};
 pub use merge::MergeCursor;
 pub use partition::{Partition, WriteGuard};
 pub use run::{PageCache, Run, RunContentStats};

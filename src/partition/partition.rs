@@ -7,7 +7,7 @@
 
 use super::{
     compaction::MIN_DENSE_TOMBSTONES,
-    key::{KeyRef, ReadPoint, Version},
+    key::{KeyRef, NewVersion, ReadPoint, Version},
     memtable::Memtable,
     merge::MergeCursor,
     run::Run,
@@ -149,24 +149,15 @@ impl Partition {
         std::ptr::eq(MutexGuard::mutex(&guard.state), &raw const self.writer)
     }
 
-    /// Adds a version: an encoded item, or a tombstone for `None`; `buffered` makes it visible at once. Sequence
-    /// numbers may come in any order, and the same one again changes nothing. Says whether a flush is worthwhile because
-    /// tombstones have become dense in memory.
-    pub fn insert(
-        &self,
-        guard: &WriteGuard<'_>,
-        key: KeyRef<'_>,
-        seqno: u64,
-        value: Option<&[u8]>,
-        buffered: bool,
-        visible: &Visible,
-    ) -> bool {
+    /// Adds a version. Sequence numbers may come in any order, and the same one again changes nothing. Says whether a flush is
+    /// worthwhile because tombstones have become dense in memory.
+    pub fn insert(&self, guard: &WriteGuard<'_>, key: KeyRef<'_>, version: NewVersion<'_>, visible: &Visible) -> bool {
         debug_assert!(self.owns(guard) && !guard.retired(), "a write needs the lock of a living partition");
         debug_assert!((self.first_token..=self.last_token).contains(&key.token), "a write outside of the partition");
         let view = self.view.load();
         let active = view.active();
-        active.insert(key, seqno, value, buffered, visible);
-        value.is_none() && is_dense(active)
+        active.insert(key, version.seqno, version.value, version.buffered, visible);
+        version.value.is_none() && is_dense(active)
     }
 
     /// The newest version of a key that the read may see; a tombstone is a version too.

@@ -24,7 +24,7 @@ mod streams;
 pub mod tail;
 
 pub use iterator::{IteratorStart, ShardIterator};
-pub use record::{Change, ChangeEvent, ChangeRecord};
+pub use record::{Change, ChangeEvent, ChangeRecord, Occurrence};
 pub use segment::{Segment, SegmentContext};
 pub use sequence::{MAX_SEQUENCE_DIGITS, MIN_SEQUENCE_DIGITS, Sequence};
 pub use shard::{ReadFrom, ReadHorizon, Shard, trimmed};

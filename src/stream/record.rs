@@ -79,18 +79,24 @@ pub struct Change {
     pub new: Option<ItemRef>,
 }
 
+/// What happened to an item, when, and at whose wish.
+#[derive(Clone, Copy, Debug)]
+pub struct Occurrence {
+    /// What happened.
+    pub event: ChangeEvent,
+    /// Where the change stands.
+    pub sequence: Sequence,
+    /// Milliseconds since 1970 of the commit.
+    pub at_millis: u64,
+    /// Whether a program or the item's time to live asked for it.
+    pub origin: Origin,
+}
+
 impl Change {
     /// The change from `old` to `new` as a view keeps it. Where the view does not show it, `old` is asked for only if the
     /// item was removed.
-    pub fn of(
-        view: StreamView,
-        event: ChangeEvent,
-        sequence: Sequence,
-        at_millis: u64,
-        origin: Origin,
-        old: Option<ItemRef>,
-        new: Option<ItemRef>,
-    ) -> Self {
+    pub fn of(view: StreamView, occurrence: Occurrence, old: Option<ItemRef>, new: Option<ItemRef>) -> Self {
+        let Occurrence { event, sequence, at_millis, origin } = occurrence;
         let (keys, old, new) = match view {
             StreamView::NewAndOld => (None, old, new),
             StreamView::NewImage => (if new.is_some() { None } else { old }, None, new),
@@ -281,7 +287,12 @@ mod tests {
     fn change(view: StreamView, old: Option<i64>, new: Option<i64>) -> Option<Change> {
         let (old, new) = (old.map(item), new.map(item));
         let event = ChangeEvent::of(old.as_ref(), new.as_ref())?;
-        Some(Change::of(view, event, Sequence::new(300, 2), 1000, Origin::User, old, new))
+        Some(Change::of(
+            view,
+            Occurrence { event, sequence: Sequence::new(300, 2), at_millis: 1000, origin: Origin::User },
+            old,
+            new,
+        ))
     }
 
     #[test]

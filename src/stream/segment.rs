@@ -308,7 +308,7 @@ mod tests {
         item::{Item, ItemRef, KeyType},
         schema::{KeyAttribute, KeySchema, StreamView},
         stream::{
-            ChangeEvent,
+            ChangeEvent, Occurrence,
             tail::{BlockPool, Tail},
         },
         wal::record::Origin,
@@ -323,7 +323,8 @@ mod tests {
             let item = ItemRef::from(&Item::new().with("id", format!("k{n}")).with("text", "x".repeat(200)));
             let sequence = Sequence::new(10 + n as u64 / 2, n % 2);
             let (view, event) = (StreamView::NewAndOld, ChangeEvent::Insert);
-            Change::of(view, event, sequence, 1000 + n as u64, Origin::User, None, Some(item))
+            let at_millis = 1000 + n as u64;
+            Change::of(view, Occurrence { event, sequence, at_millis, origin: Origin::User }, None, Some(item))
         };
         (0..count).map(change).collect()
     }

@@ -1,7 +1,7 @@
 //! Readers beside a writer and beside maintenance: what was there throughout comes exactly once.
 
 use super::{
-    super::{CollectionRange, Partition, Policy, ReadPoint},
+    super::{CollectionRange, NewVersion, Partition, Policy, ReadPoint},
     fixture::{Bench, Key, drain, item},
 };
 use crate::file::FileName;
@@ -23,7 +23,8 @@ fn write(partition: &Partition, bench: &Bench, seqno: u64, number: u64) {
     let guard = partition.lock();
     let value = (number.is_multiple_of(2) || !seqno.is_multiple_of(3)).then(|| item(number));
     let key = key(number);
-    partition.insert(&guard, key.as_ref(), seqno, value.as_deref(), seqno.is_multiple_of(4), &bench.visible);
+    let version = NewVersion { seqno, value: value.as_deref(), buffered: seqno.is_multiple_of(4) };
+    partition.insert(&guard, key.as_ref(), version, &bench.visible);
     drop(guard);
     if seqno.is_multiple_of(5) {
         bench.visible.advance(seqno);

@@ -1,7 +1,7 @@
 //! A disk that fails under a flush or a compaction: nothing changes, nothing stays behind, and trying again works.
 
 use super::{
-    super::{Partition, Policy, ReadPoint},
+    super::{NewVersion, Partition, Policy, ReadPoint},
     fixture::{Bench, Key, item, told},
 };
 use crate::{
@@ -18,7 +18,8 @@ fn key(number: u64) -> Key {
 fn fill(partition: &Partition, bench: &Bench, numbers: std::ops::Range<u64>) {
     let guard = partition.lock();
     for number in numbers.clone() {
-        partition.insert(&guard, key(number).as_ref(), number, Some(&item(number)), false, &bench.visible);
+        let version = NewVersion { seqno: number, value: Some(&item(number)), buffered: false };
+        partition.insert(&guard, key(number).as_ref(), version, &bench.visible);
     }
     bench.visible.advance(numbers.end - 1);
     assert!(partition.freeze(&guard, numbers.end - 1));
@@ -99,7 +100,8 @@ fn what_is_not_visible_is_not_flushed() {
     let partition = Partition::new(1, 1, 0, u64::MAX, 0, Vec::new());
     assert!(!partition.freeze(&partition.lock(), 9), "nothing to freeze");
     let guard = partition.lock();
-    partition.insert(&guard, key(1).as_ref(), 7, Some(&item(7)), true, &bench.visible);
+    let version = NewVersion { seqno: 7, value: Some(&item(7)), buffered: true };
+    partition.insert(&guard, key(1).as_ref(), version, &bench.visible);
     assert!(partition.freeze(&guard, 6));
     drop(guard);
     assert!(!bench.flush(&partition), "a buffered write is visible, but not durable");

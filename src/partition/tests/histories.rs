@@ -1,7 +1,7 @@
 //! Random histories of everything that can happen to partitions, against a map of all versions ever written.
 
 use super::{
-    super::{Choice, CollectionRange, Partition, Policy, ReadPoint, Reason},
+    super::{Choice, CollectionRange, NewVersion, Partition, Policy, ReadPoint, Reason},
     fixture::{Bench, Key, drain, item, number_of, told},
 };
 use crate::{
@@ -121,7 +121,8 @@ impl World {
         let owner = all.iter().find(|p| p.first_token <= write.key.token && write.key.token <= p.last_token).unwrap();
         let value = write.number.map(item);
         let guard = owner.lock();
-        owner.insert(&guard, write.key.as_ref(), write.seqno, value.as_deref(), write.buffered, &self.bench.visible);
+        let version = NewVersion { seqno: write.seqno, value: value.as_deref(), buffered: write.buffered };
+        owner.insert(&guard, write.key.as_ref(), version, &self.bench.visible);
         drop(guard);
         let version = self.model.entry(write.key.clone()).or_default().entry(write.seqno).or_default();
         *version = (write.number, version.1 || write.buffered);

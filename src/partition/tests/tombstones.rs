@@ -1,7 +1,7 @@
 //! When a tombstone may go, case by case.
 
 use super::{
-    super::{Choice, Partition, ReadPoint, Reason},
+    super::{Choice, NewVersion, Partition, ReadPoint, Reason},
     fixture::{Bench, Key, item},
 };
 
@@ -15,7 +15,8 @@ fn key() -> Key {
 fn insert(partition: &Partition, bench: &Bench, key: &Key, seqno: u64, is_put: bool) {
     let guard = partition.lock();
     let value = is_put.then(|| item(seqno));
-    partition.insert(&guard, key.as_ref(), seqno, value.as_deref(), false, &bench.visible);
+    let version = NewVersion { seqno, value: value.as_deref(), buffered: false };
+    partition.insert(&guard, key.as_ref(), version, &bench.visible);
     bench.visible.advance(seqno);
 }
 
