@@ -5,8 +5,8 @@
 //! DynamoDB   {"id":{"N":"7"},"tags":{"SS":["a","b"]}}         every value names its type; nothing is lost
 //! ```
 //!
-//! - [`plain`]: sets become arrays and binaries become base64 texts; reading back gives lists and strings
-//! - [`dynamodb`]: the form of the AWS command line, of exports and of the wire
+//! - plain: sets become arrays and binaries become base64 texts; reading back gives lists and strings
+//! - DynamoDB's: the form of the AWS command line, of exports and of the wire
 //!
 //! Numbers keep all their digits in both: their text is read as it stands, never through a binary float. Names are
 //! printed in the order of their bytes, without spaces. Where a name occurs twice in an object, the last one counts.
