@@ -7,6 +7,7 @@
 
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a program that reports and fails by panicking")]
 
+use hashrange::access::{Action, ArnScope, Ask, Policy, Principal};
 use hashrange::expression::ExpressionKind;
 use hashrange::{Database, Durability, Item, ItemRef, Table, admin::index, attr, key::S, schema::StreamView};
 use std::path::Path;
@@ -16,7 +17,7 @@ use std::{env, fs, hint::black_box};
 /// Operations in the order in which [`run_all`] does them, with the most instructions each may take.
 ///
 /// A budget is what was counted, and 5 % for what differs between compilers and C libraries.
-const BUDGETS: [(&str, u64); 20] = [
+const BUDGETS: [(&str, u64); 22] = [
     ("get from the memtable", 1_010),
     ("get from a run", 1_330),
     ("get of an absent key", 780),
@@ -37,6 +38,8 @@ const BUDGETS: [(&str, u64); 20] = [
     ("put with a stream of keys", 19_010),
     ("put with a stream of new images", 17_240),
     ("put with a stream of both images", 17_580),
+    ("check of a policy of 5 statements", 9_999),
+    ("get as a principal of 5 statements", 9_999),
 ];
 
 const ITEMS: usize = 5_000;
@@ -171,6 +174,31 @@ fn run_all() {
     stream("keys", StreamView::KeysOnly);
     stream("new", StreamView::NewImage);
     stream("both", StreamView::NewAndOld);
+    access(&db, &keys);
+}
+
+/// The policy of a tenant: its own keys of one table and of an index, no other way, nothing without encryption.
+const TENANT: &str = r#"{"Version": "2012-10-17", "Statement": [
+    {"Effect": "Deny", "Action": "dynamodb:*", "Resource": "*", "Condition": {"Bool": {"aws:SecureTransport": "false"}}},
+    {"Effect": "Deny", "Action": ["dynamodb:Delete*", "dynamodb:UpdateTable"], "Resource": "arn:aws:dynamodb:*:*:table/*"},
+    {"Effect": "Allow", "Action": "dynamodb:ListTables", "Resource": "*"},
+    {"Effect": "Allow", "Action": "dynamodb:Query", "Resource": "arn:aws:dynamodb:*:*:table/orders/index/*",
+     "Condition": {"StringEquals": {"dynamodb:Select": "COUNT"}}},
+    {"Effect": "Allow", "Action": ["dynamodb:GetItem", "dynamodb:Query", "dynamodb:PutItem"],
+     "Resource": "arn:aws:dynamodb:*:*:table/orders",
+     "Condition": {"ForAllValues:StringLike": {"dynamodb:LeadingKeys": "${aws:PrincipalTag/tenant}#*"},
+                   "Null": {"dynamodb:LeadingKeys": "false"}}}]}"#;
+
+/// What policies cost: the check alone, and with a read, which has to make what is checked.
+fn access(db: &Database, keys: &[(String, String)]) {
+    let policy = Policy::parse(TENANT).unwrap();
+    let tenant = db.as_principal(Principal::new("tenant").tag("tenant", "USER").policy(policy));
+    let resource = ArnScope::default().table("orders");
+    let ask = |i: usize| Ask::new(Action::GetItem, resource.clone()).partition_keys([keys[i].0.as_str()]);
+    let asks: Vec<Ask<'_>> = (0..keys.len()).map(ask).collect();
+    count(|i| tenant.authorize(&asks[i]).unwrap());
+    let orders = tenant.table::<(S, S)>("orders").unwrap();
+    count(|i| orders.get((&keys[i].0, &keys[i].1)).unwrap().unwrap());
 }
 
 fn load(table: &Table<(S, S)>, items: &[Item]) {

@@ -4,6 +4,7 @@
 
 mod observation;
 mod options;
+mod policy_lint;
 mod requests;
 mod restricted;
 mod table_builder;

@@ -44,7 +44,7 @@ const WIRE_FLOORS: [&[&str]; 11] = [
     &["json", "profile", "policy", "timing"],
     &["error"],
     &["validate", "shape"],
-    &["arn", "value"],
+    &["arn", "kms", "value"],
     &["context", "capacity", "expressions", "legacy", "table", "refusal"],
     &["operation"],
     &["http"],
@@ -58,7 +58,7 @@ const WIRE_FLOORS: [&[&str]; 11] = [
 const CLI_FLOORS: [&[&str]; 8] = [
     &["outcome", "args", "stopwatch", "text"],
     &["failure"],
-    &["output", "key_value", "expressions", "session", "policies", "signals"],
+    &["output", "key_value", "expressions", "session", "private_file", "policies", "certificates", "signals"],
     &["csv_cells", "key_template", "progress"],
     &["formats"],
     &["loading", "copy"],

@@ -66,6 +66,7 @@ pub(crate) enum Command {
     /// Serve DynamoDB clients over HTTP
     Serve(serve::Serve),
     /// Say what the policies of a file allow, and why
+    #[command(alias = "policy")]
     Access(access::Access),
     /// Check every byte and every index of the database
     Verify(verify::Verify),
@@ -101,7 +102,7 @@ impl Command {
             Self::Changes(command) => command.run(database),
             Self::Sql(command) => command.run(database),
             Self::Serve(command) => command.run(database),
-            Self::Access(command) => command.run(),
+            Self::Access(command) => command.run(database),
             Self::Verify(command) => command.run(database),
             #[cfg(feature = "copy")]
             Self::Copy(command) => command.run(database),

@@ -5,6 +5,8 @@
 //! that is said about them goes to standard error. What a script can rely on is the exit status, see [`outcome`].
 
 mod args;
+#[cfg(feature = "tls")]
+mod certificates;
 mod command;
 #[cfg(feature = "copy")]
 mod copy;
@@ -18,6 +20,7 @@ mod loading;
 mod outcome;
 mod output;
 mod policies;
+mod private_file;
 mod progress;
 mod session;
 mod signals;

@@ -12,7 +12,7 @@ fuzz_target!(|data: &[u8]| {
             let _ = explain(&Principal::user("alice"), &Environment::default(), &ask, Some(&policy)).to_string();
         }
         if let Ok(policy) = Policy::parse(text) {
-            let _ = policy.lint();
+            let _ = policy.remarks();
             let alice = Principal::user("alice").tag("tenant", "t1").policy(policy);
             let _ = explain(&alice, &Environment::default(), &ask, None).to_string();
         }

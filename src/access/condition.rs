@@ -107,6 +107,11 @@ impl Line {
         matches_any != self.operator.is_negated
     }
 
+    /// Whether one text as a value of the request is accepted.
+    pub fn accepts_text(&self, text: &str, lookup: &Lookup<'_>) -> bool {
+        self.accepts(&Found::Text(Cow::Borrowed(text)), lookup)
+    }
+
     fn is_leading_key_of_strict(&self, lookup: &Lookup<'_>) -> bool {
         lookup.principal.is_strict && matches!(self.key, ConditionKey::PartitionKeyValues(_))
     }

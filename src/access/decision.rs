@@ -116,7 +116,18 @@ pub fn decide(
     ask: &Ask<'_>,
     of_resource: Option<&Policy>,
 ) -> Decision {
-    Decision { ground: ground(principal, &Lookup { principal, environment, ask }, of_resource) }
+    decide_at(principal, environment, environment.now_millis, ask, of_resource)
+}
+
+/// Decides as [`decide`] does, at another time than the environment's.
+pub(crate) fn decide_at(
+    principal: &Principal,
+    environment: &Environment,
+    now_millis: u64,
+    ask: &Ask<'_>,
+    of_resource: Option<&Policy>,
+) -> Decision {
+    Decision { ground: ground(principal, &Lookup { principal, environment, now_millis, ask }, of_resource) }
 }
 
 /// The policies of a principal, kind by kind, in the order in which a refusal names one.

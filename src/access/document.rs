@@ -9,6 +9,7 @@ use super::{
     policy_error::PolicyError,
     principals::Principals,
     template::Variables,
+    tested::Tested,
 };
 
 /// Most bytes of a document.
@@ -63,8 +64,10 @@ fn read(document: &str, holder: Holder) -> Result<Policy, PolicyError> {
         return Err(PolicyError::new(text).within("Statement"));
     }
     let mut read: Vec<Statement> = Vec::with_capacity(list.len());
+    let mut tested = Tested::default();
     for (at, statement) in list.iter().enumerate() {
-        let statement = read_statement(statement, holder, version).and_then(|statement| match &statement.sid {
+        let statement = read_statement(statement, holder, version, &mut tested);
+        let statement = statement.and_then(|statement| match &statement.sid {
             Some(sid) if read.iter().any(|known| known.sid.as_ref() == Some(sid)) => {
                 Err(PolicyError::new(format!("another statement has the Sid {sid:?} already")))
             }
@@ -72,7 +75,7 @@ fn read(document: &str, holder: Holder) -> Result<Policy, PolicyError> {
         });
         read.push(statement.map_err(|error| error.within(&format!("[{at}]")).within("Statement"))?);
     }
-    Ok(Policy { name: id.unwrap_or_default(), statements: read, version })
+    Ok(Policy { name: id.unwrap_or_default(), statements: read, version, tested })
 }
 
 fn read_version(value: &Json) -> Result<Version, PolicyError> {
@@ -141,7 +144,13 @@ fn only_one<T>(present: &Option<T>, name: &str) -> Result<(), PolicyError> {
     }
 }
 
-fn read_statement(json: &Json, holder: Holder, version: Version) -> Result<Statement, PolicyError> {
+/// Reads a statement, and adds what it tests.
+fn read_statement(
+    json: &Json,
+    holder: Holder,
+    version: Version,
+    tested: &mut Tested,
+) -> Result<Statement, PolicyError> {
     let with_variables = version == Version::V2012;
     let mut members = Members::default();
     for (name, value) in json.object()? {
@@ -157,9 +166,11 @@ fn read_statement(json: &Json, holder: Holder, version: Version) -> Result<State
     let member = if is_not_resource { "NotResource" } else { "Resource" };
     let resources = patterns.iter().map(|pattern| ArnPattern::parse(pattern, with_variables));
     let resources: Vec<ArnPattern> = resources.collect::<Result<_, _>>().map_err(|error| error.within(member))?;
-    let mut variables = Variables::new();
+    let mut variables = Variables::default();
     resources.iter().for_each(|pattern| pattern.add_variables(&mut variables));
     members.conditions.iter().for_each(|line| line.add_variables(&mut variables));
+    let keys = variables.all.iter().chain(members.conditions.iter().map(|line| &line.key));
+    *tested = keys.fold(*tested, |tested, key| tested | Tested::of(key));
     Ok(Statement {
         sid: members.sid,
         effect,
@@ -170,6 +181,6 @@ fn read_statement(json: &Json, holder: Holder, version: Version) -> Result<State
         resources,
         resource_patterns: patterns.into_iter().map(str::to_owned).collect(),
         conditions: members.conditions,
-        variables,
+        variables: variables.required,
     })
 }

@@ -2,7 +2,7 @@
 
 use super::{
     ask::{Ask, Environment},
-    decision::{Decision, Ground, PolicyKind, decide, groups},
+    decision::{Decision, Ground, PolicyKind, decide_at, groups},
     key::Lookup,
     policy::{Effect, Failed, Policy, Statement},
     principal::Principal,
@@ -75,15 +75,26 @@ pub struct Explanation {
     pub statements: Vec<StatementReport>,
 }
 
-/// Decides as [`decide`] does, and says why.
+/// Decides as [`decide`](super::decide) does, and says why.
 pub fn explain(
     principal: &Principal,
     environment: &Environment,
     ask: &Ask<'_>,
     of_resource: Option<&Policy>,
 ) -> Explanation {
-    let lookup = Lookup { principal, environment, ask };
-    let decision = decide(principal, environment, ask, of_resource);
+    explain_at(principal, environment, environment.now_millis, ask, of_resource)
+}
+
+/// Explains as [`explain`] does, at another time than the environment's.
+pub(crate) fn explain_at(
+    principal: &Principal,
+    environment: &Environment,
+    now_millis: u64,
+    ask: &Ask<'_>,
+    of_resource: Option<&Policy>,
+) -> Explanation {
+    let lookup = Lookup { principal, environment, now_millis, ask };
+    let decision = decide_at(principal, environment, now_millis, ask, of_resource);
     let mut statements = Vec::new();
     let mut add = |kind: PolicyKind, at: usize, policy: &Policy| {
         let reports = policy.statements.iter().enumerate();

@@ -23,7 +23,7 @@ pub(super) enum Json {
 impl Json {
     /// Reads a document. Errors: it is no JSON, or has a member twice.
     pub fn read(text: &str) -> Result<Self, PolicyError> {
-        serde_json::from_str(text).map_err(|error| PolicyError::new(format!("the text is no JSON: {error}")))
+        serde_json::from_str(text).map_err(|error| PolicyError::of_json(&error))
     }
     /// What it is, for messages.
     pub fn kind(&self) -> &'static str {

@@ -184,6 +184,8 @@ impl<'a> Found<'a> {
 pub(super) struct Lookup<'a> {
     pub principal: &'a Principal,
     pub environment: &'a Environment,
+    /// The time in milliseconds since 1970, which is not that of the environment where a database has a clock.
+    pub now_millis: u64,
     pub ask: &'a Ask<'a>,
 }
 
@@ -203,7 +205,7 @@ impl<'a> Lookup<'a> {
     /// What the request has under a key.
     #[inline]
     pub fn find(&self, key: &ConditionKey) -> Found<'a> {
-        let Self { principal, environment, ask } = *self;
+        let Self { principal, environment, now_millis, ask } = *self;
         match key {
             PartitionKeyValues(at) => texts(ask.partition_keys.get(*at).and_then(Option::as_deref)),
             Attributes => texts(ask.attributes.as_deref()),
@@ -225,8 +227,8 @@ impl<'a> Lookup<'a> {
             PrincipalType => text(Some(principal.kind().type_name())),
             PrincipalTag(name) => tag(&principal.tags, name),
             SourceIp => environment.source_ip.map_or(Found::Missing, Found::Address),
-            CurrentTime => Found::Moment(environment.now_millis),
-            EpochTime => Found::Epoch(environment.now_millis / 1000),
+            CurrentTime => Found::Moment(now_millis),
+            EpochTime => Found::Epoch(now_millis / 1000),
             SecureTransport => environment.secure_transport.map_or(Found::Missing, Found::Flag),
             RequestedRegion => text(environment.requested_region.as_deref()),
             UserAgent => text(environment.user_agent.as_deref()),

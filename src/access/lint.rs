@@ -26,8 +26,8 @@ impl fmt::Display for Remark {
 
 impl Policy {
     /// Remarks on statements that are allowed and yet rarely meant: conditions that a request without the key passes, names
-    /// that mean nothing.
-    pub fn lint(&self) -> Vec<Remark> {
+    /// that mean nothing. [`lint`](Self::lint) looks at a database too.
+    pub fn remarks(&self) -> Vec<Remark> {
         let mut remarks = Vec::new();
         for (at, statement) in self.statements.iter().enumerate() {
             let mut remark = |text: String| remarks.push(Remark { statement: at, text });

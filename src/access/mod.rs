@@ -33,7 +33,7 @@
 //! # }
 //! ```
 //!
-//! Imports: error, date.
+//! Imports: error, date, schema.
 
 mod action;
 mod arn;
@@ -45,6 +45,7 @@ mod document;
 mod explanation;
 mod json;
 mod key;
+mod known;
 mod lint;
 mod operator;
 mod policy;
@@ -53,6 +54,7 @@ mod principal;
 mod principals;
 mod template;
 mod tenant;
+mod tested;
 
 pub use action::Action;
 pub use arn::{ArnScope, ResourceArn};
@@ -63,6 +65,7 @@ pub use lint::Remark;
 pub use policy::{Effect, Policy};
 pub use policy_error::PolicyError;
 pub use principal::{Principal, PrincipalKind};
+pub(crate) use {decision::decide_at, explanation::explain_at, known::KnownTable, tested::Tested};
 
 /// Compiles and runs what the guide shows.
 #[cfg(doctest)]

@@ -6,7 +6,7 @@ use super::{
     condition::Line,
     key::{ConditionKey, Lookup},
     principals::{Naming, Principals},
-    template::Variables,
+    tested::Tested,
 };
 
 /// What a statement does to the requests that it applies to.
@@ -24,6 +24,8 @@ pub struct Policy {
     pub(super) name: String,
     pub(super) statements: Vec<Statement>,
     pub(super) version: Version,
+    /// Kinds of condition keys that its conditions and variables name.
+    pub(super) tested: Tested,
 }
 
 /// The version of the language, which decides whether `${..}` is a variable.
@@ -50,7 +52,7 @@ pub(super) struct Statement {
     pub resource_patterns: Vec<String>,
     pub conditions: Vec<Line>,
     /// The variables without a default in it: where one has no value, the statement does not apply.
-    pub variables: Variables,
+    pub variables: Vec<ConditionKey>,
 }
 
 /// Why a statement does not apply to a request.
@@ -98,6 +100,10 @@ impl Policy {
     /// Its name; empty if it was given none and the document has no `Id`.
     pub fn name(&self) -> &str {
         &self.name
+    }
+    /// Kinds of condition keys that it names.
+    pub(crate) fn tested(&self) -> Tested {
+        self.tested
     }
     /// How many statements it has.
     pub fn len(&self) -> usize {

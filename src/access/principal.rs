@@ -1,6 +1,6 @@
 //! Who sends requests, and by which policies.
 
-use super::policy::Policy;
+use super::{policy::Policy, tested::Tested};
 use std::sync::Arc;
 
 /// The account of principals that name none.
@@ -53,10 +53,12 @@ pub struct Principal {
     pub(super) session_policies: Vec<Arc<Policy>>,
     pub(super) service_control_policies: Vec<Arc<Policy>>,
     pub(super) is_strict: bool,
+    /// Kinds of condition keys that one of its policies names.
+    tested: Tested,
 }
 
 impl Principal {
-    fn new(kind: PrincipalKind) -> Self {
+    fn of_kind(kind: PrincipalKind) -> Self {
         Self {
             kind,
             account: String::new(),
@@ -70,20 +72,25 @@ impl Principal {
             session_policies: Vec::new(),
             service_control_policies: Vec::new(),
             is_strict: false,
+            tested: Tested::default(),
         }
         .account(DEFAULT_ACCOUNT)
     }
+    /// A user of this name: what most programs call a principal. The same as [`user`](Self::user).
+    pub fn new(name: impl Into<String>) -> Self {
+        Self::user(name)
+    }
     /// A user of this name.
     pub fn user(name: impl Into<String>) -> Self {
-        Self::new(PrincipalKind::User { name: name.into() })
+        Self::of_kind(PrincipalKind::User { name: name.into() })
     }
     /// A session of a role.
     pub fn session(role: impl Into<String>, session: impl Into<String>) -> Self {
-        Self::new(PrincipalKind::Session { role: role.into(), session: session.into() })
+        Self::of_kind(PrincipalKind::Session { role: role.into(), session: session.into() })
     }
     /// An account's root.
     pub fn root() -> Self {
-        Self::new(PrincipalKind::Root)
+        Self::of_kind(PrincipalKind::Root)
     }
     /// Of this account, 12 digits. Default: `000000000000`, to which a database's tables belong by default.
     #[must_use]
@@ -120,28 +127,42 @@ impl Principal {
         self.attributes.push((key.into(), value.into()));
         self
     }
+    /// A policy, after it is noted what it tests.
+    fn noted(&mut self, policy: impl Into<Arc<Policy>>) -> Arc<Policy> {
+        let policy = policy.into();
+        self.tested = self.tested | policy.tested;
+        policy
+    }
+    /// Kinds of condition keys that its policies name.
+    pub(crate) fn tested(&self) -> Tested {
+        self.tested
+    }
     /// With a policy that grants or denies. A principal may have any number.
     #[must_use]
     pub fn policy(mut self, policy: impl Into<Arc<Policy>>) -> Self {
-        self.policies.push(policy.into());
+        let policy = self.noted(policy);
+        self.policies.push(policy);
         self
     }
     /// Limited by a permissions boundary: what it does not allow stays denied.
     #[must_use]
     pub fn boundary(mut self, policy: impl Into<Arc<Policy>>) -> Self {
-        self.boundary = Some(policy.into());
+        let policy = self.noted(policy);
+        self.boundary = Some(policy);
         self
     }
     /// Limited by a session policy.
     #[must_use]
     pub fn session_policy(mut self, policy: impl Into<Arc<Policy>>) -> Self {
-        self.session_policies.push(policy.into());
+        let policy = self.noted(policy);
+        self.session_policies.push(policy);
         self
     }
     /// Limited by a service control policy of the organisation.
     #[must_use]
     pub fn service_control_policy(mut self, policy: impl Into<Arc<Policy>>) -> Self {
-        self.service_control_policies.push(policy.into());
+        let policy = self.noted(policy);
+        self.service_control_policies.push(policy);
         self
     }
     /// Refuses what only a missing `dynamodb:LeadingKeys` would allow: in IAM, `ForAllValues` is true for a request that

@@ -26,8 +26,13 @@ pub(super) struct Variable {
     default: Option<String>,
 }
 
-/// The variables without a default of a statement.
-pub(super) type Variables = Vec<ConditionKey>;
+/// The variables of a statement.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Variables {
+    pub all: Vec<ConditionKey>,
+    /// Those that have no default.
+    pub required: Vec<ConditionKey>,
+}
 
 /// A text with wildcards and variables.
 #[derive(Clone, Debug, PartialEq)]
@@ -111,13 +116,13 @@ impl Template {
         }
     }
 
-    /// Adds the variables that have no default.
+    /// Adds the variables in it.
     pub fn add_variables(&self, variables: &mut Variables) {
         for piece in &self.0 {
-            if let Piece::Variable(variable) = piece
-                && variable.default.is_none()
-            {
-                variables.push(variable.key.clone());
+            let Piece::Variable(variable) = piece else { continue };
+            variables.all.push(variable.key.clone());
+            if variable.default.is_none() {
+                variables.required.push(variable.key.clone());
             }
         }
     }

@@ -178,10 +178,11 @@ impl OpenOptions {
         self.options.observer = Some(Observer::new(observe));
         self
     }
-    /// Shows every request to this hook, before and after it is carried out; it may reject requests. Default: none, which
+    /// Shows every request to this hook, before and after it is carried out; it may reject requests. A
+    /// further hook comes behind it, and sees what those before it did not reject. Default: none, which
     /// costs a request one branch.
     pub fn hook(mut self, hook: Arc<dyn Hook>) -> Self {
-        self.hooks = Hooks::of(hook);
+        self.hooks = self.hooks.and(hook);
         self
     }
     /// Whether maintenance runs on threads of its own. Default true; without, call [`Database::step`].

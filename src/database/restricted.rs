@@ -6,7 +6,7 @@ use crate::{
     engine::{TableSpec, TableUpdate},
     error::{Error, Result},
     maintenance::TtlDescription,
-    request::{Caller, Request},
+    request::{Caller, Report, Request},
     stream::IteratorStart,
     table::{
         BatchGet, BatchWrite, Dynamic, KeyShape, StreamDescription, StreamRecords, Table, TransactGet, TransactWrite,
@@ -99,6 +99,18 @@ impl RestrictedDatabase {
     #[must_use]
     pub fn environment(self, environment: Environment) -> Self {
         self.with(|caller| caller.environment = environment)
+    }
+    /// Whether conditions see the tags of tables under `aws:ResourceTag/..`: true, unless this says otherwise. In the service
+    /// an account has to ask for it once (attribute-based access control); without it those keys are missing.
+    #[must_use]
+    pub fn abac(self, enabled: bool) -> Self {
+        self.with(|caller| caller.tags_count = enabled)
+    }
+    /// Reports what policies refuse, and carries it out all the same: for policies that are to be tried out before they
+    /// count. `report` is called on the thread of the request and must not block.
+    #[must_use]
+    pub fn report_only(self, report: impl Fn(&Error) + Send + Sync + 'static) -> Self {
+        self.with(|caller| caller.report = Some(Report(Arc::new(report))))
     }
     /// Decides on anything, and does nothing. Errors: a policy does not allow it.
     pub fn authorize(&self, ask: &Ask<'_>) -> Result<()> {

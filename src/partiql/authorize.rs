@@ -12,7 +12,7 @@ use crate::{
     error::Result,
     expression::Path,
     partiql::{BatchStatementsOutput, PreparedStatement, Statement, TransactStatementsOutput},
-    request::{Names, describe_write, key_text},
+    request::{Caller, Names, describe_write, key_text},
     schema::IndexDefinition,
 };
 use std::borrow::Cow;
@@ -52,17 +52,17 @@ fn resource(scope: &ArnScope, table: &str, index: Option<&str>) -> ResourceArn {
 pub(super) fn authorize(database: &Database, planned: &Planned, shows_old: bool, in_transaction: bool) -> Result<()> {
     let Some(caller) = database.caller() else { return Ok(()) };
     let mut ask = match planned {
-        Planned::Read(plan) => of_read(&caller.scope, plan),
-        Planned::Write(plan) => of_write(&caller.scope, plan, shows_old),
+        Planned::Read(plan) => of_read(caller, plan),
+        Planned::Write(plan) => of_write(caller, plan, shows_old),
     };
     ask.enclosing_operation = in_transaction.then_some("ExecuteTransaction");
     database.authorize(&ask)
 }
 
-fn of_read(scope: &ArnScope, plan: &ReadPlan) -> Ask<'static> {
+fn of_read(caller: &Caller, plan: &ReadPlan) -> Ask<'static> {
     let definition = &plan.definition;
-    let mut ask = Ask::new(Action::PartiQLSelect, resource(scope, &definition.name, plan.index.as_deref()));
-    let mut names = Names::default();
+    let mut ask = Ask::new(Action::PartiQLSelect, resource(&caller.scope, &definition.name, plan.index.as_deref()));
+    let mut names = Names::of(caller.tested(definition));
     names.add_key(definition.key.attributes());
     let index = plan.index.as_deref().and_then(|name| definition.index(name));
     names.add_key(index.into_iter().flat_map(IndexDefinition::attributes));
@@ -83,15 +83,16 @@ fn of_read(scope: &ArnScope, plan: &ReadPlan) -> Ask<'static> {
     ask
 }
 
-fn of_write(scope: &ArnScope, plan: &WritePlan, shows_old: bool) -> Ask<'static> {
+fn of_write(caller: &Caller, plan: &WritePlan, shows_old: bool) -> Ask<'static> {
     let action = match plan.kind {
         WriteKind::Insert(_) => Action::PartiQLInsert,
         WriteKind::Update(..) => Action::PartiQLUpdate,
         WriteKind::Delete(_) => Action::PartiQLDelete,
         WriteKind::Check(_) => Action::PartiQLSelect,
     };
-    let mut ask = Ask::new(action, scope.table(&plan.definition.name));
-    describe_write(&mut ask, &run::request(plan, shows_old), &plan.definition);
+    let definition = &plan.definition;
+    let mut ask = Ask::new(action, caller.scope.table(&definition.name));
+    describe_write(&mut ask, (&run::request(plan, shows_old)).into(), definition, caller.tested(definition));
     match action {
         Action::PartiQLInsert => ask.return_values = None,
         Action::PartiQLSelect => {

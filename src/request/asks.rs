@@ -5,11 +5,12 @@
 //! attributes has to name it, also for a query that does not.
 
 use super::{
-    BatchGetItem, BatchWriteItem, PageOptions, Query, ReturnValues, Select, TableRef, TransactGetItems,
-    TransactWriteItem, TransactWriteItems, WriteRequest, any::RequestRef, caller::Caller, key::RequestKey,
+    BatchGetItem, BatchWriteItem, ConditionCheck, DeleteItem, PageOptions, PutItem, Query, ReturnValues, Select,
+    TableRef, TransactGetItems, TransactWriteItem, TransactWriteItems, UpdateItem, WriteRequest, any::RequestRef,
+    caller::Caller, key::RequestKey,
 };
 use crate::{
-    access::{Action, Ask},
+    access::{Action, Ask, Tested},
     engine::Engine,
     expression::{Condition, Path, ProjectionExpression, UpdateExpression},
     item::{AttributeValue, Item, base64},
@@ -51,14 +52,27 @@ fn projected(projection: Option<&ProjectionExpression>) -> &'static str {
     if projection.is_some() { "SPECIFIC_ATTRIBUTES" } else { "ALL_ATTRIBUTES" }
 }
 
-/// Names of attributes that a request spells, each once.
+/// Names of attributes that a request spells, each once; none where no policy tests them.
 #[derive(Default)]
-pub(crate) struct Names(Vec<Cow<'static, str>>);
+pub(crate) struct Names {
+    names: Vec<Cow<'static, str>>,
+    tested: Tested,
+}
 
 impl Names {
+    pub fn of(tested: Tested) -> Self {
+        Self { names: Vec::new(), tested }
+    }
+    fn are_tested(&self) -> bool {
+        self.tested.includes(Tested::ATTRIBUTES)
+    }
+    /// Whether the attributes of a key matter at all.
+    fn needs_key(&self) -> bool {
+        self.are_tested() || self.tested.includes(Tested::PARTITION_KEYS)
+    }
     pub fn add(&mut self, name: &str) {
-        if !self.0.iter().any(|known| known == name) {
-            self.0.push(Cow::Owned(name.to_owned()));
+        if self.are_tested() && !self.names.iter().any(|known| known == name) {
+            self.names.push(Cow::Owned(name.to_owned()));
         }
     }
     pub fn add_all<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) {
@@ -68,16 +82,21 @@ impl Names {
         self.add_all(key.into_iter().map(|attribute| attribute.name.as_str()));
     }
     pub fn add_condition(&mut self, condition: Option<&Condition>) {
+        let condition = condition.filter(|_| self.are_tested());
         self.add_all(condition.map(Condition::top_level_attributes).unwrap_or_default());
     }
     pub fn add_projection(&mut self, projection: Option<&ProjectionExpression>) {
+        let projection = projection.filter(|_| self.are_tested());
         self.add_all(projection.map(ProjectionExpression::top_level_attributes).unwrap_or_default());
     }
     pub fn add_update(&mut self, update: &UpdateExpression) {
+        if !self.are_tested() {
+            return;
+        }
         self.add_all(update.all_paths().into_iter().map(Path::top_level));
     }
     pub fn take(self) -> Option<Vec<Cow<'static, str>>> {
-        Some(self.0)
+        self.are_tested().then_some(self.names)
     }
 }
 
@@ -89,13 +108,13 @@ impl<'r> Asks<'r> {
                 asks.get(&get.table, &get.key, get.projection.as_ref(), None);
             }
             RequestRef::PutItem(put) => {
-                asks.write(&TransactWriteItem::Put(put.clone()), None);
+                asks.write(Write::Put(put), None);
             }
             RequestRef::UpdateItem(update) => {
-                asks.write(&TransactWriteItem::Update(update.clone()), None);
+                asks.write(Write::Update(update), None);
             }
             RequestRef::DeleteItem(delete) => {
-                asks.write(&TransactWriteItem::Delete(delete.clone()), None);
+                asks.write(Write::Delete(delete), None);
             }
             RequestRef::Query(query) => asks.query(query),
             RequestRef::Scan(scan) => asks.page(Action::Scan, &scan.table, &scan.options),
@@ -107,7 +126,7 @@ impl<'r> Asks<'r> {
                 }
             }
             RequestRef::TransactWriteItems(TransactWriteItems { actions, .. }) => {
-                actions.iter().for_each(|action| asks.write(action, Some("TransactWriteItems")));
+                actions.iter().for_each(|action| asks.write(action.into(), Some("TransactWriteItems")));
             }
         }
         asks
@@ -117,13 +136,19 @@ impl<'r> Asks<'r> {
         self.asks.iter()
     }
 
-    /// A new ask about a table.
-    fn begin(&self, action: Action, table: &TableRef<'_>) -> (Ask<'r>, Option<Arc<TableDefinition>>) {
+    /// A new ask about a table, and what policies test of it.
+    fn begin(&self, action: Action, table: &TableRef<'_>) -> (Ask<'r>, Option<Arc<TableDefinition>>, Tested) {
         let definition = table.resolve(self.engine).ok().map(|slot| slot.state().definition.clone());
-        let mut ask = Ask::new(action, self.caller.scope.table(&table.name()));
+        let tested = definition.as_ref().map_or(Tested::ALL, |definition| self.caller.tested(definition));
+        let scope = &self.caller.scope;
+        let resource = match &definition {
+            Some(definition) => scope.table(&definition.name),
+            None => scope.table(&table.name()),
+        };
+        let mut ask = Ask::new(action, resource);
         let reported = self.caller.environment.return_consumed_capacity.as_deref();
         ask.return_consumed_capacity = Some(reported.unwrap_or("NONE"));
-        (ask, definition)
+        (ask, definition, tested)
     }
 
     fn get(
@@ -133,8 +158,8 @@ impl<'r> Asks<'r> {
         projection: Option<&ProjectionExpression>,
         enclosing: Option<&'static str>,
     ) {
-        let (mut ask, definition) = self.begin(Action::GetItem, table);
-        let mut names = Names::default();
+        let (mut ask, definition, tested) = self.begin(Action::GetItem, table);
+        let mut names = Names::of(tested);
         if let Some(definition) = &definition {
             add_key(&mut ask, &mut names, key, definition);
         }
@@ -145,10 +170,10 @@ impl<'r> Asks<'r> {
         self.asks.push((ask, definition));
     }
 
-    fn write(&mut self, action: &TransactWriteItem<'_>, enclosing: Option<&'static str>) {
-        let (mut ask, definition) = self.begin(action_of(action), action.table());
+    fn write(&mut self, write: Write<'_, '_>, enclosing: Option<&'static str>) {
+        let (mut ask, definition, tested) = self.begin(write.action(), write.table());
         if let Some(definition) = &definition {
-            describe_write(&mut ask, action, definition);
+            describe_write(&mut ask, write, definition, tested);
         }
         ask.enclosing_operation = enclosing;
         self.asks.push((ask, definition));
@@ -168,11 +193,11 @@ impl<'r> Asks<'r> {
 
     /// What queries and scans have in common.
     fn page(&mut self, action: Action, table: &TableRef<'_>, options: &PageOptions<'_>) {
-        let (mut ask, definition) = self.begin(action, table);
+        let (mut ask, definition, tested) = self.begin(action, table);
         if let Some(index) = options.index.as_deref() {
             ask.resource = self.caller.scope.index(&table.name(), index);
         }
-        let mut names = Names::default();
+        let mut names = Names::of(tested);
         if let Some(definition) = &definition {
             names.add_key(definition.key.attributes());
             let index = options.index.as_deref().and_then(|name| definition.index(name));
@@ -193,8 +218,8 @@ impl<'r> Asks<'r> {
 
     fn batch_get(&mut self, batch: &BatchGetItem<'_>) {
         for keys in &batch.tables {
-            let (mut ask, definition) = self.begin(Action::BatchGetItem, &keys.table);
-            let mut names = Names::default();
+            let (mut ask, definition, tested) = self.begin(Action::BatchGetItem, &keys.table);
+            let mut names = Names::of(tested);
             for key in &keys.keys {
                 if let Some(definition) = &definition {
                     add_key(&mut ask, &mut names, key, definition);
@@ -214,8 +239,8 @@ impl<'r> Asks<'r> {
                 continue;
             }
             tables.push(table);
-            let (mut ask, definition) = self.begin(Action::BatchWriteItem, table);
-            let mut names = Names::default();
+            let (mut ask, definition, tested) = self.begin(Action::BatchWriteItem, table);
+            let mut names = Names::of(tested);
             for (_, write) in batch.writes.iter().filter(|(other, _)| other.is_same(table)) {
                 match (write, &definition) {
                     (WriteRequest::Put(item), Some(definition)) => add_item(&mut ask, &mut names, item, definition),
@@ -229,33 +254,63 @@ impl<'r> Asks<'r> {
     }
 }
 
-fn action_of(action: &TransactWriteItem<'_>) -> Action {
-    match action {
-        TransactWriteItem::ConditionCheck(_) => Action::ConditionCheckItem,
-        TransactWriteItem::Put(_) => Action::PutItem,
-        TransactWriteItem::Update(_) => Action::UpdateItem,
-        TransactWriteItem::Delete(_) => Action::DeleteItem,
+/// A write of one item, alone or of a transaction.
+#[derive(Clone, Copy)]
+pub(crate) enum Write<'x, 'r> {
+    Check(&'x ConditionCheck<'r>),
+    Put(&'x PutItem<'r>),
+    Update(&'x UpdateItem<'r>),
+    Delete(&'x DeleteItem<'r>),
+}
+
+impl<'x, 'r> From<&'x TransactWriteItem<'r>> for Write<'x, 'r> {
+    fn from(member: &'x TransactWriteItem<'r>) -> Self {
+        match member {
+            TransactWriteItem::ConditionCheck(check) => Self::Check(check),
+            TransactWriteItem::Put(put) => Self::Put(put),
+            TransactWriteItem::Update(update) => Self::Update(update),
+            TransactWriteItem::Delete(delete) => Self::Delete(delete),
+        }
     }
 }
 
-/// What conditions can test of a write of one item.
-pub(crate) fn describe_write(ask: &mut Ask<'_>, action: &TransactWriteItem<'_>, definition: &TableDefinition) {
-    let mut names = Names::default();
-    let (condition, values, shows_old) = match action {
-        TransactWriteItem::ConditionCheck(check) => {
+impl<'x, 'r> Write<'x, 'r> {
+    fn action(self) -> Action {
+        match self {
+            Self::Check(_) => Action::ConditionCheckItem,
+            Self::Put(_) => Action::PutItem,
+            Self::Update(_) => Action::UpdateItem,
+            Self::Delete(_) => Action::DeleteItem,
+        }
+    }
+    fn table(self) -> &'x TableRef<'r> {
+        match self {
+            Self::Check(check) => &check.table,
+            Self::Put(put) => &put.table,
+            Self::Update(update) => &update.table,
+            Self::Delete(delete) => &delete.table,
+        }
+    }
+}
+
+/// What conditions can test of a write of one item, as far as policies test it.
+pub(crate) fn describe_write(ask: &mut Ask<'_>, write: Write<'_, '_>, definition: &TableDefinition, tested: Tested) {
+    let mut names = Names::of(tested);
+    let (condition, values, shows_old) = match write {
+        Write::Check(check) => {
             add_key(ask, &mut names, &check.key, definition);
             (&check.condition, ReturnValues::None, check.return_old_on_failure)
         }
-        TransactWriteItem::Put(put) => {
+        Write::Put(put) => {
             add_item(ask, &mut names, &put.item, definition);
             (&put.condition, put.return_values, put.return_old_on_failure)
         }
-        TransactWriteItem::Update(update) => {
+        Write::Update(update) => {
             add_key(ask, &mut names, &update.key, definition);
             names.add_update(&update.update);
             (&update.condition, update.return_values, update.return_old_on_failure)
         }
-        TransactWriteItem::Delete(delete) => {
+        Write::Delete(delete) => {
             add_key(ask, &mut names, &delete.key, definition);
             (&delete.condition, delete.return_values, delete.return_old_on_failure)
         }
@@ -279,6 +334,9 @@ fn key_of<'d>(
 }
 
 fn add_key(ask: &mut Ask<'_>, names: &mut Names, key: &RequestKey<'_>, definition: &TableDefinition) {
+    if !names.needs_key() {
+        return;
+    }
     // A key that is none of the table is refused later, by its own error.
     if let Ok(item) = key.attributes(definition) {
         add_item(ask, names, &item, definition);
@@ -287,7 +345,9 @@ fn add_key(ask: &mut Ask<'_>, names: &mut Names, key: &RequestKey<'_>, definitio
 
 fn add_item(ask: &mut Ask<'_>, names: &mut Names, item: &Item, definition: &TableDefinition) {
     names.add_all(item.keys().map(|name| -> &str { name }));
-    if let Some(text) = item.get(&definition.key.hash.name).and_then(key_text) {
+    if names.tested.includes(Tested::PARTITION_KEYS)
+        && let Some(text) = item.get(&definition.key.hash.name).and_then(key_text)
+    {
         ask.partition_keys[0].get_or_insert_default().push(Cow::Owned(text));
     }
 }

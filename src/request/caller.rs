@@ -5,14 +5,19 @@
 
 use super::{any::RequestRef, asks::Asks};
 use crate::{
-    access::{ArnScope, Ask, Decision, Environment, Explanation, Ground, Policy, Principal, decide, explain},
+    access::{
+        Action, ArnScope, Ask, Decision, Environment, Explanation, Ground, Policy, Principal, Tested, decide_at,
+        explain_at,
+    },
     engine::Engine,
     error::{Error, Result},
     schema::{ResourcePolicy, TableDefinition},
     sync::Mutex,
 };
 use std::{
+    borrow::Cow,
     collections::HashMap,
+    fmt,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -27,9 +32,23 @@ pub(crate) struct Caller {
     pub scope: Arc<ArnScope>,
     /// Without the time, which each decision takes from the database's clock.
     pub environment: Environment,
+    /// Whether tags of tables are seen by conditions.
+    pub tags_count: bool,
+    /// What is told of a refusal, instead of refusing.
+    pub report: Option<Report>,
     policies: Arc<ResourcePolicies>,
     /// Asks that were allowed, also those of copies of this caller.
     allowed: Arc<AtomicU64>,
+}
+
+/// What is told of a refusal.
+#[derive(Clone)]
+pub(crate) struct Report(pub Arc<dyn Fn(&Error) + Send + Sync>);
+
+impl fmt::Debug for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Report")
+    }
 }
 
 /// The policies of tables and streams, compiled when they are first needed.
@@ -73,7 +92,16 @@ impl Caller {
     /// This principal, with the ARNs and the surroundings that are usual.
     pub fn new(principal: Arc<Principal>, policies: Arc<ResourcePolicies>) -> Self {
         let (scope, environment) = (Arc::default(), Environment::default());
-        Self { principal, scope, environment, policies, allowed: Arc::default() }
+        Self { principal, scope, environment, tags_count: true, report: None, policies, allowed: Arc::default() }
+    }
+
+    /// What a request about a table has to find out for policies.
+    pub fn tested(&self, table: &TableDefinition) -> Tested {
+        match table.settings.policy {
+            // It is compiled when it is asked, which a request with nothing to find out would not have to wait for.
+            Some(_) => Tested::ALL,
+            None => self.principal.tested(),
+        }
     }
 
     /// How many asks were allowed.
@@ -90,41 +118,63 @@ impl Caller {
 
     /// Decides on one ask about a table, if there is such a table.
     pub fn decide(&self, engine: &Engine, ask: &Ask<'_>, table: Option<&TableDefinition>) -> Result<()> {
-        let environment = self.environment_now(engine);
         let decision = match self.of_resource(ask, table) {
-            Ok(policy) => decide(&self.principal, &environment, ask, policy.as_deref()),
+            Ok(policy) => {
+                let policy = policy.as_deref();
+                let tested = policy.map_or(Tested::default(), Policy::tested) | self.principal.tested();
+                let now_millis = if tested.includes(Tested::TIME) { now_millis(engine) } else { 0 };
+                let ask = self.with_tags(ask, table, tested);
+                decide_at(&self.principal, &self.environment, now_millis, &ask, policy)
+            }
             Err(()) => Decision { ground: Ground::Unreadable },
         };
-        match decision.refusal(&self.principal, ask) {
-            None => {
-                self.allowed.fetch_add(1, Ordering::Relaxed);
-                Ok(())
-            }
-            Some(text) => {
-                let (action, resource) = (ask.action.to_string(), ask.resource.as_str());
-                Err(Error::access_denied(text, self.principal.arn(), action, resource))
-            }
+        if decision.is_allowed() {
+            self.allowed.fetch_add(1, Ordering::Relaxed);
+            return Ok(());
         }
+        self.refuse(decision, ask)
+    }
+
+    #[cold]
+    fn refuse(&self, decision: Decision, ask: &Ask<'_>) -> Result<()> {
+        let Some(text) = decision.refusal(&self.principal, ask) else { return Ok(()) };
+        let (action, resource) = (ask.action.to_string(), ask.resource.as_str());
+        let error = Error::access_denied(text, self.principal.arn(), action, resource);
+        let Some(Report(report)) = &self.report else { return Err(error) };
+        self.allowed.fetch_add(1, Ordering::Relaxed);
+        report(&error);
+        Ok(())
+    }
+
+    /// The ask with the tags of its table, where a policy tests them.
+    fn with_tags<'k, 'a>(&self, ask: &'k Ask<'a>, table: Option<&TableDefinition>, tested: Tested) -> Cow<'k, Ask<'a>> {
+        let tags = table.map_or(&[][..], |table| &table.tags);
+        // A table that is to be created has no tags yet, even if another one has its name.
+        let is_new = ask.action == Action::CreateTable;
+        if !tested.includes(Tested::RESOURCE_TAGS) || !self.tags_count || is_new || tags.is_empty() {
+            return Cow::Borrowed(ask);
+        }
+        let mut ask = ask.clone();
+        ask.resource_tags.extend_from_slice(tags);
+        Cow::Owned(ask)
     }
 
     /// Whether an ask is allowed if its resource has this policy.
     pub fn would_allow(&self, engine: &Engine, ask: &Ask<'_>, of_resource: &Policy) -> bool {
-        decide(&self.principal, &self.environment_now(engine), ask, Some(of_resource)).is_allowed()
+        let (principal, environment) = (&self.principal, &self.environment);
+        decide_at(principal, environment, now_millis(engine), ask, Some(of_resource)).is_allowed()
     }
 
     /// The decisions on everything that a request asks for, with their reasons.
     pub fn explain(&self, engine: &Engine, request: RequestRef<'_>) -> Vec<Explanation> {
-        let environment = self.environment_now(engine);
+        let now_millis = now_millis(engine);
         let asks = Asks::of(self, engine, request);
         let explained = asks.iter().map(|(ask, table)| {
             let policy = self.of_resource(ask, table.as_deref()).unwrap_or_default();
-            explain(&self.principal, &environment, ask, policy.as_deref())
+            let ask = self.with_tags(ask, table.as_deref(), Tested::ALL);
+            explain_at(&self.principal, &self.environment, now_millis, &ask, policy.as_deref())
         });
         explained.collect()
-    }
-
-    fn environment_now(&self, engine: &Engine) -> Environment {
-        Environment { now_millis: engine.options().clock.now_millis(), ..self.environment.clone() }
     }
 
     /// The policy of the table or stream that an ask is about. Errors: it cannot be understood.
@@ -139,4 +189,8 @@ impl Caller {
         let policy = if is_stream { &settings.stream_policy } else { &settings.policy };
         policy.as_ref().map(|policy| self.policies.get(table.id, is_stream, policy)).transpose()
     }
+}
+
+fn now_millis(engine: &Engine) -> u64 {
+    engine.options().clock.now_millis()
 }

@@ -76,6 +76,20 @@ pub struct Completion<'a> {
     pub consumed: &'a [(&'a str, &'a Consumed)],
 }
 
+/// Two hooks, of which the first sees a request first, before and after.
+struct Both(Arc<dyn Hook>, Arc<dyn Hook>);
+
+impl Hook for Both {
+    fn before(&self, call: &Call<'_>) -> Result<()> {
+        self.0.before(call)?;
+        self.1.before(call)
+    }
+    fn after(&self, call: &Call<'_>, completion: &Completion<'_>) {
+        self.0.after(call, completion);
+        self.1.after(call, completion);
+    }
+}
+
 /// What the requests of a handle pass through: the hook of the database, if it has one; the principal on whose behalf the handle
 /// sends them, if policies decide on them. A handle that keeps the database open has its share of it here too.
 #[derive(Clone, Default)]
@@ -89,9 +103,13 @@ pub struct Hooks {
 pub(crate) type Keeper = Arc<dyn Send + Sync>;
 
 impl Hooks {
-    /// This hook.
-    pub(crate) fn of(hook: Arc<dyn Hook>) -> Self {
-        Self { hook: Some(hook), caller: None, _keeper: None }
+    /// The same, and this hook behind those that are there.
+    pub(crate) fn and(self, hook: Arc<dyn Hook>) -> Self {
+        let hook = match self.hook {
+            Some(first) => Arc::new(Both(first, hook)),
+            None => hook,
+        };
+        Self { hook: Some(hook), ..self }
     }
     #[inline]
     pub(super) fn get(&self) -> Option<&dyn Hook> {

@@ -178,6 +178,12 @@ pub struct TableSettings {
     pub table_class: Option<Since<TableClass>>,
     /// ARN of the KMS key that the table was asked to be encrypted with; `None` for the service's own.
     pub encryption_key: Option<Since<String>>,
+    /// The key that it had before, if its key was changed: it is shown while the change goes on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub previous_encryption_key: Option<String>,
+    /// When its key was changed, in milliseconds since 1970: the changes of one window of 24 hours, oldest first.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub encryption_changes_millis: Vec<u64>,
     /// Most units a second of a table that is paid for by request.
     pub on_demand_limit: UnitPair,
     /// Units a second that it was asked to be ready for.

@@ -44,7 +44,8 @@ pub use update::Update;
 use crate::{
     engine::{Engine, TableSlot},
     error::Result,
-    request::{Executor, Hooks, TableRef},
+    expression::UpdateExpression,
+    request::{Executor, Hooks, RequestKey, RequestRef, TableRef, UpdateItem},
     schema::TableDefinition,
     service::ConflictGuard,
 };
@@ -142,8 +143,17 @@ impl<K: KeyShape> Table<K> {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// Errors: the key is none of this table. On a handle of a [principal](crate::Database::as_principal), `UpdateItem` of the
+    /// item has to be allowed: to hold an item keeps others from writing it.
     pub fn simulate_conflict(&self, key: impl Key<K>) -> Result<ConflictGuard> {
-        Ok(self.engine.simulate_conflict(&self.slot, key.encode(&self.definition())?))
+        let key = key.encode(&self.definition())?;
+        if self.hooks.caller().is_some() {
+            let update =
+                UpdateItem::new(self.table_ref(), RequestKey::encoded(key.clone()), UpdateExpression::default());
+            self.executor().authorize(RequestRef::UpdateItem(&update))?;
+        }
+        Ok(self.engine.simulate_conflict(&self.slot, key))
     }
     /// The table's name.
     pub fn name(&self) -> String {

@@ -1,7 +1,12 @@
 //! What an operation works on, and as whom.
 
-use crate::{arn::Owner, profile::Profile, timing::Timing};
-use hashrange::{Database, RestrictedDatabase, capacity::Quotas};
+use crate::{
+    arn::Owner,
+    kms::{Availability, KeyService},
+    profile::Profile,
+    timing::Timing,
+};
+use hashrange::{Database, RestrictedDatabase, capacity::Quotas, schema::TableDefinition};
 
 /// What operations need besides the request.
 pub(crate) struct Context<'p> {
@@ -12,6 +17,8 @@ pub(crate) struct Context<'p> {
     pub(crate) owner: &'p Owner,
     pub(crate) profile: Profile,
     pub(crate) timing: Timing,
+    /// The keys that tables can be encrypted with, if they are modelled.
+    pub(crate) keys: Option<&'p KeyService>,
 }
 
 impl Context<'_> {
@@ -23,6 +30,11 @@ impl Context<'_> {
     /// Quotas of the account.
     pub(crate) fn quotas(&self) -> Quotas {
         self.database.opened_with().capacity.map_or_else(Quotas::default, |model| model.quotas)
+    }
+
+    /// What the state of its key means for a table.
+    pub(crate) fn availability(&self, table: &TableDefinition) -> Availability {
+        self.keys.map_or_else(Availability::default, |keys| keys.availability(table))
     }
 
     /// Whether a change that began at a moment, if it did, and takes so long goes on.

@@ -113,6 +113,13 @@ impl Failure {
         Self::new(SERVICE, "LimitExceededException", Some(message.into()))
     }
 
+    /// The service failed, or something that it asked.
+    pub(crate) fn fault(message: impl Into<String>) -> Self {
+        let mut failure = Self::new(SERVICE, "InternalServerError", Some(message.into()));
+        failure.0.status = 500;
+        failure
+    }
+
     /// The request carries no signature, or one that does not hold; `name` is one of the framework's errors.
     pub(crate) fn authentication(name: &'static str, message: impl Into<String>) -> Self {
         Self::new(FRAMEWORK, name, Some(message.into()))

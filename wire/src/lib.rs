@@ -3,6 +3,7 @@
 //! - [`Protocol`] is the protocol as a pure function: `(target, body)` in, `(status, body)` out.
 //! - [`server`] puts it on a socket.
 //! - [`access`] says who may do what.
+//! - [`kms`] models the keys that tables are encrypted with in the service.
 //! - With feature `aws-sdk`, `aws_client` is the official Rust SDK on a database in the same process.
 //! - [`testing`] starts a server for the length of one test.
 //!
@@ -26,6 +27,7 @@ mod error;
 mod expressions;
 mod http;
 mod json;
+pub mod kms;
 mod legacy;
 mod operation;
 mod policy;

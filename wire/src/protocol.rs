@@ -4,10 +4,11 @@
 //! the same process, and tests.
 
 use crate::{
-    access::{Caller, control},
-    arn::Owner,
+    access::{AccessMode, Caller, control},
+    arn::{Arn, Owner},
     context::Context,
     error::{Failure, Outcome},
+    kms::KeyService,
     operation::{self, Operation},
     profile::Profile,
     shape,
@@ -33,7 +34,12 @@ pub struct Protocol {
     owner: Owner,
     profile: Profile,
     timing: Timing,
+    access_mode: AccessMode,
+    keys: Option<KeyService>,
 }
+
+/// Operations besides those on items that need a table's key.
+const NEED_KEY: [&str; 3] = ["UpdateTimeToLive", "CreateBackup", "UpdateContributorInsights"];
 
 /// The answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -67,7 +73,14 @@ impl Response {
 impl Protocol {
     /// The protocol over a database, with default owner and wording.
     pub fn new(database: Database) -> Self {
-        Self { database, owner: Owner::default(), profile: Profile::default(), timing: Timing::default() }
+        Self {
+            database,
+            owner: Owner::default(),
+            profile: Profile::default(),
+            timing: Timing::default(),
+            access_mode: AccessMode::default(),
+            keys: None,
+        }
     }
 
     /// Whose region and account ARNs name.
@@ -88,6 +101,21 @@ impl Protocol {
     #[must_use]
     pub fn timing(mut self, timing: Timing) -> Self {
         self.timing = timing;
+        self
+    }
+
+    /// What a refusal by policies does.
+    #[must_use]
+    pub fn access_mode(mut self, mode: AccessMode) -> Self {
+        self.access_mode = mode;
+        self
+    }
+
+    /// The keys that tables can be encrypted with. Give them to the database too, as a
+    /// [hook](hashrange::OpenOptions::hook), so that requests for items need them. Default: any key is taken.
+    #[must_use]
+    pub fn keys(mut self, keys: KeyService) -> Self {
+        self.keys = Some(keys);
         self
     }
 
@@ -112,16 +140,25 @@ impl Protocol {
     }
 
     /// Answers a request of a principal, as [`handle`](Self::handle) does, if policies allow it: its own, and those that the
-    /// tables and streams have. What is refused has done nothing.
+    /// tables and streams have. What is refused has done nothing. With another [`AccessMode`] less is refused.
     pub fn handle_as(&self, caller: &Caller, target: &str, body: &[u8]) -> Response {
         let Some(operation) = operation::find(target) else { return self.unknown(target) };
+        if self.access_mode == AccessMode::Off {
+            return self.answer(operation, &self.database, None, body);
+        }
         let Owner { region, account } = self.owner.clone();
         let scope = ArnScope { region, account, ..ArnScope::default() };
         let mut environment = caller.environment.clone();
-        environment.return_consumed_capacity = reported_capacity(body);
+        environment.return_consumed_capacity = string_member(body, "ReturnConsumedCapacity");
         environment.requested_region.get_or_insert_with(|| self.owner.region.clone());
         let restricted = self.database.as_principal(caller.principal.clone());
-        let restricted = restricted.arns(scope.clone()).environment(environment);
+        let mut restricted = restricted.arns(scope.clone()).environment(environment).abac(caller.abac);
+        if self.access_mode == AccessMode::Soft {
+            let name = operation.name;
+            restricted = restricted.report_only(move |refused| {
+                tracing::warn!(target: "hashrange_wire::access", operation = name, "{}", refused.message());
+            });
+        }
         if let Err(refused) = control::authorize(&restricted, &scope, operation.name, body) {
             return Response::refusal(operation.name, &refused, &self.owner);
         }
@@ -144,12 +181,22 @@ impl Protocol {
         body: &[u8],
     ) -> Response {
         let (owner, profile, timing) = (&self.owner, self.profile, self.timing);
-        let context = Context { database, restricted, owner, profile, timing };
-        let outcome: Outcome = (operation.run)(&context, body);
+        let context = Context { database, restricted, owner, profile, timing, keys: self.keys.as_ref() };
+        let outcome: Outcome = self.check_key(database, operation, body).and_then(|()| (operation.run)(&context, body));
         match outcome {
             Ok(body) => Response { status: 200, body, operation: operation.name, error: "" },
             Err(failure) => Response::refusal(operation.name, &failure, &self.owner),
         }
+    }
+
+    /// Errors: the operation needs the key of a table, and it cannot be used.
+    fn check_key(&self, database: &Database, operation: &Operation, body: &[u8]) -> Outcome<()> {
+        let Some(keys) = self.keys.as_ref().filter(|_| NEED_KEY.contains(&operation.name)) else { return Ok(()) };
+        let Some(name) = string_member(body, "TableName") else { return Ok(()) };
+        let name = Arn::parse(&name).map_or(name.as_str(), |arn| arn.table);
+        // A table that is not there is told so by the operation.
+        let Ok(table) = database.describe_table(name) else { return Ok(()) };
+        keys.check(&table.definition).map_err(Failure::validation)
     }
 
     fn unknown(&self, target: &str) -> Response {
@@ -157,15 +204,15 @@ impl Protocol {
     }
 }
 
-/// The member `ReturnConsumedCapacity`, which the engine does not know.
-fn reported_capacity(body: &[u8]) -> Option<String> {
-    let mut report = None;
+/// A member of a request that is a text. The engine does not know them all.
+fn string_member(body: &[u8], member: &str) -> Option<String> {
+    let mut found = None;
     let read = shape::request(body, |reader, name| {
         match name {
-            "ReturnConsumedCapacity" => report = shape::string(reader)?.map(std::borrow::Cow::into_owned),
+            _ if name == member => found = shape::string(reader)?.map(std::borrow::Cow::into_owned),
             _ => reader.skip()?,
         }
         Ok(())
     });
-    read.ok().and(report)
+    read.ok().and(found)
 }

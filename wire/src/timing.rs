@@ -31,6 +31,8 @@ pub(crate) mod takes {
     pub(crate) const TABLE_CLASS: u64 = 6_000;
     /// Another encryption key.
     pub(crate) const ENCRYPTION: u64 = 22_000;
+    /// From the change of an encryption key until the new one is shown.
+    pub(crate) const ENCRYPTION_KEY_SHOWN: u64 = 8_500;
     /// Contributor insights.
     pub(crate) const INSIGHTS: u64 = 2_000;
     /// A Kinesis destination until it is active.

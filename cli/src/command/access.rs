@@ -1,9 +1,9 @@
 //! `access`: what policies allow, without a server: for authors of policy files.
 
-use crate::{failure::Failure, outcome::Outcome, output::Output, policies};
+use crate::{args::DatabaseArgs, failure::Failure, outcome::Outcome, output::Output, policies, session};
 use clap::{Args, Subcommand};
 use hashrange::{
-    Clock,
+    Clock, Database,
     access::{Action, ArnScope, Ask, Environment, Principal, decide, explain},
 };
 use hashrange_wire::access::Principals;
@@ -22,6 +22,9 @@ enum AccessCommand {
     Check {
         /// The policy file
         file: PathBuf,
+        /// Also name tables, indexes and attributes that the database in --data-dir does not have
+        #[arg(long)]
+        database: bool,
     },
     /// Say whether a principal may do something: `allowed`, or the text of the refusal with exit status 1
     Simulate(Question),
@@ -76,22 +79,26 @@ struct Question {
 }
 
 impl Access {
-    pub(crate) fn run(&self) -> Result<Outcome, Failure> {
+    pub(crate) fn run(&self, database: &DatabaseArgs) -> Result<Outcome, Failure> {
         match &self.command {
-            AccessCommand::Check { file } => check(&policies::read_to_check(file)?),
+            AccessCommand::Check { file, database: against } => {
+                let principals = policies::read_to_check(file)?;
+                check(&principals, against.then(|| session::open_to_read(database)).transpose()?.as_ref())
+            }
             AccessCommand::Simulate(question) => question.answer(false),
             AccessCommand::Explain(question) => question.answer(true),
         }
     }
 }
 
-fn check(principals: &Principals) -> Result<Outcome, Failure> {
+fn check(principals: &Principals, database: Option<&Database>) -> Result<Outcome, Failure> {
     let mut out = Output::new();
     let mut remarks: Vec<String> = Vec::new();
     for principal in principals.iter() {
         for policy in principal.all_policies() {
             let name = if policy.name().is_empty() { principal.arn() } else { policy.name() };
-            remarks.extend(policy.lint().iter().map(|remark| format!("{name}, {remark}")));
+            let found = database.map_or_else(|| Ok(policy.remarks()), |database| policy.lint(database))?;
+            remarks.extend(found.iter().map(|remark| format!("{name}, {remark}")));
         }
     }
     remarks.sort();

@@ -6,19 +6,27 @@
 //! Log lines leave by a thread of their own. If standard error is a pipe that nothing reads, lines are dropped once the queue
 //! is full; requests and the end of the program do not wait for them.
 
-use crate::{args::DatabaseArgs, failure::Failure, outcome::Outcome, output::Output, policies, session, signals};
+#[cfg(feature = "tls")]
+use crate::certificates::CertificateFiles;
+use crate::{
+    args::DatabaseArgs, failure::Failure, outcome::Outcome, output::Output, policies, private_file, session, signals,
+};
 use clap::{Args, ValueEnum};
-use hashrange::{capacity::CapacityModel, service::ConflictModel};
+use hashrange::{Clock, capacity::CapacityModel, service::ConflictModel};
+#[cfg(feature = "tls")]
+use hashrange_wire::server::TlsIdentity;
 use hashrange_wire::{
     Profile, Timing,
-    access::SharedPrincipals,
+    access::{AccessMode, SharedPrincipals},
+    kms::KeyService,
     server::{Credentials, Server, ServerOptions},
 };
 use std::{
     ffi::OsString,
+    io,
     net::{IpAddr, SocketAddr},
-    path::PathBuf,
-    sync::mpsc,
+    path::{Path, PathBuf},
+    sync::{Arc, mpsc},
     thread,
     time::Duration,
 };
@@ -46,9 +54,29 @@ pub(crate) struct Serve {
     /// Secret access key that requests must be signed with
     #[arg(long, env = "HASHRANGE_SECRET_ACCESS_KEY", requires = "access_key_id", hide_env_values = true)]
     secret_access_key: Option<String>,
+    /// Account that owns the tables, 12 digits, as ARNs name it; that of the policy file if there is one, zeros otherwise
+    #[arg(long, value_name = "ACCOUNT", value_parser = account)]
+    account: Option<String>,
+    /// Region as ARNs name it
+    #[arg(long, value_name = "REGION", default_value = "us-east-1")]
+    region: String,
     /// File of principals with keys and policies: they may do what it allows, and requests must be signed; read again on SIGHUP
     #[arg(long, value_name = "FILE")]
     policies: Option<PathBuf>,
+    /// What a refusal by policies does
+    #[arg(long, value_enum, default_value_t, requires = "policies")]
+    access: Access,
+    /// File of modelled KMS keys that tables can be encrypted with; read again on SIGHUP. Without, any key is taken
+    #[arg(long, value_name = "FILE")]
+    kms_keys: Option<PathBuf>,
+    /// File of the certificate to encrypt connections with, PEM, with those of its issuers behind it; read again on SIGHUP
+    #[cfg(feature = "tls")]
+    #[arg(long, value_name = "FILE", requires = "tls_key")]
+    tls_cert: Option<PathBuf>,
+    /// File of the certificate's private key, PEM, which only its owner and group may read; read again on SIGHUP
+    #[cfg(feature = "tls")]
+    #[arg(long, value_name = "FILE", requires = "tls_cert")]
+    tls_key: Option<PathBuf>,
     /// Further name that a Host header may have; `*` allows all
     #[arg(long, value_name = "NAME")]
     allow_host: Vec<String>,
@@ -81,6 +109,19 @@ pub(crate) struct Serve {
     shared_db: bool,
 }
 
+/// What a refusal by policies does.
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Access {
+    /// Nothing: requests have to be signed by a principal, and policies are not asked
+    Off,
+    /// It is written to the log, and the request is carried out
+    Soft,
+    /// It refuses the request
+    #[default]
+    #[value(alias = "strict")]
+    Enforced,
+}
+
 /// Which texts refusals have.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 enum Wording {
@@ -106,12 +147,35 @@ impl Serve {
     pub(crate) fn run(&self, database: &DatabaseArgs) -> Result<Outcome, Failure> {
         let _log = self.begin_log()?;
         let principals = self.policies.as_deref().map(policies::read).transpose()?.map(SharedPrincipals::new);
+        self.check_account(principals.as_ref())?;
+        let mut options = self.options(principals.as_ref());
+        let mut reloads = Reloads::default();
+        reloads.extend(self.policies.clone().zip(principals).map(|(path, known)| reload_policies(path, known)));
+        if let Some(path) = &self.kms_keys {
+            let keys = KeyService::new(Clock::system());
+            take_keys(path, &keys)?;
+            options.keys = Some(keys.clone());
+            reloads.push(reload_keys(path.clone(), keys));
+        }
+        let keys = options.keys.clone();
+        #[cfg(feature = "tls")]
+        if let Some(files) = self.certificate_files() {
+            let identity = files.read()?;
+            options.tls = Some(identity.clone());
+            reloads.push(reload_certificate(files, identity));
+        }
         // The address is taken before a folder is touched: what is refused leaves nothing behind.
-        let bound = Server::bind(self.options(principals.as_ref()))
+        let bound = Server::bind(options)
             .map_err(|error| Failure::io(format!("cannot serve on {}:{}", self.host, self.port), error))?;
+        if !self.host.is_loopback() && self.scheme() == "http" {
+            tracing::warn!("items and answers can be read on their way: {} is reached without encryption", self.host);
+        }
         let mut engine = session::options(database);
         if let Some(refused_per_thousand) = self.conflicts {
             engine = engine.conflicts(ConflictModel { refused_per_thousand, seed: 0 });
+        }
+        if let Some(keys) = keys {
+            engine = engine.hook(Arc::new(keys));
         }
         if self.enforce_capacity {
             engine = engine.capacity(self.capacity_model());
@@ -119,12 +183,38 @@ impl Serve {
         let db = if self.in_memory { engine.in_memory()? } else { engine.open(database.folder())? };
         let server = bound.serve(db).map_err(|error| Failure::io("cannot begin to serve", error))?;
         let stopper = server.stopper();
-        signals::handle(move || stopper.stop(), self.reload(principals));
+        let reload = (!reloads.is_empty()).then_some(move || reloads.iter().for_each(|reload| reload()));
+        signals::handle(move || stopper.stop(), reload);
         let mut out = Output::new();
-        out.line(format_args!("listening on http://{}", server.address()))?;
+        out.line(format_args!("listening on {}://{}", self.scheme(), server.address()))?;
         out.finish()?;
         server.wait();
         Ok(Outcome::Done)
+    }
+
+    /// Errors: the policy file names another account than the arguments.
+    fn check_account(&self, principals: Option<&SharedPrincipals>) -> Result<(), Failure> {
+        let of_file = principals.map(|principals| principals.current().account().to_owned());
+        match (&self.account, of_file) {
+            (Some(wanted), Some(of_file)) if *wanted != of_file => {
+                Err(Failure::Usage(format!("--account {wanted}: the policy file is of account {of_file}")))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    fn scheme(&self) -> &'static str {
+        #[cfg(feature = "tls")]
+        if self.tls_cert.is_some() {
+            return "https";
+        }
+        "http"
+    }
+
+    #[cfg(feature = "tls")]
+    fn certificate_files(&self) -> Option<CertificateFiles> {
+        let (certificate, key) = self.tls_cert.clone().zip(self.tls_key.clone())?;
+        Some(CertificateFiles { certificate, key })
     }
 
     fn capacity_model(&self) -> CapacityModel {
@@ -133,21 +223,6 @@ impl Serve {
             model.update_millis = Timing::THROUGHPUT_MILLIS;
         }
         model
-    }
-
-    /// What reads the policy file again, if there is one. A file that is refused leaves the principals as they are.
-    fn reload(&self, principals: Option<SharedPrincipals>) -> Option<impl Fn() + Send + 'static> {
-        let (path, principals) = self.policies.clone().zip(principals)?;
-        Some(move || match policies::read(&path) {
-            Ok(read) if read.account() != principals.current().account() => {
-                tracing::error!("{}: the account cannot change while the server runs", path.display());
-            }
-            Ok(read) => {
-                tracing::info!(principals = read.len(), "the policies were read again");
-                principals.replace(read);
-            }
-            Err(failure) => tracing::error!("the policies stay as they were: {failure}"),
-        })
     }
 
     fn options(&self, principals: Option<&SharedPrincipals>) -> ServerOptions {
@@ -162,9 +237,18 @@ impl Serve {
         options.allowed_origins.clone_from(&self.allow_origin);
         options.metrics = self.metrics;
         options.principals = principals.cloned();
+        self.region.clone_into(&mut options.owner.region);
+        if let Some(account) = &self.account {
+            account.clone_into(&mut options.owner.account);
+        }
         if let Some(principals) = principals {
             principals.current().account().clone_into(&mut options.owner.account);
         }
+        options.access_mode = match self.access {
+            Access::Off => AccessMode::Off,
+            Access::Soft => AccessMode::Soft,
+            Access::Enforced => AccessMode::Enforced,
+        };
         options.timing = match self.timing {
             Pace::Instant => Timing::Instant,
             Pace::Service => Timing::Service,
@@ -189,6 +273,53 @@ impl Serve {
         std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a thread ended by a panic")));
         Ok(Log(Some(guard)))
     }
+}
+
+/// What SIGHUP calls: each reads a file again, and leaves everything as it is if that fails.
+type Reloads = Vec<Box<dyn Fn() + Send>>;
+
+/// Reads a policy file again.
+fn reload_policies(path: PathBuf, principals: SharedPrincipals) -> Box<dyn Fn() + Send> {
+    Box::new(move || match policies::read(&path) {
+        Ok(read) if read.account() != principals.current().account() => {
+            tracing::error!("{}: the account cannot change while the server runs", path.display());
+        }
+        Ok(read) => {
+            tracing::info!(principals = read.len(), "the policies were read again");
+            principals.replace(read);
+        }
+        Err(failure) => tracing::error!("the policies stay as they were: {failure}"),
+    })
+}
+
+/// Takes the keys of a file.
+fn take_keys(path: &Path, keys: &KeyService) -> Result<usize, Failure> {
+    let text = String::from_utf8_lossy(&private_file::read(path)?).into_owned();
+    let unreadable = |error| Failure::io(path.display().to_string(), io::Error::new(io::ErrorKind::InvalidData, error));
+    keys.take_file(&text).map_err(unreadable)
+}
+
+/// Reads a file of keys again.
+fn reload_keys(path: PathBuf, keys: KeyService) -> Box<dyn Fn() + Send> {
+    Box::new(move || match take_keys(&path, &keys) {
+        Ok(count) => tracing::info!(count, "the keys were read again"),
+        Err(failure) => tracing::error!("the keys stay as they were: {failure}"),
+    })
+}
+
+/// Reads a certificate and its key again.
+#[cfg(feature = "tls")]
+fn reload_certificate(files: CertificateFiles, identity: TlsIdentity) -> Box<dyn Fn() + Send> {
+    Box::new(move || match files.read_again(&identity) {
+        Ok(()) => tracing::info!("the certificate was read again"),
+        Err(failure) => tracing::error!("the certificate stays as it was: {failure}"),
+    })
+}
+
+/// An account of 12 digits.
+fn account(text: &str) -> Result<String, String> {
+    let is_account = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
+    if is_account { Ok(text.to_owned()) } else { Err("an account has 12 digits".to_owned()) }
 }
 
 /// The thread that writes log lines.

@@ -164,3 +164,54 @@ fn requests_are_logged_if_asked_for() {
         assert_eq!(logged, expected, "{run:?}");
     }
 }
+
+#[test]
+#[cfg(all(unix, feature = "tls"))]
+fn certificates_that_cannot_be_used_are_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let (certificate, key) = (place.write("server.pem", "no certificate"), place.write("server.key", "no key"));
+    let run = |key: &str| serve_fails(&place, &["--port", "0", "--tls-cert", &certificate, "--tls-key", key], &[]);
+    let mode = |mode| std::fs::set_permissions(&key, PermissionsExt::from_mode(mode)).unwrap();
+    for (bits, text) in
+        [(0o644, "others may read it"), (0o660, "others may write it"), (0o640, "there is no certificate")]
+    {
+        mode(bits);
+        let refused = run(&key);
+        assert!(refused.code == 1 && refused.err.contains(text), "{bits:o}: {refused:?}");
+    }
+    let missing = run("nowhere.key");
+    assert!(missing.code == 1 && missing.err.contains("nowhere.key"), "{missing:?}");
+    assert_eq!(serve_fails(&place, &["--port", "0", "--tls-cert", &certificate], &[]).code, 2);
+    assert!(!place.database().exists());
+}
+
+/// A policy file that cannot be understood is refused with the line, and so is a mode without a file.
+#[test]
+#[cfg(unix)]
+fn policy_files_that_cannot_be_used_are_refused() {
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let file = r#"{"policies": {"all": {"Statement":
+        {"Effect": "Allow", "Action": "dynamodb:*", "Resources": "*"}}},
+        "principals": [{"name": "a", "access_key_id": "A", "secret": "s", "policies": ["all"]}]}"#;
+    let path = place.write("policies.json", file);
+    let mode = |mode| std::fs::set_permissions(&path, PermissionsExt::from_mode(mode)).unwrap();
+    let serve = || serve_fails(&place, &["--port", "0", "--in-memory", "--policies", &path], &[]);
+    for (bits, text) in [
+        (0o644, "it holds secrets and others may read it"),
+        (0o620, "others may write it"),
+        (0o600, "policies.json: line 2: policies.all.Statement[0].Resources: a statement has no such member"),
+    ] {
+        mode(bits);
+        let refused = serve();
+        assert!(refused.code == 1 && refused.err.contains(text), "{bits:o}: {refused:?}");
+    }
+    let checked = place.fails(1, &["policy", "check", &path]);
+    assert!(checked.contains("line 2: policies.all"), "{checked}");
+    assert_eq!(serve_fails(&place, &["--in-memory", "--access", "soft"], &[]).code, 2);
+    for account in ["1", "111122223333"] {
+        let run = serve_fails(&place, &["--in-memory", "--account", account, "--policies", &path], &[]);
+        assert!(run.code != 0 && run.out.is_empty(), "{run:?}");
+    }
+}

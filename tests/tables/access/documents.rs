@@ -148,7 +148,7 @@ fn deep_nesting_is_an_error_and_no_overflow() {
 fn remarks_name_what_is_rarely_meant() {
     let remarks = |statement: &str| {
         let policy = Policy::parse(&identity(statement)).unwrap();
-        policy.lint().into_iter().map(|remark| remark.to_string()).collect::<Vec<_>>().join("\n")
+        policy.remarks().into_iter().map(|remark| remark.to_string()).collect::<Vec<_>>().join("\n")
     };
     let trap = remarks(
         r#"{"Effect":"Allow","Action":["dynamodb:Query","dynamodb:Scan"],"Resource":"*",
@@ -168,7 +168,7 @@ fn remarks_name_what_is_rarely_meant() {
     let old = Policy::parse(
         r#"{"Statement":{"Effect":"Allow","Action":"*","Resource":"arn:aws:dynamodb:*:*:table/${aws:username}"}}"#,
     );
-    assert!(old.unwrap().lint()[0].text.contains("plain text in version 2008-10-17"));
+    assert!(old.unwrap().remarks()[0].text.contains("plain text in version 2008-10-17"));
     let fine = Policy::tenant("orders", "t#7#").unwrap();
-    assert_eq!(fine.lint(), []);
+    assert_eq!(fine.remarks(), []);
 }

@@ -12,7 +12,7 @@ use hashrange::{
 };
 use std::{
     sync::{
-        Arc,
+        Arc, Mutex,
         atomic::{AtomicUsize, Ordering},
     },
     time::Duration,
@@ -247,4 +247,89 @@ fn explanations_and_hooks() {
     let elsewhere = one.clone().arns(scope.clone());
     let error = elsewhere.authorize(&Ask::new(Action::Scan, scope.table("stock"))).unwrap_err();
     assert!(error.message().contains("arn:aws:dynamodb:eu-west-1:000000000000:table/stock"), "{error}");
+}
+
+#[test]
+fn what_is_only_reported_is_carried_out() {
+    let db = world();
+    let refusals: Arc<Mutex<Vec<String>>> = Arc::default();
+    let seen = refusals.clone();
+    let tried = tenant(&db).report_only(move |refused| {
+        assert_eq!(refused.kind(), ErrorKind::Denied);
+        seen.lock().unwrap().push(refused.message().to_owned());
+    });
+    let orders = tried.table::<(S, S)>("orders").unwrap();
+    orders.put(&item("t1")).unwrap();
+    assert_eq!(refusals.lock().unwrap().len(), 0);
+    orders.put(&item("t2").with("n", 1)).unwrap();
+    assert_eq!(tried.statement("SELECT * FROM orders WHERE pk = 't2'").items().count(), 1);
+    tried.describe_table("orders").unwrap();
+    let refusals = refusals.lock().unwrap();
+    assert!(refusals.len() == 3 && refusals[0].contains("dynamodb:PutItem"), "{refusals:?}");
+}
+
+#[test]
+fn tags_of_tables_decide() {
+    let db = world();
+    let tags = vec![("stage".to_owned(), "test".to_owned())];
+    db.update_table("orders", TableUpdate { put_tags: tags, ..Default::default() }).unwrap();
+    let staged = |stage: &str| {
+        let statement = format!(
+            r#"{{"Effect":"Allow","Action":"dynamodb:*","Resource":"*","Condition":{{"StringEquals":{{"aws:ResourceTag/Stage":"{stage}"}}}}}}"#
+        );
+        db.as_principal(Principal::new("one").policy(policy(&statement)))
+    };
+    let one = staged("test");
+    let orders = one.table::<(S, S)>("orders").unwrap();
+    orders.put(&item("t1")).unwrap();
+    orders.query("x").index("by_peer").page().unwrap();
+    one.describe_table("orders").unwrap();
+    one.statement("SELECT * FROM orders WHERE pk = 't1'").send().unwrap();
+    orders.stream().unwrap();
+    assert_denied(staged("live").table::<(S, S)>("orders").unwrap().get(("t1", "a")));
+    assert_denied(one.clone().abac(false).table::<(S, S)>("orders").unwrap().get(("t1", "a")));
+    assert_denied(one.list_tables());
+    let explained = &staged("live").explain(&hashrange::request::GetItem::new("orders", item("t1")))[0];
+    assert!(
+        explained.to_string().contains(r#"aws:ResourceTag/Stage ["live"] does not hold: the request has ["test"]"#)
+    );
+}
+
+#[test]
+fn to_hold_an_item_is_to_write_it() {
+    let db = world();
+    let one = tenant(&db).table::<(S, S)>("orders").unwrap();
+    assert_denied(one.simulate_conflict(("t2", "a")).map(drop));
+    let held = one.simulate_conflict(("t1", "a")).unwrap();
+    assert_eq!(one.put(&item("t1")).unwrap_err().code(), "TransactionConflictException");
+    drop(held);
+    one.put(&item("t1")).unwrap();
+    let reader = policy(r#"{"Effect":"Allow","Action":"dynamodb:GetItem","Resource":"*"}"#);
+    let reader = db.as_principal(Principal::new("reader").policy(reader)).table::<(S, S)>("orders").unwrap();
+    assert_denied(reader.simulate_conflict(("t1", "a")).map(drop));
+}
+
+/// Hooks are called in the order in which they were added; what one rejects, those behind it do not see before.
+#[test]
+fn several_hooks() {
+    struct Named(&'static str, Arc<Mutex<Vec<String>>>, bool);
+    impl hashrange::request::Hook for Named {
+        fn before(&self, _: &hashrange::request::Call<'_>) -> Result<(), Error> {
+            self.1.lock().unwrap().push(format!("before {}", self.0));
+            if self.2 { Err(Error::validation("no")) } else { Ok(()) }
+        }
+        fn after(&self, _: &hashrange::request::Call<'_>, _: &hashrange::request::Completion<'_>) {
+            self.1.lock().unwrap().push(format!("after {}", self.0));
+        }
+    }
+    for (rejects, expected) in
+        [(false, "before one, before two, after one, after two"), (true, "before one, after one, after two")]
+    {
+        let log: Arc<Mutex<Vec<String>>> = Arc::default();
+        let hook = |name, rejects| Arc::new(Named(name, log.clone(), rejects));
+        let db = Database::options().hook(hook("one", rejects)).hook(hook("two", false)).in_memory().unwrap();
+        let stock = db.create_table("stock").hash::<S>("sku").create().unwrap();
+        assert_eq!(stock.put(&Item::new().with("sku", "bolt")).is_err(), rejects);
+        assert_eq!(log.lock().unwrap().join(", "), expected);
+    }
 }

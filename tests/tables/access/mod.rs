@@ -3,4 +3,5 @@
 mod decisions;
 mod documents;
 mod handles;
+mod lint;
 mod random;

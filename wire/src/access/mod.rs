@@ -4,8 +4,11 @@
 //! here: the module `control` says which actions and resources an operation on tables, streams and settings asks for.
 
 pub(crate) mod control;
+mod mode;
 mod policy_file;
+mod policy_file_error;
 mod principals;
 
-pub use policy_file::PolicyFileError;
+pub use mode::AccessMode;
+pub use policy_file_error::PolicyFileError;
 pub use principals::{Caller, Principals, SharedPrincipals};

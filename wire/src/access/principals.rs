@@ -12,12 +12,14 @@ pub struct Caller {
     pub principal: Arc<Principal>,
     /// Address, user agent and the like, which conditions can test.
     pub environment: Environment,
+    /// Whether conditions see the tags of tables, as [`RestrictedDatabase::abac`](hashrange::RestrictedDatabase::abac) says.
+    pub abac: bool,
 }
 
 impl Caller {
     /// A principal of which nothing else is known.
     pub fn new(principal: impl Into<Arc<Principal>>) -> Self {
-        Self { principal: principal.into(), environment: Environment::default() }
+        Self { principal: principal.into(), environment: Environment::default(), abac: true }
     }
 }
 
@@ -38,12 +40,17 @@ impl Entry {
 #[derive(Clone, Debug)]
 pub struct Principals {
     account: String,
+    abac: bool,
     entries: Vec<Entry>,
 }
 
 impl Principals {
-    pub(super) fn new(account: String, entries: Vec<Entry>) -> Self {
-        Self { account, entries }
+    pub(super) fn new(account: String, abac: bool, entries: Vec<Entry>) -> Self {
+        Self { account, abac, entries }
+    }
+    /// Whether conditions see the tags of tables.
+    pub fn abac(&self) -> bool {
+        self.abac
     }
     /// The account that owns the tables, 12 digits.
     pub fn account(&self) -> &str {

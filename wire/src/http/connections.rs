@@ -90,6 +90,20 @@ impl Connection {
         }
     }
 
+    /// Bytes of a request have been decrypted that arrived together with those before them.
+    #[cfg(feature = "tls")]
+    pub(super) fn begin_head(&self) {
+        if let idle @ Input::Idle(_) = &mut self.activity().input {
+            *idle = Input::Head(now());
+        }
+    }
+
+    /// The client and the server agree on keys: the first request is awaited.
+    #[cfg(feature = "tls")]
+    pub(super) fn handshake_done(&self) {
+        self.activity().input = Input::Idle(now());
+    }
+
     /// The head of a request is complete, its body is awaited.
     pub(crate) fn begin_body(&self) {
         self.activity().input = Input::Body(Transfer::begin(self.deadlines.pace));

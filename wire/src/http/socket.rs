@@ -26,7 +26,26 @@ impl Socket {
         Self { connection, interest, buffer: vec![0; READ_BYTES].into_boxed_slice() }
     }
 
-    fn written(&self, written: io::Result<usize>) -> Poll<io::Result<usize>> {
+    /// The connection that it belongs to.
+    #[cfg(feature = "tls")]
+    pub(super) fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// The first byte that the client sends, which stays to be read; `None` if the connection ends before one.
+    #[cfg(feature = "tls")]
+    pub(crate) fn poll_first_byte(&self) -> Poll<io::Result<Option<u8>>> {
+        let mut first = [0];
+        match uninterrupted(|| self.connection.socket().peek(&mut first)) {
+            Ok(0) => Poll::Ready(Ok(None)),
+            Ok(_) => Poll::Ready(Ok(Some(first[0]))),
+            Err(error) if error.kind() == ErrorKind::WouldBlock => self.nothing_arrived().map_ok(|()| None),
+            Err(error) => Poll::Ready(Err(error)),
+        }
+    }
+
+    /// What a write means: bytes are on their way, or the client is waited for, as long as it may take.
+    pub(super) fn written(&self, written: io::Result<usize>) -> Poll<io::Result<usize>> {
         match written {
             Ok(bytes) => {
                 self.connection.sent(bytes);
@@ -45,7 +64,7 @@ impl Socket {
     }
 
     /// Nothing is there to be read: waits, or ends the connection where that is due.
-    fn nothing_arrived(&self) -> Poll<io::Result<()>> {
+    pub(super) fn nothing_arrived(&self) -> Poll<io::Result<()>> {
         if self.connection.is_idle() && (self.connection.is_stopping() || self.connection.input_is_late()) {
             return Poll::Ready(Ok(())); // reads as the end of the connection
         }
@@ -62,12 +81,38 @@ fn too_slow(what: &'static str) -> io::Error {
 }
 
 /// Repeats a call that a signal has interrupted.
-fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
+pub(super) fn uninterrupted<T>(mut call: impl FnMut() -> io::Result<T>) -> io::Result<T> {
     loop {
         match call() {
             Err(error) if error.kind() == ErrorKind::Interrupted => {}
             result => return result,
         }
+    }
+}
+
+/// The bytes of a connection as they are on the network, for what reads and writes records.
+#[cfg(feature = "tls")]
+pub(super) struct Wire<'c>(pub(super) &'c Connection);
+
+#[cfg(feature = "tls")]
+impl io::Read for Wire<'_> {
+    fn read(&mut self, target: &mut [u8]) -> io::Result<usize> {
+        let bytes = self.0.socket().read(target)?;
+        self.0.received(bytes);
+        Ok(bytes)
+    }
+}
+
+#[cfg(feature = "tls")]
+impl io::Write for Wire<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.socket().write(bytes)
+    }
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.0.socket().write_vectored(slices)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -182,7 +182,7 @@ impl<'a> Request<'a> {
                 indexes.insert(index.name().to_owned(), settings);
             }
         }
-        let key = self.encryption.as_ref().map(|encryption| encryption.key(context.owner)).transpose()?.flatten();
+        let key = self.encryption.as_ref().map(|encryption| encryption.key(context)).transpose()?.flatten();
         let policy = self
             .policy
             .as_deref()

@@ -4,13 +4,16 @@ use super::describe_table::{absent, answer, decode_name};
 use crate::{
     context::Context,
     error::{Failure, Outcome},
-    table::description::{DELETING, is_updating},
+    table::{
+        description::{DELETING, is_updating},
+        encryption,
+    },
 };
 
 pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let table = decode_name(context, body)?;
     let known = context.database.describe_table(table.name()).map_err(|error| absent(error, table.name()))?;
-    if is_updating(context, &known.definition) {
+    if is_updating(context, &known.definition) || encryption::is_changing(context, &known.definition) {
         return Err(Failure::service(
             "ResourceInUseException",
             format!(

@@ -84,7 +84,9 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
         Ok::<_, Failure>(update)
     };
     let description = context.database.update_table_with(request.table.name(), decide)?;
-    let how = Answer { status: Some(UPDATING), is_encrypting: request.encryption.is_some(), before };
+    let is_encrypting = request.encryption.is_some();
+    // A table stays active while its key changes.
+    let how = Answer { status: (!is_encrypting).then_some(UPDATING), is_encrypting, before };
     Ok(answer(context, "TableDescription", &description, how))
 }
 
@@ -321,9 +323,10 @@ impl<'a> Request<'a> {
             settings.table_class = Some(Since { value, at_millis });
         }
         if let Some(encryption) = &self.encryption {
-            let before = settings.encryption_key.as_ref().map(|key| key.value.as_str());
-            let key = encryption.other_key(before, context.owner)?;
-            settings.encryption_key = key.map(|value| Since { value, at_millis });
+            if let Some(keys) = context.keys {
+                keys.check(table).map_err(Failure::validation)?;
+            }
+            encryption.change(context, &mut settings)?;
         }
         if self.on_demand.is_some() {
             let before = settings.on_demand_limit;

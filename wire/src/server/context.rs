@@ -35,14 +35,23 @@ impl ServerContext {
             ids: RequestIds::new(database.clock().now_millis()),
             metrics: Metrics::new(&database, &connections, [&arriving, &work]),
             last_active: LastActive::default(),
-            protocol: Protocol::new(database)
-                .owner(options.owner.clone())
-                .profile(options.profile)
-                .timing(options.timing),
+            protocol: protocol(database, &options),
             connections,
             arriving,
             work,
             options,
         }
+    }
+}
+
+fn protocol(database: Database, options: &ServerOptions) -> Protocol {
+    let protocol = Protocol::new(database)
+        .owner(options.owner.clone())
+        .profile(options.profile)
+        .timing(options.timing)
+        .access_mode(options.access_mode);
+    match &options.keys {
+        Some(keys) => protocol.keys(keys.clone()),
+        None => protocol,
     }
 }

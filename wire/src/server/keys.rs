@@ -16,6 +16,11 @@ impl Keys<'_> {
         self.root
     }
 
+    /// Whether conditions see the tags of tables.
+    pub(super) fn abac(&self) -> bool {
+        self.principals.as_ref().is_none_or(|principals| principals.abac())
+    }
+
     /// The key of an id.
     pub(super) fn find(&self, id: &str) -> Option<&Credentials> {
         let root = self.root.filter(|root| root.access_key_id == id);

@@ -1,14 +1,19 @@
 //! The listening socket: accepts connections up to a number, gives each a thread, and stops in order.
 
 use super::{ServerOptions, context::ServerContext, descriptors, service::Service};
+#[cfg(feature = "tls")]
+use crate::http::tls::{HANDSHAKE_RECORD, TlsSocket};
 use crate::http::{
     connections::{Connection, Open},
     driver::{Beside, Driver, Interest},
     socket::Socket,
+    stream::{Stream, Transport},
 };
 use hashrange::Database;
 use hyper::{server::conn::http1, service::service_fn};
 use rustix::event::{PollFd, PollFlags, poll};
+#[cfg(feature = "tls")]
+use std::future::poll_fn;
 use std::{
     convert::Infallible,
     io::{self, Write},
@@ -269,7 +274,7 @@ fn run(context: Arc<ServerContext>, open: &mut Open) {
     }
 }
 
-fn serve(context: Arc<ServerContext>, connection: Arc<Connection>) -> hyper::Result<()> {
+fn serve(context: Arc<ServerContext>, connection: Arc<Connection>) -> io::Result<()> {
     let interest = Rc::new(Interest::default());
     let beside = Beside::default();
     let driver = Driver {
@@ -279,7 +284,8 @@ fn serve(context: Arc<ServerContext>, connection: Arc<Connection>) -> hyper::Res
         last_active: context.last_active.clone(),
     };
     let socket = Socket::new(Arc::clone(&connection), interest);
-    let service = Service { context, connection, beside };
+    let Some((stream, transport)) = begin(&context, &driver, socket)? else { return Ok(()) };
+    let service = Service { context, connection, beside, transport };
     let http = http1::Builder::new()
         // A client may say that it sends no more, and still wants its answers.
         .half_close(true)
@@ -287,11 +293,33 @@ fn serve(context: Arc<ServerContext>, connection: Arc<Connection>) -> hyper::Res
         .max_buf_size(MAX_HEAD_BYTES)
         .max_headers(MAX_HEADERS)
         .serve_connection(
-            socket,
+            stream,
             service_fn(move |request| {
                 let service = service.clone();
                 async move { Ok::<_, Infallible>(service.respond(request).await) }
             }),
         );
-    driver.run(http)
+    driver.run(http).map_err(io::Error::other)
+}
+
+/// Finds out how a client speaks: with a certificate, one that begins with anything but a handshake is not encrypted. `None`
+/// if it goes away before it says anything.
+#[cfg(feature = "tls")]
+fn begin(context: &ServerContext, driver: &Driver, socket: Socket) -> io::Result<Option<(Stream, Transport)>> {
+    let Some(identity) = &context.options.tls else { return Ok(Some((Stream::Plain(socket), Transport::Plain))) };
+    match driver.run(poll_fn(|_| socket.poll_first_byte()))? {
+        None => Ok(None),
+        Some(HANDSHAKE_RECORD) => {
+            let socket = TlsSocket::new(socket, identity.current())?;
+            Ok(Some((Stream::Tls(Box::new(socket)), Transport::Tls)))
+        }
+        Some(_) => Ok(Some((Stream::Plain(socket), Transport::NotEncrypted))),
+    }
+}
+
+/// Without TLS, every client speaks in clear.
+#[cfg(not(feature = "tls"))]
+#[expect(clippy::unnecessary_wraps, reason = "with TLS it can fail")]
+fn begin(_: &ServerContext, _: &Driver, socket: Socket) -> io::Result<Option<(Stream, Transport)>> {
+    Ok(Some((Stream::Plain(socket), Transport::Plain)))
 }

@@ -8,7 +8,7 @@
 //! |---|---|
 //! | descriptors | [`max_connections`](ServerOptions::max_connections), and what the system allows less what the database needs; an idle connection is closed for a new one |
 //! | memory | [`max_buffered_bytes`](ServerOptions::max_buffered_bytes), which counts bodies, what they become when decoded, and answers; a client at one address gets three quarters |
-//! | time | [`idle_timeout`](ServerOptions::idle_timeout), [`head_timeout`](ServerOptions::head_timeout), and [`min_bytes_per_sec`](ServerOptions::min_bytes_per_sec) for bodies and answers |
+//! | time | [`idle_timeout`](ServerOptions::idle_timeout), [`head_timeout`](ServerOptions::head_timeout), and [`min_bytes_per_sec`](ServerOptions::min_bytes_per_sec) for bodies and answers; a TLS handshake counts as part of the first head |
 //!
 //! ```no_run
 //! use hashrange::Database;
@@ -31,5 +31,7 @@ mod options;
 mod service;
 
 pub use crate::http::signature::Credentials;
+#[cfg(feature = "tls")]
+pub use crate::http::tls_identity::{TlsIdentity, TlsIdentityError};
 pub use listener::{BoundServer, Server, Stopper};
 pub use options::ServerOptions;

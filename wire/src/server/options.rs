@@ -1,9 +1,12 @@
 //! What a server is started with, and its limits.
 
+#[cfg(feature = "tls")]
+use crate::http::tls_identity::TlsIdentity;
 use crate::{
-    access::SharedPrincipals,
+    access::{AccessMode, SharedPrincipals},
     arn::Owner,
     http::{connections::Deadlines, pace::Pace, signature::Credentials},
+    kms::KeyService,
     profile::Profile,
     timing::Timing,
 };
@@ -27,6 +30,15 @@ pub struct ServerOptions {
     /// do. With [`credentials`](Self::credentials) besides, those are the root of the account. They can be replaced while the
     /// server runs. Default: none, everything is allowed.
     pub principals: Option<SharedPrincipals>,
+    /// If set, connections are encrypted by TLS 1.2 or 1.3 with this certificate, and a request in clear is answered with status
+    /// 400. It can be replaced while the server runs. Default: none, requests and answers can be read on their way.
+    #[cfg(feature = "tls")]
+    pub tls: Option<TlsIdentity>,
+    /// What a refusal by the policies of [`principals`](Self::principals) does. Default: it refuses.
+    pub access_mode: AccessMode,
+    /// The keys that tables can be encrypted with; the database has them as a [hook](hashrange::OpenOptions::hook) too. Default:
+    /// none, any key is taken.
+    pub keys: Option<KeyService>,
     /// Names, besides those of the loopback interface and the address listened on, that a `Host` header may have; no
     /// ports. An entry `*` allows all. Default: none; all if [`credentials`](Self::credentials) are set.
     pub allowed_hosts: Vec<String>,
@@ -76,6 +88,10 @@ impl Default for ServerOptions {
             address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000),
             credentials: None,
             principals: None,
+            access_mode: AccessMode::default(),
+            keys: None,
+            #[cfg(feature = "tls")]
+            tls: None,
             allowed_hosts: Vec::new(),
             allowed_origins: Vec::new(),
             owner: Owner::default(),

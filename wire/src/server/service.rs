@@ -19,6 +19,7 @@ use crate::{
         guard::Verdict,
         pace::now,
         signature::Claim,
+        stream::Transport,
     },
     json::Malformed,
     protocol::Response,
@@ -50,6 +51,7 @@ pub(super) struct Service {
     pub(super) context: Arc<ServerContext>,
     pub(super) connection: Arc<Connection>,
     pub(super) beside: Beside,
+    pub(super) transport: Transport,
 }
 
 /// Why a body is not there.
@@ -86,6 +88,11 @@ impl Service {
     pub(super) async fn respond(self, request: Request<Incoming>) -> Answer {
         // Until the body is asked for, no more is expected of the client.
         self.connection.arrived();
+        #[cfg(feature = "tls")]
+        if self.transport == Transport::NotEncrypted {
+            let answer = answer::text(StatusCode::BAD_REQUEST, "this port takes HTTPS requests only\n");
+            return self.refuse_body(request.into_body(), answer);
+        }
         let origin = match self.context.guard.check(request.headers(), is_health_check(&request)) {
             Verdict::Allowed(origin) => origin,
             Verdict::Refused(reason) => return answer::text(StatusCode::FORBIDDEN, reason),
@@ -175,10 +182,11 @@ impl Service {
     }
 
     /// A principal, and what is known of where its request comes from.
-    fn caller(&self, principal: Arc<Principal>, head: &Parts) -> Caller {
+    fn caller(&self, principal: Arc<Principal>, keys: &Keys<'_>, head: &Parts) -> Caller {
         let mut caller = Caller::new(principal);
+        caller.abac = keys.abac();
         caller.environment.source_ip = Some(self.connection.peer().ip());
-        caller.environment.secure_transport = Some(false);
+        caller.environment.secure_transport = Some(self.transport != Transport::Plain);
         let agent = head.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());
         caller.environment.user_agent = agent.map(str::to_owned);
         caller
@@ -194,7 +202,7 @@ impl Service {
             match Claim::of(|id| keys.find(id), &head, &[TARGET], now) {
                 Ok(claim) => {
                     let principal = keys.principal(claim.key_id(), &self.context.options.owner.account);
-                    expected.caller = principal.map(|principal| self.caller(principal, &head));
+                    expected.caller = principal.map(|principal| self.caller(principal, &keys, &head));
                     expected.claim = Some(claim);
                 }
                 Err(failure) => {

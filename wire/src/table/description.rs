@@ -73,11 +73,8 @@ pub(crate) fn write(out: &mut Writer, context: &Context<'_>, table: &TableDescri
         write_indexes(out, context, table, shown, IndexKind::Global);
         write_stream(out, owner, definition);
         write_class(out, definition.settings.table_class);
-        let key = definition.settings.encryption_key.as_ref();
-        // A table has the key that it was created with from its beginning.
-        let changed_millis = key.map(|key| key.at_millis).filter(|at| *at > definition.created_millis);
-        let is_changing = answer.is_encrypting || context.is_under_way(changed_millis, takes::ENCRYPTION);
-        encryption::write(out, key, is_changing);
+        encryption::write(out, context, definition, answer.is_encrypting);
+        encryption::write_archival(out, context, definition);
     }
     out.boolean_member("DeletionProtectionEnabled", definition.deletion_protection);
     out.end_object();
@@ -306,7 +303,7 @@ fn table_status(context: &Context<'_>, table: &TableDefinition) -> &'static str 
     match table.status {
         TableStatus::Creating => CREATING,
         TableStatus::Active if is_updating(context, table) => UPDATING,
-        TableStatus::Active => "ACTIVE",
+        TableStatus::Active => encryption::lost_status(&context.availability(table)).unwrap_or("ACTIVE"),
         TableStatus::Updating => UPDATING,
         TableStatus::Deleting => DELETING,
     }

@@ -8,3 +8,4 @@ mod limits;
 mod requests;
 mod signatures;
 mod stalled;
+mod tls;

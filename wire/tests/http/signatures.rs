@@ -6,7 +6,7 @@ use hashrange_wire::server::{Credentials, Server, ServerOptions};
 use std::net::SocketAddr;
 
 /// `20261120T123456Z`
-const NOW_MILLIS: u64 = 1_795_178_096_000;
+pub(crate) const NOW_MILLIS: u64 = 1_795_178_096_000;
 
 fn server(clock: Clock) -> Server {
     let mut options = ServerOptions::default();
@@ -40,6 +40,11 @@ fn signed(body: &str, target: &str, date: &str, credential: &str, signature: &st
 const SCOPE: &str = "AKIDEXAMPLE/20261120/us-east-1/dynamodb/aws4_request";
 const DATE: &str = "20261120T123456Z";
 
+/// A request that was signed at that time.
+pub(crate) fn list_tables() -> String {
+    signed(r#"{"Limit": 10}"#, "ListTables", DATE, SCOPE, SIGNATURE)
+}
+
 fn error(server: &Server, request: &str) -> (u16, String) {
     let answer = send(&mut connect(server), request.as_bytes()).unwrap();
     (answer.status, answer.text().to_owned())
@@ -48,8 +53,7 @@ fn error(server: &Server, request: &str) -> (u16, String) {
 #[test]
 fn a_request_signed_by_an_sdk_is_served() {
     let server = server(Clock::manual(NOW_MILLIS));
-    let request = signed(r#"{"Limit": 10}"#, "ListTables", DATE, SCOPE, SIGNATURE);
-    assert_eq!(error(&server, &request), (200, r#"{"TableNames":[]}"#.to_owned()));
+    assert_eq!(error(&server, &list_tables()), (200, r#"{"TableNames":[]}"#.to_owned()));
 }
 
 #[test]

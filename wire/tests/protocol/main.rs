@@ -2,7 +2,9 @@
 #![expect(clippy::unwrap_used, clippy::expect_used, reason = "a test that cannot go on stops")]
 
 mod access;
+mod access_vectors;
 mod capacity;
+mod encryption;
 mod every_member;
 mod items;
 mod malformed;
