@@ -107,6 +107,14 @@ impl Decision {
         };
         Some(format!("User: {} is not authorized to perform: {action} on resource: {resource} {why}", principal.arn()))
     }
+    /// ARN of the policy that denies explicitly, which the service has appended to its texts since 2026, region by region: of
+    /// policies of the principal's own account that have a name. `None` otherwise.
+    pub fn denying_policy(&self, principal: &Principal) -> Option<String> {
+        let Ground::Denied { kind, policy, .. } = self.ground else { return None };
+        let (_, policies) = groups(principal).into_iter().find(|(known, _)| *known == kind)?;
+        let name = policies.get(policy)?.name();
+        (!name.is_empty()).then(|| format!("arn:aws:iam::{}:policy/{name}", principal.account_id()))
+    }
 }
 
 /// Decides on an ask of a principal; `of_resource` is the policy of the table or stream, if it has one.

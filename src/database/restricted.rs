@@ -106,6 +106,11 @@ impl RestrictedDatabase {
     pub fn abac(self, enabled: bool) -> Self {
         self.with(|caller| caller.tags_count = enabled)
     }
+    /// Whether refusals by an explicit deny name the policy behind their text, as the service began to do in 2026. Default false.
+    #[must_use]
+    pub fn names_policies(self, enabled: bool) -> Self {
+        self.with(|caller| caller.names_policies = enabled)
+    }
     /// Reports what policies refuse, and carries it out all the same: for policies that are to be tried out before they
     /// count. `report` is called on the thread of the request and must not block.
     #[must_use]

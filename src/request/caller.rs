@@ -34,6 +34,8 @@ pub(crate) struct Caller {
     pub environment: Environment,
     /// Whether tags of tables are seen by conditions.
     pub tags_count: bool,
+    /// Whether refusals name the policy that denies.
+    pub names_policies: bool,
     /// What is told of a refusal, instead of refusing.
     pub report: Option<Report>,
     policies: Arc<ResourcePolicies>,
@@ -92,7 +94,8 @@ impl Caller {
     /// This principal, with the ARNs and the surroundings that are usual.
     pub fn new(principal: Arc<Principal>, policies: Arc<ResourcePolicies>) -> Self {
         let (scope, environment) = (Arc::default(), Environment::default());
-        Self { principal, scope, environment, tags_count: true, report: None, policies, allowed: Arc::default() }
+        let (tags_count, names_policies, report, allowed) = (true, false, None, Arc::default());
+        Self { principal, scope, environment, tags_count, names_policies, report, policies, allowed }
     }
 
     /// What a request about a table has to find out for policies.
@@ -137,7 +140,12 @@ impl Caller {
 
     #[cold]
     fn refuse(&self, decision: Decision, ask: &Ask<'_>) -> Result<()> {
-        let Some(text) = decision.refusal(&self.principal, ask) else { return Ok(()) };
+        let Some(mut text) = decision.refusal(&self.principal, ask) else { return Ok(()) };
+        if self.names_policies
+            && let Some(policy) = decision.denying_policy(&self.principal)
+        {
+            text = format!("{text}: {policy}");
+        }
         let (action, resource) = (ask.action.to_string(), ask.resource.as_str());
         let error = Error::access_denied(text, self.principal.arn(), action, resource);
         let Some(Report(report)) = &self.report else { return Err(error) };

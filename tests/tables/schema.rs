@@ -194,6 +194,8 @@ fn settings() -> TableSettings {
     TableSettings {
         table_class: Some(Since { value: TableClass::InfrequentAccess, at_millis: 1 }),
         encryption_key: Some(Since { value: "arn:aws:kms:us-east-1:000000000000:key/k".into(), at_millis: 2 }),
+        previous_encryption_key: Some("arn:aws:kms:us-east-1:000000000000:key/j".into()),
+        encryption_changes_millis: vec![1, 2],
         on_demand_limit: pair(3),
         warm_throughput: pair(4),
         throughput_changes: ThroughputChanges {

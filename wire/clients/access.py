@@ -23,9 +23,16 @@ def principal(name, policy, tenant=None):
     return {"name": name, "access_key_id": f"key-{name}", "secret": f"secret-{name}", "tags": tags, "policies": [policy]}
 
 
-def write(path, *principals):
+STAGED = {"Version": "2012-10-17", "Statement": [
+    {"Effect": "Allow", "Action": "dynamodb:*", "Resource": "*",
+     "Condition": {"StringEquals": {"aws:ResourceTag/stage": "test"}}},
+    {"Effect": "Deny", "Action": "dynamodb:DeleteItem", "Resource": "*"}]}
+
+
+def write(path, *principals, **more):
     with open(path, "w", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
-        json.dump({"policies": {"own": OWN, "admin": ADMIN}, "principals": principals}, file)
+        policies = {"own": OWN, "admin": ADMIN, "staged": STAGED}
+        json.dump({"policies": policies, "principals": principals, **more}, file)
 
 
 def refused(call, code="AccessDeniedException", **arguments):
@@ -108,3 +115,32 @@ try:
 finally:
     server.terminate()
     server.wait()
+
+# What policies refuse is only logged, or not looked at; who sends a request is known all the same.
+write(policies, principal("admin", "admin"), principal("one", "own", "t1"), principal("staged", "staged"), names_policies=True)
+for mode in "soft", "off", "enforced":
+    server = subprocess.Popen([*command, "--access", mode], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    try:
+        endpoint = re.sub("^listening on ", "", server.stdout.readline().strip())
+        admin, one, staged = client("admin"), client("one"), client("staged")
+        refused(client("nobody").list_tables, "UnrecognizedClientException")
+        admin.create_table(
+            TableName="orders", BillingMode="PAY_PER_REQUEST", Tags=[{"Key": "stage", "Value": "test"}],
+            AttributeDefinitions=[{"AttributeName": "tenant", "AttributeType": "S"}],
+            KeySchema=[{"AttributeName": "tenant", "KeyType": "HASH"}])
+        key = {"tenant": {"S": "t2"}}
+        if mode == "enforced":
+            refused(one.put_item, TableName="orders", Item=key)
+            staged.put_item(TableName="orders", Item=key)
+            text = refused(staged.delete_item, TableName="orders", Key=key)
+            assert text.endswith("in an identity-based policy: arn:aws:iam::000000000000:policy/staged"), text
+            admin.tag_resource(ResourceArn="arn:aws:dynamodb:us-east-1:000000000000:table/orders",
+                               Tags=[{"Key": "stage", "Value": "live"}])
+            refused(staged.put_item, TableName="orders", Item=key)
+        else:
+            one.put_item(TableName="orders", Item=key)
+            assert one.get_item(TableName="orders", Key=key)["Item"] == key
+    finally:
+        server.terminate()
+        log = server.communicate()[1]
+    assert ("user/one is not authorized to perform: dynamodb:PutItem" in log) == (mode == "soft"), log

@@ -152,7 +152,8 @@ impl Protocol {
         environment.return_consumed_capacity = string_member(body, "ReturnConsumedCapacity");
         environment.requested_region.get_or_insert_with(|| self.owner.region.clone());
         let restricted = self.database.as_principal(caller.principal.clone());
-        let mut restricted = restricted.arns(scope.clone()).environment(environment).abac(caller.abac);
+        let mut restricted = restricted.arns(scope.clone()).environment(environment).abac(caller.options.abac);
+        restricted = restricted.names_policies(caller.options.names_policies);
         if self.access_mode == AccessMode::Soft {
             let name = operation.name;
             restricted = restricted.report_only(move |refused| {

@@ -301,3 +301,20 @@ fn a_tenant_has_its_own_keys_and_nothing_else() {
     ));
     assert!(!is_allowed(&tenant, &Ask::new(Action::GetItem, ArnScope::default().table("U")).partition_keys(["t*7#1"])));
 }
+
+/// `: <ARN>` behind an explicit deny of a policy with a name; not of a resource's policy, and not where none denies.
+#[test]
+fn the_policy_that_denies_is_named() {
+    let named = policy(&statement("Deny", "PutItem", "")).named("no-writes");
+    let principal = Principal::user("alice").policy(policy(&allow("*", ""))).policy(named);
+    let decide = |action| decide(&principal, &Environment::default(), &table(action), None);
+    let arn = "arn:aws:iam::000000000000:policy/no-writes";
+    assert_eq!(decide(Action::PutItem).denying_policy(&principal).as_deref(), Some(arn));
+    assert_eq!(decide(Action::GetItem).denying_policy(&principal), None);
+    let db = hashrange::Database::in_memory().unwrap().as_principal(principal.clone());
+    let put = table(Action::PutItem);
+    let text = |db: &hashrange::RestrictedDatabase| db.authorize(&put).unwrap_err().message().to_owned();
+    assert!(text(&db).ends_with("in an identity-based policy"), "{}", text(&db));
+    let naming = db.names_policies(true);
+    assert!(text(&naming).ends_with(&format!("in an identity-based policy: {arn}")), "{}", text(&naming));
+}

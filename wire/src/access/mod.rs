@@ -11,4 +11,5 @@ mod principals;
 
 pub use mode::AccessMode;
 pub use policy_file_error::PolicyFileError;
+pub(crate) use principals::FileOptions;
 pub use principals::{Caller, Principals, SharedPrincipals};

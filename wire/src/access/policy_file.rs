@@ -21,7 +21,7 @@
 
 use super::{
     policy_file_error::PolicyFileError,
-    principals::{Entry, Principals},
+    principals::{Entry, FileOptions, Principals},
 };
 use crate::http::signature::Credentials;
 use hashrange::access::{Policy, Principal};
@@ -38,6 +38,8 @@ struct File<'t> {
     account: Option<String>,
     #[serde(default = "yes")]
     abac: bool,
+    #[serde(default)]
+    names_policies: bool,
     #[serde(default, borrow)]
     policies: Unique<&'t RawValue>,
     #[serde(borrow)]
@@ -148,7 +150,7 @@ impl Principals {
         if entries.is_empty() {
             return Err(PolicyFileError::new(1, "principals: there is none".to_owned()));
         }
-        Ok(Self::new(account, file.abac, entries))
+        Ok(Self::new(account, FileOptions { abac: file.abac, names_policies: file.names_policies }, entries))
     }
 }
 

@@ -12,14 +12,40 @@ pub struct Caller {
     pub principal: Arc<Principal>,
     /// Address, user agent and the like, which conditions can test.
     pub environment: Environment,
-    /// Whether conditions see the tags of tables, as [`RestrictedDatabase::abac`](hashrange::RestrictedDatabase::abac) says.
-    pub abac: bool,
+    pub(crate) options: FileOptions,
+}
+
+/// What a policy file says for all principals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct FileOptions {
+    /// Whether conditions see the tags of tables.
+    pub(crate) abac: bool,
+    /// Whether refusals name the policy that denies.
+    pub(crate) names_policies: bool,
+}
+
+impl Default for FileOptions {
+    fn default() -> Self {
+        Self { abac: true, names_policies: false }
+    }
 }
 
 impl Caller {
     /// A principal of which nothing else is known.
     pub fn new(principal: impl Into<Arc<Principal>>) -> Self {
-        Self { principal: principal.into(), environment: Environment::default(), abac: true }
+        Self { principal: principal.into(), environment: Environment::default(), options: FileOptions::default() }
+    }
+    /// Whether conditions see the tags of tables: true, unless this says otherwise.
+    #[must_use]
+    pub fn abac(mut self, enabled: bool) -> Self {
+        self.options.abac = enabled;
+        self
+    }
+    /// Whether refusals by an explicit deny name the policy; false, unless this says otherwise.
+    #[must_use]
+    pub fn names_policies(mut self, enabled: bool) -> Self {
+        self.options.names_policies = enabled;
+        self
     }
 }
 
@@ -40,17 +66,13 @@ impl Entry {
 #[derive(Clone, Debug)]
 pub struct Principals {
     account: String,
-    abac: bool,
+    pub(crate) options: FileOptions,
     entries: Vec<Entry>,
 }
 
 impl Principals {
-    pub(super) fn new(account: String, abac: bool, entries: Vec<Entry>) -> Self {
-        Self { account, abac, entries }
-    }
-    /// Whether conditions see the tags of tables.
-    pub fn abac(&self) -> bool {
-        self.abac
+    pub(super) fn new(account: String, options: FileOptions, entries: Vec<Entry>) -> Self {
+        Self { account, options, entries }
     }
     /// The account that owns the tables, 12 digits.
     pub fn account(&self) -> &str {

@@ -17,7 +17,8 @@ const READ_BYTES: usize = 16 << 10;
 pub(crate) struct Socket {
     connection: Arc<Connection>,
     interest: Rc<Interest>,
-    buffer: Box<[u8]>,
+    /// Where bytes arrive; those that are decrypted too.
+    pub(super) buffer: Box<[u8]>,
 }
 
 impl Socket {

@@ -15,9 +15,6 @@ use std::{
     task::{Context, Poll},
 };
 
-/// Bytes that are decrypted at once.
-const READ_BYTES: usize = 16 << 10;
-
 /// The first byte of a client that speaks TLS: the type of a record with a handshake in it.
 pub(crate) const HANDSHAKE_RECORD: u8 = 0x16;
 
@@ -25,14 +22,13 @@ pub(crate) const HANDSHAKE_RECORD: u8 = 0x16;
 pub(crate) struct TlsSocket {
     socket: Socket,
     session: ServerConnection,
-    buffer: Box<[u8]>,
 }
 
 impl TlsSocket {
     /// A session that has not begun. Errors: rustls cannot make one of this configuration.
     pub(crate) fn new(socket: Socket, config: Arc<ServerConfig>) -> io::Result<Self> {
         let session = ServerConnection::new(config).map_err(io::Error::other)?;
-        Ok(Self { socket, session, buffer: vec![0; READ_BYTES].into_boxed_slice() })
+        Ok(Self { socket, session })
     }
 
     /// Sends what the session has to send: its part of the handshake, answers, alerts.
@@ -52,7 +48,7 @@ impl TlsSocket {
 
     /// Bytes that were decrypted already; `None` if there are none, 0 at the end of the connection.
     fn decrypted(&mut self, most: usize) -> io::Result<Option<usize>> {
-        match self.session.reader().read(&mut self.buffer[..most]) {
+        match self.session.reader().read(&mut self.socket.buffer[..most]) {
             Ok(bytes) => {
                 if bytes > 0 {
                     self.socket.connection().begin_head();
@@ -105,10 +101,10 @@ impl TlsSocket {
 impl Read for TlsSocket {
     fn poll_read(mut self: Pin<&mut Self>, _: &mut Context<'_>, mut target: ReadBufCursor<'_>) -> Poll<io::Result<()>> {
         let this = &mut *self;
-        let most = target.remaining().min(this.buffer.len());
+        let most = target.remaining().min(this.socket.buffer.len());
         loop {
             if let Some(bytes) = this.decrypted(most)? {
-                target.put_slice(&this.buffer[..bytes]);
+                target.put_slice(&this.socket.buffer[..bytes]);
                 return Poll::Ready(Ok(()));
             }
             if let Poll::Ready(Err(error)) = this.send_pending() {

@@ -1,6 +1,9 @@
 //! The keys that requests may be signed with at one moment: those of the root, and those of principals.
 
-use crate::{access::Principals, http::signature::Credentials};
+use crate::{
+    access::{FileOptions, Principals},
+    http::signature::Credentials,
+};
 use hashrange::access::Principal;
 use std::sync::Arc;
 
@@ -16,9 +19,9 @@ impl Keys<'_> {
         self.root
     }
 
-    /// Whether conditions see the tags of tables.
-    pub(super) fn abac(&self) -> bool {
-        self.principals.as_ref().is_none_or(|principals| principals.abac())
+    /// What the policy file says for all principals.
+    pub(super) fn options(&self) -> FileOptions {
+        self.principals.as_ref().map(|principals| principals.options).unwrap_or_default()
     }
 
     /// The key of an id.

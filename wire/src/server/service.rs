@@ -184,7 +184,7 @@ impl Service {
     /// A principal, and what is known of where its request comes from.
     fn caller(&self, principal: Arc<Principal>, keys: &Keys<'_>, head: &Parts) -> Caller {
         let mut caller = Caller::new(principal);
-        caller.abac = keys.abac();
+        caller.options = keys.options();
         caller.environment.source_ip = Some(self.connection.peer().ip());
         caller.environment.secure_transport = Some(self.transport != Transport::Plain);
         let agent = head.headers.get(header::USER_AGENT).and_then(|agent| agent.to_str().ok());

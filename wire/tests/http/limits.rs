@@ -61,7 +61,9 @@ fn a_newcomer_takes_the_place_of_the_longest_idle_connection() {
     let list = request("ListTables", "{}", &[]);
     let (mut first, mut second) = (connect(&server), connect(&server));
     assert_eq!(send(&mut first, &list).unwrap().status, 200);
+    std::thread::sleep(std::time::Duration::from_millis(200)); // an answer is read before its connection counts as idle
     assert_eq!(send(&mut second, &list).unwrap().status, 200);
+    std::thread::sleep(std::time::Duration::from_millis(200));
     let mut third = connect(&server);
     assert_eq!(send(&mut third, &list).unwrap().status, 200);
     assert!(send(&mut first, &list).is_none(), "the first was idle for the longest time");
