@@ -57,6 +57,12 @@ mod planted {
         ForgottenToken,
         /// A client request token goes with the log segment that it was in.
         TokenGoneWithSegment,
+        /// No base is taken before the log tells of an index that was filled or a table that was loaded.
+        BaseNotTaken,
+        /// The base that serves the earliest promised instant is dropped with those before it.
+        BaseDroppedEarly,
+        /// The time of a commit is taken from its own record, also where the clock was set back since.
+        TimeOfOneCommit,
         /// Recovery derives no index entries.
         IndexNotReplayed,
         /// A flush claims to cover a commit that came after it.

@@ -47,6 +47,33 @@ pub struct ConflictModel {
     pub seed: u64,
 }
 
+/// Shortest and longest history, in seconds: one second to 10 years.
+const RETENTION_SECS: RangeInclusive<u64> = 1..=10 * 366 * 24 * 60 * 60;
+
+/// How history is kept; see [`OpenOptions::history`](crate::OpenOptions::history).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct HistoryOptions {
+    /// How far back the database can be read, in seconds; 1 to 316,224,000 (10 years). Default 35 days, as the service has.
+    pub retention_secs: u64,
+    /// Bytes of log after which a new base is taken. Opening an earlier moment replays as many at most, in memory. More
+    /// bases keep more runs that compaction replaced. Default 256 MiB; at least 1.
+    pub base_bytes: u64,
+}
+
+impl HistoryOptions {
+    /// Refuses values that are out of range, by the name of the field.
+    pub(crate) fn check(&self) -> Result<()> {
+        check_option("history.retention_secs", self.retention_secs, RETENTION_SECS)?;
+        check_option("history.base_bytes", self.base_bytes, 1..=u64::MAX)
+    }
+}
+
+impl Default for HistoryOptions {
+    fn default() -> Self {
+        Self { retention_secs: 35 * 24 * 60 * 60, base_bytes: 256 << 20 }
+    }
+}
+
 /// A secret of 16 bytes, which `Debug` does not show.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PageTokenKey(pub [u8; 16]);
@@ -105,6 +132,8 @@ pub struct Options {
     pub conflicts: Option<ConflictModel>,
     /// Rejects what the service would have no capacity for. Default: nothing is rejected.
     pub capacity: Option<CapacityModel>,
+    /// Keeps history. Default: as the database says, which keeps none until it is told to.
+    pub history: Option<HistoryOptions>,
     /// Sees every event of background work. Default: none.
     pub observer: Option<Observer>,
     /// Whether maintenance runs on threads of its own; without, the caller drives it by `Database::step`. Default true.
@@ -123,6 +152,7 @@ impl Options {
         check_option("stream_retention_millis", self.stream_retention_millis, 1..=u64::MAX)?;
         let refused = self.conflicts.map_or(0, |model| model.refused_per_thousand);
         check_option("conflicts.refused_per_thousand", refused, 0..=1_000)?;
+        self.history.as_ref().map_or(Ok(()), HistoryOptions::check)?;
         self.capacity.as_ref().map_or(Ok(()), CapacityModel::check)
     }
 }
@@ -149,6 +179,7 @@ impl Default for Options {
             collection_limit_bytes: None,
             conflicts: None,
             capacity: None,
+            history: None,
             observer: None,
             background: true,
         }

@@ -2,6 +2,8 @@
 //!
 //! Imports: error, clock, capacity, observe, config, file, item, schema, access, stream, service, engine, request, maintenance, table, consumer.
 
+mod history;
+mod loading;
 mod observation;
 mod options;
 mod policy_lint;
@@ -11,6 +13,8 @@ mod table_builder;
 mod table_difference;
 mod triggers;
 
+pub use history::Snapshot;
+pub use loading::TableLoader;
 pub use options::OpenOptions;
 pub use restricted::RestrictedDatabase;
 pub use table_builder::TableBuilder;
@@ -113,6 +117,13 @@ impl Database {
     pub fn opened_with(&self) -> &Options {
         self.engine().options()
     }
+    /// A database of an engine, whose threads run from now on.
+    fn of_engine(engine: Arc<Engine>, hooks: Hooks) -> Self {
+        let maintenance = Maintenance::new(engine.clone());
+        maintenance.start();
+        let inner = Inner { maintenance, engine, hooks: hooks.clone(), resource_policies: Arc::default() };
+        Self { inner: Arc::new(inner), hooks }
+    }
     fn engine(&self) -> &Arc<Engine> {
         &self.inner.engine
     }
@@ -144,9 +155,8 @@ impl Database {
     fn usable(&self, name: &str) -> Result<Arc<TableSlot>> {
         self.engine().check_open()?;
         let slot = self.engine().table(name).ok_or_else(|| Error::no_table(name))?;
-        // Tables are there at once, unless the program wants them to take their time.
-        let takes_time = self.engine().options().creating_millis > 0;
-        if takes_time && self.status(&slot.state().definition) == TableStatus::Creating {
+        // Tables are there at once, unless they are being loaded or the program wants them to take their time.
+        if self.status(&slot.state().definition) == TableStatus::Creating {
             return Err(Error::no_table(name));
         }
         Ok(slot)

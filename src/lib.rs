@@ -24,7 +24,7 @@
 //! is in groups: [`key`] (shapes of keys, conditions on sort keys), [`expression`], [`table`] (the operations of a table as
 //! builders), [`request`] (the same as plain values), [`admin`] and [`schema`] (tables and indexes), [`streams`],
 //! [`partiql`], [`access`] (policies), [`item`] and [`entity`] (from and to Rust's types), [`service`] (models of what the
-//! service does), `asynchronous` (with feature `tokio`), [`inspect`] and [`observe`] (what is inside, and what happens
+//! service does), [`mod@history`] (the database as it was), `asynchronous` (with feature `tokio`), [`inspect`] and [`observe`] (what is inside, and what happens
 //! there), [mod@file] and [`testing`] (disks).
 
 pub mod access;
@@ -110,7 +110,7 @@ pub mod key {
 /// [`Database::create_table`] and [`Database::update_table`] begin here. The parts of a definition are in [`schema`].
 pub mod admin {
     pub use crate::{
-        database::{IndexStats, TableBuilder, TableDescription, TableDifference},
+        database::{IndexStats, TableBuilder, TableDescription, TableDifference, TableLoader},
         engine::{IndexSpec, TableSpec, TableUpdate},
         maintenance::{TtlDescription, TtlStatus},
         table::index_builder::{IndexBuilder, index},
@@ -145,6 +145,17 @@ pub mod inspect {
 /// Time is controlled by [`Clock::manual`], and a whole database in memory opens with [`Database::in_memory`].
 pub mod testing {
     pub use crate::file::simulated::{CRASHED, Fault, FaultPlan, Operation, SimulatedDisk};
+}
+
+/// The database as it was: after any commit of the last days, for reading.
+///
+/// [`Database::at`] begins here; [`OpenOptions::history`] says how far back. The page `docs/history.md` shows how to use it.
+pub mod history {
+    pub use crate::{
+        config::HistoryOptions,
+        database::Snapshot,
+        engine::{HistoryWindow, ItemChange, ItemChanges, Moment, Point},
+    };
 }
 
 /// Compiles and runs what the README shows.

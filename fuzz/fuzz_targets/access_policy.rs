@@ -7,7 +7,8 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     if let Ok(text) = std::str::from_utf8(data) {
-        let ask = Ask::new(Action::GetItem, ArnScope::default().table("T")).partition_keys(["t1", "a*"]).attributes(["pk"]);
+        let ask =
+            Ask::new(Action::GetItem, ArnScope::default().table("T")).partition_keys(["t1", "a*"]).attributes(["pk"]);
         if let Ok(policy) = Policy::parse_of_resource(text) {
             let _ = explain(&Principal::user("alice"), &Environment::default(), &ask, Some(&policy)).to_string();
         }

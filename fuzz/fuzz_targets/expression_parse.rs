@@ -3,7 +3,9 @@
 
 use hashrange::{
     AttributeValue, Result,
-    expression::{Condition, ExpressionKind, KeyCondition, Placeholders, Printed, ProjectionExpression, Scope, UpdateExpression},
+    expression::{
+        Condition, ExpressionKind, KeyCondition, Placeholders, Printed, ProjectionExpression, Scope, UpdateExpression,
+    },
 };
 use libfuzzer_sys::fuzz_target;
 use std::fmt::Debug;

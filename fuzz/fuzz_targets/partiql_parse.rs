@@ -2,7 +2,12 @@
 //! planned is planned, and reads run.
 #![no_main]
 
-use hashrange::{Database, Item, admin::index, key::{N, S}, partiql::PlanKind};
+use hashrange::{
+    Database, Item,
+    admin::index,
+    key::{N, S},
+    partiql::PlanKind,
+};
 use libfuzzer_sys::fuzz_target;
 use std::sync::LazyLock;
 

@@ -77,7 +77,7 @@ fn check_harmed(u: &mut Unstructured<'_>) -> Result<()> {
     options.taken_over = Some(recovered.taken_over);
     let wal = Wal::create(disk.clone(), options).expect("the next segment is free");
     let ends = recovered.ends.into_iter().collect();
-    let bounds = LogBounds { first_segment: 1, reach: wal.durable_end(), ends };
+    let bounds = LogBounds { first_segment: 1, reach: wal.durable_end(), ends, kept_from: None };
     let seqno = wal.append(b"next").expect("a healthy log takes a record");
     wal.sync(seqno).expect("a disk in memory syncs");
     let mut again = 0;

@@ -1,14 +1,13 @@
 //! How a database is opened.
 
-use super::{Database, Inner};
+use super::Database;
 use crate::{
     capacity::CapacityModel,
     clock::Clock,
-    config::{ConflictModel, Durability, Options, PageTokenKey, ReadMode},
+    config::{ConflictModel, Durability, HistoryOptions, Options, PageTokenKey, ReadMode},
     engine::Engine,
     error::{Error, ErrorKind, Result},
     file::{Disk, FileName, MemoryDisk, OverlayDisk, RealDisk},
-    maintenance::Maintenance,
     observe::{Event, Observer},
     request::{Hook, Hooks},
 };
@@ -171,6 +170,14 @@ impl OpenOptions {
         self.options.capacity = Some(model);
         self
     }
+    /// Keeps history: from the opening on, the database can be read as it was after any commit
+    /// ([`Database::at`]). It is a setting of the database, which an opening without this option leaves as it is;
+    /// [`Database::keep_history`] and [`Database::stop_history`] change it later. It costs the space of the log and of the
+    /// runs that compaction replaced, for as long as history reaches back. Default: none is kept.
+    pub fn history(mut self, history: HistoryOptions) -> Self {
+        self.options.history = Some(history);
+        self
+    }
     /// Calls a function with every event of background work (flush, compaction, recovery, failures), on the thread where it
     /// happens. The function must be quick, must not block and must not use the database; a program that wants a queue
     /// takes [`Database::subscribe`]. Default: none.
@@ -279,11 +286,6 @@ impl OpenOptions {
     /// Opens the database that a disk holds: for disks of one's own, and for tests on the simulated one.
     pub fn open_on(self, disk: Arc<dyn Disk>) -> Result<Database> {
         self.options.check()?;
-        let engine = Arc::new(Engine::open(disk, self.options)?);
-        let maintenance = Maintenance::new(engine.clone());
-        maintenance.start();
-        let hooks = self.hooks.clone();
-        let inner = Inner { maintenance, engine, hooks: self.hooks, resource_policies: Arc::default() };
-        Ok(Database { inner: Arc::new(inner), hooks })
+        Ok(Database::of_engine(Arc::new(Engine::open(disk, self.options)?), self.hooks))
     }
 }

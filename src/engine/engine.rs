@@ -1,7 +1,13 @@
 //! The state of an open database, and who may touch which part of it.
 
 use super::{
-    background::Background, catalog::TableSlot, files::Files, signal::Signal, tables::Tables, work_gate::WorkGate,
+    background::Background,
+    catalog::TableSlot,
+    files::Files,
+    history::History,
+    signal::Signal,
+    tables::Tables,
+    work_gate::{AtWork, WorkGate},
 };
 use crate::{
     admission::{Admission, TokenUse},
@@ -30,6 +36,8 @@ pub struct Engine {
     pub(super) files: Files,
     /// Change streams.
     pub(super) streams: Streams,
+    /// Bases that lead to earlier moments.
+    pub(super) history: History,
     /// What may delay or reject a write.
     pub(super) admission: Admission,
     /// Global indexes with a modelled lag.
@@ -88,6 +96,10 @@ impl Engine {
     pub fn end_writing(&self) {
         self.wal.end_writing();
     }
+    /// Begins work that changes files: closing waits for it. Errors: the database was closed.
+    pub(super) fn enter_work(&self) -> Result<AtWork<'_>> {
+        self.gate.enter()
+    }
     /// Refuses what comes after the end. Operations on a table ask its slot.
     pub fn check_open(&self) -> Result<()> {
         self.gate.check_open()
@@ -102,6 +114,7 @@ impl Engine {
         self.tables.load().by_id.values().for_each(|slot| slot.mark_closed());
         self.streams.announce();
         let sealed = self.seal();
+        self.files.kept.close();
         self.gate.release_folder();
         sealed
     }

@@ -4,6 +4,7 @@
 //! The manifest's lock guards its file and every change of what is published from it: a run or segment of a stream appears to
 //! readers, or goes, while it is held. A file is removed only after an edit that no longer names it.
 
+use super::kept::Kept;
 use crate::{
     config::ReadMode,
     error::Result,
@@ -30,6 +31,8 @@ pub(super) struct Files {
     next_file: AtomicU64,
     read_mode: ReadMode,
     run_cache: Arc<PageCache>,
+    /// Files that stay for readers of the past.
+    pub kept: Arc<Kept>,
 }
 
 impl Files {
@@ -40,6 +43,7 @@ impl Files {
         next_file: u64,
         read_mode: ReadMode,
         run_cache: Arc<PageCache>,
+        kept: Arc<Kept>,
     ) -> Self {
         Self {
             disk,
@@ -48,6 +52,7 @@ impl Files {
             next_file: AtomicU64::new(next_file),
             read_mode,
             run_cache,
+            kept,
         }
     }
     /// Waits for the manifest.
@@ -86,8 +91,15 @@ impl Files {
     }
     /// Removes a run that the manifest does not name.
     pub fn remove_run(&self, file: u64) {
+        if self.kept.gives_up_run(file) {
+            // Only garbage is removed here; opening the database removes what is left over.
+            let _ = self.disk.remove(FileName::Run(file));
+        }
+    }
+    /// Removes a base that the manifest does not name.
+    pub fn remove_base(&self, file: u64) {
         // Only garbage is removed here; opening the database removes what is left over.
-        let _ = self.disk.remove(FileName::Run(file));
+        let _ = self.disk.remove(FileName::Base(file));
     }
     /// Removes a segment of a stream that the manifest does not name.
     pub fn remove_segment(&self, file: u64) {

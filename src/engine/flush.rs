@@ -29,6 +29,8 @@ pub enum Work {
     Aged,
     /// Items whose time to live had ended were deleted.
     Expired,
+    /// A base of history was taken, or bases that are older than the retention were dropped.
+    HistoryKept,
     /// A trigger processed records of a change stream.
     Triggered,
     /// There was nothing to do.

@@ -5,6 +5,7 @@ use crate::{
     config::Durability,
     error::Result,
     file::{FileName, TakeOver},
+    manifest::Manifest,
 };
 
 impl Engine {
@@ -25,17 +26,23 @@ impl Engine {
         let runs = state.live_runs();
         for name in self.files.disk.list()? {
             let end = match name {
-                FileName::Lock | FileName::Reserve | FileName::CurrentNext => continue,
+                FileName::Lock
+                | FileName::Reserve
+                | FileName::Current
+                | FileName::CurrentNext
+                | FileName::Manifest(_)
+                | FileName::Base(_) => continue,
                 FileName::Run(number) if !runs.contains(&number) => continue,
                 FileName::Stream(number) if !state.stream_segments.contains_key(&number) => continue,
                 FileName::Log(number) if number < state.log.first_segment || number > last_segment => continue,
                 FileName::Log(number) if number == last_segment => Some(end),
                 FileName::Run(_) | FileName::Stream(_) => None,
-                // Small, and removed or replaced by the original in its own time.
-                FileName::Current | FileName::Manifest(_) | FileName::Log(_) => Some(u64::MAX),
+                // Removed by the original in its own time.
+                FileName::Log(_) => Some(u64::MAX),
             };
             disk.take_over(self.files.disk.as_ref(), name, end)?;
         }
-        disk.sync_directory()
+        // The copy has no history: it begins its own.
+        Manifest::write_to(disk, &state.without_history())
     }
 }

@@ -58,7 +58,12 @@ fn a_copy_has_the_files_that_count_as_far_as_they_are_written() {
     expected.remove(&FileName::Lock);
     let reserved = expected.insert(FileName::Log(last), end);
     assert!(reserved > Some(end), "space is reserved ahead, and a copy has none");
-    assert_eq!(files(&copy), expected);
+    let mut copied = files(&copy);
+    // The manifest is written anew.
+    let is_manifest = |name: &FileName| matches!(name, FileName::Manifest(_));
+    copied.retain(|name, _| !is_manifest(name));
+    expected.retain(|name, _| !is_manifest(name));
+    assert_eq!(copied, expected);
     let copy = Engine::open(Arc::new(copy), Options { background: false, ..Options::default() }).unwrap();
     assert_eq!(copy.verify().unwrap().items, 50);
 }

@@ -44,10 +44,14 @@ impl Engine {
         let first = first.map_or(0, |segment| segment.number);
         let mut manifest = self.files.manifest();
         if first > manifest.state().log.first_segment {
-            self.commit_manifest(&mut manifest, &[Edit::PutLogStart(first)])?;
+            let history = self.history_of_trimmed(manifest.state());
+            let edits: Vec<Edit> = [Edit::PutLogStart(first)].into_iter().chain(history).collect();
+            self.commit_manifest(&mut manifest, &edits)?;
         }
         drop(manifest);
-        let bytes = self.wal.remove_segments_below(needed_from)?;
+        let kept = &self.files.kept;
+        let bytes =
+            self.wal.trim_below(needed_from, &|segment| kept.gives_up_segment(segment.number, segment.bytes))?;
         if bytes > 0 {
             self.observe.counters().log_bytes_trimmed.add(bytes);
             self.observe.event(EventKind::LogTrimmed { bytes });

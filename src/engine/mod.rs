@@ -27,12 +27,18 @@ mod fork;
 #[cfg(test)]
 mod fork_tests;
 mod held;
+mod history;
 mod inspect;
+mod item_changes;
 mod item_collection_limit;
+mod item_walk;
+mod kept;
 #[cfg(test)]
 mod late_tests;
+mod loading;
 mod lock_set;
 mod log_trimming;
+mod moment;
 mod open;
 #[cfg(test)]
 mod open_tests;
@@ -63,7 +69,11 @@ pub use catalog::{TableSlot, TableState};
 pub use engine::Engine;
 pub use flush::Work;
 pub use held::HeldTables;
+pub use history::{HistoryWindow, Point};
 pub use inspect::{DatabaseStats, LogStats, TablePartitionStats};
+pub use item_changes::{ItemChange, ItemChanges};
+pub use loading::Loading;
+pub use moment::{EngineAtMoment, Moment};
 pub use ring::{TokenRing, key_ref};
 pub use schema_change::{IndexSpec, TableSpec, TableUpdate};
 pub use signal::{Signal, WakeFlag};

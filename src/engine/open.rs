@@ -5,6 +5,8 @@ use super::{
     catalog::{Catalog, TableSlot, TableState},
     engine::Engine,
     files::Files,
+    history::{Base, History},
+    kept::Kept,
     replay::{Builder, Replay, ring_from_records},
     tables::Tables,
     work_gate::WorkGate,
@@ -21,7 +23,7 @@ use crate::{
     service::PropagationModels,
     stream::{SegmentContext, Streams},
     visible::Visible,
-    wal::{self, Recovered, Wal, WalOptions},
+    wal::{self, ReadUntil, Recovered, Wal, WalOptions},
 };
 use bytes::Bytes;
 use std::{
@@ -33,6 +35,13 @@ use xxhash_rust::xxh3::xxh3_64;
 impl Engine {
     /// Opens the database that a disk holds, or creates one on an empty disk.
     pub fn open(disk: Arc<dyn Disk>, options: Options) -> Result<Self> {
+        let engine = Self::open_until(disk, options, ReadUntil::End)?.0;
+        engine.take_up_work()?;
+        Ok(engine)
+    }
+
+    /// Opens the database that a disk holds as it was where the reading of its log stops; also the number of its last commit.
+    pub(super) fn open_until(disk: Arc<dyn Disk>, options: Options, until: ReadUntil) -> Result<(Self, u64)> {
         let observe = Observe::new(options.clock.clone(), options.observer.clone());
         let lock = disk.lock()?;
         let mut manifest = open_manifest(&disk, &options)?;
@@ -56,10 +65,12 @@ impl Engine {
             highest_keyspace: counters.next_table.saturating_sub(1),
             tokens: Tokens::default(),
             streams,
+            has_streams: until == ReadUntil::End,
+            stamp_millis: 0,
         };
         let mut apply = |seqno: u64, payload: &Bytes| replay.apply(seqno, payload);
-        let recovered = wal::recover(disk.as_ref(), database_id, &manifest.state().log, &mut apply)?;
-        let Replay { catalog, mut edits, highest_keyspace, tokens, streams, .. } = replay;
+        let recovered = wal::recover_until(disk.as_ref(), database_id, &manifest.state().log, until, &mut apply)?;
+        let Replay { catalog, mut edits, highest_keyspace, tokens, streams, stamp_millis, .. } = replay;
         // Replay met tables that are gone by now, perhaps under names that others have since.
         let catalog = Catalog::of(catalog.by_id);
 
@@ -70,25 +81,19 @@ impl Engine {
         edits.extend(log_edits(&recovered));
         streams.begin_session(recovered.next_segment);
         observe.event(recovery_of(&recovered));
-        let wal_options = WalOptions {
-            observe: observe.clone(),
-            segment_bytes: options.log_segment_bytes,
-            windows: options.read_mode == ReadMode::Mapped,
-            database_id,
-            first_segment: recovered.next_segment,
-            next_seqno: recovered.next_seqno,
-            older_segments: recovered.segments,
-            taken_over: Some(recovered.taken_over),
-        };
+        let last_commit = recovered.next_seqno.saturating_sub(1);
+        let wal_options = log_options(&observe, &options, database_id, recovered);
         // Until the manifest knows of it, the new segment counts for nothing: a crash in between is a new beginning.
         let wal = Wal::create(disk.clone(), wal_options)?;
         edits.push(reach_of(&wal));
         manifest.commit(&edits)?;
         remove_leftovers(disk.as_ref(), &manifest)?;
+        let (kept, bases) = kept_files(&disk, &manifest)?;
         let engine = Self {
             admission: Admission::new(options.memtable_bytes, options.conflicts, options.capacity, tokens),
             tables: Tables::new(catalog, next_partition, highest_keyspace + 1),
-            files: Files::new(disk, manifest, next_file, options.read_mode, run_cache),
+            history: History::new(manifest.state(), bases, stamp_millis),
+            files: Files::new(disk, manifest, next_file, options.read_mode, run_cache, kept),
             observe,
             options,
             wal,
@@ -97,8 +102,7 @@ impl Engine {
             background: Background::default(),
             gate: WorkGate::new(lock),
         };
-        engine.take_up_work()?;
-        Ok(engine)
+        Ok((engine, last_commit))
     }
 
     /// Goes on with what the last opening left undone.
@@ -106,6 +110,10 @@ impl Engine {
         self.account_memory();
         self.tables.rings().iter().for_each(|ring| self.consider_ring(ring));
         self.resume_backfills()?;
+        self.drop_all_unfinished()?;
+        if let Some(history) = self.options.history {
+            self.keep_history(history)?;
+        }
         self.trim_log().map(drop)
     }
 }
@@ -139,6 +147,20 @@ fn log_edits(recovered: &Recovered) -> Vec<Edit> {
     let first = recovered.segments.first().map_or(recovered.next_segment, |segment| segment.number);
     let ends = recovered.ends.iter().map(|&(segment, valid_end)| Edit::PutLogEnd { segment, valid_end });
     ends.chain([Edit::PutLogStart(first)]).collect()
+}
+
+/// How the log goes on behind what recovery read.
+fn log_options(observe: &Arc<Observe>, options: &Options, database_id: u64, recovered: Recovered) -> WalOptions {
+    WalOptions {
+        observe: observe.clone(),
+        segment_bytes: options.log_segment_bytes,
+        windows: options.read_mode == ReadMode::Mapped,
+        database_id,
+        first_segment: recovered.next_segment,
+        next_seqno: recovered.next_seqno,
+        older_segments: recovered.segments,
+        taken_over: Some(recovered.taken_over),
+    }
 }
 
 /// How far the log is durable.
@@ -220,7 +242,7 @@ fn next_partition(manifest: &Manifest) -> u64 {
 
 fn highest_file(disk: &dyn Disk) -> Result<u64> {
     let numbers = disk.list()?.into_iter().filter_map(|name| match name {
-        FileName::Run(number) | FileName::Stream(number) => Some(number),
+        FileName::Run(number) | FileName::Stream(number) | FileName::Base(number) => Some(number),
         _ => None,
     });
     Ok(numbers.max().unwrap_or(0))
@@ -228,15 +250,19 @@ fn highest_file(disk: &dyn Disk) -> Result<u64> {
 
 /// Removes files that a crash left before they were published, or after they were given up.
 fn remove_leftovers(disk: &dyn Disk, manifest: &Manifest) -> Result<()> {
-    let alive = manifest.state().live_runs();
+    let state = manifest.state();
+    let mut alive = state.live_runs();
+    alive.extend(state.bases.values().flat_map(|base| &base.runs));
     for name in disk.list()? {
         let left_over = match name {
             FileName::Run(number) => !alive.contains(&number),
             FileName::Stream(number) => !manifest.state().stream_segments.contains_key(&number),
             FileName::Log(number) => {
-                let log = &manifest.state().log;
-                number < log.first_segment || log.ends.get(&number) == Some(&0)
+                let first =
+                    state.log.kept_from.map_or(state.log.first_segment, |kept| kept.min(state.log.first_segment));
+                number < first || state.log.ends.get(&number) == Some(&0)
             }
+            FileName::Base(number) => !state.bases.contains_key(&number),
             _ => false,
         };
         if left_over {
@@ -245,4 +271,32 @@ fn remove_leftovers(disk: &dyn Disk, manifest: &Manifest) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What history holds, and which files only it needs.
+fn kept_files(disk: &Arc<dyn Disk>, manifest: &Manifest) -> Result<(Arc<Kept>, Vec<Base>)> {
+    let kept = Kept::new(disk.clone());
+    let state = manifest.state();
+    let mut bases: Vec<Base> = Vec::with_capacity(state.bases.len());
+    for facts in state.bases.values() {
+        let hold = kept.hold(facts.runs.iter().copied().collect(), facts.first_segment).outliving_process();
+        bases.push(Base { facts: facts.clone(), hold });
+    }
+    bases.sort_by_key(|base| (base.facts.seqno, base.facts.file));
+    if bases.is_empty() {
+        return Ok((kept, bases));
+    }
+    let alive = state.live_runs();
+    let of_bases = bases.iter().flat_map(|base| &base.facts.runs).filter(|run| !alive.contains(run));
+    for run in of_bases {
+        kept.gives_up_run(*run);
+    }
+    for name in disk.list()? {
+        if let FileName::Log(number) = name
+            && number < state.log.first_segment
+        {
+            kept.gives_up_segment(number, disk.open(name, false)?.len());
+        }
+    }
+    Ok((kept, bases))
 }

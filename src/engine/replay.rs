@@ -109,6 +109,10 @@ pub(super) struct Replay<'a> {
     pub tokens: Tokens,
     /// Change streams; they may outlive their tables.
     pub streams: Streams,
+    /// Whether streams are kept. A database as it was at an earlier moment has none.
+    pub has_streams: bool,
+    /// The highest time of a commit, in milliseconds since 1970.
+    pub stamp_millis: u64,
 }
 
 impl Replay<'_> {
@@ -127,6 +131,7 @@ impl Replay<'_> {
         {
             self.tokens.remember(token, commit.at_millis, seqno);
         }
+        self.stamp_millis = self.stamp_millis.max(commit.at_millis);
         let stamp = WriteStamp { seqno, at_millis: commit.at_millis, buffered: true };
         let has_streams = !self.streams.is_empty();
         let applied = if canary!(HalfTransaction) { 1 } else { commit.changes.len() };
@@ -196,6 +201,9 @@ impl Replay<'_> {
     }
 
     fn apply_plan(&mut self, plan: impl FnOnce(&Streams) -> stream::Plan) {
+        if !self.has_streams {
+            return;
+        }
         let mut plan = plan(&self.streams);
         self.edits.extend(plan.take_edits());
         self.streams.apply(plan);

@@ -25,6 +25,7 @@ use std::sync::Arc;
 /// Name of the index that finds expired items; not one that a user can give.
 const EXPIRY_INDEX: &str = ":expiry";
 const MAX_TTL_NAME_BYTES: usize = 255;
+const STILL_IN_USE: &str = "Attempt to change a resource which is still in use";
 
 /// What a new table shall be.
 #[derive(Clone, Debug)]
@@ -116,6 +117,11 @@ pub struct TableUpdate {
 impl Engine {
     /// Creates a table; it is durable and usable when this returns.
     pub fn create_table(&self, spec: TableSpec) -> Result<Arc<TableSlot>> {
+        self.create_table_as(spec, TableStatus::Active)
+    }
+
+    /// Creates a table with a status.
+    pub(super) fn create_table_as(&self, spec: TableSpec, status: TableStatus) -> Result<Arc<TableSlot>> {
         let _work = self.gate.enter()?;
         let gate = self.tables.schema_gate.write();
         if self.table(&spec.name).is_some() {
@@ -130,7 +136,7 @@ impl Engine {
             indexes: Vec::new(),
             billing: spec.billing,
             throughput: spec.throughput,
-            status: TableStatus::Active,
+            status,
             created_millis: now_millis,
             ttl_attribute: None,
             stream: spec.stream.map(|view| StreamDefinition { view, label_millis }),
@@ -303,6 +309,8 @@ impl Engine {
         let mut definition = (*slot.state().definition).clone();
         if let Some(index) = definition.indexes.iter_mut().find(|candidate| candidate.id == index_id) {
             index.status = IndexStatus::Active;
+            // The log does not have the entries that filling added: a moment from now on is read from a base that does.
+            self.take_base_if_kept()?;
             self.put_definition(definition, Some(&slot))?;
             // Its tombstones were kept until now.
             if let Some(ring) = self.tables.load().ring_of(index_id) {
@@ -327,12 +335,17 @@ impl Engine {
         let is_created =
             |index: &IndexDefinition| index.kind == IndexKind::Global && index.status == IndexStatus::Creating;
         if state.definition.indexes.iter().any(is_created) {
-            return Err(Error::in_use(
-                "Attempt to change a resource which is still in use: Cannot delete table while indexes are being \
-                 created, updated, or deleted.",
-            ));
+            let text = "Cannot delete table while indexes are being created, updated, or deleted.";
+            return Err(Error::in_use(format!("{STILL_IN_USE}: {text}")));
         }
-        let id = state.definition.id;
+        self.drop_table(&slot)
+    }
+
+    /// Drops a table. The caller holds the gate.
+    pub(super) fn drop_table(&self, slot: &Arc<TableSlot>) -> Result<Arc<TableDefinition>> {
+        let state = arc_swap::Guard::into_inner(slot.state());
+        let (id, name) = (state.definition.id, state.definition.name.as_str());
+        self.log_time()?;
         let seqno = self.wal.append(&encode_schema(&SchemaChange::Drop(id))?)?;
         self.wal.applied(seqno);
         self.wal.sync(seqno)?;
@@ -363,11 +376,20 @@ impl Engine {
     }
 
     fn existing(&self, name: &str) -> Result<Arc<TableSlot>> {
-        self.table(name).ok_or_else(|| Error::no_table_named(name))
+        let slot = self.table(name).ok_or_else(|| Error::no_table_named(name))?;
+        if slot.state().definition.status == TableStatus::Creating {
+            return Err(Error::in_use(format!("{STILL_IN_USE}: Table is being created: {name}")));
+        }
+        Ok(slot)
     }
 
     /// Logs a definition, records it in the manifest and shows it to readers and writers. The caller holds the gate.
-    fn put_definition(&self, mut definition: TableDefinition, slot: Option<&Arc<TableSlot>>) -> Result<Arc<TableSlot>> {
+    pub(super) fn put_definition(
+        &self,
+        mut definition: TableDefinition,
+        slot: Option<&Arc<TableSlot>>,
+    ) -> Result<Arc<TableSlot>> {
+        self.log_time()?;
         // Writers are kept out by the gate, so that the next number is the record's own.
         stamp(&mut definition, self.wal.last_seqno() + 1);
         let seqno = self.wal.append(&encode_schema(&SchemaChange::Put(Box::new(definition.clone())))?)?;

@@ -8,7 +8,7 @@ use crate::{
     error::{Error, Result},
     index,
     partition::ReadPoint,
-    schema::{EncodedKey, ITEM_SPACE, IndexDefinition, IndexStatus, TableDefinition},
+    schema::{EncodedKey, ITEM_SPACE, IndexDefinition, IndexStatus, TableDefinition, TableStatus},
     wal::{LogReader, ReadUntil, record::Record},
 };
 use serde::Serialize;
@@ -39,6 +39,9 @@ impl Engine {
         let slots: Vec<_> = self.tables.load().by_id.values().cloned().collect();
         for slot in slots {
             let state = arc_swap::Guard::into_inner(slot.state());
+            if state.definition.status == TableStatus::Creating {
+                continue; // an item is there before its entries, and neither can be read
+            }
             report.tables += 1;
             let mut rings = vec![state.ring.clone()];
             rings.extend(state.index_rings.iter().filter(|ring| ring.keyspace != state.ring.keyspace).cloned());

@@ -282,7 +282,10 @@ impl Engine {
             let (collection, sort) = (key.collection(), key.sort());
             ChangeRef { table: definition.id, collection, sort, old: item.before(definition), new: item.new.as_deref() }
         });
-        self.wal.append_with(|_seqno, out| encode_commit(&header, count, changes, out))
+        self.wal.append_with(|_seqno, out| {
+            self.history.note(at_millis);
+            encode_commit(&header, count, changes, out);
+        })
     }
 
     /// Inserts an entry into a global index, whatever partition holds it by now; returns the memory it took.

@@ -24,6 +24,13 @@ use std::fmt;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Detail {
+    /// The database cannot be read as it was at this moment: no history is kept, or it does not reach so far.
+    OutsideHistory {
+        /// The earliest instant that can be read, in milliseconds since 1970; `None` if no history is kept.
+        earliest_millis: Option<u64>,
+        /// The time of the last commit, in milliseconds since 1970; `None` if no history is kept.
+        latest_millis: Option<u64>,
+    },
     /// There is no such table, or it is not active yet.
     NoTable {
         /// Its name.
@@ -194,6 +201,7 @@ impl Detail {
             | Self::KeyUpdated { .. }
             | Self::AccessDenied { .. }
             | Self::File { .. }
+            | Self::OutsideHistory { .. }
             | Self::Damage { .. } => None,
         }
     }

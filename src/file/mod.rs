@@ -14,7 +14,8 @@
 //!     by position        live in memory      writes, fails on cue, all from one seed
 //! ```
 //!
-//! A fourth, [`OverlayDisk`], lies over one of these and changes nothing of it: for folders that are not trusted.
+//! A fourth, [`OverlayDisk`], lies over one of these and changes nothing of it: for folders that are not trusted, and, over
+//! a [`PartDisk`] of some of the files, for a database as it was at an earlier moment.
 //!
 //! All disks pass one conformance test, so what is shown on the simulated disk holds for the same calls on the
 //! real one. What the engine may rely on is this list and nothing else:
@@ -37,6 +38,7 @@ mod mapped;
 mod memory;
 mod names;
 mod overlay;
+mod part;
 mod positioned;
 mod real;
 mod real_lock;
@@ -50,6 +52,7 @@ pub use memory::MemoryDisk;
 pub use names::FileName;
 pub(crate) use names::NUMBER_LIMIT;
 pub use overlay::OverlayDisk;
+pub(crate) use part::PartDisk;
 pub use real::RealDisk;
 #[cfg(test)]
 pub(crate) use simulated::{Fault, FaultPlan, Operation, SimulatedDisk};

@@ -25,6 +25,8 @@ pub enum FileName {
     Run(u64),
     /// A segment of a change stream.
     Stream(u64),
+    /// What was alive at a moment from which history can be read.
+    Base(u64),
 }
 
 impl FileName {
@@ -45,6 +47,7 @@ impl FileName {
                 "log" => Self::Log(number),
                 "run" => Self::Run(number),
                 "stream" => Self::Stream(number),
+                "base" => Self::Base(number),
                 _ => return None,
             };
             (file.to_string() == name).then_some(file)
@@ -63,6 +66,7 @@ impl fmt::Display for FileName {
             Self::Log(n) => write!(f, "{n:010}.log"),
             Self::Run(n) => write!(f, "{n:010}.run"),
             Self::Stream(n) => write!(f, "{n:010}.stream"),
+            Self::Base(n) => write!(f, "{n:010}.base"),
         }
     }
 }
@@ -74,7 +78,7 @@ mod tests {
     #[test]
     fn each_name_is_parsed_back_and_no_other_spelling_of_it() {
         let numbers = [0, 1, 42, 9_999_999_999, 10_000_000_000, NUMBER_LIMIT - 1];
-        let numbered = [FileName::Manifest, FileName::Log, FileName::Run, FileName::Stream];
+        let numbered = [FileName::Manifest, FileName::Log, FileName::Run, FileName::Stream, FileName::Base];
         let mut names = vec![FileName::Lock, FileName::Reserve, FileName::Current, FileName::CurrentNext];
         names.extend(numbered.iter().flat_map(|kind| numbers.map(kind)));
         for name in names {

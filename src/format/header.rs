@@ -1,4 +1,4 @@
-//! The first bytes of a log segment, a manifest, a stream segment and `CURRENT`: what the file is and whom it belongs to.
+//! The first bytes of a log segment, a manifest, a base, a stream segment and `CURRENT`: what the file is and whom it belongs to.
 //!
 //! ```text
 //! offset  bytes
@@ -7,7 +7,7 @@
 //!     12      4  features    one bit each; a reader that does not know a bit refuses the file
 //!     16      8  database id
 //!     24      8  number      of the file, so that a renamed file is noticed
-//!     32      8  detail      log, manifest: number of the first record; CURRENT: bytes of the manifest that are safe;
+//!     32      8  detail      log, manifest, base: number of the first record; CURRENT: bytes of the manifest that are safe;
 //!                            stream: number of the shard
 //!     40      1  flags       bit 0: a log segment that takes over the unsafe end of the one before
 //!     41     19  zeros
@@ -34,6 +34,8 @@ pub enum FileMagic {
     Current,
     /// A segment of a change stream.
     Stream,
+    /// What was alive at a moment from which history can be read.
+    Base,
 }
 
 impl FileMagic {
@@ -43,6 +45,7 @@ impl FileMagic {
             Self::Manifest => b"hrMAN\r\n\x1a",
             Self::Current => b"hrCUR\r\n\x1a",
             Self::Stream => b"hrSTR\r\n\x1a",
+            Self::Base => b"hrBAS\r\n\x1a",
         }
     }
 }

@@ -142,6 +142,9 @@ impl Maintenance {
         if self.sweeper.step(engine)? > 0 {
             return Ok(Work::Expired);
         }
+        if engine.history_step()? {
+            return Ok(Work::HistoryKept);
+        }
         if engine.trim_log()? > 0 {
             return Ok(Work::Trimmed);
         }
@@ -205,6 +208,9 @@ fn flush_work(engine: &Engine, _: &Sweeper) -> Result<bool> {
 /// Streams age and items expire, and files that another program removes are noticed: at a measured pace, since no caller
 /// waits for it.
 fn age_work(engine: &Engine, sweeper: &Sweeper) -> Result<bool> {
+    if engine.history_step()? {
+        return Ok(true);
+    }
     if sweeper.rests(engine) {
         return Ok(false);
     }

@@ -3,7 +3,7 @@
 //!
 //! Edits are written as JSON: the manifest is small and changes rarely, and a person can read it with a text tool.
 
-use super::facts::{Counters, PartitionMeta, ShardMeta, StreamMeta, StreamSegmentMeta};
+use super::facts::{BaseMeta, Counters, HistoryMeta, PartitionMeta, ShardMeta, StreamMeta, StreamSegmentMeta};
 use crate::schema::TableDefinition;
 use serde::{Deserialize, Serialize};
 
@@ -57,4 +57,12 @@ pub enum Edit {
     },
     /// The note with this name is gone.
     DropNote(String),
+    /// History is kept like this.
+    PutHistory(HistoryMeta),
+    /// No history is kept.
+    DropHistory,
+    /// There is this base.
+    PutBase(BaseMeta),
+    /// The base in the file with this number is gone.
+    DropBase(u64),
 }

@@ -121,6 +121,34 @@ pub struct StreamSegmentMeta {
     pub index_offset: u64,
 }
 
+/// That history is kept, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct HistoryMeta {
+    /// How far back, in milliseconds.
+    pub retention_millis: u64,
+    /// Bytes of log after which a new base is taken.
+    pub base_bytes: u64,
+    /// No commit in a segment that was trimmed was logged later than this, in milliseconds since 1970.
+    pub stamp_millis: u64,
+}
+
+/// A base: what was alive at a moment, from which the log leads on to every later commit.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct BaseMeta {
+    /// Number of the file.
+    pub file: u64,
+    /// Every commit from this one on can be read from the base and the log behind it.
+    pub seqno: u64,
+    /// No commit up to that one was logged later than this, in milliseconds since 1970.
+    pub stamp_millis: u64,
+    /// The log segment that was written to when it was taken.
+    pub segment: u64,
+    /// The first log segment that it needs.
+    pub first_segment: u64,
+    /// Numbers of the runs that it needs.
+    pub runs: Vec<u64>,
+}
+
 /// The next numbers to give out. Numbers are never reused.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Counters {

@@ -43,7 +43,7 @@ pub struct Manifest {
 }
 
 #[derive(Debug)]
-struct ManifestFile {
+pub(super) struct ManifestFile {
     file: Box<dyn WritableFile>,
     seed: FrameSeed,
     next_seqno: u64,
@@ -74,7 +74,10 @@ impl Manifest {
         if disk.has_foreign_files()? {
             return refuse("holds files that are not a database's");
         }
-        if files.iter().any(|name| matches!(name, FileName::Log(_) | FileName::Run(_) | FileName::Stream(_))) {
+        if files
+            .iter()
+            .any(|name| matches!(name, FileName::Log(_) | FileName::Run(_) | FileName::Stream(_) | FileName::Base(_)))
+        {
             return Err(Error::corrupt(FileName::Current, 0, "the file is missing"));
         }
         let state = ManifestState::new(database_id, FORMAT_VERSION);
@@ -165,8 +168,8 @@ impl Manifest {
     /// replaced concerns new files only, which the next attempt writes anew.
     fn rewrite(&mut self, state: ManifestState) -> Result<()> {
         let (number, file) = self.write_snapshot(&state)?;
-        self.prepare_current(state.database_id, number, file.end)?;
-        let replaced = self.replace_current();
+        prepare_current(&*self.disk, state.database_id, number, file.end)?;
+        let replaced = replace_current(&*self.disk);
         replaced.inspect_err(|error| self.failure = Some(error.clone()))?;
         self.number = number;
         self.file = Some(file);
@@ -182,45 +185,15 @@ impl Manifest {
             _ => None,
         });
         let number = taken.max().unwrap_or(0).max(self.number) + 1;
-        let seed = FrameSeed::new(FileMagic::Manifest, state.database_id, number);
-        let header = FileHeader {
-            magic: FileMagic::Manifest,
-            database_id: state.database_id,
-            number,
-            detail: 1,
-            takes_over: false,
-        };
-        let mut file = self.disk.create(FileName::Manifest(number))?;
-        file.append(&header.encode())?;
-        let mut file = ManifestFile { file, seed, next_seqno: 1, end: FILE_HEADER_BYTES as u64, snapshot_bytes: 0 };
-        let edits: Vec<Edit> = state.to_edits().collect();
-        for edits in edits.chunks(SNAPSHOT_FRAME_EDITS) {
-            let mut frame = Vec::new();
-            push_frame(&mut frame, file.next_seqno, edits)?;
-            file.append(&mut frame, FILE_HEADER_BYTES as u64)?;
-        }
-        file.file.sync()?;
-        file.snapshot_bytes = file.end;
-        self.disk.sync_directory()?;
+        let file = write_state(&*self.disk, FileName::Manifest(number), FileMagic::Manifest, state)?;
         Ok((number, file))
     }
 
-    /// Writes the `CURRENT` to be, which names a file and vouches for its first bytes.
-    fn prepare_current(&self, database_id: u64, number: u64, safe_bytes: u64) -> Result<()> {
-        if self.disk.list()?.contains(&FileName::CurrentNext) {
-            self.disk.remove(FileName::CurrentNext)?;
-        }
-        let magic = FileMagic::Current;
-        let current = FileHeader { magic, database_id, number, detail: safe_bytes, takes_over: false };
-        let mut next = self.disk.create(FileName::CurrentNext)?;
-        next.append(&current.encode())?;
-        next.sync()
-    }
-
-    /// Puts it in the place of `CURRENT`.
-    fn replace_current(&self) -> Result<()> {
-        self.disk.rename(FileName::CurrentNext, FileName::Current)?;
-        if canary!(CurrentNameUnsynced) { Ok(()) } else { self.disk.sync_directory() }
+    /// Writes a manifest of this state to a disk that has none: for a copy of a database.
+    pub fn write_to(disk: &dyn Disk, state: &ManifestState) -> Result<()> {
+        let file = write_state(disk, FileName::Manifest(1), FileMagic::Manifest, state)?;
+        prepare_current(disk, state.database_id, 1, file.end)?;
+        replace_current(disk)
     }
 
     /// Commits the last edits of a process, and lets `CURRENT` vouch for all that was committed, so that a manifest that
@@ -228,8 +201,8 @@ impl Manifest {
     pub fn close(&mut self, edits: &[Edit]) -> Result<()> {
         self.commit(edits)?;
         let Some(end) = self.file.as_ref().map(|file| file.end) else { return Ok(()) };
-        let pointed = self.prepare_current(self.state.database_id, self.number, end);
-        pointed.and_then(|()| self.replace_current()).inspect_err(|error| self.failure = Some(error.clone()))
+        let pointed = prepare_current(&*self.disk, self.state.database_id, self.number, end);
+        pointed.and_then(|()| replace_current(&*self.disk)).inspect_err(|error| self.failure = Some(error.clone()))
     }
 
     /// Removes manifests that are not current. What cannot be removed stays until the next time.
@@ -264,6 +237,52 @@ impl ManifestFile {
         self.next_seqno += 1;
         Ok(())
     }
+}
+
+/// Writes the `CURRENT` to be, which names a file and vouches for its first bytes.
+fn prepare_current(disk: &dyn Disk, database_id: u64, number: u64, safe_bytes: u64) -> Result<()> {
+    if disk.list()?.contains(&FileName::CurrentNext) {
+        disk.remove(FileName::CurrentNext)?;
+    }
+    let magic = FileMagic::Current;
+    let current = FileHeader { magic, database_id, number, detail: safe_bytes, takes_over: false };
+    let mut next = disk.create(FileName::CurrentNext)?;
+    next.append(&current.encode())?;
+    next.sync()
+}
+
+/// Puts it in the place of `CURRENT`.
+fn replace_current(disk: &dyn Disk) -> Result<()> {
+    disk.rename(FileName::CurrentNext, FileName::Current)?;
+    if canary!(CurrentNameUnsynced) { Ok(()) } else { disk.sync_directory() }
+}
+
+/// Writes a state as a file of its own, durably.
+pub(super) fn write_state(
+    disk: &dyn Disk,
+    name: FileName,
+    magic: FileMagic,
+    state: &ManifestState,
+) -> Result<ManifestFile> {
+    let number = match name {
+        FileName::Manifest(number) | FileName::Base(number) => number,
+        _ => return Err(Error::unsupported("a state is written to a manifest or a base")),
+    };
+    let seed = FrameSeed::new(magic, state.database_id, number);
+    let header = FileHeader { magic, database_id: state.database_id, number, detail: 1, takes_over: false };
+    let mut file = disk.create(name)?;
+    file.append(&header.encode())?;
+    let mut file = ManifestFile { file, seed, next_seqno: 1, end: FILE_HEADER_BYTES as u64, snapshot_bytes: 0 };
+    let edits: Vec<Edit> = state.to_edits().collect();
+    for edits in edits.chunks(SNAPSHOT_FRAME_EDITS) {
+        let mut frame = Vec::new();
+        push_frame(&mut frame, file.next_seqno, edits)?;
+        file.append(&mut frame, FILE_HEADER_BYTES as u64)?;
+    }
+    file.file.sync()?;
+    file.snapshot_bytes = file.end;
+    disk.sync_directory()?;
+    Ok(file)
 }
 
 fn push_frame(out: &mut Vec<u8>, seqno: u64, edits: &[Edit]) -> Result<()> {

@@ -7,6 +7,7 @@
 //!
 //! Imports: canary, error, file, format, schema, wal.
 
+mod base;
 mod edit;
 mod facts;
 mod log;
@@ -19,7 +20,8 @@ mod crash_tests;
 #[cfg(test)]
 mod tests;
 
+pub use base::{read_base, write_base};
 pub use edit::Edit;
-pub use facts::{Counters, PartitionMeta, RunMeta, ShardMeta, StreamMeta, StreamSegmentMeta};
+pub use facts::{BaseMeta, Counters, HistoryMeta, PartitionMeta, RunMeta, ShardMeta, StreamMeta, StreamSegmentMeta};
 pub use log::Manifest;
 pub use state::ManifestState;

@@ -41,8 +41,10 @@ pub(super) fn read_current(disk: &dyn Disk) -> Result<Found> {
 
 /// Why a folder without `CURRENT` is not opened.
 fn refuse_without_current(disk: &dyn Disk) -> Result<Error> {
-    let holds_data =
-        disk.list()?.iter().any(|name| matches!(name, FileName::Log(_) | FileName::Run(_) | FileName::Stream(_)));
+    let holds_data = disk
+        .list()?
+        .iter()
+        .any(|name| matches!(name, FileName::Log(_) | FileName::Run(_) | FileName::Stream(_) | FileName::Base(_)));
     if holds_data {
         return Ok(Error::corrupt(FileName::Current, 0, "the file is missing"));
     }
@@ -50,7 +52,7 @@ fn refuse_without_current(disk: &dyn Disk) -> Result<Error> {
     Ok(Error::incompatible(text))
 }
 
-fn read_header(disk: &dyn Disk, name: FileName, magic: FileMagic) -> Result<FileHeader> {
+pub(super) fn read_header(disk: &dyn Disk, name: FileName, magic: FileMagic) -> Result<FileHeader> {
     let file = disk.open(name, false)?;
     let len = usize::try_from(file.len()).map_or(FILE_HEADER_BYTES, |len| len.min(FILE_HEADER_BYTES));
     FileHeader::decode(magic, &file.read_at(0, len)?).map_err(|fault| match fault {
@@ -61,8 +63,13 @@ fn read_header(disk: &dyn Disk, name: FileName, magic: FileMagic) -> Result<File
 
 /// Applies all frames. The first `safe_bytes` were synced before `CURRENT` named the file, so they must all be there;
 /// behind them only the very last frame may be torn, since each was synced before the next was written.
-fn read_frames(disk: &dyn Disk, name: FileName, header: FileHeader, safe_bytes: u64) -> Result<ManifestState> {
-    let seed = FrameSeed::new(FileMagic::Manifest, header.database_id, header.number);
+pub(super) fn read_frames(
+    disk: &dyn Disk,
+    name: FileName,
+    header: FileHeader,
+    safe_bytes: u64,
+) -> Result<ManifestState> {
+    let seed = FrameSeed::new(header.magic, header.database_id, header.number);
     let mut frames = FrameReader::new(disk.open(name, false)?, seed, FILE_HEADER_BYTES as u64);
     let mut state = ManifestState::new(header.database_id, FORMAT_VERSION);
     let mut next_seqno = header.detail;

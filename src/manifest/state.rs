@@ -2,7 +2,7 @@
 
 use super::{
     edit::Edit,
-    facts::{Counters, PartitionMeta, ShardMeta, StreamMeta, StreamSegmentMeta},
+    facts::{BaseMeta, Counters, HistoryMeta, PartitionMeta, ShardMeta, StreamMeta, StreamSegmentMeta},
 };
 use crate::{schema::TableDefinition, wal::LogBounds};
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,6 +30,10 @@ pub struct ManifestState {
     pub stream_segments: BTreeMap<u64, StreamSegmentMeta>,
     /// Values of other rooms by name.
     pub notes: BTreeMap<String, serde_json::Value>,
+    /// How history is kept, if it is.
+    pub history: Option<HistoryMeta>,
+    /// Bases of history by number of the file.
+    pub bases: BTreeMap<u64, BaseMeta>,
 }
 
 impl ManifestState {
@@ -57,7 +61,28 @@ impl ManifestState {
             Edit::DropStreamSegment(file) => drop(self.stream_segments.remove(&file)),
             Edit::PutNote { key, value } => drop(self.notes.insert(key, value)),
             Edit::DropNote(key) => drop(self.notes.remove(&key)),
+            Edit::PutHistory(history) => self.history = Some(history),
+            Edit::DropHistory => self.history = None,
+            Edit::PutBase(base) => {
+                self.bases.insert(base.file, base);
+                self.keep_log();
+            }
+            Edit::DropBase(file) => {
+                self.bases.remove(&file);
+                self.keep_log();
+            }
         }
+    }
+
+    fn keep_log(&mut self) {
+        self.log.keep_from(self.bases.values().map(|base| base.first_segment).min());
+    }
+
+    /// The same without history: what a copy has, which begins its own.
+    pub fn without_history(&self) -> Self {
+        let mut state = Self { history: None, bases: BTreeMap::new(), ..self.clone() };
+        state.keep_log();
+        state
     }
 
     /// The edits that make this state out of an empty one.
@@ -75,7 +100,11 @@ impl ManifestState {
         let streams = streams.chain(shards).chain(segments);
         let notes = self.notes.iter();
         let notes = notes.map(|(key, value)| Edit::PutNote { key: key.clone(), value: value.clone() });
-        counters.into_iter().chain(tables).chain(partitions).chain(log).chain(ends).chain(streams).chain(notes)
+        // Bases come before the log, whose ends they keep.
+        let bases = self.bases.values().cloned().map(Edit::PutBase);
+        let history = self.history.into_iter().map(Edit::PutHistory).chain(bases);
+        let log = history.chain(log).chain(ends);
+        counters.into_iter().chain(tables).chain(partitions).chain(log).chain(streams).chain(notes)
     }
 
     /// Numbers of the run files that a partition names; all others are garbage.
@@ -118,18 +147,24 @@ mod tests {
             Edit::PutStreamSegment(StreamSegmentMeta { file: 5, ..StreamSegmentMeta::default() }),
             Edit::PutNote { key: "a".into(), value: serde_json::json!({"deep": [1, u64::MAX]}) },
             Edit::DropNote("b".into()),
+            Edit::PutHistory(HistoryMeta { retention_millis: 1, base_bytes: 2, stamp_millis: 3 }),
+            Edit::PutBase(BaseMeta { file: 11, first_segment: 3, ..BaseMeta::default() }),
+            Edit::PutBase(BaseMeta { file: 12, first_segment: 4, runs: vec![9], ..BaseMeta::default() }),
+            Edit::PutLogEnd { segment: 3, valid_end: 65 },
         ];
         let mut state = ManifestState::new(7, 1);
         edits.into_iter().for_each(|edit| state.apply(edit));
         assert_eq!(state.counters, Counters { next_file: 10, next_table: 5, next_partition: 3, next_shard: 10 });
         assert_eq!(state.live_runs(), BTreeSet::from([9]));
         assert_eq!((state.log.first_segment, state.log.reach), (4, (5, 100)));
-        assert_eq!(state.log.ends, BTreeMap::from([(4, 99)]));
+        assert_eq!(state.log.ends, BTreeMap::from([(3, 65), (4, 99)]), "a base keeps the end that it needs");
         let mut again = ManifestState::new(7, 1);
         for edit in state.to_edits() {
             let json = serde_json::to_string(&edit).unwrap();
             again.apply(serde_json::from_str(&json).unwrap());
         }
         assert_eq!(again, state);
+        again.apply(Edit::DropBase(11));
+        assert_eq!((again.log.kept_from, again.log.ends), (Some(4), BTreeMap::from([(4, 99)])));
     }
 }

@@ -31,7 +31,13 @@ pub(super) fn fault(edit: &Edit) -> Option<&'static str> {
                 && segment.first_seqno <= segment.last_seqno
                 && segment.index_offset <= segment.bytes
         }
-        Edit::DropTable(_)
+        Edit::PutBase(base) => {
+            are_numbers(&[base.file, base.seqno, base.segment, base.first_segment]) && are_numbers(&base.runs)
+        }
+        Edit::PutHistory(_)
+        | Edit::DropHistory
+        | Edit::DropBase(_)
+        | Edit::DropTable(_)
         | Edit::DropPartition(_)
         | Edit::DropStream(_)
         | Edit::DropShard(_)

@@ -31,6 +31,8 @@ pub enum Job {
     StreamRetention,
     /// Calling a function of the user with records of a change stream.
     Trigger,
+    /// Keeping history: taking bases, and dropping those that are older than the retention.
+    History,
 }
 
 impl Job {
@@ -49,6 +51,7 @@ impl Job {
             Self::StreamSegment => "stream_segment",
             Self::StreamRetention => "stream_retention",
             Self::Trigger => "trigger",
+            Self::History => "history",
         }
     }
 }

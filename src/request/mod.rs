@@ -87,4 +87,5 @@ pub use transact_write_items::{
 };
 pub(crate) use transaction::{CommitTransaction, ReadNewest, Touched};
 pub use update_item::UpdateItem;
+pub(crate) use write::prepare_put;
 pub use write_output::{ReturnValues, WriteOutput};

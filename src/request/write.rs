@@ -76,7 +76,7 @@ pub(super) fn write_one(
 
 /// Checks an item against the rules of items and of its table, and encodes it. The definition is to stay the table's until
 /// the item is logged, or its index keys have to be checked again.
-pub(super) fn prepare_put(definition: &TableDefinition, item: &Item) -> Result<(EncodedKey, Bytes)> {
+pub(crate) fn prepare_put(definition: &TableDefinition, item: &Item) -> Result<(EncodedKey, Bytes)> {
     let size = validate_item(item)?;
     let key = definition.key_of_item(item)?;
     definition.check_index_keys(item)?;

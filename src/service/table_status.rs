@@ -6,7 +6,7 @@ use crate::schema::{IndexStatus, TableDefinition, TableStatus};
 pub fn status_at(table: &TableDefinition, now_millis: u64, creating_millis: u64) -> TableStatus {
     // A clock that was set back behind the creation hides no table.
     let age_millis = now_millis.checked_sub(table.created_millis);
-    if age_millis.is_some_and(|age_millis| age_millis < creating_millis) {
+    if table.status == TableStatus::Creating || age_millis.is_some_and(|age_millis| age_millis < creating_millis) {
         TableStatus::Creating
     } else if table.indexes.iter().any(|index| index.status != IndexStatus::Active) {
         TableStatus::Updating

@@ -24,6 +24,8 @@ pub(crate) enum Rank {
     Compaction,
     /// One removal of stream records from memory at a time.
     StreamCut,
+    /// One base of history is taken or dropped at a time.
+    History,
     /// Shared by what relies on a partition staying what it is, exclusive for a split.
     Split,
     /// The manifest's file, and every change of what is published from it. No writer of items takes it.

@@ -13,9 +13,17 @@ pub struct LogBounds {
     /// Where segments end that others took over, by number; 0 for one that does not count, because it
     /// never did or because it holds nothing. Its file may be gone.
     pub ends: BTreeMap<u64, u64>,
+    /// The first segment that history needs, where it needs any. Those below `first_segment` are no part of the log any more,
+    /// and recovery does not read them; their ends are kept for readers of the past.
+    pub kept_from: Option<u64>,
 }
 
 impl LogBounds {
+    /// A log that begins with its first segment.
+    #[cfg(test)]
+    pub fn of(reach: (u64, u64), ends: BTreeMap<u64, u64>) -> Self {
+        Self { first_segment: 1, reach, ends, kept_from: None }
+    }
     /// Takes over a new end of a segment.
     pub fn put_end(&mut self, segment: u64, end: u64) {
         self.ends.insert(segment, end);
@@ -23,7 +31,16 @@ impl LogBounds {
     /// Takes over that segments below a number are gone.
     pub fn begin_at(&mut self, segment: u64) {
         self.first_segment = self.first_segment.max(segment);
-        self.ends = self.ends.split_off(&self.first_segment);
+        self.forget_ends();
+    }
+    /// Takes over which segments history needs.
+    pub fn keep_from(&mut self, segment: Option<u64>) {
+        self.kept_from = segment;
+        self.forget_ends();
+    }
+    fn forget_ends(&mut self) {
+        let first = self.kept_from.map_or(self.first_segment, |kept_from| kept_from.min(self.first_segment));
+        self.ends = self.ends.split_off(&first);
     }
     /// Takes over that the log reaches further.
     pub fn reach_to(&mut self, segment: u64, offset: u64) {

@@ -10,6 +10,7 @@ use super::{
     record::CommitRef,
     recovery::Recovered,
     recovery_table::HeaderFact,
+    segment::SegmentStats,
     segment_reader::{OpenSegment, Opened, Segment, header_bytes},
 };
 use crate::{
@@ -31,7 +32,6 @@ pub enum ReadUntil {
     /// Before the first commit that was logged later than this, in milliseconds since 1970, of those that the reader begins
     /// with or comes to. What comes behind that commit is not read either, even if a clock that was set back gave it an earlier time. A change of the schema has no time of
     /// its own and counts as made when the record before it was.
-    #[cfg_attr(not(test), expect(dead_code, reason = "restores to an instant will stop there"))]
     Time(u64),
 }
 
@@ -52,6 +52,8 @@ pub struct LogReader<'a> {
     /// First record to be handed out; all, if absent.
     from: Option<u64>,
     until: ReadUntil,
+    /// The segment of the last record that was handed out, its first number, and the offset behind the record.
+    handed_out: Option<(u64, u64, u64)>,
     recovered: Recovered,
 }
 
@@ -81,12 +83,12 @@ impl<'a> LogReader<'a> {
             current: None,
             from: None,
             until: ReadUntil::End,
+            handed_out: None,
             recovered,
         })
     }
 
     /// Begins with the record of this number, and skips the segments that end before it. Errors: disk.
-    #[cfg_attr(not(test), expect(dead_code, reason = "an archive and a replica will go on where they ended"))]
     pub fn starting_at(mut self, seqno: u64) -> Result<Self> {
         self.from = Some(seqno);
         for number in self.files.iter().rev().copied().filter(|number| self.segments.contains(number)) {
@@ -124,11 +126,14 @@ impl<'a> LogReader<'a> {
                 _ => self.from = None,
             }
             if self.is_behind(seqno, &payload)? {
-                self.stop();
+                self.stop(seqno);
                 return Ok(None);
             }
+            if let Some(open) = &self.current {
+                self.handed_out = Some((open.segment.number, open.reading.first_seqno, open.reading.records_end));
+            }
             if self.until == ReadUntil::Commit(seqno) {
-                self.stop();
+                self.stop(seqno + 1);
             }
             return Ok(Some((seqno, payload)));
         }
@@ -145,8 +150,20 @@ impl<'a> LogReader<'a> {
         })
     }
 
-    fn stop(&mut self) {
-        self.current = None;
+    /// Ends before a record. The log that was read ends behind the last one that was handed out: that is what is said of
+    /// it, so that what is written behind it follows.
+    fn stop(&mut self, next_seqno: u64) {
+        let current = self.current.take().map(|open| open.segment.number);
+        let cut = self.handed_out.filter(|(segment, ..)| current == Some(*segment));
+        if let Some((number, first_seqno, end)) = cut {
+            self.recovered.ends.push((number, end));
+            let last_seqno = next_seqno.saturating_sub(1);
+            self.recovered.segments.push(SegmentStats { number, first_seqno, last_seqno, bytes: end });
+        }
+        let first_left_out = if cut.is_some() { self.segments.start } else { current.unwrap_or(self.segments.start) };
+        let left_out = self.files.range(first_left_out..).map(|number| (*number, 0));
+        self.recovered.ends.extend(left_out);
+        self.recovered.next_seqno = next_seqno;
         self.segments.start = self.segments.end;
     }
 

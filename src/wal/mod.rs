@@ -2,7 +2,7 @@
 //!
 //! Records are bytes in [frames](crate::format::frame), frames lie in [segments](segment) of a fixed size, and a record is found by
 //! its sequence number, which grows by one from record to record. [`Wal`] appends and makes durable, a
-//! [`LogReader`] reads back, [`recover`] all of it, [`record`] says what the bytes of a record mean. This room knows bytes and changes, no partitions.
+//! [`LogReader`] reads back, [`recover_until`] does at open, [`record`] says what the bytes of a record mean. This room knows bytes and changes, no partitions.
 //!
 //! Imports: canary, sync, error, clock, observe, visible, file, format, schema.
 
@@ -29,6 +29,8 @@ mod writer_tests;
 
 pub use bounds::LogBounds;
 pub use log_reader::{LogReader, ReadUntil};
-pub use recovery::{Recovered, recover};
+#[cfg(any(test, feature = "fuzzing"))]
+pub use recovery::recover;
+pub use recovery::{Recovered, recover_until};
 pub use segment::SegmentStats;
 pub use writer::{Wal, WalOptions};

@@ -14,7 +14,7 @@
 //! next segment   | header, takes over | 3 | 4 | 5 |          written and synced, then made known by the manifest
 //! ```
 
-use super::{LogReader, bounds::LogBounds, segment::SegmentStats};
+use super::{LogReader, ReadUntil, bounds::LogBounds, segment::SegmentStats};
 use crate::{error::Result, file::Disk};
 use bytes::Bytes;
 
@@ -50,13 +50,30 @@ impl Recovered {
 /// # Errors
 /// `Corrupt` for damage, naming file and offset; `Incompatible` for segments of a newer version; what reading or
 /// `apply` returns. Records before the fault have been applied by then.
+#[cfg(any(test, feature = "fuzzing"))]
 pub fn recover(
     disk: &dyn Disk,
     database_id: u64,
     bounds: &LogBounds,
     apply: &mut dyn FnMut(u64, &Bytes) -> Result<()>,
 ) -> Result<Recovered> {
-    let mut reader = LogReader::new(disk, database_id, bounds)?;
+    recover_until(disk, database_id, bounds, ReadUntil::End, apply)
+}
+
+/// Reads the segments that `bounds` count in up to a record and calls `apply` with the number and payload of each, in order.
+/// What lies behind that record is found to be no part of the log.
+///
+/// # Errors
+/// `Corrupt` for damage, naming file and offset; `Incompatible` for segments of a newer version; what reading or
+/// `apply` returns. Records before the fault have been applied by then.
+pub fn recover_until(
+    disk: &dyn Disk,
+    database_id: u64,
+    bounds: &LogBounds,
+    until: ReadUntil,
+    apply: &mut dyn FnMut(u64, &Bytes) -> Result<()>,
+) -> Result<Recovered> {
+    let mut reader = LogReader::new(disk, database_id, bounds)?.until(until);
     while let Some((seqno, payload)) = reader.next_record()? {
         apply(seqno, &payload)?;
     }

@@ -172,7 +172,7 @@ fn the_next_segment_takes_over_what_may_not_be_safe() {
     let disk = open_log(3);
     let wal = go_on(&disk, &LogBounds::default());
     assert_eq!((wal.last_seqno(), wal.visible().load()), (3, 3));
-    let bounds = LogBounds { first_segment: 1, reach: wal.durable_end(), ends: [(1, end_after(2))].into() };
+    let bounds = LogBounds::of(wal.durable_end(), [(1, end_after(2))].into());
     assert_eq!(bounds.reach, (2, end_after(1)));
     let seqno = wal.append(b"hello").unwrap();
     wal.sync(seqno).unwrap();
@@ -186,7 +186,7 @@ fn the_next_segment_takes_over_what_may_not_be_safe() {
     // And once more, from the segment that took over.
     let wal = go_on(&disk, &bounds);
     let ends = [(1, end_after(2)), (2, end_after(1))].into();
-    let bounds = LogBounds { first_segment: 1, reach: wal.durable_end(), ends };
+    let bounds = LogBounds::of(wal.durable_end(), ends);
     wal.close().unwrap();
     let outcome = recover_within(&disk, &bounds).unwrap();
     assert_eq!((outcome.records, outcome.end), (4, Some((3, end_after(1)))), "the seal is no record");
@@ -213,7 +213,7 @@ fn abandoned_by_an_opening() {
     // An opening that was over at last has recorded what does not count.
     let wal = go_on(&disk, &LogBounds::default());
     let ends = [(1, end_after(2)), (2, 0), (3, 0)].into();
-    let bounds = LogBounds { first_segment: 1, reach: wal.durable_end(), ends };
+    let bounds = LogBounds::of(wal.durable_end(), ends);
     assert_eq!(recover_within(&disk, &bounds).unwrap().records, 3);
 }
 

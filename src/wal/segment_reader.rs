@@ -45,9 +45,9 @@ pub(super) struct Reading {
     /// Where the frames end, or the fault lies.
     offset: u64,
     /// Where the records end: a seal may follow.
-    records_end: u64,
+    pub records_end: u64,
     file_bytes: u64,
-    first_seqno: u64,
+    pub first_seqno: u64,
     pub next_seqno: u64,
     tail: Tail,
 }

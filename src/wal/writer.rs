@@ -257,10 +257,10 @@ impl Wal {
         state.sealed.iter().copied().chain([state.active]).collect()
     }
 
-    /// Removes finished segments whose records all have numbers below `seqno`, oldest first; returns the bytes freed.
-    /// One is gone durably before the next is removed, so a crash leaves no gap. An error stops the removal and harms
-    /// nothing else.
-    pub fn remove_segments_below(&self, seqno: u64) -> Result<u64> {
+    /// Gives up finished segments whose records all have numbers below `seqno`, oldest first; returns the bytes freed.
+    /// A segment's file stays where `gives_up` says that something else needs it. One is gone durably before the next is
+    /// removed, so a crash leaves no gap. An error stops the removal and harms nothing else.
+    pub fn trim_below(&self, seqno: u64, gives_up: &dyn Fn(&SegmentStats) -> bool) -> Result<u64> {
         let _removal = self.removal.lock();
         let mut freed_bytes = 0;
         loop {
@@ -268,11 +268,21 @@ impl Wal {
             let Some(oldest) = oldest.filter(|segment| segment.last_seqno < seqno) else {
                 return Ok(freed_bytes);
             };
+            if !gives_up(&oldest) {
+                self.state.lock().sealed.retain(|segment| segment.number != oldest.number);
+                continue;
+            }
             self.disk.remove(FileName::Log(oldest.number))?;
             self.state.lock().sealed.retain(|segment| segment.number != oldest.number);
             self.disk.sync_directory()?;
             freed_bytes += oldest.bytes;
         }
+    }
+
+    /// Gives up and removes finished segments whose records all have numbers below `seqno`.
+    #[cfg(test)]
+    pub fn remove_segments_below(&self, seqno: u64) -> Result<u64> {
+        self.trim_below(seqno, &|_| true)
     }
 
     /// Syncs what was appended and seals the last segment. Appends fail from now on; closing again does nothing, and

@@ -273,7 +273,7 @@ fn a_log_goes_on_behind_an_unsealed_one() {
     assert_eq!(wal.segments().len(), 2);
     assert_eq!(read_back(&disk).unwrap().1.len(), 1, "what the manifest does not know of does not count");
     let mut seen = Vec::new();
-    let bounds = LogBounds { first_segment: 1, reach: wal.durable_end(), ends };
+    let bounds = LogBounds::of(wal.durable_end(), ends);
     let again = recover(&disk, DATABASE_ID, &bounds, &mut |seqno, _| {
         seen.push(seqno);
         Ok(())

@@ -16,6 +16,7 @@ mod consumer;
 mod examples;
 mod foreign_types;
 mod fork;
+mod history;
 mod indexes;
 mod inspect;
 mod iterators;

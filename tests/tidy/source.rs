@@ -233,3 +233,9 @@ fn body_opening(tokens: &[Token], at: usize) -> Option<usize> {
     }
     None
 }
+
+/// Whether a file can mean `std::time::Instant` by the name; else the name is this project's own.
+pub fn names_std_time(tokens: &[Token]) -> bool {
+    let text: String = tokens.iter().map(|token| token.text.as_str()).collect();
+    text.contains("time::Instant") || text.contains("time::{")
+}

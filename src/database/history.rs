@@ -1,0 +1,141 @@
+//! The database as it was at earlier moments.
+
+use super::{Database, TableDescription};
+use crate::{
+    config::HistoryOptions,
+    engine::{EngineAtMoment, HistoryWindow, ItemChanges, Moment},
+    error::Result,
+    request::Hooks,
+    table::{Dynamic, KeyShape, Table},
+};
+use std::sync::Arc;
+
+/// A database as it was at one moment: exactly the state after one commit, whole transactions included.
+///
+/// It is read as the live one is, and takes no writes: they fail with
+/// [`ErrorKind::Unsupported`](crate::ErrorKind::Unsupported). It has tables, items and indexes, and no change streams. What
+/// is written to the live database meanwhile is never seen here.
+///
+/// It copies nothing: it reads the runs of the live database, and has in memory what was not in runs at the moment it
+/// begins from. While it lives, the files that it reads and the log from its moment on stay on disk. Cheap to clone; the
+/// last clone gives them back. It stays readable after the live database was closed.
+///
+/// ```
+/// use hashrange::{Database, Item, history::{HistoryOptions, Moment}, key::S};
+///
+/// # fn main() -> hashrange::Result<()> {
+/// let db = Database::options().history(HistoryOptions::default()).in_memory()?;
+/// let stock = db.create_table("stock").hash::<S>("sku").create()?;
+/// stock.put(&Item::new().with("sku", "bolt").with("left", 7))?;
+/// let before = db.at(Moment::Now)?;
+/// db.delete_table("stock")?;
+///
+/// let stock = before.table::<S>("stock")?;
+/// assert_eq!(stock.get("bolt")?.and_then(|item| item.get("left")?.as_u64()), Some(7));
+/// // The same by its number, for as long as history reaches back.
+/// let again = db.at(Moment::Commit(before.commit()))?;
+/// assert_eq!(again.list_tables(), ["stock"]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Snapshot {
+    database: Database,
+    at: Arc<EngineAtMoment>,
+}
+
+impl Snapshot {
+    /// Number of the last commit that it has.
+    pub fn commit(&self) -> u64 {
+        self.at.commit
+    }
+    /// The time of that commit, in milliseconds since 1970: the highest of all commits up to it, so that it never falls even
+    /// if the clock was set back. Without history it may be that of a commit that came during the call.
+    pub fn at_millis(&self) -> u64 {
+        self.at.at_millis
+    }
+    /// The database as it was, for everything that reads: requests, statements, verification, a [`fork`](Database::fork)
+    /// that can be written.
+    pub fn database(&self) -> &Database {
+        &self.database
+    }
+    /// Names of all tables, in the order of their bytes.
+    pub fn list_tables(&self) -> Vec<String> {
+        self.database.list_tables()
+    }
+    /// Definition and numbers of a table. Errors: there is no such table.
+    pub fn describe_table(&self, name: &str) -> Result<TableDescription> {
+        self.database.describe_table(name)
+    }
+    /// What became of the items of a table since an earlier moment: each item that was written in between, or where the log
+    /// cannot tell (the moments are of two databases, or the table was restored in between) each that differs, in the order of
+    /// its place. One that was absent at both moments is left out; one that was written and is what it was before is not.
+    /// A table that was deleted and created again is another table, and all its items are new.
+    ///
+    /// It costs what was written, not what there is, where the log can tell; the keys that were written are held in memory.
+    /// Errors: there is no such table now; damage, disk.
+    ///
+    /// ```
+    /// use hashrange::{Database, Item, history::Moment, key::S};
+    ///
+    /// # fn main() -> hashrange::Result<()> {
+    /// let db = Database::in_memory()?;
+    /// let stock = db.create_table("stock").hash::<S>("sku").create()?;
+    /// stock.put(&Item::new().with("sku", "bolt").with("left", 7))?;
+    /// let before = db.at(Moment::Now)?;
+    /// stock.put(&Item::new().with("sku", "bolt").with("left", 6))?;
+    /// for change in db.at(Moment::Now)?.changes_since(&before, "stock")? {
+    ///     let change = change?;
+    ///     assert!(change.old.is_some() && change.new.is_some() && change.old != change.new);
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn changes_since(&self, earlier: &Self, table: &str) -> Result<ItemChanges> {
+        self.at.changes_since(&earlier.at, table)
+    }
+    /// A typed handle on a table. Errors: there is no such table, key of another shape.
+    pub fn table<K: KeyShape>(&self, name: &str) -> Result<Table<K>> {
+        self.database.table(name)
+    }
+    /// A handle on a table whose keys are known at run time only. Errors: there is no such table.
+    pub fn dynamic_table(&self, name: &str) -> Result<Table<Dynamic>> {
+        self.database.dynamic_table(name)
+    }
+}
+
+impl Database {
+    /// The database as it was at a moment, to be read.
+    ///
+    /// [`Moment::Now`] works always, and has everything that was acknowledged before the call. Other moments need
+    /// [history](crate::OpenOptions::history): the commit or instant must lie within [`Database::history_window`]. Writers do not
+    /// wait. It takes as long as replaying the log since the last flush, or for an earlier moment since the base before it
+    /// ([`HistoryOptions::base_bytes`]), and that much memory.
+    ///
+    /// Errors: [`ErrorKind::NotFound`](crate::ErrorKind::NotFound) with
+    /// [`Detail::OutsideHistory`](crate::error::Detail::OutsideHistory) for a moment that history does not reach; damage of
+    /// the files of that moment; log or disk.
+    pub fn at(&self, moment: impl Into<Moment>) -> Result<Snapshot> {
+        let at = self.engine().at_moment(moment.into())?;
+        let database = Self::of_engine(at.engine.clone(), Hooks::default());
+        Ok(Snapshot { database, at: Arc::new(at) })
+    }
+    /// Keeps history from now on, or changes how it is kept: see [`OpenOptions::history`](crate::OpenOptions::history). A shorter
+    /// retention gives space back; a longer one brings back nothing. Errors: a value out of range, log or disk.
+    pub fn keep_history(&self, options: HistoryOptions) -> Result<()> {
+        self.engine().keep_history(options)
+    }
+    /// Keeps no history any more, and gives its space back. Snapshots stay readable. Errors: disk.
+    pub fn stop_history(&self) -> Result<()> {
+        self.engine().stop_history()
+    }
+    /// How history is kept; `None` if none is.
+    pub fn history_options(&self) -> Option<HistoryOptions> {
+        self.engine().history_options()
+    }
+    /// Which commits and instants can be read with [`Database::at`]; `None` if no history is kept. The retention of
+    /// [`HistoryOptions`] is a promise: the window may reach back further, to the base that serves its beginning.
+    pub fn history_window(&self) -> Option<HistoryWindow> {
+        self.engine().history_window()
+    }
+}

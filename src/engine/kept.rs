@@ -1,0 +1,203 @@
+//! Files that stay though the database does not need them any more: bases of history and readers of the past hold them.
+//!
+//! The owner of the files says which it gives up. One that is held is removed when its last holder lets go; what a crash
+//! leaves over, the next opening removes, as it knows which files the bases need.
+
+use crate::{
+    file::{Disk, FileName},
+    sync::Mutex,
+};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fmt,
+    sync::Arc,
+};
+
+/// Which files are held, and which only their holders need.
+pub(super) struct Kept {
+    disk: Arc<dyn Disk>,
+    /// Innermost.
+    held: Mutex<Held>,
+}
+
+#[derive(Debug, Default)]
+struct Held {
+    /// Holders of each run.
+    runs: BTreeMap<u64, usize>,
+    /// Held runs that the database gave up.
+    given_up_runs: BTreeSet<u64>,
+    /// Holders of the log from a segment on.
+    log_from: BTreeMap<u64, usize>,
+    /// Segments that the database gave up, with their bytes.
+    given_up_segments: BTreeMap<u64, u64>,
+    is_closed: bool,
+}
+
+impl Held {
+    fn log_is_held(&self, segment: u64) -> bool {
+        self.log_from.first_key_value().is_some_and(|(first, _)| *first <= segment)
+    }
+}
+
+impl Kept {
+    /// Nothing is held.
+    pub fn new(disk: Arc<dyn Disk>) -> Arc<Self> {
+        Arc::new(Self { disk, held: Mutex::new(Held::default()) })
+    }
+    /// Holds runs, and the log from a segment on. The caller sees to it that they exist meanwhile: it holds the manifest, or
+    /// them.
+    pub fn hold(self: &Arc<Self>, runs: BTreeSet<u64>, first_segment: u64) -> Hold {
+        let mut held = self.held.lock();
+        for run in &runs {
+            *held.runs.entry(*run).or_default() += 1;
+        }
+        *held.log_from.entry(first_segment).or_default() += 1;
+        drop(held);
+        Hold { kept: self.clone(), runs, first_segment, outlives_process: false }
+    }
+    /// The database needs a run no more. Whether no other holder does either, so that it can be removed.
+    pub fn gives_up_run(&self, run: u64) -> bool {
+        let mut held = self.held.lock();
+        let is_held = held.runs.contains_key(&run);
+        if is_held {
+            held.given_up_runs.insert(run);
+        }
+        !is_held
+    }
+    /// The database needs a segment of the log no more. Whether no other holder does either, so that it can be removed.
+    pub fn gives_up_segment(&self, segment: u64, bytes: u64) -> bool {
+        let mut held = self.held.lock();
+        let is_held = held.log_is_held(segment);
+        if is_held {
+            held.given_up_segments.insert(segment, bytes);
+        }
+        !is_held
+    }
+    /// The database is closed: files are another process's affair from now on, and the next opening removes what is left over.
+    pub fn close(&self) {
+        self.held.lock().is_closed = true;
+    }
+    /// Segments that only holders need, with their bytes.
+    pub fn segments(&self) -> BTreeMap<u64, u64> {
+        self.held.lock().given_up_segments.clone()
+    }
+}
+
+impl fmt::Debug for Kept {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Kept").field("held", &self.held).finish_non_exhaustive()
+    }
+}
+
+/// Runs, and the log from a segment on, which stay until this is dropped. One that outlives the process stays until it is
+/// let go.
+#[derive(Debug)]
+pub(super) struct Hold {
+    kept: Arc<Kept>,
+    runs: BTreeSet<u64>,
+    first_segment: u64,
+    outlives_process: bool,
+}
+
+impl Hold {
+    /// The same, for files that stay beyond the end of the process.
+    pub fn outliving_process(mut self) -> Self {
+        self.outlives_process = true;
+        self
+    }
+    /// Ends it.
+    pub fn let_go(mut self) {
+        self.outlives_process = false;
+    }
+    /// A second hold on the same files.
+    pub fn again(&self) -> Self {
+        self.kept.hold(self.runs.clone(), self.first_segment)
+    }
+    /// The first segment of the log that stays.
+    pub fn first_segment(&self) -> u64 {
+        self.first_segment
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        let mut held = self.kept.held.lock();
+        if held.is_closed || self.outlives_process {
+            return;
+        }
+        let mut garbage = Vec::new();
+        for run in &self.runs {
+            let holders = held.runs.get(run).map_or(0, |holders| holders.saturating_sub(1));
+            if holders > 0 {
+                held.runs.insert(*run, holders);
+                continue;
+            }
+            held.runs.remove(run);
+            if held.given_up_runs.remove(run) {
+                garbage.push(FileName::Run(*run));
+            }
+        }
+        let holders = held.log_from.get(&self.first_segment).map_or(0, |holders| holders.saturating_sub(1));
+        if holders > 0 {
+            held.log_from.insert(self.first_segment, holders);
+        } else {
+            held.log_from.remove(&self.first_segment);
+        }
+        let needed_from = held.log_from.first_key_value().map_or(u64::MAX, |(first, _)| *first);
+        let still_held = held.given_up_segments.split_off(&needed_from);
+        let free = std::mem::replace(&mut held.given_up_segments, still_held);
+        garbage.extend(free.into_keys().map(FileName::Log));
+        drop(held);
+        for name in garbage {
+            // What cannot be removed costs space until the next opening removes it.
+            let _ = self.kept.disk.remove(name);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::file::MemoryDisk;
+
+    fn disk() -> Arc<MemoryDisk> {
+        let disk = Arc::new(MemoryDisk::new());
+        let names = (1..4).flat_map(|number| [FileName::Run(number), FileName::Log(number)]);
+        names.for_each(|name| drop(disk.create(name).unwrap()));
+        disk
+    }
+
+    #[test]
+    fn what_is_held_goes_with_its_last_holder() {
+        let disk = disk();
+        let kept = Kept::new(disk.clone());
+        let first = kept.hold(BTreeSet::from([1, 2]), 2);
+        let second = first.again();
+        assert!(kept.gives_up_run(3) && !kept.gives_up_run(2));
+        assert!(kept.gives_up_segment(1, 10) && !kept.gives_up_segment(2, 10) && !kept.gives_up_segment(3, 10));
+        drop(first);
+        assert_eq!(disk.list().unwrap().len(), 6);
+        let later = kept.hold(BTreeSet::from([2]), 3);
+        drop(second);
+        // Run 1 is the database's own.
+        let left = [FileName::Log(1), FileName::Log(3), FileName::Run(1), FileName::Run(2), FileName::Run(3)];
+        assert_eq!(disk.list().unwrap(), left);
+        drop(later);
+        assert_eq!(disk.list().unwrap(), [FileName::Log(1), FileName::Run(1), FileName::Run(3)]);
+    }
+
+    #[test]
+    fn the_end_of_the_process_removes_nothing() {
+        let disk = disk();
+        let kept = Kept::new(disk.clone());
+        let (base, reader) = (kept.hold(BTreeSet::from([1]), 1).outliving_process(), kept.hold(BTreeSet::from([2]), 1));
+        assert!(!kept.gives_up_run(1) && !kept.gives_up_run(2));
+        let other = kept.hold(BTreeSet::from([1]), 1).outliving_process();
+        drop(other);
+        base.let_go();
+        assert_eq!(disk.list().unwrap().len(), 6, "the other one was not let go");
+        kept.close();
+        drop(reader);
+        assert_eq!(disk.list().unwrap().len(), 6);
+    }
+}

@@ -1,0 +1,149 @@
+//! A new table that is filled before it is there: nothing of it can be seen until all of it can.
+//!
+//! The table is logged as being created. Its items, and the entries of its indexes, go to memtables and from there to
+//! runs, and no item is logged: that makes loading faster than writing. At the end the runs are durable, and one record of
+//! the log makes the table active. A table that a crash leaves as being created is dropped by the next opening.
+//!
+//! All items of a load share one sequence number, that of the record that began it. An item that comes a second time
+//! takes a new number, drawn by an empty commit, and so do those behind it; so the last one stays.
+
+use super::{catalog::TableSlot, engine::Engine, item_walk::ItemWalk, ring::key_ref, schema_change::TableSpec};
+use crate::{
+    error::{Error, Result},
+    index,
+    item::ItemRef,
+    partition::ReadPoint,
+    schema::{EncodedKey, StreamDefinition, StreamView, TableDefinition, TableStatus},
+    wal::record::{CommitHeader, encode_commit},
+};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// A table that is being loaded. Dropped before its end, the table goes.
+#[derive(Debug)]
+pub struct Loading {
+    engine: Arc<Engine>,
+    slot: Arc<TableSlot>,
+    /// The stream that it has from its end on.
+    stream: Option<StreamView>,
+    seqno: u64,
+    is_finished: bool,
+}
+
+impl Loading {
+    /// Creates the table that `spec` says. Its stream begins behind the load.
+    pub fn begin(engine: &Arc<Engine>, mut spec: TableSpec) -> Result<Self> {
+        let stream = spec.stream.take();
+        let slot = engine.create_table_as(spec, TableStatus::Creating)?;
+        let seqno = slot.state().definition.changed_seqno;
+        Ok(Self { engine: engine.clone(), slot, stream, seqno, is_finished: false })
+    }
+    /// The table.
+    pub fn definition(&self) -> Arc<TableDefinition> {
+        self.slot.state().definition.clone()
+    }
+    /// Adds an encoded item, in the place of one with the same key. Errors: the database was closed, memory is short and
+    /// cannot be flushed, disk.
+    pub fn put(&mut self, key: &EncodedKey, bytes: Bytes) -> Result<()> {
+        self.engine.apply_backpressure()?;
+        let _work = self.engine.enter_work()?;
+        self.slot.check_alive()?;
+        let state = self.slot.state();
+        let partition = state.ring.find(key.token());
+        let old = partition.get(key_ref(key), ReadPoint::Newest, self.engine.wal().visible())?;
+        let old = old.and_then(|version| version.item);
+        if old.is_some() {
+            self.seqno = self.engine.draw_seqno()?;
+        }
+        let new = ItemRef::from_bytes(bytes.clone());
+        let mut taken = self.engine.insert_global(&state.ring, key, self.seqno, Some(&bytes), true);
+        for change in index::changes(&state.definition, |_| true, old.as_ref(), Some(&new)) {
+            let ring = &state.index_rings[change.index];
+            if let Some(key) = &change.remove {
+                taken += self.engine.insert_global(ring, key, self.seqno, None, true);
+            }
+            if let Some((key, entry)) = &change.put {
+                taken += self.engine.insert_global(ring, key, self.seqno, Some(entry), true);
+            }
+        }
+        self.engine.note_memory(taken);
+        Ok(())
+    }
+    /// Adds all items of a table of a database, which has a key of the same kind; returns how many those are.
+    pub fn copy(&mut self, from: &Arc<Engine>, table: &str) -> Result<u64> {
+        let slot = from.table(table).ok_or_else(|| Error::no_table(table))?;
+        if slot.state().definition.key != self.slot.state().definition.key {
+            return Err(Error::validation(format!("the key of table {table} is another one")));
+        }
+        let (mut walk, mut count) = (ItemWalk::new(from, &slot.state()), 0);
+        while let Some((key, item)) = walk.next_item()? {
+            self.put(&key, item.to_inline_bytes())?;
+            count += 1;
+        }
+        Ok(count)
+    }
+    /// Makes the table active, with everything that was added.
+    pub fn finish(mut self) -> Result<Arc<TableSlot>> {
+        let slot = self.engine.activate_table(&self.slot, self.stream)?;
+        self.is_finished = true;
+        Ok(slot)
+    }
+}
+
+impl Drop for Loading {
+    fn drop(&mut self) {
+        if !self.is_finished {
+            // If that fails, the next opening does it.
+            let _ = self.engine.drop_unfinished(&self.slot);
+        }
+    }
+}
+
+impl Engine {
+    /// A sequence number that no commit has: an empty one takes it.
+    fn draw_seqno(&self) -> Result<u64> {
+        let header = CommitHeader { at_millis: self.options.clock.now_millis(), ..CommitHeader::default() };
+        let seqno = self.wal.append_with(|_, out| {
+            self.history.note(header.at_millis);
+            encode_commit(&header, 0, [], out);
+        })?;
+        self.wal.applied(seqno);
+        Ok(seqno)
+    }
+
+    fn note_memory(&self, bytes: usize) {
+        self.admission.write_budget.add(bytes);
+    }
+
+    fn activate_table(&self, slot: &Arc<TableSlot>, stream: Option<StreamView>) -> Result<Arc<TableSlot>> {
+        let _work = self.gate.enter()?;
+        let state = arc_swap::Guard::into_inner(slot.state());
+        for ring in state.index_rings.iter().chain([&state.ring]) {
+            self.flush_ring(ring)?;
+        }
+        let _gate = self.tables.schema_gate.write();
+        let mut definition = (*slot.state().definition).clone();
+        definition.status = TableStatus::Active;
+        definition.stream = stream.map(|view| {
+            let label_millis = self.streams.fresh_label(&definition.name, self.options.clock.now_millis());
+            StreamDefinition { view, label_millis }
+        });
+        // The log does not have the items: a moment from now on is read from a base that does.
+        self.take_base_if_kept()?;
+        self.put_definition(definition, Some(slot))
+    }
+
+    /// Drops a table that is being created.
+    fn drop_unfinished(&self, slot: &Arc<TableSlot>) -> Result<()> {
+        let _work = self.gate.enter()?;
+        let _gate = self.tables.schema_gate.write();
+        self.drop_table(slot).map(drop)
+    }
+
+    /// Drops the tables that a crash left as being created.
+    pub(super) fn drop_all_unfinished(&self) -> Result<()> {
+        let slots: Vec<_> = self.tables.load().by_id.values().cloned().collect();
+        let is_unfinished = |slot: &&Arc<TableSlot>| slot.state().definition.status == TableStatus::Creating;
+        slots.iter().filter(is_unfinished).try_for_each(|slot| self.drop_unfinished(slot))
+    }
+}

@@ -1,0 +1,7 @@
+//! The database as it was at earlier moments.
+
+mod against_model;
+mod changes;
+mod loading;
+mod moments;
+mod retention;
