@@ -26,7 +26,7 @@ use crate::{
     config::{Durability, Options},
     engine::{DatabaseStats, Engine, TableSlot, TableSpec, TableUpdate, VerifyReport, Work},
     error::{Detail, Error, Result},
-    file::{Disk, MemoryDisk, RealDisk},
+    file::{Disk, MemoryDisk, RealDisk, TakeOver},
     maintenance::{Maintenance, TtlDescription},
     request::{Hooks, ResourcePolicies},
     schema::{IndexDefinition, IndexKind, KeyAttribute, KeySchema, TableDefinition, TableStatus},
@@ -34,7 +34,15 @@ use crate::{
     stream::IteratorStart,
     table::{self, Dynamic, KeyShape, StreamDescription, StreamRecords, Table},
 };
-use std::{fmt, marker::PhantomData, path::Path, sync::Arc};
+use parking_lot::Mutex;
+use std::{
+    any::{Any, TypeId},
+    collections::HashMap,
+    fmt,
+    marker::PhantomData,
+    path::Path,
+    sync::Arc,
+};
 
 /// An open database. Cheap to clone.
 ///
@@ -54,6 +62,7 @@ struct Inner {
     engine: Arc<Engine>,
     hooks: Hooks,
     resource_policies: Arc<ResourcePolicies>,
+    companions: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
 
 impl Drop for Inner {
@@ -121,7 +130,9 @@ impl Database {
     fn of_engine(engine: Arc<Engine>, hooks: Hooks) -> Self {
         let maintenance = Maintenance::new(engine.clone());
         maintenance.start();
-        let inner = Inner { maintenance, engine, hooks: hooks.clone(), resource_policies: Arc::default() };
+        let resource_policies = Arc::default();
+        let companions = Mutex::default();
+        let inner = Inner { maintenance, engine, hooks: hooks.clone(), resource_policies, companions };
         Self { inner: Arc::new(inner), hooks }
     }
     fn engine(&self) -> &Arc<Engine> {
@@ -160,6 +171,19 @@ impl Database {
             return Err(Error::no_table(name));
         }
         Ok(slot)
+    }
+    /// What a program keeps beside an open database, one value of each type: made by the first call, and dropped when the
+    /// database is. All handles of the database share it. It must hold no handle of this database, which would keep the
+    /// database open for ever.
+    pub fn companion<T: Default + Send + Sync + 'static>(&self) -> Arc<T> {
+        let mut companions = self.inner.companions.lock();
+        let kept = companions.entry(TypeId::of::<T>()).or_insert_with(|| Arc::<T>::default());
+        // The entry under the number of a type is of that type.
+        kept.clone().downcast().unwrap_or_default()
+    }
+    /// The folder of a database that was opened by [`Database::open`] or [`OpenOptions::open`]; `None` for one in memory.
+    pub fn folder(&self) -> Option<&Path> {
+        self.engine().folder()
     }
     /// Definition and numbers of a table.
     pub fn describe_table(&self, name: &str) -> Result<TableDescription> {
@@ -374,6 +398,40 @@ impl Database {
         }
         self.engine().fork_to(&disk)?;
         OpenOptions { options: self.opened_with().clone(), hooks: self.inner.hooks.clone() }.open_on(Arc::new(disk))
+    }
+    /// As [`fork`](Self::fork), onto an empty disk, and without opening the copy: [`OpenOptions::open_on`] does that when it is
+    /// wanted. Errors: log or disk.
+    ///
+    /// ```
+    /// # use hashrange::{Database, Item, file::MemoryDisk, key::S};
+    /// # use std::sync::Arc;
+    /// let db = Database::in_memory()?;
+    /// let stock = db.create_table("stock").hash::<S>("sku").create()?;
+    /// stock.put(&Item::new().with("sku", "bolt"))?;
+    ///
+    /// let kept = Arc::new(MemoryDisk::new());
+    /// db.fork_onto(&*kept)?;
+    /// stock.delete("bolt")?;
+    /// let copy = db.copy_options().open_on(kept)?;
+    /// assert!(copy.table::<S>("stock")?.get("bolt")?.is_some());
+    /// # Ok::<(), hashrange::Error>(())
+    /// ```
+    pub fn fork_onto(&self, disk: &dyn TakeOver) -> Result<()> {
+        self.engine().fork_to(disk)
+    }
+    /// How this database was opened, for opening a copy of it that is only read or prepared: without its models of the service,
+    /// its hook and its observer, and without background work.
+    pub fn copy_options(&self) -> OpenOptions {
+        let options = Options {
+            creating_millis: 0,
+            conflicts: None,
+            capacity: None,
+            history: None,
+            observer: None,
+            background: false,
+            ..self.opened_with().clone()
+        };
+        OpenOptions { options, hooks: Hooks::default() }
     }
     /// Closes the database, whatever other handles there are: ends triggers and background work, waits for what is under
     /// way, makes everything durable, and gives the folder free for another opening. Whatever is asked of any handle

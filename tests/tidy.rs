@@ -41,11 +41,11 @@ const FLOORS: [&[&str]; 13] = [
 
 /// The rooms of `wire/src/`. The pure protocol knows neither HTTP nor the server, HTTP knows no operation.
 const WIRE_FLOORS: [&[&str]; 11] = [
-    &["json", "profile", "policy", "timing"],
+    &["json", "profile", "policy", "timing", "objects"],
     &["error"],
     &["validate", "shape"],
-    &["arn", "kms", "value"],
-    &["context", "capacity", "expressions", "legacy", "table", "refusal"],
+    &["arn", "kms", "value", "expressions", "transfer", "jobs"],
+    &["context", "capacity", "legacy", "table", "refusal"],
     &["operation"],
     &["http"],
     &["access"],

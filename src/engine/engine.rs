@@ -20,7 +20,7 @@ use crate::{
     stream::Streams,
     wal::Wal,
 };
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 /// An open database, composed of owners. Each says in its own documents which lock guards what; the order of the locks is
 /// [`Rank`](crate::sync::Rank).
@@ -91,6 +91,10 @@ impl Engine {
     /// The folder, for messages.
     pub fn describe(&self) -> String {
         self.files.disk.describe()
+    }
+    /// The folder of the database, if it lies in one.
+    pub fn folder(&self) -> Option<&Path> {
+        self.files.disk.folder()
     }
     /// Takes no more writes: for a database that is only read.
     pub fn end_writing(&self) {

@@ -47,7 +47,7 @@ mod real_writer;
 mod reserve;
 pub(crate) mod simulated;
 
-pub(crate) use fork::TakeOver;
+pub use fork::TakeOver;
 pub use memory::MemoryDisk;
 pub use names::FileName;
 pub(crate) use names::NUMBER_LIMIT;

@@ -41,6 +41,10 @@ impl ValueRef<'_> {
     pub fn to_dynamodb_json(&self) -> String {
         value(*self, Form::DynamoDb)
     }
+    /// Appends the value as DynamoDB JSON to a document.
+    pub fn push_dynamodb_json(&self, out: &mut String) {
+        push(*self, Form::DynamoDb, MAX_DEPTH, out);
+    }
 }
 
 fn members(item: &ItemRef, form: Form) -> String {

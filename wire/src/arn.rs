@@ -8,7 +8,7 @@
 //!
 //! Members that name a table also take the table's ARN.
 
-use hashrange::date;
+use hashrange::{date, schema::TableDefinition};
 use sha2::{Digest, Sha256};
 
 /// Whose resources these are: the parts of an ARN that a local database has to make up.
@@ -81,6 +81,11 @@ pub(crate) fn identity(parts: &[&[u8]]) -> String {
     parts.iter().for_each(|part| digest.update(part));
     let hex: String = digest.finalize().iter().take(16).map(|byte| format!("{byte:02x}")).collect();
     format!("{}-{}-4{}-8{}-{}", &hex[..8], &hex[8..12], &hex[13..16], &hex[17..20], &hex[20..])
+}
+
+/// A UUID that stays the same for the life of the table and differs between tables of the same name.
+pub(crate) fn table_id(definition: &TableDefinition) -> String {
+    identity(&[&definition.id.to_be_bytes(), &definition.created_millis.to_be_bytes(), definition.name.as_bytes()])
 }
 
 /// The refusal of an ARN that cannot be read.

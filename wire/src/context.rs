@@ -2,16 +2,25 @@
 
 use crate::{
     arn::Owner,
+    jobs::{JobBoard, Jobs},
     kms::{Availability, KeyService},
+    objects::ObjectStore,
     profile::Profile,
     timing::Timing,
 };
 use hashrange::{Database, RestrictedDatabase, capacity::Quotas, schema::TableDefinition};
+use std::sync::Arc;
 
 /// What operations need besides the request.
 pub(crate) struct Context<'p> {
     /// Policies decide on its requests for items, if there is a principal.
     pub(crate) database: &'p Database,
+    /// The same database without policies, for what is done on behalf of the account.
+    pub(crate) root: &'p Database,
+    /// Where exports go and imports come from.
+    pub(crate) objects: Option<&'p Arc<dyn ObjectStore>>,
+    /// The jobs of this process.
+    pub(crate) board: &'p Arc<JobBoard>,
     /// The database as the principal sees it, if policies decide.
     pub(crate) restricted: Option<&'p RestrictedDatabase>,
     pub(crate) owner: &'p Owner,
@@ -25,6 +34,16 @@ impl Context<'_> {
     /// The time, in milliseconds since 1970.
     pub(crate) fn now_millis(&self) -> u64 {
         self.database.clock().now_millis()
+    }
+
+    /// Backups and jobs, with what they need.
+    pub(crate) fn jobs(&self) -> Jobs {
+        Jobs {
+            database: self.root.clone(),
+            objects: self.objects.cloned(),
+            timing: self.timing,
+            board: self.board.clone(),
+        }
     }
 
     /// Quotas of the account.

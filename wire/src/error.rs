@@ -108,6 +108,13 @@ impl Failure {
         Self::new(FRAMEWORK, "UnsupportedOperationException", Some(format!("Not supported: {what}")))
     }
 
+    /// Something went wrong here, not with the request.
+    pub(crate) fn internal(message: impl Into<String>) -> Self {
+        let mut failure = Self::new(SERVICE, "InternalServerError", Some(message.into()));
+        failure.0.status = 500;
+        failure
+    }
+
     /// A documented limit would be passed.
     pub(crate) fn limit_exceeded(message: impl Into<String>) -> Self {
         Self::new(SERVICE, "LimitExceededException", Some(message.into()))

@@ -4,6 +4,7 @@
 //! - [`server`] puts it on a socket.
 //! - [`access`] says who may do what.
 //! - [`kms`] models the keys that tables are encrypted with in the service.
+//! - [`objects`] is where exports go and imports come from.
 //! - With feature `aws-sdk`, `aws_client` is the official Rust SDK on a database in the same process.
 //! - [`testing`] starts a server for the length of one test.
 //!
@@ -26,9 +27,11 @@ mod context;
 mod error;
 mod expressions;
 mod http;
+mod jobs;
 mod json;
 pub mod kms;
 mod legacy;
+pub mod objects;
 mod operation;
 mod policy;
 mod profile;
@@ -39,6 +42,7 @@ mod shape;
 mod table;
 pub mod testing;
 mod timing;
+mod transfer;
 mod validate;
 mod value;
 

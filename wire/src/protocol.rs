@@ -8,7 +8,9 @@ use crate::{
     arn::{Arn, Owner},
     context::Context,
     error::{Failure, Outcome},
+    jobs::JobBoard,
     kms::KeyService,
+    objects::ObjectStore,
     operation::{self, Operation},
     profile::Profile,
     shape,
@@ -16,6 +18,7 @@ use crate::{
     validate::shortened,
 };
 use hashrange::{Database, RestrictedDatabase, access::ArnScope};
+use std::sync::Arc;
 
 /// DynamoDB's JSON protocol over a database. Cheap to clone.
 ///
@@ -36,6 +39,8 @@ pub struct Protocol {
     timing: Timing,
     access_mode: AccessMode,
     keys: Option<KeyService>,
+    objects: Option<Arc<dyn ObjectStore>>,
+    board: Arc<JobBoard>,
 }
 
 /// Operations besides those on items that need a table's key.
@@ -73,6 +78,7 @@ impl Response {
 impl Protocol {
     /// The protocol over a database, with default owner and wording.
     pub fn new(database: Database) -> Self {
+        let board = database.companion();
         Self {
             database,
             owner: Owner::default(),
@@ -80,6 +86,8 @@ impl Protocol {
             timing: Timing::default(),
             access_mode: AccessMode::default(),
             keys: None,
+            objects: None,
+            board,
         }
     }
 
@@ -117,6 +125,25 @@ impl Protocol {
     pub fn keys(mut self, keys: KeyService) -> Self {
         self.keys = Some(keys);
         self
+    }
+
+    /// Where exports go and imports come from. Default: nowhere; they are refused.
+    #[must_use]
+    pub fn objects(mut self, objects: Arc<dyn ObjectStore>) -> Self {
+        self.objects = Some(objects);
+        self
+    }
+
+    /// Goes on with backups, restores, exports and imports that an earlier process promised and did not finish. The first
+    /// request does so too.
+    pub fn resume(&self) {
+        self.context(&self.database, None).jobs().begin();
+    }
+
+    /// Ends the threads that work on backups, restores, exports and imports; [`resume`](Self::resume) goes on with them, in
+    /// this process or in another.
+    pub fn pause(&self) {
+        self.board.stop();
     }
 
     /// The region that ARNs name.
@@ -181,9 +208,12 @@ impl Protocol {
         restricted: Option<&RestrictedDatabase>,
         body: &[u8],
     ) -> Response {
-        let (owner, profile, timing) = (&self.owner, self.profile, self.timing);
-        let context = Context { database, restricted, owner, profile, timing, keys: self.keys.as_ref() };
-        let outcome: Outcome = self.check_key(database, operation, body).and_then(|()| (operation.run)(&context, body));
+        if !self.board.has_begun() {
+            self.resume();
+        }
+        let context = self.context(database, restricted);
+        let outcome: Outcome =
+            self.check_key(database, operation, body).and_then(|()| operation.answer(&context, body));
         match outcome {
             Ok(body) => Response { status: 200, body, operation: operation.name, error: "" },
             Err(failure) => Response::refusal(operation.name, &failure, &self.owner),
@@ -198,6 +228,12 @@ impl Protocol {
         // A table that is not there is told so by the operation.
         let Ok(table) = database.describe_table(name) else { return Ok(()) };
         keys.check(&table.definition).map_err(Failure::validation)
+    }
+
+    fn context<'p>(&'p self, database: &'p Database, restricted: Option<&'p RestrictedDatabase>) -> Context<'p> {
+        let (owner, profile, timing) = (&self.owner, self.profile, self.timing);
+        let (root, objects, board) = (&self.database, self.objects.as_ref(), &self.board);
+        Context { database, root, objects, board, restricted, owner, profile, timing, keys: self.keys.as_ref() }
     }
 
     fn unknown(&self, target: &str) -> Response {

@@ -43,6 +43,20 @@ pub(crate) mod takes {
     pub(crate) const KINESIS_UPDATING: u64 = 135_000;
     /// From a table's creation until backups are possible.
     pub(crate) const CONTINUOUS_BACKUPS: u64 = 10_000;
+    /// A backup until it is available.
+    pub(crate) const BACKUP: u64 = 50;
+    /// A restore of a small table.
+    pub(crate) const RESTORE: u64 = 90_000;
+    /// An export of a small table.
+    pub(crate) const EXPORT: u64 = 180_000;
+    /// An import of a small table until the table is active.
+    pub(crate) const IMPORT_TABLE: u64 = 110_000;
+    /// The same until it is completed.
+    pub(crate) const IMPORT: u64 = 114_000;
+    /// A bulk write of a few items.
+    pub(crate) const BULK: u64 = 60_000;
+    /// What can be restored ends so long ago.
+    pub(crate) const RECOVERY_LAG: u64 = 300_000;
     /// The pause between two changes of time to live.
     pub(crate) const TTL_PAUSE: u64 = 60 * 60 * 1000;
     /// How long a resource policy is said to be pending.

@@ -36,13 +36,22 @@ const NAME_PATTERN: &str = "[a-zA-Z0-9_.-]+";
 #[derive(Default)]
 pub(crate) struct Violations {
     texts: Vec<String>,
+    /// What stands before every path.
+    prefix: &'static str,
 }
 
 impl Violations {
+    /// Those of members that stand under a member; `prefix` is its path, with a point.
+    pub(crate) fn under(prefix: &'static str) -> Self {
+        Self { texts: Vec::new(), prefix }
+    }
+
     /// Adds `Value 'value' at 'path' failed to satisfy constraint: Member must ..`.
     pub(crate) fn add(&mut self, value: &str, path: &str, constraint: impl Display) {
-        let value = shortened(value);
-        self.push(format!("Value '{value}' at '{path}' failed to satisfy constraint: Member must {constraint}"));
+        let (value, prefix) = (shortened(value), self.prefix);
+        self.push(format!(
+            "Value '{value}' at '{prefix}{path}' failed to satisfy constraint: Member must {constraint}"
+        ));
     }
 
     /// Adds a whole text.
@@ -55,7 +64,8 @@ impl Violations {
     /// The member at `path` has to be there.
     pub(crate) fn not_null<T>(&mut self, member: &Option<T>, path: &str) {
         if member.is_none() {
-            self.push(format!("Value null at '{path}' failed to satisfy constraint: Member must not be null"));
+            let prefix = self.prefix;
+            self.push(format!("Value null at '{prefix}{path}' failed to satisfy constraint: Member must not be null"));
         }
     }
 

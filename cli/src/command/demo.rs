@@ -1,5 +1,7 @@
 //! `demo`: a walk through the database on data that comes with it.
 
+mod bad_deploy;
+
 use super::inspect::print_partitions;
 use crate::{
     args::DatabaseArgs,
@@ -58,6 +60,7 @@ impl Demo {
         tour.scan(&cities)?;
         tour.look_inside(&database)?;
         std::mem::drop((countries, cities));
+        tour.bad_deploy(&database)?;
         tour.reopen(database)?;
         tour.end(folder.temporary)?;
         Ok(Outcome::Done)

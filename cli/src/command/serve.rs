@@ -13,12 +13,15 @@ use crate::{
 };
 use clap::{Args, ValueEnum};
 use hashrange::{Clock, capacity::CapacityModel, service::ConflictModel};
+#[cfg(unix)]
+use hashrange_wire::objects::FolderStore;
 #[cfg(feature = "tls")]
 use hashrange_wire::server::TlsIdentity;
 use hashrange_wire::{
     Profile, Timing,
     access::{AccessMode, SharedPrincipals},
     kms::KeyService,
+    objects::ObjectStore,
     server::{Credentials, Server, ServerOptions},
 };
 use std::{
@@ -48,6 +51,9 @@ pub(crate) struct Serve {
     /// Keep everything in memory, and forget it at the end
     #[arg(long, conflicts_with = "data_dir")]
     in_memory: bool,
+    /// Folder that stands for S3: s3://BUCKET/KEY is DIR/BUCKET/KEY; exports and imports need it, buckets are folders in it
+    #[arg(long, value_name = "DIR")]
+    object_dir: Option<PathBuf>,
     /// Access key id that requests must be signed with
     #[arg(long, env = "HASHRANGE_ACCESS_KEY_ID", requires = "secret_access_key")]
     access_key_id: Option<String>,
@@ -149,6 +155,7 @@ impl Serve {
         let principals = self.policies.as_deref().map(policies::read).transpose()?.map(SharedPrincipals::new);
         self.check_account(principals.as_ref())?;
         let mut options = self.options(principals.as_ref());
+        options.objects = self.objects()?;
         let mut reloads = Reloads::default();
         reloads.extend(self.policies.clone().zip(principals).map(|(path, known)| reload_policies(path, known)));
         if let Some(path) = &self.kms_keys {
@@ -215,6 +222,25 @@ impl Serve {
     fn certificate_files(&self) -> Option<CertificateFiles> {
         let (certificate, key) = self.tls_cert.clone().zip(self.tls_key.clone())?;
         Some(CertificateFiles { certificate, key })
+    }
+
+    /// What stands for S3, if anything does.
+    #[cfg(unix)]
+    fn objects(&self) -> Result<Option<Arc<dyn ObjectStore>>, Failure> {
+        let Some(folder) = &self.object_dir else { return Ok(None) };
+        let store = FolderStore::open(folder)
+            .map_err(|error| Failure::io(format!("cannot use the object folder {}", folder.display()), error))?;
+        Ok(Some(Arc::new(store)))
+    }
+
+    #[cfg(not(unix))]
+    fn objects(&self) -> Result<Option<Arc<dyn ObjectStore>>, Failure> {
+        match &self.object_dir {
+            None => Ok(None),
+            Some(_) => {
+                Err(Failure::Usage("--object-dir: this system has no folders that are opened link by link".to_owned()))
+            }
+        }
     }
 
     fn capacity_model(&self) -> CapacityModel {

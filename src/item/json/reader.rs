@@ -172,6 +172,14 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Takes any value as it is written.
+    pub fn raw(&mut self) -> Result<&'a str, Malformed> {
+        self.peek()?;
+        let start = self.at;
+        self.skip()?;
+        Ok(&self.text[start..self.at])
+    }
+
     /// Skips one value of any kind, without recursion.
     pub fn skip(&mut self) -> Result<(), Malformed> {
         // One bit per open bracket would do; a byte keeps it plain, and MAX_DEPTH bounds it.

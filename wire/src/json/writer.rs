@@ -74,6 +74,20 @@ impl Writer {
         self.comma = true;
     }
 
+    /// `null`.
+    pub(crate) fn null(&mut self) {
+        self.separate();
+        self.out.push_str("null");
+        self.comma = true;
+    }
+
+    /// A value that is JSON already.
+    pub(crate) fn json(&mut self, text: &str) {
+        self.separate();
+        self.out.push_str(text);
+        self.comma = true;
+    }
+
     /// A whole number.
     pub(crate) fn integer(&mut self, value: u64) {
         self.separate();
@@ -124,6 +138,19 @@ impl Writer {
     pub(crate) fn boolean_member(&mut self, name: &str, value: bool) {
         self.name(name);
         self.boolean(value);
+    }
+
+    /// A member that is a string, if it is there.
+    pub(crate) fn optional_member(&mut self, name: &str, text: Option<&str>) {
+        if let Some(text) = text {
+            self.string_member(name, text);
+        }
+    }
+
+    /// A member that is a time, in seconds since 1970.
+    pub(crate) fn time_member(&mut self, name: &str, millis: u64) {
+        self.name(name);
+        self.epoch_seconds(millis);
     }
 
     fn separate(&mut self) {

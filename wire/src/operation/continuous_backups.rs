@@ -9,7 +9,7 @@ use crate::{
     json::Writer,
     shape::{self, JsonContext},
     table::name::TableName,
-    timing::takes,
+    timing::{Timing, takes},
     validate::Violations,
 };
 use hashrange::{
@@ -22,8 +22,6 @@ use std::sync::Arc;
 /// Days that can be gone back, unless a request says otherwise; also the most.
 const MAX_PERIOD_DAYS: u32 = 35;
 const DAY_MILLIS: u64 = 24 * 60 * 60 * 1000;
-/// What can be restored ends so long ago.
-const LAG_MILLIS: u64 = 5 * 60 * 1000;
 
 /// The refusal of operations on backups where there is no table.
 fn no_table(given: &str) -> Failure {
@@ -38,18 +36,41 @@ fn missing(error: hashrange::Error, given: &str) -> Failure {
 pub(super) fn table(context: &Context<'_>, table: &TableName<'_>) -> Result<Arc<TableDefinition>, Failure> {
     let definition = context.database.describe_table(table.name()).map_err(|error| missing(error, table.given()))?;
     let definition = definition.definition;
-    if definition.status == TableStatus::Creating { Err(no_table(table.given())) } else { Ok(definition) }
+    if definition.status != TableStatus::Creating {
+        return Ok(definition);
+    }
+    let is_imported = !context.jobs().importing(table.name())?.is_empty();
+    if is_imported { Err(too_young(&definition)) } else { Err(no_table(table.given())) }
+}
+
+fn too_young(table: &TableDefinition) -> Failure {
+    Failure::service(
+        "ContinuousBackupsUnavailableException",
+        format!("Backups are being enabled for the table: {}. Please retry later", table.name),
+    )
+}
+
+/// From when to when a table can be restored, in milliseconds since 1970.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Window {
+    pub(super) earliest_millis: u64,
+    pub(super) latest_millis: u64,
+}
+
+/// The window of a table whose point-in-time recovery has to be on.
+pub(super) fn recovery(context: &Context<'_>, table: &TableDefinition) -> Result<Window, Failure> {
+    match table.settings.point_in_time_recovery {
+        Some(recovery) => Ok(window(context, recovery)),
+        None => Err(Failure::service(
+            "PointInTimeRecoveryUnavailableException",
+            format!("Point in time recovery is not enabled for table '{}'", table.name),
+        )),
+    }
 }
 
 /// Refuses a table that is too young for backups.
 pub(super) fn check_age(context: &Context<'_>, table: &TableDefinition) -> Result<(), Failure> {
-    if !context.is_under_way(table.created_millis, takes::CONTINUOUS_BACKUPS) {
-        return Ok(());
-    }
-    Err(Failure::service(
-        "ContinuousBackupsUnavailableException",
-        format!("Backups are being enabled for the table: {}. Please retry later", table.name),
-    ))
+    if context.is_under_way(table.created_millis, takes::CONTINUOUS_BACKUPS) { Err(too_young(table)) } else { Ok(()) }
 }
 
 pub(super) fn describe(context: &Context<'_>, body: &[u8]) -> Outcome {
@@ -96,6 +117,9 @@ pub(super) fn update(context: &Context<'_>, body: &[u8]) -> Outcome {
     }
     let definition = table(context, &name)?;
     check_age(context, &definition)?;
+    if enabled {
+        context.jobs().keep_history()?;
+    }
     let now_millis = context.now_millis();
     let decide = |table: &TableDefinition| {
         let mut settings = table.settings.clone();
@@ -110,6 +134,9 @@ pub(super) fn update(context: &Context<'_>, body: &[u8]) -> Outcome {
     };
     let changed =
         context.database.update_table_with(name.name(), decide).map_err(|error| missing(error, name.given()))?;
+    if !enabled {
+        context.jobs().stop_history()?;
+    }
     Ok(respond(context, &changed.definition))
 }
 
@@ -125,13 +152,11 @@ fn respond(context: &Context<'_>, table: &TableDefinition) -> Vec<u8> {
     match table.settings.point_in_time_recovery {
         None => out.string_member("PointInTimeRecoveryStatus", "DISABLED"),
         Some(recovery) => {
-            let (earliest, latest) = window(recovery, context.now_millis());
+            let Window { earliest_millis, latest_millis } = window(context, recovery);
             out.string_member("PointInTimeRecoveryStatus", "ENABLED");
             out.integer_member("RecoveryPeriodInDays", recovery.period_days.into());
-            out.name("EarliestRestorableDateTime");
-            out.epoch_seconds(earliest);
-            out.name("LatestRestorableDateTime");
-            out.epoch_seconds(latest);
+            out.time_member("EarliestRestorableDateTime", earliest_millis);
+            out.time_member("LatestRestorableDateTime", latest_millis);
         }
     }
     out.end_object();
@@ -140,9 +165,17 @@ fn respond(context: &Context<'_>, table: &TableDefinition) -> Vec<u8> {
     out.into_bytes()
 }
 
-/// The first and the last moment that can be gone back to.
-fn window(recovery: PointInTimeRecovery, now_millis: u64) -> (u64, u64) {
-    let since = recovery.enabled_millis;
+/// The first and the last moment that can be gone back to. The present second counts as a whole, since times are asked for in
+/// seconds: what is written now can be restored at once.
+fn window(context: &Context<'_>, recovery: PointInTimeRecovery) -> Window {
+    let (since, now_millis) = (recovery.enabled_millis, context.now_millis());
     let period_millis = u64::from(recovery.period_days) * DAY_MILLIS;
-    (since.max(now_millis.saturating_sub(period_millis)), since.max(now_millis.saturating_sub(LAG_MILLIS)))
+    let latest_millis = match context.timing {
+        Timing::Instant => now_millis.div_ceil(1000) * 1000,
+        Timing::Service => now_millis.saturating_sub(takes::RECOVERY_LAG),
+    };
+    Window {
+        earliest_millis: since.max(now_millis.saturating_sub(period_millis)),
+        latest_millis: since.max(latest_millis),
+    }
 }

@@ -32,8 +32,8 @@ const MAX_KEY_ELEMENTS: usize = 2;
 pub(super) const MAX_GLOBAL_KEY_ELEMENTS: usize = 8;
 
 #[derive(Default)]
-struct Request<'a> {
-    table: TableName<'a>,
+pub(super) struct Request<'a> {
+    pub(super) table: TableName<'a>,
     definitions: Option<Vec<NamedKind>>,
     keys: Option<Vec<NamedKind>>,
     local_indexes: Option<Vec<IndexMember>>,
@@ -56,7 +56,7 @@ struct Request<'a> {
 pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let request = Request::decode(body)?;
     request.table.check_control(context.profile)?;
-    request.check_members()?;
+    request.check_members(Violations::default())?;
     let spec = request.into_spec(context)?;
     quotas::check_new(context, &spec)?;
     let description = context.database.create_table_from(spec)?;
@@ -64,7 +64,7 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
 }
 
 impl<'a> Request<'a> {
-    fn decode(body: &'a [u8]) -> Result<Self, Failure> {
+    pub(super) fn decode(body: &'a [u8]) -> Result<Self, Failure> {
         let mut request = Self::default();
         shape::request(body, |reader, name| {
             match name {
@@ -108,8 +108,7 @@ impl<'a> Request<'a> {
         Ok(request)
     }
 
-    fn check_members(&self) -> Result<(), Failure> {
-        let mut violations = Violations::default();
+    pub(super) fn check_members(&self, mut violations: Violations) -> Result<(), Failure> {
         violations.one_of(self.billing.as_deref(), "billingMode", values::BILLING_MODE);
         violations.one_of(self.table_class.as_deref(), "tableClass", values::TABLE_CLASS);
         units::check_throughput(self.throughput, "provisionedThroughput", &mut violations);
@@ -140,7 +139,8 @@ impl<'a> Request<'a> {
         violations.finish()
     }
 
-    fn into_spec(self, context: &Context<'_>) -> Result<TableSpec, Failure> {
+    /// What the engine is to create.
+    pub(super) fn into_spec(self, context: &Context<'_>) -> Result<TableSpec, Failure> {
         let billing = self.billing()?;
         let settings = self.settings(billing, context)?;
         let definitions = self.definitions.as_deref().unwrap_or_default();

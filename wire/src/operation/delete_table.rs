@@ -1,6 +1,9 @@
 //! `DeleteTable`.
 
-use super::describe_table::{absent, answer, decode_name};
+use super::{
+    backups,
+    describe_table::{absent, answer, decode_name},
+};
 use crate::{
     context::Context,
     error::{Failure, Outcome},
@@ -22,6 +25,10 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
             ),
         ));
     }
+    backups::before_deletion(context, &known.definition)?;
     let description = context.database.delete_table(table.name()).map_err(|error| absent(error, table.name()))?;
+    if known.definition.settings.point_in_time_recovery.is_some() {
+        context.jobs().stop_history()?;
+    }
     Ok(answer(context, "TableDescription", &description, DELETING))
 }

@@ -1,5 +1,6 @@
 //! `DescribeTable`, and what the operations on tables share.
 
+use super::restores;
 use crate::{
     context::Context,
     error::{Failure, Outcome},
@@ -15,7 +16,8 @@ use hashrange::{admin::TableDescription, error::Detail};
 pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let table = decode_name(context, body)?;
     let description = context.database.describe_table(table.name()).map_err(|error| absent(error, table.name()))?;
-    Ok(answer(context, "Table", &description, Answer::default()))
+    let restoring = restores::of_table(context, &description)?;
+    Ok(answer(context, "Table", &description, Answer { restoring, ..Answer::default() }))
 }
 
 /// A request that has no other member than the name of a table.

@@ -5,11 +5,12 @@
 
 use super::describe_table::{absent, decode_name};
 use crate::{
+    arn::table_id,
     context::Context,
     error::{Failure, Outcome},
     json::Writer,
     shape::{self, JsonContext},
-    table::{description::table_id, members, name::TableName},
+    table::{members, name::TableName},
     timing::takes,
     validate::Violations,
 };

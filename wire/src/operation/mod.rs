@@ -1,8 +1,10 @@
 //! The operations, one file each, and the table that finds them by name.
 
+mod backups;
 mod batch_execute_statement;
 mod batch_get_item;
 mod batch_write_item;
+mod bulk;
 mod continuous_backups;
 mod create_table;
 mod delete_item;
@@ -12,17 +14,23 @@ mod describe_limits;
 mod describe_table;
 mod execute_statement;
 mod execute_transaction;
+mod exports;
 mod get_item;
 mod global_tables;
+mod imports;
 mod insights;
-mod jobs;
+mod job_arns;
 mod kinesis;
 mod list_tables;
+mod loading_tables;
 mod policies;
 mod put_item;
 mod query;
 mod read_members;
+mod restore_overrides;
+mod restores;
 mod scan;
+mod search_vectors;
 mod statement_members;
 mod streams;
 mod tags;
@@ -40,12 +48,19 @@ use crate::{context::Context, error::Outcome};
 pub(crate) struct Operation {
     /// Its name.
     pub(crate) name: &'static str,
-    /// Answers a request body.
-    pub(crate) run: fn(&Context<'_>, &[u8]) -> Outcome,
+    /// Answers a request body about tables that may be looked at.
+    run: fn(&Context<'_>, &[u8]) -> Outcome,
+    /// Whether tables that are being filled are kept from it.
+    is_watched: bool,
 }
 
 const fn operation(name: &'static str, run: fn(&Context<'_>, &[u8]) -> Outcome) -> Operation {
-    Operation { name, run }
+    Operation { name, run, is_watched: false }
+}
+
+/// An operation on a table as a whole that finds none that is being filled.
+const fn watched(name: &'static str, run: fn(&Context<'_>, &[u8]) -> Outcome) -> Operation {
+    Operation { name, run, is_watched: true }
 }
 
 /// Prefix of the targets of operations on tables and items.
@@ -70,44 +85,44 @@ const OPERATIONS: &[Operation] = &[
     operation("ExecuteTransaction", execute_transaction::run),
     operation("DescribeTable", describe_table::run),
     operation("ListTables", list_tables::run),
-    operation("CreateTable", create_table::run),
-    operation("UpdateTable", update_table::run),
-    operation("DeleteTable", delete_table::run),
-    operation("UpdateTimeToLive", time_to_live::update),
-    operation("DescribeTimeToLive", time_to_live::describe),
-    operation("TagResource", tags::tag),
-    operation("UntagResource", tags::untag),
-    operation("ListTagsOfResource", tags::list),
+    watched("CreateTable", create_table::run),
+    watched("UpdateTable", update_table::run),
+    watched("DeleteTable", delete_table::run),
+    watched("UpdateTimeToLive", time_to_live::update),
+    watched("DescribeTimeToLive", time_to_live::describe),
+    watched("TagResource", tags::tag),
+    watched("UntagResource", tags::untag),
+    watched("ListTagsOfResource", tags::list),
     operation("DescribeLimits", describe_limits::run),
     operation("DescribeEndpoints", describe_endpoints::run),
-    operation("PutResourcePolicy", policies::put),
-    operation("GetResourcePolicy", policies::get),
-    operation("DeleteResourcePolicy", policies::delete),
-    operation("UpdateContributorInsights", insights::update),
-    operation("DescribeContributorInsights", insights::describe),
+    watched("PutResourcePolicy", policies::put),
+    watched("GetResourcePolicy", policies::get),
+    watched("DeleteResourcePolicy", policies::delete),
+    watched("UpdateContributorInsights", insights::update),
+    watched("DescribeContributorInsights", insights::describe),
     operation("ListContributorInsights", insights::list),
-    operation("EnableKinesisStreamingDestination", kinesis::enable),
-    operation("DisableKinesisStreamingDestination", kinesis::disable),
-    operation("UpdateKinesisStreamingDestination", kinesis::update),
-    operation("DescribeKinesisStreamingDestination", kinesis::describe),
+    watched("EnableKinesisStreamingDestination", kinesis::enable),
+    watched("DisableKinesisStreamingDestination", kinesis::disable),
+    watched("UpdateKinesisStreamingDestination", kinesis::update),
+    watched("DescribeKinesisStreamingDestination", kinesis::describe),
     operation("UpdateContinuousBackups", continuous_backups::update),
     operation("DescribeContinuousBackups", continuous_backups::describe),
-    operation("CreateBackup", jobs::create_backup),
-    operation("DescribeBackup", jobs::no_backup),
-    operation("DeleteBackup", jobs::no_backup),
-    operation("ListBackups", jobs::list_backups),
-    operation("RestoreTableFromBackup", jobs::restore_from_backup),
-    operation("RestoreTableToPointInTime", jobs::restore_to_point_in_time),
-    operation("ExportTableToPointInTime", jobs::export),
-    operation("DescribeExport", jobs::no_export),
-    operation("ListExports", jobs::list_exports),
-    operation("ImportTable", jobs::import),
-    operation("DescribeImport", jobs::no_import),
-    operation("ListImports", jobs::list_imports),
-    operation("StartBulkPutItems", jobs::start_bulk),
-    operation("DescribeBulkOperation", jobs::no_bulk),
-    operation("CancelBulkOperation", jobs::no_bulk),
-    operation("ListBulkOperations", jobs::list_bulk),
+    operation("CreateBackup", backups::create),
+    operation("DescribeBackup", backups::describe),
+    operation("DeleteBackup", backups::delete),
+    operation("ListBackups", backups::list),
+    operation("RestoreTableFromBackup", restores::from_backup),
+    operation("RestoreTableToPointInTime", restores::to_point_in_time),
+    operation("ExportTableToPointInTime", exports::export),
+    operation("DescribeExport", exports::describe),
+    operation("ListExports", exports::list),
+    operation("ImportTable", imports::import),
+    operation("DescribeImport", imports::describe),
+    operation("ListImports", imports::list),
+    operation("StartBulkPutItems", bulk::start),
+    operation("DescribeBulkOperation", bulk::describe),
+    operation("CancelBulkOperation", bulk::cancel),
+    operation("ListBulkOperations", bulk::list),
     operation("CreateGlobalTable", global_tables::create),
     operation("UpdateGlobalTable", global_tables::update),
     operation("DescribeGlobalTable", global_tables::find),
@@ -116,7 +131,7 @@ const OPERATIONS: &[Operation] = &[
     operation("UpdateGlobalTableSettings", global_tables::find),
     operation("DescribeTableReplicaAutoScaling", global_tables::scaling),
     operation("UpdateTableReplicaAutoScaling", global_tables::scaling),
-    operation("SearchVectors", jobs::search_vectors),
+    operation("SearchVectors", search_vectors::run),
 ];
 
 /// The operations on change streams.
@@ -126,6 +141,16 @@ const STREAM_OPERATIONS: &[Operation] = &[
     operation("DescribeStream", streams::describe_stream),
     operation("ListStreams", streams::list_streams),
 ];
+
+impl Operation {
+    /// Answers a request body.
+    pub(crate) fn answer(&self, context: &Context<'_>, body: &[u8]) -> Outcome {
+        if self.is_watched {
+            loading_tables::check(context, self.name, body)?;
+        }
+        (self.run)(context, body)
+    }
+}
 
 /// The operation that a target names.
 pub(crate) fn find(target: &str) -> Option<&'static Operation> {

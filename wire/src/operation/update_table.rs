@@ -86,7 +86,8 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let description = context.database.update_table_with(request.table.name(), decide)?;
     let is_encrypting = request.encryption.is_some();
     // A table stays active while its key changes.
-    let how = Answer { status: (!is_encrypting).then_some(UPDATING), is_encrypting, before };
+    let status = (!is_encrypting).then_some(UPDATING);
+    let how = Answer { status, is_encrypting, before, ..Answer::default() };
     Ok(answer(context, "TableDescription", &description, how))
 }
 

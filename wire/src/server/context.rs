@@ -45,13 +45,17 @@ impl ServerContext {
 }
 
 fn protocol(database: Database, options: &ServerOptions) -> Protocol {
-    let protocol = Protocol::new(database)
+    let mut protocol = Protocol::new(database)
         .owner(options.owner.clone())
         .profile(options.profile)
         .timing(options.timing)
         .access_mode(options.access_mode);
-    match &options.keys {
-        Some(keys) => protocol.keys(keys.clone()),
-        None => protocol,
+    if let Some(keys) = &options.keys {
+        protocol = protocol.keys(keys.clone());
     }
+    if let Some(objects) = &options.objects {
+        protocol = protocol.objects(objects.clone());
+    }
+    protocol.resume();
+    protocol
 }

@@ -200,6 +200,7 @@ impl Acceptor {
             tracing::warn!("stopped with requests in progress");
             connections.close_all();
         }
+        self.context.protocol.pause();
     }
 
     /// Waits until a client wants to connect; false if a stop is asked for.

@@ -7,12 +7,14 @@ use crate::{
     arn::Owner,
     http::{connections::Deadlines, pace::Pace, signature::Credentials},
     kms::KeyService,
+    objects::ObjectStore,
     profile::Profile,
     timing::Timing,
 };
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
+    sync::Arc,
     time::Duration,
 };
 
@@ -51,6 +53,9 @@ pub struct ServerOptions {
     pub profile: Profile,
     /// How long changes of tables take.
     pub timing: Timing,
+    /// Where exports go and imports come from, such as a [folder](crate::objects::FolderStore). Default: nowhere; exports and
+    /// imports are refused.
+    pub objects: Option<Arc<dyn ObjectStore>>,
     /// Whether `GET /metrics` answers with metrics in OpenMetrics' text format. With [`credentials`](Self::credentials) it
     /// wants a signature, or the id and secret by HTTP's basic authentication, which is what Prometheus can send. Default
     /// false.
@@ -97,6 +102,7 @@ impl Default for ServerOptions {
             owner: Owner::default(),
             profile: Profile::default(),
             timing: Timing::default(),
+            objects: None,
             metrics: false,
             max_connections: 1_024,
             max_connections_per_address: None,

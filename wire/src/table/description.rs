@@ -2,7 +2,7 @@
 
 use super::{encryption, units};
 use crate::{
-    arn::{Owner, identity},
+    arn::{self, Owner},
     context::Context,
     json::Writer,
     timing::takes,
@@ -31,13 +31,35 @@ pub(crate) struct Answer {
     pub(crate) status: Option<&'static str>,
     /// Another key is being put in place.
     pub(crate) is_encrypting: bool,
+    /// What the table is being restored from.
+    pub(crate) restoring: Option<Box<Restoring>>,
     /// The table before a change, whose units and number of decreases the answer still shows.
     pub(crate) before: Option<Box<TableDefinition>>,
 }
 
 impl From<&'static str> for Answer {
     fn from(status: &'static str) -> Self {
-        Self { status: Some(status), is_encrypting: false, before: None }
+        Self { status: Some(status), ..Self::default() }
+    }
+}
+
+/// `RestoreSummary`.
+#[derive(Clone, Debug)]
+pub(crate) struct Restoring {
+    pub(crate) backup_arn: Option<String>,
+    pub(crate) table_arn: String,
+    pub(crate) at_millis: u64,
+}
+
+impl Restoring {
+    fn write(&self, out: &mut Writer) {
+        out.name("RestoreSummary");
+        out.begin_object();
+        out.optional_member("SourceBackupArn", self.backup_arn.as_deref());
+        out.string_member("SourceTableArn", &self.table_arn);
+        out.time_member("RestoreDateTime", self.at_millis);
+        out.boolean_member("RestoreInProgress", true);
+        out.end_object();
     }
 }
 
@@ -66,7 +88,7 @@ pub(crate) fn write(out: &mut Writer, context: &Context<'_>, table: &TableDescri
     out.integer_member("TableSizeBytes", table.size_bytes);
     out.integer_member("ItemCount", table.item_count);
     out.string_member("TableArn", &owner.table_arn(&definition.name));
-    out.string_member("TableId", &table_id(definition));
+    out.string_member("TableId", &arn::table_id(definition));
     write_billing(out, definition, answer.status == Some(CREATING));
     if is_whole {
         write_indexes(out, context, table, shown, IndexKind::Local);
@@ -75,6 +97,9 @@ pub(crate) fn write(out: &mut Writer, context: &Context<'_>, table: &TableDescri
         write_class(out, definition.settings.table_class);
         encryption::write(out, context, definition, answer.is_encrypting);
         encryption::write_archival(out, context, definition);
+    }
+    if let Some(restoring) = &answer.restoring {
+        restoring.write(out);
     }
     out.boolean_member("DeletionProtectionEnabled", definition.deletion_protection);
     out.end_object();
@@ -174,7 +199,8 @@ fn write_throughput(
     out.end_object();
 }
 
-fn write_limit(out: &mut Writer, limit: UnitPair) {
+/// The member `OnDemandThroughput`, if there is a limit.
+pub(crate) fn write_limit(out: &mut Writer, limit: UnitPair) {
     if limit.is_empty() {
         return;
     }
@@ -234,28 +260,17 @@ fn write_index(
     out.begin_object();
     out.string_member("IndexName", &index.name);
     write_key_schema(out, &index.hash, &index.range);
-    out.name("Projection");
-    out.begin_object();
-    let (kind, attributes) = match &index.projection {
-        Projection::KeysOnly => ("KEYS_ONLY", None),
-        Projection::Include(attributes) => ("INCLUDE", Some(attributes)),
-        Projection::All => ("ALL", None),
-    };
-    out.string_member("ProjectionType", kind);
-    if let Some(attributes) = attributes {
-        out.name("NonKeyAttributes");
-        out.begin_array();
-        attributes.iter().for_each(|attribute| out.string(attribute));
-        out.end_array();
-    }
-    out.end_object();
+    write_projection(out, &index.projection);
     if index.kind == IndexKind::Global {
         let status = match index.status {
             IndexStatus::Creating => "CREATING",
             IndexStatus::Active => "ACTIVE",
             IndexStatus::Deleting => "DELETING",
         };
-        out.string_member("IndexStatus", status);
+        // The indexes of a table that is being filled have none yet.
+        if table.status != TableStatus::Creating {
+            out.string_member("IndexStatus", status);
+        }
         if index.status == IndexStatus::Creating {
             let progress = statistics.and_then(|statistics| statistics.backfill_progress);
             out.boolean_member("Backfilling", progress.is_some());
@@ -272,6 +287,25 @@ fn write_index(
     out.integer_member("IndexSizeBytes", statistics.map_or(0, |statistics| statistics.size_bytes));
     out.integer_member("ItemCount", statistics.map_or(0, |statistics| statistics.item_count));
     out.string_member("IndexArn", &context.owner.index_arn(&table.name, &index.name));
+    out.end_object();
+}
+
+/// The member `Projection`.
+pub(crate) fn write_projection(out: &mut Writer, projection: &Projection) {
+    out.name("Projection");
+    out.begin_object();
+    let (kind, attributes) = match projection {
+        Projection::KeysOnly => ("KEYS_ONLY", None),
+        Projection::Include(attributes) => ("INCLUDE", Some(attributes)),
+        Projection::All => ("ALL", None),
+    };
+    out.string_member("ProjectionType", kind);
+    if let Some(attributes) = attributes {
+        out.name("NonKeyAttributes");
+        out.begin_array();
+        attributes.iter().for_each(|attribute| out.string(attribute));
+        out.end_array();
+    }
     out.end_object();
 }
 
@@ -325,9 +359,4 @@ pub(crate) fn is_updating(context: &Context<'_>, table: &TableDefinition) -> boo
     ]
     .into_iter()
     .any(|(began_millis, takes_millis)| context.is_under_way(began_millis, takes_millis))
-}
-
-/// A UUID that stays the same for the life of the table and differs between tables of the same name.
-pub(crate) fn table_id(definition: &TableDefinition) -> String {
-    identity(&[&definition.id.to_be_bytes(), &definition.created_millis.to_be_bytes(), definition.name.as_bytes()])
 }

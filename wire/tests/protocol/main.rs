@@ -3,6 +3,8 @@
 
 mod access;
 mod access_vectors;
+mod backups;
+mod bulk;
 mod capacity;
 mod encryption;
 mod every_member;
@@ -12,11 +14,13 @@ mod members;
 mod mutations;
 mod partiql;
 mod reads;
+mod recovery;
 mod settings;
 mod streams;
 mod support;
 mod tables;
 mod throttling;
 mod transactions;
+mod transfers;
 mod values;
 mod wordings;

@@ -281,7 +281,7 @@ fn point_in_time_recovery_has_a_window() {
     wire.clock.advance(Duration::from_secs(2 * 86_400));
     let shorter = json!({"PointInTimeRecoveryEnabled": true, "RecoveryPeriodInDays": 1});
     wire.ok("UpdateContinuousBackups", update(shorter));
-    assert_eq!(state(), window(1, at + 86_400.0, at + 2.0 * 86_400.0 - 300.0));
+    assert_eq!(state(), window(1, at + 86_400.0, at + 2.0 * 86_400.0));
     let refused = wire.invalid(
         "UpdateContinuousBackups",
         update(json!({"PointInTimeRecoveryEnabled": true, "RecoveryPeriodInDays": 36})),

@@ -1,0 +1,53 @@
+//! The database as it was when a job was asked for, or earlier.
+
+use super::{
+    Jobs, Stopped,
+    records::{ExportRecord, RestoreRecord, RestoreSource},
+};
+use crate::error::Failure;
+use hashrange::history::{HistoryOptions, Moment, Snapshot};
+
+/// How long history is kept for tables with point-in-time recovery, in seconds: 35 days.
+const RETENTION_SECS: u64 = 35 * 24 * 60 * 60;
+
+impl Jobs {
+    /// The database as it was at a time, in milliseconds since 1970, or else after a commit.
+    pub(super) fn past(&self, at_millis: Option<u64>, commit: u64) -> Result<Snapshot, Stopped> {
+        Ok(self.database.at(at_millis.map_or(Moment::Commit(commit), Moment::Instant))?)
+    }
+
+    /// Number of the last commit, where history is kept.
+    pub(crate) fn last_commit(&self) -> u64 {
+        self.database.history_window().map_or(0, |window| window.latest.commit)
+    }
+
+    /// Keeps history from now on.
+    pub(crate) fn keep_history(&self) -> Result<(), Failure> {
+        let known = self.database.history_options();
+        if known.is_none_or(|known| known.retention_secs < RETENTION_SECS) {
+            let options = HistoryOptions { retention_secs: RETENTION_SECS, ..known.unwrap_or_default() };
+            self.database.keep_history(options)?;
+        }
+        Ok(())
+    }
+
+    /// Keeps no history any more, if no table, no job and not the program that opened the database wants it.
+    pub(crate) fn stop_history(&self) -> Result<(), Failure> {
+        if self.database.opened_with().history.is_some() || self.database.history_options().is_none() {
+            return Ok(());
+        }
+        for name in self.database.list_tables() {
+            let wants =
+                |table: &hashrange::admin::TableDescription| table.definition.settings.point_in_time_recovery.is_some();
+            if self.database.describe_table(&name).is_ok_and(|table| wants(&table)) {
+                return Ok(());
+            }
+        }
+        let exports = self.records().list::<ExportRecord>()?.iter().any(|export| export.status.is_open());
+        let is_point = |restore: &RestoreRecord| matches!(restore.source, RestoreSource::Point { .. });
+        if exports || self.records().list::<RestoreRecord>()?.iter().any(is_point) {
+            return Ok(());
+        }
+        Ok(self.database.stop_history()?)
+    }
+}

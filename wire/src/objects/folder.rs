@@ -1,0 +1,288 @@
+//! A folder as a store of objects: `s3://BUCKET/KEY` is `DIR/BUCKET/KEY`.
+//!
+//! Every step of a path is opened from the folder before it and follows no link, so that no key and no link that lies in
+//! the folder leads out of it, also if the folder changes meanwhile. An object is written aside, in a folder of its bucket
+//! that is not listed, synced, and renamed.
+
+use super::{ObjectStore, ObjectWriter, key};
+use rustix::{
+    fd::OwnedFd,
+    fs::{self, AtFlags, CWD, Dir, FileType, Mode, OFlags},
+    io::Errno,
+};
+use sha2::{Digest, Sha256};
+use std::{
+    fs::File,
+    io::{self, BufWriter, Read, Write},
+    path::Path,
+    sync::Arc,
+};
+
+/// The folder in a bucket in which objects are written; no key leads into it.
+const PARTS: &str = ".hashrange-parts";
+/// Longest name of a bucket.
+const MAX_BUCKET_CHARS: usize = 255;
+/// Folders in folders that are listed.
+const MAX_DEPTH: usize = 512;
+
+const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
+
+/// A folder whose folders are buckets.
+#[derive(Clone, Debug)]
+pub struct FolderStore {
+    root: Arc<OwnedFd>,
+}
+
+impl FolderStore {
+    /// The store in a folder, which has to be there. Errors: it is not there, is no folder, or cannot be read.
+    pub fn open(folder: impl AsRef<Path>) -> io::Result<Self> {
+        // The folder itself may be a link: it is what the user named.
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+        let root = fs::openat(CWD, folder.as_ref(), flags, Mode::empty())?;
+        Ok(Self { root: Arc::new(root) })
+    }
+
+    /// The folder of a bucket; `None` if there is none.
+    fn bucket(&self, bucket: &str) -> io::Result<Option<OwnedFd>> {
+        let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
+        let first = bucket.bytes().next();
+        if bucket.len() > MAX_BUCKET_CHARS
+            || !bucket.bytes().all(is_name)
+            || !first.is_some_and(|byte| byte.is_ascii_alphanumeric())
+        {
+            return Ok(None);
+        }
+        match fs::openat(&self.root, bucket, FOLDER, Mode::empty()) {
+            Ok(folder) => Ok(Some(folder)),
+            Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn existing(&self, bucket: &str) -> io::Result<OwnedFd> {
+        self.bucket(bucket)?.ok_or_else(|| io::Error::new(io::ErrorKind::NotFound, format!("no bucket {bucket}")))
+    }
+}
+
+impl ObjectStore for FolderStore {
+    fn has_bucket(&self, bucket: &str) -> io::Result<bool> {
+        Ok(self.bucket(bucket)?.is_some())
+    }
+
+    fn list(&self, bucket: &str, prefix: &str) -> io::Result<Vec<String>> {
+        let mut keys = Vec::new();
+        walk(&self.existing(bucket)?, "", prefix, 0, &mut keys)?;
+        keys.sort_unstable();
+        Ok(keys)
+    }
+
+    fn read(&self, bucket: &str, key: &str) -> io::Result<Box<dyn Read + Send>> {
+        let mut folder = self.existing(bucket)?;
+        let segments: Vec<&str> = key.split('/').collect();
+        let names = key::names(key);
+        for (at, (name, segment)) in names.iter().zip(&segments).enumerate() {
+            let is_last = at + 1 == names.len();
+            let flags = if is_last { OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC } else { FOLDER };
+            let found = match fs::openat(&folder, name.as_str(), flags, Mode::empty()) {
+                // A file that was put there by other means has the name that it has.
+                Err(Errno::NOENT) if key::is_plain(segment) => fs::openat(&folder, *segment, flags, Mode::empty()),
+                found => found,
+            }?;
+            if is_last {
+                let file = File::from(found);
+                if !file.metadata()?.is_file() {
+                    return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{key} is no file")));
+                }
+                return Ok(Box::new(file));
+            }
+            folder = found;
+        }
+        Err(io::ErrorKind::NotFound.into())
+    }
+
+    fn write(&self, bucket: &str, key: &str) -> io::Result<Box<dyn ObjectWriter>> {
+        let bucket = self.existing(bucket)?;
+        let mut names = key::names(key);
+        let Some(name) = names.pop() else { return Err(io::ErrorKind::InvalidInput.into()) };
+        if names.first().unwrap_or(&name) == PARTS {
+            return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{PARTS} is no place for objects")));
+        }
+        let parts = open_or_make(&bucket, PARTS)?;
+        let mut folder = bucket;
+        for name in &names {
+            folder = open_or_make(&folder, name)?;
+        }
+        // The same key has the same name aside: what an earlier attempt left is written over.
+        let hex: String = Sha256::digest(key).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = fs::openat(&parts, hex.as_str(), flags, Mode::from_raw_mode(0o644))?;
+        let part = Part { parts, part: hex, folder, name, is_finished: false };
+        Ok(Box::new(FolderWriter { file: BufWriter::with_capacity(256 << 10, File::from(file)), part }))
+    }
+}
+
+/// Opens a folder of a folder, and makes it, durably, if it is missing.
+fn open_or_make(folder: &OwnedFd, name: &str) -> io::Result<OwnedFd> {
+    match fs::mkdirat(folder, name, Mode::from_raw_mode(0o755)) {
+        Ok(()) => fs::fsync(folder)?,
+        Err(Errno::EXIST) => {}
+        Err(error) => return Err(error.into()),
+    }
+    Ok(fs::openat(folder, name, FOLDER, Mode::empty())?)
+}
+
+/// Adds the keys under a folder; `path` is the key of the folder, with its slash.
+fn walk(folder: &OwnedFd, path: &str, prefix: &str, depth: usize, keys: &mut Vec<String>) -> io::Result<()> {
+    if depth > MAX_DEPTH {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{path} lies too deep")));
+    }
+    for entry in Dir::read_from(folder)? {
+        let entry = entry?;
+        // A name that is no text is no key.
+        let Ok(name) = entry.file_name().to_str() else { continue };
+        if matches!(name, "." | "..") || depth == 0 && name == PARTS {
+            continue;
+        }
+        let key = format!("{path}{}", key::segment(name));
+        let kind = match entry.file_type() {
+            FileType::Unknown => {
+                let stat = fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW)?;
+                FileType::from_raw_mode(stat.st_mode)
+            }
+            kind => kind,
+        };
+        match kind {
+            FileType::RegularFile if key.starts_with(prefix) => keys.push(key),
+            FileType::Directory => {
+                let path = format!("{key}/");
+                if path.starts_with(prefix) || prefix.starts_with(&path) {
+                    match fs::openat(folder, name, FOLDER, Mode::empty()) {
+                        Ok(inner) => walk(&inner, &path, prefix, depth + 1, keys)?,
+                        Err(Errno::NOENT | Errno::NOTDIR | Errno::LOOP) => {}
+                        Err(error) => return Err(error.into()),
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+    Ok(())
+}
+
+/// Where an object is written, and where it goes.
+struct Part {
+    parts: OwnedFd,
+    part: String,
+    folder: OwnedFd,
+    name: String,
+    is_finished: bool,
+}
+
+impl Drop for Part {
+    fn drop(&mut self) {
+        if !self.is_finished {
+            // What cannot be removed is written over by the next attempt, and no key leads to it.
+            let _ = fs::unlinkat(&self.parts, self.part.as_str(), AtFlags::empty());
+        }
+    }
+}
+
+struct FolderWriter {
+    file: BufWriter<File>,
+    part: Part,
+}
+
+impl Write for FolderWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+impl ObjectWriter for FolderWriter {
+    fn finish(mut self: Box<Self>) -> io::Result<()> {
+        self.file.flush()?;
+        self.file.get_ref().sync_data()?;
+        let Part { parts, part, folder, name, is_finished } = &mut self.part;
+        fs::renameat(&*parts, part.as_str(), &*folder, name.as_str())?;
+        *is_finished = true;
+        fs::fsync(&*folder)?;
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "this test looks at the folder from outside")]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+
+    fn store() -> (tempfile::TempDir, FolderStore) {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("mine")).unwrap();
+        let store = FolderStore::open(folder.path()).unwrap();
+        (folder, store)
+    }
+
+    fn text(store: &FolderStore, key: &str) -> io::Result<String> {
+        let mut text = String::new();
+        store.read("mine", key)?.read_to_string(&mut text)?;
+        Ok(text)
+    }
+
+    #[test]
+    fn objects_come_back_under_their_keys() {
+        let (folder, store) = store();
+        let keys = ["x/..", "../../out", "/abs", "a/b", "a//b", "a/.", "ü", "x y"];
+        for key in keys {
+            super::super::put(&store, "mine", key, key.as_bytes()).unwrap();
+        }
+        let mut sorted = keys.to_vec();
+        sorted.sort_unstable();
+        assert_eq!(store.list("mine", "").unwrap(), sorted);
+        assert_eq!(store.list("mine", "a/").unwrap(), ["a/.", "a//b", "a/b"]);
+        for key in keys {
+            assert_eq!(text(&store, key).unwrap(), key);
+        }
+        let around: Vec<_> =
+            std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+        assert_eq!(around, ["mine"], "nothing left the bucket");
+        super::super::put(&store, "mine", "a/b", b"again").unwrap();
+        assert_eq!(text(&store, "a/b").unwrap(), "again");
+    }
+
+    #[test]
+    fn what_is_not_finished_is_not_there() {
+        let (folder, store) = store();
+        let mut object = store.write("mine", "half").unwrap();
+        object.write_all(b"half").unwrap();
+        assert_eq!(store.list("mine", "").unwrap(), [] as [&str; 0]);
+        drop(object);
+        let parts = std::fs::read_dir(folder.path().join("mine").join(PARTS)).unwrap();
+        assert_eq!(parts.count(), 0);
+        assert!(store.write("mine", ".hashrange-parts/x").is_err());
+    }
+
+    #[test]
+    fn links_lead_nowhere_and_buckets_are_not_made() {
+        let (folder, store) = store();
+        let outside = tempfile::tempdir().unwrap();
+        std::fs::write(outside.path().join("secret"), "s").unwrap();
+        symlink(outside.path(), folder.path().join("linked")).unwrap();
+        symlink(outside.path(), folder.path().join("mine/dir")).unwrap();
+        symlink(outside.path().join("secret"), folder.path().join("mine/file")).unwrap();
+        assert!(!store.has_bucket("linked").unwrap());
+        assert!(store.read("mine", "dir/secret").is_err() && store.read("mine", "file").is_err());
+        assert!(store.write("mine", "dir/new").is_err());
+        assert_eq!(store.list("mine", "").unwrap(), [] as [&str; 0]);
+        for bucket in ["none", "..", ".", "", "mine/..", "/", ".hashrange-parts"] {
+            assert!(!store.has_bucket(bucket).unwrap(), "{bucket}");
+            assert!(store.write(bucket, "x").is_err());
+        }
+        std::fs::write(folder.path().join("mine/two words.json"), "w").unwrap();
+        assert_eq!(store.list("mine", "").unwrap(), ["two words.json"]);
+        assert_eq!(text(&store, "two words.json").unwrap(), "w");
+    }
+}
