@@ -4,7 +4,7 @@ use super::Database;
 use crate::{
     capacity::ReadStrength,
     error::{Error, Result},
-    request::{Executor, GetItem, GetOutput, Request, RequestKey, TableRef, read_admitted},
+    request::{Executor, GetItem, GetOutput, Request, RequestKey, TableRef, TokenSeal, read_admitted},
     schema::{EncodedKey, TableDefinition},
     service::ConflictGuard,
     table::{self, BatchGet, BatchWrite, TransactGet, TransactWrite, Transaction},
@@ -100,6 +100,31 @@ impl Database {
     #[doc(alias = "snapshot")]
     pub fn transaction<R, E: From<Error>>(&self, body: impl FnMut(&mut Transaction) -> Result<R, E>) -> Result<R, E> {
         table::transaction(self.engine(), &self.hooks, body)
+    }
+    /// Bytes as a text that a client may keep and hand back, but neither change nor make up: a cursor of a program's own, say.
+    /// It is proved as [`Page::next_token`](crate::request::Page::next_token) is, by the key of
+    /// [`OpenOptions::page_token_key`](crate::OpenOptions::page_token_key). The client can read the bytes.
+    ///
+    /// ```
+    /// # use hashrange::Database;
+    /// # fn main() -> hashrange::Result<()> {
+    /// let db = Database::in_memory()?;
+    /// let token = db.seal_token(b"chapter 7");
+    /// assert_eq!(db.open_token(&token)?, b"chapter 7");
+    /// assert!(db.open_token("chapter 8").is_err());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn seal_token(&self, content: &[u8]) -> String {
+        self.token_seal().seal_for_program(content)
+    }
+    /// The bytes of a token that [`Database::seal_token`] made. Errors: validation, for any other text and for a token of a
+    /// database with another key.
+    pub fn open_token(&self, token: &str) -> Result<Vec<u8>> {
+        self.token_seal().open_for_program(token).ok_or_else(|| Error::validation("the token is not of this database"))
+    }
+    fn token_seal(&self) -> TokenSeal {
+        TokenSeal::new(self.engine().options(), self.engine().database_id())
     }
     /// Holds a client request token as a transaction would that does not end, until the answer is dropped: transactions with
     /// that token are refused with `TransactionInProgressException`. For tests of what an application does then.

@@ -150,7 +150,7 @@ pub fn push_string(text: &str, out: &mut String) {
 }
 
 /// Appends binary as a JSON string of base64.
-pub fn push_binary(bytes: &[u8], out: &mut String) {
+pub(crate) fn push_binary(bytes: &[u8], out: &mut String) {
     out.push('"');
     base64::encode_into(bytes, out);
     out.push('"');

@@ -72,7 +72,7 @@ pub(crate) use get_item::{read_admitted, read_by_key};
 pub use hook::{Call, Completion, Hook, Hooks};
 pub use key::{EncodeKey, RequestKey};
 pub use page::{MAX_PAGE_BYTES, Page, PageOptions, Select};
-pub(crate) use page_token::open_page_token;
+pub(crate) use page_token::{TokenSeal, open_page_token};
 pub use put_item::PutItem;
 pub use query::Query;
 pub use query_key::{QueryKey, SortCondition};

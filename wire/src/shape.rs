@@ -10,10 +10,7 @@ use crate::{
     validate::Violations,
 };
 pub(crate) use hashrange::item::json::JsonContext;
-use hashrange::item::{
-    base64,
-    json::{self, wrong_scalar},
-};
+use hashrange::item::json::{self, wrong_scalar};
 use std::borrow::Cow;
 
 /// A string member.
@@ -119,11 +116,6 @@ pub(crate) fn request<'a>(
     let mut reader = Reader::new(text);
     reader.object(|reader, name| member(reader, &name))?;
     Ok(reader.finish()?)
-}
-
-/// The bytes that a text in base64 stands for.
-pub(crate) fn decode_base64(text: &str) -> Result<Vec<u8>, Failure> {
-    base64::decode(text).map_err(|error| Failure::serialization(error.message().to_owned()))
 }
 
 fn whole_number(reader: &mut Reader<'_>, class: &str) -> Result<Option<i64>, Failure> {

@@ -2,7 +2,7 @@
 //!
 //! A [`Writer`] puts the commas; the caller opens and closes objects and arrays in pairs.
 
-use hashrange::item::json::{push_binary, push_string};
+use hashrange::item::json::push_string;
 
 /// A JSON text under construction.
 #[derive(Default)]
@@ -60,11 +60,6 @@ impl Writer {
     /// A string.
     pub(crate) fn string(&mut self, text: &str) {
         self.value(|out| push_string(text, out));
-    }
-
-    /// Bytes, in base64.
-    pub(crate) fn base64(&mut self, bytes: &[u8]) {
-        self.value(|out| push_binary(bytes, out));
     }
 
     /// A truth value.

@@ -59,9 +59,8 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     out.begin_array();
     output.items.iter().for_each(|item| value::write_item(&mut out, item));
     out.end_array();
-    if let Some(token) = output.next.as_ref().and_then(|next| members.seal(context.database, next)) {
-        out.name("NextToken");
-        out.base64(&token);
+    if let Some(next) = &output.next {
+        out.string_member("NextToken", &members.seal(context.database, next));
     }
     capacity::write_member(&mut out, Report::of(report.as_deref()), &output.table, &output.consumed);
     out.end_object();

@@ -1,12 +1,10 @@
 //! What the three operations with PartiQL statements share: statements with their parameters, and the token of the next page.
 //!
 //! ```text
-//! token     := base64 of (body, first 16 bytes of HMAC-SHA256 of the body)
-//! body      := version u8 (1), statement u64, parameters u64, continuation of the engine
+//! token := statement u64, parameters u64, continuation of the engine; sealed by the engine
 //! ```
 //!
-//! The key of the code is derived from the identity of the database, so that a token outlives the process, and a client cannot make
-//! one. The two numbers are hashes: a token is good for the statement as it is written and for the same parameters, of which
+//! The two numbers are hashes: a token is good for the statement as it is written and for the same parameters, of which
 //! numbers are the same if value and scale are. A statement with a list or map among its parameters cannot be resumed, as in
 //! the service, though its first page hands out a token.
 
@@ -21,7 +19,6 @@ use hashrange::{
     AttributeValue, Database, Error,
     partiql::{Continuation, MAX_STATEMENT_LENGTH, Statement},
 };
-use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
 use std::borrow::Cow;
 
@@ -100,41 +97,32 @@ impl<'a> StatementMembers<'a> {
     }
 
     /// The token of the next page.
-    pub(crate) fn seal(&self, database: &Database, next: &Continuation) -> Option<Vec<u8>> {
-        let mut body = vec![VERSION];
-        body.extend_from_slice(&self.hash_of_text());
-        body.extend_from_slice(&self.hash_of_parameters().unwrap_or_default());
-        body.extend_from_slice(&next.to_bytes());
-        let code = authenticate(database, &body)?;
-        body.extend_from_slice(&code);
-        Some(body)
+    pub(crate) fn seal(&self, database: &Database, next: &Continuation) -> String {
+        let mut content = self.hash_of_text().to_vec();
+        content.extend_from_slice(&self.hash_of_parameters().unwrap_or_default());
+        content.extend_from_slice(&next.to_bytes());
+        database.seal_token(&content)
     }
 
     /// What a token says, if it is of this database, and of this statement with these parameters.
     pub(crate) fn open(&self, database: &Database, token: &str) -> Result<Continuation, Failure> {
         let invalid = || Failure::validation("Invalid NextToken");
-        let bytes = shape::decode_base64(token).map_err(|_| invalid())?;
-        let at = bytes.len().checked_sub(CODE_BYTES).ok_or_else(invalid)?;
-        let (body, code) = bytes.split_at(at);
-        let is_ours = authenticate(database, body).is_some_and(|expected| is_same(&expected, code));
-        if !is_ours || body.first() != Some(&VERSION) || body.len() < HEADER_BYTES {
-            return Err(invalid());
-        }
-        let parameters = self.hash_of_parameters();
-        let is_same_text = body.get(1..9) == Some(&self.hash_of_text()[..]);
-        let is_same_request = is_same_text && parameters.is_some_and(|hash| body.get(9..17) == Some(&hash[..]));
-        if !is_same_request {
+        let content = database.open_token(token).map_err(|_| invalid())?;
+        let (of_text, rest) = content.split_at_checked(HASH_BYTES).ok_or_else(invalid)?;
+        let (of_parameters, next) = rest.split_at_checked(HASH_BYTES).ok_or_else(invalid)?;
+        let is_same_text = of_text == self.hash_of_text();
+        if !is_same_text || self.hash_of_parameters().is_none_or(|hash| of_parameters != hash) {
             return Err(Failure::validation("NextToken does not match request"));
         }
-        Ok(Continuation::from_bytes(&body[HEADER_BYTES..])?)
+        Ok(Continuation::from_bytes(next)?)
     }
 
-    fn hash_of_text(&self) -> [u8; 8] {
+    fn hash_of_text(&self) -> [u8; HASH_BYTES] {
         first_bytes(&Sha256::digest(self.text.as_deref().unwrap_or_default().as_bytes()))
     }
 
     /// `None` if one of the parameters is a list or a map.
-    fn hash_of_parameters(&self) -> Option<[u8; 8]> {
+    fn hash_of_parameters(&self) -> Option<[u8; HASH_BYTES]> {
         let mut identity = String::new();
         if let Some(written) = &self.written {
             describe_parameters(&mut written.clone(), &mut identity).ok()??;
@@ -143,31 +131,12 @@ impl<'a> StatementMembers<'a> {
     }
 }
 
-const VERSION: u8 = 1;
-const HEADER_BYTES: usize = 17;
-const CODE_BYTES: usize = 16;
+const HASH_BYTES: usize = 8;
 
-fn first_bytes(hash: &[u8]) -> [u8; 8] {
-    let mut first = [0; 8];
+fn first_bytes(hash: &[u8]) -> [u8; HASH_BYTES] {
+    let mut first = [0; HASH_BYTES];
     first.iter_mut().zip(hash).for_each(|(to, from)| *to = *from);
     first
-}
-
-/// The code of a body under the key of a database.
-fn authenticate(database: &Database, body: &[u8]) -> Option<[u8; CODE_BYTES]> {
-    let mut key = Sha256::new();
-    key.update(b"hashrange NextToken 1");
-    key.update(database.identity().to_be_bytes());
-    let mut mac = Hmac::<Sha256>::new_from_slice(&key.finalize()).ok()?;
-    mac.update(body);
-    let mut code = [0; CODE_BYTES];
-    code.iter_mut().zip(mac.finalize().into_bytes()).for_each(|(to, from)| *to = from);
-    Some(code)
-}
-
-/// Compares in a time that does not tell where two codes differ.
-fn is_same(expected: &[u8; CODE_BYTES], given: &[u8]) -> bool {
-    given.len() == CODE_BYTES && expected.iter().zip(given).fold(0, |sum, (one, two)| sum | (one ^ two)) == 0
 }
 
 /// Describes parameters so that only the same ones are described alike; `None` if there is a list or map.
