@@ -53,6 +53,14 @@ impl Clock {
             Source::Manual(hand) => hand.load(Ordering::Relaxed),
         }
     }
+    /// Begins to measure how long something takes.
+    #[expect(clippy::disallowed_methods, reason = "this is the room that time comes from")]
+    pub(crate) fn stopwatch(&self) -> Stopwatch {
+        match &self.0 {
+            Source::System => Stopwatch::Steady(std::time::Instant::now()),
+            Source::Manual(hand) => Stopwatch::Manual(hand.load(Ordering::Relaxed)),
+        }
+    }
     /// Seconds since 1970-01-01 UTC.
     pub fn now_secs(&self) -> u64 {
         self.now_millis() / 1000
@@ -85,6 +93,24 @@ fn coarse_system_millis() -> u64 {
 #[cfg(not(target_os = "linux"))]
 fn coarse_system_millis() -> u64 {
     Clock::system().now_millis()
+}
+
+/// When something began: by the machine's steady clock, or by the hand of a manual one, so that a test sees the same times in
+/// every run.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Stopwatch {
+    Steady(std::time::Instant),
+    Manual(u64),
+}
+
+impl Stopwatch {
+    /// Microseconds since then.
+    pub(crate) fn micros(&self, clock: &Clock) -> u64 {
+        match self {
+            Self::Steady(began) => u64::try_from(began.elapsed().as_micros()).unwrap_or(u64::MAX),
+            Self::Manual(began) => clock.coarse_millis().saturating_sub(*began).saturating_mul(1_000),
+        }
+    }
 }
 
 /// A deadline, measured by the machine's steady clock: waiting is not a matter of the date, and

@@ -74,6 +74,36 @@ impl Default for HistoryOptions {
     }
 }
 
+/// How much the ledger keeps; see [`OpenOptions::ledger`](crate::OpenOptions::ledger).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LedgerOptions {
+    /// Rows that are kept with their minute and partition, about 200 bytes each. 100 to 10,000,000; default 50,000. Beyond
+    /// that, the oldest minute is added up.
+    pub max_rows: usize,
+    /// Keys that the sketch of a table or index counts at once, for each of its four rankings, about 100 bytes each and what the
+    /// key takes. 8 to 65,536; default 1,024.
+    pub max_keys: usize,
+}
+
+impl LedgerOptions {
+    /// The defaults.
+    pub fn new() -> Self {
+        Self { max_rows: 50_000, max_keys: 1_024 }
+    }
+    /// Rejects what is out of range, by the name of the field.
+    pub(crate) fn check(&self) -> Result<()> {
+        check_option("ledger.max_rows", self.max_rows, 100..=10_000_000)?;
+        check_option("ledger.max_keys", self.max_keys, 8..=65_536)
+    }
+}
+
+impl Default for LedgerOptions {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 /// A secret of 16 bytes, which `Debug` does not show.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct PageTokenKey(pub [u8; 16]);
@@ -134,6 +164,8 @@ pub struct Options {
     pub capacity: Option<CapacityModel>,
     /// Keeps history. Default: as the database says, which keeps none until it is told to.
     pub history: Option<HistoryOptions>,
+    /// Notes what each request consumes, and how much of that is kept. Default: nothing is noted.
+    pub ledger: Option<LedgerOptions>,
     /// Sees every event of background work. Default: none.
     pub observer: Option<Observer>,
     /// Whether maintenance runs on threads of its own; without, the caller drives it by `Database::step`. Default true.
@@ -153,6 +185,7 @@ impl Options {
         let refused = self.conflicts.map_or(0, |model| model.refused_per_thousand);
         check_option("conflicts.refused_per_thousand", refused, 0..=1_000)?;
         self.history.as_ref().map_or(Ok(()), HistoryOptions::check)?;
+        self.ledger.as_ref().map_or(Ok(()), LedgerOptions::check)?;
         self.capacity.as_ref().map_or(Ok(()), CapacityModel::check)
     }
 }
@@ -180,6 +213,7 @@ impl Default for Options {
             conflicts: None,
             capacity: None,
             history: None,
+            ledger: None,
             observer: None,
             background: true,
         }

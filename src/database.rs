@@ -1,8 +1,9 @@
 //! The database as a whole: opening and closing, tables by name, and operations that span tables.
 //!
-//! Imports: error, clock, capacity, observe, config, file, item, schema, access, stream, service, engine, request, maintenance, table, consumer.
+//! Imports: error, clock, capacity, observe, config, file, item, schema, access, stream, service, ledger, engine, request, maintenance, table, consumer.
 
 mod history;
+mod ledger;
 mod loading;
 mod observation;
 mod options;
@@ -14,6 +15,7 @@ mod table_difference;
 mod triggers;
 
 pub use history::Snapshot;
+pub use ledger::DryRun;
 pub use loading::TableLoader;
 pub use options::OpenOptions;
 pub use restricted::RestrictedDatabase;
@@ -130,6 +132,7 @@ impl Database {
     fn of_engine(engine: Arc<Engine>, hooks: Hooks) -> Self {
         let maintenance = Maintenance::new(engine.clone());
         maintenance.start();
+        let hooks = hooks.noting(engine.recorder().cloned());
         let resource_policies = Arc::default();
         let companions = Mutex::default();
         let inner = Inner { maintenance, engine, hooks: hooks.clone(), resource_policies, companions };
@@ -308,6 +311,12 @@ impl Database {
     /// Up to `limit` records (1 to 1,000; 1 MB), and the iterator that goes on behind them. Errors: an iterator that is
     /// none, is older than 15 minutes, or stands where records are gone.
     pub fn stream_records(&self, iterator: &str, limit: Option<usize>) -> Result<StreamRecords> {
+        if let Some(recorder) = self.engine().recorder()
+            && let Ok((table, _)) = self.stream_of_iterator(iterator)
+            && let Some(slot) = self.engine().table(&table)
+        {
+            recorder.stream_read(slot.state().definition.id);
+        }
         table::stream_records(self.engine(), iterator, limit)
     }
 

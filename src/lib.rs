@@ -24,8 +24,9 @@
 //! is in groups: [`key`] (shapes of keys, conditions on sort keys), [`expression`], [`table`] (the operations of a table as
 //! builders), [`request`] (the same as plain values), [`admin`] and [`schema`] (tables and indexes), [`streams`],
 //! [`partiql`], [`access`] (policies), [`item`] and [`entity`] (from and to Rust's types), [`service`] (models of what the
-//! service does), [`mod@history`] (the database as it was), `asynchronous` (with feature `tokio`), [`inspect`] and [`observe`] (what is inside, and what happens
-//! there), [mod@file] and [`testing`] (disks).
+//! service does), [`capacity`] and [`ledger`] (what requests consume, and what that costs), [`mod@history`] (the database as it
+//! was), `asynchronous` (with feature `tokio`), [`inspect`] and [`observe`] (what is inside, and what happens there),
+//! [mod@file] and [`testing`] (disks).
 
 pub mod access;
 mod admission;
@@ -53,6 +54,7 @@ mod format;
 pub mod fuzzing;
 mod index;
 pub mod item;
+pub mod ledger;
 mod maintenance;
 mod manifest;
 pub mod observe;
@@ -110,7 +112,7 @@ pub mod key {
 /// [`Database::create_table`] and [`Database::update_table`] begin here. The parts of a definition are in [`schema`].
 pub mod admin {
     pub use crate::{
-        database::{IndexStats, TableBuilder, TableDescription, TableDifference, TableLoader},
+        database::{DryRun, IndexStats, TableBuilder, TableDescription, TableDifference, TableLoader},
         engine::{IndexSpec, TableSpec, TableUpdate},
         maintenance::{TtlDescription, TtlStatus},
         table::index_builder::{IndexBuilder, index},

@@ -6,6 +6,7 @@ mod check;
 mod completions;
 #[cfg(feature = "copy")]
 mod copy;
+mod cost;
 mod create;
 mod delete;
 mod demo;
@@ -75,6 +76,8 @@ pub(crate) enum Command {
     Copy(copy::Copy),
     /// Name what the tables use that another service lacks
     Check(check::Check),
+    /// Price what a server's requests consumed, and compare ways to pay
+    Cost(cost::Cost),
     /// Show partitions, memtables, runs and log
     Inspect(inspect::Inspect),
     /// Print a script that makes a shell complete commands and options
@@ -107,6 +110,7 @@ impl Command {
             #[cfg(feature = "copy")]
             Self::Copy(command) => command.run(database),
             Self::Check(command) => command.run(database),
+            Self::Cost(command) => command.run(),
             Self::Inspect(command) => command.run(database),
             Self::Completions(command) => command.run(),
         }

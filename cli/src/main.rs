@@ -11,15 +11,18 @@ mod command;
 #[cfg(feature = "copy")]
 mod copy;
 mod csv_cells;
+mod explain;
 mod expressions;
 mod failure;
 mod formats;
 mod key_template;
 mod key_value;
+mod ledger_file;
 mod loading;
 mod outcome;
 mod output;
 mod policies;
+mod prices;
 mod private_file;
 mod progress;
 mod session;

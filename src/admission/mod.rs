@@ -1,7 +1,7 @@
 //! What may delay or reject a request before it is logged: backpressure of memtables and streams, client request tokens,
 //! the limit on item collections, and the model of throughput. This room keeps the numbers; `engine` asks for them under its locks.
 //!
-//! Imports: sync, error, clock, capacity, config, wal, service.
+//! Imports: sync, error, clock, capacity, config, wal, service, ledger.
 
 mod backpressure;
 mod item_collection_sizes;
@@ -13,7 +13,7 @@ pub use item_collection_sizes::{CollectionDelta, ItemCollectionSizes};
 pub use throughput::Throughput;
 pub use tokens::{TokenUse, Tokens};
 
-use crate::{capacity::CapacityModel, config::ConflictModel, service::InFlight};
+use crate::{capacity::CapacityModel, config::ConflictModel, ledger::Recorder, service::InFlight};
 use std::sync::Arc;
 
 /// What may delay or reject a write. Each part has a lock of its own; that of the tokens is held while they are logged once
@@ -29,6 +29,10 @@ pub struct Admission {
     pub in_flight: Arc<InFlight>,
     /// The model of throughput, if there is one.
     pub throughput: Option<Throughput>,
+    /// Where accesses are noted, if they are.
+    pub ledger: Option<Arc<Recorder>>,
+    /// Whether accesses are asked for throughput or noted.
+    pub is_metered: bool,
 }
 
 impl Admission {
@@ -37,6 +41,7 @@ impl Admission {
         memtable_bytes: usize,
         conflicts: Option<ConflictModel>,
         capacity: Option<CapacityModel>,
+        ledger: Option<Arc<Recorder>>,
         tokens: Tokens,
     ) -> Self {
         Self {
@@ -44,7 +49,9 @@ impl Admission {
             tokens,
             item_collection_sizes: ItemCollectionSizes::default(),
             in_flight: InFlight::new(conflicts),
+            is_metered: capacity.is_some() || ledger.is_some(),
             throughput: Throughput::of(capacity),
+            ledger,
         }
     }
 }

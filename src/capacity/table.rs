@@ -92,6 +92,10 @@ impl TableCapacity {
     pub fn indexes(&self) -> Guard<Arc<Indexes>> {
         self.indexes.load()
     }
+    /// The global index with a number.
+    pub fn index(&self, number: u32) -> Option<Arc<Resource>> {
+        self.indexes.load().iter().find(|(known, _)| *known == number).map(|(_, resource)| resource.clone())
+    }
 
     /// What can be seen of it; `name` gives the names of indexes.
     pub fn report(&self, name: impl Fn(u32) -> Option<String>, now_millis: u64) -> ThroughputReport {

@@ -37,7 +37,7 @@ impl Database {
         }
         // What the request does, without the request that no hook looks at.
         let strength = ReadStrength::of(consistent_read);
-        let item = read_admitted(self.engine(), &slot, &state, strength, &key)?;
+        let item = read_admitted(&self.executor(), &slot, &state, strength, &key)?;
         Ok(Some(GetOutput::of(item, strength)))
     }
     /// Reads of up to 100 items of any tables in one call, each a read of its own.

@@ -9,7 +9,7 @@
 //! An [`Engine`] is composed of owners, which say what their locks guard; [`Rank`](crate::sync::Rank) is the order of all
 //! locks. Readers take none of them.
 //!
-//! Imports: canary, sync, error, capacity, observe, config, visible, file, item, schema, wal, manifest, partition, index, stream, service, admission.
+//! Imports: canary, sync, error, capacity, observe, config, visible, file, item, schema, wal, manifest, partition, index, stream, service, ledger, admission.
 
 mod admission;
 mod apply;
@@ -35,6 +35,7 @@ mod item_walk;
 mod kept;
 #[cfg(test)]
 mod late_tests;
+mod ledger;
 mod loading;
 mod lock_set;
 mod log_trimming;
@@ -77,7 +78,7 @@ pub use moment::{EngineAtMoment, Moment};
 pub use ring::{TokenRing, key_ref};
 pub use schema_change::{IndexSpec, TableSpec, TableUpdate};
 pub use signal::{Signal, WakeFlag};
-pub use throughput::ReadTicket;
+pub use throughput::{ReadAccess, ReadTicket};
 pub use verify::VerifyReport;
 pub use write::{Decide, ItemResult, ItemResults, WriteAction, WriteOp, WriteOptions};
 pub use write_charge::Charge;

@@ -16,6 +16,7 @@ use crate::{
     config::{Options, ReadMode},
     error::{Error, Result},
     file::{Disk, FileName},
+    ledger::Recorder,
     manifest::{Counters, Edit, Manifest, PartitionMeta},
     observe::{EventKind, Observe},
     partition::{PageCache, Run},
@@ -89,8 +90,9 @@ impl Engine {
         manifest.commit(&edits)?;
         remove_leftovers(disk.as_ref(), &manifest)?;
         let (kept, bases) = kept_files(&disk, &manifest)?;
+        let ledger = options.ledger.map(|kept| Arc::new(Recorder::new(kept, options.clock.now_millis())));
         let engine = Self {
-            admission: Admission::new(options.memtable_bytes, options.conflicts, options.capacity, tokens),
+            admission: Admission::new(options.memtable_bytes, options.conflicts, options.capacity, ledger, tokens),
             tables: Tables::new(catalog, next_partition, highest_keyspace + 1),
             history: History::new(manifest.state(), bases, stamp_millis),
             files: Files::new(disk, manifest, next_file, options.read_mode, run_cache, kept),
@@ -108,6 +110,7 @@ impl Engine {
     /// Goes on with what the last opening left undone.
     fn take_up_work(&self) -> Result<()> {
         self.account_memory();
+        self.tables.load().by_id.values().for_each(|slot| self.note_table(slot));
         self.tables.rings().iter().for_each(|ring| self.consider_ring(ring));
         self.resume_backfills()?;
         self.drop_all_unfinished()?;

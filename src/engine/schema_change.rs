@@ -350,6 +350,7 @@ impl Engine {
         self.wal.applied(seqno);
         self.wal.sync(seqno)?;
 
+        self.note_dropped(id);
         let mut manifest = self.files.manifest();
         let mut edits = vec![Edit::DropTable(id)];
         let mut plan = self.streams.plan_drop(id, seqno, self.options.clock.now_millis());

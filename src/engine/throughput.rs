@@ -11,9 +11,10 @@ use crate::{
     admission::Throughput,
     capacity::{
         Place, ReadStrength, Resource, ResourceLimits, TOKENS_PER_UNIT, TableCapacity, TableLimits, ThroughputMode,
-        ThroughputReport, Ticket, Use, throttled,
+        ThroughputReport, Ticket, Use, VirtualPartitionReport, throttled,
     },
     error::{Error, Result, ThrottledLimit, ThrottlingReason},
+    ledger::RequestLabel,
     partition::KeyRef,
     schema::{BillingMode, IndexDefinition, IndexKind, ProvisionedThroughput, TableDefinition, UnitPair},
 };
@@ -22,13 +23,54 @@ use std::sync::Arc;
 /// What a table or index on demand is ready for from its beginning, in read and write units a second.
 const ON_DEMAND_READY: (u64, u64) = (12_000, 4_000);
 
+/// A read of an item or of a range, as the model and the ledger see it.
+#[derive(Clone, Copy)]
+pub struct ReadAccess<'a> {
+    /// The table.
+    pub slot: &'a TableSlot,
+    /// The table's definition.
+    pub state: &'a TableState,
+    /// Position of the index that is read.
+    pub index: Option<usize>,
+    /// The item, or where the range begins.
+    pub key: KeyRef<'a>,
+    /// Whether it is one item.
+    pub is_whole_key: bool,
+    /// How strong the read is.
+    pub strength: ReadStrength,
+    /// Whose request it is part of.
+    pub label: RequestLabel,
+}
+
+impl<'a> ReadAccess<'a> {
+    /// A read of an item of a table.
+    pub fn of_item(
+        slot: &'a TableSlot,
+        state: &'a TableState,
+        key: KeyRef<'a>,
+        strength: ReadStrength,
+        label: RequestLabel,
+    ) -> Self {
+        Self { slot, state, index: None, key, is_whole_key: true, strength, label }
+    }
+    /// The global index that is read; a local one draws on its table.
+    fn global_index(&self) -> Option<&'a IndexDefinition> {
+        let index = self.index.map(|at| &self.state.definition.indexes[at]);
+        index.filter(|index| index.kind == IndexKind::Global)
+    }
+}
+
 /// A read that was admitted, and has to pay.
 pub struct ReadTicket(Ticket);
 
 impl ReadTicket {
     /// The read cost so many units at a place.
-    pub fn debit(&self, units: f64, key: KeyRef<'_>) {
+    fn debit(&self, units: f64, key: KeyRef<'_>) {
         self.0.debit(tokens(units), place(key));
+    }
+    /// First token of the virtual partition that admitted it.
+    fn partition(&self) -> u64 {
+        self.0.start().map_or(0, |start| start.token)
     }
     /// Whether a place belongs to the virtual partition that admitted the read.
     pub fn covers(&self, key: KeyRef<'_>) -> bool {
@@ -48,43 +90,29 @@ pub(super) fn place(key: KeyRef<'_>) -> Place<'_> {
 }
 
 impl Engine {
-    /// Whether there is a model of throughput.
+    /// Whether requests ask for throughput, or what they consume is noted.
     #[inline]
-    pub fn models_throughput(&self) -> bool {
-        self.admission.throughput.is_some()
+    pub fn is_metered(&self) -> bool {
+        self.admission.is_metered
     }
 
-    /// Admits a read of a table, or of the index at a position, that is expected to cost so many units. `None` if there is
-    /// no model, or none for this table. Errors: throttled.
+    /// Admits a read that is expected to cost so many units. `None` if there is no model, or none for this table. Errors:
+    /// throttled.
     #[inline]
-    pub fn admit_read(
-        &self,
-        slot: &TableSlot,
-        state: &TableState,
-        index: Option<usize>,
-        key: KeyRef<'_>,
-        (strength, units): (ReadStrength, f64),
-    ) -> Result<Option<ReadTicket>> {
+    pub fn admit_read(&self, read: &ReadAccess<'_>, units: f64) -> Result<Option<ReadTicket>> {
         match &self.admission.throughput {
             None => Ok(None),
-            Some(model) => self.admit_modelled_read(model, slot, state, index, key, (strength, units)),
+            Some(model) => self.admit_modelled_read(model, read, units),
         }
     }
 
-    fn admit_modelled_read(
-        &self,
-        model: &Throughput,
-        slot: &TableSlot,
-        state: &TableState,
-        index: Option<usize>,
-        key: KeyRef<'_>,
-        (strength, units): (ReadStrength, f64),
-    ) -> Result<Option<ReadTicket>> {
+    fn admit_modelled_read(&self, model: &Throughput, read: &ReadAccess<'_>, units: f64) -> Result<Option<ReadTicket>> {
+        let ReadAccess { slot, state, key, strength, .. } = *read;
         let definition = &*state.definition;
         let now_millis = model.now_millis(&self.options.clock);
         let Some(capacity) = self.capacity_of(model, slot, state, now_millis) else { return Ok(None) };
         let of = if strength == ReadStrength::Eventual { Use::EventualRead } else { Use::StrongRead };
-        let index = index.map(|at| &definition.indexes[at]).filter(|index| index.kind == IndexKind::Global);
+        let index = read.global_index();
         let admit = |resource: &Resource| resource.admit(of, place(key), tokens(units), now_millis);
         let admitted = match index {
             None => admit(&capacity.table),
@@ -95,22 +123,29 @@ impl Engine {
         };
         match admitted {
             Ok(ticket) => Ok(Some(ReadTicket(ticket))),
-            Err(limit) => Err(self.throttled(model, definition, vec![reason(definition, index, false, limit)])),
+            Err(limit) => {
+                self.note_throttled_read(read, limit);
+                Err(self.throttled(model, definition, vec![reason(definition, index, false, limit)]))
+            }
+        }
+    }
+
+    /// A read that was admitted, if it had to be, cost so many units.
+    #[inline]
+    pub fn pay_read(&self, read: &ReadAccess<'_>, ticket: Option<&ReadTicket>, units: f64) {
+        if let Some(ticket) = ticket {
+            ticket.debit(units, read.key);
+        }
+        if self.admission.ledger.is_some() {
+            self.note_read(read, ticket.map(ReadTicket::partition), units);
         }
     }
 
     /// Admits a read that has been done, and makes it pay. Errors: throttled.
     #[inline]
-    pub fn charge_read(
-        &self,
-        slot: &TableSlot,
-        state: &TableState,
-        key: KeyRef<'_>,
-        (strength, units): (ReadStrength, f64),
-    ) -> Result<()> {
-        if let Some(ticket) = self.admit_read(slot, state, None, key, (strength, units))? {
-            ticket.debit(units, key);
-        }
+    pub fn charge_read(&self, read: &ReadAccess<'_>, units: f64) -> Result<()> {
+        let ticket = self.admit_read(read, units)?;
+        self.pay_read(read, ticket.as_ref(), units);
         Ok(())
     }
 
@@ -162,6 +197,7 @@ impl Engine {
 
     /// A table has been created or changed: its throughput follows, from now or, if changes take time, from then on.
     pub(super) fn follow_table(&self, slot: &TableSlot) {
+        self.note_table(slot);
         if let Some(model) = &self.admission.throughput {
             let now_millis = model.now_millis(&self.options.clock);
             self.capacity_of(model, slot, &slot.state(), now_millis);
@@ -184,6 +220,35 @@ impl Engine {
             (index.id, of_index)
         });
         TableLimits { version: table.changed_seqno, table: of_table, indexes: indexes.collect(), from_millis }
+    }
+
+    /// What a table, or the global index with a number, may use.
+    pub fn resource_limits(&self, state: &TableState, index: Option<u32>) -> ResourceLimits {
+        let limits = self.limits_of(state, 0);
+        let of_index =
+            |number: u32| limits.indexes.iter().find(|(known, _)| *known == number).map(|(_, limits)| *limits);
+        index.and_then(of_index).unwrap_or(limits.table)
+    }
+
+    /// First tokens of the partitions of a table, or of the index at a position: of virtual ones where throughput is modelled,
+    /// else of those that hold the items.
+    pub fn partition_starts(&self, slot: &TableSlot, state: &TableState, index: Option<usize>) -> Vec<u64> {
+        let ring = index.map_or(&state.ring, |at| &state.index_rings[at]);
+        let held = || ring.all().iter().map(|partition| partition.first_token).collect();
+        let Some(model) = &self.admission.throughput else { return held() };
+        let now_millis = model.now_millis(&self.options.clock);
+        let Some(capacity) = self.capacity_of(model, slot, state, now_millis) else { return held() };
+        let global = index.map(|at| &state.definition.indexes[at]).filter(|index| index.kind == IndexKind::Global);
+        let report = match global {
+            None => Some(capacity.table.report(None, now_millis)),
+            Some(index) => capacity.index(index.id).map(|resource| resource.report(None, now_millis)),
+        };
+        let starts = |partitions: Vec<VirtualPartitionReport>| -> Vec<u64> {
+            let mut starts: Vec<u64> = partitions.iter().map(|partition| partition.first_token).collect();
+            starts.dedup(); // a collection that was cut has several at its token
+            starts
+        };
+        report.map_or_else(held, |report| starts(report.partitions))
     }
 
     /// Throughput of a table as the model has it; `None` without a model. Errors: there is no such table.

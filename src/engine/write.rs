@@ -20,6 +20,7 @@ use crate::{
     error::{Error, ErrorKind, Result},
     index::{self, IndexChange},
     item::ItemRef,
+    ledger::RequestLabel,
     partition::{NewVersion, Partition, ReadPoint, WriteGuard},
     schema::{EncodedKey, StreamView, TableDefinition},
     service::in_progress,
@@ -69,6 +70,10 @@ pub struct WriteOptions {
     pub skip_wait: bool,
     /// How the items are paid for, where throughput is modelled.
     pub charge: Charge,
+    /// Whose request it is part of, where what it consumes is noted.
+    pub label: RequestLabel,
+    /// Decides on everything, and then neither writes nor pays.
+    pub is_dry_run: bool,
     /// Tells of a conflict at once, before what it rests on is durable: for a caller that tries again without showing the conflict.
     pub report_conflict_early: bool,
 }
@@ -185,9 +190,9 @@ impl Engine {
         }
         let refused = results.iter().any(Result::is_err);
         let idle = !results.iter().flatten().any(|planned| planned.changed);
-        if refused || (idle && options.token.is_none()) {
+        if refused || options.is_dry_run || (idle && options.token.is_none()) {
             if let Some(charge) = &charge {
-                charge.pay_for_nothing(ops, &results);
+                charge.pay_for_nothing(ops, states, &results);
             }
             let outcomes = results.into_iter().zip(states);
             let results = outcomes.map(|(result, state)| Ok(result?.into_outcome(state))).collect();
@@ -197,7 +202,7 @@ impl Engine {
         let at_millis = self.options.clock.now_millis();
         let seqno = self.log(ops, states, &planned, options, at_millis)?;
         if let Some(charge) = &charge {
-            charge.pay(ops);
+            charge.pay(ops, states);
         }
         self.record_sizes(growth);
         let stamp = WriteStamp { seqno, at_millis, buffered: self.durability(options) == Durability::Buffered };

@@ -8,6 +8,7 @@
 use super::{
     catalog::TableState,
     engine::Engine,
+    held::TableStateGuard,
     lock_set::PerItem,
     ring::key_ref,
     throughput::{place, reason, tokens},
@@ -18,6 +19,7 @@ use crate::{
     capacity::{TOKENS_PER_UNIT, TableCapacity, Ticket, Use, write_units},
     error::{Error, ErrorKind, Result},
     item::ItemRef,
+    ledger::RequestLabel,
     schema::{EncodedKey, IndexKind},
     wal::record::Origin,
 };
@@ -43,8 +45,10 @@ impl Charge {
 /// What a commit pays, if it does.
 pub(super) struct WriteCharge<'a> {
     engine: &'a Engine,
-    model: &'a Throughput,
+    /// `None` if what is consumed is only noted.
+    model: Option<&'a Throughput>,
     charge: Charge,
+    label: RequestLabel,
     now_millis: u64,
     items: PerItem<ItemCharge>,
 }
@@ -53,41 +57,56 @@ pub(super) struct WriteCharge<'a> {
 #[derive(Default)]
 struct ItemCharge {
     ticket: Option<Ticket>,
-    /// Tokens of the table.
+    /// Tokens of the table, entries of local indexes included.
     cost: i64,
     /// Tokens of the table if the condition fails.
     cost_of_failure: i64,
-    /// Tokens of global indexes, at the places of their entries.
-    entries: Vec<(Ticket, EncodedKey, i64)>,
+    entries: Vec<EntryCharge>,
+}
+
+/// What an index entry of an item pays: a global index's by itself, a local one's as a part of what its table pays.
+struct EntryCharge {
+    ticket: Option<Ticket>,
+    /// Position of the index.
+    index: usize,
+    is_local: bool,
+    key: EncodedKey,
+    cost: i64,
 }
 
 impl<'a> WriteCharge<'a> {
-    /// What a commit asks; `None` if there is no model, or the commit is not a user's.
+    /// What a commit asks; `None` if there is neither a model nor a ledger, or the commit is not a user's.
     #[inline]
     pub fn begin(engine: &'a Engine, options: &WriteOptions) -> Option<Self> {
-        let model = engine.admission.throughput.as_ref()?;
-        if options.charge == Charge::Free || options.origin != Origin::User {
+        if !engine.admission.is_metered {
             return None;
         }
-        let now_millis = model.now_millis(&engine.options.clock);
-        Some(Self { engine, model, charge: options.charge, now_millis, items: PerItem::new() })
+        if options.charge == Charge::Free || options.origin != Origin::User || options.is_dry_run {
+            return None;
+        }
+        let model = engine.admission.throughput.as_ref();
+        let now_millis = model.map_or(0, |model| model.now_millis(&engine.options.clock));
+        let (charge, label) = (options.charge, options.label);
+        Some(Self { engine, model, charge, label, now_millis, items: PerItem::new() })
     }
 
-    fn capacity<'s>(&self, op: &WriteOp<'s>, state: &TableState) -> Option<&'s TableCapacity> {
-        self.engine.capacity_of(self.model, op.slot, state, self.now_millis)
+    fn capacity<'s>(&self, op: &WriteOp<'s>, state: &TableState) -> Option<(&'a Throughput, &'s TableCapacity)> {
+        let model = self.model?;
+        Some((model, self.engine.capacity_of(model, op.slot, state, self.now_millis)?))
     }
 
     /// The next item asks its table. Errors: throttled.
     pub fn admit(&mut self, op: &WriteOp<'_>, state: &TableState) -> Result<()> {
         let mut item = ItemCharge::default();
-        if let Some(capacity) = self.capacity(op, state) {
+        if let Some((model, capacity)) = self.capacity(op, state) {
             let expected = tokens(self.charge.factor());
             match capacity.table.admit(Use::Write, place(key_ref(op.key)), expected, self.now_millis) {
                 Ok(ticket) => item.ticket = Some(ticket),
                 Err(limit) => {
                     self.items.push(item);
+                    self.engine.note_throttled_write(self.label, state, None, key_ref(op.key), limit);
                     let reasons = vec![reason(&state.definition, None, true, limit)];
-                    return Err(self.engine.throttled(self.model, &state.definition, reasons));
+                    return Err(self.engine.throttled(model, &state.definition, reasons));
                 }
             }
         }
@@ -113,36 +132,51 @@ impl<'a> WriteCharge<'a> {
 
     /// The last item asks the global indexes whose entries it changes. Errors: throttled.
     fn admit_staged(&mut self, op: &WriteOp<'_>, state: &TableState, staged: &StagedWrite) -> Result<()> {
-        let Some(capacity) = self.capacity(op, state) else { return Ok(()) };
         let old_bytes = staged.old.as_ref().map_or(0, ItemRef::size_bytes);
         let new_bytes = staged.new.clone().map_or(0, |new| ItemRef::from_bytes(new).size_bytes());
         let mut cost = tokens(self.charge.factor() * write_units(old_bytes, new_bytes));
         let (mut entries, mut reasons) = (Vec::new(), Vec::new());
-        let indexes = capacity.indexes();
-        for change in &staged.indexes {
-            let index = &state.definition.indexes[change.index];
-            match index.kind {
-                IndexKind::Local => cost += i64::from(change.units) * TOKENS_PER_UNIT,
-                IndexKind::Expiry => {}
-                IndexKind::Global => {
-                    let Some((_, resource)) = indexes.iter().find(|(number, _)| *number == index.id) else { continue };
-                    let put = change.put.as_ref().map(|(key, _)| (key, change.units - change.removed_units));
-                    let removed = change.remove.as_ref().map(|key| (key, change.removed_units));
-                    for (key, units) in put.into_iter().chain(removed) {
-                        let cost = i64::from(units) * TOKENS_PER_UNIT;
-                        match resource.admit(Use::Write, place(key_ref(key)), cost, self.now_millis) {
-                            Ok(ticket) => entries.push((ticket, key.clone(), cost)),
-                            Err(limit) => {
-                                reasons.push(reason(&state.definition, Some(index), true, limit));
-                                break;
-                            }
-                        }
+        if !staged.indexes.is_empty() {
+            let capacity = self.capacity(op, state);
+            for change in &staged.indexes {
+                let index = &state.definition.indexes[change.index];
+                if index.kind == IndexKind::Expiry {
+                    continue;
+                }
+                let is_local = index.kind == IndexKind::Local;
+                let put = change.put.as_ref().map(|(key, _)| (key, change.units - change.removed_units));
+                let removed = change.remove.as_ref().map(|key| (key, change.removed_units));
+                for (key, units) in put.into_iter().chain(removed) {
+                    let of_entry = i64::from(units) * TOKENS_PER_UNIT;
+                    if is_local {
+                        cost += of_entry;
                     }
+                    let resource = capacity.filter(|_| !is_local).map(|(_, capacity)| capacity.index(index.id));
+                    let ticket = match resource
+                        .flatten()
+                        .map(|resource| resource.admit(Use::Write, place(key_ref(key)), of_entry, self.now_millis))
+                    {
+                        None => None,
+                        Some(Ok(ticket)) => Some(ticket),
+                        Some(Err(limit)) => {
+                            self.engine.note_throttled_write(
+                                self.label,
+                                state,
+                                Some(change.index),
+                                key_ref(key),
+                                limit,
+                            );
+                            reasons.push(reason(&state.definition, Some(index), true, limit));
+                            break;
+                        }
+                    };
+                    let key = key.clone();
+                    entries.push(EntryCharge { ticket, index: change.index, is_local, key, cost: of_entry });
                 }
             }
         }
-        if !reasons.is_empty() {
-            return Err(self.engine.throttled(self.model, &state.definition, reasons));
+        if let (false, Some(model)) = (reasons.is_empty(), self.model) {
+            return Err(self.engine.throttled(model, &state.definition, reasons));
         }
         if let Some(item) = self.items.last_mut() {
             (item.cost, item.entries) = (cost, entries);
@@ -151,29 +185,48 @@ impl<'a> WriteCharge<'a> {
     }
 
     /// The commit has been logged: every item pays.
-    pub fn pay(&self, ops: &[WriteOp<'_>]) {
-        for (item, op) in self.items.iter().zip(ops) {
+    pub fn pay(&self, ops: &[WriteOp<'_>], states: &[TableStateGuard]) {
+        for ((item, op), state) in self.items.iter().zip(ops).zip(states) {
+            let mut own_cost = item.cost;
+            for entry in &item.entries {
+                if let Some(ticket) = &entry.ticket {
+                    ticket.debit(entry.cost, place(key_ref(&entry.key)));
+                }
+                if entry.is_local {
+                    own_cost -= entry.cost;
+                }
+                self.note(state, Some(entry.index), &entry.key, entry.ticket.as_ref(), entry.cost);
+            }
             if let Some(ticket) = &item.ticket {
                 ticket.debit(item.cost, place(key_ref(op.key)));
             }
-            for (ticket, key, cost) in &item.entries {
-                ticket.debit(*cost, place(key_ref(key)));
-            }
+            self.note(state, None, op.key, item.ticket.as_ref(), own_cost);
         }
     }
 
     /// Nothing was written. Where it was for conditions that failed, each item pays what it would have cost, or what its
     /// condition was tested on; where it was for a lack of throughput, or for a mistake of the request, none does.
-    pub fn pay_for_nothing(&self, ops: &[WriteOp<'_>], results: &[Result<StagedWrite>]) {
+    pub fn pay_for_nothing(&self, ops: &[WriteOp<'_>], states: &[TableStateGuard], results: &[Result<StagedWrite>]) {
         let is_other = |error: &&Error| error.kind() != ErrorKind::ConditionFailed;
         if results.iter().filter_map(|result| result.as_ref().err()).any(|error| is_other(&error)) {
             return;
         }
-        for ((item, op), result) in self.items.iter().zip(ops).zip(results) {
+        for (((item, op), state), result) in self.items.iter().zip(ops).zip(states).zip(results) {
+            let cost = if result.is_err() { item.cost_of_failure } else { item.cost };
             if let Some(ticket) = &item.ticket {
-                let cost = if result.is_err() { item.cost_of_failure } else { item.cost };
                 ticket.debit(cost, place(key_ref(op.key)));
             }
+            self.note(state, None, op.key, item.ticket.as_ref(), cost);
+        }
+    }
+
+    /// Notes what was paid.
+    #[inline]
+    fn note(&self, state: &TableState, index: Option<usize>, key: &EncodedKey, ticket: Option<&Ticket>, cost: i64) {
+        if self.engine.admission.ledger.is_some() && !state.definition.is_internal() {
+            let partition = ticket.and_then(Ticket::start).map(|start| start.token);
+            let milliunits = u64::try_from(cost).unwrap_or(0);
+            self.engine.note_write(self.label, state, index, key_ref(key), (partition, milliunits));
         }
     }
 }

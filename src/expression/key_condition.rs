@@ -59,6 +59,17 @@ pub enum RangeCondition {
 }
 
 impl RangeCondition {
+    /// The condition on an attribute of this name, as a text.
+    pub(crate) fn describe(&self, name: &str) -> String {
+        match self {
+            Self::Less(value) => format!("{name} < {}", value.to_json()),
+            Self::LessOrEqual(value) => format!("{name} <= {}", value.to_json()),
+            Self::Greater(value) => format!("{name} > {}", value.to_json()),
+            Self::GreaterOrEqual(value) => format!("{name} >= {}", value.to_json()),
+            Self::Between(low, high) => format!("{name} BETWEEN {} AND {}", low.to_json(), high.to_json()),
+            Self::BeginsWith(prefix) => format!("begins_with({name}, {})", prefix.to_json()),
+        }
+    }
     /// The values that bound the range.
     pub fn values(&self) -> Vec<&AttributeValue> {
         match self {

@@ -235,7 +235,6 @@ pub fn decode_last(kind: KeyType, bytes: &[u8]) -> Option<AttributeValue> {
 
 /// Reads what [`encode_component`] wrote at the beginning of `bytes`: the value, and how many bytes it took. None if
 /// these are no such bytes.
-#[cfg(any(test, feature = "fuzzing"))]
 pub fn decode_component(kind: KeyType, bytes: &[u8]) -> Option<(AttributeValue, usize)> {
     if kind == KeyType::N {
         return Number::decode_ordered(bytes).map(|(number, length)| (AttributeValue::N(number), length));
@@ -272,7 +271,6 @@ fn escape(bytes: &[u8], out: &mut impl KeySink) {
     out.put(&[ESCAPE, END]);
 }
 
-#[cfg(any(test, feature = "fuzzing"))]
 fn unescape(bytes: &[u8]) -> Option<(Vec<u8>, usize)> {
     let mut raw = Vec::new();
     let mut start = 0;

@@ -323,7 +323,12 @@ impl<'a> Sweep<'a> {
         };
         let op = WriteOp { slot: self.slot, key: &key, decide: &mut decide };
         match self.engine.write_one(op, &options) {
-            Ok(_) => Ok(deleted),
+            Ok(_) => {
+                if deleted {
+                    self.engine.note_expired(self.table.id);
+                }
+                Ok(deleted)
+            }
             // The table was deleted meanwhile.
             Err(_) if self.slot.is_dropped() => Ok(false),
             Err(error) => Err(error),

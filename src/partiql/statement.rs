@@ -17,7 +17,7 @@ use crate::{
     database::Database,
     error::{Error, Result},
     item::{AttributeValue, ItemRef, to_value},
-    request::EncodeKey,
+    request::{EncodeKey, RequestPlan},
     schema::TableDefinition,
 };
 use serde::Serialize;
@@ -133,7 +133,7 @@ impl Statement {
     /// A statement without parameters.
     pub(super) fn of(database: &Database, parsed: ParsedOrRefused) -> Self {
         Self {
-            database: database.clone(),
+            database: database.noted_as("ExecuteStatement"),
             parsed,
             parameters: SmallVec::new(),
             fault: None,
@@ -143,6 +143,11 @@ impl Statement {
             old_on_failure: false,
             resume: None,
         }
+    }
+
+    /// The same statement, whose requests are noted as those of another operation.
+    pub(super) fn noted_as(&self, operation: &'static str) -> Self {
+        Self { database: self.database.noted_as(operation), ..self.clone() }
     }
 
     /// The value of the next `?`: anything that serde can turn into a value, as for [`to_value`]. Text is `S`, numbers
@@ -224,6 +229,20 @@ impl Statement {
             Planned::Read(plan) => Plan::of_read(&plan),
             Planned::Write(plan) => Plan::of_write(&plan),
         })
+    }
+
+    /// What each of its requests would do and consume, without doing it: the requests of a write, or of one page. The numbers
+    /// are exact for the items that are there; see [`Database::explain`].
+    ///
+    /// # Errors
+    /// What the statement would be refused for before its first request.
+    pub fn dry_run(&self) -> Result<Vec<RequestPlan>> {
+        let dry = self.database.dry_run();
+        let outcome = Self { database: dry.database().clone(), ..self.clone() }.send();
+        match (dry.plans(), outcome) {
+            (plans, Err(error)) if plans.is_empty() => Err(error),
+            (plans, _) => Ok(plans), // what refuses a request is in its plan
+        }
     }
 
     /// Runs it: writes, or reads one page.

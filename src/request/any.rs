@@ -32,6 +32,10 @@ macro_rules! every_request {
                     $(Self::$kind(_) => stringify!($kind),)*
                 }
             }
+            /// Whether it writes, so that its units are of writing.
+            pub fn is_write(&self) -> bool {
+                matches!(self.operation(), "PutItem" | "UpdateItem" | "DeleteItem" | "BatchWriteItem" | "TransactWriteItems")
+            }
         }
 
         impl Request for AnyRequest<'_> {}
@@ -72,6 +76,16 @@ every_request! {
     BatchWriteItem => BatchWrite,
     TransactGetItems => TransactGet,
     TransactWriteItems => TransactWrite,
+}
+
+impl ResponseRef<'_> {
+    /// Items of a page; none of other responses.
+    pub(super) fn returned_items(&self) -> u64 {
+        match self {
+            Self::Page(page) => page.count as u64,
+            _ => 0,
+        }
+    }
 }
 
 macro_rules! every_response {

@@ -11,7 +11,7 @@ use super::{
 };
 use crate::{
     capacity::{Consumed, ReadStrength, read_units},
-    engine::{Engine, TableState},
+    engine::TableState,
     error::{Error, ErrorKind, Result},
     expression::ProjectionExpression,
     item::ItemRef,
@@ -130,7 +130,7 @@ impl Run for BatchGetItem<'_> {
         let (mut is_any_read, mut throttled) = (false, None);
         for (entry, found) in self.tables.iter().zip(found) {
             let name = found.state.definition.name.clone();
-            let read = answer(executor.engine, found, &mut room, entry)?;
+            let read = answer(executor, found, &mut room, entry)?;
             is_any_read |= read.left_over.len() < entry.keys.len();
             throttled = throttled.or(read.throttled);
             add_consumed(&mut output.consumed, &name, &Consumed::of_table(read.units));
@@ -172,7 +172,12 @@ struct Answer {
 }
 
 /// Takes items while there is room for them, by DynamoDB's size rule; none behind the first one that does not fit.
-fn answer(engine: &Engine, found: FoundItems<'_>, room: &mut usize, entry: &KeysAndAttributes<'_>) -> Result<Answer> {
+fn answer(
+    executor: &Executor<'_>,
+    found: FoundItems<'_>,
+    room: &mut usize,
+    entry: &KeysAndAttributes<'_>,
+) -> Result<Answer> {
     let strength = ReadStrength::of(entry.consistent_read);
     let FoundItems { slot, state, keys, items } = found;
     let mut answer =
@@ -184,8 +189,8 @@ fn answer(engine: &Engine, found: FoundItems<'_>, room: &mut usize, entry: &Keys
             answer.left_over.push(at);
             continue;
         }
-        if engine.models_throughput() {
-            match charge(engine, &slot, &state, &keys[at], strength, item.as_ref()) {
+        if executor.is_metered() {
+            match charge(executor, &slot, &state, &keys[at], strength, item.as_ref()) {
                 Err(error) if error.kind() == ErrorKind::Throttled => {
                     answer.throttled.get_or_insert(error);
                     answer.left_over.push(at);

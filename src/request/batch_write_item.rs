@@ -120,7 +120,7 @@ impl Run for BatchWriteItem<'_> {
         let mut output = BatchWriteOutput::default();
         let mut throttled = None;
         // The batch waits for the disk once, after its last write.
-        let options = WriteOptions { durability: self.durability, skip_wait: true, ..WriteOptions::default() };
+        let options = WriteOptions { durability: self.durability, skip_wait: true, ..executor.write_options() };
         for (at, Prepared { table, definition, key, put }) in self.prepare(executor)?.into_iter().enumerate() {
             let held = engine.hold_tables([&**table])?;
             if let Some((item, _)) = &put

@@ -9,9 +9,11 @@ use super::{
 use crate::{
     access::Explanation,
     capacity::Consumed,
-    engine::Engine,
+    engine::{Engine, WriteOptions},
     error::{Error, Result},
+    ledger::{Ending, Recorder, RequestLabel},
 };
+use smallvec::SmallVec;
 
 /// A request: one of DynamoDB's operations on items. Only the types of this module are requests.
 pub trait Request: sealed::Run {}
@@ -46,6 +48,10 @@ pub(super) use sealed::Run;
 pub struct Executor<'a> {
     pub(super) engine: &'a Engine,
     hooks: &'a Hooks,
+    /// What the request is noted as, if it is.
+    pub(super) label: RequestLabel,
+    /// Whether requests are carried out only up to where they would write, ask for throughput or pay.
+    pub(super) is_dry_run: bool,
 }
 
 impl std::fmt::Debug for Executor<'_> {
@@ -58,7 +64,7 @@ impl<'a> Executor<'a> {
     /// Executes on this database, with these hooks.
     #[inline]
     pub(crate) fn new(engine: &'a Engine, hooks: &'a Hooks) -> Self {
-        Self { engine, hooks }
+        Self { engine, hooks, label: RequestLabel { operation: "", tag: 0 }, is_dry_run: false }
     }
 
     /// Carries out a request. Without a hook this is one branch more than the operation itself.
@@ -67,15 +73,63 @@ impl<'a> Executor<'a> {
         if self.hooks.is_some() { self.execute_seen(request) } else { request.run(self) }
     }
 
-    /// Decides on the request where there is a caller, and shows it to the hook where there is one.
+    /// Decides on the request where there is a caller, notes it where there is a ledger, and shows it to the hook where there
+    /// is one.
     #[cold]
     #[inline(never)]
     fn execute_seen<R: Request + ?Sized>(&self, request: &R) -> Result<R::Response> {
+        if let Some(plans) = self.hooks.plans() {
+            self.authorize(request.as_request())?;
+            let (plan, result) = self.dry_run(request)?;
+            plans.lock().push(plan);
+            return result;
+        }
+        match self.hooks.recorder() {
+            None => self.execute_decided(request),
+            Some(recorder) => self.execute_noted(recorder, request),
+        }
+    }
+
+    fn execute_noted<R: Request + ?Sized>(&self, recorder: &Recorder, request: &R) -> Result<R::Response> {
+        let operation = self.hooks.operation().unwrap_or_else(|| request.as_request().operation());
+        let label = RequestLabel { operation, tag: self.hooks.tag() };
+        let clock = &self.engine.options().clock;
+        let began = clock.stopwatch();
+        let result = Self { label, ..*self }.execute_decided(request);
+        let ending = match &result {
+            Ok(response) => Ending::Done { items: response.as_response().returned_items() },
+            Err(error) => Ending::of(error),
+        };
+        let tables = request.tables();
+        let numbers: SmallVec<[u32; 4]> =
+            tables.iter().filter_map(|table| Some(table.resolve(self.engine).ok()?.state().definition.id)).collect();
+        recorder.ended(&numbers, operation, ending, began.micros(clock), clock.coarse_millis());
+        result
+    }
+
+    fn execute_decided<R: Request + ?Sized>(&self, request: &R) -> Result<R::Response> {
         self.authorize(request.as_request())?;
         match self.hooks.get() {
             None => request.run(self),
             Some(hook) => self.execute_hooked(hook, request),
         }
+    }
+
+    /// The same, for requests that are carried out only up to where they would write, ask for throughput or pay.
+    pub(super) fn for_dry_run(&self) -> Self {
+        Self { is_dry_run: true, ..*self }
+    }
+
+    /// How the writes of a request are done.
+    #[inline]
+    pub(super) fn write_options(&self) -> WriteOptions {
+        WriteOptions { label: self.label, is_dry_run: self.is_dry_run, ..WriteOptions::default() }
+    }
+
+    /// Whether reads of a request ask for throughput, or what they consume is noted.
+    #[inline]
+    pub(super) fn is_metered(&self) -> bool {
+        self.engine.is_metered() && !self.is_dry_run
     }
 
     /// How policies would decide on a request, part by part. Empty without a principal.

@@ -9,7 +9,7 @@ use super::{
 };
 use crate::{
     capacity::{Consumed, ReadStrength, read_units},
-    engine::{Engine, TableSlot, TableState, key_ref},
+    engine::{Engine, ReadAccess, TableSlot, TableState, key_ref},
     error::{Error, Result},
     expression::ProjectionExpression,
     item::ItemRef,
@@ -78,7 +78,7 @@ impl Run for GetItem<'_> {
     fn run(&self, executor: &Executor<'_>) -> Result<GetOutput> {
         let table = self.table.resolve(executor.engine)?;
         let strength = ReadStrength::of(self.consistent_read);
-        let item = read_by_key(executor.engine, &table, strength, |definition| {
+        let item = read_by_key(executor, &table, strength, |definition| {
             check_projection_paths(definition, self.projection.as_ref())?;
             self.key.encode(definition)
         })?;
@@ -97,29 +97,29 @@ impl Run for GetItem<'_> {
 /// The newest item that readers may see, by a key that is encoded once the table's definition is at hand.
 #[inline(always)]
 pub(crate) fn read_by_key(
-    engine: &Engine,
+    executor: &Executor<'_>,
     slot: &TableSlot,
     strength: ReadStrength,
     encode: impl FnOnce(&TableDefinition) -> Result<EncodedKey>,
 ) -> Result<Option<ItemRef>> {
     let state = slot.state();
     let key = encode(&state.definition)?;
-    read_admitted(engine, slot, &state, strength, &key)
+    read_admitted(executor, slot, &state, strength, &key)
 }
 
 /// The same, by a key that is encoded for this state of the table.
 #[inline(always)]
 pub(crate) fn read_admitted(
-    engine: &Engine,
+    executor: &Executor<'_>,
     slot: &TableSlot,
     state: &TableState,
     strength: ReadStrength,
     key: &EncodedKey,
 ) -> Result<Option<ItemRef>> {
     slot.check_alive()?;
-    let item = read_from(engine, state, key)?;
-    if engine.models_throughput() {
-        charge(engine, slot, state, key, strength, item.as_ref())?;
+    let item = read_from(executor.engine, state, key)?;
+    if executor.is_metered() {
+        charge(executor, slot, state, key, strength, item.as_ref())?;
     }
     Ok(item)
 }
@@ -127,7 +127,7 @@ pub(crate) fn read_admitted(
 /// A read of one item asks for throughput and pays. Errors: throttled.
 #[inline(never)]
 pub(super) fn charge(
-    engine: &Engine,
+    executor: &Executor<'_>,
     slot: &TableSlot,
     state: &TableState,
     key: &EncodedKey,
@@ -135,7 +135,8 @@ pub(super) fn charge(
     item: Option<&ItemRef>,
 ) -> Result<()> {
     let units = read_units(item.map_or(0, ItemRef::size_bytes), strength);
-    engine.charge_read(slot, state, key_ref(key), (strength, units))
+    let read = ReadAccess::of_item(slot, state, key_ref(key), strength, executor.label);
+    executor.engine.charge_read(&read, units)
 }
 
 /// The newest item at a place that readers may see.

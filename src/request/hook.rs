@@ -3,10 +3,12 @@
 use super::{
     any::{RequestRef, ResponseRef},
     caller::Caller,
+    explain::Plans,
 };
 use crate::{
     capacity::Consumed,
     error::{Error, Result},
+    ledger::Recorder,
     schema::TableDefinition,
 };
 use std::{fmt, sync::Arc};
@@ -96,6 +98,14 @@ impl Hook for Both {
 pub struct Hooks {
     hook: Option<Arc<dyn Hook>>,
     caller: Option<Arc<Caller>>,
+    /// Where what requests consume is noted.
+    recorder: Option<Arc<Recorder>>,
+    /// Number of the tag under which it is.
+    tag: u32,
+    /// The operation that it is, where that is not the request's own: a statement's.
+    operation: Option<&'static str>,
+    /// Where plans are kept of requests that are not carried out.
+    plans: Option<Plans>,
     _keeper: Option<Keeper>,
 }
 
@@ -135,10 +145,43 @@ impl Hooks {
     pub(crate) fn caller(&self) -> Option<&Caller> {
         self.caller.as_deref()
     }
-    /// Whether a hook sees requests, or policies decide on them.
+    /// The same, with a place where what requests consume is noted.
+    pub(crate) fn noting(self, recorder: Option<Arc<Recorder>>) -> Self {
+        Self { recorder, ..self }
+    }
+    /// The same, with a tag under which it is noted.
+    pub(crate) fn tagged(&self, tag: &str) -> Self {
+        let tag = self.recorder.as_ref().map_or(0, |recorder| recorder.tag(tag));
+        Self { tag, ..self.clone() }
+    }
+    /// The same, for requests that are noted as those of another operation.
+    pub(crate) fn noted_as(&self, operation: &'static str) -> Self {
+        Self { operation: Some(operation), ..self.clone() }
+    }
+    /// Where what requests consume is noted.
+    pub(crate) fn recorder(&self) -> Option<&Recorder> {
+        self.recorder.as_deref()
+    }
+    /// The same, for requests that are planned and not carried out.
+    pub(crate) fn planning(&self, plans: Plans) -> Self {
+        Self { plans: Some(plans), ..self.clone() }
+    }
+    /// Where plans are kept of requests that are not carried out.
+    pub(super) fn plans(&self) -> Option<&Plans> {
+        self.plans.as_ref()
+    }
+    /// Number of the tag under which it is noted.
+    pub(super) fn tag(&self) -> u32 {
+        self.tag
+    }
+    /// The operation that requests are noted as, where that is not their own.
+    pub(super) fn operation(&self) -> Option<&'static str> {
+        self.operation
+    }
+    /// Whether a hook sees requests, policies decide on them, or they are noted or only planned.
     #[inline]
     pub(crate) fn is_some(&self) -> bool {
-        self.hook.is_some() | self.caller.is_some()
+        self.hook.is_some() | self.caller.is_some() | self.recorder.is_some() | self.plans.is_some()
     }
 }
 

@@ -27,7 +27,7 @@
 //! # }
 //! ```
 //!
-//! Imports: sync, error, capacity, config, item, schema, expression, access, wal, partition, index, service, admission, engine.
+//! Imports: sync, error, capacity, config, item, schema, expression, access, wal, partition, index, service, ledger, admission, engine.
 
 mod any;
 mod asks;
@@ -36,6 +36,7 @@ mod batch_write_item;
 mod caller;
 mod delete_item;
 mod executor;
+mod explain;
 mod fingerprint;
 mod get_item;
 mod hook;
@@ -45,6 +46,7 @@ mod lagged_read;
 mod page;
 mod page_charge;
 mod page_token;
+mod plan;
 mod put_item;
 mod query;
 mod query_key;
@@ -67,12 +69,14 @@ pub use batch_write_item::{BatchWriteItem, BatchWriteOutput, MAX_BATCH_WRITES, W
 pub(crate) use caller::{Caller, Report, ResourcePolicies};
 pub use delete_item::DeleteItem;
 pub use executor::{Executor, Request, Response};
+pub(crate) use explain::Plans;
 pub use get_item::{GetItem, GetOutput};
 pub(crate) use get_item::{read_admitted, read_by_key};
 pub use hook::{Call, Completion, Hook, Hooks};
 pub use key::{EncodeKey, RequestKey};
 pub use page::{MAX_PAGE_BYTES, Page, PageOptions, Select};
 pub(crate) use page_token::{TokenSeal, open_page_token};
+pub use plan::{PlannedAccess, PlannedResource, RequestPlan};
 pub use put_item::PutItem;
 pub use query::Query;
 pub use query_key::{QueryKey, SortCondition};

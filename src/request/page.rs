@@ -3,7 +3,7 @@
 
 use super::{
     any::ResponseRef,
-    executor::Response,
+    executor::{Executor, Response},
     get_item::{projected, read},
     page_charge::PageCharge,
     page_token::TokenScope,
@@ -154,6 +154,7 @@ impl Page {
 
 /// A page that is being filled.
 pub(super) struct PageBuilder<'a> {
+    executor: &'a Executor<'a>,
     engine: &'a Engine,
     slot: &'a TableSlot,
     target: &'a Target,
@@ -200,13 +201,20 @@ const USUAL_ITEMS: usize = 16;
 
 impl<'a> PageBuilder<'a> {
     #[inline]
-    pub fn new(engine: &'a Engine, slot: &'a TableSlot, target: &'a Target, options: &'a PageOptions<'a>) -> Self {
+    pub fn new(
+        executor: &'a Executor<'a>,
+        slot: &'a TableSlot,
+        target: &'a Target,
+        options: &'a PageOptions<'a>,
+    ) -> Self {
+        let engine = executor.engine;
         let most = options.limit.unwrap_or(usize::MAX);
         let room = if options.select == Select::Count { 0 } else { most.min(USUAL_ITEMS) };
         let hides_expired = hides_expired(engine.options(), &target.state.definition);
         let fetches_whole = target.reads_whole_items(options);
         let changes = options.filter.is_some() || options.projection.is_some() || options.select == Select::Count;
         Self {
+            executor,
             engine,
             slot,
             target,
@@ -229,8 +237,9 @@ impl<'a> PageBuilder<'a> {
     /// The page begins at this place. Errors: there is no throughput for it.
     #[inline]
     pub fn begin_at(&mut self, place: KeyRef<'_>) -> Result<()> {
-        if self.engine.models_throughput() {
-            self.charge = PageCharge::begin(self.engine, self.slot, self.target, self.options, place)?;
+        if self.executor.is_metered() {
+            let strength = ReadStrength::of(self.options.consistent_read);
+            self.charge = PageCharge::begin(self.executor, self.slot, self.target, strength, place)?;
         }
         Ok(())
     }
@@ -238,7 +247,7 @@ impl<'a> PageBuilder<'a> {
     /// Whether the page asks for throughput: then each item comes by [`push_at`](Self::push_at).
     #[inline]
     pub fn is_charged(&self) -> bool {
-        self.charge.is_some()
+        self.charge.as_ref().is_some_and(PageCharge::is_bounded)
     }
 
     /// Takes the next item in order, which lies at this place; `false` if the page is full with it, or ends before it for lack
@@ -292,7 +301,7 @@ impl<'a> PageBuilder<'a> {
     pub fn finish(self) -> Page {
         let units = read_units(self.bytes, ReadStrength::of(self.options.consistent_read));
         if let Some(charge) = &self.charge {
-            charge.pay(units + self.fetched_units);
+            charge.pay(units, self.fetched_units);
         }
         let consumed = match self.target.definition() {
             None => Consumed::of_table(units),

@@ -93,7 +93,7 @@ impl Run for PutItem<'_> {
             condition: self.condition.as_ref(),
             return_old_on_failure: self.return_old_on_failure,
         };
-        let options = WriteOptions { durability: self.durability, ..WriteOptions::default() };
+        let options = WriteOptions { durability: self.durability, ..executor.write_options() };
         let (outcome, _) = write_one(engine, held, &write, &options)?;
         let consumed = consumed(&outcome, 1.0);
         Ok(WriteOutput { attributes: outcome.old.filter(|_| self.return_values == ReturnValues::AllOld), consumed })

@@ -52,7 +52,7 @@ impl Run for Query<'_> {
         target.check_filter_reads_no_key(options.filter.as_ref())?;
         target.check_filter_is_projected(options)?;
         self.narrow(&target, &mut selection)?;
-        let mut builder = PageBuilder::new(engine, &slot, &target, options);
+        let mut builder = PageBuilder::new(executor, &slot, &target, options);
         builder.begin_at(self.begin(&selection))?;
         let partition = target.ring().find(selection.token);
         let view = partition.pin();
@@ -107,7 +107,7 @@ impl Query<'_> {
     }
 
     /// Where the page begins.
-    fn begin<'s>(&self, selection: &'s Selection<'_>) -> KeyRef<'s> {
+    pub(super) fn begin<'s>(&self, selection: &'s Selection<'_>) -> KeyRef<'s> {
         let (bound, open): (_, &[u8]) = match self.scan_index_forward {
             true => (&selection.bounds.lower, &[]),
             false => (&selection.bounds.upper, &LAST_SORT_KEY),

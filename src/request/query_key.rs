@@ -98,6 +98,30 @@ impl QueryKey {
         Ok(())
     }
 
+    /// The conditions on the attributes of a key, as a text.
+    pub(super) fn describe(&self, hash: &[KeyAttribute], sort: &[KeyAttribute]) -> String {
+        let values = self.partition_values(hash, sort).unwrap_or_default();
+        let bound;
+        let (equal, last) = match &self.0 {
+            Form::Typed(_, conditions) => (&conditions.equal, &conditions.last),
+            Form::Bound(key) => (&key.range, &key.last),
+            Form::Expression(expression) => match expression.bind(hash, sort) {
+                Ok(key) => {
+                    bound = key;
+                    (&bound.range, &bound.last)
+                }
+                Err(_) => return String::new(),
+            },
+        };
+        let equalities = hash.iter().zip(&values).chain(sort.iter().zip(equal));
+        let mut texts: Vec<String> =
+            equalities.map(|(attribute, value)| format!("{} = {}", attribute.name, value.to_json())).collect();
+        if let (Some(attribute), Some(condition)) = (sort.get(equal.len()), last) {
+            texts.push(condition.describe(&attribute.name));
+        }
+        texts.join(" AND ")
+    }
+
     /// The values of the partition key attributes `hash`; `None` if the key does not fit them.
     pub(super) fn partition_values(&self, hash: &[KeyAttribute], sort: &[KeyAttribute]) -> Option<Vec<AttributeValue>> {
         match &self.0 {

@@ -13,6 +13,7 @@ use super::{
     executor::{Executor, Request, Run},
     get_item::projected,
     page::{Page, PageOptions},
+    page_charge::PageCharge,
     query::{Query, as_slice},
     sort_range::RangeBounds,
     table_ref::TableRef,
@@ -133,9 +134,19 @@ impl Run for QueryNewest<'_> {
     type Response = Page;
     fn run(&self, executor: &Executor<'_>) -> Result<Page> {
         let slot = self.query.table.resolve(executor.engine)?;
+        let strength = ReadStrength::Transactional;
+        let target = Target::find(&slot, &self.query.options)?;
+        let selection = self.query.selection(&target)?;
+        let charge = match executor.is_metered() {
+            true => PageCharge::begin(executor, &slot, &target, strength, self.query.begin(&selection))?,
+            false => None,
+        };
         let items = read(executor.engine, &slot, self.query, self.limit)?;
         let bytes = items.iter().map(ItemRef::size_bytes).sum();
-        let units = read_units(bytes, ReadStrength::Transactional);
+        let units = read_units(bytes, strength);
+        if let Some(charge) = &charge {
+            charge.pay(units, 0.0);
+        }
         let consumed = match &self.query.options.index {
             None => Consumed::of_table(units),
             Some(index) => {

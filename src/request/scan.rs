@@ -50,7 +50,7 @@ impl Run for Scan<'_> {
         let (first_token, last_token) = self.tokens()?;
         let space = target.space();
         let is_mixed = target.state.definition.indexes.iter().any(|index| index.kind == IndexKind::Local);
-        let mut builder = PageBuilder::new(engine, &slot, &target, options);
+        let mut builder = PageBuilder::new(executor, &slot, &target, options);
         let start = options.exclusive_start_key.as_deref();
         let after = start.map(|key| self.place(&target, key, first_token, last_token)).transpose()?;
         let mut token = after.as_ref().map_or(first_token, EncodedKey::token);
@@ -134,7 +134,7 @@ impl Scan<'_> {
 
     /// First and last token of the segment.
     #[expect(clippy::cast_possible_truncation, reason = "the quotient of a 64-bit shift by its divisor fits 64 bits")]
-    fn tokens(&self) -> Result<(u64, u64)> {
+    pub(super) fn tokens(&self) -> Result<(u64, u64)> {
         let Some((segment, total)) = self.segment else { return Ok((0, u64::MAX)) };
         if !(1..=MAX_SEGMENTS).contains(&total) {
             return Err(Error::validation(format!(

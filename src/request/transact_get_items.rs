@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     capacity::{Consumed, ReadStrength, read_units},
-    engine::{Engine, TableSlot, key_ref},
+    engine::{ReadAccess, TableSlot, key_ref},
     error::{CancellationReason, Error, Result},
     expression::ProjectionExpression,
     item::ItemRef,
@@ -111,8 +111,8 @@ impl Run for TransactGetItems<'_> {
         let items = places.iter().map(|(slot, key)| (&**slot, key));
         let _here = engine.enter_transaction(Access::TransactRead, items)?;
         let found = engine.read_together(&places)?;
-        if engine.models_throughput() {
-            charge_together(engine, &places, &found)?;
+        if executor.is_metered() {
+            charge_together(executor, &places, &found)?;
         }
         let mut output = TransactGetOutput::default();
         let mut bytes = 0;
@@ -144,13 +144,20 @@ impl Run for TransactGetItems<'_> {
 }
 
 /// All reads ask for throughput, and pay if each of them has it. Errors: the transaction is cancelled.
-fn charge_together(engine: &Engine, places: &[(Arc<TableSlot>, EncodedKey)], found: &[Option<ItemRef>]) -> Result<()> {
+fn charge_together(
+    executor: &Executor<'_>,
+    places: &[(Arc<TableSlot>, EncodedKey)],
+    found: &[Option<ItemRef>],
+) -> Result<()> {
+    let (engine, strength) = (executor.engine, ReadStrength::Transactional);
     let (mut tickets, mut reasons) = (Vec::with_capacity(places.len()), Vec::with_capacity(places.len()));
     for ((slot, key), item) in places.iter().zip(found) {
-        let units = read_units(item.as_ref().map_or(0, ItemRef::size_bytes), ReadStrength::Transactional);
-        match engine.admit_read(slot, &slot.state(), None, key_ref(key), (ReadStrength::Transactional, units)) {
+        let units = read_units(item.as_ref().map_or(0, ItemRef::size_bytes), strength);
+        let state = slot.state();
+        let read = ReadAccess::of_item(slot, &state, key_ref(key), strength, executor.label);
+        match engine.admit_read(&read, units) {
             Ok(ticket) => {
-                tickets.push((ticket, key, units));
+                tickets.push((ticket, slot, key, units));
                 reasons.push(CancellationReason::none());
             }
             Err(error) => reasons.push(throttling_reason(&error).ok_or(error)?),
@@ -159,10 +166,10 @@ fn charge_together(engine: &Engine, places: &[(Arc<TableSlot>, EncodedKey)], fou
     if reasons.iter().any(|reason| !reason.is_none()) {
         return Err(Error::transaction_canceled(reasons));
     }
-    for (ticket, key, units) in &tickets {
-        if let Some(ticket) = ticket {
-            ticket.debit(*units, key_ref(key));
-        }
+    for (ticket, slot, key, units) in &tickets {
+        let state = slot.state();
+        let read = ReadAccess::of_item(slot, &state, key_ref(key), strength, executor.label);
+        engine.pay_read(&read, ticket.as_ref(), *units);
     }
     Ok(())
 }

@@ -205,7 +205,9 @@ impl Run for TransactWriteItems<'_> {
         let slots = self.actions.iter().map(|action| action.table().resolve(engine)).collect::<Result<Vec<_>>>()?;
         let held = engine.hold_tables(slots.iter().map(|slot| &***slot))?;
         let writes = self.prepare(&held, &slots)?;
-        let token = self.client_request_token.as_ref().map(|token| ClientToken {
+        // What is a dry run stands for no request.
+        let token = self.client_request_token.as_ref().filter(|_| !executor.is_dry_run);
+        let token = token.map(|token| ClientToken {
             token: token.token.clone(),
             fingerprint: Some(token.fingerprint.unwrap_or_else(|| fingerprint::of(&writes))),
         });
@@ -220,7 +222,7 @@ impl Run for TransactWriteItems<'_> {
         let _here = engine.enter_transaction(Access::TransactWrite, items)?;
         let names: Vec<_> = (0..writes.len()).map(|at| held.definition(at).clone()).collect();
         let charge = Charge::Transaction;
-        let options = WriteOptions { durability: self.durability, token, charge, ..WriteOptions::default() };
+        let options = WriteOptions { durability: self.durability, token, charge, ..executor.write_options() };
         let results = commit(engine, held, &writes, &options)?;
         if results.iter().any(Result::is_err) {
             return Err(cancelled(results));

@@ -41,8 +41,8 @@ impl Run for ReadNewest<'_> {
         let partition = state.ring.find(key.token());
         let found = partition.get(key_ref(&key), ReadPoint::Newest, engine.wal().visible())?;
         let item = found.and_then(|version| version.item);
-        if engine.models_throughput() {
-            charge(engine, &table, &state, &key, ReadStrength::Transactional, item.as_ref())?;
+        if executor.is_metered() {
+            charge(executor, &table, &state, &key, ReadStrength::Transactional, item.as_ref())?;
         }
         Ok(GetOutput::of(item, ReadStrength::Transactional))
     }
@@ -164,7 +164,7 @@ impl Run for CommitTransaction<'_> {
             .collect();
         // What only compares has paid when it was read.
         let charge = if self.with_writes { Charge::Transaction } else { Charge::Free };
-        let options = WriteOptions { report_conflict_early: true, charge, ..WriteOptions::default() };
+        let options = WriteOptions { report_conflict_early: true, charge, ..executor.write_options() };
         let results = engine.write_held(held, &mut ops, &options)?;
         for (at, result) in results.into_iter().enumerate() {
             match result {

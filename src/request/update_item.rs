@@ -81,7 +81,7 @@ impl Run for UpdateItem<'_> {
             condition: self.condition.as_ref(),
             return_old_on_failure: self.return_old_on_failure,
         };
-        let options = WriteOptions { durability: self.durability, ..WriteOptions::default() };
+        let options = WriteOptions { durability: self.durability, ..executor.write_options() };
         let (outcome, applied) = write_one(engine, held, &write, &options)?;
         let consumed = consumed(&outcome, 1.0);
         let update = &self.update;

@@ -123,6 +123,9 @@ pub struct Insights {
     pub enabled_millis: u64,
     /// When they were last changed, in milliseconds since 1970.
     pub changed_millis: u64,
+    /// Whether they could not be turned on, since the account has too many rules.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_failed: bool,
 }
 
 /// A policy that stands with a table or with its stream.
@@ -166,6 +169,9 @@ pub struct IndexSettings {
     pub on_demand_limit: UnitPair,
     /// Units a second that it was asked to be ready for.
     pub warm_throughput: UnitPair,
+    /// What it was ready for before that was raised last, and when it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warm_before: Option<Since<UnitPair>>,
     /// When its provisioned throughput changed.
     pub throughput_changes: ThroughputChanges,
 }
@@ -188,6 +194,9 @@ pub struct TableSettings {
     pub on_demand_limit: UnitPair,
     /// Units a second that it was asked to be ready for.
     pub warm_throughput: UnitPair,
+    /// What it was ready for before that was raised last, and when it was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub warm_before: Option<Since<UnitPair>>,
     /// When its provisioned throughput changed.
     pub throughput_changes: ThroughputChanges,
     /// When it last became [`BillingMode::PayPerRequest`] by a change, in milliseconds since 1970.

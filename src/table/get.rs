@@ -23,7 +23,7 @@ impl<K: KeyShape> Table<K> {
     pub fn get(&self, key: impl Key<K>) -> Result<Option<ItemRef>> {
         if !self.hooks.is_some() {
             // What the request below does, without the request that no hook looks at.
-            return read_by_key(&self.engine, &self.slot, ReadStrength::Eventual, |table| key.encode(table));
+            return read_by_key(&self.executor(), &self.slot, ReadStrength::Eventual, |table| key.encode(table));
         }
         let key = TypedKey::new(&key);
         Ok(self.executor().execute(&GetItem::new(self.table_ref(), RequestKey::typed(&key)))?.item)

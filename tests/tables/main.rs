@@ -21,6 +21,7 @@ mod indexes;
 mod inspect;
 mod iterators;
 mod key_paths;
+mod ledger;
 mod memory;
 mod model;
 mod partiql;

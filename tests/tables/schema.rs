@@ -198,6 +198,7 @@ fn settings() -> TableSettings {
         encryption_changes_millis: vec![1, 2],
         on_demand_limit: pair(3),
         warm_throughput: pair(4),
+        warm_before: Some(Since { value: pair(20), at_millis: 21 }),
         throughput_changes: ThroughputChanges {
             last_increase_millis: Some(5),
             last_decrease_millis: Some(6),
@@ -215,6 +216,7 @@ fn settings() -> TableSettings {
             mode: InsightsMode::ThrottledKeys,
             enabled_millis: 13,
             changed_millis: 14,
+            has_failed: true,
         }],
         policy: Some(ResourcePolicy { document: "{}".into(), revision_millis: 15 }),
         stream_policy: Some(ResourcePolicy { document: "[]".into(), revision_millis: 16 }),

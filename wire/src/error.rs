@@ -33,6 +33,8 @@ pub(crate) struct Details {
     pub(crate) reasons: Vec<CancellationReason>,
     /// What had no throughput.
     pub(crate) throttling: Vec<ThrottlingReason>,
+    /// Whether the engine refused it, which has counted it then.
+    pub(crate) is_of_engine: bool,
 }
 
 const SERVICE: &str = "com.amazonaws.dynamodb.v20120810";
@@ -50,7 +52,18 @@ impl Failure {
             _ => "message",
         };
         let (old_item, reasons, throttling) = (None, Vec::new(), Vec::new());
-        let details = Details { status: 400, namespace, name, message, message_member, old_item, reasons, throttling };
+        let is_of_engine = false;
+        let details = Details {
+            status: 400,
+            namespace,
+            name,
+            message,
+            message_member,
+            old_item,
+            reasons,
+            throttling,
+            is_of_engine,
+        };
         Self(Box::new(details))
     }
 
@@ -186,6 +199,7 @@ impl From<hashrange::Error> for Failure {
         let is_fault = error.kind().is_server_fault();
         let name = if is_fault { "InternalServerError" } else { error.code() };
         let mut failure = Self::new(namespace, name, Some(error.message().to_owned()));
+        failure.0.is_of_engine = true;
         if is_fault {
             failure.0.status = 500;
         }

@@ -146,6 +146,12 @@ impl Protocol {
         self.board.stop();
     }
 
+    /// The same protocol for requests that are noted under a tag; see [`Database::tagged`].
+    #[must_use]
+    pub fn tagged(&self, tag: &str) -> Self {
+        Self { database: self.database.tagged(tag), ..self.clone() }
+    }
+
     /// The region that ARNs name.
     pub fn region(&self) -> &str {
         &self.owner.region
@@ -216,7 +222,12 @@ impl Protocol {
             self.check_key(database, operation, body).and_then(|()| operation.answer(&context, body));
         match outcome {
             Ok(body) => Response { status: 200, body, operation: operation.name, error: "" },
-            Err(failure) => Response::refusal(operation.name, &failure, &self.owner),
+            Err(failure) => {
+                if !failure.0.is_of_engine && failure.status() < 500 {
+                    database.note_user_error(operation.name);
+                }
+                Response::refusal(operation.name, &failure, &self.owner)
+            }
         }
     }
 

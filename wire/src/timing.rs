@@ -27,6 +27,10 @@ pub(crate) mod takes {
     pub(crate) const ON_DEMAND_AGAIN: u64 = 4_500;
     /// From on-demand billing to provisioned throughput.
     pub(crate) const PROVISIONED: u64 = 80_000;
+    /// More throughput that a table is ready for, for the first time.
+    pub(crate) const WARM: u64 = 400_000;
+    /// The same once more.
+    pub(crate) const WARM_AGAIN: u64 = 2_000;
     /// Another table class.
     pub(crate) const TABLE_CLASS: u64 = 6_000;
     /// Another encryption key.

@@ -2,7 +2,8 @@
 
 use super::get::KeyArgs;
 use crate::{
-    args::DatabaseArgs, expressions::PlaceholderArgs, failure::Failure, outcome::Outcome, output::Output, session,
+    args::DatabaseArgs, explain::ExplainArgs, expressions::PlaceholderArgs, failure::Failure, outcome::Outcome,
+    output::Output, session,
 };
 use clap::Args;
 use hashrange::request::ReturnValues;
@@ -22,13 +23,16 @@ pub(crate) struct Delete {
     /// Print the item that was there
     #[arg(long)]
     return_old: bool,
+    #[command(flatten)]
+    explain: ExplainArgs,
 }
 
 impl Delete {
     /// Deletes the item; one that is not there is no error, as in DynamoDB.
     pub(crate) fn run(&self, args: &DatabaseArgs) -> Result<Outcome, Failure> {
         let database = session::open(args)?;
-        let table = session::table(&database, &self.table)?;
+        let dry = database.dry_run();
+        let table = session::table(self.explain.database(&dry, &database), &self.table)?;
         let key = self.key.key(&table.definition())?;
         let mut delete = table.delete_with(&key);
         if let Some(condition) = self.placeholders.condition(self.condition.as_deref())? {
@@ -37,7 +41,7 @@ impl Delete {
         if self.return_old {
             delete = delete.return_values(ReturnValues::AllOld);
         }
-        let written = delete.send()?;
+        let Some(written) = self.explain.answer(&dry, delete.send())? else { return Ok(Outcome::Done) };
         database.close()?;
         if let Some(old) = written.attributes() {
             let mut output = Output::new();

@@ -2,6 +2,7 @@
 
 use crate::{
     args::DatabaseArgs,
+    explain::ExplainArgs,
     failure::Failure,
     formats::{self, Format},
     key_value::{KeyTypes, parse_for},
@@ -65,15 +66,19 @@ pub(crate) struct Get {
     /// Print DynamoDB JSON, which names every type
     #[arg(long)]
     ddb_json: bool,
+    #[command(flatten)]
+    explain: ExplainArgs,
 }
 
 impl Get {
     /// Shows the item.
     pub(crate) fn run(&self, args: &DatabaseArgs) -> Result<Outcome, Failure> {
         let database = session::open_to_read(args)?;
-        let table = session::table(&database, &self.table)?;
+        let dry = database.dry_run();
+        let table = session::table(self.explain.database(&dry, &database), &self.table)?;
         let key = self.key.key(&table.definition())?;
-        let Some(item) = table.get(&key)? else {
+        let Some(found) = self.explain.answer(&dry, table.get(&key))? else { return Ok(Outcome::Done) };
+        let Some(item) = found else {
             output::remark(format_args!("hashrange: {} has no item {}", self.table, key.to_json()));
             return Ok(Outcome::NoItem);
         };

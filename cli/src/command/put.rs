@@ -2,6 +2,7 @@
 
 use crate::{
     args::DatabaseArgs,
+    explain::ExplainArgs,
     expressions::PlaceholderArgs,
     failure::Failure,
     formats::{self, Format},
@@ -32,13 +33,16 @@ pub(crate) struct Put {
     /// Print the item that was there before
     #[arg(long)]
     return_old: bool,
+    #[command(flatten)]
+    explain: ExplainArgs,
 }
 
 impl Put {
     /// Puts the item; it is durable when this returns.
     pub(crate) fn run(&self, args: &DatabaseArgs) -> Result<Outcome, Failure> {
         let database = session::open(args)?;
-        let table = session::table(&database, &self.table)?;
+        let dry = database.dry_run();
+        let table = session::table(self.explain.database(&dry, &database), &self.table)?;
         let keys = KeyTypes::of(&table.definition());
         let item = self.read(&keys)?;
         let mut put = table.put_with(&item);
@@ -48,7 +52,7 @@ impl Put {
         if self.return_old {
             put = put.return_values(ReturnValues::AllOld);
         }
-        let written = put.send()?;
+        let Some(written) = self.explain.answer(&dry, put.send())? else { return Ok(Outcome::Done) };
         database.close()?;
         if let Some(old) = written.attributes() {
             let mut output = Output::new();

@@ -2,7 +2,8 @@
 
 use super::scan::{print_count, print_items};
 use crate::{
-    args::DatabaseArgs, expressions::ReadArgs, failure::Failure, key_value::parse_for, outcome::Outcome, session,
+    args::DatabaseArgs, explain::ExplainArgs, expressions::ReadArgs, failure::Failure, key_value::parse_for,
+    outcome::Outcome, session,
 };
 use clap::{ArgGroup, Args};
 use hashrange::{
@@ -58,13 +59,16 @@ pub(crate) struct Query {
     /// Print DynamoDB JSON, which names every type
     #[arg(long)]
     ddb_json: bool,
+    #[command(flatten)]
+    explain: ExplainArgs,
 }
 
 impl Query {
     /// Shows the items.
     pub(crate) fn run(&self, args: &DatabaseArgs) -> Result<Outcome, Failure> {
         let database = session::open_to_read(args)?;
-        let table = session::table(&database, &self.table)?;
+        let dry = database.dry_run();
+        let table = session::table(self.explain.database(&dry, &database), &self.table)?;
         let expressions = self.expressions.parse()?;
         let mut query = table.query_key(self.bind(&table.definition())?);
         if let Some(index) = &self.index {
@@ -82,7 +86,9 @@ impl Query {
         if self.descending {
             query = query.descending();
         }
-        if self.count {
+        if self.explain.explain {
+            self.explain.answer(&dry, query.page())?;
+        } else if self.count {
             print_count(query.items())?
         } else {
             print_items(query.items(), self.ddb_json)?

@@ -1,6 +1,9 @@
 //! `scan`: all items of a table or index.
 
-use crate::{args::DatabaseArgs, expressions::ReadArgs, failure::Failure, outcome::Outcome, output::Output, session};
+use crate::{
+    args::DatabaseArgs, explain::ExplainArgs, expressions::ReadArgs, failure::Failure, outcome::Outcome,
+    output::Output, session,
+};
 use clap::Args;
 use hashrange::ItemRef;
 
@@ -29,13 +32,16 @@ pub(crate) struct Scan {
     /// How many segments there are
     #[arg(long, value_name = "COUNT", requires = "segment")]
     segments: Option<u32>,
+    #[command(flatten)]
+    explain: ExplainArgs,
 }
 
 impl Scan {
     /// Shows the items.
     pub(crate) fn run(&self, args: &DatabaseArgs) -> Result<Outcome, Failure> {
         let database = session::open_to_read(args)?;
-        let table = session::table(&database, &self.table)?;
+        let dry = database.dry_run();
+        let table = session::table(self.explain.database(&dry, &database), &self.table)?;
         let expressions = self.expressions.parse()?;
         let mut scan = table.scan();
         if let Some(index) = &self.index {
@@ -53,7 +59,9 @@ impl Scan {
         if let (Some(segment), Some(total)) = (self.segment, self.segments) {
             scan = scan.segment(segment, total);
         }
-        if self.count {
+        if self.explain.explain {
+            self.explain.answer(&dry, scan.page())?;
+        } else if self.count {
             print_count(scan.items())?
         } else {
             print_items(scan.items(), self.ddb_json)?

@@ -9,10 +9,11 @@
 #[cfg(feature = "tls")]
 use crate::certificates::CertificateFiles;
 use crate::{
-    args::DatabaseArgs, failure::Failure, outcome::Outcome, output::Output, policies, private_file, session, signals,
+    args::DatabaseArgs, failure::Failure, ledger_file::LedgerFile, outcome::Outcome, output::Output, policies,
+    private_file, session, signals,
 };
 use clap::{Args, ValueEnum};
-use hashrange::{Clock, capacity::CapacityModel, service::ConflictModel};
+use hashrange::{Clock, capacity::CapacityModel, ledger::LedgerOptions, service::ConflictModel};
 #[cfg(unix)]
 use hashrange_wire::objects::FolderStore;
 #[cfg(feature = "tls")]
@@ -89,9 +90,12 @@ pub(crate) struct Serve {
     /// Origin of web pages that may send requests; `*` allows all
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<String>,
-    /// Answer GET /metrics in Prometheus' text format
+    /// Answer GET /metrics in Prometheus' text format, GET /ledger and CloudWatch's GetMetricData
     #[arg(long)]
     metrics: bool,
+    /// Note what requests consume, and keep it in this file; `hashrange cost FILE` prices it
+    #[arg(long, value_name = "FILE")]
+    ledger: Option<PathBuf>,
     /// Refuse operations that overlap with a transaction, as the service does, and so many of a thousand by chance
     #[arg(long, value_name = "PER_THOUSAND", value_parser = clap::value_parser!(u32).range(0..=1000))]
     conflicts: Option<u32>,
@@ -187,7 +191,11 @@ impl Serve {
         if self.enforce_capacity {
             engine = engine.capacity(self.capacity_model());
         }
+        if self.metrics || self.ledger.is_some() {
+            engine = engine.ledger(LedgerOptions::new());
+        }
         let db = if self.in_memory { engine.in_memory()? } else { engine.open(database.folder())? };
+        let _ledger = self.ledger.as_deref().map(|path| LedgerFile::begin(path, &db)).transpose()?;
         let server = bound.serve(db).map_err(|error| Failure::io("cannot begin to serve", error))?;
         let stopper = server.stopper();
         let reload = (!reloads.is_empty()).then_some(move || reloads.iter().for_each(|reload| reload()));

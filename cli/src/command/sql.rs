@@ -2,6 +2,7 @@
 
 use crate::{
     args::DatabaseArgs,
+    explain::ExplainArgs,
     failure::Failure,
     outcome::Outcome,
     output::{Output, complain, remark},
@@ -33,9 +34,8 @@ pub(crate) struct Sql {
     /// Refuse a SELECT that would read a whole table or index
     #[arg(long)]
     no_scans: bool,
-    /// Show what the statement would do, without doing it
-    #[arg(long)]
-    explain: bool,
+    #[command(flatten)]
+    explain: ExplainArgs,
     /// Read strongly consistently
     #[arg(long)]
     consistent: bool,
@@ -95,12 +95,16 @@ impl Sql {
     fn execute(&self, database: &Database, text: &str) -> Result<(), Failure> {
         let (explain, text) = match text.split_once(char::is_whitespace) {
             Some((word, rest)) if word.eq_ignore_ascii_case("explain") => (true, rest),
-            _ => (self.explain, text),
+            _ => (self.explain.explain, text),
         };
         let statement = self.describe(database.statement(text))?;
         let mut output = Output::new();
         if explain {
             output.line(statement.explain()?)?;
+            // A check, which only a transaction has, cannot run alone.
+            if let Ok(plans) = statement.dry_run() {
+                self.explain.print(&mut output, &plans)?;
+            }
         } else if self.table {
             let items = statement.items().collect::<hashrange::Result<Vec<_>>>()?;
             if !items.is_empty() {

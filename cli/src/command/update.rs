@@ -2,7 +2,8 @@
 
 use super::get::KeyArgs;
 use crate::{
-    args::DatabaseArgs, expressions::PlaceholderArgs, failure::Failure, outcome::Outcome, output::Output, session,
+    args::DatabaseArgs, explain::ExplainArgs, expressions::PlaceholderArgs, failure::Failure, outcome::Outcome,
+    output::Output, session,
 };
 use clap::Args;
 
@@ -24,13 +25,16 @@ pub(crate) struct Update {
     /// Print the item as it is afterwards
     #[arg(long)]
     return_new: bool,
+    #[command(flatten)]
+    explain: ExplainArgs,
 }
 
 impl Update {
     /// Updates the item, or makes one where there is none, as in DynamoDB.
     pub(crate) fn run(&self, args: &DatabaseArgs) -> Result<Outcome, Failure> {
         let database = session::open(args)?;
-        let table = session::table(&database, &self.table)?;
+        let dry = database.dry_run();
+        let table = session::table(self.explain.database(&dry, &database), &self.table)?;
         let key = self.key.key(&table.definition())?;
         let (changes, condition) = self.placeholders.update(&self.expression, self.condition.as_deref())?;
         let mut update = table.update(&key).apply(changes);
@@ -40,7 +44,7 @@ impl Update {
         if self.return_new {
             update = update.return_new();
         }
-        let written = update.send()?;
+        let Some(written) = self.explain.answer(&dry, update.send())? else { return Ok(Outcome::Done) };
         database.close()?;
         if let Some(item) = written.attributes() {
             let mut output = Output::new();

@@ -6,6 +6,8 @@ mod commands;
 #[cfg(feature = "copy")]
 mod copy;
 #[cfg(test)]
+mod cost;
+#[cfg(test)]
 mod import_export;
 #[cfg(test)]
 mod kill;

@@ -147,3 +147,27 @@ fn a_storm_of_large_batches_keeps_to_the_budget() {
     // The C library's allocator keeps what threads that sleep have freed.
     assert!(idle < IDLE_MEGABYTES || cfg!(not(feature = "jemalloc")), "{idle} MB of an idle server");
 }
+
+#[test]
+fn the_ledger_of_a_server_is_kept_in_a_file_and_priced() {
+    let place = Place::new();
+    let file = place.file("ledger.json");
+    let served = Served::start(&place, 1024, &["--in-memory", "--ledger", file.to_str().unwrap()]);
+    let mut stream = served.connect();
+    let table = r#"{"TableName":"orders","BillingMode":"PAY_PER_REQUEST",
+        "AttributeDefinitions":[{"AttributeName":"k","AttributeType":"S"}],
+        "KeySchema":[{"AttributeName":"k","KeyType":"HASH"}]}"#;
+    assert_eq!(call(&mut stream, "CreateTable", table), 200);
+    for _ in 0..3 {
+        assert_eq!(call(&mut stream, "PutItem", r#"{"TableName":"orders","Item":{"k":{"S":"a"}}}"#), 200);
+    }
+    drop(stream);
+    let run = served.end();
+    assert_eq!(run.code, 0, "{run:?}");
+    let bill = place.ok(&["cost", file.to_str().unwrap(), "--by", "operation", "--json"]);
+    let bill: serde_json::Value = serde_json::from_str(&bill).unwrap();
+    let usage = &bill["usage"][0];
+    assert_eq!((&usage["operation"], &usage["write_milliunits"]), (&"PutItem".into(), &3_000.into()));
+    let refused = place.fails(1, &["serve", "--port", "0", "--in-memory", "--ledger", "/nonexistent/ledger.json"]);
+    assert!(refused.contains("/nonexistent/ledger.json"), "{refused}");
+}

@@ -3,7 +3,7 @@
 use super::{Access, ReadPlan, WriteKind, WritePlan};
 use crate::{
     capacity::READ_UNIT_BYTES,
-    expression::{Condition, RangeCondition},
+    expression::Condition,
     item::{AttributeValue, Item},
     partiql::{
         bind::result_name,
@@ -182,16 +182,7 @@ fn describe(plan: &ReadPlan, range: &KeyRange) -> String {
     let test = match &range.sort {
         SortRange::All => return text,
         SortRange::Equal(value) => format!("{name} = {}", value.to_json()),
-        SortRange::Range(range) => match range {
-            RangeCondition::Less(value) => format!("{name} < {}", value.to_json()),
-            RangeCondition::LessOrEqual(value) => format!("{name} <= {}", value.to_json()),
-            RangeCondition::Greater(value) => format!("{name} > {}", value.to_json()),
-            RangeCondition::GreaterOrEqual(value) => format!("{name} >= {}", value.to_json()),
-            RangeCondition::Between(low, high) => {
-                format!("{name} BETWEEN {} AND {}", low.to_json(), high.to_json())
-            }
-            RangeCondition::BeginsWith(prefix) => format!("begins_with({name}, {})", prefix.to_json()),
-        },
+        SortRange::Range(range) => range.describe(name),
     };
     text.push_str(" AND ");
     text.push_str(&test);

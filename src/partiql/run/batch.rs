@@ -52,6 +52,7 @@ pub(in crate::partiql) fn batch(statements: &[Statement]) -> Result<BatchStateme
         let count = statements.len();
         return Err(Error::validation(format!("a batch has 1 to {MAX_BATCH_STATEMENTS} statements, not {count}")));
     }
+    let statements: Vec<Statement> = statements.iter().map(|one| one.noted_as("BatchExecuteStatement")).collect();
     let bound: Vec<_> = statements.iter().map(Statement::bound).collect();
     let reads = |wanted: bool| bound.iter().flatten().any(|bound| bound.is_read() == wanted);
     if reads(true) && reads(false) {

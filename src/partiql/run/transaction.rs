@@ -52,7 +52,7 @@ pub(in crate::partiql) fn transact(
         ));
     }
     check_tables(database, &members)?;
-    let database = &database.decided();
+    let database = &database.decided().noted_as("ExecuteTransaction");
     let mut planned = Vec::with_capacity(members.len());
     for (at, member) in members.into_iter().enumerate() {
         let plan = member.statement.plan_bound(member.bound, true, &mut false);

@@ -130,6 +130,19 @@ fn transactions_ask_for_something_and_pay_twice() {
     reads(&table, "a").unwrap();
 }
 
+/// A query of a transaction that runs as a closure asks for throughput, as a get does, and costs as a transaction's read.
+#[test]
+fn queries_of_a_transaction_are_admitted_and_pay() {
+    let world = World::service();
+    let table = world.provisioned("ttt", 1, 1);
+    let query = || world.db.transaction(|tx| -> Result<usize, Error> { Ok(tx.query(&table, "a", |read| read)?.len()) });
+    query().unwrap();
+    assert_eq!(world.left("ttt").0, -1.0);
+    assert_eq!(throttled(query()), pte("TableReadProvisionedThroughputExceeded ttt -"));
+    world.advance(1_001);
+    query().unwrap();
+}
+
 #[test]
 fn one_large_put_is_paid_off_by_seconds() {
     let world = World::service();

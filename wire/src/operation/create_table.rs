@@ -59,6 +59,7 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     request.check_members(Violations::default())?;
     let spec = request.into_spec(context)?;
     quotas::check_new(context, &spec)?;
+    quotas::Simultaneous::of_others(context, &spec.name).check_new(!spec.indexes.is_empty())?;
     let description = context.database.create_table_from(spec)?;
     Ok(answer(context, "TableDescription", &description, CREATING))
 }

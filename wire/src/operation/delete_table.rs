@@ -9,14 +9,16 @@ use crate::{
     error::{Failure, Outcome},
     table::{
         description::{DELETING, is_updating},
-        encryption,
+        encryption, quotas,
+        units::Warming,
     },
 };
 
 pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let table = decode_name(context, body)?;
     let known = context.database.describe_table(table.name()).map_err(|error| absent(error, table.name()))?;
-    if is_updating(context, &known.definition) || encryption::is_changing(context, &known.definition) {
+    let is_changing = is_updating(context, &known.definition) || encryption::is_changing(context, &known.definition);
+    if is_changing || Warming::is_any(context, &known.definition) {
         return Err(Failure::service(
             "ResourceInUseException",
             format!(
@@ -25,6 +27,7 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
             ),
         ));
     }
+    quotas::Simultaneous::of_others(context, table.name()).check()?;
     backups::before_deletion(context, &known.definition)?;
     let description = context.database.delete_table(table.name()).map_err(|error| absent(error, table.name()))?;
     if known.definition.settings.point_in_time_recovery.is_some() {

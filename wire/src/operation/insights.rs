@@ -11,13 +11,16 @@ use crate::{
     validate::Violations,
 };
 use hashrange::{
-    admin::TableUpdate,
-    schema::{IndexKind, Insights, InsightsMode, TableDefinition},
+    admin::{TableDescription, TableUpdate},
+    schema::{IndexKind, Insights, InsightsMode, KeyAttribute, TableDefinition},
 };
+use std::sync::Arc;
 
 const MODES: &[&str] = &["ACCESSED_AND_THROTTLED_KEYS", "THROTTLED_KEYS"];
 /// Summaries of one page of a listing.
 const PAGE: usize = 100;
+/// Rules of all insights of an account.
+const MAX_RULES: usize = 100;
 
 /// What the requests ask about.
 #[derive(Default)]
@@ -74,6 +77,7 @@ pub(super) fn update(context: &Context<'_>, body: &[u8]) -> Outcome {
         _ => InsightsMode::AccessedAndThrottledKeys,
     });
     let now_millis = context.now_millis();
+    let of_others = if enables { rules_of_others(context, &request) } else { 0 };
     let decide = |table: &TableDefinition| {
         request.check_index(table)?;
         let mut settings = table.settings.clone();
@@ -84,6 +88,7 @@ pub(super) fn update(context: &Context<'_>, body: &[u8]) -> Outcome {
                     known.enabled_millis = now_millis;
                 }
                 known.is_enabled = enables;
+                known.has_failed = false;
                 known.mode = asked.unwrap_or(known.mode);
                 known.changed_millis = now_millis;
             }
@@ -93,8 +98,14 @@ pub(super) fn update(context: &Context<'_>, body: &[u8]) -> Outcome {
                 mode: asked.unwrap_or_default(),
                 enabled_millis: now_millis,
                 changed_millis: now_millis,
+                has_failed: false,
             }),
             None => {}
+        }
+        if let Some(known) = settings.insights.iter_mut().find(|known| known.index == request.index && known.is_enabled)
+            && of_others + kinds(table, known).len() > MAX_RULES
+        {
+            (known.is_enabled, known.has_failed) = (false, true);
         }
         let settings = (settings != table.settings).then(|| Box::new(settings));
         Ok::<_, Failure>(TableUpdate { settings, ..TableUpdate::default() })
@@ -140,6 +151,14 @@ pub(super) fn describe(context: &Context<'_>, body: &[u8]) -> Outcome {
         out.name("LastUpdateDateTime");
         out.epoch_seconds(known.changed_millis);
         out.string_member("ContributorInsightsMode", mode_name(known.mode));
+        if known.has_failed && status(context, Some(known)) == "FAILED" {
+            out.name("FailureException");
+            out.begin_object();
+            out.string_member("ExceptionName", "LimitExceededException");
+            let text = format!("The account has {MAX_RULES} rules of contributor insights at most");
+            out.string_member("ExceptionDescription", &text);
+            out.end_object();
+        }
     }
     out.end_object();
     Ok(out.into_bytes())
@@ -215,6 +234,13 @@ fn of<'t>(table: &'t TableDefinition, index: Option<&str>) -> Option<&'t Insight
 fn status(context: &Context<'_>, insights: Option<&Insights>) -> &'static str {
     let Some(insights) = insights else { return "DISABLED" };
     match (insights.is_enabled, context.is_under_way(insights.changed_millis, takes::INSIGHTS)) {
+        (false, is_under_way) if insights.has_failed => {
+            if is_under_way {
+                "ENABLING"
+            } else {
+                "FAILED"
+            }
+        }
         (true, true) => "ENABLING",
         (true, false) => "ENABLED",
         (false, true) => "DISABLING",
@@ -229,20 +255,83 @@ fn mode_name(mode: InsightsMode) -> &'static str {
     }
 }
 
-/// Names of the rules: partition keys, and with a sort key also whole keys, each accessed (C) and throttled (T).
-fn rules(table: &TableDefinition, insights: &Insights) -> Vec<String> {
+/// A rule that insights make: partition keys, and with a sort key also whole keys, each accessed (C) and throttled (T).
+pub(super) struct Rule {
+    pub(super) table: Arc<TableDefinition>,
+    pub(super) index: Option<String>,
+    kind: &'static str,
+}
+
+impl Rule {
+    /// The rule with a name, if insights that are on make it.
+    pub(super) fn named(context: &Context<'_>, name: &str) -> Option<Self> {
+        let rest = name.strip_prefix(RULE_PREFIX)?;
+        // The table's name is in the rule's, but names of indexes may follow it: every table is asked.
+        context.database.list_tables().iter().find_map(|table| {
+            if !rest.contains(table.as_str()) {
+                return None;
+            }
+            let table = context.database.describe_table(table).ok()?.definition;
+            let on = table.settings.insights.iter().filter(|known| known.is_enabled);
+            let found = on.clone().find_map(|insights| {
+                let at = rules(&table, insights).iter().position(|rule| rule == name)?;
+                Some((insights.index.clone(), *kinds(&table, insights).get(at)?))
+            });
+            found.map(|(index, kind)| Self { table: table.clone(), index, kind })
+        })
+    }
+    /// Whether it ranks by how often keys were throttled, and not by what they consumed.
+    pub(super) fn is_of_throttles(&self) -> bool {
+        self.kind.ends_with('T')
+    }
+    /// Whether it ranks whole keys.
+    pub(super) fn is_of_whole_keys(&self) -> bool {
+        self.kind.starts_with("SK")
+    }
+    /// Names of the attributes of its keys.
+    pub(super) fn key_labels(&self) -> Vec<String> {
+        let index = self.index.as_deref().and_then(|name| self.table.index(name));
+        let (hash, sort): (&[KeyAttribute], &[KeyAttribute]) = match index {
+            None => (std::slice::from_ref(&self.table.key.hash), self.table.key.range.as_slice()),
+            Some(index) => (&index.hash, &index.range),
+        };
+        let sort = if self.is_of_whole_keys() { sort } else { &[] };
+        hash.iter().chain(sort).map(|attribute| attribute.name.clone()).collect()
+    }
+}
+
+/// Rules that insights make which are on, but for those that a request is about.
+fn rules_of_others(context: &Context<'_>, request: &Request<'_>) -> usize {
+    let tables = context.database.list_tables();
+    let tables = tables.iter().filter_map(|table| context.database.describe_table(table).ok());
+    let count = |table: TableDescription| {
+        let table = table.definition;
+        let is_other = |one: &&Insights| table.name != request.table.name() || one.index != request.index;
+        let on = table.settings.insights.iter().filter(|one| one.is_enabled).filter(is_other);
+        on.map(|one| kinds(&table, one).len()).sum::<usize>()
+    };
+    tables.map(count).sum()
+}
+
+const RULE_PREFIX: &str = "DynamoDBContributorInsights-";
+
+fn kinds(table: &TableDefinition, insights: &Insights) -> &'static [&'static str] {
     let index = insights.index.as_deref().and_then(|name| table.index(name));
     let has_sort_key = index.map_or(table.key.range.is_some(), |index| !index.range.is_empty());
-    let resource = match &insights.index {
-        None => table.name.clone(),
-        Some(index) => format!("{}-{index}", table.name),
-    };
-    let kinds: &[&str] = match (insights.mode, has_sort_key) {
+    match (insights.mode, has_sort_key) {
         (InsightsMode::AccessedAndThrottledKeys, true) => &["PKC", "PKT", "SKC", "SKT"],
         (InsightsMode::AccessedAndThrottledKeys, false) => &["PKC", "PKT"],
         (InsightsMode::ThrottledKeys, true) => &["PKT", "SKT"],
         (InsightsMode::ThrottledKeys, false) => &["PKT"],
+    }
+}
+
+/// Names of the rules.
+fn rules(table: &TableDefinition, insights: &Insights) -> Vec<String> {
+    let resource = match &insights.index {
+        None => table.name.clone(),
+        Some(index) => format!("{}-{index}", table.name),
     };
     let stamp = insights.enabled_millis;
-    kinds.iter().map(|kind| format!("DynamoDBContributorInsights-{kind}-{resource}-{stamp}")).collect()
+    kinds(table, insights).iter().map(|kind| format!("{RULE_PREFIX}{kind}-{resource}-{stamp}")).collect()
 }

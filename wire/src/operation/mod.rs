@@ -5,6 +5,7 @@ mod batch_execute_statement;
 mod batch_get_item;
 mod batch_write_item;
 mod bulk;
+mod cloudwatch;
 mod continuous_backups;
 mod create_table;
 mod delete_item;
@@ -142,6 +143,16 @@ const STREAM_OPERATIONS: &[Operation] = &[
     operation("ListStreams", streams::list_streams),
 ];
 
+/// Prefix of the targets of CloudWatch's operations.
+const METRICS_TARGET: &str = "GraniteServiceVersion20100801.";
+
+/// CloudWatch's operations on the metrics of the service.
+const METRIC_OPERATIONS: &[Operation] = &[
+    operation("GetMetricData", cloudwatch::get_metric_data),
+    operation("ListMetrics", cloudwatch::list_metrics),
+    operation("GetInsightRuleReport", cloudwatch::get_insight_rule_report),
+];
+
 impl Operation {
     /// Answers a request body.
     pub(crate) fn answer(&self, context: &Context<'_>, body: &[u8]) -> Outcome {
@@ -154,9 +165,9 @@ impl Operation {
 
 /// The operation that a target names.
 pub(crate) fn find(target: &str) -> Option<&'static Operation> {
-    let (operations, name) = match target.strip_prefix(DATABASE_TARGET) {
-        Some(name) => (OPERATIONS, name),
-        None => (STREAM_OPERATIONS, target.strip_prefix(STREAMS_TARGET)?),
-    };
+    let doors =
+        [(DATABASE_TARGET, OPERATIONS), (STREAMS_TARGET, STREAM_OPERATIONS), (METRICS_TARGET, METRIC_OPERATIONS)];
+    let (name, operations) =
+        doors.iter().find_map(|(prefix, operations)| Some((target.strip_prefix(prefix)?, *operations)))?;
     operations.iter().find(|operation| operation.name == name)
 }

@@ -11,7 +11,7 @@ use crate::{
     profile::Profile,
     shape::{self, JsonContext},
     table::{
-        description::{Answer, UPDATING, is_updating},
+        description::{Answer, UPDATING, is_becoming_provisioned, is_updating},
         encryption::{self, Encryption},
         members::{self, IndexMember, NamedKind, StreamMember},
         name::TableName,
@@ -76,10 +76,14 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
         true => quotas::of_others(context, request.table.name()),
         false => quotas::Sum::default(),
     };
+    let simultaneous = quotas::Simultaneous::of_others(context, request.table.name());
     let mut before = None;
     let decide = |table: &TableDefinition| {
         let update = request.to_update(context, table)?;
         quotas::check_change(context, others, table, &update)?;
+        if update.throughput.is_some() || update.billing.is_some() {
+            simultaneous.check()?;
+        }
         before = Some(Box::new(table.clone()));
         Ok::<_, Failure>(update)
     };
@@ -261,6 +265,9 @@ impl<'a> Request<'a> {
             Some(_) => Some(BillingMode::PayPerRequest),
             None => None,
         };
+        if billing == Some(BillingMode::PayPerRequest) && is_becoming_provisioned(context, table) {
+            return Ok(TableUpdate::default()); // the service says yes, and goes on with the switch
+        }
         if (self.billing.is_some() || self.throughput.is_some()) && is_updating(context, table) {
             return Err(Failure::service(
                 "ResourceInUseException",
@@ -336,6 +343,8 @@ impl<'a> Request<'a> {
         let warm = units::warm_of_table(table);
         if self.warm.is_some() {
             settings.warm_throughput = units::other_warm(self.warm, warm, Subject::Table)?;
+            let raised = settings.warm_throughput;
+            settings.warm_before = units::warm_before(settings.warm_before, warm, raised, at_millis);
         } else if self.throughput.is_some() || self.billing.is_some() {
             // What a table was once ready for it stays ready for.
             settings.warm_throughput = UnitPair { read_units_per_sec: Some(warm.0), write_units_per_sec: Some(warm.1) };
@@ -363,7 +372,7 @@ impl<'a> Request<'a> {
             check_exists(table, delete.name())?;
             update.delete_index = Some(delete.name().to_owned());
         } else if let Some(change) = &change.update {
-            change_throughput(change, table, billing, update, settings)?;
+            change_throughput(change, table, billing, (update, settings), context.now_millis())?;
         }
         Ok(())
     }
@@ -419,8 +428,8 @@ fn change_throughput(
     change: &IndexMember,
     table: &TableDefinition,
     billing: BillingMode,
-    update: &mut TableUpdate,
-    settings: &mut TableSettings,
+    (update, settings): (&mut TableUpdate, &mut TableSettings),
+    at_millis: u64,
 ) -> Result<(), Failure> {
     let name = change.name();
     check_exists(table, name)?;
@@ -452,6 +461,7 @@ fn change_throughput(
     }
     if change.warm.is_some() {
         kept.warm_throughput = units::other_warm(change.warm, warm, subject)?;
+        kept.warm_before = units::warm_before(kept.warm_before, warm, kept.warm_throughput, at_millis);
     }
     settings.indexes.insert(name.to_owned(), kept);
     Ok(())

@@ -59,6 +59,13 @@ pub(super) fn metrics(rendered: &str) -> Answer {
     answer
 }
 
+/// The ledger.
+pub(super) fn ledger(json: &str) -> Answer {
+    let mut answer = text(StatusCode::OK, json);
+    answer.headers_mut().insert(header::CONTENT_TYPE, JSON);
+    answer
+}
+
 /// An operation's JSON of a content type.
 pub(super) fn json(mut answer: Answer, status: u16, content_type: HeaderValue, checksum: u32) -> Answer {
     *answer.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);

@@ -1,5 +1,6 @@
 //! Counters of the server and of its database, in OpenMetrics' text format.
 
+use super::service_metrics::ServiceMetrics;
 use crate::http::{budget::Budget, connections::Connections};
 use hashrange::Database;
 use prometheus_client::{
@@ -61,6 +62,7 @@ impl Metrics {
         let budgets = budgets.map(Arc::clone);
         registry.register_collector(Box::new(Holdings { connections: Arc::clone(connections), budgets }));
         registry.register_collector(Box::new(Engine(database.clone())));
+        registry.register_collector(Box::new(ServiceMetrics(database.clone())));
         metrics
     }
 

@@ -29,6 +29,8 @@ mod listener;
 mod metrics;
 mod options;
 mod service;
+mod service_metrics;
+mod tag;
 
 pub use crate::http::signature::Credentials;
 #[cfg(feature = "tls")]

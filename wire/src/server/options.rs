@@ -56,7 +56,8 @@ pub struct ServerOptions {
     /// Where exports go and imports come from, such as a [folder](crate::objects::FolderStore). Default: nowhere; exports and
     /// imports are refused.
     pub objects: Option<Arc<dyn ObjectStore>>,
-    /// Whether `GET /metrics` answers with metrics in OpenMetrics' text format. With [`credentials`](Self::credentials) it
+    /// Whether `GET /metrics` answers with metrics in OpenMetrics' text format, and `GET /ledger` with the database's ledger as
+    /// JSON, if it keeps one. With [`credentials`](Self::credentials) it
     /// wants a signature, or the id and secret by HTTP's basic authentication, which is what Prometheus can send. Default
     /// false.
     pub metrics: bool,

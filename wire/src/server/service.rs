@@ -5,6 +5,7 @@ use super::{
     context::ServerContext,
     cost::{self, SMALL_BODY_BYTES},
     keys::Keys,
+    tag,
 };
 use crate::{
     access::{Caller, SharedPrincipals},
@@ -22,7 +23,7 @@ use crate::{
         stream::Transport,
     },
     json::Malformed,
-    protocol::Response,
+    protocol::{Protocol, Response},
 };
 use bytes::Bytes;
 use hashrange::access::Principal;
@@ -123,7 +124,10 @@ impl Service {
                 None => answer::no_such_page(),
             },
             (&Method::GET | &Method::HEAD, "/") => self.health(),
-            (&Method::GET, "/metrics") if self.context.options.metrics => self.metrics(request),
+            (&Method::GET, path @ ("/metrics" | "/ledger")) if self.context.options.metrics => {
+                let is_ledger = path == "/ledger";
+                self.metrics(request, is_ledger)
+            }
             _ => answer::no_such_page(),
         }
     }
@@ -147,11 +151,15 @@ impl Service {
         }
     }
 
-    /// The metrics, for those who may see them.
-    fn metrics(&self, request: Request<Incoming>) -> Answer {
+    /// The metrics or the ledger, for those who may see them.
+    fn metrics(&self, request: Request<Incoming>, is_ledger: bool) -> Answer {
         let (head, body) = request.into_parts();
+        let show = || match is_ledger {
+            false => answer::metrics(&self.context.metrics.render()),
+            true => self.ledger(),
+        };
         if !self.context.options.is_signed() {
-            return answer::metrics(&self.context.metrics.render());
+            return show();
         }
         let keys = self.keys();
         let given = head.headers.get(header::AUTHORIZATION);
@@ -162,13 +170,21 @@ impl Service {
         };
         let allowed = if basic { Ok(()) } else { signed() };
         match allowed {
-            Ok(()) => answer::metrics(&self.context.metrics.render()),
+            Ok(()) => show(),
             Err(failure) => {
                 let mut answer = self.refuse_body(body, answer::text(StatusCode::UNAUTHORIZED, failure.message()));
                 let basic = HeaderValue::from_static("Basic realm=\"hashrange\"");
                 answer.headers_mut().insert(header::WWW_AUTHENTICATE, basic);
                 answer
             }
+        }
+    }
+
+    /// The ledger as JSON, if the database keeps one.
+    fn ledger(&self) -> Answer {
+        match self.context.protocol.database().ledger() {
+            Ok(ledger) => answer::ledger(&ledger.to_json()),
+            Err(_) => answer::no_such_page(),
         }
     }
 
@@ -322,15 +338,30 @@ impl Service {
         answer::close_after(answer)
     }
 
+    /// The protocol, with the request's tag where there is a ledger to note it in.
+    fn protocol(&self, expected: &Expected<'_>) -> Cow<'_, Protocol> {
+        let protocol = &self.context.protocol;
+        if protocol.database().opened_with().ledger.is_none() {
+            return Cow::Borrowed(protocol);
+        }
+        match tag::of(&expected.head.headers, expected.caller.as_ref()) {
+            Some(tag) => Cow::Owned(protocol.tagged(&tag)),
+            None => Cow::Borrowed(protocol),
+        }
+    }
+
     /// Checks the signature, unpacks the body, calls the engine, packs the answer.
     fn carry_out(&self, expected: &Expected<'_>, body: Vec<u8>, arriving: Option<Loan>) -> Result<Answer, StatusCode> {
         let started = now();
         let received = body.len();
         let (mut response, mut loan) = match self.unpacked(expected, &body) {
-            Ok((body, loan)) => match &expected.caller {
-                None => (self.context.protocol.handle(target(expected.head), &body), loan),
-                Some(caller) => (self.context.protocol.handle_as(caller, target(expected.head), &body), loan),
-            },
+            Ok((body, loan)) => {
+                let protocol = self.protocol(expected);
+                match &expected.caller {
+                    None => (protocol.handle(target(expected.head), &body), loan),
+                    Some(caller) => (protocol.handle_as(caller, target(expected.head), &body), loan),
+                }
+            }
             Err(Refusal::TooLarge) => return Err(StatusCode::PAYLOAD_TOO_LARGE),
             Err(Refusal::NoMemory) => return Err(StatusCode::SERVICE_UNAVAILABLE),
             Err(Refusal::Unauthenticated(failure)) => {

@@ -84,7 +84,8 @@ pub(crate) fn write(out: &mut Writer, context: &Context<'_>, table: &TableDescri
     let decreases = shown.settings.throughput_changes.decreases_on_day_of(context.now_millis());
     write_throughput(out, shown.billing, Some(shown.throughput), changes, decreases);
     write_limit(out, definition.settings.on_demand_limit);
-    write_warm(out, units::warm_of_table(definition));
+    let warming = units::Warming::of_table(context, definition);
+    write_warm(out, units::warm_of_table(definition), warming);
     out.integer_member("TableSizeBytes", table.size_bytes);
     out.integer_member("ItemCount", table.item_count);
     out.string_member("TableArn", &owner.table_arn(&definition.name));
@@ -216,11 +217,13 @@ pub(crate) fn write_limit(out: &mut Writer, limit: UnitPair) {
     out.end_object();
 }
 
-fn write_warm(out: &mut Writer, (read, write): (u64, u64)) {
+/// While more is being made ready, what was ready before is shown.
+fn write_warm(out: &mut Writer, ready: (u64, u64), warming: Option<units::Warming>) {
+    let (read, write) = warming.as_ref().map_or(ready, |warming| warming.before);
     out.name("WarmThroughput");
     out.begin_object();
     out.integer_member("ReadUnitsPerSecond", read);
-    out.string_member("Status", "ACTIVE");
+    out.string_member("Status", if warming.is_some() { UPDATING } else { "ACTIVE" });
     out.integer_member("WriteUnitsPerSecond", write);
     out.end_object();
 }
@@ -282,7 +285,8 @@ fn write_index(
         let decreases = changes.decreases_on_day_of(context.now_millis());
         write_throughput(out, shown.billing, before, &settings.throughput_changes, decreases);
         write_limit(out, settings.on_demand_limit);
-        write_warm(out, units::warm_of_index(table, index, &settings));
+        let warming = units::Warming::of_index(context, table, index, &settings);
+        write_warm(out, units::warm_of_index(table, index, &settings), warming);
     }
     out.integer_member("IndexSizeBytes", statistics.map_or(0, |statistics| statistics.size_bytes));
     out.integer_member("ItemCount", statistics.map_or(0, |statistics| statistics.item_count));
@@ -341,6 +345,11 @@ fn table_status(context: &Context<'_>, table: &TableDefinition) -> &'static str 
         TableStatus::Updating => UPDATING,
         TableStatus::Deleting => DELETING,
     }
+}
+
+/// Whether a table is being switched from on-demand billing to provisioned throughput.
+pub(crate) fn is_becoming_provisioned(context: &Context<'_>, table: &TableDefinition) -> bool {
+    context.is_under_way(table.settings.last_provisioned_millis, takes::PROVISIONED)
 }
 
 /// Whether a change of settings still takes its time.

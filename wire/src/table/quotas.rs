@@ -1,11 +1,11 @@
 //! Quotas of the account on throughput: for each table and each global index, for all that are provisioned together, and for
 //! how often it is changed. They hold whether or not requests are refused beyond the throughput of their tables.
 
-use super::decreases;
-use crate::{context::Context, error::Failure};
+use super::{decreases, description::is_updating};
+use crate::{context::Context, error::Failure, timing::Timing};
 use hashrange::{
     admin::{TableSpec, TableUpdate},
-    schema::{BillingMode, IndexKind, ProvisionedThroughput, TableDefinition, TableSettings, UnitPair},
+    schema::{BillingMode, IndexKind, ProvisionedThroughput, TableDefinition, TableSettings, TableStatus, UnitPair},
 };
 
 const REFER: &str = "Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits.";
@@ -76,6 +76,52 @@ fn check_account(context: &Context<'_>, others: Sum, before: Sum, after: Sum) ->
         }
     }
     Ok(())
+}
+
+/// Tables that may be created, changed and deleted at once, and of those that are created with indexes.
+const MAX_SIMULTANEOUS: usize = 500;
+const MAX_SIMULTANEOUS_WITH_INDEXES: usize = 250;
+
+/// Tables that are being created or changed: others than the one that a request is about.
+pub(crate) struct Simultaneous {
+    all: usize,
+    created_with_indexes: usize,
+}
+
+impl Simultaneous {
+    /// Counts them. Where changes take no time there is none.
+    pub(crate) fn of_others(context: &Context<'_>, but: &str) -> Self {
+        let mut found = Self { all: 0, created_with_indexes: 0 };
+        if context.timing == Timing::Instant {
+            return found;
+        }
+        for name in context.database.list_tables().into_iter().filter(|name| name != but) {
+            let Ok(table) = context.database.describe_table(&name) else { continue };
+            let table = &table.definition;
+            let is_new = table.status == TableStatus::Creating;
+            found.all += usize::from(is_new || is_updating(context, table));
+            found.created_with_indexes += usize::from(is_new && !table.indexes.is_empty());
+        }
+        found
+    }
+    /// Refuses one more.
+    pub(crate) fn check(&self) -> Result<(), Failure> {
+        if self.all < MAX_SIMULTANEOUS { Ok(()) } else { Err(too_many(MAX_SIMULTANEOUS)) }
+    }
+    /// Refuses one more that is created.
+    pub(crate) fn check_new(&self, has_indexes: bool) -> Result<(), Failure> {
+        self.check()?;
+        match has_indexes && self.created_with_indexes >= MAX_SIMULTANEOUS_WITH_INDEXES {
+            true => Err(too_many(MAX_SIMULTANEOUS_WITH_INDEXES)),
+            false => Ok(()),
+        }
+    }
+}
+
+fn too_many(most: usize) -> Failure {
+    Failure::limit_exceeded(format!(
+        "Subscriber limit exceeded: Only {most} tables can be created, updated, or deleted simultaneously"
+    ))
 }
 
 /// Switches to on-demand billing of one table in a day.

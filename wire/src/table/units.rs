@@ -1,13 +1,15 @@
 //! Members with numbers of units: what a table or index is provisioned for, may use at most, and is ready for.
 
 use crate::{
+    context::Context,
     error::Failure,
     json::Reader,
     shape::{self, JsonContext},
+    timing::takes,
     validate::Violations,
 };
 use hashrange::schema::{
-    BillingMode, IndexDefinition, IndexSettings, ProvisionedThroughput, TableDefinition, UnitPair,
+    BillingMode, IndexDefinition, IndexSettings, ProvisionedThroughput, Since, TableDefinition, UnitPair,
 };
 
 /// Units of reads and of writes a second that a table without provisioned throughput is ready for, as the service says
@@ -153,6 +155,62 @@ pub(crate) fn warm_of_table(table: &TableDefinition) -> (u64, u64) {
 /// Units of reads and of writes a second that an index is ready for.
 pub(crate) fn warm_of_index(table: &TableDefinition, index: &IndexDefinition, settings: &IndexSettings) -> (u64, u64) {
     ready_for(table.billing, index.throughput.unwrap_or_default(), settings.warm_throughput)
+}
+
+/// A table or index that is being made ready for more.
+pub(crate) struct Warming {
+    /// Read and write units a second that it is ready for until then.
+    pub(crate) before: (u64, u64),
+}
+
+impl Warming {
+    /// Of a table.
+    pub(crate) fn of_table(context: &Context<'_>, table: &TableDefinition) -> Option<Self> {
+        let least = least_warm(table.billing, table.throughput);
+        Self::of(context, table.settings.warm_before, least)
+    }
+    /// Of a global index.
+    pub(crate) fn of_index(
+        context: &Context<'_>,
+        table: &TableDefinition,
+        index: &IndexDefinition,
+        settings: &IndexSettings,
+    ) -> Option<Self> {
+        let least = least_warm(table.billing, index.throughput.unwrap_or_default());
+        Self::of(context, settings.warm_before, least)
+    }
+    fn of(context: &Context<'_>, since: Option<Since<UnitPair>>, least: (u64, u64)) -> Option<Self> {
+        let since = since?;
+        let before = pair(since.value);
+        // The first time takes long, a little more later does not.
+        let takes_millis = if before == least { takes::WARM } else { takes::WARM_AGAIN };
+        context.is_under_way(since.at_millis, takes_millis).then_some(Self { before })
+    }
+    /// Whether a table or one of its indexes is being made ready for more.
+    pub(crate) fn is_any(context: &Context<'_>, table: &TableDefinition) -> bool {
+        let of_index = |index: &IndexDefinition| {
+            Self::of_index(context, table, index, &table.settings.index(&index.name)).is_some()
+        };
+        Self::of_table(context, table).is_some() || table.indexes.iter().any(of_index)
+    }
+}
+
+fn pair(units: UnitPair) -> (u64, u64) {
+    (units.read_units_per_sec.unwrap_or(0), units.write_units_per_sec.unwrap_or(0))
+}
+
+/// What something was ready for before it is made ready for more; nothing changes if it is not more.
+pub(crate) fn warm_before(
+    known: Option<Since<UnitPair>>,
+    now: (u64, u64),
+    next: UnitPair,
+    at_millis: u64,
+) -> Option<Since<UnitPair>> {
+    if pair(next) == now {
+        return known;
+    }
+    let value = UnitPair { read_units_per_sec: Some(now.0), write_units_per_sec: Some(now.1) };
+    Some(Since { value, at_millis })
 }
 
 /// What something new is to be ready for: not less than it is anyway.

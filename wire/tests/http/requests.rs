@@ -4,6 +4,7 @@ use crate::client::{connect, request, send, serve};
 use hashrange::{
     Database,
     file::MemoryDisk,
+    ledger::{Ledger, LedgerOptions},
     testing::{Fault, FaultPlan, Operation, SimulatedDisk},
 };
 use hashrange_wire::server::{Server, ServerOptions};
@@ -106,6 +107,44 @@ fn metrics_count_what_happened() {
     ] {
         assert!(answer.text().lines().any(|known| known == line), "{line}\n{}", answer.text());
     }
+}
+
+/// What a client calls itself is its tag, and metrics of the service are there for scraping and as a ledger.
+#[test]
+fn the_ledger_and_its_metrics_are_shown() {
+    let db = Database::options().ledger(LedgerOptions::new()).in_memory().unwrap();
+    let mut options = ServerOptions::default();
+    options.address.set_port(0);
+    options.metrics = true;
+    let server = Server::start(db, options).unwrap();
+    let mut stream = connect(&server);
+    let table = r#"{"TableName":"things","ProvisionedThroughput":{"ReadCapacityUnits":7,"WriteCapacityUnits":3},
+        "AttributeDefinitions":[{"AttributeName":"k","AttributeType":"S"}],
+        "KeySchema":[{"AttributeName":"k","KeyType":"HASH"}]}"#;
+    send(&mut stream, &request("CreateTable", table, &[])).unwrap();
+    let put = r#"{"TableName":"things","Item":{"k":{"S":"a"}}}"#;
+    send(&mut stream, &request("PutItem", put, &["User-Agent: Boto3/1.40 app/checkout"])).unwrap();
+    send(&mut stream, &request("PutItem", put, &["User-Agent: app/x", "x-hashrange-tag: night"])).unwrap();
+    let get = r#"{"TableName":"things","Key":{"k":{"S":"a"}}}"#;
+    send(&mut stream, &request("GetItem", get, &[])).unwrap();
+    let metrics = send(&mut stream, b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    for line in [
+        "hashrange_consumed_write_capacity_units_total{table=\"things\"} 2.0",
+        "hashrange_consumed_read_capacity_units_total{table=\"things\"} 0.5",
+        "hashrange_successful_requests_total{table=\"things\",operation=\"PutItem\"} 2.0",
+        "hashrange_provisioned_read_capacity_units{table=\"things\"} 7",
+    ] {
+        assert!(metrics.text().lines().any(|known| known == line), "{line}\n{}", metrics.text());
+    }
+    let ledger = send(&mut stream, b"GET /ledger HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    let ledger = Ledger::from_json(ledger.text()).unwrap();
+    for (tag, write) in [(Some("checkout"), 1_000), (Some("night"), 1_000), (None, 0)] {
+        let noted = ledger.total(|row| row.tag.as_deref() == tag);
+        assert_eq!(noted.write_milliunits, write, "{tag:?}");
+    }
+    let without = serve(|options| options.metrics = true);
+    let answer = send(&mut connect(&without), b"GET /ledger HTTP/1.1\r\nHost: localhost\r\n\r\n").unwrap();
+    assert_eq!(answer.status, 404);
 }
 
 #[test]

@@ -6,6 +6,8 @@ mod access_vectors;
 mod backups;
 mod bulk;
 mod capacity;
+mod changes;
+mod cloudwatch;
 mod encryption;
 mod every_member;
 mod items;
