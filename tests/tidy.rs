@@ -55,12 +55,11 @@ const WIRE_FLOORS: [&[&str]; 11] = [
 ];
 
 /// The rooms of `cli/src/`.
-const CLI_FLOORS: [&[&str]; 9] = [
+const CLI_FLOORS: [&[&str]; 8] = [
     &["outcome", "args", "stopwatch", "text"],
     &["failure"],
     &["output", "key_value", "expressions", "session", "private_file", "policies", "certificates", "signals"],
-    &["prices", "ledger_file", "explain"],
-    &["csv_cells", "key_template", "progress"],
+    &["csv_cells", "key_template", "progress", "prices", "ledger_file", "explain"],
     &["formats"],
     &["loading", "copy"],
     &["command"],

@@ -217,7 +217,9 @@ fn forged_files_give_an_error_or_a_database() {
             poke(&mut forged, name, round);
             match name {
                 FileName::Run(_) => seal_run(&mut forged),
-                FileName::Log(_) | FileName::Manifest(_) | FileName::Stream(_) => seal_frames(&bytes, &mut forged),
+                FileName::Log(_) | FileName::Manifest(_) | FileName::Stream(_) | FileName::Base(_) => {
+                    seal_frames(&bytes, &mut forged);
+                }
                 FileName::Current => seal_header(&mut forged),
                 FileName::CurrentNext | FileName::Lock | FileName::Reserve => continue,
             }
