@@ -5,6 +5,7 @@ use crate::{
     clock::Deadline,
     engine::{TableSpec, Work},
     error::{Detail, Error, Result},
+    item::KeyType,
     schema::{BillingMode, IndexKind, IndexStatus, KeyAttribute, ProvisionedThroughput, StreamView, TableStatus},
     table::{self, KeyPart, KeyShape, Table},
 };
@@ -64,7 +65,8 @@ impl<K: KeyShape> TableBuilder<K> {
         self.spec.stream = Some(view);
         self
     }
-    /// Lets items expire at the epoch second that an attribute holds.
+    /// Lets items expire at the epoch second that an attribute holds. A key attribute must be a number for it, or the table
+    /// is not created.
     pub fn ttl(mut self, attribute: impl Into<String>) -> Self {
         self.spec.ttl_attribute = Some(attribute.into());
         self
@@ -83,8 +85,20 @@ impl<K: KeyShape> TableBuilder<K> {
     /// Creates the table. A table's name has 3 to 255 characters of `[a-zA-Z0-9_.-]`. Errors: it exists, a name or key breaks
     /// a rule.
     pub fn create(self) -> Result<Table<K>> {
+        self.check_ttl()?;
         let slot = self.database.engine().create_table(self.spec)?;
         Table::open(self.database.engine().clone(), slot, self.database.kept_hooks())
+    }
+    /// No item would ever expire by a key attribute that is text or binary.
+    fn check_ttl(&self) -> Result<()> {
+        let is_it = |key: &&KeyAttribute| self.spec.ttl_attribute.as_ref() == Some(&key.name) && key.kind != KeyType::N;
+        match self.spec.key.attributes().find(is_it) {
+            None => Ok(()),
+            Some(KeyAttribute { name, kind }) => Err(Error::validation(format!(
+                "a time to live is a number of seconds, and key attribute {name} is of type {}",
+                kind.name()
+            ))),
+        }
     }
     /// Opens the table that exists as it is; its key must be the described one.
     pub fn open(self) -> Result<Table<K>> {
@@ -145,6 +159,7 @@ impl<K: KeyShape> TableBuilder<K> {
         if database.engine().table(&name).is_none() {
             return self.create();
         }
+        self.check_ttl()?;
         let differences = self.differences();
         let fixed: Vec<_> = differences.iter().filter(|difference| !difference.can_be_changed()).cloned().collect();
         if !fixed.is_empty() {

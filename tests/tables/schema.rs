@@ -324,3 +324,16 @@ fn a_change_that_depends_on_the_table_misses_no_other_change() {
     let refused = db.update_table_with("items", |_| Err::<TableUpdate, _>(Error::validation("no")));
     assert_eq!(refusal(refused), (ErrorKind::Validation, "no".to_owned()));
 }
+
+#[test]
+fn a_key_that_is_text_is_no_time_to_live() {
+    let db = database();
+    let described = || db.create_table("sessions").hash::<S>("id").range::<N>("until");
+    let text = "a time to live is a number of seconds, and key attribute id is of type S".to_owned();
+    assert_eq!(refusal(described().ttl("id").create()), (ErrorKind::Validation, text.clone()));
+    assert_eq!(refusal(described().ttl("id").open_or_create()).1, text);
+    assert!(db.list_tables().iter().all(|table| table != "sessions"), "nothing was created");
+    described().open_or_create().unwrap();
+    assert_eq!(refusal(described().ttl("id").open_or_update()).1, text);
+    described().ttl("until").open_or_update().unwrap();
+}
