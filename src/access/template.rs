@@ -91,6 +91,8 @@ impl Template {
             let next = match self.0.get(at) {
                 None if rest.is_empty() => return true,
                 None => None,
+                // What is left may be anything.
+                Some(Piece::Any) if at + 1 == self.0.len() => return true,
                 Some(Piece::Any) => {
                     retry = Some((at + 1, rest));
                     Some(rest)

@@ -192,8 +192,11 @@ impl Caller {
         table: Option<&TableDefinition>,
     ) -> std::result::Result<Option<Arc<Policy>>, ()> {
         let Some(table) = table else { return Ok(None) };
-        let is_stream = ask.resource.resource().contains("/stream/");
         let settings = &table.settings;
+        if settings.policy.is_none() && settings.stream_policy.is_none() {
+            return Ok(None);
+        }
+        let is_stream = ask.resource.resource().contains("/stream/");
         let policy = if is_stream { &settings.stream_policy } else { &settings.policy };
         policy.as_ref().map(|policy| self.policies.get(table.id, is_stream, policy)).transpose()
     }
