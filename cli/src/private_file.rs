@@ -29,6 +29,7 @@ impl Others {
 }
 
 /// Reads a file. Errors: it cannot be read.
+#[expect(clippy::disallowed_methods, reason = "keys and policies of the user, no file of a database")]
 pub(crate) fn read(path: &Path) -> Result<Vec<u8>, Failure> {
     fs::read(path).map_err(|error| Failure::io(format!("cannot read {}", path.display()), error))
 }
