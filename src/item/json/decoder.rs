@@ -22,6 +22,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 /// How faults of values are worded. The default is what the service says today.
 pub trait Wording {
+    /// Whether names of attributes and of members of maps must be such as can be stored.
+    fn checks_names(&self) -> bool {
+        true
+    }
     /// A number without a digit.
     fn empty_number(&self) -> &'static str {
         "The parameter cannot be converted to a numeric value: "
@@ -170,7 +174,9 @@ impl<W: Wording> ValueDecoder<W> {
 
     /// Counts and checks the name of an attribute or of a member of a map.
     pub fn name(&mut self, name: &str) {
-        if let Err(error) = check_name(name) {
+        if self.wording.checks_names()
+            && let Err(error) = check_name(name)
+        {
             self.report(|| error.message().to_owned());
         }
         self.spend(name.len());

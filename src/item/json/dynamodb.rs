@@ -1,7 +1,7 @@
 //! Items and values in DynamoDB's JSON: see [`decoder`](super::decoder) for the form.
 
 use super::{
-    decoder::{LatestWording, ValueDecoder},
+    decoder::{ValueDecoder, Wording},
     malformed, push_array, push_binary, push_members, push_string,
     reader::{Malformed, Reader},
     typed::{self, JsonContext},
@@ -13,9 +13,17 @@ use crate::{
 use serde::de::IgnoredAny;
 use std::collections::BTreeMap;
 
+/// What only matters for storing is not checked.
+struct AsRead;
+impl Wording for AsRead {
+    fn checks_names(&self) -> bool {
+        false
+    }
+}
+
 /// Reads one value; `levels` is how many lists and maps may be entered.
 pub(super) fn read(text: &str, levels: usize) -> Result<AttributeValue> {
-    let (mut decoder, mut reader) = (ValueDecoder::new(LatestWording, usize::MAX), Reader::new(text));
+    let (mut decoder, mut reader) = (ValueDecoder::new(AsRead, usize::MAX), Reader::new(text));
     let value = decoder.value(&mut reader, JsonContext::Element, levels);
     let value = value.and_then(|value| reader.finish().map(|()| value)).map_err(|why| unreadable(text, why))?;
     match (decoder.fault, value) {
@@ -26,7 +34,7 @@ pub(super) fn read(text: &str, levels: usize) -> Result<AttributeValue> {
 
 /// Reads an object of names and values.
 pub(super) fn read_members(text: &str, levels: usize) -> Result<BTreeMap<String, AttributeValue>> {
-    let (mut decoder, mut reader) = (ValueDecoder::new(LatestWording, usize::MAX), Reader::new(text));
+    let (mut decoder, mut reader) = (ValueDecoder::new(AsRead, usize::MAX), Reader::new(text));
     let mut members = BTreeMap::new();
     let read = typed::map(&mut reader, "AttributeValue", |reader, name| {
         if let Some(value) = decoder.value(reader, JsonContext::Element, levels)? {
