@@ -1,11 +1,12 @@
 //! Options of a database, with their units, defaults and limits.
 //!
-//! Imports: error, clock, capacity, observe.
+//! Imports: error, clock, capacity, faults, observe.
 
 use crate::{
     capacity::CapacityModel,
     clock::Clock,
     error::{Result, check_option},
+    faults::FaultModel,
     observe::Observer,
 };
 use std::ops::RangeInclusive;
@@ -166,6 +167,10 @@ pub struct Options {
     pub history: Option<HistoryOptions>,
     /// Notes what each request consumes, and how much of that is kept. Default: nothing is noted.
     pub ledger: Option<LedgerOptions>,
+    /// Faults that requests meet. Default: none, and none can be set later.
+    pub faults: Option<FaultModel>,
+    /// Whether provisioned throughput follows what is consumed, where there are targets and policies. Default false.
+    pub auto_scaling: bool,
     /// Sees every event of background work. Default: none.
     pub observer: Option<Observer>,
     /// Whether maintenance runs on threads of its own; without, the caller drives it by `Database::step`. Default true.
@@ -186,6 +191,7 @@ impl Options {
         check_option("conflicts.refused_per_thousand", refused, 0..=1_000)?;
         self.history.as_ref().map_or(Ok(()), HistoryOptions::check)?;
         self.ledger.as_ref().map_or(Ok(()), LedgerOptions::check)?;
+        self.faults.as_ref().map_or(Ok(()), FaultModel::check)?;
         self.capacity.as_ref().map_or(Ok(()), CapacityModel::check)
     }
 }
@@ -214,6 +220,8 @@ impl Default for Options {
             capacity: None,
             history: None,
             ledger: None,
+            faults: None,
+            auto_scaling: false,
             observer: None,
             background: true,
         }

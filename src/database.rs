@@ -1,7 +1,8 @@
 //! The database as a whole: opening and closing, tables by name, and operations that span tables.
 //!
-//! Imports: error, clock, capacity, observe, config, file, item, schema, access, stream, service, ledger, engine, request, maintenance, table, consumer.
+//! Imports: error, clock, capacity, faults, observe, config, file, item, schema, access, stream, service, ledger, engine, request, maintenance, table, scaling, consumer.
 
+mod faults;
 mod history;
 mod ledger;
 mod loading;
@@ -31,8 +32,9 @@ use crate::{
     file::{Disk, MemoryDisk, RealDisk, TakeOver},
     maintenance::{Maintenance, TtlDescription},
     request::{Hooks, ResourcePolicies},
+    scaling::AutoScaling,
     schema::{IndexDefinition, IndexKind, KeyAttribute, KeySchema, TableDefinition, TableStatus},
-    service::{self, IndexLag},
+    service::IndexLag,
     stream::IteratorStart,
     table::{self, Dynamic, KeyShape, StreamDescription, StreamRecords, Table},
 };
@@ -63,6 +65,7 @@ struct Inner {
     maintenance: Maintenance,
     engine: Arc<Engine>,
     hooks: Hooks,
+    scaling: Option<AutoScaling>,
     resource_policies: Arc<ResourcePolicies>,
     companions: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
@@ -129,13 +132,13 @@ impl Database {
         self.engine().options()
     }
     /// A database of an engine, whose threads run from now on.
-    fn of_engine(engine: Arc<Engine>, hooks: Hooks) -> Self {
+    fn of_engine(engine: Arc<Engine>, hooks: Hooks, scaling: Option<AutoScaling>) -> Self {
         let maintenance = Maintenance::new(engine.clone());
         maintenance.start();
         let hooks = hooks.noting(engine.recorder().cloned());
         let resource_policies = Arc::default();
         let companions = Mutex::default();
-        let inner = Inner { maintenance, engine, hooks: hooks.clone(), resource_policies, companions };
+        let inner = Inner { maintenance, engine, hooks: hooks.clone(), scaling, resource_policies, companions };
         Self { inner: Arc::new(inner), hooks }
     }
     fn engine(&self) -> &Arc<Engine> {
@@ -170,7 +173,7 @@ impl Database {
         self.engine().check_open()?;
         let slot = self.engine().table(name).ok_or_else(|| Error::no_table(name))?;
         // Tables are there at once, unless they are being loaded or the program wants them to take their time.
-        if self.status(&slot.state().definition) == TableStatus::Creating {
+        if self.engine().status_of(&slot.state().definition) == TableStatus::Creating {
             return Err(Error::no_table(name));
         }
         Ok(slot)
@@ -191,6 +194,7 @@ impl Database {
     /// Definition and numbers of a table.
     pub fn describe_table(&self, name: &str) -> Result<TableDescription> {
         self.engine().check_open()?;
+        self.inner.scaling.iter().for_each(AutoScaling::catch_up);
         let slot = self.engine().table(name).ok_or_else(|| not_found(name))?;
         let state = slot.state();
         let (item_count, size_bytes) = self.engine().counts(&state.ring);
@@ -207,13 +211,10 @@ impl Database {
             }
         });
         let indexes = indexes.collect();
-        let mut definition = TableDefinition { status: self.status(&state.definition), ..(*state.definition).clone() };
+        let mut definition =
+            TableDefinition { status: self.engine().status_of(&state.definition), ..(*state.definition).clone() };
         definition.indexes.retain(visible);
         Ok(TableDescription { definition: Arc::new(definition), item_count, size_bytes, indexes })
-    }
-    fn status(&self, definition: &TableDefinition) -> TableStatus {
-        let options = self.engine().options();
-        service::status_at(definition, options.clock.now_millis(), options.creating_millis)
     }
     /// Names of all tables, in the order of their bytes. Tables that the database keeps for itself (`hashrange.` and more)
     /// are not among them.
@@ -282,6 +283,14 @@ impl Database {
     /// partitions, and how hot each is. `None` without a model. Errors: there is no such table.
     pub fn throughput(&self, table: &str) -> Result<Option<ThroughputReport>> {
         self.engine().throughput_report(table)
+    }
+    /// Auto scaling: targets and policies, and what they did. Errors: the database was opened without
+    /// [`OpenOptions::auto_scaling`], kind [`Unsupported`](crate::ErrorKind::Unsupported).
+    pub fn auto_scaling(&self) -> Result<AutoScaling> {
+        self.engine().check_open()?;
+        self.inner.scaling.clone().ok_or_else(|| {
+            Error::unsupported("the database was opened without auto scaling; open it with OpenOptions::auto_scaling")
+        })
     }
     /// Deletes a table with everything in it and gives its space back. Returns what it was.
     pub fn delete_table(&self, name: &str) -> Result<TableDescription> {

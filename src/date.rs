@@ -1,4 +1,4 @@
-//! Dates of the Gregorian calendar, in UTC: the labels of streams, and what signatures of requests count with.
+//! Dates of the Gregorian calendar, in UTC: the labels of streams, the times in refusals, and what signatures of requests count with.
 //!
 //! Days are counted in eras of 400 years that begin on a first of March, so that the leap day is the last of its year.
 //!
@@ -17,6 +17,56 @@ pub fn label(millis: u64) -> String {
     let (hours, minutes) = (rest / 3_600_000, rest / 60_000 % 60);
     let (seconds, fraction) = (rest / 1000 % 60, rest % 1000);
     format!("{year:04}-{month:02}-{day:02}T{hours:02}:{minutes:02}:{seconds:02}.{fraction:03}")
+}
+
+const MONTHS: [&str; 12] = [
+    "January",
+    "February",
+    "March",
+    "April",
+    "May",
+    "June",
+    "July",
+    "August",
+    "September",
+    "October",
+    "November",
+    "December",
+];
+const WEEKDAYS: [&str; 7] = ["Thursday", "Friday", "Saturday", "Sunday", "Monday", "Tuesday", "Wednesday"];
+
+fn name<'n>(names: &[&'n str], at: u64) -> &'n str {
+    usize::try_from(at).ok().and_then(|at| names.get(at)).copied().unwrap_or_default()
+}
+
+/// A time, in milliseconds since 1970, as limits of throughput name it: `Friday, October 9, 2026 at 12:21:34 AM Coordinated Universal Time`.
+pub fn long_text(epoch_millis: u64) -> String {
+    let (days, secs) = (epoch_millis / DAY_MILLIS, epoch_millis % DAY_MILLIS / 1_000);
+    let (year, month, day) = date_of(days);
+    let (hour, half) = (secs / 3_600, if secs < 43_200 { "AM" } else { "PM" });
+    let hour = if hour % 12 == 0 { 12 } else { hour % 12 };
+    format!(
+        "{}, {} {day}, {year} at {hour}:{:02}:{:02} {half} Coordinated Universal Time",
+        name(&WEEKDAYS, days % 7),
+        name(&MONTHS, month - 1),
+        secs / 60 % 60,
+        secs % 60
+    )
+}
+
+/// A time, in milliseconds since 1970, as limits of billing name it: `Sat Feb 23 03:07:45 UTC 2019`.
+pub fn short_text(epoch_millis: u64) -> String {
+    let (days, secs) = (epoch_millis / DAY_MILLIS, epoch_millis % DAY_MILLIS / 1_000);
+    let (year, month, day) = date_of(days);
+    let short = |name: &str| name.get(..3).unwrap_or(name).to_owned();
+    format!(
+        "{} {} {day:02} {:02}:{:02}:{:02} UTC {year}",
+        short(name(&WEEKDAYS, days % 7)),
+        short(name(&MONTHS, month - 1)),
+        secs / 3_600,
+        secs / 60 % 60,
+        secs % 60
+    )
 }
 
 /// Year, month and day of a day, which is counted from 1970-01-01.
@@ -46,6 +96,13 @@ pub fn days_of(year: u64, month: u64, day: u64) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn times_as_the_service_writes_them() {
+        assert_eq!(long_text(1_791_505_294_000), "Friday, October 9, 2026 at 12:21:34 AM Coordinated Universal Time");
+        assert_eq!(long_text(1_791_548_494_999), "Friday, October 9, 2026 at 12:21:34 PM Coordinated Universal Time");
+        assert_eq!(short_text(1_550_891_265_000), "Sat Feb 23 03:07:45 UTC 2019");
+    }
 
     #[test]
     fn labels_are_times() {

@@ -24,9 +24,9 @@
 //! is in groups: [`key`] (shapes of keys, conditions on sort keys), [`expression`], [`table`] (the operations of a table as
 //! builders), [`request`] (the same as plain values), [`admin`] and [`schema`] (tables and indexes), [`streams`],
 //! [`partiql`], [`access`] (policies), [`item`] and [`entity`] (from and to Rust's types), [`service`] (models of what the
-//! service does), [`capacity`] and [`ledger`] (what requests consume, and what that costs), [`mod@history`] (the database as it
-//! was), `asynchronous` (with feature `tokio`), [`inspect`] and [`observe`] (what is inside, and what happens there),
-//! [mod@file] and [`testing`] (disks).
+//! service does), [`capacity`] and [`ledger`] (what requests consume, and what that costs), [`scaling`] (throughput that follows
+//! consumption), [`trace`] (requests recorded and replayed), [`mod@history`] (the database as it was), `asynchronous` (with feature
+//! `tokio`), [`inspect`] and [`observe`] (what is inside, and what happens there), [mod@file] and [`testing`] (disks).
 
 pub mod access;
 mod admission;
@@ -47,6 +47,7 @@ mod engine;
 pub mod entity;
 pub mod error;
 pub mod expression;
+mod faults;
 pub mod file;
 mod format;
 #[cfg(feature = "fuzzing")]
@@ -61,11 +62,13 @@ pub mod observe;
 pub mod partiql;
 mod partition;
 pub mod request;
+pub mod scaling;
 pub mod schema;
 pub mod service;
 mod stream;
 mod sync;
 pub mod table;
+pub mod trace;
 mod visible;
 mod wal;
 

@@ -1,7 +1,8 @@
 //! What a table is: its keys, indexes and settings, as recorded in the log and the manifest.
 //!
-//! Imports: error, item.
+//! Imports: error, date, item.
 
+mod decreases;
 mod expiry;
 mod keys;
 mod settings;

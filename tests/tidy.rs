@@ -24,7 +24,7 @@ use std::{
 
 /// The rooms of `src/`, from the ground up. A room is a file or a folder with the files in it.
 const FLOORS: [&[&str]; 13] = [
-    &["canary", "sync", "error", "clock", "capacity", "observe", "config", "visible", "entity", "date"],
+    &["canary", "sync", "error", "clock", "capacity", "faults", "observe", "config", "visible", "entity", "date"],
     &["file"],
     &["format", "item"],
     &["schema", "expression", "access"],
@@ -34,7 +34,7 @@ const FLOORS: [&[&str]; 13] = [
     &["service", "ledger", "admission"],
     &["engine"],
     &["request"],
-    &["maintenance", "table", "consumer", "database", "fuzzing", "asynchronous"],
+    &["maintenance", "table", "scaling", "trace", "consumer", "database", "fuzzing", "asynchronous"],
     &["partiql"],
     &["lib"],
 ];
@@ -59,7 +59,7 @@ const CLI_FLOORS: [&[&str]; 8] = [
     &["outcome", "args", "stopwatch", "text"],
     &["failure"],
     &["output", "key_value", "expressions", "session", "private_file", "policies", "certificates", "signals"],
-    &["csv_cells", "key_template", "progress", "prices", "ledger_file", "explain"],
+    &["csv_cells", "key_template", "progress", "prices", "ledger_file", "explain", "faults", "recording"],
     &["formats"],
     &["loading", "copy"],
     &["command"],

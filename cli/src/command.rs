@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod access;
+mod bench;
 mod changes;
 mod check;
 mod completions;
@@ -19,6 +20,7 @@ mod inspect;
 mod list;
 mod put;
 mod query;
+mod replay;
 mod scan;
 pub(crate) mod serve;
 mod sql;
@@ -69,6 +71,10 @@ pub(crate) enum Command {
     /// Say what the policies of a file allow, and why
     #[command(alias = "policy")]
     Access(access::Access),
+    /// Run a known workload: throughput, latencies and units, on the engine, over HTTP, or on an endpoint
+    Bench(bench::Bench),
+    /// Try a recorded trace on other designs: units, throttles, hot keys and latencies, side by side
+    Replay(replay::Replay),
     /// Check every byte and every index of the database
     Verify(verify::Verify),
     /// Copy tables between a folder and a DynamoDB endpoint, either way
@@ -106,6 +112,8 @@ impl Command {
             Self::Sql(command) => command.run(database),
             Self::Serve(command) => command.run(database),
             Self::Access(command) => command.run(database),
+            Self::Bench(command) => command.run(database),
+            Self::Replay(command) => command.run(),
             Self::Verify(command) => command.run(database),
             #[cfg(feature = "copy")]
             Self::Copy(command) => command.run(database),

@@ -1,4 +1,4 @@
-//! Signals of a server: some stop it, one makes it read its policies and certificate again.
+//! Signals of a server: some stop it, one makes it read its policies, faults and certificate again.
 
 #[cfg(unix)]
 use signal_hook::{

@@ -1,7 +1,7 @@
 //! What may delay or reject a request before it is logged: backpressure of memtables and streams, client request tokens,
 //! the limit on item collections, and the model of throughput. This room keeps the numbers; `engine` asks for them under its locks.
 //!
-//! Imports: sync, error, clock, capacity, config, wal, service, ledger.
+//! Imports: sync, error, clock, capacity, faults, config, wal, service, ledger.
 
 mod backpressure;
 mod item_collection_sizes;
@@ -13,7 +13,7 @@ pub use item_collection_sizes::{CollectionDelta, ItemCollectionSizes};
 pub use throughput::Throughput;
 pub use tokens::{TokenUse, Tokens};
 
-use crate::{capacity::CapacityModel, config::ConflictModel, ledger::Recorder, service::InFlight};
+use crate::{config::Options, faults::Faults, ledger::Recorder, service::InFlight};
 use std::sync::Arc;
 
 /// What may delay or reject a write. Each part has a lock of its own; that of the tokens is held while they are logged once
@@ -29,6 +29,8 @@ pub struct Admission {
     pub in_flight: Arc<InFlight>,
     /// The model of throughput, if there is one.
     pub throughput: Option<Throughput>,
+    /// Faults that requests meet, if they can meet any.
+    pub faults: Option<Arc<Faults>>,
     /// Where accesses are noted, if they are.
     pub ledger: Option<Arc<Recorder>>,
     /// Whether accesses are asked for throughput or noted.
@@ -36,21 +38,16 @@ pub struct Admission {
 }
 
 impl Admission {
-    /// Admission to a database whose memtables may have `memtable_bytes` together, with the tokens that opening found.
-    pub fn new(
-        memtable_bytes: usize,
-        conflicts: Option<ConflictModel>,
-        capacity: Option<CapacityModel>,
-        ledger: Option<Arc<Recorder>>,
-        tokens: Tokens,
-    ) -> Self {
+    /// Admission to a database with these options, with the tokens that opening found.
+    pub fn new(options: &Options, ledger: Option<Arc<Recorder>>, tokens: Tokens) -> Self {
         Self {
-            write_budget: WriteBudget::new(memtable_bytes),
+            write_budget: WriteBudget::new(options.memtable_bytes),
             tokens,
             item_collection_sizes: ItemCollectionSizes::default(),
-            in_flight: InFlight::new(conflicts),
-            is_metered: capacity.is_some() || ledger.is_some(),
-            throughput: Throughput::of(capacity),
+            in_flight: InFlight::new(options.conflicts),
+            is_metered: options.capacity.is_some() || ledger.is_some(),
+            throughput: Throughput::of(options.capacity),
+            faults: options.faults.clone().map(|model| Arc::new(Faults::new(model, options.clock.clone()))),
             ledger,
         }
     }

@@ -117,7 +117,7 @@ impl Database {
     /// the files of that moment; log or disk.
     pub fn at(&self, moment: impl Into<Moment>) -> Result<Snapshot> {
         let at = self.engine().at_moment(moment.into())?;
-        let database = Self::of_engine(at.engine.clone(), Hooks::default());
+        let database = Self::of_engine(at.engine.clone(), Hooks::default(), None);
         Ok(Snapshot { database, at: Arc::new(at) })
     }
     /// Keeps history from now on, or changes how it is kept: see [`OpenOptions::history`](crate::OpenOptions::history). A shorter

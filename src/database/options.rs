@@ -7,9 +7,11 @@ use crate::{
     config::{ConflictModel, Durability, HistoryOptions, LedgerOptions, Options, PageTokenKey, ReadMode},
     engine::Engine,
     error::{Error, ErrorKind, Result},
+    faults::FaultModel,
     file::{Disk, FileName, MemoryDisk, OverlayDisk, RealDisk},
     observe::{Event, Observer},
     request::{Hook, Hooks},
+    scaling::AutoScaling,
 };
 use std::{path::Path, sync::Arc, time::Duration};
 
@@ -185,6 +187,20 @@ impl OpenOptions {
         self.options.ledger = Some(options);
         self
     }
+    /// Lets requests meet faults, so that a program can be tested against them: errors, delays, throttles and lost answers, by
+    /// operation, table or key, with a seed. The model can be replaced while the database is open
+    /// ([`Database::set_faults`]). A fault never changes what is stored; [`ServiceFault`](crate::service::ServiceFault) says of each
+    /// when it strikes. Default: no faults, which costs a request nothing.
+    pub fn faults(mut self, model: FaultModel) -> Self {
+        self.options.faults = Some(model);
+        self
+    }
+    /// Lets provisioned throughput follow what is consumed, by the targets and policies of
+    /// [`Database::auto_scaling`]. Default false.
+    pub fn auto_scaling(mut self, scales: bool) -> Self {
+        self.options.auto_scaling = scales;
+        self
+    }
     /// Calls a function with every event of background work (flush, compaction, recovery, failures), on the thread where it
     /// happens. The function must be quick, must not block and must not use the database; a program that wants a queue
     /// takes [`Database::subscribe`]. Default: none.
@@ -293,6 +309,10 @@ impl OpenOptions {
     /// Opens the database that a disk holds: for disks of one's own, and for tests on the simulated one.
     pub fn open_on(self, disk: Arc<dyn Disk>) -> Result<Database> {
         self.options.check()?;
-        Ok(Database::of_engine(Arc::new(Engine::open(disk, self.options)?), self.hooks))
+        let engine = Arc::new(Engine::open(disk, self.options)?);
+        let scaling = engine.options().auto_scaling.then(|| AutoScaling::open(&engine)).transpose()?;
+        let of_scaling = scaling.clone().map(|scaling| Arc::new(scaling) as Arc<dyn Hook>);
+        let hooks = self.hooks.with_faults(engine.faults().cloned()).with_scaling(of_scaling);
+        Ok(Database::of_engine(engine, hooks, scaling))
     }
 }

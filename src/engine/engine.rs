@@ -13,10 +13,11 @@ use crate::{
     admission::{Admission, TokenUse},
     config::Options,
     error::{Error, Result},
+    faults::Faults,
     manifest::Edit,
     observe::Observe,
-    schema::IndexKind,
-    service::{IndexLag, PendingPropagation, PropagationModels},
+    schema::{IndexKind, TableDefinition, TableStatus},
+    service::{IndexLag, PendingPropagation, PropagationModels, status_at},
     stream::Streams,
     wal::Wal,
 };
@@ -79,6 +80,16 @@ impl Engine {
     /// Change streams.
     pub fn streams(&self) -> &Streams {
         &self.streams
+    }
+    /// Faults that requests meet, if they can meet any.
+    pub fn faults(&self) -> Option<&Arc<Faults>> {
+        self.admission.faults.as_ref()
+    }
+    /// The status of a table now, if new tables take time to become usable.
+    pub fn status_of(&self, table: &TableDefinition) -> TableStatus {
+        let faulty_millis = self.faults().map_or(0, |faults| faults.state_millis(&table.name).0);
+        let creating_millis = self.options.creating_millis.max(faulty_millis);
+        status_at(table, self.options.clock.now_millis(), creating_millis)
     }
     /// The table of that name.
     pub fn table(&self, name: &str) -> Option<Arc<TableSlot>> {

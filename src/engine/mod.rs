@@ -9,7 +9,7 @@
 //! An [`Engine`] is composed of owners, which say what their locks guard; [`Rank`](crate::sync::Rank) is the order of all
 //! locks. Readers take none of them.
 //!
-//! Imports: canary, sync, error, capacity, observe, config, visible, file, item, schema, wal, manifest, partition, index, stream, service, ledger, admission.
+//! Imports: canary, sync, error, capacity, faults, observe, config, visible, file, item, schema, wal, manifest, partition, index, stream, service, ledger, admission.
 
 mod admission;
 mod apply;

@@ -92,7 +92,7 @@ impl Engine {
         let (kept, bases) = kept_files(&disk, &manifest)?;
         let ledger = options.ledger.map(|kept| Arc::new(Recorder::new(kept, options.clock.now_millis())));
         let engine = Self {
-            admission: Admission::new(options.memtable_bytes, options.conflicts, options.capacity, ledger, tokens),
+            admission: Admission::new(&options, ledger, tokens),
             tables: Tables::new(catalog, next_partition, highest_keyspace + 1),
             history: History::new(manifest.state(), bases, stamp_millis),
             files: Files::new(disk, manifest, next_file, options.read_mode, run_cache, kept),

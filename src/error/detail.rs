@@ -143,6 +143,15 @@ pub enum Detail {
         /// What had none, in the order in which the service lists it; never empty.
         reasons: Vec<ThrottlingReason>,
     },
+    /// A rule of a model of faults struck the request.
+    Fault {
+        /// Name of the rule.
+        rule: String,
+        /// Whether the request was carried out; if not, nothing was read or written.
+        is_carried_out: bool,
+        /// Whether there is an answer, if only an error; a server closes the connection without one otherwise.
+        has_answer: bool,
+    },
     /// A policy does not allow what was asked for.
     AccessDenied {
         /// ARN of the principal.
@@ -186,6 +195,7 @@ impl Detail {
                 Some(format!("it would have {size_bytes} bytes, {limit_bytes} are allowed"))
             }
             Self::Throttled { reasons } => Some(reasons.iter().map(|r| r.to_string()).collect::<Vec<_>>().join(", ")),
+            Self::Fault { rule, .. } => Some(format!("fault: {rule}")),
             // The texts of these have the facts.
             Self::TableExists { .. }
             | Self::TableDiffers { .. }

@@ -24,6 +24,9 @@ pub enum ErrorKind {
     Denied,
     /// More throughput was asked for than the table or partition has. Retry later.
     Throttled,
+    /// The service failed, or gave no answer, as a [model of faults](crate::OpenOptions::faults) wants it. Retry; whether the
+    /// request was carried out is said by [`Detail::Fault`](super::Detail::Fault).
+    Unavailable,
     /// A stream iterator or position is too old. Take a new iterator.
     Expired,
     /// A stored item does not fit the Rust type that it is read into. Correct the type, or the item.
@@ -58,7 +61,8 @@ impl ErrorKind {
             | Self::Locked
             | Self::Closed
             | Self::Incompatible
-            | Self::Unsupported => true,
+            | Self::Unsupported
+            | Self::Unavailable => true,
             Self::Validation
             | Self::NotFound
             | Self::InUse

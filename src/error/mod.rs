@@ -164,7 +164,7 @@ impl Error {
     }
     /// DynamoDB's error name, such as `ResourceNotFoundException`. Errors that only an embedded database has carry names
     /// of their own: `IoError`, `CorruptData`, `DatabaseLocked`, `DatabaseClosed`, `WritingStopped`,
-    /// `IncompatibleFormat`, `UnsupportedOperation`, `DecodeError`. A server answers those with `InternalServerError`;
+    /// `IncompatibleFormat`, `UnsupportedOperation`, `DecodeError`, `NoAnswer`. A server answers those with `InternalServerError`;
     /// see [`ErrorKind::is_server_fault`].
     pub fn code(&self) -> &'static str {
         self.0.code
@@ -194,10 +194,10 @@ impl Error {
         self.0.kind == ErrorKind::Closed
     }
     /// Whether the same call may succeed when it is sent again unchanged after a moment: another operation was at the
-    /// item, or throughput was exceeded. Nothing was written.
+    /// item, throughput was exceeded, or a model of faults struck. Nothing was written, unless a fault lost the answer only.
     pub fn is_retryable(&self) -> bool {
         match self.0.kind {
-            ErrorKind::Conflict | ErrorKind::Throttled => true,
+            ErrorKind::Conflict | ErrorKind::Throttled | ErrorKind::Unavailable => true,
             ErrorKind::TransactionCanceled => {
                 let mut failed = self.0.reasons.iter().filter(|reason| !reason.is_none()).peekable();
                 failed.peek().is_some() && failed.all(CancellationReason::is_retryable)

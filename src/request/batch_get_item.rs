@@ -127,10 +127,11 @@ impl Run for BatchGetItem<'_> {
         }
         let mut output = BatchGetOutput::default();
         let mut room = MAX_BATCH_BYTES;
-        let (mut is_any_read, mut throttled) = (false, None);
+        let (mut is_any_read, mut throttled, mut first) = (false, None, 0);
         for (entry, found) in self.tables.iter().zip(found) {
             let name = found.state.definition.name.clone();
-            let read = answer(executor, found, &mut room, entry)?;
+            let read = answer(executor, found, &mut room, entry, first)?;
+            first += entry.keys.len();
             is_any_read |= read.left_over.len() < entry.keys.len();
             throttled = throttled.or(read.throttled);
             add_consumed(&mut output.consumed, &name, &Consumed::of_table(read.units));
@@ -171,12 +172,14 @@ struct Answer {
     throttled: Option<Error>,
 }
 
-/// Takes items while there is room for them, by DynamoDB's size rule; none behind the first one that does not fit.
+/// Takes items while there is room for them, by DynamoDB's size rule; none behind the first one that does not fit. `first` is
+/// the position of the first key among those of the batch.
 fn answer(
     executor: &Executor<'_>,
     found: FoundItems<'_>,
     room: &mut usize,
     entry: &KeysAndAttributes<'_>,
+    first: usize,
 ) -> Result<Answer> {
     let strength = ReadStrength::of(entry.consistent_read);
     let FoundItems { slot, state, keys, items } = found;
@@ -186,6 +189,11 @@ fn answer(
         let size = item.as_ref().map_or(0, ItemRef::size_bytes);
         if *room == 0 || size > *room {
             *room = 0;
+            answer.left_over.push(at);
+            continue;
+        }
+        if let Some(error) = executor.throttled_item(first + at) {
+            answer.throttled.get_or_insert_with(|| error.clone());
             answer.left_over.push(at);
             continue;
         }

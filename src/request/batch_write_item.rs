@@ -122,6 +122,12 @@ impl Run for BatchWriteItem<'_> {
         // The batch waits for the disk once, after its last write.
         let options = WriteOptions { durability: self.durability, skip_wait: true, ..executor.write_options() };
         for (at, Prepared { table, definition, key, put }) in self.prepare(executor)?.into_iter().enumerate() {
+            if let Some(error) = executor.throttled_item(at) {
+                add_consumed(&mut output.consumed, &definition.name, &Consumed::default());
+                output.unprocessed.push(at);
+                throttled.get_or_insert_with(|| error.clone());
+                continue;
+            }
             let held = engine.hold_tables([&**table])?;
             if let Some((item, _)) = &put
                 && !Arc::ptr_eq(held.definition(0), &definition)

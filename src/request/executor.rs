@@ -3,6 +3,7 @@
 use super::{
     any::{RequestRef, ResponseRef},
     caller::Caller,
+    faulted,
     hook::{Call, Completion, Hook, Hooks},
     table_ref::TableRef,
 };
@@ -11,6 +12,7 @@ use crate::{
     capacity::Consumed,
     engine::{Engine, WriteOptions},
     error::{Error, Result},
+    faults::Faults,
     ledger::{Ending, Recorder, RequestLabel},
 };
 use smallvec::SmallVec;
@@ -52,6 +54,8 @@ pub struct Executor<'a> {
     pub(super) label: RequestLabel,
     /// Whether requests are carried out only up to where they would write, ask for throughput or pay.
     pub(super) is_dry_run: bool,
+    /// Items of a batch that a fault throttles, by their positions.
+    throttled: &'a [(usize, Error)],
 }
 
 impl std::fmt::Debug for Executor<'_> {
@@ -64,7 +68,7 @@ impl<'a> Executor<'a> {
     /// Executes on this database, with these hooks.
     #[inline]
     pub(crate) fn new(engine: &'a Engine, hooks: &'a Hooks) -> Self {
-        Self { engine, hooks, label: RequestLabel { operation: "", tag: 0 }, is_dry_run: false }
+        Self { engine, hooks, label: RequestLabel { operation: "", tag: 0 }, is_dry_run: false, throttled: &[] }
     }
 
     /// Carries out a request. Without a hook this is one branch more than the operation itself.
@@ -109,10 +113,15 @@ impl<'a> Executor<'a> {
 
     fn execute_decided<R: Request + ?Sized>(&self, request: &R) -> Result<R::Response> {
         self.authorize(request.as_request())?;
-        match self.hooks.get() {
-            None => request.run(self),
-            Some(hook) => self.execute_hooked(hook, request),
+        if self.hooks.faults().is_none() && self.hooks.busy().next().is_none() {
+            return request.run(self);
         }
+        self.execute_hooked(request)
+    }
+
+    /// The fault that throttles an item of a batch.
+    pub(super) fn throttled_item(&self, at: usize) -> Option<&Error> {
+        self.throttled.iter().find(|(known, _)| *known == at).map(|(_, error)| error)
     }
 
     /// The same, for requests that are carried out only up to where they would write, ask for throughput or pay.
@@ -143,7 +152,7 @@ impl<'a> Executor<'a> {
         self.hooks.caller().map_or(Ok(()), |caller| caller.authorize(self.engine, request))
     }
 
-    fn execute_hooked<R: Request + ?Sized>(&self, hook: &dyn Hook, request: &R) -> Result<R::Response> {
+    fn execute_hooked<R: Request + ?Sized>(&self, request: &R) -> Result<R::Response> {
         let mut tables = Vec::new();
         let mut missing: Option<Error> = None;
         for table in request.tables() {
@@ -153,16 +162,50 @@ impl<'a> Executor<'a> {
             }
         }
         let call = Call { request: request.as_request(), tables: &tables };
-        let result = match missing {
+        let mut lost = None;
+        let admitted = match missing {
             Some(error) => Err(error),
-            None => hook.before(&call).and_then(|()| request.run(self)),
+            None => self.hooks.busy().try_for_each(|hook| hook.before(&call)),
         };
-        let consumed = result.as_ref().map_or_else(|_| Vec::new(), Response::consumed_by_table);
-        let by_table = consumed.iter().filter_map(|(at, consumed)| Some((tables.get(*at)?.name.as_str(), consumed)));
-        hook.after(
-            &call,
-            &Completion { result: result.as_ref().map(Response::as_response), consumed: &by_table.collect::<Vec<_>>() },
-        );
+        let result = admitted.and_then(|()| match self.hooks.faults() {
+            None => request.run(self),
+            Some(faults) => self.run_faulted(faults, &call, request, &mut lost),
+        });
+        self.hooks.busy().for_each(|hook| show(hook, &call, &result));
+        lost.map_or(result, Err)
+    }
+
+    /// Carries a request out as a model of faults wants it; `lost` receives what the caller gets instead of the answer.
+    fn run_faulted<R: Request + ?Sized>(
+        &self,
+        faults: &Faults,
+        call: &Call<'_>,
+        request: &R,
+        lost: &mut Option<Error>,
+    ) -> Result<R::Response> {
+        let mut plan = faulted::plan(faults, call);
+        if plan.lost.is_none() {
+            faults.delay(&plan);
+        }
+        if let Some(error) = faulted::refusal(&mut plan, call) {
+            return Err(error);
+        }
+        let result = request.run(&Executor { throttled: &plan.throttled, ..*self });
+        if plan.lost.is_some() {
+            faults.delay(&plan);
+        }
+        // What fails by itself has an answer that says so.
+        *lost = plan.lost.take().filter(|_| result.is_ok());
         result
     }
+}
+
+/// Shows a hook what became of a request.
+fn show<R: Response>(hook: &dyn Hook, call: &Call<'_>, result: &Result<R>) {
+    let consumed = result.as_ref().map_or_else(|_| Vec::new(), Response::consumed_by_table);
+    let by_table = consumed.iter().filter_map(|(at, consumed)| Some((call.tables.get(*at)?.name.as_str(), consumed)));
+    hook.after(
+        call,
+        &Completion { result: result.as_ref().map(Response::as_response), consumed: &by_table.collect::<Vec<_>>() },
+    );
 }

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     capacity::Consumed,
     error::{Error, Result},
+    faults::Faults,
     ledger::Recorder,
     schema::TableDefinition,
 };
@@ -48,6 +49,10 @@ use std::{fmt, sync::Arc};
 /// # }
 /// ```
 pub trait Hook: Send + Sync {
+    /// Whether it wants to see no request at the moment, which saves the work of showing them. Default false.
+    fn is_idle(&self) -> bool {
+        false
+    }
     /// The request is about to be carried out. An error rejects it, and becomes its result.
     fn before(&self, call: &Call<'_>) -> Result<()> {
         let _ = call;
@@ -82,6 +87,9 @@ pub struct Completion<'a> {
 struct Both(Arc<dyn Hook>, Arc<dyn Hook>);
 
 impl Hook for Both {
+    fn is_idle(&self) -> bool {
+        self.0.is_idle() && self.1.is_idle()
+    }
     fn before(&self, call: &Call<'_>) -> Result<()> {
         self.0.before(call)?;
         self.1.before(call)
@@ -93,10 +101,12 @@ impl Hook for Both {
 }
 
 /// What the requests of a handle pass through: the hook of the database, if it has one; the principal on whose behalf the handle
-/// sends them, if policies decide on them. A handle that keeps the database open has its share of it here too.
+/// sends them, if policies decide on them; faults that they meet, if a model wants any. A handle that keeps the database open has its share of it here too.
 #[derive(Clone, Default)]
 pub struct Hooks {
     hook: Option<Arc<dyn Hook>>,
+    /// What moves throughput with what is consumed.
+    scaling: Option<Arc<dyn Hook>>,
     caller: Option<Arc<Caller>>,
     /// Where what requests consume is noted.
     recorder: Option<Arc<Recorder>>,
@@ -106,6 +116,7 @@ pub struct Hooks {
     operation: Option<&'static str>,
     /// Where plans are kept of requests that are not carried out.
     plans: Option<Plans>,
+    faults: Option<Arc<Faults>>,
     _keeper: Option<Keeper>,
 }
 
@@ -121,9 +132,22 @@ impl Hooks {
         };
         Self { hook: Some(hook), ..self }
     }
-    #[inline]
-    pub(super) fn get(&self) -> Option<&dyn Hook> {
-        self.hook.as_deref()
+    /// The hooks that want to see requests now.
+    pub(super) fn busy(&self) -> impl Iterator<Item = &dyn Hook> {
+        let hooks = [self.scaling.as_deref(), self.hook.as_deref()];
+        hooks.into_iter().flatten().filter(|hook| !hook.is_idle())
+    }
+    /// The same, for a database whose throughput follows what is consumed.
+    pub(crate) fn with_scaling(&self, scaling: Option<Arc<dyn Hook>>) -> Self {
+        Self { scaling, ..self.clone() }
+    }
+    /// The same, for requests that meet these faults.
+    pub(crate) fn with_faults(&self, faults: Option<Arc<Faults>>) -> Self {
+        Self { faults, ..self.clone() }
+    }
+    /// Faults that requests meet, if they can meet any.
+    pub(crate) fn faults(&self) -> Option<&Arc<Faults>> {
+        self.faults.as_ref()
     }
     /// The same, for a handle that keeps the database open.
     pub(crate) fn keeping(&self, keeper: Keeper) -> Self {
@@ -178,10 +202,15 @@ impl Hooks {
     pub(super) fn operation(&self) -> Option<&'static str> {
         self.operation
     }
-    /// Whether a hook sees requests, policies decide on them, or they are noted or only planned.
+    /// Whether a hook sees requests, policies decide on them, they meet faults, or they are noted or only planned.
     #[inline]
     pub(crate) fn is_some(&self) -> bool {
-        self.hook.is_some() | self.caller.is_some() | self.recorder.is_some() | self.plans.is_some()
+        self.hook.is_some()
+            | self.caller.is_some()
+            | self.recorder.is_some()
+            | self.plans.is_some()
+            | self.faults.is_some()
+            | self.scaling.is_some()
     }
 }
 

@@ -27,7 +27,7 @@
 //! # }
 //! ```
 //!
-//! Imports: sync, error, capacity, config, item, schema, expression, access, wal, partition, index, service, ledger, admission, engine.
+//! Imports: sync, error, capacity, faults, config, item, schema, expression, access, wal, partition, index, service, ledger, admission, engine.
 
 mod any;
 mod asks;
@@ -37,6 +37,7 @@ mod caller;
 mod delete_item;
 mod executor;
 mod explain;
+mod faulted;
 mod fingerprint;
 mod get_item;
 mod hook;

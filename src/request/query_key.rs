@@ -123,11 +123,12 @@ impl QueryKey {
     }
 
     /// The values of the partition key attributes `hash`; `None` if the key does not fit them.
-    pub(super) fn partition_values(&self, hash: &[KeyAttribute], sort: &[KeyAttribute]) -> Option<Vec<AttributeValue>> {
+    pub(crate) fn partition_values(&self, hash: &[KeyAttribute], sort: &[KeyAttribute]) -> Option<Vec<AttributeValue>> {
         match &self.0 {
             Form::Typed(value, _) => {
                 let (kind, bytes) = value.as_ref()?;
-                Some(vec![decode_last(*kind, bytes)?])
+                // The first byte is the space of the table's items.
+                Some(vec![decode_last(*kind, bytes.get(1..)?)?])
             }
             Form::Bound(key) => Some(key.hash.clone()),
             Form::Expression(expression) => Some(expression.bind(hash, sort).ok()?.hash),

@@ -4,7 +4,6 @@ use crate::{
     engine::{Engine, TableSlot},
     error::{Error, Result},
     schema::TableStatus,
-    service::status_at,
 };
 use std::{borrow::Cow, fmt, ops::Deref, sync::Arc};
 
@@ -110,9 +109,8 @@ fn foreign() -> Error {
 fn by_name(engine: &Engine, name: &str) -> Result<Arc<TableSlot>> {
     let missing = || Error::no_table(name);
     let slot = engine.table(name).ok_or_else(missing)?;
-    let options = engine.options();
-    let status = status_at(&slot.state().definition, options.clock.now_millis(), options.creating_millis);
-    if status == TableStatus::Creating { Err(missing()) } else { Ok(slot) }
+    let is_creating = engine.status_of(&slot.state().definition) == TableStatus::Creating;
+    if is_creating { Err(missing()) } else { Ok(slot) }
 }
 
 impl<'a> From<&'a str> for TableRef<'a> {

@@ -5,21 +5,13 @@
 //! So the model touches neither log nor files: a crash loses nothing, and a database that is opened again begins with
 //! every change arrived. Changes of one item arrive in their order, those of different items do not.
 
-use crate::schema::EncodedKey;
+use crate::{
+    faults::{Delay, mix},
+    schema::EncodedKey,
+};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, VecDeque};
-
-/// How long changes take to arrive in a global index.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Delay {
-    /// Always so many milliseconds.
-    Fixed(u64),
-    /// Anything between two numbers of milliseconds, both included, equally likely.
-    Uniform(u64, u64),
-    /// Mostly short and now and then long: exponential, with so many milliseconds in the mean.
-    Exponential(u64),
-}
 
 /// A replica that reads are answered from now and then, and that is behind.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
@@ -98,55 +90,5 @@ impl PendingPropagation {
             !changes.is_empty()
         });
         stale_entries
-    }
-}
-
-impl Delay {
-    /// Milliseconds for a random number.
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "a logarithm of a share is a float, and a delay is small and not negative"
-    )]
-    fn draw(self, random: u64) -> u64 {
-        match self {
-            Self::Fixed(millis) => millis,
-            Self::Uniform(least, most) => {
-                let (least, most) = (least.min(most), least.max(most));
-                (most - least).checked_add(1).map_or(random, |count| least + random % count)
-            }
-            Self::Exponential(mean) => {
-                let share = ((random >> 11) as f64 + 1.0) / (1u64 << 53) as f64;
-                (-share.ln() * mean as f64) as u64
-            }
-        }
-    }
-}
-
-/// Spreads a number over all 64 bits (the finisher of SplitMix64).
-fn mix(number: u64) -> u64 {
-    let mut mixed = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    mixed ^ (mixed >> 31)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn delays_have_their_distribution() {
-        let draw = |delay: Delay| -> Vec<u64> { (0..20_000).map(|n| delay.draw(mix(n))).collect() };
-        assert!(draw(Delay::Fixed(7)).iter().all(|millis| *millis == 7));
-        let uniform = draw(Delay::Uniform(10, 19));
-        assert!((10..=19).all(|wanted| uniform.iter().filter(|millis| **millis == wanted).count() > 1700));
-        assert!(uniform.iter().all(|millis| (10..=19).contains(millis)));
-        let exponential = draw(Delay::Exponential(1000));
-        let mean = exponential.iter().sum::<u64>() / 20_000;
-        assert!((950..1050).contains(&mean), "{mean}");
-        assert!(exponential.iter().filter(|millis| **millis > 3000).count().abs_diff(996) < 150);
-        let _ = Delay::Uniform(0, u64::MAX).draw(5);
     }
 }

@@ -120,6 +120,9 @@ fn answer(carrier: &InProcess, request: &HttpRequest) -> Result<HttpResponse, Co
         None => carrier.protocol.handle(target, body),
         Some(caller) => carrier.protocol.handle_as(caller, target, body),
     };
+    if answer.is_lost {
+        return Err(ConnectorError::io("the connection was closed before the answer".into()));
+    }
     let status = StatusCode::try_from(answer.status).map_err(|error| ConnectorError::other(error.into(), None))?;
     let checksum = answer.crc32();
     let mut response = HttpResponse::new(status, SdkBody::from(answer.body));

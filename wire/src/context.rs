@@ -56,6 +56,14 @@ impl Context<'_> {
         self.keys.map_or_else(Availability::default, |keys| keys.availability(table))
     }
 
+    /// Whether a change of a table that began at a moment, if it did, and takes so long goes on, or for as long as a model of
+    /// faults wants it.
+    pub(crate) fn is_changing(&self, table: &str, began_millis: Option<u64>, takes_millis: u64) -> bool {
+        let faulty_millis = self.database.updating_millis(table);
+        let age_millis = began_millis.and_then(|began_millis| self.now_millis().checked_sub(began_millis));
+        age_millis.is_some_and(|age_millis| age_millis < faulty_millis) || self.is_under_way(began_millis, takes_millis)
+    }
+
     /// Whether a change that began at a moment, if it did, and takes so long goes on.
     pub(crate) fn is_under_way(&self, began_millis: impl Into<Option<u64>>, takes_millis: u64) -> bool {
         self.timing.is_under_way(began_millis, takes_millis, self.now_millis())

@@ -10,7 +10,7 @@
 use crate::json::Malformed;
 use hashrange::{
     ErrorKind, ItemRef,
-    error::{CancellationReason, ThrottlingReason},
+    error::{CancellationReason, Detail, ThrottlingReason},
 };
 
 /// The outcome of an operation before it becomes a response.
@@ -35,11 +35,15 @@ pub(crate) struct Details {
     pub(crate) throttling: Vec<ThrottlingReason>,
     /// Whether the engine refused it, which has counted it then.
     pub(crate) is_of_engine: bool,
+    /// If a model of faults wants it: whether the client gets an answer.
+    fault: Option<bool>,
 }
 
 const SERVICE: &str = "com.amazonaws.dynamodb.v20120810";
 const VALIDATION: &str = "com.amazon.coral.validate";
 const FRAMEWORK: &str = "com.amazon.coral.service";
+/// The one error with status 503.
+const UNAVAILABLE: &str = "ServiceUnavailable";
 
 impl Failure {
     fn new(namespace: &'static str, name: &'static str, message: Option<String>) -> Self {
@@ -51,18 +55,17 @@ impl Failure {
             | "AccessDeniedException" => "Message",
             _ => "message",
         };
-        let (old_item, reasons, throttling) = (None, Vec::new(), Vec::new());
-        let is_of_engine = false;
         let details = Details {
             status: 400,
             namespace,
             name,
             message,
             message_member,
-            old_item,
-            reasons,
-            throttling,
-            is_of_engine,
+            old_item: None,
+            reasons: Vec::new(),
+            throttling: Vec::new(),
+            is_of_engine: false,
+            fault: None,
         };
         Self(Box::new(details))
     }
@@ -150,6 +153,16 @@ impl Failure {
         self.0.status
     }
 
+    /// Whether a model of faults wants it, and nothing is wrong.
+    pub(crate) fn is_modelled(&self) -> bool {
+        self.0.fault.is_some()
+    }
+
+    /// Whether the client gets no answer.
+    pub(crate) fn has_no_answer(&self) -> bool {
+        self.0.fault == Some(false)
+    }
+
     /// DynamoDB's name for the error.
     pub(crate) fn name(&self) -> &'static str {
         self.0.name
@@ -196,13 +209,18 @@ impl From<hashrange::Error> for Failure {
             ErrorKind::Denied => FRAMEWORK,
             _ => SERVICE,
         };
-        let is_fault = error.kind().is_server_fault();
-        let name = if is_fault { "InternalServerError" } else { error.code() };
+        let (status, name) = match error.kind() {
+            ErrorKind::Unavailable if error.code() == UNAVAILABLE => (503, UNAVAILABLE),
+            kind if kind.is_server_fault() => (500, "InternalServerError"),
+            _ => (400, error.code()),
+        };
         let mut failure = Self::new(namespace, name, Some(error.message().to_owned()));
         failure.0.is_of_engine = true;
-        if is_fault {
-            failure.0.status = 500;
-        }
+        failure.0.status = status;
+        failure.0.fault = error.detail().and_then(|detail| match detail {
+            Detail::Fault { has_answer, .. } => Some(*has_answer),
+            _ => None,
+        });
         failure.0.old_item = error.old_item();
         failure.0.reasons = error.cancellation_reasons().to_vec();
         failure.0.throttling = error.throttling_reasons().to_vec();

@@ -49,7 +49,7 @@ const NEED_KEY: [&str; 3] = ["UpdateTimeToLive", "CreateBackup", "UpdateContribu
 /// The answer to a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
-    /// HTTP status: 200, 400 or 500.
+    /// HTTP status: 200, 400, 500 or 503.
     pub status: u16,
     /// JSON.
     pub body: Vec<u8>,
@@ -57,16 +57,19 @@ pub struct Response {
     pub operation: &'static str,
     /// DynamoDB's name of the error; empty if there is none.
     pub error: &'static str,
+    /// Whether a [model of faults](hashrange::OpenOptions::faults) wants that the client gets no answer: a server closes the
+    /// connection instead.
+    pub is_lost: bool,
 }
 
 impl Response {
     /// The answer to a request that failed.
     pub(crate) fn refusal(operation: &'static str, failure: &Failure, owner: &Owner) -> Self {
         let (status, error) = (failure.status(), failure.name());
-        if status >= 500 {
+        if status >= 500 && !failure.is_modelled() {
             tracing::error!(operation, error, message = failure.message(), "request failed");
         }
-        Self { status, body: failure.to_body(owner), operation, error }
+        Self { status, body: failure.to_body(owner), operation, error, is_lost: failure.has_no_answer() }
     }
 
     /// The value of the header `x-amz-crc32`: clients check it against the body.
@@ -219,9 +222,12 @@ impl Protocol {
         }
         let context = self.context(database, restricted);
         let outcome: Outcome =
-            self.check_key(database, operation, body).and_then(|()| operation.answer(&context, body));
+            self.check_key(database, operation, body).and_then(|()| match operation.meets_faults_itself() {
+                true => operation.answer(&context, body),
+                false => run_faulted(operation, &context, body),
+            });
         match outcome {
-            Ok(body) => Response { status: 200, body, operation: operation.name, error: "" },
+            Ok(body) => Response { status: 200, body, operation: operation.name, error: "", is_lost: false },
             Err(failure) => {
                 if !failure.0.is_of_engine && failure.status() < 500 {
                     database.note_user_error(operation.name);
@@ -250,6 +256,21 @@ impl Protocol {
     fn unknown(&self, target: &str) -> Response {
         Response::refusal("Unknown", &Failure::unknown_operation(shortened(target)), &self.owner)
     }
+}
+
+/// Carries out an operation that is no request for items, with the fault that it meets.
+fn run_faulted(operation: &Operation, context: &Context<'_>, body: &[u8]) -> Outcome {
+    if !context.database.meets_faults() {
+        return operation.answer(context, body);
+    }
+    let table = string_member(body, "TableName");
+    let name = table.as_deref().map(|table| Arn::parse(table).map_or(table, |arn| arn.table));
+    let fault = context.database.operation_fault(operation.name, name);
+    if let Some(error) = fault.failure {
+        return Err(error.into());
+    }
+    let outcome = operation.answer(context, body)?;
+    fault.lost.map_or(Ok(outcome), |error| Err(error.into()))
 }
 
 /// A member of a request that is a text. The engine does not know them all.

@@ -1,6 +1,7 @@
 //! `demo`: a walk through the database on data that comes with it.
 
 mod bad_deploy;
+mod heat;
 
 use super::inspect::print_partitions;
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
     stopwatch::Stopwatch,
     text::{bytes, counted, grouped, ratio},
 };
-use clap::Args;
+use clap::{Args, Subcommand};
 use hashrange::{
     Database, Error, ItemRef, Table,
     admin::index,
@@ -40,7 +41,17 @@ const GIANT_INHABITANTS: u64 = 10_000_000;
 
 /// Arguments of `demo`.
 #[derive(Debug, Args)]
-pub(crate) struct Demo {}
+pub(crate) struct Demo {
+    #[command(subcommand)]
+    what: Option<Show>,
+}
+
+/// What is shown instead of the walk.
+#[derive(Debug, Subcommand)]
+enum Show {
+    /// A hot key throttles, its partition is cut, and sharding helps; on a clock that the program moves
+    Heat(heat::Heat),
+}
 
 type Countries = Table<S>;
 type Cities = Table<(S, S)>;
@@ -48,6 +59,9 @@ type Cities = Table<(S, S)>;
 impl Demo {
     /// Shows everything in a temporary database, or in the folder that was named, which is kept.
     pub(crate) fn run(&self, args: &DatabaseArgs) -> Result<Outcome, Failure> {
+        if let Some(Show::Heat(heat)) = &self.what {
+            return heat.run();
+        }
         let folder = Folder::of(args);
         let output = Output::new();
         let database = session::open_or_create(args, &folder.path)?;

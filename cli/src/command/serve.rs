@@ -9,11 +9,18 @@
 #[cfg(feature = "tls")]
 use crate::certificates::CertificateFiles;
 use crate::{
-    args::DatabaseArgs, failure::Failure, ledger_file::LedgerFile, outcome::Outcome, output::Output, policies,
-    private_file, session, signals,
+    args::DatabaseArgs,
+    failure::Failure,
+    faults,
+    ledger_file::LedgerFile,
+    outcome::Outcome,
+    output::{self, Output},
+    policies, private_file,
+    recording::RecordArgs,
+    session, signals,
 };
 use clap::{Args, ValueEnum};
-use hashrange::{Clock, capacity::CapacityModel, ledger::LedgerOptions, service::ConflictModel};
+use hashrange::{Clock, Database, capacity::CapacityModel, ledger::LedgerOptions, service::ConflictModel};
 #[cfg(unix)]
 use hashrange_wire::objects::FolderStore;
 #[cfg(feature = "tls")]
@@ -30,7 +37,7 @@ use std::{
     io,
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
-    sync::{Arc, mpsc},
+    sync::{Arc, Mutex, mpsc},
     thread,
     time::Duration,
 };
@@ -102,6 +109,11 @@ pub(crate) struct Serve {
     /// Refuse requests beyond a table's throughput, as the service does: provisioned or on demand, by partition and index
     #[arg(long)]
     enforce_capacity: bool,
+    /// File of faults that requests meet: errors, throttles, delays, lost answers; read again on SIGHUP
+    #[arg(long, value_name = "FILE")]
+    faults: Option<PathBuf>,
+    #[command(flatten)]
+    record: RecordArgs,
     /// Which of the service's wordings and orders of checks refusals have
     #[arg(long, value_enum, default_value_t)]
     wording: Wording,
@@ -181,7 +193,7 @@ impl Serve {
         if !self.host.is_loopback() && self.scheme() == "http" {
             tracing::warn!("items and answers can be read on their way: {} is reached without encryption", self.host);
         }
-        let mut engine = session::options(database);
+        let mut engine = session::options(database).auto_scaling(true);
         if let Some(refused_per_thousand) = self.conflicts {
             engine = engine.conflicts(ConflictModel { refused_per_thousand, seed: 0 });
         }
@@ -194,8 +206,17 @@ impl Serve {
         if self.metrics || self.ledger.is_some() {
             engine = engine.ledger(LedgerOptions::new());
         }
+        if let Some(path) = &self.faults {
+            engine = engine.faults(faults::read(path)?);
+        }
+        let recorder = self.record.recorder()?;
+        if let Some(recorder) = &recorder {
+            engine = engine.hook(recorder.clone());
+        }
         let db = if self.in_memory { engine.in_memory()? } else { engine.open(database.folder())? };
         let _ledger = self.ledger.as_deref().map(|path| LedgerFile::begin(path, &db)).transpose()?;
+        let served = Arc::new(Mutex::new(Some(db.clone())));
+        reloads.extend(self.faults.clone().map(|path| reload_faults(path, served.clone())));
         let server = bound.serve(db).map_err(|error| Failure::io("cannot begin to serve", error))?;
         let stopper = server.stopper();
         let reload = (!reloads.is_empty()).then_some(move || reloads.iter().for_each(|reload| reload()));
@@ -204,6 +225,13 @@ impl Serve {
         out.line(format_args!("listening on {}://{}", self.scheme(), server.address()))?;
         out.finish()?;
         server.wait();
+        // What handles signals lives on. The database closes with the handles that go here.
+        drop(served.lock().map(|mut served| served.take()));
+        if let Some(recorder) = recorder {
+            recorder.finish()?;
+            let (recorded, dropped) = recorder.counts();
+            output::remark(format_args!("recorded {recorded} accesses; {dropped} did not fit"));
+        }
         Ok(Outcome::Done)
     }
 
@@ -370,6 +398,20 @@ impl Drop for Log {
         });
         let _ = end.recv_timeout(LOG_FLUSH);
     }
+}
+
+/// The database that is served, until the server has ended.
+type Served = Arc<Mutex<Option<Database>>>;
+
+/// What reads the file of faults again.
+fn reload_faults(path: PathBuf, served: Served) -> Box<dyn Fn() + Send> {
+    Box::new(move || {
+        let Some(db) = served.lock().ok().and_then(|served| served.clone()) else { return };
+        match faults::read(&path).and_then(|model| Ok(db.set_faults(model)?)) {
+            Ok(()) => tracing::info!("the faults were read again"),
+            Err(failure) => tracing::error!("the faults stay as they were: {failure}"),
+        }
+    })
 }
 
 /// Turns DynamoDB Local's spellings into this program's.

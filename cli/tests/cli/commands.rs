@@ -211,6 +211,28 @@ fn the_demonstration_keeps_the_folder_that_was_named() {
 }
 
 #[test]
+fn the_demonstration_of_a_hot_key_comes_out_the_same_every_time() {
+    let shown = Place::new().ok(&["demo", "heat"]);
+    assert_eq!(shown, Place::new().ok(&["demo", "heat"]), "nothing is left to chance");
+    let rows: Vec<Vec<u64>> = shown.lines().map(numbers).filter(|row| row.len() == 8).collect();
+    let [first, .., last] = &rows[..13] else { panic!("{shown}") };
+    // Minute, partitions, then looks that pass and are throttled: at the hot page, its neighbours, the others.
+    assert!(first[1] == 4 && first[3] > 1_500 && first[5] > 300, "both are throttled at first: {shown}");
+    assert!(last[1] > 4 && last[4] == 1_200 && last[5] == 0, "the neighbours run when they are apart: {shown}");
+    assert_eq!((last[2], last[3]), (3_600, 1_800), "one item stays at its ceiling: {shown}");
+    assert!(rows.iter().all(|row| (row[6], row[7]) == (1_200, 0)), "the rest runs all the time: {shown}");
+    assert_eq!(rows.last().map(|row| (row[2], row[3])), Some((5_400, 0)), "copies share the looks: {shown}");
+    for expected in ["isolation", "write units           1,728,000       6,912,000"] {
+        assert!(shown.contains(expected), "{expected}: {shown}");
+    }
+}
+
+/// The numbers of a line of a table.
+fn numbers(line: &str) -> Vec<u64> {
+    line.split_whitespace().map_while(|word| word.replace(',', "").parse().ok()).collect()
+}
+
+#[test]
 fn inspect_shows_partitions_runs_and_log() {
     let place = Place::new();
     place.ok(&["demo"]);

@@ -1,6 +1,8 @@
 //! The real binary, run as people and scripts run it.
 
 #[cfg(test)]
+mod bench;
+#[cfg(test)]
 mod commands;
 #[cfg(test)]
 #[cfg(feature = "copy")]
@@ -11,6 +13,8 @@ mod cost;
 mod import_export;
 #[cfg(test)]
 mod kill;
+#[cfg(test)]
+mod models;
 #[cfg(test)]
 mod place;
 #[cfg(test)]

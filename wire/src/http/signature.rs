@@ -15,6 +15,8 @@ use hyper::http::request::Parts;
 use sha2::{Digest, Sha256};
 use std::fmt;
 
+/// Services that signatures may be made for.
+const SERVICES: [&str; 2] = ["dynamodb", "application-autoscaling"];
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// How far the time of a request may be from the server's.
 const MAX_SKEW_MILLIS: u64 = 15 * 60 * 1000;
@@ -193,7 +195,7 @@ impl<'a> Fields<'a> {
             return Err(incomplete(text));
         };
         let mut faults = String::new();
-        if service != "dynamodb" {
+        if !SERVICES.contains(&service) {
             faults += "Credential should be scoped to correct service: 'dynamodb'. ";
         }
         if terminator != "aws4_request" {

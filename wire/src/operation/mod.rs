@@ -30,6 +30,7 @@ mod query;
 mod read_members;
 mod restore_overrides;
 mod restores;
+mod scaling;
 mod scan;
 mod search_vectors;
 mod statement_members;
@@ -55,6 +56,16 @@ pub(crate) struct Operation {
     is_watched: bool,
 }
 
+impl Operation {
+    /// Whether it is a request for items, which meets its faults in the engine.
+    pub(crate) fn meets_faults_itself(&self) -> bool {
+        OPERATIONS.iter().take(ITEM_OPERATIONS).any(|operation| operation.name == self.name)
+    }
+}
+
+/// The first so many of the operations are requests for items.
+const ITEM_OPERATIONS: usize = 10;
+
 const fn operation(name: &'static str, run: fn(&Context<'_>, &[u8]) -> Outcome) -> Operation {
     Operation { name, run, is_watched: false }
 }
@@ -68,6 +79,8 @@ const fn watched(name: &'static str, run: fn(&Context<'_>, &[u8]) -> Outcome) ->
 const DATABASE_TARGET: &str = "DynamoDB_20120810.";
 /// Prefix of the targets of operations on change streams.
 const STREAMS_TARGET: &str = "DynamoDBStreams_20120810.";
+/// Prefix of the targets of Application Auto Scaling's operations.
+const SCALING_TARGET: &str = "AnyScaleFrontendService.";
 
 /// The operations on tables and items; those of everyday use first.
 const OPERATIONS: &[Operation] = &[
@@ -162,11 +175,25 @@ impl Operation {
         (self.run)(context, body)
     }
 }
+/// The operations on the scaling of throughput.
+const SCALING_OPERATIONS: &[Operation] = &[
+    operation("RegisterScalableTarget", scaling::register_target),
+    operation("DeregisterScalableTarget", scaling::deregister_target),
+    operation("DescribeScalableTargets", scaling::describe_targets),
+    operation("PutScalingPolicy", scaling::put_policy),
+    operation("DeleteScalingPolicy", scaling::delete_policy),
+    operation("DescribeScalingPolicies", scaling::describe_policies),
+    operation("DescribeScalingActivities", scaling::describe_activities),
+];
 
 /// The operation that a target names.
 pub(crate) fn find(target: &str) -> Option<&'static Operation> {
-    let doors =
-        [(DATABASE_TARGET, OPERATIONS), (STREAMS_TARGET, STREAM_OPERATIONS), (METRICS_TARGET, METRIC_OPERATIONS)];
+    let doors = [
+        (DATABASE_TARGET, OPERATIONS),
+        (STREAMS_TARGET, STREAM_OPERATIONS),
+        (METRICS_TARGET, METRIC_OPERATIONS),
+        (SCALING_TARGET, SCALING_OPERATIONS),
+    ];
     let (name, operations) =
         doors.iter().find_map(|(prefix, operations)| Some((target.strip_prefix(prefix)?, *operations)))?;
     operations.iter().find(|operation| operation.name == name)

@@ -13,6 +13,7 @@ pub(super) type Answer = Response<Full<Bytes>>;
 
 const CRC32: HeaderName = HeaderName::from_static("x-amz-crc32");
 const JSON_1_0: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.0");
+const JSON_1_1: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.1");
 const JSON: HeaderValue = HeaderValue::from_static("application/json");
 const OPEN_METRICS: HeaderValue =
     HeaderValue::from_static("application/openmetrics-text; version=1.0.0; charset=utf-8");
@@ -102,6 +103,8 @@ pub(super) fn content_type(headers: &HeaderMap) -> Option<HeaderValue> {
     let given = headers.get(header::CONTENT_TYPE)?.to_str().ok()?;
     match given.split(';').next().unwrap_or_default().trim() {
         "application/x-amz-json-1.0" => Some(JSON_1_0),
+        // Application Auto Scaling's clients send it.
+        "application/x-amz-json-1.1" => Some(JSON_1_1),
         "application/json" => Some(JSON),
         _ => None,
     }

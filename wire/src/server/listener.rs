@@ -15,7 +15,6 @@ use rustix::event::{PollFd, PollFlags, poll};
 #[cfg(feature = "tls")]
 use std::future::poll_fn;
 use std::{
-    convert::Infallible,
     io::{self, Write},
     net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream, UdpSocket},
     rc::Rc,
@@ -297,7 +296,7 @@ fn serve(context: Arc<ServerContext>, connection: Arc<Connection>) -> io::Result
             stream,
             service_fn(move |request| {
                 let service = service.clone();
-                async move { Ok::<_, Infallible>(service.respond(request).await) }
+                service.respond(request)
             }),
         );
     driver.run(http).map_err(io::Error::other)

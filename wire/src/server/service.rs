@@ -55,6 +55,18 @@ pub(super) struct Service {
     pub(super) transport: Transport,
 }
 
+/// The client gets no answer: the connection is closed, since a model of faults wants it.
+#[derive(Debug)]
+pub(super) struct Unanswered;
+
+impl std::fmt::Display for Unanswered {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a fault took the answer away")
+    }
+}
+
+impl std::error::Error for Unanswered {}
+
 /// Why a body is not there.
 enum Missing {
     TooLarge,
@@ -86,21 +98,21 @@ struct Expected<'r> {
 
 impl Service {
     /// Answers one request.
-    pub(super) async fn respond(self, request: Request<Incoming>) -> Answer {
+    pub(super) async fn respond(self, request: Request<Incoming>) -> Result<Answer, Unanswered> {
         // Until the body is asked for, no more is expected of the client.
         self.connection.arrived();
         #[cfg(feature = "tls")]
         if self.transport == Transport::NotEncrypted {
             let answer = answer::text(StatusCode::BAD_REQUEST, "this port takes HTTPS requests only\n");
-            return self.refuse_body(request.into_body(), answer);
+            return Ok(self.refuse_body(request.into_body(), answer));
         }
         let origin = match self.context.guard.check(request.headers(), is_health_check(&request)) {
             Verdict::Allowed(origin) => origin,
-            Verdict::Refused(reason) => return answer::text(StatusCode::FORBIDDEN, reason),
+            Verdict::Refused(reason) => return Ok(answer::text(StatusCode::FORBIDDEN, reason)),
         };
         let id = self.context.ids.next();
         let preflight = Preflight::of(&request);
-        let mut answer = self.route(request, &id).await;
+        let mut answer = self.route(request, &id).await?;
         self.connection.arrived();
         let headers = answer.headers_mut();
         if let Ok(id) = HeaderValue::try_from(id) {
@@ -114,13 +126,13 @@ impl Service {
                 preflight.allow(&mut answer);
             }
         }
-        answer
+        Ok(answer)
     }
 
-    async fn route(&self, request: Request<Incoming>, id: &str) -> Answer {
-        match (request.method(), request.uri().path()) {
+    async fn route(&self, request: Request<Incoming>, id: &str) -> Result<Answer, Unanswered> {
+        Ok(match (request.method(), request.uri().path()) {
             (&Method::POST, "/") => match answer::content_type(request.headers()) {
-                Some(content_type) => self.operation(request, content_type, id).await,
+                Some(content_type) => self.operation(request, content_type, id).await?,
                 None => answer::no_such_page(),
             },
             (&Method::GET | &Method::HEAD, "/") => self.health(),
@@ -129,7 +141,7 @@ impl Service {
                 self.metrics(request, is_ledger)
             }
             _ => answer::no_such_page(),
-        }
+        })
     }
 
     fn owner(&self) -> &Owner {
@@ -209,7 +221,12 @@ impl Service {
     }
 
     /// Checks what can be checked before the body, reads the body, and carries the operation out.
-    async fn operation(&self, request: Request<Incoming>, content_type: HeaderValue, id: &str) -> Answer {
+    async fn operation(
+        &self,
+        request: Request<Incoming>,
+        content_type: HeaderValue,
+        id: &str,
+    ) -> Result<Answer, Unanswered> {
         let (head, mut body) = request.into_parts();
         let keys = self.keys();
         let mut expected = Expected { head: &head, claim: None, caller: None, content_type, id };
@@ -224,7 +241,7 @@ impl Service {
                 Err(failure) => {
                     let response = Response::refusal("Unauthenticated", &failure, self.owner());
                     let answer = self.send(&expected, response, self.no_loan(), None);
-                    return self.refuse_body(body, answer);
+                    return Ok(self.refuse_body(body, answer));
                 }
             }
         }
@@ -235,7 +252,7 @@ impl Service {
         };
         let status = match arrived {
             Ok((bytes, loan)) => match self.carry_out(&expected, bytes, loan) {
-                Ok(answer) => return answer,
+                Ok(answer) => return answer.ok_or(Unanswered),
                 Err(status) => status,
             },
             Err(Missing::TooLarge) => StatusCode::PAYLOAD_TOO_LARGE,
@@ -245,10 +262,10 @@ impl Service {
         };
         tracing::info!(target: "hashrange_wire::request", id, peer = %self.connection.peer(), target = target(&head),
             status = status.as_u16(), "not read");
-        match status {
+        Ok(match status {
             StatusCode::BAD_REQUEST | StatusCode::REQUEST_TIMEOUT => answer::closing(status),
             _ => self.refuse_body(body, answer::closing(status)),
-        }
+        })
     }
 
     /// A loan of nothing.
@@ -350,8 +367,13 @@ impl Service {
         }
     }
 
-    /// Checks the signature, unpacks the body, calls the engine, packs the answer.
-    fn carry_out(&self, expected: &Expected<'_>, body: Vec<u8>, arriving: Option<Loan>) -> Result<Answer, StatusCode> {
+    /// Checks the signature, unpacks the body, calls the engine, packs the answer; `None` if the client gets none.
+    fn carry_out(
+        &self,
+        expected: &Expected<'_>,
+        body: Vec<u8>,
+        arriving: Option<Loan>,
+    ) -> Result<Option<Answer>, StatusCode> {
         let started = now();
         let received = body.len();
         let (mut response, mut loan) = match self.unpacked(expected, &body) {
@@ -399,7 +421,7 @@ impl Service {
             micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             "answered"
         );
-        Ok(self.send(expected, response, loan, coding))
+        Ok((!response.is_lost).then(|| self.send(expected, response, loan, coding)))
     }
 
     fn send(&self, expected: &Expected<'_>, response: Response, loan: Loan, coding: Option<Coding>) -> Answer {

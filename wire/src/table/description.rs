@@ -367,5 +367,5 @@ pub(crate) fn is_updating(context: &Context<'_>, table: &TableDefinition) -> boo
         (class.map(|class| class.at_millis), takes::TABLE_CLASS),
     ]
     .into_iter()
-    .any(|(began_millis, takes_millis)| context.is_under_way(began_millis, takes_millis))
+    .any(|(began_millis, takes_millis)| context.is_changing(&table.name, began_millis, takes_millis))
 }

@@ -150,7 +150,7 @@ fn changed_millis(table: &TableDefinition) -> Option<u64> {
 
 /// Whether a change of the key goes on.
 pub(crate) fn is_changing(context: &Context<'_>, table: &TableDefinition) -> bool {
-    context.is_under_way(changed_millis(table), takes::ENCRYPTION)
+    context.is_changing(&table.name, changed_millis(table), takes::ENCRYPTION)
 }
 
 /// The member `SSEDescription`, if there is a key to be described; `answers_change` says that this is the answer to a change.

@@ -1,10 +1,9 @@
 //! Tables on the wire: what requests say about keys, indexes and settings, and how a table is described.
 //!
 //! [`members`], [`units`] and [`encryption`] decode and check each member by itself, [`spec`] turns a whole request into what the engine creates,
-//! with DynamoDB's checks across members in DynamoDB's order, [`description`] writes `TableDescription`, [`quotas`] and
-//! [`decreases`] decide how much throughput a request may ask for, and how often.
+//! with DynamoDB's checks across members in DynamoDB's order, [`description`] writes `TableDescription`, [`quotas`] decide how
+//! much throughput a request may ask for, and how often.
 
-pub(crate) mod decreases;
 pub(crate) mod description;
 pub(crate) mod encryption;
 pub(crate) mod members;

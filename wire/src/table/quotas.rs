@@ -1,10 +1,11 @@
 //! Quotas of the account on throughput: for each table and each global index, for all that are provisioned together, and for
 //! how often it is changed. They hold whether or not requests are refused beyond the throughput of their tables.
 
-use super::{decreases, description::is_updating};
+use super::description::is_updating;
 use crate::{context::Context, error::Failure, timing::Timing};
 use hashrange::{
     admin::{TableSpec, TableUpdate},
+    date,
     schema::{BillingMode, IndexKind, ProvisionedThroughput, TableDefinition, TableSettings, TableStatus, UnitPair},
 };
 
@@ -164,7 +165,7 @@ pub(crate) fn check_change(
     if let Some(throughput) = update.throughput {
         check_one(context, None, throughput)?;
         if table.billing == BillingMode::Provisioned {
-            decreases::check(table.throughput, throughput, &table.settings.throughput_changes, now_millis)?;
+            table.settings.throughput_changes.check_decrease(table.throughput, throughput, now_millis)?;
         }
     }
     for (name, throughput) in &update.index_throughput {
@@ -172,7 +173,7 @@ pub(crate) fn check_change(
         let Some(index) = changed.indexes.iter_mut().find(|index| index.name == *name) else { continue };
         let before = index.throughput.replace(*throughput).filter(|_| table.billing == BillingMode::Provisioned);
         if let Some(before) = before {
-            decreases::check(before, *throughput, &table.settings.index(name).throughput_changes, now_millis)?;
+            table.settings.index(name).throughput_changes.check_decrease(before, *throughput, now_millis)?;
         }
     }
     changed.indexes.retain(|index| update.delete_index.as_deref() != Some(&*index.name));
@@ -195,8 +196,8 @@ fn check_switch(table: &TableDefinition, now_millis: u64) -> Result<(), Failure>
     Err(Failure::limit_exceeded(format!(
         "Subscriber limit exceeded: Update to PayPerRequest mode are limited to {SWITCHES_A_DAY} times in 1 day(s). Last \
          update at {}. Next update can be made at {}",
-        decreases::short_time(*last),
-        decreases::short_time(first.saturating_add(DAY_MILLIS))
+        date::short_text(*last),
+        date::short_text(first.saturating_add(DAY_MILLIS))
     )))
 }
 

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on stops")]
 
 mod client;
+mod faults;
 mod guard;
 mod hostile;
 mod limits;

@@ -24,7 +24,7 @@ impl Wire {
     /// Over a database with other options.
     pub(crate) fn with_options(change: impl FnOnce(OpenOptions) -> OpenOptions) -> Self {
         let clock = Clock::manual(1_767_225_600_000);
-        let database = change(Database::options().clock(clock.clone())).in_memory().unwrap();
+        let database = change(Database::options().clock(clock.clone()).auto_scaling(true)).in_memory().unwrap();
         Self { protocol: Protocol::new(database), clock }
     }
 

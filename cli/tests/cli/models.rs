@@ -1,0 +1,119 @@
+//! Models on a server: files of faults, and traces that are replayed.
+#![cfg(target_os = "linux")]
+#![expect(clippy::disallowed_methods, reason = "files of a user, not of a database")]
+
+use crate::place::Place;
+use std::{
+    io::{BufRead, BufReader, Read, Write},
+    net::TcpStream,
+    process::{Child, Command, Stdio},
+};
+
+/// A server in memory, until it is ended.
+struct Served {
+    child: Child,
+    address: String,
+}
+
+impl Served {
+    fn start(place: &Place, options: &[&str]) -> Self {
+        let mut serve = place.command(&[&["serve", "--port", "0"], options].concat());
+        let mut child = serve.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        Self { child, address: line.trim().strip_prefix("listening on http://").unwrap().to_owned() }
+    }
+    /// The status of an answer.
+    fn ask(&self, operation: &str, body: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        let head = format!(
+            "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-amz-json-1.0\r\nConnection: close\r\n\
+             X-Amz-Target: DynamoDB_20120810.{operation}\r\nContent-Length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned()
+    }
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([name, &pid]).status().unwrap().success());
+    }
+    fn end(mut self) -> String {
+        self.signal("-TERM");
+        let mut stderr = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut stderr).unwrap();
+        assert!(self.child.wait().unwrap().success(), "{stderr}");
+        stderr
+    }
+}
+
+const CREATE: &str = r#"{"TableName": "orders", "BillingMode": "PAY_PER_REQUEST",
+    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+    "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}]}"#;
+
+fn put(pk: &str) -> String {
+    format!(r#"{{"TableName": "orders", "Item": {{"pk": {{"S": "{pk}"}}}}}}"#)
+}
+
+#[test]
+fn faults_are_read_again_and_a_bad_file_is_refused_by_its_field() {
+    let place = Place::new();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("faults.json");
+    let write = |text: &str| std::fs::write(&file, text).unwrap();
+    write(r#"{"rules": [{"operations": ["PutItems"], "fault": "AnswerLost"}]}"#);
+    let options = ["serve", "--port", "0", "--faults", file.to_str().unwrap()];
+    let refused = place.fails(1, &options);
+    assert!(refused.contains("faults.rules[0].operations[0]: there is no operation PutItems"), "{refused}");
+    write(r#"{"rules": [{"operations": ["PutItem"], "fault": "ServiceUnavailable"}]}"#);
+    let mut server = Served::start(&place, &["--log", "info", "--faults", file.to_str().unwrap()]);
+    assert!(server.ask("CreateTable", CREATE).contains("200"));
+    assert!(server.ask("PutItem", &put("a")).contains("503"));
+    write("{}");
+    server.signal("-HUP");
+    let mut log = BufReader::new(server.child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("the faults were read again") {
+        line.clear();
+        assert!(log.read_line(&mut line).unwrap() > 0, "the log ended");
+    }
+    assert!(server.ask("PutItem", &put("a")).contains("200"));
+    server.child.stderr = Some(log.into_inner());
+    server.end();
+}
+
+#[test]
+fn what_a_server_records_is_replayed_on_other_designs() {
+    let place = Place::new();
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (trace, designs) = (path("orders.trace"), path("designs.json"));
+    let server = Served::start(&place, &["--record", &trace]);
+    server.ask("CreateTable", CREATE);
+    for at in 0..40 {
+        assert!(server.ask("PutItem", &put(if at % 4 == 0 { "cold" } else { "hot" })).contains("200"));
+    }
+    let said = server.end();
+    assert!(said.contains("recorded 40 accesses; 0 did not fit"), "{said}");
+    std::fs::write(
+        &designs,
+        r#"{"designs": [{"name": "as recorded"},
+        {"name": "tiny", "tables": {"orders": {"billing": {"provisioned": {"read": 1, "write": 1}}}}}]}"#,
+    )
+    .unwrap();
+    let shown = place.ok(&["replay", &trace, "--design", &designs]);
+    for expected in ["as recorded", "write units", "hot (30)", "tiny: orders throttled"] {
+        assert!(shown.contains(expected), "{expected}: {shown}");
+    }
+    let json: serde_json::Value =
+        serde_json::from_str(&place.ok(&["replay", &trace, "--design", &designs, "--json"])).unwrap();
+    assert_eq!((&json["accesses"], &json["designs"][0]["write_units"]), (&40.into(), &40.0.into()));
+    std::fs::write(&designs, r#"{"designs": [{"name": "a", "tables": {"orders": {"partition_key": "{pk"}}}]}"#)
+        .unwrap();
+    let refused = place.fails(2, &["replay", &trace, "--design", &designs]);
+    assert!(refused.contains("designs[0].tables.orders.partition_key: a { has no }"), "{refused}");
+    let twice = place.fails(1, &["serve", "--port", "0", "--record", &trace]);
+    assert!(twice.contains("cannot create"), "{twice}");
+}

@@ -1,0 +1,164 @@
+//! What is to be changed at a moment: a pure function of targets, policies and consumption.
+
+use super::{
+    model::{ScalableResource, ScalableTarget, ScalingActivity, ScalingPolicy, high_threshold, low_threshold},
+    series::MinuteSeries,
+};
+use std::collections::{BTreeMap, VecDeque};
+
+pub const MINUTE_MILLIS: u64 = 60_000;
+/// A minute is evaluated so long after its end.
+const EVALUATION_MILLIS: u64 = 10_000;
+/// Minutes that are evaluated after a long time in which nothing happened: more change nothing.
+const MOST_MINUTES: u64 = 24 * 60;
+/// Activities that are kept.
+const MOST_ACTIVITIES: usize = 1_000;
+
+/// Everything that scaling knows.
+#[derive(Debug, Default)]
+pub struct State {
+    pub targets: BTreeMap<ScalableResource, Target>,
+    pub policies: BTreeMap<(ScalableResource, String), ScalingPolicy>,
+    activities: VecDeque<ScalingActivity>,
+    activity_count: u64,
+    /// The next minute to be evaluated, since 1970.
+    next_minute: u64,
+}
+
+/// A target, and what is known of it.
+#[derive(Debug)]
+pub struct Target {
+    pub target: ScalableTarget,
+    pub series: MinuteSeries,
+    last_increase_millis: Option<u64>,
+    last_change_millis: Option<u64>,
+}
+
+/// A change of throughput.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Change {
+    pub resource: ScalableResource,
+    pub units: u64,
+    pub cause: String,
+    pub at_millis: u64,
+}
+
+impl Target {
+    pub fn new(target: ScalableTarget, now_millis: u64) -> Self {
+        let series = MinuteSeries::since(now_millis / MINUTE_MILLIS);
+        Self { target, series, last_increase_millis: None, last_change_millis: None }
+    }
+
+    /// What its bounds want, at a present rate.
+    pub fn within_bounds(&self, units: u64, at_millis: u64) -> Option<Change> {
+        let (least, most) = (self.target.min_units, self.target.max_units);
+        let (wanted, cause) = match units {
+            _ if units < least => (least, format!("minimum capacity was set to {least}")),
+            _ if units > most => (most, format!("maximum capacity was set to {most}")),
+            _ => return None,
+        };
+        Some(Change { resource: self.target.resource.clone(), units: wanted, cause, at_millis })
+    }
+
+    /// What a policy wants after a minute, at a present rate.
+    fn wanted(&self, policy: &ScalingPolicy, minute: u64, units: u64, at_millis: u64) -> Option<(u64, &'static str)> {
+        let (percent, series, target) = (policy.target_percent, &self.series, &self.target);
+        let is_cooling = |since: Option<u64>, secs: u32| {
+            since.is_some_and(|since| at_millis < since.saturating_add(u64::from(secs) * 1_000))
+        };
+        let needed = needed_units(series.of(minute)?, percent).clamp(target.min_units, target.max_units);
+        let (high, low) = (high_threshold(units, percent), low_threshold(units, percent));
+        if series.all(minute, 2, |consumed| consumed > high) {
+            let may =
+                !target.suspended.scale_out && !is_cooling(self.last_increase_millis, policy.scale_out_cooldown_secs);
+            return (may && needed > units).then_some((needed, "AlarmHigh"));
+        }
+        if series.all(minute, 15, |consumed| consumed < low) {
+            let may = !target.suspended.scale_in
+                && !policy.disable_scale_in
+                && !is_cooling(self.last_change_millis, policy.scale_in_cooldown_secs);
+            return (may && needed < units).then_some((needed, "AlarmLow"));
+        }
+        None
+    }
+}
+
+/// Units a second that a minute's consumption needs.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "units of a minute are neither negative nor beyond 2^53"
+)]
+fn needed_units(consumed: f64, target_percent: f64) -> u64 {
+    // Rounded down a little, since shares of ten are not exact in binary.
+    (consumed / 60.0 / (target_percent / 100.0) - 1e-9).ceil().max(0.0) as u64
+}
+
+impl State {
+    /// Begins at a moment: minutes that ended before are not evaluated.
+    pub fn at(now_millis: u64) -> Self {
+        Self { next_minute: now_millis / MINUTE_MILLIS, ..Self::default() }
+    }
+    /// When the next evaluation is due.
+    pub fn next_millis(&self) -> u64 {
+        if self.targets.is_empty() {
+            return u64::MAX;
+        }
+        (self.next_minute + 1) * MINUTE_MILLIS + EVALUATION_MILLIS
+    }
+    /// The minute to be evaluated next, if its time has come.
+    pub fn take_due(&mut self, now_millis: u64) -> Option<(u64, u64)> {
+        let first = (now_millis / MINUTE_MILLIS).saturating_sub(MOST_MINUTES);
+        self.next_minute = self.next_minute.max(first);
+        let (minute, at_millis) = (self.next_minute, (self.next_minute + 1) * MINUTE_MILLIS + EVALUATION_MILLIS);
+        (at_millis <= now_millis).then(|| {
+            self.next_minute += 1;
+            (minute, at_millis)
+        })
+    }
+    /// What is to be changed after a minute; `units_of` knows what resources are provisioned with.
+    pub fn evaluate(
+        &self,
+        (minute, at_millis): (u64, u64),
+        units_of: impl Fn(&ScalableResource) -> Option<u64>,
+    ) -> Vec<Change> {
+        let mut changes = Vec::new();
+        for (resource, target) in &self.targets {
+            let Some(units) = units_of(resource) else { continue };
+            let policies = self.policies.iter().filter(|((of, _), _)| of == resource);
+            let wants: Vec<_> =
+                policies.map(|((_, name), policy)| (name, target.wanted(policy, minute, units, at_millis))).collect();
+            // The largest wins, and nothing is lowered while a policy does not want to.
+            let all_want = wants.iter().all(|(_, wanted)| wanted.is_some());
+            let largest = wants.iter().filter_map(|(name, wanted)| wanted.map(|(units, alarm)| (units, alarm, name)));
+            let Some((wanted, alarm, name)) = largest.max_by_key(|(units, ..)| *units) else { continue };
+            if wanted < units && !all_want {
+                continue;
+            }
+            let id = resource.id();
+            let cause = format!("monitor alarm TargetTracking-{id}-{alarm} in state ALARM triggered policy {name}");
+            changes.push(Change { resource: resource.clone(), units: wanted, cause, at_millis });
+        }
+        changes
+    }
+    /// A change was made or refused, from the rate that there was.
+    pub fn note(&mut self, change: Change, before: u64, refusal: Option<String>) {
+        let target = self.targets.get_mut(&change.resource).filter(|_| refusal.is_none());
+        if let Some(target) = target {
+            target.last_change_millis = Some(change.at_millis);
+            if change.units > before {
+                target.last_increase_millis = Some(change.at_millis);
+            }
+        }
+        self.activity_count += 1;
+        let status = if refusal.is_none() { super::ActivityStatus::Successful } else { super::ActivityStatus::Failed };
+        let Change { resource, units, cause, at_millis } = change;
+        let number = self.activity_count;
+        self.activities.push_front(ScalingActivity { number, resource, at_millis, cause, units, status, refusal });
+        self.activities.truncate(MOST_ACTIVITIES);
+    }
+    /// The last activities, the latest first.
+    pub fn activities(&self) -> Vec<ScalingActivity> {
+        self.activities.iter().cloned().collect()
+    }
+}

@@ -1,0 +1,170 @@
+//! Requests are recorded, and replayed on the model of capacity against other designs.
+
+use hashrange::{
+    Clock, Database, Durability, Item,
+    admin::index,
+    capacity::CapacityModel,
+    key::S,
+    trace::{Access, Designs, RecordOptions, Recorder, ReplayReport, TraceReader, replay},
+};
+use std::{
+    io::{self, Write},
+    sync::{Arc, Mutex},
+    time::Duration,
+};
+
+/// Bytes that a test and a recorder share.
+#[derive(Clone, Default)]
+struct Bytes(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Bytes {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().write(bytes)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Bytes {
+    fn get(&self) -> Vec<u8> {
+        self.0.lock().unwrap().clone()
+    }
+}
+
+/// Ten seconds of 1,500 puts a second of one customer, and 20 of others, with an index by day.
+fn hot_customer(options: RecordOptions) -> Vec<u8> {
+    let (bytes, clock) = (Bytes::default(), Clock::manual(1_800_000_000_000));
+    let recorder = Arc::new(Recorder::new(bytes.clone(), clock.clone(), options).unwrap());
+    let db = Database::options().clock(clock.clone()).hook(recorder.clone()).durability(Durability::Buffered);
+    let db = db.background(false).in_memory().unwrap();
+    let by_day = index("by_day").hash::<S>("day");
+    let orders = db.create_table("orders").hash::<S>("customer").range::<S>("order").gsi(by_day).create().unwrap();
+    for part in 0..100 {
+        for at in 0..152 {
+            let customer = if at < 150 { "hot".to_owned() } else { format!("c{at}") };
+            let item = Item::new().with("customer", customer).with("order", format!("{part:03}{at:03}"));
+            orders.put(&item.with("day", "monday").with("status", format!("s{}", at % 3))).unwrap();
+        }
+        orders.query("hot").limit(1).page().unwrap();
+        clock.advance(Duration::from_millis(100));
+    }
+    recorder.finish().unwrap();
+    bytes.get()
+}
+
+fn replayed(trace: &[u8], designs: &str) -> ReplayReport {
+    replay(trace, &Designs::from_json(designs).unwrap(), &CapacityModel::service()).unwrap()
+}
+
+#[test]
+fn a_hot_key_is_found_and_other_designs_are_compared() {
+    let trace = hot_customer(RecordOptions::default());
+    let designs = r#"{"retries": {"attempts": 1}, "designs": [
+        {"name": "as recorded"},
+        {"name": "without the index", "tables": {"orders": {"drop_indexes": ["by_day"]}}},
+        {"name": "sharded", "tables": {"orders": {"partition_key": "{customer}#{shard:8}", "drop_indexes": ["by_day"]}}},
+        {"name": "provisioned", "tables": {"orders": {"billing": {"provisioned": {"read": 100, "write": 100}}, "drop_indexes": ["by_day"]}}}
+    ]}"#;
+    let report = replayed(&trace, designs);
+    assert_eq!((report.accesses, report.millis, report.is_cut_off), (15_300, 9_900, false));
+    let [recorded, without, sharded, provisioned] = &report.designs[..] else { panic!("{report:?}") };
+    assert!(recorded.throttled > 3_000, "monday takes 1,520 units a second of a partition: {recorded:?}");
+    assert!(without.throttled > 3_000, "and so does the customer: {without:?}");
+    assert_eq!((without.hot_keys[0].key.as_str(), without.hot_keys[0].error), ("hot", 0.0));
+    assert_eq!((sharded.throttled, sharded.failed), (0, 0), "{sharded:?}");
+    assert_eq!(sharded.accesses, 15_200 + 100 * 8, "a query reads each shard");
+    assert_eq!(sharded.write_units(), 15_200.0);
+    assert!(provisioned.throttled > 13_000 && provisioned.resources[0].provisioned == Some((100, 100)));
+    assert_eq!(report, replayed(&trace, designs), "nothing is left to chance");
+}
+
+#[test]
+fn attempts_again_take_time_and_indexes_cost_units() {
+    let mut options = RecordOptions::default();
+    options.attributes.push("status".to_owned());
+    let trace = hot_customer(options);
+    let report = replayed(
+        &trace,
+        r#"{"designs": [
+        {"name": "patient", "tables": {"orders": {"drop_indexes": ["by_day"]}}},
+        {"name": "by status", "tables": {"orders": {"drop_indexes": ["by_day"], "add_indexes": {
+            "by_status": {"partition_key": "{status}#{order%64}", "entry_bytes": 2000}}}}}
+    ]}"#,
+    );
+    let [patient, by_status] = &report.designs[..] else { panic!("{report:?}") };
+    assert!(patient.p99_millis > 2_000 && patient.p50_millis < patient.p99_millis, "{patient:?}");
+    assert!(patient.failed < patient.throttled);
+    let index = &by_status.resources[1];
+    assert_eq!((index.index.as_deref(), index.table.as_str()), (Some("by_status"), "orders"));
+    assert_eq!(index.write_units, 2.0 * (15_200.0 - by_status.failed as f64), "{index:?}");
+}
+
+#[test]
+fn a_trace_of_a_crash_is_read_up_to_its_last_whole_block() {
+    let trace = hot_customer(RecordOptions::default());
+    let count = |trace: &[u8]| {
+        let (mut reader, mut access, mut count) = (TraceReader::new(trace).unwrap(), Access::default(), 0);
+        while reader.read(&mut access).unwrap() {
+            count += 1;
+        }
+        (count, reader.is_cut_off())
+    };
+    assert_eq!(count(&trace), (15_300, false));
+    let mut last = 0;
+    for length in [8, 9, 100, trace.len() / 2, trace.len() - 1] {
+        let (some, is_cut_off) = count(&trace[..length]);
+        assert!(some >= last && some < 15_300 && (is_cut_off || length == 8), "{length}: {some}");
+        last = some;
+    }
+    assert!(last > 10_000);
+    // Damage ends the trace, wherever it is; nothing panics.
+    for at in (8..trace.len()).step_by(997) {
+        let mut damaged = trace.clone();
+        damaged[at] ^= 0x40;
+        assert!(count(&damaged).1, "{at}");
+    }
+    assert!(TraceReader::new(b"hrtrace2".as_slice()).is_err() && TraceReader::new(b"hr".as_slice()).is_err());
+}
+
+#[test]
+fn keys_can_be_hashed_and_traces_are_bounded() {
+    let options = || RecordOptions { hash_secret: Some([7; 16]), ..RecordOptions::default() };
+    let trace = hot_customer(options());
+    let contains = |text: &[u8]| trace.windows(text.len()).any(|window| window == text);
+    assert!(!contains(b"monday") && !contains(b"hot") && contains(b"orders"), "names stay, values do not");
+    let report = replayed(
+        &trace,
+        r#"{"designs": [
+        {"name": "a", "tables": {"orders": {"drop_indexes": ["by_day"]}}},
+        {"name": "b", "tables": {"orders": {"drop_indexes": ["by_day"], "partition_key": "{customer}/{shard:4}"}}}]}"#,
+    );
+    assert!(report.designs[1].throttled < report.designs[0].throttled);
+    let trace = hot_customer(RecordOptions { max_bytes: 100_000, ..options() });
+    assert!(trace.len() < 200_000);
+}
+
+#[test]
+fn designs_are_refused_by_their_field() {
+    for (json, place) in [
+        ("{}", "designs: missing field `designs`"),
+        (r#"{"designs": [{}]}"#, "designs[0]: missing field `name`"),
+        (r#"{"designs": [], "retries": {"attempts": 0}}"#, "retries.attempts: "),
+        (
+            r#"{"designs": [{"name": "a", "tables": {"t": {"partition_key": "{x"}}}]}"#,
+            "designs[0].tables.t.partition_key: ",
+        ),
+        (
+            r#"{"designs": [{"name": "a", "tables": {"t": {"billing": {"provisioned": {"read": 0, "write": 1}}}}}]}"#,
+            "designs[0].tables.t.billing.provisioned.read: ",
+        ),
+        (
+            r#"{"designs": [{"name": "a", "tables": {"t": {"add_indexes": {"i": {"partition_key": ""}}}}}]}"#,
+            "designs[0].tables.t.add_indexes.i.partition_key: ",
+        ),
+        (r#"{"designs": [{"name": "a", "tables": {"t": {"bill": 1}}}]}"#, "designs[0]: unknown field `bill`"),
+    ] {
+        let error = Designs::from_json(json).unwrap_err();
+        assert!(error.message().starts_with(place), "{json}: {error}");
+    }
+}
