@@ -159,7 +159,7 @@ pub mod history {
     pub use crate::{
         config::HistoryOptions,
         database::Snapshot,
-        engine::{HistoryWindow, ItemChange, ItemChanges, Moment, Point},
+        engine::{Digest, HistoryWindow, ItemChange, ItemChanges, ItemVersion, Moment, Point, TableDigest},
     };
 }
 

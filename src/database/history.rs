@@ -3,8 +3,9 @@
 use super::{Database, TableDescription};
 use crate::{
     config::HistoryOptions,
-    engine::{EngineAtMoment, HistoryWindow, ItemChanges, Moment},
+    engine::{EngineAtMoment, HistoryWindow, ItemChanges, ItemVersion, Moment, TableDigest},
     error::Result,
+    item::Item,
     request::Hooks,
     table::{Dynamic, KeyShape, Table},
 };
@@ -132,6 +133,47 @@ impl Database {
     /// How history is kept; `None` if none is.
     pub fn history_options(&self) -> Option<HistoryOptions> {
         self.engine().history_options()
+    }
+    /// All versions of an item that history has, oldest first: what each commit that wrote it made of it. The item is named by
+    /// its key attributes. The table may have been deleted since, or be another one of that name: its items are shown too. It
+    /// reads the log of the whole history. Errors: [`Detail::OutsideHistory`](crate::error::Detail::OutsideHistory) if none is
+    /// kept, there never was such a table, the key does not fit it, damage, disk.
+    ///
+    /// ```
+    /// use hashrange::{Database, Item, history::HistoryOptions, key::S};
+    ///
+    /// # fn main() -> hashrange::Result<()> {
+    /// let db = Database::options().history(HistoryOptions::default()).in_memory()?;
+    /// let stock = db.create_table("stock").hash::<S>("sku").create()?;
+    /// stock.put(&Item::new().with("sku", "bolt").with("left", 7))?;
+    /// stock.delete("bolt")?;
+    /// let versions = db.item_versions("stock", &Item::new().with("sku", "bolt"))?;
+    /// assert!(versions.len() == 2 && versions[0].item.is_some() && versions[1].item.is_none());
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn item_versions(&self, table: &str, key: &Item) -> Result<Vec<ItemVersion>> {
+        self.engine().item_versions(table, key)
+    }
+    /// A table in one number: two tables with the same items have the same, also in different databases and whatever led to
+    /// them. It reads every item. To compare one state with another while the table is written, ask a
+    /// [snapshot](Database::at). Errors: there is no such table, damage, disk.
+    ///
+    /// ```
+    /// # use hashrange::{Database, Item, key::S};
+    /// # fn main() -> hashrange::Result<()> {
+    /// let db = Database::in_memory()?;
+    /// for name in ["one", "other"] {
+    ///     db.create_table(name).hash::<S>("id").create()?.put(&Item::new().with("id", "a"))?;
+    /// }
+    /// assert_eq!(db.digest("one")?, db.digest("other")?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn digest(&self, table: &str) -> Result<TableDigest> {
+        self.engine().check_open()?;
+        self.usable(table)?;
+        self.engine().digest(table)
     }
     /// Which commits and instants can be read with [`Database::at`]; `None` if no history is kept. The retention of
     /// [`HistoryOptions`] is a promise: the window may reach back further, to the base that serves its beginning.

@@ -17,6 +17,7 @@ mod backfill;
 mod background;
 mod catalog;
 mod compaction;
+mod digest;
 #[expect(clippy::module_inception, reason = "the room is named after what it is about")]
 mod engine;
 #[cfg(test)]
@@ -31,6 +32,7 @@ mod history;
 mod inspect;
 mod item_changes;
 mod item_collection_limit;
+mod item_versions;
 mod item_walk;
 mod kept;
 #[cfg(test)]
@@ -67,12 +69,14 @@ mod write;
 mod write_charge;
 
 pub use catalog::{TableSlot, TableState};
+pub use digest::{Digest, TableDigest};
 pub use engine::Engine;
 pub use flush::Work;
 pub use held::HeldTables;
 pub use history::{HistoryWindow, Point};
 pub use inspect::{DatabaseStats, LogStats, TablePartitionStats};
 pub use item_changes::{ItemChange, ItemChanges};
+pub use item_versions::ItemVersion;
 pub use loading::Loading;
 pub use moment::{EngineAtMoment, Moment};
 pub use ring::{TokenRing, key_ref};

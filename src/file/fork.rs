@@ -29,7 +29,7 @@ impl TakeOver for MemoryDisk {
 impl TakeOver for RealDisk {
     fn take_over(&self, from: &dyn Disk, name: FileName, end: Option<u64>) -> Result<()> {
         if end.is_none()
-            && let Some(folder) = from.folder()
+            && let Some(folder) = from.folder_of(name)
             && self.link(folder, name)
         {
             return Ok(());

@@ -119,6 +119,10 @@ pub trait Disk: Debug + Send + Sync {
     fn folder(&self) -> Option<&Path> {
         None
     }
+    /// The folder of the file system that a file lies in, if it does: a disk may have files of several.
+    fn folder_of(&self, _name: FileName) -> Option<&Path> {
+        self.folder()
+    }
     /// What messages call this folder.
     fn describe(&self) -> String;
 }

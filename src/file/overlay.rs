@@ -20,6 +20,7 @@ use parking_lot::Mutex;
 use std::{
     collections::BTreeSet,
     io,
+    path::Path,
     sync::{
         Arc,
         atomic::{AtomicBool, Ordering},
@@ -164,6 +165,11 @@ impl Disk for OverlayDisk {
 
     fn available_bytes(&self) -> Option<u64> {
         None
+    }
+
+    fn folder_of(&self, name: FileName) -> Option<&Path> {
+        let is_covered = self.is_above(name).unwrap_or(true) || self.gone.lock().contains(&name);
+        self.below.folder_of(name).filter(|_| self.is_trusted && !is_covered)
     }
 
     fn describe(&self) -> String {

@@ -5,7 +5,7 @@
 
 use super::{Disk, FileName, ReadableFile, WritableFile};
 use crate::error::{Error, Result};
-use std::{collections::BTreeSet, io, sync::Arc};
+use std::{collections::BTreeSet, io, path::Path, sync::Arc};
 
 /// A disk that has some of the files of another one, and takes no new ones.
 #[derive(Debug)]
@@ -75,6 +75,10 @@ impl Disk for PartDisk {
 
     fn available_bytes(&self) -> Option<u64> {
         None
+    }
+
+    fn folder_of(&self, name: FileName) -> Option<&Path> {
+        self.below.folder_of(name).filter(|_| self.names.contains(&name))
     }
 
     fn describe(&self) -> String {

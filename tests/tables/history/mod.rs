@@ -5,3 +5,4 @@ mod changes;
 mod loading;
 mod moments;
 mod retention;
+mod versions;

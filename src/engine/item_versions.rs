@@ -1,0 +1,116 @@
+//! What one item was, commit by commit, as far as history reaches back: read from the log.
+
+use super::{engine::Engine, moment::Moment, ring::key_ref};
+use crate::{
+    error::{Error, Result},
+    item::{Item, ItemRef},
+    partition::ReadPoint,
+    schema::{EncodedKey, TableDefinition},
+    wal::{
+        LogBounds, LogReader, ReadUntil,
+        record::{CommitRef, Origin, Record, SchemaChange},
+    },
+};
+use bytes::Bytes;
+use std::collections::BTreeMap;
+
+/// What an item was from one commit to the next one that wrote it.
+#[derive(Clone, Debug)]
+pub struct ItemVersion {
+    /// Number of the commit that wrote it; of the earliest one that can be read, for the item as it was then.
+    pub commit: u64,
+    /// The time of the commit, in milliseconds since 1970: the highest of all commits up to it.
+    pub at_millis: u64,
+    /// The item; `None` if it was deleted, or its table was.
+    pub item: Option<ItemRef>,
+    /// Whether time to live deleted it.
+    pub is_expiry: bool,
+}
+
+/// Tables of one name over time: the key of the item in each.
+struct Tables<'a> {
+    name: &'a str,
+    key: &'a Item,
+    keys: BTreeMap<u32, EncodedKey>,
+}
+
+impl Tables<'_> {
+    fn meet(&mut self, table: &TableDefinition) {
+        if table.name == self.name
+            && let Ok(key) = table.key_of_attributes(self.key)
+        {
+            self.keys.insert(table.id, key);
+        }
+    }
+}
+
+impl Engine {
+    /// All versions of an item that history has, oldest first. The item is named by its key attributes; the table may have
+    /// been deleted since, and created again.
+    pub fn item_versions(&self, table: &str, key: &Item) -> Result<Vec<ItemVersion>> {
+        let Some(window) = self.history_window() else { return Err(self.outside_history("an earlier version")) };
+        let earliest = self.at_moment(Moment::Commit(window.earliest.commit))?;
+        let mut tables = Tables { name: table, key, keys: BTreeMap::new() };
+        let mut versions = Vec::new();
+        if let Some(slot) = earliest.engine.table(table) {
+            let state = slot.state();
+            tables.meet(&state.definition);
+            if let Some(key) = tables.keys.get(&state.definition.id) {
+                let partition = state.ring.find(key.token());
+                let found = partition.get(key_ref(key), ReadPoint::Visible, earliest.engine.wal.visible())?;
+                if let Some(item) = found.and_then(|version| version.item) {
+                    let (commit, at_millis) = (earliest.commit, earliest.at_millis);
+                    versions.push(ItemVersion { commit, at_millis, item: Some(item), is_expiry: false });
+                }
+            }
+        }
+        let last = self.wal.last_seqno();
+        self.wal.sync(last)?;
+        if last > earliest.commit {
+            let known = self.files.manifest().state().log.clone();
+            let bounds = LogBounds { first_segment: earliest.log.first_segment, kept_from: None, ..known };
+            let reader = LogReader::new(&*self.files.disk, self.files.database_id, &bounds)?;
+            let reader = reader.starting_at(earliest.commit + 1)?.until(ReadUntil::Commit(last));
+            read_versions(reader, &mut tables, earliest.at_millis, &mut versions)?;
+        }
+        if tables.keys.is_empty() && versions.is_empty() {
+            let existing = self.table(table).ok_or_else(|| Error::no_table(table))?;
+            existing.state().definition.key_of_attributes(key)?;
+        }
+        Ok(versions)
+    }
+}
+
+fn read_versions(
+    mut reader: LogReader<'_>,
+    tables: &mut Tables<'_>,
+    mut at_millis: u64,
+    versions: &mut Vec<ItemVersion>,
+) -> Result<()> {
+    while let Some((commit, payload)) = reader.next_record()? {
+        let Some(record) = CommitRef::decode(&payload)? else {
+            match Record::decode(&payload)? {
+                Record::Schema(SchemaChange::Put(definition)) => tables.meet(&definition),
+                Record::Schema(SchemaChange::Drop(id)) => {
+                    let was_there = versions.last().is_some_and(|version: &ItemVersion| version.item.is_some());
+                    if tables.keys.remove(&id).is_some() && was_there {
+                        versions.push(ItemVersion { commit, at_millis, item: None, is_expiry: false });
+                    }
+                }
+                Record::Commit(_) => {}
+            }
+            continue;
+        };
+        at_millis = at_millis.max(record.header.at_millis);
+        let is_expiry = record.header.origin == Origin::TimeToLive;
+        let is_it = |change: &crate::wal::record::ChangeRef<'_>| {
+            let key = tables.keys.get(&change.table);
+            key.is_some_and(|key| key.collection() == change.collection && key.sort() == change.sort)
+        };
+        for change in record.changes().filter(is_it) {
+            let item = change.new.map(|new| ItemRef::from_bytes(Bytes::copy_from_slice(new)));
+            versions.push(ItemVersion { commit, at_millis, item, is_expiry });
+        }
+    }
+    Ok(())
+}
