@@ -224,6 +224,7 @@ impl Jobs {
     }
 
     fn take_up(&self) -> Result<(), Failure> {
+        self.keep_wanted_history()?;
         for backup in self.records().list::<BackupRecord>()? {
             self.go_on_with_backup(backup);
         }

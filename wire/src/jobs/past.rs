@@ -31,17 +31,33 @@ impl Jobs {
         Ok(())
     }
 
+    /// Keeps history where a table has point-in-time recovery and there is none: in a fork, which begins a history of its own, and
+    /// in a folder that an older version wrote.
+    pub(super) fn keep_wanted_history(&self) -> Result<(), Failure> {
+        if self.database.history_options().is_none() && self.is_recovery_on() { self.keep_history() } else { Ok(()) }
+    }
+
+    /// The first moment that history reaches, in milliseconds since 1970.
+    pub(crate) fn earliest_millis(&self) -> u64 {
+        self.database.history_window().map_or(u64::MAX, |window| window.earliest.at_millis)
+    }
+
+    /// Whether a table has point-in-time recovery.
+    fn is_recovery_on(&self) -> bool {
+        let is_on = |name: &String| {
+            let table = self.database.describe_table(name);
+            table.is_ok_and(|table| table.definition.settings.point_in_time_recovery.is_some())
+        };
+        self.database.list_tables().iter().any(is_on)
+    }
+
     /// Keeps no history any more, if no table, no job and not the program that opened the database wants it.
     pub(crate) fn stop_history(&self) -> Result<(), Failure> {
         if self.database.opened_with().history.is_some() || self.database.history_options().is_none() {
             return Ok(());
         }
-        for name in self.database.list_tables() {
-            let wants =
-                |table: &hashrange::admin::TableDescription| table.definition.settings.point_in_time_recovery.is_some();
-            if self.database.describe_table(&name).is_ok_and(|table| wants(&table)) {
-                return Ok(());
-            }
+        if self.is_recovery_on() {
+            return Ok(());
         }
         let exports = self.records().list::<ExportRecord>()?.iter().any(|export| export.status.is_open());
         let is_point = |restore: &RestoreRecord| matches!(restore.source, RestoreSource::Point { .. });

@@ -174,6 +174,7 @@ fn window(context: &Context<'_>, recovery: PointInTimeRecovery) -> Window {
         Timing::Instant => now_millis.div_ceil(1000) * 1000,
         Timing::Service => now_millis.saturating_sub(takes::RECOVERY_LAG),
     };
+    let since = since.max(context.jobs().earliest_millis().min(now_millis));
     Window {
         earliest_millis: since.max(now_millis.saturating_sub(period_millis)),
         latest_millis: since.max(latest_millis),

@@ -170,6 +170,24 @@ fn a_clock_that_goes_back_reorders_nothing() {
 }
 
 #[test]
+fn a_fork_has_a_history_of_its_own() {
+    let wire = Wire::with_table();
+    switch(&wire, true);
+    wire.clock.advance(Duration::from_secs(100));
+    wire.put(key("a", 1));
+    wire.clock.advance(Duration::from_secs(100));
+    let clock = wire.clock.clone();
+    let copy = Wire { protocol: Protocol::new(wire.protocol.database().fork().unwrap()), clock };
+    copy.protocol.resume();
+    let begun = copy.clock.now_millis() / 1000;
+    assert_eq!(window(&copy).0, (begun - 100) as f64, "the last commit before the fork");
+    copy.clock.advance(Duration::from_secs(10));
+    copy.put(key("b", 1));
+    assert_eq!(pks(&restore(&copy, "then", json!({"RestoreDateTime": begun + 5}))), ["a"]);
+    assert_eq!(pks(&restore(&copy, "now", json!({"UseLatestRestorableTime": true}))), ["a", "b"]);
+}
+
+#[test]
 fn a_deleted_table_with_recovery_leaves_a_backup() {
     let wire = Wire::with_table();
     fill(&wire, 5);
