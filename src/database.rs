@@ -445,6 +445,7 @@ impl Database {
             conflicts: None,
             capacity: None,
             history: None,
+            ledger: None,
             observer: None,
             background: false,
             ..self.opened_with().clone()
