@@ -1,9 +1,10 @@
 //! Options of a database, with their units, defaults and limits.
 //!
-//! Imports: error, clock, capacity, faults, observe.
+//! Imports: error, clock, cipher, capacity, faults, observe.
 
 use crate::{
     capacity::CapacityModel,
+    cipher::Encryption,
     clock::Clock,
     error::{Result, check_option},
     faults::FaultModel,
@@ -173,6 +174,10 @@ pub struct Options {
     pub auto_scaling: bool,
     /// Sees every event of background work. Default: none.
     pub observer: Option<Observer>,
+    /// Whether the end of the log may be mapped for writing though runs are not read mapped.
+    pub(crate) maps_log: bool,
+    /// The root key of an encrypted database. Default: none, and files are not encrypted.
+    pub encryption: Option<Encryption>,
     /// Whether maintenance runs on threads of its own; without, the caller drives it by `Database::step`. Default true.
     pub background: bool,
 }
@@ -223,6 +228,8 @@ impl Default for Options {
             faults: None,
             auto_scaling: false,
             observer: None,
+            maps_log: false,
+            encryption: None,
             background: true,
         }
     }

@@ -1,9 +1,11 @@
 //! The database as a whole: opening and closing, tables by name, and operations that span tables.
 //!
-//! Imports: error, clock, capacity, faults, observe, config, file, item, schema, access, stream, service, ledger, engine, request, maintenance, table, scaling, consumer.
+//! Imports: error, clock, cipher, capacity, faults, observe, config, file, item, schema, access, stream, service, ledger, engine, request, maintenance, table, scaling, consumer.
 
 mod faults;
 mod history;
+#[cfg(feature = "encryption")]
+mod keys;
 mod ledger;
 mod loading;
 mod observation;
@@ -403,7 +405,7 @@ impl Database {
     pub fn fork(&self) -> Result<Self> {
         let disk = MemoryDisk::new();
         self.engine().fork_to(&disk)?;
-        OpenOptions { options: self.opened_with().clone(), hooks: self.inner.hooks.clone() }.open_on(Arc::new(disk))
+        OpenOptions::again(self.engine(), &self.inner.hooks).open_on(Arc::new(disk))
     }
     /// As [`fork`](Self::fork), into a folder that is empty or does not exist yet. Runs become hard links where the file
     /// system has them, so the copy takes hardly any space until one of the two changes. Errors also: the folder holds
@@ -415,7 +417,7 @@ impl Database {
             return Err(Error::validation(text));
         }
         self.engine().fork_to(&disk)?;
-        OpenOptions { options: self.opened_with().clone(), hooks: self.inner.hooks.clone() }.open_on(Arc::new(disk))
+        OpenOptions::again(self.engine(), &self.inner.hooks).open_on(Arc::new(disk))
     }
     /// As [`fork`](Self::fork), onto an empty disk, and without opening the copy: [`OpenOptions::open_on`] does that when it is
     /// wanted. Errors: log or disk.
@@ -440,7 +442,8 @@ impl Database {
     /// How this database was opened, for opening a copy of it that is only read or prepared: without its models of the service,
     /// its hook and its observer, and without background work.
     pub fn copy_options(&self) -> OpenOptions {
-        let options = Options {
+        let mut copy = OpenOptions::again(self.engine(), &Hooks::default());
+        copy.options = Options {
             creating_millis: 0,
             conflicts: None,
             capacity: None,
@@ -448,9 +451,9 @@ impl Database {
             ledger: None,
             observer: None,
             background: false,
-            ..self.opened_with().clone()
+            ..copy.options
         };
-        OpenOptions { options, hooks: Hooks::default() }
+        copy
     }
     /// Closes the database, whatever other handles there are: ends triggers and background work, waits for what is under
     /// way, makes everything durable, and gives the folder free for another opening. Whatever is asked of any handle

@@ -10,6 +10,7 @@ pub use crate::{
     format::{
         frame::{self, FrameKind, FrameSeed},
         header::{FILE_HEADER_BYTES, FileHeader, FileMagic},
+        protection::Protection,
     },
     item::{
         codec::{decode, encode_item},

@@ -38,6 +38,7 @@ pub mod canary;
 #[cfg(not(hashrange_canaries))]
 mod canary;
 pub mod capacity;
+mod cipher;
 mod clock;
 mod config;
 mod consumer;
@@ -108,6 +109,15 @@ pub mod key {
             range::{begins_with, between, eq, ge, gt, le, lt},
         },
     };
+}
+
+/// Encryption of all files of a database, with the feature `encryption`: where root keys come from.
+///
+/// [`OpenOptions::encryption`] begins here.
+#[cfg(feature = "encryption")]
+pub mod encryption {
+    pub use crate::cipher::{Encryption, KeyCommand, KeyContext, KeyProvider, Passphrase, RootKey, Secret, WrappedKey};
+    pub use crate::engine::{KeyGeneration, RewriteReport};
 }
 
 /// Tables and indexes as a whole: created, described, updated.

@@ -221,7 +221,7 @@ fn forged_files_give_an_error_or_a_database() {
                     seal_frames(&bytes, &mut forged);
                 }
                 FileName::Current => seal_header(&mut forged),
-                FileName::CurrentNext | FileName::Lock | FileName::Reserve => continue,
+                _ => continue,
             }
             fs::write(&place, &forged).unwrap();
             match options().open_untrusted(folder.path()) {

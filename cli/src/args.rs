@@ -12,6 +12,14 @@ pub(crate) struct DatabaseArgs {
     /// Folder of the database [default: ./hashrange-data; for demo: a temporary one]
     #[arg(long, global = true, value_name = "DIR")]
     pub(crate) data_dir: Option<PathBuf>,
+    /// File that holds the root key of an encrypted database, as `key new` writes it; a new database is encrypted with it
+    #[cfg(feature = "encryption")]
+    #[arg(long, global = true, value_name = "FILE", env = "HASHRANGE_KEY_FILE", conflicts_with = "key_command")]
+    pub(crate) key_file: Option<PathBuf>,
+    /// Program that holds the root key: called with wrap or unwrap, it turns a line of hexadecimal digits into another
+    #[cfg(feature = "encryption")]
+    #[arg(long, global = true, value_name = "PROGRAM", env = "HASHRANGE_KEY_COMMAND")]
+    pub(crate) key_command: Option<PathBuf>,
     /// Bytes of all memtables together
     #[arg(long, global = true, hide = true, value_name = "BYTES")]
     pub(crate) memtable_bytes: Option<usize>,

@@ -17,6 +17,10 @@ mod export;
 mod get;
 mod import;
 mod inspect;
+#[cfg(feature = "encryption")]
+mod key;
+#[cfg(feature = "encryption")]
+mod keys;
 mod list;
 mod put;
 mod query;
@@ -75,6 +79,12 @@ pub(crate) enum Command {
     Bench(bench::Bench),
     /// Try a recorded trace on other designs: units, throttles, hot keys and latencies, side by side
     Replay(replay::Replay),
+    /// Make a root key for encrypted databases
+    #[cfg(feature = "encryption")]
+    Key(key::Key),
+    /// List and change the keys of an encrypted database
+    #[cfg(feature = "encryption")]
+    Keys(keys::Keys),
     /// Check every byte and every index of the database
     Verify(verify::Verify),
     /// Copy tables between a folder and a DynamoDB endpoint, either way
@@ -114,6 +124,10 @@ impl Command {
             Self::Access(command) => command.run(database),
             Self::Bench(command) => command.run(database),
             Self::Replay(command) => command.run(),
+            #[cfg(feature = "encryption")]
+            Self::Key(command) => command.run(),
+            #[cfg(feature = "encryption")]
+            Self::Keys(command) => command.run(database),
             Self::Verify(command) => command.run(database),
             #[cfg(feature = "copy")]
             Self::Copy(command) => command.run(database),

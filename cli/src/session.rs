@@ -1,12 +1,18 @@
 //! Opening the database that a command works on.
 
 use crate::{args::DatabaseArgs, failure::Failure};
+#[cfg(feature = "encryption")]
+use hashrange::encryption::{Encryption, KeyCommand, RootKey};
 use hashrange::{Database, Error, ErrorKind, OpenOptions, Table, admin::TableSpec, key::Dynamic};
 use std::path::Path;
 
 /// How the arguments want a database to be opened.
-pub(crate) fn options(args: &DatabaseArgs) -> OpenOptions {
+pub(crate) fn options(args: &DatabaseArgs) -> Result<OpenOptions, Failure> {
     let mut options = Database::options();
+    #[cfg(feature = "encryption")]
+    if let Some(encryption) = encryption(args)? {
+        options = options.encryption(encryption);
+    }
     if let Some(bytes) = args.memtable_bytes {
         options = options.memtable_bytes(bytes);
     }
@@ -19,23 +25,33 @@ pub(crate) fn options(args: &DatabaseArgs) -> OpenOptions {
     if let Some(bytes) = args.log_bytes {
         options = options.log_bytes(bytes);
     }
-    options
+    Ok(options)
+}
+
+/// The root key that the arguments name, if they name one.
+#[cfg(feature = "encryption")]
+pub(crate) fn encryption(args: &DatabaseArgs) -> Result<Option<Encryption>, Failure> {
+    Ok(match (&args.key_file, &args.key_command) {
+        (Some(file), _) => Some(RootKey::from_file(file)?.into()),
+        (None, Some(program)) => Some(Encryption::new(KeyCommand::new(program))),
+        (None, None) => None,
+    })
 }
 
 /// Opens the database in a folder, or creates one there.
 pub(crate) fn open_or_create(args: &DatabaseArgs, folder: &Path) -> Result<Database, Failure> {
-    Ok(options(args).open(folder)?)
+    Ok(options(args)?.open(folder)?)
 }
 
 /// Opens the database that is there, for a command that writes.
 pub(crate) fn open(args: &DatabaseArgs) -> Result<Database, Failure> {
-    options(args).open_existing(args.folder()).map_err(|error| no_database(args, error))
+    options(args)?.open_existing(args.folder()).map_err(|error| no_database(args, error))
 }
 
 /// Opens the database that is there, for a command that only looks: it needs no right to write and no free space, and
 /// leaves nothing behind.
 pub(crate) fn open_to_read(args: &DatabaseArgs) -> Result<Database, Failure> {
-    options(args).open_read_only(args.folder()).map_err(|error| no_database(args, error))
+    options(args)?.open_read_only(args.folder()).map_err(|error| no_database(args, error))
 }
 
 /// Says what to do where there is no database.

@@ -6,7 +6,7 @@ use arbitrary::{Result, Unstructured};
 use hashrange::{
     file::{Disk, FileName, MemoryDisk},
     fuzzing::{
-        Counters, Edit, FILE_HEADER_BYTES, FileHeader, FileMagic, FrameKind, FrameSeed, Manifest, ManifestState,
+        Counters, Edit, FILE_HEADER_BYTES, FileHeader, FileMagic, FrameKind, FrameSeed, Manifest, ManifestState, Protection,
         PartitionMeta, RunMeta, frame,
     },
 };
@@ -91,7 +91,7 @@ fn edits(u: &mut Unstructured<'_>) -> Result<Vec<Edit>> {
 /// A manifest in good order, then harmed, then opened as a manifest and as a database.
 fn check_committed(u: &mut Unstructured<'_>) -> Result<()> {
     let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
-    let mut manifest = Manifest::create(disk.clone(), DATABASE).expect("a disk in memory takes a manifest");
+    let mut manifest = Manifest::create(disk.clone(), Protection::plain(DATABASE)).expect("a disk in memory takes a manifest");
     let mut states: Vec<ManifestState> = vec![manifest.state().clone()];
     for _ in 0..u.int_in_range(0..=5)? {
         // Senseless numbers are refused, and nothing is written then.
@@ -103,7 +103,7 @@ fn check_committed(u: &mut Unstructured<'_>) -> Result<()> {
     let mut files = files_of(&*disk);
     let is_harmed = harm(u, &mut files, 2)?;
     let disk = disk_of(&files);
-    match Manifest::open_read_only(disk.clone()) {
+    match Manifest::open_read_only(disk.clone(), None, false) {
         Ok(found) => {
             let position = states.iter().rposition(|state| state == found.state());
             let position = position.expect("a state that was committed");
@@ -118,7 +118,7 @@ fn check_committed(u: &mut Unstructured<'_>) -> Result<()> {
 /// Any bytes as edits, under right checksums.
 fn check_forged(u: &mut Unstructured<'_>) -> Result<()> {
     let seed = FrameSeed::new(FileMagic::Manifest, DATABASE, 1);
-    let header = |magic, detail| FileHeader { magic, database_id: DATABASE, number: 1, detail, takes_over: false };
+    let header = |magic, detail| FileHeader { magic, database_id: DATABASE, number: 1, detail, takes_over: false , mark: 0};
     let first = schema::count(u)?;
     let mut bytes = header(FileMagic::Manifest, first).encode().to_vec();
     for number in 0..u.int_in_range(0..=3u64)? {
@@ -130,7 +130,7 @@ fn check_forged(u: &mut Unstructured<'_>) -> Result<()> {
         let mut one = Vec::new();
         frame::begin(&mut one, first.wrapping_add(number), FrameKind::Data);
         one.extend(payload);
-        if frame::end(&mut one, 0).is_ok() {
+        if frame::end(&mut one, 0, 0).is_ok() {
             frame::stamp(&mut one, seed, bytes.len() as u64, 0);
             bytes.extend(one);
         }

@@ -6,7 +6,7 @@ use arbitrary::{Result, Unstructured};
 use hashrange::{
     ErrorKind, Item, ItemRef, ReadMode,
     file::{Disk, FileName, MemoryDisk},
-    fuzzing::{CollectionRange, KeyRef, PageCache, Run, RunCursor, RunMeta, RunWriter, seal_run},
+    fuzzing::{CollectionRange, KeyRef, PageCache, Protection, Run, RunCursor, RunMeta, RunWriter, seal_run},
 };
 use hashrange_fuzz::{
     disk::{Harm, disk_of, files_of},
@@ -46,7 +46,7 @@ fn key_ref(key: &Key) -> KeyRef<'_> {
 
 fn write(model: &Model) -> (Vec<u8>, RunMeta) {
     let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
-    let mut writer = RunWriter::create(&disk, FILE, DATABASE, model.len()).expect("a disk in memory takes a run");
+    let mut writer = RunWriter::create(&disk, FILE, &Protection::plain(DATABASE), model.len()).expect("a disk in memory takes a run");
     for (key, (seqno, item)) in model {
         let item = item.as_ref().map(ItemRef::from);
         writer.add(key_ref(key), *seqno, item.as_ref()).expect("keys ascend");
@@ -57,7 +57,7 @@ fn write(model: &Model) -> (Vec<u8>, RunMeta) {
 
 fn open(bytes: &[u8], facts: &RunMeta, mode: ReadMode) -> hashrange::Result<Arc<Run>> {
     let disk = disk_of(&BTreeMap::from([(FileName::Run(FILE), bytes.to_vec())]));
-    Run::open(&*disk, facts, DATABASE, mode, &Arc::new(PageCache::new(64 << 10))).map(Arc::new)
+    Run::open(&*disk, facts, &Protection::plain(DATABASE), mode, &Arc::new(PageCache::new(64 << 10))).map(Arc::new)
 }
 
 type Entry = (Key, (u64, Option<Item>));

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use hashrange::{
     file::{Disk, FileName, MemoryDisk},
     fuzzing::{
-        Before, ChangeRef, CommitHeader, FILE_HEADER_BYTES, FileHeader, FileMagic, FrameKind, FrameSeed, LogBounds,
+        Before, ChangeRef, CommitHeader, FILE_HEADER_BYTES, FileHeader, FileMagic, FrameKind, FrameSeed, LogBounds, Protection,
         Record, Wal, WalOptions, encode_commit, encode_item, frame, recover,
     },
 };
@@ -29,7 +29,8 @@ fn options_of(first_segment: u64, next_seqno: u64, database_id: u64) -> WalOptio
     let older_segments = Vec::new();
     let (segment_bytes, windows, taken_over) = (4096, false, None);
     let observe = Arc::default();
-    WalOptions { segment_bytes, windows, database_id, first_segment, next_seqno, older_segments, taken_over, observe }
+    let protection = Protection::plain(database_id);
+    WalOptions { segment_bytes, windows, protection, mark_before: 0, first_segment, next_seqno, older_segments, taken_over, observe }
 }
 
 /// A log that was written in good order, then harmed.
@@ -60,7 +61,7 @@ fn check_harmed(u: &mut Unstructured<'_>) -> Result<()> {
     }
     let mut found: Vec<Bytes> = Vec::new();
     let disk = disk_of(&files);
-    let recovered = recover(&*disk, DATABASE, &LogBounds::default(), &mut |seqno, payload| {
+    let recovered = recover(&*disk, &Protection::plain(DATABASE), &LogBounds::default(), &mut |seqno, payload| {
         assert_eq!(seqno, found.len() as u64 + 1, "numbers grow by one");
         found.push(payload.clone());
         Ok(())
@@ -77,11 +78,11 @@ fn check_harmed(u: &mut Unstructured<'_>) -> Result<()> {
     options.taken_over = Some(recovered.taken_over);
     let wal = Wal::create(disk.clone(), options).expect("the next segment is free");
     let ends = recovered.ends.into_iter().collect();
-    let bounds = LogBounds { first_segment: 1, reach: wal.durable_end(), ends, kept_from: None };
+    let bounds = LogBounds { first_segment: 1, reach: wal.durable_end(), ends, ..LogBounds::default() };
     let seqno = wal.append(b"next").expect("a healthy log takes a record");
     wal.sync(seqno).expect("a disk in memory syncs");
     let mut again = 0;
-    let second = recover(&*disk, DATABASE, &bounds, &mut |_, _| {
+    let second = recover(&*disk, &Protection::plain(DATABASE), &bounds, &mut |_, _| {
         again += 1;
         Ok(())
     });
@@ -101,6 +102,7 @@ fn check_forged(u: &mut Unstructured<'_>) -> Result<()> {
             number,
             detail: seqno,
             takes_over: u.ratio(1, 4)?,
+            mark: 0,
         };
         let mut bytes = header.encode().to_vec();
         let seed = FrameSeed::new(FileMagic::Log, DATABASE, number);
@@ -114,7 +116,7 @@ fn check_forged(u: &mut Unstructured<'_>) -> Result<()> {
             let mut one = Vec::new();
             frame::begin(&mut one, seqno, kind);
             one.extend_from_slice(&record(u)?);
-            if frame::end(&mut one, 0).is_err() {
+            if frame::end(&mut one, 0, 0).is_err() {
                 continue;
             }
             frame::stamp(&mut one, seed, start as u64, schema::count(u)?.min(1 << 33));
@@ -131,7 +133,7 @@ fn check_forged(u: &mut Unstructured<'_>) -> Result<()> {
     bounds.reach = place()?;
     bounds.ends.extend([place()?]);
     let disk = disk_of(&files);
-    let _ = recover(&*disk, DATABASE, &bounds, &mut |_, payload| {
+    let _ = recover(&*disk, &Protection::plain(DATABASE), &bounds, &mut |_, payload| {
         let _ = Record::decode(payload);
         Ok(())
     });
@@ -205,7 +207,7 @@ fn check_database(u: &mut Unstructured<'_>) -> Result<()> {
             segment = number + 1;
         }
     }
-    let recovered = recover(&*disk, database_id, &LogBounds::default(), &mut |last, _| {
+    let recovered = recover(&*disk, &Protection::plain(database_id), &LogBounds::default(), &mut |last, _| {
         seqno = last + 1;
         Ok(())
     });

@@ -74,8 +74,11 @@ fn soak(hours: f64, seed: Option<u64>, length: usize) -> Result<(), Failure> {
     let mut seed = seed.unwrap_or(begin_millis);
     println!("random lives from seed {seed}");
 
-    let (sequences, mut total) = small_worlds(length, IMAGES, 1)?;
+    let (sequences, mut total) = small_worlds(length, IMAGES, 1, false)?;
     println!("{sequences} small worlds of up to {length} operations: {total}");
+    let (encrypted, counts) = small_worlds(length.saturating_sub(1), IMAGES, 1, true)?;
+    total.add(&counts);
+    println!("{encrypted} encrypted ones: {counts}");
     let mut lives = 0;
     while (millis() as f64) < hours * MILLIS_PER_HOUR {
         for plot in Plot::ALL {

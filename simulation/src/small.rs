@@ -71,24 +71,26 @@ fn operations(token: u64) -> Vec<Vec<Step>> {
     ]
 }
 
-fn setup() -> Setup {
-    Setup {
+fn setup(encrypted: bool) -> Setup {
+    let setup = Setup {
         partitions: 1,
         split_bytes: 1024,
         memtable_bytes: 1 << 20,
         log_segment_bytes: 4096,
         log_bytes: 1 << 20,
         runs_per_partition: 2,
+        encrypted: None,
         ..Setup::random(&mut Random::new(7))
-    }
+    };
+    if encrypted { setup.encrypted() } else { setup }
 }
 
 /// A database with two tables, some of it in runs, some in the log.
-fn small_database() -> (SimulatedDisk, State) {
+fn small_database(setup: &Setup) -> (SimulatedDisk, State) {
     let disk = SimulatedDisk::new(1);
     let mut state = State::default();
     {
-        let db = setup().open(Arc::new(disk.clone())).unwrap();
+        let db = setup.open(Arc::new(disk.clone())).unwrap();
         let mut steps = vec![
             Step::Mutate(Mutation::CreateTable(PLAIN), Durability::Sync),
             Step::Mutate(Mutation::CreateTable(ORDERS), Durability::Sync),
@@ -122,6 +124,7 @@ fn sequences(length: usize) -> Vec<Vec<Step>> {
 
 /// Cuts the power at every operation of the disk.
 fn cut_everywhere(
+    setup: &Setup,
     base: &SimulatedDisk,
     state: &State,
     steps: &[Step],
@@ -129,7 +132,7 @@ fn cut_everywhere(
     counts: &mut Counts,
 ) -> Result<(), Failure> {
     let events: Vec<Event> = steps.iter().cloned().map(Event::Step).collect();
-    let mut script = Script { setup: setup(), disk_seed: 0, first_cut: None, events };
+    let mut script = Script { setup: setup.clone(), disk_seed: 0, first_cut: None, events };
     let machine = || base.crash(5);
     let failure = |place: String, text: String| Failure(format!("small world, {place}: {text}\n{steps:?}"));
     let operations = caught(|| operations_of(machine(), state.clone(), &script))
@@ -145,9 +148,10 @@ fn cut_everywhere(
 }
 
 /// Every sequence of one to `length` operations on a small database, the power cut at every operation of the disk, and
-/// `images` media after each cut; of the sequences of several operations, one of `every`. Returns the number of sequences and what happened in them.
-pub fn small_worlds(length: usize, images: u64, every: usize) -> Result<(usize, Counts), Failure> {
-    let (base, state) = small_database();
+/// `images` media after each cut; of the sequences of several operations, one of `every`; with `encrypted`, of an encrypted database. Returns the number of sequences and what happened in them.
+pub fn small_worlds(length: usize, images: u64, every: usize, encrypted: bool) -> Result<(usize, Counts), Failure> {
+    let setup = setup(encrypted);
+    let (base, state) = small_database(&setup);
     let mut sequences = sequences(length);
     let short = operations(1).len(); // the first of them: one operation each
     let mut number = 0;
@@ -162,7 +166,7 @@ pub fn small_worlds(length: usize, images: u64, every: usize) -> Result<(usize, 
             scope.spawn(|| {
                 let mut counts = Counts::default();
                 while let Some(steps) = sequences.get(next.fetch_add(1, Ordering::Relaxed)) {
-                    if let Err(failure) = cut_everywhere(&base, &state, steps, images, &mut counts) {
+                    if let Err(failure) = cut_everywhere(&setup, &base, &state, steps, images, &mut counts) {
                         next.store(sequences.len(), Ordering::Relaxed);
                         *total.lock().unwrap() = Err(failure);
                         return;

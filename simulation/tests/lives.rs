@@ -44,7 +44,14 @@ fn a_token_outlives_the_failed_trimming_of_its_segment() {
 fn every_power_cut_in_small_worlds() {
     let images = number("HASHRANGE_IMAGES").unwrap_or(2);
     let every = if number("HASHRANGE_IMAGES").is_some() { 1 } else { 30 };
-    let (sequences, counts) = small_worlds(2, images, every).unwrap_or_else(|failure| panic!("{failure}"));
+    let (sequences, counts) = small_worlds(2, images, every, false).unwrap_or_else(|failure| panic!("{failure}"));
+    println!("{sequences} sequences: {counts:?}");
+}
+
+#[test]
+fn every_power_cut_in_small_worlds_that_are_encrypted() {
+    let images = number("HASHRANGE_IMAGES").unwrap_or(1);
+    let (sequences, counts) = small_worlds(1, images, 1, true).unwrap_or_else(|failure| panic!("{failure}"));
     println!("{sequences} sequences: {counts:?}");
 }
 

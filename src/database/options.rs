@@ -17,6 +17,8 @@ use std::{path::Path, sync::Arc, time::Duration};
 
 /// Space that is kept for opening a database and dropping a table on a full disk, in bytes: a log segment, a manifest.
 const RESERVE_BYTES: u64 = 2 << 20;
+/// Memory for the decrypted pages of an encrypted database, in bytes.
+const ENCRYPTED_CACHE_BYTES: usize = 256 << 20;
 /// A disk with less room than this is taken to be full, in bytes.
 const FULL_BELOW_BYTES: u64 = 8 << 20;
 
@@ -35,7 +37,11 @@ fn check_there_is_one(folder: &Path) -> Result<()> {
         return Ok(());
     }
     // Without `CURRENT`, what is left of a database is damage and not nothing.
-    let is_data = |name: &FileName| !matches!(name, FileName::Lock | FileName::Reserve | FileName::CurrentNext);
+    let is_none = |name: &FileName| {
+        use FileName::{CurrentNext, Keys, KeysNext, Lock, Reserve};
+        matches!(name, Lock | Reserve | CurrentNext | Keys | KeysNext)
+    };
+    let is_data = |name: &FileName| !is_none(name);
     match files.iter().any(is_data) {
         true => Err(Error::corrupt(FileName::Current, 0, "the file is missing")),
         false => Err(none()),
@@ -48,17 +54,27 @@ fn check_there_is_one(folder: &Path) -> Result<()> {
 pub struct OpenOptions {
     pub(super) options: Options,
     pub(super) hooks: Hooks,
+    /// What was asked for; an encrypted database has other defaults.
+    read_mode: Option<ReadMode>,
+    block_cache_bytes: Option<usize>,
 }
 
 impl OpenOptions {
+    /// The options of a database that is open.
+    pub(super) fn again(engine: &Engine, hooks: &Hooks) -> Self {
+        let options = Options { encryption: engine.encryption(), ..engine.options().clone() };
+        let read_mode = Some(options.read_mode).filter(|_| !options.maps_log);
+        let block_cache_bytes = Some(options.block_cache_bytes);
+        Self { options, hooks: hooks.clone(), read_mode, block_cache_bytes }
+    }
     /// Durability of writes that do not say otherwise. Default: `Sync`.
     pub fn durability(mut self, durability: Durability) -> Self {
         self.options.durability = durability;
         self
     }
-    /// How runs are read. Default: mapped.
+    /// How runs are read. Default: mapped; of an encrypted database, which has to be decrypted into a cache, buffered.
     pub fn read_mode(mut self, mode: ReadMode) -> Self {
-        self.options.read_mode = mode;
+        self.read_mode = Some(mode);
         self
     }
     /// Source of time. Default: the system clock.
@@ -104,9 +120,9 @@ impl OpenOptions {
         self.options.log_bytes = bytes;
         self
     }
-    /// Bytes of the block cache of buffered reading. Default 32 MiB.
+    /// Bytes of the block cache of buffered reading. Default 32 MiB; of an encrypted database 256 MiB.
     pub fn block_cache_bytes(mut self, bytes: usize) -> Self {
-        self.options.block_cache_bytes = bytes;
+        self.block_cache_bytes = Some(bytes);
         self
     }
     /// Overlapping runs of one partition at which they are merged. Default 4, at least 2.
@@ -215,6 +231,30 @@ impl OpenOptions {
         self.hooks = self.hooks.and(hook);
         self
     }
+    /// Encrypts every file of the database under a root key, and opens a database that is: the page on
+    /// [encryption](https://github.com/hashrange/hashrange/blob/main/docs/encryption.md) says against what that protects. Data is read through a cache of
+    /// decrypted pages then, of [`block_cache_bytes`](Self::block_cache_bytes). A database whose root key is lost is lost.
+    /// Default: none.
+    ///
+    /// Opening fails with [`ErrorKind::Key`], and changes nothing, if the key is another one, if none is given for an
+    /// encrypted database, or if one is given for a database that is not encrypted, unless
+    /// [`Encryption::encrypt_existing`](crate::encryption::Encryption::encrypt_existing) asks to encrypt that.
+    ///
+    /// ```
+    /// use hashrange::{Database, encryption::RootKey};
+    ///
+    /// # fn main() -> hashrange::Result<()> {
+    /// let key = RootKey::generate()?;
+    /// let db = Database::options().encryption(key).in_memory()?;
+    /// assert!(db.keys()?.is_some());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(feature = "encryption")]
+    pub fn encryption(mut self, encryption: impl Into<crate::cipher::Encryption>) -> Self {
+        self.options.encryption = Some(encryption.into());
+        self
+    }
     /// Whether maintenance runs on threads of its own. Default true; without, call [`Database::step`].
     pub fn background(mut self, background: bool) -> Self {
         self.options.background = background;
@@ -306,9 +346,23 @@ impl OpenOptions {
     pub fn in_memory(self) -> Result<Database> {
         self.open_on(Arc::new(MemoryDisk::new()))
     }
+    /// Takes over what was asked for, and the defaults that depend on it. Errors: what does not go together.
+    fn settle(&mut self) -> Result<()> {
+        let (is_encrypted, options) = (self.options.encryption.is_some(), &mut self.options);
+        if is_encrypted && self.read_mode == Some(ReadMode::Mapped) {
+            return Err(Error::unsupported("an encrypted database cannot be read mapped; leave the read mode out"));
+        }
+        if is_encrypted {
+            (options.read_mode, options.block_cache_bytes) = (ReadMode::Buffered, ENCRYPTED_CACHE_BYTES);
+            options.maps_log = self.read_mode.is_none();
+        }
+        options.read_mode = self.read_mode.unwrap_or(options.read_mode);
+        options.block_cache_bytes = self.block_cache_bytes.unwrap_or(options.block_cache_bytes);
+        options.check()
+    }
     /// Opens the database that a disk holds: for disks of one's own, and for tests on the simulated one.
-    pub fn open_on(self, disk: Arc<dyn Disk>) -> Result<Database> {
-        self.options.check()?;
+    pub fn open_on(mut self, disk: Arc<dyn Disk>) -> Result<Database> {
+        self.settle()?;
         let engine = Arc::new(Engine::open(disk, self.options)?);
         let scaling = engine.options().auto_scaling.then(|| AutoScaling::open(&engine)).transpose()?;
         let of_scaling = scaling.clone().map(|scaling| Arc::new(scaling) as Arc<dyn Hook>);

@@ -99,7 +99,7 @@ impl Engine {
     }
 
     /// Does a job on a partition, and reports how it went.
-    fn attempt_on<T>(
+    pub(super) fn attempt_on<T>(
         &self,
         job: Job,
         ring: &TokenRing,
@@ -132,7 +132,7 @@ impl Engine {
         failure.map_or(Ok(()), Err)
     }
 
-    fn compact_partition(
+    pub(super) fn compact_partition(
         &self,
         ring: &TokenRing,
         partition: &Arc<Partition>,

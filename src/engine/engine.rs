@@ -5,16 +5,18 @@ use super::{
     catalog::TableSlot,
     files::Files,
     history::History,
+    open::reach_of,
     signal::Signal,
     tables::Tables,
     work_gate::{AtWork, WorkGate},
 };
 use crate::{
     admission::{Admission, TokenUse},
+    cipher::Encryption,
     config::Options,
     error::{Error, Result},
     faults::Faults,
-    manifest::Edit,
+    format::protection::Protection,
     observe::Observe,
     schema::{IndexKind, TableDefinition, TableStatus},
     service::{IndexLag, PendingPropagation, PropagationModels, status_at},
@@ -75,7 +77,7 @@ impl Engine {
     }
     /// The number that tells this database from any other.
     pub fn database_id(&self) -> u64 {
-        self.files.database_id
+        self.files.protection.database_id()
     }
     /// Change streams.
     pub fn streams(&self) -> &Streams {
@@ -98,6 +100,14 @@ impl Engine {
     /// Names of all tables, in the order of their bytes.
     pub fn table_names(&self) -> Vec<String> {
         self.tables.load().by_name.keys().cloned().collect()
+    }
+    /// The root key that the database goes by now, if it is encrypted.
+    pub fn encryption(&self) -> Option<Encryption> {
+        self.files.encryption.load_full().map(|encryption| Encryption::clone(&encryption))
+    }
+    /// How the files of the database are protected.
+    pub fn protection(&self) -> &Protection {
+        &self.files.protection
     }
     /// The folder, for messages.
     pub fn describe(&self) -> String {
@@ -137,8 +147,8 @@ impl Engine {
         if !self.wal.close()? {
             return Ok(());
         }
-        let (segment, offset) = self.wal.durable_end();
-        self.files.manifest().close(&[Edit::PutLogReach { segment, offset }])
+        let reach = reach_of(&self.wal);
+        self.files.manifest().close(&reach)
     }
     /// The transaction that was carried out with a client request token, if that is not long ago.
     pub fn known_token(&self, token: &str) -> Option<TokenUse> {

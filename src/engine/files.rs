@@ -6,15 +6,18 @@
 
 use super::kept::Kept;
 use crate::{
-    config::ReadMode,
+    cipher::Encryption,
+    config::{Options, ReadMode},
     error::Result,
     file::{Disk, FileName},
+    format::protection::Protection,
     manifest::{Edit, Manifest, PartitionMeta, RunMeta},
     partition::{PageCache, Run, RunContext},
     stream::SegmentContext,
     sync::{OrderedMutex, Rank},
     wal::Wal,
 };
+use arc_swap::ArcSwapOption;
 use std::{
     ops::DerefMut,
     sync::{
@@ -26,13 +29,15 @@ use std::{
 /// Disk and manifest.
 pub(super) struct Files {
     pub disk: Arc<dyn Disk>,
-    pub database_id: u64,
+    pub protection: Protection,
     manifest: OrderedMutex<Manifest>,
     next_file: AtomicU64,
     read_mode: ReadMode,
     run_cache: Arc<PageCache>,
     /// Files that stay for readers of the past.
     pub kept: Arc<Kept>,
+    /// The root key that the database goes by now.
+    pub encryption: ArcSwapOption<Encryption>,
 }
 
 impl Files {
@@ -41,18 +46,19 @@ impl Files {
         disk: Arc<dyn Disk>,
         manifest: Manifest,
         next_file: u64,
-        read_mode: ReadMode,
+        options: &Options,
         run_cache: Arc<PageCache>,
         kept: Arc<Kept>,
     ) -> Self {
         Self {
             disk,
-            database_id: manifest.state().database_id,
+            protection: manifest.protection().clone(),
             manifest: OrderedMutex::new(Rank::Manifest, manifest),
             next_file: AtomicU64::new(next_file),
-            read_mode,
+            read_mode: options.read_mode,
             run_cache,
             kept,
+            encryption: ArcSwapOption::from(options.encryption.clone().map(Arc::new)),
         }
     }
     /// Waits for the manifest.
@@ -73,13 +79,13 @@ impl Files {
     }
     /// What writing and reading segments of streams needs.
     pub fn segment_context(&self) -> SegmentContext {
-        SegmentContext { disk: self.disk.clone(), database_id: self.database_id }
+        SegmentContext { disk: self.disk.clone(), protection: self.protection.clone() }
     }
     /// What writing and reading runs needs.
     pub fn run_context<'a>(&'a self, next_file: &'a (dyn Fn() -> u64 + Sync)) -> RunContext<'a> {
         RunContext {
             disk: self.disk.clone(),
-            database_id: self.database_id,
+            protection: self.protection.clone(),
             next_file,
             read_mode: self.read_mode,
             cache: self.run_cache.clone(),

@@ -30,6 +30,8 @@ impl Engine {
                 | FileName::Reserve
                 | FileName::Current
                 | FileName::CurrentNext
+                | FileName::Keys
+                | FileName::KeysNext
                 | FileName::Manifest(_)
                 | FileName::Base(_) => continue,
                 FileName::Run(number) if !runs.contains(&number) => continue,
@@ -43,6 +45,6 @@ impl Engine {
             disk.take_over(self.files.disk.as_ref(), name, end)?;
         }
         // The copy has no history: it begins its own.
-        Manifest::write_to(disk, &state.without_history())
+        Manifest::write_to(disk, &self.files.protection, &state.without_history())
     }
 }

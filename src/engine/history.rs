@@ -171,7 +171,8 @@ impl Engine {
         let (seqno, segment) = (self.wal.last_seqno(), self.wal.segments().last().map_or(0, |last| last.number));
         self.wal.sync(seqno)?;
         let file = self.files.new_file();
-        write_base(&*self.files.disk, file, &state).inspect_err(|_| self.files.remove_base(file))?;
+        write_base(&*self.files.disk, &self.files.protection, file, &state)
+            .inspect_err(|_| self.files.remove_base(file))?;
         let facts = BaseMeta {
             file,
             seqno,

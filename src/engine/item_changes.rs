@@ -103,8 +103,8 @@ impl EngineAtMoment {
         let mut ends = earlier.log.ends.clone();
         ends.extend(self.log.ends.clone());
         let first_segment = earlier.log.first_segment;
-        let bounds = LogBounds { first_segment, reach: self.log.reach, ends, kept_from: None };
-        let reader = LogReader::new(&*self.origin, self.engine.database_id(), &bounds)?;
+        let bounds = LogBounds { first_segment, ends, kept_from: None, ..self.log.clone() };
+        let reader = LogReader::new(&*self.origin, self.engine.protection(), &bounds)?;
         let mut reader = reader.starting_at(earlier.commit + 1)?.until(ReadUntil::Commit(self.commit));
         let mut at_millis = earlier.at_millis;
         while let Some((_, payload)) = reader.next_record()? {

@@ -69,7 +69,7 @@ impl Engine {
         if last > earliest.commit {
             let known = self.files.manifest().state().log.clone();
             let bounds = LogBounds { first_segment: earliest.log.first_segment, kept_from: None, ..known };
-            let reader = LogReader::new(&*self.files.disk, self.files.database_id, &bounds)?;
+            let reader = LogReader::new(&*self.files.disk, &self.files.protection, &bounds)?;
             let reader = reader.starting_at(earliest.commit + 1)?.until(ReadUntil::Commit(last));
             read_versions(reader, &mut tables, earliest.at_millis, &mut versions)?;
         }

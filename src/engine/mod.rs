@@ -9,7 +9,7 @@
 //! An [`Engine`] is composed of owners, which say what their locks guard; [`Rank`](crate::sync::Rank) is the order of all
 //! locks. Readers take none of them.
 //!
-//! Imports: canary, sync, error, capacity, faults, observe, config, visible, file, item, schema, wal, manifest, partition, index, stream, service, ledger, admission.
+//! Imports: canary, sync, error, cipher, capacity, faults, observe, config, visible, file, format, item, schema, wal, manifest, partition, index, stream, service, ledger, admission.
 
 mod admission;
 mod apply;
@@ -35,6 +35,8 @@ mod item_collection_limit;
 mod item_versions;
 mod item_walk;
 mod kept;
+#[cfg(feature = "encryption")]
+mod keys;
 #[cfg(test)]
 mod late_tests;
 mod ledger;
@@ -77,6 +79,8 @@ pub use history::{HistoryWindow, Point};
 pub use inspect::{DatabaseStats, LogStats, TablePartitionStats};
 pub use item_changes::{ItemChange, ItemChanges};
 pub use item_versions::ItemVersion;
+#[cfg(feature = "encryption")]
+pub use keys::{KeyGeneration, RewriteReport};
 pub use loading::Loading;
 pub use moment::{EngineAtMoment, Moment};
 pub use ring::{TokenRing, key_ref};

@@ -72,7 +72,7 @@ impl Engine {
             _ => false,
         });
         let disk = Arc::new(OverlayDisk::over_own(Arc::new(PartDisk::new(origin.clone(), files.collect()))));
-        Manifest::write_to(&*disk, &state)?;
+        Manifest::write_to(&*disk, &self.files.protection, &state)?;
         let options = Options {
             background: false,
             creating_millis: 0,
@@ -80,6 +80,7 @@ impl Engine {
             conflicts: None,
             capacity: None,
             history: None,
+            encryption: self.encryption(),
             ..self.options.clone()
         };
         let (engine, commit) = Self::open_until(disk, options, until)?;
@@ -141,9 +142,10 @@ impl Engine {
             base.map(|base| (base.facts.clone(), base.hold.again()))
         };
         let Some((facts, hold)) = found else { return Err(self.outside_history(&what())) };
-        let mut state = read_base(&*self.files.disk, facts.file, self.files.database_id)?;
         // What is known of the log now: it was opened since, perhaps, and goes on in other segments.
         let known = self.files.manifest().state().log.clone();
+        let is_plain = facts.segment < known.encrypted_from;
+        let mut state = read_base(&*self.files.disk, &self.files.protection, facts.file, is_plain)?;
         let first_segment = hold.first_segment();
         state.log = LogBounds { first_segment, kept_from: None, ..known };
         state.log.keep_from(None);

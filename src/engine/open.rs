@@ -13,9 +13,11 @@ use super::{
 };
 use crate::{
     admission::{Admission, Tokens},
+    cipher::{Encryption, Keyring},
     config::{Options, ReadMode},
     error::{Error, Result},
     file::{Disk, FileName},
+    format::{keys, protection::Protection},
     ledger::Recorder,
     manifest::{Counters, Edit, Manifest, PartitionMeta},
     observe::{EventKind, Observe},
@@ -24,7 +26,7 @@ use crate::{
     service::PropagationModels,
     stream::{SegmentContext, Streams},
     visible::Visible,
-    wal::{self, ReadUntil, Recovered, Wal, WalOptions},
+    wal::{self, LogBounds, ReadUntil, Recovered, Wal, WalOptions},
 };
 use bytes::Bytes;
 use std::{
@@ -44,14 +46,15 @@ impl Engine {
     /// Opens the database that a disk holds as it was where the reading of its log stops; also the number of its last commit.
     pub(super) fn open_until(disk: Arc<dyn Disk>, options: Options, until: ReadUntil) -> Result<(Self, u64)> {
         let observe = Observe::new(options.clock.clone(), options.observer.clone());
-        let lock = disk.lock()?;
-        let mut manifest = open_manifest(&disk, &options)?;
-        let database_id = manifest.state().database_id;
-        let run_cache = Arc::new(PageCache::new(options.block_cache_bytes));
-        let catalog = load_catalog(&manifest, disk.as_ref(), &options, database_id, &run_cache)?;
+        let (lock, keyring) = lock_folder(disk.as_ref(), &options)?;
+        let Opening { mut manifest, was_plain } = open_manifest(&disk, &options, keyring)?;
+        let protection = manifest.protection().clone();
+        let run_cache = run_cache_of(&protection, &options);
+        let catalog = load_catalog(&manifest, disk.as_ref(), &options, &protection, &run_cache)?;
 
         let counters = manifest.state().counters;
-        let streams = Streams::load(manifest.state(), &SegmentContext { disk: disk.clone(), database_id });
+        let streams =
+            Streams::load(manifest.state(), &SegmentContext { disk: disk.clone(), protection: protection.clone() });
         let mut next_partition = next_partition(&manifest);
         let mut take_partition = || {
             next_partition += 1;
@@ -70,7 +73,8 @@ impl Engine {
             stamp_millis: 0,
         };
         let mut apply = |seqno: u64, payload: &Bytes| replay.apply(seqno, payload);
-        let recovered = wal::recover_until(disk.as_ref(), database_id, &manifest.state().log, until, &mut apply)?;
+        let bounds = log_bounds(&manifest, was_plain);
+        let recovered = wal::recover_until(disk.as_ref(), &protection, &bounds, until, &mut apply)?;
         let Replay { catalog, mut edits, highest_keyspace, tokens, streams, stamp_millis, .. } = replay;
         // Replay met tables that are gone by now, perhaps under names that others have since.
         let catalog = Catalog::of(catalog.by_id);
@@ -80,22 +84,24 @@ impl Engine {
         let (next_table, next_shard) = (highest_keyspace + 1, streams.next_id());
         edits.push(Edit::PutCounters(Counters { next_file, next_table, next_partition, next_shard }));
         edits.extend(log_edits(&recovered));
+        edits.extend(was_plain.then_some(Edit::PutLogEncryptedFrom(recovered.next_segment)));
         streams.begin_session(recovered.next_segment);
         observe.event(recovery_of(&recovered));
         let last_commit = recovered.next_seqno.saturating_sub(1);
-        let wal_options = log_options(&observe, &options, database_id, recovered);
         // Until the manifest knows of it, the new segment counts for nothing: a crash in between is a new beginning.
-        let wal = Wal::create(disk.clone(), wal_options)?;
-        edits.push(reach_of(&wal));
+        let wal = begin_segment(disk.clone(), &options, &observe, protection, recovered)?;
+        edits.extend(reach_of(&wal));
         manifest.commit(&edits)?;
         remove_leftovers(disk.as_ref(), &manifest)?;
+        #[cfg(feature = "encryption")]
+        super::keys::drop_unused_generations(disk.as_ref(), &manifest)?;
         let (kept, bases) = kept_files(&disk, &manifest)?;
         let ledger = options.ledger.map(|kept| Arc::new(Recorder::new(kept, options.clock.now_millis())));
         let engine = Self {
             admission: Admission::new(&options, ledger, tokens),
             tables: Tables::new(catalog, next_partition, highest_keyspace + 1),
             history: History::new(manifest.state(), bases, stamp_millis),
-            files: Files::new(disk, manifest, next_file, options.read_mode, run_cache, kept),
+            files: Files::new(disk, manifest, next_file, &options, run_cache, kept),
             observe,
             options,
             wal,
@@ -152,24 +158,33 @@ fn log_edits(recovered: &Recovered) -> Vec<Edit> {
     ends.chain([Edit::PutLogStart(first)]).collect()
 }
 
-/// How the log goes on behind what recovery read.
-fn log_options(observe: &Arc<Observe>, options: &Options, database_id: u64, recovered: Recovered) -> WalOptions {
-    WalOptions {
+/// Goes on with a log that was read, in a new segment.
+fn begin_segment(
+    disk: Arc<dyn Disk>,
+    options: &Options,
+    observe: &Arc<Observe>,
+    protection: Protection,
+    recovered: Recovered,
+) -> Result<Wal> {
+    let wal_options = WalOptions {
         observe: observe.clone(),
         segment_bytes: options.log_segment_bytes,
-        windows: options.read_mode == ReadMode::Mapped,
-        database_id,
+        windows: options.maps_log || options.read_mode == ReadMode::Mapped,
+        protection,
+        mark_before: recovered.mark,
         first_segment: recovered.next_segment,
         next_seqno: recovered.next_seqno,
         older_segments: recovered.segments,
         taken_over: Some(recovered.taken_over),
-    }
+    };
+    Wal::create(disk, wal_options)
 }
 
 /// How far the log is durable.
-fn reach_of(wal: &Wal) -> Edit {
+pub(super) fn reach_of(wal: &Wal) -> Vec<Edit> {
     let (segment, offset) = wal.durable_end();
-    Edit::PutLogReach { segment, offset }
+    let mark = wal.mark().map(|(segment, mark)| Edit::PutLogMark { segment, mark });
+    [Edit::PutLogReach { segment, offset }].into_iter().chain(mark).collect()
 }
 
 fn recovery_of(recovered: &Recovered) -> EventKind {
@@ -193,21 +208,79 @@ fn fresh_id(options: &Options) -> u64 {
     xxh3_64(&seed.to_le_bytes())
 }
 
-fn open_manifest(disk: &Arc<dyn Disk>, options: &Options) -> Result<Manifest> {
-    if Manifest::exists(disk.as_ref())? {
-        let manifest = Manifest::open(disk.clone())?;
-        check_files_exist(disk.as_ref(), &manifest)?;
-        Ok(manifest)
-    } else {
-        Manifest::create(disk.clone(), fresh_id(options))
+/// What keeps other processes out of the folder.
+type FolderLock = Box<dyn Send + Sync>;
+
+/// Takes the folder, and reads the keys of an encrypted database. The keys are asked for before anything is taken or
+/// changed: one that does not fit leaves the folder as it is.
+fn lock_folder(disk: &dyn Disk, options: &Options) -> Result<(FolderLock, Option<Arc<Keyring>>)> {
+    let stored = keys::read(disk)?;
+    let keyring = keys::open(disk, stored.as_ref(), options.encryption.as_ref())?;
+    let lock = disk.lock()?;
+    let stored_now = keys::read(disk)?;
+    if stored_now == stored {
+        return Ok((lock, keyring));
     }
+    Ok((lock, keys::open(disk, stored_now.as_ref(), options.encryption.as_ref())?))
+}
+
+/// What the manifest says about the log. Of a database that was not encrypted no segment need be.
+fn log_bounds(manifest: &Manifest, was_plain: bool) -> LogBounds {
+    let mut bounds = manifest.state().log.clone();
+    if was_plain {
+        bounds.encrypt_from(u64::MAX);
+    }
+    bounds
+}
+
+/// The cache of pages of runs that are not mapped.
+fn run_cache_of(protection: &Protection, options: &Options) -> Arc<PageCache> {
+    Arc::new(match protection.is_encrypted() {
+        true => PageCache::of_decrypted(options.block_cache_bytes),
+        false => PageCache::new(options.block_cache_bytes),
+    })
+}
+
+/// The manifest that opening begins with.
+struct Opening {
+    manifest: Manifest,
+    /// It was not encrypted, and is from now on.
+    was_plain: bool,
+}
+
+fn open_manifest(disk: &Arc<dyn Disk>, options: &Options, keyring: Option<Arc<Keyring>>) -> Result<Opening> {
+    let encryption = options.encryption.as_ref();
+    if !Manifest::exists(disk.as_ref())? {
+        Manifest::check_may_create(disk.as_ref())?;
+        let keyring = match (keyring, encryption) {
+            // An earlier creation ended between its two steps.
+            (Some(keyring), _) => Some(keyring),
+            (None, Some(encryption)) => Some(keys::create(disk.as_ref(), fresh_id(options), encryption)?),
+            (None, None) => None,
+        };
+        let database_id = keyring.as_ref().map_or_else(|| fresh_id(options), |keyring| keyring.database_id());
+        let manifest = Manifest::create(disk.clone(), Protection::new(database_id, keyring))?;
+        return Ok(Opening { manifest, was_plain: false });
+    }
+    let takes_plain = encryption.is_some_and(Encryption::encrypts_existing);
+    let mut manifest = Manifest::open(disk.clone(), keyring.clone(), takes_plain)?;
+    check_files_exist(disk.as_ref(), &manifest)?;
+    let was_plain = encryption.is_some() && !manifest.is_encrypted();
+    if let Some(encryption) = encryption.filter(|_| was_plain) {
+        let keyring = match keyring {
+            Some(keyring) => keyring,
+            None => keys::create(disk.as_ref(), manifest.state().database_id, encryption)?,
+        };
+        manifest.encrypt(keyring);
+    }
+    Ok(Opening { manifest, was_plain })
 }
 
 fn load_catalog(
     manifest: &Manifest,
     disk: &dyn Disk,
     options: &Options,
-    database_id: u64,
+    protection: &Protection,
     run_cache: &Arc<PageCache>,
 ) -> Result<Catalog> {
     let mut opened: BTreeMap<u64, Arc<Run>> = BTreeMap::new();
@@ -215,7 +288,7 @@ fn load_catalog(
         if let Some(run) = opened.get(&facts.file) {
             return Ok(run.clone()); // the two halves of a split share their parent's runs
         }
-        let run = Arc::new(Run::open(disk, facts, database_id, options.read_mode, run_cache)?);
+        let run = Arc::new(Run::open(disk, facts, protection, options.read_mode, run_cache)?);
         opened.insert(facts.file, run.clone());
         Ok(run)
     };
@@ -260,6 +333,7 @@ fn remove_leftovers(disk: &dyn Disk, manifest: &Manifest) -> Result<()> {
         let left_over = match name {
             FileName::Run(number) => !alive.contains(&number),
             FileName::Stream(number) => !manifest.state().stream_segments.contains_key(&number),
+            FileName::KeysNext => true,
             FileName::Log(number) => {
                 let first =
                     state.log.kept_from.map_or(state.log.first_segment, |kept| kept.min(state.log.first_segment));

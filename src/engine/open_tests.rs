@@ -42,7 +42,7 @@ fn with_edits(disk: &MemoryDisk, edits: impl FnOnce(&Manifest) -> Vec<Edit>) {
     engine.create_table(table("items")).unwrap();
     engine.close().unwrap();
     drop(engine);
-    let mut manifest = Manifest::open(Arc::new(disk.clone()) as Arc<dyn Disk>).unwrap();
+    let mut manifest = Manifest::open(Arc::new(disk.clone()) as Arc<dyn Disk>, None, false).unwrap();
     let edits = edits(&manifest);
     manifest.commit(&edits).unwrap();
 }
@@ -67,7 +67,7 @@ fn no_partition_takes_the_number_of_another_one_whatever_the_counters_say() {
 fn the_first_opening_notes_where_the_log_begins() {
     let disk = MemoryDisk::new();
     drop(open(&disk).unwrap());
-    let manifest = Manifest::open(Arc::new(disk.clone()) as Arc<dyn Disk>).unwrap();
+    let manifest = Manifest::open(Arc::new(disk.clone()) as Arc<dyn Disk>, None, false).unwrap();
     assert_eq!(manifest.state().log.first_segment, 1);
 }
 
@@ -81,6 +81,6 @@ fn a_closing_notes_how_far_the_log_reaches() {
     engine.close().unwrap();
     let end = engine.wal().durable_end();
     drop(engine);
-    let manifest = Manifest::open(Arc::new(disk.clone()) as Arc<dyn Disk>).unwrap();
+    let manifest = Manifest::open(Arc::new(disk.clone()) as Arc<dyn Disk>, None, false).unwrap();
     assert_eq!(manifest.state().log.reach, end);
 }

@@ -63,7 +63,7 @@ impl Engine {
     fn verify_log(&self) -> Result<u64> {
         let bounds = self.files.manifest().state().log.clone();
         let until = ReadUntil::Commit(self.wal.visible().load());
-        let mut reader = LogReader::new(self.files.disk.as_ref(), self.files.database_id, &bounds)?.until(until);
+        let mut reader = LogReader::new(self.files.disk.as_ref(), &self.files.protection, &bounds)?.until(until);
         let mut records = 0;
         while let Some((_, payload)) = reader.next_record()? {
             Record::decode(&payload)?;

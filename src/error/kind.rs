@@ -41,6 +41,9 @@ pub enum ErrorKind {
     Corrupt,
     /// Another process has the database open.
     Locked,
+    /// The key does not fit: none was given for an encrypted database, or another one, or one for a database that is not
+    /// encrypted, or what should be a key is none. Nothing was changed. Open the database with its key.
+    Key,
     /// The database was closed. Open it again.
     Closed,
     /// The files were written by a newer version, or the folder is not a database.
@@ -59,6 +62,7 @@ impl ErrorKind {
             | Self::Poisoned
             | Self::Corrupt
             | Self::Locked
+            | Self::Key
             | Self::Closed
             | Self::Incompatible
             | Self::Unsupported

@@ -115,6 +115,26 @@ impl Error {
     pub(crate) fn incompatible(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorKind::Incompatible, "IncompatibleFormat", message)
     }
+    /// The database is encrypted, and no key was given.
+    pub(crate) fn key_missing(folder: impl fmt::Display) -> Self {
+        let text = format!("the database in {folder} is encrypted; open it with its key");
+        Self::new(ErrorKind::Key, "EncryptionKeyMissing", text)
+    }
+    /// The database is encrypted with another key.
+    #[cfg(feature = "encryption")]
+    pub(crate) fn wrong_key(needed: impl fmt::Display, given: impl fmt::Display) -> Self {
+        let text = format!("the database is encrypted with another key: it needs {needed}, and {given} was given");
+        Self::new(ErrorKind::Key, "EncryptionKeyWrong", text)
+    }
+    /// A key was given for files that are not encrypted.
+    pub(crate) fn not_encrypted(text: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::Key, "NotEncrypted", text)
+    }
+    /// What should be a key is none, or cannot be had.
+    #[cfg(feature = "encryption")]
+    pub(crate) fn unusable_key(text: impl Into<Cow<'static, str>>) -> Self {
+        Self::new(ErrorKind::Key, "EncryptionKeyUnusable", text)
+    }
     /// An operation that the mode of the database excludes.
     pub(crate) fn unsupported(message: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorKind::Unsupported, "UnsupportedOperation", message)
@@ -164,7 +184,8 @@ impl Error {
     }
     /// DynamoDB's error name, such as `ResourceNotFoundException`. Errors that only an embedded database has carry names
     /// of their own: `IoError`, `CorruptData`, `DatabaseLocked`, `DatabaseClosed`, `WritingStopped`,
-    /// `IncompatibleFormat`, `UnsupportedOperation`, `DecodeError`, `NoAnswer`. A server answers those with `InternalServerError`;
+    /// `IncompatibleFormat`, `UnsupportedOperation`, `DecodeError`, `NoAnswer`, and for keys `EncryptionKeyMissing`,
+    /// `EncryptionKeyWrong`, `EncryptionKeyUnusable` and `NotEncrypted`. A server answers those with `InternalServerError`;
     /// see [`ErrorKind::is_server_fault`].
     pub fn code(&self) -> &'static str {
         self.0.code

@@ -28,12 +28,14 @@
 //! - after a failed sync nothing is known about the bytes written since the last good one, also if a later call says
 //!   `Ok`.
 //!
-//! Imports: error.
+//! Imports: error, cipher.
 
 #[cfg(test)]
 mod conformance;
 mod fork;
 mod image;
+#[cfg(feature = "encryption")]
+mod key_file;
 mod mapped;
 mod memory;
 mod names;

@@ -17,6 +17,10 @@ pub enum FileName {
     Current,
     /// `CURRENT` while it is being replaced.
     CurrentNext,
+    /// The wrapped keys of an encrypted database.
+    Keys,
+    /// `KEYS` while it is being replaced.
+    KeysNext,
     /// An edit log of which files are alive.
     Manifest(u64),
     /// A segment of the write-ahead log.
@@ -37,6 +41,8 @@ impl FileName {
             "RESERVE" => Some(Self::Reserve),
             "CURRENT" => Some(Self::Current),
             "CURRENT.next" => Some(Self::CurrentNext),
+            "KEYS" => Some(Self::Keys),
+            "KEYS.next" => Some(Self::KeysNext),
             _ => None,
         };
         plain.or_else(|| {
@@ -62,6 +68,8 @@ impl fmt::Display for FileName {
             Self::Reserve => f.write_str("RESERVE"),
             Self::Current => f.write_str("CURRENT"),
             Self::CurrentNext => f.write_str("CURRENT.next"),
+            Self::Keys => f.write_str("KEYS"),
+            Self::KeysNext => f.write_str("KEYS.next"),
             Self::Manifest(n) => write!(f, "{n:010}.manifest"),
             Self::Log(n) => write!(f, "{n:010}.log"),
             Self::Run(n) => write!(f, "{n:010}.run"),
@@ -80,6 +88,7 @@ mod tests {
         let numbers = [0, 1, 42, 9_999_999_999, 10_000_000_000, NUMBER_LIMIT - 1];
         let numbered = [FileName::Manifest, FileName::Log, FileName::Run, FileName::Stream, FileName::Base];
         let mut names = vec![FileName::Lock, FileName::Reserve, FileName::Current, FileName::CurrentNext];
+        names.extend([FileName::Keys, FileName::KeysNext]);
         names.extend(numbered.iter().flat_map(|kind| numbers.map(kind)));
         for name in names {
             assert_eq!(FileName::parse(&name.to_string()), Some(name));

@@ -68,7 +68,7 @@ impl FrameSeed {
 
     /// The checksum of a frame's bytes behind the checksum field. From two different starting values the same bytes
     /// never give the same CRC, so mixing the offset in by XOR is enough to tell the offsets of a file apart.
-    fn checksum(self, offset: u64, covered: &[u8]) -> u32 {
+    pub(super) fn checksum(self, offset: u64, covered: &[u8]) -> u32 {
         let folded = (offset ^ (offset >> 32)) as u32;
         let mut hasher = crc32fast::Hasher::new_with_initial(self.0 ^ folded);
         hasher.update(covered);
@@ -125,9 +125,11 @@ pub fn begin(out: &mut Vec<u8>, seqno: u64, kind: FrameKind) {
     out.extend_from_slice(&header);
 }
 
-/// Fills in the length of the frame that begins at `start` and ends where `out` ends. Refuses a payload over
-/// [`MAX_PAYLOAD_BYTES`]; the caller then cuts `out` back to `start`.
-pub fn end(out: &mut [u8], start: usize) -> Result<()> {
+/// Appends room for `trailer` bytes, which the protection of the file fills, and fills in the length of the frame that begins at
+/// `start` and ends where `out` ends then. Refuses a payload over [`MAX_PAYLOAD_BYTES`]; the caller then cuts `out` back to
+/// `start`.
+pub fn end(out: &mut Vec<u8>, start: usize, trailer: usize) -> Result<()> {
+    out.resize(out.len() + trailer, 0);
     let payload = out.len().checked_sub(start + FRAME_HEADER_BYTES);
     match payload.and_then(|len| u32::try_from(len).ok()) {
         Some(len) if len as usize <= MAX_PAYLOAD_BYTES => {
@@ -152,10 +154,15 @@ pub fn frame_seqno(buffer: &[u8]) -> Option<u64> {
 /// Finishes a frame that [`begin`] and [`end`] filled, once its place is known. `synced_to` is capped by what four bytes
 /// hold, which is always true to say.
 pub fn stamp(frame: &mut [u8], seed: FrameSeed, offset: u64, synced_to: u64) {
-    let synced_to = u32::try_from(synced_to).unwrap_or(u32::MAX);
-    frame[16..20].copy_from_slice(&synced_to.to_le_bytes());
+    set_synced_to(frame, synced_to);
     let checksum = seed.checksum(offset, &frame[4..]);
     frame[..4].copy_from_slice(&checksum.to_le_bytes());
+}
+
+/// Fills in the offset below which the file is on stable storage.
+pub(super) fn set_synced_to(frame: &mut [u8], synced_to: u64) {
+    let synced_to = u32::try_from(synced_to).unwrap_or(u32::MAX);
+    frame[16..20].copy_from_slice(&synced_to.to_le_bytes());
 }
 
 /// Whether `frame`, a header and its whole payload, was written at this place of this file.
@@ -171,7 +178,7 @@ mod tests {
         let mut out = Vec::new();
         begin(&mut out, seqno, FrameKind::Data);
         out.extend_from_slice(payload);
-        end(&mut out, 0).unwrap();
+        end(&mut out, 0, 0).unwrap();
         out
     }
 
@@ -221,9 +228,9 @@ mod tests {
         let mut out = Vec::new();
         begin(&mut out, 1, FrameKind::Data);
         out.resize(FRAME_HEADER_BYTES + MAX_PAYLOAD_BYTES + 1, 0);
-        assert!(end(&mut out, 0).is_err());
+        assert!(end(&mut out, 0, 0).is_err());
         out.pop();
-        assert!(end(&mut out, 0).is_ok());
+        assert!(end(&mut out, 0, 0).is_ok());
         let has_header = |len: usize| {
             out[4..8].copy_from_slice(&u32::try_from(len).unwrap().to_le_bytes());
             FrameHeader::parse(&out).is_some()

@@ -4,13 +4,17 @@
 //! offset  bytes
 //!      0      8  magic       which kind of file
 //!      8      4  version     of the format, now 1
-//!     12      4  features    one bit each; a reader that does not know a bit refuses the file
+//!     12      4  features    one bit each; a reader that does not know a bit refuses the file;
+//!                            bit 0: the file is encrypted, and an encryption header follows
 //!     16      8  database id
 //!     24      8  number      of the file, so that a renamed file is noticed
 //!     32      8  detail      log, manifest, base: number of the first record; CURRENT: bytes of the manifest that are safe;
-//!                            stream: number of the shard
+//!                            stream: number of the shard; KEYS: manifests with lower numbers were replaced
 //!     40      1  flags       bit 0: a log segment that takes over the unsafe end of the one before
-//!     41     19  zeros
+//!     41      3  zeros
+//!     44      8  mark        of an encrypted database: begin of the salt of the file that this one goes with, which is for
+//!                            log the segment before, for CURRENT the manifest; else 0
+//!     52      8  zeros
 //!     60      4  checksum    CRC-32 of bytes 0 to 60
 //! ```
 //! Numbers are little-endian. The checksum has no seed: a file of another database shall be recognised as such, not be
@@ -22,6 +26,8 @@ pub const FILE_HEADER_BYTES: usize = 64;
 /// The format version that this crate writes.
 pub const FORMAT_VERSION: u32 = 1;
 const CHECKED_BYTES: usize = FILE_HEADER_BYTES - 4;
+/// The bit of the features of an encrypted file.
+pub const FEATURE_ENCRYPTED: u32 = 1;
 
 /// The kinds of files that begin with a [`FileHeader`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +42,9 @@ pub enum FileMagic {
     Stream,
     /// What was alive at a moment from which history can be read.
     Base,
+    /// The wrapped keys of an encrypted database.
+    #[cfg_attr(not(feature = "encryption"), expect(dead_code, reason = "only a program with encryption reads it"))]
+    Keys,
 }
 
 impl FileMagic {
@@ -46,6 +55,7 @@ impl FileMagic {
             Self::Current => b"hrCUR\r\n\x1a",
             Self::Stream => b"hrSTR\r\n\x1a",
             Self::Base => b"hrBAS\r\n\x1a",
+            Self::Keys => b"hrKEY\r\n\x1a",
         }
     }
 }
@@ -64,6 +74,9 @@ pub struct FileHeader {
     /// Whether a log segment begins with the records that the segment before might lose; such a segment is made at
     /// each opening, and counts once the manifest says so.
     pub takes_over: bool,
+    /// The mark of the file that this one goes with: of the log segment before, of the manifest that `CURRENT` names. 0 if
+    /// that is not encrypted or there is none.
+    pub mark: u64,
 }
 
 /// Why bytes are not a header that can be used.
@@ -73,25 +86,46 @@ pub enum HeaderFault {
     Damaged,
     /// The version or a feature bit is not known here.
     Newer,
+    /// The file is encrypted, and there is no key for it.
+    Locked,
+    /// The file is not encrypted, though it should be.
+    Plain,
+    /// The header is whole and was not written with the key.
+    Forged,
 }
 
 impl FileHeader {
-    /// The header's bytes.
+    /// The header's bytes, of a file that is not encrypted.
+    #[cfg(any(test, feature = "encryption", feature = "fuzzing"))]
     pub fn encode(&self) -> [u8; FILE_HEADER_BYTES] {
+        self.encode_with(0)
+    }
+
+    pub(super) fn encode_with(&self, features: u32) -> [u8; FILE_HEADER_BYTES] {
         let mut out = [0; FILE_HEADER_BYTES];
         out[..8].copy_from_slice(self.magic.bytes());
         out[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
+        out[12..16].copy_from_slice(&features.to_le_bytes());
         out[16..24].copy_from_slice(&self.database_id.to_le_bytes());
         out[24..32].copy_from_slice(&self.number.to_le_bytes());
         out[32..40].copy_from_slice(&self.detail.to_le_bytes());
         out[40] = u8::from(self.takes_over);
+        out[44..52].copy_from_slice(&self.mark.to_le_bytes());
         let checksum = crc32fast::hash(&out[..CHECKED_BYTES]);
         out[CHECKED_BYTES..].copy_from_slice(&checksum.to_le_bytes());
         out
     }
 
-    /// Reads the header of a file of kind `magic`.
+    /// Reads the header of a file of kind `magic` that is not encrypted.
     pub fn decode(magic: FileMagic, bytes: &[u8]) -> Result<Self, HeaderFault> {
+        match Self::decode_with(magic, bytes)? {
+            (header, 0) => Ok(header),
+            _ => Err(HeaderFault::Locked),
+        }
+    }
+
+    /// Reads the header of a file of kind `magic`; also its features.
+    pub(super) fn decode_with(magic: FileMagic, bytes: &[u8]) -> Result<(Self, u32), HeaderFault> {
         let header: &[u8; FILE_HEADER_BYTES] = bytes.first_chunk().ok_or(HeaderFault::Damaged)?;
         if header[..8] != *magic.bytes() {
             return Err(HeaderFault::Damaged);
@@ -99,16 +133,19 @@ impl FileHeader {
         if number_at::<4>(header, CHECKED_BYTES) != u64::from(crc32fast::hash(&header[..CHECKED_BYTES])) {
             return Err(HeaderFault::Damaged);
         }
-        if number_at::<4>(header, 8) > u64::from(FORMAT_VERSION) || number_at::<4>(header, 12) != 0 {
+        let features = number_at::<4>(header, 12) as u32;
+        if number_at::<4>(header, 8) > u64::from(FORMAT_VERSION) || features & !FEATURE_ENCRYPTED != 0 {
             return Err(HeaderFault::Newer);
         }
-        Ok(Self {
+        let header = Self {
             magic,
             database_id: number_at::<8>(header, 16),
             number: number_at::<8>(header, 24),
             detail: number_at::<8>(header, 32),
             takes_over: header[40] & 1 != 0,
-        })
+            mark: number_at::<8>(header, 44),
+        };
+        Ok((header, features))
     }
 }
 
@@ -124,7 +161,7 @@ mod tests {
     use super::*;
 
     const SAMPLE: FileHeader =
-        FileHeader { magic: FileMagic::Log, database_id: 0x1122, number: 3, detail: 77, takes_over: false };
+        FileHeader { magic: FileMagic::Log, database_id: 0x1122, number: 3, detail: 77, takes_over: false, mark: 0 };
 
     #[test]
     fn golden_bytes() {
@@ -156,9 +193,9 @@ mod tests {
 
     #[test]
     fn newer_versions_and_unknown_features_are_told_apart_from_damage() {
-        for at in [8, 12] {
+        for (at, change) in [(8, 1), (12, 2)] {
             let mut newer = SAMPLE.encode();
-            newer[at] += 1;
+            newer[at] += change;
             assert_eq!(FileHeader::decode(FileMagic::Log, &newer), Err(HeaderFault::Damaged));
             let checksum = crc32fast::hash(&newer[..60]);
             newer[60..].copy_from_slice(&checksum.to_le_bytes());

@@ -3,7 +3,10 @@
 //! Files are read by position and not mapped: a log is read once, and a medium that fails under a map kills the process
 //! instead of returning an error.
 
-use super::frame::{self, FRAME_HEADER_BYTES, FrameHeader, FrameKind, FrameSeed};
+use super::{
+    frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind},
+    frame_protection::FrameProtection,
+};
 use crate::{canary::canary, error::Result, file::ReadableFile};
 use bytes::Bytes;
 
@@ -24,7 +27,7 @@ pub struct Frame {
     pub kind: FrameKind,
     /// Offset below which the file was on stable storage when the frame was written.
     pub synced_to: u64,
-    /// What it carries; shares the window that it was read in.
+    /// What it carries; shares the window that it was read in, unless the file is encrypted.
     pub payload: Bytes,
 }
 
@@ -44,7 +47,7 @@ pub enum Rest {
 #[derive(Debug)]
 pub struct FrameReader {
     file: Box<dyn ReadableFile>,
-    seed: FrameSeed,
+    protection: FrameProtection,
     offset: u64,
     window: Bytes,
     window_offset: u64,
@@ -52,8 +55,8 @@ pub struct FrameReader {
 
 impl FrameReader {
     /// A reader of the frames from `offset` on.
-    pub fn new(file: Box<dyn ReadableFile>, seed: FrameSeed, offset: u64) -> Self {
-        Self { file, seed, offset, window: Bytes::new(), window_offset: 0 }
+    pub fn new(file: Box<dyn ReadableFile>, protection: FrameProtection, offset: u64) -> Self {
+        Self { file, protection, offset, window: Bytes::new(), window_offset: 0 }
     }
 
     /// Where the next frame would begin.
@@ -61,13 +64,14 @@ impl FrameReader {
         self.offset
     }
 
-    /// The next frame; `None` where none can be read.
+    /// The next frame; `None` where none can be read. Errors: disk; a frame of an encrypted file that was written without the
+    /// key.
     pub fn next_frame(&mut self) -> Result<Option<Frame>> {
         let offset = self.offset;
         let frame = self.frame_at(offset)?;
         if let Some((header, bytes)) = frame {
             self.offset = offset + bytes.len() as u64;
-            let payload = bytes.slice(FRAME_HEADER_BYTES..);
+            let payload = self.protection.payload(&bytes, offset)?;
             let synced_to = u64::from(header.synced_to);
             return Ok(Some(Frame { offset, seqno: header.seqno, kind: header.kind, synced_to, payload }));
         }
@@ -127,7 +131,7 @@ impl FrameReader {
                 };
                 effort_left = left;
                 let frame = self.file.read_at(offset, header.frame_bytes())?;
-                if frame::is_intact(&frame, header.checksum, self.seed, offset) {
+                if self.protection.is_intact(&frame, header.checksum, offset) {
                     return Ok(Rest::Vouched(offset));
                 }
             }
@@ -141,7 +145,7 @@ impl FrameReader {
         };
         let bytes = self.bytes_up_to(offset, header.frame_bytes())?;
         let intact = bytes.len() == header.frame_bytes()
-            && (canary!(TornFrame) || frame::is_intact(&bytes, header.checksum, self.seed, offset));
+            && (canary!(TornFrame) || self.protection.is_intact(&bytes, header.checksum, offset));
         Ok(intact.then_some((header, bytes)))
     }
 

@@ -5,33 +5,34 @@
 
 use super::{
     log::write_state,
-    read::{read_frames, read_header},
+    read::{read_frames, read_start},
     state::ManifestState,
 };
 use crate::{
     error::{Error, Result},
     file::{Disk, FileName},
-    format::header::FileMagic,
+    format::{header::FileMagic, protection::Protection},
 };
 
 /// Writes a base, durably. A failure may leave a file that counts for nothing.
-pub fn write_base(disk: &dyn Disk, file: u64, state: &ManifestState) -> Result<()> {
-    write_state(disk, FileName::Base(file), FileMagic::Base, state).map(drop)
+pub fn write_base(disk: &dyn Disk, protection: &Protection, file: u64, state: &ManifestState) -> Result<()> {
+    write_state(disk, protection, FileName::Base(file), FileMagic::Base, state).map(drop)
 }
 
-/// Reads a base back.
+/// Reads a base back. In an encrypted database it must be encrypted, unless `takes_plain`.
 ///
 /// # Errors
 /// `Corrupt` if the file is missing, damaged or of another database; `Incompatible` if a newer version wrote it; disk.
-pub fn read_base(disk: &dyn Disk, file: u64, database_id: u64) -> Result<ManifestState> {
+pub fn read_base(disk: &dyn Disk, protection: &Protection, file: u64, takes_plain: bool) -> Result<ManifestState> {
     let name = FileName::Base(file);
     if !disk.list()?.contains(&name) {
         return Err(Error::corrupt(name, 0, "the file is missing"));
     }
-    let header = read_header(disk, name, FileMagic::Base)?;
-    if header.database_id != database_id || header.number != file {
+    let start = read_start(disk, protection, name, FileMagic::Base, takes_plain)?;
+    let header = start.header;
+    if header.database_id != protection.database_id() || header.number != file {
         return Err(Error::corrupt(name, 0, "it belongs to another database or has another number"));
     }
     let len = disk.open(name, false)?.len();
-    read_frames(disk, name, header, len)
+    read_frames(disk, name, &start, len)
 }

@@ -9,6 +9,7 @@ use super::{Edit, Manifest};
 use crate::{
     error::{ErrorKind, Result},
     file::{Disk, SimulatedDisk},
+    format::protection::Protection,
     wal::{Wal, WalOptions, recover},
 };
 use proptest::prelude::*;
@@ -50,12 +51,12 @@ struct Open {
 fn open(disk: &SimulatedDisk) -> Result<Open> {
     let disk: Arc<dyn Disk> = Arc::new(disk.clone());
     let mut manifest = if Manifest::exists(&*disk)? {
-        Manifest::open(Arc::clone(&disk))?
+        Manifest::open(Arc::clone(&disk), None, false)?
     } else {
-        Manifest::create(Arc::clone(&disk), DATABASE_ID)?
+        Manifest::create(Arc::clone(&disk), Protection::plain(DATABASE_ID))?
     };
     let (mut first_seen, mut seen) = (0, Vec::new());
-    let recovered = recover(&*disk, DATABASE_ID, &manifest.state().log, &mut |seqno, payload| {
+    let recovered = recover(&*disk, &Protection::plain(DATABASE_ID), &manifest.state().log, &mut |seqno, payload| {
         if seen.is_empty() {
             first_seen = seqno;
         }
@@ -69,7 +70,8 @@ fn open(disk: &SimulatedDisk) -> Result<Open> {
         observe: std::sync::Arc::default(),
         windows: true,
         segment_bytes: SEGMENT_BYTES,
-        database_id: DATABASE_ID,
+        protection: Protection::plain(DATABASE_ID),
+        mark_before: 0,
         first_segment: recovered.next_segment,
         next_seqno: recovered.next_seqno,
         older_segments: recovered.segments,

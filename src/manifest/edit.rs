@@ -34,6 +34,15 @@ pub enum Edit {
         /// Offset in bytes.
         offset: u64,
     },
+    /// In an encrypted database, the begin of the salt of a log segment. That of the highest segment counts.
+    PutLogMark {
+        /// Number of the segment.
+        segment: u64,
+        /// The first eight bytes of its salt.
+        mark: u64,
+    },
+    /// In an encrypted database, log segments from this one on are encrypted. It never goes back.
+    PutLogEncryptedFrom(u64),
     /// Numbers up to these are taken. A counter never goes back.
     PutCounters(Counters),
     /// The stream is now this.

@@ -29,6 +29,16 @@ pub struct RunMeta {
     pub bottom: bool,
     /// Where the footer begins, in bytes from the start of the file.
     pub footer: u64,
+    /// Generation of the database key that the file is encrypted with; 0 if it is not encrypted.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub generation: u32,
+    /// Begin of the salt of the file, so that no file of a copy of the database is taken for it; 0 if it is not encrypted.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub mark: u64,
+}
+
+fn is_zero<N: Copy + Into<u64>>(number: &N) -> bool {
+    (*number).into() == 0
 }
 
 /// One range of tokens of one table or global index, and the runs that hold its items.
@@ -119,6 +129,12 @@ pub struct StreamSegmentMeta {
     pub last_millis: u64,
     /// Where the index of its blocks begins, in bytes from the start of the file.
     pub index_offset: u64,
+    /// Generation of the database key that the file is encrypted with; 0 if it is not encrypted.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub generation: u32,
+    /// Begin of the salt of the file, so that no file of a copy of the database is taken for it; 0 if it is not encrypted.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub mark: u64,
 }
 
 /// That history is kept, and how.

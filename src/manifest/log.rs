@@ -13,11 +13,15 @@ use super::{
 };
 use crate::{
     canary::canary,
+    cipher::Keyring,
     error::{Error, Result},
     file::{Disk, FileName, WritableFile},
     format::{
-        frame::{self, FrameKind, FrameSeed},
-        header::{FILE_HEADER_BYTES, FORMAT_VERSION, FileHeader, FileMagic},
+        frame::{self, FrameKind},
+        frame_protection::FrameProtection,
+        header::{FORMAT_VERSION, FileHeader, FileMagic},
+        keys,
+        protection::Protection,
     },
 };
 use std::sync::Arc;
@@ -33,11 +37,13 @@ const SNAPSHOT_FRAME_EDITS: usize = 256;
 #[derive(Debug)]
 pub struct Manifest {
     disk: Arc<dyn Disk>,
+    protection: Protection,
     state: ManifestState,
     /// Number of the file that `CURRENT` names.
     number: u64,
     /// That file, if this process made it.
     file: Option<ManifestFile>,
+    is_encrypted: bool,
     is_read_only: bool,
     failure: Option<Error>,
 }
@@ -45,7 +51,8 @@ pub struct Manifest {
 #[derive(Debug)]
 pub(super) struct ManifestFile {
     file: Box<dyn WritableFile>,
-    seed: FrameSeed,
+    protection: FrameProtection,
+    trailer_bytes: usize,
     next_seqno: u64,
     end: u64,
     snapshot_bytes: u64,
@@ -57,12 +64,12 @@ impl Manifest {
         Ok(disk.list()?.contains(&FileName::Current))
     }
 
-    /// Makes the manifest of a new database, durably.
+    /// Whether a database may be made in a folder; changes nothing.
     ///
     /// # Errors
     /// `Incompatible` if the folder holds files of others, or a database; `Corrupt` if it holds data files of a
     /// database whose `CURRENT` is gone.
-    pub fn create(disk: Arc<dyn Disk>, database_id: u64) -> Result<Self> {
+    pub fn check_may_create(disk: &dyn Disk) -> Result<()> {
         let files = disk.list()?;
         let refuse = |what: &str| {
             let text = format!("{} {what}", disk.describe());
@@ -80,19 +87,35 @@ impl Manifest {
         {
             return Err(Error::corrupt(FileName::Current, 0, "the file is missing"));
         }
-        let state = ManifestState::new(database_id, FORMAT_VERSION);
-        let mut manifest =
-            Self { disk, state: state.clone(), number: 0, file: None, is_read_only: false, failure: None };
+        Ok(())
+    }
+
+    /// Makes the manifest of a new database, durably. Errors: as of [`Manifest::check_may_create`]; disk.
+    pub fn create(disk: Arc<dyn Disk>, protection: Protection) -> Result<Self> {
+        Self::check_may_create(&*disk)?;
+        let state = ManifestState::new(protection.database_id(), FORMAT_VERSION);
+        let mut manifest = Self {
+            disk,
+            is_encrypted: protection.is_encrypted(),
+            protection,
+            state: state.clone(),
+            number: 0,
+            file: None,
+            is_read_only: false,
+            failure: None,
+        };
         manifest.rewrite(state)?;
         Ok(manifest)
     }
 
-    /// Reads the manifest of an existing database for writing, and removes what an interrupted rewrite left behind.
+    /// Reads the manifest of an existing database for writing, and removes what an interrupted rewrite left behind. With
+    /// keys it must be encrypted, unless `takes_plain`.
     ///
     /// # Errors
-    /// `Incompatible` if the folder holds no database or one of a newer version; `Corrupt` for damage.
-    pub fn open(disk: Arc<dyn Disk>) -> Result<Self> {
-        let mut manifest = Self::open_read_only(disk)?;
+    /// `Incompatible` if the folder holds no database or one of a newer version; `Corrupt` for damage; `Key` if it is not
+    /// encrypted though it should be.
+    pub fn open(disk: Arc<dyn Disk>, keyring: Option<Arc<Keyring>>, takes_plain: bool) -> Result<Self> {
+        let mut manifest = Self::open_read_only(disk, keyring, takes_plain)?;
         manifest.is_read_only = false;
         // The last edits may be in the memory of the operating system only. The code that acts on them, above all by removing
         // files that they dropped, must find them again after a power failure.
@@ -106,9 +129,32 @@ impl Manifest {
     ///
     /// # Errors
     /// As [`Manifest::open`].
-    pub fn open_read_only(disk: Arc<dyn Disk>) -> Result<Self> {
-        let Found { number, state } = read::read_current(&*disk)?;
-        Ok(Self { disk, state, number, file: None, is_read_only: true, failure: None })
+    pub fn open_read_only(disk: Arc<dyn Disk>, keyring: Option<Arc<Keyring>>, takes_plain: bool) -> Result<Self> {
+        let Found { number, state, is_encrypted } = read::read_current(&*disk, keyring.as_ref(), takes_plain)?;
+        let protection = Protection::new(state.database_id, keyring);
+        Ok(Self { disk, protection, state, number, file: None, is_encrypted, is_read_only: true, failure: None })
+    }
+
+    /// Whether its file, which was read, is encrypted.
+    pub fn is_encrypted(&self) -> bool {
+        self.is_encrypted
+    }
+
+    /// How the files of the database are protected.
+    pub fn protection(&self) -> &Protection {
+        &self.protection
+    }
+
+    /// Encrypts a manifest that was not, from the next commit on, which writes a new file.
+    pub fn encrypt(&mut self, keyring: Arc<Keyring>) {
+        self.protection = Protection::new(self.state.database_id, Some(keyring));
+        self.file = None;
+    }
+
+    /// Writes the next commit to a new file, under the newest key.
+    #[cfg(feature = "encryption")]
+    pub fn leave_file(&mut self) {
+        self.file = None;
     }
 
     /// Whether a failure ended writing: what the file holds is not known then.
@@ -156,7 +202,7 @@ impl Manifest {
             }
         };
         let mut frame = Vec::new();
-        push_frame(&mut frame, file.next_seqno, edits)?;
+        push_frame(&mut frame, file.next_seqno, edits, file.trailer_bytes)?;
         let stored = file.store(&mut frame);
         self.file = Some(file);
         stored.inspect_err(|error| self.failure = Some(error.clone()))?;
@@ -168,8 +214,11 @@ impl Manifest {
     /// replaced concerns new files only, which the next attempt writes anew.
     fn rewrite(&mut self, state: ManifestState) -> Result<()> {
         let (number, file) = self.write_snapshot(&state)?;
-        prepare_current(&*self.disk, state.database_id, number, file.end)?;
-        let replaced = replace_current(&*self.disk);
+        prepare_current(&*self.disk, &self.protection, number, &file)?;
+        let replaced = replace_current(&*self.disk).and_then(|()| match self.protection.keyring() {
+            Some(keyring) => keys::note_manifest(&*self.disk, keyring, number),
+            None => Ok(()),
+        });
         replaced.inspect_err(|error| self.failure = Some(error.clone()))?;
         self.number = number;
         self.file = Some(file);
@@ -185,14 +234,18 @@ impl Manifest {
             _ => None,
         });
         let number = taken.max().unwrap_or(0).max(self.number) + 1;
-        let file = write_state(&*self.disk, FileName::Manifest(number), FileMagic::Manifest, state)?;
+        let file = write_state(&*self.disk, &self.protection, FileName::Manifest(number), FileMagic::Manifest, state)?;
         Ok((number, file))
     }
 
-    /// Writes a manifest of this state to a disk that has none: for a copy of a database.
-    pub fn write_to(disk: &dyn Disk, state: &ManifestState) -> Result<()> {
-        let file = write_state(disk, FileName::Manifest(1), FileMagic::Manifest, state)?;
-        prepare_current(disk, state.database_id, 1, file.end)?;
+    /// Writes a manifest of this state, and the keys of an encrypted database, to a disk that has none: for a copy of a
+    /// database.
+    pub fn write_to(disk: &dyn Disk, protection: &Protection, state: &ManifestState) -> Result<()> {
+        if let Some(keyring) = protection.keyring() {
+            keys::write_copy(disk, keyring, 1)?;
+        }
+        let file = write_state(disk, protection, FileName::Manifest(1), FileMagic::Manifest, state)?;
+        prepare_current(disk, protection, 1, &file)?;
         replace_current(disk)
     }
 
@@ -200,8 +253,8 @@ impl Manifest {
     /// loses its end afterwards is noticed.
     pub fn close(&mut self, edits: &[Edit]) -> Result<()> {
         self.commit(edits)?;
-        let Some(end) = self.file.as_ref().map(|file| file.end) else { return Ok(()) };
-        let pointed = prepare_current(&*self.disk, self.state.database_id, self.number, end);
+        let Some(file) = &self.file else { return Ok(()) };
+        let pointed = prepare_current(&*self.disk, &self.protection, self.number, file);
         pointed.and_then(|()| replace_current(&*self.disk)).inspect_err(|error| self.failure = Some(error.clone()))
     }
 
@@ -231,7 +284,7 @@ impl ManifestFile {
     }
 
     fn append(&mut self, frame: &mut [u8], synced_to: u64) -> Result<()> {
-        frame::stamp(frame, self.seed, self.end, synced_to);
+        self.protection.stamp(frame, self.end, synced_to)?;
         self.file.append(frame)?;
         self.end += frame.len() as u64;
         self.next_seqno += 1;
@@ -239,15 +292,16 @@ impl ManifestFile {
     }
 }
 
-/// Writes the `CURRENT` to be, which names a file and vouches for its first bytes.
-fn prepare_current(disk: &dyn Disk, database_id: u64, number: u64, safe_bytes: u64) -> Result<()> {
+/// Writes the `CURRENT` to be, which names a file and vouches for its bytes.
+fn prepare_current(disk: &dyn Disk, protection: &Protection, number: u64, file: &ManifestFile) -> Result<()> {
     if disk.list()?.contains(&FileName::CurrentNext) {
         disk.remove(FileName::CurrentNext)?;
     }
-    let magic = FileMagic::Current;
-    let current = FileHeader { magic, database_id, number, detail: safe_bytes, takes_over: false };
+    let (magic, database_id, mark) = (FileMagic::Current, protection.database_id(), file.protection.mark());
+    let current = FileHeader { magic, database_id, number, detail: file.end, takes_over: false, mark };
+    let (current, _) = protection.begin(&current)?;
     let mut next = disk.create(FileName::CurrentNext)?;
-    next.append(&current.encode())?;
+    next.append(&current)?;
     next.sync()
 }
 
@@ -260,6 +314,7 @@ fn replace_current(disk: &dyn Disk) -> Result<()> {
 /// Writes a state as a file of its own, durably.
 pub(super) fn write_state(
     disk: &dyn Disk,
+    protection: &Protection,
     name: FileName,
     magic: FileMagic,
     state: &ManifestState,
@@ -268,16 +323,19 @@ pub(super) fn write_state(
         FileName::Manifest(number) | FileName::Base(number) => number,
         _ => return Err(Error::unsupported("a state is written to a manifest or a base")),
     };
-    let seed = FrameSeed::new(magic, state.database_id, number);
-    let header = FileHeader { magic, database_id: state.database_id, number, detail: 1, takes_over: false };
+    let database_id = state.database_id;
+    let header = FileHeader { magic, database_id, number, detail: 1, takes_over: false, mark: 0 };
+    let (header, frames) = protection.begin(&header)?;
     let mut file = disk.create(name)?;
-    file.append(&header.encode())?;
-    let mut file = ManifestFile { file, seed, next_seqno: 1, end: FILE_HEADER_BYTES as u64, snapshot_bytes: 0 };
+    file.append(&header)?;
+    let (begin, trailer_bytes) = (header.len() as u64, protection.trailer_bytes());
+    let mut file =
+        ManifestFile { file, protection: frames, trailer_bytes, next_seqno: 1, end: begin, snapshot_bytes: 0 };
     let edits: Vec<Edit> = state.to_edits().collect();
     for edits in edits.chunks(SNAPSHOT_FRAME_EDITS) {
         let mut frame = Vec::new();
-        push_frame(&mut frame, file.next_seqno, edits)?;
-        file.append(&mut frame, FILE_HEADER_BYTES as u64)?;
+        push_frame(&mut frame, file.next_seqno, edits, trailer_bytes)?;
+        file.append(&mut frame, begin)?;
     }
     file.file.sync()?;
     file.snapshot_bytes = file.end;
@@ -285,10 +343,10 @@ pub(super) fn write_state(
     Ok(file)
 }
 
-fn push_frame(out: &mut Vec<u8>, seqno: u64, edits: &[Edit]) -> Result<()> {
+fn push_frame(out: &mut Vec<u8>, seqno: u64, edits: &[Edit], trailer_bytes: usize) -> Result<()> {
     let start = out.len();
     frame::begin(out, seqno, FrameKind::Data);
     serde_json::to_writer(&mut *out, edits)
         .map_err(|error| Error::validation(format!("an edit of the manifest cannot be written: {error}")))?;
-    frame::end(out, start)
+    frame::end(out, start, trailer_bytes)
 }

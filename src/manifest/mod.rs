@@ -5,7 +5,7 @@
 //! that holds it. Opening a database reads the manifest and the log, and no run: all facts that a run is opened with
 //! are here.
 //!
-//! Imports: canary, error, file, format, schema, wal.
+//! Imports: canary, error, cipher, file, format, schema, wal.
 
 mod base;
 mod edit;

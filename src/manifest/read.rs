@@ -2,41 +2,58 @@
 
 use super::{edit::Edit, state::ManifestState, validate};
 use crate::{
+    cipher::Keyring,
     error::{Error, Result},
     file::{Disk, FileName, NUMBER_LIMIT},
     format::{
-        frame::{FrameKind, FrameSeed},
-        header::{FILE_HEADER_BYTES, FORMAT_VERSION, FileHeader, FileMagic, HeaderFault},
+        frame::FrameKind,
+        header::{FORMAT_VERSION, FileMagic, HeaderFault},
+        protection::{FileStart, MAX_HEADER_BYTES, Protection},
         reader::{FrameReader, Rest},
     },
 };
+use std::sync::Arc;
 
 /// The manifest that `CURRENT` names.
 #[derive(Debug)]
 pub(super) struct Found {
     pub(super) number: u64,
     pub(super) state: ManifestState,
+    pub(super) is_encrypted: bool,
 }
 
 /// Reads `CURRENT` and the manifest that it names.
-pub(super) fn read_current(disk: &dyn Disk) -> Result<Found> {
+pub(super) fn read_current(disk: &dyn Disk, keyring: Option<&Arc<Keyring>>, takes_plain: bool) -> Result<Found> {
     if !disk.list()?.contains(&FileName::Current) {
         return Err(refuse_without_current(disk)?);
     }
-    let current = read_header(disk, FileName::Current, FileMagic::Current)?;
+    let protection = Protection::new(keyring.map_or(0, |keyring| keyring.database_id()), keyring.cloned());
+    let read = |name, magic| read_start(disk, &protection, name, magic, takes_plain);
+    let current = read(FileName::Current, FileMagic::Current)?.header;
+    if keyring.is_some_and(|keyring| current.number < keyring.least_manifest()) {
+        return Err(Error::corrupt(
+            FileName::Current,
+            0,
+            "it names a manifest that was replaced: an older one was put back",
+        ));
+    }
     let name = FileName::Manifest(current.number);
     if !disk.list()?.contains(&name) {
         return Err(Error::corrupt(name, 0, "the file is missing"));
     }
-    let header = read_header(disk, name, FileMagic::Manifest)?;
+    let start = read(name, FileMagic::Manifest)?;
+    let header = start.header;
     if current.number >= NUMBER_LIMIT {
         return Err(Error::corrupt(FileName::Current, 0, "it names a manifest that no database counts up to"));
     }
     if header.database_id != current.database_id || header.number != current.number {
         return Err(Error::corrupt(name, 0, "it belongs to another database or has another number"));
     }
-    let state = read_frames(disk, name, header, current.detail)?;
-    Ok(Found { number: current.number, state })
+    if start.mark() != current.mark {
+        return Err(Error::corrupt(name, 0, "it is not the manifest that CURRENT names, but one of a copy"));
+    }
+    let state = read_frames(disk, name, &start, current.detail)?;
+    Ok(Found { number: current.number, state, is_encrypted: start.is_encrypted() })
 }
 
 /// Why a folder without `CURRENT` is not opened.
@@ -52,12 +69,26 @@ fn refuse_without_current(disk: &dyn Disk) -> Result<Error> {
     Ok(Error::incompatible(text))
 }
 
-pub(super) fn read_header(disk: &dyn Disk, name: FileName, magic: FileMagic) -> Result<FileHeader> {
+pub(super) fn read_start(
+    disk: &dyn Disk,
+    protection: &Protection,
+    name: FileName,
+    magic: FileMagic,
+    takes_plain: bool,
+) -> Result<FileStart> {
     let file = disk.open(name, false)?;
-    let len = usize::try_from(file.len()).map_or(FILE_HEADER_BYTES, |len| len.min(FILE_HEADER_BYTES));
-    FileHeader::decode(magic, &file.read_at(0, len)?).map_err(|fault| match fault {
+    let len = usize::try_from(file.len()).map_or(MAX_HEADER_BYTES, |len| len.min(MAX_HEADER_BYTES));
+    protection.read(magic, &file.read_at(0, len)?, takes_plain).map_err(|fault| match fault {
         HeaderFault::Damaged => Error::corrupt(name, 0, "the header is unreadable"),
+        HeaderFault::Forged => Error::corrupt(name, 0, "the header was written without the key of the database"),
         HeaderFault::Newer => newer(name),
+        HeaderFault::Locked => {
+            Error::corrupt(name, 0, "it is encrypted, and the file KEYS that belongs to it is not here")
+        }
+        HeaderFault::Plain => Error::not_encrypted(format!(
+            "file {name} is not encrypted, but there is a file KEYS: either a change to encryption was interrupted, which \
+             goes on when it is asked for again, or the file was exchanged"
+        )),
     })
 }
 
@@ -66,11 +97,11 @@ pub(super) fn read_header(disk: &dyn Disk, name: FileName, magic: FileMagic) -> 
 pub(super) fn read_frames(
     disk: &dyn Disk,
     name: FileName,
-    header: FileHeader,
+    start: &FileStart,
     safe_bytes: u64,
 ) -> Result<ManifestState> {
-    let seed = FrameSeed::new(header.magic, header.database_id, header.number);
-    let mut frames = FrameReader::new(disk.open(name, false)?, seed, FILE_HEADER_BYTES as u64);
+    let header = start.header;
+    let mut frames = FrameReader::new(disk.open(name, false)?, start.protection(), start.bytes);
     let mut state = ManifestState::new(header.database_id, FORMAT_VERSION);
     let mut next_seqno = header.detail;
     while let Some(frame) = frames.next_frame()? {

@@ -51,6 +51,8 @@ impl ManifestState {
             Edit::DropPartition(id) => drop(self.partitions.remove(&id)),
             Edit::PutLogEnd { segment, valid_end } => self.log.put_end(segment, valid_end),
             Edit::PutLogStart(segment) => self.log.begin_at(segment),
+            Edit::PutLogEncryptedFrom(segment) => self.log.encrypt_from(segment),
+            Edit::PutLogMark { segment, mark } => self.log.put_mark(segment, mark),
             Edit::PutLogReach { segment, offset } => self.log.reach_to(segment, offset),
             Edit::PutCounters(counters) => self.counters.raise(counters),
             Edit::PutStream(stream) => drop(self.streams.insert(stream.id, *stream)),
@@ -92,6 +94,11 @@ impl ManifestState {
         let partitions = self.partitions.values().cloned().map(Edit::PutPartition);
         let (segment, offset) = self.log.reach;
         let log = [Edit::PutLogStart(self.log.first_segment), Edit::PutLogReach { segment, offset }];
+        let encrypted_from =
+            Some(self.log.encrypted_from).filter(|segment| *segment > 0).map(Edit::PutLogEncryptedFrom);
+        let (segment, mark) = self.log.mark;
+        let mark = (segment > 0).then_some(Edit::PutLogMark { segment, mark });
+        let log = log.into_iter().chain(encrypted_from).chain(mark);
         let ends = self.log.ends.iter();
         let ends = ends.map(|(segment, end)| Edit::PutLogEnd { segment: *segment, valid_end: *end });
         let streams = self.streams.values().map(|stream| Edit::PutStream(Box::new(stream.clone())));
@@ -141,6 +148,8 @@ mod tests {
             Edit::PutLogEnd { segment: 4, valid_end: 99 },
             Edit::PutLogStart(4),
             Edit::PutLogStart(2),
+            Edit::PutLogEncryptedFrom(3),
+            Edit::PutLogMark { segment: 5, mark: u64::MAX },
             Edit::PutLogReach { segment: 5, offset: 100 },
             Edit::PutLogReach { segment: 4, offset: 200 },
             Edit::PutShard(ShardMeta { id: 6, ..ShardMeta::default() }),

@@ -7,16 +7,17 @@ use crate::{
     format::{
         frame::{self, FrameKind, FrameSeed},
         header::{FILE_HEADER_BYTES, FileHeader, FileMagic},
+        protection::Protection,
     },
 };
 use std::sync::Arc;
 
 fn create(disk: &SimulatedDisk) -> Manifest {
-    Manifest::create(Arc::new(disk.clone()), 77).unwrap()
+    Manifest::create(Arc::new(disk.clone()), Protection::plain(77)).unwrap()
 }
 
 fn open(disk: &SimulatedDisk) -> Result<Manifest, ErrorKind> {
-    Manifest::open(Arc::new(disk.clone())).map_err(|error| error.kind())
+    Manifest::open(Arc::new(disk.clone()), None, false).map_err(|error| error.kind())
 }
 
 fn put(id: u64, runs: u64) -> Edit {
@@ -211,14 +212,17 @@ fn folders_that_are_no_database_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let foreign = RealDisk::open(folder.path(), false).unwrap();
     drop(tempfile::NamedTempFile::new_in(folder.path()).unwrap().keep().unwrap());
-    assert_eq!(Manifest::create(Arc::new(foreign), 1).unwrap_err().kind(), ErrorKind::Incompatible);
+    assert_eq!(Manifest::create(Arc::new(foreign), Protection::plain(1)).unwrap_err().kind(), ErrorKind::Incompatible);
     let disk = SimulatedDisk::new(0);
     disk.set_contents(FileName::Run(1), Vec::new());
     assert_eq!(open(&disk).unwrap_err(), ErrorKind::Corrupt);
-    assert_eq!(Manifest::create(Arc::new(disk.clone()), 1).unwrap_err().kind(), ErrorKind::Corrupt);
+    assert_eq!(Manifest::create(Arc::new(disk.clone()), Protection::plain(1)).unwrap_err().kind(), ErrorKind::Corrupt);
     let disk = SimulatedDisk::new(0);
     create(&disk);
-    assert_eq!(Manifest::create(Arc::new(disk.clone()), 1).unwrap_err().kind(), ErrorKind::Incompatible);
+    assert_eq!(
+        Manifest::create(Arc::new(disk.clone()), Protection::plain(1)).unwrap_err().kind(),
+        ErrorKind::Incompatible
+    );
     disk.remove(FileName::Manifest(1)).unwrap();
     assert_eq!(open(&disk).unwrap_err(), ErrorKind::Corrupt);
 }
@@ -242,7 +246,7 @@ fn a_manifest_of_another_database_is_refused() {
     let disk = SimulatedDisk::new(0);
     create(&disk);
     let other = SimulatedDisk::new(0);
-    Manifest::create(Arc::new(other.clone()), 78).unwrap();
+    Manifest::create(Arc::new(other.clone()), Protection::plain(78)).unwrap();
     disk.set_contents(FileName::Manifest(1), contents(&other, FileName::Manifest(1)));
     assert_eq!(open(&disk).unwrap_err(), ErrorKind::Corrupt);
 }
@@ -288,7 +292,7 @@ fn read_only_changes_nothing() {
     let disk = SimulatedDisk::new(0);
     history(&disk);
     disk.set_contents(FileName::Manifest(9), Vec::new());
-    let mut manifest = Manifest::open_read_only(Arc::new(disk.clone())).unwrap();
+    let mut manifest = Manifest::open_read_only(Arc::new(disk.clone()), None, false).unwrap();
     assert_eq!(manifest.commit(&[put(1, 1)]).unwrap_err().kind(), ErrorKind::Unsupported);
     assert!(disk.list().unwrap().contains(&FileName::Manifest(9)));
 }
@@ -299,7 +303,7 @@ fn forge(disk: &SimulatedDisk, seqno: u64, kind: FrameKind, payload: &str) {
     let (mut bytes, mut forged) = (contents(disk, name), Vec::new());
     frame::begin(&mut forged, seqno, kind);
     forged.extend_from_slice(payload.as_bytes());
-    frame::end(&mut forged, 0).unwrap();
+    frame::end(&mut forged, 0, 0).unwrap();
     frame::stamp(&mut forged, FrameSeed::new(FileMagic::Manifest, 77, 1), bytes.len() as u64, 0);
     bytes.extend(forged);
     disk.set_contents(name, bytes);
@@ -335,7 +339,7 @@ fn a_manifest_with_a_number_that_nobody_counts_up_to_is_damage() {
             let detail = if from == FileName::Current { FILE_HEADER_BYTES as u64 } else { header.detail };
             disk.set_contents(to, FileHeader { number, detail, ..header }.encode().to_vec());
         }
-        let opened = Manifest::open_read_only(Arc::new(disk));
+        let opened = Manifest::open_read_only(Arc::new(disk), None, false);
         assert_eq!(
             opened.map(drop).map_err(|error| error.kind()),
             if is_right { Ok(()) } else { Err(ErrorKind::Corrupt) }

@@ -19,7 +19,9 @@ pub(super) fn fault(edit: &Edit) -> Option<&'static str> {
         Edit::PutLogEnd { segment, valid_end: offset } | Edit::PutLogReach { segment, offset } => {
             are_numbers(&[*segment, *offset])
         }
-        Edit::PutLogStart(segment) => are_numbers(&[*segment]),
+        Edit::PutLogStart(segment) | Edit::PutLogEncryptedFrom(segment) | Edit::PutLogMark { segment, .. } => {
+            are_numbers(&[*segment])
+        }
         Edit::PutCounters(counters) => {
             are_numbers(&[counters.next_file, counters.next_partition, counters.next_shard])
                 && is_keyspace(counters.next_table)
@@ -156,6 +158,8 @@ mod tests {
             Edit::PutLogReach { segment: u64::MAX, offset: 0 },
             Edit::PutLogReach { segment: 1, offset: u64::MAX },
             Edit::PutLogStart(u64::MAX),
+            Edit::PutLogEncryptedFrom(u64::MAX),
+            Edit::PutLogMark { segment: u64::MAX, mark: 1 },
         ];
         for edit in senseless {
             assert!(fault(&edit).is_some(), "{edit:?}");

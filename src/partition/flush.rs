@@ -21,6 +21,7 @@ use crate::{
     config::ReadMode,
     error::Result,
     file::{Disk, FileName},
+    format::protection::Protection,
     manifest::{PartitionMeta, RunMeta},
     visible::Visible,
 };
@@ -31,8 +32,8 @@ use std::{fmt, sync::Arc};
 pub struct RunContext<'a> {
     /// Where runs lie.
     pub disk: Arc<dyn Disk>,
-    /// Seed of the checksums.
-    pub database_id: u64,
+    /// The database, and its keys if it is encrypted.
+    pub protection: Protection,
     /// Gives out file numbers that were never used.
     pub next_file: &'a (dyn Fn() -> u64 + Sync),
     /// How runs are read.
@@ -50,7 +51,7 @@ impl fmt::Debug for RunContext<'_> {
 impl RunContext<'_> {
     /// Opens a run that this context wrote or the manifest knows.
     pub fn open(&self, facts: &RunMeta) -> Result<Arc<Run>> {
-        Run::open(&*self.disk, facts, self.database_id, self.read_mode, &self.cache).map(Arc::new)
+        Run::open(&*self.disk, facts, &self.protection, self.read_mode, &self.cache).map(Arc::new)
     }
 
     /// Writes a run. `fill` adds its entries; a run without any leaves no file, and neither does a failure.
@@ -60,7 +61,7 @@ impl RunContext<'_> {
         fill: impl FnOnce(&mut RunWriter) -> Result<()>,
     ) -> Result<Option<RunMeta>> {
         let file = (self.next_file)();
-        let mut writer = RunWriter::create(&self.disk, file, self.database_id, expected)?;
+        let mut writer = RunWriter::create(&self.disk, file, &self.protection, expected)?;
         match fill(&mut writer) {
             Ok(()) if writer.entries() > 0 => writer.finish().map(Some).inspect_err(|_| self.discard(file)),
             Ok(()) => writer.abandon().map(|()| None),

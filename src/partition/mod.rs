@@ -11,7 +11,7 @@
 //! wherever it lies. The room knows neither the log nor other partitions nor the schema: sequence numbers, the visible
 //! point and encoded keys come from the caller.
 //!
-//! Imports: canary, sync, error, config, visible, file, item, manifest.
+//! Imports: canary, sync, error, cipher, config, visible, file, format, item, manifest.
 
 mod compaction;
 mod flush;
@@ -33,6 +33,8 @@ pub use inspect::{MemtableStats, PartitionStats, RunStats};
 pub use key::{CollectionRange, KeyRef, NewVersion, ReadPoint, TakeItem};
 pub use merge::MergeCursor;
 pub use partition::{Partition, WriteGuard};
+#[cfg(feature = "encryption")]
+pub use run::RUN_HEADER_BYTES;
 pub use run::{PageCache, Run, RunContentStats};
 #[cfg(feature = "fuzzing")]
 pub use {

@@ -21,10 +21,12 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    file::{Disk, FileName, ReadableFile},
+    file::{Disk, FileName, ReadableFile, WritableFile},
     format::{
-        frame::{self, FRAME_HEADER_BYTES, FrameHeader, FrameKind, FrameSeed},
-        header::{FILE_HEADER_BYTES, FileHeader, FileMagic, HeaderFault},
+        frame::{self, FrameHeader, FrameKind},
+        frame_protection::FrameProtection,
+        header::{FileHeader, FileMagic, HeaderFault},
+        protection::{MAX_HEADER_BYTES, Protection},
         varint,
     },
     manifest::StreamSegmentMeta,
@@ -44,8 +46,8 @@ const MIN_INDEX_ENTRY_BYTES: usize = 5;
 pub struct SegmentContext {
     /// Where segments lie.
     pub disk: Arc<dyn Disk>,
-    /// Seed of the checksums.
-    pub database_id: u64,
+    /// The database, and its keys if it is encrypted.
+    pub protection: Protection,
 }
 
 /// A block, as the index knows it.
@@ -63,27 +65,24 @@ struct Block {
 pub struct Segment {
     facts: StreamSegmentMeta,
     context: SegmentContext,
-    index: OnceLock<Vec<Block>>,
+    opened: OnceLock<Opened>,
+    /// The segment that took its place, for readers that found this one before.
+    successor: OnceLock<Arc<Segment>>,
+}
+
+/// What reading begins with.
+#[derive(Debug)]
+struct Opened {
+    protection: FrameProtection,
+    blocks: Vec<Block>,
 }
 
 impl SegmentContext {
     /// Writes blocks of changes, which must not be none, as a segment; file and folder are synced when this returns. It
     /// takes the blocks, since a tail uses one again only if no reader holds it when it is cut.
     pub fn write(&self, file: u64, shard: u64, blocks: Vec<Arc<TailBlock>>) -> Result<StreamSegmentMeta> {
-        let name = FileName::Stream(file);
-        let mut out = self.disk.create(name)?;
-        let header = FileHeader {
-            magic: FileMagic::Stream,
-            database_id: self.database_id,
-            number: file,
-            detail: shard,
-            takes_over: false,
-        };
-        out.append(&header.encode())?;
-        let seed = FrameSeed::new(FileMagic::Stream, self.database_id, file);
-        let mut facts = StreamSegmentMeta { file, shard, ..StreamSegmentMeta::default() };
-        facts.bytes = FILE_HEADER_BYTES as u64;
-        let (mut index, mut frame, mut count) = (Vec::new(), Vec::new(), 0);
+        let mut writer = SegmentWriter::create(self, file, shard)?;
+        let mut facts = StreamSegmentMeta::default();
         for block in &blocks {
             let mut start = 0;
             let mut rest = block.entries();
@@ -91,54 +90,97 @@ impl SegmentContext {
                 let is_enough = |entry: &Entry| entry.end - start >= BLOCK_BYTES;
                 let (taken, others) = rest.split_at(rest.iter().position(is_enough).map_or(rest.len(), |at| at + 1));
                 let end = taken.last().map_or(start, |last| last.end);
-                frame.clear();
-                frame::begin(&mut frame, first.sequence.seqno, FrameKind::Data);
-                frame.extend_from_slice(block.bytes().get(start..end).unwrap_or_default());
                 let last_millis = taken.iter().map(|entry| entry.at_millis).max().unwrap_or_default();
-                let Sequence { seqno, ordinal } = first.sequence;
-                for number in [facts.bytes, frame.len() as u64, seqno, ordinal.into(), last_millis] {
-                    varint::put(number, &mut index);
+                if facts.records == 0 {
+                    facts.first_seqno = first.sequence.seqno;
                 }
-                count += 1;
                 facts.records += taken.len() as u64;
-                facts.first_seqno = if count == 1 { seqno } else { facts.first_seqno };
                 if let Some(Entry { sequence: last, .. }) = taken.last() {
                     (facts.last_seqno, facts.last_ordinal) = (last.seqno, Some(last.ordinal));
                 }
                 facts.last_millis = facts.last_millis.max(last_millis);
-                append(out.as_mut(), &mut frame, seed, &mut facts.bytes)?;
+                writer.put(first.sequence, last_millis, block.bytes().get(start..end).unwrap_or_default())?;
                 (start, rest) = (end, others);
             }
         }
-        let mut seal = Vec::new();
-        frame::begin(&mut seal, facts.last_seqno, FrameKind::Seal);
-        varint::put(count, &mut seal);
-        seal.extend_from_slice(&index);
-        facts.index_offset = facts.bytes;
-        append(out.as_mut(), &mut seal, seed, &mut facts.bytes)?;
-        out.sync()?;
-        self.disk.sync_directory()?;
-        Ok(facts)
+        let written = writer.finish(facts.last_seqno)?;
+        let StreamSegmentMeta { file, shard, bytes, index_offset, generation, mark, .. } = written;
+        Ok(StreamSegmentMeta { file, shard, bytes, index_offset, generation, mark, ..facts })
     }
 }
 
-fn append(
-    out: &mut dyn crate::file::WritableFile,
-    frame_bytes: &mut [u8],
-    seed: FrameSeed,
-    offset: &mut u64,
-) -> Result<()> {
-    frame::end(frame_bytes, 0)?;
-    frame::stamp(frame_bytes, seed, *offset, 0);
-    out.append(frame_bytes)?;
-    *offset += frame_bytes.len() as u64;
-    Ok(())
+/// A segment that is being written.
+struct SegmentWriter<'a> {
+    context: &'a SegmentContext,
+    out: Box<dyn WritableFile>,
+    protection: FrameProtection,
+    /// What is known of the file so far.
+    facts: StreamSegmentMeta,
+    index: Vec<u8>,
+    blocks: u64,
+    frame: Vec<u8>,
+}
+
+impl<'a> SegmentWriter<'a> {
+    fn create(context: &'a SegmentContext, file: u64, shard: u64) -> Result<Self> {
+        let database_id = context.protection.database_id();
+        let header = FileHeader {
+            magic: FileMagic::Stream,
+            database_id,
+            number: file,
+            detail: shard,
+            takes_over: false,
+            mark: 0,
+        };
+        let (header, protection) = context.protection.begin(&header)?;
+        let mut out = context.disk.create(FileName::Stream(file))?;
+        out.append(&header)?;
+        let (generation, mark, bytes) = (protection.generation(), protection.mark(), header.len() as u64);
+        let facts = StreamSegmentMeta { file, shard, generation, mark, bytes, ..StreamSegmentMeta::default() };
+        Ok(Self { context, out, protection, facts, index: Vec::new(), blocks: 0, frame: Vec::new() })
+    }
+
+    /// Writes a block of changes, of which it is given the place of the first and the highest time.
+    fn put(&mut self, first: Sequence, last_millis: u64, changes: &[u8]) -> Result<()> {
+        self.frame.clear();
+        frame::begin(&mut self.frame, first.seqno, FrameKind::Data);
+        self.frame.extend_from_slice(changes);
+        let offset = self.facts.bytes;
+        self.append()?;
+        let bytes = self.facts.bytes - offset;
+        for number in [offset, bytes, first.seqno, first.ordinal.into(), last_millis] {
+            varint::put(number, &mut self.index);
+        }
+        self.blocks += 1;
+        Ok(())
+    }
+
+    /// Writes the index and makes the file durable.
+    fn finish(mut self, last_seqno: u64) -> Result<StreamSegmentMeta> {
+        self.frame.clear();
+        frame::begin(&mut self.frame, last_seqno, FrameKind::Seal);
+        varint::put(self.blocks, &mut self.frame);
+        self.frame.extend_from_slice(&self.index);
+        self.facts.index_offset = self.facts.bytes;
+        self.append()?;
+        self.out.sync()?;
+        self.context.disk.sync_directory()?;
+        Ok(self.facts)
+    }
+
+    fn append(&mut self) -> Result<()> {
+        frame::end(&mut self.frame, 0, self.protection.trailer_bytes())?;
+        self.protection.stamp(&mut self.frame, self.facts.bytes, 0)?;
+        self.out.append(&self.frame)?;
+        self.facts.bytes += self.frame.len() as u64;
+        Ok(())
+    }
 }
 
 impl Segment {
     /// A segment that the manifest knows; nothing is read.
     pub fn new(facts: StreamSegmentMeta, context: SegmentContext) -> Self {
-        Self { facts, context, index: OnceLock::new() }
+        Self { facts, context, opened: OnceLock::new(), successor: OnceLock::new() }
     }
     /// What the manifest knows.
     pub fn facts(&self) -> &StreamSegmentMeta {
@@ -148,8 +190,9 @@ impl Segment {
     /// Adds changes from `from` on to `out`, until it has `limit`, or some megabytes were read, or the segment ends; true
     /// if it ended.
     pub fn read(&self, from: Sequence, limit: usize, out: &mut Vec<Change>) -> Result<bool> {
-        let file = self.open()?;
-        let blocks = self.blocks(file.as_ref())?;
+        let (own, file) = self.open()?;
+        let opened = own.opened(file.as_ref())?;
+        let blocks = &opened.blocks;
         let mut bytes = 0;
         let start = blocks.partition_point(|block| block.first <= from).saturating_sub(1);
         for block in blocks.get(start..).unwrap_or_default() {
@@ -157,18 +200,19 @@ impl Segment {
                 return Ok(false);
             }
             bytes += block.bytes;
-            self.read_block(file.as_ref(), *block, from, limit, out)?;
+            own.read_block(file.as_ref(), &opened.protection, *block, from, limit, out)?;
         }
         Ok(out.len() < limit)
     }
 
     /// The first change from `from` on that is not older than `since_millis`, or `None`.
     pub fn first_since(&self, from: Sequence, since_millis: u64) -> Result<Option<Sequence>> {
-        let file = self.open()?;
+        let (own, file) = self.open()?;
         let mut changes = Vec::new();
-        for block in self.blocks(file.as_ref())?.iter().filter(|block| block.last_millis >= since_millis) {
+        let opened = own.opened(file.as_ref())?;
+        for block in opened.blocks.iter().filter(|block| block.last_millis >= since_millis) {
             changes.clear();
-            self.read_block(file.as_ref(), *block, from, usize::MAX, &mut changes)?;
+            own.read_block(file.as_ref(), &opened.protection, *block, from, usize::MAX, &mut changes)?;
             if let Some(change) = changes.iter().find(|change| change.at_millis >= since_millis) {
                 return Ok(Some(change.sequence));
             }
@@ -176,17 +220,40 @@ impl Segment {
         Ok(None)
     }
 
+    /// Writes the same changes to another file, as that is protected now; file and folder are synced when this returns.
+    #[cfg(feature = "encryption")]
+    pub fn copy_to(&self, context: &SegmentContext, file: u64) -> Result<StreamSegmentMeta> {
+        let (own, source) = self.open()?;
+        let opened = own.opened(source.as_ref())?;
+        let mut writer = SegmentWriter::create(context, file, self.facts.shard)?;
+        for block in &opened.blocks {
+            let payload =
+                own.frame_at(source.as_ref(), &opened.protection, block.offset, block.bytes, FrameKind::Data)?;
+            writer.put(block.first, block.last_millis, &payload)?;
+        }
+        let written = writer.finish(self.facts.last_seqno)?;
+        let StreamSegmentMeta { file, bytes, index_offset, generation, mark, .. } = written;
+        Ok(StreamSegmentMeta { file, bytes, index_offset, generation, mark, ..self.facts.clone() })
+    }
+    /// Another segment with the same changes takes the place of this one, whose file goes.
+    #[cfg(feature = "encryption")]
+    pub fn succeed(&self, successor: Arc<Self>) {
+        let _only_the_first_counts = self.successor.set(successor);
+    }
+
     /// Reads every byte and checks it against the facts, one block at a time.
     pub fn verify(&self) -> Result<()> {
-        let file = self.open()?;
+        let (own, file) = self.open()?;
         let (mut first, mut last, mut records) = (None, None, 0);
-        for block in self.blocks(file.as_ref())? {
-            let payload = self.frame_at(file.as_ref(), block.offset, block.bytes, FrameKind::Data)?;
+        let opened = own.opened(file.as_ref())?;
+        for block in &opened.blocks {
+            let payload =
+                own.frame_at(file.as_ref(), &opened.protection, block.offset, block.bytes, FrameKind::Data)?;
             let mut rest = &payload[..];
             while !rest.is_empty() {
-                let change = self.take_change(*block, &payload, &mut rest)?;
+                let change = own.take_change(*block, &payload, &mut rest)?;
                 if last.is_some_and(|last| last >= change.sequence) {
-                    return Err(self.corrupt(block.offset, "its changes are not in order"));
+                    return Err(own.corrupt(block.offset, "its changes are not in order"));
                 }
                 [&change.keys, &change.old, &change.new].into_iter().flatten().try_for_each(|image| image.check())?;
                 last = Some(change.sequence);
@@ -194,12 +261,12 @@ impl Segment {
                 records += 1;
             }
         }
-        let facts = &self.facts;
+        let facts = &own.facts;
         let seqno = |sequence: Option<Sequence>| sequence.map(|sequence| sequence.seqno);
         if (records, seqno(first), seqno(last)) == (facts.records, Some(facts.first_seqno), Some(facts.last_seqno)) {
             return Ok(());
         }
-        Err(self.corrupt(0, "its changes are not those that the manifest knows of"))
+        Err(own.corrupt(0, "its changes are not those that the manifest knows of"))
     }
 
     fn take_change(&self, block: Block, payload: &Bytes, rest: &mut &[u8]) -> Result<Change> {
@@ -209,12 +276,13 @@ impl Segment {
     fn read_block(
         &self,
         file: &dyn ReadableFile,
+        protection: &FrameProtection,
         block: Block,
         from: Sequence,
         limit: usize,
         out: &mut Vec<Change>,
     ) -> Result<()> {
-        let payload = self.frame_at(file, block.offset, block.bytes, FrameKind::Data)?;
+        let payload = self.frame_at(file, protection, block.offset, block.bytes, FrameKind::Data)?;
         let mut rest = &payload[..];
         while !rest.is_empty() && out.len() < limit {
             let change = self.take_change(block, &payload, &mut rest)?;
@@ -225,51 +293,72 @@ impl Segment {
         Ok(())
     }
 
-    fn open(&self) -> Result<Box<dyn ReadableFile>> {
-        self.context.disk.open(FileName::Stream(self.facts.file), false)
-    }
-
-    fn blocks(&self, file: &dyn ReadableFile) -> Result<&[Block]> {
-        if let Some(blocks) = self.index.get() {
-            return Ok(blocks);
+    /// The file, and the segment that it is: this one, or the one that took its place.
+    fn open(&self) -> Result<(&Self, Box<dyn ReadableFile>)> {
+        let opened = self.context.disk.open(FileName::Stream(self.facts.file), false);
+        match (opened, self.successor.get()) {
+            (Ok(file), _) => Ok((self, file)),
+            (Err(_), Some(successor)) => successor.open(),
+            (Err(error), None) => Err(error),
         }
-        let blocks = self.read_index(file)?;
-        Ok(self.index.get_or_init(|| blocks))
     }
 
-    fn read_index(&self, file: &dyn ReadableFile) -> Result<Vec<Block>> {
+    fn opened(&self, file: &dyn ReadableFile) -> Result<&Opened> {
+        if let Some(opened) = self.opened.get() {
+            return Ok(opened);
+        }
+        let opened = self.open_now(file)?;
+        Ok(self.opened.get_or_init(|| opened))
+    }
+
+    /// Reads header and index.
+    fn open_now(&self, file: &dyn ReadableFile) -> Result<Opened> {
         if file.len() != self.facts.bytes {
             return Err(self.corrupt(file.len(), "it is not as long as it was"));
         }
-        let header = FileHeader::decode(FileMagic::Stream, &file.read_at(0, FILE_HEADER_BYTES)?);
-        let header = header.map_err(|fault| match fault {
+        let name = FileName::Stream(self.facts.file);
+        let len = usize::try_from(file.len()).map_or(MAX_HEADER_BYTES, |len| len.min(MAX_HEADER_BYTES));
+        let protection = &self.context.protection;
+        let start = protection.read(FileMagic::Stream, &file.read_at(0, len)?, self.facts.generation == 0);
+        let start = start.map_err(|fault| match fault {
             HeaderFault::Damaged => self.corrupt(0, "the header is unreadable"),
+            HeaderFault::Locked => self.corrupt(0, "it is encrypted, and there is no key for it"),
+            HeaderFault::Plain => self.corrupt(0, "it is not encrypted, but the database is"),
+            HeaderFault::Forged => self.corrupt(0, "the header was written without the key of the database"),
             HeaderFault::Newer => {
-                let name = FileName::Stream(self.facts.file);
                 let text = format!("cannot read file {name}: it was written by a newer version of this crate");
                 Error::incompatible(text)
             }
         })?;
-        let own = (self.context.database_id, self.facts.file, self.facts.shard);
-        if (header.database_id, header.number, header.detail) != own {
+        let (header, protection) = (start.header, start.protection());
+        let own = (self.context.protection.database_id(), self.facts.file, self.facts.shard, self.facts.generation);
+        if (header.database_id, header.number, header.detail, protection.generation()) != own {
             return Err(self.corrupt(0, "it belongs to another database, file or shard"));
+        }
+        if protection.mark() != self.facts.mark {
+            return Err(self.corrupt(0, "it is not the file that the manifest names, but one of a copy"));
         }
         let at = self.facts.index_offset;
         let bytes = self.facts.bytes.checked_sub(at).and_then(|bytes| usize::try_from(bytes).ok());
         let bytes = bytes.ok_or_else(|| self.corrupt(at, "the index lies outside of the file"))?;
-        let payload = self.frame_at(file, at, bytes, FrameKind::Seal)?;
-        parse_index(&payload, at).ok_or_else(|| self.corrupt(at, "the index is malformed"))
+        let payload = self.frame_at(file, &protection, at, bytes, FrameKind::Seal)?;
+        let blocks = parse_index(&payload, at).ok_or_else(|| self.corrupt(at, "the index is malformed"))?;
+        Ok(Opened { protection, blocks })
     }
 
     /// The payload of the frame that takes these bytes.
-    fn frame_at(&self, file: &dyn ReadableFile, offset: u64, bytes: usize, kind: FrameKind) -> Result<Bytes> {
+    fn frame_at(
+        &self,
+        file: &dyn ReadableFile,
+        protection: &FrameProtection,
+        offset: u64,
+        bytes: usize,
+        kind: FrameKind,
+    ) -> Result<Bytes> {
         let frame = file.read_at(offset, bytes)?;
-        let seed = FrameSeed::new(FileMagic::Stream, self.context.database_id, self.facts.file);
         let header = FrameHeader::parse(&frame).filter(|header| header.frame_bytes() == bytes && header.kind == kind);
         match header {
-            Some(header) if frame::is_intact(&frame, header.checksum, seed, offset) => {
-                Ok(frame.slice(FRAME_HEADER_BYTES..))
-            }
+            Some(header) if protection.is_intact(&frame, header.checksum, offset) => protection.payload(&frame, offset),
             _ => Err(self.corrupt(offset, "the checksum does not match")),
         }
     }
@@ -330,7 +419,7 @@ mod tests {
     }
 
     fn written(disk: &Arc<dyn Disk>, count: usize) -> Segment {
-        let context = SegmentContext { disk: disk.clone(), database_id: 7 };
+        let context = SegmentContext { disk: disk.clone(), protection: Protection::plain(7) };
         let mut tail = Tail::default();
         sample(count).iter().for_each(|change| _ = tail.push(change, &key(), true));
         let facts = context.write(3, 9, tail.blocks_through(u64::MAX)).unwrap();
@@ -342,7 +431,7 @@ mod tests {
         let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
         let segment = written(&disk, 2000);
         segment.verify().unwrap();
-        assert!(segment.index.get().unwrap().len() > 3);
+        assert!(segment.opened.get().unwrap().blocks.len() > 3);
         for from in [0, 1, 777, 1998, 1999] {
             let mut out = Vec::new();
             segment.read(Sequence::new(10 + from / 2, from as usize % 2), 10, &mut out).unwrap();
@@ -361,7 +450,7 @@ mod tests {
         let spares = Arc::<BlockPool>::default();
         let mut tail = Tail::new(spares.clone());
         sample(2000).iter().for_each(|change| _ = tail.push(change, &key(), true));
-        let context = SegmentContext { disk: Arc::new(MemoryDisk::new()), database_id: 7 };
+        let context = SegmentContext { disk: Arc::new(MemoryDisk::new()), protection: Protection::plain(7) };
         let blocks = tail.blocks_through(u64::MAX);
         let count = blocks.len();
         context.write(3, 9, blocks).unwrap();
@@ -382,7 +471,7 @@ mod tests {
             damaged[at] ^= 0x20;
             let other: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
             other.create(FileName::Stream(3)).unwrap().append(&damaged).unwrap();
-            let segment = Segment::new(facts.clone(), SegmentContext { disk: other, database_id: 7 });
+            let segment = Segment::new(facts.clone(), SegmentContext { disk: other, protection: Protection::plain(7) });
             let refused = segment.verify().unwrap_err().kind();
             assert!(matches!(refused, ErrorKind::Corrupt | ErrorKind::Incompatible), "byte {at}");
         }

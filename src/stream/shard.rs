@@ -168,6 +168,17 @@ impl Shard {
         let in_segments: u64 = state.segments.iter().filter(is_aged).map(|segment| segment.facts().records).sum();
         in_segments + state.tail.aged_records(from, aged_millis)
     }
+    /// Whether it has this segment.
+    #[cfg(feature = "encryption")]
+    pub fn has_segment(&self, segment: &Arc<Segment>) -> bool {
+        self.state.lock().segments.iter().any(|own| Arc::ptr_eq(own, segment))
+    }
+    /// Puts another segment with the same changes in the place of one.
+    #[cfg(feature = "encryption")]
+    pub fn replace_segment(&self, old: &Arc<Segment>, new: Arc<Segment>) {
+        old.succeed(new.clone());
+        self.state.lock().segments.iter_mut().filter(|own| Arc::ptr_eq(own, old)).for_each(|own| *own = new.clone());
+    }
     /// All segments.
     pub fn segments(&self) -> Vec<Arc<Segment>> {
         self.state.lock().segments.clone()

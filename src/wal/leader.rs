@@ -286,11 +286,12 @@ impl Wal {
         let next = SegmentWriter::begin(
             file,
             &*self.disk,
-            self.database_id,
+            &self.protection,
             number,
             tail.next_seqno(),
             self.segment_bytes,
             self.windows,
+            tail.mark(),
             None,
         )?;
         let info = tail.info();

@@ -11,12 +11,12 @@ use super::{
     recovery::Recovered,
     recovery_table::HeaderFact,
     segment::SegmentStats,
-    segment_reader::{OpenSegment, Opened, Segment, header_bytes},
+    segment_reader::{OpenSegment, Opened, Segment, first_bytes},
 };
 use crate::{
     error::{Error, Result},
     file::{Disk, FileName},
-    format::header::{FileHeader, FileMagic},
+    format::{header::FileMagic, protection::Protection},
 };
 use bytes::Bytes;
 use std::{collections::BTreeSet, ops::Range};
@@ -38,7 +38,7 @@ pub enum ReadUntil {
 /// Reads the records of a log, oldest first.
 pub struct LogReader<'a> {
     disk: &'a dyn Disk,
-    database_id: u64,
+    protection: Protection,
     bounds: LogBounds,
     /// Numbers of the files that exist.
     files: BTreeSet<u64>,
@@ -59,7 +59,7 @@ pub struct LogReader<'a> {
 
 impl<'a> LogReader<'a> {
     /// A reader of all records of the segments that `bounds` count in. Errors: disk.
-    pub fn new(disk: &'a dyn Disk, database_id: u64, bounds: &LogBounds) -> Result<Self> {
+    pub fn new(disk: &'a dyn Disk, protection: &Protection, bounds: &LogBounds) -> Result<Self> {
         let files = segment_numbers(disk)?.split_off(&bounds.first_segment);
         let last = files.last().copied().unwrap_or(0).max(bounds.reach.0);
         let recovered = Recovered {
@@ -68,15 +68,16 @@ impl<'a> LogReader<'a> {
             segments: Vec::new(),
             ends: Vec::new(),
             taken_over: Vec::new(),
+            mark: 0,
             last_case: "no log",
         };
         let first =
             if bounds.first_segment > 0 { bounds.first_segment } else { files.first().copied().unwrap_or(last) };
         Ok(Self {
             disk,
-            database_id,
+            protection: protection.clone(),
             bounds: bounds.clone(),
-            last_counting: last_counting(disk, bounds, &files)?,
+            last_counting: last_counting(disk, protection, bounds, &files)?,
             files,
             segments: first.max(1)..last.saturating_add(1),
             expected: None,
@@ -93,9 +94,10 @@ impl<'a> LogReader<'a> {
         self.from = Some(seqno);
         for number in self.files.iter().rev().copied().filter(|number| self.segments.contains(number)) {
             let file = self.disk.open(FileName::Log(number), false)?;
-            let header = FileHeader::decode(FileMagic::Log, &file.read_at(0, header_bytes(file.len()))?);
+            let start =
+                self.protection.read(FileMagic::Log, &first_bytes(&*file)?, number < self.bounds.encrypted_from);
             let counts = self.bounds.ends.get(&number) != Some(&0);
-            if counts && header.is_ok_and(|header| !header.takes_over && header.detail <= seqno) {
+            if counts && start.is_ok_and(|start| !start.header.takes_over && start.header.detail <= seqno) {
                 self.segments.start = number;
                 break;
             }
@@ -195,8 +197,11 @@ impl<'a> LogReader<'a> {
         let bounds = &self.bounds;
         Segment {
             disk: self.disk,
-            database_id: self.database_id,
+            protection: self.protection.clone(),
+            takes_plain: number < bounds.encrypted_from,
             number,
+            known_mark: Some(bounds.mark.1).filter(|_| bounds.mark.0 == number),
+            mark_before: self.expected.map(|_| self.recovered.mark),
             recorded_end: bounds.ends.get(&number).copied(),
             safe_to: if number == bounds.reach.0 { bounds.reach.1 } else { 0 },
             is_known: number <= bounds.reach.0,
@@ -221,12 +226,16 @@ fn segment_numbers(disk: &dyn Disk) -> Result<BTreeSet<u64>> {
 }
 
 /// The last segment with a header that counts: behind it lie only such that an interrupted opening or creation left.
-fn last_counting(disk: &dyn Disk, bounds: &LogBounds, numbers: &BTreeSet<u64>) -> Result<Option<u64>> {
+fn last_counting(
+    disk: &dyn Disk,
+    protection: &Protection,
+    bounds: &LogBounds,
+    numbers: &BTreeSet<u64>,
+) -> Result<Option<u64>> {
     for number in numbers.iter().rev().copied() {
         let file = disk.open(FileName::Log(number), false)?;
-        let bytes = file.read_at(0, header_bytes(file.len()))?;
-        let abandoned = |header: FileHeader| header.takes_over && number > bounds.reach.0;
-        let counts = FileHeader::decode(FileMagic::Log, &bytes).is_ok_and(|header| !abandoned(header));
+        let start = protection.read(FileMagic::Log, &first_bytes(&*file)?, number < bounds.encrypted_from);
+        let counts = start.is_ok_and(|start| !start.header.takes_over || number <= bounds.reach.0);
         if counts && bounds.ends.get(&number) != Some(&0) {
             return Ok(Some(number));
         }

@@ -9,6 +9,7 @@ use super::{
 use crate::{
     error::{ErrorKind, Result},
     file::SimulatedDisk,
+    format::protection::Protection,
 };
 use proptest::prelude::*;
 use std::sync::Arc;
@@ -40,12 +41,13 @@ impl History {
     /// What a killed process and an opening after it do.
     fn reopen(&mut self) {
         self.wal = None;
-        let recovered = recover(&self.disk, DATABASE_ID, &self.bounds, &mut |_, _| Ok(())).unwrap();
+        let recovered = recover(&self.disk, &Protection::plain(DATABASE_ID), &self.bounds, &mut |_, _| Ok(())).unwrap();
         let options = WalOptions {
             observe: Arc::default(),
             segment_bytes: 4096,
             windows: true,
-            database_id: DATABASE_ID,
+            protection: Protection::plain(DATABASE_ID),
+            mark_before: 0,
             first_segment: recovered.next_segment,
             next_seqno: recovered.next_seqno,
             older_segments: recovered.segments,
@@ -81,7 +83,7 @@ impl History {
     }
 
     fn reader(&self) -> LogReader<'_> {
-        LogReader::new(&self.disk, DATABASE_ID, &self.bounds).unwrap()
+        LogReader::new(&self.disk, &Protection::plain(DATABASE_ID), &self.bounds).unwrap()
     }
 
     /// Numbers of the commits that a reader shall hand out.

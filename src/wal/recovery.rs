@@ -15,7 +15,7 @@
 //! ```
 
 use super::{LogReader, ReadUntil, bounds::LogBounds, segment::SegmentStats};
-use crate::{error::Result, file::Disk};
+use crate::{error::Result, file::Disk, format::protection::Protection};
 use bytes::Bytes;
 
 /// What recovery found.
@@ -33,6 +33,8 @@ pub struct Recovered {
     pub ends: Vec<(u64, u64)>,
     /// The records behind the last of the ends, for the next segment to begin with.
     pub taken_over: Vec<(u64, Bytes)>,
+    /// The mark of the last segment that counts, which the next one names; 0 if it is not encrypted or there is none.
+    pub mark: u64,
     /// The row of the table of cases that decided about the last segment.
     pub(super) last_case: &'static str,
 }
@@ -53,11 +55,11 @@ impl Recovered {
 #[cfg(any(test, feature = "fuzzing"))]
 pub fn recover(
     disk: &dyn Disk,
-    database_id: u64,
+    protection: &Protection,
     bounds: &LogBounds,
     apply: &mut dyn FnMut(u64, &Bytes) -> Result<()>,
 ) -> Result<Recovered> {
-    recover_until(disk, database_id, bounds, ReadUntil::End, apply)
+    recover_until(disk, protection, bounds, ReadUntil::End, apply)
 }
 
 /// Reads the segments that `bounds` count in up to a record and calls `apply` with the number and payload of each, in order.
@@ -68,12 +70,12 @@ pub fn recover(
 /// `apply` returns. Records before the fault have been applied by then.
 pub fn recover_until(
     disk: &dyn Disk,
-    database_id: u64,
+    protection: &Protection,
     bounds: &LogBounds,
     until: ReadUntil,
     apply: &mut dyn FnMut(u64, &Bytes) -> Result<()>,
 ) -> Result<Recovered> {
-    let mut reader = LogReader::new(disk, database_id, bounds)?.until(until);
+    let mut reader = LogReader::new(disk, protection, bounds)?.until(until);
     while let Some((seqno, payload)) = reader.next_record()? {
         apply(seqno, &payload)?;
     }

@@ -11,6 +11,7 @@ use crate::{
     format::{
         frame::{self, FRAME_HEADER_BYTES, FrameKind},
         header::{FILE_HEADER_BYTES, FileHeader, FileMagic},
+        protection::Protection,
     },
 };
 use proptest::prelude::*;
@@ -28,9 +29,18 @@ fn random_log(payloads: &[(Vec<u8>, bool)]) -> (SimulatedDisk, Vec<Vec<u8>>) {
     (disk, payloads.iter().map(|(payload, _)| payload.clone()).collect())
 }
 
+#[test]
+fn an_error_of_the_caller_stops_recovery() {
+    let (disk, _) = random_log(&[1, 2, 3].map(|n| (vec![n], true)));
+    let refused = recover(&disk, &Protection::plain(DATABASE_ID), &LogBounds::default(), &mut |seqno, _| {
+        if seqno == 2 { Err(crate::error::Error::validation("no")) } else { Ok(()) }
+    });
+    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Validation);
+}
+
 fn assert_prefix_or_error(disk: &SimulatedDisk, records: &[Vec<u8>]) -> Result<(), TestCaseError> {
     let mut seen = Vec::new();
-    let outcome = recover(disk, DATABASE_ID, &LogBounds::default(), &mut |seqno, payload| {
+    let outcome = recover(disk, &Protection::plain(DATABASE_ID), &LogBounds::default(), &mut |seqno, payload| {
         seen.push((seqno, payload.to_vec()));
         Ok(())
     });
@@ -59,7 +69,8 @@ fn bytes_made_to_look_like_headers_all_over_are_refused_in_little_time() {
         bytes.extend(header.repeat(10_000));
     });
     let reads_before = disk.count(Operation::Read);
-    let refused = recover(&disk, DATABASE_ID, &LogBounds::default(), &mut |_, _| Ok(())).unwrap_err();
+    let refused =
+        recover(&disk, &Protection::plain(DATABASE_ID), &LogBounds::default(), &mut |_, _| Ok(())).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Corrupt, "{refused}");
     assert!(disk.count(Operation::Read) - reads_before < 100);
 }
@@ -73,8 +84,10 @@ fn a_record_that_any_later_one_vouches_for_is_damage() {
         let at = FILE_HEADER_BYTES + record * (FRAME_HEADER_BYTES + 5) + FRAME_HEADER_BYTES;
         change(&disk, 1, |bytes| bytes[at] ^= 1);
     };
-    let ending =
-        || recover(&disk, DATABASE_ID, &LogBounds::default(), &mut |_, _| Ok(())).map_err(|error| error.kind());
+    let ending = || {
+        recover(&disk, &Protection::plain(DATABASE_ID), &LogBounds::default(), &mut |_, _| Ok(()))
+            .map_err(|error| error.kind())
+    };
     flip(1);
     assert_eq!(ending().map(|recovered| recovered.next_seqno), Ok(2), "nothing says that the second one was safe");
     flip(0);
@@ -87,13 +100,13 @@ fn what_looks_like_a_frame_and_goes_beyond_the_end_vouches_for_nothing() {
     let mut payload = Vec::new();
     frame::begin(&mut payload, 9, FrameKind::Data);
     payload.extend([7; 476]);
-    frame::end(&mut payload, 0).unwrap();
+    frame::end(&mut payload, 0, 0).unwrap();
     payload.truncate(200);
     let second = FILE_HEADER_BYTES + FRAME_HEADER_BYTES + 1;
     payload[16..20].copy_from_slice(&u32::try_from(second + 1).unwrap().to_le_bytes());
     let (disk, _) = random_log(&[(vec![1], true), (payload, false)]);
     change(&disk, 1, |bytes| bytes[second] ^= 1);
-    let recovered = recover(&disk, DATABASE_ID, &LogBounds::default(), &mut |_, _| Ok(())).unwrap();
+    let recovered = recover(&disk, &Protection::plain(DATABASE_ID), &LogBounds::default(), &mut |_, _| Ok(())).unwrap();
     assert_eq!(recovered.next_seqno, 2);
 }
 
@@ -128,7 +141,7 @@ proptest! {
         let disk = SimulatedDisk::new(0);
         let mut file = bytes;
         if header {
-            let header = FileHeader { magic: FileMagic::Log, database_id: DATABASE_ID, number: 1, detail: 1, takes_over: false };
+            let header = FileHeader { magic: FileMagic::Log, database_id: DATABASE_ID, number: 1, detail: 1, takes_over: false , mark: 0};
             file.splice(0..0, header.encode());
         }
         disk.set_contents(FileName::Log(1), file);

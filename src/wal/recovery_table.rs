@@ -17,6 +17,14 @@ pub(super) enum HeaderFact {
     Damaged,
     /// Written by a newer version, or with features that are not known here.
     Newer,
+    /// It is encrypted, and there is no key for it.
+    Locked,
+    /// It is not encrypted, though it should be.
+    Plain,
+    /// It is encrypted, and its header was not written with the key.
+    Forged,
+    /// It has the key of the database, but it is not the segment that the manifest names, or it does not name the one before.
+    Exchanged,
     /// Another database's segment.
     OtherDatabase,
     /// A segment with another number than its name says.
@@ -98,6 +106,14 @@ pub(super) const CASES: &[Case] = &[
         Damaged("the segment is missing, but later ones exist")),
     case("newer version", Some(H::Newer), None, None,
         Refuse("it was written by a newer version of this crate")),
+    case("no key", Some(H::Locked), None, None,
+        Refuse("it is encrypted, and there is no key for it")),
+    case("not encrypted", Some(H::Plain), None, None,
+        Damaged("it is not encrypted, but the database is")),
+    case("header written without the key", Some(H::Forged), None, None,
+        Damaged("its header was written without the key of the database")),
+    case("exchanged segment", Some(H::Exchanged), None, None,
+        Damaged("it, or the segment before it, was exchanged for one of a copy of the database")),
     case("created but never synced", Some(H::Absent), None, Some(true),
         EndHere),
     case("abandoned by an opening", Some(H::Abandoned), None, Some(true),
@@ -150,7 +166,11 @@ pub(super) fn decide(header: HeaderFact, end: EndFact, is_last: bool) -> (&'stat
 mod tests {
     use super::*;
 
-    const HEADERS: [HeaderFact; 8] = [
+    const HEADERS: [HeaderFact; 12] = [
+        H::Exchanged,
+        H::Locked,
+        H::Plain,
+        H::Forged,
         H::Absent,
         H::Abandoned,
         H::Damaged,

@@ -7,11 +7,16 @@ use crate::{
     format::{
         frame::{self, FrameKind, FrameSeed},
         header::{FILE_HEADER_BYTES, FileHeader, FileMagic},
+        protection::Protection,
     },
 };
 use std::sync::Arc;
 
 pub(super) const DATABASE_ID: u64 = 42;
+fn own() -> Protection {
+    Protection::plain(DATABASE_ID)
+}
+
 const HEADER: u64 = FILE_HEADER_BYTES as u64;
 /// Bytes of a frame around the 5-byte payloads of these tests.
 const FRAME: usize = 29;
@@ -21,7 +26,8 @@ pub(super) fn options(segment_bytes: u64, first_segment: u64, next_seqno: u64) -
         observe: std::sync::Arc::default(),
         windows: true,
         segment_bytes,
-        database_id: DATABASE_ID,
+        protection: own(),
+        mark_before: 0,
         first_segment,
         next_seqno,
         older_segments: Vec::new(),
@@ -80,7 +86,7 @@ fn try_recover(disk: &SimulatedDisk, ends: &[(u64, u64)]) -> Result<Outcome, (Er
 
 fn recover_within(disk: &SimulatedDisk, bounds: &LogBounds) -> Result<Outcome, (ErrorKind, String)> {
     let mut records = 0;
-    let recovered = recover(disk, DATABASE_ID, bounds, &mut |seqno, payload| {
+    let recovered = recover(disk, &own(), bounds, &mut |seqno, payload| {
         records += 1;
         assert_eq!((seqno, &payload[..]), (records, &b"hello"[..]));
         Ok(())
@@ -158,7 +164,7 @@ fn end_recorded_by_an_earlier_recovery() {
 
 /// Goes on behind what recovery found, as an opening does.
 fn go_on(disk: &SimulatedDisk, bounds: &LogBounds) -> Wal {
-    let recovered = recover(disk, DATABASE_ID, bounds, &mut |_, _| Ok(())).unwrap();
+    let recovered = recover(disk, &own(), bounds, &mut |_, _| Ok(())).unwrap();
     let options = WalOptions {
         older_segments: recovered.segments,
         taken_over: Some(recovered.taken_over),
@@ -254,7 +260,7 @@ fn segments_before_the_first_that_counts_are_not_looked_at() {
     change(&disk, 1, |bytes| bytes.fill(1));
     let bounds = LogBounds { first_segment: 2, ..LogBounds::default() };
     let mut seen = Vec::new();
-    let recovered = recover(&disk, DATABASE_ID, &bounds, &mut |seqno, _| {
+    let recovered = recover(&disk, &own(), &bounds, &mut |seqno, _| {
         seen.push(seqno);
         Ok(())
     });
@@ -371,7 +377,8 @@ fn file_missing() {
 #[test]
 fn segment_of_another_database() {
     let disk = sealed_log();
-    let header = FileHeader { magic: FileMagic::Log, database_id: 43, number: 1, detail: 1, takes_over: false };
+    let header =
+        FileHeader { magic: FileMagic::Log, database_id: 43, number: 1, detail: 1, takes_over: false, mark: 0 };
     change(&disk, 1, |bytes| bytes[..FILE_HEADER_BYTES].copy_from_slice(&header.encode()));
     assert_damaged(&disk, &[], 1, 0, "another database");
 }
@@ -395,7 +402,7 @@ fn record_out_of_order() {
     let disk = open_log(3);
     let mut wrong = Vec::new();
     frame::begin(&mut wrong, 9, FrameKind::Data);
-    frame::end(&mut wrong, 0).unwrap();
+    frame::end(&mut wrong, 0, 0).unwrap();
     frame::stamp(&mut wrong, FrameSeed::new(FileMagic::Log, DATABASE_ID, 1), end_after(3), 0);
     change(&disk, 1, |bytes| bytes[end_after(3) as usize..][..wrong.len()].copy_from_slice(&wrong));
     let (kind, text) = try_recover(&disk, &[]).unwrap_err();
@@ -426,6 +433,7 @@ fn a_header_with_a_number_that_no_log_counts_up_to_is_damaged() {
             number: 1,
             detail: first_seqno,
             takes_over: false,
+            mark: 0,
         };
         disk.set_contents(FileName::Log(1), header.encode().to_vec());
         if is_damaged {
@@ -441,15 +449,15 @@ fn of_segments_without_records_only_the_first_counts() {
     let empty = |disk: &SimulatedDisk, number, next_seqno| wal_on(disk, number, next_seqno).close().unwrap();
     let disk = sealed_log();
     empty(&disk, 3, 7);
-    let recovered = recover(&disk, DATABASE_ID, &LogBounds::default(), &mut |_, _| Ok(())).unwrap();
+    let recovered = recover(&disk, &own(), &LogBounds::default(), &mut |_, _| Ok(())).unwrap();
     assert_eq!((recovered.next_seqno, recovered.segments.len(), recovered.ends), (7, 2, vec![(3, 0)]));
     // A header that nothing vouches for may be gone after a power failure.
-    let recovered = recover(&open_log(0), DATABASE_ID, &LogBounds::default(), &mut |_, _| Ok(())).unwrap();
+    let recovered = recover(&open_log(0), &own(), &LogBounds::default(), &mut |_, _| Ok(())).unwrap();
     assert_eq!((recovered.next_seqno, recovered.segments.len(), recovered.ends), (1, 0, vec![(1, 0)]));
     // Nothing else says which number is next.
     let disk = SimulatedDisk::new(0);
     empty(&disk, 3, 7);
-    let recovered = recover(&disk, DATABASE_ID, &LogBounds::default(), &mut |_, _| Ok(())).unwrap();
+    let recovered = recover(&disk, &own(), &LogBounds::default(), &mut |_, _| Ok(())).unwrap();
     assert_eq!((recovered.next_seqno, recovered.segments.len(), recovered.ends), (7, 1, vec![(3, HEADER)]));
     let segment = recovered.segments[0];
     assert_eq!((segment.first_seqno, segment.last_seqno), (7, 6));
@@ -457,9 +465,8 @@ fn of_segments_without_records_only_the_first_counts() {
 
 #[test]
 fn a_segment_ends_before_the_first_record_that_the_next_one_takes_over() {
-    let recovered = recover(&open_log(3), DATABASE_ID, &LogBounds::default(), &mut |_, _| Ok(())).unwrap();
-    let segment = recovered.segments[0];
-    assert_eq!((segment.first_seqno, segment.last_seqno), (1, 2));
+    let recovered = recover(&open_log(3), &own(), &LogBounds::default(), &mut |_, _| Ok(())).unwrap();
+    assert_eq!((recovered.segments[0].first_seqno, recovered.segments[0].last_seqno), (1, 2));
     assert_eq!(recovered.taken_over.iter().map(|(seqno, _)| *seqno).collect::<Vec<_>>(), [3]);
 }
 
@@ -489,12 +496,4 @@ fn no_header_but_later_segments() {
     let disk = sealed_log();
     disk.set_contents(FileName::Log(1), vec![0; 100]);
     assert_damaged(&disk, &[], 1, 0, "header is missing");
-}
-
-#[test]
-fn an_error_of_the_caller_stops_recovery() {
-    let refused = recover(&sealed_log(), DATABASE_ID, &LogBounds::default(), &mut |seqno, _| {
-        if seqno == 2 { Err(crate::error::Error::validation("no")) } else { Ok(()) }
-    });
-    assert_eq!(refused.unwrap_err().kind(), ErrorKind::Validation);
 }

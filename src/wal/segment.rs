@@ -12,8 +12,10 @@ use crate::{
     error::Result,
     file::{Disk, FileName, SyncFile, WINDOW_WRITE_BYTES, WritableFile},
     format::{
-        frame::{self, FrameKind, FrameSeed},
+        frame::{self, FrameKind},
+        frame_protection::FrameProtection,
         header::{FILE_HEADER_BYTES, FileHeader, FileMagic},
+        protection::Protection,
     },
 };
 use bytes::Bytes;
@@ -50,7 +52,9 @@ pub(super) struct SegmentWriter {
     number: u64,
     first_seqno: u64,
     next_seqno: u64,
-    seed: FrameSeed,
+    protection: FrameProtection,
+    /// Bytes of a frame behind its payload.
+    trailer_bytes: usize,
     limit_bytes: u64,
     /// Whether the disk may take writes through windows; cleared when it cannot.
     windows: bool,
@@ -104,19 +108,21 @@ impl SegmentWriter {
         self.limit_bytes > before
     }
 
-    /// Creates the file, durably. `taken_over` are records of the segment before that this one begins with, however
+    /// Creates the file, durably. `mark_before` is the mark of the segment before. `taken_over` are records of the segment before that this one begins with, however
     /// many they are.
+    #[expect(clippy::too_many_arguments, reason = "everything that a segment begins with")]
     pub(super) fn create(
         disk: &dyn Disk,
-        database_id: u64,
+        protection: &Protection,
         number: u64,
         first_seqno: u64,
         limit_bytes: u64,
         windows: bool,
+        mark_before: u64,
         taken_over: Option<&[(u64, Bytes)]>,
     ) -> Result<Self> {
         let file = disk.create(FileName::Log(number))?;
-        Self::begin(file, disk, database_id, number, first_seqno, limit_bytes, windows, taken_over)
+        Self::begin(file, disk, protection, number, first_seqno, limit_bytes, windows, mark_before, taken_over)
     }
 
     /// Makes a segment of a file that was created for it.
@@ -124,25 +130,34 @@ impl SegmentWriter {
     pub(super) fn begin(
         mut file: Box<dyn WritableFile>,
         disk: &dyn Disk,
-        database_id: u64,
+        protection: &Protection,
         number: u64,
         first_seqno: u64,
         limit_bytes: u64,
         windows: bool,
+        mark_before: u64,
         taken_over: Option<&[(u64, Bytes)]>,
     ) -> Result<Self> {
         let takes_over = taken_over.is_some();
-        let header = FileHeader { magic: FileMagic::Log, database_id, number, detail: first_seqno, takes_over };
-        let seed = FrameSeed::new(FileMagic::Log, database_id, number);
-        let mut bytes = header.encode().to_vec();
+        let database_id = protection.database_id();
+        let header = FileHeader {
+            magic: FileMagic::Log,
+            database_id,
+            number,
+            detail: first_seqno,
+            takes_over,
+            mark: mark_before,
+        };
+        let (mut bytes, mut frames) = protection.begin(&header)?;
+        let trailer_bytes = protection.trailer_bytes();
         let mut next_seqno = first_seqno;
         for (seqno, payload) in taken_over.unwrap_or_default() {
             let start = bytes.len();
             frame::begin(&mut bytes, *seqno, FrameKind::Data);
             bytes.extend_from_slice(payload);
-            frame::end(&mut bytes, start)?;
+            frame::end(&mut bytes, start, trailer_bytes)?;
             // Nothing is safe yet, not even the header.
-            frame::stamp(&mut bytes[start..], seed, start as u64, 0);
+            frames.stamp(&mut bytes[start..], start as u64, 0)?;
             next_seqno = seqno + 1;
         }
         let end = bytes.len() as u64;
@@ -152,12 +167,29 @@ impl SegmentWriter {
             disk.sync_directory()?;
         }
         let synced_to = Arc::new(AtomicU64::new(end));
-        Ok(Self { file, number, first_seqno, next_seqno, seed, limit_bytes, windows, end, len: end, synced_to })
+        Ok(Self {
+            file,
+            number,
+            first_seqno,
+            next_seqno,
+            protection: frames,
+            trailer_bytes,
+            limit_bytes,
+            windows,
+            end,
+            len: end,
+            synced_to,
+        })
     }
 
     /// The offset before which all is durable.
     pub(super) fn synced_to(&self) -> u64 {
         self.synced_to.load(Ordering::Acquire)
+    }
+
+    /// By which other files of the database know it.
+    pub(super) fn mark(&self) -> u64 {
+        self.protection.mark()
     }
 
     /// Facts about the segment as it is now.
@@ -183,13 +215,13 @@ impl SegmentWriter {
         while let Some(bytes) = frame::frame_bytes(&frames[taken..]) {
             let offset = self.end + taken as u64;
             let is_first = self.next_seqno == self.first_seqno;
-            let needed = offset + (bytes + frame::FRAME_HEADER_BYTES) as u64;
+            let needed = offset + (bytes + frame::FRAME_HEADER_BYTES + self.trailer_bytes) as u64;
             let Some(frame) = frames.get_mut(taken..taken + bytes).filter(|_| is_first || needed <= self.limit_bytes)
             else {
                 break;
             };
             self.next_seqno = frame::frame_seqno(frame).map_or(self.next_seqno, |seqno| seqno + 1);
-            frame::stamp(frame, self.seed, offset, synced_to);
+            self.protection.stamp(frame, offset, synced_to)?;
             taken += bytes;
         }
         self.put(&frames[..taken], reserve)?;
@@ -207,7 +239,9 @@ impl SegmentWriter {
         self.pending_sync().finish()?;
         let mut seal = Vec::with_capacity(frame::FRAME_HEADER_BYTES);
         frame::begin(&mut seal, self.next_seqno, FrameKind::Seal);
-        frame::stamp(&mut seal, self.seed, self.end, self.synced_to());
+        frame::end(&mut seal, 0, self.trailer_bytes)?;
+        let synced_to = self.synced_to();
+        self.protection.stamp(&mut seal, self.end, synced_to)?;
         self.put(&seal, false)?;
         self.pending_sync().finish()?;
         // What stays reserved behind the seal takes space and is no part of the log.

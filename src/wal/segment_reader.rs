@@ -9,26 +9,34 @@ use super::{
 use crate::{
     canary::canary,
     error::{Error, Result},
-    file::{Disk, FileName, NUMBER_LIMIT},
+    file::{Disk, FileName, NUMBER_LIMIT, ReadableFile},
     format::{
-        frame::{FrameKind, FrameSeed},
-        header::{FILE_HEADER_BYTES, FileHeader, FileMagic, HeaderFault},
+        frame::FrameKind,
+        frame_protection::FrameProtection,
+        header::{FILE_HEADER_BYTES, FileMagic, HeaderFault},
+        protection::{FileStart, MAX_HEADER_BYTES, Protection},
         reader::{FrameReader, Rest},
     },
 };
 use bytes::Bytes;
 use std::{cmp::Ordering, collections::VecDeque};
 
-/// Reads as many bytes of a file as its header has, or all that there are.
-pub(super) fn header_bytes(file_bytes: u64) -> usize {
-    usize::try_from(file_bytes).map_or(FILE_HEADER_BYTES, |len| len.min(FILE_HEADER_BYTES))
+/// As many bytes of a file as its header may have, or all that there are.
+pub(super) fn first_bytes(file: &dyn ReadableFile) -> Result<Bytes> {
+    file.read_at(0, usize::try_from(file.len()).map_or(MAX_HEADER_BYTES, |len| len.min(MAX_HEADER_BYTES)))
 }
 
 /// A segment that is being read, with what is known before it is opened.
 pub(super) struct Segment<'a> {
     pub disk: &'a dyn Disk,
-    pub database_id: u64,
+    pub protection: Protection,
+    /// Whether it may be unencrypted in an encrypted database.
+    pub takes_plain: bool,
     pub number: u64,
+    /// The mark that the manifest knows it by, if it does.
+    pub known_mark: Option<u64>,
+    /// The mark of the segment before, if that was read.
+    pub mark_before: Option<u64>,
     pub recorded_end: Option<u64>,
     /// The manifest says that all bytes before were on stable storage.
     pub safe_to: u64,
@@ -42,6 +50,10 @@ pub(super) struct Segment<'a> {
 pub(super) struct Reading {
     pub header: HeaderFact,
     end: EndFact,
+    /// By which other files know the segment.
+    mark: u64,
+    /// Where the frames begin.
+    header_bytes: u64,
     /// Where the frames end, or the fault lies.
     offset: u64,
     /// Where the records end: a seal may follow.
@@ -92,6 +104,8 @@ impl<'a> Segment<'a> {
         let mut reading = Reading {
             header: HeaderFact::FileMissing,
             end: EndFact::Unread,
+            mark: 0,
+            header_bytes: FILE_HEADER_BYTES as u64,
             offset: 0,
             records_end: FILE_HEADER_BYTES as u64,
             file_bytes: 0,
@@ -110,21 +124,33 @@ impl<'a> Segment<'a> {
         }
         let file = self.disk.open(FileName::Log(self.number), false)?;
         reading.file_bytes = file.len();
-        let header = FileHeader::decode(FileMagic::Log, &file.read_at(0, header_bytes(file.len()))?);
-        let seed = FrameSeed::new(FileMagic::Log, self.database_id, self.number);
-        let start = if header.is_ok() { FILE_HEADER_BYTES as u64 } else { 0 };
-        let mut frames = FrameReader::new(file, seed, start);
-        reading.header = match header {
+        let start = self.protection.read(FileMagic::Log, &first_bytes(&*file)?, self.takes_plain);
+        let database_id = self.protection.database_id();
+        let protection = start.as_ref().map(FileStart::protection);
+        let protection =
+            protection.unwrap_or_else(|_| FrameProtection::of_checksums(FileMagic::Log, database_id, self.number));
+        let begin = start.as_ref().map_or(0, |start| start.bytes);
+        let mut frames = FrameReader::new(file, protection, begin);
+        reading.mark = start.as_ref().map_or(0, FileStart::mark);
+        let is_known_otherwise = self.known_mark.is_some_and(|known| known != reading.mark);
+        reading.header_bytes = begin;
+        reading.records_end = begin;
+        reading.header = match start.map(|start| start.header) {
             Err(HeaderFault::Newer) => HeaderFact::Newer,
+            Err(HeaderFault::Locked) => HeaderFact::Locked,
+            Err(HeaderFault::Plain) => HeaderFact::Plain,
+            Err(HeaderFault::Forged) => HeaderFact::Forged,
             Err(HeaderFault::Damaged) if self.is_known => HeaderFact::Damaged,
             Err(HeaderFault::Damaged) if matches!(frames.rest()?, Rest::Vouched(_)) => HeaderFact::Damaged,
             Err(HeaderFault::Damaged) => HeaderFact::Absent,
-            Ok(header) if header.database_id != self.database_id => HeaderFact::OtherDatabase,
+            Ok(header) if header.database_id != database_id => HeaderFact::OtherDatabase,
             Ok(header) if header.number != self.number => HeaderFact::OtherNumber,
             // No log counts that far, and the sums below must not overflow.
             Ok(header) if !(1..NUMBER_LIMIT).contains(&header.detail) => HeaderFact::Damaged,
+            Ok(_) if is_known_otherwise => HeaderFact::Exchanged,
             Ok(header) if header.takes_over && !self.is_known => HeaderFact::Abandoned,
             Ok(header) if expected.is_some_and(|next| next != header.detail) => HeaderFact::OtherFirstRecord,
+            Ok(header) if self.mark_before.is_some_and(|before| before != header.mark) => HeaderFact::Exchanged,
             Ok(header) => {
                 reading.first_seqno = header.detail;
                 reading.next_seqno = header.detail;
@@ -154,10 +180,11 @@ impl<'a> Segment<'a> {
         if self.is_last && self.recorded_end.is_none() {
             // Also a sealed one: its seal may be in the operating system's memory only. So may a header that neither a
             // frame nor the manifest vouches for, and then nothing of the segment counts.
-            let is_safe = reading.tail.safe_to >= FILE_HEADER_BYTES as u64;
+            let is_safe = reading.tail.safe_to >= reading.header_bytes.max(FILE_HEADER_BYTES as u64);
             let end = if is_safe { reading.tail.safe_to.min(reading.records_end) } else { 0 };
             // Nor does a segment that holds nothing, unless its header is all that still says the next number.
-            counts = end > FILE_HEADER_BYTES as u64 || (is_safe && recovered.segments.is_empty());
+            counts =
+                end > reading.header_bytes.max(FILE_HEADER_BYTES as u64) || (is_safe && recovered.segments.is_empty());
             recovered.ends.push((self.number, if counts { end } else { 0 }));
             let records = reading.tail.records.into_iter().map(|(_, seqno, payload)| (seqno, payload));
             if !canary!(ForgottenTakeOver) {
@@ -169,6 +196,7 @@ impl<'a> Segment<'a> {
         }
         recovered.last_case = name;
         if counts {
+            recovered.mark = reading.mark;
             recovered.segments.push(SegmentStats {
                 number: self.number,
                 first_seqno: reading.first_seqno,

@@ -14,7 +14,10 @@ use super::{
 use crate::{
     error::{Error, Result},
     file::{Disk, FileName},
-    format::frame::{self, FrameKind},
+    format::{
+        frame::{self, FrameKind},
+        protection::Protection,
+    },
     observe::{Job, Observe},
     sync::{Condvar, Mutex, MutexGuard},
     visible::Visible,
@@ -34,8 +37,8 @@ pub struct WalOptions {
     pub segment_bytes: u64,
     /// Whether the disk may be asked to take small writes through windows, which are memory maps.
     pub windows: bool,
-    /// The database; seeds all checksums.
-    pub database_id: u64,
+    /// The database, and its keys if it is encrypted.
+    pub protection: Protection,
     /// Where syncs, sealed segments and the failure that ends writing are reported.
     pub observe: Arc<Observe>,
     /// Number of the segment to create. It must not exist.
@@ -44,6 +47,8 @@ pub struct WalOptions {
     pub next_seqno: u64,
     /// Finished segments that recovery found, oldest first.
     pub older_segments: Vec<SegmentStats>,
+    /// The mark of the segment before, as [`Recovered`](super::Recovered) has it.
+    pub mark_before: u64,
     /// Records that recovery found and that may not be durable where it found them: the first segment begins with
     /// them. `None` for a segment that follows a finished one, as it is between openings.
     pub taken_over: Option<Vec<(u64, Bytes)>>,
@@ -81,7 +86,9 @@ pub(super) struct WalState {
 #[derive(Debug)]
 pub struct Wal {
     pub(super) disk: Arc<dyn Disk>,
-    pub(super) database_id: u64,
+    pub(super) protection: Protection,
+    /// Bytes of a frame behind its payload.
+    trailer_bytes: usize,
     pub(super) observe: Arc<Observe>,
     pub(super) segment_bytes: u64,
     pub(super) windows: bool,
@@ -109,18 +116,28 @@ pub struct Wal {
 impl Wal {
     /// Starts a new segment behind those that recovery read. The segment exists durably when this returns.
     pub fn create(disk: Arc<dyn Disk>, options: WalOptions) -> Result<Self> {
-        let WalOptions { observe, database_id, windows, first_segment, older_segments, taken_over, .. } = options;
+        let WalOptions { observe, protection, windows, mark_before, first_segment, older_segments, taken_over, .. } =
+            options;
         let next_seqno = options.next_seqno.max(1);
         let segment_bytes = options.segment_bytes.clamp(MIN_SEGMENT_BYTES, MAX_SEGMENT_BYTES);
         let taken_over = taken_over.as_deref();
         let first_seqno = taken_over.and_then(<[_]>::first).map_or(next_seqno, |(seqno, _)| *seqno);
-        let tail =
-            SegmentWriter::create(&*disk, database_id, first_segment, first_seqno, segment_bytes, windows, taken_over)?;
+        let tail = SegmentWriter::create(
+            &*disk,
+            &protection,
+            first_segment,
+            first_seqno,
+            segment_bytes,
+            windows,
+            mark_before,
+            taken_over,
+        )?;
         let durable = next_seqno.saturating_sub(1);
         Ok(Self {
             shares_syncs: disk.is_durable(),
             disk,
-            database_id,
+            trailer_bytes: protection.trailer_bytes(),
+            protection,
             observe,
             segment_bytes,
             windows,
@@ -170,7 +187,7 @@ impl Wal {
         state.pending.truncate(start);
         frame::begin(&mut state.pending, seqno, FrameKind::Data);
         fill(seqno, &mut state.pending);
-        frame::end(&mut state.pending, start)?;
+        frame::end(&mut state.pending, start, self.trailer_bytes)?;
         state.filled = state.pending.len();
         state.next_seqno = seqno + 1;
         state.in_flight.push(seqno);
@@ -244,6 +261,12 @@ impl Wal {
     pub fn durable_end(&self) -> (u64, u64) {
         let tail = self.tail.lock();
         (tail.info().number, tail.synced_to())
+    }
+
+    /// The segment at the end and the mark by which other files know it; `None` if it is not encrypted.
+    pub fn mark(&self) -> Option<(u64, u64)> {
+        let tail = self.tail.lock();
+        Some((tail.info().number, tail.mark())).filter(|(_, mark)| *mark != 0)
     }
 
     /// The highest number given out.

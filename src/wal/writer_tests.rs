@@ -4,6 +4,7 @@ use super::{LogBounds, Wal, WalOptions, group_commit::SyncPhase, recover, recove
 use crate::{
     error::{ErrorKind, Result},
     file::{Disk, Fault, FaultPlan, FileName, Operation, RealDisk, SimulatedDisk},
+    format::protection::Protection,
 };
 use std::{sync::Arc, thread, time::Duration};
 
@@ -14,7 +15,8 @@ fn options(segment_bytes: u64) -> WalOptions {
         observe: Arc::default(),
         windows: true,
         segment_bytes,
-        database_id: DATABASE_ID,
+        protection: Protection::plain(DATABASE_ID),
+        mark_before: 0,
         first_segment: 1,
         next_seqno: 1,
         older_segments: Vec::new(),
@@ -31,7 +33,7 @@ type Records = Vec<(u64, Vec<u8>)>;
 
 fn read_back(disk: &SimulatedDisk) -> Result<(Recovered, Records)> {
     let mut records = Vec::new();
-    let recovered = recover(disk, DATABASE_ID, &LogBounds::default(), &mut |seqno, payload| {
+    let recovered = recover(disk, &Protection::plain(DATABASE_ID), &LogBounds::default(), &mut |seqno, payload| {
         records.push((seqno, payload.to_vec()));
         Ok(())
     })?;
@@ -274,7 +276,7 @@ fn a_log_goes_on_behind_an_unsealed_one() {
     assert_eq!(read_back(&disk).unwrap().1.len(), 1, "what the manifest does not know of does not count");
     let mut seen = Vec::new();
     let bounds = LogBounds::of(wal.durable_end(), ends);
-    let again = recover(&disk, DATABASE_ID, &bounds, &mut |seqno, _| {
+    let again = recover(&disk, &Protection::plain(DATABASE_ID), &bounds, &mut |seqno, _| {
         seen.push(seqno);
         Ok(())
     })

@@ -24,8 +24,15 @@ use std::{
     sync::{Arc, Mutex},
 };
 
-fn setup(read_mode: ReadMode, seed: u64) -> Setup {
-    Setup {
+/// How the files of a database are protected.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Files {
+    Plain,
+    Encrypted,
+}
+
+fn setup(protection: Files, read_mode: ReadMode, seed: u64) -> Setup {
+    let setup = Setup {
         partitions: 1,
         split_bytes: 1 << 20,
         memtable_bytes: 1 << 20,
@@ -34,23 +41,25 @@ fn setup(read_mode: ReadMode, seed: u64) -> Setup {
         runs_per_partition: 8,
         read_mode,
         seed,
+        encrypted: None,
         ..Setup::random(&mut Random::new(1))
-    }
+    };
+    if protection == Files::Encrypted { setup.encrypted() } else { setup }
 }
 
 /// A database that was closed cleanly: two tables with indexes, in several runs, log segments and manifest edits.
-fn database(seed: u64) -> (SimulatedDisk, State) {
-    database_of(seed, 14, None)
+fn database(protection: Files, seed: u64) -> (SimulatedDisk, State) {
+    database_of(protection, seed, 14, None)
 }
 
 /// The same with so many writes in each of three rounds, and items of a size if one is given.
-fn database_of(seed: u64, writes: usize, item_bytes: Option<usize>) -> (SimulatedDisk, State) {
+fn database_of(protection: Files, seed: u64, writes: usize, item_bytes: Option<usize>) -> (SimulatedDisk, State) {
     let disk = SimulatedDisk::new(seed);
     let mut state = State::default();
     let mut random = Random::new(seed);
     let mut draw = Draw { random: &mut random, tables: &[0, 1] };
     for round in 0..3 {
-        let db = setup(ReadMode::Mapped, seed).open(Arc::new(disk.clone())).unwrap();
+        let db = setup(protection, ReadMode::Mapped, seed).open(Arc::new(disk.clone())).unwrap();
         let mut steps = Vec::new();
         if round == 0 {
             let create = |table| Step::Mutate(Mutation::CreateTable(table), Durability::Sync);
@@ -98,9 +107,9 @@ enum Reading {
 }
 
 /// Reads everything; the error says what was wrong with the answer.
-fn read(disk: &SimulatedDisk, mode: ReadMode, state: &State) -> Result<Reading, String> {
+fn read(protection: Files, disk: &SimulatedDisk, mode: ReadMode, state: &State) -> Result<Reading, String> {
     let read = || {
-        let db = match setup(mode, 0).open(Arc::new(disk.clone())) {
+        let db = match setup(protection, mode, 0).open(Arc::new(disk.clone())) {
             Ok(db) => db,
             Err(error) => return refusal(&error),
         };
@@ -140,21 +149,21 @@ fn everything(db: &Database) -> Result<State, String> {
 
 fn refusal(error: &hashrange::Error) -> Result<Reading, String> {
     match error.kind() {
-        ErrorKind::Corrupt | ErrorKind::Incompatible => Ok(Reading::Refused),
+        ErrorKind::Corrupt | ErrorKind::Incompatible | ErrorKind::Key => Ok(Reading::Refused),
         _ => Err(format!("an error that does not tell of damage: {error}")),
     }
 }
 
 /// Reads each variant of the database, in one mode and the other by turns, on all cores, and prints how many were
 /// refused.
-fn check(what: &str, state: &State, variants: impl Iterator<Item = (String, SimulatedDisk)> + Send) {
+fn check(what: &str, protection: Files, state: &State, variants: impl Iterator<Item = (String, SimulatedDisk)> + Send) {
     let variants = Mutex::new(variants.enumerate());
     let found = Mutex::new((0, 0, Vec::new()));
     let next = || variants.lock().unwrap().next();
     let work = || {
         while let Some((number, (name, disk))) = next() {
             let mode = if number % 2 == 0 { ReadMode::Mapped } else { ReadMode::Buffered };
-            let reading = read(&disk, mode, state);
+            let reading = read(protection, &disk, mode, state);
             let (all, refused, wrong) = &mut *found.lock().unwrap();
             *all += 1;
             match reading {
@@ -171,18 +180,18 @@ fn check(what: &str, state: &State, variants: impl Iterator<Item = (String, Simu
     let (all, refused, wrong) = found.into_inner().unwrap();
     let first: Vec<&str> = wrong.iter().take(10).map(String::as_str).collect();
     assert!(wrong.is_empty(), "{what}: {} of {all} variants are read wrong:\n{}", wrong.len(), first.join("\n"));
-    println!("{what}: {all} variants, {refused} refused, the others read right");
+    println!("{what}, {protection:?}: {all} variants, {refused} refused, the others read right");
 }
 
 #[test]
 fn an_undamaged_copy_is_read() {
-    let (disk, state) = database(1);
+    let (disk, state) = database(Files::Plain, 1);
     let files = files(&disk);
     let kinds = |name: &&FileName| matches!(name, FileName::Run(_));
     assert!(files.keys().filter(kinds).count() >= 4, "{:?}", files.keys());
     assert!(state.table(0).unwrap().items.len() > 2 && state.table(1).unwrap().items.len() > 4);
     for mode in [ReadMode::Mapped, ReadMode::Buffered] {
-        assert_eq!(read(&copy(&files), mode, &state), Ok(Reading::Right));
+        assert_eq!(read(Files::Plain, &copy(&files), mode, &state), Ok(Reading::Right));
     }
 }
 
@@ -193,19 +202,24 @@ fn stride() -> usize {
 
 #[test]
 fn bytes_flipped() {
-    flip_bytes(&database(1), stride());
+    flip_bytes(Files::Plain, &database(Files::Plain, 1), stride());
+}
+
+#[test]
+fn bytes_of_an_encrypted_database_flipped() {
+    flip_bytes(Files::Encrypted, &database(Files::Encrypted, 1), stride());
 }
 
 #[test]
 #[ignore = "takes a minute or two: `cargo test --release --test crashes corruption:: -- --ignored`"]
 fn each_byte_of_128_kib_flipped() {
-    let database = database_of(5, 60, Some(1_000));
+    let database = database_of(Files::Plain, 5, 60, Some(1_000));
     let bytes: usize = files(&database.0).values().map(Vec::len).sum();
     assert!(bytes >= 128 << 10, "the database has {bytes} bytes");
-    flip_bytes(&database, 1);
+    flip_bytes(Files::Plain, &database, 1);
 }
 
-fn flip_bytes((disk, state): &(SimulatedDisk, State), stride: usize) {
+fn flip_bytes(protection: Files, (disk, state): &(SimulatedDisk, State), stride: usize) {
     let files = files(disk);
     let variants = files.iter().flat_map(|(name, bytes)| {
         let files = &files;
@@ -217,12 +231,21 @@ fn flip_bytes((disk, state): &(SimulatedDisk, State), stride: usize) {
             (format!("byte {at} of {name} flipped"), copy)
         })
     });
-    check("flips", state, variants);
+    check("flips", protection, state, variants);
 }
 
 #[test]
 fn lengths_cut() {
-    let (disk, state) = database(2);
+    cut_lengths(Files::Plain);
+}
+
+#[test]
+fn lengths_of_an_encrypted_database_cut() {
+    cut_lengths(Files::Encrypted);
+}
+
+fn cut_lengths(protection: Files) {
+    let (disk, state) = database(protection, 2);
     let files = files(&disk);
     let variants = files.iter().flat_map(|(name, bytes)| {
         let files = &files;
@@ -232,14 +255,28 @@ fn lengths_cut() {
             (format!("{name} cut to {len} of {} bytes", bytes.len()), copy)
         })
     });
-    check("cuts", &state, variants);
+    check("cuts", protection, &state, variants);
 }
 
 #[test]
 fn files_swapped_missing_or_of_another_database() {
-    let (disk, state) = database(3);
+    mix_files(Files::Plain, Files::Plain);
+}
+
+#[test]
+fn encrypted_files_swapped_missing_or_of_another_database() {
+    mix_files(Files::Encrypted, Files::Encrypted);
+}
+
+#[test]
+fn encrypted_files_exchanged_for_files_that_are_not() {
+    mix_files(Files::Encrypted, Files::Plain);
+}
+
+fn mix_files(protection: Files, of_foreign: Files) {
+    let (disk, state) = database(protection, 3);
     let own = files(&disk);
-    let foreign = files(&database(4).0);
+    let foreign = files(&database(of_foreign, 4).0);
     let mut variants = Vec::new();
     for (name, bytes) in &own {
         let without = copy(&own.iter().filter(|(other, _)| *other != name).map(owned).collect());
@@ -256,7 +293,7 @@ fn files_swapped_missing_or_of_another_database() {
             variants.push((format!("{name} replaced by {other} of another database"), mixed));
         }
     }
-    check("mixed files", &state, variants.into_iter());
+    check("mixed files", protection, &state, variants.into_iter());
 }
 
 fn owned((name, bytes): (&FileName, &Vec<u8>)) -> (FileName, Vec<u8>) {

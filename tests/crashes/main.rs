@@ -5,6 +5,7 @@
 mod backfill_kill;
 mod bank;
 mod corruption;
+mod encryption;
 mod history;
 mod isolation;
 mod kill;

@@ -7,6 +7,7 @@
 use hashrange::{
     AttributeValue, Clock, Database, Durability, Item, ItemRef, ReadMode,
     admin::{TableSpec, index},
+    encryption::RootKey,
     inspect::Work,
     key::{KeyType, N, S},
     schema::{KeyAttribute, KeySchema, StreamView},
@@ -43,7 +44,16 @@ fn copy_of(fixture: &Path) -> tempfile::TempDir {
 
 fn open(folder: &Path, read_mode: ReadMode) -> Database {
     let clock = Clock::manual(WRITTEN_AT_MILLIS + 2 * 3_600_000);
-    Database::options().clock(clock).background(false).read_mode(read_mode).open(folder).unwrap()
+    let options = Database::options().clock(clock).background(false);
+    match folder.join("KEYS").exists() {
+        true => options.encryption(key()).open(folder).unwrap(),
+        false => options.read_mode(read_mode).open(folder).unwrap(),
+    }
+}
+
+/// The root key of the encrypted folders.
+fn key() -> RootKey {
+    RootKey::from_bytes(*b"a key that all people may read..")
 }
 
 /// Everything that tables and indexes hold, a line an item; large items are left out.
@@ -221,7 +231,10 @@ fn write_fixture() {
     let folder = tempfile::tempdir().unwrap();
     let clock = Clock::manual(WRITTEN_AT_MILLIS);
     let options = Database::options().clock(clock.clone()).seed(7).background(false).initial_partitions(2);
-    let options = options.memtable_bytes(4 << 20).log_segment_bytes(1 << 20).log_bytes(8 << 20);
+    let mut options = options.memtable_bytes(4 << 20).log_segment_bytes(1 << 20).log_bytes(8 << 20);
+    if std::env::var_os("HASHRANGE_FIXTURE_ENCRYPTED").is_some() {
+        options = options.encryption(key());
+    }
     let db = options.open(folder.path()).unwrap();
     create_tables(&db);
     load(&db, 0, 40);

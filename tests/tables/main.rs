@@ -13,6 +13,7 @@ mod capacity;
 mod closing;
 mod conflicts;
 mod consumer;
+mod encryption;
 mod examples;
 mod faults;
 mod foreign_types;

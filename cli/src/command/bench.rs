@@ -170,7 +170,7 @@ impl Place {
             http::check(endpoint)?;
             return Ok(Self::Endpoint(endpoint.trim_end_matches('/').to_owned()));
         }
-        let mut options = session::options(args);
+        let mut options = session::options(args)?;
         if bench.enforce_capacity {
             options = options.capacity(CapacityModel::service());
         }

@@ -193,7 +193,7 @@ impl Serve {
         if !self.host.is_loopback() && self.scheme() == "http" {
             tracing::warn!("items and answers can be read on their way: {} is reached without encryption", self.host);
         }
-        let mut engine = session::options(database).auto_scaling(true);
+        let mut engine = session::options(database)?.auto_scaling(true);
         if let Some(refused_per_thousand) = self.conflicts {
             engine = engine.conflicts(ConflictModel { refused_per_thousand, seed: 0 });
         }

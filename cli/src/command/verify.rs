@@ -22,7 +22,7 @@ impl Verify {
     pub(crate) fn run(&self, args: &DatabaseArgs) -> Result<Outcome, Failure> {
         let watch = Stopwatch::start();
         let database = if self.untrusted {
-            session::options(args).open_untrusted(args.folder())?
+            session::options(args)?.open_untrusted(args.folder())?
         } else {
             session::open_to_read(args)?
         };

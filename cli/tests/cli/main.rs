@@ -10,6 +10,9 @@ mod copy;
 #[cfg(test)]
 mod cost;
 #[cfg(test)]
+#[cfg(feature = "encryption")]
+mod encryption;
+#[cfg(test)]
 mod import_export;
 #[cfg(test)]
 mod kill;

@@ -7,19 +7,22 @@
 //!
 //! ```text
 //! file       := header record* dictionary directory hashes sums footer
-//! header     := magic 8, version u32, features u32, database_id u64, file u64, page_bytes u32, crc u32
+//! header     := magic 8, version u32, features u32 (bit 0: encrypted), database_id u64, file u64, page_bytes u32, crc u32,
+//!               of an encrypted run also an encryption header
 //! record     := leaf | node                      one collection or a part of it, see `leaf` and `node`
 //! dictionary := attribute names by id            see `item::Dictionary`
 //! directory  := where each collection begins     see `directory`
 //! hashes     := where each entry is              see `hash_index`; absent where it would not pay;
 //!               in version 1, which keys there are, see `filter`
-//! sums       := crc u32 per page of all bytes before the sums; the last page may be short
+//! sums       := crc u32 per page of all bytes before the sums; the last page may be short;
+//!               of an encrypted run a tag of 16 bytes per page
 //! footer     := magic 8,
 //!               records_end u64, dictionary_end u64, directory_end u64,
 //!               collections u64, leaves u64, nodes u64,
 //!               entries u64, tombstones u64, logical_bytes u64,
 //!               min_token u64, max_token u64, min_seqno u64, max_seqno u64,
-//!               directory_scale u64, hash_blocks u64 (of 64 bytes, in version 1 of 32), sums_crc u32, crc u32
+//!               directory_scale u64, hash_blocks u64 (of 64 bytes, in version 1 of 32), sums_crc u32, crc u32;
+//!               of an encrypted run it is encrypted, with a tag of 16 bytes in the place of crc
 //!
 //! record     := token u64, length u32, flags u8, varint collection length, collection, rest by kind
 //! flags      := bit 0: node;  bit 1 (leaf): an earlier part exists;  bit 2 (leaf): a later part exists;
@@ -32,6 +35,7 @@
 use crate::{
     error::{Error, Result},
     file::FileName,
+    format::header::FEATURE_ENCRYPTED,
 };
 
 /// Bytes under one checksum. A page is verified when it is first touched: about a microsecond.
@@ -45,8 +49,11 @@ pub(super) const MAX_KEY_BYTES: usize = 65_535;
 /// Offsets take 40 bits in the directory: a run ends below 1 TiB.
 pub(super) const MAX_FILE_BYTES: u64 = 1 << 40;
 
-pub(super) const HEADER_BYTES: usize = 40;
-pub(super) const FOOTER_BYTES: usize = 136;
+/// Bytes of the header, without the encryption header.
+pub const HEADER_BYTES: usize = 40;
+/// Bytes of the footer before its own checksum or tag.
+pub(super) const FOOTER_CONTENT_BYTES: usize = 132;
+pub(super) const FOOTER_BYTES: usize = FOOTER_CONTENT_BYTES + 4;
 /// A block of the filter is half a cache line, and aligned to its size so that it lies in one.
 pub(super) const FILTER_BLOCK_BYTES: u64 = 32;
 /// A bucket of the hash index is a cache line, and aligned to it.
@@ -73,6 +80,9 @@ pub(super) struct Identity {
 }
 
 impl Identity {
+    /// What a run begins with.
+    pub(super) const MAGIC: &[u8; 8] = HEADER_MAGIC;
+
     pub(super) fn name(self) -> FileName {
         FileName::Run(self.file)
     }
@@ -91,13 +101,14 @@ impl Identity {
         Error::corrupt(self.name(), offset, what)
     }
     /// The first bytes of a file that is written now.
-    pub(super) fn encode_header(self) -> [u8; HEADER_BYTES] {
-        self.header_of_version(VERSION)
+    pub(super) fn encode_header(self, is_encrypted: bool) -> [u8; HEADER_BYTES] {
+        self.header_of(VERSION, if is_encrypted { FEATURE_ENCRYPTED } else { 0 })
     }
-    fn header_of_version(self, version: u32) -> [u8; HEADER_BYTES] {
+    fn header_of(self, version: u32, features: u32) -> [u8; HEADER_BYTES] {
         let mut out = [0; HEADER_BYTES];
         out[..8].copy_from_slice(HEADER_MAGIC);
         out[8..12].copy_from_slice(&version.to_le_bytes());
+        out[12..16].copy_from_slice(&features.to_le_bytes());
         out[16..24].copy_from_slice(&self.database_id.to_le_bytes());
         out[24..32].copy_from_slice(&self.file.to_le_bytes());
         out[32..36].copy_from_slice(&u32_of(PAGE_BYTES).to_le_bytes());
@@ -106,8 +117,9 @@ impl Identity {
         out
     }
     /// Whether a header is this file's. Versions and features that this code does not know are refused as such; the
-    /// header has an unseeded checksum of its own, so that news can be told from damage. Returns the version.
-    pub(super) fn check_header(self, header: &[u8]) -> Result<u32> {
+    /// header has an unseeded checksum of its own, so that news can be told from damage. Returns the version, and whether
+    /// the run is encrypted.
+    pub(super) fn check_header(self, header: &[u8]) -> Result<(u32, bool)> {
         let damaged = |at| self.corrupt(at, "not the header of this run");
         if header.len() != HEADER_BYTES || !header.starts_with(HEADER_MAGIC) {
             return Err(damaged(0));
@@ -116,24 +128,35 @@ impl Identity {
             return Err(damaged(36));
         }
         let (version, features) = (u32_at(header, 8).unwrap_or(0), u32_at(header, 12).unwrap_or(0));
-        if version > VERSION || features != 0 {
+        if version > VERSION || features & !FEATURE_ENCRYPTED != 0 {
             let text = format!(
                 "{} has format version {version} with features {features:#x}; \
-                 this program knows versions up to {VERSION} without features: use a newer one",
+                 this program knows versions up to {VERSION} and features {FEATURE_ENCRYPTED:#x}: use a newer one",
                 self.name()
             );
             return Err(Error::incompatible(text));
         }
-        let is_its_own = version >= VERSION_WITH_FILTER && header == self.header_of_version(version).as_slice();
-        if is_its_own { Ok(version) } else { Err(damaged(16)) }
+        let is_its_own = version >= VERSION_WITH_FILTER && header == self.header_of(version, features).as_slice();
+        if is_its_own { Ok((version, features & FEATURE_ENCRYPTED != 0)) } else { Err(damaged(16)) }
     }
+}
+
+/// What the header of a run decides about its other sections.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Plan {
+    /// Of the format.
+    pub(super) version: u32,
+    /// Where the records begin.
+    pub(super) records_at: u64,
+    /// Bytes of the sum of a page.
+    pub(super) sum_bytes: u64,
 }
 
 /// Sections and figures of a run, from its last bytes.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Footer {
     /// As the header says.
-    pub(super) version: u32,
+    pub(super) plan: Plan,
     pub(super) records_end: u64,
     pub(super) dictionary_end: u64,
     pub(super) directory_end: u64,
@@ -174,15 +197,15 @@ impl Footer {
     }
     /// Bytes of a block of the hash index, or filter.
     pub(super) fn hash_block_bytes(&self) -> u64 {
-        if self.version == VERSION_WITH_FILTER { FILTER_BLOCK_BYTES } else { BUCKET_BYTES }
+        if self.plan.version == VERSION_WITH_FILTER { FILTER_BLOCK_BYTES } else { BUCKET_BYTES }
     }
     /// Blocks of the filter; 0 if the run has none.
     pub(super) fn filter_blocks(&self) -> u64 {
-        if self.version == VERSION_WITH_FILTER { self.hash_blocks } else { 0 }
+        if self.plan.version == VERSION_WITH_FILTER { self.hash_blocks } else { 0 }
     }
     /// Buckets of the hash index; 0 if the run has none.
     pub(super) fn buckets(&self) -> u64 {
-        if self.version == VERSION_WITH_FILTER { 0 } else { self.hash_blocks }
+        if self.plan.version == VERSION_WITH_FILTER { 0 } else { self.hash_blocks }
     }
     /// Where the blocks of the hash index, or filter, begin, if there are any.
     pub(super) fn hash_at(&self) -> u64 {
@@ -196,31 +219,47 @@ impl Footer {
     pub(super) fn sums_at(&self) -> u64 {
         self.hash_at() + self.hash_blocks * self.hash_block_bytes()
     }
-    /// The last bytes of the file, which lie at `offset`.
+    /// The last bytes of a file that is not encrypted, which lie at `offset`.
     pub(super) fn encode(&self, identity: Identity, offset: u64) -> [u8; FOOTER_BYTES] {
         let mut out = [0; FOOTER_BYTES];
+        out[..FOOTER_CONTENT_BYTES].copy_from_slice(&self.encode_content());
+        let crc = identity.crc(offset, &out[..FOOTER_CONTENT_BYTES]);
+        out[FOOTER_CONTENT_BYTES..].copy_from_slice(&crc.to_le_bytes());
+        out
+    }
+    /// All of it but its own checksum.
+    pub(super) fn encode_content(&self) -> [u8; FOOTER_CONTENT_BYTES] {
+        let mut out = [0; FOOTER_CONTENT_BYTES];
         out[..8].copy_from_slice(FOOTER_MAGIC);
         for (at, field) in self.fields().into_iter().enumerate() {
             out[8 + at * 8..16 + at * 8].copy_from_slice(&field.to_le_bytes());
         }
-        out[128..132].copy_from_slice(&self.sums_crc.to_le_bytes());
-        let crc = identity.crc(offset, &out[..132]);
-        out[132..].copy_from_slice(&crc.to_le_bytes());
+        out[128..].copy_from_slice(&self.sums_crc.to_le_bytes());
         out
     }
-    /// Reads the footer that lies at `offset` of a file of that version, and checks that its sections fill the file up to
-    /// itself.
+    /// Reads the footer that lies at `offset` of a file of that version that is not encrypted, and checks that its sections
+    /// fill the file up to itself.
     pub(super) fn decode(bytes: &[u8], identity: Identity, version: u32, offset: u64) -> Result<Self> {
         let damaged = |what| identity.corrupt(offset, what);
-        if bytes.len() != FOOTER_BYTES || !bytes.starts_with(FOOTER_MAGIC) {
+        let Some((content, crc)) = bytes.split_at_checked(FOOTER_CONTENT_BYTES).filter(|(_, crc)| crc.len() == 4)
+        else {
             return Err(damaged("no footer"));
-        }
-        if u32_at(bytes, 132) != Some(identity.crc(offset, &bytes[..132])) {
+        };
+        if content.starts_with(FOOTER_MAGIC) && u32_at(crc, 0) != Some(identity.crc(offset, content)) {
             return Err(damaged("footer checksum differs"));
+        }
+        let plan = Plan { version, records_at: HEADER_BYTES as u64, sum_bytes: 4 };
+        Self::decode_content(content, identity, plan, offset)
+    }
+    /// Reads all of it but its own checksum, which was right.
+    pub(super) fn decode_content(bytes: &[u8], identity: Identity, plan: Plan, offset: u64) -> Result<Self> {
+        let damaged = |what| identity.corrupt(offset, what);
+        if bytes.len() != FOOTER_CONTENT_BYTES || !bytes.starts_with(FOOTER_MAGIC) {
+            return Err(damaged("no footer"));
         }
         let field = |at: usize| u64_at(bytes, 8 + at * 8).unwrap_or(0);
         let footer = Self {
-            version,
+            plan,
             records_end: field(0),
             dictionary_end: field(1),
             directory_end: field(2),
@@ -238,13 +277,13 @@ impl Footer {
             hash_blocks: field(14),
             sums_crc: u32_at(bytes, 128).unwrap_or(0),
         };
-        let ordered = HEADER_BYTES as u64 <= footer.records_end
+        let ordered = plan.records_at <= footer.records_end
             && footer.records_end <= footer.dictionary_end
             && footer.dictionary_end <= footer.directory_end
             && footer.directory_end <= offset
             && footer.hash_blocks <= offset / footer.hash_block_bytes()
             && footer.min_token <= footer.max_token;
-        let sums_bytes = |sums_at: u64| sums_at.div_ceil(PAGE_BYTES as u64) * 4;
+        let sums_bytes = |sums_at: u64| sums_at.div_ceil(PAGE_BYTES as u64) * plan.sum_bytes;
         if !ordered || footer.sums_at() > offset || offset - footer.sums_at() != sums_bytes(footer.sums_at()) {
             return Err(damaged("sections do not fill the file"));
         }
@@ -383,7 +422,7 @@ mod tests {
     #[test]
     fn headers_tell_news_from_damage() {
         let identity = Identity { database_id: 7, file: 3 };
-        let header = identity.encode_header();
+        let header = identity.encode_header(false);
         identity.check_header(&header).unwrap();
         let other = Identity { database_id: 8, file: 3 };
         assert_eq!(other.check_header(&header).unwrap_err().kind(), ErrorKind::Corrupt);
@@ -391,10 +430,12 @@ mod tests {
         older[8] = 1;
         let crc = crc32fast::hash(&older[..36]);
         older[36..].copy_from_slice(&crc.to_le_bytes());
-        assert_eq!((identity.check_header(&header).unwrap(), identity.check_header(&older).unwrap()), (VERSION, 1));
-        for at in [8, 12] {
+        let versions =
+            [&header, &older, &identity.encode_header(true)].map(|header| identity.check_header(header).unwrap());
+        assert_eq!(versions, [(VERSION, false), (1, false), (VERSION, true)]);
+        for (at, change) in [(8, 1), (12, 2)] {
             let mut newer = header;
-            newer[at] += 1;
+            newer[at] += change;
             assert_eq!(identity.check_header(&newer).unwrap_err().kind(), ErrorKind::Corrupt);
             let crc = crc32fast::hash(&newer[..36]);
             newer[36..].copy_from_slice(&crc.to_le_bytes());
@@ -406,7 +447,6 @@ mod tests {
     fn footers_round_trip_and_belong_to_one_place() {
         let identity = Identity { database_id: 7, file: 3 };
         let footer = Footer {
-            version: VERSION,
             records_end: 100,
             dictionary_end: 150,
             directory_end: 19_961,
@@ -418,7 +458,8 @@ mod tests {
             ..Footer::default()
         };
         for (version, at) in [(1, 20_008), (VERSION, 20_040)] {
-            let footer = Footer { version, ..footer.clone() };
+            let plan = Plan { version, records_at: HEADER_BYTES as u64, sum_bytes: 4 };
+            let footer = Footer { plan, ..footer.clone() };
             let bytes = footer.encode(identity, at);
             assert_eq!(Footer::decode(&bytes, identity, version, at).unwrap(), footer);
             assert!(Footer::decode(&bytes, identity, 3 - version, at).is_err());

@@ -3,7 +3,7 @@
 use super::{
     directory::Directory,
     filter::{Filter, key_hash},
-    format::{FLAG_NODE, Footer, HEAD_BYTES, HEADER_BYTES, Identity, u32_at},
+    format::{FLAG_NODE, Footer, HEAD_BYTES, Identity, u32_at},
     hash_index::{HashIndex, Place},
     leaf::{Leaf, Slot},
     node::{MAX_LEVEL, Node},
@@ -14,7 +14,10 @@ use crate::{
     item::{Dictionary, ItemRef, NamedBytes},
     partition::key::{KeyRef, Version},
 };
-use std::{cmp::Ordering, sync::Arc};
+use std::{
+    cmp::Ordering,
+    sync::{Arc, OnceLock},
+};
 
 /// Handles on the bytes of a run, and how the offset of a leaf chooses one: stretches of 4 KiB take turns.
 const HANDLES: usize = 16;
@@ -31,9 +34,9 @@ pub(super) struct Opened {
     pub(super) hashes: HashIndex,
     /// The attribute names.
     pub(super) names: Arc<Dictionary>,
-    /// The names and the whole file, if it is mapped: what items refer to. There are several, each with a count of its
+    /// The names and the whole file, once it lies in one piece: what items refer to. There are several, each with a count of its
     /// references, so that threads that read different items seldom wait for each other's count.
-    named: [Arc<NamedBytes>; HANDLES],
+    named: OnceLock<[Arc<NamedBytes>; HANDLES]>,
     pub(super) identity: Identity,
 }
 
@@ -98,9 +101,13 @@ impl Opened {
         let no_names = || identity.corrupt(start, "no attribute names");
         let names = source.piece(start, usize::try_from(end - start).map_err(|_| no_names())?)?;
         let names = Dictionary::decode(&names).ok_or_else(no_names)?;
-        let (bytes, names) = (source.map().cloned().unwrap_or_default(), Arc::new(names));
-        let named = std::array::from_fn(|_| Arc::new(NamedBytes::new(bytes.clone(), names.clone())));
+        let (names, named) = (Arc::new(names), OnceLock::new());
         Ok(Self { source, footer, directory, filter, hashes, names, named, identity })
+    }
+    #[cold]
+    fn handles(&self) -> [Arc<NamedBytes>; HANDLES] {
+        let bytes = self.source.in_one_piece().cloned().unwrap_or_default();
+        std::array::from_fn(|_| Arc::new(NamedBytes::new(bytes.clone(), self.names.clone())))
     }
     #[cold]
     pub(super) fn damaged(&self, offset: u64) -> Error {
@@ -109,7 +116,7 @@ impl Opened {
     /// The bytes of the record at an offset, and its flags.
     #[inline]
     fn record<'a>(&self, source: impl Access<'a>, offset: u64) -> Result<(Piece<'a>, u8)> {
-        if offset < HEADER_BYTES as u64 || offset >= self.footer.records_end {
+        if offset < self.footer.plan.records_at || offset >= self.footer.records_end {
             return Err(self.identity.corrupt(offset, "no record can lie here"));
         }
         let head = source.piece(offset, HEAD_BYTES)?;
@@ -276,7 +283,8 @@ impl Opened {
     pub(super) fn item_at(&self, at: &LeafAt<'_>, start: usize, end: usize) -> ItemRef {
         match &at.bytes {
             Piece::InPlace(_) => {
-                let named = &self.named[(at.offset >> HANDLE_SHIFT) as usize % HANDLES];
+                let named = self.named.get_or_init(|| self.handles());
+                let named = &named[(at.offset >> HANDLE_SHIFT) as usize % HANDLES];
                 ItemRef::within(named, at.offset as usize + start..at.offset as usize + end)
             }
             Piece::Own(bytes) => ItemRef::with_names(bytes.slice(start..end), Arc::clone(&self.names)),

@@ -19,10 +19,12 @@ mod directory;
 mod filter;
 mod format;
 mod hash_index;
+mod image;
 mod leaf;
 mod lookup;
 mod node;
 mod page_cache;
+mod page_protection;
 mod reader;
 mod run_stats;
 mod source;
@@ -34,6 +36,8 @@ mod verify;
 mod writer;
 
 pub use cursor::RunCursor;
+#[cfg(feature = "encryption")]
+pub use format::HEADER_BYTES as RUN_HEADER_BYTES;
 pub use page_cache::PageCache;
 pub use reader::Run;
 pub use run_stats::RunContentStats;

@@ -3,12 +3,21 @@
 //! One cache serves all runs of a database. It is cut into shards by page, each under its own lock, and gives up
 //! pages by the clock rule: a hand goes round, spares a page that was used since it last came by, and takes the first
 //! that was not. Pages of removed runs are not looked for again and leave in that way.
+//!
+//! Of an encrypted database it keeps decrypted pages, and lends a part of its memory to runs that are decrypted as a whole.
 
 use super::format::PAGE_BYTES;
+use crate::cipher::ErasedBuffers;
 use bytes::Bytes;
 use hashbrown::HashTable;
 use parking_lot::Mutex;
-use std::fmt;
+use std::{
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 
 const SHARDS: usize = 8;
 
@@ -19,6 +28,23 @@ type PageId = (u64, u64);
 pub struct PageCache {
     shards: [Mutex<Shard>; SHARDS],
     pages_per_shard: usize,
+    /// Memory for decrypted pages.
+    buffers: Arc<ErasedBuffers>,
+    /// Bytes that are not lent to decrypted runs.
+    lendable_bytes: AtomicUsize,
+}
+
+/// Memory that a cache has lent; it goes back with this.
+#[derive(Debug)]
+pub(super) struct Lease {
+    cache: Arc<PageCache>,
+    bytes: usize,
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.cache.lendable_bytes.fetch_add(self.bytes, Ordering::AcqRel);
+    }
 }
 
 #[derive(Default)]
@@ -45,7 +71,22 @@ impl PageCache {
     pub fn new(bytes: usize) -> Self {
         let pages = bytes / PAGE_BYTES;
         let pages_per_shard = if pages == 0 { 0 } else { (pages / SHARDS).max(1) };
-        Self { shards: std::array::from_fn(|_| Mutex::default()), pages_per_shard }
+        let (shards, buffers) = (std::array::from_fn(|_| Mutex::default()), Arc::default());
+        Self { shards, pages_per_shard, buffers, lendable_bytes: AtomicUsize::new(0) }
+    }
+    /// A cache of at most `bytes` for encrypted runs: a quarter for pages, the rest for runs that are decrypted as a whole.
+    pub fn of_decrypted(bytes: usize) -> Self {
+        Self { lendable_bytes: AtomicUsize::new(bytes - bytes / 4), ..Self::new(bytes / 4) }
+    }
+    /// Memory for decrypted pages.
+    pub(super) fn buffers(&self) -> &Arc<ErasedBuffers> {
+        &self.buffers
+    }
+    /// Lends memory, if there is so much.
+    pub(super) fn lease(cache: &Arc<Self>, bytes: usize) -> Option<Lease> {
+        let take = |left: usize| left.checked_sub(bytes);
+        let taken = cache.lendable_bytes.fetch_update(Ordering::AcqRel, Ordering::Acquire, take);
+        taken.is_ok().then(|| Lease { cache: cache.clone(), bytes })
     }
     fn shard(&self, id: PageId) -> &Mutex<Shard> {
         &self.shards[hash(id) as usize % SHARDS]
@@ -110,6 +151,17 @@ mod tests {
         assert_eq!(cache.bytes(), 16 * PAGE_BYTES);
         assert!(cache.get((2, 0)).is_none());
         assert_eq!((0..1000).filter(|&number| cache.get((1, number)).is_some()).count(), 16);
+    }
+
+    #[test]
+    fn lends_what_it_has() {
+        let cache = Arc::new(PageCache::of_decrypted(100));
+        let one = PageCache::lease(&cache, 50).unwrap();
+        assert!(PageCache::lease(&cache, 26).is_none());
+        let two = PageCache::lease(&cache, 25).unwrap();
+        drop((one, two));
+        assert!(PageCache::lease(&cache, 75).is_some() && PageCache::lease(&cache, 76).is_none());
+        assert!(PageCache::lease(&Arc::new(PageCache::new(100)), 1).is_none());
     }
 
     #[test]

@@ -6,15 +6,17 @@
 
 use super::{
     cursor::RunCursor,
-    format::{FOOTER_BYTES, Identity},
+    format::Identity,
     lookup::{Found, Opened, Root},
     page_cache::PageCache,
+    page_protection::footer_bytes,
     source::Source,
 };
 use crate::{
     config::ReadMode,
     error::Result,
     file::{Disk, ReadableFile},
+    format::protection::Protection,
     manifest::RunMeta,
     partition::key::{CollectionRange, KeyRef, TakeItem, Version},
 };
@@ -33,6 +35,7 @@ const LINE_BYTES: u64 = 64;
 pub struct Run {
     facts: RunMeta,
     identity: Identity,
+    protection: Protection,
     file: Arc<dyn ReadableFile>,
     cache: Arc<PageCache>,
     opened: OnceLock<Opened>,
@@ -40,23 +43,26 @@ pub struct Run {
 
 impl Run {
     /// Opens a run that the manifest knows. Only the length of the file is checked here; the first access reads the
-    /// footer. `cache` serves runs that are not mapped, be it that `mode` says so or that the disk cannot map.
+    /// footer. `cache` serves runs that are not mapped, be it that `mode` says so, that the disk cannot map, or that they are
+    /// encrypted.
     pub fn open(
         disk: &dyn Disk,
         facts: &RunMeta,
-        database_id: u64,
+        protection: &Protection,
         mode: ReadMode,
         cache: &Arc<PageCache>,
     ) -> Result<Self> {
-        let identity = Identity { database_id, file: facts.file };
-        let file = disk.open(identity.name(), mode == ReadMode::Mapped)?;
-        if file.len() != facts.bytes || facts.footer.checked_add(FOOTER_BYTES as u64) != Some(facts.bytes) {
+        let identity = Identity { database_id: protection.database_id(), file: facts.file };
+        let is_encrypted = facts.generation != 0;
+        let file = disk.open(identity.name(), mode == ReadMode::Mapped && !is_encrypted)?;
+        if file.len() != facts.bytes || facts.footer.checked_add(footer_bytes(is_encrypted)) != Some(facts.bytes) {
             let text = format!("it has {} bytes instead of {}", file.len(), facts.bytes);
             return Err(identity.corrupt(file.len().min(facts.bytes), text));
         }
         Ok(Self {
             facts: facts.clone(),
             identity,
+            protection: protection.clone(),
             file: Arc::from(file),
             cache: Arc::clone(cache),
             opened: OnceLock::new(),
@@ -77,7 +83,7 @@ impl Run {
     #[cold]
     pub(super) fn open_now(&self) -> Result<Opened> {
         let (file, cache) = (Arc::clone(&self.file), Arc::clone(&self.cache));
-        let (source, footer) = Source::open(self.identity, file, cache, self.facts.footer)?;
+        let (source, footer) = Source::open(self.identity, &self.protection, file, cache, &self.facts)?;
         let (said, is) = (&self.facts, &footer);
         let same = (said.entries, said.tombstones, said.logical_bytes) == (is.entries, is.tombstones, is.logical_bytes)
             && (said.min_token, said.max_token) == (is.min_token, is.max_token)

@@ -1,6 +1,6 @@
 //! How large the parts of a run are, and where it falls into halves: for splits of partitions and for `inspect`.
 
-use super::{format::HEADER_BYTES, reader::Run};
+use super::reader::Run;
 use crate::error::Result;
 
 /// What `inspect` tells about a run.
@@ -49,7 +49,7 @@ impl Run {
             return Ok(None);
         }
         let offset = |index| opened.directory.offset(&opened.source, index);
-        let from = if start == 0 { HEADER_BYTES as u64 } else { offset(start - 1)? };
+        let from = if start == 0 { opened.footer.plan.records_at } else { offset(start - 1)? };
         let half = from + offset(end - 1)?.saturating_sub(from) / 2;
         let (mut low, mut high) = (start, end - 1);
         while low < high {
@@ -77,7 +77,7 @@ impl Run {
         let (start, end) = (opened.position(first_token)?, opened.position_behind(last_token)?);
         let place = |index: u64| match index {
             index if index >= opened.directory.len() => Ok(opened.footer.records_end),
-            0 => Ok(HEADER_BYTES as u64),
+            0 => Ok(opened.footer.plan.records_at),
             index => opened.directory.offset(&opened.source, index),
         };
         Ok(if start < end { place(end)?.saturating_sub(place(start)?) } else { 0 })
@@ -93,13 +93,13 @@ impl Run {
             entries: footer.entries,
             tombstones: footer.tombstones,
             logical_bytes: footer.logical_bytes,
-            record_bytes: footer.records_end - HEADER_BYTES as u64,
+            record_bytes: footer.records_end - footer.plan.records_at,
             dictionary_bytes: footer.dictionary_end - footer.records_end,
             directory_bytes: footer.directory_end - footer.dictionary_end,
             hash_index_bytes: footer.hash_blocks * footer.hash_block_bytes(),
             checksum_bytes: self.facts().footer - footer.sums_at(),
             attribute_names: opened.names.len(),
-            mapped: opened.source.map().is_some(),
+            mapped: opened.source.is_mapped(),
         })
     }
 }

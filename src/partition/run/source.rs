@@ -6,12 +6,16 @@
 //! put together in a buffer of their own.
 
 use super::{
-    format::{FOOTER_BYTES, Footer, HEADER_BYTES, Identity, PAGE_BYTES, u32_at},
+    format::{Footer, Identity, PAGE_BYTES},
+    image::Image,
     page_cache::PageCache,
+    page_protection::{MAX_HEADER_BYTES, PageProtection},
 };
 use crate::{
     error::{Error, Result},
     file::ReadableFile,
+    format::protection::Protection,
+    manifest::RunMeta,
 };
 use bytes::{Bytes, BytesMut};
 use std::{
@@ -37,9 +41,12 @@ const SCRUB_PAGES: u64 = 4;
 #[derive(Debug)]
 pub(super) struct Source {
     identity: Identity,
+    protection: PageProtection,
     file: Arc<dyn ReadableFile>,
     map: Option<Bytes>,
     cache: Arc<PageCache>,
+    /// All of an encrypted file, once that pays.
+    image: Image,
     sums: Bytes,
     /// One bit per page of a mapped file that has been verified. The bytes under a bit never change, so that it guards
     /// no other memory; two threads may verify the same page once each.
@@ -115,12 +122,13 @@ impl Deref for Piece<'_> {
 }
 
 impl Source {
-    /// Reads header, footer and checksums of a file that ends with a footer at `footer`.
+    /// Reads header, footer and checksums of a file that the manifest knows.
     pub(super) fn open(
         identity: Identity,
+        protection: &Protection,
         file: Arc<dyn ReadableFile>,
         cache: Arc<PageCache>,
-        footer: u64,
+        known: &RunMeta,
     ) -> Result<(Self, Footer)> {
         let map = file.mapped();
         let raw = |offset: u64, len: u64| match (&map, usize::try_from(offset), usize::try_from(len)) {
@@ -132,8 +140,10 @@ impl Source {
             }
             _ => Err(identity.corrupt(offset, "the file ends too early")),
         };
-        let version = identity.check_header(&raw(0, HEADER_BYTES as u64)?)?;
-        let facts = Footer::decode(&raw(footer, FOOTER_BYTES as u64)?, identity, version, footer)?;
+        let footer = known.footer;
+        let first_bytes = raw(0, footer.min(MAX_HEADER_BYTES as u64))?;
+        let (pages, version) = PageProtection::read(identity, protection, known, &first_bytes)?;
+        let facts = pages.open_footer(&raw(footer, known.bytes.saturating_sub(footer))?, version, footer)?;
         let len = facts.sums_at();
         let sums = raw(len, footer - len)?;
         if identity.crc(len, &sums) != facts.sums_crc {
@@ -142,9 +152,11 @@ impl Source {
         let words = if map.is_some() { len.div_ceil(PAGE_BYTES as u64).div_ceil(64) } else { 0 };
         let source = Self {
             identity,
+            protection: pages,
             file,
             map,
             cache,
+            image: Image::default(),
             sums,
             verified: (0..words).map(|_| AtomicU64::new(0)).collect(),
             verified_pages: AtomicU64::new(0),
@@ -157,31 +169,45 @@ impl Source {
     /// The file without the checks of its pages, once all of them have been verified.
     #[inline(always)]
     pub(super) fn whole(&self) -> Option<Whole<'_>> {
-        let map = self.map.as_ref().filter(|_| self.is_whole.load(Ordering::Relaxed))?;
-        map.get(..self.len as usize).map(|bytes| Whole { source: self, bytes })
+        let bytes = match &self.map {
+            Some(map) if self.is_whole.load(Ordering::Relaxed) => map.get(..self.len as usize)?,
+            Some(_) => return None,
+            None => self.image.whole()?,
+        };
+        Some(Whole { source: self, bytes })
     }
-    /// The whole file in place, if it is mapped.
-    pub(super) fn map(&self) -> Option<&Bytes> {
-        self.map.as_ref()
+    /// Whether the file is mapped.
+    pub(super) fn is_mapped(&self) -> bool {
+        self.map.is_some()
+    }
+    /// The whole file in place, if it is mapped or decrypted as a whole.
+    pub(super) fn in_one_piece(&self) -> Option<&Bytes> {
+        self.map.as_ref().or_else(|| self.image.whole())
     }
     fn page_range(&self, page: u64) -> Range<u64> {
         let start = page * PAGE_BYTES as u64;
         start..(start + PAGE_BYTES as u64).min(self.len)
     }
+    /// Checks a page of a mapped file, which is not encrypted.
     fn check_page(&self, page: u64, bytes: &[u8]) -> Result<()> {
-        let start = self.page_range(page).start;
-        let sum = usize::try_from(page).ok().and_then(|page| u32_at(&self.sums, page.checked_mul(4)?));
-        if sum == Some(self.identity.crc(start, bytes)) {
-            Ok(())
-        } else {
-            Err(self.identity.corrupt(start, format!("checksum of {} bytes differs", bytes.len())))
-        }
+        self.protection.check_page(page, self.page_range(page).start, bytes, &self.sums)
+    }
+    /// A page that was read, checked and decrypted.
+    fn open_page(&self, page: u64, bytes: Bytes) -> Result<Bytes> {
+        self.protection.open_page(page, self.page_range(page).start, bytes, &self.sums, self.cache.buffers())
     }
     /// The bytes from `offset`, verified.
     #[inline(always)]
     pub(super) fn piece(&self, offset: u64, len: usize) -> Result<Piece<'_>> {
         match &self.map {
             Some(map) => self.in_place(map, offset, len).map(Piece::InPlace),
+            None => self.decrypted_or_read(offset, len),
+        }
+    }
+    #[inline]
+    fn decrypted_or_read(&self, offset: u64, len: usize) -> Result<Piece<'_>> {
+        match self.image.whole() {
+            Some(bytes) => Whole { source: self, bytes }.piece(offset, len).map(Piece::InPlace),
             None => self.read(offset, len).map(Piece::Own),
         }
     }
@@ -303,11 +329,18 @@ impl Source {
         if let Some(bytes) = self.cache.get(id) {
             return Ok(bytes);
         }
+        let bytes = self.load_page(page)?;
+        self.cache.insert(id, bytes.clone());
+        if self.protection.is_encrypted() {
+            self.image.grow(&self.cache, self.len, |page| self.load_page(page));
+        }
+        Ok(bytes)
+    }
+    /// A page from the file, checked and decrypted.
+    fn load_page(&self, page: u64) -> Result<Bytes> {
         let range = self.page_range(page);
         let bytes = self.file.read_at(range.start, (range.end - range.start) as usize)?;
-        self.check_page(page, &bytes)?;
-        self.cache.insert(id, bytes.clone());
-        Ok(bytes)
+        self.open_page(page, bytes)
     }
     /// `len` bytes from `offset`, which lie on the pages `first` to `last`.
     fn gather(&self, offset: u64, len: usize, first: u64, last: u64) -> Result<Bytes> {
@@ -319,9 +352,13 @@ impl Source {
         }
         if last - first >= CACHED_PAGES_MAX {
             let (start, end) = (self.page_range(first).start, self.page_range(last).end);
-            let bytes = self.file.read_at(start, (end - start) as usize)?;
-            for (page, bytes) in (first..=last).zip(bytes.chunks(PAGE_BYTES)) {
-                self.check_page(page, bytes)?;
+            let mut bytes = self.file.read_at(start, (end - start) as usize)?;
+            if self.protection.is_encrypted() {
+                bytes = self.decrypt_pages(first, &bytes)?;
+            } else {
+                for (page, bytes) in (first..=last).zip(bytes.chunks(PAGE_BYTES)) {
+                    self.check_page(page, bytes)?;
+                }
             }
             return if skip + len <= bytes.len() { Ok(bytes.slice(skip..skip + len)) } else { Err(short()) };
         }
@@ -334,6 +371,16 @@ impl Source {
         }
         if bytes.len() == len { Ok(bytes.freeze()) } else { Err(short()) }
     }
+    /// The pages from `first` on, decrypted and in one piece.
+    fn decrypt_pages(&self, first: u64, bytes: &Bytes) -> Result<Bytes> {
+        let mut opened = BytesMut::with_capacity(bytes.len());
+        for page in (first..).take(bytes.len().div_ceil(PAGE_BYTES)) {
+            let start = (page - first) as usize * PAGE_BYTES;
+            let page_bytes = bytes.slice(start..bytes.len().min(start + PAGE_BYTES));
+            opened.extend_from_slice(&self.open_page(page, page_bytes)?);
+        }
+        Ok(opened.freeze())
+    }
     /// Verifies every page anew, whatever was verified before.
     pub(super) fn verify_all(&self) -> Result<()> {
         let mut ahead = 0;
@@ -342,7 +389,7 @@ impl Source {
             ahead = self.read_ahead(range.start, ahead);
             match &self.map {
                 Some(map) => self.check_page(page, &map[range.start as usize..range.end as usize])?,
-                None => self.check_page(page, &self.file.read_at(range.start, (range.end - range.start) as usize)?)?,
+                None => drop(self.load_page(page)?),
             }
         }
         Ok(())

@@ -5,7 +5,7 @@
 //! records.
 
 use super::{
-    format::{Footer, HEADER_BYTES},
+    format::Footer,
     lookup::{LeafAt, NodeAt, Opened, Root},
     reader::Run,
 };
@@ -25,7 +25,7 @@ impl Run {
             return Err(opened.damaged(padding_at));
         }
         let mut walk = Walk {
-            offset: HEADER_BYTES as u64,
+            offset: opened.footer.plan.records_at,
             found: Footer { min_seqno: u64::MAX, ..Footer::default() },
             token: 0,
             collection: None,
@@ -38,7 +38,7 @@ impl Run {
             return Err(opened.damaged(hash_at));
         }
         let counted = Footer {
-            version: wanted.version,
+            plan: wanted.plan,
             records_end: walk.offset,
             min_seqno: if found.entries == 0 { 0 } else { found.min_seqno },
             dictionary_end: wanted.dictionary_end,

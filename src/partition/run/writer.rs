@@ -7,17 +7,19 @@
 use super::{
     directory::DirectoryBuilder,
     format::{
-        BUCKET_BYTES, FOOTER_BYTES, Footer, Identity, LEAF_BYTES, LEAF_ENTRIES, MAX_FILE_BYTES, MAX_KEY_BYTES,
-        PAGE_BYTES, VERSION, common_prefix,
+        BUCKET_BYTES, Footer, Identity, LEAF_BYTES, LEAF_ENTRIES, MAX_FILE_BYTES, MAX_KEY_BYTES, PAGE_BYTES,
+        common_prefix,
     },
     hash_index::HashIndexBuilder,
     leaf::{LeafBuilder, LeafHead},
     node::{NodeHead, TreeBuilder},
+    page_protection::PageProtection,
 };
 use crate::{
     canary::canary,
     error::{Error, Result},
     file::{Disk, WritableFile},
+    format::protection::Protection,
     item::{DictionaryBuilder, ItemRef, transcode},
     manifest::RunMeta,
     partition::key::KeyRef,
@@ -33,10 +35,10 @@ const MAX_ENCODED_BYTES: usize = 1 << 28;
 /// Collections that the directory is sized for in advance at most; it grows beyond.
 const EXPECTED_MAX: usize = 1 << 16;
 
-/// The file being written: appends, and keeps a checksum per page.
+/// The file being written: appends, and keeps a sum per page.
 #[derive(Debug)]
 struct PagedFile {
-    identity: Identity,
+    protection: PageProtection,
     file: Box<dyn WritableFile>,
     /// Bytes from `written` on, which is the begin of a page.
     buffer: Vec<u8>,
@@ -50,16 +52,17 @@ impl PagedFile {
     fn position(&self) -> u64 {
         self.written + self.buffer.len() as u64
     }
-    fn sum(&mut self, len: usize) {
-        for (at, page) in self.buffer[..len].chunks(PAGE_BYTES).enumerate() {
-            let crc = self.identity.crc(self.written + (at * PAGE_BYTES) as u64, page);
-            self.sums.extend_from_slice(&crc.to_le_bytes());
-        }
-    }
-    fn append(&mut self, len: usize) -> Result<()> {
+    /// Seals the first bytes of the buffer, once: they leave it with the next append, or never.
+    fn sum(&mut self, len: usize) -> Result<()> {
         if let Some(failure) = &self.failure {
             return Err(failure.clone());
         }
+        for (at, page) in self.buffer[..len].chunks_mut(PAGE_BYTES).enumerate() {
+            self.protection.protect_page(self.written + (at * PAGE_BYTES) as u64, page, &mut self.sums)?;
+        }
+        Ok(())
+    }
+    fn append(&mut self, len: usize) -> Result<()> {
         self.file.append(&self.buffer[..len]).inspect_err(|failure| self.failure = Some(failure.clone()))
     }
     /// Appends full pages to the file once enough have come together.
@@ -68,7 +71,7 @@ impl PagedFile {
             return Ok(());
         }
         let len = self.buffer.len() / PAGE_BYTES * PAGE_BYTES;
-        self.sum(len);
+        self.sum(len)?;
         self.append(len)?;
         self.buffer.drain(..len);
         let before = self.written;
@@ -108,19 +111,20 @@ pub struct RunWriter {
 
 impl RunWriter {
     /// Begins a file that must not exist yet. `expected` entries are a hint, nothing more.
-    pub fn create(disk: &Arc<dyn Disk>, file_no: u64, database_id: u64, expected: usize) -> Result<Self> {
-        let identity = Identity { database_id, file: file_no };
+    pub fn create(disk: &Arc<dyn Disk>, file_no: u64, protection: &Protection, expected: usize) -> Result<Self> {
+        let identity = Identity { database_id: protection.database_id(), file: file_no };
+        let (pages, header) = PageProtection::begin(identity, protection)?;
         let file = disk.create(identity.name())?;
         let mut buffer = Vec::with_capacity(BUFFER_BYTES + LEAF_BYTES);
-        buffer.extend_from_slice(&identity.encode_header());
+        buffer.extend_from_slice(&header);
         Ok(Self {
             disk: Arc::clone(disk),
             identity,
-            file: PagedFile { identity, file, buffer, written: 0, sums: Vec::new(), failure: None },
+            file: PagedFile { protection: pages, file, buffer, written: 0, sums: Vec::new(), failure: None },
             names: DictionaryBuilder::new(),
             hashes: HashIndexBuilder::default(),
             directory: DirectoryBuilder::with_capacity(expected.min(EXPECTED_MAX)),
-            figures: Footer { version: VERSION, min_seqno: u64::MAX, ..Footer::default() },
+            figures: Footer { min_seqno: u64::MAX, ..Footer::default() },
             token: 0,
             collection: Vec::new(),
             open: false,
@@ -259,11 +263,12 @@ impl RunWriter {
         }
         let sums_at = self.file.position();
         let rest = self.file.buffer.len();
-        self.file.sum(rest);
+        self.file.sum(rest)?;
         figures.sums_crc = self.identity.crc(sums_at, &self.file.sums);
         let footer = sums_at + self.file.sums.len() as u64;
         self.file.buffer.extend_from_slice(&self.file.sums);
-        self.file.buffer.extend_from_slice(&figures.encode(self.identity, footer));
+        let footer_bytes = self.file.protection.protect_footer(figures, footer)?;
+        self.file.buffer.extend_from_slice(&footer_bytes);
         self.file.append(self.file.buffer.len())?;
         if !canary!(RunUnsynced) {
             self.file.file.sync()?;
@@ -271,7 +276,7 @@ impl RunWriter {
         self.disk.sync_directory()?;
         Ok(RunMeta {
             file: self.identity.file,
-            bytes: footer + FOOTER_BYTES as u64,
+            bytes: footer + footer_bytes.len() as u64,
             entries: figures.entries,
             tombstones: figures.tombstones,
             logical_bytes: figures.logical_bytes,
@@ -281,6 +286,8 @@ impl RunWriter {
             max_seqno: figures.max_seqno,
             bottom: false,
             footer,
+            generation: self.file.protection.generation(),
+            mark: self.file.protection.mark(),
         })
     }
     /// Gives the run up and removes its file.

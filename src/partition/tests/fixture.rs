@@ -80,7 +80,7 @@ impl Bench {
         let next_file = || self.files.fetch_add(1, Ordering::Relaxed);
         use_it(&RunContext {
             disk: self.disk.clone(),
-            database_id: 77,
+            protection: crate::format::protection::Protection::plain(77),
             next_file: &next_file,
             read_mode: self.mode,
             cache: self.cache.clone(),

@@ -4,6 +4,7 @@
 //! - [`world`]: a small world of tables and a model that says what each step must do;
 //! - [`random`]: the one seeded generator of all tests;
 //! - [`slow_disk`]: a disk whose writes and syncs a test can hold up;
+//! - [`nonce_ledger`]: a disk that watches that an encrypted database uses no nonce twice;
 //! - [`child`]: a process that a test kills.
 
 #![expect(missing_docs, reason = "the tests are its only readers")]
@@ -11,6 +12,7 @@
 
 pub mod access;
 pub mod child;
+pub mod nonce_ledger;
 pub mod random;
 pub mod slow_disk;
 pub mod world;

@@ -111,7 +111,7 @@ fn a_run_of_another_place_is_refused() {
     let model = small_model();
     let facts = write(&disk, &model);
     let cache = Arc::new(PageCache::new(1 << 20));
-    let other = Run::open(&*disk, &facts, DATABASE + 1, ReadMode::Mapped, &cache).unwrap();
+    let other = Run::open(&*disk, &facts, &Protection::plain(DATABASE + 1), ReadMode::Mapped, &cache).unwrap();
     assert_eq!(ask_everything(&Arc::new(other), &model).unwrap_err().kind(), ErrorKind::Corrupt);
     let facts = RunMeta { entries: facts.entries + 1, ..facts };
     let other = open(&disk, &facts, ReadMode::Mapped).unwrap();

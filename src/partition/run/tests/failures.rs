@@ -12,7 +12,7 @@ fn model() -> Model {
 /// Writes as far as the disk lets it; goes on after a failure, as no caller should.
 fn try_to_write(disk: &SimulatedDisk) -> Result<RunMeta> {
     let disk: Arc<dyn Disk> = Arc::new(disk.clone());
-    let mut writer = RunWriter::create(&disk, 7, DATABASE, 0)?;
+    let mut writer = RunWriter::create(&disk, 7, &Protection::plain(DATABASE), 0)?;
     let mut failed = None;
     for (key, (seqno, item)) in &model() {
         let item = item.as_ref().map(ItemRef::from);

@@ -11,6 +11,7 @@ use crate::{
     config::ReadMode,
     error::Result,
     file::{Disk, FileName, MemoryDisk},
+    format::protection::Protection,
     item::{Item, ItemRef},
     manifest::RunMeta,
     partition::key::KeyRef,
@@ -53,7 +54,7 @@ fn item(text: &str, len: usize) -> Item {
 }
 
 fn write(disk: &Arc<dyn Disk>, model: &Model) -> RunMeta {
-    let mut writer = RunWriter::create(disk, 7, DATABASE, model.len()).unwrap();
+    let mut writer = RunWriter::create(disk, 7, &Protection::plain(DATABASE), model.len()).unwrap();
     for (key, (seqno, item)) in model {
         let item = item.as_ref().map(ItemRef::from);
         writer.add(key_ref(key), *seqno, item.as_ref()).unwrap();
@@ -63,7 +64,7 @@ fn write(disk: &Arc<dyn Disk>, model: &Model) -> RunMeta {
 
 fn open(disk: &Arc<dyn Disk>, facts: &RunMeta, mode: ReadMode) -> Result<Arc<Run>> {
     let cache = Arc::new(PageCache::new(256 << 10));
-    Run::open(&**disk, facts, DATABASE, mode, &cache).map(Arc::new)
+    Run::open(&**disk, facts, &Protection::plain(DATABASE), mode, &cache).map(Arc::new)
 }
 
 /// A run of a model, mapped and not.

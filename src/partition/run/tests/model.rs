@@ -257,7 +257,7 @@ fn an_empty_run_is_valid() {
 #[test]
 fn keys_must_ascend_and_be_short() {
     let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
-    let mut writer = RunWriter::create(&disk, 7, DATABASE, 0).unwrap();
+    let mut writer = RunWriter::create(&disk, 7, &Protection::plain(DATABASE), 0).unwrap();
     let key = |token, collection, sort| KeyRef { token, collection, sort };
     writer.add(key(5, b"b", b"m"), 1, None).unwrap();
     for wrong in [key(4, b"c", b"z"), key(5, b"a", b"z"), key(5, b"b", b"m"), key(5, b"b", b"")] {
@@ -274,7 +274,7 @@ fn a_run_is_made_of_the_items_of_another() {
     let model = generate(&mut Dice(3), &SHAPES[1]);
     let [run, _] = runs_of(&model);
     let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
-    let mut writer = RunWriter::create(&disk, 7, DATABASE, model.len()).unwrap();
+    let mut writer = RunWriter::create(&disk, 7, &Protection::plain(DATABASE), model.len()).unwrap();
     let mut cursor = run.scan(0, u64::MAX, None).unwrap();
     while cursor.valid() {
         let (seqno, item) = (cursor.seqno(), cursor.item());

@@ -39,7 +39,7 @@ fn key_bytes(collection: u64) -> Vec<u8> {
 fn write_shop(disk: &Arc<dyn Disk>, file: u64, collections: u64, per_collection: u64) -> RunMeta {
     let mut order: Vec<(u64, u64)> = (0..collections).map(|c| (xxhash_rust::xxh3::xxh3_64(&key_bytes(c)), c)).collect();
     order.sort_unstable();
-    let mut writer = RunWriter::create(disk, file, DATABASE, order.len()).unwrap();
+    let mut writer = RunWriter::create(disk, file, &Protection::plain(DATABASE), order.len()).unwrap();
     for (token, c) in order {
         let collection = key_bytes(c);
         for number in 0..per_collection {
@@ -65,7 +65,7 @@ fn measure(run: &Arc<Run>, collections: u64, per_collection: u64) {
         .collect();
     let count = probes.len() as u64;
     let opened = run.opened().unwrap();
-    if opened.source.map().is_some() {
+    if opened.source.is_mapped() {
         let bytes = opened.source.piece(0, opened.footer.records_end as usize).unwrap();
         timed("a dependent load from anywhere in the records", count, || {
             let mut at = 0;
@@ -153,7 +153,8 @@ fn timings() {
         if file == 1 {
             println!("--- buffered, cache of 64 MiB");
             let cache = Arc::new(PageCache::new(64 << 20));
-            let run = Arc::new(Run::open(&*disk, &facts, DATABASE, ReadMode::Buffered, &cache).unwrap());
+            let run =
+                Arc::new(Run::open(&*disk, &facts, &Protection::plain(DATABASE), ReadMode::Buffered, &cache).unwrap());
             measure(&run, collections, per_collection);
         }
     }

@@ -9,9 +9,11 @@ use super::{
     step::{Assign, BEGIN_MILLIS, Change, Mutation, Step, When, Write},
     time::{lag, lose_swept, sweep},
 };
+use crate::nonce_ledger::{NonceLedger, WatchedDisk};
 use hashrange::{
     Clock, Database, Durability, Error, ErrorKind, Item, ItemRef, ReadMode, Result,
     admin::TableUpdate,
+    encryption::RootKey,
     error::Detail,
     expression::{Condition, ExpressionKind, Placeholders, Scope, UpdateExpression},
     file::Disk,
@@ -21,6 +23,9 @@ use hashrange::{
     },
 };
 use std::{borrow::Cow, sync::Arc};
+
+/// One of so many random setups is encrypted.
+const ENCRYPTED_ONE_IN: u64 = 4;
 
 /// How a database is opened: sizes so small that a few steps flush, split, compact and change log segments.
 #[derive(Clone, Debug)]
@@ -34,11 +39,13 @@ pub struct Setup {
     pub read_mode: ReadMode,
     pub clock: Clock,
     pub seed: u64,
+    /// The files are encrypted, and this sees what is written.
+    pub encrypted: Option<Arc<NonceLedger>>,
 }
 
 impl Setup {
     pub fn random(random: &mut Random) -> Self {
-        Self {
+        let setup = Self {
             partitions: 1 + random.below(3),
             split_bytes: *random.pick(&[2048, 4096, 16384]),
             memtable_bytes: *random.pick(&[2048, 8192, 32768]),
@@ -48,11 +55,18 @@ impl Setup {
             read_mode: if random.one_in(2) { ReadMode::Mapped } else { ReadMode::Buffered },
             clock: Clock::manual(BEGIN_MILLIS),
             seed: random.next_u64(),
-        }
+            encrypted: None,
+        };
+        if setup.seed.is_multiple_of(ENCRYPTED_ONE_IN) { setup.encrypted() } else { setup }
+    }
+
+    /// The same with files that are encrypted.
+    pub fn encrypted(self) -> Self {
+        Self { encrypted: Some(Arc::default()), ..self }
     }
 
     pub fn open(&self, disk: Arc<dyn Disk>) -> Result<Database> {
-        Database::options()
+        let options = Database::options()
             .background(false)
             .durability(Durability::Sync)
             .initial_partitions(self.partitions)
@@ -62,10 +76,15 @@ impl Setup {
             .log_bytes(self.log_bytes)
             .runs_per_partition(self.runs_per_partition)
             .block_cache_bytes(64 << 10)
-            .read_mode(self.read_mode)
             .clock(self.clock.clone())
-            .seed(self.seed)
-            .open_on(disk)
+            .seed(self.seed);
+        match &self.encrypted {
+            Some(ledger) => {
+                let key = RootKey::from_bytes([7; 32]);
+                options.encryption(key).open_on(WatchedDisk::new(disk, ledger.clone()))
+            }
+            None => options.read_mode(self.read_mode).open_on(disk),
+        }
     }
 }
 
