@@ -240,7 +240,7 @@ impl Consumer {
     /// let mut changes = orders.stream()?.checkpoint("mailer").deliveries();
     /// if let Some(change) = changes.next().await {
     ///     let change = change?;
-    ///     assert!(change.new_image().is_some());
+    ///     assert!(change.new.is_some());
     ///     orders.asynchronous().call(move |_| change.ack()).await?; // it writes: on the pool
     /// }
     /// # Ok(())

@@ -104,6 +104,13 @@ impl Hook for Both {
 /// sends them, if policies decide on them; faults that they meet, if a model wants any. A handle that keeps the database open has its share of it here too.
 #[derive(Clone, Default)]
 pub struct Hooks {
+    /// `None` where requests pass through nothing, so that they look at one place and each handle is small.
+    set: Option<Arc<HookSet>>,
+    _keeper: Option<Keeper>,
+}
+
+#[derive(Clone, Default)]
+struct HookSet {
     hook: Option<Arc<dyn Hook>>,
     /// What moves throughput with what is consumed.
     scaling: Option<Arc<dyn Hook>>,
@@ -117,37 +124,52 @@ pub struct Hooks {
     /// Where plans are kept of requests that are not carried out.
     plans: Option<Plans>,
     faults: Option<Arc<Faults>>,
-    _keeper: Option<Keeper>,
+}
+
+impl HookSet {
+    /// Whether requests pass through nothing. Tag and operation are of no use without a recorder.
+    fn is_empty(&self) -> bool {
+        let Self { hook, scaling, caller, recorder, tag: _, operation: _, plans, faults } = self;
+        let has_hook = hook.is_some() || scaling.is_some();
+        !(has_hook || caller.is_some() || recorder.is_some() || plans.is_some() || faults.is_some())
+    }
 }
 
 /// A share of an open database: the last one that goes closes it.
 pub(crate) type Keeper = Arc<dyn Send + Sync>;
 
 impl Hooks {
+    /// The same, but for one thing.
+    fn changed(&self, change: impl FnOnce(&mut HookSet)) -> Self {
+        let mut set = self.set.as_deref().cloned().unwrap_or_default();
+        change(&mut set);
+        Self { set: (!set.is_empty()).then(|| Arc::new(set)), _keeper: self._keeper.clone() }
+    }
     /// The same, and this hook behind those that are there.
     pub(crate) fn and(self, hook: Arc<dyn Hook>) -> Self {
-        let hook = match self.hook {
-            Some(first) => Arc::new(Both(first, hook)),
-            None => hook,
-        };
-        Self { hook: Some(hook), ..self }
+        self.changed(|set| {
+            set.hook = Some(match set.hook.take() {
+                Some(first) => Arc::new(Both(first, hook)),
+                None => hook,
+            });
+        })
     }
     /// The hooks that want to see requests now.
     pub(super) fn busy(&self) -> impl Iterator<Item = &dyn Hook> {
-        let hooks = [self.scaling.as_deref(), self.hook.as_deref()];
-        hooks.into_iter().flatten().filter(|hook| !hook.is_idle())
+        let hooks = self.set.iter().flat_map(|set| [set.scaling.as_deref(), set.hook.as_deref()]);
+        hooks.flatten().filter(|hook| !hook.is_idle())
     }
     /// The same, for a database whose throughput follows what is consumed.
     pub(crate) fn with_scaling(&self, scaling: Option<Arc<dyn Hook>>) -> Self {
-        Self { scaling, ..self.clone() }
+        self.changed(|set| set.scaling = scaling)
     }
     /// The same, for requests that meet these faults.
     pub(crate) fn with_faults(&self, faults: Option<Arc<Faults>>) -> Self {
-        Self { faults, ..self.clone() }
+        self.changed(|set| set.faults = faults)
     }
     /// Faults that requests meet, if they can meet any.
     pub(crate) fn faults(&self) -> Option<&Arc<Faults>> {
-        self.faults.as_ref()
+        self.set.as_ref()?.faults.as_ref()
     }
     /// The same, for a handle that keeps the database open.
     pub(crate) fn keeping(&self, keeper: Keeper) -> Self {
@@ -159,63 +181,60 @@ impl Hooks {
     }
     /// The same, with the principal on whose requests policies decide.
     pub(crate) fn as_caller(&self, caller: Arc<Caller>) -> Self {
-        Self { caller: Some(caller), ..self.clone() }
+        self.changed(|set| set.caller = Some(caller))
     }
     /// The same, for requests that policies have already allowed.
     pub(crate) fn decided(&self) -> Self {
-        Self { caller: None, ..self.clone() }
+        self.changed(|set| set.caller = None)
     }
     /// The principal on whose requests policies decide; `None` if no policy does.
     pub(crate) fn caller(&self) -> Option<&Caller> {
-        self.caller.as_deref()
+        self.set.as_ref()?.caller.as_deref()
     }
     /// The same, with a place where what requests consume is noted.
     pub(crate) fn noting(self, recorder: Option<Arc<Recorder>>) -> Self {
-        Self { recorder, ..self }
+        self.changed(|set| set.recorder = recorder)
     }
     /// The same, with a tag under which it is noted.
     pub(crate) fn tagged(&self, tag: &str) -> Self {
-        let tag = self.recorder.as_ref().map_or(0, |recorder| recorder.tag(tag));
-        Self { tag, ..self.clone() }
+        self.changed(|set| set.tag = set.recorder.as_ref().map_or(0, |recorder| recorder.tag(tag)))
     }
-    /// The same, for requests that are noted as those of another operation.
+    /// The same, for requests that are noted as those of another operation, where they are noted.
     pub(crate) fn noted_as(&self, operation: &'static str) -> Self {
-        Self { operation: Some(operation), ..self.clone() }
+        if self.recorder().is_none() {
+            return self.clone();
+        }
+        self.changed(|set| set.operation = Some(operation))
     }
     /// Where what requests consume is noted.
     pub(crate) fn recorder(&self) -> Option<&Recorder> {
-        self.recorder.as_deref()
+        self.set.as_ref()?.recorder.as_deref()
     }
     /// The same, for requests that are planned and not carried out.
     pub(crate) fn planning(&self, plans: Plans) -> Self {
-        Self { plans: Some(plans), ..self.clone() }
+        self.changed(|set| set.plans = Some(plans))
     }
     /// Where plans are kept of requests that are not carried out.
     pub(super) fn plans(&self) -> Option<&Plans> {
-        self.plans.as_ref()
+        self.set.as_ref()?.plans.as_ref()
     }
     /// Number of the tag under which it is noted.
     pub(super) fn tag(&self) -> u32 {
-        self.tag
+        self.set.as_ref().map_or(0, |set| set.tag)
     }
     /// The operation that requests are noted as, where that is not their own.
     pub(super) fn operation(&self) -> Option<&'static str> {
-        self.operation
+        self.set.as_ref()?.operation
     }
     /// Whether a hook sees requests, policies decide on them, they meet faults, or they are noted or only planned.
     #[inline]
     pub(crate) fn is_some(&self) -> bool {
-        self.hook.is_some()
-            | self.caller.is_some()
-            | self.recorder.is_some()
-            | self.plans.is_some()
-            | self.faults.is_some()
-            | self.scaling.is_some()
+        self.set.is_some()
     }
 }
 
 impl fmt::Debug for Hooks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(if self.hook.is_some() { "Hooks(one)" } else { "Hooks(none)" })
+        f.write_str(if self.is_some() { "Hooks(some)" } else { "Hooks(none)" })
     }
 }

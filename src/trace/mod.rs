@@ -3,7 +3,7 @@
 //! A [`Recorder`] is a hook that writes what each request accessed to a trace: when, which table and key, and how many units. A
 //! [`Design`] says what is to be different: other keys, other indexes, other billing. [`replay`] lets the recorded accesses
 //! ask the [model of capacity](crate::capacity) under each design, at the times of the trace and with the retries of a client, and
-//! answers with units, throttles, hot keys and latencies. It needs no database: a trace of ten million requests takes seconds.
+//! answers with units, throttles, hot keys and latencies. It needs no database.
 //!
 //! Imports: error, clock, capacity, faults, format, item, schema, request.
 

@@ -65,10 +65,11 @@ fn list(args: &DatabaseArgs, json: bool) -> Result<(), Failure> {
 
 fn rotate(args: &DatabaseArgs, rewrite: bool, to: Option<&Path>) -> Result<(), Failure> {
     let new_root = to.map(RootKey::from_file).transpose()?;
-    let database = session::open(args)?;
-    if database.keys()?.is_none() {
+    // A refusal leaves the folder as it is, which an opening to write does not.
+    if session::open_to_read(args)?.keys()?.is_none() {
         return Err(not_encrypted(args));
     }
+    let database = session::open(args)?;
     match new_root {
         Some(root) => {
             let id = root.id().to_owned();

@@ -151,10 +151,11 @@ impl<'r> RunCursor<'r> {
                 return Err(opened.damaged(at.offset));
             }
             let items = at.leaf.items(&at.bytes).ok_or_else(|| opened.damaged(at.offset))?;
+            let handle = opened.handle(at);
             while before.contains(&index) {
                 match items.get(index) {
                     Some(Some((start, encoded))) => {
-                        let item = opened.item_at(at, start, start + encoded.len());
+                        let item = opened.item_from(handle, at, start, start + encoded.len());
                         if !take.take(item, ItemRef::size_of(encoded))? {
                             return self.stand_on(index).map(|()| true);
                         }

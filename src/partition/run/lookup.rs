@@ -281,13 +281,34 @@ impl Opened {
     /// The item at a place in a leaf.
     #[inline(always)]
     pub(super) fn item_at(&self, at: &LeafAt<'_>, start: usize, end: usize) -> ItemRef {
+        self.item_from(self.handle(at), at, start, end)
+    }
+    /// What items of a leaf refer to, if it lies in the file as a whole.
+    #[inline(always)]
+    pub(super) fn handle(&self, at: &LeafAt<'_>) -> Option<&Arc<NamedBytes>> {
         match &at.bytes {
             Piece::InPlace(_) => {
                 let named = self.named.get_or_init(|| self.handles());
-                let named = &named[(at.offset >> HANDLE_SHIFT) as usize % HANDLES];
-                ItemRef::within(named, at.offset as usize + start..at.offset as usize + end)
+                Some(&named[(at.offset >> HANDLE_SHIFT) as usize % HANDLES])
             }
-            Piece::Own(bytes) => ItemRef::with_names(bytes.slice(start..end), Arc::clone(&self.names)),
+            Piece::Own(_) => None,
+        }
+    }
+    /// The item at a place in a leaf whose [`handle`](Self::handle) is at hand.
+    #[inline(always)]
+    pub(super) fn item_from(
+        &self,
+        handle: Option<&Arc<NamedBytes>>,
+        at: &LeafAt<'_>,
+        start: usize,
+        end: usize,
+    ) -> ItemRef {
+        match (handle, &at.bytes) {
+            (Some(named), _) => ItemRef::within(named, at.offset as usize + start..at.offset as usize + end),
+            (None, Piece::Own(bytes)) => ItemRef::with_names(bytes.slice(start..end), Arc::clone(&self.names)),
+            (None, Piece::InPlace(bytes)) => {
+                ItemRef::with_names(bytes::Bytes::copy_from_slice(&bytes[start..end]), Arc::clone(&self.names))
+            }
         }
     }
     /// Position in the directory of the first collection whose token is not below `token`.
