@@ -33,6 +33,8 @@ fn run(u: &mut Unstructured<'_>) -> Result<RunMeta> {
         max_seqno: schema::count(u)?,
         bottom: u.arbitrary()?,
         footer: schema::count(u)?,
+        generation: if u.ratio(7, 8)? { 0 } else { u.arbitrary()? },
+        mark: 0,
     })
 }
 

@@ -41,6 +41,7 @@ fn always() -> f64 {
 /// `{"fixed_millis": 5}`, `{"uniform_millis": [5, 50]}`, ...
 #[derive(Deserialize)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
+#[expect(clippy::enum_variant_names, reason = "the members of the file have their unit last")]
 enum DelayForm {
     FixedMillis(u64),
     UniformMillis([u64; 2]),

@@ -15,7 +15,7 @@
 //! ```
 //!
 //! A fourth, [`OverlayDisk`], lies over one of these and changes nothing of it: for folders that are not trusted, and, over
-//! a [`PartDisk`] of some of the files, for a database as it was at an earlier moment.
+//! a `PartDisk` of some of the files, for a database as it was at an earlier moment.
 //!
 //! All disks pass one conformance test, so what is shown on the simulated disk holds for the same calls on the
 //! real one. What the engine may rely on is this list and nothing else:

@@ -175,7 +175,8 @@ impl<'d> Run<'d> {
         let Some(recorded) = now.tables.get(access.table) else { return true };
         let make = || ModelledTable::new(&self.model, recorded, self.design, at_millis);
         let table = self.tables.entry(access.table).or_insert_with(make);
-        (self.key.clear(), self.sort.clear());
+        self.key.clear();
+        self.sort.clear();
         match (&table.design.partition_key, &access.key) {
             (Some(template), Some(_)) if access.index.is_none() => {
                 template.key(access, recorded, now.attributes, shard, &mut self.key);

@@ -1,5 +1,7 @@
 //! Faults on demand: who meets them, how often, and that nothing is changed by them.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use hashrange::{
     Clock, Database, ErrorKind, Item, Table, attr,
     error::Detail,

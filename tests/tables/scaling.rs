@@ -1,5 +1,7 @@
 //! Auto scaling on a clock that is moved by hand: alarms, bounds, cooldowns, the budget of decreases, and what is durable.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use hashrange::{
     Clock, Database, ErrorKind, Item, Table,
     admin::{TableUpdate, index},

@@ -1,5 +1,7 @@
 //! Requests are recorded, and replayed on the model of capacity against other designs.
 
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use hashrange::{
     Clock, Database, Durability, Item,
     admin::index,

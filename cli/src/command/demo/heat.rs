@@ -216,7 +216,7 @@ impl Site {
             for before in [true, false] {
                 for (count, pages) in [(1, &pages.neighbours), (2, &pages.others)] {
                     let of_part = pages.iter().skip((part + part / PARTS * 3) % PARTS).step_by(PARTS).enumerate();
-                    for (_, page) in of_part.filter(|(at, _)| ((at + part / PARTS) % 2 == 0) == before) {
+                    for (_, page) in of_part.filter(|(at, _)| (at + part / PARTS).is_multiple_of(2) == before) {
                         counts[count].add(self.look(page)?);
                     }
                 }
