@@ -57,7 +57,7 @@ mod planted {
         ForgottenToken,
         /// A client request token goes with the log segment that it was in.
         TokenGoneWithSegment,
-        /// No base is taken before the log tells of an index that was filled or a table that was loaded.
+        /// History takes no base before the record of an index that was filled, or of a table that was loaded.
         BaseNotTaken,
         /// The base that serves the earliest promised instant is dropped with those before it.
         BaseDroppedEarly,
@@ -91,7 +91,7 @@ mod planted {
 
     impl Canary {
         /// All of them.
-        pub const ALL: [Self; 23] = [
+        pub const ALL: [Self; 26] = [
             Self::SegmentNameUnsynced,
             Self::EarlyAcknowledgement,
             Self::ForgivenSync,
@@ -103,6 +103,9 @@ mod planted {
             Self::HalfTransaction,
             Self::ForgottenToken,
             Self::TokenGoneWithSegment,
+            Self::BaseNotTaken,
+            Self::BaseDroppedEarly,
+            Self::TimeOfOneCommit,
             Self::IndexNotReplayed,
             Self::FlushClaimsTooMuch,
             Self::LogTrimmedEarly,

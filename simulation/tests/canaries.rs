@@ -41,9 +41,16 @@ fn every_planted_bug_is_found_and_none_where_none_is() {
     moved_ends(ROUNDS).unwrap_or_else(|failure| panic!("{failure}"));
 
     let mut escaped = Vec::new();
-    // Two show to other threads only: tests/schedules.rs and tests/waiting.rs of the engine find them.
-    let of_threads = [Canary::AppliedEarly, Canary::SealBesideSync];
-    let canaries: Vec<Canary> = Canary::ALL.into_iter().filter(|canary| !of_threads.contains(canary)).collect();
+    // Two show to other threads only: tests/schedules.rs and tests/threads/waiting.rs of the engine find them. Three show in
+    // history, which lives do not keep: tests/tables/history/planted.rs finds them.
+    let of_others = [
+        Canary::AppliedEarly,
+        Canary::SealBesideSync,
+        Canary::BaseNotTaken,
+        Canary::BaseDroppedEarly,
+        Canary::TimeOfOneCommit,
+    ];
+    let canaries: Vec<Canary> = Canary::ALL.into_iter().filter(|canary| !of_others.contains(canary)).collect();
     for &canary in &canaries {
         plant(Some(canary));
         let found = find(canary);

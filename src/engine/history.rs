@@ -274,16 +274,21 @@ impl Engine {
 
     /// Logs what time it is, for the record of a schema change that follows. The caller holds the schema gate exclusively.
     pub(super) fn log_time(&self) -> Result<()> {
-        if !self.history.is_on() {
-            return Ok(());
+        if self.history.is_on() {
+            self.log_empty_commit()?;
         }
+        Ok(())
+    }
+
+    /// Logs a commit that changes nothing: its number and its time belong to no other. Returns the number.
+    pub(super) fn log_empty_commit(&self) -> Result<u64> {
         let header = CommitHeader { at_millis: self.options.clock.now_millis(), ..CommitHeader::default() };
         let seqno = self.wal.append_with(|_, out| {
             self.history.note(header.at_millis);
             encode_commit(&header, 0, [], out);
         })?;
         self.wal.applied(seqno);
-        Ok(())
+        Ok(seqno)
     }
 
     /// What the manifest must learn when segments are trimmed, so that the time of commits goes on from there.

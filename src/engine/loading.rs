@@ -14,7 +14,6 @@ use crate::{
     item::ItemRef,
     partition::ReadPoint,
     schema::{EncodedKey, StreamDefinition, StreamView, TableDefinition, TableStatus},
-    wal::record::{CommitHeader, encode_commit},
 };
 use bytes::Bytes;
 use std::sync::Arc;
@@ -53,7 +52,7 @@ impl Loading {
         let old = partition.get(key_ref(key), ReadPoint::Newest, self.engine.wal().visible())?;
         let old = old.and_then(|version| version.item);
         if old.is_some() {
-            self.seqno = self.engine.draw_seqno()?;
+            self.seqno = self.engine.log_empty_commit()?;
         }
         let new = ItemRef::from_bytes(bytes.clone());
         let mut taken = self.engine.insert_global(&state.ring, key, self.seqno, Some(&bytes), true);
@@ -100,17 +99,6 @@ impl Drop for Loading {
 }
 
 impl Engine {
-    /// A sequence number that no commit has: an empty one takes it.
-    fn draw_seqno(&self) -> Result<u64> {
-        let header = CommitHeader { at_millis: self.options.clock.now_millis(), ..CommitHeader::default() };
-        let seqno = self.wal.append_with(|_, out| {
-            self.history.note(header.at_millis);
-            encode_commit(&header, 0, [], out);
-        })?;
-        self.wal.applied(seqno);
-        Ok(seqno)
-    }
-
     fn note_memory(&self, bytes: usize) {
         self.admission.write_budget.add(bytes);
     }

@@ -4,5 +4,7 @@ mod against_model;
 mod changes;
 mod loading;
 mod moments;
+#[cfg(hashrange_canaries)]
+mod planted;
 mod retention;
 mod versions;

@@ -74,9 +74,7 @@ impl Jobs {
             }
         }
         record.ended_millis = Some(self.now_millis());
-        if let Err(failure) = self.records().put(&record) {
-            tracing::error!(message = failure.message(), job = record.id, "what became of a bulk write cannot be kept");
-        }
+        self.keep_outcome(&record);
         self.board.state().cancelled.remove(record.id());
     }
 

@@ -54,9 +54,7 @@ impl Jobs {
             }
         }
         record.ended_millis.get_or_insert_with(|| self.now_millis());
-        if let Err(failure) = self.records().put(&record) {
-            tracing::error!(message = failure.message(), job = record.id, "what became of an export cannot be kept");
-        }
+        self.keep_outcome(&record);
     }
 
     fn write_export(&self, record: &mut ExportRecord, objects: &dyn ObjectStore) -> Result<(), Stopped> {

@@ -106,9 +106,7 @@ impl Jobs {
             }
         }
         record.ended_millis = Some(self.now_millis());
-        if let Err(failure) = self.records().put(&record) {
-            tracing::error!(message = failure.message(), job = record.id, "what became of an import cannot be kept");
-        }
+        self.keep_outcome(&record);
     }
 
     fn fill_imported(

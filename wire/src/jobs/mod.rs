@@ -137,6 +137,17 @@ impl From<std::io::Error> for Stopped {
 }
 
 impl Jobs {
+    /// Keeps what became of a job; where that fails, the log says so.
+    fn keep_outcome<R: Record>(&self, record: &R) {
+        if let Err(failure) = self.records().put(record) {
+            tracing::error!(
+                message = failure.message(),
+                kind = R::KIND,
+                job = record.id(),
+                "what became of a job cannot be kept"
+            );
+        }
+    }
     /// The rows.
     pub(crate) fn records(&self) -> Records<'_> {
         Records(&self.database)

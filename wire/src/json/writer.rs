@@ -147,6 +147,12 @@ impl Writer {
         self.name(name);
         self.epoch_seconds(millis);
     }
+    /// The same, if it is there.
+    pub(crate) fn optional_time_member(&mut self, name: &str, millis: Option<u64>) {
+        if let Some(millis) = millis {
+            self.time_member(name, millis);
+        }
+    }
 
     fn separate(&mut self) {
         if self.comma {

@@ -271,9 +271,7 @@ pub(super) fn list(context: &Context<'_>, body: &[u8]) -> Outcome {
         out.string_member("BulkOperationArn", &bulk.arn);
         out.string_member("BulkOperationStatus", bulk.status.name());
         out.time_member("StartTime", bulk.started_millis);
-        if let Some(ended) = bulk.ended_millis {
-            out.time_member("EndTime", ended);
-        }
+        out.optional_time_member("EndTime", bulk.ended_millis);
         out.end_object();
     }
     out.end_array();

@@ -268,9 +268,7 @@ fn described(context: &Context<'_>, record: &ExportRecord) -> Vec<u8> {
     out.string_member("ExportArn", &record.arn);
     out.string_member("ExportStatus", record.status.name());
     out.time_member("StartTime", record.started_millis);
-    if let Some(ended) = record.ended_millis.filter(|_| !record.status.is_open()) {
-        out.time_member("EndTime", ended);
-    }
+    out.optional_time_member("EndTime", record.ended_millis.filter(|_| !record.status.is_open()));
     match record.span {
         None => out.time_member("ExportTime", record.at_millis),
         Some(span) => {

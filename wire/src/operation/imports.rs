@@ -305,9 +305,7 @@ fn described(context: &Context<'_>, record: &ImportRecord) -> Vec<u8> {
     out.name("TableCreationParameters");
     out.json(&record.parameters);
     out.time_member("StartTime", record.started_millis);
-    if let Some(ended) = record.ended_millis {
-        out.time_member("EndTime", ended);
-    }
+    out.optional_time_member("EndTime", record.ended_millis);
     out.integer_member("ErrorCount", counts.errors);
     out.integer_member("ProcessedItemCount", counts.imported + counts.errors);
     out.integer_member("ImportedItemCount", counts.imported);
@@ -345,9 +343,7 @@ pub(super) fn list(context: &Context<'_>, body: &[u8]) -> Outcome {
         out.string_member("CloudWatchLogGroupArn", &log_group(context));
         out.string_member("InputFormat", &import.source.format);
         out.time_member("StartTime", import.started_millis);
-        if let Some(ended) = import.ended_millis {
-            out.time_member("EndTime", ended);
-        }
+        out.optional_time_member("EndTime", import.ended_millis);
         out.end_object();
     }
     out.end_array();

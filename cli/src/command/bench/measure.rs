@@ -21,7 +21,7 @@ use std::{
     time::Duration,
 };
 
-/// Longest latency that is told apart, in microseconds: ten minutes.
+/// Longest latency that the histogram counts, in microseconds: ten minutes. Longer ones count as this one.
 const MOST_MICROS: u64 = 600_000_000;
 /// Pause between two looks whether it has ended.
 const LOOK: Duration = Duration::from_millis(50);
