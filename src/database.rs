@@ -35,7 +35,7 @@ use crate::{
     maintenance::{Maintenance, TtlDescription},
     request::{Hooks, ResourcePolicies},
     scaling::AutoScaling,
-    schema::{IndexDefinition, IndexKind, KeyAttribute, KeySchema, TableDefinition, TableStatus},
+    schema::{IndexDefinition, IndexKind, KeyAttribute, KeySchema, TableDefinition},
     service::IndexLag,
     stream::IteratorStart,
     table::{self, Dynamic, KeyShape, StreamDescription, StreamRecords, Table},
@@ -175,7 +175,7 @@ impl Database {
         self.engine().check_open()?;
         let slot = self.engine().table(name).ok_or_else(|| Error::no_table(name))?;
         // Tables are there at once, unless they are being loaded or the program wants them to take their time.
-        if self.engine().status_of(&slot.state().definition) == TableStatus::Creating {
+        if self.engine().is_creating(&slot.state().definition) {
             return Err(Error::no_table(name));
         }
         Ok(slot)

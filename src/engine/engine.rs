@@ -19,7 +19,7 @@ use crate::{
     format::protection::Protection,
     observe::Observe,
     schema::{IndexKind, TableDefinition, TableStatus},
-    service::{IndexLag, PendingPropagation, PropagationModels, status_at},
+    service::{IndexLag, PendingPropagation, PropagationModels, is_creating, status_at},
     stream::Streams,
     wal::Wal,
 };
@@ -89,9 +89,18 @@ impl Engine {
     }
     /// The status of a table now, if new tables take time to become usable.
     pub fn status_of(&self, table: &TableDefinition) -> TableStatus {
+        status_at(table, self.creating_millis(table), || self.options.clock.now_millis())
+    }
+    /// Whether a table is still being created.
+    #[inline]
+    pub fn is_creating(&self, table: &TableDefinition) -> bool {
+        is_creating(table, self.creating_millis(table), || self.options.clock.now_millis())
+    }
+    /// How long a new table takes to become usable, by the options and by faults.
+    #[inline]
+    fn creating_millis(&self, table: &TableDefinition) -> u64 {
         let faulty_millis = self.faults().map_or(0, |faults| faults.state_millis(&table.name).0);
-        let creating_millis = self.options.creating_millis.max(faulty_millis);
-        status_at(table, self.options.clock.now_millis(), creating_millis)
+        self.options.creating_millis.max(faulty_millis)
     }
     /// The table of that name.
     pub fn table(&self, name: &str) -> Option<Arc<TableSlot>> {

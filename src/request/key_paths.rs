@@ -9,7 +9,8 @@ use crate::{
 /// Rejects a condition or filter with a path into a key attribute of the table or of an index.
 #[inline]
 pub(super) fn check_condition_paths(table: &TableDefinition, condition: Option<&Condition>) -> Result<()> {
-    condition.map_or(Ok(()), |condition| check(table, &condition.nested_paths()))
+    let Some(condition) = condition else { return Ok(()) };
+    check(table, &condition.nested_paths())
 }
 
 /// The same of a projection.

@@ -49,8 +49,10 @@ impl Run for Query<'_> {
         let mut selection = self.select(&target)?;
         target.check_readable(options)?;
         target.check_paths(options)?;
-        target.check_filter_reads_no_key(options.filter.as_ref())?;
-        target.check_filter_is_projected(options)?;
+        if options.filter.is_some() {
+            target.check_filter_reads_no_key(options.filter.as_ref())?;
+            target.check_filter_is_projected(options)?;
+        }
         self.narrow(&target, &mut selection)?;
         let mut builder = PageBuilder::new(executor, &slot, &target, options);
         builder.begin_at(self.begin(&selection))?;
@@ -90,6 +92,7 @@ impl Run for Query<'_> {
 const LAST_SORT_KEY: [u8; 8] = [u8::MAX; 8];
 
 impl Query<'_> {
+    #[inline(always)]
     fn select(&self, target: &Target) -> Result<Selection<'_>> {
         let definition = &target.state.definition;
         let (hash, sort): (&[KeyAttribute], &[KeyAttribute]) = match target.definition() {
@@ -120,7 +123,7 @@ impl Query<'_> {
     }
 
     /// Leaves out what other pages have read: what comes before the start key, and what comes behind the end key.
-    #[inline]
+    #[inline(always)]
     fn narrow(&self, target: &Target, selection: &mut Selection<'_>) -> Result<()> {
         let PageOptions { exclusive_start_key: start, exclusive_end_key: end, .. } = &self.options;
         if let Some(start) = start {
@@ -135,6 +138,8 @@ impl Query<'_> {
 }
 
 /// Leaves out a key, and what a reader in this direction comes to behind it.
+#[cold]
+#[inline(never)]
 fn end_before(target: &Target, selection: &mut Selection<'_>, key: &Item, ascending: bool) -> Result<()> {
     let place = target.place_of(key)?;
     if selection.single {

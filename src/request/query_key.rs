@@ -136,7 +136,7 @@ impl QueryKey {
     }
 
     /// What the key selects in a table or index with these key attributes, whose collections begin with `space`.
-    #[inline]
+    #[inline(always)]
     pub(super) fn select(
         &self,
         space: u8,

@@ -3,7 +3,6 @@
 use crate::{
     engine::{Engine, TableSlot},
     error::{Error, Result},
-    schema::TableStatus,
 };
 use std::{borrow::Cow, fmt, ops::Deref, sync::Arc};
 
@@ -109,8 +108,7 @@ fn foreign() -> Error {
 fn by_name(engine: &Engine, name: &str) -> Result<Arc<TableSlot>> {
     let missing = || Error::no_table(name);
     let slot = engine.table(name).ok_or_else(missing)?;
-    let is_creating = engine.status_of(&slot.state().definition) == TableStatus::Creating;
-    if is_creating { Err(missing()) } else { Ok(slot) }
+    if engine.is_creating(&slot.state().definition) { Err(missing()) } else { Ok(slot) }
 }
 
 impl<'a> From<&'a str> for TableRef<'a> {

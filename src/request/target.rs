@@ -88,6 +88,7 @@ impl Target {
         }
     }
     /// Neither filter nor projection may lead into a key attribute.
+    #[inline(always)]
     pub fn check_paths(&self, options: &PageOptions<'_>) -> Result<()> {
         check_condition_paths(&self.state.definition, options.filter.as_ref())?;
         check_projection_paths(&self.state.definition, options.projection.as_ref())

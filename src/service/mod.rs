@@ -21,4 +21,4 @@ pub(crate) use hidden_expiry::{hides_expired, is_hidden};
 pub(crate) use propagation_model::PendingPropagation;
 pub use propagation_model::{IndexLag, StaleReplica};
 pub(crate) use propagation_models::PropagationModels;
-pub(crate) use table_status::status_at;
+pub(crate) use table_status::{is_creating, status_at};
