@@ -54,12 +54,23 @@ const WIRE_FLOORS: [&[&str]; 11] = [
     &["lib"],
 ];
 
+/// The rooms of `console/src/`: the values of the JSON API know no page.
+const CONSOLE_FLOORS: [&[&str]; 7] = [
+    &["options", "refusal"],
+    &["request", "answer"],
+    &["context"],
+    &["api"],
+    &["assets", "pages"],
+    &["console"],
+    &["lib"],
+];
+
 /// The rooms of `cli/src/`.
 const CLI_FLOORS: [&[&str]; 8] = [
     &["outcome", "args", "stopwatch", "text"],
     &["failure"],
     &["output", "key_value", "expressions", "session", "private_file", "policies", "certificates", "signals"],
-    &["csv_cells", "key_template", "progress", "prices", "ledger_file", "explain", "faults", "recording"],
+    &["csv_cells", "key_template", "progress", "prices", "console", "ledger_file", "explain", "faults", "recording"],
     &["formats"],
     &["loading", "copy"],
     &["command"],
@@ -73,9 +84,10 @@ struct House {
     floors: &'static [&'static [&'static str]],
 }
 
-const HOUSES: [House; 3] = [
+const HOUSES: [House; 4] = [
     House { sources: "src/", root: "lib", floors: &FLOORS },
     House { sources: "wire/src/", root: "lib", floors: &WIRE_FLOORS },
+    House { sources: "console/src/", root: "lib", floors: &CONSOLE_FLOORS },
     House { sources: "cli/src/", root: "main", floors: &CLI_FLOORS },
 ];
 
@@ -137,7 +149,9 @@ fn sources() -> &'static [Source] {
 fn read_sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
-    for folder in ["src", "tests", "benches", "examples", "derive", "wire", "cli", "simulation", "mutants", "fuzz"] {
+    for folder in
+        ["src", "tests", "benches", "examples", "derive", "wire", "console", "cli", "simulation", "mutants", "fuzz"]
+    {
         collect(&root.join(folder), &mut files);
     }
     files.sort();
@@ -415,7 +429,7 @@ const VAGUE_WORDS: [&str; 4] = ["whoever", "somebody", "nobody", "anybody"];
 fn comments_name_the_actor() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut faults = Vec::new();
-    for source in sources().iter().filter(|source| source.under(&["src/", "wire/src/", "cli/src/"])) {
+    for source in sources().iter().filter(|source| source.under(&["src/", "wire/src/", "console/src/", "cli/src/"])) {
         let text = std::fs::read_to_string(root.join(&source.path)).unwrap();
         for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| line.trim_start().starts_with("//")) {
             let words = line.split(|c: char| !c.is_alphabetic()).map(str::to_lowercase);

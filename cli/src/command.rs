@@ -5,6 +5,7 @@ mod bench;
 mod changes;
 mod check;
 mod completions;
+mod console;
 #[cfg(feature = "copy")]
 mod copy;
 mod cost;
@@ -70,6 +71,8 @@ pub(crate) enum Command {
     Changes(changes::Changes),
     /// Run a PartiQL statement, or a prompt for many
     Sql(sql::Sql),
+    /// Show the database in a browser: tables, items, costs, hot keys, what is inside
+    Console(console::Console),
     /// Serve DynamoDB clients over HTTP
     Serve(serve::Serve),
     /// Say what the policies of a file allow, and why
@@ -120,6 +123,7 @@ impl Command {
             Self::Scan(command) => command.run(database),
             Self::Changes(command) => command.run(database),
             Self::Sql(command) => command.run(database),
+            Self::Console(command) => command.run(database),
             Self::Serve(command) => command.run(database),
             Self::Access(command) => command.run(database),
             Self::Bench(command) => command.run(database),

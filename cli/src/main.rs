@@ -8,6 +8,7 @@ mod args;
 #[cfg(feature = "tls")]
 mod certificates;
 mod command;
+mod console;
 #[cfg(feature = "copy")]
 mod copy;
 mod csv_cells;

@@ -45,13 +45,29 @@ pub(crate) fn open_or_create(args: &DatabaseArgs, folder: &Path) -> Result<Datab
 
 /// Opens the database that is there, for a command that writes.
 pub(crate) fn open(args: &DatabaseArgs) -> Result<Database, Failure> {
-    options(args)?.open_existing(args.folder()).map_err(|error| no_database(args, error))
+    open_with(args, |options| options)
+}
+
+/// Opens the database that is there, for a command that writes and wants more of the database than others.
+pub(crate) fn open_with(
+    args: &DatabaseArgs,
+    wanted: impl FnOnce(OpenOptions) -> OpenOptions,
+) -> Result<Database, Failure> {
+    wanted(options(args)?).open_existing(args.folder()).map_err(|error| no_database(args, error))
 }
 
 /// Opens the database that is there, for a command that only looks: it needs no right to write and no free space, and
 /// leaves nothing behind.
 pub(crate) fn open_to_read(args: &DatabaseArgs) -> Result<Database, Failure> {
-    options(args)?.open_read_only(args.folder()).map_err(|error| no_database(args, error))
+    open_to_read_with(args, |options| options)
+}
+
+/// The same, for a command that wants more of the database than others.
+pub(crate) fn open_to_read_with(
+    args: &DatabaseArgs,
+    wanted: impl FnOnce(OpenOptions) -> OpenOptions,
+) -> Result<Database, Failure> {
+    wanted(options(args)?).open_read_only(args.folder()).map_err(|error| no_database(args, error))
 }
 
 /// Says what to do where there is no database.

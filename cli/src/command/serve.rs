@@ -10,6 +10,7 @@
 use crate::certificates::CertificateFiles;
 use crate::{
     args::DatabaseArgs,
+    console::{self, Access as ConsoleAccess},
     failure::Failure,
     faults,
     ledger_file::LedgerFile,
@@ -21,6 +22,7 @@ use crate::{
 };
 use clap::{Args, ValueEnum};
 use hashrange::{Clock, Database, capacity::CapacityModel, ledger::LedgerOptions, service::ConflictModel};
+use hashrange_console::PREFIX;
 #[cfg(unix)]
 use hashrange_wire::objects::FolderStore;
 #[cfg(feature = "tls")]
@@ -100,6 +102,13 @@ pub(crate) struct Serve {
     /// Answer GET /metrics in Prometheus' text format, GET /ledger and CloudWatch's GetMetricData
     #[arg(long)]
     metrics: bool,
+    /// Show the database in a browser under /console/: tables, items, costs, what is inside. On a loopback address only, and not
+    /// where requests have to be signed
+    #[arg(long, conflicts_with_all = ["policies", "access_key_id"])]
+    console: bool,
+    /// Let the pages of the console change items and settings
+    #[arg(long, requires = "console")]
+    console_write: bool,
     /// Note what requests consume, and keep it in this file; `hashrange cost FILE` prices it
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
@@ -203,7 +212,7 @@ impl Serve {
         if self.enforce_capacity {
             engine = engine.capacity(self.capacity_model());
         }
-        if self.metrics || self.ledger.is_some() {
+        if self.metrics || self.ledger.is_some() || self.console {
             engine = engine.ledger(LedgerOptions::new());
         }
         if let Some(path) = &self.faults {
@@ -217,12 +226,21 @@ impl Serve {
         let _ledger = self.ledger.as_deref().map(|path| LedgerFile::begin(path, &db)).transpose()?;
         let served = Arc::new(Mutex::new(Some(db.clone())));
         reloads.extend(self.faults.clone().map(|path| reload_faults(path, served.clone())));
+        let bound = if self.console {
+            let access = if self.console_write { ConsoleAccess::Write } else { ConsoleAccess::Read };
+            console::mount(bound, &db, access, None)?
+        } else {
+            bound
+        };
         let server = bound.serve(db).map_err(|error| Failure::io("cannot begin to serve", error))?;
         let stopper = server.stopper();
         let reload = (!reloads.is_empty()).then_some(move || reloads.iter().for_each(|reload| reload()));
         signals::handle(move || stopper.stop(), reload);
         let mut out = Output::new();
         out.line(format_args!("listening on {}://{}", self.scheme(), server.address()))?;
+        if self.console {
+            out.line(format_args!("the console is at {}://{}{PREFIX}/", self.scheme(), server.address()))?;
+        }
         out.finish()?;
         server.wait();
         // What handles signals lives on. The database closes with the handles that go here.

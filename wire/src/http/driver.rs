@@ -38,6 +38,8 @@ pub(crate) struct LastActive(Arc<AtomicU16>);
 pub(crate) struct Interest {
     pub(crate) read: Cell<bool>,
     pub(crate) write: Cell<bool>,
+    /// When to poll again, whatever the socket does.
+    pub(crate) look_again: Cell<Option<Instant>>,
 }
 
 /// Futures that run beside a connection's own, and end with it: reading on where a body is not wanted.
@@ -87,6 +89,7 @@ impl Driver {
         loop {
             self.interest.read.set(false);
             self.interest.write.set(false);
+            self.interest.look_again.set(None);
             if let Poll::Ready(output) = future.as_mut().poll(&mut context) {
                 return output;
             }
@@ -118,7 +121,8 @@ impl Driver {
                 thread::yield_now();
             }
         }
-        let deadlines = [self.connection.input_deadline(), self.connection.output_deadline()];
+        let look_again = self.interest.look_again.get();
+        let deadlines = [self.connection.input_deadline(), self.connection.output_deadline(), look_again];
         let deadline: Option<Instant> = deadlines.into_iter().flatten().min();
         let ready = self.is_ready(flags, deadline.map(|deadline| deadline.saturating_duration_since(now())));
         let was_last = self.last_active.0.swap(number, Ordering::Relaxed) == number;

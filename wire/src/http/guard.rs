@@ -60,10 +60,26 @@ impl Guard {
         }
     }
 
-    fn allows_host(&self, host: &str) -> bool {
-        if self.any_host {
-            return true;
+    /// Checks the head of a request for a page of this server itself, which came by `http` or `https`. A page shows everything,
+    /// so its name must be one that only this machine has, or that was allowed by itself: behind an entry `*` any name that
+    /// leads here would do. What the page sends has its own origin.
+    pub(crate) fn check_page(&self, headers: &HeaderMap, scheme: &str) -> Result<(), &'static str> {
+        let mut hosts = headers.get_all(header::HOST).iter();
+        let host = hosts.next().and_then(|host| host.to_str().ok()).unwrap_or_default();
+        if hosts.next().is_some() || !self.allows_name(host) {
+            return Err("the Host header names a host that is not allowed");
         }
+        let mut origins = headers.get_all(header::ORIGIN).iter();
+        let Some(origin) = origins.next() else { return Ok(()) };
+        let is_own = origin.to_str().is_ok_and(|origin| origin.eq_ignore_ascii_case(&format!("{scheme}://{host}")));
+        if is_own && origins.next().is_none() { Ok(()) } else { Err("requests from this origin are not allowed") }
+    }
+
+    fn allows_host(&self, host: &str) -> bool {
+        self.any_host || self.allows_name(host)
+    }
+
+    fn allows_name(&self, host: &str) -> bool {
         let name = without_port(host).to_ascii_lowercase();
         if name == "localhost" || self.hosts.contains(&name) {
             return true;
@@ -131,6 +147,22 @@ mod tests {
             assert!(matches!(verdict(host, false), Verdict::Refused(_)), "{host:?}");
         }
         assert!(matches!(verdict(Some("evil.example"), true), Verdict::Refused(_)));
+    }
+
+    #[test]
+    fn a_page_is_asked_for_by_a_local_name_and_from_itself() {
+        let own = "http://localhost:8000";
+        let check = |guard: &Guard, host, origin| guard.check_page(&headers(host, origin), "http");
+        for guard in [guard(&[], &[]), guard(&["*"], &["*"])] {
+            assert_eq!(check(&guard, Some("localhost:8000"), None), Ok(()));
+            assert_eq!(check(&guard, Some("localhost:8000"), Some(own)), Ok(()));
+            assert!(check(&guard, Some("localhost:8000"), Some(PAGE)).is_err());
+            assert!(check(&guard, Some("localhost:8000"), Some("null")).is_err());
+            assert!(check(&guard, Some("localhost:8000"), Some("https://localhost:8000")).is_err());
+            assert!(check(&guard, Some("evil.example"), Some("http://evil.example")).is_err());
+            assert!(check(&guard, None, None).is_err());
+        }
+        assert_eq!(check(&guard(&["db"], &[]), Some("db:8000"), Some("http://db:8000")), Ok(()));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Answers as HTTP has them: bodies with their loans, checksums, texts, and what a browser asks before a request.
 
+use super::body::AnswerBody;
 use crate::http::budget::Loan;
 use bytes::Bytes;
 use http_body_util::Full;
@@ -9,7 +10,7 @@ use hyper::{
 };
 
 /// An answer.
-pub(super) type Answer = Response<Full<Bytes>>;
+pub(super) type Answer = Response<AnswerBody>;
 
 const CRC32: HeaderName = HeaderName::from_static("x-amz-crc32");
 const JSON_1_0: HeaderValue = HeaderValue::from_static("application/x-amz-json-1.0");
@@ -21,25 +22,30 @@ const OPEN_METRICS: HeaderValue =
 const PREFLIGHT_SECONDS: HeaderValue = HeaderValue::from_static("172800");
 
 /// The body of an answer, and the memory that was borrowed for it until it is sent.
-struct Lent {
-    bytes: Vec<u8>,
+struct Lent<B> {
+    bytes: B,
     _loan: Loan,
 }
 
-impl AsRef<[u8]> for Lent {
+impl<B: AsRef<[u8]>> AsRef<[u8]> for Lent<B> {
     fn as_ref(&self) -> &[u8] {
-        &self.bytes
+        self.bytes.as_ref()
     }
 }
 
 /// An answer with a body that was borrowed for.
 pub(super) fn lent(bytes: Vec<u8>, loan: Loan) -> Answer {
-    Response::new(Full::new(Bytes::from_owner(Lent { bytes, _loan: loan })))
+    Response::new(lent_body(bytes, loan))
+}
+
+/// A body that was borrowed for.
+pub(super) fn lent_body(bytes: impl AsRef<[u8]> + Send + 'static, loan: Loan) -> AnswerBody {
+    Full::new(Bytes::from_owner(Lent { bytes, _loan: loan })).into()
 }
 
 /// A text.
 pub(super) fn text(status: StatusCode, text: &str) -> Answer {
-    let mut answer = Response::new(Full::new(Bytes::copy_from_slice(text.as_bytes())));
+    let mut answer = Response::new(AnswerBody::from(Full::new(Bytes::copy_from_slice(text.as_bytes()))));
     *answer.status_mut() = status;
     let plain = HeaderValue::from_static("text/plain; charset=utf-8");
     answer.headers_mut().insert(header::CONTENT_TYPE, plain);
@@ -87,7 +93,7 @@ pub(super) fn no_such_page() -> Answer {
 
 /// An answer after which the rest of the request is not read.
 pub(super) fn closing(status: StatusCode) -> Answer {
-    let mut answer = Response::new(Full::default());
+    let mut answer = Response::new(AnswerBody::default());
     *answer.status_mut() = status;
     close_after(answer)
 }
@@ -127,7 +133,7 @@ impl Preflight {
 
     pub(super) fn allow(self, answer: &mut Answer) {
         *answer.status_mut() = StatusCode::OK;
-        *answer.body_mut() = Full::default();
+        *answer.body_mut() = AnswerBody::default();
         let headers = answer.headers_mut();
         headers.remove(header::CONTENT_TYPE);
         headers.remove(CRC32);

@@ -1,6 +1,6 @@
 //! What the connections of a server share.
 
-use super::{ServerOptions, metrics::Metrics};
+use super::{ServerOptions, metrics::Metrics, mount::Mount};
 use crate::{
     http::{budget::Budget, connections::Connections, driver::LastActive, guard::Guard, request_id::RequestIds},
     protocol::Protocol,
@@ -11,6 +11,8 @@ use std::{net::SocketAddr, sync::Arc};
 /// What the connections of a server share.
 pub(super) struct ServerContext {
     pub(super) options: ServerOptions,
+    /// Pages of another crate.
+    pub(super) mount: Option<Mount>,
     pub(super) protocol: Protocol,
     pub(super) connections: Arc<Connections>,
     pub(super) metrics: Metrics,
@@ -25,7 +27,7 @@ pub(super) struct ServerContext {
 
 impl ServerContext {
     /// The context of a server of `database` that listens on `address`.
-    pub(super) fn new(database: Database, options: ServerOptions, address: SocketAddr) -> Self {
+    pub(super) fn new(database: Database, options: ServerOptions, mount: Option<Mount>, address: SocketAddr) -> Self {
         let signed = options.is_signed();
         let connections = Arc::new(Connections::default());
         let arriving = Budget::new(options.max_buffered_bytes / 4);
@@ -40,6 +42,7 @@ impl ServerContext {
             arriving,
             work,
             options,
+            mount,
         }
     }
 }

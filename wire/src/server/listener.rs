@@ -1,6 +1,6 @@
 //! The listening socket: accepts connections up to a number, gives each a thread, and stops in order.
 
-use super::{ServerOptions, context::ServerContext, descriptors, service::Service};
+use super::{ServerOptions, context::ServerContext, descriptors, mount::Mount, service::Service};
 #[cfg(feature = "tls")]
 use crate::http::tls::{HANDSHAKE_RECORD, TlsSocket};
 use crate::http::{
@@ -42,6 +42,7 @@ const TOO_MANY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nconnection: close\
 pub struct BoundServer {
     listener: TcpListener,
     options: ServerOptions,
+    mount: Option<Mount>,
     address: SocketAddr,
 }
 
@@ -87,12 +88,20 @@ impl Stopper {
 }
 
 impl BoundServer {
+    /// Serves pages of another crate besides, for browsers on this machine. Errors: requests have to be signed, which a browser
+    /// does not do; the address is not a loopback one.
+    pub fn mount(mut self, mount: Mount) -> io::Result<Self> {
+        self.options.check_mount()?;
+        self.mount = Some(mount);
+        Ok(self)
+    }
+
     /// Serves a database, on a thread of its own.
     pub fn serve(self, database: Database) -> io::Result<Server> {
-        let Self { listener, options, address } = self;
+        let Self { listener, options, mount, address } = self;
         let stop = Stopper::new()?;
         let stopper = stop.clone();
-        let context = Arc::new(ServerContext::new(database, options, address));
+        let context = Arc::new(ServerContext::new(database, options, mount, address));
         let thread = thread::Builder::new().name("hashrange-serve".to_owned()).spawn(move || {
             Acceptor { listener, stop: stopper, context }.run();
         })?;
@@ -116,7 +125,7 @@ impl Server {
         // A client that goes away between `poll` and `accept` must not block the thread.
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        Ok(BoundServer { listener, options, address })
+        Ok(BoundServer { listener, options, mount: None, address })
     }
 
     /// Starts a server of `database` on a thread of its own; it accepts connections when this returns. Fails as
@@ -283,9 +292,9 @@ fn serve(context: Arc<ServerContext>, connection: Arc<Connection>) -> io::Result
         beside: beside.clone(),
         last_active: context.last_active.clone(),
     };
-    let socket = Socket::new(Arc::clone(&connection), interest);
+    let socket = Socket::new(Arc::clone(&connection), Rc::clone(&interest));
     let Some((stream, transport)) = begin(&context, &driver, socket)? else { return Ok(()) };
-    let service = Service { context, connection, beside, transport };
+    let service = Service { context, connection, beside, interest, transport };
     let http = http1::Builder::new()
         // A client may say that it sends no more, and still wants its answers.
         .half_close(true)

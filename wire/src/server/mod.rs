@@ -21,12 +21,15 @@
 //! ```
 
 mod answer;
+mod body;
 mod context;
 mod cost;
 mod descriptors;
 mod keys;
 mod listener;
 mod metrics;
+mod mount;
+mod mounted;
 mod options;
 mod service;
 mod service_metrics;
@@ -36,4 +39,5 @@ pub use crate::http::signature::Credentials;
 #[cfg(feature = "tls")]
 pub use crate::http::tls_identity::{TlsIdentity, TlsIdentityError};
 pub use listener::{BoundServer, Server, Stopper};
+pub use mount::{Handler, LiveBody, Mount, MountedBody};
 pub use options::ServerOptions;

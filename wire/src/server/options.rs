@@ -132,6 +132,20 @@ impl ServerOptions {
         Ok(())
     }
 
+    /// Checks that pages can be mounted: a browser does not sign, and pages are for this machine only.
+    pub(super) fn check_mount(&self) -> io::Result<()> {
+        if self.is_signed() {
+            let text = "mounted pages cannot be served where requests have to be signed: a browser does not sign";
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
+        }
+        if !self.address.ip().is_loopback() {
+            let text =
+                format!("{} can be reached from other machines; mounted pages are for this one only", self.address);
+            return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
+        }
+        Ok(())
+    }
+
     /// Whether requests have to be signed.
     pub(super) fn is_signed(&self) -> bool {
         self.credentials.is_some() || self.principals.is_some()

@@ -16,7 +16,7 @@ use crate::{
         budget::Loan,
         coding::{Coding, Unpackable},
         connections::Connection,
-        driver::Beside,
+        driver::{Beside, Interest},
         guard::Verdict,
         pace::now,
         signature::Claim,
@@ -34,7 +34,7 @@ use hyper::{
     header::{self, HeaderName, HeaderValue},
     http::request::Parts,
 };
-use std::{borrow::Cow, future::poll_fn, pin::Pin, sync::Arc, task::Poll};
+use std::{borrow::Cow, future::poll_fn, pin::Pin, rc::Rc, sync::Arc, task::Poll};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
 const TARGET: &str = "x-amz-target";
@@ -52,6 +52,7 @@ pub(super) struct Service {
     pub(super) context: Arc<ServerContext>,
     pub(super) connection: Arc<Connection>,
     pub(super) beside: Beside,
+    pub(super) interest: Rc<Interest>,
     pub(super) transport: Transport,
 }
 
@@ -68,7 +69,7 @@ impl std::fmt::Display for Unanswered {
 impl std::error::Error for Unanswered {}
 
 /// Why a body is not there.
-enum Missing {
+pub(super) enum Missing {
     TooLarge,
     /// The client is too slow.
     Late,
@@ -105,6 +106,9 @@ impl Service {
         if self.transport == Transport::NotEncrypted {
             let answer = answer::text(StatusCode::BAD_REQUEST, "this port takes HTTPS requests only\n");
             return Ok(self.refuse_body(request.into_body(), answer));
+        }
+        if let Some(mount) = self.context.mount.as_ref().filter(|mount| mount.has(request.uri().path())) {
+            return Ok(self.mounted(request, mount).await);
         }
         let origin = match self.context.guard.check(request.headers(), is_health_check(&request)) {
             Verdict::Allowed(origin) => origin,
@@ -274,7 +278,7 @@ impl Service {
     }
 
     /// Reads a body, and borrows memory for it when it turns out not to be small.
-    async fn receive(&self, body: &mut Incoming) -> Result<(Vec<u8>, Option<Loan>), Missing> {
+    pub(super) async fn receive(&self, body: &mut Incoming) -> Result<(Vec<u8>, Option<Loan>), Missing> {
         let announced = body.size_hint().exact().and_then(|length| usize::try_from(length).ok());
         let length = announced.unwrap_or(MAX_BODY_BYTES);
         let mut bytes = Vec::with_capacity(length.min(SMALL_BODY_BYTES));
@@ -329,7 +333,7 @@ impl Service {
         loan
     }
 
-    fn borrow_for_work(&self, bytes: usize) -> Option<Loan> {
+    pub(super) fn borrow_for_work(&self, bytes: usize) -> Option<Loan> {
         if bytes == 0 {
             return Some(self.no_loan());
         }
@@ -340,7 +344,7 @@ impl Service {
 
     /// Answers a request without its body, and goes on reading the body for a while: a client that sends all of it before it
     /// looks for an answer would otherwise find the connection broken and never learn why.
-    fn refuse_body(&self, mut body: Incoming, answer: Answer) -> Answer {
+    pub(super) fn refuse_body(&self, mut body: Incoming, answer: Answer) -> Answer {
         if !body.is_end_stream() {
             self.beside.add(async move {
                 let mut left = MAX_IGNORED_BYTES;

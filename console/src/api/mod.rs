@@ -1,0 +1,18 @@
+//! The values that pages show and programs read: the JSON API under `/console/api/`.
+//!
+//! Each file has the values of one subject, which are made from the engine's public API and serialise to JSON, and the
+//! addresses under which they are served. The pages are made from the same values. `docs/console.md` documents the addresses.
+//!
+//! Imports: options, refusal, request, answer, context.
+
+pub(crate) mod tables;
+
+use crate::{answer::Answer, context::Context, refusal::Refusal, request::Request};
+
+/// Answers a request under `/console/api/`; `path` is what follows.
+pub(crate) fn respond(context: &Context, request: &Request, path: &[&str]) -> Result<Answer, Refusal> {
+    match path {
+        ["tables", rest @ ..] => tables::respond(context, request, rest),
+        _ => Err(Refusal::not_found("the API has no such address; docs/console.md lists them")),
+    }
+}

@@ -1,0 +1,53 @@
+//! The console as one function from a request to a response.
+
+use crate::{
+    answer::{self, Answer, Body},
+    api, assets,
+    context::Context,
+    options::ConsoleOptions,
+    pages,
+    refusal::Refusal,
+    request::Request,
+};
+use hashrange::Database;
+
+/// Where the console's addresses begin.
+pub const PREFIX: &str = "/console";
+
+/// A request that is not a `GET` needs this header, with any value: a page of another origin cannot add it.
+pub const WRITE_HEADER: &str = "x-hashrange-console";
+
+/// The console of a database.
+pub struct Console {
+    context: Context,
+}
+
+impl Console {
+    /// A console of a database.
+    pub fn new(db: Database, options: ConsoleOptions) -> Self {
+        Self { context: Context::new(db, options) }
+    }
+
+    /// Answers a request whose path begins with [`PREFIX`]. It may read and write the database, so it may block.
+    pub fn answer(&self, request: http::Request<Vec<u8>>) -> http::Response<Body> {
+        let is_api = request.uri().path().strip_prefix(PREFIX).is_some_and(|path| path.starts_with("/api/"));
+        let is_part = request.headers().contains_key("hx-request");
+        let answered = Request::new(request, PREFIX).and_then(|request| self.route(&request));
+        answer::guard(answered.unwrap_or_else(|refusal| match is_api {
+            true => answer::refused(&refusal),
+            false => pages::refused(&self.context, is_part, &refusal),
+        }))
+    }
+
+    fn route(&self, request: &Request) -> Result<Answer, Refusal> {
+        if !request.is_read() && request.header(WRITE_HEADER).is_none() {
+            let message = format!("a request other than GET needs the header {WRITE_HEADER}: 1");
+            return Err(Refusal::forbidden(message));
+        }
+        match request.segments().as_slice() {
+            ["assets", name] => assets::file(name),
+            ["api", rest @ ..] => api::respond(&self.context, request, rest),
+            segments => pages::respond(&self.context, request, segments),
+        }
+    }
+}

@@ -1,0 +1,14 @@
+//! What a console is made with.
+
+use hashrange::ledger::Prices;
+
+/// Options of a console; the defaults only read.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct ConsoleOptions {
+    /// Whether items and settings of the database can be changed. Default false: whatever would change them is rejected with
+    /// status 403.
+    pub write: bool,
+    /// Prices that consumption is shown in. Default: none, and units are shown without money.
+    pub prices: Option<Prices>,
+}
