@@ -21,7 +21,7 @@ use crate::{
     session, signals,
 };
 use clap::{Args, ValueEnum};
-use hashrange::{Clock, Database, capacity::CapacityModel, ledger::LedgerOptions, service::ConflictModel};
+use hashrange::{Clock, Database, OpenOptions, capacity::CapacityModel, ledger::LedgerOptions, service::ConflictModel};
 use hashrange_console::PREFIX;
 #[cfg(unix)]
 use hashrange_wire::objects::FolderStore;
@@ -179,6 +179,11 @@ impl Serve {
         let _log = self.begin_log()?;
         let principals = self.policies.as_deref().map(policies::read).transpose()?.map(SharedPrincipals::new);
         self.check_account(principals.as_ref())?;
+        if self.console && !self.host.is_loopback() {
+            return Err(Failure::Usage(
+                "--console: the pages are for browsers on this machine; leave --host away".to_owned(),
+            ));
+        }
         let mut options = self.options(principals.as_ref());
         options.objects = self.objects()?;
         let mut reloads = Reloads::default();
@@ -202,26 +207,12 @@ impl Serve {
         if !self.host.is_loopback() && self.scheme() == "http" {
             tracing::warn!("items and answers can be read on their way: {} is reached without encryption", self.host);
         }
-        let mut engine = session::options(database)?.auto_scaling(true);
-        if let Some(refused_per_thousand) = self.conflicts {
-            engine = engine.conflicts(ConflictModel { refused_per_thousand, seed: 0 });
-        }
-        if let Some(keys) = keys {
-            engine = engine.hook(Arc::new(keys));
-        }
-        if self.enforce_capacity {
-            engine = engine.capacity(self.capacity_model());
-        }
-        if self.metrics || self.ledger.is_some() || self.console {
-            engine = engine.ledger(LedgerOptions::new());
-        }
-        if let Some(path) = &self.faults {
-            engine = engine.faults(faults::read(path)?);
-        }
+        let engine = self.engine(database, keys)?;
         let recorder = self.record.recorder()?;
-        if let Some(recorder) = &recorder {
-            engine = engine.hook(recorder.clone());
-        }
+        let engine = match &recorder {
+            Some(recorder) => engine.hook(recorder.clone()),
+            None => engine,
+        };
         let db = if self.in_memory { engine.in_memory()? } else { engine.open(database.folder())? };
         let _ledger = self.ledger.as_deref().map(|path| LedgerFile::begin(path, &db)).transpose()?;
         let served = Arc::new(Mutex::new(Some(db.clone())));
@@ -251,6 +242,27 @@ impl Serve {
             output::remark(format_args!("recorded {recorded} accesses; {dropped} did not fit"));
         }
         Ok(Outcome::Done)
+    }
+
+    /// How the database is to be opened.
+    fn engine(&self, database: &DatabaseArgs, keys: Option<KeyService>) -> Result<OpenOptions, Failure> {
+        let mut engine = session::options(database)?.auto_scaling(true);
+        if let Some(refused_per_thousand) = self.conflicts {
+            engine = engine.conflicts(ConflictModel { refused_per_thousand, seed: 0 });
+        }
+        if let Some(keys) = keys {
+            engine = engine.hook(Arc::new(keys));
+        }
+        if self.enforce_capacity {
+            engine = engine.capacity(self.capacity_model());
+        }
+        if self.metrics || self.ledger.is_some() || self.console {
+            engine = engine.ledger(LedgerOptions::new());
+        }
+        if let Some(path) = &self.faults {
+            engine = engine.faults(faults::read(path)?);
+        }
+        Ok(engine)
     }
 
     /// Errors: the policy file names another account than the arguments.

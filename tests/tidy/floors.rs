@@ -1,0 +1,71 @@
+//! The rooms of each crate, by floor.
+
+/// The rooms of `src/`, from the ground up. A room is a file or a folder with the files in it.
+#[rustfmt::skip]
+const FLOORS: [&[&str]; 13] = [
+    &["canary", "sync", "error", "clock", "cipher", "capacity", "faults", "observe", "config", "visible", "entity", "date"],
+    &["file"],
+    &["format", "item"],
+    &["schema", "expression", "access"],
+    &["wal", "manifest"],
+    &["partition"],
+    &["index", "stream"],
+    &["service", "ledger", "admission"],
+    &["engine"],
+    &["request"],
+    &["maintenance", "table", "scaling", "trace", "consumer", "database", "fuzzing", "asynchronous"],
+    &["partiql"],
+    &["lib"],
+];
+
+/// The rooms of `wire/src/`. The pure protocol knows neither HTTP nor the server, HTTP knows no operation.
+const WIRE_FLOORS: [&[&str]; 11] = [
+    &["json", "profile", "policy", "timing", "objects"],
+    &["error"],
+    &["validate", "shape"],
+    &["arn", "kms", "value", "expressions", "transfer", "jobs"],
+    &["context", "capacity", "legacy", "table", "refusal"],
+    &["operation"],
+    &["http"],
+    &["access"],
+    &["protocol"],
+    &["server", "aws", "testing"],
+    &["lib"],
+];
+
+/// The rooms of `console/src/`: the values of the JSON API know no page.
+const CONSOLE_FLOORS: [&[&str]; 7] = [
+    &["options", "refusal"],
+    &["request", "answer"],
+    &["context"],
+    &["api"],
+    &["assets", "pages"],
+    &["console"],
+    &["lib"],
+];
+
+/// The rooms of `cli/src/`.
+const CLI_FLOORS: [&[&str]; 8] = [
+    &["outcome", "args", "stopwatch", "text"],
+    &["failure"],
+    &["output", "key_value", "expressions", "session", "private_file", "policies", "certificates", "signals"],
+    &["csv_cells", "key_template", "progress", "prices", "console", "ledger_file", "explain", "faults", "recording"],
+    &["formats"],
+    &["loading", "copy"],
+    &["command"],
+    &["main"],
+];
+
+/// A crate, where its sources are, and its rooms.
+pub struct House {
+    pub sources: &'static str,
+    pub root: &'static str,
+    pub floors: &'static [&'static [&'static str]],
+}
+
+pub const HOUSES: [House; 4] = [
+    House { sources: "src/", root: "lib", floors: &FLOORS },
+    House { sources: "wire/src/", root: "lib", floors: &WIRE_FLOORS },
+    House { sources: "console/src/", root: "lib", floors: &CONSOLE_FLOORS },
+    House { sources: "cli/src/", root: "main", floors: &CLI_FLOORS },
+];
