@@ -16,7 +16,7 @@ mod floors;
 #[path = "tidy/source.rs"]
 mod source;
 
-use floors::{HOUSES, House};
+use floors::{FLOORS, HOUSES, House};
 use source::{PathUse, Token, functions, paths, tokens};
 use std::{
     collections::{BTreeMap, BTreeSet},
