@@ -8,7 +8,7 @@ use crate::{
     clock::Clock,
     error::{Result, check_option},
     faults::FaultModel,
-    observe::Observer,
+    observe::{Follower, Observer},
 };
 use std::ops::RangeInclusive;
 
@@ -174,6 +174,8 @@ pub struct Options {
     pub auto_scaling: bool,
     /// Sees every event of background work. Default: none.
     pub observer: Option<Observer>,
+    /// What sees the points of writes, in a database whose writes are followed.
+    pub(crate) follower: Option<Follower>,
     /// Whether the end of the log may be mapped for writing though runs are not read mapped.
     pub(crate) maps_log: bool,
     /// The root key of an encrypted database. Default: none, and files are not encrypted.
@@ -228,6 +230,7 @@ impl Default for Options {
             faults: None,
             auto_scaling: false,
             observer: None,
+            follower: None,
             maps_log: false,
             encryption: None,
             background: true,

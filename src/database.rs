@@ -4,10 +4,12 @@
 
 mod faults;
 mod history;
+mod inspection;
 #[cfg(feature = "encryption")]
 mod keys;
 mod ledger;
 mod loading;
+mod machine;
 mod observation;
 mod options;
 mod policy_lint;
@@ -18,8 +20,10 @@ mod table_difference;
 mod triggers;
 
 pub use history::Snapshot;
+pub use inspection::{StepReport, Stepper};
 pub use ledger::DryRun;
 pub use loading::TableLoader;
+pub use machine::{CrashOutcomes, FollowedPoint, Machine};
 pub use options::OpenOptions;
 pub use restricted::RestrictedDatabase;
 pub use table_builder::TableBuilder;
@@ -29,7 +33,7 @@ use crate::{
     capacity::ThroughputReport,
     clock::Clock,
     config::{Durability, Options},
-    engine::{DatabaseStats, Engine, TableSlot, TableSpec, TableUpdate, VerifyReport, Work},
+    engine::{Engine, TableSlot, TableSpec, TableUpdate, VerifyReport},
     error::{Detail, Error, Result},
     file::{Disk, MemoryDisk, RealDisk, TakeOver},
     maintenance::{Maintenance, TtlDescription},
@@ -362,11 +366,6 @@ impl Database {
         self.inner.maintenance.sweep_now()
     }
 
-    /// Does one unit of background work and says what; for databases opened with `background(false)`.
-    pub fn step(&self) -> Result<Work> {
-        self.engine().check_open()?;
-        self.inner.maintenance.step()
-    }
     /// Writes all memtables as runs.
     pub fn flush(&self) -> Result<()> {
         self.engine().flush_all()
@@ -383,10 +382,6 @@ impl Database {
     /// Checks every byte of every run and every index against its table; the first thing wrong is the error.
     pub fn verify(&self) -> Result<VerifyReport> {
         self.engine().verify()
-    }
-    /// Everything that can be seen from outside: partitions, runs, log segments, sizes.
-    pub fn facts(&self) -> DatabaseStats {
-        self.engine().facts()
     }
     /// A copy in memory of the database as it is now, for one test or one experiment: what is done to the copy is never
     /// seen here. Sealed runs are shared, not copied; what is copied is the log since the last flush. The copy has the

@@ -146,20 +146,29 @@ pub mod streams {
 
 /// What is inside of a database: partitions, memtables, runs, the log, and what one step of background work did.
 ///
-/// [`Database::facts`], [`Database::step`] and [`Database::verify`] answer with these.
+/// [`Database::facts`], [`Database::stepper`], [`Database::recovery`] and [`Database::verify`] answer with these.
 pub mod inspect {
     pub use crate::{
-        engine::{DatabaseStats, LogStats, TablePartitionStats, VerifyReport, Work},
+        database::{StepReport, Stepper},
+        engine::{
+            Amplification, DatabaseStats, KeptSegment, LogHolder, LogPin, LogStats, RecoveryReport,
+            TablePartitionStats, VerifyReport, Work,
+        },
+        maintenance::Piece,
         partition::{MemtableStats, PartitionStats, RunContentStats, RunStats},
-        wal::SegmentStats,
+        wal::{SegmentStats, SegmentVerdict},
     };
 }
 
-/// For tests: a disk in memory that fails, crashes and is slow when a test says so.
+/// For tests, and for looking at what a crash leaves: a disk in memory that fails and crashes when a test says so, and a
+/// database on a machine with such a disk.
 ///
 /// Time is controlled by [`Clock::manual`], and a whole database in memory opens with [`Database::in_memory`].
 pub mod testing {
-    pub use crate::file::simulated::{CRASHED, Fault, FaultPlan, Operation, SimulatedDisk};
+    pub use crate::{
+        database::{CrashOutcomes, FollowedPoint, Machine},
+        file::simulated::{CRASHED, Fault, FaultPlan, Operation, SimulatedDisk},
+    };
 }
 
 /// The database as it was: after any commit of the last days, for reading.

@@ -174,9 +174,14 @@ impl Engine {
         Ok(false)
     }
 
-    /// Splits a partition where its runs fall into halves: its children share them until they have rewritten theirs.
     fn split_if_large(&self, ring: &TokenRing, partition: &Arc<Partition>) -> Result<bool> {
-        if partition.disk_bytes() < self.options.split_bytes || !ring.contains(partition.id) {
+        self.split_from(self.options.split_bytes, ring, partition)
+    }
+
+    /// Splits a partition of at least so many bytes where its runs fall into halves: its children share them until they have
+    /// rewritten theirs.
+    pub(super) fn split_from(&self, least_bytes: u64, ring: &TokenRing, partition: &Arc<Partition>) -> Result<bool> {
+        if partition.disk_bytes() < least_bytes || !ring.contains(partition.id) {
             return Ok(false);
         }
         let Some(at) = partition.split_token() else { return Ok(false) };
@@ -198,7 +203,7 @@ impl Engine {
 }
 
 /// All runs of a partition, if merging them changes anything.
-fn everything(partition: &Partition) -> Option<Choice> {
+pub(super) fn everything(partition: &Partition) -> Option<Choice> {
     let view = partition.view();
     let facts = || view.runs().iter().map(|run| run.facts());
     let shared = |facts: &RunMeta| facts.min_token < partition.first_token || facts.max_token > partition.last_token;

@@ -6,6 +6,7 @@ use super::{
     files::Files,
     history::History,
     open::reach_of,
+    recovery_report::RecoveryReport,
     signal::Signal,
     tables::Tables,
     work_gate::{AtWork, WorkGate},
@@ -50,6 +51,8 @@ pub struct Engine {
     /// The operations that change files, for which closing waits, and the lock of the folder. Dropped last: another process may
     /// open the folder after it.
     pub(super) gate: WorkGate,
+    /// What opening found.
+    pub(super) recovery: RecoveryReport,
 }
 
 impl std::fmt::Debug for Engine {
@@ -70,6 +73,10 @@ impl Engine {
     /// The log.
     pub fn wal(&self) -> &Wal {
         &self.wal
+    }
+    /// What opening found and decided.
+    pub fn recovery(&self) -> &RecoveryReport {
+        &self.recovery
     }
     /// What wakes maintenance.
     pub fn signal(&self) -> &Signal {

@@ -33,6 +33,8 @@ pub enum Work {
     HistoryKept,
     /// A trigger processed records of a change stream.
     Triggered,
+    /// Records of a change stream went from memory to a segment.
+    StreamSegmentWritten,
     /// There was nothing to do.
     Idle,
 }

@@ -1,6 +1,10 @@
 //! Facts about an open database, for people and programs that look inside.
 
-use super::{engine::Engine, ring::TokenRing};
+use super::{
+    engine::Engine,
+    log_pins::{KeptSegment, LogPin},
+    ring::TokenRing,
+};
 use crate::{
     error::Result,
     manifest::RunMeta,
@@ -23,6 +27,11 @@ pub struct LogStats {
     pub last_seqno: u64,
     /// Number up to which everything is on stable storage.
     pub durable_seqno: u64,
+    /// What needs the log, and from which commit on, lowest commit first: a segment is removed once nothing needs it or a
+    /// segment before it. The segment at the end always stays.
+    pub pins: Vec<LogPin>,
+    /// Segments that are no part of the log any more: only history, backups or readers of the past need them. Oldest first.
+    pub kept: Vec<KeptSegment>,
 }
 
 /// One partition of a table or global index.
@@ -60,7 +69,82 @@ pub struct DatabaseStats {
     pub stream_tail_bytes: usize,
 }
 
+/// What the log-structured form of the data costs; see [`Database::amplification`](crate::Database::amplification).
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Amplification {
+    /// Bytes written to files since the database was opened (log, flushes, compactions, stream segments) for each byte
+    /// written to the log. 1 before the first flush; 0 if nothing was written.
+    pub write: f64,
+    /// Bytes of all runs for each byte of the newest versions in runs and memtables. Overwritten and deleted versions that
+    /// no compaction has dropped yet raise it; compression of keys lowers it. 0 if there is nothing in runs.
+    pub space: f64,
+    /// Memtables and runs that hold something, as a mean over all partitions: so many places may have to be asked for one
+    /// item.
+    pub read: f64,
+    /// The same for the partition with the most of them.
+    pub read_worst: usize,
+    /// Bytes of the newest versions of all items and index entries by DynamoDB's size rule.
+    pub live_bytes: u64,
+    /// Whether `live_bytes` was counted. In a database of more than 50,000 entries it is the bytes in runs, with
+    /// overwritten versions.
+    pub is_exact: bool,
+}
+
 impl Engine {
+    /// What the form of the data costs now. Errors: disk, damage.
+    pub fn amplification(&self) -> Result<Amplification> {
+        let partitions: Vec<Arc<Partition>> = self.tables.rings().iter().flat_map(|ring| ring.all().to_vec()).collect();
+        let (mut entries, mut places, mut read_worst) = (0, 0, 0);
+        for stats in partitions.iter().map(|partition| partition.describe()) {
+            let memtables = stats.frozen.iter().chain([&stats.active]).filter(|memtable| memtable.keys > 0);
+            let keys: usize = memtables.clone().map(|memtable| memtable.keys).sum();
+            entries += keys as u64 + stats.runs.iter().map(|run| run.facts.entries).sum::<u64>();
+            let sources = memtables.count() + stats.runs.len();
+            places += sources;
+            read_worst = read_worst.max(sources);
+        }
+        let (run_bytes, in_runs) = self.run_bytes();
+        let is_exact = entries <= MAX_EXACT_COUNT;
+        let live_bytes = if is_exact { self.live_bytes(&partitions)? } else { in_runs };
+        let counted = self.observe.counters().read();
+        let rewritten = counted.flushed_bytes + counted.compaction_bytes_written + counted.stream_segment_bytes;
+        Ok(Amplification {
+            write: ratio(counted.log_bytes_written + rewritten, counted.log_bytes_written),
+            space: ratio(run_bytes, live_bytes),
+            read: ratio(places as u64, partitions.len() as u64),
+            read_worst,
+            live_bytes,
+            is_exact,
+        })
+    }
+
+    /// Bytes of the newest versions of everything.
+    fn live_bytes(&self, partitions: &[Arc<Partition>]) -> Result<u64> {
+        let mut bytes = 0;
+        for partition in partitions {
+            let view = partition.view();
+            let mut cursor = view.scan(partition.first_token, partition.last_token, None, self.wal.visible())?;
+            while let Some(item) = cursor.item() {
+                bytes += item.size_bytes() as u64;
+                cursor.advance()?;
+            }
+        }
+        Ok(bytes)
+    }
+
+    /// Bytes of all runs, each once, and of the items and entries in them by DynamoDB's size rule.
+    fn run_bytes(&self) -> (u64, u64) {
+        let mut runs: Vec<RunMeta> = Vec::new();
+        let manifest = self.files.manifest();
+        for facts in manifest.state().partitions.values().flat_map(|record| &record.runs) {
+            if !runs.iter().any(|known| known.file == facts.file) {
+                runs.push(facts.clone());
+            }
+        }
+        (runs.iter().map(|facts| facts.bytes).sum(), runs.iter().map(|facts| facts.logical_bytes).sum())
+    }
+
     /// Items and their bytes (by DynamoDB's size rule) in one ring: counted in small rings, estimated in large ones, where
     /// overwritten items count twice until compaction.
     pub fn counts(&self, ring: &TokenRing) -> (u64, u64) {
@@ -112,26 +196,29 @@ impl Engine {
                 }
             }
         }
-        let mut runs: Vec<RunMeta> = Vec::new();
-        let manifest = self.files.manifest();
-        let stream_bytes = manifest.state().stream_segments.values().map(|facts| facts.bytes).sum();
-        for facts in manifest.state().partitions.values().flat_map(|record| &record.runs) {
-            if !runs.iter().any(|known| known.file == facts.file) {
-                runs.push(facts.clone());
-            }
-        }
-        drop(manifest);
+        let stream_bytes = self.files.manifest().state().stream_segments.values().map(|facts| facts.bytes).sum();
+        let (run_bytes, logical_bytes) = self.run_bytes();
         let segments = self.wal.segments();
         DatabaseStats {
             folder: self.describe(),
             memtable_bytes: self.admission.write_budget.used_bytes(),
-            run_bytes: runs.iter().map(|facts| facts.bytes).sum(),
-            logical_bytes: runs.iter().map(|facts| facts.logical_bytes).sum(),
+            run_bytes,
+            logical_bytes,
             log_bytes: segments.iter().map(|segment| segment.bytes).sum(),
             stream_bytes,
             stream_tail_bytes: self.streams.tail_bytes(),
-            log: LogStats { segments, last_seqno: self.wal.last_seqno(), durable_seqno: self.wal.visible().load() },
+            log: LogStats {
+                pins: self.log_pins(&segments),
+                kept: self.kept_segments(),
+                last_seqno: self.wal.last_seqno(),
+                durable_seqno: self.wal.visible().load(),
+                segments,
+            },
             partitions,
         }
     }
+}
+
+fn ratio(of: u64, to: u64) -> f64 {
+    if to == 0 { 0.0 } else { of as f64 / to as f64 }
 }

@@ -77,6 +77,10 @@ impl Kept {
     pub fn close(&self) {
         self.held.lock().is_closed = true;
     }
+    /// The first segment of the log that a holder needs.
+    pub fn first_segment(&self) -> Option<u64> {
+        self.held.lock().log_from.first_key_value().map(|(first, _)| *first)
+    }
     /// Segments that only holders need, with their bytes.
     pub fn segments(&self) -> BTreeMap<u64, u64> {
         self.held.lock().given_up_segments.clone()

@@ -42,16 +42,19 @@ mod late_tests;
 mod ledger;
 mod loading;
 mod lock_set;
+mod log_pins;
 mod log_trimming;
 mod moment;
 mod open;
 #[cfg(test)]
 mod open_tests;
 mod partition_queue;
+mod pieces;
 mod presence;
 mod progress;
 mod publish;
 mod read_together;
+mod recovery_report;
 #[cfg(test)]
 mod relief_tests;
 mod replay;
@@ -69,6 +72,7 @@ mod verify_tests;
 mod work_gate;
 mod write;
 mod write_charge;
+mod write_points;
 
 pub use catalog::{TableSlot, TableState};
 pub use digest::{Digest, TableDigest};
@@ -76,13 +80,15 @@ pub use engine::Engine;
 pub use flush::Work;
 pub use held::HeldTables;
 pub use history::{HistoryWindow, Point};
-pub use inspect::{DatabaseStats, LogStats, TablePartitionStats};
+pub use inspect::{Amplification, DatabaseStats, LogStats, TablePartitionStats};
 pub use item_changes::{ItemChange, ItemChanges};
 pub use item_versions::ItemVersion;
 #[cfg(feature = "encryption")]
 pub use keys::{KeyGeneration, RewriteReport};
 pub use loading::Loading;
+pub use log_pins::{KeptSegment, LogHolder, LogPin};
 pub use moment::{EngineAtMoment, Moment};
+pub use recovery_report::RecoveryReport;
 pub use ring::{TokenRing, key_ref};
 pub use schema_change::{IndexSpec, TableSpec, TableUpdate};
 pub use signal::{Signal, WakeFlag};

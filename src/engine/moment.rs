@@ -83,7 +83,8 @@ impl Engine {
             encryption: self.encryption(),
             ..self.options.clone()
         };
-        let (engine, commit) = Self::open_until(disk, options, until)?;
+        let engine = Self::open_until(disk, options, until)?;
+        let commit = engine.recovery.last_commit;
         if let ReadUntil::Commit(wanted) = until
             && commit != wanted
         {

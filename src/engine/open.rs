@@ -7,6 +7,7 @@ use super::{
     files::Files,
     history::{Base, History},
     kept::Kept,
+    recovery_report::{RecoveryReport, Versions},
     replay::{Builder, Replay, ring_from_records},
     tables::Tables,
     work_gate::WorkGate,
@@ -38,14 +39,14 @@ use xxhash_rust::xxh3::xxh3_64;
 impl Engine {
     /// Opens the database that a disk holds, or creates one on an empty disk.
     pub fn open(disk: Arc<dyn Disk>, options: Options) -> Result<Self> {
-        let engine = Self::open_until(disk, options, ReadUntil::End)?.0;
+        let engine = Self::open_until(disk, options, ReadUntil::End)?;
         engine.take_up_work()?;
         Ok(engine)
     }
 
-    /// Opens the database that a disk holds as it was where the reading of its log stops; also the number of its last commit.
-    pub(super) fn open_until(disk: Arc<dyn Disk>, options: Options, until: ReadUntil) -> Result<(Self, u64)> {
-        let observe = Observe::new(options.clock.clone(), options.observer.clone());
+    /// Opens the database that a disk holds as it was where the reading of its log stops.
+    pub(super) fn open_until(disk: Arc<dyn Disk>, options: Options, until: ReadUntil) -> Result<Self> {
+        let observe = observe_of(&options);
         let (lock, keyring) = lock_folder(disk.as_ref(), &options)?;
         let Opening { mut manifest, was_plain } = open_manifest(&disk, &options, keyring)?;
         let protection = manifest.protection().clone();
@@ -71,11 +72,13 @@ impl Engine {
             streams,
             has_streams: until == ReadUntil::End,
             stamp_millis: 0,
+            versions: Versions::default(),
         };
         let mut apply = |seqno: u64, payload: &Bytes| replay.apply(seqno, payload);
         let bounds = log_bounds(&manifest, was_plain);
         let recovered = wal::recover_until(disk.as_ref(), &protection, &bounds, until, &mut apply)?;
-        let Replay { catalog, mut edits, highest_keyspace, tokens, streams, stamp_millis, .. } = replay;
+        let Replay { catalog, mut edits, highest_keyspace, tokens, streams, stamp_millis, versions, .. } = replay;
+        let mut recovery = RecoveryReport::new(&recovered, &versions);
         // Replay met tables that are gone by now, perhaps under names that others have since.
         let catalog = Catalog::of(catalog.by_id);
 
@@ -87,12 +90,11 @@ impl Engine {
         edits.extend(was_plain.then_some(Edit::PutLogEncryptedFrom(recovered.next_segment)));
         streams.begin_session(recovered.next_segment);
         observe.event(recovery_of(&recovered));
-        let last_commit = recovered.next_seqno.saturating_sub(1);
         // Until the manifest knows of it, the new segment counts for nothing: a crash in between is a new beginning.
         let wal = begin_segment(disk.clone(), &options, &observe, protection, recovered)?;
         edits.extend(reach_of(&wal));
         manifest.commit(&edits)?;
-        remove_leftovers(disk.as_ref(), &manifest)?;
+        recovery.removed_files = remove_leftovers(disk.as_ref(), &manifest)?;
         #[cfg(feature = "encryption")]
         super::keys::drop_unused_generations(disk.as_ref(), &manifest)?;
         let (kept, bases) = kept_files(&disk, &manifest)?;
@@ -109,8 +111,9 @@ impl Engine {
             propagation: PropagationModels::default(),
             background: Background::default(),
             gate: WorkGate::new(lock),
+            recovery,
         };
-        Ok((engine, last_commit))
+        Ok(engine)
     }
 
     /// Goes on with what the last opening left undone.
@@ -194,6 +197,11 @@ fn recovery_of(recovered: &Recovered) -> EventKind {
         segments: recovered.segments.len(),
         bytes: recovered.segments.iter().map(|segment| segment.bytes).sum(),
     }
+}
+
+/// Where everything that happens is reported.
+fn observe_of(options: &Options) -> Arc<Observe> {
+    Observe::followed(options.clock.clone(), options.observer.clone(), options.follower.clone())
 }
 
 /// A number that tells this database's files from any other's.
@@ -324,9 +332,10 @@ fn highest_file(disk: &dyn Disk) -> Result<u64> {
     Ok(numbers.max().unwrap_or(0))
 }
 
-/// Removes files that a crash left before they were published, or after they were given up.
-fn remove_leftovers(disk: &dyn Disk, manifest: &Manifest) -> Result<()> {
+/// Removes files that a crash left before they were published, or after they were given up; their names.
+fn remove_leftovers(disk: &dyn Disk, manifest: &Manifest) -> Result<Vec<String>> {
     let state = manifest.state();
+    let mut removed = Vec::new();
     let mut alive = state.live_runs();
     alive.extend(state.bases.values().flat_map(|base| &base.runs));
     for name in disk.list()? {
@@ -344,10 +353,12 @@ fn remove_leftovers(disk: &dyn Disk, manifest: &Manifest) -> Result<()> {
         };
         if left_over {
             // What cannot be removed costs space, nothing else.
-            let _ = disk.remove(name);
+            if disk.remove(name).is_ok() {
+                removed.push(name.to_string());
+            }
         }
     }
-    Ok(())
+    Ok(removed)
 }
 
 /// What history holds, and which files only it needs.

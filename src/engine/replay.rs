@@ -7,6 +7,7 @@
 use super::{
     apply::{AppliedChange, ApplyTarget, WriteStamp, apply},
     catalog::{Catalog, TableSlot, TableState},
+    recovery_report::Versions,
     ring::{TokenRing, equal_ranges, key_ref},
     stream::range_of,
 };
@@ -113,6 +114,8 @@ pub(super) struct Replay<'a> {
     pub has_streams: bool,
     /// The highest time of a commit, in milliseconds since 1970.
     pub stamp_millis: u64,
+    /// What became of the versions that the log has.
+    pub versions: Versions,
 }
 
 impl Replay<'_> {
@@ -245,7 +248,9 @@ struct ReplayTarget<'a, 'b> {
 impl ApplyTarget for ReplayTarget<'_, '_> {
     fn insert(&mut self, ring: &Arc<TokenRing>, key: &EncodedKey, value: Option<&Bytes>) {
         let partition = ring.find(key.token());
-        if self.stamp.seqno > partition.flushed_seqno() {
+        let is_unflushed = self.stamp.seqno > partition.flushed_seqno();
+        self.replay.versions.count(is_unflushed);
+        if is_unflushed {
             let (guard, WriteStamp { seqno, buffered, .. }) = (partition.lock(), self.stamp);
             let value = value.map(|bytes| &**bytes);
             let version = NewVersion { seqno, value, buffered };

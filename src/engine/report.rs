@@ -11,8 +11,12 @@ use crate::{
 impl Engine {
     /// What a partition is called.
     pub(super) fn subject_of(&self, ring: &TokenRing, partition: &Partition) -> Subject {
-        let partition = partition.id;
-        match self.name_of(ring.keyspace) {
+        self.subject_in(ring.keyspace, partition.id)
+    }
+
+    /// What a partition of a key space is called.
+    pub(super) fn subject_in(&self, keyspace: u32, partition: u64) -> Subject {
+        match self.name_of(keyspace) {
             Some((table, index)) => Subject::Partition { partition, table, index },
             None => Subject::Partition { partition, table: String::new(), index: None },
         }

@@ -1,6 +1,6 @@
 //! How maintenance threads are woken, each by those who made work for it, and how writers learn whether there are any.
 
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, RwLock, RwLockReadGuard};
 use std::{
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
     time::Duration,
@@ -49,6 +49,10 @@ pub struct Signal {
     pub aging: WakeFlag,
     stopping: AtomicBool,
     servants: AtomicUsize,
+    /// Those who want background work to rest.
+    pauses: AtomicUsize,
+    /// Shared by the threads, each for one piece of work; taken once by each pause, which so waits for the pieces under way.
+    working: RwLock<()>,
 }
 
 impl Signal {
@@ -77,9 +81,35 @@ impl Signal {
             self.servants.fetch_sub(1, Ordering::AcqRel);
         }
     }
-    /// Whether a maintenance thread is alive.
+    /// Whether a maintenance thread is alive and works.
     pub fn is_served(&self) -> bool {
-        self.servants.load(Ordering::Acquire) > 0 && !self.is_stopping()
+        self.servants.load(Ordering::Acquire) > 0 && !self.is_stopping() && !self.is_paused()
+    }
+    /// Lets maintenance threads rest until as many calls of `resume` as of `pause`. Returns once no piece of work is under
+    /// way.
+    pub fn pause(&self) {
+        self.pauses.fetch_add(1, Ordering::AcqRel);
+        drop(self.working.write());
+    }
+    /// Ends a pause.
+    pub fn resume(&self) {
+        self.pauses.fetch_sub(1, Ordering::AcqRel);
+        for bell in [&self.flush, &self.compaction, &self.aging] {
+            bell.notify();
+        }
+    }
+    /// Whether maintenance threads rest.
+    pub fn is_paused(&self) -> bool {
+        self.pauses.load(Ordering::Acquire) > 0
+    }
+    /// A maintenance thread wants to do a piece of work: a guard to hold meanwhile; `None` while there is a pause.
+    pub fn begin_piece(&self) -> Option<RwLockReadGuard<'_, ()>> {
+        if self.is_paused() {
+            return None;
+        }
+        let working = self.working.read();
+        // A pause that came in between has not waited for this piece, or waits for the guard now.
+        (!self.is_paused()).then_some(working)
     }
 }
 
@@ -149,6 +179,26 @@ mod tests {
         for _ in 0..2 {
             assert!(sleeper(&signal, bells[0]).recv_timeout(LONG).is_ok(), "nobody sleeps any more");
         }
+    }
+
+    #[test]
+    fn a_pause_waits_for_the_piece_under_way_and_lets_no_other_begin() {
+        let signal = Arc::new(Signal::default());
+        let piece = signal.begin_piece().unwrap();
+        let (tell, told) = mpsc::channel();
+        let pausing = signal.clone();
+        thread::spawn(move || {
+            pausing.pause();
+            tell.send(())
+        });
+        assert!(told.recv_timeout(SHORT).is_err(), "a piece is under way");
+        drop(piece);
+        assert!(told.recv_timeout(LONG).is_ok());
+        signal.pause();
+        signal.resume();
+        assert!(signal.begin_piece().is_none(), "one of two pauses goes on");
+        signal.resume();
+        assert!(signal.begin_piece().is_some());
     }
 
     #[test]

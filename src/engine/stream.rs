@@ -80,7 +80,7 @@ impl Engine {
         Ok(true)
     }
 
-    fn attempt_cut(&self, shard: &Arc<Shard>) -> Result<bool> {
+    pub(super) fn attempt_cut(&self, shard: &Arc<Shard>) -> Result<bool> {
         self.attempt(Job::StreamSegment, shard.id, || self.subject_of_shard(shard), || self.cut(shard))
     }
 

@@ -11,6 +11,7 @@ use super::{
     lock_set::{LockSet, PerItem, partitions_of},
     ring::{TokenRing, key_ref},
     write_charge::{Charge, WriteCharge},
+    write_points::checked,
 };
 use crate::{
     admission::CollectionDelta,
@@ -21,6 +22,7 @@ use crate::{
     index::{self, IndexChange},
     item::ItemRef,
     ledger::RequestLabel,
+    observe::WritePoint,
     partition::{NewVersion, Partition, ReadPoint, WriteGuard},
     schema::{EncodedKey, StreamView, TableDefinition},
     service::in_progress,
@@ -137,9 +139,11 @@ impl Engine {
             if guards.iter().any(WriteGuard::retired) {
                 continue; // split meanwhile: the ring has the children by now, or will in a moment
             }
+            self.observe.reached(|| self.locked(&partitions));
             let places = LockSet { partitions: &partitions, guards: &guards, of_op: &of_op };
             break self.write_locked(ops, &states, &places, options)?;
         };
+        self.observe.reached(|| WritePoint::Unlocked);
         self.finish_applying(&mut written, options);
         drop(gate);
         self.await_written(ops, &states, &written, options)?;
@@ -188,6 +192,7 @@ impl Engine {
             }
             results.push(planned);
         }
+        self.observe.reached(|| checked(&results));
         let refused = results.iter().any(Result::is_err);
         let idle = !results.iter().flatten().any(|planned| planned.changed);
         if refused || options.is_dry_run || (idle && options.token.is_none()) {
@@ -287,10 +292,15 @@ impl Engine {
             let (collection, sort) = (key.collection(), key.sort());
             ChangeRef { table: definition.id, collection, sort, old: item.before(definition), new: item.new.as_deref() }
         });
-        self.wal.append_with(|_seqno, out| {
+        let mut bytes = 0;
+        let commit = self.wal.append_with(|_seqno, out| {
             self.history.note(at_millis);
+            let start = out.len();
             encode_commit(&header, count, changes, out);
-        })
+            bytes = out.len() - start;
+        })?;
+        self.observe.reached(|| WritePoint::Logged { commit, bytes });
+        Ok(commit)
     }
 
     /// Inserts an entry into a global index, whatever partition holds it by now; returns the memory it took.
@@ -312,6 +322,7 @@ impl Engine {
             if partition.insert(&guard, key_ref(key), version, self.wal.visible()) {
                 self.flush_tombstones(ring, &partition);
             }
+            self.observe.reached(|| self.index_inserted(&partition, value.is_none()));
             return entry_bytes(key, value);
         }
     }
@@ -399,6 +410,7 @@ impl ApplyTarget for LockedTarget<'_> {
         if self.partition.insert(self.guard, key_ref(key), version, self.engine.wal.visible()) {
             self.engine.flush_tombstones(ring, self.partition);
         }
+        self.engine.observe.reached(|| self.engine.inserted(self.partition, key, value.is_none()));
         self.bytes += entry_bytes(key, value);
     }
     #[inline]
@@ -406,6 +418,7 @@ impl ApplyTarget for LockedTarget<'_> {
         let Some(stream) = &self.state.definition.stream else { return };
         let (change, key_schema) = (record(stream.view), &self.state.definition.key);
         let pushed = self.engine.streams.push(self.partition.id, &change, key_schema, self.stamp.buffered);
+        self.engine.observe.reached(|| self.engine.streamed(self.state));
         self.bytes += pushed.min(self.engine.stream_tail_overrun_bytes());
     }
 }

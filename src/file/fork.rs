@@ -3,8 +3,8 @@
 //! Sealed files never change again, so a copy shares them where it can: a folder takes them as hard links, memory takes
 //! the very buffer or map. Files that are still written are copied as far as the caller says.
 
-use super::{Disk, FileName, MemoryDisk, RealDisk};
-use crate::error::Result;
+use super::{Disk, FileName, MemoryDisk, RealDisk, simulated::SimulatedDisk};
+use crate::error::{Error, Result};
 use bytes::Bytes;
 
 /// Bytes that are copied at a time from one folder to another.
@@ -23,6 +23,16 @@ pub trait TakeOver: Disk {
 impl TakeOver for MemoryDisk {
     fn take_over(&self, from: &dyn Disk, name: FileName, end: Option<u64>) -> Result<()> {
         self.add_sealed(name, bytes_of(from, name, end)?)
+    }
+}
+
+impl TakeOver for SimulatedDisk {
+    fn take_over(&self, from: &dyn Disk, name: FileName, end: Option<u64>) -> Result<()> {
+        if self.contents(name).is_some() {
+            return Err(Error::io("create", name, &std::io::ErrorKind::AlreadyExists.into()));
+        }
+        self.set_contents(name, bytes_of(from, name, end)?);
+        Ok(())
     }
 }
 
@@ -78,8 +88,8 @@ mod tests {
         let (from, folder) = (RealDisk::open(one.path(), true).unwrap(), RealDisk::open(two.path(), true).unwrap());
         written(&from, FileName::Run(1), b"sealed");
         written(&from, FileName::Log(1), b"written torn");
-        let memory = MemoryDisk::new();
-        for to in [&memory as &dyn TakeOver, &folder] {
+        let (memory, simulated) = (MemoryDisk::new(), SimulatedDisk::new(1));
+        for to in [&memory as &dyn TakeOver, &folder, &simulated] {
             to.take_over(&from, FileName::Run(1), None).unwrap();
             to.take_over(&from, FileName::Log(1), Some(7)).unwrap();
             assert_eq!(

@@ -29,6 +29,41 @@ const SWEEP_PAUSE: Duration = Duration::from_micros(500);
 /// index and the processor to themselves.
 const BACKFILL_PAUSE: Duration = Duration::from_millis(2);
 
+/// A kind of background work, of which a [`Stepper`](crate::inspect::Stepper) does one piece.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Piece {
+    /// Whatever is most urgent, as [`Database::step`](crate::Database::step) does.
+    Urgent,
+    /// One memtable becomes a run, however small it is.
+    Flush {
+        /// Number of the partition; that of the largest memtable if absent.
+        partition: Option<u64>,
+    },
+    /// All runs of a partition become one, however few they are.
+    Compaction {
+        /// Number of the partition; one with the most runs if absent.
+        partition: Option<u64>,
+    },
+    /// A partition becomes two, however small it is. It needs two tokens at least, and they must be in runs.
+    Split {
+        /// Number of the partition; the one with the most bytes in runs if absent.
+        partition: Option<u64>,
+    },
+    /// A part of a new index is filled.
+    Backfill,
+    /// Records of a change stream go from memory to a segment.
+    StreamSegment,
+    /// Records of streams that are too old are removed.
+    StreamRetention,
+    /// Items whose time to live has ended are deleted: up to 16.
+    Expiry,
+    /// A base of history is taken, or old ones are dropped.
+    History,
+    /// Log segments that nothing needs are removed.
+    LogTrim,
+}
+
 /// The number that stands for a thread in reports of its failure: no partition or index has it.
 const NO_THREAD: u64 = u64::MAX;
 
@@ -76,7 +111,10 @@ impl Maintenance {
             let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
                 while !engine.signal().is_stopping() {
                     // A failure is reported where it happened, and what failed waits there for its next attempt.
-                    if !work(&engine, &sweeper).unwrap_or(false) {
+                    let piece = engine.signal().begin_piece();
+                    let worked = piece.is_some() && work(&engine, &sweeper).unwrap_or(false);
+                    drop(piece);
+                    if !worked {
                         engine.signal().wait(bell(engine.signal()), IDLE_SLEEP);
                     }
                 }
@@ -160,6 +198,24 @@ impl Maintenance {
             }
         }
         failure.map_or(Ok(Work::Idle), Err)
+    }
+
+    /// One piece of work of a kind, also where nothing makes it urgent; [`Work::Idle`] if there is none of that kind.
+    pub fn piece(&self, piece: Piece) -> Result<Work> {
+        let engine = &self.engine;
+        let done = |did: bool, work| if did { work } else { Work::Idle };
+        Ok(match piece {
+            Piece::Urgent => self.step()?,
+            Piece::Flush { partition } => done(engine.flush_one(partition)?, Work::Flushed),
+            Piece::Compaction { partition } => done(engine.compact_one(partition)?, Work::Compacted),
+            Piece::Split { partition } => done(engine.split_one(partition)?, Work::Split),
+            Piece::Backfill => done(engine.backfill_step()?, Work::Backfilled),
+            Piece::StreamSegment => done(engine.cut_one()?, Work::StreamSegmentWritten),
+            Piece::StreamRetention => done(engine.stream_step()?, Work::Aged),
+            Piece::Expiry => done(self.sweeper.step(engine)? > 0, Work::Expired),
+            Piece::History => done(engine.history_step()?, Work::HistoryKept),
+            Piece::LogTrim => done(engine.trim_log()? > 0, Work::Trimmed),
+        })
     }
 
     /// How the triggers fare, in the order in which they were added.

@@ -1,6 +1,7 @@
 //! What can happen in a database without a caller, as values.
 
 use super::health::Failure;
+use serde::Serialize;
 use std::fmt;
 
 /// A kind of background work, or of something that only background work would report.
@@ -63,7 +64,8 @@ impl fmt::Display for Job {
 }
 
 /// What a job works on.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum Subject {
     /// The database as a whole.

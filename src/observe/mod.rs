@@ -28,9 +28,12 @@ mod report;
 mod subscription;
 #[cfg(test)]
 mod tests;
+mod write_point;
 
 pub use counters::Statistics;
 pub use event::{Event, EventKind, Job, Subject};
 pub use health::{Failure, Health, UnreadRecords};
 pub(crate) use report::Observe;
 pub use subscription::{Observer, Subscription};
+pub(crate) use write_point::Follower;
+pub use write_point::WritePoint;

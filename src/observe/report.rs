@@ -5,6 +5,7 @@ use super::{
     event::{Event, EventKind, Job, Subject},
     health::{Failures, Health},
     subscription::{Observer, Subscribers, Subscription},
+    write_point::{Follower, WritePoint},
 };
 use crate::{clock::Clock, error::Error};
 use std::sync::Arc;
@@ -16,13 +17,26 @@ pub struct Observe {
     counters: Counters,
     failures: Failures,
     subscribers: Subscribers,
+    follower: Option<Follower>,
 }
 
 impl Observe {
     /// A place to report to, by this clock. `observer` sees every event.
+    #[cfg(test)]
     pub fn new(clock: Clock, observer: Option<Observer>) -> Arc<Self> {
+        Self::followed(clock, observer, None)
+    }
+    /// A place to report to, by this clock. `observer` sees every event, `follower` the points of writes.
+    pub fn followed(clock: Clock, observer: Option<Observer>, follower: Option<Follower>) -> Arc<Self> {
         let (counters, failures) = (Counters::default(), Failures::default());
-        Arc::new(Self { clock, counters, failures, subscribers: Subscribers::new(observer) })
+        Arc::new(Self { clock, counters, failures, subscribers: Subscribers::new(observer), follower })
+    }
+    /// A write has reached a point. Costs a load and a branch where it is not followed.
+    #[inline]
+    pub fn reached(&self, point: impl FnOnce() -> WritePoint) {
+        if let Some(follower) = &self.follower {
+            show(follower, point);
+        }
     }
     /// The counters, to add to.
     pub fn counters(&self) -> &Counters {
@@ -73,4 +87,9 @@ impl Observe {
     pub fn health(&self) -> Health {
         self.failures.health()
     }
+}
+
+#[cold]
+fn show(follower: &Follower, point: impl FnOnce() -> WritePoint) {
+    follower.show(point());
 }

@@ -23,7 +23,7 @@ use super::{
 use crate::{
     canary::canary,
     error::Result,
-    observe::{EventKind, Job, Subject},
+    observe::{EventKind, Job, Subject, WritePoint},
     sync::MutexGuard,
 };
 use smallvec::SmallVec;
@@ -187,6 +187,7 @@ impl Wal {
             Ok(durable_below) => {
                 self.visible.advance(durable_below.saturating_sub(1));
                 self.observe.counters().log_syncs.add(1);
+                self.observe.reached(|| WritePoint::Synced { commit: durable_below.saturating_sub(1) });
             }
             Err(_) if canary!(ForgivenSync) => {}
             Err(error) => self.fail(&mut state, Job::Log, error),
@@ -212,6 +213,10 @@ impl Wal {
         let (outcome, active) = MutexGuard::unlocked(state, || {
             let mut tail = self.tail.lock();
             let written = self.write_out(&mut tail, &mut frames, reserve, &mut sealed);
+            if written.is_ok() && !frames.is_empty() {
+                let (segment, bytes) = (tail.info().number, frames.len());
+                self.observe.reached(|| WritePoint::Written { segment, bytes });
+            }
             let outcome = written.and_then(|()| then(&mut tail, &mut sealed));
             (outcome, tail.info())
         });

@@ -70,6 +70,7 @@ impl<'a> LogReader<'a> {
             taken_over: Vec::new(),
             mark: 0,
             last_case: "no log",
+            verdicts: Vec::new(),
         };
         let first =
             if bounds.first_segment > 0 { bounds.first_segment } else { files.first().copied().unwrap_or(last) };

@@ -31,6 +31,6 @@ pub use bounds::LogBounds;
 pub use log_reader::{LogReader, ReadUntil};
 #[cfg(any(test, feature = "fuzzing"))]
 pub use recovery::recover;
-pub use recovery::{Recovered, recover_until};
+pub use recovery::{Recovered, SegmentVerdict, recover_until};
 pub use segment::SegmentStats;
 pub use writer::{Wal, WalOptions};

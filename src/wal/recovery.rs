@@ -37,6 +37,24 @@ pub struct Recovered {
     pub mark: u64,
     /// The row of the table of cases that decided about the last segment.
     pub(super) last_case: &'static str,
+    /// What was decided about each segment, oldest first.
+    pub verdicts: Vec<SegmentVerdict>,
+}
+
+/// What recovery decided about one segment of the log.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct SegmentVerdict {
+    /// Number of the segment.
+    pub segment: u64,
+    /// The row of recovery's table of cases, such as `sealed`, `clean end` or `torn tail`.
+    pub case: &'static str,
+    /// Records that were read.
+    pub records: u64,
+    /// Length of the file in bytes.
+    pub bytes: u64,
+    /// Where the readable records end: an offset in the file. Bytes behind it are reserved space, or the torn end of a write
+    /// that was never acknowledged.
+    pub records_end: u64,
 }
 
 impl Recovered {

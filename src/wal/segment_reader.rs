@@ -2,7 +2,7 @@
 //! means.
 
 use super::{
-    recovery::Recovered,
+    recovery::{Recovered, SegmentVerdict},
     recovery_table::{Decision, EndFact, HeaderFact, decide},
     segment::SegmentStats,
 };
@@ -195,6 +195,13 @@ impl<'a> Segment<'a> {
             }
         }
         recovered.last_case = name;
+        recovered.verdicts.push(SegmentVerdict {
+            segment: self.number,
+            case: name,
+            records: reading.next_seqno.saturating_sub(reading.first_seqno),
+            bytes: reading.file_bytes,
+            records_end: reading.records_end,
+        });
         if counts {
             recovered.mark = reading.mark;
             recovered.segments.push(SegmentStats {

@@ -20,6 +20,7 @@ mod foreign_types;
 mod fork;
 mod history;
 mod indexes;
+mod inside;
 mod inspect;
 mod iterators;
 mod key_paths;

@@ -11,7 +11,7 @@ use crate::{
 use clap::Args;
 use hashrange::{
     Database,
-    inspect::{DatabaseStats, TablePartitionStats},
+    inspect::{DatabaseStats, LogHolder, LogPin, TablePartitionStats},
 };
 use serde_json::Value;
 use std::collections::BTreeSet;
@@ -112,7 +112,32 @@ fn print(database: &Database, facts: &DatabaseStats, output: &mut Output) -> Res
         };
         output.line(format_args!("{:010}     {:>10}  {commits}", segment.number, bytes(segment.bytes)))?;
     }
+    print_pins(&facts.log.pins, output)?;
     print_partitions(&facts.partitions, output)
+}
+
+/// Holders of the log that are named at most; the rest is counted.
+const NAMED_PINS: usize = 8;
+
+/// Says what keeps segments of the log from being removed.
+fn print_pins(pins: &[LogPin], output: &mut Output) -> Result<(), Failure> {
+    if !pins.is_empty() {
+        output.line("\nlog needed by")?;
+    }
+    for pin in pins.iter().take(NAMED_PINS) {
+        let holder = match &pin.holder {
+            LogHolder::Memtable { subject } => format!("the memtable of {subject}"),
+            LogHolder::Stream { subject } => format!("records in the memory of {subject}"),
+            LogHolder::Commit => "a commit on its way".to_owned(),
+            LogHolder::History => "history, or a reader of the past".to_owned(),
+            _ => "another holder".to_owned(),
+        };
+        output.line(format_args!("{:010}     and later: {holder}", pin.from_segment))?;
+    }
+    if pins.len() > NAMED_PINS {
+        output.line(format_args!("               and {} more", pins.len() - NAMED_PINS))?;
+    }
+    Ok(())
 }
 
 /// Prints partitions, those of one table or index together.
