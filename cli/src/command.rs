@@ -2,6 +2,7 @@
 
 mod access;
 mod bench;
+mod branch;
 mod changes;
 mod check;
 mod completions;
@@ -13,9 +14,12 @@ mod create;
 mod delete;
 mod demo;
 mod describe;
+mod diff;
+mod digest;
 mod drop;
 mod export;
 mod get;
+mod history;
 mod import;
 mod inspect;
 #[cfg(feature = "encryption")]
@@ -88,6 +92,14 @@ pub(crate) enum Command {
     /// List and change the keys of an encrypted database
     #[cfg(feature = "encryption")]
     Keys(keys::Keys),
+    /// Keep history, and show what an item was over time
+    History(history::History),
+    /// Copy the database as it was at a moment to a folder
+    Branch(branch::Branch),
+    /// Show where two databases differ
+    Diff(diff::Diff),
+    /// Show each table as one number, the same for the same items
+    Digest(digest::Digest),
     /// Check every byte and every index of the database
     Verify(verify::Verify),
     /// Copy tables between a folder and a DynamoDB endpoint, either way
@@ -132,6 +144,10 @@ impl Command {
             Self::Key(command) => command.run(),
             #[cfg(feature = "encryption")]
             Self::Keys(command) => command.run(database),
+            Self::History(command) => command.run(database),
+            Self::Branch(command) => command.run(database),
+            Self::Diff(command) => command.run(database),
+            Self::Digest(command) => command.run(database),
             Self::Verify(command) => command.run(database),
             #[cfg(feature = "copy")]
             Self::Copy(command) => command.run(database),

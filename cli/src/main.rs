@@ -32,6 +32,7 @@ mod session;
 mod signals;
 mod stopwatch;
 mod text;
+mod when;
 
 use args::DatabaseArgs;
 use clap::Parser;

@@ -34,6 +34,8 @@ pub(crate) enum Outcome {
     NoItem,
     /// The answer to whether something is allowed is no.
     Denied,
+    /// What was compared is not the same.
+    Differs,
 }
 
 impl Outcome {
@@ -43,7 +45,7 @@ impl Outcome {
             Self::Done => ExitCode::SUCCESS,
             Self::BadLines => ExitCode::from(BAD_LINES),
             Self::NoItem => ExitCode::from(NO_ITEM),
-            Self::Denied => ExitCode::from(ERROR),
+            Self::Denied | Self::Differs => ExitCode::from(ERROR),
         }
     }
 }

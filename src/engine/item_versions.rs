@@ -32,6 +32,8 @@ struct Tables<'a> {
     name: &'a str,
     key: &'a Item,
     keys: BTreeMap<u32, EncodedKey>,
+    /// There is or was one whose key has this form.
+    were_met: bool,
 }
 
 impl Tables<'_> {
@@ -40,6 +42,7 @@ impl Tables<'_> {
             && let Ok(key) = table.key_of_attributes(self.key)
         {
             self.keys.insert(table.id, key);
+            self.were_met = true;
         }
     }
 }
@@ -50,7 +53,7 @@ impl Engine {
     pub fn item_versions(&self, table: &str, key: &Item) -> Result<Vec<ItemVersion>> {
         let Some(window) = self.history_window() else { return Err(self.outside_history("an earlier version")) };
         let earliest = self.at_moment(Moment::Commit(window.earliest.commit))?;
-        let mut tables = Tables { name: table, key, keys: BTreeMap::new() };
+        let mut tables = Tables { name: table, key, keys: BTreeMap::new(), were_met: false };
         let mut versions = Vec::new();
         if let Some(slot) = earliest.engine.table(table) {
             let state = slot.state();
@@ -73,7 +76,7 @@ impl Engine {
             let reader = reader.starting_at(earliest.commit + 1)?.until(ReadUntil::Commit(last));
             read_versions(reader, &mut tables, earliest.at_millis, &mut versions)?;
         }
-        if tables.keys.is_empty() && versions.is_empty() {
+        if !tables.were_met {
             let existing = self.table(table).ok_or_else(|| Error::no_table(table))?;
             existing.state().definition.key_of_attributes(key)?;
         }

@@ -46,7 +46,7 @@ const CONSOLE_FLOORS: [&[&str]; 7] = [
 
 /// The rooms of `cli/src/`.
 const CLI_FLOORS: [&[&str]; 8] = [
-    &["outcome", "args", "stopwatch", "text"],
+    &["outcome", "args", "stopwatch", "text", "when"],
     &["failure"],
     &["output", "key_value", "expressions", "session", "private_file", "policies", "certificates", "signals"],
     &["csv_cells", "key_template", "progress", "prices", "console", "ledger_file", "explain", "faults", "recording"],

@@ -19,9 +19,13 @@ use crate::{
     policies, private_file,
     recording::RecordArgs,
     session, signals,
+    when::parse_seconds,
 };
 use clap::{Args, ValueEnum};
-use hashrange::{Clock, Database, OpenOptions, capacity::CapacityModel, ledger::LedgerOptions, service::ConflictModel};
+use hashrange::{
+    Clock, Database, OpenOptions, capacity::CapacityModel, history::HistoryOptions, ledger::LedgerOptions,
+    service::ConflictModel,
+};
 use hashrange_console::PREFIX;
 #[cfg(unix)]
 use hashrange_wire::objects::FolderStore;
@@ -99,6 +103,9 @@ pub(crate) struct Serve {
     /// Origin of web pages that may send requests; `*` allows all
     #[arg(long, value_name = "ORIGIN")]
     allow_origin: Vec<String>,
+    /// Keep history from now on, so far back: 12h, 7d, ...; else it is kept as the database says
+    #[arg(long, value_name = "TIME", value_parser = parse_seconds)]
+    history: Option<u64>,
     /// Answer GET /metrics in Prometheus' text format, GET /ledger and CloudWatch's GetMetricData
     #[arg(long)]
     metrics: bool,
@@ -246,7 +253,7 @@ impl Serve {
 
     /// How the database is to be opened.
     fn engine(&self, database: &DatabaseArgs, keys: Option<KeyService>) -> Result<OpenOptions, Failure> {
-        let mut engine = session::options(database)?.auto_scaling(true);
+        let mut engine = self.with_history(session::options(database)?).auto_scaling(true);
         if let Some(refused_per_thousand) = self.conflicts {
             engine = engine.conflicts(ConflictModel { refused_per_thousand, seed: 0 });
         }
@@ -306,6 +313,13 @@ impl Serve {
             Some(_) => {
                 Err(Failure::Usage("--object-dir: this system has no folders that are opened link by link".to_owned()))
             }
+        }
+    }
+
+    fn with_history(&self, options: OpenOptions) -> OpenOptions {
+        match self.history {
+            Some(retention_secs) => options.history(HistoryOptions { retention_secs, ..HistoryOptions::default() }),
+            None => options,
         }
     }
 

@@ -13,6 +13,8 @@ mod cost;
 #[cfg(feature = "encryption")]
 mod encryption;
 #[cfg(test)]
+mod history;
+#[cfg(test)]
 mod import_export;
 #[cfg(test)]
 mod kill;

@@ -97,6 +97,14 @@ impl Place {
         run.out
     }
 
+    /// Runs a command on the database in another folder, which must succeed; returns what it printed.
+    pub fn ok_in(&self, folder: &str, args: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_hashrange"));
+        let run = Run::of(&command.arg("--data-dir").arg(folder).args(args).output().unwrap());
+        assert_eq!(run.code, 0, "{args:?}: {run:?}");
+        run.out
+    }
+
     /// Runs a command that must end with a status; returns what it complained of.
     pub fn fails(&self, code: i32, args: &[&str]) -> String {
         let run = self.run(args);

@@ -1,0 +1,86 @@
+//! Moments and lengths of time as text on the command line.
+
+use hashrange::{date, history::Moment};
+
+const DAY_MILLIS: u64 = 24 * 60 * 60 * 1000;
+
+/// How a moment is written, for help texts and errors.
+pub(crate) const MOMENTS: &str =
+    "now, commit:NUMBER, a time such as 2026-11-30T12:00:00Z, or how long ago as 30s, 15m, 2h or 7d";
+
+/// When something is meant, before it is known what time it is now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum When {
+    /// A moment by itself.
+    At(Moment),
+    /// So many milliseconds ago.
+    Ago(u64),
+}
+
+impl When {
+    /// The moment, if it is so late now, in milliseconds since 1970.
+    pub(crate) fn moment(self, now_millis: u64) -> Moment {
+        match self {
+            Self::At(moment) => moment,
+            Self::Ago(millis) => Moment::Instant(now_millis.saturating_sub(millis)),
+        }
+    }
+}
+
+/// Reads a moment.
+pub(crate) fn parse_when(text: &str) -> Result<When, String> {
+    if text == "now" {
+        return Ok(When::At(Moment::Now));
+    }
+    let wrong = || format!("it must be {MOMENTS}");
+    if let Some(number) = text.strip_prefix("commit:") {
+        return number.parse().map(|number| When::At(Moment::Commit(number))).map_err(|_| wrong());
+    }
+    if let Ok(seconds) = parse_seconds(text) {
+        return Ok(When::Ago(seconds.saturating_mul(1000)));
+    }
+    parse_time(text).map(|millis| When::At(Moment::Instant(millis))).ok_or_else(wrong)
+}
+
+/// Reads a length of time; its seconds.
+pub(crate) fn parse_seconds(text: &str) -> Result<u64, String> {
+    let units = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)];
+    let found = units.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, *seconds)));
+    let parsed = found.and_then(|(number, seconds)| number.parse::<u64>().ok()?.checked_mul(seconds));
+    parsed.ok_or_else(|| "it must be a number with s, m, h or d behind it, such as 7d".to_owned())
+}
+
+/// A time of UTC as `2026-11-30T12:00:00Z`, with or without a fraction of the second; in milliseconds since 1970.
+fn parse_time(text: &str) -> Option<u64> {
+    let (day, time) = text.strip_suffix('Z')?.split_once('T')?;
+    let mut parts = day.split('-').map(|part| part.parse::<u64>().ok());
+    let day = date::days_of(parts.next()??, parts.next()??, parts.next()??)?;
+    let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
+    let mut parts = time.split(':').map(|part| part.parse::<u64>().ok());
+    let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next()??);
+    if hour > 23 || minute > 59 || second > 59 || !fraction.bytes().all(|digit| digit.is_ascii_digit()) {
+        return None;
+    }
+    let millis: u64 = format!("{fraction:0<3}").get(..3)?.parse().ok()?;
+    Some(day * DAY_MILLIS + (hour * 60 + minute) * 60_000 + second * 1000 + millis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_read() {
+        let at = |moment| Ok(When::At(moment));
+        assert_eq!(parse_when("now"), at(Moment::Now));
+        assert_eq!(parse_when("commit:12"), at(Moment::Commit(12)));
+        assert_eq!(parse_when("2026-11-20T12:34:56.7Z"), at(Moment::Instant(1_795_178_096_700)));
+        assert_eq!(parse_when("1970-01-01T00:00:00Z"), at(Moment::Instant(0)));
+        assert_eq!(parse_when("15m"), Ok(When::Ago(900_000)));
+        assert_eq!(parse_when("2d").unwrap().moment(200_000_000), Moment::Instant(27_200_000));
+        for wrong in ["", "commit:", "commit:x", "2026-11-31T00:00:00Z", "2026-11-20T24:00:00Z", "2026-11-20", "5", "m"]
+        {
+            assert!(parse_when(wrong).unwrap_err().contains("such as"), "{wrong}");
+        }
+    }
+}
