@@ -238,7 +238,7 @@ fn forged_files_give_an_error_or_a_database() {
     assert!(peak_bytes() - before < 256 << 20, "{} bytes", peak_bytes() - before);
 }
 
-const ROUNDS: u64 = 40;
+const ROUNDS: u64 = 10;
 const PAGE_BYTES: usize = 16 << 10;
 const FOOTER_BYTES: usize = 136;
 

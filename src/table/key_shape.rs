@@ -7,7 +7,7 @@ use crate::{
     schema::{EncodedKey, KeySchema, TableDefinition},
 };
 use bytes::Bytes;
-use std::marker::PhantomData;
+use std::{borrow::Cow, marker::PhantomData, sync::Arc};
 
 /// A string key attribute.
 #[derive(Clone, Copy, Debug)]
@@ -117,24 +117,19 @@ pub trait KeyValue<P: KeyPart> {
     }
 }
 
-impl KeyValue<S> for str {
-    #[inline]
-    fn scalar(&self) -> KeyScalar<'_> {
-        KeyScalar::S(self)
-    }
+macro_rules! loaned_keys {
+    ($part:ident: $($t:ty),*) => {$(
+        impl KeyValue<$part> for $t {
+            #[inline]
+            fn scalar(&self) -> KeyScalar<'_> {
+                KeyScalar::$part(self)
+            }
+        }
+    )*};
 }
-impl KeyValue<S> for String {
-    #[inline]
-    fn scalar(&self) -> KeyScalar<'_> {
-        KeyScalar::S(self)
-    }
-}
-impl KeyValue<B> for [u8] {
-    fn scalar(&self) -> KeyScalar<'_> {
-        KeyScalar::B(self)
-    }
-}
-impl KeyValue<B> for Vec<u8> {
+loaned_keys!(S: str, String, Box<str>, Arc<str>, Cow<'_, str>);
+loaned_keys!(B: [u8], Vec<u8>, Box<[u8]>, Arc<[u8]>, Cow<'_, [u8]>);
+impl<const LEN: usize> KeyValue<B> for [u8; LEN] {
     fn scalar(&self) -> KeyScalar<'_> {
         KeyScalar::B(self)
     }
@@ -206,6 +201,15 @@ impl<H: KeyPart, R: KeyPart, V: KeyValue<H>, W: KeyValue<R>> Key<(H, R)> for (V,
             Some(range) => item.with(range.name.clone(), self.1.to_value()),
             None => item,
         })
+    }
+}
+impl<H: KeyPart, R: KeyPart, V: KeyValue<H>, W: KeyValue<R>> Key<(H, R)> for &(V, W) {
+    #[inline]
+    fn encode(&self, table: &TableDefinition) -> Result<EncodedKey> {
+        (**self).encode(table)
+    }
+    fn attributes(&self, table: &TableDefinition) -> Result<Item> {
+        (**self).attributes(table)
     }
 }
 impl Key<Dynamic> for Item {

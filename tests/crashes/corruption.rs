@@ -197,7 +197,7 @@ fn an_undamaged_copy_is_read() {
 
 /// Of how many bytes, or lengths, one is tried: `HASHRANGE_STRIDE`, or as usual.
 fn stride() -> usize {
-    std::env::var("HASHRANGE_STRIDE").ok().and_then(|stride| stride.parse().ok()).unwrap_or(8)
+    std::env::var("HASHRANGE_STRIDE").ok().and_then(|stride| stride.parse().ok()).unwrap_or(32)
 }
 
 #[test]

@@ -293,9 +293,9 @@ fn cut_everywhere(
 fn prepared(disk: &Arc<dyn Disk>) {
     let db = open(disk).unwrap();
     create(&db);
-    put(&db, 0..60);
+    put(&db, 0..20);
     db.flush().unwrap();
-    put(&db, 50..80);
+    put(&db, 15..25);
     db.close().unwrap();
 }
 
@@ -307,11 +307,11 @@ fn opens_with(disk: &Arc<dyn Disk>, keys: &[RootKey]) {
         Err(error) => panic!("{error}"),
     });
     let db = opened.unwrap();
-    assert_eq!(count(&db).unwrap(), 80);
-    put(&db, 80..90);
+    assert_eq!(count(&db).unwrap(), 25);
+    put(&db, 25..30);
     db.flush().unwrap();
     db.verify().unwrap();
-    assert_eq!(count(&db).unwrap(), 90);
+    assert_eq!(count(&db).unwrap(), 30);
 }
 
 #[test]
@@ -362,9 +362,9 @@ fn a_change_to_encryption_that_is_cut_short_anywhere_goes_on() {
     let prepare = |disk: &Arc<dyn Disk>| {
         let db = options().open_on(disk.clone()).unwrap();
         create(&db);
-        put(&db, 0..60);
+        put(&db, 0..20);
         db.flush().unwrap();
-        put(&db, 50..80);
+        put(&db, 15..25);
         db.close().unwrap();
     };
     let work = |disk: &Arc<dyn Disk>| {
@@ -374,11 +374,11 @@ fn a_change_to_encryption_that_is_cut_short_anywhere_goes_on() {
     };
     let check = |disk: &Arc<dyn Disk>| {
         let db = encrypting(disk).unwrap();
-        assert_eq!(count(&db).unwrap(), 80);
+        assert_eq!(count(&db).unwrap(), 25);
         db.rewrite().unwrap();
         db.close().unwrap();
         let db = open(disk).unwrap();
-        assert_eq!((count(&db).unwrap(), db.verify().unwrap().items), (80, 80));
+        assert_eq!((count(&db).unwrap(), db.verify().unwrap().items), (25, 25));
     };
     cut_everywhere(prepare, work, check);
 }

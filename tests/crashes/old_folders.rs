@@ -104,6 +104,9 @@ fn folders_of_every_version_open_with_all_their_data() {
     assert!(!all.is_empty());
     for fixture in all {
         for read_mode in [ReadMode::Mapped, ReadMode::Buffered] {
+            if read_mode == ReadMode::Buffered && fixture.join("database/KEYS").exists() {
+                continue; // what is encrypted is read in one way only
+            }
             let folder = copy_of(&fixture);
             let db = open(folder.path(), read_mode);
             assert_eq!(items(&db), expected(&fixture, "items.tsv"), "{fixture:?}");

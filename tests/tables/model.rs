@@ -99,22 +99,22 @@ fn report(result: Result<(), TestError<(u64, Vec<Step>)>>) {
 
 #[test]
 fn mapped_runs_agree_with_the_model() {
-    check(histories(60), Some(ReadMode::Mapped), 120, || Arc::new(MemoryDisk::new()));
+    check(histories(16), Some(ReadMode::Mapped), 120, || Arc::new(MemoryDisk::new()));
 }
 
 #[test]
 fn buffered_runs_agree_with_the_model() {
-    check(histories(60), Some(ReadMode::Buffered), 120, || Arc::new(MemoryDisk::new()));
+    check(histories(16), Some(ReadMode::Buffered), 120, || Arc::new(MemoryDisk::new()));
 }
 
 #[test]
 fn long_histories_agree_with_the_model() {
-    check(histories(6), None, 1500, || Arc::new(MemoryDisk::new()));
+    check(histories(2), None, 1500, || Arc::new(MemoryDisk::new()));
 }
 
 #[test]
 fn histories_on_a_real_disk_agree_with_the_model() {
-    let mut runner = TestRunner::new(histories(6));
+    let mut runner = TestRunner::new(histories(3));
     let result = runner.run(&(any::<u64>(), steps(80)), |(seed, steps)| {
         let folder = tempfile::tempdir().unwrap();
         let disk: Arc<dyn Disk> = Arc::new(RealDisk::open(folder.path(), true).unwrap());

@@ -109,7 +109,7 @@ fn count(db: &Database, counters: usize, updates: usize) {
 #[test]
 fn counters_lose_no_update() {
     let db = options().in_memory().unwrap();
-    with_disturbance(&db, || count(&db, 40, 12_000));
+    with_disturbance(&db, || count(&db, 40, 4_000));
     db.verify().unwrap();
 }
 
@@ -282,7 +282,7 @@ fn a_reader_sees_each_item_that_was_there_throughout_exactly_once() {
             for writer in 0..WRITERS {
                 let (typed, done) = (&typed, &done);
                 scope.spawn(move || {
-                    for n in 0..6_000_usize {
+                    for n in 0..2_000_usize {
                         let group = format!("group {}", n % GROUPS);
                         let name = format!("item {:04}/{}", n * 13 % 400, writer);
                         if n % 3 == 2 {

@@ -11,7 +11,7 @@
 //! The disk yields to other threads before each sync, so that operations overlap while they wait. Threads decide the
 //! order of events, so a seed does not repeat a history; a failure prints the operations that have no order.
 //!
-//! `HASHRANGE_HISTORIES=50000 cargo test --release -p hashrange --test threads histories::` makes ten times as many as CI does.
+//! `HASHRANGE_HISTORIES=50000 cargo test --release -p hashrange --test threads histories::` makes many.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -24,7 +24,7 @@ use hashrange::{
     key::S,
     testing::{self, SimulatedDisk},
 };
-use hashrange_test_support::{Random, slow_disk::SlowDisk};
+use hashrange_test_support::{Random, seeds, slow_disk::SlowDisk};
 use linearisable::{Kind, Operation};
 use serialisable::Transaction;
 use std::{
@@ -42,7 +42,7 @@ const CRASH_WITHIN: u64 = 44;
 
 /// Histories of single items, `HASHRANGE_HISTORIES` or as usual; two for every five of them are made of transactions.
 fn histories() -> u64 {
-    std::env::var("HASHRANGE_HISTORIES").ok().and_then(|count| count.parse().ok()).unwrap_or(400)
+    seeds(120).end
 }
 
 /// The one clock of a history: every look at it is a later moment.

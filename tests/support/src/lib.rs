@@ -2,7 +2,7 @@
 //!
 //! - [`access`]: a second evaluator of access policies, and random cases for both;
 //! - [`world`]: a small world of tables and a model that says what each step must do;
-//! - [`random`]: the one seeded generator of all tests;
+//! - [`random`]: the one seeded generator of all tests, and how many seeds they take;
 //! - [`slow_disk`]: a disk whose writes and syncs a test can hold up;
 //! - [`nonce_ledger`]: a disk that watches that an encrypted database uses no nonce twice;
 //! - [`child`]: a process that a test kills.
@@ -17,4 +17,4 @@ pub mod random;
 pub mod slow_disk;
 pub mod world;
 
-pub use random::Random;
+pub use random::{Random, seeds};

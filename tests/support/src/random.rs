@@ -37,3 +37,8 @@ impl Random {
         &list[self.below(list.len())]
     }
 }
+
+/// The seeds of a test of random histories: as many as the variable `HASHRANGE_HISTORIES` says, or as usual.
+pub fn seeds(usual: u64) -> std::ops::Range<u64> {
+    0..std::env::var("HASHRANGE_HISTORIES").ok().and_then(|count| count.parse().ok()).unwrap_or(usual)
+}

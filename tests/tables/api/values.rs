@@ -1,12 +1,17 @@
 //! What becomes an attribute value, and what becomes of one.
 
+use bytes::Bytes;
 use hashrange::{
     AttributeValue, Database, Item, ItemRef, Number, attr,
     item::{DynamoDbJson, to_value},
-    key::{S, gt},
+    key::{B, N, S, gt},
 };
 use serde::{Deserialize, Serialize};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::{
+    borrow::Cow,
+    collections::{BTreeMap, BTreeSet, HashMap},
+    sync::Arc,
+};
 
 #[test]
 fn rust_types_become_values() -> hashrange::Result<()> {
@@ -171,5 +176,25 @@ fn nulls_without_a_type_and_half_characters_are_refused() -> hashrange::Result<(
     let plain = Item::from_json(r#"{"a":null,"b":[null,{"c":null}],"d":"\ud83d\ude00"}"#)?;
     assert_eq!(plain.to_json(), r#"{"a":null,"b":[null,{"c":null}],"d":"😀"}"#, "plain JSON has a null");
     assert_eq!(to_value(&vec![None, Some("x")])?.to_json(), r#"[null,"x"]"#);
+    Ok(())
+}
+
+#[test]
+fn texts_and_bytes_are_keys_however_they_are_owned() -> hashrange::Result<()> {
+    let db = Database::in_memory()?;
+    let texts = db.create_table("texts").hash::<S>("id").create()?;
+    texts.put(&Item::new().with("id", "a"))?;
+    assert!(texts.get("a".to_owned())?.is_some());
+    assert!(texts.get(Arc::<str>::from("a"))?.is_some());
+    assert!(texts.get(Cow::Borrowed("a"))?.is_some());
+    assert!(texts.get(Box::<str>::from("a"))?.is_some());
+
+    let pairs = db.create_table("pairs").hash::<B>("id").range::<N>("n").create()?;
+    pairs.put(&Item::new().with("id", Bytes::from_static(b"ab")).with("n", 1))?;
+    let key = (*b"ab", 1);
+    assert!(pairs.get(&key)?.is_some());
+    assert!(pairs.get((Cow::Borrowed(&key.0[..]), key.1))?.is_some());
+    pairs.delete(&key)?;
+    assert_eq!(pairs.query(b"ab").items().count(), 0);
     Ok(())
 }

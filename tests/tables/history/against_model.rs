@@ -9,8 +9,9 @@ use hashrange::{
     file::{Disk, MemoryDisk, RealDisk},
     history::{HistoryOptions, HistoryWindow, Moment},
 };
-use hashrange_test_support::world::{
-    Draw, Mutation, Random, Setup, State, Step, answer::compare, judge::Done, run::run, shape::TABLES,
+use hashrange_test_support::{
+    seeds,
+    world::{Draw, Mutation, Random, Setup, State, Step, answer::compare, judge::Done, run::run, shape::TABLES},
 };
 use std::sync::Arc;
 
@@ -84,13 +85,9 @@ fn history(seed: u64, count: usize, disk: &Arc<dyn Disk>) -> Result<(), String> 
     look_back(&db, &points, 8, &mut random)
 }
 
-fn histories(usual: u64) -> std::ops::Range<u64> {
-    0..std::env::var("HASHRANGE_HISTORIES").ok().and_then(|count| count.parse().ok()).unwrap_or(usual)
-}
-
 #[test]
 fn each_commit_of_a_history_can_be_read() {
-    for seed in histories(40) {
+    for seed in seeds(8) {
         let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
         history(seed, 80, &disk).unwrap_or_else(|error| panic!("history {seed}: {error}"));
     }
@@ -98,7 +95,7 @@ fn each_commit_of_a_history_can_be_read() {
 
 #[test]
 fn each_commit_can_be_read_from_a_folder() {
-    for seed in histories(4) {
+    for seed in seeds(2) {
         let folder = tempfile::tempdir().unwrap();
         let disk: Arc<dyn Disk> = Arc::new(RealDisk::open(folder.path(), true).unwrap());
         history(1_000 + seed, 60, &disk).unwrap_or_else(|error| panic!("history {seed}: {error}"));

@@ -160,7 +160,7 @@ fn poke_forged(model: &Model, step: usize) {
 
 #[test]
 fn forged_records_do_not_panic() {
-    poke_forged(&small_model(), 1);
+    poke_forged(&small_model(), 7);
 }
 
 #[test]
