@@ -26,6 +26,7 @@ mod inspect;
 mod key;
 #[cfg(feature = "encryption")]
 mod keys;
+mod lesson;
 mod list;
 mod put;
 mod query;
@@ -77,6 +78,9 @@ pub(crate) enum Command {
     Sql(sql::Sql),
     /// Show the database in a browser: tables, items, costs, hot keys, what is inside
     Console(console::Console),
+    /// List guided lessons, or begin one in the terminal
+    #[command(name = "lesson")]
+    Lesson(lesson::LessonCommand),
     /// Serve DynamoDB clients over HTTP
     Serve(serve::Serve),
     /// Say what the policies of a file allow, and why
@@ -136,6 +140,7 @@ impl Command {
             Self::Changes(command) => command.run(database),
             Self::Sql(command) => command.run(database),
             Self::Console(command) => command.run(database),
+            Self::Lesson(command) => command.run(),
             Self::Serve(command) => command.run(database),
             Self::Access(command) => command.run(database),
             Self::Bench(command) => command.run(database),

@@ -1,6 +1,6 @@
 //! The console's pages on the server's socket.
 
-use crate::{failure::Failure, prices};
+use crate::{failure::Failure, lessons, prices};
 use bytes::Bytes;
 use hashrange::Database;
 use hashrange_console::{Body, Console, ConsoleOptions, EventSource, PREFIX};
@@ -22,10 +22,12 @@ pub(crate) fn mount(
     db: &Database,
     access: Access,
     price_file: Option<&Path>,
+    lesson_folder: Option<&Path>,
 ) -> Result<BoundServer, Failure> {
     let mut options = ConsoleOptions::default();
     options.write = access == Access::Write;
     options.prices = Some(prices::read(price_file)?);
+    options.lessons = lessons::all(lesson_folder)?;
     let pages = Pages(Console::new(db.clone(), options));
     bound.mount(Mount::new(PREFIX, Arc::new(pages))).map_err(|error| Failure::io("cannot serve the console", error))
 }

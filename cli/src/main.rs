@@ -20,6 +20,7 @@ mod formats;
 mod key_template;
 mod key_value;
 mod ledger_file;
+mod lessons;
 mod loading;
 mod outcome;
 mod output;

@@ -1,6 +1,12 @@
 //! What all requests of a console share.
 
-use crate::{options::ConsoleOptions, refusal::Refusal};
+use crate::{
+    lessons::{Lab, Lesson},
+    options::ConsoleOptions,
+    pause::Pause,
+    refusal::Refusal,
+    sessions::{LessonRun, Sessions},
+};
 use hashrange::Database;
 use std::sync::{
     Arc,
@@ -16,13 +22,23 @@ pub(crate) struct Context {
     pub(crate) db: Database,
     /// What the console was made with.
     pub(crate) options: ConsoleOptions,
+    /// Lessons that are shown.
+    pub(crate) lessons: Vec<Arc<Lesson>>,
+    /// Background work that a reader has stopped.
+    pub(crate) pause: Pause,
+    /// Workbenches.
+    pub(crate) benches: Sessions<Lab>,
+    /// Lessons under way.
+    pub(crate) runs: Sessions<LessonRun>,
     streams: Arc<AtomicUsize>,
 }
 
 impl Context {
     /// The context of a new console.
     pub(crate) fn new(db: Database, options: ConsoleOptions) -> Self {
-        Self { db, options, streams: Arc::default() }
+        let lessons = options.lessons.clone();
+        let (pause, benches, runs) = (Pause::default(), Sessions::default(), Sessions::default());
+        Self { db, options, lessons, pause, benches, runs, streams: Arc::default() }
     }
 
     /// Errors: the console only reads.

@@ -25,10 +25,15 @@ mod api;
 mod assets;
 mod console;
 mod context;
+#[cfg(test)]
+mod inside_tests;
+pub mod lessons;
 mod options;
 mod pages;
+mod pause;
 mod refusal;
 mod request;
+mod sessions;
 
 pub use answer::{Body, EventSource};
 pub use console::{Console, PREFIX, WRITE_HEADER};

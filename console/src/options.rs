@@ -1,6 +1,8 @@
 //! What a console is made with.
 
+use crate::lessons::Lesson;
 use hashrange::ledger::Prices;
+use std::sync::Arc;
 
 /// Options of a console; the defaults only read.
 #[derive(Clone, Debug, Default)]
@@ -11,4 +13,6 @@ pub struct ConsoleOptions {
     pub write: bool,
     /// Prices that consumption is shown in. Default: none, and units are shown without money.
     pub prices: Option<Prices>,
+    /// Lessons that are shown. Default: none; [`built_in`](crate::lessons::built_in) has those of the program.
+    pub lessons: Vec<Arc<Lesson>>,
 }

@@ -39,6 +39,25 @@ pub enum Work {
     Idle,
 }
 
+impl Work {
+    /// What was done in one word, for logs and programs.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Flushed => "flushed",
+            Self::Compacted => "compacted",
+            Self::Split => "split",
+            Self::Backfilled => "backfilled",
+            Self::Trimmed => "trimmed",
+            Self::Aged => "aged",
+            Self::Expired => "expired",
+            Self::HistoryKept => "history_kept",
+            Self::Triggered => "triggered",
+            Self::StreamSegmentWritten => "stream_segment_written",
+            Self::Idle => "idle",
+        }
+    }
+}
+
 /// Segments of the log at which it counts as full, however small they are.
 const MOST_SEGMENTS: u64 = 256;
 

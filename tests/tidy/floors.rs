@@ -35,12 +35,12 @@ const WIRE_FLOORS: [&[&str]; 11] = [
 
 /// The rooms of `console/src/`: the values of the JSON API know no page.
 const CONSOLE_FLOORS: [&[&str]; 7] = [
-    &["options", "refusal"],
-    &["request", "answer"],
+    &["lessons", "options", "refusal"],
+    &["request", "answer", "sessions", "pause"],
     &["context"],
     &["api"],
     &["assets", "pages"],
-    &["console"],
+    &["console", "inside_tests"],
     &["lib"],
 ];
 
@@ -49,7 +49,18 @@ const CLI_FLOORS: [&[&str]; 8] = [
     &["outcome", "args", "stopwatch", "text", "when"],
     &["failure"],
     &["output", "key_value", "expressions", "session", "private_file", "policies", "certificates", "signals"],
-    &["csv_cells", "key_template", "progress", "prices", "console", "ledger_file", "explain", "faults", "recording"],
+    &[
+        "csv_cells",
+        "key_template",
+        "progress",
+        "prices",
+        "lessons",
+        "console",
+        "ledger_file",
+        "explain",
+        "faults",
+        "recording",
+    ],
     &["formats"],
     &["loading", "copy"],
     &["command"],

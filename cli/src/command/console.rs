@@ -38,6 +38,9 @@ pub(crate) struct Console {
     /// File of prices that costs are shown in; without, those of us-east-1 that come with the program
     #[arg(long, value_name = "FILE")]
     prices: Option<PathBuf>,
+    /// Folder of lessons of your own, one in each file NAME.md; they come behind those of the program
+    #[arg(long, value_name = "DIR")]
+    lessons: Option<PathBuf>,
     /// Open the pages in the browser
     #[arg(long)]
     open: bool,
@@ -51,7 +54,7 @@ impl Console {
             Server::bind(options).map_err(|error| Failure::io(format!("cannot serve on port {}", self.port), error))?;
         let db = self.database(database)?;
         let access = if self.write { Access::Write } else { Access::Read };
-        let bound = console::mount(bound, &db, access, self.prices.as_deref())?;
+        let bound = console::mount(bound, &db, access, self.prices.as_deref(), self.lessons.as_deref())?;
         let server = bound.serve(db).map_err(|error| Failure::io("cannot begin to serve", error))?;
         let stopper = server.stopper();
         signals::handle(move || stopper.stop(), None::<fn()>);

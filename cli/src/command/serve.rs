@@ -226,7 +226,7 @@ impl Serve {
         reloads.extend(self.faults.clone().map(|path| reload_faults(path, served.clone())));
         let bound = if self.console {
             let access = if self.console_write { ConsoleAccess::Write } else { ConsoleAccess::Read };
-            console::mount(bound, &db, access, None)?
+            console::mount(bound, &db, access, None, None)?
         } else {
             bound
         };

@@ -19,6 +19,8 @@ mod import_export;
 #[cfg(test)]
 mod kill;
 #[cfg(test)]
+mod lessons;
+#[cfg(test)]
 mod models;
 #[cfg(test)]
 mod place;

@@ -3,8 +3,11 @@
 //! Each file has the values of one subject, which are made from the engine's public API and serialise to JSON, and the
 //! addresses under which they are served. The pages are made from the same values. `docs/console.md` documents the addresses.
 //!
-//! Imports: options, refusal, request, answer, context.
+//! Imports: lessons, options, refusal, request, answer, pause, context.
 
+pub(crate) mod bench;
+pub(crate) mod inside;
+pub(crate) mod lessons;
 pub(crate) mod tables;
 
 use crate::{answer::Answer, context::Context, refusal::Refusal, request::Request};
@@ -13,6 +16,9 @@ use crate::{answer::Answer, context::Context, refusal::Refusal, request::Request
 pub(crate) fn respond(context: &Context, request: &Request, path: &[&str]) -> Result<Answer, Refusal> {
     match path {
         ["tables", rest @ ..] => tables::respond(context, request, rest),
+        ["inside", rest @ ..] => inside::respond(context, request, rest),
+        ["bench", rest @ ..] => bench::respond(context, request, rest),
+        ["lessons", rest @ ..] => lessons::respond(context, request, rest),
         _ => Err(Refusal::not_found("the API has no such address; docs/console.md lists them")),
     }
 }

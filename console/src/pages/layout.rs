@@ -11,13 +11,21 @@ use maud::{DOCTYPE, Markup, html};
 pub(crate) enum Section {
     /// Tables and items.
     Tables,
+    /// What the database is made of, and workbenches.
+    Inside,
+    /// Guided lessons.
+    Lessons,
     /// None of them.
     None,
 }
 
 impl Section {
     /// The entries of the navigation: section, address, name.
-    const ALL: [(Self, &'static str, &'static str); 1] = [(Self::Tables, "/console/", "Tables")];
+    const ALL: [(Self, &'static str, &'static str); 3] = [
+        (Self::Tables, "/console/", "Tables"),
+        (Self::Inside, "/console/inside", "Inside"),
+        (Self::Lessons, "/console/lessons", "Lessons"),
+    ];
 }
 
 /// What htmx may do: no script from attributes, no style of its own, answers of any status are shown.
@@ -63,6 +71,14 @@ pub(crate) fn page(context: &Context, section: Section, title: &str, content: Ma
             }
         }
     })
+}
+
+/// The style sheet and the script of Inside, workbenches and lessons.
+pub(crate) fn inside_assets() -> Markup {
+    html! {
+        link rel="stylesheet" href=(asset("inside.css"));
+        script src=(asset("inside.js")) {}
+    }
 }
 
 /// The address of a file of the console; it changes with the program's version, so that a browser can keep the file.

@@ -4,10 +4,13 @@
 //! [`layout::page`], which gives it head, navigation and frame. A part of a page that is fetched again by itself (htmx) is an
 //! answer of the same section without the frame.
 //!
-//! Imports: options, refusal, request, answer, context, api.
+//! Imports: lessons, options, refusal, request, answer, context, api.
 
 mod format;
+mod inside;
 mod layout;
+mod lessons;
+mod prose;
 mod tables;
 
 use crate::{
@@ -24,6 +27,8 @@ pub(crate) fn respond(context: &Context, request: &Request, path: &[&str]) -> Re
     match path {
         [] => tables::respond(context, request, &[]),
         ["tables", rest @ ..] => tables::respond(context, request, rest),
+        ["inside", rest @ ..] => inside::respond(context, request, rest),
+        ["lessons", rest @ ..] => lessons::respond(context, request, rest),
         _ => Err(Refusal::not_found("the console has no such page")),
     }
 }
