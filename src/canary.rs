@@ -59,6 +59,10 @@ mod planted {
         TokenGoneWithSegment,
         /// History takes no base before the record of an index that was filled, or of a table that was loaded.
         BaseNotTaken,
+        /// The last part of the log is left out of an archive's entry.
+        ArchiveSkipsTail,
+        /// The removal of what is too old in an archive takes the base that serves the earliest promised instant.
+        ArchivePrunedEarly,
         /// The base that serves the earliest promised instant is dropped with those before it.
         BaseDroppedEarly,
         /// The time of a commit is taken from its own record, also where the clock was set back since.
@@ -91,7 +95,7 @@ mod planted {
 
     impl Canary {
         /// All of them.
-        pub const ALL: [Self; 26] = [
+        pub const ALL: [Self; 28] = [
             Self::SegmentNameUnsynced,
             Self::EarlyAcknowledgement,
             Self::ForgivenSync,
@@ -104,6 +108,8 @@ mod planted {
             Self::ForgottenToken,
             Self::TokenGoneWithSegment,
             Self::BaseNotTaken,
+            Self::ArchiveSkipsTail,
+            Self::ArchivePrunedEarly,
             Self::BaseDroppedEarly,
             Self::TimeOfOneCommit,
             Self::IndexNotReplayed,

@@ -1,7 +1,8 @@
 //! The database as a whole: opening and closing, tables by name, and operations that span tables.
 //!
-//! Imports: error, clock, cipher, capacity, faults, observe, config, file, item, schema, access, stream, service, ledger, engine, request, maintenance, table, scaling, consumer.
+//! Imports: error, clock, cipher, capacity, faults, observe, config, file, item, schema, access, stream, service, ledger, engine, request, archive, maintenance, table, scaling, consumer.
 
+mod archiving;
 mod faults;
 mod history;
 mod inspection;

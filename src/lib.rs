@@ -30,6 +30,7 @@
 
 pub mod access;
 mod admission;
+pub mod archive;
 #[cfg(feature = "tokio")]
 pub mod asynchronous;
 #[cfg(hashrange_canaries)]

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 mod access;
+mod archive;
 mod bench;
 mod branch;
 mod changes;
@@ -31,6 +32,7 @@ mod list;
 mod put;
 mod query;
 mod replay;
+mod restore;
 mod scan;
 pub(crate) mod serve;
 mod sql;
@@ -100,6 +102,10 @@ pub(crate) enum Command {
     History(history::History),
     /// Copy the database as it was at a moment to a folder
     Branch(branch::Branch),
+    /// Look into an archive: status, verify, prune
+    Archive(archive::Archive),
+    /// Make a database of an archive, as it was at a moment
+    Restore(restore::Restore),
     /// Show where two databases differ
     Diff(diff::Diff),
     /// Show each table as one number, the same for the same items
@@ -151,6 +157,8 @@ impl Command {
             Self::Keys(command) => command.run(database),
             Self::History(command) => command.run(database),
             Self::Branch(command) => command.run(database),
+            Self::Archive(command) => command.run(),
+            Self::Restore(command) => command.run(database),
             Self::Diff(command) => command.run(database),
             Self::Digest(command) => command.run(database),
             Self::Verify(command) => command.run(database),

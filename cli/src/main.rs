@@ -24,6 +24,7 @@ mod lessons;
 mod loading;
 mod outcome;
 mod output;
+mod places;
 mod policies;
 mod prices;
 mod private_file;

@@ -360,6 +360,10 @@ impl OpenOptions {
         options.block_cache_bytes = self.block_cache_bytes.unwrap_or(options.block_cache_bytes);
         options.check()
     }
+    /// The options as an opening takes them. Errors: some do not fit together.
+    pub(super) fn settled(mut self) -> Result<Options> {
+        self.settle().map(|()| self.options)
+    }
     /// Opens the database that a disk holds: for disks of one's own, and for tests on the simulated one.
     pub fn open_on(mut self, disk: Arc<dyn Disk>) -> Result<Database> {
         self.settle()?;

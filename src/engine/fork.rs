@@ -1,6 +1,9 @@
 //! A copy of the whole database at one moment, made of its files.
 
-use super::engine::Engine;
+use super::{
+    archiving::{TIMELINE_NOTE, Timeline},
+    engine::Engine,
+};
 use crate::{
     config::Durability,
     error::Result,
@@ -32,6 +35,7 @@ impl Engine {
                 | FileName::CurrentNext
                 | FileName::Keys
                 | FileName::KeysNext
+                | FileName::Restoring
                 | FileName::Manifest(_)
                 | FileName::Base(_) => continue,
                 FileName::Run(number) if !runs.contains(&number) => continue,
@@ -44,7 +48,12 @@ impl Engine {
             };
             disk.take_over(self.files.disk.as_ref(), name, end)?;
         }
-        // The copy has no history: it begins its own.
-        Manifest::write_to(disk, &self.files.protection, &state.without_history())
+        // The copy has no history: it begins its own, on a timeline of its own.
+        let mut copy = state.without_history();
+        if let Some(origin) = Timeline::of_note(copy.notes.get(TIMELINE_NOTE)).filter(|origin| origin.id != 0) {
+            let left = Timeline { id: 0, parent: Some((origin.id, self.wal.last_seqno())) };
+            copy.notes.insert(TIMELINE_NOTE.to_owned(), left.to_note()?);
+        }
+        Manifest::write_to(disk, &self.files.protection, &copy)
     }
 }

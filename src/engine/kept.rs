@@ -96,7 +96,7 @@ impl fmt::Debug for Kept {
 /// Runs, and the log from a segment on, which stay until this is dropped. One that outlives the process stays until it is
 /// let go.
 #[derive(Debug)]
-pub(super) struct Hold {
+pub struct Hold {
     kept: Arc<Kept>,
     runs: BTreeSet<u64>,
     first_segment: u64,

@@ -192,7 +192,12 @@ fn count_generations(disk: &dyn Disk) -> Result<Counted> {
             FileName::Log(_) | FileName::Manifest(_) | FileName::Stream(_) | FileName::Base(_) | FileName::Current => {
                 FILE_HEADER_BYTES
             }
-            FileName::Lock | FileName::Reserve | FileName::CurrentNext | FileName::Keys | FileName::KeysNext => {
+            FileName::Lock
+            | FileName::Reserve
+            | FileName::CurrentNext
+            | FileName::Keys
+            | FileName::KeysNext
+            | FileName::Restoring => {
                 continue;
             }
         };

@@ -13,6 +13,7 @@
 
 mod admission;
 mod apply;
+mod archiving;
 mod backfill;
 mod background;
 mod catalog;
@@ -74,6 +75,7 @@ mod write;
 mod write_charge;
 mod write_points;
 
+pub use archiving::{CommitGate, DurableLog, TIMELINE_NOTE, Timeline};
 pub use catalog::{TableSlot, TableState};
 pub use digest::{Digest, TableDigest};
 pub use engine::Engine;
@@ -83,6 +85,7 @@ pub use history::{HistoryWindow, Point};
 pub use inspect::{Amplification, DatabaseStats, LogStats, TablePartitionStats};
 pub use item_changes::{ItemChange, ItemChanges};
 pub use item_versions::ItemVersion;
+pub use kept::Hold;
 #[cfg(feature = "encryption")]
 pub use keys::{KeyGeneration, RewriteReport};
 pub use loading::Loading;

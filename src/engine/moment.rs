@@ -73,16 +73,7 @@ impl Engine {
         });
         let disk = Arc::new(OverlayDisk::over_own(Arc::new(PartDisk::new(origin.clone(), files.collect()))));
         Manifest::write_to(&*disk, &self.files.protection, &state)?;
-        let options = Options {
-            background: false,
-            creating_millis: 0,
-            observer: None,
-            conflicts: None,
-            capacity: None,
-            history: None,
-            encryption: self.encryption(),
-            ..self.options.clone()
-        };
+        let options = Self::options_to_read(Options { encryption: self.encryption(), ..self.options.clone() });
         let engine = Self::open_until(disk, options, until)?;
         let commit = engine.recovery.last_commit;
         if let ReadUntil::Commit(wanted) = until
@@ -93,6 +84,19 @@ impl Engine {
         engine.end_writing();
         let at_millis = at_millis.max(engine.history.stamp_millis());
         Ok(EngineAtMoment { engine: Arc::new(engine), commit, at_millis, origin, log: state.log, _hold: hold })
+    }
+
+    /// The same, for a database that is read and nothing else.
+    pub(super) fn options_to_read(options: Options) -> Options {
+        Options {
+            background: false,
+            creating_millis: 0,
+            observer: None,
+            conflicts: None,
+            capacity: None,
+            history: None,
+            ..options
+        }
     }
 
     fn cut_now(&self) -> Result<Cut> {

@@ -1,6 +1,7 @@
 //! From a folder to an open database: lock, manifest, log, and the removal of what a crash left over.
 
 use super::{
+    archiving::Gate,
     background::Background,
     catalog::{Catalog, TableSlot, TableState},
     engine::Engine,
@@ -102,6 +103,7 @@ impl Engine {
         let engine = Self {
             admission: Admission::new(&options, ledger, tokens),
             tables: Tables::new(catalog, next_partition, highest_keyspace + 1),
+            commit_gate: Gate::default(),
             history: History::new(manifest.state(), bases, stamp_millis),
             files: Files::new(disk, manifest, next_file, &options, run_cache, kept),
             observe,
@@ -121,6 +123,7 @@ impl Engine {
         self.account_memory();
         self.tables.load().by_id.values().for_each(|slot| self.note_table(slot));
         self.tables.rings().iter().for_each(|ring| self.consider_ring(ring));
+        self.begin_missing_streams()?;
         self.resume_backfills()?;
         self.drop_all_unfinished()?;
         if let Some(history) = self.options.history {
@@ -342,7 +345,7 @@ fn remove_leftovers(disk: &dyn Disk, manifest: &Manifest) -> Result<Vec<String>>
         let left_over = match name {
             FileName::Run(number) => !alive.contains(&number),
             FileName::Stream(number) => !manifest.state().stream_segments.contains_key(&number),
-            FileName::KeysNext => true,
+            FileName::KeysNext | FileName::Restoring => true,
             FileName::Log(number) => {
                 let first =
                     state.log.kept_from.map_or(state.log.first_segment, |kept| kept.min(state.log.first_segment));

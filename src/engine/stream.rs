@@ -29,6 +29,25 @@ pub(super) fn range_of(partition: &Partition) -> Range {
 }
 
 impl Engine {
+    /// A copy of an earlier moment has the definitions of streams and not the streams themselves: they begin anew.
+    pub(super) fn begin_missing_streams(&self) -> Result<()> {
+        for slot in self.tables.load().by_id.values() {
+            let state = slot.state();
+            if state.definition.stream.is_none() || self.streams.enabled(state.definition.id).is_some() {
+                continue;
+            }
+            let mut manifest = self.files.manifest();
+            let ranges: Vec<_> = state.ring.all().iter().map(|partition| range_of(partition)).collect();
+            let (seqno, now_millis) = (self.wal.last_seqno(), self.options.clock.now_millis());
+            let mut plan = self.streams.plan_definition(&state.definition, &ranges, seqno, now_millis);
+            let mut edits = plan.take_edits();
+            edits.push(Edit::PutCounters(self.counters()));
+            self.commit_manifest(&mut manifest, &edits)?;
+            self.streams.apply(plan);
+        }
+        Ok(())
+    }
+
     /// How long records of streams are kept.
     pub fn retention(&self) -> Retention {
         let Options { stream_retention_millis, unread_retention_millis, .. } = self.options;

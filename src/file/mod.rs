@@ -39,6 +39,7 @@ mod key_file;
 mod mapped;
 mod memory;
 mod names;
+mod objects;
 mod overlay;
 mod part;
 mod positioned;
@@ -53,9 +54,13 @@ pub use fork::TakeOver;
 pub use memory::MemoryDisk;
 pub use names::FileName;
 pub(crate) use names::NUMBER_LIMIT;
+#[cfg(unix)]
+pub use objects::FolderStore;
+pub use objects::{MemoryStore, ObjectStore, ObjectWriter};
 pub use overlay::OverlayDisk;
 pub(crate) use part::PartDisk;
 pub use real::RealDisk;
+pub(crate) use real::create_folder as make_folder;
 #[cfg(test)]
 pub(crate) use simulated::{Fault, FaultPlan, Operation, SimulatedDisk};
 

@@ -21,6 +21,8 @@ pub enum FileName {
     Keys,
     /// `KEYS` while it is being replaced.
     KeysNext,
+    /// The folder is half of a database that is being restored. It holds nothing.
+    Restoring,
     /// An edit log of which files are alive.
     Manifest(u64),
     /// A segment of the write-ahead log.
@@ -43,6 +45,7 @@ impl FileName {
             "CURRENT.next" => Some(Self::CurrentNext),
             "KEYS" => Some(Self::Keys),
             "KEYS.next" => Some(Self::KeysNext),
+            "RESTORING" => Some(Self::Restoring),
             _ => None,
         };
         plain.or_else(|| {
@@ -70,6 +73,7 @@ impl fmt::Display for FileName {
             Self::CurrentNext => f.write_str("CURRENT.next"),
             Self::Keys => f.write_str("KEYS"),
             Self::KeysNext => f.write_str("KEYS.next"),
+            Self::Restoring => f.write_str("RESTORING"),
             Self::Manifest(n) => write!(f, "{n:010}.manifest"),
             Self::Log(n) => write!(f, "{n:010}.log"),
             Self::Run(n) => write!(f, "{n:010}.run"),
@@ -88,7 +92,7 @@ mod tests {
         let numbers = [0, 1, 42, 9_999_999_999, 10_000_000_000, NUMBER_LIMIT - 1];
         let numbered = [FileName::Manifest, FileName::Log, FileName::Run, FileName::Stream, FileName::Base];
         let mut names = vec![FileName::Lock, FileName::Reserve, FileName::Current, FileName::CurrentNext];
-        names.extend([FileName::Keys, FileName::KeysNext]);
+        names.extend([FileName::Keys, FileName::KeysNext, FileName::Restoring]);
         names.extend(numbered.iter().flat_map(|kind| numbers.map(kind)));
         for name in names {
             assert_eq!(FileName::parse(&name.to_string()), Some(name));

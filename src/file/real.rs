@@ -277,7 +277,7 @@ impl Disk for RealDisk {
 }
 
 /// Makes a folder and the parents that are missing, and makes each of their names durable.
-fn create_folder(folder: &Path) -> Result<()> {
+pub fn create_folder(folder: &Path) -> Result<()> {
     let missing: Vec<_> = folder.ancestors().take_while(|path| !path.exists()).collect();
     fs::create_dir_all(folder).map_err(|e| Error::io("create", folder.display(), &e))?;
     for parent in missing.iter().filter_map(|path| path.parent()) {

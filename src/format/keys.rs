@@ -60,6 +60,48 @@ pub fn open(disk: &dyn Disk, stored: Option<&Bytes>, encryption: Option<&Encrypt
     }
 }
 
+/// The keys of a database whose `KEYS` were `stored` one after the other, newest first; `None` if it never was encrypted. Of
+/// several, those count that the root key opens.
+///
+/// # Errors
+/// As [`open`], for the newest.
+pub fn open_all(place: &str, stored: &[Bytes], encryption: Option<&Encryption>) -> Result<Option<Arc<Keyring>>> {
+    match (stored.is_empty(), encryption) {
+        (true, _) => Ok(None),
+        (false, Some(encryption)) => unwrap_all(stored, encryption).map(|keyring| Some(Arc::new(keyring))),
+        (false, None) if cfg!(feature = "encryption") => Err(Error::key_missing(place.to_owned())),
+        (false, None) => {
+            let text = format!("the database in {place} is encrypted, and this program was built without encryption");
+            Err(Error::incompatible(text))
+        }
+    }
+}
+
+#[cfg(feature = "encryption")]
+fn unwrap_all(stored: &[Bytes], encryption: &Encryption) -> Result<Keyring> {
+    let (mut newest, mut failure): (Option<Keyring>, Option<Error>) = (None, None);
+    for stored in stored {
+        match (unwrap(stored, encryption), &newest) {
+            (Err(error), _) => drop(failure.get_or_insert(error)),
+            (Ok(keyring), None) => newest = Some(keyring),
+            (Ok(older), Some(newest)) => {
+                let mut all = newest.generations().to_vec();
+                let is_known = |number| all.iter().any(|known| known.number == number);
+                let missing: Vec<Generation> =
+                    older.generations().iter().filter(|older| !is_known(older.number)).cloned().collect();
+                all.extend(missing);
+                all.sort_by_key(|generation| generation.number);
+                newest.adopt(all, newest.least_manifest());
+            }
+        }
+    }
+    newest.ok_or_else(|| failure.unwrap_or_else(|| corrupt("there is none")))
+}
+#[cfg(not(feature = "encryption"))]
+fn unwrap_all(_stored: &[Bytes], encryption: &Encryption) -> Result<Keyring> {
+    match *encryption {}
+}
+
 /// Errors: a folder without `KEYS` holds an encrypted database, or, unless `takes_plain`, one that is not.
 fn check_plain(disk: &dyn Disk, takes_plain: bool) -> Result<()> {
     if !disk.list()?.contains(&FileName::Current) {

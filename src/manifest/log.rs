@@ -81,6 +81,9 @@ impl Manifest {
         if disk.has_foreign_files()? {
             return refuse("holds files that are not a database's");
         }
+        if files.contains(&FileName::Restoring) {
+            return refuse("holds a restore that was interrupted: restore into it once more");
+        }
         if files
             .iter()
             .any(|name| matches!(name, FileName::Log(_) | FileName::Run(_) | FileName::Stream(_) | FileName::Base(_)))

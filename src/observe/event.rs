@@ -34,6 +34,8 @@ pub enum Job {
     Trigger,
     /// Keeping history: taking bases, and dropping those that are older than the retention.
     History,
+    /// Bringing bases and log to an archive.
+    Archive,
 }
 
 impl Job {
@@ -53,6 +55,7 @@ impl Job {
             Self::StreamRetention => "stream_retention",
             Self::Trigger => "trigger",
             Self::History => "history",
+            Self::Archive => "archive",
         }
     }
 }

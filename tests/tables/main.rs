@@ -7,6 +7,7 @@
 mod access;
 mod acknowledgement;
 mod api;
+mod archive;
 mod asynchronous;
 mod batch_get;
 mod capacity;

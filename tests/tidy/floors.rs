@@ -13,7 +13,7 @@ pub const FLOORS: [&[&str]; 13] = [
     &["service", "ledger", "admission"],
     &["engine"],
     &["request"],
-    &["maintenance", "table", "scaling", "trace", "consumer", "database", "fuzzing", "asynchronous"],
+    &["archive", "maintenance", "table", "scaling", "trace", "consumer", "database", "fuzzing", "asynchronous"],
     &["partiql"],
     &["lib"],
 ];
@@ -48,7 +48,7 @@ const CONSOLE_FLOORS: [&[&str]; 7] = [
 const CLI_FLOORS: [&[&str]; 8] = [
     &["outcome", "args", "stopwatch", "text", "when"],
     &["failure"],
-    &["output", "key_value", "expressions", "session", "private_file", "policies", "certificates", "signals"],
+    &["output", "key_value", "expressions", "session", "places", "private_file", "policies", "certificates", "signals"],
     &[
         "csv_cells",
         "key_template",

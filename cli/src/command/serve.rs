@@ -16,6 +16,7 @@ use crate::{
     ledger_file::LedgerFile,
     outcome::Outcome,
     output::{self, Output},
+    places::{self, ArchiveArgs},
     policies, private_file,
     recording::RecordArgs,
     session, signals,
@@ -27,15 +28,12 @@ use hashrange::{
     service::ConflictModel,
 };
 use hashrange_console::PREFIX;
-#[cfg(unix)]
-use hashrange_wire::objects::FolderStore;
 #[cfg(feature = "tls")]
 use hashrange_wire::server::TlsIdentity;
 use hashrange_wire::{
     Profile, Timing,
     access::{AccessMode, SharedPrincipals},
     kms::KeyService,
-    objects::ObjectStore,
     server::{Credentials, Server, ServerOptions},
 };
 use std::{
@@ -68,6 +66,10 @@ pub(crate) struct Serve {
     /// Folder that stands for S3: s3://BUCKET/KEY is DIR/BUCKET/KEY; exports and imports need it, buckets are folders in it
     #[arg(long, value_name = "DIR")]
     object_dir: Option<PathBuf>,
+    /// Use real buckets in its place: s3, gs or az, with the credentials, region and endpoint of the environment
+    #[cfg(feature = "object-store")]
+    #[arg(long, value_name = "SCHEME", conflicts_with = "object_dir")]
+    object_store: Option<String>,
     /// Access key id that requests must be signed with
     #[arg(long, env = "HASHRANGE_ACCESS_KEY_ID", requires = "secret_access_key")]
     access_key_id: Option<String>,
@@ -106,6 +108,8 @@ pub(crate) struct Serve {
     /// Keep history from now on, so far back: 12h, 7d, ...; else it is kept as the database says
     #[arg(long, value_name = "TIME", value_parser = parse_seconds)]
     history: Option<u64>,
+    #[command(flatten)]
+    archive: ArchiveArgs,
     /// Answer GET /metrics in Prometheus' text format, GET /ledger and CloudWatch's GetMetricData
     #[arg(long)]
     metrics: bool,
@@ -192,7 +196,11 @@ impl Serve {
             ));
         }
         let mut options = self.options(principals.as_ref());
-        options.objects = self.objects()?;
+        options.objects = self.object_dir.as_deref().map(places::folder_of_buckets).transpose()?;
+        #[cfg(feature = "object-store")]
+        if let Some(scheme) = &self.object_store {
+            options.objects = Some(places::real_buckets(scheme)?);
+        }
         let mut reloads = Reloads::default();
         reloads.extend(self.policies.clone().zip(principals).map(|(path, known)| reload_policies(path, known)));
         if let Some(path) = &self.kms_keys {
@@ -224,6 +232,7 @@ impl Serve {
         let _ledger = self.ledger.as_deref().map(|path| LedgerFile::begin(path, &db)).transpose()?;
         let served = Arc::new(Mutex::new(Some(db.clone())));
         reloads.extend(self.faults.clone().map(|path| reload_faults(path, served.clone())));
+        let archiving = self.archive.begin(&db, self.object_dir.as_deref())?;
         let bound = if self.console {
             let access = if self.console_write { ConsoleAccess::Write } else { ConsoleAccess::Read };
             console::mount(bound, &db, access, None, None)?
@@ -241,6 +250,7 @@ impl Serve {
         }
         out.finish()?;
         server.wait();
+        drop(archiving);
         // What handles signals lives on. The database closes with the handles that go here.
         drop(served.lock().map(|mut served| served.take()));
         if let Some(recorder) = recorder {
@@ -295,25 +305,6 @@ impl Serve {
     fn certificate_files(&self) -> Option<CertificateFiles> {
         let (certificate, key) = self.tls_cert.clone().zip(self.tls_key.clone())?;
         Some(CertificateFiles { certificate, key })
-    }
-
-    /// What stands for S3, if anything does.
-    #[cfg(unix)]
-    fn objects(&self) -> Result<Option<Arc<dyn ObjectStore>>, Failure> {
-        let Some(folder) = &self.object_dir else { return Ok(None) };
-        let store = FolderStore::open(folder)
-            .map_err(|error| Failure::io(format!("cannot use the object folder {}", folder.display()), error))?;
-        Ok(Some(Arc::new(store)))
-    }
-
-    #[cfg(not(unix))]
-    fn objects(&self) -> Result<Option<Arc<dyn ObjectStore>>, Failure> {
-        match &self.object_dir {
-            None => Ok(None),
-            Some(_) => {
-                Err(Failure::Usage("--object-dir: this system has no folders that are opened link by link".to_owned()))
-            }
-        }
     }
 
     fn with_history(&self, options: OpenOptions) -> OpenOptions {

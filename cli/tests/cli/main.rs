@@ -1,6 +1,8 @@
 //! The real binary, run as people and scripts run it.
 
 #[cfg(test)]
+mod archive;
+#[cfg(test)]
 mod bench;
 #[cfg(test)]
 mod commands;

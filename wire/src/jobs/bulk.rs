@@ -6,11 +6,11 @@
 use super::{
     JobFailure, Jobs, Stopped,
     imports::{Place, Put, form, read_objects},
+    item_errors::ItemErrors,
     records::{BulkRecord, JobStatus, Record},
 };
 use crate::{
     error::Failure,
-    json::Writer,
     objects::{ObjectStore, put},
     timing::takes,
     transfer::{json::ItemRecord, manifest::Layout},
@@ -22,8 +22,6 @@ use std::{cell::RefCell, sync::Arc, thread, time::Duration};
 const UNIT_BYTES: u64 = 1_024;
 /// How long a put waits that was throttled, or that is not due.
 const PAUSE: Duration = Duration::from_millis(20);
-/// Bytes of messages that are kept for an output.
-const MAX_OUTPUT_BYTES: usize = 64 << 20;
 
 impl Jobs {
     /// Promises a bulk write and begins it.
@@ -88,28 +86,29 @@ impl Jobs {
         }
         let table = self.database.describe_table(&record.table)?;
         let form = form(&request.source, &table.definition);
-        let output = RefCell::new(Output { bucket: output_bucket.to_owned(), ..Output::default() });
+        let lines = || RefCell::new(ItemErrors::new(&request.source.bucket, None));
+        let (errors, condition_failures) = (lines(), lines());
         let mut written_bytes = 0;
         let mut put_one = |item: &ItemRecord, place: &Place<'_>| {
             let put = self.put_bulk(record, item, written_bytes)?;
             match &put {
                 Put::Done => written_bytes += item_size(&item.item) as u64,
-                Put::ConditionFailed => output.borrow_mut().condition_failures(place, "The conditional request failed"),
+                Put::ConditionFailed => condition_failures.borrow_mut().add(place, "The conditional request failed"),
                 Put::Refused(_) => {}
             }
             Ok(put)
         };
-        let mut refuse = |place: &Place<'_>, what: &str| output.borrow_mut().errors(place, what);
+        let mut refuse = |place: &Place<'_>, what: &str| errors.borrow_mut().add(place, what);
         let counts = read_objects(objects, &request.source, &form, &mut put_one, &mut refuse)?;
         (record.counts, record.written_bytes) = (counts, written_bytes);
         let layout = Layout::new(request.output_prefix.as_deref(), &record.id);
-        let output = output.into_inner();
-        for (is_wanted, name, lines) in [
-            (request.tells_errors, "error.json", &output.errors),
-            (request.tells_condition_failures, "condition-check-failure.json", &output.condition_failures),
+        for (is_wanted, name, errors) in [
+            (request.tells_errors, "error.json", errors),
+            (request.tells_condition_failures, "condition-check-failure.json", condition_failures),
         ] {
-            if is_wanted && !lines.is_empty() {
-                put(objects, &output.bucket, &layout.own(name), lines)?;
+            let errors = errors.into_inner();
+            if is_wanted && !errors.lines().is_empty() {
+                put(objects, output_bucket, &layout.own(name), errors.lines())?;
             }
         }
         Ok(())
@@ -150,42 +149,4 @@ impl Jobs {
             }
         }
     }
-}
-
-/// Lines about what was not written.
-#[derive(Default)]
-struct Output {
-    bucket: String,
-    errors: Vec<u8>,
-    condition_failures: Vec<u8>,
-}
-
-impl Output {
-    fn errors(&mut self, place: &Place<'_>, what: &str) {
-        add_line(&mut self.errors, &self.bucket, place, what);
-    }
-    fn condition_failures(&mut self, place: &Place<'_>, what: &str) {
-        add_line(&mut self.condition_failures, &self.bucket, place, what);
-    }
-}
-
-fn add_line(lines: &mut Vec<u8>, bucket: &str, place: &Place<'_>, what: &str) {
-    if lines.len() > MAX_OUTPUT_BYTES {
-        return;
-    }
-    let mut out = Writer::with_capacity(256);
-    out.begin_object();
-    out.name("itemS3Pointer");
-    out.begin_object();
-    out.string_member("bucket", bucket);
-    out.string_member("key", place.key);
-    out.integer_member("itemIndex", place.index);
-    out.end_object();
-    out.name("errorMessages");
-    out.begin_array();
-    out.string(what);
-    out.end_array();
-    out.end_object();
-    lines.extend_from_slice(&out.into_bytes());
-    lines.push(b'\n');
 }

@@ -2,6 +2,7 @@
 
 use super::{
     JobFailure, Jobs, Stopped,
+    item_errors::ItemErrors,
     loading::{Loading, spec_of},
     records::{Counts, ImportRecord, JobStatus, Source},
 };
@@ -136,10 +137,13 @@ impl Jobs {
                 Some(error) => Put::Refused(error.message().to_owned()),
             })
         };
+        let mut errors = ItemErrors::new(&record.source.bucket, Some(&record.arn));
         let mut refuse = |place: &Place<'_>, what: &str| {
+            errors.add(place, what);
             tracing::warn!(job = record.id, key = place.key, item_index = place.index, what, "a record is left out");
         };
         record.counts = read_objects(objects.as_ref(), &record.source, &form, &mut put, &mut refuse)?;
+        self.keep_item_errors(record, &errors);
         // The counts are there before the table is: it is not read again then.
         self.records().put(record)?;
         self.wait_until(self.due_millis(record.started_millis, takes::IMPORT_TABLE))?;

@@ -11,6 +11,7 @@ mod export_changes;
 mod export_filter;
 mod exports;
 mod imports;
+mod item_errors;
 mod loading;
 mod past;
 pub(crate) mod records;

@@ -35,7 +35,7 @@ pub(crate) fn fill(wire: &Wire, items: usize) {
     }
 }
 
-fn backup(wire: &Wire, table: &str, name: &str) -> String {
+pub(crate) fn backup(wire: &Wire, table: &str, name: &str) -> String {
     let answer = wire.ok("CreateBackup", json!({"TableName": table, "BackupName": name}));
     let details = &answer["BackupDetails"];
     assert_eq!((details["BackupStatus"].as_str(), details["BackupType"].as_str()), (Some("CREATING"), Some("USER")));
@@ -46,7 +46,7 @@ fn described(wire: &Wire, arn: &str) -> Value {
     wire.ok("DescribeBackup", json!({"BackupArn": arn}))["BackupDescription"].clone()
 }
 
-fn restore(wire: &Wire, arn: &str, target: &str, more: Value) -> Value {
+pub(crate) fn restore(wire: &Wire, arn: &str, target: &str, more: Value) -> Value {
     let request = merged(json!({"BackupArn": arn, "TargetTableName": target}), more);
     wire.ok("RestoreTableFromBackup", request)["TableDescription"].clone()
 }

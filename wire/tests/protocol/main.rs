@@ -27,4 +27,5 @@ mod throttling;
 mod transactions;
 mod transfers;
 mod values;
+mod vectors;
 mod wordings;

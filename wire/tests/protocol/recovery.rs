@@ -373,6 +373,13 @@ impl ObjectStore for Failing {
         spend(&self.left)?;
         Ok(Box::new(FailingWriter { object: self.store.write(bucket, key)?, left: self.left.clone() }))
     }
+    fn create(&self, bucket: &str, key: &str, bytes: &[u8]) -> io::Result<bool> {
+        spend(&self.left)?;
+        self.store.create(bucket, key, bytes)
+    }
+    fn remove(&self, bucket: &str, key: &str) -> io::Result<()> {
+        self.store.remove(bucket, key)
+    }
 }
 
 impl Write for FailingWriter {

@@ -10,7 +10,7 @@ use hashrange_wire::objects::FolderStore;
 use serde_json::{Value, json};
 use std::{collections::BTreeSet, fs, io::Read, path::Path, sync::Arc, time::Duration};
 
-const ARN: &str = "arn:aws:dynamodb:us-east-1:000000000000:table/things";
+pub(crate) const ARN: &str = "arn:aws:dynamodb:us-east-1:000000000000:table/things";
 
 /// A protocol with a folder that has a bucket `mine`.
 pub(crate) fn with_bucket(wire: Wire) -> (Wire, tempfile::TempDir) {
@@ -34,7 +34,7 @@ pub(crate) fn put(folder: &tempfile::TempDir, key: &str, bytes: impl AsRef<[u8]>
     fs::write(path, bytes).unwrap();
 }
 
-fn export(wire: &Wire, more: Value) -> Value {
+pub(crate) fn export(wire: &Wire, more: Value) -> Value {
     let request = merged(json!({"TableArn": ARN, "S3Bucket": "mine"}), more);
     let answer = wire.ok("ExportTableToPointInTime", request)["ExportDescription"].clone();
     assert_eq!(answer["ExportStatus"], "IN_PROGRESS");
@@ -44,7 +44,7 @@ fn export(wire: &Wire, more: Value) -> Value {
     described()
 }
 
-fn import(wire: &Wire, table: &str, more: Value) -> Value {
+pub(crate) fn import(wire: &Wire, table: &str, more: Value) -> Value {
     let creation = json!({
         "TableName": table, "BillingMode": "PAY_PER_REQUEST",
         "AttributeDefinitions": [
@@ -56,14 +56,14 @@ fn import(wire: &Wire, table: &str, more: Value) -> Value {
     finished(wire, &answer)
 }
 
-fn finished(wire: &Wire, import: &Value) -> Value {
+pub(crate) fn finished(wire: &Wire, import: &Value) -> Value {
     let described =
         || wire.ok("DescribeImport", json!({"ImportArn": import["ImportArn"]}))["ImportTableDescription"].clone();
     eventually(|| described()["ImportStatus"] != "IN_PROGRESS");
     described()
 }
 
-fn source(prefix: &str) -> Value {
+pub(crate) fn source(prefix: &str) -> Value {
     json!({"S3BucketSource": {"S3Bucket": "mine", "S3KeyPrefix": prefix}})
 }
 

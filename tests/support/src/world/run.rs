@@ -11,7 +11,7 @@ use super::{
 };
 use crate::nonce_ledger::{NonceLedger, WatchedDisk};
 use hashrange::{
-    Clock, Database, Durability, Error, ErrorKind, Item, ItemRef, ReadMode, Result,
+    Clock, Database, Durability, Error, ErrorKind, Item, ItemRef, OpenOptions, ReadMode, Result,
     admin::TableUpdate,
     encryption::RootKey,
     error::Detail,
@@ -65,7 +65,8 @@ impl Setup {
         Self { encrypted: Some(Arc::default()), ..self }
     }
 
-    pub fn open(&self, disk: Arc<dyn Disk>) -> Result<Database> {
+    /// How its database is opened.
+    pub fn options(&self) -> OpenOptions {
         let options = Database::options()
             .background(false)
             .durability(Durability::Sync)
@@ -79,11 +80,16 @@ impl Setup {
             .clock(self.clock.clone())
             .seed(self.seed);
         match &self.encrypted {
-            Some(ledger) => {
-                let key = RootKey::from_bytes([7; 32]);
-                options.encryption(key).open_on(WatchedDisk::new(disk, ledger.clone()))
-            }
-            None => options.read_mode(self.read_mode).open_on(disk),
+            Some(_) => options.encryption(RootKey::from_bytes([7; 32])),
+            None => options.read_mode(self.read_mode),
+        }
+    }
+
+    /// Opens its database.
+    pub fn open(&self, disk: Arc<dyn Disk>) -> Result<Database> {
+        match &self.encrypted {
+            Some(ledger) => self.options().open_on(WatchedDisk::new(disk, ledger.clone())),
+            None => self.options().open_on(disk),
         }
     }
 }

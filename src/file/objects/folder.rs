@@ -10,13 +10,16 @@ use rustix::{
     fs::{self, AtFlags, CWD, Dir, FileType, Mode, OFlags},
     io::Errno,
 };
-use sha2::{Digest, Sha256};
 use std::{
     fs::File,
     io::{self, BufWriter, Read, Write},
     path::Path,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
+use xxhash_rust::xxh3::xxh3_128;
 
 /// The folder in a bucket in which objects are written; no key leads into it.
 const PARTS: &str = ".hashrange-parts";
@@ -27,23 +30,36 @@ const MAX_DEPTH: usize = 512;
 
 const FOLDER: OFlags = OFlags::RDONLY.union(OFlags::DIRECTORY).union(OFlags::NOFOLLOW).union(OFlags::CLOEXEC);
 
-/// A folder whose folders are buckets.
+/// Tells objects apart that this process makes at the same time.
+static MADE: AtomicU64 = AtomicU64::new(0);
+
+/// A folder whose folders are buckets, or which is a bucket itself.
 #[derive(Clone, Debug)]
 pub struct FolderStore {
     root: Arc<OwnedFd>,
+    is_bucket: bool,
 }
 
 impl FolderStore {
-    /// The store in a folder, which has to be there. Errors: it is not there, is no folder, or cannot be read.
+    /// The store in a folder, which has to be there, with its folders as buckets. Errors: it is not there, is no folder, or
+    /// cannot be read.
     pub fn open(folder: impl AsRef<Path>) -> io::Result<Self> {
         // The folder itself may be a link: it is what the user named.
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
         let root = fs::openat(CWD, folder.as_ref(), flags, Mode::empty())?;
-        Ok(Self { root: Arc::new(root) })
+        Ok(Self { root: Arc::new(root), is_bucket: false })
+    }
+
+    /// The store with one bucket, whose name is empty: the folder, which has to be there. Errors: as [`open`](Self::open).
+    pub fn of_bucket(folder: impl AsRef<Path>) -> io::Result<Self> {
+        Ok(Self { is_bucket: true, ..Self::open(folder)? })
     }
 
     /// The folder of a bucket; `None` if there is none.
     fn bucket(&self, bucket: &str) -> io::Result<Option<OwnedFd>> {
+        if self.is_bucket {
+            return if bucket.is_empty() { self.root.try_clone().map(Some) } else { Ok(None) };
+        }
         let is_name = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'.' | b'-' | b'_');
         let first = bucket.bytes().next();
         if bucket.len() > MAX_BUCKET_CHARS
@@ -101,6 +117,57 @@ impl ObjectStore for FolderStore {
     }
 
     fn write(&self, bucket: &str, key: &str) -> io::Result<Box<dyn ObjectWriter>> {
+        // The same key has the same name aside: what an earlier attempt left is written over.
+        let (file, part) = self.begin(bucket, key, format!("{:032x}", xxh3_128(key.as_bytes())))?;
+        Ok(Box::new(FolderWriter { file: BufWriter::with_capacity(256 << 10, file), part }))
+    }
+
+    fn create(&self, bucket: &str, key: &str, bytes: &[u8]) -> io::Result<bool> {
+        let number = MADE.fetch_add(1, Ordering::Relaxed);
+        let (mut file, part) = self.begin(bucket, key, format!("{}-{number}", std::process::id()))?;
+        file.write_all(bytes)?;
+        file.sync_data()?;
+        drop(file);
+        let Part { parts, part: aside, folder, name, .. } = &part;
+        // A link is made only where there is no file of the name. Where the file system has no links, the name is taken first.
+        let is_new = match fs::linkat(parts, aside.as_str(), folder, name.as_str(), AtFlags::empty()) {
+            Ok(()) => true,
+            Err(Errno::EXIST) => false,
+            Err(_) => {
+                let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+                match fs::openat(folder, name.as_str(), flags, Mode::from_raw_mode(0o644)) {
+                    Ok(_) => fs::renameat(parts, aside.as_str(), folder, name.as_str()).map(|()| true)?,
+                    Err(Errno::EXIST) => false,
+                    Err(error) => return Err(error.into()),
+                }
+            }
+        };
+        fs::fsync(folder)?;
+        Ok(is_new)
+    }
+
+    fn remove(&self, bucket: &str, key: &str) -> io::Result<()> {
+        let mut folder = self.existing(bucket)?;
+        let mut names = key::names(key);
+        let Some(last) = names.pop() else { return Ok(()) };
+        for name in &names {
+            folder = match fs::openat(&folder, name.as_str(), FOLDER, Mode::empty()) {
+                Ok(inner) => inner,
+                Err(Errno::NOENT) => return Ok(()),
+                Err(error) => return Err(error.into()),
+            };
+        }
+        match fs::unlinkat(&folder, last.as_str(), AtFlags::empty()) {
+            Ok(()) => Ok(fs::fsync(&folder)?),
+            Err(Errno::NOENT) => Ok(()),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl FolderStore {
+    /// Begins a file aside, for a key.
+    fn begin(&self, bucket: &str, key: &str, aside: String) -> io::Result<(File, Part)> {
         let bucket = self.existing(bucket)?;
         let mut names = key::names(key);
         let Some(name) = names.pop() else { return Err(io::ErrorKind::InvalidInput.into()) };
@@ -112,12 +179,9 @@ impl ObjectStore for FolderStore {
         for name in &names {
             folder = open_or_make(&folder, name)?;
         }
-        // The same key has the same name aside: what an earlier attempt left is written over.
-        let hex: String = Sha256::digest(key).iter().take(16).map(|byte| format!("{byte:02x}")).collect();
         let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = fs::openat(&parts, hex.as_str(), flags, Mode::from_raw_mode(0o644))?;
-        let part = Part { parts, part: hex, folder, name, is_finished: false };
-        Ok(Box::new(FolderWriter { file: BufWriter::with_capacity(256 << 10, File::from(file)), part }))
+        let file = fs::openat(&parts, aside.as_str(), flags, Mode::from_raw_mode(0o644))?;
+        Ok((File::from(file), Part { parts, part: aside, folder, name, is_finished: false }))
     }
 }
 
@@ -226,6 +290,12 @@ mod tests {
         (folder, store)
     }
 
+    fn put(store: &FolderStore, key: &str, bytes: &[u8]) {
+        let mut object = store.write("mine", key).unwrap();
+        object.write_all(bytes).unwrap();
+        object.finish().unwrap();
+    }
+
     fn text(store: &FolderStore, key: &str) -> io::Result<String> {
         let mut text = String::new();
         store.read("mine", key)?.read_to_string(&mut text)?;
@@ -237,7 +307,7 @@ mod tests {
         let (folder, store) = store();
         let keys = ["x/..", "../../out", "/abs", "a/b", "a//b", "a/.", "ü", "x y"];
         for key in keys {
-            super::super::put(&store, "mine", key, key.as_bytes()).unwrap();
+            put(&store, key, key.as_bytes());
         }
         let mut sorted = keys.to_vec();
         sorted.sort_unstable();
@@ -249,7 +319,7 @@ mod tests {
         let around: Vec<_> =
             std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().file_name()).collect();
         assert_eq!(around, ["mine"], "nothing left the bucket");
-        super::super::put(&store, "mine", "a/b", b"again").unwrap();
+        put(&store, "a/b", b"again");
         assert_eq!(text(&store, "a/b").unwrap(), "again");
     }
 

@@ -1,0 +1,107 @@
+//! Stores of objects on the command line: where archives lie, and where exports go and imports come from.
+
+use crate::failure::Failure;
+use clap::Args;
+use hashrange::{
+    Database,
+    archive::{ArchiveMode, ArchiveOptions, ArchivePlace, Archiving, Backlog},
+    file::ObjectStore,
+};
+use std::{path::Path, sync::Arc};
+
+/// How a place is written, for help texts and errors.
+pub(crate) const PLACES: &str = "a folder, or s3://BUCKET/PREFIX";
+
+/// The place that a text names. With an object folder, `s3://BUCKET/PREFIX` is `DIR/BUCKET/PREFIX`.
+#[cfg(unix)]
+pub(crate) fn place(text: &str, object_dir: Option<&Path>, makes: bool) -> Result<ArchivePlace, Failure> {
+    use hashrange::file::FolderStore;
+
+    match (text.strip_prefix("s3://"), object_dir) {
+        (Some(rest), Some(folder)) => {
+            let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
+            let store = FolderStore::open(folder)
+                .map_err(|error| Failure::io(format!("cannot use the object folder {}", folder.display()), error))?;
+            Ok(ArchivePlace::new(Arc::new(store), bucket, prefix)?)
+        }
+        _ if text.contains("://") => remote(text),
+        _ if makes => Ok(ArchivePlace::new_folder(text)?),
+        _ => Ok(ArchivePlace::folder(text)?),
+    }
+}
+
+#[cfg(not(unix))]
+pub(crate) fn place(text: &str, _object_dir: Option<&Path>, _makes: bool) -> Result<ArchivePlace, Failure> {
+    if text.contains("://") {
+        return remote(text);
+    }
+    let text = "an archive in a folder needs a system whose folders are opened link by link".to_owned();
+    Err(Failure::Usage(text))
+}
+
+#[cfg(feature = "object-store")]
+fn remote(text: &str) -> Result<ArchivePlace, Failure> {
+    let (store, bucket, prefix) = hashrange_wire::objects::RemoteStore::at(text)
+        .map_err(|error| Failure::io(format!("cannot use {text}"), error))?;
+    Ok(ArchivePlace::new(Arc::new(store), &bucket, &prefix)?)
+}
+
+#[cfg(not(feature = "object-store"))]
+fn remote(text: &str) -> Result<ArchivePlace, Failure> {
+    Err(Failure::Usage(format!(
+        "{text}: the archive must be {PLACES}; for a bucket that is no folder under --object-dir, build hashrange with \
+         the feature object-store"
+    )))
+}
+
+/// What `serve` is told about an archive.
+#[derive(Debug, Args)]
+pub(crate) struct ArchiveArgs {
+    /// Archive the database to this folder or s3://BUCKET/PREFIX, every second
+    #[arg(long, value_name = "PLACE", conflicts_with = "in_memory")]
+    archive: Option<String>,
+    /// Acknowledge a durable write once the archive has it too
+    #[arg(long, requires = "archive")]
+    archive_sync: bool,
+    /// Let writes wait where more than 1 GiB of log waits for the archive, instead of a gap in it
+    #[arg(long, requires = "archive")]
+    archive_waits: bool,
+    /// Go on with an archive that another copy of the database wrote to last
+    #[arg(long, requires = "archive")]
+    archive_takes_over: bool,
+}
+
+impl ArchiveArgs {
+    /// Archives a database, if that is wanted, until the answer is dropped.
+    pub(crate) fn begin(&self, db: &Database, object_dir: Option<&Path>) -> Result<Option<Archiving>, Failure> {
+        let Some(archive) = &self.archive else { return Ok(None) };
+        let options = ArchiveOptions {
+            mode: if self.archive_sync { ArchiveMode::Sync } else { ArchiveMode::default() },
+            backlog: if self.archive_waits { Backlog::Wait } else { Backlog::Gap },
+            takes_over: self.archive_takes_over,
+            ..ArchiveOptions::default()
+        };
+        Ok(Some(db.archive_to(place(archive, object_dir, true)?, options)?))
+    }
+}
+
+/// What stands for S3: a folder.
+#[cfg(unix)]
+pub(crate) fn folder_of_buckets(folder: &Path) -> Result<Arc<dyn ObjectStore>, Failure> {
+    let store = hashrange::file::FolderStore::open(folder)
+        .map_err(|error| Failure::io(format!("cannot use the object folder {}", folder.display()), error))?;
+    Ok(Arc::new(store))
+}
+
+#[cfg(not(unix))]
+pub(crate) fn folder_of_buckets(_folder: &Path) -> Result<Arc<dyn ObjectStore>, Failure> {
+    Err(Failure::Usage("--object-dir: this system has no folders that are opened link by link".to_owned()))
+}
+
+/// Real buckets of a service.
+#[cfg(feature = "object-store")]
+pub(crate) fn real_buckets(scheme: &str) -> Result<Arc<dyn ObjectStore>, Failure> {
+    let store = hashrange_wire::objects::RemoteStore::new(scheme)
+        .map_err(|error| Failure::io(format!("cannot reach buckets by {scheme}://"), error))?;
+    Ok(Arc::new(store))
+}

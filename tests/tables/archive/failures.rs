@@ -1,0 +1,284 @@
+//! Archives that fail, tear and forget answers; restores that are interrupted.
+
+use super::*;
+use hashrange::file::ObjectWriter;
+use std::io::{self, Read, Write};
+
+/// Fails every so many calls, sometimes after the work was done, and at others tears what it writes.
+#[derive(Debug)]
+struct Flaky {
+    store: MemoryStore,
+    calls: AtomicU64,
+    every: u64,
+    is_down: AtomicBool,
+}
+
+impl Flaky {
+    fn new(every: u64) -> Arc<Self> {
+        Arc::new(Self { store: MemoryStore::new(), calls: AtomicU64::new(0), every, is_down: AtomicBool::new(false) })
+    }
+    fn place(self: &Arc<Self>) -> ArchivePlace {
+        ArchivePlace::new(self.clone(), "", "").unwrap()
+    }
+    fn check(&self) -> io::Result<()> {
+        let fails = self.calls.fetch_add(1, Ordering::Relaxed) % self.every == self.every - 1;
+        if fails || self.is_down.load(Ordering::Relaxed) { Err(io::Error::other("a test")) } else { Ok(()) }
+    }
+}
+
+struct FlakyWriter(Box<dyn ObjectWriter>, io::Result<()>);
+
+impl Write for FlakyWriter {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl ObjectWriter for FlakyWriter {
+    fn finish(self: Box<Self>) -> io::Result<()> {
+        self.1?;
+        self.0.finish()
+    }
+}
+
+impl ObjectStore for Flaky {
+    fn has_bucket(&self, bucket: &str) -> io::Result<bool> {
+        self.store.has_bucket(bucket)
+    }
+    fn list(&self, bucket: &str, prefix: &str) -> io::Result<Vec<String>> {
+        self.check().and_then(|()| self.store.list(bucket, prefix))
+    }
+    fn read(&self, bucket: &str, key: &str) -> io::Result<Box<dyn Read + Send>> {
+        self.check().and_then(|()| self.store.read(bucket, key))
+    }
+    fn write(&self, bucket: &str, key: &str) -> io::Result<Box<dyn ObjectWriter>> {
+        Ok(Box::new(FlakyWriter(self.store.write(bucket, key)?, self.check())))
+    }
+    fn create(&self, bucket: &str, key: &str, bytes: &[u8]) -> io::Result<bool> {
+        let checked = self.check();
+        if checked.is_ok() || self.calls.load(Ordering::Relaxed) % 2 == 0 && !self.is_down.load(Ordering::Relaxed) {
+            // Done also where the answer is lost.
+            return self.store.create(bucket, key, bytes).and_then(|made| checked.map(|()| made));
+        }
+        checked.map(|()| false)
+    }
+    fn remove(&self, bucket: &str, key: &str) -> io::Result<()> {
+        self.check().and_then(|()| self.store.remove(bucket, key))
+    }
+}
+
+#[test]
+fn an_archive_that_fails_now_and_then_is_whole_in_the_end() {
+    for every in [7, 11, 13, 17] {
+        let clock = Clock::manual(BEGIN);
+        let db = options(&clock).in_memory().unwrap();
+        db.keep_history(HistoryOptions { base_bytes: 6_000, ..HistoryOptions::default() }).unwrap();
+        let flaky = Flaky::new(every);
+        let begin = || db.archive_to(flaky.place(), ArchiveOptions::default());
+        let archiving = (0..200).find_map(|_| begin().ok()).unwrap();
+        for n in 0..50 {
+            put(&db, &format!("{}", n % 7), n);
+            if n % 9 == 0 {
+                while db.step().unwrap() != Work::Idle {}
+            }
+            let _ = archiving.step();
+        }
+        let step = || archiving.step();
+        assert!((0..200).any(|_| step().is_ok_and(|more| !more)), "it comes to an end");
+        drop(archiving);
+        let archive = open(&flaky.store);
+        archive.verify().unwrap();
+        assert_eq!(archive.status().timelines[0].gaps, 0);
+        assert_eq!(contents(&restore(&archive, Moment::Now, &clock).unwrap()), contents(&db));
+    }
+}
+
+#[test]
+fn an_archive_that_is_down_is_reported_and_waited_for_where_that_is_wanted() {
+    let clock = Clock::manual(BEGIN);
+    for backlog in [Backlog::Gap, Backlog::Wait] {
+        let db = options(&clock).background(true).in_memory().unwrap();
+        let flaky = Flaky::new(u64::MAX);
+        let mode = ArchiveMode::Async { every: Duration::from_millis(1) };
+        let archive_options = ArchiveOptions { backlog_bytes: 4_000, backlog, mode, ..ArchiveOptions::default() };
+        let archiving = db.archive_to(flaky.place(), archive_options).unwrap();
+        flaky.is_down.store(true, Ordering::Relaxed);
+        let refused = (0..100_000).find_map(|n| {
+            std::thread::sleep(Duration::from_micros(200));
+            let refused = stock(&db).put(&Item::new().with("sku", n.to_string())).err();
+            clock.advance(Duration::from_secs(60));
+            let is_told = db.health().failures.iter().any(|failure| failure.job == Job::Archive);
+            (refused.is_some() || is_told && backlog == Backlog::Gap && n > 100).then_some(refused)
+        });
+        assert_eq!(refused.unwrap().is_some(), backlog == Backlog::Wait);
+        flaky.is_down.store(false, Ordering::Relaxed);
+        clock.advance(Duration::from_secs(600));
+        archiving.step().unwrap();
+        put(&db, "after", 1);
+        drop(archiving);
+        open(&flaky.store).verify().unwrap();
+        assert_eq!(contents(&restore(&open(&flaky.store), Moment::Now, &clock).unwrap()), contents(&db));
+    }
+}
+
+#[test]
+fn a_synchronous_archive_has_everything_that_is_acknowledged() {
+    let clock = Clock::manual(BEGIN);
+    let db = options(&clock).durability(Durability::Sync).in_memory().unwrap();
+    let sync = ArchiveOptions { mode: ArchiveMode::Sync, ..ArchiveOptions::default() };
+    let flaky = Flaky::new(u64::MAX);
+    let archiving = db.archive_to(flaky.place(), sync).unwrap();
+    for n in 0..20 {
+        put(&db, &format!("{n}"), n);
+        assert_eq!(archiving.archived_to().unwrap().commit, db.facts().log.last_seqno);
+        assert_eq!(contents(&restore(&open(&flaky.store), Moment::Now, &clock).unwrap()), contents(&db));
+    }
+    flaky.is_down.store(true, Ordering::Relaxed);
+    let refused = stock(&db).put(&Item::new().with("sku", "refused")).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Io);
+    stock(&db).put_with(&Item::new().with("sku", "buffered")).durability(Durability::Buffered).send().unwrap();
+    drop(archiving);
+    put(&db, "afterwards", 1);
+}
+
+#[test]
+fn an_interrupted_restore_begins_anew() {
+    let (clock, store, mut known) = (Clock::manual(BEGIN), MemoryStore::new(), BTreeMap::new());
+    let db = options(&clock).in_memory().unwrap();
+    work(&db, &store, &mut known);
+    let archive = open(&store);
+    for n in (1..).step_by(3) {
+        let disk = SimulatedDisk::new(1);
+        disk.crash_at(n);
+        let outcome = archive.restore_on(Moment::Now, Arc::new(disk.clone()), options(&clock));
+        let (crashed, is_done) = (disk.has_crashed(), outcome.is_ok());
+        assert!(is_done || crashed);
+        drop(outcome);
+        for seed in 0..2 {
+            let after: Arc<dyn Disk> = Arc::new(disk.crash(seed));
+            let is_there = after.list().unwrap().contains(&FileName::Current);
+            assert!(is_there || !is_done);
+            let restored = if is_there {
+                options(&clock).open_on(after.clone()).unwrap()
+            } else {
+                let half = after.list().unwrap().contains(&FileName::Restoring);
+                let opened = options(&clock).open_on(Arc::new(disk.crash(seed)));
+                assert!(!half || opened.is_err_and(|error| error.message().contains("interrupted")));
+                archive.restore_on(Moment::Now, after.clone(), options(&clock)).unwrap().0
+            };
+            assert_eq!(contents(&restored), contents(&db));
+            restored.verify().unwrap();
+            assert!(!after.list().unwrap().contains(&FileName::Restoring));
+        }
+        if !crashed {
+            break;
+        }
+    }
+}
+
+#[test]
+fn the_archiver_is_killed_between_any_two_calls() {
+    let (clock, mut known) = (Clock::manual(BEGIN), BTreeMap::new());
+    for calls in (1..90).step_by(4) {
+        let db = options(&clock).in_memory().unwrap();
+        db.keep_history(HistoryOptions { base_bytes: 6_000, ..HistoryOptions::default() }).unwrap();
+        let flaky = Flaky::new(u64::MAX);
+        known.clear();
+        let mut archiving = None;
+        for n in 0..24 {
+            put(&db, &format!("{}", n % 7), n);
+            known.insert(db.facts().log.last_seqno, contents(&db));
+            if n % 9 == 0 {
+                while db.step().unwrap() != Work::Idle {}
+            }
+            if flaky.calls.load(Ordering::Relaxed) >= calls {
+                flaky.is_down.store(true, Ordering::Relaxed);
+            }
+            match &archiving {
+                None => archiving = db.archive_to(flaky.place(), ArchiveOptions::default()).ok(),
+                Some(archiving) => drop(archiving.step()),
+            }
+        }
+        // What is there is a state that was.
+        if let Ok(archive) = Archive::open(place(&flaky.store)) {
+            archive.verify().unwrap();
+            let latest = archive.status().timelines[0].latest.commit;
+            let expected = known.range(..=latest).next_back().unwrap().1;
+            assert_eq!(contents(&restore(&archive, Moment::Now, &clock).unwrap()), *expected);
+        }
+        drop(archiving);
+        flaky.is_down.store(false, Ordering::Relaxed);
+        drop(db.archive_to(flaky.place(), ArchiveOptions::default()).unwrap());
+        let archive = open(&flaky.store);
+        archive.verify().unwrap();
+        assert_eq!(archive.status().timelines[0].gaps, 0);
+        assert_eq!(contents(&restore(&archive, Moment::Now, &clock).unwrap()), contents(&db));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn folders_are_archives_and_restores_too() {
+    let (target, clock) = (tempfile::tempdir().unwrap(), Clock::manual(BEGIN));
+    let db = options(&clock).in_memory().unwrap();
+    let stored = ArchivePlace::new_folder(target.path().join("a/b")).unwrap();
+    let archiving = db.archive_to(stored.clone(), ArchiveOptions::default()).unwrap();
+    (0..50).for_each(|n| put(&db, &format!("{n}"), n));
+    db.flush().unwrap();
+    drop(archiving);
+    let archive = Archive::open(stored).unwrap();
+    let folder = target.path().join("restored");
+    let (restored, point) = archive.restore_into(Moment::Now, &folder, options(&clock)).unwrap();
+    assert_eq!((contents(&restored), point.commit), (contents(&db), db.facts().log.last_seqno));
+    restored.verify().unwrap();
+    drop(restored);
+    let refused = archive.restore_into(Moment::Now, &folder, options(&clock)).unwrap_err();
+    assert_eq!(refused.kind(), ErrorKind::Validation, "what is there is not overwritten");
+    assert!(ArchivePlace::folder(target.path().join("none")).is_err());
+}
+
+#[test]
+fn the_archive_of_an_encrypted_database_is_encrypted() {
+    let (clock, store) = (Clock::manual(BEGIN), MemoryStore::new());
+    let key = |byte: u8| RootKey::from_bytes([byte; 32]);
+    let db = options(&clock).encryption(key(1)).in_memory().unwrap();
+    let archiving = db.archive_to(place(&store), ArchiveOptions::default()).unwrap();
+    for n in 0..40 {
+        put(&db, &format!("{n}"), n);
+        match n {
+            10 => db.flush().unwrap(),
+            15 => drop(db.rotate_key().unwrap()),
+            20 => db.compact().unwrap(),
+            25 => db.rotate_root_key(key(2)).unwrap(),
+            _ => {}
+        }
+        if n % 7 == 0 {
+            archiving.step().unwrap();
+        }
+    }
+    drop(archiving);
+    let archive = open(&store);
+    assert!(archive.verify().unwrap().is_encrypted);
+    for name in store.list("", "").unwrap() {
+        let bytes = store.bytes(&name).unwrap();
+        assert!(!bytes.windows(8).any(|window| window == b"xxxxxxxx"), "{name} can be read");
+    }
+    let disk = || -> Arc<dyn Disk> { Arc::new(MemoryDisk::new()) };
+    let restored = archive.restore_on(Moment::Now, disk(), options(&clock).encryption(key(2))).unwrap().0;
+    assert_eq!(contents(&restored), contents(&db));
+    restored.verify().unwrap();
+    for wrong in [options(&clock), options(&clock).encryption(key(3))] {
+        let disk = disk();
+        let refused = archive.restore_on(Moment::Now, disk.clone(), wrong).unwrap_err();
+        assert_eq!(refused.kind(), ErrorKind::Key);
+        assert!(disk.list().unwrap().is_empty(), "nothing was written");
+    }
+    let plain = MemoryStore::new();
+    let db = options(&clock).in_memory().unwrap();
+    drop(db.archive_to(place(&plain), ArchiveOptions::default()).unwrap());
+    let refused = open(&plain).restore_on(Moment::Now, disk(), options(&clock).encryption(key(1))).unwrap_err();
+    assert_eq!((refused.kind(), refused.code()), (ErrorKind::Key, "NotEncrypted"));
+}
