@@ -61,6 +61,8 @@ mod planted {
         BaseNotTaken,
         /// The last part of the log is left out of an archive's entry.
         ArchiveSkipsTail,
+        /// An archive counts the record of an index that was filled before the base that has its entries.
+        ArchiveForgetsBase,
         /// The removal of what is too old in an archive takes the base that serves the earliest promised instant.
         ArchivePrunedEarly,
         /// The base that serves the earliest promised instant is dropped with those before it.
@@ -95,7 +97,7 @@ mod planted {
 
     impl Canary {
         /// All of them.
-        pub const ALL: [Self; 28] = [
+        pub const ALL: [Self; 29] = [
             Self::SegmentNameUnsynced,
             Self::EarlyAcknowledgement,
             Self::ForgivenSync,
@@ -109,6 +111,7 @@ mod planted {
             Self::TokenGoneWithSegment,
             Self::BaseNotTaken,
             Self::ArchiveSkipsTail,
+            Self::ArchiveForgetsBase,
             Self::ArchivePrunedEarly,
             Self::BaseDroppedEarly,
             Self::TimeOfOneCommit,

@@ -127,6 +127,8 @@ struct Progress {
     log: Option<(u64, u64)>,
     /// What is there.
     archived_to: Option<Point>,
+    /// The commit of the last base that is there.
+    base: u64,
     /// The keys that are there.
     keys: Option<ObjectMeta>,
     /// The log that is not there yet stays.
@@ -195,7 +197,13 @@ impl Archiver {
         let begins_at = base.as_ref().filter(|base| base.follows_gap || progress.log.is_none());
         let begins_at = begins_at.map(|base| (base.first_segment, 0));
         let Some(from) = begins_at.or(progress.log) else { return Ok((None, false)) };
-        let log = self.engine.durable_log(syncs)?;
+        let mut log = self.engine.durable_log(syncs)?;
+        // What comes behind a base that is not there yet may need it.
+        let needed = self.engine.needed_base();
+        if needed > base.as_ref().map_or(progress.base, |base| base.commit) && !canary!(ArchiveForgetsBase) {
+            log.commit = log.commit.min(needed);
+            log.at_millis = log.at_millis.min(progress.archived_to.map_or(0, |there| there.at_millis));
+        }
         let (mut parts, inline, to) = self.bring_log(from, &log)?;
         let is_known = progress.archived_to.is_some_and(|there| there.commit >= log.commit);
         if base.is_none() && parts.is_empty() && is_known {
@@ -377,6 +385,7 @@ impl Progress {
     /// Takes over what an entry says is there.
     fn take(&mut self, entry: &Entry) {
         self.log = Some(entry.log_to);
+        self.base = entry.base.as_ref().map_or(self.base, |base| base.commit);
         self.keys.clone_from(&entry.keys);
         self.archived_to = Some(Point { commit: entry.commit, at_millis: entry.at_millis });
     }
@@ -412,8 +421,10 @@ fn foreign(place: &ArchivePlace, timeline: Option<u64>) -> Error {
 impl CommitGate for Archiver {
     fn pass(&self, commit: u64, durability: Durability) -> Result<()> {
         if self.options.mode == ArchiveMode::Sync && durability == Durability::Sync {
-            while self.archived_to().is_none_or(|there| there.commit < commit) {
-                if !self.bring(None, false)?.1 {
+            let is_missing = || self.archived_to().is_none_or(|there| there.commit < commit);
+            while is_missing() {
+                // Where there is nothing to bring, another writer has brought it meanwhile, or a base has to come first.
+                if !self.bring(None, false)?.1 && is_missing() && !self.step()? && is_missing() {
                     let text = format!("commit {commit} is not in the archive {}", self.place);
                     return Err(Error::new(ErrorKind::Io, "ArchiveBehind", text));
                 }

@@ -93,13 +93,21 @@ impl Archive {
             Moment::Commit(commit) => ReadUntil::Commit(commit),
             Moment::Instant(millis) => ReadUntil::Time(millis),
         };
-        let mut stamp = plan.base.at_millis;
-        let cut = recover_until(&**disk, &protection, &state.log, until, &mut |_, payload| {
-            if let Some(commit) = CommitRef::decode(payload)? {
-                stamp = stamp.max(commit.header.at_millis);
-            }
-            Ok(())
-        })?;
+        let read = |until: ReadUntil| {
+            let mut stamp = plan.base.at_millis;
+            let cut = recover_until(&**disk, &protection, &state.log, until, &mut |_, payload| {
+                if let Some(commit) = CommitRef::decode(payload)? {
+                    stamp = stamp.max(commit.header.at_millis);
+                }
+                Ok(())
+            })?;
+            Ok::<_, Error>((cut, stamp))
+        };
+        let (mut cut, mut stamp) = read(until)?;
+        if cut.next_seqno > plan.last.commit + 1 {
+            // The parts may hold more than counts.
+            (cut, stamp) = read(ReadUntil::Commit(plan.last.commit))?;
+        }
         let reached = cut.next_seqno.saturating_sub(1);
         if reached < *commit || matches!(until, ReadUntil::Commit(wanted) if reached != wanted) {
             let what = format!("the log that follows it ends at commit {reached}");

@@ -189,6 +189,15 @@ impl Engine {
         keys::read(self.files.disk.as_ref())
     }
 
+    /// A change of the schema, which is durable, passes what commits pass. The caller holds no lock.
+    pub(super) fn pass_commit_gate(&self) -> Result<()> {
+        if self.commit_gate.is_set.load(Ordering::Acquire) {
+            self.wait_all_durable(Some(Durability::Sync))
+        } else {
+            Ok(())
+        }
+    }
+
     /// Lets every commit pass this as well, from now on.
     pub fn set_commit_gate(&self, gate: Option<Arc<dyn CommitGate>>) {
         let mut present = self.commit_gate.gate.write();

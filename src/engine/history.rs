@@ -72,6 +72,8 @@ pub(super) struct History {
     stamp_millis: AtomicU64,
     /// Oldest first. Innermost, but for the files that are held.
     pub bases: Mutex<Vec<Base>>,
+    /// The commit of the last base without which the log behind it tells of something whose data it does not have.
+    needed_commit: AtomicU64,
     /// One base is taken or dropped at a time.
     changing: OrderedMutex<()>,
 }
@@ -84,6 +86,8 @@ impl History {
         Self {
             is_on: AtomicBool::new(state.history.is_some()),
             stamp_millis: AtomicU64::new(replayed_millis.max(of_trimmed).max(of_bases)),
+            // Which of them are needed is not written down: each may be.
+            needed_commit: AtomicU64::new(state.bases.values().map(|base| base.seqno).max().unwrap_or(0)),
             bases: Mutex::new(bases),
             changing: OrderedMutex::new(Rank::History, ()),
         }
@@ -157,7 +161,18 @@ impl Engine {
 
     /// Takes a base where history is kept: before the log tells of something whose data it does not have.
     pub(super) fn take_base_if_kept(&self) -> Result<()> {
-        if self.history.is_on() && !canary!(BaseNotTaken) { self.take_base() } else { Ok(()) }
+        if !self.history.is_on() || canary!(BaseNotTaken) {
+            return Ok(());
+        }
+        self.take_base()?;
+        let commit = self.history.bases.lock().last().map_or(0, |base| base.facts.seqno);
+        self.history.needed_commit.fetch_max(commit, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// The commit of the last base that is needed beside the log. What comes behind it is not told by log and earlier bases.
+    pub fn needed_base(&self) -> u64 {
+        self.history.needed_commit.load(Ordering::Relaxed)
     }
 
     /// Writes down what is alive now, and keeps it.

@@ -136,12 +136,66 @@ fn a_synchronous_archive_has_everything_that_is_acknowledged() {
         assert_eq!(archiving.archived_to().unwrap().commit, db.facts().log.last_seqno);
         assert_eq!(contents(&restore(&open(&flaky.store), Moment::Now, &clock).unwrap()), contents(&db));
     }
+    db.create_table("other").hash::<S>("id").create().unwrap();
+    let (restored, names) = (restore(&open(&flaky.store), Moment::Now, &clock).unwrap(), db.list_tables());
+    assert_eq!(restored.list_tables(), names);
+    db.delete_table("other").unwrap();
+    assert_eq!(restore(&open(&flaky.store), Moment::Now, &clock).unwrap().list_tables(), ["stock"]);
     flaky.is_down.store(true, Ordering::Relaxed);
     let refused = stock(&db).put(&Item::new().with("sku", "refused")).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Io);
     stock(&db).put_with(&Item::new().with("sku", "buffered")).durability(Durability::Buffered).send().unwrap();
     drop(archiving);
     put(&db, "afterwards", 1);
+}
+
+#[test]
+pub(super) fn what_the_log_does_not_tell_is_archived_before_what_needs_it() {
+    let clock = Clock::manual(BEGIN);
+    for mode in [ArchiveMode::Sync, ArchiveMode::default()] {
+        let (db, store) = (options(&clock).durability(Durability::Sync).in_memory().unwrap(), MemoryStore::new());
+        let archiving = db.archive_to(place(&store), ArchiveOptions { mode, ..ArchiveOptions::default() }).unwrap();
+        (0..120).for_each(|n| put(&db, &format!("{n}"), n));
+        db.flush().unwrap();
+        let spec = IndexSpec {
+            name: "by_text".into(),
+            kind: IndexKind::Global,
+            hash: vec![KeyAttribute::new("text", KeyType::S)],
+            range: Vec::new(),
+            projection: Projection::All,
+            throughput: None,
+        };
+        db.update_table("stock", TableUpdate { create_index: Some(spec), ..TableUpdate::default() }).unwrap();
+        let check = || {
+            let restored = restore(&open(&store), Moment::Now, &clock).unwrap();
+            restored.verify().unwrap();
+            restored
+        };
+        while db.step().unwrap() != Work::Idle {
+            check();
+        }
+        put(&db, "late", 1);
+        archiving.step().unwrap();
+        let restored = check();
+        assert_eq!(stock(&restored).scan().index("by_text").items().map(Result::unwrap).count(), 121);
+    }
+}
+
+#[test]
+fn writers_archive_for_each_other() {
+    let (clock, store) = (Clock::manual(BEGIN), MemoryStore::new());
+    let db = options(&clock).durability(Durability::Sync).in_memory().unwrap();
+    let sync = ArchiveOptions { mode: ArchiveMode::Sync, ..ArchiveOptions::default() };
+    let archiving = db.archive_to(place(&store), sync).unwrap();
+    stock(&db);
+    std::thread::scope(|scope| {
+        for writer in 0..4 {
+            let db = &db;
+            scope.spawn(move || (0..400).for_each(|n| put(db, &format!("{writer}-{n}"), n)));
+        }
+    });
+    assert_eq!(archiving.archived_to().unwrap().commit, db.facts().log.last_seqno);
+    assert_eq!(contents(&restore(&open(&store), Moment::Now, &clock).unwrap()), contents(&db));
 }
 
 #[test]

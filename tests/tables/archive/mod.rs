@@ -11,14 +11,15 @@ mod planted;
 use bytes::Bytes;
 use hashrange::{
     Clock, Database, Durability, ErrorKind, Item, OpenOptions, Result, Table,
+    admin::{IndexSpec, TableUpdate},
     archive::{Archive, ArchiveMode, ArchiveOptions, ArchivePlace, Backlog, Pruned, RestorePoint},
     encryption::RootKey,
     file::{Disk, FileName, MemoryDisk, MemoryStore, ObjectStore},
     history::{HistoryOptions, Moment},
     inspect::Work,
-    key::S,
+    key::{KeyType, S},
     observe::Job,
-    schema::StreamView,
+    schema::{IndexKind, KeyAttribute, Projection, StreamView},
     testing::SimulatedDisk,
 };
 use std::{
