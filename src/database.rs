@@ -164,6 +164,7 @@ impl Database {
     /// Creates a table from a specification made at run time.
     pub fn create_table_from(&self, spec: TableSpec) -> Result<TableDescription> {
         let slot = self.engine().create_table(spec)?;
+        self.engine().pass_commit_gate()?;
         let name = slot.state().definition.name.clone();
         self.describe_table(&name)
     }
@@ -258,6 +259,7 @@ impl Database {
         decide: impl FnOnce(&TableDefinition) -> std::result::Result<TableUpdate, E>,
     ) -> std::result::Result<TableDescription, E> {
         self.engine().update_table(name, decide)?;
+        self.engine().pass_commit_gate()?;
         Ok(self.describe_table(name)?)
     }
     /// Lets changes take time to arrive in a global index, as they do in the service, so that an application can be tested
@@ -303,6 +305,7 @@ impl Database {
     pub fn delete_table(&self, name: &str) -> Result<TableDescription> {
         let description = self.describe_table(name)?;
         self.engine().delete_table(name)?;
+        self.engine().pass_commit_gate()?;
         Ok(description)
     }
 

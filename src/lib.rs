@@ -30,7 +30,7 @@
 
 pub mod access;
 mod admission;
-pub mod archive;
+mod archive;
 #[cfg(feature = "tokio")]
 pub mod asynchronous;
 #[cfg(hashrange_canaries)]
@@ -175,8 +175,13 @@ pub mod testing {
 /// The database as it was: after any commit of the last days, for reading.
 ///
 /// [`Database::at`] begins here; [`OpenOptions::history`] says how far back. The page `docs/history.md` shows how to use it.
+/// [`Database::archive_to`] keeps a second copy elsewhere (`docs/archive.md`).
 pub mod history {
     pub use crate::{
+        archive::{
+            Archive, ArchiveMode, ArchiveOptions, ArchivePlace, ArchiveStatus, Archiving, Backlog, Pruned,
+            RestorePoint, TimelineStatus,
+        },
         config::HistoryOptions,
         database::Snapshot,
         engine::{Digest, HistoryWindow, ItemChange, ItemChanges, ItemVersion, Moment, Point, TableDigest},

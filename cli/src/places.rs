@@ -4,8 +4,8 @@ use crate::failure::Failure;
 use clap::Args;
 use hashrange::{
     Database,
-    archive::{ArchiveMode, ArchiveOptions, ArchivePlace, Archiving, Backlog},
     file::ObjectStore,
+    history::{ArchiveMode, ArchiveOptions, ArchivePlace, Archiving, Backlog},
 };
 use std::{path::Path, sync::Arc};
 

@@ -204,7 +204,7 @@ impl Archiver {
             log.commit = log.commit.min(needed);
             log.at_millis = log.at_millis.min(progress.archived_to.map_or(0, |there| there.at_millis));
         }
-        let (mut parts, inline, to) = self.bring_log(from, &log)?;
+        let Brought { mut parts, inline, end } = self.bring_log(from, &log)?;
         let is_known = progress.archived_to.is_some_and(|there| there.commit >= log.commit);
         if base.is_none() && parts.is_empty() && is_known {
             return Ok((None, false));
@@ -223,7 +223,7 @@ impl Archiver {
             at_millis: log.at_millis,
             base,
             log_from: from,
-            log_to: to,
+            log_to: end,
             parts,
             ends: log.bounds.ends.clone(),
             encrypted_from: log.bounds.encrypted_from,
@@ -305,14 +305,12 @@ impl Archiver {
         }
         let sum = format!("{:032x}", sum.digest128());
         let name = format!("t{:016x}/run/{run:010}-{sum}", self.timeline.id);
-        self.place.write(&name, &mut |write| {
-            chunks().try_for_each(|(from, to)| write(&self.engine.read_part(file, from, to)?))
-        })?;
+        self.place.write(&name, chunks().map(|(from, to)| self.engine.read_part(file, from, to)))?;
         Ok(ObjectMeta { name, bytes: length, sum })
     }
 
-    /// Uploads the log from a place on; also the parts that are short, and where it ends then.
-    fn bring_log(&self, begin: (u64, u64), log: &DurableLog) -> Result<(Vec<LogPart>, Vec<Bytes>, (u64, u64))> {
+    /// Uploads the log from a place on.
+    fn bring_log(&self, begin: (u64, u64), log: &DurableLog) -> Result<Brought> {
         let (mut parts, mut inline, mut end) = (Vec::new(), Vec::new(), begin);
         let active = log.segments.keys().next_back().copied().unwrap_or_default();
         for (segment, bytes) in log.segments.range(begin.0..) {
@@ -334,7 +332,7 @@ impl Archiver {
             }
             end = if *segment < active { (segment + 1, 0) } else { (*segment, from) };
         }
-        Ok((parts, inline, end))
+        Ok(Brought { parts, inline, end })
     }
 
     /// Uploads the keys of an encrypted database, if they changed. They are read after all that they open.
@@ -367,6 +365,15 @@ impl Archiver {
     pub fn is_waited_for(&self) -> bool {
         self.options.mode == ArchiveMode::Sync || self.options.backlog == Backlog::Wait
     }
+}
+
+/// Log that was uploaded.
+struct Brought {
+    parts: Vec<LogPart>,
+    /// The bytes of those that the entry is to hold.
+    inline: Vec<Bytes>,
+    /// Segment and offset at which it ends.
+    end: (u64, u64),
 }
 
 impl LastBase {

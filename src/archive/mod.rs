@@ -4,7 +4,7 @@
 //! [`catalog`] says what an archive holds, [`archiver`] brings it there, and this module reads it: status, verification,
 //! [removal](prune) of what is older than wanted, and [restore].
 //!
-//! Imports: canary, cipher, error, observe, config, file, format, wal, manifest, engine.
+//! Imports: canary, error, cipher, observe, config, file, format, wal, manifest, engine.
 
 mod archiver;
 mod archiving;

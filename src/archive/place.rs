@@ -88,17 +88,14 @@ impl ArchivePlace {
     pub(super) fn create(&self, name: &str, bytes: &[u8]) -> Result<bool> {
         self.store.create(&self.bucket, &self.key(name), bytes).map_err(|error| self.io("create", name, &error))
     }
-    /// Makes an object of what `fill` writes, in the place of one that is there.
-    pub(super) fn write(
-        &self,
-        name: &str,
-        fill: &mut dyn FnMut(&mut dyn FnMut(&[u8]) -> Result<()>) -> Result<()>,
-    ) -> Result<()> {
-        let problem = |error: &io::Error| self.io("write", name, error);
-        let mut object: Box<dyn ObjectWriter> =
-            self.store.write(&self.bucket, &self.key(name)).map_err(|error| problem(&error))?;
-        fill(&mut |bytes| object.write_all(bytes).map_err(|error| problem(&error)))?;
-        object.finish().map_err(|error| problem(&error))
+    /// Makes an object of chunks, one behind the other, in the place of one that is there.
+    pub(super) fn write(&self, name: &str, chunks: impl Iterator<Item = Result<Bytes>>) -> Result<()> {
+        let problem = |error: io::Error| self.io("write", name, &error);
+        let mut object: Box<dyn ObjectWriter> = self.store.write(&self.bucket, &self.key(name)).map_err(problem)?;
+        for chunk in chunks {
+            object.write_all(&chunk?).map_err(problem)?;
+        }
+        object.finish().map_err(problem)
     }
     /// Removes an object, if there is one.
     pub(super) fn remove(&self, name: &str) -> Result<()> {

@@ -22,7 +22,7 @@ impl Database {
     /// ```
     /// # #[cfg(unix)]
     /// # fn main() -> hashrange::Result<()> {
-    /// use hashrange::{Database, archive::{Archive, ArchiveOptions, ArchivePlace}, history::Moment};
+    /// use hashrange::{Database, history::{Archive, ArchiveOptions, ArchivePlace, Moment}};
     ///
     /// # let temporary = tempfile::tempdir().unwrap();
     /// # let (folder, restored) = (temporary.path().join("archive"), temporary.path().join("restored"));

@@ -87,6 +87,7 @@ impl<K: KeyShape> TableBuilder<K> {
     pub fn create(self) -> Result<Table<K>> {
         self.check_ttl()?;
         let slot = self.database.engine().create_table(self.spec)?;
+        self.database.engine().pass_commit_gate()?;
         Table::open(self.database.engine().clone(), slot, self.database.kept_hooks())
     }
     /// No item would ever expire by a key attribute that is text or binary.

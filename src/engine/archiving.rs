@@ -190,8 +190,8 @@ impl Engine {
     }
 
     /// A change of the schema, which is durable, passes what commits pass. The caller holds no lock.
-    pub(super) fn pass_commit_gate(&self) -> Result<()> {
-        if self.commit_gate.is_set.load(Ordering::Acquire) {
+    pub fn pass_commit_gate(&self) -> Result<()> {
+        if self.history.commit_gate.is_set.load(Ordering::Acquire) {
             self.wait_all_durable(Some(Durability::Sync))
         } else {
             Ok(())
@@ -200,8 +200,8 @@ impl Engine {
 
     /// Lets every commit pass this as well, from now on.
     pub fn set_commit_gate(&self, gate: Option<Arc<dyn CommitGate>>) {
-        let mut present = self.commit_gate.gate.write();
-        self.commit_gate.is_set.store(gate.is_some(), Ordering::Release);
+        let mut present = self.history.commit_gate.gate.write();
+        self.history.commit_gate.is_set.store(gate.is_some(), Ordering::Release);
         *present = gate;
     }
 

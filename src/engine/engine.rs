@@ -1,7 +1,6 @@
 //! The state of an open database, and who may touch which part of it.
 
 use super::{
-    archiving::Gate,
     background::Background,
     catalog::TableSlot,
     files::Files,
@@ -43,8 +42,6 @@ pub struct Engine {
     pub(super) streams: Streams,
     /// Bases that lead to earlier moments.
     pub(super) history: History,
-    /// What commits wait for besides the log, where they do.
-    pub(super) commit_gate: Gate,
     /// What may delay or reject a write.
     pub(super) admission: Admission,
     /// Global indexes with a modelled lag.

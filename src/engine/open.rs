@@ -1,7 +1,6 @@
 //! From a folder to an open database: lock, manifest, log, and the removal of what a crash left over.
 
 use super::{
-    archiving::Gate,
     background::Background,
     catalog::{Catalog, TableSlot, TableState},
     engine::Engine,
@@ -103,7 +102,6 @@ impl Engine {
         let engine = Self {
             admission: Admission::new(&options, ledger, tokens),
             tables: Tables::new(catalog, next_partition, highest_keyspace + 1),
-            commit_gate: Gate::default(),
             history: History::new(manifest.state(), bases, stamp_millis),
             files: Files::new(disk, manifest, next_file, &options, run_cache, kept),
             observe,

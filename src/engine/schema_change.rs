@@ -117,9 +117,7 @@ pub struct TableUpdate {
 impl Engine {
     /// Creates a table; it is durable and usable when this returns.
     pub fn create_table(&self, spec: TableSpec) -> Result<Arc<TableSlot>> {
-        let slot = self.create_table_as(spec, TableStatus::Active)?;
-        self.pass_commit_gate()?;
-        Ok(slot)
+        self.create_table_as(spec, TableStatus::Active)
     }
 
     /// Creates a table with a status.
@@ -187,7 +185,6 @@ impl Engine {
         let update = decide(&slot.state().definition)?;
         let slot = self.change_table(&slot, update)?;
         drop(gate);
-        self.pass_commit_gate()?;
         self.background.signal.compaction.notify();
         Ok(slot)
     }
@@ -326,7 +323,7 @@ impl Engine {
     /// Deletes a table with everything that belongs to it; its space is given back at once.
     pub fn delete_table(&self, name: &str) -> Result<Arc<TableDefinition>> {
         let _work = self.gate.enter()?;
-        let gate = self.tables.schema_gate.write();
+        let _gate = self.tables.schema_gate.write();
         let slot = self.existing(name)?;
         let state = arc_swap::Guard::into_inner(slot.state());
         if state.definition.deletion_protection {
@@ -341,10 +338,7 @@ impl Engine {
             let text = "Cannot delete table while indexes are being created, updated, or deleted.";
             return Err(Error::in_use(format!("{STILL_IN_USE}: {text}")));
         }
-        let dropped = self.drop_table(&slot)?;
-        drop(gate);
-        self.pass_commit_gate()?;
-        Ok(dropped)
+        self.drop_table(&slot)
     }
 
     /// Drops a table. The caller holds the gate.

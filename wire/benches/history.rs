@@ -8,8 +8,7 @@
 
 use hashrange::{
     Database, Durability, Item, Table,
-    archive::{Archive, ArchiveMode, ArchiveOptions, ArchivePlace},
-    history::{HistoryOptions, Moment},
+    history::{Archive, ArchiveMode, ArchiveOptions, ArchivePlace, HistoryOptions, Moment},
     key::S,
 };
 use hashrange_wire::{Protocol, objects::FolderStore};

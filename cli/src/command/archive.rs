@@ -3,9 +3,8 @@
 use crate::{failure::Failure, outcome::Outcome, output::Output, places::place, text::counted, when::parse_seconds};
 use clap::{Args, Subcommand};
 use hashrange::{
-    Clock,
-    archive::{Archive as StoredArchive, ArchiveStatus},
-    date,
+    Clock, date,
+    history::{Archive as StoredArchive, ArchiveStatus},
 };
 use std::path::PathBuf;
 

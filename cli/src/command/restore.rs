@@ -10,7 +10,7 @@ use crate::{
     when::{When, parse_when},
 };
 use clap::Args;
-use hashrange::{Clock, archive::RestorePoint};
+use hashrange::{Clock, history::RestorePoint};
 use std::path::PathBuf;
 
 /// Arguments of `restore`.

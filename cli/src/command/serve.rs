@@ -24,8 +24,8 @@ use crate::{
 };
 use clap::{Args, ValueEnum};
 use hashrange::{
-    Clock, Database, OpenOptions, capacity::CapacityModel, history::HistoryOptions, ledger::LedgerOptions,
-    service::ConflictModel,
+    Clock, Database, OpenOptions, capacity::CapacityModel, file::ObjectStore, history::HistoryOptions,
+    ledger::LedgerOptions, service::ConflictModel,
 };
 use hashrange_console::PREFIX;
 #[cfg(feature = "tls")]
@@ -196,11 +196,7 @@ impl Serve {
             ));
         }
         let mut options = self.options(principals.as_ref());
-        options.objects = self.object_dir.as_deref().map(places::folder_of_buckets).transpose()?;
-        #[cfg(feature = "object-store")]
-        if let Some(scheme) = &self.object_store {
-            options.objects = Some(places::real_buckets(scheme)?);
-        }
+        options.objects = self.objects()?;
         let mut reloads = Reloads::default();
         reloads.extend(self.policies.clone().zip(principals).map(|(path, known)| reload_policies(path, known)));
         if let Some(path) = &self.kms_keys {
@@ -305,6 +301,15 @@ impl Serve {
     fn certificate_files(&self) -> Option<CertificateFiles> {
         let (certificate, key) = self.tls_cert.clone().zip(self.tls_key.clone())?;
         Some(CertificateFiles { certificate, key })
+    }
+
+    /// What stands for S3, if anything does.
+    fn objects(&self) -> Result<Option<Arc<dyn ObjectStore>>, Failure> {
+        #[cfg(feature = "object-store")]
+        if let Some(scheme) = &self.object_store {
+            return places::real_buckets(scheme).map(Some);
+        }
+        self.object_dir.as_deref().map(places::folder_of_buckets).transpose()
     }
 
     fn with_history(&self, options: OpenOptions) -> OpenOptions {

@@ -1,7 +1,7 @@
 //! `serve --archive`, `archive` and `restore`, by what scripts see of them.
 
 use crate::place::Place;
-use hashrange::archive::{ArchiveOptions, ArchivePlace};
+use hashrange::history::{ArchiveOptions, ArchivePlace};
 
 #[test]
 fn an_archive_is_looked_at_pruned_and_restored() {

@@ -12,10 +12,11 @@ use bytes::Bytes;
 use hashrange::{
     Clock, Database, Durability, ErrorKind, Item, OpenOptions, Result, Table,
     admin::{IndexSpec, TableUpdate},
-    archive::{Archive, ArchiveMode, ArchiveOptions, ArchivePlace, Backlog, Pruned, RestorePoint},
     encryption::RootKey,
     file::{Disk, FileName, MemoryDisk, MemoryStore, ObjectStore},
-    history::{HistoryOptions, Moment},
+    history::{
+        Archive, ArchiveMode, ArchiveOptions, ArchivePlace, Backlog, HistoryOptions, Moment, Pruned, RestorePoint,
+    },
     inspect::Work,
     key::{KeyType, S},
     observe::Job,
