@@ -54,7 +54,7 @@ fn a_teacher_adds_lessons_and_learns_what_is_wrong_with_one() {
     let unmet = fails(1, &["one-item", "--check"]);
     assert!(unmet.contains("1 answers are not as the lesson expects"), "{unmet}");
     for (bad, said) in [
-        (OWN.replace("Count is 1", "Count equals 1"), "one-item.md:22: `equals 1` does not compare"),
+        (OWN.replace("Count is 1", "Count equals 1"), "one-item.md:20: `equals 1` does not compare"),
         (OWN.replace("```sql", "```prolog"), "one-item.md:11: there is no kind of block `prolog`"),
         (OWN.replace("# One item", "One item"), "one-item.md:1: a lesson begins with `# ` and its title"),
     ] {

@@ -57,7 +57,7 @@ pub(crate) fn ring(ring: &Ring<'_>, address: &dyn Fn(u64) -> Option<String>) -> 
     let name = ring.index.map_or(ring.table.to_owned(), |index| format!("{}, index {index}", ring.table));
     let label = format!("The ring of tokens of {name}: {} partitions", ring.partitions.len());
     html! {
-        svg.ring viewBox="0 0 220 220" width="220" height="220" role="img" aria-label=(label) {
+        svg.ring viewBox="0 0 220 220" width="220" height="220" role="group" aria-label=(label) {
             @for part in &ring.partitions {
                 @let id = part.partition.id;
                 @let heat = (5 * bytes_of(part)).div_ceil(most).min(5);
@@ -77,7 +77,7 @@ fn arc(part: &TablePartitionStats, heat: u64, title: &str) -> Markup {
     let partition = &part.partition;
     let (from, to) = (partition.first_token as f64 / TOKENS, (partition.last_token as f64 + 1.0) / TOKENS);
     html! {
-        path.cell class=(format!("h{heat}")) d=(arc_path(from, to)) data-partition=(partition.id) { title { (title) } }
+        path class=(format!("cell h{heat}")) d=(arc_path(from, to)) data-partition=(partition.id) { title { (title) } }
     }
 }
 
@@ -121,7 +121,7 @@ pub(crate) fn partition(part: &TablePartitionStats) -> Markup {
         svg.layers viewBox=(format!("0 0 {WIDTH} {height}")) role="img" aria-label=(label) data-partition=(stats.id) {
             @for (row, memtable) in memtables.iter().enumerate() {
                 @let what = if row == 0 { "memtable" } else { "frozen memtable" };
-                @let text = format!("{what}: {} keys, {} in memory{}", format::count(memtable.keys as u64), format::bytes(memtable.bytes as u64), commits(memtable.min_seqno, memtable.max_seqno));
+                @let text = format!("{what}: {}, {} in memory{}", counted(memtable.keys as u64, "key", "keys"), format::bytes(memtable.bytes as u64), commits(memtable.min_seqno, memtable.max_seqno));
                 (layer(row, (0.0, 1.0), if memtable.keys == 0 { "empty-layer" } else { "memtable" }, &text))
             }
             @for (row, run) in stats.runs.iter().enumerate() {
@@ -134,18 +134,25 @@ pub(crate) fn partition(part: &TablePartitionStats) -> Markup {
     }
 }
 
+/// A number with its noun.
+pub(crate) fn counted(number: u64, one: &str, many: &str) -> String {
+    format!("{} {}", format::count(number), if number == 1 { one } else { many })
+}
+
 /// A run in words.
 pub(crate) fn run_text(run: &RunStats) -> String {
     let facts = &run.facts;
     let leaves =
-        run.inside.as_ref().map_or(String::new(), |inside| format!(", {} leaves", format::count(inside.leaves)));
+        run.inside.as_ref().map_or(String::new(), |inside| format!(", {}", counted(inside.leaves, "leaf", "leaves")));
     let tombstones = match facts.tombstones {
         0 => String::new(),
+        1 => ", one of them a tombstone".to_owned(),
         number => format!(", {} of them tombstones", format::count(number)),
     };
     let shared = if run.shared { ", shared with the other half of a split" } else { "" };
     let bytes = format::bytes(run.own_bytes);
-    format!("run {}: {} entries{tombstones}, {bytes}{leaves}{shared}", facts.file, format::count(facts.entries))
+    let entries = counted(facts.entries, "entry", "entries");
+    format!("run {}: {entries}{tombstones}, {bytes}{leaves}{shared}", facts.file)
 }
 
 fn commits(from: Option<u64>, to: Option<u64>) -> String {
@@ -168,7 +175,7 @@ fn layer(row: usize, (from, to): (f64, f64), class: &str, text: &str) -> Markup 
     let y = 36 * row + 18;
     html! {
         text x="0" y=(y - 5) { (text) }
-        rect.layer class=(class) x=(format!("{x:.1}")) y=(y) width=(format!("{width:.1}")) height="10" rx="2" { title { (text) } }
+        rect class=(format!("layer {class}")) x=(format!("{x:.1}")) y=(y) width=(format!("{width:.1}")) height="10" rx="2" { title { (text) } }
     }
 }
 
@@ -194,14 +201,18 @@ pub(crate) fn log(log: &LogStats) -> Markup {
             @for (segment, x, width) in &places {
                 @let is_last = log.segments.last().is_some_and(|last| last.number == segment.number);
                 @let title = format!("log segment {}: {}, commits {} to {}", segment.number, format::bytes(segment.bytes), segment.first_seqno, segment.last_seqno);
-                rect.segment class=(if is_last { "open" } else { "sealed" }) x=(format!("{x:.1}")) y="20" width=(format!("{:.1}", width - 2.0)) height="26" rx="2" { title { (title) } }
+                rect class=(if is_last { "segment open" } else { "segment sealed" }) x=(format!("{x:.1}")) y="20" width=(format!("{:.1}", width - 2.0)) height="26" rx="2" { title { (title) } }
                 text x=(format!("{:.1}", x + 4.0)) y="14" { (segment.number) }
             }
             @for (row, pin) in log.pins.iter().take(MOST_PINS).enumerate() {
                 @let from = start_of(pin.from_segment);
                 @let y = 62 + 22 * row;
                 line.pin x1=(format!("{from:.1}")) x2=(format!("{right:.1}")) y1=(y) y2=(y) {}
-                text x=(format!("{:.1}", from + 4.0)) y=(y - 4) { (crate::lessons::pin(pin)) }
+                @if from < right / 2.0 {
+                    text x=(format!("{:.1}", from + 4.0)) y=(y - 4) { (crate::lessons::pin(pin)) }
+                } @else {
+                    text x=(format!("{:.1}", right)) y=(y - 4) text-anchor="end" { (crate::lessons::pin(pin)) }
+                }
             }
         }
     }
@@ -225,7 +236,7 @@ pub(crate) fn log_table(log: &LogStats) -> Markup {
                         td.n { (segment.number) }
                         td.n { (format::bytes(segment.bytes)) }
                         td { @if segment.last_seqno < segment.first_seqno { "none yet" } @else { (segment.first_seqno) " to " (segment.last_seqno) } }
-                        td { (needed(log, segment.number)) }
+                        td.holders { (needed(log, segment.number)) }
                     }
                 }
             }

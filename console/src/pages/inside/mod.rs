@@ -29,7 +29,7 @@ pub(crate) fn respond(context: &Context, request: &Request, path: &[&str]) -> Re
             let inside = inside::of(&context.db, context.pause.is_on())?;
             Ok(layout::page(context, Section::Inside, "Inside", overview(context, &inside)))
         }
-        (true, ["now"]) => Ok(answer::html(now(context, &inside::of(&context.db, context.pause.is_on())?))),
+        (true, ["now"]) => Ok(answer::html(now(&inside::of(&context.db, context.pause.is_on())?))),
         (true, ["partition", id]) => partition_page(context, id),
         (false, ["pause"]) => {
             context.check_write()?;
@@ -62,7 +62,7 @@ fn said(context: &Context, text: &str) -> Result<Answer, Refusal> {
     let inside = inside::of(&context.db, context.pause.is_on())?;
     Ok(answer::html(html! {
         div #stepper { (stepper(context, inside.is_paused)) p.said role="status" { (text) } }
-        div #now hx-swap-oob="innerHTML" { (now(context, &inside)) }
+        div #now hx-swap-oob="innerHTML" { (now(&inside)) }
     }))
 }
 
@@ -80,7 +80,7 @@ fn overview(context: &Context, inside: &Inside) -> Markup {
             div #stepper { (stepper(context, inside.is_paused)) }
             ol.events data-work="/console/api/inside/events" aria-live="polite" aria-label="Events of background work, newest first" {}
         }
-        div #now hx-get="/console/inside/now" hx-trigger="engine-work from:body" { (now(context, inside)) }
+        div #now hx-get="/console/inside/now" hx-trigger="engine-work from:body" { (now(inside)) }
     }
 }
 
@@ -108,7 +108,7 @@ fn stepper(context: &Context, is_paused: bool) -> Markup {
 }
 
 /// Everything that changes.
-fn now(context: &Context, inside: &Inside) -> Markup {
+fn now(inside: &Inside) -> Markup {
     let address = |id: u64| Some(format!("/console/inside/partition/{id}"));
     let rings = drawing::rings(&inside.facts.partitions);
     html! {
@@ -116,7 +116,7 @@ fn now(context: &Context, inside: &Inside) -> Markup {
         section aria-labelledby="rings" {
             h2 #rings { "Rings of tokens" }
             @if rings.is_empty() { p { "There is no table yet." } }
-            @for ring in &rings { (ring_part(ring, &address, context)) }
+            @for ring in &rings { (ring_part(ring, &address)) }
         }
         section aria-labelledby="log" {
             h2 #log { "The log" }
@@ -144,11 +144,12 @@ pub(super) fn figures(amplification: &Amplification) -> Markup {
     }
 }
 
-fn ring_part(ring: &Ring<'_>, address: &dyn Fn(u64) -> Option<String>, _: &Context) -> Markup {
+fn ring_part(ring: &Ring<'_>, address: &dyn Fn(u64) -> Option<String>) -> Markup {
+    let name = ring.index.map_or(ring.table.to_owned(), |index| format!("{}, index {index}", ring.table));
     html! {
         div.ringed {
             (drawing::ring(ring, address))
-            div.wide tabindex="0" role="region" aria-label="Partitions" { table {
+            div.wide tabindex="0" role="region" aria-label=(format!("Partitions of {name}")) { table {
                 caption { "Table " (ring.table) @if let Some(index) = ring.index { ", global index " (index) } }
                 thead { tr { th { "Partition" } th.n { "Tokens" } th.n { "In memory" } th.n { "Runs" } th.n { "In runs" } } }
                 tbody { @for part in &ring.partitions { (row(part, address(part.partition.id))) } }
@@ -164,7 +165,7 @@ fn row(part: &TablePartitionStats, address: Option<String>) -> Markup {
         tr data-partition=(part.partition.id) {
             td { @if let Some(address) = address { a href=(address) { (part.partition.id) } } @else { (part.partition.id) } }
             td.n { (drawing::percent(drawing::share(part))) }
-            td.n { (format::count(keys as u64)) " keys" }
+            td.n { (drawing::counted(keys as u64, "key", "keys")) }
             td.n { (part.partition.runs.len()) }
             td.n { (format::bytes(in_runs)) }
         }
@@ -181,7 +182,7 @@ pub(super) fn recovery(report: &RecoveryReport) -> Markup {
                 @if report.was_closed { "It had been closed in order: nothing could be lost. " } @else { "It had not been closed: the process ended, or the power was cut. " }
                 "Recovery read " (format::count(report.records)) " records of the log, put " (format::count(report.replayed)) " versions into memtables, left out "
                 (format::count(report.skipped)) " that were in runs already, and ended with commit " (format::count(report.last_commit)) "."
-                @if report.taken_over > 0 { " The last " (format::count(report.taken_over)) " records were readable but perhaps not durable: the new segment of the log begins with them, synced." }
+                @if report.taken_over > 0 { " At the end of the log " (drawing::counted(report.taken_over, "record was", "records were")) " readable but perhaps not durable: the new segment begins with that, synced." }
             }
             div.wide tabindex="0" role="region" aria-label="Segments that recovery read" { table {
                 thead { tr { th.n { "Segment" } th { "Decision" } th.n { "Records" } th.n { "Records end at" } th.n { "File" } } }
