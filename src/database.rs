@@ -41,7 +41,7 @@ use crate::{
     request::{Hooks, ResourcePolicies},
     scaling::AutoScaling,
     schema::{IndexDefinition, IndexKind, KeyAttribute, KeySchema, TableDefinition},
-    service::IndexLag,
+    service::{IndexLag, IndexLagReport},
     stream::IteratorStart,
     table::{self, Dynamic, KeyShape, StreamDescription, StreamRecords, Table},
 };
@@ -287,6 +287,11 @@ impl Database {
     /// ```
     pub fn set_index_lag(&self, table: &str, index: &str, lag: Option<IndexLag>) -> Result<()> {
         self.engine().set_index_lag(table, index, lag)
+    }
+    /// The lag that [`set_index_lag`](Self::set_index_lag) gave a global index, and the changes that are on their way there; `None`
+    /// if changes arrive at once. Errors: there is no such table or global index.
+    pub fn index_lag(&self, table: &str, index: &str) -> Result<Option<IndexLagReport>> {
+        self.engine().index_lag(table, index)
     }
     /// Throughput of a table and its global indexes as the [model](OpenOptions::capacity) has it: what is left, virtual
     /// partitions, and how hot each is. `None` without a model. Errors: there is no such table.

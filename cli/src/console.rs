@@ -3,7 +3,7 @@
 use crate::{failure::Failure, lessons, prices};
 use bytes::Bytes;
 use hashrange::Database;
-use hashrange_console::{Body, Console, ConsoleOptions, EventSource, PREFIX};
+use hashrange_console::{Body, Console, ConsoleOptions, EventSource, PREFIX, TraceTap};
 use hashrange_wire::server::{BoundServer, Handler, LiveBody, Mount, MountedBody};
 use std::{path::Path, sync::Arc};
 
@@ -23,11 +23,13 @@ pub(crate) fn mount(
     access: Access,
     price_file: Option<&Path>,
     lesson_folder: Option<&Path>,
+    tap: TraceTap,
 ) -> Result<BoundServer, Failure> {
     let mut options = ConsoleOptions::default();
     options.write = access == Access::Write;
     options.prices = Some(prices::read(price_file)?);
     options.lessons = lessons::all(lesson_folder)?;
+    options.tap = Some(tap);
     let pages = Pages(Console::new(db.clone(), options));
     bound.mount(Mount::new(PREFIX, Arc::new(pages))).map_err(|error| Failure::io("cannot serve the console", error))
 }
@@ -50,5 +52,8 @@ struct Events(Box<dyn EventSource>);
 impl LiveBody for Events {
     fn next(&mut self) -> Option<Bytes> {
         self.0.next()
+    }
+    fn is_cut_off(&self) -> bool {
+        self.0.is_cut_off()
     }
 }

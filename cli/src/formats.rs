@@ -4,7 +4,7 @@
 //! json       [{"id":1}, {"id":2}]         an array of plain JSON objects, or objects one after the other
 //! jsonl      {"id":1}                     a plain JSON object a line
 //! ddb-json   {"id":{"N":"1"}}             an object of typed values a line; {"Item":{...}} around it is taken off
-//! csv        id,name,tags:SS              a header, then a record a line; see `csv_cells` for the types of columns
+//! csv        id,name,tags:SS              a header, then a record a line; see `hashrange_console::cells` for the types of columns
 //! ```
 //!
 //! A record that cannot be read is a record all the same: it says where it stood and what is wrong, and the next one is
@@ -14,9 +14,10 @@ mod csv_records;
 mod elements;
 mod lines;
 
-use crate::{failure::Failure, key_value::KeyTypes};
+use crate::failure::Failure;
 use clap::ValueEnum;
 use hashrange::{AttributeValue, Item, key::KeyType};
+use hashrange_console::cells::KeyTypes;
 use serde_json::value::RawValue;
 use std::{
     collections::BTreeMap,
@@ -124,7 +125,8 @@ fn plain(text: &str, keys: &KeyTypes) -> Result<Item, String> {
     let mut item = Item::from_json(text).map_err(|error| without_line(error.message()) + array_hint(text))?;
     for name in keys.of_type(KeyType::B) {
         if let Some(AttributeValue::S(base64)) = item.get(name) {
-            let value = crate::key_value::parse_binary(base64).map_err(|what| format!("attribute {name}: {what}"))?;
+            let value =
+                hashrange_console::cells::parse_binary(base64).map_err(|what| format!("attribute {name}: {what}"))?;
             item.insert(name.to_owned(), value);
         }
     }

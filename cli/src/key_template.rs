@@ -81,7 +81,7 @@ impl KeyTemplate {
         let value = match kind {
             // A text made of pieces is no base64: its bytes are the key.
             KeyType::B => AttributeValue::B(text.into_bytes().into()),
-            kind => crate::key_value::parse_value(kind, &text)
+            kind => hashrange_console::cells::parse_value(kind, &text)
                 .map_err(|what| format!("{} made from its template: {what}", self.attribute))?,
         };
         item.insert(self.attribute.clone(), value);

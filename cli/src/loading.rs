@@ -8,12 +8,12 @@ use crate::{
     failure::Failure,
     formats::{Record, Records},
     key_template::KeyTemplate,
-    key_value::KeyTypes,
 };
 use hashrange::{
     Database, Durability, Error, ErrorKind, Item, Table,
     key::{Dynamic, KeyType},
 };
+use hashrange_console::cells::KeyTypes;
 
 /// How an import ended.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

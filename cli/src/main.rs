@@ -11,7 +11,6 @@ mod command;
 mod console;
 #[cfg(feature = "copy")]
 mod copy;
-mod csv_cells;
 mod explain;
 mod expressions;
 mod failure;

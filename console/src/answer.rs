@@ -11,15 +11,19 @@ use std::fmt;
 pub enum Body {
     /// All of it.
     Whole(Bytes),
-    /// Server-sent events: parts that come as they arise.
+    /// Parts that come as they arise: server-sent events, or a file that is made while it is sent.
     Events(Box<dyn EventSource>),
 }
 
-/// Where server-sent events come from. It holds a bounded number of them, whatever its reader does.
+/// Where the parts of a body come from. It holds a bounded amount, whatever its reader does.
 pub trait EventSource: Send {
-    /// The next part of the body, without waiting; empty if there is none at the moment, `None` at the end. To be called about ten
+    /// The next part of the body, without waiting for anything but the disk; empty if there is none at the moment, `None` at the end. To be called about ten
     /// times a second, and only while the reader takes what it is sent.
     fn next(&mut self) -> Option<Bytes>;
+    /// Whether the body ended before its end, so that its reader must be told. Asked once there is no next part. Default false.
+    fn is_cut_off(&self) -> bool {
+        false
+    }
 }
 
 impl fmt::Debug for Body {
@@ -87,9 +91,10 @@ pub(crate) fn file(content_type: &'static str, bytes: &'static [u8]) -> Answer {
     answer
 }
 
-/// A file that the browser saves under a name of letters, digits, `.`, `-` and `_`.
-pub(crate) fn download(content_type: &'static str, name: &str, bytes: Vec<u8>) -> Answer {
-    let mut answer = whole(StatusCode::OK, content_type, bytes);
+/// A file that the browser saves under a name of letters, digits, `.`, `-` and `_`, and that is made while it is sent.
+pub(crate) fn download(content_type: &'static str, name: &str, source: Box<dyn EventSource>) -> Answer {
+    let mut answer = whole(StatusCode::OK, content_type, Bytes::new());
+    *answer.body_mut() = Body::Events(source);
     if let Ok(disposition) = HeaderValue::try_from(format!("attachment; filename=\"{name}\"")) {
         answer.headers_mut().insert(header::CONTENT_DISPOSITION, disposition);
     }
@@ -101,6 +106,18 @@ pub(crate) fn events(source: Box<dyn EventSource>) -> Answer {
     let mut answer = whole(StatusCode::OK, "text/event-stream", Bytes::new());
     *answer.body_mut() = Body::Events(source);
     answer
+}
+
+/// An event of a stream, by a name or as a plain message. Its data may have any text.
+pub(crate) fn event(name: Option<&str>, data: &str) -> String {
+    let mut text = name.map(|name| format!("event: {name}\n")).unwrap_or_default();
+    for line in data.split(['\r', '\n']) {
+        text += "data: ";
+        text += line;
+        text.push('\n');
+    }
+    text.push('\n');
+    text
 }
 
 /// Sends a browser to another address of the console, as an ordinary answer or in htmx's way.

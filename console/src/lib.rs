@@ -23,6 +23,7 @@
 mod answer;
 mod api;
 mod assets;
+pub mod cells;
 mod console;
 mod context;
 #[cfg(test)]
@@ -34,7 +35,9 @@ mod pause;
 mod refusal;
 mod request;
 mod sessions;
+mod tap;
 
 pub use answer::{Body, EventSource};
 pub use console::{Console, PREFIX, WRITE_HEADER};
 pub use options::ConsoleOptions;
+pub use tap::TraceTap;

@@ -1,6 +1,7 @@
 //! What a console is made with.
 
 use crate::lessons::Lesson;
+use crate::tap::TraceTap;
 use hashrange::ledger::Prices;
 use std::sync::Arc;
 
@@ -15,4 +16,7 @@ pub struct ConsoleOptions {
     pub prices: Option<Prices>,
     /// Lessons that are shown. Default: none; [`built_in`](crate::lessons::built_in) has those of the program.
     pub lessons: Vec<Arc<Lesson>>,
+    /// What records requests when a page asks for it; the database was opened with it as a hook. Default: none, and nothing can be
+    /// recorded.
+    pub tap: Option<TraceTap>,
 }

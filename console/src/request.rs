@@ -58,11 +58,6 @@ impl Request {
         self.headers.get(name)?.to_str().ok()
     }
 
-    /// Its body.
-    pub(crate) fn body(&self) -> &[u8] {
-        &self.body
-    }
-
     /// Its body as a text. Errors: it is none.
     pub(crate) fn text(&self) -> Result<&str, Refusal> {
         std::str::from_utf8(&self.body).map_err(|error| Refusal::invalid(format!("the body is not UTF-8: {error}")))

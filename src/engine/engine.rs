@@ -20,7 +20,7 @@ use crate::{
     format::protection::Protection,
     observe::Observe,
     schema::{IndexKind, TableDefinition, TableStatus},
-    service::{IndexLag, PendingPropagation, PropagationModels, is_creating, status_at},
+    service::{IndexLag, IndexLagReport, PendingPropagation, PropagationModels, is_creating, status_at},
     stream::Streams,
     wal::Wal,
 };
@@ -173,6 +173,14 @@ impl Engine {
     /// Changes on their way to an index, if its lag is modelled.
     pub fn pending_propagation(&self, index: u32) -> Option<Arc<PendingPropagation>> {
         self.propagation.of(index)
+    }
+    /// The modelled lag of a global index, if it has one. Errors: there is no such table or global index.
+    pub fn index_lag(&self, table: &str, index: &str) -> Result<Option<IndexLagReport>> {
+        let slot = self.table(table).ok_or_else(|| Error::no_table(table))?;
+        let state = slot.state();
+        let found = state.definition.index(index).filter(|index| index.kind == IndexKind::Global);
+        let found = found.ok_or_else(|| Error::no_index(index))?;
+        Ok(self.propagation.of(found.id).map(|pending| pending.report(self.options.clock.now_millis())))
     }
     /// Models the lag of a global index from now on; `None` ends it, and what is on its way arrives at once.
     pub fn set_index_lag(&self, table: &str, index: &str, lag: Option<IndexLag>) -> Result<()> {

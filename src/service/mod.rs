@@ -19,6 +19,6 @@ pub use conflict_model::ConflictGuard;
 pub(crate) use conflict_model::{Access, InFlight, in_progress};
 pub(crate) use hidden_expiry::{hides_expired, is_hidden};
 pub(crate) use propagation_model::PendingPropagation;
-pub use propagation_model::{IndexLag, StaleReplica};
+pub use propagation_model::{IndexLag, IndexLagReport, StaleReplica};
 pub(crate) use propagation_models::PropagationModels;
 pub(crate) use table_status::{is_creating, status_at};

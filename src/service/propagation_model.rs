@@ -33,6 +33,18 @@ pub struct IndexLag {
     pub seed: u64,
 }
 
+/// The modelled lag of an index, and how much is on its way there; see [`Database::index_lag`](crate::Database::index_lag).
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct IndexLagReport {
+    /// The model.
+    pub lag: IndexLag,
+    /// Changes that have not arrived yet.
+    pub pending_changes: usize,
+    /// Milliseconds until the last of them arrives; 0 if there is none.
+    pub longest_millis: u64,
+}
+
 /// Where an item's entry is and what it carries.
 pub type PlacedEntry = (EncodedKey, Bytes);
 
@@ -71,6 +83,16 @@ impl PendingPropagation {
         let changes = state.on_their_way.entry(item.clone()).or_default();
         let due_millis = changes.back().map_or(due_millis, |last| last.due_millis.max(due_millis));
         changes.push_back(Change { due_millis, before });
+    }
+
+    /// The model, and what is on its way at a time.
+    pub fn report(&self, now_millis: u64) -> IndexLagReport {
+        let state = self.state.lock();
+        let changes = state.on_their_way.values().flatten();
+        let left = changes.map(|change| change.due_millis.saturating_sub(now_millis)).filter(|millis| *millis > 0);
+        let (pending_changes, longest_millis) =
+            left.fold((0, 0), |(count, most), millis| (count + 1, millis.max(most)));
+        IndexLagReport { lag: self.lag, pending_changes, longest_millis }
     }
 
     /// The items whose newest entries one read does not see yet, each with the entry that it sees instead.

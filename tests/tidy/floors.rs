@@ -34,8 +34,9 @@ const WIRE_FLOORS: [&[&str]; 11] = [
 ];
 
 /// The rooms of `console/src/`: the values of the JSON API know no page.
-const CONSOLE_FLOORS: [&[&str]; 7] = [
-    &["lessons", "options", "refusal"],
+const CONSOLE_FLOORS: [&[&str]; 8] = [
+    &["lessons", "refusal", "cells", "tap"],
+    &["options"],
     &["request", "answer", "sessions", "pause"],
     &["context"],
     &["api"],
@@ -49,18 +50,7 @@ const CLI_FLOORS: [&[&str]; 8] = [
     &["outcome", "args", "stopwatch", "text", "when"],
     &["failure"],
     &["output", "key_value", "expressions", "session", "places", "private_file", "policies", "certificates", "signals"],
-    &[
-        "csv_cells",
-        "key_template",
-        "progress",
-        "prices",
-        "lessons",
-        "console",
-        "ledger_file",
-        "explain",
-        "faults",
-        "recording",
-    ],
+    &["key_template", "progress", "prices", "lessons", "console", "ledger_file", "explain", "faults", "recording"],
     &["formats"],
     &["loading", "copy"],
     &["command"],

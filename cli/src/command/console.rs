@@ -11,13 +11,14 @@ use crate::{
     session, signals,
 };
 use clap::Args;
-use hashrange::{Database, history::HistoryOptions, ledger::LedgerOptions};
-use hashrange_console::PREFIX;
+use hashrange::{Database, OpenOptions, history::HistoryOptions, ledger::LedgerOptions};
+use hashrange_console::{PREFIX, TraceTap};
 use hashrange_wire::server::{Server, ServerOptions};
 use std::{
     net::{Ipv4Addr, SocketAddr},
     path::PathBuf,
     process::{Command, Stdio},
+    sync::Arc,
 };
 
 /// Arguments of `console`.
@@ -52,9 +53,10 @@ impl Console {
         options.address = SocketAddr::from((Ipv4Addr::LOCALHOST, self.port));
         let bound =
             Server::bind(options).map_err(|error| Failure::io(format!("cannot serve on port {}", self.port), error))?;
-        let db = self.database(database)?;
+        let tap = TraceTap::default();
+        let db = self.database(database, &tap)?;
         let access = if self.write { Access::Write } else { Access::Read };
-        let bound = console::mount(bound, &db, access, self.prices.as_deref(), self.lessons.as_deref())?;
+        let bound = console::mount(bound, &db, access, self.prices.as_deref(), self.lessons.as_deref(), tap)?;
         let server = bound.serve(db).map_err(|error| Failure::io("cannot begin to serve", error))?;
         let stopper = server.stopper();
         signals::handle(move || stopper.stop(), None::<fn()>);
@@ -69,16 +71,17 @@ impl Console {
         Ok(Outcome::Done)
     }
 
-    fn database(&self, args: &DatabaseArgs) -> Result<Database, Failure> {
+    /// The database, with a ledger of what requests consume and a recorder that is idle.
+    fn database(&self, args: &DatabaseArgs, tap: &TraceTap) -> Result<Database, Failure> {
         let mut args = args.clone();
         args.data_dir = self.folder.clone().or(args.data_dir);
+        let watched = |options: OpenOptions| options.ledger(LedgerOptions::new()).hook(Arc::new(tap.clone()));
         if self.in_memory {
-            let options = session::options(&args)?.ledger(LedgerOptions::new()).history(HistoryOptions::default());
-            return Ok(options.in_memory()?);
+            return Ok(watched(session::options(&args)?).history(HistoryOptions::default()).in_memory()?);
         }
         match self.write {
-            true => session::open_with(&args, |options| options.ledger(LedgerOptions::new())),
-            false => session::open_to_read_with(&args, |options| options.ledger(LedgerOptions::new())),
+            true => session::open_with(&args, watched),
+            false => session::open_to_read_with(&args, watched),
         }
     }
 }

@@ -8,7 +8,6 @@ use crate::{
     args::DatabaseArgs,
     failure::Failure,
     formats::{self, Format},
-    key_value::KeyTypes,
     loading::{Listener, Loader},
     outcome::Outcome,
     output::Output,
@@ -24,6 +23,7 @@ use hashrange::{
     key::{N, S, begins_with},
     request::Page,
 };
+use hashrange_console::cells::KeyTypes;
 use std::path::{Path, PathBuf};
 
 /// See `data/README.md` for sources and licences.

@@ -2,7 +2,6 @@
 
 use crate::{
     args::DatabaseArgs,
-    csv_cells::ColumnFinder,
     failure::Failure,
     formats::Format,
     outcome::Outcome,
@@ -12,6 +11,7 @@ use crate::{
 };
 use clap::Args;
 use hashrange::{ItemRef, Table, key::Dynamic};
+use hashrange_console::cells::ColumnFinder;
 use std::{
     fs::File,
     io::{self, BufWriter, Write},

@@ -5,7 +5,7 @@ use crate::{
     explain::ExplainArgs,
     failure::Failure,
     formats::{self, Format},
-    key_value::{KeyTypes, parse_for},
+    key_value::parse_for,
     outcome::Outcome,
     output,
     output::Output,
@@ -13,6 +13,7 @@ use crate::{
 };
 use clap::Args;
 use hashrange::{Item, schema::TableDefinition};
+use hashrange_console::cells::KeyTypes;
 
 /// The key of one item.
 #[derive(Clone, Debug, Args)]

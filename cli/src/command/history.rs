@@ -4,7 +4,7 @@ use crate::{
     args::DatabaseArgs,
     failure::Failure,
     formats::{self, Format},
-    key_value::{KeyTypes, parse_for},
+    key_value::parse_for,
     outcome::Outcome,
     output::{self, Output},
     session,
@@ -15,6 +15,7 @@ use hashrange::{
     Database, ErrorKind, Item, date,
     history::{HistoryOptions, HistoryWindow, ItemVersion},
 };
+use hashrange_console::cells::KeyTypes;
 
 /// Arguments of `history`.
 #[derive(Debug, Args)]

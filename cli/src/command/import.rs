@@ -5,7 +5,6 @@ use crate::{
     failure::Failure,
     formats::{self, Format, Input},
     key_template::KeyTemplate,
-    key_value::KeyTypes,
     loading::{Listener, Loaded, Loader},
     outcome::Outcome,
     output::{self, Output},
@@ -15,6 +14,7 @@ use crate::{
     text::{counted, grouped},
 };
 use clap::Args;
+use hashrange_console::cells::KeyTypes;
 use std::{
     fs::File,
     io::{self, BufReader, Read},

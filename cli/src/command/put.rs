@@ -6,13 +6,13 @@ use crate::{
     expressions::PlaceholderArgs,
     failure::Failure,
     formats::{self, Format},
-    key_value::KeyTypes,
     outcome::Outcome,
     output::Output,
     session,
 };
 use clap::Args;
 use hashrange::{Item, request::ReturnValues};
+use hashrange_console::cells::KeyTypes;
 use std::io::{self, Read};
 
 /// Arguments of `put`.

@@ -27,7 +27,7 @@ use hashrange::{
     Clock, Database, OpenOptions, capacity::CapacityModel, file::ObjectStore, history::HistoryOptions,
     ledger::LedgerOptions, service::ConflictModel,
 };
-use hashrange_console::PREFIX;
+use hashrange_console::{PREFIX, TraceTap};
 #[cfg(feature = "tls")]
 use hashrange_wire::server::TlsIdentity;
 use hashrange_wire::{
@@ -220,6 +220,8 @@ impl Serve {
         }
         let engine = self.engine(database, keys)?;
         let recorder = self.record.recorder()?;
+        let tap = TraceTap::default();
+        let engine = if self.console { engine.hook(Arc::new(tap.clone())) } else { engine };
         let engine = match &recorder {
             Some(recorder) => engine.hook(recorder.clone()),
             None => engine,
@@ -231,7 +233,7 @@ impl Serve {
         let archiving = self.archive.begin(&db, self.object_dir.as_deref())?;
         let bound = if self.console {
             let access = if self.console_write { ConsoleAccess::Write } else { ConsoleAccess::Read };
-            console::mount(bound, &db, access, None, None)?
+            console::mount(bound, &db, access, None, None, tap)?
         } else {
             bound
         };

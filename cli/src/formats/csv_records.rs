@@ -1,13 +1,10 @@
 //! Records of CSV.
 
 use super::{MAX_RECORD_BYTES, Record};
-use crate::{
-    csv_cells::{Column, guess_numbers, parse_header},
-    failure::Failure,
-    key_value::KeyTypes,
-};
+use crate::failure::Failure;
 use csv::{ByteRecord, ErrorKind, Reader, ReaderBuilder, Trim};
 use hashrange::Item;
+use hashrange_console::cells::{Column, KeyTypes, guess_numbers, parse_header};
 use std::{
     cell::Cell,
     collections::VecDeque,

@@ -6,9 +6,23 @@
 //! Imports: lessons, options, refusal, request, answer, pause, context.
 
 pub(crate) mod bench;
+pub(crate) mod costs;
+pub(crate) mod explain;
+pub(crate) mod export;
+pub(crate) mod heat;
+pub(crate) mod history;
+pub(crate) mod import;
 pub(crate) mod inside;
+pub(crate) mod items;
 pub(crate) mod lessons;
+pub(crate) mod moment;
+pub(crate) mod read;
+pub(crate) mod replay;
+pub(crate) mod settings;
+pub(crate) mod spell;
+pub(crate) mod streams;
 pub(crate) mod tables;
+pub(crate) mod value;
 
 use crate::{answer::Answer, context::Context, refusal::Refusal, request::Request};
 
@@ -16,6 +30,11 @@ use crate::{answer::Answer, context::Context, refusal::Refusal, request::Request
 pub(crate) fn respond(context: &Context, request: &Request, path: &[&str]) -> Result<Answer, Refusal> {
     match path {
         ["tables", rest @ ..] => tables::respond(context, request, rest),
+        [what @ ("costs" | "throttles" | "minutes")] => costs::respond(context, request, what),
+        ["heat", table] => heat::respond(context, request, table),
+        ["explain"] => explain::respond(context, request),
+        ["recording"] => replay::respond(context, request, false),
+        ["replay"] => replay::respond(context, request, true),
         ["inside", rest @ ..] => inside::respond(context, request, rest),
         ["bench", rest @ ..] => bench::respond(context, request, rest),
         ["lessons", rest @ ..] => lessons::respond(context, request, rest),

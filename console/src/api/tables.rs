@@ -1,5 +1,6 @@
 //! Tables with their keys, indexes, settings and numbers.
 
+use super::{explain, export, history, import, items, settings, streams};
 use crate::{
     answer::{self, Answer},
     context::Context,
@@ -179,9 +180,30 @@ pub(crate) fn one(db: &Database, name: &str) -> Result<Table, Error> {
     Table::of(db, &db.describe_table(name)?)
 }
 
+/// The engine's description of a table. Errors: there is none of that name; the text names those that there are.
+pub(crate) fn describe(db: &Database, name: &str) -> Result<TableDescription, Refusal> {
+    db.describe_table(name).map_err(|error| {
+        let is_not_found = error.is_not_found();
+        let mut refusal = Refusal::from(error);
+        if is_not_found {
+            refusal.message = format!("there is no table {name}");
+        }
+        refusal
+    })
+}
+
 /// Answers `/console/api/tables` and what is below it.
 pub(crate) fn respond(context: &Context, request: &Request, path: &[&str]) -> Result<Answer, Refusal> {
     match path {
+        [table, "items"] => items::respond(context, request, table, false),
+        [table, "import"] => import::respond(context, request, table),
+        [table, "export"] => export::respond(context, request, table),
+        [table, what @ ("history" | "versions" | "difference")] => history::respond(context, request, table, what),
+        [table, "stream", rest @ ..] => streams::respond(context, request, table, rest),
+        [table, "explain"] => explain::respond_read(context, request, table),
+        [table, "settings"] => settings::respond(context, request, table, false),
+        [table, "lag"] => settings::respond(context, request, table, true),
+        [table, "bulk"] => items::respond(context, request, table, true),
         _ if !request.is_read() => Err(Refusal::method()),
         [] => Ok(answer::json(&all(&context.db)?)),
         [table] => Ok(answer::json(&one(&context.db, table)?)),

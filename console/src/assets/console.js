@@ -1,14 +1,84 @@
-// What the pages do in the browser beside htmx: the theme, files that are dropped, live events.
+// What the pages do in the browser beside htmx: the theme, rows that are added, files that are dropped, live events.
 "use strict";
 (() => {
   const root = document.documentElement;
   const stored = () => { try { return localStorage.getItem("theme"); } catch { return null; } };
   if (stored()) root.dataset.theme = stored();
 
-  document.addEventListener("click", (event) => {
-    if (!event.target.closest("#theme")) return;
+  const switchTheme = () => {
     const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
     root.dataset.theme = dark ? "light" : "dark";
     try { localStorage.setItem("theme", root.dataset.theme); } catch { /* it lasts as long as the page */ }
+  };
+
+  // data-add="#rows": one more row like the last one, with empty fields.
+  const addRow = (rows) => {
+    const row = rows.lastElementChild.cloneNode(true);
+    row.querySelectorAll("input, textarea").forEach((field) => { field.value = ""; });
+    rows.append(row);
+    row.querySelector("input, select").focus();
+  };
+
+  document.addEventListener("click", (event) => {
+    if (event.target.closest("#theme")) return switchTheme();
+    const add = event.target.closest("[data-add]");
+    if (add) addRow(document.querySelector(add.dataset.add));
   });
+
+  // data-all="key": chooses every box of that name in the form.
+  document.addEventListener("change", (event) => {
+    const all = event.target.closest("[data-all]");
+    if (all) all.form.querySelectorAll(`[name="${all.dataset.all}"]`).forEach((box) => { box.checked = all.checked; });
+    if (event.target.matches(".drop input[type=file]")) sendFile(event.target.closest(".drop"), event.target.files[0]);
+  });
+
+  // .drop: a file that is dropped or chosen is sent as the body of a POST; the answer is shown in data-target.
+  const sendFile = async (drop, file) => {
+    if (!file) return;
+    const target = document.querySelector(drop.dataset.target);
+    const form = drop.closest("form");
+    const query = new URLSearchParams(new FormData(form));
+    query.delete("file");
+    query.set("name", file.name);
+    target.textContent = `Sending ${file.name} …`;
+    try {
+      const answer = await fetch(`${form.action}?${query}`, {
+        method: "POST", body: file,
+        headers: { "x-hashrange-console": "1", "hx-request": "true", "content-type": "application/octet-stream" },
+      });
+      target.innerHTML = await answer.text(); // a part of a page, escaped by the server
+    } catch (error) {
+      target.textContent = `The file was not sent: ${error.message}`;
+    }
+  };
+  for (const [name, over] of [["dragover", true], ["dragleave", false], ["drop", false]]) {
+    document.addEventListener(name, (event) => {
+      const drop = event.target.closest?.(".drop");
+      if (!drop) return;
+      event.preventDefault();
+      drop.classList.toggle("over", over);
+      if (name === "drop") sendFile(drop, event.dataTransfer.files[0]);
+    });
+  }
+
+  // data-events="ADDRESS": each event's data is a row (a part of a page, escaped by the server) that is put first; at most
+  // data-most rows are kept, and none is taken while the page is hidden, so that a tab left open stays small.
+  const follow = (list) => {
+    let source = null;
+    const status = document.querySelector(list.dataset.status);
+    const say = (text) => { if (status) status.textContent = text; };
+    const open = () => {
+      source = new EventSource(list.dataset.events);
+      source.onopen = () => say("live");
+      source.onerror = () => say("not connected; trying again");
+      source.onmessage = (event) => {
+        list.insertAdjacentHTML("afterbegin", event.data);
+        while (list.children.length > Number(list.dataset.most || 200)) list.lastElementChild.remove();
+      };
+    };
+    const close = () => { source?.close(); source = null; say("paused while the page is hidden"); };
+    document.addEventListener("visibilitychange", () => (document.hidden ? close() : source || open()));
+    open();
+  };
+  document.addEventListener("DOMContentLoaded", () => document.querySelectorAll("[data-events]").forEach(follow));
 })();

@@ -36,6 +36,15 @@ pub(crate) fn bytes(bytes: u64) -> String {
     format!("{value:.1} {unit}")
 }
 
+/// An amount in billionths, rounded to a ten-thousandth; all nine digits if that is nothing.
+pub(crate) fn amount(nanos: u64) -> String {
+    let tenthousandths = nanos.saturating_add(50_000) / 100_000;
+    if tenthousandths == 0 && nanos > 0 {
+        return format!("0.{nanos:09}");
+    }
+    format!("{}.{:04}", count(tenthousandths / 10_000), tenthousandths % 10_000)
+}
+
 /// A text as a part of a path.
 pub(crate) fn segment(text: &str) -> String {
     utf8_percent_encode(text, SEGMENT).to_string()

@@ -11,6 +11,14 @@ use maud::{DOCTYPE, Markup, html};
 pub(crate) enum Section {
     /// Tables and items.
     Tables,
+    /// Units and money.
+    Costs,
+    /// Hot keys and partitions.
+    Heat,
+    /// What a request would do.
+    Explain,
+    /// Requests recorded and replayed.
+    Replay,
     /// What the database is made of, and workbenches.
     Inside,
     /// Guided lessons.
@@ -21,8 +29,12 @@ pub(crate) enum Section {
 
 impl Section {
     /// The entries of the navigation: section, address, name.
-    const ALL: [(Self, &'static str, &'static str); 3] = [
+    const ALL: [(Self, &'static str, &'static str); 7] = [
         (Self::Tables, "/console/", "Tables"),
+        (Self::Costs, "/console/costs", "Costs"),
+        (Self::Heat, "/console/heat", "Heat"),
+        (Self::Explain, "/console/explain", "Explain"),
+        (Self::Replay, "/console/replay", "Replay"),
         (Self::Inside, "/console/inside", "Inside"),
         (Self::Lessons, "/console/lessons", "Lessons"),
     ];
@@ -57,7 +69,7 @@ pub(crate) fn page(context: &Context, section: Section, title: &str, content: Ma
                             a href=(address) aria-current=[(known == section).then_some("page")] { (name) }
                         }
                     }
-                    button #theme type="button" aria-label="Switch between light and dark" { "Light/dark" }
+                    button #theme type="button" title="Switch between light and dark" { "Light/dark" }
                 }
                 main #main tabindex="-1" {
                     h1 { (title) }

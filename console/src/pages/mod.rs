@@ -6,12 +6,19 @@
 //!
 //! Imports: lessons, options, refusal, request, answer, context, api.
 
+mod costs;
+mod draw;
+mod explain;
 mod format;
+mod heat;
 mod inside;
 mod layout;
 mod lessons;
+mod parts;
 mod prose;
-mod tables;
+mod replay;
+mod table;
+mod table_list;
 
 use crate::{
     answer::{self, Answer},
@@ -25,8 +32,12 @@ use maud::html;
 /// Answers a request for a page; `path` is what follows `/console/`.
 pub(crate) fn respond(context: &Context, request: &Request, path: &[&str]) -> Result<Answer, Refusal> {
     match path {
-        [] => tables::respond(context, request, &[]),
-        ["tables", rest @ ..] => tables::respond(context, request, rest),
+        [] | ["tables"] => table_list::respond(context, request),
+        ["tables", name, rest @ ..] => table::respond(context, request, name, rest),
+        ["costs"] => costs::respond(context, request),
+        ["heat", rest @ ..] => heat::respond(context, request, rest),
+        ["explain"] => explain::respond(context, request),
+        ["replay"] => replay::respond(context, request),
         ["inside", rest @ ..] => inside::respond(context, request, rest),
         ["lessons", rest @ ..] => lessons::respond(context, request, rest),
         _ => Err(Refusal::not_found("the console has no such page")),

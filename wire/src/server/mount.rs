@@ -30,6 +30,11 @@ pub enum MountedBody {
 pub trait LiveBody: Send {
     /// The next part; empty if there is none at the moment, `None` at the end.
     fn next(&mut self) -> Option<Bytes>;
+    /// Whether it ended before its end: the client is told so, by a connection that breaks. Asked once there is no next part.
+    /// Default false.
+    fn is_cut_off(&self) -> bool {
+        false
+    }
 }
 
 /// A handler, and the prefix of the paths that it answers.

@@ -52,7 +52,7 @@ impl Service {
             }
             MountedBody::Live(source) => {
                 let (connection, interest) = (Arc::clone(&self.connection), Rc::clone(&self.interest));
-                AnswerBody::Live(Live { source, connection, interest })
+                AnswerBody::Live(Live { source, connection, interest, ask_at: None })
             }
         };
         self.connection.arrived();

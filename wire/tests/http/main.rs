@@ -6,6 +6,7 @@ mod faults;
 mod guard;
 mod hostile;
 mod limits;
+mod mounted;
 mod requests;
 mod signatures;
 mod stalled;

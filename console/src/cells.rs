@@ -1,17 +1,56 @@
-//! What the cells of CSV mean, in both directions.
+//! What the cells of CSV mean, in both directions, for the console and the command line.
 //!
 //! A column is called `name` or `name:TYPE`. Types are those of DynamoDB's scalars (`S`, `N`, `B` in base64, `BOOL`), its sets
 //! (`SS`, `NS`, `BS`, as JSON arrays of strings), and `JSON` for everything else. Without a type, a column that is part of a
 //! key has the type of the key, one whose first cells are all numbers is numbers, and any other is text. What looks like a
 //! type and is none is refused: `tags:XS:S` is how an attribute gets the name `tags:XS`.
 
-use crate::key_value::{KeyTypes, parse_binary};
-use hashrange::{AttributeValue, ItemRef, Number, key::KeyType};
+use hashrange::{AttributeValue, ItemRef, Number, key::KeyType, schema::TableDefinition};
 use std::collections::{BTreeMap, BTreeSet};
+
+/// Reads a value of a type; binary is written in base64.
+pub fn parse_value(kind: KeyType, text: &str) -> Result<AttributeValue, String> {
+    match kind {
+        KeyType::S => Ok(AttributeValue::from(text)),
+        KeyType::N => Number::parse(text).map(AttributeValue::N).map_err(|error| error.message().to_owned()),
+        KeyType::B => parse_binary(text),
+    }
+}
+
+/// Reads base64.
+pub fn parse_binary(text: &str) -> Result<AttributeValue, String> {
+    let typed = serde_json::json!({ "B": text }).to_string();
+    AttributeValue::from_dynamodb_json(&typed).map_err(|_| format!("{text:?} is not base64"))
+}
+
+/// The types of all attributes that are part of a key of a table or of one of its indexes.
+#[derive(Clone, Debug, Default)]
+pub struct KeyTypes(BTreeMap<String, KeyType>);
+
+impl KeyTypes {
+    /// Those of a table.
+    pub fn of(definition: &TableDefinition) -> Self {
+        let indexes = definition.indexes.iter().flat_map(|index| index.attributes());
+        let all = indexes.chain(definition.key.attributes());
+        Self(all.map(|key| (key.name.clone(), key.kind)).collect())
+    }
+    /// The type of an attribute, if it is part of a key.
+    pub fn get(&self, attribute: &str) -> Option<KeyType> {
+        self.0.get(attribute).copied()
+    }
+    /// The attributes of a type.
+    pub fn of_type(&self, kind: KeyType) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(_, known)| **known == kind).map(|(name, _)| name.as_str())
+    }
+    /// The names, for messages.
+    pub fn names(&self) -> String {
+        self.0.keys().map(String::as_str).collect::<Vec<_>>().join(", ")
+    }
+}
 
 /// The type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CellType {
+pub enum CellType {
     /// Text as it stands.
     S,
     /// A number.
@@ -38,21 +77,21 @@ const TYPES: [(&str, CellType); 8] = [
 ];
 
 /// The types that a header can name, for messages.
-pub(crate) const TYPE_NAMES: &str = "S, N, B, BOOL, SS, NS, BS and JSON";
+pub const TYPE_NAMES: &str = "S, N, B, BOOL, SS, NS, BS and JSON";
 
 /// A column of a table of cells.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Column {
+pub struct Column {
     /// The attribute.
-    pub(crate) name: String,
+    pub name: String,
     /// What its cells hold.
-    pub(crate) cells: CellType,
+    pub cells: CellType,
     /// Whether neither the header nor a key says what they hold.
-    pub(crate) is_guessed: bool,
+    pub is_guessed: bool,
 }
 
 /// Reads a header.
-pub(crate) fn parse_header<'a>(header: impl Iterator<Item = &'a str>, keys: &KeyTypes) -> Result<Vec<Column>, String> {
+pub fn parse_header<'a>(header: impl Iterator<Item = &'a str>, keys: &KeyTypes) -> Result<Vec<Column>, String> {
     let mut columns: Vec<Column> = Vec::new();
     for (position, text) in header.enumerate() {
         let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
@@ -101,7 +140,7 @@ fn looks_like_a_number(text: &str) -> bool {
 }
 
 /// Decides of columns without a type whether they are numbers, by the first cells; returns the names of those that are.
-pub(crate) fn guess_numbers<'a>(
+pub fn guess_numbers<'a>(
     columns: &mut [Column],
     cells_of: impl Fn(usize) -> Box<dyn Iterator<Item = &'a str> + 'a>,
 ) -> Vec<String> {
@@ -126,7 +165,7 @@ fn default_type(keys: &KeyTypes, name: &str) -> CellType {
 
 impl Column {
     /// The value of a cell that is not empty.
-    pub(crate) fn parse(&self, text: &str) -> Result<AttributeValue, String> {
+    pub fn parse(&self, text: &str) -> Result<AttributeValue, String> {
         let value = match self.cells {
             CellType::S => Ok(AttributeValue::from(text)),
             CellType::N => Number::parse(text).map(AttributeValue::N).map_err(|error| error.message().to_owned()),
@@ -150,13 +189,13 @@ impl Column {
     }
 
     /// The name with the type.
-    pub(crate) fn header(&self) -> String {
+    pub fn header(&self) -> String {
         let kind = TYPES.iter().find(|(_, cells)| *cells == self.cells).map_or("S", |(text, _)| text);
         format!("{}:{kind}", self.name)
     }
 
     /// The cell of an item.
-    pub(crate) fn print(&self, item: &ItemRef) -> String {
+    pub fn print(&self, item: &ItemRef) -> String {
         let Some(value) = item.get(&self.name) else { return String::new() };
         match (self.cells, value.to_value()) {
             (CellType::S, AttributeValue::S(text)) => text,
@@ -174,13 +213,13 @@ impl Column {
 
 /// Finds the columns that hold every attribute of the items that it is shown.
 #[derive(Debug, Default)]
-pub(crate) struct ColumnFinder {
+pub struct ColumnFinder {
     types: BTreeMap<String, BTreeSet<&'static str>>,
 }
 
 impl ColumnFinder {
     /// Looks at an item.
-    pub(crate) fn add(&mut self, item: &ItemRef) {
+    pub fn add(&mut self, item: &ItemRef) {
         for (name, value) in item.iter() {
             // An empty text would read back as a missing attribute.
             let empty = value.as_str().is_some_and(str::is_empty) || value.as_bytes().is_some_and(<[u8]>::is_empty);
@@ -193,7 +232,7 @@ impl ColumnFinder {
     }
 
     /// The columns: those of the key first, the others by name.
-    pub(crate) fn columns<'a>(mut self, keys: impl Iterator<Item = &'a str>) -> Vec<Column> {
+    pub fn columns<'a>(mut self, keys: impl Iterator<Item = &'a str>) -> Vec<Column> {
         let mut columns = Vec::new();
         let mut add = |name: &str, kinds: &BTreeSet<&'static str>| {
             let only = (kinds.len() == 1).then(|| kinds.first().copied()).flatten();

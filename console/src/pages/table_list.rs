@@ -13,13 +13,12 @@ use crate::{
 };
 use maud::{Markup, html};
 
-/// Answers `/console/tables` and what is below it.
-pub(crate) fn respond(context: &Context, request: &Request, path: &[&str]) -> Result<Answer, Refusal> {
-    match path {
-        _ if !request.is_read() => Err(Refusal::method()),
-        [] => Ok(layout::page(context, Section::Tables, "Tables", list(&tables::all(&context.db)?))),
-        _ => Err(Refusal::not_found("a table has no such page")),
+/// Answers `/console/`.
+pub(crate) fn respond(context: &Context, request: &Request) -> Result<Answer, Refusal> {
+    if !request.is_read() {
+        return Err(Refusal::method());
     }
+    Ok(layout::page(context, Section::Tables, "Tables", list(&tables::all(&context.db)?)))
 }
 
 fn list(tables: &[Table]) -> Markup {
@@ -27,7 +26,7 @@ fn list(tables: &[Table]) -> Markup {
         @if tables.is_empty() {
             p { "There is no table yet. Create one with " code { "hashrange create" } " or with any DynamoDB client." }
         } @else {
-            div.wide {
+            div.wide tabindex="0" role="region" aria-label="Tables" {
                 table {
                     thead { tr { th { "Table" } th { "Key" } th.n { "Items" } th.n { "Bytes" } th.n { "Indexes" } th { "Stream" } th { "TTL" } } }
                     tbody { @for table in tables { (row(table)) } }

@@ -1,0 +1,232 @@
+//! What requests consumed, by whatever a reader asks for, and what that costs on demand.
+
+use crate::{
+    answer::{self, Answer},
+    context::Context,
+    refusal::Refusal,
+    request::Request,
+};
+use hashrange::ledger::{Ledger, Prices, Usage, UsageRow};
+use serde::Serialize;
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What rows can be told apart by.
+pub(crate) const BREAKDOWNS: [(&str, &str); 6] = [
+    ("operation", "Operation"),
+    ("table", "Table"),
+    ("index", "Index"),
+    ("tag", "Caller"),
+    ("partition", "Partition"),
+    ("minute", "Minute"),
+];
+/// Rows of an answer, at most; the cheapest are left out.
+const MAX_ROWS: usize = 500;
+/// The limits that throttle, in the order of the ledger.
+pub(crate) const LIMITS: [&str; 4] = [
+    "provisioned throughput",
+    "one partition (a hot key or range)",
+    "the owner's limit on demand",
+    "the account's quota",
+];
+
+/// What was consumed, by parts.
+#[derive(Debug, Serialize)]
+pub(crate) struct Costs {
+    /// When the ledger began, in milliseconds since 1970.
+    pub(crate) began_millis: u64,
+    /// As of when it is.
+    pub(crate) ended_millis: u64,
+    /// Currency of the amounts; absent without prices.
+    pub(crate) currency: Option<String>,
+    /// Everything.
+    pub(crate) total: Amount,
+    /// Parts, dearest first.
+    pub(crate) rows: Vec<Row>,
+    /// Parts beyond those.
+    pub(crate) unlisted: usize,
+}
+
+/// Units and what they cost.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct Amount {
+    /// Accesses that were carried out.
+    pub(crate) accesses: u64,
+    /// Read units.
+    pub(crate) read_units: f64,
+    /// Write units.
+    pub(crate) write_units: f64,
+    /// Accesses that were throttled.
+    pub(crate) throttled: u64,
+    /// What the units cost on demand, in billionths of the currency.
+    pub(crate) nanos: u64,
+}
+
+/// A part of what was consumed.
+#[derive(Debug, Serialize)]
+pub(crate) struct Row {
+    /// Its values of what the parts are told apart by, in that order.
+    pub(crate) names: Vec<String>,
+    /// What it consumed.
+    #[serde(flatten)]
+    pub(crate) amount: Amount,
+}
+
+/// Accesses that were throttled, by what and why.
+#[derive(Debug, Serialize)]
+pub(crate) struct Throttle {
+    /// Name of the table.
+    pub(crate) table: String,
+    /// Name of the index.
+    pub(crate) index: Option<String>,
+    /// The operation.
+    pub(crate) operation: String,
+    /// Whether writes were throttled.
+    pub(crate) is_write: bool,
+    /// What had no capacity.
+    pub(crate) limit: &'static str,
+    /// How many.
+    pub(crate) count: u64,
+}
+
+/// Units of a minute.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub(crate) struct Minute {
+    /// When it began, in milliseconds since 1970.
+    pub(crate) minute_millis: u64,
+    /// Read units.
+    pub(crate) read_units: f64,
+    /// Write units.
+    pub(crate) write_units: f64,
+    /// Accesses that were throttled.
+    pub(crate) throttled: u64,
+}
+
+impl Amount {
+    fn of(usage: &Usage, nanos: u64) -> Self {
+        Self {
+            accesses: usage.accesses,
+            read_units: units(usage.read_milliunits),
+            write_units: units(usage.write_milliunits),
+            throttled: usage.throttled(),
+            nanos,
+        }
+    }
+}
+
+/// Units of thousandths of them.
+pub(crate) fn units(milliunits: u64) -> f64 {
+    milliunits as f64 / 1_000.0
+}
+
+fn value(by: &str, row: &UsageRow) -> Option<String> {
+    let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
+    Some(match by {
+        "table" => row.table.clone(),
+        "index" => or_none(row.index.clone()),
+        "operation" => row.operation.clone(),
+        "tag" => or_none(row.tag.clone()),
+        "partition" => or_none(row.partition.map(|token| format!("{token:016x}"))),
+        "minute" => or_none(row.minute_millis.map(super::moment::text)),
+        _ => return None,
+    })
+}
+
+/// What was consumed, by parts that names of [`BREAKDOWNS`] tell apart. Errors: there is no such name.
+pub(crate) fn breakdown(ledger: &Ledger, prices: Option<&Prices>, by: &[&str]) -> Result<Costs, Refusal> {
+    let infrequent: BTreeSet<&str> =
+        ledger.resources.iter().filter(|row| row.is_infrequent_access).map(|row| row.table.as_str()).collect();
+    let nanos = |table: &str, usage: &Usage| {
+        let class = prices.map(|prices| prices.of_class(infrequent.contains(table)));
+        class.map_or(0, |class| class.on_demand_nanos(usage.read_milliunits, usage.write_milliunits))
+    };
+    // Each table has its price, so usage is added up by table first and rounded once.
+    let mut parts: BTreeMap<Vec<String>, BTreeMap<&str, Usage>> = BTreeMap::new();
+    for row in &ledger.usage {
+        let names: Option<Vec<String>> = by.iter().map(|by| value(by, row)).collect();
+        let names =
+            names.ok_or_else(|| Refusal::invalid("by: it is operation, table, index, tag, partition or minute"))?;
+        parts.entry(names).or_default().entry(&row.table).or_default().add(&row.usage);
+    }
+    let mut all = BTreeMap::new();
+    let amount = |by_table: &BTreeMap<&str, Usage>| {
+        let mut sum = Usage::default();
+        by_table.values().for_each(|usage| sum.add(usage));
+        Amount::of(&sum, by_table.iter().map(|(table, usage)| nanos(table, usage)).sum())
+    };
+    let mut rows: Vec<Row> = Vec::new();
+    for (names, by_table) in parts {
+        by_table.iter().for_each(|(table, usage)| all.entry(*table).or_insert_with(Usage::default).add(usage));
+        rows.push(Row { names, amount: amount(&by_table) });
+    }
+    let weight = |row: &Row| (row.amount.nanos, 3.0f64.mul_add(row.amount.write_units, row.amount.read_units));
+    rows.sort_by(|a, b| weight(b).partial_cmp(&weight(a)).unwrap_or(std::cmp::Ordering::Equal));
+    let unlisted = rows.len().saturating_sub(MAX_ROWS);
+    rows.truncate(MAX_ROWS);
+    Ok(Costs {
+        began_millis: ledger.began_millis,
+        ended_millis: ledger.ended_millis,
+        currency: prices.map(|prices| prices.currency.clone()),
+        total: amount(&all),
+        rows,
+        unlisted,
+    })
+}
+
+/// What was throttled, most first.
+pub(crate) fn throttles(ledger: &Ledger) -> Vec<Throttle> {
+    let mut counts: BTreeMap<(String, Option<String>, String, bool, usize), u64> = BTreeMap::new();
+    for row in ledger.usage.iter().filter(|row| row.usage.throttled() > 0) {
+        for (is_write, by_limit) in [(false, row.usage.throttled_reads), (true, row.usage.throttled_writes)] {
+            for (limit, count) in by_limit.into_iter().enumerate().filter(|(_, count)| *count > 0) {
+                let what = (row.table.clone(), row.index.clone(), row.operation.clone(), is_write, limit);
+                *counts.entry(what).or_default() += count;
+            }
+        }
+    }
+    let throttle = |((table, index, operation, is_write, limit), count): ((_, _, _, _, usize), u64)| {
+        let limit = LIMITS.get(limit).copied().unwrap_or("another limit");
+        Throttle { table, index, operation, is_write, limit, count }
+    };
+    let mut throttles: Vec<Throttle> = counts.into_iter().map(throttle).collect();
+    throttles.sort_by(|a, b| b.count.cmp(&a.count));
+    throttles
+}
+
+/// The last minutes that were used, oldest first, without gaps; those of one table, if one is named.
+pub(crate) fn minutes(ledger: &Ledger, table: Option<&str>, most: usize) -> Vec<Minute> {
+    const MILLIS: u64 = 60_000;
+    let mut used: BTreeMap<u64, Minute> = BTreeMap::new();
+    for row in ledger.usage.iter().filter(|row| table.is_none_or(|table| row.table == table)) {
+        let Some(at) = row.minute_millis else { continue };
+        let minute = used.entry(at).or_default();
+        minute.read_units += units(row.usage.read_milliunits);
+        minute.write_units += units(row.usage.write_milliunits);
+        minute.throttled += row.usage.throttled();
+    }
+    let Some(last) = used.keys().next_back().copied() else { return Vec::new() };
+    let begin = last.saturating_sub((most as u64).saturating_sub(1) * MILLIS);
+    let first = used.range(begin..).next().map_or(last, |(first, _)| *first);
+    let count = (last - first) / MILLIS;
+    let minute = |number| {
+        let minute_millis = first + number * MILLIS;
+        Minute { minute_millis, ..used.get(&minute_millis).copied().unwrap_or_default() }
+    };
+    (0..=count).map(minute).collect()
+}
+
+/// Answers `/console/api/costs?by=`, `/console/api/throttles` and `/console/api/minutes?table=`.
+pub(crate) fn respond(context: &Context, request: &Request, what: &str) -> Result<Answer, Refusal> {
+    if !request.is_read() {
+        return Err(Refusal::method());
+    }
+    let ledger = context.db.ledger()?;
+    Ok(match what {
+        "throttles" => answer::json(&throttles(&ledger)),
+        "minutes" => answer::json(&minutes(&ledger, request.parameter("table"), 60)),
+        _ => {
+            let by = request.parameter("by").unwrap_or("operation");
+            let by: Vec<&str> = by.split(',').filter(|name| !name.is_empty()).collect();
+            answer::json(&breakdown(&ledger, context.options.prices.as_ref(), &by)?)
+        }
+    })
+}

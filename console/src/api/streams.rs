@@ -1,0 +1,256 @@
+//! Change streams: their shards, and records as they come.
+//!
+//! A tail begins behind the newest record of every shard. It looks only when the database has committed something, takes a
+//! bounded number of records at a time and at most ten times a second, and holds none of them. If writers are faster than that
+//! for two seconds, it goes on behind the newest record and says so: a page that is left open never makes the database keep or
+//! copy more.
+
+use super::{tables, value};
+use crate::{
+    answer::{self, Answer, EventSource},
+    context::{Context, StreamPlace},
+    refusal::Refusal,
+    request::Request,
+};
+use bytes::Bytes;
+use hashrange::{
+    Database, Error, Item,
+    streams::{ChangeRecord, IteratorStart, StreamDescription, StreamStatus},
+};
+use serde::Serialize;
+use serde_json::Value;
+use std::collections::{BTreeSet, VecDeque};
+
+/// Records of one part of a tail.
+const PART_RECORDS: usize = 100;
+/// Full parts one after the other, after which a tail leaves records out.
+const MAX_FULL_PARTS: u32 = 20;
+/// Parts without a record after which a tail says that it is still there: about five seconds.
+const QUIET_PARTS: u32 = 50;
+/// Shards that one part looks at.
+const PART_SHARDS: usize = 64;
+
+/// A change stream of a table.
+#[derive(Debug, Serialize)]
+pub(crate) struct Stream {
+    /// Its label: the UTC time at which it was enabled.
+    pub(crate) label: String,
+    /// Whether it takes records.
+    pub(crate) is_enabled: bool,
+    /// What its records carry, as DynamoDB names it.
+    pub(crate) view: &'static str,
+    /// Its shards, parents before children.
+    pub(crate) shards: Vec<Shard>,
+}
+
+/// A shard of a stream.
+#[derive(Debug, Serialize)]
+pub(crate) struct Shard {
+    /// Its id.
+    pub(crate) id: String,
+    /// The shard that it continues.
+    pub(crate) parent: Option<String>,
+    /// Whether it takes no more records.
+    pub(crate) is_closed: bool,
+}
+
+/// A record of a stream.
+#[derive(Debug, Serialize)]
+pub(crate) struct Record {
+    /// `INSERT`, `MODIFY` or `REMOVE`.
+    pub(crate) event: &'static str,
+    /// Its sequence number.
+    pub(crate) sequence: String,
+    /// When it was committed, in milliseconds since 1970.
+    pub(crate) at_millis: u64,
+    /// Whether time to live asked for it.
+    pub(crate) by_ttl: bool,
+    /// The key in DynamoDB's JSON.
+    #[serde(serialize_with = "as_json")]
+    pub(crate) keys: Item,
+    /// The item before, where the view shows it.
+    #[serde(serialize_with = "optional_as_json")]
+    pub(crate) old: Option<Item>,
+    /// The item after, where the view shows it.
+    #[serde(serialize_with = "optional_as_json")]
+    pub(crate) new: Option<Item>,
+}
+
+fn as_json<S: serde::Serializer>(item: &Item, serializer: S) -> Result<S::Ok, S::Error> {
+    value::item_json(item).serialize(serializer)
+}
+
+fn optional_as_json<S: serde::Serializer>(item: &Option<Item>, serializer: S) -> Result<S::Ok, S::Error> {
+    item.as_ref().map(value::item_json).unwrap_or(Value::Null).serialize(serializer)
+}
+
+impl Record {
+    fn of(record: &ChangeRecord) -> Self {
+        Self {
+            event: record.event.name(),
+            sequence: record.sequence_number(),
+            at_millis: record.at_millis,
+            by_ttl: record.by_ttl,
+            keys: record.keys(),
+            old: record.old.as_ref().map(|item| item.to_item()),
+            new: record.new.as_ref().map(|item| item.to_item()),
+        }
+    }
+}
+
+impl Stream {
+    fn of(stream: StreamDescription) -> Self {
+        let shards = stream.shards.into_iter().map(|shard| Shard {
+            id: shard.id,
+            parent: shard.parent,
+            is_closed: shard.ending_sequence_number.is_some(),
+        });
+        Self {
+            label: stream.label,
+            is_enabled: stream.status == StreamStatus::Enabled,
+            view: tables::view_name(stream.view),
+            shards: shards.collect(),
+        }
+    }
+}
+
+/// The streams of a table, those that were disabled too, as long as their records are kept.
+pub(crate) fn of_table(db: &Database, table: &str) -> Vec<Stream> {
+    db.list_streams(Some(table)).into_iter().map(Stream::of).collect()
+}
+
+/// How a tail writes a record.
+pub(crate) type Write = fn(&Record) -> String;
+
+/// A reader behind the newest records of a stream.
+struct Tail {
+    db: Database,
+    table: String,
+    label: String,
+    write: Write,
+    /// Shards that are read, by their iterators, in the order in which it is their turn.
+    shards: VecDeque<(String, String)>,
+    /// Shards that were met.
+    known: BTreeSet<String>,
+    /// The last commit when every shard was read to its end; `None` before.
+    seen_commit: Option<u64>,
+    /// Shards that had nothing new, one after the other.
+    quiet_shards: usize,
+    full_parts: u32,
+    quiet_parts: u32,
+    /// Whether the last part had records: then the next one is empty, which makes the reader wait.
+    is_rest_due: bool,
+    _place: StreamPlace,
+}
+
+impl Tail {
+    /// Takes up shards that appeared, from their beginning or behind their newest record.
+    fn find_shards(&mut self, start: &IteratorStart) -> Result<(), Error> {
+        let stream = self.db.describe_stream(&self.table, &self.label)?;
+        for shard in stream.shards.into_iter().filter(|shard| self.known.insert(shard.id.clone())) {
+            // What a closed shard has is over, unless it appeared and was closed between two looks.
+            if shard.ending_sequence_number.is_none() || *start == IteratorStart::TrimHorizon {
+                let iterator = self.db.shard_iterator(&self.table, &self.label, &shard.id, start)?;
+                self.shards.push_back((shard.id, iterator));
+            }
+        }
+        Ok(())
+    }
+
+    /// Records of the shards whose turn it is, up to a part.
+    fn read(&mut self) -> Result<Vec<Record>, Error> {
+        let mut records = Vec::new();
+        for _ in 0..self.shards.len().min(PART_SHARDS) {
+            let Some((shard, iterator)) = self.shards.pop_front() else { break };
+            let page = self.db.stream_records(&iterator, Some(PART_RECORDS - records.len()))?;
+            self.quiet_shards = if page.records.is_empty() { self.quiet_shards + 1 } else { 0 };
+            records.extend(page.records.iter().map(Record::of));
+            match page.next {
+                Some(next) => self.shards.push_back((shard, next)),
+                None => self.find_shards(&IteratorStart::TrimHorizon)?,
+            }
+            if records.len() >= PART_RECORDS {
+                break;
+            }
+        }
+        Ok(records)
+    }
+
+    fn part(&mut self) -> Result<String, Error> {
+        let commit = self.db.statistics().last_commit;
+        if self.seen_commit == Some(commit) {
+            return Ok(String::new());
+        }
+        let before = commit;
+        let records = self.read()?;
+        if self.quiet_shards >= self.shards.len() {
+            // Nothing came since the commit was looked at: until the next one there is nothing to read.
+            (self.seen_commit, self.quiet_shards) = (Some(before), 0);
+            self.find_shards(&IteratorStart::TrimHorizon)?;
+        }
+        self.full_parts = if records.len() >= PART_RECORDS { self.full_parts + 1 } else { 0 };
+        let mut text: String = records.iter().map(|record| answer::event(None, &(self.write)(record))).collect();
+        if self.full_parts > MAX_FULL_PARTS {
+            self.full_parts = 0;
+            self.shards.clear();
+            self.known.clear();
+            self.find_shards(&IteratorStart::Latest)?;
+            text += &answer::event(Some("gap"), "records were left out: they come faster than a page can show");
+        }
+        Ok(text)
+    }
+}
+
+impl EventSource for Tail {
+    fn next(&mut self) -> Option<Bytes> {
+        if std::mem::take(&mut self.is_rest_due) {
+            return Some(Bytes::new());
+        }
+        // A stream that was disabled and forgotten, or a table that is gone, ends the tail; the page asks again.
+        let text = self.part().ok()?;
+        self.is_rest_due = !text.is_empty();
+        self.quiet_parts = if text.is_empty() { self.quiet_parts + 1 } else { 0 };
+        if self.quiet_parts >= QUIET_PARTS {
+            self.quiet_parts = 0;
+            return Some(Bytes::from_static(b": still here\n\n"));
+        }
+        Some(Bytes::from(text))
+    }
+}
+
+/// Events for each record of a table's stream from now on. Errors: the table has no stream; too many are followed.
+pub(crate) fn tail(context: &Context, table: &str, write: Write) -> Result<Answer, Refusal> {
+    let db = context.db.clone();
+    let enabled = db.list_streams(Some(table)).into_iter().rev().find(|stream| stream.status == StreamStatus::Enabled);
+    let stream =
+        enabled.ok_or_else(|| Refusal::not_found(format!("the table {table} has no stream that is enabled")))?;
+    let mut tail = Tail {
+        db,
+        table: table.to_owned(),
+        label: stream.label,
+        write,
+        shards: VecDeque::new(),
+        known: BTreeSet::new(),
+        seen_commit: None,
+        quiet_shards: 0,
+        full_parts: 0,
+        quiet_parts: QUIET_PARTS, // the first part is sent at once, so that the browser knows that it is connected
+        is_rest_due: false,
+        _place: context.open_stream()?,
+    };
+    tail.find_shards(&IteratorStart::Latest)?;
+    Ok(answer::events(Box::new(tail)))
+}
+
+/// Answers `/console/api/tables/TABLE/stream` and `.../stream/events`.
+pub(crate) fn respond(context: &Context, request: &Request, table: &str, path: &[&str]) -> Result<Answer, Refusal> {
+    if !request.is_read() {
+        return Err(Refusal::method());
+    }
+    tables::describe(&context.db, table)?;
+    match path {
+        [] => Ok(answer::json(&of_table(&context.db, table))),
+        ["events"] => tail(context, table, |record| serde_json::to_string(record).unwrap_or_default()),
+        _ => Err(Refusal::not_found("a stream has no such address")),
+    }
+}

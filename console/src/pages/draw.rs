@@ -1,0 +1,98 @@
+//! Drawings as SVG. Shapes have classes for colours, and a text beside them says the same in numbers.
+
+use crate::api::{costs::Minute, heat::Map, moment};
+use maud::{Markup, html};
+
+/// Height of bars.
+const HEIGHT: f64 = 120.0;
+/// Width of a minute.
+const STEP: f64 = 12.0;
+/// Steps of the heat scale, darkest last.
+const SHADES: usize = 5;
+/// Size of a cell of the map.
+const CELL: f64 = 18.0;
+/// Room for the names of rows.
+const NAMES: f64 = 140.0;
+
+/// Units of each minute as stacked bars: reads below, writes above.
+pub(super) fn minutes(minutes: &[Minute]) -> Markup {
+    let most = minutes.iter().map(|minute| minute.read_units + minute.write_units).fold(1.0, f64::max);
+    let width = 60.0f64.mul_add(STEP, 60.0);
+    let scale = |units: f64| units / most * HEIGHT;
+    let label = format!("Units a minute over {} minutes; the highest minute had {most:.1}.", minutes.len());
+    html! {
+        div.wide tabindex="0" role="region" aria-label="Units over time" {
+        svg.map width=(width) height=(HEIGHT + 30.0) viewBox={ "0 0 " (width) " " (HEIGHT + 30.0) } role="img" aria-label=(label) {
+            line.axis x1="50" x2=(width) y1=(HEIGHT + 5.0) y2=(HEIGHT + 5.0) {}
+            text x="46" y="14" text-anchor="end" { (format!("{most:.0}")) }
+            text x="46" y=(HEIGHT + 8.0) text-anchor="end" { "0" }
+            @for (position, minute) in minutes.iter().enumerate() {
+                @let x = (position as f64).mul_add(STEP, 52.0);
+                @let (read, write) = (scale(minute.read_units), scale(minute.write_units));
+                g {
+                    title { (time(minute.minute_millis)) ": " (format!("{:.1}", minute.read_units)) " read units, " (format!("{:.1}", minute.write_units)) " write units, " (minute.throttled) " throttled" }
+                    rect.series-0 x=(x) y=(HEIGHT + 5.0 - read) width=(STEP - 2.0) height=(read) {}
+                    rect.series-1 x=(x) y=(HEIGHT + 5.0 - read - write) width=(STEP - 2.0) height=(write) {}
+                }
+            }
+            @if let (Some(first), Some(last)) = (minutes.first(), minutes.last()) {
+                text x="52" y=(HEIGHT + 24.0) { (time(first.minute_millis)) }
+                @if minutes.len() > 8 {
+                    text x=((minutes.len() as f64).mul_add(STEP, 52.0)) y=(HEIGHT + 24.0) text-anchor="end" { (time(last.minute_millis)) }
+                }
+            }
+        }
+        }
+        p.quiet { span.key-0 { "■" } " read units " span.key-1 { "■" } " write units, by the minute" }
+    }
+}
+
+/// Hour and minute of a time.
+fn time(millis: u64) -> String {
+    moment::text(millis).get(11..16).unwrap_or_default().to_owned()
+}
+
+/// A share, 0 to 1, as a bar.
+pub(super) fn share(share: f64) -> Markup {
+    let width = share.clamp(0.0, 1.0) * 100.0;
+    html! {
+        svg.share viewBox="0 0 100 10" preserveAspectRatio="none" aria-hidden="true" {
+            rect.bar-back width="100" height="10" {}
+            rect.bar width=(width) height="10" {}
+        }
+    }
+}
+
+/// Partitions over minutes: the more a cell consumed, the stronger its colour.
+pub(super) fn map(name: &str, map: &Map) -> Markup {
+    let most = map.rows.iter().flat_map(|row| row.weights.iter().copied()).fold(0.0, f64::max);
+    let (width, height) =
+        ((map.minutes.len() as f64).mul_add(CELL, NAMES + 10.0), (map.rows.len() as f64).mul_add(CELL, 24.0));
+    let label = format!("Consumption of {} partitions over {} minutes.", map.rows.len(), map.minutes.len());
+    html! {
+        div.wide tabindex="0" role="region" aria-label=(name) {
+            svg.map width=(width) height=(height) viewBox={ "0 0 " (width) " " (height) } role="img" aria-label=(label) {
+                @for (line, row) in map.rows.iter().enumerate() {
+                    @let y = line as f64 * CELL;
+                    text x="4" y=(y + 13.0) { (row.first_token) }
+                    @for (column, weight) in row.weights.iter().enumerate() {
+                        rect class={ "cell h" (shade(*weight, most)) } x=((column as f64).mul_add(CELL, NAMES)) y=(y) width=(CELL) height=(CELL) {
+                            title { (row.first_token) " at " (map.minutes.get(column).copied().map(time).unwrap_or_default()) ": " (format!("{weight:.1}")) }
+                        }
+                    }
+                }
+                @if let Some(first) = map.minutes.first() { text x=(NAMES) y=(height - 6.0) { (time(*first)) } }
+            }
+        }
+        p.quiet { "A row is a partition, by its first token; a column is a minute. A cell counts three for a write unit and one for a read unit; the strongest cell has " (format!("{most:.1}")) "." }
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a step of a scale of five")]
+fn shade(weight: f64, most: f64) -> usize {
+    if weight <= 0.0 || most <= 0.0 {
+        return 0;
+    }
+    // By the square root, so that what is small beside the darkest cell is seen too.
+    (((weight / most).sqrt() * SHADES as f64).ceil() as usize).clamp(1, SHADES)
+}

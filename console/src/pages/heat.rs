@@ -1,0 +1,157 @@
+//! Which keys and partitions are hot.
+
+use super::{
+    draw, format,
+    layout::{self, Section},
+};
+use crate::{
+    answer::{self, Answer},
+    api::{
+        costs,
+        heat::{self, Key, Resource},
+    },
+    context::Context,
+    refusal::Refusal,
+    request::Request,
+};
+use maud::{Markup, html};
+
+/// Answers `/console/heat` and `/console/heat/TABLE`.
+pub(super) fn respond(context: &Context, request: &Request, path: &[&str]) -> Result<Answer, Refusal> {
+    if !request.is_read() {
+        return Err(Refusal::method());
+    }
+    match path {
+        [] => overview(context),
+        [table] => of_table(context, request, table),
+        _ => Err(Refusal::not_found("the console has no such page")),
+    }
+}
+
+/// The tables, those that consumed most first, each with what stands out.
+fn overview(context: &Context) -> Result<Answer, Refusal> {
+    let ledger = context.db.ledger()?;
+    let costs = costs::breakdown(&ledger, context.options.prices.as_ref(), &["table"])?;
+    let mut tables = Vec::new();
+    for row in &costs.rows {
+        let Some(name) = row.names.first() else { continue };
+        match heat::of_table(context, name) {
+            Ok(resources) => tables.push((name, resources, row.amount)),
+            Err(_) => continue, // it is gone by now; its consumption is on the page of costs
+        }
+    }
+    Ok(layout::page(
+        context,
+        Section::Heat,
+        "Hot keys",
+        html! {
+            p { "A key is hot when it takes so much of what its table does that one partition has to do most of the work. Choose the table that consumed most and read what its page says." }
+            @if tables.is_empty() { p { "No request has consumed anything yet. Read or write items, then look again." } }
+            @for (name, resources, amount) in &tables {
+                h2 { a href={ "/console/heat/" (format::segment(name)) } { (name) } }
+                p { (format!("{:.1}", amount.read_units)) " read units, " (format!("{:.1}", amount.write_units)) " write units, " (format::count(amount.throttled)) " throttled" }
+                @for resource in resources.iter().filter(|resource| resource.remark.is_some()) { (remark(resource)) }
+            }
+        },
+    ))
+}
+
+fn remark(resource: &Resource) -> Markup {
+    html! {
+        @if let Some(remark) = &resource.remark {
+            p.hint { @if let Some(index) = &resource.index { "Index " code { (index) } ": " } (remark) }
+        }
+    }
+}
+
+fn of_table(context: &Context, request: &Request, table: &str) -> Result<Answer, Refusal> {
+    let resources = heat::of_table(context, table)?;
+    let shown = html! { @for resource in &resources { (one(table, resource)) } };
+    if request.flag("part") {
+        return Ok(answer::html(shown));
+    }
+    let address = format!("/console/heat/{}?part=1", format::segment(table));
+    Ok(layout::page(
+        context,
+        Section::Heat,
+        &format!("Hot keys of {table}"),
+        html! {
+            p { a href="/console/heat" { "All tables" } " · " a href=(format::table_address(table, "items")) { "Items of the table" } }
+            div hx-get=(address) hx-trigger="every 5s" { (shown) }
+            p.quiet { "Keys are counted in bounded memory: the true weight of a key is at most what is shown, and less by no more than the column “or less by”. A write unit weighs three, a read unit one." }
+        },
+    ))
+}
+
+fn one(table: &str, resource: &Resource) -> Markup {
+    html! {
+        h2 { @match &resource.index { None => { "Table" } Some(index) => { "Index " (index) } } }
+        @if resource.partition_keys.is_empty() {
+            p { "Nothing was consumed." }
+        } @else {
+            (remark(resource))
+            h3 { "Partition keys" }
+            (keys(&named("Partition keys", resource), &resource.partition_keys, true))
+            @if !resource.keys.is_empty() {
+                details { summary { "Items with the most" } (keys(&named("Items", resource), &resource.keys, true)) }
+            }
+            @if !resource.throttled_partition_keys.is_empty() {
+                h3 { "Throttled partition keys" }
+                (keys(&named("Throttled partition keys", resource), &resource.throttled_partition_keys, false))
+            }
+            h3 { "Partitions over time" }
+            (draw::map(&named("Partitions over time", resource), &resource.map))
+            (partitions(table, resource))
+        }
+    }
+}
+
+/// What a part of the page is called, with the index that it is about.
+fn named(what: &str, resource: &Resource) -> String {
+    resource.index.as_deref().map_or_else(|| format!("{what} of the table"), |index| format!("{what} of index {index}"))
+}
+
+fn keys(label: &str, keys: &[Key], is_weight: bool) -> Markup {
+    let unit = if is_weight { 1_000.0 } else { 1.0 };
+    html! {
+        div.wide tabindex="0" role="region" aria-label=(label) {
+            table {
+                thead { tr {
+                    th { "Key" } th.n { (if is_weight { "Weight" } else { "Throttled" }) } th.n { "or less by" } th.n { "Share" } th { span.hidden { "Share drawn" } }
+                    @if is_weight { th.n { "Highest minute, of an item’s ceiling" } }
+                } }
+                tbody { @for key in keys {
+                    tr {
+                        td.key { (key.key.to_json()) }
+                        td.n { (format!("{:.1}", key.weight as f64 / unit)) }
+                        td.n { (format!("{:.1}", key.error as f64 / unit)) }
+                        td.n { (format!("{:.0} %", key.share * 100.0)) }
+                        td.share { (draw::share(key.share)) }
+                        @if is_weight { td.n { (format!("{:.2} %", key.peak_of_ceiling * 100.0)) } }
+                    }
+                } }
+            }
+        }
+    }
+}
+
+fn partitions(table: &str, resource: &Resource) -> Markup {
+    html! {
+        details {
+            summary { (resource.partitions.len()) " partitions of " (table) " in numbers" }
+            div.wide tabindex="0" role="region" aria-label=(named("Partitions", resource)) {
+                table {
+                    thead { tr { th { "First token" } th.n { "Read units" } th.n { "Write units" } th.n { "Throttled" } } }
+                    tbody { @for partition in &resource.partitions {
+                        tr {
+                            td.key { (partition.first_token) }
+                            td.n { (format!("{:.1}", partition.read_units)) }
+                            td.n { (format!("{:.1}", partition.write_units)) }
+                            td.n { (format::count(partition.throttled)) }
+                        }
+                    } }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What requests cost, which keys are hot, and other designs for them.
+
+use super::support::{get, get_with, post, send_body, watched};
+use hashrange::{Database, Item, capacity::CapacityModel, key::S};
+use hashrange_console::Console;
+
+/// A table where one key of 40 takes most of the writes.
+fn busy() -> (Database, Console) {
+    let (db, console) = watched(|options| options);
+    let table = db.create_table("events").hash::<S>("device").create().unwrap();
+    for number in 0..400 {
+        let device = if number % 4 == 0 { format!("d{}", number / 4 % 40) } else { "d<7>".to_owned() };
+        table.put(&Item::new().with("device", device).with("at", number)).unwrap();
+    }
+    (db, console)
+}
+
+#[test]
+fn parts_add_up_to_what_the_ledger_has() {
+    let (db, console) = busy();
+    db.table::<S>("events").unwrap().get("d1").unwrap();
+    let ledger = db.ledger().unwrap();
+    for by in ["operation", "table", "index", "tag", "partition", "minute", "table,operation"] {
+        let costs = get_with(&console, "api/costs", &[("by", by)]).good().json();
+        let sum: f64 = costs["rows"].as_array().unwrap().iter().map(|row| row["write_units"].as_f64().unwrap()).sum();
+        assert_eq!(sum, ledger.total(|_| true).write_milliunits as f64 / 1_000.0, "{by}");
+        assert_eq!(costs["total"]["read_units"], 0.5, "{by}");
+    }
+    assert_eq!(get_with(&console, "api/costs", &[("by", "shoe")]).status, 400);
+    let minutes = get(&console, "api/minutes").good().json();
+    assert!(!minutes.as_array().unwrap().is_empty());
+    assert!(get(&console, "costs").good().text.contains("PutItem"));
+}
+
+#[test]
+fn the_hot_key_is_named_by_the_pages() {
+    let (_, console) = busy();
+    let heat = get(&console, "api/heat/events").good().json();
+    assert_eq!(heat[0]["partition_keys"][0]["key"]["device"]["S"], "d<7>");
+    assert!((heat[0]["partition_keys"][0]["share"].as_f64().unwrap() - 0.75).abs() < 0.01);
+    let remark = "One partition key is hot: {&quot;device&quot;:&quot;d&lt;7&gt;&quot;} takes 75 % of all consumption.";
+    let front = get(&console, "heat").good().text;
+    assert!(front.contains(remark), "{front}");
+    let page = get(&console, "heat/events").good().text;
+    assert!(page.contains(remark) && page.contains("role=\"img\""), "{page}");
+    assert_eq!(get(&console, "heat/none").status, 404);
+}
+
+#[test]
+fn throttles_have_their_reason() {
+    let (db, console) = watched(|options| options.capacity(CapacityModel::service()));
+    let table = db.create_table("small").hash::<S>("id").provisioned(1, 1).create().unwrap();
+    let refused = (0..2_000).filter(|_| table.put(&Item::new().with("id", "a")).is_err()).count();
+    assert!(refused > 0);
+    let throttles = get(&console, "api/throttles").good().json();
+    let sum: u64 = throttles.as_array().unwrap().iter().map(|row| row["count"].as_u64().unwrap()).sum();
+    assert_eq!((sum, throttles[0]["limit"].as_str()), (refused as u64, Some("provisioned throughput")));
+    assert!(get(&console, "costs").good().text.contains("writes: provisioned throughput"));
+}
+
+#[test]
+fn what_is_recorded_is_tried_on_other_designs() {
+    let (db, console) = busy();
+    let designs = r#"{"designs":[{"name":"as recorded"},{"name":"eight shards","tables":{"events":{"partition_key":"{device}#{shard:8}"}}}]}"#;
+    assert_eq!(send_body(&console, "POST", "api/replay", designs).status, 400, "nothing is recorded");
+    post(&console, "api/recording", &[("do", "start")]).good();
+    let table = db.table::<S>("events").unwrap();
+    for _ in 0..50 {
+        table.put(&Item::new().with("device", "d1")).unwrap();
+        table.get("d1").unwrap();
+    }
+    assert_eq!(get(&console, "api/recording").good().json()["accesses"], 100);
+    assert_eq!(send_body(&console, "POST", "api/replay", designs).status, 400, "the recording goes on");
+    post(&console, "replay", &[("do", "stop")]).good();
+    table.get("d1").unwrap();
+    let compared = send_body(&console, "POST", "api/replay", designs).good().json();
+    assert_eq!(compared["accesses"], 100);
+    assert_eq!(compared["designs"][0]["read_units"].as_f64(), Some(25.0));
+    assert_eq!(compared["designs"][1]["read_units"].as_f64(), Some(200.0), "each shard is read");
+    let page = post(&console, "replay", &[("do", "compare"), ("designs", designs)]).good().text;
+    assert!(page.contains("eight shards") && page.contains("Hottest keys"));
+    assert_eq!(send_body(&console, "POST", "api/replay", "{").status, 400);
+}

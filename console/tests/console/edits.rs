@@ -1,0 +1,173 @@
+//! Items created, changed, deleted, imported and exported by pages and programs.
+
+use super::support::{get, get_with, post, send_body, watched};
+use hashrange::{
+    Database, Item,
+    history::Moment,
+    key::{N, S},
+};
+use hashrange_console::Console;
+
+fn stock() -> (Database, Console) {
+    let (db, console) = watched(|options| options);
+    db.create_table("stock").hash::<S>("sku").range::<N>("bin").create().unwrap();
+    (db, console)
+}
+
+fn item(db: &Database, sku: &str, bin: i64) -> Option<Item> {
+    db.table::<(S, N)>("stock").unwrap().get((sku, bin)).unwrap().map(|item| item.to_item())
+}
+
+#[test]
+fn an_item_is_created_changed_and_deleted_by_the_editor() {
+    let (db, console) = stock();
+    let fields = [
+        ("do", "save"),
+        ("name", "sku"),
+        ("type", "S"),
+        ("value", "bolt"),
+        ("name", "bin"),
+        ("type", "N"),
+        ("value", "7"),
+        ("name", "tags"),
+        ("type", "SS"),
+        ("value", r#"["a","b"]"#),
+        ("name", ""),
+        ("type", "S"),
+        ("value", "a row without a name"),
+    ];
+    let answer = post(&console, "tables/stock/item", &fields).good();
+    let address = answer.head["hx-redirect"].to_str().unwrap().to_owned();
+    let was = item(&db, "bolt", 7).unwrap();
+    assert_eq!(was.get("tags").unwrap().len(), 2);
+    let editor = get(&console, address.strip_prefix("/console/").unwrap()).good().text;
+    assert!(editor.contains("value=\"bolt\"") && editor.contains("[&quot;a&quot;,&quot;b&quot;]"), "{editor}");
+
+    assert_eq!(post(&console, "tables/stock/item", &fields).status, 409, "a second one with its key");
+    let was = was.to_dynamodb_json();
+    let json = r#"{"sku":{"S":"bolt"},"bin":{"N":"7"},"left":{"N":"3"}}"#;
+    post(&console, "tables/stock/item", &[("do", "save"), ("was", &was), ("json", json)]).good();
+    assert_eq!(item(&db, "bolt", 7).unwrap().get("left").unwrap().as_i64(), Some(3));
+    let late = post(&console, "tables/stock/item", &[("do", "save"), ("was", &was), ("json", json)]);
+    assert_eq!(late.status, 409, "it is not what it was any more");
+    assert!(late.text.contains("changed since it was shown"), "{}", late.text);
+
+    post(&console, "tables/stock/item", &[("do", "delete"), ("was", json)]).good();
+    assert!(item(&db, "bolt", 7).is_none());
+    assert_eq!(post(&console, "tables/stock/item", &[("do", "delete"), ("was", json)]).status, 409);
+}
+
+#[test]
+fn a_copy_needs_a_key_that_is_free() {
+    let (db, console) = stock();
+    let table = db.table::<(S, N)>("stock").unwrap();
+    for bin in [1, 2] {
+        table.put(&Item::new().with("sku", "nut").with("bin", bin)).unwrap();
+    }
+    let was = r#"{"sku":{"S":"nut"},"bin":{"N":"1"}}"#;
+    let copy = |json| post(&console, "tables/stock/item", &[("do", "save"), ("was", was), ("json", json)]);
+    assert_eq!(copy(r#"{"sku":{"S":"nut"},"bin":{"N":"2"},"x":{"S":"lost"}}"#).status, 409);
+    copy(r#"{"sku":{"S":"nut"},"bin":{"N":"3"}}"#).good();
+    assert!(item(&db, "nut", 2).unwrap().get("x").is_none() && item(&db, "nut", 3).is_some());
+}
+
+#[test]
+fn refusals_are_in_the_engines_words() {
+    let (db, console) = stock();
+    for (json, says) in [
+        (r#"{"sku":{"S":"a"}}"#, "Missing the key bin in the item"),
+        (r#"{"sku":{"N":"1"},"bin":{"N":"1"}}"#, "Type mismatch for key sku expected: S actual: N"),
+        (r#"{"sku":{"S":""},"bin":{"N":"1"}}"#, "empty string value"),
+        (r#"{"sku":{"S":"a"},"bin":{"N":"x"}}"#, "numeric value"),
+        (r#"{"sku":{"S":"a"},"bin":{"N":"1"},"s":{"SS":["a","a"]}}"#, "contains duplicates"),
+        (r#"{"sku":"#, ""),
+    ] {
+        let answer = post(&console, "tables/stock/item", &[("do", "save"), ("json", json)]);
+        assert_eq!(answer.status, 400, "{json}: {}", answer.text);
+        assert!(answer.text.contains(says), "{json}: {}", answer.text);
+        let answer = send_body(&console, "PUT", "api/tables/stock/items", json);
+        assert_eq!(answer.status, 400, "{json}");
+        assert!(answer.json()["message"].as_str().unwrap().contains(says), "{json}: {}", answer.text);
+    }
+    assert_eq!(db.describe_table("stock").unwrap().item_count, 0);
+}
+
+#[test]
+fn chosen_items_are_changed_one_by_one() {
+    let (db, console) = stock();
+    let table = db.table::<(S, N)>("stock").unwrap();
+    for bin in 0..5 {
+        table.put(&Item::new().with("sku", "nut").with("bin", bin)).unwrap();
+    }
+    let keys: Vec<String> = [0, 1, 9].map(|bin| format!(r#"{{"sku":{{"S":"nut"}},"bin":{{"N":"{bin}"}}}}"#)).into();
+    let with = |more: &[(&'static str, &'static str)]| {
+        let mut parameters: Vec<(&str, &str)> = keys.iter().map(|key| ("key", key.as_str())).collect();
+        parameters.extend_from_slice(more);
+        post(&console, "api/tables/stock/bulk", &parameters)
+    };
+    let changed = with(&[("do", "set"), ("name", "a.b"), ("type", "N"), ("value", "5")]).good().json();
+    assert_eq!((changed["changed"].as_u64(), changed["refused"].as_array().unwrap().len()), (Some(2), 1));
+    assert_eq!(changed["refused"][0]["code"], "ConditionalCheckFailedException");
+    assert_eq!(item(&db, "nut", 1).unwrap().get("a.b").unwrap().as_i64(), Some(5));
+    assert!(item(&db, "nut", 9).is_none(), "an item that is gone does not come back");
+    with(&[("do", "remove"), ("name", "a.b")]).good();
+    assert!(item(&db, "nut", 1).unwrap().get("a.b").is_none());
+    let refused = with(&[("do", "set"), ("name", "bin"), ("type", "N"), ("value", "5")]).good().json();
+    assert_eq!(refused["changed"], 0, "the engine protects keys: {refused}");
+    assert_eq!(with(&[("do", "delete")]).good().json()["changed"], 2);
+    assert_eq!(table.scan().items().count(), 3);
+    assert_eq!(post(&console, "api/tables/stock/bulk", &[("do", "delete")]).status, 400);
+}
+
+#[test]
+fn files_come_in_and_go_out() {
+    let (db, console) = stock();
+    let import = |query: &str, body: &str| {
+        send_body(&console, "POST", &format!("api/tables/stock/import?{query}"), body).good().json()
+    };
+    let lines = "{\"Item\":{\"sku\":{\"S\":\"a\"},\"bin\":{\"N\":\"1\"}}}\n\n{\"sku\":{\"S\":\"a\"},\"bin\":{\"N\":\"2\"},\"t\":{\"SS\":[\"x\"]}}\n{\"sku\":{\"S\":\"a\"}}\nnot JSON\n";
+    let changed = import("name=x.json", lines);
+    assert_eq!((changed["changed"].as_u64(), changed["refused"].as_array().unwrap().len()), (Some(2), 2));
+    assert_eq!(changed["refused"][0]["item"], "line 4");
+    assert!(changed["refused"][0]["message"].as_str().unwrap().contains("Missing the key bin"));
+    assert_eq!(import("name=x.jsonl", r#"{"sku":"b","bin":1,"n":{"deep":[1,true]}}"#)["changed"], 1);
+    let csv = "sku,bin,note,flag:BOOL\nc,1,\"a, \"\"b\"\"\",true\nc,2,,\nc,x,,\nc,3\n";
+    let changed = import("name=x.csv", csv);
+    assert_eq!((changed["changed"].as_u64(), changed["refused"].as_array().unwrap().len()), (Some(2), 2));
+    assert_eq!(item(&db, "c", 1).unwrap().get("note").unwrap().as_str(), Some("a, \"b\""));
+    assert!(item(&db, "c", 2).unwrap().get("note").is_none());
+    assert_eq!(send_body(&console, "POST", "api/tables/stock/import?format=csv", "a:L\n1\n").status, 400);
+
+    for (format, name) in [("ddb-json", "back.json"), ("csv", "back.csv")] {
+        let file = get(&console, &format!("api/tables/stock/export?format={format}")).good();
+        assert!(file.head["content-disposition"].to_str().unwrap().starts_with("attachment; filename=\"stock."));
+        db.create_table("back").hash::<S>("sku").range::<N>("bin").create().unwrap();
+        let put = send_body(&console, "POST", &format!("api/tables/back/import?name={name}"), &file.text).good().json();
+        assert_eq!(put["refused"].as_array().unwrap().len(), 0, "{put}");
+        assert_eq!(db.digest("back").unwrap(), db.digest("stock").unwrap(), "{format}");
+        db.delete_table("back").unwrap();
+    }
+}
+
+#[test]
+fn the_past_is_shown_item_by_item_and_as_a_difference() {
+    let (db, console) = stock();
+    let table = db.table::<(S, N)>("stock").unwrap();
+    table.put(&Item::new().with("sku", "nut").with("bin", 1).with("left", 5)).unwrap();
+    let then = db.at(Moment::Now).unwrap().commit();
+    table.put(&Item::new().with("sku", "nut").with("bin", 1).with("left", 4)).unwrap();
+    table.put(&Item::new().with("sku", "nut").with("bin", 2)).unwrap();
+    let from = format!("#{then}");
+    let found = get_with(&console, "api/tables/stock/difference", &[("from", &from)]).good().json();
+    assert_eq!((found["from_commit"].as_u64(), found["changes"].as_array().unwrap().len()), (Some(then), 2));
+    let page = get_with(&console, "tables/stock/history", &[("from", &from)]).good().text;
+    assert!(page.contains("2 items differ") && page.contains("was changed") && page.contains("was put"), "{page}");
+    let key = r#"{"sku":{"S":"nut"},"bin":{"N":"1"}}"#;
+    let versions = get_with(&console, "api/tables/stock/versions", &[("key", key)]).good().json();
+    assert_eq!(versions.as_array().unwrap().len(), 2);
+    assert!(get_with(&console, "tables/stock/versions", &[("key", key)]).good().text.contains("Commit #"));
+    let early = get(&console, &format!("api/tables/stock/export?at=%23{then}")).good().text;
+    assert_eq!(early.lines().count(), 1, "the export is of that moment");
+    assert_eq!(get_with(&console, "api/tables/stock/difference", &[("from", "#99999")]).status, 404);
+    assert_eq!(get_with(&console, "api/tables/stock/difference", &[("from", "then")]).status, 400);
+}
