@@ -241,12 +241,7 @@ impl Serve {
         let stopper = server.stopper();
         let reload = (!reloads.is_empty()).then_some(move || reloads.iter().for_each(|reload| reload()));
         signals::handle(move || stopper.stop(), reload);
-        let mut out = Output::new();
-        out.line(format_args!("listening on {}://{}", self.scheme(), server.address()))?;
-        if self.console {
-            out.line(format_args!("the console is at {}://{}{PREFIX}/", self.scheme(), server.address()))?;
-        }
-        out.finish()?;
+        self.announce(server.address())?;
         server.wait();
         drop(archiving);
         // What handles signals lives on. The database closes with the handles that go here.
@@ -257,6 +252,16 @@ impl Serve {
             output::remark(format_args!("recorded {recorded} accesses; {dropped} did not fit"));
         }
         Ok(Outcome::Done)
+    }
+
+    /// Says where clients and browsers find the server.
+    fn announce(&self, address: SocketAddr) -> Result<(), Failure> {
+        let mut out = Output::new();
+        out.line(format_args!("listening on {}://{address}", self.scheme()))?;
+        if self.console {
+            out.line(format_args!("the console is at {}://{address}{PREFIX}/", self.scheme()))?;
+        }
+        out.finish()
     }
 
     /// How the database is to be opened.
