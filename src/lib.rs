@@ -197,3 +197,9 @@ struct Readme;
 #[cfg(all(doctest, feature = "tokio"))]
 #[doc = include_str!("../docs/async.md")]
 struct AsyncPage;
+
+/// Compiles and runs the recipes and the first steps.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/recipes.md")]
+#[doc = include_str!("../docs/start.md")]
+struct Recipes;

@@ -20,6 +20,7 @@ mod digest;
 mod drop;
 mod export;
 mod get;
+mod health;
 mod history;
 mod import;
 mod inspect;
@@ -29,12 +30,15 @@ mod key;
 mod keys;
 mod lesson;
 mod list;
+mod manual;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod put;
 mod query;
 mod replay;
 mod restore;
 mod scan;
-pub(crate) mod serve;
+mod serve;
 mod sql;
 mod update;
 mod update_table;
@@ -85,6 +89,11 @@ pub(crate) enum Command {
     Lesson(lesson::LessonCommand),
     /// Serve DynamoDB clients over HTTP
     Serve(serve::Serve),
+    /// Ask a server whether it is well
+    Health(health::Health),
+    /// Answer assistants about the database, by the Model Context Protocol on standard input and output
+    #[cfg(feature = "mcp")]
+    Mcp(mcp::Mcp),
     /// Say what the policies of a file allow, and why
     #[command(alias = "policy")]
     Access(access::Access),
@@ -123,6 +132,9 @@ pub(crate) enum Command {
     Inspect(inspect::Inspect),
     /// Print a script that makes a shell complete commands and options
     Completions(completions::Completions),
+    /// Write the manual: pages for man(1), or one page of Markdown
+    #[command(hide = true)]
+    Manual(manual::Manual),
 }
 
 impl Command {
@@ -148,6 +160,9 @@ impl Command {
             Self::Console(command) => command.run(database),
             Self::Lesson(command) => command.run(),
             Self::Serve(command) => command.run(database),
+            Self::Health(command) => command.run(),
+            #[cfg(feature = "mcp")]
+            Self::Mcp(command) => command.run(database),
             Self::Access(command) => command.run(database),
             Self::Bench(command) => command.run(database),
             Self::Replay(command) => command.run(),
@@ -168,6 +183,7 @@ impl Command {
             Self::Cost(command) => command.run(),
             Self::Inspect(command) => command.run(database),
             Self::Completions(command) => command.run(),
+            Self::Manual(command) => command.run(),
         }
     }
 }

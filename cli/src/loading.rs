@@ -8,6 +8,7 @@ use crate::{
     failure::Failure,
     formats::{Record, Records},
     key_template::KeyTemplate,
+    mask::Masks,
 };
 use hashrange::{
     Database, Durability, Error, ErrorKind, Item, Table,
@@ -37,6 +38,7 @@ pub(crate) struct Loader<'a> {
     database: &'a Database,
     table: &'a Table<Dynamic>,
     templates: Vec<(KeyTemplate, KeyType)>,
+    masks: Option<Masks>,
     batch_items: u64,
 }
 
@@ -57,7 +59,14 @@ impl<'a> Loader<'a> {
                 keys.names()
             ))),
         });
-        Ok(Self { database, table, templates: typed.collect::<Result<_, _>>()?, batch_items: batch_items.max(1) })
+        let templates = typed.collect::<Result<_, _>>()?;
+        Ok(Self { database, table, templates, masks: None, batch_items: batch_items.max(1) })
+    }
+
+    /// The same with rules that every item goes through before its keys are made.
+    pub(crate) fn masked(mut self, masks: Option<Masks>) -> Self {
+        self.masks = masks;
+        self
     }
 
     /// Puts every record. An error ends the import; what was acknowledged stays.
@@ -88,7 +97,11 @@ impl<'a> Loader<'a> {
         Ok(loaded)
     }
 
-    fn complete(&self, mut item: Item) -> Result<Item, String> {
+    fn complete(&self, item: Item) -> Result<Item, String> {
+        let mut item = match &self.masks {
+            Some(masks) => masks.apply(&self.table.name(), item),
+            None => item,
+        };
         for (template, kind) in &self.templates {
             template.apply(&mut item, *kind)?;
         }

@@ -11,6 +11,7 @@ mod command;
 mod console;
 #[cfg(feature = "copy")]
 mod copy;
+mod dynamodb_local;
 mod explain;
 mod expressions;
 mod failure;
@@ -21,6 +22,9 @@ mod key_value;
 mod ledger_file;
 mod lessons;
 mod loading;
+mod mask;
+#[cfg(feature = "mcp")]
+mod mcp;
 mod outcome;
 mod output;
 mod places;
@@ -57,7 +61,7 @@ struct Cli {
 static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
 
 fn main() -> ExitCode {
-    let cli = Cli::parse_from(std::env::args_os().map(command::serve::modern_spelling));
+    let cli = Cli::parse_from(dynamodb_local::arguments(std::env::args_os()));
     match cli.command.run(&cli.database) {
         Ok(outcome) => outcome.exit_code(),
         Err(failure) => {

@@ -47,10 +47,22 @@ const CONSOLE_FLOORS: [&[&str]; 8] = [
 
 /// The rooms of `cli/src/`.
 const CLI_FLOORS: [&[&str]; 8] = [
-    &["outcome", "args", "stopwatch", "text", "when"],
+    &["outcome", "args", "stopwatch", "text", "when", "dynamodb_local"],
     &["failure"],
     &["output", "key_value", "expressions", "session", "places", "private_file", "policies", "certificates", "signals"],
-    &["key_template", "progress", "prices", "lessons", "console", "ledger_file", "explain", "faults", "recording"],
+    &[
+        "key_template",
+        "progress",
+        "prices",
+        "lessons",
+        "console",
+        "ledger_file",
+        "explain",
+        "faults",
+        "recording",
+        "mask",
+        "mcp",
+    ],
     &["formats"],
     &["loading", "copy"],
     &["command"],

@@ -1,7 +1,12 @@
 //! `completions`: what makes a shell complete the commands and options of this program.
 
 use super::Command;
-use crate::{args::DatabaseArgs, failure::Failure, outcome::Outcome, output::Output};
+use crate::{
+    args::DatabaseArgs,
+    failure::Failure,
+    outcome::{EXIT_CODES, Outcome},
+    output::Output,
+};
 use clap::{Args, Subcommand};
 use clap_complete::Shell;
 
@@ -17,11 +22,17 @@ impl Completions {
     /// Prints the script.
     pub(crate) fn run(&self) -> Result<Outcome, Failure> {
         let mut script = Vec::new();
-        let program = DatabaseArgs::augment_args(clap::Command::new("hashrange"));
-        clap_complete::generate(self.shell, &mut Command::augment_subcommands(program), "hashrange", &mut script);
+        clap_complete::generate(self.shell, &mut program(), "hashrange", &mut script);
         let mut output = Output::new();
         output.text(String::from_utf8_lossy(&script))?;
         output.finish()?;
         Ok(Outcome::Done)
     }
+}
+
+/// The program with its commands and options, for what is made from them.
+pub(super) fn program() -> clap::Command {
+    let about = "An embedded database with DynamoDB's data model: load, query, look into and check it";
+    let program = clap::Command::new("hashrange").about(about).after_help(EXIT_CODES).after_long_help(EXIT_CODES);
+    Command::augment_subcommands(DatabaseArgs::augment_args(program))
 }

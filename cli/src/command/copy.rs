@@ -4,6 +4,7 @@ use crate::{
     args::DatabaseArgs,
     copy::{CopyTarget, End, Mover, State},
     failure::Failure,
+    mask,
     outcome::Outcome,
     output, session,
 };
@@ -32,6 +33,8 @@ pub(crate) struct Copy {
     /// Folder of the database in which the copy keeps how far it is; a copy that was stopped goes on from there
     #[arg(long, value_name = "DIR", default_value = "./hashrange-copy")]
     state: PathBuf,
+    #[command(flatten)]
+    mask: mask::Source,
 }
 
 const PLACES: &str = "\
@@ -52,6 +55,7 @@ impl Copy {
         if self.from == self.to {
             return Err(Failure::Usage("a copy needs two places; --from and --to name the same".to_owned()));
         }
+        let masks = self.mask.read()?;
         let state = State::open(session::open_or_create(args, &self.state)?, &self.from, &self.to, self.segments)?;
         if state.is_going_on() {
             output::remark(format_args!("going on from {}", self.state.display()));
@@ -59,7 +63,7 @@ impl Copy {
         let from = End::source(&self.from, args).await?;
         let to = End::target(&self.to, args).await?;
         let tables = if self.table.is_empty() { from.tables().await? } else { self.table.clone() };
-        let mover = Mover::new(from, to, state);
+        let mover = Mover::new(from, to, state, masks);
         mover.copy(&tables, self.follow).await?;
         if self.follow {
             mover.follow(&tables).await?;

@@ -6,6 +6,7 @@ use crate::{
     formats::{self, Format, Input},
     key_template::KeyTemplate,
     loading::{Listener, Loaded, Loader},
+    mask,
     outcome::Outcome,
     output::{self, Output},
     progress::Progress,
@@ -48,16 +49,22 @@ pub(crate) struct Import {
     /// After each durable batch, print "acknowledged N": the first N good items survive any crash
     #[arg(long)]
     progress_lines: bool,
+    #[command(flatten)]
+    mask: mask::Source,
 }
 
 impl Import {
     /// Imports the file.
     pub(crate) fn run(&self, args: &DatabaseArgs) -> Result<Outcome, Failure> {
         let format = self.format()?;
+        let masks = self.mask.read()?;
         let database = session::open(args)?;
         let table = session::table(&database, &self.table)?;
         let keys = KeyTypes::of(&table.definition());
-        let loader = Loader::new(&database, &table, &keys, &self.key, self.batch)?;
+        if let Some(masks) = &masks {
+            masks.check(&self.table, table.definition().key.attributes().map(|key| key.name.as_str()))?;
+        }
+        let loader = Loader::new(&database, &table, &keys, &self.key, self.batch)?.masked(masks);
         let (input, length) = open(&self.file)?;
         let progress = Progress::new(length);
         let input = BufReader::with_capacity(READ_BYTES, progress.reading(input));

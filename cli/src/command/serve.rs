@@ -1,7 +1,6 @@
 //! `serve`: the database for every DynamoDB client, over HTTP.
 //!
-//! The spellings of DynamoDB Local's options (`-port`, `-inMemory`, `-dbPath`, `-sharedDb`) are taken too, so that
-//! scripts written for it go on working.
+//! The spellings of DynamoDB Local's options are taken too: [`crate::dynamodb_local`] turns them into these.
 //!
 //! Log lines leave by a thread of their own. If standard error is a pipe that nothing reads, lines are dropped once the queue
 //! is full; requests and the end of the program do not wait for them.
@@ -34,10 +33,9 @@ use hashrange_wire::{
     Profile, Timing,
     access::{AccessMode, SharedPrincipals},
     kms::KeyService,
-    server::{Credentials, Server, ServerOptions},
+    server::{Credentials, Server, ServerOptions, Stopper},
 };
 use std::{
-    ffi::OsString,
     io,
     net::{IpAddr, SocketAddr},
     path::{Path, PathBuf},
@@ -55,11 +53,14 @@ const LOG_FLUSH: Duration = Duration::from_secs(2);
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
     /// Port to listen on; 0 picks a free one
-    #[arg(long, default_value_t = 8000)]
+    #[arg(long, default_value_t = 8000, env = "HASHRANGE_PORT")]
     port: u16,
-    /// Address to listen on; other than loopback addresses need credentials
-    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1")]
+    /// Address to listen on; other than loopback addresses need credentials, or --any-client
+    #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1", env = "HASHRANGE_HOST")]
     host: IpAddr,
+    /// Serve requests of other machines though nothing has to be signed, by any name: for a container, or a network of your own
+    #[arg(long, env = "HASHRANGE_ANY_CLIENT", conflicts_with = "policies")]
+    any_client: bool,
     /// Keep everything in memory, and forget it at the end
     #[arg(long, conflicts_with = "data_dir")]
     in_memory: bool,
@@ -146,6 +147,9 @@ pub(crate) struct Serve {
     /// Log a line for each request: operation, status, error, bytes, time
     #[arg(long)]
     log_requests: bool,
+    /// Stop when standard input ends: for programs that start a server, which then never outlives them
+    #[arg(long)]
+    until_stdin_closes: bool,
     /// Accepted for DynamoDB Local's sake: all clients share one database anyway
     #[arg(long, hide = true)]
     shared_db: bool,
@@ -191,9 +195,8 @@ impl Serve {
         let principals = self.policies.as_deref().map(policies::read).transpose()?.map(SharedPrincipals::new);
         self.check_account(principals.as_ref())?;
         if self.console && !self.host.is_loopback() {
-            return Err(Failure::Usage(
-                "--console: the pages are for browsers on this machine; leave --host away".to_owned(),
-            ));
+            let text = "--console: the pages are for browsers on this machine; leave --host away";
+            return Err(Failure::Usage(text.to_owned()));
         }
         let mut options = self.options(principals.as_ref());
         options.objects = self.objects()?;
@@ -240,6 +243,7 @@ impl Serve {
         let server = bound.serve(db).map_err(|error| Failure::io("cannot begin to serve", error))?;
         let stopper = server.stopper();
         let reload = (!reloads.is_empty()).then_some(move || reloads.iter().for_each(|reload| reload()));
+        self.until_stdin_closes.then(|| stop_at_end_of_input(server.stopper()));
         signals::handle(move || stopper.stop(), reload);
         self.announce(server.address())?;
         server.wait();
@@ -342,6 +346,7 @@ impl Serve {
             .clone()
             .zip(self.secret_access_key.clone())
             .map(|(access_key_id, secret_access_key)| Credentials { access_key_id, secret_access_key });
+        options.any_client = self.any_client;
         options.allowed_hosts.clone_from(&self.allow_host);
         options.allowed_origins.clone_from(&self.allow_origin);
         options.metrics = self.metrics;
@@ -382,6 +387,15 @@ impl Serve {
         std::panic::set_hook(Box::new(|panic| tracing::error!(%panic, "a thread ended by a panic")));
         Ok(Log(Some(guard)))
     }
+}
+
+/// Stops the server when standard input ends, in whatever way the process that had its other end ended.
+fn stop_at_end_of_input(stopper: Stopper) {
+    thread::spawn(move || {
+        // Input that cannot be read has ended.
+        let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
+        stopper.stop();
+    });
 }
 
 /// What SIGHUP calls: each reads a file again, and leaves everything as it is if that fails.
@@ -459,15 +473,4 @@ fn reload_faults(path: PathBuf, served: Served) -> Box<dyn Fn() + Send> {
             Err(failure) => tracing::error!("the faults stay as they were: {failure}"),
         }
     })
-}
-
-/// Turns DynamoDB Local's spellings into this program's.
-pub(crate) fn modern_spelling(argument: OsString) -> OsString {
-    match argument.to_str() {
-        Some("-port") => "--port".into(),
-        Some("-inMemory") => "--in-memory".into(),
-        Some("-dbPath") => "--data-dir".into(),
-        Some("-sharedDb") => "--shared-db".into(),
-        _ => argument,
-    }
 }

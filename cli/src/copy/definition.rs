@@ -30,6 +30,11 @@ impl Definition {
         self.description.item_count().and_then(|count| u64::try_from(count).ok()).unwrap_or_default()
     }
 
+    /// The names of the attributes of the table's key.
+    pub(super) fn key_names(&self) -> impl Iterator<Item = &str> {
+        self.description.key_schema().iter().map(|key| key.attribute_name())
+    }
+
     /// The stream that is enabled.
     pub(super) fn stream(&self) -> Option<&StreamSpecification> {
         self.description.stream_specification().filter(|stream| stream.stream_enabled())

@@ -8,7 +8,7 @@ use super::{
     Mover,
     batch::{self, Change},
     definition::{self, Definition},
-    incomplete, refused,
+    incomplete, masked, refused,
     state::Shard as Progress,
 };
 use crate::{failure::Failure, output, text::counted};
@@ -146,7 +146,8 @@ impl Mover {
             state.is_done = next.is_none();
             let is_empty = records.is_empty();
             applied += records.len() as u64;
-            batch::write(&self.to.items, table, last_of_each_key(records)).await?;
+            let changes = last_of_each_key(records).into_iter().map(|change| self.mask(table, change));
+            batch::write(&self.to.items, table, changes.collect::<Result<_, _>>()?).await?;
             if !is_empty || state.is_done {
                 self.state.note_shard(table, id, &state)?;
             }
@@ -159,6 +160,14 @@ impl Mover {
             stream.iterators.insert(id.to_owned(), iterator);
         }
         Ok(applied)
+    }
+
+    /// A change as the rules leave it. A key is masked as the same key in an item, so a deletion finds what it deletes.
+    fn mask(&self, table: &str, change: Change) -> Result<Change, Failure> {
+        Ok(match change {
+            Change::Put(item) => Change::Put(masked(self.masks.as_ref(), table, item)?),
+            Change::Delete(key) => Change::Delete(masked(self.masks.as_ref(), table, key)?),
+        })
     }
 
     /// An iterator behind the last record that was noted.

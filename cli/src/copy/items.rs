@@ -3,9 +3,9 @@
 use super::{
     Mover,
     batch::{self, Change},
-    refused,
+    masked, refused,
 };
-use crate::{failure::Failure, progress::Progress, text::counted};
+use crate::{failure::Failure, mask::Masks, progress::Progress, text::counted};
 use std::sync::Arc;
 use tokio::task::JoinSet;
 
@@ -19,6 +19,7 @@ pub(super) async fn copy(mover: &Mover, table: &str, expected: u64) -> Result<u6
             from: mover.from.items.clone(),
             to: mover.to.items.clone(),
             state: mover.state.clone(),
+            masks: mover.masks.clone(),
             progress: Arc::clone(&progress),
             table: table.to_owned(),
             segment,
@@ -39,6 +40,7 @@ struct Part {
     from: aws_sdk_dynamodb::Client,
     to: aws_sdk_dynamodb::Client,
     state: super::State,
+    masks: Option<Masks>,
     progress: Arc<Progress>,
     table: String,
     segment: u32,
@@ -56,7 +58,8 @@ impl Part {
             let page = page.map_err(|error| refused(format!("cannot scan {table}"), error))?;
             let items = page.items.unwrap_or_default();
             let count = items.len() as u64;
-            batch::write(&self.to, table, items.into_iter().map(Change::Put).collect()).await?;
+            let puts = items.into_iter().map(|item| Ok(Change::Put(masked(self.masks.as_ref(), table, item)?)));
+            batch::write(&self.to, table, puts.collect::<Result<_, Failure>>()?).await?;
             at.items += count;
             at.last = page.last_evaluated_key;
             at.is_done = at.last.is_none();

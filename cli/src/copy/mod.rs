@@ -21,21 +21,26 @@ mod state;
 pub(crate) use end::{CopyTarget, End};
 pub(crate) use state::State;
 
-use crate::{failure::Failure, output};
-use aws_sdk_dynamodb::error::{DisplayErrorContext, ProvideErrorMetadata};
-use std::error::Error;
+use crate::{failure::Failure, mask::Masks, output};
+use aws_sdk_dynamodb::{
+    error::{DisplayErrorContext, ProvideErrorMetadata},
+    types::AttributeValue,
+};
+use hashrange::Item;
+use std::{collections::HashMap, error::Error};
 
 /// A copy that is going on.
 pub(crate) struct Mover {
     from: End,
     to: End,
     state: State,
+    masks: Option<Masks>,
 }
 
 impl Mover {
     /// A copy between two places; `state` says how far it is.
-    pub(crate) fn new(from: End, to: End, state: State) -> Self {
-        Self { from, to, state }
+    pub(crate) fn new(from: End, to: End, state: State, masks: Option<Masks>) -> Self {
+        Self { from, to, state, masks }
     }
 
     /// Copies the tables, one after another.
@@ -48,6 +53,9 @@ impl Mover {
             let definition = definition::read(&self.from, table).await?;
             if follow {
                 follow::check(&definition)?;
+            }
+            if let Some(masks) = &self.masks {
+                masks.check(table, definition.key_names())?;
             }
             definition::make(&self.to, &definition, &self.state).await?;
             let copied = items::copy(self, table, definition.items()).await?;
@@ -74,4 +82,14 @@ where
 /// The failure of an answer that lacks what every answer has.
 fn incomplete(what: impl Into<String>) -> Failure {
     Failure::Service { what: what.into(), why: "the answer lacks a member that it must have".to_owned() }
+}
+
+/// An item, or the key of one, as the rules leave it.
+fn masked(
+    masks: Option<&Masks>,
+    table: &str,
+    item: HashMap<String, AttributeValue>,
+) -> Result<HashMap<String, AttributeValue>, Failure> {
+    let Some(masks) = masks else { return Ok(item) };
+    Ok(masks.apply(table, Item::try_from(item)?).into())
 }

@@ -1,6 +1,8 @@
 //! The real binary, run as people and scripts run it.
 
 #[cfg(test)]
+mod anywhere;
+#[cfg(test)]
 mod archive;
 #[cfg(test)]
 mod bench;
@@ -22,6 +24,8 @@ mod import_export;
 mod kill;
 #[cfg(test)]
 mod lessons;
+#[cfg(test)]
+mod mask;
 #[cfg(test)]
 mod models;
 #[cfg(test)]

@@ -27,12 +27,12 @@ pub(crate) enum Verdict {
 
 impl Guard {
     /// The guard of a server that listens on `address`: the names that `Host` may have besides the local ones, and the
-    /// pages that may send requests. An entry `*` allows all; so does an empty list of names if requests are `signed`.
-    pub(crate) fn new(address: SocketAddr, hosts: &[String], origins: &[String], signed: bool) -> Self {
+    /// pages that may send requests. An entry `*` allows all; so does an empty list of names with `any_host`.
+    pub(crate) fn new(address: SocketAddr, hosts: &[String], origins: &[String], any_host: bool) -> Self {
         let is_any = |list: &[String]| list.iter().any(|entry| entry == "*");
         Self {
             address: address.ip(),
-            any_host: is_any(hosts) || (hosts.is_empty() && signed),
+            any_host: is_any(hosts) || (hosts.is_empty() && any_host),
             hosts: hosts.iter().map(|host| host.to_ascii_lowercase()).collect(),
             any_origin: is_any(origins),
             origins: origins.to_vec(),

@@ -28,12 +28,12 @@ pub(super) struct ServerContext {
 impl ServerContext {
     /// The context of a server of `database` that listens on `address`.
     pub(super) fn new(database: Database, options: ServerOptions, mount: Option<Mount>, address: SocketAddr) -> Self {
-        let signed = options.is_signed();
+        let any_host = options.takes_any_host();
         let connections = Arc::new(Connections::default());
         let arriving = Budget::new(options.max_buffered_bytes / 4);
         let work = Budget::new(options.max_buffered_bytes - options.max_buffered_bytes / 4);
         Self {
-            guard: Guard::new(address, &options.allowed_hosts, &options.allowed_origins, signed),
+            guard: Guard::new(address, &options.allowed_hosts, &options.allowed_origins, any_host),
             ids: RequestIds::new(database.clock().now_millis()),
             metrics: Metrics::new(&database, &connections, [&arriving, &work]),
             last_active: LastActive::default(),

@@ -23,8 +23,12 @@ use std::{
 #[non_exhaustive]
 pub struct ServerOptions {
     /// Address to listen on; port 0 picks a free one. Default `127.0.0.1:8000`. Other than loopback addresses need
-    /// [`credentials`](Self::credentials).
+    /// [`credentials`](Self::credentials), or [`any_client`](Self::any_client).
     pub address: SocketAddr,
+    /// Whether requests of other machines are served though nothing has to be signed, whatever their `Host` header names: for
+    /// a container, whose network decides who reaches it. Web pages stay refused unless
+    /// [`allowed_origins`](Self::allowed_origins) names them. Default: no.
+    pub any_client: bool,
     /// If set, everything but `GET /` has to be signed (Signature Version 4) with these; neither part may be empty.
     /// Default: none, signatures are ignored.
     pub credentials: Option<Credentials>,
@@ -92,6 +96,7 @@ impl Default for ServerOptions {
     fn default() -> Self {
         Self {
             address: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 8000),
+            any_client: false,
             credentials: None,
             principals: None,
             access_mode: AccessMode::default(),
@@ -125,8 +130,11 @@ impl ServerOptions {
             let text = "the access key id or the secret access key is empty; set both, or none";
             return Err(io::Error::new(io::ErrorKind::InvalidInput, text));
         }
-        if !self.address.ip().is_loopback() && !self.is_signed() {
-            let text = format!("{} can be reached from other machines; set credentials to listen there", self.address);
+        if !self.address.ip().is_loopback() && !self.is_signed() && !self.any_client {
+            let text = format!(
+                "{} can be reached from other machines; set credentials to listen there, or allow any client",
+                self.address
+            );
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
         }
         Ok(())
@@ -144,6 +152,11 @@ impl ServerOptions {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, text));
         }
         Ok(())
+    }
+
+    /// Whether a `Host` header may have any name unless some are allowed.
+    pub(super) fn takes_any_host(&self) -> bool {
+        self.is_signed() || self.any_client
     }
 
     /// Whether requests have to be signed.
