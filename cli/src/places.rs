@@ -39,19 +39,9 @@ pub(crate) fn place(text: &str, _object_dir: Option<&Path>, _makes: bool) -> Res
     Err(Failure::Usage(text))
 }
 
-#[cfg(feature = "object-store")]
+/// Refuses a bucket that is no folder.
 fn remote(text: &str) -> Result<ArchivePlace, Failure> {
-    let (store, bucket, prefix) = hashrange_wire::objects::RemoteStore::at(text)
-        .map_err(|error| Failure::io(format!("cannot use {text}"), error))?;
-    Ok(ArchivePlace::new(Arc::new(store), &bucket, &prefix)?)
-}
-
-#[cfg(not(feature = "object-store"))]
-fn remote(text: &str) -> Result<ArchivePlace, Failure> {
-    Err(Failure::Usage(format!(
-        "{text}: the archive must be {PLACES}; for a bucket that is no folder under --object-dir, build hashrange with \
-         the feature object-store"
-    )))
+    Err(Failure::Usage(format!("{text}: the archive must be {PLACES}, the latter with --object-dir DIR")))
 }
 
 /// What `serve` is told about an archive.
@@ -96,12 +86,4 @@ pub(crate) fn folder_of_buckets(folder: &Path) -> Result<Arc<dyn ObjectStore>, F
 #[cfg(not(unix))]
 pub(crate) fn folder_of_buckets(_folder: &Path) -> Result<Arc<dyn ObjectStore>, Failure> {
     Err(Failure::Usage("--object-dir: this system has no folders that are opened link by link".to_owned()))
-}
-
-/// Real buckets of a service.
-#[cfg(feature = "object-store")]
-pub(crate) fn real_buckets(scheme: &str) -> Result<Arc<dyn ObjectStore>, Failure> {
-    let store = hashrange_wire::objects::RemoteStore::new(scheme)
-        .map_err(|error| Failure::io(format!("cannot reach buckets by {scheme}://"), error))?;
-    Ok(Arc::new(store))
 }

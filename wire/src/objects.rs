@@ -1,17 +1,11 @@
 //! Objects by bucket and key: what exports are written to and imports are read from.
 //!
 //! The service exports to S3 and imports from it. Here an [`ObjectStore`] stands for S3. The one that comes with the crate is
-//! a [folder](FolderStore): `s3://BUCKET/KEY` is the file `DIR/BUCKET/KEY`. With the feature
-//! `object-store`, `RemoteStore` is S3 itself. A program can bring another one.
-
-#[cfg(feature = "object-store")]
-mod remote;
+//! a [folder](FolderStore): `s3://BUCKET/KEY` is the file `DIR/BUCKET/KEY`. A program can bring another one.
 
 #[cfg(unix)]
 pub use hashrange::file::FolderStore;
 pub use hashrange::file::{ObjectStore, ObjectWriter};
-#[cfg(feature = "object-store")]
-pub use remote::RemoteStore;
 
 use std::io;
 

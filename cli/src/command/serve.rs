@@ -67,10 +67,6 @@ pub(crate) struct Serve {
     /// Folder that stands for S3: s3://BUCKET/KEY is DIR/BUCKET/KEY; exports and imports need it, buckets are folders in it
     #[arg(long, value_name = "DIR")]
     object_dir: Option<PathBuf>,
-    /// Use real buckets in its place: s3, gs or az, with the credentials, region and endpoint of the environment
-    #[cfg(feature = "object-store")]
-    #[arg(long, value_name = "SCHEME", conflicts_with = "object_dir")]
-    object_store: Option<String>,
     /// Access key id that requests must be signed with
     #[arg(long, env = "HASHRANGE_ACCESS_KEY_ID", requires = "secret_access_key")]
     access_key_id: Option<String>,
@@ -316,10 +312,6 @@ impl Serve {
 
     /// What stands for S3, if anything does.
     fn objects(&self) -> Result<Option<Arc<dyn ObjectStore>>, Failure> {
-        #[cfg(feature = "object-store")]
-        if let Some(scheme) = &self.object_store {
-            return places::real_buckets(scheme).map(Some);
-        }
         self.object_dir.as_deref().map(places::folder_of_buckets).transpose()
     }
 

@@ -31,5 +31,5 @@ fn an_archive_is_looked_at_pruned_and_restored() {
     assert!(place.fails(1, &["archive", "status", place.database().to_str().unwrap()]).contains("no archive"));
     place.fails(1, &["archive", "verify", "/nowhere/at/all"]);
     let remote = place.fails(2, &["archive", "status", "gs://bucket/x"]);
-    assert!(cfg!(feature = "object-store") || remote.contains("--object-dir"), "{remote}");
+    assert!(remote.contains("--object-dir"), "{remote}");
 }
