@@ -129,7 +129,7 @@ fn print_pins(pins: &[LogPin], output: &mut Output) -> Result<(), Failure> {
             LogHolder::Memtable { subject } => format!("the memtable of {subject}"),
             LogHolder::Stream { subject } => format!("records in the memory of {subject}"),
             LogHolder::Commit => "a commit on its way".to_owned(),
-            LogHolder::History => "history, or a reader of the past".to_owned(),
+            LogHolder::History => "history, an archive, or a reader of the past".to_owned(),
             _ => "another holder".to_owned(),
         };
         output.line(format_args!("{:010}     and later: {holder}", pin.from_segment))?;

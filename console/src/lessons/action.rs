@@ -127,7 +127,7 @@ pub(crate) fn pin(pin: &LogPin) -> String {
         LogHolder::Memtable { subject } => format!("the memtable of {subject}"),
         LogHolder::Stream { subject } => format!("stream records in the memory of {subject}"),
         LogHolder::Commit => "a commit on its way to its memtables".to_owned(),
-        LogHolder::History => "history, or a reader of the past".to_owned(),
+        LogHolder::History => "history, an archive, or a reader of the past".to_owned(),
         _ => "another holder".to_owned(),
     }
 }

@@ -229,7 +229,7 @@ pub(crate) fn log_table(log: &LogStats) -> Markup {
             thead { tr { th.n { "Segment" } th.n { "Bytes" } th { "Commits" } th { "Needed by" } } }
             tbody {
                 @for kept in &log.kept {
-                    tr { td.n { (kept.number) } td.n { (format::bytes(kept.bytes)) } td { "not in the log any more" } td { "history, or a reader of the past" } }
+                    tr { td.n { (kept.number) } td.n { (format::bytes(kept.bytes)) } td { "not in the log any more" } td { "history, an archive, or a reader of the past" } }
                 }
                 @for segment in &log.segments {
                     tr {
