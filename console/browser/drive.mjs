@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { axe, dynamodb, fill, open, start, work } from "./browser.mjs";
+import * as inside from "./inside.mjs";
 
 const shots = path.join(work, "shots");
 mkdirSync(shots, { recursive: true });
@@ -198,6 +199,7 @@ try {
     await page.click('[hx-post="/console/inside/resume"]');
     await says("It runs by itself.");
   });
+  await inside.drive({ page, go, step, check, says, text, server, dynamodb });
   await step("a workbench answers a request and has its power cut", async () => {
     await go("/console/inside/bench");
     await Promise.all([page.waitForNavigation(), page.click('form[hx-post="/console/inside/bench"] button')]);
