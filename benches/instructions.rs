@@ -8,8 +8,12 @@
 #![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a program that reports and fails by panicking")]
 
 use hashrange::access::{Action, ArnScope, Ask, Policy, Principal};
+use hashrange::capacity::{CapacityModel, Quotas};
 use hashrange::expression::ExpressionKind;
-use hashrange::{Database, Durability, Item, ItemRef, Table, admin::index, attr, key::S, schema::StreamView};
+use hashrange::{
+    Database, Durability, Item, ItemRef, OpenOptions, Table, admin::index, attr, key::S, ledger::LedgerOptions,
+    schema::StreamView,
+};
 use std::path::Path;
 use std::process::{Command, ExitCode};
 use std::{env, fs, hint::black_box};
@@ -17,7 +21,7 @@ use std::{env, fs, hint::black_box};
 /// Operations in the order in which [`run_all`] does them, with the most instructions each may take.
 ///
 /// A budget is what was counted, and 5 % for what differs between compilers and C libraries.
-const BUDGETS: [(&str, u64); 22] = [
+const BUDGETS: [(&str, u64); 26] = [
     ("get from the memtable", 1_010),
     ("get from a run", 1_330),
     ("get of an absent key", 780),
@@ -40,6 +44,10 @@ const BUDGETS: [(&str, u64); 22] = [
     ("put with a stream of both images", 17_580),
     ("check of a policy of 5 statements", 2_900),
     ("get as a principal of 5 statements", 9_500),
+    ("get, throughput modelled", 1_010),
+    ("put, buffered, throughput modelled", 11_500),
+    ("get, with a ledger", 10_000),
+    ("put, buffered, with a ledger", 30_000),
 ];
 
 const ITEMS: usize = 5_000;
@@ -175,6 +183,30 @@ fn run_all() {
     stream("new", StreamView::NewImage);
     stream("both", StreamView::NewAndOld);
     access(&db, &keys);
+    metered(&keys, &items, Database::options().capacity(high_ceilings()));
+    metered(&keys, &items, Database::options().ledger(LedgerOptions::new()));
+}
+
+/// A model of throughput whose limits are not met: what is counted is the admission of what passes.
+fn high_ceilings() -> CapacityModel {
+    let service = CapacityModel::service();
+    let units = 1_000_000_000;
+    let quotas = Quotas { table_read_units: units, table_write_units: units, ..service.quotas };
+    let quotas = Quotas { account_read_units: units, account_write_units: units, ..quotas };
+    let (partition_read_units, partition_write_units, eventual_read_units) = (1_000_000, 1_000_000, 1_000_000);
+    CapacityModel { partition_read_units, partition_write_units, eventual_read_units, quotas, ..service }
+}
+
+/// What it costs to ask for throughput, or to note what is consumed.
+fn metered(keys: &[(String, String)], items: &[Item], options: OpenOptions) {
+    let folder = tempfile::tempdir().unwrap();
+    let db = options.durability(Durability::Buffered).open(folder.path()).unwrap();
+    let table = db.create_table("orders").hash::<S>("pk").range::<S>("sk").provisioned(4_000_000, 4_000_000);
+    let table = table.create().unwrap();
+    load(&table, items);
+    count(|i| table.get((&keys[i].0, &keys[i].1)).unwrap().unwrap());
+    db.compact().unwrap();
+    count(|i| table.put(&items[i]).unwrap());
 }
 
 /// The policy of a tenant: its own keys of one table and of an index, no other way, nothing without encryption.

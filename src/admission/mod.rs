@@ -46,7 +46,7 @@ impl Admission {
             item_collection_sizes: ItemCollectionSizes::default(),
             in_flight: InFlight::new(options.conflicts),
             is_metered: options.capacity.is_some() || ledger.is_some(),
-            throughput: Throughput::of(options.capacity),
+            throughput: Throughput::of(options.capacity, &options.clock),
             faults: options.faults.clone().map(|model| Arc::new(Faults::new(model, options.clock.clone()))),
             ledger,
         }

@@ -68,6 +68,14 @@ impl Bucket {
     pub fn with_rate(&self, rate: i64, secs: u32, now_millis: u64) -> Self {
         Self::new(rate, secs, self.tokens(now_millis), now_millis)
     }
+    /// Gives back tokens that were taken and not used.
+    pub fn credit(&self, tokens: i64) {
+        self.spent.fetch_sub(tokens, Ordering::Relaxed);
+    }
+    /// Tokens that it earns a millisecond, which are units a second.
+    pub fn rate(&self) -> i64 {
+        self.rate
+    }
     /// The most that it holds.
     pub fn most(&self) -> i64 {
         self.most

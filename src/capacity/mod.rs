@@ -16,6 +16,7 @@
 
 mod bucket;
 mod heat;
+mod lease;
 mod limits;
 mod model;
 mod model_time;
@@ -26,6 +27,7 @@ mod refusal;
 mod report;
 mod resource;
 mod sampler;
+mod state;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -39,8 +41,9 @@ pub(crate) use partition::Use;
 pub(crate) use place::Place;
 pub(crate) use refusal::throttled;
 pub use report::{ArmReport, ResourceReport, ThroughputReport, VirtualPartitionReport};
-pub(crate) use resource::{Resource, Ticket};
+pub(crate) use resource::Resource;
 pub use sampler::CutRefusal;
+pub(crate) use state::Ticket;
 pub(crate) use table::{TableCapacity, TableLimits};
 pub use units::{Consumed, IndexUnits, READ_UNIT_BYTES, ReadStrength, WRITE_UNIT_BYTES, read_units, write_units};
 

@@ -3,6 +3,7 @@
 use super::{
     bucket::Bucket,
     heat::Heat,
+    lease::{Slots, lease_of},
     model::CapacityModel,
     place::{OwnedPlace, Place},
 };
@@ -104,6 +105,8 @@ pub struct VirtualPartition {
     is_warm: AtomicBool,
     /// What decides whether it is cut.
     pub heat: Mutex<Heat>,
+    /// What threads have taken ahead.
+    pub leases: Mutex<Slots>,
 }
 
 /// Which side of a partition an access uses, and how.
@@ -139,6 +142,7 @@ impl VirtualPartition {
             sides: [side(reads), side(writes)],
             is_warm: AtomicBool::new(false),
             heat: Mutex::new(Heat::new(seed)),
+            leases: Mutex::new(Slots::default()),
         }
     }
 
@@ -173,6 +177,23 @@ impl VirtualPartition {
         if self.is_warm.load(Ordering::Relaxed) {
             self.heat.lock().sampler.take(place, cost);
         }
+    }
+
+    /// Tokens of its table were taken and not used.
+    pub fn credit(&self, of: Use, tokens: i64) {
+        let side = &self.sides[of.side()];
+        let weighted = tokens.saturating_mul(self.weight(of));
+        side.ceiling.credit(weighted);
+        side.used.fetch_sub(weighted, Ordering::Relaxed);
+    }
+
+    /// The most tokens of its table that it may give ahead; 0 if it gives none, as while its accesses are sampled.
+    pub fn lease(&self, of: Use, now_millis: u64) -> i64 {
+        if self.is_warm.load(Ordering::Relaxed) {
+            return 0;
+        }
+        let (ceiling, weight) = (&self.sides[of.side()].ceiling, self.weight(of).max(1));
+        lease_of(ceiling.rate() / weight, ceiling.tokens(now_millis) / weight)
     }
 
     /// Begins or ends the sampling of accesses.

@@ -5,19 +5,21 @@
 
 use super::{
     bucket::{Bucket, TOKENS_PER_UNIT},
+    lease,
     limits::{ResourceLimits, ThroughputMode},
     model::CapacityModel,
     partition::{Use, VirtualPartition},
     peaks::Peaks,
     place::{OwnedPlace, Place},
     report::{ArmReport, ResourceReport, VirtualPartitionReport},
+    state::{Arm, State, Ticket, arms, noted},
 };
 use crate::error::ThrottledLimit;
 use crate::sync::Mutex;
-use arc_swap::{ArcSwap, Guard};
+use arc_swap::ArcSwap;
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicBool, AtomicU64, Ordering},
 };
 
 /// A table or a global index.
@@ -29,30 +31,11 @@ pub struct Resource {
     /// When something is due next.
     next_event_millis: AtomicU64,
     state: ArcSwap<State>,
+    /// Number of the state.
+    number: AtomicU64,
+    /// Whether a thread may have taken something ahead.
+    has_leases: AtomicBool,
     changing: Mutex<Changing>,
-}
-
-/// What an access looks at. Replaced as a whole.
-#[derive(Clone, Debug)]
-struct State {
-    limits: ResourceLimits,
-    /// Reads and writes.
-    arms: [Arm; 2],
-    /// In the order of their starts; the first one starts at the lowest place.
-    partitions: Vec<Arc<VirtualPartition>>,
-    /// Shares of the partitions in provisioned throughput, where they do not share it; else empty.
-    shares: Vec<[Arc<Bucket>; 2]>,
-}
-
-/// Reads or writes of the whole resource.
-#[derive(Clone, Debug)]
-struct Arm {
-    /// The account's quota.
-    account: Option<Arc<Bucket>>,
-    /// Provisioned throughput, or the limit on demand.
-    limit: Option<Arc<Bucket>>,
-    /// What is said when that is reached.
-    kind: ThrottledLimit,
 }
 
 #[derive(Debug)]
@@ -77,86 +60,25 @@ enum Change {
     Cut { partition: Arc<VirtualPartition>, at: OwnedPlace },
 }
 
-/// Admission of one access, which pays when it has been carried out.
-#[must_use = "an access that was admitted has to pay"]
-pub struct Ticket {
-    state: Guard<Arc<State>>,
-    partition: usize,
-    of: Use,
-    now_millis: u64,
-}
-
-impl Ticket {
-    /// The access cost so many tokens.
-    #[inline]
-    pub fn debit(&self, cost: i64, place: Place<'_>) {
-        let arm = &self.state.arms[self.of.side()];
-        for bucket in [&arm.account, &arm.limit].into_iter().flatten() {
-            bucket.debit(cost, self.now_millis);
-        }
-        if let Some(shares) = self.state.shares.get(self.partition) {
-            shares[self.of.side()].debit(cost, self.now_millis);
-        }
-        if let Some(partition) = self.state.partitions.get(self.partition) {
-            partition.debit(self.of, cost, place, self.now_millis);
-        }
-    }
-    /// First place of the next partition; `None` behind the last one.
-    pub fn next_start(&self) -> Option<Place<'_>> {
-        self.state.partitions.get(self.partition + 1).map(|partition| partition.start.as_place())
-    }
-    /// First place of the partition.
-    pub fn start(&self) -> Option<Place<'_>> {
-        self.state.partitions.get(self.partition).map(|partition| partition.start.as_place())
-    }
-}
-
-impl State {
-    #[inline]
-    fn locate(&self, place: Place<'_>) -> usize {
-        let after = self.partitions.partition_point(|partition| partition.start.as_place() <= place);
-        after.saturating_sub(1)
-    }
-    #[inline]
-    fn refusal(&self, of: Use, at: usize, wanted: Option<i64>, now_millis: u64) -> Option<ThrottledLimit> {
-        let arm = &self.arms[of.side()];
-        let lacks = |bucket: &Bucket| match wanted {
-            None => !bucket.has_some(now_millis),
-            Some(cost) => !bucket.has(cost, now_millis),
-        };
-        if arm.account.as_deref().is_some_and(lacks) {
-            return Some(ThrottledLimit::AccountLimit);
-        }
-        if arm.limit.as_deref().is_some_and(lacks) {
-            return Some(arm.kind);
-        }
-        let has_no_share = self.shares.get(at).is_some_and(|shares| lacks(&shares[of.side()]));
-        let partition = self.partitions.get(at)?;
-        if has_no_share || partition.refuses(of, wanted, now_millis) {
-            partition.note_refusal(of);
-            return Some(ThrottledLimit::KeyRangeThroughput);
-        }
-        None
-    }
-}
-
 impl Resource {
     /// A resource that nothing was asked of yet.
     pub fn new(model: Arc<CapacityModel>, limits: ResourceLimits, seed: u64, now_millis: u64) -> Self {
         let mut changing = Changing { sec: now_millis / 1_000, peaks: Peaks::default(), pending: Vec::new(), made: 0 };
         let empty = [Arm::none(), Arm::none()];
-        let mut state = State { limits, arms: empty, partitions: Vec::new(), shares: Vec::new() };
+        let mut state = State { number: 0, limits, arms: empty, partitions: Vec::new(), shares: Vec::new() };
         state.arms = arms(&model, &limits, None, now_millis);
         let resource = Self {
             next_event_millis: AtomicU64::new((changing.sec + 1) * 1_000),
             seed,
             state: ArcSwap::from_pointee(state.clone()),
+            number: AtomicU64::new(0),
+            has_leases: AtomicBool::new(false),
             changing: Mutex::new(Changing { sec: 0, peaks: Peaks::default(), pending: Vec::new(), made: 0 }),
             model,
         };
         resource.cut_evenly(&mut state, resource.partitions_for(&limits), &mut changing, now_millis);
         resource.share_out(&mut state, None, now_millis);
-        resource.state.store(Arc::new(state));
+        resource.replace(state);
         *resource.changing.lock() = changing;
         resource
     }
@@ -175,8 +97,56 @@ impl Resource {
         let partition = state.locate(place);
         match state.refusal(of, partition, wanted, now_millis) {
             None => Ok(Ticket { state, partition, of, now_millis }),
-            Some(limit) => Err(limit),
+            Some(limit) if !self.take_back(&state) => Err(noted(&state, of, partition, limit)),
+            Some(_) => match state.refusal(of, partition, wanted, now_millis) {
+                None => Ok(Ticket { state, partition, of, now_millis }),
+                Some(limit) => Err(noted(&state, of, partition, limit)),
+            },
         }
+    }
+
+    /// Pays for a read from what the thread has taken ahead, and returns the first token of the partition; `None` if the read
+    /// has to ask.
+    #[inline]
+    pub fn pay_leased(&self, of: Use, token: u64, cost: i64) -> Option<u64> {
+        lease::pay(self.number.load(Ordering::Relaxed), of, token, cost)
+    }
+
+    /// Takes tokens ahead for the thread's next reads near a token, where there are plenty.
+    pub fn lease(&self, ticket: &Ticket, token: u64) {
+        let Some((lease, tokens)) = ticket.lease() else { return };
+        let Some(partition) = ticket.state.partitions.get(ticket.partition) else { return };
+        let mut leases = partition.leases.lock();
+        for (of, tokens) in leases.take_forgotten() {
+            ticket.state.credit(partition, of, tokens);
+        }
+        if leases.give(lease, token, tokens) {
+            ticket.debit(tokens, Place::default());
+            self.has_leases.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Takes back what threads have not spent. `false` if none has taken anything.
+    #[cold]
+    fn take_back(&self, state: &State) -> bool {
+        if !self.has_leases.swap(false, Ordering::Relaxed) {
+            return false;
+        }
+        for partition in &state.partitions {
+            for (of, tokens) in partition.leases.lock().take_all() {
+                state.credit(partition, of, tokens);
+            }
+        }
+        true
+    }
+
+    /// Puts another state in the place of the present one.
+    fn replace(&self, mut state: State) {
+        self.take_back(&self.state.load());
+        state.number = lease::next_number(state.partitions.len());
+        let number = state.number;
+        self.state.store(Arc::new(state));
+        self.number.store(number, Ordering::Relaxed);
     }
 
     /// Gives it other limits, which act from a moment on.
@@ -217,7 +187,7 @@ impl Resource {
             if needed > state.partitions.len() {
                 let mut grown = (*state).clone();
                 self.cut_evenly(&mut grown, needed, &mut changing, now_millis);
-                self.state.store(Arc::new(grown));
+                self.replace(grown);
             }
         }
     }
@@ -252,7 +222,9 @@ impl Resource {
         changing.pending.sort_by_key(|pending| pending.due_millis);
         while changing.pending.first().is_some_and(|pending| pending.due_millis <= now_millis) {
             let Pending { due_millis, change } = changing.pending.remove(0);
-            let mut state = (*self.state.load_full()).clone();
+            let state = self.state.load_full();
+            self.take_back(&state); // new buckets begin with what the old ones have left
+            let mut state = (*state).clone();
             match change {
                 Change::Limits(limits) => {
                     state.arms = arms(&self.model, &limits, Some(&state), due_millis);
@@ -266,7 +238,7 @@ impl Resource {
                     self.share_out(&mut state, None, due_millis);
                 }
             }
-            self.state.store(Arc::new(state));
+            self.replace(state);
         }
         let next = changing.pending.first().map_or(u64::MAX, |pending| pending.due_millis);
         self.next_event_millis.store(next.min((changing.sec + 1) * 1_000), Ordering::Relaxed);
@@ -352,6 +324,7 @@ impl Resource {
     pub fn report(&self, index: Option<String>, now_millis: u64) -> ResourceReport {
         self.catch_up(now_millis);
         let state = self.state.load();
+        self.take_back(&state);
         let arm = |side: usize| {
             let limit = state.arms[side].limit.as_ref();
             ArmReport {
@@ -383,51 +356,4 @@ impl Resource {
 #[expect(clippy::cast_precision_loss, reason = "tokens are far below 2^53")]
 fn units(tokens: i64) -> f64 {
     tokens as f64 / TOKENS_PER_UNIT as f64
-}
-
-impl Arm {
-    fn none() -> Self {
-        Self { account: None, limit: None, kind: ThrottledLimit::ProvisionedThroughput }
-    }
-}
-
-/// Buckets for limits; what `before` had left is kept where it goes on.
-fn arms(model: &CapacityModel, limits: &ResourceLimits, before: Option<&State>, now_millis: u64) -> [Arm; 2] {
-    let burst_secs = model.burst_secs;
-    let rate = |units: u64| i64::try_from(units).unwrap_or(i64::MAX);
-    let was_on_demand = before.is_some_and(|before| before.limits.is_on_demand());
-    let old = |side: usize| before.filter(|_| was_on_demand == limits.is_on_demand()).map(|before| &before.arms[side]);
-    let limit = |side: usize, units: u64| {
-        let rate = rate(units);
-        let begin = if model.starts_full { i64::MAX } else { Bucket::second_of(rate) };
-        Arc::new(match old(side).and_then(|arm| arm.limit.as_ref()) {
-            Some(bucket) => bucket.with_rate(rate, burst_secs, now_millis),
-            None => Bucket::new(rate, burst_secs, begin, now_millis),
-        })
-    };
-    let account = |side: usize, units: u64| match old(side).and_then(|arm| arm.account.clone()) {
-        Some(bucket) => bucket,
-        None => Arc::new(Bucket::new(rate(units), 1, i64::MAX, now_millis)),
-    };
-    match limits.mode {
-        ThroughputMode::Provisioned { read_units, write_units } => {
-            let kind = ThrottledLimit::ProvisionedThroughput;
-            let arm = |side: usize, units: u64| Arm {
-                account: None,
-                limit: model.adaptive.then(|| limit(side, units)),
-                kind,
-            };
-            [arm(0, read_units), arm(1, write_units)]
-        }
-        ThroughputMode::OnDemand { max_read_units, max_write_units } => {
-            let kind = ThrottledLimit::MaxOnDemandThroughput;
-            let arm = |side: usize, quota: u64, most: Option<u64>| Arm {
-                account: Some(account(side, quota)),
-                limit: most.map(|units| limit(side, units)),
-                kind,
-            };
-            let quotas = &model.quotas;
-            [arm(0, quotas.table_read_units, max_read_units), arm(1, quotas.table_write_units, max_write_units)]
-        }
-    }
 }

@@ -53,6 +53,10 @@ impl<'a> ReadAccess<'a> {
     ) -> Self {
         Self { slot, state, index: None, key, is_whole_key: true, strength, label }
     }
+    /// How it uses a partition.
+    fn use_of_table(&self) -> Use {
+        if self.strength == ReadStrength::Eventual { Use::EventualRead } else { Use::StrongRead }
+    }
     /// The global index that is read; a local one draws on its table.
     fn global_index(&self) -> Option<&'a IndexDefinition> {
         let index = self.index.map(|at| &self.state.definition.indexes[at]);
@@ -107,11 +111,11 @@ impl Engine {
     }
 
     fn admit_modelled_read(&self, model: &Throughput, read: &ReadAccess<'_>, units: f64) -> Result<Option<ReadTicket>> {
-        let ReadAccess { slot, state, key, strength, .. } = *read;
+        let ReadAccess { slot, state, key, .. } = *read;
         let definition = &*state.definition;
         let now_millis = model.now_millis(&self.options.clock);
         let Some(capacity) = self.capacity_of(model, slot, state, now_millis) else { return Ok(None) };
-        let of = if strength == ReadStrength::Eventual { Use::EventualRead } else { Use::StrongRead };
+        let of = read.use_of_table();
         let index = read.global_index();
         let admit = |resource: &Resource| resource.admit(of, place(key), tokens(units), now_millis);
         let admitted = match index {
@@ -144,8 +148,29 @@ impl Engine {
     /// Admits a read that has been done, and makes it pay. Errors: throttled.
     #[inline]
     pub fn charge_read(&self, read: &ReadAccess<'_>, units: f64) -> Result<()> {
+        if let Some(model) = &self.admission.throughput
+            && model.gives_leases
+            && let Some(capacity) = read.slot.capacity.get()
+            && let Some(partition) = capacity.table.pay_leased(read.use_of_table(), read.key.token, tokens(units))
+        {
+            if self.admission.ledger.is_some() {
+                self.note_read(read, Some(partition), units);
+            }
+            return Ok(());
+        }
+        self.ask_for_read(read, units)
+    }
+
+    /// The same for a read that the thread has taken nothing ahead for. Its next ones may have it.
+    fn ask_for_read(&self, read: &ReadAccess<'_>, units: f64) -> Result<()> {
         let ticket = self.admit_read(read, units)?;
         self.pay_read(read, ticket.as_ref(), units);
+        if let (Some(model), Some(ReadTicket(ticket))) = (&self.admission.throughput, &ticket)
+            && model.gives_leases
+            && let Some(capacity) = read.slot.capacity.get()
+        {
+            capacity.table.lease(ticket, read.key.token);
+        }
         Ok(())
     }
 

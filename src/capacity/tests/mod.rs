@@ -3,6 +3,7 @@
 //! The names of tests say which behaviour of the service they hold the model to; numbers in parentheses are units.
 
 mod buckets;
+mod leases;
 mod on_demand;
 mod partitions;
 mod random;
