@@ -1,6 +1,6 @@
 //! Prices of the service: those that come with the program, or a file of the user's.
 
-use crate::failure::Failure;
+use crate::{failure::Failure, output::Output};
 use hashrange::ledger::Prices;
 use std::{fs, path::Path};
 
@@ -25,6 +25,33 @@ pub(crate) fn amount(nanos: u64) -> String {
     format!("{whole}.{:04}", tenthousandths % 10_000)
 }
 
+/// Thousandths of units.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "units are neither negative nor beyond 2^53"
+)]
+pub(crate) fn milliunits(units: f64) -> u64 {
+    (units.max(0.0) * 1_000.0).round() as u64
+}
+
+/// An amount for some time as one for a month; `None` where no time passed, or the amount is too large.
+pub(crate) fn of_month(nanos: u64, millis: u64, hours_per_month: u64) -> Option<u64> {
+    let month_millis = u128::from(hours_per_month) * 3_600_000;
+    (millis > 0).then(|| u64::try_from(u128::from(nanos) * month_millis / u128::from(millis)).ok()).flatten()
+}
+
+/// Says which prices are assumed.
+pub(crate) fn remark_assumptions(output: &mut Output, prices: &Prices) -> Result<(), Failure> {
+    match prices.assumptions.is_empty() {
+        true => Ok(()),
+        false => output.line(format_args!(
+            "Prices without a publication that the price file names: {}.",
+            prices.assumptions.join(", ")
+        )),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -40,5 +67,8 @@ mod tests {
         let prices = read(None).unwrap();
         assert_eq!((prices.region.as_str(), prices.currency.as_str()), ("us-east-1", "USD"));
         assert!(!prices.date.is_empty() && prices.source.contains("aws.amazon.com"));
+        // Each price has a source or is said to be assumed: seven of each class, and three more.
+        let sourced: usize = prices.sources.iter().map(|source| source.fields.len()).sum();
+        assert_eq!(sourced + prices.assumptions.len(), 17);
     }
 }

@@ -2,7 +2,7 @@
 
 use super::{label::RequestLabel, rates::HOUR_MILLIS, row::Usage, sketch::Sketch};
 use crate::{capacity::Place, config::LedgerOptions, error::ThrottledLimit};
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 /// Milliseconds of a minute.
 pub const MINUTE_MILLIS: u64 = 60_000;
@@ -12,9 +12,9 @@ const MAX_HOURS: usize = 31 * 24;
 /// What usage is added up by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RowKey {
-    pub label: RequestLabel,
     /// First token of the partition.
     pub partition: u64,
+    pub label: RequestLabel,
 }
 
 /// What was consumed in an hour.
@@ -67,14 +67,16 @@ pub struct Book {
     max_rows: usize,
     rows: usize,
     /// By minute since 1970.
-    pub minutes: BTreeMap<u64, HashMap<RowKey, Usage>>,
+    pub minutes: BTreeMap<u64, BTreeMap<RowKey, Usage>>,
     /// Minutes before, without partition.
-    pub earlier: HashMap<RequestLabel, Usage>,
+    pub earlier: BTreeMap<RequestLabel, Usage>,
     /// By hour since 1970.
     pub hours: BTreeMap<u64, HourUse>,
     /// Hours before.
     pub earlier_hours: HourUse,
     pub rankings: Rankings,
+    /// Where the last whole key was put together.
+    whole_key: Vec<u8>,
 }
 
 /// An access to one place.
@@ -98,10 +100,11 @@ impl Book {
             max_rows: options.max_rows,
             rows: 0,
             minutes: BTreeMap::new(),
-            earlier: HashMap::new(),
+            earlier: BTreeMap::new(),
             hours: BTreeMap::new(),
             earlier_hours: HourUse::default(),
             rankings: Rankings { accessed: [sketch(), sketch()], throttled: [sketch(), sketch()] },
+            whole_key: Vec::new(),
         }
     }
 
@@ -117,7 +120,7 @@ impl Book {
             self.earlier_hours.add(&hour);
         }
         let weight = if noted.is_write { milliunits * WRITE_WEIGHT } else { milliunits };
-        rank(&mut self.rankings.accessed, noted, weight, minute);
+        rank(&mut self.rankings.accessed, &mut self.whole_key, noted, weight, minute);
     }
 
     /// An access was throttled; `counts_for_key` if the key itself was asked for, and not only derived from an item.
@@ -125,13 +128,12 @@ impl Book {
         let minute = now_millis / MINUTE_MILLIS;
         self.row(minute, noted.key).note_throttled(noted.is_write, limit);
         if counts_for_key {
-            rank(&mut self.rankings.throttled, noted, 1, minute);
+            rank(&mut self.rankings.throttled, &mut self.whole_key, noted, 1, minute);
         }
     }
 
     fn row(&mut self, minute: u64, key: RowKey) -> &mut Usage {
-        let of_minute = self.minutes.entry(minute).or_default();
-        if !of_minute.contains_key(&key) {
+        if !self.minutes.get(&minute).is_some_and(|of_minute| of_minute.contains_key(&key)) {
             self.rows += 1;
             if self.rows > self.max_rows {
                 self.fold();
@@ -150,7 +152,7 @@ impl Book {
     }
 }
 
-fn rank(sketches: &mut [Sketch; 2], noted: &Noted<'_>, weight: u64, minute: u64) {
+fn rank(sketches: &mut [Sketch; 2], key: &mut Vec<u8>, noted: &Noted<'_>, weight: u64, minute: u64) {
     let place = noted.place;
     if place.collection.is_empty() {
         return; // a scan reads no key in particular
@@ -158,11 +160,11 @@ fn rank(sketches: &mut [Sketch; 2], noted: &Noted<'_>, weight: u64, minute: u64)
     let [of_collection, of_key] = sketches;
     of_collection.add(place.collection, weight, minute);
     if noted.is_whole_key {
-        let mut key = Vec::with_capacity(4 + place.collection.len() + place.sort.len());
+        key.clear();
         key.extend_from_slice(&u32::try_from(place.collection.len()).unwrap_or(u32::MAX).to_le_bytes());
         key.extend_from_slice(place.collection);
         key.extend_from_slice(place.sort);
-        of_key.add(&key, weight, minute);
+        of_key.add(key, weight, minute);
     }
 }
 

@@ -19,6 +19,10 @@ pub struct Prices {
     pub date: String,
     /// Where they are from.
     pub source: String,
+    /// Fields whose amounts have been seen published, and where.
+    pub sources: Vec<PriceSource>,
+    /// Fields whose amounts are assumed: no publication of them is named.
+    pub assumptions: Vec<String>,
     /// Currency, such as `USD`. All amounts below are billionths of it.
     pub currency: String,
     /// Hours of a month.
@@ -33,6 +37,19 @@ pub struct Prices {
     pub point_in_time_recovery_gb_month_nanos: u64,
     /// A million reads of change streams.
     pub stream_reads_million_nanos: u64,
+}
+
+/// Where some of the prices have been seen.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields)]
+#[non_exhaustive]
+pub struct PriceSource {
+    /// Fields of the file, such as `STANDARD.storage_gb_month`.
+    pub fields: Vec<String>,
+    /// Address of the publication.
+    pub address: String,
+    /// When it was published, or read.
+    pub date: String,
 }
 
 /// Prices that depend on the table class, in billionths of the currency.
@@ -86,6 +103,10 @@ struct PriceFile {
     region: String,
     date: String,
     source: String,
+    #[serde(default)]
+    sources: Vec<PriceSource>,
+    #[serde(default)]
+    assumptions: Vec<String>,
     currency: String,
     hours_per_month: u64,
     classes: ClassesOfFile,
@@ -153,6 +174,7 @@ impl Prices {
         if !(1..=10_000).contains(&file.hours_per_month) {
             return Err(Error::validation(format!("hours_per_month is {}", file.hours_per_month)));
         }
+        file.check_sources()?;
         let reserved = file.reserved.iter().map(ReservedOfFile::read).collect::<Result<Vec<_>>>()?;
         Ok(Self {
             standard: file.classes.standard.read("STANDARD")?,
@@ -166,6 +188,8 @@ impl Prices {
             region: file.region,
             date: file.date,
             source: file.source,
+            sources: file.sources,
+            assumptions: file.assumptions,
             currency: file.currency,
             hours_per_month: file.hours_per_month,
         })
@@ -183,6 +207,44 @@ impl ClassPrices {
         sum(cost(read_milliunits, prices.read_nanos, MILLION_MILLIUNITS), {
             cost(write_milliunits, prices.write_nanos, MILLION_MILLIUNITS)
         })
+    }
+    /// What read and write units a second cost, provisioned for some hours.
+    pub fn provisioned_nanos(&self, read_units: u64, write_units: u64, hours: u64) -> u64 {
+        let prices = self.provisioned_hour;
+        let hour = sum(cost(read_units, prices.read_nanos, 1), cost(write_units, prices.write_nanos, 1));
+        hour.saturating_mul(hours)
+    }
+}
+
+/// Prices of a class, by their names in the file.
+const CLASS_FIELDS: [&str; 7] = [
+    "on_demand_read_units_million",
+    "on_demand_write_units_million",
+    "provisioned_read_unit_hour",
+    "provisioned_write_unit_hour",
+    "replicated_write_units_million",
+    "replicated_write_unit_hour",
+    "storage_gb_month",
+];
+
+impl PriceFile {
+    /// What says where prices are from has to name prices. Errors: it names something else.
+    fn check_sources(&self) -> Result<()> {
+        let is_price = |field: &str| {
+            let of_class = field.strip_prefix("STANDARD_INFREQUENT_ACCESS.").or(field.strip_prefix("STANDARD."));
+            match of_class {
+                Some(name) => CLASS_FIELDS.contains(&name),
+                None => ["reserved", "point_in_time_recovery_gb_month", "stream_reads_million"].contains(&field),
+            }
+        };
+        let of_sources = self.sources.iter().enumerate();
+        let of_sources = of_sources
+            .flat_map(|(at, source)| source.fields.iter().map(move |field| (format!("sources[{at}].fields"), field)));
+        let assumed = self.assumptions.iter().map(|field| ("assumptions".to_owned(), field));
+        match of_sources.chain(assumed).find(|(_, field)| !is_price(field)) {
+            Some((place, field)) => Err(Error::validation(format!("{place}: {field} is no price of the file"))),
+            None => Ok(()),
+        }
     }
 }
 

@@ -76,9 +76,9 @@ pub struct Entry {
 /// Requests by minute since 1970 and by operation.
 #[derive(Debug, Default)]
 pub struct CallBook {
-    pub minutes: BTreeMap<u64, HashMap<&'static str, Calls>>,
+    pub minutes: BTreeMap<u64, BTreeMap<&'static str, Calls>>,
     /// Minutes before.
-    pub earlier: HashMap<&'static str, Calls>,
+    pub earlier: BTreeMap<&'static str, Calls>,
     /// Calls of `GetRecords`.
     pub stream_reads: u64,
 }
@@ -104,9 +104,9 @@ pub type SizedTable = HashMap<u32, (u64, u64)>;
 pub struct Recorder {
     options: LedgerOptions,
     pub(super) began_millis: u64,
-    pub(super) entries: ArcSwap<HashMap<u32, Arc<Entry>>>,
+    pub(super) entries: ArcSwap<BTreeMap<u32, Arc<Entry>>>,
     /// By number of the table.
-    pub(super) calls: ArcSwap<HashMap<u32, Arc<Mutex<CallBook>>>>,
+    pub(super) calls: ArcSwap<BTreeMap<u32, Arc<Mutex<CallBook>>>>,
     /// Tags by number, less one.
     tags: Mutex<Vec<String>>,
     changing: Mutex<()>,
@@ -116,7 +116,7 @@ pub struct Recorder {
 impl Recorder {
     /// Nothing noted yet.
     pub fn new(options: LedgerOptions, now_millis: u64) -> Self {
-        let without_table = HashMap::from([(NO_TABLE, Arc::default())]);
+        let without_table = BTreeMap::from([(NO_TABLE, Arc::default())]);
         Self {
             options,
             began_millis: now_millis,
@@ -130,6 +130,10 @@ impl Recorder {
 
     /// The time, which does not go back.
     fn at(&self, now_millis: u64) -> u64 {
+        let latest_millis = self.latest_millis.load(Ordering::Relaxed);
+        if now_millis <= latest_millis {
+            return latest_millis;
+        }
         self.latest_millis.fetch_max(now_millis, Ordering::Relaxed).max(now_millis)
     }
 
@@ -254,7 +258,7 @@ impl Recorder {
 
     fn follow_resource(
         &self,
-        entries: &mut HashMap<u32, Arc<Entry>>,
+        entries: &mut BTreeMap<u32, Arc<Entry>>,
         table: &TableDefinition,
         index: Option<&IndexDefinition>,
         now_millis: u64,
@@ -305,7 +309,7 @@ impl Recorder {
 }
 
 /// Ends the resources of a table that are not there any more.
-fn end_all(entries: &HashMap<u32, Arc<Entry>>, table: u32, is_there: impl Fn(u32) -> bool, now_millis: u64) {
+fn end_all(entries: &BTreeMap<u32, Arc<Entry>>, table: u32, is_there: impl Fn(u32) -> bool, now_millis: u64) {
     for (number, entry) in entries {
         let mut facts = entry.facts.lock();
         if facts.table_number == table && !is_there(*number) && !facts.rates.has_ended() {

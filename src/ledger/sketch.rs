@@ -5,14 +5,22 @@
 //! less its error; a key that is not counted has at most the least weight that is; and no error is more than the sum of all
 //! weights divided by the number of keys.
 
-use std::collections::HashMap;
+use hashbrown::HashTable;
+use std::{
+    cmp::Reverse,
+    collections::{BinaryHeap, binary_heap::PeekMut},
+};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// Keys with the most weight.
 #[derive(Debug)]
 pub struct Sketch {
     most: usize,
     counters: Vec<Counter>,
-    positions: HashMap<Box<[u8]>, usize>,
+    /// Positions of counters, by their keys.
+    positions: HashTable<usize>,
+    /// Each counter's position, with the weight that it had when it was last looked at: the least first.
+    lightest: BinaryHeap<Reverse<(u64, usize)>>,
     total: u64,
 }
 
@@ -20,7 +28,7 @@ pub struct Sketch {
 #[derive(Clone, Debug)]
 pub struct Counter {
     /// The key.
-    pub key: Box<[u8]>,
+    pub key: Vec<u8>,
     /// The most that its weight can be.
     pub weight: u64,
     /// How much of it may have been another key's.
@@ -35,14 +43,16 @@ pub struct Counter {
 impl Sketch {
     /// A sketch of so many keys.
     pub fn new(most: usize) -> Self {
-        Self { most: most.max(1), counters: Vec::new(), positions: HashMap::new(), total: 0 }
+        let (positions, lightest) = (HashTable::new(), BinaryHeap::new());
+        Self { most: most.max(1), counters: Vec::new(), positions, lightest, total: 0 }
     }
     /// A key has so much weight more.
     pub fn add(&mut self, key: &[u8], weight: u64, minute: u64) {
         self.total += weight;
-        let at = match self.positions.get(key) {
+        let hash = xxh3_64(key);
+        let at = match self.positions.find(hash, |at| self.counters[*at].key == key) {
             Some(at) => *at,
-            None => self.take_place(key),
+            None => self.take_place(key, hash),
         };
         let Some(counter) = self.counters.get_mut(at) else { return };
         counter.weight += weight;
@@ -52,28 +62,46 @@ impl Sketch {
         counter.minute_weight += weight;
         counter.peak_minute_weight = counter.peak_minute_weight.max(counter.minute_weight);
     }
-    fn take_place(&mut self, key: &[u8]) -> usize {
-        let new = |weight: u64| Counter {
-            key: key.into(),
-            weight,
-            error: weight,
-            minute: 0,
-            minute_weight: 0,
-            peak_minute_weight: 0,
-        };
+    fn take_place(&mut self, key: &[u8], hash: u64) -> usize {
         let at = if self.counters.len() < self.most {
-            self.counters.push(new(0));
+            let (weight, error, minute) = (0, 0, 0);
+            self.counters.push(Counter {
+                key: key.to_vec(),
+                weight,
+                error,
+                minute,
+                minute_weight: 0,
+                peak_minute_weight: 0,
+            });
+            self.lightest.push(Reverse((0, self.counters.len() - 1)));
             self.counters.len() - 1
         } else {
-            // The first of those with the least weight, so that the same accesses leave the same sketch.
-            let least = self.counters.iter().enumerate().min_by_key(|(_, counter)| counter.weight);
-            let Some((at, weight)) = least.map(|(at, counter)| (at, counter.weight)) else { return 0 };
-            let before = std::mem::replace(&mut self.counters[at], new(weight));
-            self.positions.remove(&before.key);
+            let Some(at) = self.lightest() else { return 0 };
+            let counter = &mut self.counters[at];
+            if let Ok(entry) = self.positions.find_entry(xxh3_64(&counter.key), |known| *known == at) {
+                entry.remove();
+            }
+            counter.key.clear();
+            counter.key.extend_from_slice(key);
+            counter.error = counter.weight;
+            (counter.minute, counter.minute_weight, counter.peak_minute_weight) = (0, 0, 0);
             at
         };
-        self.positions.insert(key.into(), at);
+        self.positions.insert_unique(hash, at, |at| xxh3_64(&self.counters[*at].key));
         at
+    }
+    /// The first counter of those with the least weight, so that the same accesses leave the same sketch.
+    fn lightest(&mut self) -> Option<usize> {
+        loop {
+            let mut first = self.lightest.peek_mut()?;
+            let Reverse((weight, at)) = *first;
+            let weight_now = self.counters[at].weight;
+            if weight == weight_now {
+                return Some(at);
+            }
+            *first = Reverse((weight_now, at));
+            drop::<PeekMut<'_, _>>(first); // finds its new place
+        }
     }
     /// The keys that are counted.
     pub fn counters(&self) -> &[Counter] {

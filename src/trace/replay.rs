@@ -200,14 +200,12 @@ impl<'d> Run<'d> {
         let half_units = access.half_units;
         let read = access.index.and_then(|index| table.indexes.get_mut(index)).and_then(Option::as_mut);
         let target = read.unwrap_or(&mut table.table);
-        if !target.admits(of, at, half_units, at_millis) {
-            return false;
-        }
+        let Some(ticket) = target.admit(of, at, half_units, at_millis) else { return false };
         if access.is_write && !admit_entries(table, now, &mut self.entry, at_millis) {
             return false;
         }
         let read = access.index.and_then(|index| table.indexes.get_mut(index)).and_then(Option::as_mut);
-        read.unwrap_or(&mut table.table).pay(of, at, half_units, at_millis);
+        read.unwrap_or(&mut table.table).pay(&ticket, at, half_units);
         if access.key.is_some() {
             self.keys.add(access.table, &self.key, half_units);
         }
@@ -269,25 +267,28 @@ fn admit_entries(table: &mut ModelledTable, now: &Moment<'_>, key: &mut Vec<u8>,
             charges.push((None, at, bytes.div_ceil(1024).max(1) * 2, key.clone()));
         }
     }
+    let mut tickets = Vec::new();
     let mut is_admitted = true;
     for (recorded, added, half_units, key) in &charges {
         let modelled = match recorded {
             Some(index) => table.indexes.get_mut(*index).and_then(Option::as_mut),
             None => table.added.get_mut(*added),
         };
-        let Some(modelled) = modelled else { continue };
-        is_admitted &= modelled.admits(Use::Write, place(key, &access.sort), *half_units, at_millis);
+        let at = place(key, &access.sort);
+        let admitted = modelled.map(|modelled| modelled.admit(Use::Write, at, *half_units, at_millis));
+        is_admitted &= !matches!(admitted, Some(None));
+        tickets.push(admitted.flatten());
     }
     if !is_admitted {
         return false;
     }
-    for (recorded, added, half_units, key) in &charges {
+    for ((recorded, added, half_units, key), ticket) in charges.iter().zip(&tickets) {
         let modelled = match recorded {
             Some(index) => table.indexes.get_mut(*index).and_then(Option::as_mut),
             None => table.added.get_mut(*added),
         };
-        if let Some(modelled) = modelled {
-            modelled.pay(Use::Write, place(key, &access.sort), *half_units, at_millis);
+        if let (Some(modelled), Some(ticket)) = (modelled, ticket) {
+            modelled.pay(ticket, place(key, &access.sort), *half_units);
         }
     }
     true

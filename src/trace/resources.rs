@@ -6,7 +6,7 @@ use super::{
     report::{HotKey, ResourceTotals},
 };
 use crate::{
-    capacity::{CapacityModel, Place, Resource, ResourceLimits, TOKENS_PER_UNIT, ThroughputMode, Use},
+    capacity::{CapacityModel, Place, Resource, ResourceLimits, TOKENS_PER_UNIT, ThroughputMode, Ticket, Use},
     item::key::token,
 };
 use hashbrown::HashTable;
@@ -51,20 +51,18 @@ impl Modelled {
         Self { resource: Resource::new(model.clone(), limits, seed, now_millis), totals }
     }
 
-    /// Whether it admits an access at a place, which has not paid then.
-    pub fn admits(&mut self, of: Use, place: Place<'_>, half_units: u64, now_millis: u64) -> bool {
-        let admitted = self.resource.admit(of, place, tokens(half_units), now_millis).is_ok();
-        self.totals.throttled += u64::from(!admitted);
+    /// Admits an access at a place, which has not paid then; `None` if it is throttled.
+    pub fn admit(&mut self, of: Use, place: Place<'_>, half_units: u64, now_millis: u64) -> Option<Ticket> {
+        let admitted = self.resource.admit(of, place, tokens(half_units), now_millis).ok();
+        self.totals.throttled += u64::from(admitted.is_none());
         admitted
     }
     /// An access that was admitted pays.
-    pub fn pay(&mut self, of: Use, place: Place<'_>, half_units: u64, now_millis: u64) {
+    pub fn pay(&mut self, ticket: &Ticket, place: Place<'_>, half_units: u64) {
         #[expect(clippy::cast_precision_loss, reason = "units of a trace are far below 2^53")]
         let units = half_units as f64 / 2.0;
-        *(if of == Use::Write { &mut self.totals.write_units } else { &mut self.totals.read_units }) += units;
-        if let Ok(ticket) = self.resource.admit(of, place, tokens(half_units), now_millis) {
-            ticket.debit(tokens(half_units), place);
-        }
+        *(if ticket.of == Use::Write { &mut self.totals.write_units } else { &mut self.totals.read_units }) += units;
+        ticket.debit(tokens(half_units), place);
     }
     /// What it did, at the end.
     pub fn totals(mut self, now_millis: u64) -> ResourceTotals {

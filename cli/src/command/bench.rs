@@ -12,7 +12,7 @@ use crate::{
     failure::Failure,
     outcome::Outcome,
     output::{self, Output},
-    session,
+    prices, session,
     stopwatch::Stopwatch,
     text::grouped,
 };
@@ -23,7 +23,7 @@ use hashrange_wire::server::{Server, ServerOptions};
 use http::HttpClient;
 use measure::{Measured, Progress};
 use spec::Spec;
-use std::{io::IsTerminal, net::SocketAddr, sync::Arc, thread, time::Duration};
+use std::{io::IsTerminal, net::SocketAddr, path::PathBuf, sync::Arc, thread, time::Duration};
 use workload::Worker;
 
 /// Arguments of `bench`.
@@ -68,6 +68,9 @@ pub(crate) struct Bench {
     /// Use the items that are there instead of loading them
     #[arg(long)]
     no_load: bool,
+    /// Price file; without it, prices of us-east-1 that come with the program
+    #[arg(long, value_name = "FILE")]
+    prices: Option<PathBuf>,
     /// Print a line for each second also where no person looks
     #[arg(long)]
     live: bool,
@@ -98,6 +101,7 @@ impl Bench {
         spec.records = self.records.unwrap_or(spec.records);
         spec.item_bytes = self.item_bytes.unwrap_or(spec.item_bytes);
         let spec = Arc::new(spec);
+        let prices = prices::read(self.prices.as_deref())?;
         let place = Place::open(self, args)?;
         let mut clients = Vec::new();
         for _ in 0..self.threads {
@@ -114,9 +118,9 @@ impl Bench {
         let measured = self.measure(clients, &spec)?;
         let mut out = Output::new();
         if self.json {
-            out.line(measured.to_json(&spec, &place.describe(), self.threads))?;
+            out.line(measured.to_json(&spec, &place.describe(), self.threads, &prices))?;
         } else {
-            measured.show(&mut out, &spec, &place.describe(), self.threads)?;
+            measured.show(&mut out, &spec, &place.describe(), self.threads, &prices)?;
         }
         out.finish()?;
         drop(place);

@@ -36,6 +36,9 @@ pub(crate) struct Cost {
     json: bool,
 }
 
+/// Hours of the month that plans are compared for.
+const HOURS_PER_MONTH: u64 = 730;
+
 /// What consumed units are broken down by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum By {
@@ -98,6 +101,7 @@ impl Cost {
             output.line(self.as_json(&bill, &parts)?)?;
         } else {
             self.print(&mut output, &bill, &parts)?;
+            prices::remark_assumptions(&mut output, &prices)?;
         }
         output.finish()?;
         Ok(Outcome::Done)
@@ -169,7 +173,8 @@ impl Cost {
             let mut table = self::table(&["table", "throughput", "class", &bill.currency, "a month"], 2);
             for plan in &bill.plans {
                 let class = if plan.is_infrequent_access { "infrequent access" } else { "standard" };
-                let month = monthly(plan.nanos(), bill.millis);
+                let month =
+                    prices::of_month(plan.nanos(), bill.millis, HOURS_PER_MONTH).map_or_else(|| "-".to_owned(), amount);
                 table.add_row([plan.table.as_str(), &name(plan.plan), class, &amount(plan.nanos()), &month]);
             }
             output.line(table)?;
@@ -233,14 +238,4 @@ fn thousandths(milliunits: u64) -> String {
 
 fn hours(millis: u64) -> String {
     thousandths(millis.div_ceil(3_600))
-}
-
-/// An amount for the time of the ledger as one for a month of 730 hours; a dash where no time passed.
-fn monthly(nanos: u64, millis: u64) -> String {
-    const MONTH_MILLIS: u128 = 730 * 3_600_000;
-    if millis == 0 {
-        return "-".to_owned();
-    }
-    let month = u128::from(nanos) * MONTH_MILLIS / u128::from(millis);
-    u64::try_from(month).map_or_else(|_| "-".to_owned(), amount)
 }

@@ -1,9 +1,17 @@
 //! `replay`: a recorded trace on other designs, side by side.
 
-use crate::{failure::Failure, outcome::Outcome, output::Output, stopwatch::Stopwatch, text::grouped};
+use crate::{
+    failure::Failure,
+    outcome::Outcome,
+    output::Output,
+    prices::{self, amount, milliunits},
+    stopwatch::Stopwatch,
+    text::grouped,
+};
 use clap::Args;
 use hashrange::{
     capacity::CapacityModel,
+    ledger::Prices,
     trace::{DesignReport, Designs, ReplayReport, ResourceTotals, replay},
 };
 use serde_json::json;
@@ -17,6 +25,9 @@ pub(crate) struct Replay {
     /// File of designs, as docs/replay.md describes it
     #[arg(long, value_name = "FILE")]
     design: PathBuf,
+    /// Price file; without it, prices of us-east-1 that come with the program
+    #[arg(long, value_name = "FILE")]
+    prices: Option<PathBuf>,
     /// Print the answer as one JSON object
     #[arg(long)]
     json: bool,
@@ -32,20 +43,21 @@ impl Replay {
         if designs.designs.is_empty() {
             return Err(Failure::Usage(format!("{}: designs: there is none", self.design.display())));
         }
+        let prices = prices::read(self.prices.as_deref())?;
         let file = open(&self.trace).map_err(|error| cannot(&self.trace, error))?;
         let watch = Stopwatch::start();
         let report = replay(BufReader::with_capacity(1 << 20, file), &designs, &CapacityModel::service())?;
         let took = watch.elapsed();
         let mut out = Output::new();
         if self.json {
-            out.line(to_json(&report))?;
+            out.line(to_json(&report, &prices))?;
         } else {
             let secs = report.millis / 1_000;
             out.line(format_args!("{} accesses of {} s, replayed in {took}", grouped(report.accesses), grouped(secs)))?;
             if report.is_cut_off {
                 out.line("The end of the trace is missing.")?;
             }
-            table(&mut out, &report)?;
+            table(&mut out, &report, &prices)?;
         }
         out.finish()?;
         Ok(Outcome::Done)
@@ -85,13 +97,23 @@ fn units(units: f64) -> String {
 }
 
 /// One column for each design.
-fn table(out: &mut Output, report: &ReplayReport) -> Result<(), Failure> {
+fn table(out: &mut Output, report: &ReplayReport, prices: &Prices) -> Result<(), Failure> {
     let mut table = comfy_table::Table::new();
     table.load_style(comfy_table::presets::NOTHING);
     let head = std::iter::once(String::new()).chain(report.designs.iter().map(|design| design.name.clone()));
     table.add_row(head.collect::<Vec<_>>());
     for (name, value) in ROWS {
         let cells = std::iter::once(name.to_owned()).chain(report.designs.iter().map(value));
+        table.add_row(cells.collect::<Vec<_>>());
+    }
+    let nanos = |design: &DesignReport| throughput_nanos(design, report.millis, prices);
+    let month = |design: &DesignReport| prices::of_month(nanos(design), report.millis, prices.hours_per_month);
+    let money: [(String, &dyn Fn(&DesignReport) -> String); 2] = [
+        (format!("{} of the trace", prices.currency), &|design| amount(nanos(design))),
+        ("a month like it".to_owned(), &|design| month(design).map_or_else(|| "-".to_owned(), amount)),
+    ];
+    for (name, value) in money {
+        let cells = std::iter::once(name).chain(report.designs.iter().map(value));
         table.add_row(cells.collect::<Vec<_>>());
     }
     for (at, name) in ["hottest keys", "", ""].into_iter().enumerate().take(HOT_KEYS) {
@@ -110,7 +132,10 @@ fn table(out: &mut Output, report: &ReplayReport) -> Result<(), Failure> {
             out.line(format_args!("{}: {name} throttled {throttled} attempts", design.name))?;
         }
     }
-    Ok(())
+    out.line(format_args!(
+        "Throughput of class Standard, at prices of {} as of {}; storage is not in it.",
+        prices.region, prices.date
+    ))
 }
 
 fn name_of(resource: &ResourceTotals) -> String {
@@ -120,7 +145,17 @@ fn name_of(resource: &ResourceTotals) -> String {
     }
 }
 
-fn to_json(report: &ReplayReport) -> serde_json::Value {
+/// What the throughput of a design cost for the time of the trace: units on demand as they were consumed, provisioned ones by
+/// the hour that has begun.
+fn throughput_nanos(design: &DesignReport, millis: u64, prices: &Prices) -> u64 {
+    let of_resource = |resource: &ResourceTotals| match resource.provisioned {
+        None => prices.standard.on_demand_nanos(milliunits(resource.read_units), milliunits(resource.write_units)),
+        Some((read, write)) => prices.standard.provisioned_nanos(read, write, millis.div_ceil(3_600_000).max(1)),
+    };
+    design.resources.iter().map(of_resource).fold(0, u64::saturating_add)
+}
+
+fn to_json(report: &ReplayReport, prices: &Prices) -> serde_json::Value {
     let designs = report.designs.iter().map(|design| {
         let resources = design.resources.iter().map(|resource| {
             json!({
@@ -146,6 +181,7 @@ fn to_json(report: &ReplayReport) -> serde_json::Value {
             "failed": design.failed,
             "p50_millis": design.p50_millis,
             "p99_millis": design.p99_millis,
+            "throughput_nanos": throughput_nanos(design, report.millis, prices),
             "resources": resources.collect::<Vec<_>>(),
             "hot_keys": hot.collect::<Vec<_>>(),
         })
@@ -154,6 +190,7 @@ fn to_json(report: &ReplayReport) -> serde_json::Value {
         "accesses": report.accesses,
         "millis": report.millis,
         "is_cut_off": report.is_cut_off,
+        "prices": {"region": prices.region, "date": prices.date, "currency": prices.currency},
         "designs": designs.collect::<Vec<_>>(),
     })
 }

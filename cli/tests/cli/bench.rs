@@ -46,6 +46,15 @@ fn the_same_seed_costs_the_same_units_everywhere() {
     };
     let once = units(&["--seed", "3"]);
     assert_eq!(once, units(&["--seed", "3"]));
+    let place = Place::new();
+    let prices = place.write("prices.json", include_str!("../../data/prices.json").replace("0.625", "1.25"));
+    let run = ["bench", "ycsb-a", "--records", "100", "--operations", "100", "--prices", &prices];
+    let shown = place.ok(&run);
+    assert!(shown.contains("USD on demand") && shown.contains("for a million operations"), "{shown}");
+    let json: Value = serde_json::from_str(&place.ok(&[&run[..], &["--json"]].concat())).unwrap();
+    let number = |name: &str| json[name].as_f64().unwrap();
+    let nanos = number("read_units") * 125.0 + number("write_units") * 1_250.0;
+    assert!((number("on_demand_nanos") - nanos).abs() <= 1.0, "{json}");
     assert_eq!(once, units(&["--seed", "3", "--http"]));
 }
 

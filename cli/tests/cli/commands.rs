@@ -223,7 +223,8 @@ fn the_demonstration_of_a_hot_key_comes_out_the_same_every_time() {
     assert!(rows.iter().all(|row| (row[6], row[7]) == (1_200, 0)), "the rest runs all the time: {shown}");
     assert_eq!(rows.last().map(|row| (row[2], row[3])), Some((5_400, 0)), "copies share the looks: {shown}");
     let words = shown.split_whitespace().collect::<Vec<_>>().join(" ");
-    for expected in ["is alone on one (isolation)", "write units 1,728,000 6,912,000"] {
+    let money = ["USD a day 33.4800 52.9200", "USD a million looks 6.4583 6.8056", "the copies cost 3.2400 USD a day"];
+    for expected in ["is alone on one (isolation)", "write units 1,728,000 6,912,000"].into_iter().chain(money) {
         assert!(words.contains(expected), "{expected}: {shown}");
     }
 }

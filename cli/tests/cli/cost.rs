@@ -79,6 +79,7 @@ fn a_ledger_is_priced() {
         "PutItem",
         "on demand",
         "infrequent access",
+        "Prices without a publication that the price file names: STANDARD_INFREQUENT_ACCESS.on_demand_read",
     ] {
         assert!(bill.contains(text), "{text}\n{bill}");
     }

@@ -110,6 +110,10 @@ fn what_a_server_records_is_replayed_on_other_designs() {
     let json: serde_json::Value =
         serde_json::from_str(&place.ok(&["replay", &trace, "--design", &designs, "--json"])).unwrap();
     assert_eq!((&json["accesses"], &json["designs"][0]["write_units"]), (&40.into(), &40.0.into()));
+    // 40 units at 0.625 USD a million, and an hour of one read and one write unit a second.
+    let nanos = |at: usize| json["designs"][at]["throughput_nanos"].as_u64().unwrap();
+    assert_eq!((nanos(0), nanos(1)), (25_000, 780_000));
+    assert!(shown.contains("USD of the trace") && shown.contains("a month like it"), "{shown}");
     std::fs::write(&designs, r#"{"designs": [{"name": "a", "tables": {"orders": {"partition_key": "{pk"}}}]}"#)
         .unwrap();
     let refused = place.fails(2, &["replay", &trace, "--design", &designs]);

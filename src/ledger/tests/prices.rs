@@ -98,6 +98,8 @@ fn a_bad_file_is_refused_by_field() {
         ("\"currency\"", "\"curency\"", "curency"),
         ("\"hours_per_month\": 730", "\"hours_per_month\": 0", "hours_per_month"),
         ("\"years\": 1,", "\"years\": 0,", "years"),
+        ("\"STANDARD.storage_gb_month\"", "\"STANDARD.storage\"", "sources[3].fields: STANDARD.storage is no price"),
+        ("\"assumptions\": [", "\"assumptions\": [\"all\",", "assumptions: all is no price"),
     ] {
         let text = PRICES.replacen(from, to, 1);
         assert_ne!(text, PRICES, "{from}");

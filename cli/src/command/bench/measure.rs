@@ -8,9 +8,11 @@ use super::{
 use crate::{
     failure::Failure,
     output::{self, Output},
+    prices::{amount, milliunits},
     stopwatch::{Elapsed, Stopwatch},
     text::grouped,
 };
+use hashrange::ledger::Prices;
 use hdrhistogram::Histogram;
 use serde_json::json;
 use std::{
@@ -145,7 +147,19 @@ impl Measured {
         self.kinds.values().map(|kind| kind.micros.len()).sum()
     }
 
-    pub(super) fn show(&self, out: &mut Output, spec: &Spec, place: &str, threads: u32) -> Result<(), Failure> {
+    /// What the consumed units cost on demand in class Standard, in billionths of the currency.
+    fn on_demand_nanos(&self, prices: &Prices) -> u64 {
+        prices.standard.on_demand_nanos(milliunits(self.read_units), milliunits(self.write_units))
+    }
+
+    pub(super) fn show(
+        &self,
+        out: &mut Output,
+        spec: &Spec,
+        place: &str,
+        threads: u32,
+        prices: &Prices,
+    ) -> Result<(), Failure> {
         let rate = grouped(Elapsed(self.took).per_second(self.operations()));
         let (operations, took) = (grouped(self.operations()), Elapsed(self.took));
         out.line(format_args!("{} on {place}, {threads} threads", spec.name))?;
@@ -164,10 +178,19 @@ impl Measured {
             table.add_row(row);
         }
         out.line(table.trim_fmt())?;
-        out.line(format_args!("{} read units, {} write units", whole(self.read_units), whole(self.write_units)))
+        out.line(format_args!("{} read units, {} write units", whole(self.read_units), whole(self.write_units)))?;
+        let nanos = self.on_demand_nanos(prices);
+        let (currency, million) = (&prices.currency, nanos.saturating_mul(1_000_000) / self.operations().max(1));
+        out.line(format_args!(
+            "{} {currency} on demand, {} {currency} for a million operations; prices of {} as of {}",
+            amount(nanos),
+            amount(million),
+            prices.region,
+            prices.date
+        ))
     }
 
-    pub(super) fn to_json(&self, spec: &Spec, place: &str, threads: u32) -> serde_json::Value {
+    pub(super) fn to_json(&self, spec: &Spec, place: &str, threads: u32, prices: &Prices) -> serde_json::Value {
         let kinds = self.kinds.iter().map(|(kind, measured)| {
             let micros = &measured.micros;
             let percentile = |percentile: f64| micros.value_at_percentile(percentile);
@@ -191,6 +214,8 @@ impl Measured {
             "operations": self.operations(),
             "read_units": self.read_units,
             "write_units": self.write_units,
+            "on_demand_nanos": self.on_demand_nanos(prices),
+            "prices": {"region": prices.region, "date": prices.date, "currency": prices.currency},
             "kinds": kinds.collect::<Vec<_>>(),
         })
     }

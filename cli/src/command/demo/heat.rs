@@ -4,7 +4,13 @@
 //! so first the pages on its partition are throttled with it, then the partition is cut, and at last the page is alone at
 //! the ceiling of one item, until copies of it share the looks.
 
-use crate::{failure::Failure, outcome::Outcome, output::Output, text::grouped};
+use crate::{
+    failure::Failure,
+    outcome::Outcome,
+    output::Output,
+    prices::{self, amount},
+    text::grouped,
+};
 use clap::Args;
 use hashrange::{
     Clock, Database, ErrorKind, Item, Table,
@@ -139,8 +145,28 @@ impl Site {
         for (what, one_key, sharded) in rows {
             self.output.line(format_args!("   {what:<20} {:>15} {:>15}", grouped(one_key), grouped(sharded)))?;
         }
+        let prices = prices::read(None)?;
+        let nanos = |count: Count, copies: u64| {
+            let (read, write) = (looks(count) * LOOK_UNITS, changes * CHANGE_UNITS * copies);
+            prices.standard.on_demand_nanos(read * 1_000, write * 1_000)
+        };
+        let costs = [nanos(hot, 1), nanos(sharded, SHARDS)];
+        let [one_key, sharded_key] = costs.map(amount);
+        let currency = &prices.currency;
+        self.output.line(format_args!("   {:<20} {one_key:>15} {sharded_key:>15}", format!("{currency} a day")))?;
+        let of_looks = |nanos: u64, count: Count| amount(nanos.saturating_mul(1_000_000) / looks(count).max(1));
+        let [one_key, sharded_key] = [of_looks(costs[0], hot), of_looks(costs[1], sharded)];
+        self.output
+            .line(format_args!("   {:<20} {one_key:>15} {sharded_key:>15}", format!("{currency} a million looks")))?;
         self.output.line(format_args!(
             "   A look costs {LOOK_UNITS} units on either. Only a change is dearer: it writes {SHARDS} copies."
+        ))?;
+        let more = costs[1].saturating_sub(nanos(sharded, 1));
+        self.output.line(format_args!(
+            "   Of that, the copies cost {} {currency} a day (on demand, prices of {} as of {}).",
+            amount(more),
+            prices.region,
+            prices.date
         ))?;
         self.output.flush()
     }
