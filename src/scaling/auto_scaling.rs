@@ -3,6 +3,7 @@
 use super::{
     decide::{Change, MINUTE_MILLIS, State, Target},
     model::{ScalableResource, ScalableTarget, ScalingActivity, ScalingPolicy},
+    scheduled_action::{Planned, ScheduledAction},
     store::{self, Row},
 };
 use crate::{
@@ -77,6 +78,11 @@ impl AutoScaling {
                 Row::Policy(policy) => {
                     state.policies.insert((policy.resource.clone(), policy.name.clone()), policy);
                 }
+                Row::Action(action) => {
+                    let schedule = action.check()?;
+                    let name = (action.resource.clone(), action.name.clone());
+                    state.actions.insert(name, Planned::new(action, schedule, now_millis));
+                }
             }
         }
         let next_millis = AtomicU64::new(state.next_millis());
@@ -116,7 +122,7 @@ impl AutoScaling {
         Ok(())
     }
 
-    /// Forgets a target and its policies. Errors: there is no such target.
+    /// Forgets a target, its policies and its scheduled actions. Errors: there is no such target.
     pub fn deregister_target(&self, resource: &ScalableResource) -> Result<()> {
         self.step()?;
         let mut state = self.0.state.lock();
@@ -127,6 +133,12 @@ impl AutoScaling {
         for name in names {
             if let Some(policy) = state.policies.remove(&name) {
                 store::delete(&self.0.engine, &Row::Policy(policy))?;
+            }
+        }
+        let names: Vec<_> = state.actions.keys().filter(|(of, _)| of == resource).cloned().collect();
+        for name in names {
+            if let Some(planned) = state.actions.remove(&name) {
+                store::delete(&self.0.engine, &Row::Action(planned.action))?;
             }
         }
         drop(state);
@@ -177,6 +189,44 @@ impl AutoScaling {
         self.0.state.lock().policies.values().cloned().collect()
     }
 
+    /// Puts a scheduled action, or replaces the one of its name. Errors: a field out of range; its resource is no target.
+    pub fn put_scheduled_action(&self, mut action: ScheduledAction) -> Result<()> {
+        let schedule = action.check()?;
+        self.step()?;
+        let now_millis = self.now_millis();
+        let mut state = self.0.state.lock();
+        if !state.targets.contains_key(&action.resource) {
+            return Err(no_target(&action.resource));
+        }
+        let name = (action.resource.clone(), action.name.clone());
+        action.created_millis = state.actions.get(&name).map_or(now_millis, |known| known.action.created_millis);
+        store::put(&self.0.engine, &Row::Action(action.clone()))?;
+        state.actions.insert(name, Planned::new(action, schedule, now_millis));
+        drop(state);
+        self.schedule();
+        Ok(())
+    }
+
+    /// Removes a scheduled action. Errors: there is none of this name.
+    pub fn delete_scheduled_action(&self, resource: &ScalableResource, name: &str) -> Result<()> {
+        self.step()?;
+        let mut state = self.0.state.lock();
+        let key = (resource.clone(), name.to_owned());
+        let Some(planned) = state.actions.get(&key) else {
+            return Err(Error::not_found(format!("there is no scheduled action {name} for {resource}")));
+        };
+        store::delete(&self.0.engine, &Row::Action(planned.action.clone()))?;
+        state.actions.remove(&key);
+        drop(state);
+        self.schedule();
+        Ok(())
+    }
+
+    /// All scheduled actions, also those whose times are over.
+    pub fn scheduled_actions(&self) -> Vec<ScheduledAction> {
+        self.0.state.lock().actions.values().map(|planned| planned.action.clone()).collect()
+    }
+
     /// Changes of throughput since the database was opened, the latest first; at most 1,000.
     pub fn activities(&self) -> Vec<ScalingActivity> {
         self.0.state.lock().activities()
@@ -204,12 +254,50 @@ impl AutoScaling {
         let Some(_one_at_a_time) = self.0.evaluating.try_lock() else { return };
         loop {
             let mut state = self.0.state.lock();
+            if let Some((action, due_millis)) = state.take_due_action(now_millis) {
+                drop(state);
+                self.carry_out(&action, due_millis);
+                continue;
+            }
             let Some(due) = state.take_due(now_millis) else { break };
             let changes = state.evaluate(due, |resource| units_of(&self.0.engine, resource));
             drop(state);
             changes.into_iter().for_each(|change| self.make(change));
         }
         self.schedule();
+    }
+
+    /// Sets the bounds that a scheduled action wants, and brings the throughput inside.
+    fn carry_out(&self, action: &ScheduledAction, due_millis: u64) {
+        let mut state = self.0.state.lock();
+        let Some(target) = state.bounds_of(action) else { return };
+        let kept = target.and_then(|target| {
+            let kept = store::put(&self.0.engine, &Row::Target(target.clone()));
+            kept.map(|()| target).map_err(|error| error.message().to_owned())
+        });
+        let target = match kept {
+            Ok(target) => target,
+            Err(why) => {
+                let known = state.targets.get(&action.resource).map(|known| &known.target);
+                let (least, most) = known.map_or((0, 0), |known| (known.min_units, known.max_units));
+                let bounds = (action.min_units.unwrap_or(least), action.max_units.unwrap_or(most));
+                return state.note_action(action, due_millis, bounds, Some(why));
+            }
+        };
+        state.note_action(action, due_millis, (target.min_units, target.max_units), None);
+        let change = match (state.targets.get_mut(&action.resource), units_of(&self.0.engine, &action.resource)) {
+            (Some(known), Some(units)) => {
+                known.target = target;
+                known.within_bounds(units, due_millis)
+            }
+            (Some(known), None) => {
+                known.target = target;
+                None
+            }
+            (None, _) => None,
+        };
+        drop(state);
+        change.into_iter().for_each(|change| self.make(change));
     }
 
     fn schedule(&self) {

@@ -2,6 +2,7 @@
 
 use super::{
     model::{ScalableResource, ScalableTarget, ScalingActivity, ScalingPolicy, high_threshold, low_threshold},
+    scheduled_action::{Planned, ScheduledAction},
     series::MinuteSeries,
 };
 use std::collections::{BTreeMap, VecDeque};
@@ -19,6 +20,7 @@ const MOST_ACTIVITIES: usize = 1_000;
 pub struct State {
     pub targets: BTreeMap<ScalableResource, Target>,
     pub policies: BTreeMap<(ScalableResource, String), ScalingPolicy>,
+    pub actions: BTreeMap<(ScalableResource, String), Planned>,
     activities: VecDeque<ScalingActivity>,
     activity_count: u64,
     /// The next minute to be evaluated, since 1970.
@@ -104,7 +106,20 @@ impl State {
         if self.targets.is_empty() {
             return u64::MAX;
         }
-        (self.next_minute + 1) * MINUTE_MILLIS + EVALUATION_MILLIS
+        let evaluation = (self.next_minute + 1) * MINUTE_MILLIS + EVALUATION_MILLIS;
+        self.actions.values().filter_map(|planned| planned.next_millis).fold(evaluation, u64::min)
+    }
+    /// The scheduled action that is due first, if its time has come before that of the next evaluation, and the time.
+    pub fn take_due_action(&mut self, now_millis: u64) -> Option<(ScheduledAction, u64)> {
+        let evaluation = (self.next_minute + 1) * MINUTE_MILLIS + EVALUATION_MILLIS;
+        let next = self.actions.values_mut().filter(|planned| planned.next_millis.is_some());
+        let first = next.min_by_key(|planned| planned.next_millis)?;
+        let due_millis = first.next_millis.filter(|due| *due <= now_millis)?;
+        // An evaluation that is due before it comes first.
+        if evaluation < due_millis && evaluation <= now_millis {
+            return None;
+        }
+        first.take_due(now_millis).map(|due_millis| (first.action.clone(), due_millis))
     }
     /// The minute to be evaluated next, if its time has come.
     pub fn take_due(&mut self, now_millis: u64) -> Option<(u64, u64)> {
@@ -141,6 +156,29 @@ impl State {
         }
         changes
     }
+    /// The bounds that a scheduled action wants for its target, unless such actions are suspended. Errors: what is wrong with
+    /// them.
+    pub fn bounds_of(&self, action: &ScheduledAction) -> Option<Result<ScalableTarget, String>> {
+        let mut target = self.targets.get(&action.resource)?.target.clone();
+        if target.suspended.scheduled {
+            return None;
+        }
+        target.min_units = action.min_units.unwrap_or(target.min_units);
+        target.max_units = action.max_units.unwrap_or(target.max_units);
+        Some(target.check().map(|()| target).map_err(|error| error.message().to_owned()))
+    }
+    /// A scheduled action set bounds, or did not.
+    pub fn note_action(
+        &mut self,
+        action: &ScheduledAction,
+        at_millis: u64,
+        bounds: (u64, u64),
+        refusal: Option<String>,
+    ) {
+        let cause = format!("scheduled action name {} was triggered", action.name);
+        let change = Change { resource: action.resource.clone(), units: bounds.0, cause, at_millis };
+        self.add_activity(change, Some(bounds), refusal);
+    }
     /// A change was made or refused, from the rate that there was.
     pub fn note(&mut self, change: Change, before: u64, refusal: Option<String>) {
         let target = self.targets.get_mut(&change.resource).filter(|_| refusal.is_none());
@@ -150,11 +188,15 @@ impl State {
                 target.last_increase_millis = Some(change.at_millis);
             }
         }
+        self.add_activity(change, None, refusal);
+    }
+    fn add_activity(&mut self, change: Change, bounds: Option<(u64, u64)>, refusal: Option<String>) {
         self.activity_count += 1;
         let status = if refusal.is_none() { super::ActivityStatus::Successful } else { super::ActivityStatus::Failed };
         let Change { resource, units, cause, at_millis } = change;
         let number = self.activity_count;
-        self.activities.push_front(ScalingActivity { number, resource, at_millis, cause, units, status, refusal });
+        let activity = ScalingActivity { number, resource, at_millis, cause, units, bounds, status, refusal };
+        self.activities.push_front(activity);
         self.activities.truncate(MOST_ACTIVITIES);
     }
     /// The last activities, the latest first.

@@ -5,13 +5,17 @@
 //! one of them is on, the throughput becomes what the last minute needs. Everything goes by the database's clock and without a
 //! thread: what is due is done by the first request, description or call of [`AutoScaling::step`] at or after its moment.
 //!
-//! Targets and policies are durable, and outlive their tables. What was consumed is kept in memory only.
+//! A *scheduled action* sets the bounds of a target at its times.
 //!
-//! Imports: error, item, schema, engine, request, table.
+//! Targets, policies and scheduled actions are durable, and outlive their tables. What was consumed is kept in memory only.
+//!
+//! Imports: error, date, item, schema, engine, request, table.
 
 mod auto_scaling;
 mod decide;
 mod model;
+mod schedule;
+mod scheduled_action;
 mod series;
 mod store;
 
@@ -19,6 +23,7 @@ pub use auto_scaling::AutoScaling;
 pub use model::{
     ActivityStatus, ScalableResource, ScalableTarget, ScalingActivity, ScalingAlarm, ScalingPolicy, SuspendedScaling,
 };
+pub use scheduled_action::ScheduledAction;
 
 /// Compiles and runs what the guide shows.
 #[cfg(doctest)]

@@ -78,7 +78,7 @@ pub struct SuspendedScaling {
     pub scale_in: bool,
     /// Policies raise nothing.
     pub scale_out: bool,
-    /// Scheduled actions do nothing. There are none in this model.
+    /// Scheduled actions do nothing.
     pub scheduled: bool,
 }
 
@@ -236,8 +236,10 @@ pub struct ScalingActivity {
     pub at_millis: u64,
     /// Why.
     pub cause: String,
-    /// The units that were wanted.
+    /// The units that were wanted; the least ones of a scheduled action.
     pub units: u64,
+    /// The bounds that a scheduled action wanted; `None` for a change of throughput.
+    pub bounds: Option<(u64, u64)>,
     /// What became of it.
     pub status: ActivityStatus,
     /// Why it was refused.
@@ -247,16 +249,25 @@ pub struct ScalingActivity {
 impl ScalingActivity {
     /// The service's description: `Setting read capacity units to 10.`
     pub fn description(&self) -> String {
-        format!("Setting {} capacity units to {}.", self.resource.direction(), self.units)
+        match self.bounds {
+            None => format!("Setting {}.", self.wanted()),
+            Some(_) => format!("Setting {}", self.wanted()),
+        }
+    }
+    /// What was to be set.
+    fn wanted(&self) -> String {
+        match self.bounds {
+            None => format!("{} capacity units to {}", self.resource.direction(), self.units),
+            Some((least, most)) => format!("min capacity to {least} and max capacity to {most}"),
+        }
     }
     /// The service's words for what became of it.
     pub fn status_message(&self) -> String {
-        let (direction, units) = (self.resource.direction(), self.units);
-        match &self.refusal {
-            None => format!(
-                "Successfully set {direction} capacity units to {units}. Change successfully fulfilled by dynamodb."
-            ),
-            Some(why) => format!("Failed to set {direction} capacity units to {units}. Reason: {why}"),
+        let wanted = self.wanted();
+        match (&self.refusal, self.bounds) {
+            (None, None) => format!("Successfully set {wanted}. Change successfully fulfilled by dynamodb."),
+            (None, Some(_)) => format!("Successfully set {wanted}"),
+            (Some(why), _) => format!("Failed to set {wanted}. Reason: {why}"),
         }
     }
 }

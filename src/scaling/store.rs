@@ -1,6 +1,9 @@
 //! Targets and policies on disk: rows of a table that the database keeps for itself, each a JSON text under its name.
 
-use super::model::{ScalableTarget, ScalingPolicy};
+use super::{
+    model::{ScalableTarget, ScalingPolicy},
+    scheduled_action::ScheduledAction,
+};
 use crate::{
     engine::{Engine, TableSpec},
     error::{Error, ErrorKind, Result},
@@ -17,6 +20,7 @@ use std::sync::Arc;
 pub enum Row {
     Target(ScalableTarget),
     Policy(ScalingPolicy),
+    Action(ScheduledAction),
 }
 
 impl Row {
@@ -25,6 +29,9 @@ impl Row {
             Self::Target(target) => format!("target {} {}", target.resource.dimension(), target.resource.id()),
             Self::Policy(policy) => {
                 format!("policy {} {} {}", policy.resource.dimension(), policy.resource.id(), policy.name)
+            }
+            Self::Action(action) => {
+                format!("action {} {} {}", action.resource.dimension(), action.resource.id(), action.name)
             }
         }
     }

@@ -6,7 +6,7 @@ use hashrange::{
     Clock, Database, ErrorKind, Item, Table,
     admin::{TableUpdate, index},
     key::S,
-    scaling::{ActivityStatus, AutoScaling, ScalableResource, ScalableTarget, ScalingPolicy},
+    scaling::{ActivityStatus, AutoScaling, ScalableResource, ScalableTarget, ScalingPolicy, ScheduledAction},
     schema::ProvisionedThroughput,
 };
 use std::time::Duration;
@@ -208,4 +208,112 @@ fn what_is_wrong_is_refused_by_its_field() {
     assert!(put("p", 70.0).contains("register it first"));
     let unsupported = Database::in_memory().unwrap().auto_scaling().unwrap_err();
     assert_eq!(unsupported.kind(), ErrorKind::Unsupported);
+}
+
+#[test]
+fn scheduled_actions_set_bounds_at_their_times() {
+    let world = World::with_policy(5, 5, 100, |_| {});
+    let scheduled = |name: &str, schedule: &str, least, most| {
+        world.scaling.put_scheduled_action(ScheduledAction::new(name, reads_of(), schedule, least, most)).unwrap();
+    };
+    // It is 08:00 on a Friday.
+    scheduled("morning", "cron(0 9 ? * MON-FRI *)", 50, 200);
+    scheduled("night", "cron(0 20 * * ? *)", 2, 10);
+    scheduled("once", "at(2027-01-15T12:00:00)", 80, 200);
+    world.clock.advance(Duration::from_secs(3_599));
+    assert_eq!(world.rate(), 5);
+    world.clock.advance(Duration::from_secs(1));
+    assert_eq!(world.rate(), 50, "below the least units that there are from nine o'clock on");
+    let activities = world.scaling.activities();
+    assert_eq!(activities[0].cause, "minimum capacity was set to 50");
+    assert_eq!(activities[1].cause, "scheduled action name morning was triggered");
+    assert_eq!(activities[1].description(), "Setting min capacity to 50 and max capacity to 200");
+    assert_eq!(activities[1].status_message(), "Successfully set min capacity to 50 and max capacity to 200");
+    world.clock.advance(Duration::from_secs(3 * 3_600));
+    assert_eq!((world.rate(), world.scaling.targets()[0].min_units), (80, 80));
+    // The night's bounds lower it, and what is idle goes to the least.
+    world.clock.advance(Duration::from_secs(8 * 3_600));
+    assert_eq!((world.rate(), world.scaling.targets()[0].max_units), (10, 10));
+    world.clock.advance(Duration::from_secs(1_000));
+    assert_eq!(world.rate(), 2);
+    // Saturday has no morning.
+    world.clock.advance(Duration::from_secs(24 * 3_600));
+    assert_eq!((world.rate(), world.scaling.targets()[0].max_units), (2, 10));
+}
+
+#[test]
+fn scheduled_actions_are_suspended_end_and_outlive_the_process() {
+    let folder = tempfile::tempdir().unwrap();
+    let clock = Clock::manual(BEGIN_MILLIS);
+    let open = || {
+        let options = Database::options().clock(clock.clone()).auto_scaling(true).background(false);
+        options.open(folder.path()).unwrap()
+    };
+    let db = open();
+    db.create_table("stock").hash::<S>("sku").provisioned(5, 5).create().unwrap();
+    let scaling = db.auto_scaling().unwrap();
+    let mut target = ScalableTarget::new(reads_of(), 1, 100);
+    target.suspended.scheduled = true;
+    scaling.register_target(target.clone()).unwrap();
+    let mut hourly = ScheduledAction::new("hourly", reads_of(), "rate(1 hour)", 20, 100);
+    hourly.end_millis = Some(BEGIN_MILLIS + 5 * 3_600_000);
+    scaling.put_scheduled_action(hourly).unwrap();
+    let least = |db: &Database| {
+        let scaling = db.auto_scaling().unwrap();
+        scaling.step().unwrap();
+        scaling.targets()[0].min_units
+    };
+    clock.advance(Duration::from_secs(3_600));
+    assert_eq!(least(&db), 1, "suspended");
+    target.suspended.scheduled = false;
+    scaling.register_target(target.clone()).unwrap();
+    drop(scaling);
+    db.close().unwrap();
+    let db = open();
+    clock.advance(Duration::from_secs(3_600));
+    assert_eq!(least(&db), 20);
+    // Once it has ended, the bounds stay as they are set by hand.
+    clock.advance(Duration::from_secs(3 * 3_600));
+    let scaling = db.auto_scaling().unwrap();
+    scaling.register_target(target).unwrap();
+    clock.advance(Duration::from_secs(10 * 3_600));
+    assert_eq!(least(&db), 1);
+    assert_eq!(scaling.scheduled_actions().len(), 1);
+    scaling.delete_scheduled_action(&reads_of(), "hourly").unwrap();
+    assert_eq!(scaling.delete_scheduled_action(&reads_of(), "hourly").unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn wrong_scheduled_actions_are_refused_by_their_field() {
+    let world = World::new(5);
+    let action = |schedule: &str, least, most| ScheduledAction::new("a", reads_of(), schedule, least, most);
+    let refused = |action: ScheduledAction| world.scaling.put_scheduled_action(action).unwrap_err();
+    assert_eq!(refused(action("rate(1 hour)", 1, 2)).code(), "ObjectNotFoundException");
+    world.scaling.register_target(ScalableTarget::new(reads_of(), 1, 10)).unwrap();
+    let mut nothing = action("rate(1 hour)", 1, 2);
+    (nothing.min_units, nothing.max_units) = (None, None);
+    let mut backwards = action("rate(1 hour)", 1, 2);
+    (backwards.start_millis, backwards.end_millis) = (Some(2), Some(1));
+    let mut nameless = action("rate(1 hour)", 1, 2);
+    nameless.name = String::new();
+    for (field, action) in [
+        ("schedule: ", action("hourly", 1, 2)),
+        ("min_units: ", action("rate(1 hour)", 0, 2)),
+        ("max_units: ", action("rate(1 hour)", 3, 2)),
+        ("min_units, max_units: ", nothing),
+        ("end_millis: ", backwards),
+        ("name: ", nameless),
+    ] {
+        let error = refused(action);
+        assert!(error.message().starts_with(field), "{field}: {}", error.message());
+    }
+    // Bounds that do not fit those that the target has by then are a failed activity.
+    let mut low = action("rate(1 hour)", 1, 2);
+    (low.min_units, low.max_units) = (Some(50), None);
+    world.scaling.put_scheduled_action(low).unwrap();
+    world.clock.advance(Duration::from_secs(3_600));
+    world.scaling.step().unwrap();
+    let activity = world.scaling.activities().remove(0);
+    assert_eq!((activity.status, world.scaling.targets()[0].min_units), (ActivityStatus::Failed, 1));
+    assert!(activity.status_message().contains("max_units: must be at least"), "{}", activity.status_message());
 }

@@ -22,7 +22,7 @@ pub const FLOORS: [&[&str]; 13] = [
 const WIRE_FLOORS: [&[&str]; 11] = [
     &["json", "profile", "policy", "timing", "objects"],
     &["error"],
-    &["validate", "shape"],
+    &["validate", "shape", "cbor"],
     &["arn", "kms", "value", "expressions", "transfer", "jobs"],
     &["context", "capacity", "legacy", "table", "refusal"],
     &["operation"],

@@ -131,6 +131,13 @@ impl Failure {
         failure
     }
 
+    /// The service fails at a request that it does not refuse by name.
+    pub(crate) fn internal_failure() -> Self {
+        let mut failure = Self::new(FRAMEWORK, "InternalFailure", None);
+        failure.0.status = 500;
+        failure
+    }
+
     /// A documented limit would be passed.
     pub(crate) fn limit_exceeded(message: impl Into<String>) -> Self {
         Self::new(SERVICE, "LimitExceededException", Some(message.into()))

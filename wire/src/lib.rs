@@ -23,6 +23,7 @@ mod arn;
 #[cfg(feature = "aws-sdk")]
 mod aws;
 mod capacity;
+mod cbor;
 mod context;
 mod error;
 mod expressions;

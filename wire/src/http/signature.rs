@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 use std::fmt;
 
 /// Services that signatures may be made for.
-const SERVICES: [&str; 2] = ["dynamodb", "application-autoscaling"];
+const SERVICES: [&str; 3] = ["dynamodb", "application-autoscaling", "monitoring"];
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 /// How far the time of a request may be from the server's.
 const MAX_SKEW_MILLIS: u64 = 15 * 60 * 1000;

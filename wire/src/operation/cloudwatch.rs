@@ -1,5 +1,5 @@
 //! The actions of CloudWatch by which programs read the service's metrics, in CloudWatch's JSON protocol: `GetMetricData`,
-//! `ListMetrics`, and `GetInsightRuleReport` for the rules that contributor insights make.
+//! `GetMetricStatistics`, `ListMetrics`, and `GetInsightRuleReport` for the rules that contributor insights make.
 //!
 //! They answer from the database's ledger. Metrics have a value for each minute; a longer period adds minutes up. Expressions
 //! of metrics are not computed.
@@ -24,6 +24,8 @@ const NAMESPACE: &str = "AWS/DynamoDB";
 const MAX_QUERIES: usize = 500;
 /// Values of one answer.
 const MAX_POINTS: usize = 100_800;
+/// Points of one answer of statistics.
+const MAX_DATAPOINTS: usize = 1_440;
 /// Metrics of one page of a listing.
 const PAGE: usize = 500;
 /// Contributors that the service ranks for a rule.
@@ -75,6 +77,20 @@ struct GetMetricData {
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
+struct GetMetricStatistics {
+    #[serde(flatten)]
+    metric: Metric,
+    start_time: f64,
+    end_time: f64,
+    period: u64,
+    #[serde(default)]
+    statistics: Vec<String>,
+    #[serde(default)]
+    extended_statistics: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
 struct ListMetrics {
     namespace: Option<String>,
     metric_name: Option<String>,
@@ -91,15 +107,25 @@ struct GetInsightRuleReport {
     order_by: Option<String>,
 }
 
+/// An error as CloudWatch says it.
+fn failure(name: &'static str, message: impl Into<String>) -> Failure {
+    let mut failure = Failure::service(name, message);
+    failure.0.namespace = "com.amazonaws.cloudwatch.v2010_08_01";
+    failure
+}
+
+fn invalid(message: impl Into<String>) -> Failure {
+    failure("InvalidParameterValueException", message)
+}
+
 fn parse<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, Failure> {
-    serde_json::from_slice(body).map_err(|error| {
-        if error.is_data() { Failure::validation(error.to_string()) } else { Malformed::Syntax.into() }
-    })
+    serde_json::from_slice(body)
+        .map_err(|error| if error.is_data() { invalid(error.to_string()) } else { Malformed::Syntax.into() })
 }
 
 fn ledger(context: &Context<'_>) -> Result<Ledger, Failure> {
     context.database.ledger().map_err(|_| {
-        Failure::validation("the server keeps no ledger, from which metrics come: start it with --metrics or --ledger")
+        invalid("the server keeps no ledger, from which metrics come: start it with --metrics or --ledger")
     })
 }
 
@@ -121,10 +147,10 @@ fn float(value: u64) -> f64 {
 pub(super) fn get_metric_data(context: &Context<'_>, body: &[u8]) -> Outcome {
     let request: GetMetricData = parse(body)?;
     if request.metric_data_queries.is_empty() || request.metric_data_queries.len() > MAX_QUERIES {
-        return Err(Failure::validation(format!("MetricDataQueries has 1 to {MAX_QUERIES} members")));
+        return Err(invalid(format!("MetricDataQueries has 1 to {MAX_QUERIES} members")));
     }
     if request.start_time >= request.end_time {
-        return Err(Failure::validation("The parameter StartTime must be less than the parameter EndTime."));
+        return Err(invalid("The parameter StartTime must be less than the parameter EndTime."));
     }
     let (from, until) = (millis(request.start_time), millis(request.end_time));
     let is_ascending = request.scan_by.as_deref() == Some("TimestampAscending");
@@ -161,28 +187,48 @@ fn check(query: &MetricDataQuery) -> Result<&MetricStat, Failure> {
             Some(_) => "Metric expressions are not supported here",
             None => "a metric data query needs a MetricStat",
         };
-        return Err(Failure::validation(format!("{text}: query {}", query.id)));
+        return Err(invalid(format!("{text}: query {}", query.id)));
     };
-    if stat.period == 0 || stat.period % 60 != 0 {
-        let text = "The parameter MetricDataQueries.member.MetricStat.Period must be a multiple of 60.";
-        return Err(Failure::validation(text));
+    check_period("MetricDataQueries.member.MetricStat.Period", stat.period)?;
+    check_statistic(&stat.stat)?;
+    Ok(stat)
+}
+
+fn check_period(parameter: &str, secs: u64) -> Result<(), Failure> {
+    if secs == 0 || secs % 60 != 0 {
+        return Err(invalid(format!("The parameter {parameter} must be a multiple of 60.")));
     }
+    Ok(())
+}
+
+fn check_statistic(name: &str) -> Result<(), Failure> {
     let no_samples = MetricPoint::none();
-    let is_percentile = stat
-        .stat
+    let is_percentile = name
         .strip_prefix('p')
         .is_some_and(|rest| rest.parse::<f64>().is_ok_and(|percent| (0.0..=100.0).contains(&percent)));
-    if no_samples.statistic(&stat.stat).is_none() && !is_percentile {
-        return Err(Failure::validation(format!("The statistic {} is not supported", stat.stat)));
+    if no_samples.statistic(name).is_none() && !is_percentile {
+        return Err(invalid(format!("The statistic {name} is not supported")));
     }
-    Ok(stat)
+    Ok(())
 }
 
 /// Begins of periods, in seconds, and values, in the order of time.
 fn points_of(metrics: &[MetricSeries], ledger: &Ledger, stat: &MetricStat, from: u64, until: u64) -> Vec<(f64, f64)> {
-    let period = stat.period * 1_000;
+    let value = |(begin, point): (u64, MetricPoint)| Some((float(begin / 1_000), point.statistic(&stat.stat)?));
+    periods_of(metrics, ledger, (&stat.metric, stat.period), from, until).into_iter().filter_map(value).collect()
+}
+
+/// What a metric has in each period, by when the period began.
+fn periods_of(
+    metrics: &[MetricSeries],
+    ledger: &Ledger,
+    (metric, period_secs): (&Metric, u64),
+    from: u64,
+    until: u64,
+) -> BTreeMap<u64, MetricPoint> {
+    let period = period_secs.saturating_mul(1_000);
     let mut merged: BTreeMap<u64, MetricPoint> = BTreeMap::new();
-    let found = metrics.iter().find(|series| is_asked_for(series, &stat.metric));
+    let found = metrics.iter().find(|series| is_asked_for(series, metric));
     let points = found.map(|series| series.points.as_slice()).unwrap_or_default();
     let inside = |minute: u64| minute >= from && minute < until;
     for point in points.iter().filter(|point| inside(point.minute_millis)) {
@@ -193,7 +239,7 @@ fn points_of(metrics: &[MetricSeries], ledger: &Ledger, stat: &MetricStat, from:
         }
     }
     // A table that does nothing reports that it consumes nothing, as the service does.
-    if is_idle_reported(ledger, &stat.metric) {
+    if is_idle_reported(ledger, metric) {
         let first = from.max(ledger.began_millis) / period * period;
         let last = until.min(ledger.ended_millis.saturating_add(1));
         let mut begin = first;
@@ -204,8 +250,43 @@ fn points_of(metrics: &[MetricSeries], ledger: &Ledger, stat: &MetricStat, from:
             begin += period;
         }
     }
-    let value = |(begin, point): (u64, MetricPoint)| Some((float(begin / 1_000), point.statistic(&stat.stat)?));
-    merged.into_iter().filter_map(value).collect()
+    merged
+}
+
+/// Statistics of one metric over a time, by period.
+pub(super) fn get_metric_statistics(context: &Context<'_>, body: &[u8]) -> Outcome {
+    let request: GetMetricStatistics = parse(body)?;
+    if request.start_time >= request.end_time {
+        return Err(invalid("The parameter StartTime must be less than the parameter EndTime."));
+    }
+    check_period("Period", request.period)?;
+    if request.statistics.is_empty() && request.extended_statistics.is_empty() {
+        return Err(invalid("At least one of the parameters Statistics and ExtendedStatistics must be specified."));
+    }
+    request.statistics.iter().chain(&request.extended_statistics).try_for_each(|name| check_statistic(name))?;
+    let metric = &request.metric;
+    let ledger = ledger(context)?;
+    let metrics = ledger.metrics();
+    let unit = metrics.iter().find(|series| is_asked_for(series, metric)).map_or("Count", |series| series.unit);
+    let (from, until) = (millis(request.start_time), millis(request.end_time));
+    let periods = periods_of(&metrics, &ledger, (metric, request.period), from, until);
+    if periods.len() > MAX_DATAPOINTS {
+        let text = format!("there are {} datapoints, and at most {MAX_DATAPOINTS} can be returned", periods.len());
+        return Err(failure("InvalidParameterCombinationException", text));
+    }
+    let points = periods.into_iter().map(|(begin, point)| {
+        let mut shown = json!({"Timestamp": float(begin / 1_000), "Unit": unit});
+        for name in &request.statistics {
+            shown[name] = point.statistic(name).into();
+        }
+        for name in &request.extended_statistics {
+            if let Some(value) = point.statistic(name) {
+                shown["ExtendedStatistics"][name] = value.into();
+            }
+        }
+        shown
+    });
+    write(&json!({"Label": metric.metric_name, "Datapoints": points.collect::<Vec<_>>()}))
 }
 
 /// Whether a series is the one of these names and dimensions.
@@ -255,7 +336,7 @@ pub(super) fn list_metrics(context: &Context<'_>, body: &[u8]) -> Outcome {
             .parse::<usize>()
             .ok()
             .filter(|start| *start < metrics.len())
-            .ok_or_else(|| Failure::validation("the parameter NextToken is invalid"))?,
+            .ok_or_else(|| invalid("the parameter NextToken is invalid"))?,
     };
     let page = metrics.iter().skip(start).take(PAGE).map(|series| {
         let dimensions = series.dimensions.iter().map(|(name, value)| json!({"Name": name, "Value": value}));
@@ -274,10 +355,11 @@ pub(super) fn list_metrics(context: &Context<'_>, body: &[u8]) -> Outcome {
 pub(super) fn get_insight_rule_report(context: &Context<'_>, body: &[u8]) -> Outcome {
     let request: GetInsightRuleReport = parse(body)?;
     let most = request.max_contributor_count.unwrap_or(10).min(MAX_CONTRIBUTORS);
-    let rule = Rule::named(context, &request.rule_name)
-        .ok_or_else(|| Failure::not_found(format!("Insight rule {} does not exist", request.rule_name)))?;
+    let rule = Rule::named(context, &request.rule_name).ok_or_else(|| {
+        failure("ResourceNotFoundException", format!("Insight rule {} does not exist", request.rule_name))
+    })?;
     let heat = context.database.heat(&rule.table.name).map_err(|_| {
-        Failure::validation("the server keeps no ledger, from which insights come: start it with --metrics or --ledger")
+        invalid("the server keeps no ledger, from which insights come: start it with --metrics or --ledger")
     })?;
     let resource = heat.resources.iter().find(|resource| resource.index == rule.index);
     let mut keys: Vec<&KeyHeat> = resource.map(|found| ranking(found, &rule).iter().collect()).unwrap_or_default();

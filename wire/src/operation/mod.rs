@@ -32,6 +32,7 @@ mod restore_overrides;
 mod restores;
 mod scaling;
 mod scan;
+mod scheduled_actions;
 mod search_vectors;
 mod statement_members;
 mod streams;
@@ -162,6 +163,7 @@ const METRICS_TARGET: &str = "GraniteServiceVersion20100801.";
 /// CloudWatch's operations on the metrics of the service.
 const METRIC_OPERATIONS: &[Operation] = &[
     operation("GetMetricData", cloudwatch::get_metric_data),
+    operation("GetMetricStatistics", cloudwatch::get_metric_statistics),
     operation("ListMetrics", cloudwatch::list_metrics),
     operation("GetInsightRuleReport", cloudwatch::get_insight_rule_report),
 ];
@@ -184,6 +186,9 @@ const SCALING_OPERATIONS: &[Operation] = &[
     operation("DeleteScalingPolicy", scaling::delete_policy),
     operation("DescribeScalingPolicies", scaling::describe_policies),
     operation("DescribeScalingActivities", scaling::describe_activities),
+    operation("PutScheduledAction", scheduled_actions::put),
+    operation("DeleteScheduledAction", scheduled_actions::delete),
+    operation("DescribeScheduledActions", scheduled_actions::describe),
 ];
 
 /// The operation that a target names.

@@ -1,6 +1,7 @@
 //! Application Auto Scaling's operations on the throughput of tables and global indexes: targets, policies of target tracking, and
-//! activities. Other services' resources, step scaling and scheduled actions are not here.
+//! activities. Scheduled actions are beside. Other services' resources and step scaling are not here.
 
+use super::scheduled_actions::ScheduledMembers;
 use crate::{
     arn::identity,
     context::Context,
@@ -13,7 +14,7 @@ use hashrange::{
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-const NAMESPACE: &str = "dynamodb";
+pub(super) const NAMESPACE: &str = "dynamodb";
 /// Elements of one page of a description.
 const PAGE: usize = 50;
 /// Dimensions that DynamoDB's resources have.
@@ -27,7 +28,7 @@ const DIMENSIONS: [&str; 4] = [
 /// The members of all requests.
 #[derive(Debug, Default, Deserialize)]
 #[serde(rename_all = "PascalCase", default)]
-struct Request {
+pub(super) struct Request {
     service_namespace: Option<String>,
     resource_id: Option<String>,
     scalable_dimension: Option<String>,
@@ -43,6 +44,8 @@ struct Request {
     resource_ids: Option<Vec<String>>,
     max_results: Option<i64>,
     next_token: Option<String>,
+    #[serde(flatten)]
+    pub(super) scheduled: ScheduledMembers,
 }
 
 #[derive(Clone, Copy, Debug, Default, Deserialize)]
@@ -78,12 +81,12 @@ fn failure(name: &'static str, message: impl Into<String>) -> Failure {
     failure
 }
 
-fn invalid(message: impl Into<String>) -> Failure {
+pub(super) fn invalid(message: impl Into<String>) -> Failure {
     failure("ValidationException", message)
 }
 
 /// An error of the engine: what it does not find is an object, or a table that a target cannot be.
-fn refused(error: Error) -> Failure {
+pub(super) fn refused(error: Error) -> Failure {
     match error.kind() {
         ErrorKind::NotFound if error.code() == "ObjectNotFoundException" => {
             failure("ObjectNotFoundException", error.message().to_owned())
@@ -94,14 +97,14 @@ fn refused(error: Error) -> Failure {
 }
 
 /// One constraint that a member breaks.
-fn violation(value: &str, member: &str, constraint: &str) -> Failure {
+pub(super) fn violation(value: &str, member: &str, constraint: &str) -> Failure {
     invalid(format!(
         "1 validation error detected: Value {value} at '{member}' failed to satisfy constraint: {constraint}"
     ))
 }
 
 impl Request {
-    fn decode(body: &[u8]) -> Result<Self, Failure> {
+    pub(super) fn decode(body: &[u8]) -> Result<Self, Failure> {
         let request: Self = serde_json::from_slice(body).map_err(|error| Failure::serialization(error.to_string()))?;
         match request.service_namespace.as_deref() {
             Some(NAMESPACE) => Ok(request),
@@ -114,7 +117,7 @@ impl Request {
     }
 
     /// The resource, which has to be named.
-    fn resource(&self) -> Result<ScalableResource, Failure> {
+    pub(super) fn resource(&self) -> Result<ScalableResource, Failure> {
         let Some(id) = &self.resource_id else {
             return Err(violation("null", "resourceId", "Member must not be null"));
         };
@@ -127,7 +130,7 @@ impl Request {
         })
     }
 
-    fn check_dimension(&self) -> Result<(), Failure> {
+    pub(super) fn check_dimension(&self) -> Result<(), Failure> {
         match self.scalable_dimension.as_deref() {
             Some(dimension) if !DIMENSIONS.contains(&dimension) => {
                 let constraint = format!("Member must satisfy enum value set: [{}]", DIMENSIONS.join(", "));
@@ -142,7 +145,7 @@ impl Request {
     }
 
     /// Whether something is described, by its resource.
-    fn names(&self, resource: &ScalableResource) -> bool {
+    pub(super) fn names(&self, resource: &ScalableResource) -> bool {
         let is_id = |id: &String| *id == resource.id();
         self.resource_id.as_ref().is_none_or(is_id)
             && self.resource_ids.as_ref().is_none_or(|ids| ids.iter().any(is_id))
@@ -150,7 +153,7 @@ impl Request {
     }
 
     /// A page of what was found, under a name.
-    fn page(&self, name: &str, found: Vec<Value>) -> Outcome {
+    pub(super) fn page(&self, name: &str, found: Vec<Value>) -> Outcome {
         let most = match self.max_results {
             None => PAGE,
             Some(most) if (1..=50).contains(&most) => usize::try_from(most).unwrap_or(PAGE),
@@ -175,7 +178,7 @@ impl Request {
     }
 }
 
-fn scaling(context: &Context<'_>) -> Result<AutoScaling, Failure> {
+pub(super) fn scaling(context: &Context<'_>) -> Result<AutoScaling, Failure> {
     let scaling = context.database.auto_scaling()?;
     scaling.step()?;
     Ok(scaling)
@@ -375,7 +378,7 @@ pub(super) fn describe_activities(context: &Context<'_>, body: &[u8]) -> Outcome
 }
 
 /// What is not there, in the service's words.
-fn absent(error: Error, what: &str, resource: &ScalableResource) -> Failure {
+pub(super) fn absent(error: Error, what: &str, resource: &ScalableResource) -> Failure {
     if error.kind() != ErrorKind::NotFound {
         return refused(error);
     }
@@ -387,7 +390,7 @@ fn absent(error: Error, what: &str, resource: &ScalableResource) -> Failure {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "milliseconds since 1970 fit a float for a long time")]
-fn seconds(millis: u64) -> f64 {
+pub(super) fn seconds(millis: u64) -> f64 {
     millis as f64 / 1_000.0
 }
 

@@ -89,9 +89,10 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     };
     let description = context.database.update_table_with(request.table.name(), decide)?;
     let is_encrypting = request.encryption.is_some();
-    // A table stays active while its key changes.
-    let status = (!is_encrypting).then_some(UPDATING);
-    let how = Answer { status, is_encrypting, before, ..Answer::default() };
+    let status = request.shows_updating().then_some(UPDATING);
+    let clears = |units: Option<i64>| units == Some(units::NO_LIMIT);
+    let cleared = request.on_demand.map(|limit| (clears(limit.read), clears(limit.write))).unwrap_or_default();
+    let how = Answer { status, is_encrypting, before, cleared, ..Answer::default() };
     Ok(answer(context, "TableDescription", &description, how))
 }
 
@@ -129,6 +130,12 @@ impl<'a> Request<'a> {
     /// Whether more throughput may be reserved by it.
     fn changes_throughput(&self) -> bool {
         self.throughput.is_some() || !self.updates().is_empty()
+    }
+
+    /// Whether the table is not active meanwhile, as it is while its key, its limits, its warm throughput or its protection
+    /// change.
+    fn shows_updating(&self) -> bool {
+        self.changes_throughput() || self.billing.is_some() || self.stream.is_some() || self.table_class.is_some()
     }
 
     fn updates(&self) -> &[IndexUpdate] {
@@ -183,6 +190,9 @@ impl<'a> Request<'a> {
         }
         if !changes_something {
             return Err(Failure::validation(profile.no_change()));
+        }
+        if self.on_demand.is_some_and(|limit| limit.read.is_none() && limit.write.is_none()) {
+            return Err(Failure::internal_failure()); // so it is in the service
         }
         match (self.billing.as_deref(), self.throughput) {
             (Some("PROVISIONED"), None) => {
@@ -344,7 +354,8 @@ impl<'a> Request<'a> {
         if self.warm.is_some() {
             settings.warm_throughput = units::other_warm(self.warm, warm, Subject::Table)?;
             let raised = settings.warm_throughput;
-            settings.warm_before = units::warm_before(settings.warm_before, warm, raised, at_millis);
+            let shown = units::Warming::of_table(context, table).map_or(warm, |warming| warming.before);
+            settings.warm_before = units::warm_before(settings.warm_before, (warm, shown), raised, at_millis);
         } else if self.throughput.is_some() || self.billing.is_some() {
             // What a table was once ready for it stays ready for.
             settings.warm_throughput = UnitPair { read_units_per_sec: Some(warm.0), write_units_per_sec: Some(warm.1) };
@@ -372,7 +383,7 @@ impl<'a> Request<'a> {
             check_exists(table, delete.name())?;
             update.delete_index = Some(delete.name().to_owned());
         } else if let Some(change) = &change.update {
-            change_throughput(change, table, billing, (update, settings), context.now_millis())?;
+            change_throughput(change, table, billing, (update, settings), context)?;
         }
         Ok(())
     }
@@ -429,7 +440,7 @@ fn change_throughput(
     table: &TableDefinition,
     billing: BillingMode,
     (update, settings): (&mut TableUpdate, &mut TableSettings),
-    at_millis: u64,
+    context: &Context<'_>,
 ) -> Result<(), Failure> {
     let name = change.name();
     check_exists(table, name)?;
@@ -460,8 +471,10 @@ fn change_throughput(
         kept.on_demand_limit = units::other_limit(change.on_demand, kept.on_demand_limit, billing, subject)?;
     }
     if change.warm.is_some() {
+        let shown = units::Warming::of_index(context, table, index, &kept).map_or(warm, |warming| warming.before);
         kept.warm_throughput = units::other_warm(change.warm, warm, subject)?;
-        kept.warm_before = units::warm_before(kept.warm_before, warm, kept.warm_throughput, at_millis);
+        let at_millis = context.now_millis();
+        kept.warm_before = units::warm_before(kept.warm_before, (warm, shown), kept.warm_throughput, at_millis);
     }
     settings.indexes.insert(name.to_owned(), kept);
     Ok(())

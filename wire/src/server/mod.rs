@@ -25,6 +25,7 @@ mod body;
 mod context;
 mod cost;
 mod descriptors;
+mod dialect;
 mod keys;
 mod listener;
 mod metrics;

@@ -4,6 +4,7 @@ use super::{
     answer::{self, Answer, Preflight},
     context::ServerContext,
     cost::{self, SMALL_BODY_BYTES},
+    dialect::Dialect,
     keys::Keys,
     tag,
 };
@@ -29,7 +30,7 @@ use bytes::Bytes;
 use hashrange::access::Principal;
 use http_body_util::BodyExt;
 use hyper::{
-    HeaderMap, Method, Request, StatusCode,
+    Method, Request, StatusCode,
     body::{Body, Incoming},
     header::{self, HeaderName, HeaderValue},
     http::request::Parts,
@@ -37,7 +38,6 @@ use hyper::{
 use std::{borrow::Cow, future::poll_fn, pin::Pin, rc::Rc, sync::Arc, task::Poll};
 
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-amzn-requestid");
-const TARGET: &str = "x-amz-target";
 /// Bytes of a body that is not wanted that are read and thrown away.
 const MAX_IGNORED_BYTES: usize = 64 << 20;
 
@@ -93,8 +93,15 @@ struct Expected<'r> {
     claim: Option<Claim<'r>>,
     /// Whom policies decide on, if they do.
     caller: Option<Caller>,
-    content_type: HeaderValue,
+    dialect: Dialect,
     id: &'r str,
+}
+
+impl Expected<'_> {
+    /// The operation that the request names.
+    fn target(&self) -> &str {
+        self.dialect.target(self.head)
+    }
 }
 
 impl Service {
@@ -135,8 +142,8 @@ impl Service {
 
     async fn route(&self, request: Request<Incoming>, id: &str) -> Result<Answer, Unanswered> {
         Ok(match (request.method(), request.uri().path()) {
-            (&Method::POST, "/") => match answer::content_type(request.headers()) {
-                Some(content_type) => self.operation(request, content_type, id).await?,
+            (&Method::POST, path) if path == "/" || path.starts_with("/service/") => match Dialect::of(&request) {
+                Some(dialect) => self.operation(request, dialect, id).await?,
                 None => answer::no_such_page(),
             },
             (&Method::GET | &Method::HEAD, "/") => self.health(),
@@ -225,25 +232,21 @@ impl Service {
     }
 
     /// Checks what can be checked before the body, reads the body, and carries the operation out.
-    async fn operation(
-        &self,
-        request: Request<Incoming>,
-        content_type: HeaderValue,
-        id: &str,
-    ) -> Result<Answer, Unanswered> {
+    async fn operation(&self, request: Request<Incoming>, dialect: Dialect, id: &str) -> Result<Answer, Unanswered> {
         let (head, mut body) = request.into_parts();
         let keys = self.keys();
-        let mut expected = Expected { head: &head, claim: None, caller: None, content_type, id };
+        let mut expected = Expected { head: &head, claim: None, caller: None, dialect, id };
         if self.context.options.is_signed() {
             let now = self.context.protocol.database().clock().now_millis();
-            match Claim::of(|id| keys.find(id), &head, &[TARGET], now) {
+            match Claim::of(|id| keys.find(id), &head, expected.dialect.signed(), now) {
                 Ok(claim) => {
                     let principal = keys.principal(claim.key_id(), &self.context.options.owner.account);
                     expected.caller = principal.map(|principal| self.caller(principal, &keys, &head));
                     expected.claim = Some(claim);
                 }
                 Err(failure) => {
-                    let response = Response::refusal("Unauthenticated", &failure, self.owner());
+                    let mut response = Response::refusal("Unauthenticated", &failure, self.owner());
+                    expected.dialect.encode(&mut response);
                     let answer = self.send(&expected, response, self.no_loan(), None);
                     return Ok(self.refuse_body(body, answer));
                 }
@@ -264,7 +267,7 @@ impl Service {
             Err(Missing::NoMemory) => StatusCode::SERVICE_UNAVAILABLE,
             Err(Missing::Broken) => StatusCode::BAD_REQUEST,
         };
-        tracing::info!(target: "hashrange_wire::request", id, peer = %self.connection.peer(), target = target(&head),
+        tracing::info!(target: "hashrange_wire::request", id, peer = %self.connection.peer(), target = expected.target(),
             status = status.as_u16(), "not read");
         Ok(match status {
             StatusCode::BAD_REQUEST | StatusCode::REQUEST_TIMEOUT => answer::closing(status),
@@ -383,10 +386,12 @@ impl Service {
         let (mut response, mut loan) = match self.unpacked(expected, &body) {
             Ok((body, loan)) => {
                 let protocol = self.protocol(expected);
-                match &expected.caller {
-                    None => (protocol.handle(target(expected.head), &body), loan),
-                    Some(caller) => (protocol.handle_as(caller, target(expected.head), &body), loan),
-                }
+                let response = match (expected.dialect.decode(body), &expected.caller) {
+                    (Ok(body), None) => protocol.handle(expected.target(), &body),
+                    (Ok(body), Some(caller)) => protocol.handle_as(caller, expected.target(), &body),
+                    (Err(failure), _) => Response::refusal("Unknown", &failure, self.owner()),
+                };
+                (response, loan)
             }
             Err(Refusal::TooLarge) => return Err(StatusCode::PAYLOAD_TOO_LARGE),
             Err(Refusal::NoMemory) => return Err(StatusCode::SERVICE_UNAVAILABLE),
@@ -398,6 +403,7 @@ impl Service {
             }
         };
         drop((body, arriving));
+        expected.dialect.encode(&mut response);
         let coding = Coding::accepted(&expected.head.headers);
         let packed = coding.and_then(|coding| Some((coding, coding.pack(&response.body)?)));
         let coding = packed.map(|(coding, body)| {
@@ -417,7 +423,7 @@ impl Service {
             id = expected.id,
             peer = %self.connection.peer(),
             operation = response.operation,
-            target = (response.operation == "Unknown").then(|| target(expected.head)),
+            target = (response.operation == "Unknown").then(|| expected.target()),
             status = response.status,
             error = (!response.error.is_empty()).then_some(response.error),
             received,
@@ -430,8 +436,8 @@ impl Service {
 
     fn send(&self, expected: &Expected<'_>, response: Response, loan: Loan, coding: Option<Coding>) -> Answer {
         let checksum = response.crc32();
-        let (status, content_type) = (response.status, expected.content_type.clone());
-        let mut answer = answer::json(answer::lent(response.body, loan), status, content_type, checksum);
+        let outcome = (response.status, response.error);
+        let mut answer = expected.dialect.answer(answer::lent(response.body, loan), outcome, checksum);
         if let Some(coding) = coding {
             answer.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
         }
@@ -445,7 +451,7 @@ impl Service {
         }
         let coding = Coding::of_body(&expected.head.headers).map_err(|_| Refusal::Damaged)?;
         let unpacked_bytes = coding.map_or(body.len(), |_| Coding::most_unpacked(body.len()));
-        let cost = cost::of_request(target(expected.head), coding.is_none().then_some(body), unpacked_bytes);
+        let cost = cost::of_request(expected.target(), coding.is_none().then_some(body), unpacked_bytes);
         let loan = self.borrow_for_work(cost).ok_or(Refusal::NoMemory)?;
         let Some(coding) = coding else { return Ok((Cow::Borrowed(body), loan)) };
         match coding.unpack(body) {
@@ -458,13 +464,4 @@ impl Service {
 
 fn is_health_check<B>(request: &Request<B>) -> bool {
     matches!(*request.method(), Method::GET | Method::HEAD) && request.uri().path() == "/"
-}
-
-/// The operation that a request names.
-fn target(head: &Parts) -> &str {
-    operation_header(&head.headers).unwrap_or_default()
-}
-
-fn operation_header(headers: &HeaderMap) -> Option<&str> {
-    headers.get(TARGET)?.to_str().ok()
 }

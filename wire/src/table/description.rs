@@ -35,6 +35,8 @@ pub(crate) struct Answer {
     pub(crate) restoring: Option<Box<Restoring>>,
     /// The table before a change, whose units and number of decreases the answer still shows.
     pub(crate) before: Option<Box<TableDefinition>>,
+    /// Limits on demand of reads and of writes that were taken away, which the answer shows as -1.
+    pub(crate) cleared: (bool, bool),
 }
 
 impl From<&'static str> for Answer {
@@ -83,7 +85,7 @@ pub(crate) fn write(out: &mut Writer, context: &Context<'_>, table: &TableDescri
     let shown = answer.before.as_deref().unwrap_or(definition);
     let decreases = shown.settings.throughput_changes.decreases_on_day_of(context.now_millis());
     write_throughput(out, shown.billing, Some(shown.throughput), changes, decreases);
-    write_limit(out, definition.settings.on_demand_limit);
+    write_changed_limit(out, definition.settings.on_demand_limit, answer.cleared);
     let warming = units::Warming::of_table(context, definition);
     write_warm(out, units::warm_of_table(definition), warming);
     out.integer_member("TableSizeBytes", table.size_bytes);
@@ -202,16 +204,27 @@ fn write_throughput(
 
 /// The member `OnDemandThroughput`, if there is a limit.
 pub(crate) fn write_limit(out: &mut Writer, limit: UnitPair) {
-    if limit.is_empty() {
+    write_changed_limit(out, limit, (false, false));
+}
+
+fn write_changed_limit(out: &mut Writer, limit: UnitPair, cleared: (bool, bool)) {
+    if limit.is_empty() && cleared == (false, false) {
         return;
     }
     out.name("OnDemandThroughput");
     out.begin_object();
-    let numbers =
-        [("MaxReadRequestUnits", limit.read_units_per_sec), ("MaxWriteRequestUnits", limit.write_units_per_sec)];
-    for (name, units) in numbers {
-        if let Some(units) = units {
-            out.integer_member(name, units);
+    let numbers = [
+        ("MaxReadRequestUnits", limit.read_units_per_sec, cleared.0),
+        ("MaxWriteRequestUnits", limit.write_units_per_sec, cleared.1),
+    ];
+    for (name, units, is_cleared) in numbers {
+        match units {
+            Some(units) => out.integer_member(name, units),
+            None if is_cleared => {
+                out.name(name);
+                out.json("-1");
+            }
+            None => {}
         }
     }
     out.end_object();

@@ -16,7 +16,7 @@ use hashrange::schema::{
 /// of a table of no past.
 const ON_DEMAND_WARM: (u64, u64) = (12_000, 4_000);
 /// The number that takes a limit away.
-const NO_LIMIT: i64 = -1;
+pub(crate) const NO_LIMIT: i64 = -1;
 const FIRST_THROUGHPUT: &str = "https://docs.aws.amazon.com/amazondynamodb/latest/developerguide/\
                                 on-demand-capacity-mode.html#on-demand-capacity-mode-initial";
 
@@ -199,17 +199,18 @@ fn pair(units: UnitPair) -> (u64, u64) {
     (units.read_units_per_sec.unwrap_or(0), units.write_units_per_sec.unwrap_or(0))
 }
 
-/// What something was ready for before it is made ready for more; nothing changes if it is not more.
+/// What something was ready for before it is made ready for more; nothing changes if it is not more. Of what it will be ready for
+/// `now`, it is ready for `shown` until an earlier request is done.
 pub(crate) fn warm_before(
     known: Option<Since<UnitPair>>,
-    now: (u64, u64),
+    (now, shown): ((u64, u64), (u64, u64)),
     next: UnitPair,
     at_millis: u64,
 ) -> Option<Since<UnitPair>> {
     if pair(next) == now {
         return known;
     }
-    let value = UnitPair { read_units_per_sec: Some(now.0), write_units_per_sec: Some(now.1) };
+    let value = UnitPair { read_units_per_sec: Some(shown.0), write_units_per_sec: Some(shown.1) };
     Some(Since { value, at_millis })
 }
 

@@ -128,6 +128,21 @@ fn warm_throughput_rises_behind_an_active_table() {
 }
 
 #[test]
+fn the_last_request_for_warm_throughput_wins() {
+    let wire = service();
+    create(&wire, "things", json!({"BillingMode": "PAY_PER_REQUEST"}));
+    let raise = |read: u64| update(json!({"WarmThroughput": {"ReadUnitsPerSecond": read}}));
+    wire.ok("UpdateTable", raise(20_000));
+    wait(&wire, 100_000);
+    wire.ok("UpdateTable", raise(30_000));
+    assert_eq!(described(&wire)["WarmThroughput"]["ReadUnitsPerSecond"], 12_000, "the old number until it is done");
+    wait(&wire, 400_000);
+    let warm = described(&wire)["WarmThroughput"].clone();
+    assert_eq!((&warm["ReadUnitsPerSecond"], &warm["Status"]), (&json!(30_000), &json!("ACTIVE")));
+    assert_eq!(described(&wire)["BillingModeSummary"]["BillingMode"], "PAY_PER_REQUEST");
+}
+
+#[test]
 fn warm_throughput_has_a_floor() {
     let wire = Wire::new();
     let on_demand = |warm: Value| {
@@ -180,10 +195,15 @@ fn limits_on_demand_have_a_range_and_are_cleared_one_by_one() {
         let text = wire.invalid("UpdateTable", update(json!({"OnDemandThroughput": {"MaxReadRequestUnits": limit}})));
         assert!(text.ends_with("is outside of valid range"), "{limit}: {text}");
     }
-    wire.ok("UpdateTable", update(json!({"OnDemandThroughput": {"MaxReadRequestUnits": -1}})));
+    let answer = wire.ok("UpdateTable", update(json!({"OnDemandThroughput": {"MaxReadRequestUnits": -1}})));
+    let shown = &answer["TableDescription"];
+    assert_eq!(shown["OnDemandThroughput"], json!({"MaxReadRequestUnits": -1, "MaxWriteRequestUnits": 500}));
+    assert_eq!(shown["TableStatus"], "ACTIVE", "it is done with the answer");
     assert_eq!(described(&wire)["OnDemandThroughput"], json!({"MaxWriteRequestUnits": 500}));
     wire.ok("UpdateTable", update(json!({"OnDemandThroughput": {"MaxWriteRequestUnits": -1}})));
     assert_eq!(described(&wire)["OnDemandThroughput"], Value::Null);
+    let (status, body) = wire.raw("UpdateTable", update(json!({"OnDemandThroughput": {}})).to_string().as_bytes());
+    assert_eq!(status, 500, "as the service does: {body}");
 }
 
 #[test]

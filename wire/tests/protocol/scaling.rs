@@ -143,7 +143,53 @@ fn what_is_wrong_is_refused() {
         assert!(body["Message"].as_str().unwrap().contains(text), "{text}: {body}");
     }
     assert_eq!(
-        ask(&wire, "PutScheduledAction", &json!({})).1["__type"],
+        ask(&wire, "GetPredictiveScalingForecast", &json!({})).1["__type"],
         "com.amazon.coral.service#UnknownOperationException"
     );
+}
+
+#[test]
+fn scheduled_actions_are_put_described_and_removed() {
+    let wire = Wire::new();
+    create(&wire);
+    let action = |more: Value| {
+        let mut request = reads(&json!({"ScheduledActionName": "morning"}));
+        request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        request
+    };
+    let (status, body) = ask(
+        &wire,
+        "PutScheduledAction",
+        &action(json!({"Schedule": "rate(1 hour)", "ScalableTargetAction": {"MinCapacity": 1}})),
+    );
+    assert_eq!((status, body["__type"].as_str().unwrap().ends_with("#ObjectNotFoundException")), (400, true), "{body}");
+    ok(&wire, "RegisterScalableTarget", &reads(&json!({"MinCapacity": 5, "MaxCapacity": 100})));
+    let bounds = json!({"MinCapacity": 20});
+    ok(
+        &wire,
+        "PutScheduledAction",
+        &action(json!({"Schedule": "at(2026-01-01T06:00:00)", "Timezone": "UTC", "ScalableTargetAction": bounds,
+            "StartTime": 1_767_225_600.0})),
+    );
+    let described = ok(&wire, "DescribeScheduledActions", &json!({"ServiceNamespace": "dynamodb"}));
+    let shown = &described["ScheduledActions"][0];
+    assert_eq!((&shown["Schedule"], &shown["ScalableTargetAction"]), (&json!("at(2026-01-01T06:00:00)"), &bounds));
+    assert_eq!((&shown["StartTime"], &shown["EndTime"]), (&json!(1_767_225_600.0), &Value::Null));
+    assert!(shown["ScheduledActionARN"].as_str().unwrap().ends_with("scheduledActionName/morning"), "{shown}");
+    wire.clock.advance(Duration::from_secs(6 * 3_600));
+    let table = wire.ok("DescribeTable", json!({"TableName": "things"}));
+    assert_eq!(table["Table"]["ProvisionedThroughput"]["ReadCapacityUnits"], 20);
+    let activities = ok(&wire, "DescribeScalingActivities", &json!({"ServiceNamespace": "dynamodb"}));
+    assert_eq!(activities["ScalingActivities"][1]["Cause"], "scheduled action name morning was triggered");
+    for (more, text) in [
+        (json!({"Schedule": "at(tomorrow)"}), "schedule: tomorrow is no time"),
+        (json!({"Timezone": "Europe/Paris"}), "schedules are in UTC"),
+        (json!({"ScalableTargetAction": {"MinCapacity": 0}}), "'scalableTargetAction.minCapacity' failed"),
+    ] {
+        let (status, body) = ask(&wire, "PutScheduledAction", &action(more));
+        assert!(status == 400 && body["Message"].as_str().unwrap().contains(text), "{body}");
+    }
+    ok(&wire, "DeleteScheduledAction", &action(json!({})));
+    let (_, body) = ask(&wire, "DeleteScheduledAction", &action(json!({})));
+    assert!(body["Message"].as_str().unwrap().starts_with("No scheduled action found"), "{body}");
 }

@@ -238,3 +238,79 @@ fn the_answer_to_a_change_still_shows_what_was() {
     let table = wire.ok("DescribeTable", json!({"TableName": "things"}))["Table"].clone();
     assert_eq!(table["ProvisionedThroughput"]["ReadCapacityUnits"], 4);
 }
+
+#[test]
+fn batches_and_transactions_on_demand_have_codes_of_their_own() {
+    let wire = enforcing();
+    create(&wire, "demand", &Value::Null);
+    let large = json!({"TableName": "demand", "Item": {"pk": {"S": "hot"}, "v": {"S": "x".repeat(400_000)}}});
+    (0..3).for_each(|_| drop(wire.ok("PutItem", large.clone())));
+    let insert = |pk: &str| json!({"Statement": format!("INSERT INTO demand VALUE {{'pk': '{pk}'}}")});
+    // Other keys are on other partitions; one that shares the hot one's is left out.
+    let free = (0..20).map(|at| format!("free {at}")).find(|pk| {
+        let request = json!({"Statements": [insert(pk)]});
+        wire.ok("BatchExecuteStatement", request)["Responses"][0].get("Error").is_none()
+    });
+    let again = json!({"Statement": format!("UPDATE demand SET n = 1 WHERE pk = '{}'", free.unwrap())});
+    let body = wire.ok("BatchExecuteStatement", json!({"Statements": [again, insert("hot")]}));
+    assert_eq!(body["Responses"][0].get("Error"), None, "{body}");
+    let error = &body["Responses"][1]["Error"];
+    assert_eq!(error["Code"], "ThrottlingError");
+    let text = error["Message"].as_str().unwrap();
+    assert!(text.starts_with("Throughput exceeds the current capacity of your table or index."), "{text}");
+
+    let action = json!({"Put": {"TableName": "demand", "Item": {"pk": {"S": "hot"}}}});
+    let body = refused(&wire, "TransactWriteItems", &json!({"TransactItems": [action]}));
+    let reason = &body["CancellationReasons"][0];
+    assert_eq!((&reason["Code"], reason["Message"].as_str()), (&json!("ThrottlingError"), Some(text)));
+
+    // An index that is short cancels the transaction too, and names itself.
+    create(&wire, "things", &units(10, 10));
+    let indexed = |pk: &str| json!({"Put": {"TableName": "things", "Item": {"pk": {"S": pk}, "k": {"S": "x"}}}});
+    wire.ok("TransactWriteItems", json!({"TransactItems": [indexed("a")]}));
+    let body = refused(&wire, "TransactWriteItems", &json!({"TransactItems": [indexed("b")]}));
+    let reason = &body["CancellationReasons"][0];
+    assert_eq!(reason["Code"], "ProvisionedThroughputExceeded");
+    let text = reason["Message"].as_str().unwrap();
+    assert!(text.contains("for one or more global secondary indexes of the table was exceeded"), "{text}");
+}
+
+#[test]
+fn an_index_has_a_limit_on_demand_of_its_own() {
+    let wire = enforcing();
+    create(&wire, "demand", &Value::Null);
+    let limit = json!([{"Update": {"IndexName": "by_k", "OnDemandThroughput": {"MaxWriteRequestUnits": 1}}}]);
+    wire.ok("UpdateTable", json!({"TableName": "demand", "GlobalSecondaryIndexUpdates": limit}));
+    let indexed = |pk: &str| json!({"TableName": "demand", "Item": {"pk": {"S": pk}, "k": {"S": "x"}}});
+    wire.ok("PutItem", indexed("a"));
+    let body = refused(&wire, "PutItem", &indexed("b"));
+    assert!(body["__type"].as_str().unwrap().ends_with("#ThrottlingException"), "{body}");
+    assert_eq!(body["message"], "Throughput exceeds the maximum OnDemandThroughput configured on table or index");
+    let index = "arn:aws:dynamodb:us-east-1:000000000000:table/demand/index/by_k";
+    let expected = json!([{"reason": "IndexWriteMaxOnDemandThroughputExceeded", "resource": index}]);
+    assert_eq!(body["throttlingReasons"], expected);
+}
+
+#[test]
+fn throughput_and_the_mode_of_billing_have_to_fit() {
+    let wire = Wire::new();
+    create(&wire, "demand", &Value::Null);
+    create(&wire, "things", &units(5, 5));
+    let invalid = "One or more parameter values were invalid: ";
+    for (request, text) in [
+        (
+            json!({"TableName": "demand", "BillingMode": "PROVISIONED"}),
+            "ProvisionedThroughput must be specified when BillingMode is PROVISIONED",
+        ),
+        (
+            json!({"TableName": "things", "BillingMode": "PAY_PER_REQUEST", "ProvisionedThroughput": units(5, 5)}),
+            "ProvisionedThroughput cannot be specified when BillingMode is PAY_PER_REQUEST",
+        ),
+        (
+            json!({"TableName": "demand", "ProvisionedThroughput": units(5, 5)}),
+            "Neither ReadCapacityUnits nor WriteCapacityUnits can be specified when BillingMode is PAY_PER_REQUEST",
+        ),
+    ] {
+        assert_eq!(wire.invalid("UpdateTable", request), format!("{invalid}{text}"));
+    }
+}
