@@ -180,6 +180,8 @@ pub struct Options {
     pub(crate) maps_log: bool,
     /// The root key of an encrypted database. Default: none, and files are not encrypted.
     pub encryption: Option<Encryption>,
+    /// The commit that the folder has to reach, or else it is an older copy. Default 0: any will do.
+    pub least_commit: u64,
     /// Whether maintenance runs on threads of its own; without, the caller drives it by `Database::step`. Default true.
     pub background: bool,
 }
@@ -233,6 +235,7 @@ impl Default for Options {
             follower: None,
             maps_log: false,
             encryption: None,
+            least_commit: 0,
             background: true,
         }
     }

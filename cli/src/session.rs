@@ -19,6 +19,9 @@ pub(crate) fn options(args: &DatabaseArgs) -> Result<OpenOptions, Failure> {
     if let Some(bytes) = args.split_bytes {
         options = options.split_bytes(bytes);
     }
+    if let Some(commit) = args.least_commit {
+        options = options.least_commit(commit);
+    }
     if let Some(bytes) = args.log_segment_bytes {
         options = options.log_segment_bytes(bytes);
     }

@@ -2,8 +2,7 @@
 
 use super::{EncryptedAs, Part, Tag};
 use crate::error::Result;
-use bytes::Bytes;
-use std::sync::Arc;
+use std::ops::{Deref, DerefMut};
 
 /// Of a program without encryption, which opens nothing with a key.
 #[derive(Clone, Debug)]
@@ -17,30 +16,33 @@ pub enum Keyring {}
 #[derive(Clone, Debug)]
 pub enum FileCipher {}
 
-/// Of a program without encryption, which decrypts nothing.
+/// A value that a program with encryption would erase; one without decrypts nothing, so that there is nothing to erase.
 #[derive(Debug, Default)]
-pub struct ErasedBuffers;
+pub struct Zeroizing<T>(T);
 
-/// Bytes in one piece of memory. A program without encryption decrypts nothing, so that there is nothing to erase.
-#[derive(Debug)]
-pub struct ErasedImage(Vec<u8>);
+impl<T> Zeroizing<T> {
+    /// A value.
+    pub fn new(value: T) -> Self {
+        Self(value)
+    }
+}
 
-impl ErasedImage {
-    /// Room for so many bytes.
-    pub fn with_capacity(bytes: usize) -> Self {
-        Self(Vec::with_capacity(bytes))
+impl<T> Deref for Zeroizing<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.0
     }
-    /// Bytes so far.
-    pub fn len(&self) -> usize {
-        self.0.len()
+}
+
+impl<T> DerefMut for Zeroizing<T> {
+    fn deref_mut(&mut self) -> &mut T {
+        &mut self.0
     }
-    /// Appends bytes.
-    pub fn extend(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
-    }
-    /// The bytes, for readers.
-    pub fn freeze(self) -> Bytes {
-        self.0.into()
+}
+
+impl AsRef<[u8]> for Zeroizing<Vec<u8>> {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
     }
 }
 
@@ -81,17 +83,6 @@ impl FileCipher {
     }
     /// Encrypts a part.
     pub fn encrypt(&self, _part: Part, _offset: u64, _associated: &[u8], _bytes: &mut [u8]) -> Result<Tag> {
-        match *self {}
-    }
-    /// Decrypts a part into memory that is erased.
-    pub fn decrypt_erased(
-        &self,
-        _offset: u64,
-        _bytes: &[u8],
-        _clear: usize,
-        _tag: &Tag,
-        _buffers: &Arc<ErasedBuffers>,
-    ) -> Option<Bytes> {
         match *self {}
     }
     /// Decrypts a part.

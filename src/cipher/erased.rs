@@ -1,64 +1,78 @@
 //! Memory for decrypted bytes: it is used again while there is use for it, and erased when it is given back.
 
+#[cfg(not(feature = "encryption"))]
+use super::absent::Zeroizing;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::{fmt, sync::Arc};
+#[cfg(feature = "encryption")]
 use zeroize::Zeroizing;
 
-/// Buffers that wait to be used again at most.
-const SPARE_BUFFERS: usize = 64;
-
-/// Buffers for pages of one size. To overwrite one with the next page costs nothing; to erase it takes as long as to
-/// decrypt it.
-#[derive(Default)]
-pub struct ErasedBuffers(Mutex<Vec<Zeroizing<Vec<u8>>>>);
+/// Buffers of one size. To overwrite one with what is read next costs nothing; to erase it takes as long as to decrypt it.
+pub struct ErasedBuffers {
+    /// Length of a buffer; one that has to be longer is made for its purpose.
+    bytes: usize,
+    /// Buffers that wait to be used again at most.
+    most_spare: usize,
+    spare: Mutex<Vec<Zeroizing<Vec<u8>>>>,
+}
 
 impl fmt::Debug for ErasedBuffers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "ErasedBuffers({})", self.0.lock().len())
+        write!(f, "ErasedBuffers({} of {} bytes)", self.spare.lock().len(), self.bytes)
     }
 }
 
-/// Bytes that readers hold, which go back when the last one has gone.
-struct Lent {
-    bytes: Zeroizing<Vec<u8>>,
+/// A buffer in use, which goes back when it is dropped.
+pub struct ErasedBuffer {
+    memory: Zeroizing<Vec<u8>>,
+    len: usize,
     home: Arc<ErasedBuffers>,
 }
 
-impl AsRef<[u8]> for Lent {
+impl AsRef<[u8]> for ErasedBuffer {
     fn as_ref(&self) -> &[u8] {
-        &self.bytes
+        self.memory.get(..self.len).unwrap_or_default()
     }
 }
 
-impl Drop for Lent {
+impl AsMut<[u8]> for ErasedBuffer {
+    fn as_mut(&mut self) -> &mut [u8] {
+        self.memory.get_mut(..self.len).unwrap_or_default()
+    }
+}
+
+impl Drop for ErasedBuffer {
     fn drop(&mut self) {
-        let mut spare = self.home.0.lock();
-        if spare.len() < SPARE_BUFFERS {
-            spare.push(std::mem::take(&mut self.bytes));
+        let mut spare = self.home.spare.lock();
+        if spare.len() < self.home.most_spare && self.memory.len() == self.home.bytes {
+            spare.push(std::mem::take(&mut self.memory));
         }
+    }
+}
+
+impl ErasedBuffer {
+    /// The bytes, for readers; the buffer goes back when the last one has gone.
+    pub fn freeze(self) -> Bytes {
+        Bytes::from_owner(self)
     }
 }
 
 impl ErasedBuffers {
-    /// A copy of bytes in a buffer.
-    pub(super) fn copy(&self, bytes: &[u8]) -> Zeroizing<Vec<u8>> {
-        let mut copy = self.0.lock().pop().unwrap_or_default();
-        if copy.capacity() < bytes.len() {
-            // Growing in place would leave what was there before in memory that is not erased.
-            copy = Zeroizing::new(Vec::with_capacity(bytes.len()));
-        }
-        copy.clear();
-        copy.extend_from_slice(bytes);
-        copy
+    /// Buffers of so many bytes, of which so many are kept while they are not used.
+    pub fn new(bytes: usize, most_spare: usize) -> Self {
+        Self { bytes, most_spare, spare: Mutex::default() }
     }
-    /// The buffer as bytes for readers.
-    pub(super) fn lend(self: &Arc<Self>, bytes: Zeroizing<Vec<u8>>) -> Bytes {
-        Bytes::from_owner(Lent { bytes, home: self.clone() })
+    /// A buffer of `len` bytes. They are whatever was there before.
+    pub fn take(self: &Arc<Self>, len: usize) -> ErasedBuffer {
+        let spare = if len <= self.bytes { self.spare.lock().pop() } else { None };
+        // A buffer never grows: what was there before would be left in memory that is not erased.
+        let memory = spare.unwrap_or_else(|| Zeroizing::new(vec![0; len.max(self.bytes)]));
+        ErasedBuffer { memory, len, home: self.clone() }
     }
 }
 
-/// Bytes that are decrypted one page after another, in one piece of memory that is erased.
+/// Bytes that are decrypted one after another, in one piece of memory that is erased.
 #[derive(Debug)]
 pub struct ErasedImage(Zeroizing<Vec<u8>>);
 
@@ -75,6 +89,12 @@ impl ErasedImage {
     pub fn extend(&mut self, bytes: &[u8]) {
         self.0.extend_from_slice(bytes);
     }
+    /// Appends so many zeros, for which there is room, to be overwritten.
+    pub fn append(&mut self, bytes: usize) -> &mut [u8] {
+        let len = self.0.len();
+        self.0.resize(len + bytes, 0);
+        &mut self.0[len..]
+    }
     /// The bytes, for readers.
     pub fn freeze(self) -> Bytes {
         Bytes::from_owner(self.0)
@@ -87,20 +107,35 @@ mod tests {
 
     #[test]
     fn buffers_are_used_again() {
-        let buffers = Arc::<ErasedBuffers>::default();
-        let one = buffers.lend(buffers.copy(b"first"));
+        let buffers = Arc::new(ErasedBuffers::new(8, 3));
+        let lend = |bytes: &[u8]| {
+            let mut buffer = buffers.take(bytes.len());
+            buffer.as_mut().copy_from_slice(bytes);
+            buffer.freeze()
+        };
+        let spare = || buffers.spare.lock().len();
+        let one = lend(b"first");
         let place = one.as_ptr();
         let twin = one.clone();
         drop(one);
-        assert_eq!((&twin[..], buffers.0.lock().len()), (&b"first"[..], 0));
+        assert_eq!((&twin[..], spare()), (&b"first"[..], 0));
         drop(twin);
-        let two = buffers.lend(buffers.copy(b"2nd"));
-        assert_eq!((two.as_ptr(), &two[..]), (place, &b"2nd"[..]));
-        let longer = buffers.lend(buffers.copy(b"longer than that"));
+        let two = lend(b"2nd");
+        assert_eq!((two.as_ptr(), &two[..], spare()), (place, &b"2nd"[..], 0));
+        // Longer ones are not kept.
+        let longer = lend(b"longer than that");
+        assert_eq!(&longer[..], b"longer than that");
         drop((two, longer));
-        assert_eq!(&buffers.copy(b"as long as it is..")[..], b"as long as it is..");
-        let many: Vec<Bytes> = (0..100).map(|_| buffers.lend(buffers.copy(b"page"))).collect();
-        drop(many);
-        assert_eq!(buffers.0.lock().len(), SPARE_BUFFERS);
+        assert_eq!(spare(), 1);
+        drop((0..10).map(|_| lend(b"page")).collect::<Vec<_>>());
+        assert_eq!(spare(), 3);
+    }
+
+    #[test]
+    fn an_image_grows_in_its_place() {
+        let mut image = ErasedImage::with_capacity(6);
+        image.extend(b"ab");
+        image.append(4).copy_from_slice(b"cdef");
+        assert_eq!((image.len(), &image.freeze()[..]), (6, &b"abcdef"[..]));
     }
 }

@@ -1,14 +1,9 @@
 //! The cipher of one file.
 
-use super::{EncryptedAs, ErasedBuffers, Part, Secret, TAG_BYTES, Tag};
+use super::{EncryptedAs, Part, Secret, TAG_BYTES, Tag};
 use crate::error::{Error, Result};
-use aes_gcm::{
-    Aes256Gcm, KeyInit,
-    aead::{AeadInOut, inout::InOutBuf},
-};
-use bytes::Bytes;
-use chacha20poly1305::ChaCha20Poly1305;
 use hkdf::Hkdf;
+use ring::aead::{AES_256_GCM, Aad, Algorithm, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use sha2::Sha256;
 use std::{fmt, sync::Arc};
 use zeroize::Zeroizing;
@@ -16,10 +11,10 @@ use zeroize::Zeroizing;
 /// What the key of a file is derived for, apart from the file itself.
 const LABEL: &[u8] = b"hashrange file key 1";
 
-/// AES-256 in Galois counter mode.
-const AES_256_GCM: u8 = 1;
-/// ChaCha20 with Poly1305.
-const CHACHA20_POLY1305: u8 = 2;
+/// Number of AES-256 in Galois counter mode.
+const SUITE_AES: u8 = 1;
+/// Number of ChaCha20 with Poly1305.
+const SUITE_CHACHA: u8 = 2;
 
 /// The cipher that is quicker here: AES where the processor has instructions for it.
 pub(super) fn preferred_suite() -> u8 {
@@ -29,7 +24,7 @@ pub(super) fn preferred_suite() -> u8 {
     let has_aes = std::arch::is_aarch64_feature_detected!("aes");
     #[cfg(not(any(target_arch = "x86", target_arch = "x86_64", target_arch = "aarch64")))]
     let has_aes = false;
-    if has_aes { AES_256_GCM } else { CHACHA20_POLY1305 }
+    if has_aes { SUITE_AES } else { SUITE_CHACHA }
 }
 
 /// Encrypts and decrypts the parts of one file.
@@ -40,24 +35,35 @@ pub struct FileCipher {
     mark: u64,
 }
 
-#[expect(clippy::large_enum_variant, reason = "it lies behind an Arc, once for each open file")]
-enum Cipher {
-    Aes(Aes256Gcm),
-    ChaCha(ChaCha20Poly1305),
+/// A key with what a cipher derives from it, which is overwritten when it is given back.
+struct Cipher(LessSafeKey);
+
+impl Cipher {
+    fn new(algorithm: &'static Algorithm, key: &[u8; 32]) -> Option<Self> {
+        Some(Self(LessSafeKey::new(UnboundKey::new(algorithm, key).ok()?)))
+    }
+}
+
+impl Drop for Cipher {
+    fn drop(&mut self) {
+        // `ring` erases nothing. A key of zeros in the same place overwrites what was there; the compiler has to assume that it
+        // is read.
+        if let Ok(zeros) = UnboundKey::new(self.0.algorithm(), &[0; 32]) {
+            self.0 = LessSafeKey::new(zeros);
+            std::hint::black_box(&self.0);
+        }
+    }
 }
 
 impl fmt::Debug for FileCipher {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match *self.cipher {
-            Cipher::Aes(_) => "FileCipher(AES-256-GCM)",
-            Cipher::ChaCha(_) => "FileCipher(ChaCha20-Poly1305)",
-        })
+        write!(f, "FileCipher({:?})", self.cipher.0.algorithm())
     }
 }
 
 impl FileCipher {
     /// The cipher of the file `KEYS`, on every processor.
-    pub(super) const OF_KEYS: u8 = CHACHA20_POLY1305;
+    pub(super) const OF_KEYS: u8 = SUITE_CHACHA;
 
     /// The cipher of a file of a kind and number; `None` if this version has no such cipher.
     pub(super) fn derive(
@@ -76,11 +82,12 @@ impl FileCipher {
     }
 
     fn with_key(encrypted_as: &EncryptedAs, key: &[u8; 32]) -> Option<Self> {
-        let cipher = match encrypted_as.suite {
-            AES_256_GCM => Cipher::Aes(Aes256Gcm::new(key.into())),
-            CHACHA20_POLY1305 => Cipher::ChaCha(ChaCha20Poly1305::new(key.into())),
+        let algorithm = match encrypted_as.suite {
+            SUITE_AES => &AES_256_GCM,
+            SUITE_CHACHA => &CHACHA20_POLY1305,
             _ => return None,
         };
+        let cipher = Cipher::new(algorithm, key)?;
         Some(Self { cipher: Arc::new(cipher), generation: encrypted_as.generation, mark: encrypted_as.mark() })
     }
 
@@ -98,43 +105,21 @@ impl FileCipher {
     ///
     /// Errors: the part is longer than a cipher can take, which is 64 GiB.
     pub fn encrypt(&self, part: Part, offset: u64, associated: &[u8], bytes: &mut [u8]) -> Result<Tag> {
-        let (nonce, bytes) = (nonce(part, offset), InOutBuf::from(bytes));
-        let tag = match &*self.cipher {
-            Cipher::Aes(aes) => aes.encrypt_inout_detached(&nonce.into(), associated, bytes),
-            Cipher::ChaCha(chacha) => chacha.encrypt_inout_detached(&nonce.into(), associated, bytes),
-        };
-        tag.map(Into::into).map_err(|_| Error::limit_exceeded("a part of a file is too long to be encrypted"))
+        let tag = self.cipher.0.seal_in_place_separate_tag(nonce(part, offset), Aad::from(associated), bytes);
+        let tag = tag.ok().and_then(|tag| tag.as_ref().try_into().ok());
+        tag.ok_or_else(|| Error::limit_exceeded("a part of a file is too long to be encrypted"))
     }
 
     /// Decrypts a part in place; false, and nothing of it may be used, if it is not what was encrypted here.
     #[must_use]
     pub fn decrypt(&self, part: Part, offset: u64, associated: &[u8], bytes: &mut [u8], tag: &Tag) -> bool {
-        let (nonce, bytes) = (nonce(part, offset), InOutBuf::from(bytes));
-        let opened = match &*self.cipher {
-            Cipher::Aes(aes) => aes.decrypt_inout_detached(&nonce.into(), associated, bytes, &(*tag).into()),
-            Cipher::ChaCha(chacha) => chacha.decrypt_inout_detached(&nonce.into(), associated, bytes, &(*tag).into()),
-        };
-        opened.is_ok()
-    }
-
-    /// A part of the content decrypted into memory that is erased when it is given back, behind `clear` bytes that are not
-    /// encrypted; `None` if it is not what was encrypted here.
-    pub fn decrypt_erased(
-        &self,
-        offset: u64,
-        bytes: &[u8],
-        clear: usize,
-        tag: &Tag,
-        buffers: &Arc<ErasedBuffers>,
-    ) -> Option<Bytes> {
-        let mut decrypted = buffers.copy(bytes);
-        let is_right = self.decrypt(Part::Content, offset, &[], decrypted.get_mut(clear..)?, tag);
-        is_right.then(|| buffers.lend(decrypted))
+        let (nonce, associated, tag) = (nonce(part, offset), Aad::from(associated), (*tag).into());
+        self.cipher.0.open_in_place_separate_tag(nonce, associated, tag, bytes, 0..).is_ok()
     }
 }
 
 /// The kind of the part, then its place.
-fn nonce(part: Part, offset: u64) -> [u8; 12] {
+fn nonce(part: Part, offset: u64) -> Nonce {
     let mut nonce = [0; 12];
     nonce[0] = match part {
         Part::Content => 0,
@@ -142,7 +127,7 @@ fn nonce(part: Part, offset: u64) -> [u8; 12] {
         Part::Footer => 2,
     };
     nonce[4..].copy_from_slice(&offset.to_le_bytes());
-    nonce
+    Nonce::assume_unique_for_key(nonce)
 }
 
 const _: () = assert!(TAG_BYTES == 16, "both ciphers have tags of 16 bytes");
@@ -153,7 +138,7 @@ mod tests {
 
     #[test]
     fn a_part_opens_in_its_place_only() {
-        for suite in [AES_256_GCM, CHACHA20_POLY1305] {
+        for suite in [SUITE_AES, SUITE_CHACHA] {
             let encrypted_as = EncryptedAs { suite, generation: 1, salt: [7; 32] };
             let key = Secret::new([9; 32]);
             let cipher = FileCipher::derive(&key, &encrypted_as, b"hrLOG\r\n\x1a", 5, 6).unwrap();
@@ -187,7 +172,7 @@ mod tests {
     /// The key of a file must never change: these are the bytes of a file that an earlier build encrypted.
     #[test]
     fn golden_bytes() {
-        let encrypted = [AES_256_GCM, CHACHA20_POLY1305].map(|suite| {
+        let encrypted = [SUITE_AES, SUITE_CHACHA].map(|suite| {
             let encrypted_as = EncryptedAs { suite, generation: 1, salt: [7; 32] };
             let cipher = FileCipher::derive(&Secret::new([9; 32]), &encrypted_as, b"hrLOG\r\n\x1a", 5, 6).unwrap();
             let mut bytes = *b"hashrange";

@@ -18,7 +18,6 @@
 mod absent;
 #[cfg(feature = "encryption")]
 mod command;
-#[cfg(feature = "encryption")]
 mod erased;
 #[cfg(feature = "encryption")]
 mod file_cipher;
@@ -35,12 +34,13 @@ mod root_key;
 #[cfg(feature = "encryption")]
 mod secret;
 
+pub use erased::{ErasedBuffers, ErasedImage};
+
 #[cfg(not(feature = "encryption"))]
-pub use absent::{Encryption, ErasedBuffers, ErasedImage, FileCipher, Keyring};
+pub use absent::{Encryption, FileCipher, Keyring};
 #[cfg(feature = "encryption")]
 pub use {
     command::KeyCommand,
-    erased::{ErasedBuffers, ErasedImage},
     file_cipher::FileCipher,
     keyring::{Generation, Keyring},
     option::Encryption,

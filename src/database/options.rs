@@ -62,7 +62,7 @@ pub struct OpenOptions {
 impl OpenOptions {
     /// The options of a database that is open.
     pub(super) fn again(engine: &Engine, hooks: &Hooks) -> Self {
-        let options = Options { encryption: engine.encryption(), ..engine.options().clone() };
+        let options = Options { encryption: engine.encryption(), least_commit: 0, ..engine.options().clone() };
         let read_mode = Some(options.read_mode).filter(|_| !options.maps_log);
         let block_cache_bytes = Some(options.block_cache_bytes);
         Self { options, hooks: hooks.clone(), read_mode, block_cache_bytes }
@@ -253,6 +253,31 @@ impl OpenOptions {
     #[cfg(feature = "encryption")]
     pub fn encryption(mut self, encryption: impl Into<crate::cipher::Encryption>) -> Self {
         self.options.encryption = Some(encryption.into());
+        self
+    }
+    /// Refuses a folder that does not reach this commit: an older copy of the whole folder was put in its place, or its files
+    /// were deleted. Nothing in the folder proves that there was a later one, whether or not it is encrypted, so a program that
+    /// has to notice it keeps the number elsewhere: [`last_commit`](crate::observe::Statistics::last_commit) of
+    /// [`Database::statistics`], asked for before a [`sync`](Database::sync) that succeeds. Numbers of commits only grow. Default 0: any folder will do.
+    ///
+    /// Opening fails with [`ErrorKind::Corrupt`] and code `DatabaseRolledBack` then, and writes nothing.
+    ///
+    /// ```
+    /// # use hashrange::{Database, Item, key::S};
+    /// # let temporary = tempfile::tempdir().unwrap();
+    /// # let folder = temporary.path();
+    /// let db = Database::open(folder)?;
+    /// db.create_table("stock").hash::<S>("sku").create()?.put(&Item::new().with("sku", "bolt"))?;
+    /// let seen = db.statistics().last_commit;
+    /// db.close()?;
+    ///
+    /// Database::options().least_commit(seen).open(folder)?.close()?;
+    /// let refused = Database::options().least_commit(seen + 1).open(folder).unwrap_err();
+    /// assert_eq!(refused.code(), "DatabaseRolledBack");
+    /// # Ok::<(), hashrange::Error>(())
+    /// ```
+    pub fn least_commit(mut self, commit: u64) -> Self {
+        self.options.least_commit = commit;
         self
     }
     /// Whether maintenance runs on threads of its own. Default true; without, call [`Database::step`].

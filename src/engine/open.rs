@@ -82,7 +82,7 @@ impl Engine {
         // Replay met tables that are gone by now, perhaps under names that others have since.
         let catalog = Catalog::of(catalog.by_id);
 
-        check_log_reaches_what_is_flushed(&manifest, recovered.next_seqno)?;
+        check_reach(&manifest, disk.as_ref(), &options, until, recovered.next_seqno)?;
         let next_file = 1 + highest_file(disk.as_ref())?.max(counters.next_file.saturating_sub(1));
         let (next_table, next_shard) = (highest_keyspace + 1, streams.next_id());
         edits.push(Edit::PutCounters(Counters { next_file, next_table, next_partition, next_shard }));
@@ -140,6 +140,26 @@ fn check_files_exist(disk: &dyn Disk, manifest: &Manifest) -> Result<()> {
         Some(name) => Err(Error::corrupt(name, 0, "the file is missing")),
         None => Ok(()),
     }
+}
+
+/// Errors: the log ends before something that is known to have been in it.
+fn check_reach(
+    manifest: &Manifest,
+    disk: &dyn Disk,
+    options: &Options,
+    until: ReadUntil,
+    next_seqno: u64,
+) -> Result<()> {
+    check_log_reaches_what_is_flushed(manifest, next_seqno)?;
+    if until == ReadUntil::End { check_least_commit(options, disk, next_seqno.saturating_sub(1)) } else { Ok(()) }
+}
+
+/// Errors: the last commit is below the one that the caller expects.
+fn check_least_commit(options: &Options, disk: &dyn Disk, last_commit: u64) -> Result<()> {
+    if last_commit < options.least_commit {
+        return Err(Error::rolled_back(disk.describe(), last_commit, options.least_commit));
+    }
+    Ok(())
 }
 
 /// A run holds nothing that the log could still lose. Were there one from beyond the log, what is written from now on would
@@ -261,6 +281,7 @@ fn open_manifest(disk: &Arc<dyn Disk>, options: &Options, keyring: Option<Arc<Ke
     let encryption = options.encryption.as_ref();
     if !Manifest::exists(disk.as_ref())? {
         Manifest::check_may_create(disk.as_ref())?;
+        check_least_commit(options, disk.as_ref(), 0)?;
         let keyring = match (keyring, encryption) {
             // An earlier creation ended between its two steps.
             (Some(keyring), _) => Some(keyring),

@@ -130,6 +130,14 @@ impl Error {
     pub(crate) fn not_encrypted(text: impl Into<Cow<'static, str>>) -> Self {
         Self::new(ErrorKind::Key, "NotEncrypted", text)
     }
+    /// A folder that ends before a commit that the caller knows to have been there.
+    pub(crate) fn rolled_back(folder: impl fmt::Display, found: u64, least: u64) -> Self {
+        let text = format!(
+            "the database in {folder} ends with commit {found}, and commit {least} is expected: it is an older copy, or files of it \
+             were deleted"
+        );
+        Self::new(ErrorKind::Corrupt, "DatabaseRolledBack", text)
+    }
     /// What should be a key is none, or cannot be had.
     #[cfg(feature = "encryption")]
     pub(crate) fn unusable_key(text: impl Into<Cow<'static, str>>) -> Self {

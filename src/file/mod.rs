@@ -193,6 +193,11 @@ pub trait ReadableFile: Debug + Send + Sync {
     }
     /// Exactly `len` bytes from `offset`; an error, before anything is allocated, if the file ends earlier.
     fn read_at(&self, offset: u64, len: usize) -> Result<Bytes>;
+    /// Fills memory with the bytes from `offset`; an error if the file ends earlier.
+    fn read_into(&self, offset: u64, bytes: &mut [u8]) -> Result<()> {
+        bytes.copy_from_slice(&self.read_at(offset, bytes.len())?);
+        Ok(())
+    }
 }
 
 /// Where a read of `len` bytes at `offset` ends, if a file of `file_len` bytes has them all.

@@ -8,7 +8,7 @@
 
 use super::mapped::Map;
 use super::memory::read_slice;
-use super::positioned::Positioned;
+use super::positioned::PositionedReader;
 use super::real_lock::{FolderLock, HeldLock, LockFile};
 use super::real_writer::{RealWriter, failed_before};
 use super::{Disk, FileName, ReadableFile, WritableFile};
@@ -180,7 +180,7 @@ impl Disk for RealDisk {
         if map && let Ok(map) = super::mapped::map(&file, len) {
             return Ok(Box::new(MappedReader { map, path }));
         }
-        Ok(Box::new(PositionedReader { file: file.into(), path, len }))
+        Ok(Box::new(PositionedReader::new(file, path, len)))
     }
 
     fn rename(&self, from: FileName, to: FileName) -> Result<()> {
@@ -339,43 +339,6 @@ impl ReadableFile for MappedReader {
 
     fn read_at(&self, offset: u64, len: usize) -> Result<Bytes> {
         read_slice(self.map.bytes(), offset, len).map_err(|e| Error::io("read", self.path.display(), &e))
-    }
-}
-
-#[derive(Debug)]
-struct PositionedReader {
-    file: Positioned,
-    path: PathBuf,
-    len: u64,
-}
-
-impl ReadableFile for PositionedReader {
-    fn len(&self) -> u64 {
-        self.len
-    }
-
-    fn mapped(&self) -> Option<Bytes> {
-        None
-    }
-
-    #[cfg(target_os = "linux")]
-    fn data_from(&self, offset: u64) -> u64 {
-        // Reads are by position, so that no other call depends on the place of the handle.
-        match rustix::fs::seek(self.file.file(), rustix::fs::SeekFrom::Data(offset)) {
-            Ok(data) => data.max(offset),
-            Err(rustix::io::Errno::NXIO) => self.len.max(offset),
-            Err(_) => offset,
-        }
-    }
-
-    fn read_at(&self, offset: u64, len: usize) -> Result<Bytes> {
-        let read = || {
-            super::read_end(offset, len, self.len)?;
-            let mut bytes = vec![0; len];
-            self.file.read_exact_at(&mut bytes, offset)?;
-            Ok(Bytes::from(bytes))
-        };
-        read().map_err(|e: io::Error| Error::io("read", self.path.display(), &e))
     }
 }
 

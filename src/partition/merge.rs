@@ -79,6 +79,7 @@ impl Source<'_> {
 
 /// The sources of a merge. One needs no list: a query over a single run allocates nothing for merging.
 #[derive(Debug, Default)]
+#[expect(clippy::large_enum_variant, reason = "most reads have one source, and a box would be an allocation for each")]
 pub(super) enum Sources<'v> {
     #[default]
     None,

@@ -147,6 +147,65 @@ fn pages_that_were_moved_are_noticed() {
     is_refused(&spliced, "the end of another run");
 }
 
+/// Gives a frame the checksum that belongs to its content and place, which needs no key.
+fn stamp(frame: &mut [u8], header: &[u8], offset: usize) {
+    // The magic, and database and number as they lie in the header of the file.
+    let mut seed = crc32fast::Hasher::new();
+    [&header[..8], &header[16..32]].into_iter().for_each(|part| seed.update(part));
+    let mut checksum = crc32fast::Hasher::new_with_initial(seed.finalize() ^ offset as u32);
+    checksum.update(&frame[4..]);
+    frame[..4].copy_from_slice(&checksum.finalize().to_le_bytes());
+}
+
+/// Frames of log and manifest put in the place of others, or changed, with checksums that are right.
+#[test]
+fn frames_that_were_replayed_or_made_up_are_noticed() {
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    let db = open(&disk).unwrap();
+    create(&db);
+    let table = db.table::<(S, N)>("items").unwrap();
+    // Records of one length, so that each fits into the place of each.
+    (100..140).for_each(|n| drop(table.put(&Item::new().with("id", "the same").with("n", n)).unwrap()));
+    drop(table);
+    db.close().unwrap();
+    let own = files(&*disk);
+    assert_eq!(read_all(&own).unwrap(), 40);
+    let mut forged = 0;
+    for (name, bytes) in own.iter().filter(|(name, _)| matches!(name, FileName::Log(_) | FileName::Manifest(_))) {
+        let mut frames = Vec::new();
+        let mut at = 128;
+        while let Some(len) = bytes.get(at + 4..at + 8).map(|len| u32::from_le_bytes(len.try_into().unwrap())) {
+            let end = at + 24 + len as usize;
+            if bytes.get(at + 20) == Some(&1) {
+                frames.push(at..end);
+            }
+            at = end;
+        }
+        let refuse = |place: &std::ops::Range<usize>, content: &[u8], what: &str| {
+            let mut mixed = own.clone();
+            let file = mixed.get_mut(name).unwrap();
+            file[place.clone()].copy_from_slice(content);
+            stamp(&mut file[place.clone()], bytes, place.start);
+            is_refused(&mixed, &format!("{what} at {} of {name}", place.start));
+        };
+        for pair in frames.windows(2) {
+            let (first, second) = (&bytes[pair[0].clone()], &bytes[pair[1].clone()]);
+            if first.len() == second.len() {
+                refuse(&pair[1], first, "the frame before");
+                // As the next record, which its number in the clear header says.
+                let renumbered = [&second[..24], &first[24..]].concat();
+                refuse(&pair[1], &renumbered, "the content of the frame before");
+                forged += 2;
+            }
+            let mut changed = second.to_vec();
+            changed[30] ^= 1;
+            refuse(&pair[1], &changed, "a changed frame");
+            forged += 1;
+        }
+    }
+    assert!(forged > 60, "{forged}");
+}
+
 /// The length of a run's file is in the manifest, so the last page is cut and the footer put behind what is left.
 #[test]
 fn a_run_that_was_shortened_is_noticed() {

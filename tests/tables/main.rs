@@ -14,6 +14,7 @@ mod capacity;
 mod closing;
 mod conflicts;
 mod consumer;
+mod decrypted;
 mod encryption;
 mod examples;
 mod faults;

@@ -8,6 +8,7 @@ use super::{
     leaf::{Leaf, Slot},
     node::{MAX_LEVEL, Node},
     source::{Access, Piece, Source},
+    window::Window,
 };
 use crate::{
     error::{Error, Result},
@@ -133,6 +134,10 @@ impl Opened {
     #[inline]
     fn root_in<'a>(&self, source: impl Access<'a>, offset: u64) -> Result<Root<'a>> {
         let (bytes, flags) = self.record(source, offset)?;
+        self.root_of(bytes, flags, offset)
+    }
+    #[inline(always)]
+    fn root_of<'a>(&self, bytes: Piece<'a>, flags: u8, offset: u64) -> Result<Root<'a>> {
         if flags & FLAG_NODE == 0 {
             let leaf = Leaf::parse(&bytes).ok_or_else(|| self.damaged(offset))?;
             Ok(Root::Leaf(LeafAt { leaf, bytes, offset }))
@@ -265,11 +270,37 @@ impl Opened {
     /// The leaf that follows in the file, whichever collection it belongs to.
     pub(super) fn leaf_behind<'a>(&'a self, at: &LeafAt<'_>) -> Result<Option<LeafAt<'a>>> {
         let mut offset = at.offset + at.bytes.len() as u64;
+        if !matches!(at.bytes, Piece::InPlace(_)) && self.source.in_one_piece().is_none() {
+            return self.leaf_in_window(at, offset);
+        }
         while offset < self.footer.records_end {
             match self.root(offset)? {
                 Root::Leaf(at) => return Ok(Some(at)),
                 Root::Node(at) => offset += at.bytes.len() as u64,
             }
+        }
+        Ok(None)
+    }
+    /// The first leaf from `offset` on, in memory that goes along with the walk.
+    #[inline(never)]
+    fn leaf_in_window<'a>(&'a self, at: &LeafAt<'_>, mut offset: u64) -> Result<Option<LeafAt<'a>>> {
+        let mut window = match &at.bytes {
+            Piece::InWindow(place) => Some(place.window().clone()),
+            _ => None,
+        };
+        let (source, end) = (&self.source, self.footer.records_end);
+        while offset < end {
+            let current = Window::at(source, &self.names, window, offset, end)?;
+            // What does not fit into a window is read by itself.
+            let root = match current.record(offset, end) {
+                Some((place, flags)) => self.root_of(Piece::InWindow(place), flags, offset)?,
+                None => self.root(offset)?,
+            };
+            match root {
+                Root::Leaf(at) => return Ok(Some(at)),
+                Root::Node(at) => offset += at.bytes.len() as u64,
+            }
+            window = Some(current);
         }
         Ok(None)
     }
@@ -283,14 +314,15 @@ impl Opened {
     pub(super) fn item_at(&self, at: &LeafAt<'_>, start: usize, end: usize) -> ItemRef {
         self.item_from(self.handle(at), at, start, end)
     }
-    /// What items of a leaf refer to, if it lies in the file as a whole.
+    /// What items of a leaf refer to, and where the leaf begins in that, if it lies in something that they can share.
     #[inline(always)]
-    pub(super) fn handle(&self, at: &LeafAt<'_>) -> Option<&Arc<NamedBytes>> {
+    pub(super) fn handle<'h>(&'h self, at: &'h LeafAt<'_>) -> Option<(&'h Arc<NamedBytes>, usize)> {
         match &at.bytes {
             Piece::InPlace(_) => {
                 let named = self.named.get_or_init(|| self.handles());
-                Some(&named[(at.offset >> HANDLE_SHIFT) as usize % HANDLES])
+                Some((&named[(at.offset >> HANDLE_SHIFT) as usize % HANDLES], at.offset as usize))
             }
+            Piece::InWindow(place) => Some(place.named()),
             Piece::Own(_) => None,
         }
     }
@@ -298,15 +330,15 @@ impl Opened {
     #[inline(always)]
     pub(super) fn item_from(
         &self,
-        handle: Option<&Arc<NamedBytes>>,
+        handle: Option<(&Arc<NamedBytes>, usize)>,
         at: &LeafAt<'_>,
         start: usize,
         end: usize,
     ) -> ItemRef {
         match (handle, &at.bytes) {
-            (Some(named), _) => ItemRef::within(named, at.offset as usize + start..at.offset as usize + end),
+            (Some((named, leaf_at)), _) => ItemRef::within(named, leaf_at + start..leaf_at + end),
             (None, Piece::Own(bytes)) => ItemRef::with_names(bytes.slice(start..end), Arc::clone(&self.names)),
-            (None, Piece::InPlace(bytes)) => {
+            (None, bytes) => {
                 ItemRef::with_names(bytes::Bytes::copy_from_slice(&bytes[start..end]), Arc::clone(&self.names))
             }
         }

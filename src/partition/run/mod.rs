@@ -33,6 +33,7 @@ mod test_seal;
 #[cfg(test)]
 mod tests;
 mod verify;
+mod window;
 mod writer;
 
 pub use cursor::RunCursor;

@@ -20,6 +20,11 @@ use std::{
 };
 
 const SHARDS: usize = 8;
+/// Longest stretch that a walk has in memory: what is left of one stretch and the pages of the next.
+pub(super) const WINDOW_BYTES: usize = 5 * PAGE_BYTES;
+/// Buffers of pages and of such stretches that are kept while they are not used.
+const SPARE_PAGES: usize = 64;
+const SPARE_WINDOWS: usize = 16;
 
 /// A page of a run: file number and number of the page.
 type PageId = (u64, u64);
@@ -30,6 +35,8 @@ pub struct PageCache {
     pages_per_shard: usize,
     /// Memory for decrypted pages.
     buffers: Arc<ErasedBuffers>,
+    /// Memory for stretches of several pages.
+    windows: Arc<ErasedBuffers>,
     /// Bytes that are not lent to decrypted runs.
     lendable_bytes: AtomicUsize,
 }
@@ -71,8 +78,10 @@ impl PageCache {
     pub fn new(bytes: usize) -> Self {
         let pages = bytes / PAGE_BYTES;
         let pages_per_shard = if pages == 0 { 0 } else { (pages / SHARDS).max(1) };
-        let (shards, buffers) = (std::array::from_fn(|_| Mutex::default()), Arc::default());
-        Self { shards, pages_per_shard, buffers, lendable_bytes: AtomicUsize::new(0) }
+        let shards = std::array::from_fn(|_| Mutex::default());
+        let buffers = Arc::new(ErasedBuffers::new(PAGE_BYTES, SPARE_PAGES));
+        let windows = Arc::new(ErasedBuffers::new(WINDOW_BYTES, SPARE_WINDOWS));
+        Self { shards, pages_per_shard, buffers, windows, lendable_bytes: AtomicUsize::new(0) }
     }
     /// A cache of at most `bytes` for encrypted runs: a quarter for pages, the rest for runs that are decrypted as a whole.
     pub fn of_decrypted(bytes: usize) -> Self {
@@ -81,6 +90,10 @@ impl PageCache {
     /// Memory for decrypted pages.
     pub(super) fn buffers(&self) -> &Arc<ErasedBuffers> {
         &self.buffers
+    }
+    /// Memory for stretches of at most [`WINDOW_BYTES`] bytes.
+    pub(super) fn windows(&self) -> &Arc<ErasedBuffers> {
+        &self.windows
     }
     /// Lends memory, if there is so much.
     pub(super) fn lease(cache: &Arc<Self>, bytes: usize) -> Option<Lease> {

@@ -7,7 +7,7 @@
 
 use super::format::{FOOTER_CONTENT_BYTES, Footer, HEADER_BYTES, Identity, Plan, u32_at};
 use crate::{
-    cipher::{ErasedBuffers, FileCipher, Part, TAG_BYTES},
+    cipher::{FileCipher, Part, TAG_BYTES},
     error::Result,
     format::{
         header::HeaderFault,
@@ -15,8 +15,6 @@ use crate::{
     },
     manifest::RunMeta,
 };
-use bytes::Bytes;
-use std::sync::Arc;
 
 /// Bytes of the longest header of a run.
 pub(super) const MAX_HEADER_BYTES: usize = HEADER_BYTES + ENCRYPTION_HEADER_BYTES;
@@ -122,24 +120,16 @@ impl PageProtection {
         Ok(bytes)
     }
 
-    /// The page that lies at `offset`, checked and decrypted. `number` is that of its sum.
-    pub(super) fn open_page(
-        &self,
-        number: u64,
-        offset: u64,
-        bytes: Bytes,
-        sums: &[u8],
-        buffers: &Arc<ErasedBuffers>,
-    ) -> Result<Bytes> {
-        match &self.cipher {
-            None => self.check_page(number, offset, &bytes, sums).map(|()| bytes),
-            Some(cipher) => {
-                let at = usize::try_from(number).ok().and_then(|number| number.checked_mul(TAG_BYTES));
-                let tag = at.and_then(|at| sums.get(at..)?.first_chunk());
-                let clear = self.clear_bytes(offset).min(bytes.len());
-                let opened = tag.and_then(|tag| cipher.decrypt_erased(offset, &bytes, clear, tag, buffers));
-                opened.ok_or_else(|| self.identity.corrupt(offset, "a page is not what was written with the key"))
-            }
+    /// Checks and decrypts, in place, the page that lies at `offset`. `number` is that of its sum.
+    pub(super) fn open_page(&self, number: u64, offset: u64, page: &mut [u8], sums: &[u8]) -> Result<()> {
+        let Some(cipher) = &self.cipher else { return self.check_page(number, offset, page, sums) };
+        let at = usize::try_from(number).ok().and_then(|number| number.checked_mul(TAG_BYTES));
+        let tag = at.and_then(|at| sums.get(at..)?.first_chunk());
+        let clear = self.clear_bytes(offset).min(page.len());
+        if tag.is_some_and(|tag| cipher.decrypt(Part::Content, offset, &[], &mut page[clear..], tag)) {
+            Ok(())
+        } else {
+            Err(self.identity.corrupt(offset, "a page is not what was written with the key"))
         }
     }
     /// Checks a page of a run that is not encrypted.

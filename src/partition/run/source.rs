@@ -10,14 +10,16 @@ use super::{
     image::Image,
     page_cache::PageCache,
     page_protection::{MAX_HEADER_BYTES, PageProtection},
+    window::InWindow,
 };
 use crate::{
+    cipher::ErasedImage,
     error::{Error, Result},
     file::ReadableFile,
     format::protection::Protection,
     manifest::RunMeta,
 };
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use std::{
     ops::{Deref, Range},
     sync::{
@@ -101,6 +103,8 @@ pub(super) enum Piece<'a> {
     InPlace(&'a [u8]),
     /// Read into memory.
     Own(Bytes),
+    /// In what a walk has in memory.
+    InWindow(InWindow),
 }
 
 impl<'a> From<&'a [u8]> for Piece<'a> {
@@ -117,6 +121,7 @@ impl Deref for Piece<'_> {
         match self {
             Self::InPlace(bytes) => bytes,
             Self::Own(bytes) => bytes,
+            Self::InWindow(place) => place.bytes(),
         }
     }
 }
@@ -191,10 +196,6 @@ impl Source {
     /// Checks a page of a mapped file, which is not encrypted.
     fn check_page(&self, page: u64, bytes: &[u8]) -> Result<()> {
         self.protection.check_page(page, self.page_range(page).start, bytes, &self.sums)
-    }
-    /// A page that was read, checked and decrypted.
-    fn open_page(&self, page: u64, bytes: Bytes) -> Result<Bytes> {
-        self.protection.open_page(page, self.page_range(page).start, bytes, &self.sums, self.cache.buffers())
     }
     /// The bytes from `offset`, verified.
     #[inline(always)]
@@ -324,7 +325,8 @@ impl Source {
         let end = end.ok_or_else(|| self.passes_end(offset))?;
         self.gather(offset, len, offset / PAGE_BYTES as u64, (end - 1) / PAGE_BYTES as u64)
     }
-    fn read_page(&self, page: u64) -> Result<Bytes> {
+    /// A page, verified, from the cache if it is there.
+    pub(super) fn read_page(&self, page: u64) -> Result<Bytes> {
         let id = (self.identity.file, page);
         if let Some(bytes) = self.cache.get(id) {
             return Ok(bytes);
@@ -332,15 +334,51 @@ impl Source {
         let bytes = self.load_page(page)?;
         self.cache.insert(id, bytes.clone());
         if self.protection.is_encrypted() {
-            self.image.grow(&self.cache, self.len, |page| self.load_page(page));
+            self.image.grow(&self.cache, self.len, |first, pages| self.load_pages(first, pages));
         }
         Ok(bytes)
     }
     /// A page from the file, checked and decrypted.
     fn load_page(&self, page: u64) -> Result<Bytes> {
         let range = self.page_range(page);
-        let bytes = self.file.read_at(range.start, (range.end - range.start) as usize)?;
-        self.open_page(page, bytes)
+        let len = (range.end - range.start) as usize;
+        if self.protection.is_encrypted() {
+            let mut buffer = self.cache.buffers().take(len);
+            self.load_pages(page, buffer.as_mut())?;
+            return Ok(buffer.freeze());
+        }
+        let bytes = self.file.read_at(range.start, len)?;
+        self.check_page(page, &bytes)?;
+        Ok(bytes)
+    }
+    /// Pages from the file, checked and decrypted in `pages`, which has room for as many as shall be read from `first` on.
+    fn load_pages(&self, first: u64, pages: &mut [u8]) -> Result<()> {
+        let start = self.page_range(first).start;
+        self.file.read_into(start, pages)?;
+        for (number, page) in (0..).zip(pages.chunks_mut(PAGE_BYTES)) {
+            self.protection.open_page(first + number, start + number * PAGE_BYTES as u64, page, &self.sums)?;
+        }
+        Ok(())
+    }
+    /// Some of the pages from `first` up to `last`, for a walk that has come there, behind `tail`, which it has already.
+    pub(super) fn walk_on(&self, tail: &[u8], first: u64, pages: u64, last: u64) -> Result<Bytes> {
+        let end_page = last.min(first + pages);
+        let (start, end) = (self.page_range(first).start.min(self.len), self.page_range(end_page).start.min(self.len));
+        let mut buffer = self.cache.windows().take(tail.len() + end.saturating_sub(start) as usize);
+        let (kept, pages) = buffer.as_mut().split_at_mut(tail.len());
+        kept.copy_from_slice(tail);
+        if pages.len() <= PAGE_BYTES && !pages.is_empty() {
+            // A walk that may be short leaves its pages in the cache.
+            let page = self.read_page(first)?;
+            pages.copy_from_slice(page.get(..pages.len()).ok_or_else(|| self.passes_end(start))?);
+        } else {
+            self.load_pages(first, pages)?;
+            if self.protection.is_encrypted() {
+                let load = |first: u64, pages: &mut [u8]| self.load_pages(first, pages);
+                self.image.walk(&self.cache, self.len, (first, pages), end_page == last, load);
+            }
+        }
+        Ok(buffer.freeze())
     }
     /// `len` bytes from `offset`, which lie on the pages `first` to `last`.
     fn gather(&self, offset: u64, len: usize, first: u64, last: u64) -> Result<Bytes> {
@@ -352,34 +390,30 @@ impl Source {
         }
         if last - first >= CACHED_PAGES_MAX {
             let (start, end) = (self.page_range(first).start, self.page_range(last).end);
-            let mut bytes = self.file.read_at(start, (end - start) as usize)?;
-            if self.protection.is_encrypted() {
-                bytes = self.decrypt_pages(first, &bytes)?;
+            let count = (end - start) as usize;
+            let bytes = if self.protection.is_encrypted() {
+                let mut image = ErasedImage::with_capacity(count);
+                self.load_pages(first, image.append(count))?;
+                image.freeze()
             } else {
+                let bytes = self.file.read_at(start, count)?;
                 for (page, bytes) in (first..=last).zip(bytes.chunks(PAGE_BYTES)) {
                     self.check_page(page, bytes)?;
                 }
-            }
+                bytes
+            };
             return if skip + len <= bytes.len() { Ok(bytes.slice(skip..skip + len)) } else { Err(short()) };
         }
-        let mut bytes = BytesMut::with_capacity(len);
+        let buffers = if len <= PAGE_BYTES { self.cache.buffers() } else { self.cache.windows() };
+        let mut buffer = buffers.take(len);
+        let (mut rest, mut from) = (buffer.as_mut(), skip);
         for page in first..=last {
             let page = self.read_page(page)?;
-            let from = if bytes.is_empty() { skip.min(page.len()) } else { 0 };
-            let to = page.len().min(from + len - bytes.len());
-            bytes.extend_from_slice(&page[from..to]);
+            let (piece, behind) = rest.split_at_mut(rest.len().min(page.len().saturating_sub(from)));
+            piece.copy_from_slice(&page[page.len().min(from)..][..piece.len()]);
+            (rest, from) = (behind, 0);
         }
-        if bytes.len() == len { Ok(bytes.freeze()) } else { Err(short()) }
-    }
-    /// The pages from `first` on, decrypted and in one piece.
-    fn decrypt_pages(&self, first: u64, bytes: &Bytes) -> Result<Bytes> {
-        let mut opened = BytesMut::with_capacity(bytes.len());
-        for page in (first..).take(bytes.len().div_ceil(PAGE_BYTES)) {
-            let start = (page - first) as usize * PAGE_BYTES;
-            let page_bytes = bytes.slice(start..bytes.len().min(start + PAGE_BYTES));
-            opened.extend_from_slice(&self.open_page(page, page_bytes)?);
-        }
-        Ok(opened.freeze())
+        if rest.is_empty() { Ok(buffer.freeze()) } else { Err(short()) }
     }
     /// Verifies every page anew, whatever was verified before.
     pub(super) fn verify_all(&self) -> Result<()> {

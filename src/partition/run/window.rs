@@ -1,0 +1,105 @@
+//! What a walk upwards has in memory of a run that is neither mapped nor decrypted as a whole: a stretch of a few pages.
+//!
+//! The first page comes from the page cache, since most walks are short. A walk that goes on reads several pages
+//! at once and past the cache. Where a record passes the end of the stretch, the next stretch begins with the record,
+//! so that no page is read twice. Items refer to the stretch: one that a program keeps keeps at most 80 KiB.
+
+use super::{
+    format::{HEAD_BYTES, PAGE_BYTES, u32_at},
+    source::Source,
+};
+use crate::{
+    error::Result,
+    item::{Dictionary, NamedBytes},
+};
+use bytes::Bytes;
+use std::sync::Arc;
+
+/// Pages of the first stretch of a walk, of the second, and so on. The first is the page that the walk has come from, as a rule.
+const PAGES: [u64; 3] = [1, 2, 4];
+
+/// A stretch of a run, verified.
+#[derive(Debug)]
+pub(super) struct Window {
+    /// Where it begins in the file; it ends at the end of a page.
+    start: u64,
+    bytes: Bytes,
+    /// What its items refer to.
+    named: Arc<NamedBytes>,
+    /// Which stretch of the walk it is.
+    step: usize,
+}
+
+/// A place in a window.
+#[derive(Clone, Debug)]
+pub(super) struct InWindow {
+    window: Arc<Window>,
+    start: u32,
+    end: u32,
+}
+
+impl InWindow {
+    #[inline]
+    pub(super) fn bytes(&self) -> &[u8] {
+        self.window.bytes.get(self.start as usize..self.end as usize).unwrap_or_default()
+    }
+    /// The window.
+    pub(super) fn window(&self) -> &Arc<Window> {
+        &self.window
+    }
+    /// What items in it refer to, and where the place begins in that.
+    #[inline]
+    pub(super) fn named(&self) -> (&Arc<NamedBytes>, usize) {
+        (&self.window.named, self.start as usize)
+    }
+}
+
+impl Window {
+    /// The window that has the record at `offset`, as far as it fits: this one, or a new one. `end` is the end of all records.
+    pub(super) fn at(
+        source: &Source,
+        names: &Arc<Dictionary>,
+        before: Option<Arc<Self>>,
+        offset: u64,
+        end: u64,
+    ) -> Result<Arc<Self>> {
+        let before = match before {
+            Some(window) if window.has_record(offset) => return Ok(window),
+            before => before,
+        };
+        let step = before.as_ref().map_or(0, |window| window.step + 1).min(PAGES.len() - 1);
+        let tail = before.as_ref().and_then(|window| window.bytes.get(window.place(offset)?..));
+        let tail = tail.filter(|tail| tail.len() <= PAGE_BYTES).unwrap_or_default();
+        let first = (offset + tail.len() as u64) / PAGE_BYTES as u64;
+        let start = if tail.is_empty() { first * PAGE_BYTES as u64 } else { offset };
+        let pages_end = end.div_ceil(PAGE_BYTES as u64);
+        let load = |pages: u64| source.walk_on(tail, first, pages, pages_end);
+        let (bytes, step) = match load(PAGES[step]) {
+            // Damage further on is left to the reads that get there.
+            Err(_) if PAGES[step] > 1 => (load(1)?, 0),
+            loaded => (loaded?, step),
+        };
+        let named = Arc::new(NamedBytes::new(bytes.clone(), names.clone()));
+        Ok(Arc::new(Self { start, bytes, named, step }))
+    }
+    fn place(&self, offset: u64) -> Option<usize> {
+        usize::try_from(offset.checked_sub(self.start)?).ok()
+    }
+    /// The record at `offset`, if all of it is here and none of it lies behind `end`; also its flags.
+    #[inline]
+    pub(super) fn record(self: &Arc<Self>, offset: u64, end: u64) -> Option<(InWindow, u8)> {
+        let start = self.place(offset)?;
+        let rest = self.bytes.get(start..)?;
+        let (len, flags) = (u32_at(rest, HEAD_BYTES - 5)? as usize, *rest.get(HEAD_BYTES - 1)?);
+        let is_whole = len >= HEAD_BYTES && len <= rest.len() && len as u64 <= end.saturating_sub(offset);
+        let (start, end) = (u32::try_from(start).ok()?, u32::try_from(start + len).ok()?);
+        is_whole.then(|| (InWindow { window: self.clone(), start, end }, flags))
+    }
+    /// Whether nothing more of the record at `offset` has to be read, or so much that it is no matter for a window.
+    fn has_record(&self, offset: u64) -> bool {
+        let Some(rest) = self.place(offset).and_then(|place| self.bytes.get(place..)) else { return false };
+        let Some(len) = u32_at(rest, HEAD_BYTES - 5).filter(|_| rest.len() >= HEAD_BYTES) else { return false };
+        let len = len as usize;
+        len <= rest.len() || len > PAGES[PAGES.len() - 1] as usize * PAGE_BYTES
+    }
+}
