@@ -2,7 +2,7 @@
 import { dynamodb, open, start } from "./browser.mjs";
 
 const ITEMS = Number(process.env.HASHRANGE_ITEMS || 1_000_000);
-const folder = process.env.HASHRANGE_FOLDER; // a database whose table "big" has the items; `console/browser/big` makes one
+const folder = process.env.HASHRANGE_FOLDER; // a database whose table "big" has the items
 const server = await start(folder ? ["console", folder, "--write", "--port", "0"] : ["serve", "--in-memory", "--console", "--port", "0", "--console-write"]);
 const browser = await open();
 
