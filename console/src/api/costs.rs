@@ -188,7 +188,7 @@ pub(crate) fn throttles(ledger: &Ledger) -> Vec<Throttle> {
         Throttle { table, index, operation, is_write, limit, count }
     };
     let mut throttles: Vec<Throttle> = counts.into_iter().map(throttle).collect();
-    throttles.sort_by(|a, b| b.count.cmp(&a.count));
+    throttles.sort_by_key(|throttle| std::cmp::Reverse(throttle.count));
     throttles
 }
 
