@@ -1,7 +1,8 @@
 //! The database as a whole: opening and closing, tables by name, and operations that span tables.
 //!
-//! Imports: error, clock, cipher, capacity, faults, observe, config, file, item, schema, access, stream, service, ledger, engine, request, archive, maintenance, table, scaling, consumer.
+//! Imports: error, clock, cipher, capacity, faults, observe, config, file, item, schema, access, stream, service, ledger, cache, engine, request, archive, maintenance, table, scaling, consumer.
 
+mod accelerator;
 mod archiving;
 mod faults;
 mod history;
@@ -20,6 +21,7 @@ mod table_builder;
 mod table_difference;
 mod triggers;
 
+pub use accelerator::{Accelerated, Accelerator};
 pub use history::Snapshot;
 pub use inspection::{StepReport, Stepper};
 pub use ledger::DryRun;

@@ -33,6 +33,7 @@ mod admission;
 mod archive;
 #[cfg(feature = "tokio")]
 pub mod asynchronous;
+mod cache;
 #[cfg(hashrange_canaries)]
 #[doc(hidden)]
 pub mod canary;
@@ -169,6 +170,16 @@ pub mod testing {
     pub use crate::{
         database::{CrashOutcomes, FollowedPoint, Machine},
         file::simulated::{CRASHED, Fault, FaultPlan, Operation, SimulatedDisk},
+    };
+}
+
+/// A cache in front of a database, whose answers are fast and may be old: what DAX is to DynamoDB.
+///
+/// [`Database::accelerator`] begins here. The page `docs/accelerator.md` shows how to use it.
+pub mod accelerator {
+    pub use crate::{
+        cache::{AcceleratorOptions, AcceleratorStats, CacheUse},
+        database::{Accelerated, Accelerator},
     };
 }
 

@@ -4,6 +4,7 @@
 //! and returns how it went. Results go to standard output, one plain-JSON item a line where items are shown; everything
 //! that is said about them goes to standard error. What a script can rely on is the exit status, see [`outcome`].
 
+mod accelerator;
 mod args;
 #[cfg(feature = "tls")]
 mod certificates;

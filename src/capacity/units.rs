@@ -15,6 +15,8 @@ pub enum ReadStrength {
     Strong,
     /// Two units per 4 KB.
     Transactional,
+    /// Nothing: a cache answered.
+    Cached,
 }
 
 impl ReadStrength {
@@ -27,6 +29,7 @@ impl ReadStrength {
             Self::Eventual => 0.5,
             Self::Strong => 1.0,
             Self::Transactional => 2.0,
+            Self::Cached => 0.0,
         }
     }
 }

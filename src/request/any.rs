@@ -3,6 +3,7 @@
 use super::{
     BatchGetItem, BatchGetOutput, BatchWriteItem, BatchWriteOutput, DeleteItem, GetItem, GetOutput, Page, PutItem,
     Query, Scan, TransactGetItems, TransactGetOutput, TransactOutput, TransactWriteItems, UpdateItem, WriteOutput,
+    cached::Behind,
     executor::{Executor, Request, Response, Run},
     table_ref::TableRef,
 };
@@ -44,6 +45,11 @@ macro_rules! every_request {
             fn run(&self, executor: &Executor<'_>) -> Result<AnyResponse> {
                 Ok(match self {
                     $(Self::$kind(request) => AnyResponse::$response(request.run(executor)?),)*
+                })
+            }
+            fn run_cached(&self, behind: &Behind<'_>) -> Result<AnyResponse> {
+                Ok(match self {
+                    $(Self::$kind(request) => AnyResponse::$response(request.run_cached(behind)?),)*
                 })
             }
             fn as_request(&self) -> RequestRef<'_> {

@@ -2,6 +2,7 @@
 
 use super::{
     any::{RequestRef, ResponseRef},
+    cached::{self, Behind},
     executor::{Executor, Request, Response, Run},
     get_item::{charge, projected, read_many},
     key::RequestKey,
@@ -143,6 +144,9 @@ impl Run for BatchGetItem<'_> {
             Some(error) if !is_any_read => Err(error),
             _ => Ok(output),
         }
+    }
+    fn run_cached(&self, behind: &Behind<'_>) -> Result<BatchGetOutput> {
+        cached::batch_get(self, behind)
     }
     fn as_request(&self) -> RequestRef<'_> {
         RequestRef::BatchGetItem(self)

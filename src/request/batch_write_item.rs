@@ -3,6 +3,7 @@
 use super::{
     any::{RequestRef, ResponseRef},
     batch_get_item::{MAX_BATCH_BYTES, add_table},
+    cached::Behind,
     executor::{Executor, Request, Response, Run},
     key::RequestKey,
     table_ref::{FoundTable, TableRef},
@@ -152,6 +153,17 @@ impl Run for BatchWriteItem<'_> {
             return Err(error);
         }
         engine.wait_all_durable(self.durability)?;
+        Ok(output)
+    }
+    fn run_cached(&self, behind: &Behind<'_>) -> Result<BatchWriteOutput> {
+        let output = behind.pass(self)?;
+        let is_done = |at: &usize| !output.unprocessed.contains(at);
+        for (table, write) in (0..self.writes.len()).filter(is_done).map(|at| &self.writes[at]) {
+            behind.replace(table, |definition| match write {
+                WriteRequest::Put(item) => definition.key_of_item(item),
+                WriteRequest::Delete(key) => key.encode(definition),
+            });
+        }
         Ok(output)
     }
     fn as_request(&self) -> RequestRef<'_> {

@@ -2,6 +2,7 @@
 
 use super::{
     any::RequestRef,
+    cached::Behind,
     executor::{Executor, Request, Run},
     key::RequestKey,
     put_item::check_return_values,
@@ -71,6 +72,11 @@ impl Run for DeleteItem<'_> {
         let (outcome, _) = write_one(engine, held, &write, &options)?;
         let consumed = consumed(&outcome, 1.0);
         Ok(WriteOutput { attributes: outcome.old.filter(|_| self.return_values == ReturnValues::AllOld), consumed })
+    }
+    fn run_cached(&self, behind: &Behind<'_>) -> Result<WriteOutput> {
+        let output = behind.pass(self)?;
+        behind.replace(&self.table, |definition| self.key.encode(definition));
+        Ok(output)
     }
     fn as_request(&self) -> RequestRef<'_> {
         RequestRef::DeleteItem(self)

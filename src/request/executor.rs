@@ -2,6 +2,7 @@
 
 use super::{
     any::{RequestRef, ResponseRef},
+    cached::Behind,
     caller::Caller,
     faulted,
     hook::{Call, Completion, Hook, Hooks},
@@ -29,7 +30,7 @@ pub trait Response {
 }
 
 pub(super) mod sealed {
-    use super::{Executor, RequestRef, Response, Result, TableRef};
+    use super::{Behind, Executor, RequestRef, Response, Result, TableRef};
 
     /// What the door does with a request.
     pub trait Run {
@@ -37,6 +38,10 @@ pub(super) mod sealed {
         type Response: Response;
         /// Carries the request out.
         fn run(&self, executor: &Executor<'_>) -> Result<Self::Response>;
+        /// Carries the request out where a cache is in front of the database, of which most requests know nothing.
+        fn run_cached(&self, behind: &Behind<'_>) -> Result<Self::Response> {
+            behind.pass_through(self)
+        }
         /// The request, as one of all kinds.
         fn as_request(&self) -> RequestRef<'_>;
         /// The tables that it is about, each once, in the order of their first appearance.
@@ -113,6 +118,14 @@ impl<'a> Executor<'a> {
 
     fn execute_decided<R: Request + ?Sized>(&self, request: &R) -> Result<R::Response> {
         self.authorize(request.as_request())?;
+        match self.hooks.cache() {
+            None => self.execute_behind_cache(request),
+            Some(access) => request.run_cached(&Behind::new(self, access)),
+        }
+    }
+
+    /// Carries out a request that was decided on, and that no cache answered.
+    pub(super) fn execute_behind_cache<R: Run + ?Sized>(&self, request: &R) -> Result<R::Response> {
         if self.hooks.faults().is_none() && self.hooks.busy().next().is_none() {
             return request.run(self);
         }
@@ -152,7 +165,7 @@ impl<'a> Executor<'a> {
         self.hooks.caller().map_or(Ok(()), |caller| caller.authorize(self.engine, request))
     }
 
-    fn execute_hooked<R: Request + ?Sized>(&self, request: &R) -> Result<R::Response> {
+    fn execute_hooked<R: Run + ?Sized>(&self, request: &R) -> Result<R::Response> {
         let mut tables = Vec::new();
         let mut missing: Option<Error> = None;
         for table in request.tables() {
@@ -176,7 +189,7 @@ impl<'a> Executor<'a> {
     }
 
     /// Carries a request out as a model of faults wants it; `lost` receives what the caller gets instead of the answer.
-    fn run_faulted<R: Request + ?Sized>(
+    fn run_faulted<R: Run + ?Sized>(
         &self,
         faults: &Faults,
         call: &Call<'_>,

@@ -54,21 +54,26 @@ pub(super) fn of(writes: &[Write<'_>]) -> u64 {
     xxhash_rust::xxh3::xxh3_64(&out.0)
 }
 
-struct Encoder(Vec<u8>);
+/// Writes requests, and parts of them, as bytes that are equal if they ask for the same.
+pub(super) struct Encoder(pub Vec<u8>);
 
 impl Encoder {
-    fn tag(&mut self, tag: u8) {
+    pub fn tag(&mut self, tag: u8) {
         self.0.push(tag);
     }
     /// Counts and lengths are those of a request, which has at most a few megabytes.
     fn count(&mut self, count: usize) {
         self.0.extend_from_slice(&u32::try_from(count).unwrap_or(u32::MAX).to_le_bytes());
     }
-    fn bytes(&mut self, bytes: &[u8]) {
+    pub fn bytes(&mut self, bytes: &[u8]) {
         self.count(bytes.len());
         self.0.extend_from_slice(bytes);
     }
-    fn list<T>(&mut self, list: impl IntoIterator<Item = T, IntoIter: ExactSizeIterator>, one: impl Fn(&mut Self, T)) {
+    pub fn list<T>(
+        &mut self,
+        list: impl IntoIterator<Item = T, IntoIter: ExactSizeIterator>,
+        one: impl Fn(&mut Self, T),
+    ) {
         let list = list.into_iter();
         self.count(list.len());
         list.for_each(|element| one(self, element));
@@ -76,7 +81,7 @@ impl Encoder {
     fn value(&mut self, value: &AttributeValue) {
         self.bytes(&encode_item(&Item::new().with("", value.clone())));
     }
-    fn path(&mut self, path: &Path) {
+    pub fn path(&mut self, path: &Path) {
         self.bytes(path.top_level().as_bytes());
         self.list(path.steps(), |out, step| match step {
             Step::Name(name) => {
@@ -142,7 +147,7 @@ impl Encoder {
             }
         }
     }
-    fn condition(&mut self, tree: &Tree) {
+    pub fn condition(&mut self, tree: &Tree) {
         match tree {
             Tree::And(all) => {
                 self.tag(0);

@@ -2,6 +2,7 @@
 
 use super::{
     any::{RequestRef, ResponseRef},
+    cached::{self, Behind},
     executor::{Executor, Request, Response, Run},
     key::RequestKey,
     key_paths::check_projection_paths,
@@ -85,6 +86,9 @@ impl Run for GetItem<'_> {
         let Some(projection) = &self.projection else { return Ok(GetOutput { item, whole_bytes: None, strength }) };
         let whole_bytes = Some(item.as_ref().map_or(0, ItemRef::size_bytes));
         Ok(GetOutput { item: item.map(|item| projected(item, Some(projection))), whole_bytes, strength })
+    }
+    fn run_cached(&self, behind: &Behind<'_>) -> Result<GetOutput> {
+        cached::get(self, behind)
     }
     fn as_request(&self) -> RequestRef<'_> {
         RequestRef::GetItem(self)

@@ -2,6 +2,7 @@
 
 use super::{
     any::{RequestRef, ResponseRef},
+    cached::CacheAccess,
     caller::Caller,
     explain::Plans,
 };
@@ -124,14 +125,16 @@ struct HookSet {
     /// Where plans are kept of requests that are not carried out.
     plans: Option<Plans>,
     faults: Option<Arc<Faults>>,
+    /// The cache that is in front of the database.
+    cache: Option<CacheAccess>,
 }
 
 impl HookSet {
     /// Whether requests pass through nothing. Tag and operation are of no use without a recorder.
     fn is_empty(&self) -> bool {
-        let Self { hook, scaling, caller, recorder, tag: _, operation: _, plans, faults } = self;
+        let Self { hook, scaling, caller, recorder, tag: _, operation: _, plans, faults, cache } = self;
         let has_hook = hook.is_some() || scaling.is_some();
-        !(has_hook || caller.is_some() || recorder.is_some() || plans.is_some() || faults.is_some())
+        !(has_hook || caller.is_some() || recorder.is_some() || plans.is_some() || faults.is_some() || cache.is_some())
     }
 }
 
@@ -170,6 +173,14 @@ impl Hooks {
     /// Faults that requests meet, if they can meet any.
     pub(crate) fn faults(&self) -> Option<&Arc<Faults>> {
         self.set.as_ref()?.faults.as_ref()
+    }
+    /// The same, for requests that a cache may answer.
+    pub(crate) fn with_cache(&self, cache: Option<CacheAccess>) -> Self {
+        self.changed(|set| set.cache = cache)
+    }
+    /// The cache that may answer requests, if there is one.
+    pub(super) fn cache(&self) -> Option<&CacheAccess> {
+        self.set.as_ref()?.cache.as_ref()
     }
     /// The same, for a handle that keeps the database open.
     pub(crate) fn keeping(&self, keeper: Keeper) -> Self {

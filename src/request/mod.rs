@@ -27,12 +27,13 @@
 //! # }
 //! ```
 //!
-//! Imports: sync, error, capacity, faults, config, item, schema, expression, access, wal, partition, index, service, ledger, admission, engine.
+//! Imports: sync, error, capacity, faults, config, item, schema, expression, access, wal, partition, index, service, ledger, admission, cache, engine.
 
 mod any;
 mod asks;
 mod batch_get_item;
 mod batch_write_item;
+mod cached;
 mod caller;
 mod delete_item;
 mod executor;
@@ -67,6 +68,7 @@ pub use any::{AnyRequest, AnyResponse, RequestRef, ResponseRef};
 pub(crate) use asks::{Names, describe_write, key_text};
 pub use batch_get_item::{BatchGetItem, BatchGetOutput, KeysAndAttributes, MAX_BATCH_GET_KEYS};
 pub use batch_write_item::{BatchWriteItem, BatchWriteOutput, MAX_BATCH_WRITES, WriteRequest};
+pub(crate) use cached::CacheAccess;
 pub(crate) use caller::{Caller, Report, ResourcePolicies};
 pub use delete_item::DeleteItem;
 pub use executor::{Executor, Request, Response};

@@ -2,6 +2,7 @@
 
 use super::{
     any::RequestRef,
+    cached::Behind,
     executor::{Executor, Request, Run},
     table_ref::TableRef,
     write::{Change, Write, prepare_put, write_one},
@@ -97,6 +98,11 @@ impl Run for PutItem<'_> {
         let (outcome, _) = write_one(engine, held, &write, &options)?;
         let consumed = consumed(&outcome, 1.0);
         Ok(WriteOutput { attributes: outcome.old.filter(|_| self.return_values == ReturnValues::AllOld), consumed })
+    }
+    fn run_cached(&self, behind: &Behind<'_>) -> Result<WriteOutput> {
+        let output = behind.pass(self)?;
+        behind.replace(&self.table, |definition| definition.key_of_item(&self.item));
+        Ok(output)
     }
     fn as_request(&self) -> RequestRef<'_> {
         RequestRef::PutItem(self)

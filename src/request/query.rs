@@ -2,6 +2,7 @@
 
 use super::{
     any::RequestRef,
+    cached::{self, Behind},
     executor::{Executor, Request, Run},
     lagged_read::LaggedRead,
     page::{Page, PageBuilder, PageOptions},
@@ -79,6 +80,9 @@ impl Run for Query<'_> {
             }
         }
         Ok(builder.finish())
+    }
+    fn run_cached(&self, behind: &Behind<'_>) -> Result<Page> {
+        cached::query(self, behind)
     }
     fn as_request(&self) -> RequestRef<'_> {
         RequestRef::Query(self)

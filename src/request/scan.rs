@@ -2,6 +2,7 @@
 
 use super::{
     any::RequestRef,
+    cached::{self, Behind},
     executor::{Executor, Request, Run},
     lagged_read::LaggedRead,
     page::{Page, PageBuilder, PageOptions},
@@ -109,6 +110,9 @@ impl Run for Scan<'_> {
                 _ => return Ok(builder.finish()),
             }
         }
+    }
+    fn run_cached(&self, behind: &Behind<'_>) -> Result<Page> {
+        cached::scan(self, behind)
     }
     fn as_request(&self) -> RequestRef<'_> {
         RequestRef::Scan(self)

@@ -3,6 +3,7 @@
 use super::{
     any::{RequestRef, ResponseRef},
     batch_get_item::add_table,
+    cached::{self, Behind},
     delete_item::DeleteItem,
     executor::{Executor, Request, Response, Run},
     fingerprint,
@@ -232,6 +233,9 @@ impl Run for TransactWriteItems<'_> {
             add_consumed(&mut output.consumed, &definition.name, &consumed(&outcome, 2.0));
         }
         Ok(output)
+    }
+    fn run_cached(&self, behind: &Behind<'_>) -> Result<TransactOutput> {
+        cached::transact_write(self, behind)
     }
     fn as_request(&self) -> RequestRef<'_> {
         RequestRef::TransactWriteItems(self)

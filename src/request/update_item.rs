@@ -2,6 +2,7 @@
 
 use super::{
     any::RequestRef,
+    cached::Behind,
     executor::{Executor, Request, Run},
     key::RequestKey,
     key_paths::check_update_paths,
@@ -93,6 +94,11 @@ impl Run for UpdateItem<'_> {
             (ReturnValues::UpdatedNew, Some(applied)) => update.updated_new(&applied).as_ref().map(ItemRef::from),
         };
         Ok(WriteOutput { attributes, consumed })
+    }
+    fn run_cached(&self, behind: &Behind<'_>) -> Result<WriteOutput> {
+        let output = behind.pass(self)?;
+        behind.replace(&self.table, |definition| self.key.encode(definition));
+        Ok(output)
     }
     fn as_request(&self) -> RequestRef<'_> {
         RequestRef::UpdateItem(self)

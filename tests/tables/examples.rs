@@ -8,6 +8,8 @@ mod feed_designs;
 mod optimistic_locking;
 #[path = "../../examples/shop.rs"]
 mod shop;
+#[path = "../../examples/stale_cache.rs"]
+mod stale_cache;
 
 #[test]
 fn counters_lose_no_increment() {
@@ -22,6 +24,11 @@ fn versions_keep_writers_apart() {
 #[test]
 fn a_shop_takes_orders_and_meets_its_second_version() {
     shop::main().unwrap();
+}
+
+#[test]
+fn a_query_behind_a_cache_is_old() {
+    stale_cache::main().unwrap();
 }
 
 #[test]

@@ -4,6 +4,7 @@
 //! A module is one subject. Subjects that need a failing disk, a killed process or racing threads have programs of their
 //! own (`tests/crashes`, `tests/threads`).
 
+mod accelerator;
 mod access;
 mod acknowledgement;
 mod api;

@@ -10,7 +10,7 @@ pub const FLOORS: [&[&str]; 13] = [
     &["wal", "manifest"],
     &["partition"],
     &["index", "stream"],
-    &["service", "ledger", "admission"],
+    &["service", "ledger", "admission", "cache"],
     &["engine"],
     &["request"],
     &["archive", "maintenance", "table", "scaling", "trace", "consumer", "database", "fuzzing", "asynchronous"],
@@ -51,6 +51,7 @@ const CLI_FLOORS: [&[&str]; 8] = [
     &["failure"],
     &["output", "key_value", "expressions", "session", "places", "private_file", "policies", "certificates", "signals"],
     &[
+        "accelerator",
         "key_template",
         "progress",
         "prices",

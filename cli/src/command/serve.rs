@@ -8,6 +8,7 @@
 #[cfg(feature = "tls")]
 use crate::certificates::CertificateFiles;
 use crate::{
+    accelerator::{AcceleratorArgs, ServedCache},
     args::DatabaseArgs,
     console::{self, Access as ConsoleAccess},
     failure::Failure,
@@ -130,6 +131,8 @@ pub(crate) struct Serve {
     #[arg(long, value_name = "FILE")]
     faults: Option<PathBuf>,
     #[command(flatten)]
+    accelerator: AcceleratorArgs,
+    #[command(flatten)]
     record: RecordArgs,
     /// Which of the service's wordings and orders of checks refusals have
     #[arg(long, value_enum, default_value_t)]
@@ -212,6 +215,7 @@ impl Serve {
             reloads.push(reload_certificate(files, identity));
         }
         // The address is taken before a folder is touched: what is refused leaves nothing behind.
+        let cache = self.accelerator.bind(&options)?;
         let bound = Server::bind(options)
             .map_err(|error| Failure::io(format!("cannot serve on {}:{}", self.host, self.port), error))?;
         if !self.host.is_loopback() && self.scheme() == "http" {
@@ -236,13 +240,16 @@ impl Serve {
         } else {
             bound
         };
+        let cache = cache.map(|cache| self.accelerator.serve(cache, &db)).transpose()?;
         let server = bound.serve(db).map_err(|error| Failure::io("cannot begin to serve", error))?;
-        let stopper = server.stopper();
+        let mut stoppers = vec![server.stopper()];
+        stoppers.extend(cache.as_ref().map(ServedCache::stopper));
         let reload = (!reloads.is_empty()).then_some(move || reloads.iter().for_each(|reload| reload()));
-        self.until_stdin_closes.then(|| stop_at_end_of_input(server.stopper()));
-        signals::handle(move || stopper.stop(), reload);
-        self.announce(server.address())?;
+        self.until_stdin_closes.then(|| stop_at_end_of_input(stoppers.clone()));
+        signals::handle(move || stoppers.iter().for_each(Stopper::stop), reload);
+        self.announce(server.address(), cache.as_ref())?;
         server.wait();
+        cache.map(ServedCache::finish);
         drop(archiving);
         // What handles signals lives on. The database closes with the handles that go here.
         drop(served.lock().map(|mut served| served.take()));
@@ -255,11 +262,14 @@ impl Serve {
     }
 
     /// Says where clients and browsers find the server.
-    fn announce(&self, address: SocketAddr) -> Result<(), Failure> {
+    fn announce(&self, address: SocketAddr, cache: Option<&ServedCache>) -> Result<(), Failure> {
         let mut out = Output::new();
         out.line(format_args!("listening on {}://{address}", self.scheme()))?;
         if self.console {
             out.line(format_args!("the console is at {}://{address}{PREFIX}/", self.scheme()))?;
+        }
+        if let Some(cache) = cache {
+            out.line(format_args!("the cache is at {}://{}", self.scheme(), cache.address()))?;
         }
         out.finish()
     }
@@ -382,11 +392,11 @@ impl Serve {
 }
 
 /// Stops the server when standard input ends, in whatever way the process that had its other end ended.
-fn stop_at_end_of_input(stopper: Stopper) {
+fn stop_at_end_of_input(stoppers: Vec<Stopper>) {
     thread::spawn(move || {
         // Input that cannot be read has ended.
         let _ = io::copy(&mut io::stdin().lock(), &mut io::sink());
-        stopper.stop();
+        stoppers.iter().for_each(Stopper::stop);
     });
 }
 

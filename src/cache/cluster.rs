@@ -1,0 +1,208 @@
+//! The nodes of an accelerator together: who answers, what the others learn, and what is counted.
+
+use super::{
+    node::{Found, ItemKey, News, Node, ResultKind},
+    options::AcceleratorOptions,
+};
+use crate::{
+    error::{Error, Result},
+    item::ItemRef,
+};
+use parking_lot::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+/// What an accelerator has counted since it was made, over all its nodes: CloudWatch's metrics of DAX by their names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct AcceleratorStats {
+    /// Items that were answered from the cache (`ItemCacheHits`).
+    pub item_cache_hits: u64,
+    /// Items that were not (`ItemCacheMisses`).
+    pub item_cache_misses: u64,
+    /// Pages of queries that were answered from the cache (`QueryCacheHits`).
+    pub query_cache_hits: u64,
+    /// Pages of queries that were not (`QueryCacheMisses`).
+    pub query_cache_misses: u64,
+    /// Pages of scans that were answered from the cache (`ScanCacheHits`).
+    pub scan_cache_hits: u64,
+    /// Pages of scans that were not (`ScanCacheMisses`).
+    pub scan_cache_misses: u64,
+    /// Requests that no cache was asked for: strongly consistent reads, and transactions that read.
+    pub passed_through: u64,
+    /// Bytes of what gave way to newer entries (`EvictedSize`).
+    pub evicted_bytes: u64,
+    /// Bytes of the entries that are there now (`EstimatedDbSize`).
+    pub estimated_bytes: u64,
+    /// Bytes that there is room for (with `estimated_bytes`, `CacheMemoryUtilization`).
+    pub capacity_bytes: u64,
+}
+
+/// How the cache of an accelerator answered a request: nothing of it counts for what passed through.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CacheUse {
+    /// Items or pages that came from the cache.
+    pub hits: u32,
+    /// Items or pages that did not.
+    pub misses: u32,
+    /// Of the hits, those that were not what the database had at that moment.
+    pub stale: u32,
+    /// How long ago the oldest of the hits was stored, milliseconds.
+    pub oldest_millis: u64,
+}
+
+/// Hits and misses of one kind.
+#[derive(Default)]
+struct Count {
+    hits: AtomicU64,
+    misses: AtomicU64,
+}
+
+impl Count {
+    fn note<T>(&self, found: Option<&T>) {
+        let of = if found.is_some() { &self.hits } else { &self.misses };
+        of.fetch_add(1, Ordering::Relaxed);
+    }
+    fn read(&self) -> (u64, u64) {
+        (self.hits.load(Ordering::Relaxed), self.misses.load(Ordering::Relaxed))
+    }
+}
+
+/// The nodes of an accelerator, whose pages are of type `R`. Lock: each node's own, never two at once.
+pub struct Cluster<R> {
+    nodes: Vec<Mutex<Node<R>>>,
+    options: AcceleratorOptions,
+    requests: AtomicU64,
+    items: Count,
+    queries: Count,
+    scans: Count,
+    passed_through: AtomicU64,
+}
+
+impl<R> std::fmt::Debug for Cluster<R> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Cluster({} nodes)", self.nodes.len())
+    }
+}
+
+impl<R: Clone> Cluster<R> {
+    /// Errors: an option makes no sense.
+    pub fn new(options: AcceleratorOptions) -> Result<Self> {
+        options.check()?;
+        let nodes = (0..options.nodes).map(|_| Mutex::new(Node::new(&options))).collect();
+        let (items, queries, scans) = <(Count, Count, Count)>::default();
+        let (requests, passed_through) = <(AtomicU64, AtomicU64)>::default();
+        Ok(Self { nodes, options, requests, items, queries, scans, passed_through })
+    }
+
+    /// The node that the next request goes to.
+    #[inline]
+    pub fn choose(&self) -> usize {
+        match self.nodes.len() {
+            1 => 0,
+            nodes => {
+                let request = self.requests.fetch_add(1, Ordering::Relaxed);
+                usize::try_from(xxh3_64_with_seed(&request.to_le_bytes(), self.options.seed)).unwrap_or(0) % nodes
+            }
+        }
+    }
+
+    /// Errors: there is no such node.
+    pub fn check_node(&self, node: usize) -> Result<()> {
+        let count = self.nodes.len();
+        if node < count { Ok(()) } else { Err(Error::validation(format!("node {node} is none of {count}"))) }
+    }
+
+    /// An item, as a read with this projection answered. The empty projection is the whole item.
+    #[inline]
+    pub fn item(&self, node: usize, key: &ItemKey, projection: &[u8], now: u64) -> Option<Found<Option<ItemRef>>> {
+        let mut node = self.nodes[node].lock();
+        node.receive(now);
+        let found = node.item(key, projection, now);
+        drop(node);
+        self.items.note(found.as_ref());
+        found
+    }
+
+    /// A page, as it was answered.
+    pub fn page(&self, node: usize, kind: ResultKind, key: &Vec<u8>, now: u64) -> Option<Found<R>> {
+        let mut node = self.nodes[node].lock();
+        node.receive(now);
+        let found = node.page(key, now);
+        drop(node);
+        let count = if kind == ResultKind::Query { &self.queries } else { &self.scans };
+        count.note(found.as_ref());
+        found
+    }
+
+    /// Stores what a read of an item answered, unless a later answer is there.
+    pub fn fill_item(&self, node: usize, key: ItemKey, projection: Vec<u8>, item: Option<ItemRef>, now: u64) {
+        self.spread(Some(node), News::Read(key, projection, item), now);
+    }
+
+    /// Stores a page of so many bytes.
+    pub fn fill_page(&self, node: usize, key: Vec<u8>, page: R, bytes: usize, now: u64) {
+        self.spread(Some(node), News::Page(key, page, bytes), now);
+    }
+
+    /// Stores what a write made of an item, in the place of all that was known of it.
+    pub fn replace_item(&self, node: usize, key: ItemKey, item: Option<ItemRef>, now: u64) {
+        self.spread(Some(node), News::Written(key, item), now);
+    }
+
+    /// Stores what a transaction made of an item, at all nodes after the time that news takes.
+    pub fn replace_item_later(&self, key: ItemKey, item: Option<ItemRef>, now: u64) {
+        self.spread(None, News::Written(key, item), now);
+    }
+
+    /// Counts a request that no cache was asked for.
+    pub fn note_passed_through(&self) {
+        self.passed_through.fetch_add(1, Ordering::Relaxed);
+    }
+
+    fn spread(&self, from: Option<usize>, news: News<R>, now: u64) {
+        let due = now.saturating_add(self.options.replication_millis);
+        for (at, node) in self.nodes.iter().enumerate() {
+            let mut node = node.lock();
+            node.receive(now);
+            if from == Some(at) || due == now {
+                node.learn(news.clone(), now, now);
+            } else {
+                node.expect(due, now, news.clone());
+            }
+        }
+    }
+
+    /// A node starts anew, empty.
+    pub fn restart(&self, node: usize) {
+        let mut node = self.nodes[node].lock();
+        let evicted_bytes = node.evicted_bytes;
+        *node = Node::new(&self.options);
+        node.evicted_bytes = evicted_bytes;
+    }
+
+    /// What was counted.
+    pub fn stats(&self) -> AcceleratorStats {
+        let (item_cache_hits, item_cache_misses) = self.items.read();
+        let (query_cache_hits, query_cache_misses) = self.queries.read();
+        let (scan_cache_hits, scan_cache_misses) = self.scans.read();
+        let mut stats = AcceleratorStats {
+            item_cache_hits,
+            item_cache_misses,
+            query_cache_hits,
+            query_cache_misses,
+            scan_cache_hits,
+            scan_cache_misses,
+            passed_through: self.passed_through.load(Ordering::Relaxed),
+            capacity_bytes: self.options.capacity_bytes.saturating_mul(self.nodes.len()) as u64,
+            ..AcceleratorStats::default()
+        };
+        for node in &self.nodes {
+            let node = node.lock();
+            stats.evicted_bytes += node.evicted_bytes;
+            stats.estimated_bytes += node.bytes() as u64;
+        }
+        stats
+    }
+}

@@ -1,0 +1,171 @@
+//! One node: an item cache, a result cache, and what is on its way from other nodes.
+
+use super::{lru::Lru, options::AcceleratorOptions};
+use crate::{item::ItemRef, schema::EncodedKey};
+use std::collections::VecDeque;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+/// Bytes that an entry takes besides key and value, about.
+const ENTRY_BYTES: usize = 160;
+
+/// The primary key of an item, in any table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ItemKey {
+    /// Number of the table's definition, which no later table of that name has.
+    pub table: u32,
+    /// The key.
+    pub key: EncodedKey,
+}
+
+impl ItemKey {
+    fn hash(&self) -> u64 {
+        xxh3_64_with_seed(self.key.sort(), self.key.token() ^ u64::from(self.table))
+    }
+    fn bytes(&self) -> usize {
+        self.key.collection().len() + self.key.sort().len()
+    }
+}
+
+/// Of which operation a page is; they are counted apart.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ResultKind {
+    /// Query.
+    Query,
+    /// Scan.
+    Scan,
+}
+
+/// An answer from a cache.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Found<T> {
+    /// What was stored.
+    pub value: T,
+    /// How long ago, milliseconds.
+    pub age_millis: u64,
+}
+
+/// What was stored, and when.
+#[derive(Clone)]
+struct Entry<T> {
+    value: T,
+    at_millis: u64,
+}
+
+impl<T: Clone> Entry<T> {
+    /// The value, unless its time is over; 0 is for ever.
+    fn found(&self, ttl_millis: u64, now_millis: u64) -> Option<Found<T>> {
+        let age_millis = now_millis.saturating_sub(self.at_millis);
+        let is_over = ttl_millis > 0 && age_millis >= ttl_millis;
+        (!is_over).then(|| Found { value: self.value.clone(), age_millis })
+    }
+}
+
+/// An item, absent or not, as a whole and by the projections of its reads. An empty projection is the whole.
+type Views = Vec<(Vec<u8>, Entry<Option<ItemRef>>)>;
+
+/// Something that a node learns from another one.
+#[derive(Clone)]
+pub(super) enum News<R> {
+    /// An item that was read, with a projection.
+    Read(ItemKey, Vec<u8>, Option<ItemRef>),
+    /// An item that was written.
+    Written(ItemKey, Option<ItemRef>),
+    /// A page.
+    Page(Vec<u8>, R, usize),
+}
+
+pub(super) struct Node<R> {
+    items: Lru<ItemKey, Views>,
+    pages: Lru<Vec<u8>, Entry<R>>,
+    /// What other nodes learned, by when it arrives.
+    arrivals: VecDeque<(u64, u64, News<R>)>,
+    item_ttl_millis: u64,
+    query_ttl_millis: u64,
+    /// Bytes that gave way.
+    pub evicted_bytes: u64,
+}
+
+impl<R: Clone> Node<R> {
+    pub fn new(options: &AcceleratorOptions) -> Self {
+        let room = options.capacity_bytes / 2;
+        Self {
+            items: Lru::new(room),
+            pages: Lru::new(room),
+            arrivals: VecDeque::new(),
+            item_ttl_millis: options.item_ttl_millis,
+            query_ttl_millis: options.query_ttl_millis,
+            evicted_bytes: 0,
+        }
+    }
+
+    /// Bytes of all entries.
+    pub fn bytes(&self) -> usize {
+        self.items.bytes() + self.pages.bytes()
+    }
+
+    /// An item as a read with this projection answered.
+    pub fn item(&mut self, key: &ItemKey, projection: &[u8], now_millis: u64) -> Option<Found<Option<ItemRef>>> {
+        let ttl_millis = self.item_ttl_millis;
+        let views = self.items.get(key.hash(), key)?;
+        let (_, entry) = views.iter().find(|(of, _)| *of == projection)?;
+        entry.found(ttl_millis, now_millis)
+    }
+
+    /// A page as it was answered.
+    pub fn page(&mut self, key: &Vec<u8>, now_millis: u64) -> Option<Found<R>> {
+        let ttl_millis = self.query_ttl_millis;
+        self.pages.get(hash_of(key), key)?.found(ttl_millis, now_millis)
+    }
+
+    /// What is on its way arrives after this moment.
+    pub fn expect(&mut self, due_millis: u64, stored_at_millis: u64, news: News<R>) {
+        self.arrivals.push_back((due_millis, stored_at_millis, news));
+    }
+
+    /// Takes in what has arrived.
+    #[inline]
+    pub fn receive(&mut self, now_millis: u64) {
+        while self.arrivals.front().is_some_and(|(due, ..)| *due <= now_millis) {
+            let Some((_, stored_at_millis, news)) = self.arrivals.pop_front() else { return };
+            self.learn(news, stored_at_millis, now_millis);
+        }
+    }
+
+    /// Takes in what was stored somewhere at a moment.
+    pub fn learn(&mut self, news: News<R>, at_millis: u64, now_millis: u64) {
+        match news {
+            News::Read(key, projection, item) => {
+                // What is there came after this read had begun, and may be of a later write.
+                if self.item(&key, &projection, now_millis).is_none() {
+                    let hash = key.hash();
+                    let mut views = self.items.remove(hash, &key).unwrap_or_default();
+                    views.retain(|(of, _)| *of != projection);
+                    views.push((projection, Entry { value: item, at_millis }));
+                    self.store_item(hash, key, views);
+                }
+            }
+            News::Written(key, item) => {
+                let whole = (Vec::new(), Entry { value: item, at_millis });
+                self.store_item(key.hash(), key, vec![whole]);
+            }
+            News::Page(key, page, bytes) if self.query_ttl_millis > 0 => {
+                let bytes = bytes + key.len() + ENTRY_BYTES;
+                let evicted = self.pages.insert(hash_of(&key), key, Entry { value: page, at_millis }, bytes);
+                self.evicted_bytes += evicted as u64;
+            }
+            News::Page(..) => {}
+        }
+    }
+
+    fn store_item(&mut self, hash: u64, key: ItemKey, views: Views) {
+        let of_view = |(projection, entry): &(Vec<u8>, Entry<Option<ItemRef>>)| {
+            projection.len() + entry.value.as_ref().map_or(0, ItemRef::size_bytes) + ENTRY_BYTES
+        };
+        let bytes = key.bytes() + views.iter().map(of_view).sum::<usize>();
+        self.evicted_bytes += self.items.insert(hash, key, views, bytes) as u64;
+    }
+}
+
+fn hash_of(key: &[u8]) -> u64 {
+    xxh3_64_with_seed(key, 0)
+}

@@ -1,0 +1,97 @@
+//! The map of bounded weight against a list, and nodes against the clock.
+
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+use super::{AcceleratorOptions, Cluster, ItemKey, ResultKind, lru::Lru};
+use crate::{
+    item::{Item, ItemRef},
+    schema::EncodedKey,
+};
+
+/// A seeded stream of numbers (SplitMix64).
+fn next(seed: &mut u64) -> u64 {
+    *seed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
+    let z = (*seed ^ (*seed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+    z ^ (z >> 31)
+}
+
+#[test]
+fn what_was_used_least_recently_gives_way() {
+    let mut seed = 7;
+    let mut lru = Lru::new(100);
+    // What was used last comes last.
+    let mut list: Vec<(u64, u64, usize)> = Vec::new();
+    for step in 0..20_000 {
+        let (key, what) = (next(&mut seed) % 24, next(&mut seed) % 8);
+        // Few hashes, so that keys share one.
+        let hash = key % 5;
+        let at = list.iter().position(|(known, ..)| *known == key);
+        match what {
+            0 => assert_eq!(lru.remove(hash, &key), at.map(|at| list.remove(at).1)),
+            1..=3 => {
+                let bytes = usize::try_from(next(&mut seed) % 30).unwrap() + usize::from(step % 500 == 0) * 100;
+                at.map(|at| list.remove(at));
+                let mut evicted = if bytes > 100 { bytes } else { 0 };
+                while bytes <= 100 && list.iter().map(|entry| entry.2).sum::<usize>() + bytes > 100 {
+                    evicted += list.remove(0).2;
+                }
+                if bytes <= 100 {
+                    list.push((key, step, bytes));
+                }
+                assert_eq!(lru.insert(hash, key, step, bytes), evicted);
+            }
+            _ => {
+                assert_eq!(lru.get(hash, &key).copied(), at.map(|at| list[at].1));
+                if let Some(at) = at {
+                    let entry = list.remove(at);
+                    list.push(entry);
+                }
+            }
+        }
+        assert_eq!(lru.bytes(), list.iter().map(|entry| entry.2).sum::<usize>());
+    }
+}
+
+fn key(n: u8) -> ItemKey {
+    ItemKey { table: 1, key: EncodedKey::new(0, b"hash", &[n]) }
+}
+
+fn value(n: i64) -> Option<ItemRef> {
+    Some(ItemRef::from(&Item::new().with("n", n)))
+}
+
+#[test]
+fn news_reaches_other_nodes_after_its_time() {
+    let options = AcceleratorOptions { nodes: 2, replication_millis: 1000, ..AcceleratorOptions::default() };
+    let cluster = Cluster::<u64>::new(options).unwrap();
+    let at = |node, now| cluster.item(node, &key(1), &[], now).map(|found| (found.value, found.age_millis));
+    cluster.fill_item(0, key(1), Vec::new(), value(1), 0);
+    assert_eq!((at(0, 500), at(1, 500)), (Some((value(1), 500)), None));
+    assert_eq!(at(1, 1000), Some((value(1), 1000)), "its age is counted from when it was stored");
+    cluster.replace_item(1, key(1), value(2), 2000);
+    assert_eq!((at(0, 2500), at(1, 2500)), (Some((value(1), 2500)), Some((value(2), 500))));
+    assert_eq!(at(0, 3500), Some((value(2), 1500)));
+    cluster.restart(0);
+    assert_eq!((at(0, 3600), at(1, 3600)), (None, Some((value(2), 1600))));
+}
+
+#[test]
+fn a_read_that_began_before_a_write_does_not_replace_it() {
+    let cluster = Cluster::<u64>::new(AcceleratorOptions::default()).unwrap();
+    assert_eq!(cluster.item(0, &key(1), &[], 0), None);
+    cluster.replace_item(0, key(1), value(2), 10);
+    cluster.fill_item(0, key(1), Vec::new(), value(1), 20);
+    assert_eq!(cluster.item(0, &key(1), &[], 30).unwrap().value, value(2));
+}
+
+#[test]
+fn pages_live_as_long_as_they_shall() {
+    for (query_ttl_millis, lives) in [(0, [false, false]), (100, [true, false]), (101, [true, true])] {
+        let options = AcceleratorOptions { query_ttl_millis, ..AcceleratorOptions::default() };
+        let cluster = Cluster::new(options).unwrap();
+        cluster.fill_page(0, vec![1], 7, 100, 0);
+        let there = [99, 100].map(|now| cluster.page(0, ResultKind::Query, &vec![1], now).is_some());
+        assert_eq!(there, lives, "{query_ttl_millis}");
+    }
+}
