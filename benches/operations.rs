@@ -7,7 +7,9 @@
 
 use criterion::{BatchSize, Criterion, Throughput, criterion_group, criterion_main};
 use hashrange::expression::ExpressionKind;
-use hashrange::{Database, Durability, Item, ItemRef, Table, admin::index, attr, key::S};
+use hashrange::{
+    Database, Durability, Item, ItemRef, Table, accelerator::AcceleratorOptions, admin::index, attr, key::S,
+};
 use std::{hint::black_box, time::Duration};
 
 const ITEMS: usize = 200_000;
@@ -105,6 +107,12 @@ fn statements(c: &mut Criterion, db: &Database, table: &Table<(S, S)>) {
     // What is read is dropped where it is read, as in a program: a batch that keeps answers measures memory that is touched first.
     group.bench_function("get", |b| {
         let read = |key: &mut (String, String)| assert!(table.get((&key.0, &key.1)).unwrap().is_some());
+        b.iter_batched_ref(&mut pair, read, BatchSize::SmallInput);
+    });
+    let accelerator = db.accelerator(AcceleratorOptions::default()).unwrap();
+    let cached = accelerator.database().table::<(S, S)>("orders").unwrap();
+    group.bench_function("get, from the cache of an accelerator", |b| {
+        let read = |key: &mut (String, String)| assert!(cached.get((&key.0, &key.1)).unwrap().is_some());
         b.iter_batched_ref(&mut pair, read, BatchSize::SmallInput);
     });
     let prepared = db.prepare(text).unwrap();

@@ -9,6 +9,7 @@ use hashrange::{
     attr,
     expression::{BoundKey, ExpressionKind},
     key::S,
+    ledger::{LedgerOptions, Usage},
     request::{
         BatchGetItem, BatchWriteItem, GetItem, KeysAndAttributes, PutItem, Query, Scan, TransactWriteItem,
         TransactWriteItems, WriteRequest,
@@ -34,7 +35,8 @@ struct World {
 
 fn world(options: AcceleratorOptions) -> World {
     let clock = Clock::manual(BEGIN);
-    let db = Database::options().clock(clock.clone()).background(false).in_memory().unwrap();
+    let options_of_database = Database::options().clock(clock.clone()).background(false).ledger(LedgerOptions::new());
+    let db = options_of_database.in_memory().unwrap();
     let around = db.create_table("things").hash::<S>("id").create().unwrap();
     let accelerator = db.accelerator(options).unwrap();
     let through = accelerator.database().table::<S>("things").unwrap();
@@ -145,8 +147,9 @@ fn what_a_transaction_wrote_arrives_later_and_costs_units() {
     clock.advance(Duration::from_millis(500));
     assert_eq!(number(&through, "a"), Some(2));
     // The put, the transaction at twice its cost, and one read by a transaction.
-    let units = |of: fn(&Usage) -> f64| db.ledger().unwrap().rows().iter().map(|row| of(&row.usage)).sum::<f64>();
-    assert_eq!((units(Usage::write_units), units(Usage::read_units)), (3.0, 2.0));
+    let ledger = db.ledger().unwrap();
+    let Usage { write_milliunits, read_milliunits, .. } = ledger.total(|_| true);
+    assert_eq!((write_milliunits, read_milliunits), (3_000, 2_000));
 }
 
 #[test]

@@ -25,6 +25,13 @@ impl Served {
     }
     /// The status of an answer.
     fn ask(&self, operation: &str, body: &str) -> String {
+        self.send(operation, body).lines().next().unwrap_or_default().to_owned()
+    }
+    /// The body of an answer.
+    fn answer(&self, operation: &str, body: &str) -> String {
+        self.send(operation, body).split("\r\n\r\n").nth(1).unwrap_or_default().to_owned()
+    }
+    fn send(&self, operation: &str, body: &str) -> String {
         let mut stream = TcpStream::connect(&self.address).unwrap();
         let head = format!(
             "POST / HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/x-amz-json-1.0\r\nConnection: close\r\n\
@@ -34,7 +41,7 @@ impl Served {
         stream.write_all(head.as_bytes()).unwrap();
         let mut answer = Vec::new();
         stream.read_to_end(&mut answer).unwrap();
-        String::from_utf8_lossy(&answer).lines().next().unwrap_or_default().to_owned()
+        String::from_utf8_lossy(&answer).into_owned()
     }
     fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();
@@ -82,6 +89,30 @@ fn faults_are_read_again_and_a_bad_file_is_refused_by_its_field() {
     assert!(server.ask("PutItem", &put("a")).contains("200"));
     server.child.stderr = Some(log.into_inner());
     server.end();
+}
+
+#[test]
+fn a_server_has_a_cache_whose_answers_are_old() {
+    let place = Place::new();
+    let mut server = place.command(&["serve", "--port", "0", "--in-memory", "--dax", "--dax-port", "0"]);
+    let mut child = server.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map(Result::unwrap);
+    let mut address = |before: &str| lines.next().unwrap().strip_prefix(before).unwrap().to_owned();
+    let mut server = Served { address: address("listening on http://"), child };
+    assert!(server.ask("CreateTable", CREATE).contains("200"));
+    let (direct, cache) = (server.address.clone(), address("the cache is at http://"));
+    let key = r#"{"TableName": "orders", "Key": {"pk": {"S": "a"}}}"#;
+    server.address.clone_from(&cache);
+    assert_eq!(server.answer("GetItem", key), "{}", "it is absent, and that is stored");
+    server.address = direct;
+    assert!(server.ask("PutItem", &put("a")).contains("200"));
+    assert!(server.answer("GetItem", key).contains("\"pk\""));
+    server.address = cache;
+    assert_eq!(server.answer("GetItem", key), "{}");
+    let said = server.end();
+    assert!(said.contains("cache: items 1 hits, 1 misses"), "{said}");
+    let refused = place.fails(2, &["serve", "--port", "0", "--dax-nodes", "3"]);
+    assert!(refused.contains("--dax"), "{refused}");
 }
 
 #[test]
