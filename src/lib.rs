@@ -76,7 +76,7 @@ mod visible;
 mod wal;
 
 pub use clock::Clock;
-pub use config::{Durability, Options, ReadMode};
+pub use config::{Durability, ReadMode};
 pub use database::{Database, OpenOptions, RestrictedDatabase};
 pub use error::{Error, ErrorKind, Result};
 pub use expression::attr;

@@ -3,7 +3,7 @@
 //! DynamoDB keeps a collection of a table with local indexes on one partition and limits it to 10 GB. Nothing in the
 //! files knows a collection's size, so it is counted when it is first needed and carried along with each write from then
 //! on, under the lock of the partition that holds the collection. Without the option
-//! [`Options::collection_limit_bytes`](crate::Options::collection_limit_bytes) writes neither count nor remember anything.
+//! [`Options::collection_limit_bytes`](crate::OpenOptions::collection_limit_bytes) writes neither count nor remember anything.
 
 use super::{
     catalog::{TableSlot, TableState},

@@ -242,8 +242,7 @@ impl Serve {
         };
         let cache = cache.map(|cache| self.accelerator.serve(cache, &db)).transpose()?;
         let server = bound.serve(db).map_err(|error| Failure::io("cannot begin to serve", error))?;
-        let mut stoppers = vec![server.stopper()];
-        stoppers.extend(cache.as_ref().map(ServedCache::stopper));
+        let stoppers: Vec<_> = [server.stopper()].into_iter().chain(cache.as_ref().map(ServedCache::stopper)).collect();
         let reload = (!reloads.is_empty()).then_some(move || reloads.iter().for_each(|reload| reload()));
         self.until_stdin_closes.then(|| stop_at_end_of_input(stoppers.clone()));
         signals::handle(move || stoppers.iter().for_each(Stopper::stop), reload);
