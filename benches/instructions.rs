@@ -44,10 +44,10 @@ const BUDGETS: [(&str, u64); 26] = [
     ("put with a stream of both images", 17_580),
     ("check of a policy of 5 statements", 2_900),
     ("get as a principal of 5 statements", 9_500),
-    ("get, throughput modelled", 1_010),
-    ("put, buffered, throughput modelled", 11_500),
-    ("get, with a ledger", 10_000),
-    ("put, buffered, with a ledger", 30_000),
+    ("get, throughput modelled", 1_220),
+    ("put, buffered, throughput modelled", 13_800),
+    ("get, with a ledger", 4_260),
+    ("put, buffered, with a ledger", 16_200),
 ];
 
 const ITEMS: usize = 5_000;
