@@ -5,6 +5,8 @@
 //! nothing is throttled. Each round measures all one after the other, in an order that changes, and compares them with
 //! each other; the figure is the median of the rounds' ratios, since the machine's speed drifts between rounds.
 
+#![expect(clippy::print_stdout, reason = "a program that prints")]
+
 use hashrange::{
     Database, Durability, Item, OpenOptions, Table,
     capacity::{CapacityModel, Quotas},

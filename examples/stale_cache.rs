@@ -29,6 +29,7 @@ fn show(orders: &Table<(S, N)>, when: &str) -> Result<Vec<String>> {
     Ok(lines)
 }
 
+/// Shows it, and asserts what it shows.
 pub fn main() -> Result<()> {
     let clock = Clock::manual(1_800_000_000_000);
     let db = Database::options().clock(clock.clone()).in_memory()?;

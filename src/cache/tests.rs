@@ -1,7 +1,5 @@
 //! The map of bounded weight against a list, and nodes against the clock.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use super::{AcceleratorOptions, Cluster, ItemKey, ResultKind, lru::Lru};
 use crate::{
     item::{Item, ItemRef},

@@ -84,7 +84,6 @@ pub fn next_number(partitions: usize) -> u64 {
 
 /// Where a thread remembers its slot for a token.
 #[inline]
-#[expect(clippy::cast_possible_truncation, reason = "the remainder is a position")]
 fn position(number: u64, of: Use, token: u64) -> usize {
     let bits = number & ((1 << SLICE_BITS) - 1);
     let slice = token >> (u64::BITS - MAX_SLICE) >> u64::from(MAX_SLICE).saturating_sub(bits);

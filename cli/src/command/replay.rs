@@ -108,7 +108,8 @@ fn table(out: &mut Output, report: &ReplayReport, prices: &Prices) -> Result<(),
     }
     let nanos = |design: &DesignReport| throughput_nanos(design, report.millis, prices);
     let month = |design: &DesignReport| prices::of_month(nanos(design), report.millis, prices.hours_per_month);
-    let money: [(String, &dyn Fn(&DesignReport) -> String); 2] = [
+    type Cell<'c> = &'c dyn Fn(&DesignReport) -> String;
+    let money: [(String, Cell<'_>); 2] = [
         (format!("{} of the trace", prices.currency), &|design| amount(nanos(design))),
         ("a month like it".to_owned(), &|design| month(design).map_or_else(|| "-".to_owned(), amount)),
     ];

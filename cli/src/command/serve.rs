@@ -248,7 +248,9 @@ impl Serve {
         signals::handle(move || stoppers.iter().for_each(Stopper::stop), reload);
         self.announce(server.address(), cache.as_ref())?;
         server.wait();
-        cache.map(ServedCache::finish);
+        if let Some(cache) = cache {
+            cache.finish();
+        }
         drop(archiving);
         // What handles signals lives on. The database closes with the handles that go here.
         drop(served.lock().map(|mut served| served.take()));

@@ -191,7 +191,7 @@ fn texts_and_bytes_are_keys_however_they_are_owned() -> hashrange::Result<()> {
 
     let pairs = db.create_table("pairs").hash::<B>("id").range::<N>("n").create()?;
     pairs.put(&Item::new().with("id", Bytes::from_static(b"ab")).with("n", 1))?;
-    let key = (*b"ab", 1);
+    let key = (b"ab".to_vec(), 1);
     assert!(pairs.get(&key)?.is_some());
     assert!(pairs.get((Cow::Borrowed(&key.0[..]), key.1))?.is_some());
     pairs.delete(&key)?;

@@ -59,7 +59,9 @@ impl ObjectStore for Flaky {
     }
     fn create(&self, bucket: &str, key: &str, bytes: &[u8]) -> io::Result<bool> {
         let checked = self.check();
-        if checked.is_ok() || self.calls.load(Ordering::Relaxed) % 2 == 0 && !self.is_down.load(Ordering::Relaxed) {
+        if checked.is_ok()
+            || self.calls.load(Ordering::Relaxed).is_multiple_of(2) && !self.is_down.load(Ordering::Relaxed)
+        {
             // Done also where the answer is lost.
             return self.store.create(bucket, key, bytes).and_then(|made| checked.map(|()| made));
         }

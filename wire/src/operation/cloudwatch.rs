@@ -195,7 +195,7 @@ fn check(query: &MetricDataQuery) -> Result<&MetricStat, Failure> {
 }
 
 fn check_period(parameter: &str, secs: u64) -> Result<(), Failure> {
-    if secs == 0 || secs % 60 != 0 {
+    if secs == 0 || !secs.is_multiple_of(60) {
         return Err(invalid(format!("The parameter {parameter} must be a multiple of 60.")));
     }
     Ok(())

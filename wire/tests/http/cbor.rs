@@ -1,5 +1,7 @@
 //! CBOR of CloudWatch's clients: the bodies of requests here were made by the AWS SDK for Python.
 
+#![expect(clippy::panic, reason = "a test fails by panicking")]
+
 use crate::client::{Answer, connect, request, send, serve};
 use ciborium::Value;
 use hashrange::{Clock, Database, ledger::LedgerOptions};

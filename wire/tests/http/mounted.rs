@@ -1,5 +1,7 @@
 //! Pages of another crate on the server's socket.
 
+#![expect(clippy::disallowed_methods, reason = "deadlines of sockets are real time")]
+
 use crate::client::{connect, read, send};
 use bytes::Bytes;
 use hashrange::Database;

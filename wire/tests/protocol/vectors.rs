@@ -1,4 +1,3 @@
-#![expect(clippy::disallowed_methods, reason = "the test looks at folders from outside")]
 //! Examples of backups, restores and imports that need more than one request at a time, or look at more than answers.
 
 use crate::{
