@@ -248,9 +248,7 @@ impl Serve {
         signals::handle(move || stoppers.iter().for_each(Stopper::stop), reload);
         self.announce(server.address(), cache.as_ref())?;
         server.wait();
-        if let Some(cache) = cache {
-            cache.finish();
-        }
+        cache.into_iter().for_each(ServedCache::finish);
         drop(archiving);
         // What handles signals lives on. The database closes with the handles that go here.
         drop(served.lock().map(|mut served| served.take()));
