@@ -24,6 +24,17 @@ pub(super) struct FolderLock {
     file: Option<File>,
 }
 
+impl Drop for FolderLock {
+    /// A lock belongs to the open file. A child process that the program is starting shares the file until it runs its own
+    /// program, so that closing the file alone would leave the lock to it for that long.
+    fn drop(&mut self) {
+        for file in [&self.folder, &self.file].into_iter().flatten() {
+            // What cannot be unlocked is closed all the same.
+            let _ = file.unlock();
+        }
+    }
+}
+
 /// What tells the lock file that a process holds from another one of that name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct LockFile {
@@ -82,12 +93,14 @@ impl FolderLock {
             // A file system that locks no folders.
             Some((Err(TryLockError::Error(_)), _)) | None => None,
         };
-        let file = file()?;
-        match file.as_ref().map(ask) {
+        // From here on the folder's lock is given back however this ends.
+        let mut lock = Self { folder, file: None };
+        lock.file = file()?;
+        match lock.file.as_ref().map(ask) {
             Some(Err(TryLockError::WouldBlock)) => Ok(None),
             // A file system without any locks is read all the same, if the folder could be locked.
-            Some(Err(TryLockError::Error(e))) if folder.is_none() => Err(e),
-            _ => Ok(Some(Self { folder, file })),
+            Some(Err(TryLockError::Error(e))) if lock.folder.is_none() => Err(e),
+            _ => Ok(Some(lock)),
         }
     }
 

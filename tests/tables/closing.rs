@@ -13,7 +13,11 @@ use hashrange::{
 };
 use std::{
     path::Path,
-    sync::Arc,
+    process::Command,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicUsize, Ordering},
+    },
     thread,
     time::{Duration, Instant},
 };
@@ -240,4 +244,24 @@ fn a_trigger_on_a_thread_survives_a_panic() {
     assert!(copies.get("1").unwrap().is_some());
     assert_eq!(db.triggers()[0].panics, 1);
     db.close().unwrap();
+}
+
+/// A child process shares the open files of its parent until it runs its own program, and with them what they have locked.
+#[cfg(unix)]
+#[test]
+fn a_closed_folder_is_free_while_processes_are_started() {
+    let folder = tempfile::tempdir().unwrap();
+    let (done, started) = (AtomicBool::new(false), AtomicUsize::new(0));
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while !done.load(Ordering::Relaxed) {
+                assert!(Command::new("true").status().unwrap().success());
+                started.fetch_add(1, Ordering::Relaxed);
+            }
+        });
+        let openings = (0..80).try_for_each(|_| Database::options().background(false).open(folder.path())?.close());
+        done.store(true, Ordering::Relaxed);
+        openings.unwrap();
+    });
+    assert!(started.load(Ordering::Relaxed) > 0);
 }
