@@ -25,8 +25,12 @@ struct Served {
 
 impl Served {
     fn start(folder: &Path) -> Self {
+        Self::start_with(folder, &[])
+    }
+
+    fn start_with(folder: &Path, arguments: &[&str]) -> Self {
         let mut serve = Command::new(env!("CARGO_BIN_EXE_hashrange"));
-        serve.args(["serve", "--port", "0", "--data-dir"]).arg(folder).stdout(Stdio::piped());
+        serve.args(["serve", "--port", "0"]).args(arguments).arg("--data-dir").arg(folder).stdout(Stdio::piped());
         let mut child = serve.spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
@@ -167,6 +171,47 @@ fn a_copy_arrives_whole_however_often_it_is_killed() {
         let found = content(folder);
         assert!(found == expected, "{} of {} lines", found.len(), expected.len());
     }
+}
+
+/// The official Rust SDK over TLS, with an authority of the test's own in the place of the system's.
+#[test]
+#[cfg(all(unix, feature = "tls"))]
+fn a_copy_goes_over_tls() {
+    use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+    use std::os::unix::fs::PermissionsExt;
+    let place = Place::new();
+    let authority = |name: &str| {
+        let mut params = CertificateParams::new([]).unwrap();
+        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+        let authority = CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap();
+        (place.write(name, &authority.pem()), authority)
+    };
+    let ((own, issuer), (other, _)) = (authority("own.pem"), authority("other.pem"));
+    let key = KeyPair::generate().unwrap();
+    let names = ["localhost", "127.0.0.1"].map(str::to_owned);
+    let certificate = CertificateParams::new(names).unwrap().signed_by(&key, &issuer).unwrap();
+    let (chain, key) = (place.write("server.pem", &certificate.pem()), place.write("server.key", &key.serialize_pem()));
+    std::fs::set_permissions(&key, PermissionsExt::from_mode(0o600)).unwrap();
+
+    let [source, target] = ["source", "target"].map(|name| place.file(name));
+    fill(&source);
+    {
+        let served = Served::start_with(&source, &["--tls-cert", &chain, "--tls-key", &key]);
+        assert!(served.address.starts_with("https://"), "{}", served.address);
+        let copy = |authority: &str, state: &str| {
+            let state = place.file(state);
+            let arguments = ["copy", "--from", &served.address, "--to", text(&target), "--state", text(&state)];
+            let mut command = place.command(&arguments);
+            command.env("SSL_CERT_FILE", authority).env("AWS_REGION", "us-east-1");
+            command.env("AWS_ACCESS_KEY_ID", "local").env("AWS_SECRET_ACCESS_KEY", "local");
+            Run::of(&command.output().unwrap())
+        };
+        let refused = copy(&other, "refused");
+        assert!(refused.code == 1 && !refused.err.contains("panicked"), "{refused:?}");
+        let run = copy(&own, "state");
+        assert_eq!(run.code, 0, "{run:?}");
+    }
+    assert!(content(&target) == content(&source));
 }
 
 #[test]

@@ -4,15 +4,18 @@ use super::{
     leaf::Slot,
     lookup::{LeafAt, Opened, Root},
     node::Node,
+    source::Piece,
+    window::Window,
 };
 use crate::{
     error::{Error, Result},
-    item::ItemRef,
+    item::{ItemRef, NamedBytes},
     partition::key::{KeyRef, SplitKey, TakeItem},
 };
 use std::{
     cmp::Ordering,
     ops::{Bound, Range},
+    sync::Arc,
 };
 
 /// A position in a run: on an entry, or exhausted. An error exhausts it. It borrows the run, and bounds from the
@@ -31,6 +34,8 @@ pub struct RunCursor<'r> {
     ahead: u32,
     /// The last sort key that was asked for and does not lie in one piece.
     sort: Vec<u8>,
+    /// What a walk upwards has in memory of a run that does not lie in place.
+    window: Option<Box<Window>>,
 }
 
 /// Where a cursor goes and where it stops.
@@ -52,7 +57,8 @@ fn child_for(node: &Node, bytes: &[u8], bound: Bound<&[u8]>, open: usize) -> Opt
 impl<'r> RunCursor<'r> {
     #[inline(always)]
     fn new(opened: &'r Opened, way: Way<'r>) -> Self {
-        Self { opened, way, at: None, index: 0, within: 0..0, slot: Slot::default(), ahead: 0, sort: Vec::new() }
+        let (slot, sort) = (Slot::default(), Vec::new());
+        Self { opened, way, at: None, index: 0, within: 0..0, slot, ahead: 0, sort, window: None }
     }
     /// Over the entries of a collection within the bounds, in ascending or descending order. It stands nowhere until
     /// [`RunCursor::begin`].
@@ -119,7 +125,22 @@ impl<'r> RunCursor<'r> {
     /// The item of the entry, in place; `None` for a tombstone.
     #[inline]
     pub fn item(&self) -> Option<ItemRef> {
-        self.opened.item(self.at.as_ref()?, self.slot)
+        let at = self.at.as_ref()?;
+        match self.shared(at) {
+            Some(shared) if !self.slot.is_tombstone => {
+                let (start, end) = (self.slot.start as usize, self.slot.end as usize);
+                Some(self.opened.item_from(Some(shared), at, start, end))
+            }
+            _ => self.opened.item(at, self.slot),
+        }
+    }
+    /// What items of a leaf that was read into memory can share, if it lies in the window.
+    #[inline]
+    fn shared(&self, at: &LeafAt<'_>) -> Option<(&Arc<NamedBytes>, usize)> {
+        match (&at.bytes, &self.window) {
+            (Piece::Own(bytes), Some(window)) => window.named(at.offset, bytes.len()),
+            _ => None,
+        }
     }
     /// Moves to the next entry in the cursor's direction; an exhausted cursor stays so.
     #[inline]
@@ -151,7 +172,7 @@ impl<'r> RunCursor<'r> {
                 return Err(opened.damaged(at.offset));
             }
             let items = at.leaf.items(&at.bytes).ok_or_else(|| opened.damaged(at.offset))?;
-            let handle = opened.handle(at);
+            let handle = opened.handle(at).or_else(|| self.shared(at));
             while before.contains(&index) {
                 match items.get(index) {
                     Some(Some((start, encoded))) => {
@@ -217,7 +238,7 @@ impl<'r> RunCursor<'r> {
                 check_same_collection(opened, at, &before)?;
                 self.enter_downwards(before, Bound::Unbounded)
             }
-            way => match opened.leaf_behind(at)? {
+            way => match self.behind(at)? {
                 Some(next) => {
                     if matches!(way, Way::Up { .. }) || at.leaf.later {
                         check_same_collection(opened, at, &next)?;
@@ -227,6 +248,13 @@ impl<'r> RunCursor<'r> {
                 None if at.leaf.later => Err(opened.damaged(at.offset)),
                 None => Ok(()),
             },
+        }
+    }
+    #[inline(always)]
+    fn behind(&mut self, at: &LeafAt<'r>) -> Result<Option<LeafAt<'r>>> {
+        match &at.bytes {
+            Piece::InPlace(_) => self.opened.leaf_behind(at),
+            Piece::Own(_) => self.opened.leaf_behind_through(at, &mut self.window),
         }
     }
     /// Takes the first entry of a leaf that is not below `lower`, or looks further up.

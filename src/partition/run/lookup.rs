@@ -270,9 +270,6 @@ impl Opened {
     /// The leaf that follows in the file, whichever collection it belongs to.
     pub(super) fn leaf_behind<'a>(&'a self, at: &LeafAt<'_>) -> Result<Option<LeafAt<'a>>> {
         let mut offset = at.offset + at.bytes.len() as u64;
-        if !matches!(at.bytes, Piece::InPlace(_)) && self.source.in_one_piece().is_none() {
-            return self.leaf_in_window(at, offset);
-        }
         while offset < self.footer.records_end {
             match self.root(offset)? {
                 Root::Leaf(at) => return Ok(Some(at)),
@@ -281,26 +278,29 @@ impl Opened {
         }
         Ok(None)
     }
-    /// The first leaf from `offset` on, in memory that goes along with the walk.
+    /// The same, in memory that goes along with the walk: for a leaf that does not lie in place.
     #[inline(never)]
-    fn leaf_in_window<'a>(&'a self, at: &LeafAt<'_>, mut offset: u64) -> Result<Option<LeafAt<'a>>> {
-        let mut window = match &at.bytes {
-            Piece::InWindow(place) => Some(place.window().clone()),
-            _ => None,
-        };
-        let (source, end) = (&self.source, self.footer.records_end);
+    pub(super) fn leaf_behind_through<'a>(
+        &'a self,
+        at: &LeafAt<'_>,
+        window: &mut Option<Box<Window>>,
+    ) -> Result<Option<LeafAt<'a>>> {
+        let (mut offset, end) = (at.offset + at.bytes.len() as u64, self.footer.records_end);
+        if self.source.in_one_piece().is_some() {
+            *window = None;
+            return self.leaf_behind(at);
+        }
         while offset < end {
-            let current = Window::at(source, &self.names, window, offset, end)?;
+            let present = Window::at(&self.source, &self.names, window.take(), offset, end)?;
             // What does not fit into a window is read by itself.
-            let root = match current.record(offset, end) {
-                Some((place, flags)) => self.root_of(Piece::InWindow(place), flags, offset)?,
+            let root = match window.insert(present).record(offset, end) {
+                Some((bytes, flags)) => self.root_of(Piece::Own(bytes), flags, offset)?,
                 None => self.root(offset)?,
             };
             match root {
                 Root::Leaf(at) => return Ok(Some(at)),
                 Root::Node(at) => offset += at.bytes.len() as u64,
             }
-            window = Some(current);
         }
         Ok(None)
     }
@@ -314,15 +314,14 @@ impl Opened {
     pub(super) fn item_at(&self, at: &LeafAt<'_>, start: usize, end: usize) -> ItemRef {
         self.item_from(self.handle(at), at, start, end)
     }
-    /// What items of a leaf refer to, and where the leaf begins in that, if it lies in something that they can share.
+    /// What items of a leaf refer to, and where the leaf begins in that, if it lies in the file as a whole.
     #[inline(always)]
-    pub(super) fn handle<'h>(&'h self, at: &'h LeafAt<'_>) -> Option<(&'h Arc<NamedBytes>, usize)> {
+    pub(super) fn handle(&self, at: &LeafAt<'_>) -> Option<(&Arc<NamedBytes>, usize)> {
         match &at.bytes {
             Piece::InPlace(_) => {
                 let named = self.named.get_or_init(|| self.handles());
                 Some((&named[(at.offset >> HANDLE_SHIFT) as usize % HANDLES], at.offset as usize))
             }
-            Piece::InWindow(place) => Some(place.named()),
             Piece::Own(_) => None,
         }
     }
@@ -338,7 +337,7 @@ impl Opened {
         match (handle, &at.bytes) {
             (Some((named, leaf_at)), _) => ItemRef::within(named, leaf_at + start..leaf_at + end),
             (None, Piece::Own(bytes)) => ItemRef::with_names(bytes.slice(start..end), Arc::clone(&self.names)),
-            (None, bytes) => {
+            (None, Piece::InPlace(bytes)) => {
                 ItemRef::with_names(bytes::Bytes::copy_from_slice(&bytes[start..end]), Arc::clone(&self.names))
             }
         }

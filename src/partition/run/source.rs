@@ -10,7 +10,6 @@ use super::{
     image::Image,
     page_cache::PageCache,
     page_protection::{MAX_HEADER_BYTES, PageProtection},
-    window::InWindow,
 };
 use crate::{
     cipher::ErasedImage,
@@ -103,8 +102,6 @@ pub(super) enum Piece<'a> {
     InPlace(&'a [u8]),
     /// Read into memory.
     Own(Bytes),
-    /// In what a walk has in memory.
-    InWindow(InWindow),
 }
 
 impl<'a> From<&'a [u8]> for Piece<'a> {
@@ -121,7 +118,6 @@ impl Deref for Piece<'_> {
         match self {
             Self::InPlace(bytes) => bytes,
             Self::Own(bytes) => bytes,
-            Self::InWindow(place) => place.bytes(),
         }
     }
 }
@@ -373,10 +369,10 @@ impl Source {
             pages.copy_from_slice(page.get(..pages.len()).ok_or_else(|| self.passes_end(start))?);
         } else {
             self.load_pages(first, pages)?;
-            if self.protection.is_encrypted() {
-                let load = |first: u64, pages: &mut [u8]| self.load_pages(first, pages);
-                self.image.walk(&self.cache, self.len, (first, pages), end_page == last, load);
-            }
+        }
+        if self.protection.is_encrypted() {
+            let load = |first: u64, pages: &mut [u8]| self.load_pages(first, pages);
+            self.image.walk(&self.cache, self.len, (first, pages), end_page == last, load);
         }
         Ok(buffer.freeze())
     }

@@ -19,7 +19,7 @@ use std::sync::Arc;
 const PAGES: [u64; 3] = [1, 2, 4];
 
 /// A stretch of a run, verified.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Window {
     /// Where it begins in the file; it ends at the end of a page.
     start: u64,
@@ -30,39 +30,15 @@ pub(super) struct Window {
     step: usize,
 }
 
-/// A place in a window.
-#[derive(Clone, Debug)]
-pub(super) struct InWindow {
-    window: Arc<Window>,
-    start: u32,
-    end: u32,
-}
-
-impl InWindow {
-    #[inline]
-    pub(super) fn bytes(&self) -> &[u8] {
-        self.window.bytes.get(self.start as usize..self.end as usize).unwrap_or_default()
-    }
-    /// The window.
-    pub(super) fn window(&self) -> &Arc<Window> {
-        &self.window
-    }
-    /// What items in it refer to, and where the place begins in that.
-    #[inline]
-    pub(super) fn named(&self) -> (&Arc<NamedBytes>, usize) {
-        (&self.window.named, self.start as usize)
-    }
-}
-
 impl Window {
     /// The window that has the record at `offset`, as far as it fits: this one, or a new one. `end` is the end of all records.
     pub(super) fn at(
         source: &Source,
         names: &Arc<Dictionary>,
-        before: Option<Arc<Self>>,
+        before: Option<Box<Self>>,
         offset: u64,
         end: u64,
-    ) -> Result<Arc<Self>> {
+    ) -> Result<Box<Self>> {
         let before = match before {
             Some(window) if window.has_record(offset) => return Ok(window),
             before => before,
@@ -80,20 +56,25 @@ impl Window {
             loaded => (loaded?, step),
         };
         let named = Arc::new(NamedBytes::new(bytes.clone(), names.clone()));
-        Ok(Arc::new(Self { start, bytes, named, step }))
+        Ok(Box::new(Self { start, bytes, named, step }))
     }
     fn place(&self, offset: u64) -> Option<usize> {
         usize::try_from(offset.checked_sub(self.start)?).ok()
     }
     /// The record at `offset`, if all of it is here and none of it lies behind `end`; also its flags.
     #[inline]
-    pub(super) fn record(self: &Arc<Self>, offset: u64, end: u64) -> Option<(InWindow, u8)> {
+    pub(super) fn record(&self, offset: u64, end: u64) -> Option<(Bytes, u8)> {
         let start = self.place(offset)?;
         let rest = self.bytes.get(start..)?;
         let (len, flags) = (u32_at(rest, HEAD_BYTES - 5)? as usize, *rest.get(HEAD_BYTES - 1)?);
         let is_whole = len >= HEAD_BYTES && len <= rest.len() && len as u64 <= end.saturating_sub(offset);
-        let (start, end) = (u32::try_from(start).ok()?, u32::try_from(start + len).ok()?);
-        is_whole.then(|| (InWindow { window: self.clone(), start, end }, flags))
+        is_whole.then(|| (self.bytes.slice(start..start + len), flags))
+    }
+    /// What items of a record refer to, and where the record begins in that; `None` if it is not, or not wholly, in the window.
+    #[inline]
+    pub(super) fn named(&self, offset: u64, len: usize) -> Option<(&Arc<NamedBytes>, usize)> {
+        let start = self.place(offset)?;
+        (start.checked_add(len)? <= self.bytes.len()).then_some((&self.named, start))
     }
     /// Whether nothing more of the record at `offset` has to be read, or so much that it is no matter for a window.
     fn has_record(&self, offset: u64) -> bool {

@@ -289,3 +289,30 @@ fn a_run_is_made_of_the_items_of_another() {
         drain(run.scan(0, u64::MAX, None).unwrap()).unwrap()
     );
 }
+
+/// Whatever remains for the last stretch of a walk: the run is decrypted as a whole once it was walked through a few times.
+#[cfg(feature = "encryption")]
+#[test]
+fn a_run_that_is_walked_through_is_decrypted_as_a_whole() {
+    use crate::cipher::{Keyring, RootKey};
+    let keyring = Arc::new(Keyring::create(DATABASE, &RootKey::from_bytes([1; 32])).unwrap());
+    let protection = Protection::new(DATABASE, Some(keyring));
+    for entries in (30..330).step_by(12) {
+        let model: Model =
+            (0..entries).map(|n| ((n << 40, vec![0, n as u8, 1], vec![]), (n, Some(item("walked", 1_000))))).collect();
+        let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+        let mut writer = RunWriter::create(&disk, 7, &protection, model.len()).unwrap();
+        for (key, (seqno, item)) in &model {
+            writer.add(key_ref(key), *seqno, item.as_ref().map(ItemRef::from).as_ref()).unwrap();
+        }
+        let facts = writer.finish().unwrap();
+        let cache = Arc::new(PageCache::of_decrypted(4 << 20));
+        let run = Run::open(&*disk, &facts, &protection, ReadMode::Buffered, &cache).unwrap();
+        let all: Vec<(Key, Value)> = model.into_iter().collect();
+        assert!(run.opened().unwrap().source.in_one_piece().is_none());
+        for _ in 0..4 {
+            assert!(drain(run.scan(0, u64::MAX, None).unwrap()).unwrap() == all);
+        }
+        assert!(run.opened().unwrap().source.in_one_piece().is_some(), "{entries} entries");
+    }
+}
