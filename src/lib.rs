@@ -148,9 +148,10 @@ pub mod streams {
 
 /// What is inside of a database: partitions, memtables, runs, the log, and what one step of background work did.
 ///
-/// [`Database::facts`], [`Database::stepper`], [`Database::recovery`] and [`Database::verify`] answer with these.
+/// [`Database::opened_with`] says how it was opened. [`Database::facts`], [`Database::stepper`], [`Database::recovery`] and [`Database::verify`] answer with these.
 pub mod inspect {
     pub use crate::{
+        config::Options,
         database::{StepReport, Stepper},
         engine::{
             Amplification, DatabaseStats, KeptSegment, LogHolder, LogPin, LogStats, RecoveryReport,

@@ -48,7 +48,7 @@ fn check_there_is_one(folder: &Path) -> Result<()> {
     }
 }
 
-/// How to open a database; begins with [`Database::options`]. Every option has a default, see [`Options`].
+/// How to open a database; begins with [`Database::options`]. Every option has a default, see [`Options`](crate::inspect::Options).
 #[derive(Clone, Debug, Default)]
 #[must_use = "nothing is opened before `open` or `in_memory`"]
 pub struct OpenOptions {
