@@ -69,6 +69,24 @@ pub fn short_text(epoch_millis: u64) -> String {
     )
 }
 
+/// A time as [`label`] writes it, `2026-11-20T12:34:56.789`, whose fraction may have any length or be missing; in milliseconds
+/// since 1970. `None` if it is none, or of before 1970.
+pub fn parse_label(text: &str) -> Option<u64> {
+    let number = |text: &str| -> Option<u64> {
+        let is_digits = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        text.parse().ok().filter(|_| is_digits)
+    };
+    let parts = |text: &str, mark: char| text.split(mark).map(number).collect::<Option<Vec<_>>>();
+    let (date, time) = text.split_once('T')?;
+    let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
+    let (date, time) = (parts(date, '-')?, parts(time, ':')?);
+    let (&[year, month, day], &[hour, minute, second]) = (date.as_slice(), time.as_slice()) else { return None };
+    let days = days_of(year, month, day).filter(|_| hour < 24 && minute < 60 && second < 60)?;
+    number(fraction)?;
+    let millis = number(format!("{fraction:0<3}").get(..3)?)?;
+    Some((((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000 + millis)
+}
+
 /// Year, month and day of a day, which is counted from 1970-01-01.
 pub fn date_of(days: u64) -> (u64, u64, u64) {
     let since_year_zero = days.saturating_add(DAYS_BEFORE_1970);
@@ -111,6 +129,27 @@ mod tests {
         assert_eq!(label(1_795_178_096_789), "2026-11-20T12:34:56.789");
         assert_eq!(label(4_107_542_399_999), "2100-02-28T23:59:59.999");
         assert_eq!(label(4_107_542_400_000), "2100-03-01T00:00:00.000");
+        for millis in [0, 951_782_400_123, 1_795_178_096_789, 4_107_542_399_999] {
+            assert_eq!(parse_label(&label(millis)), Some(millis));
+        }
+        assert_eq!(parse_label("1970-01-01T00:00:01"), Some(1_000));
+        assert_eq!(parse_label("1970-01-01T00:00:01.5678"), Some(1_567));
+        for bad in [
+            "",
+            "1970-01-01",
+            "1970-01-01T",
+            "1970-01-01T00:00",
+            "1970-01-01T24:00:00",
+            "1970-01-01T00:60:00",
+            "1970-02-30T00:00:00",
+            "1970-01-01T00:00:00.",
+            "1970-01-01T00:00:00.1x",
+            "1970-01-01T00:00:+1",
+            "1970-01-01T00:00:00Z",
+            "1969-12-31T00:00:00",
+        ] {
+            assert_eq!(parse_label(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The command line of DynamoDB Local, as this program's: what started it starts this, with another name of the program or image.
 //!
 //! `-jar DynamoDBLocal.jar -sharedDb -inMemory` is `serve --shared-db --in-memory`. Options of a Java machine in front are left
-//! out. Whatever is no option of DynamoDB Local stays as it is.
+//! out. Other options stay as they are.
 
 use std::ffi::{OsStr, OsString};
 

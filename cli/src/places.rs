@@ -44,7 +44,7 @@ fn remote(text: &str) -> Result<ArchivePlace, Failure> {
     Err(Failure::Usage(format!("{text}: the archive must be {PLACES}, the latter with --object-dir DIR")))
 }
 
-/// What `serve` is told about an archive.
+/// Options of `serve` about an archive.
 #[derive(Debug, Args)]
 pub(crate) struct ArchiveArgs {
     /// Archive the database to this folder or s3://BUCKET/PREFIX, every second

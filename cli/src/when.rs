@@ -2,8 +2,6 @@
 
 use hashrange::{date, history::Moment};
 
-const DAY_MILLIS: u64 = 24 * 60 * 60 * 1000;
-
 /// How a moment is written, for help texts and errors.
 pub(crate) const MOMENTS: &str =
     "now, commit:NUMBER, a time such as 2026-11-30T12:00:00Z, or how long ago as 30s, 15m, 2h or 7d";
@@ -39,7 +37,7 @@ pub(crate) fn parse_when(text: &str) -> Result<When, String> {
     if let Ok(seconds) = parse_seconds(text) {
         return Ok(When::Ago(seconds.saturating_mul(1000)));
     }
-    parse_time(text).map(|millis| When::At(Moment::Instant(millis))).ok_or_else(wrong)
+    text.strip_suffix('Z').and_then(date::parse_label).map(|millis| When::At(Moment::Instant(millis))).ok_or_else(wrong)
 }
 
 /// Reads a length of time; its seconds.
@@ -48,21 +46,6 @@ pub(crate) fn parse_seconds(text: &str) -> Result<u64, String> {
     let found = units.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, *seconds)));
     let parsed = found.and_then(|(number, seconds)| number.parse::<u64>().ok()?.checked_mul(seconds));
     parsed.ok_or_else(|| "it must be a number with s, m, h or d behind it, such as 7d".to_owned())
-}
-
-/// A time of UTC as `2026-11-30T12:00:00Z`, with or without a fraction of the second; in milliseconds since 1970.
-fn parse_time(text: &str) -> Option<u64> {
-    let (day, time) = text.strip_suffix('Z')?.split_once('T')?;
-    let mut parts = day.split('-').map(|part| part.parse::<u64>().ok());
-    let day = date::days_of(parts.next()??, parts.next()??, parts.next()??)?;
-    let (time, fraction) = time.split_once('.').unwrap_or((time, "0"));
-    let mut parts = time.split(':').map(|part| part.parse::<u64>().ok());
-    let (hour, minute, second) = (parts.next()??, parts.next()??, parts.next()??);
-    if hour > 23 || minute > 59 || second > 59 || !fraction.bytes().all(|digit| digit.is_ascii_digit()) {
-        return None;
-    }
-    let millis: u64 = format!("{fraction:0<3}").get(..3)?.parse().ok()?;
-    Some(day * DAY_MILLIS + (hour * 60 + minute) * 60_000 + second * 1000 + millis)
 }
 
 #[cfg(test)]

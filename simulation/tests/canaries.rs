@@ -42,7 +42,7 @@ fn every_planted_bug_is_found_and_none_where_none_is() {
 
     let mut escaped = Vec::new();
     // Two show to other threads only: tests/schedules.rs and tests/threads/waiting.rs of the engine find them. Three show in
-    // history, which lives do not keep: tests/tables/history/planted.rs finds them.
+    // history, which lives do not keep: tests/tables/planted.rs finds them.
     let of_others = [
         Canary::AppliedEarly,
         Canary::SealBesideSync,

@@ -1,7 +1,7 @@
 //! When a scheduled action is due, in UTC: `at(2027-01-15T06:00:00)` once, `rate(5 minutes)` again and again, or
 //! `cron(0 6 ? * MON-FRI *)` by minute, hour, day of the month, month, day of the week and year.
 
-use crate::date::{date_of, days_of};
+use crate::date::{date_of, days_of, parse_label};
 
 const SEC_MILLIS: u64 = 1_000;
 const MINUTE_MILLIS: u64 = 60 * SEC_MILLIS;
@@ -91,15 +91,9 @@ fn number(text: &str, (least, most): (u64, u64)) -> Option<u64> {
     text.parse().ok().filter(|number| is_digits && (least..=most).contains(number))
 }
 
+/// A time without a fraction, within the years that schedules know.
 fn parse_time(text: &str) -> Option<u64> {
-    let (date, time) = text.split_once('T')?;
-    let parts =
-        |text: &str, mark: char| text.split(mark).map(|part| number(part, (0, 9_999))).collect::<Option<Vec<_>>>();
-    let (date, time) = (parts(date, '-')?, parts(time, ':')?);
-    let (&[year, month, day], &[hour, minute, second]) = (date.as_slice(), time.as_slice()) else { return None };
-    let is_time = year >= YEARS.0 && hour < 24 && minute < 60 && second < 60;
-    let days = days_of(year, month, day).filter(|_| is_time)?;
-    Some(days * DAY_MILLIS + ((hour * 60 + minute) * 60 + second) * SEC_MILLIS)
+    parse_label(text).filter(|millis| !text.contains('.') && date_of(millis / DAY_MILLIS).0 >= YEARS.0)
 }
 
 fn parse_rate(text: &str) -> Option<u64> {

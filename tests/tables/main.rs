@@ -31,6 +31,8 @@ mod ledger;
 mod memory;
 mod model;
 mod partiql;
+#[cfg(hashrange_canaries)]
+mod planted;
 mod retention;
 mod scaling;
 mod schema;

@@ -50,6 +50,7 @@ mod value;
 pub use arn::Owner;
 #[cfg(feature = "aws-sdk")]
 pub use aws::{InProcess, aws_client, aws_client_as, aws_streams_client};
+pub use operation::ITEM_OPERATIONS;
 pub use profile::Profile;
 pub use protocol::{Protocol, Response};
 pub use timing::Timing;

@@ -390,7 +390,7 @@ impl Serve {
     }
 }
 
-/// Stops the server when standard input ends, in whatever way the process that had its other end ended.
+/// Stops the server when standard input ends: the process that had its other end has ended, by itself or killed.
 fn stop_at_end_of_input(stoppers: Vec<Stopper>) {
     thread::spawn(move || {
         // Input that cannot be read has ended.

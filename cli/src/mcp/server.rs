@@ -13,7 +13,7 @@ use rmcp::{
 use serde_json::Value;
 use std::{io, sync::Arc};
 
-/// What a client is told at its beginning.
+/// Instructions that a client gets when it connects.
 const INSTRUCTIONS: &str = "Tables with DynamoDB's data model. Statements are PartiQL. Look at describe_table before you \
                             query, and at explain before a statement of which you do not know whether it scans.";
 

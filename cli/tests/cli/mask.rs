@@ -63,7 +63,7 @@ fn no_clear_value_is_left_and_joins_go_on_working() {
     assert!(user["contacts"][0]["mail"].as_str().unwrap().ends_with("@example.com"));
     assert_eq!(user["bio"].as_str().unwrap().split(' ').count(), 3);
     assert!(team["profile"].is_string() && !team.to_string().contains("clear"), "{team}");
-    // The log and whatever else was written: the names of attributes stay, values do not.
+    // In every file that was written, the log among them, the names of attributes stay and values do not.
     for (name, bytes) in place.files() {
         let text = String::from_utf8_lossy(&bytes).to_lowercase();
         for clear in ["clear", "123454321", "4111", "charles", "+44"] {

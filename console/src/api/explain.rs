@@ -8,27 +8,10 @@ use crate::{
     request::Request,
 };
 use hashrange::request::RequestPlan;
-use hashrange_wire::Protocol;
+use hashrange_wire::{ITEM_OPERATIONS, Protocol};
 use http::StatusCode;
 use serde::Serialize;
 use serde_json::Value;
-
-/// Operations that can be explained: those on items.
-pub(crate) const OPERATIONS: [&str; 13] = [
-    "GetItem",
-    "PutItem",
-    "UpdateItem",
-    "DeleteItem",
-    "Query",
-    "Scan",
-    "BatchGetItem",
-    "BatchWriteItem",
-    "TransactGetItems",
-    "TransactWriteItems",
-    "ExecuteStatement",
-    "BatchExecuteStatement",
-    "ExecuteTransaction",
-];
 
 /// The plan of a request.
 #[derive(Debug, Serialize)]
@@ -127,7 +110,7 @@ pub(crate) fn statement(context: &Context, text: &str) -> Result<Vec<Plan>, Refu
 
 /// The plans of an operation with a body in DynamoDB's JSON. Errors: those that a client would get, in the same words.
 pub(crate) fn operation(context: &Context, operation: &str, body: &str) -> Result<Vec<Plan>, Refusal> {
-    let known = OPERATIONS.iter().find(|known| **known == operation);
+    let known = ITEM_OPERATIONS.iter().find(|known| **known == operation);
     let operation = known
         .ok_or_else(|| Refusal::invalid(format!("operation {operation:?}: only operations on items have a plan")))?;
     let dry = context.db.dry_run();

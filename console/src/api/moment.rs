@@ -2,7 +2,7 @@
 
 use crate::refusal::Refusal;
 use hashrange::{
-    date::{days_of, label},
+    date::{label, parse_label},
     history::Moment,
 };
 
@@ -23,18 +23,8 @@ pub(crate) fn parse(text: &str) -> Result<Moment, Refusal> {
 
 fn millis(text: &str) -> Option<u64> {
     let (date, time) = text.strip_suffix('Z').unwrap_or(text).split_once(['T', ' '])?;
-    let mut date = date.split('-').map(|part| part.parse::<u64>().ok());
-    let days = days_of(date.next()??, date.next()??, date.next()??)?;
-    let (time, fraction) = time.split_once('.').unwrap_or((time, ""));
-    let mut time = time.split(':').map(|part| part.parse::<u64>().ok());
-    let (hour, minute) = (time.next()??, time.next()??);
-    let second = time.next().unwrap_or(Some(0))?;
-    let fraction: String = fraction.chars().chain("000".chars()).take(3).collect();
-    let millis: u64 = fraction.parse().ok()?;
-    if hour > 23 || minute > 59 || second > 59 {
-        return None;
-    }
-    Some((((days * 24 + hour) * 60 + minute) * 60 + second) * 1_000 + millis)
+    let seconds = if time.split(':').count() == 2 { ":00" } else { "" };
+    parse_label(&format!("{date}T{time}{seconds}"))
 }
 
 /// A time, in milliseconds since 1970, that [`parse`] reads back.

@@ -7,11 +7,12 @@ use super::{
 };
 use crate::{
     answer::{self, Answer},
-    api::explain::{self, OPERATIONS, Plan},
+    api::explain::{self, Plan},
     context::Context,
     refusal::Refusal,
     request::Request,
 };
+use hashrange_wire::ITEM_OPERATIONS;
 use maud::{Markup, html};
 
 /// Answers `/console/explain`.
@@ -23,7 +24,7 @@ pub(super) fn respond(context: &Context, request: &Request) -> Result<Answer, Re
     let example = tables.first().map_or("SELECT * FROM \"a-table\" WHERE id = 'x'".to_owned(), |table| {
         format!("SELECT * FROM \"{}\"", table.replace('"', "\"\""))
     });
-    let operations = OPERATIONS.map(|operation| (operation, operation));
+    let operations = ITEM_OPERATIONS.map(|operation| (operation, operation));
     Ok(layout::page(
         context,
         Section::Explain,

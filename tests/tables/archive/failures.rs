@@ -152,7 +152,7 @@ fn a_synchronous_archive_has_everything_that_is_acknowledged() {
 }
 
 #[test]
-pub(super) fn what_the_log_does_not_tell_is_archived_before_what_needs_it() {
+pub(crate) fn what_the_log_does_not_tell_is_archived_before_what_needs_it() {
     let clock = Clock::manual(BEGIN);
     for mode in [ArchiveMode::Sync, ArchiveMode::default()] {
         let (db, store) = (options(&clock).durability(Durability::Sync).in_memory().unwrap(), MemoryStore::new());

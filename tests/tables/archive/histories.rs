@@ -58,7 +58,7 @@ fn each_commit_of_a_random_history_is_restored() {
 }
 
 #[test]
-pub(super) fn every_prefix_of_an_archive_restores_and_every_flipped_byte_is_named() {
+pub(crate) fn every_prefix_of_an_archive_restores_and_every_flipped_byte_is_named() {
     let (clock, store, mut known) = (Clock::manual(BEGIN), MemoryStore::new(), BTreeMap::new());
     let db = options(&clock).in_memory().unwrap();
     db.keep_history(HistoryOptions { base_bytes: 8_000, ..HistoryOptions::default() }).unwrap();

@@ -94,7 +94,7 @@ fn what_was_committed_while_nothing_was_archived_is_not_a_silent_gap() {
 }
 
 #[test]
-pub(super) fn pruning_keeps_what_is_promised() {
+pub(crate) fn pruning_keeps_what_is_promised() {
     let (clock, store, mut known) = (Clock::manual(BEGIN), MemoryStore::new(), BTreeMap::new());
     let db = options(&clock).in_memory().unwrap();
     db.keep_history(HistoryOptions { base_bytes: 5_000, ..HistoryOptions::default() }).unwrap();

@@ -2,11 +2,9 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod failures;
-mod histories;
-mod lives;
-#[cfg(hashrange_canaries)]
-mod planted;
+pub(super) mod failures;
+pub(super) mod histories;
+pub(super) mod lives;
 
 use bytes::Bytes;
 use hashrange::{

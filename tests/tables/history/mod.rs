@@ -3,8 +3,6 @@
 mod against_model;
 mod changes;
 mod loading;
-mod moments;
-#[cfg(hashrange_canaries)]
-mod planted;
-mod retention;
+pub(super) mod moments;
+pub(super) mod retention;
 mod versions;

@@ -123,7 +123,7 @@ fn an_instant_has_what_was_written_until_then() {
 }
 
 #[test]
-pub(super) fn a_clock_that_is_set_back_never_shows_the_second_without_the_first() {
+pub(crate) fn a_clock_that_is_set_back_never_shows_the_second_without_the_first() {
     let db = with_history();
     let table = stock(&db);
     put(&table, "a", 1);
@@ -165,7 +165,7 @@ fn tables_come_and_go_at_their_time() {
 }
 
 #[test]
-pub(super) fn an_index_that_was_filled_meanwhile_is_whole() {
+pub(crate) fn an_index_that_was_filled_meanwhile_is_whole() {
     let db = with_history();
     let table = stock(&db);
     (0..300).for_each(|n| put(&table, &format!("{n}"), n));

@@ -54,7 +54,7 @@ fn bases(disk: &MemoryDisk) -> usize {
 }
 
 #[test]
-pub(super) fn each_promised_instant_can_be_read_and_no_more_is_kept_than_that_takes() {
+pub(crate) fn each_promised_instant_can_be_read_and_no_more_is_kept_than_that_takes() {
     let (clock, disk) = (Clock::manual(BEGIN), Arc::new(MemoryDisk::new()));
     let mut db = options(&clock).open_on(disk.clone()).unwrap();
     db.keep_history(HistoryOptions { retention_secs: 5 * 3600, base_bytes: 4096 }).unwrap();

@@ -4,29 +4,12 @@
 //! the operation begins, by the names in its body. A body that names no resource asks for all of them: such an operation is
 //! told what is wrong with its body only if it could be allowed.
 
-use crate::error::Failure;
+use crate::{error::Failure, operation::ITEM_OPERATIONS};
 use hashrange::{
     RestrictedDatabase,
     access::{Action, ArnScope, Ask, ResourceArn},
 };
 use serde_json::Value;
-
-/// Operations on which the engine decides.
-const DECIDED_BY_ENGINE: [&str; 13] = [
-    "GetItem",
-    "PutItem",
-    "UpdateItem",
-    "DeleteItem",
-    "Query",
-    "Scan",
-    "BatchGetItem",
-    "BatchWriteItem",
-    "TransactGetItems",
-    "TransactWriteItems",
-    "ExecuteStatement",
-    "BatchExecuteStatement",
-    "ExecuteTransaction",
-];
 
 /// Operations that name no resource.
 const OF_ALL: [&str; 9] = [
@@ -72,7 +55,7 @@ pub(crate) fn authorize(
     operation: &str,
     body: &[u8],
 ) -> Result<(), Failure> {
-    if DECIDED_BY_ENGINE.contains(&operation) {
+    if ITEM_OPERATIONS.contains(&operation) {
         return Ok(());
     }
     let body: Value = serde_json::from_slice(body).unwrap_or_default();

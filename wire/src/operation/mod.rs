@@ -60,12 +60,28 @@ pub(crate) struct Operation {
 impl Operation {
     /// Whether it is a request for items, which meets its faults in the engine.
     pub(crate) fn meets_faults_itself(&self) -> bool {
-        OPERATIONS.iter().take(ITEM_OPERATIONS).any(|operation| operation.name == self.name)
+        ITEM_OPERATIONS[..ITEM_REQUESTS].contains(&self.name)
     }
 }
 
-/// The first so many of the operations are requests for items.
-const ITEM_OPERATIONS: usize = 10;
+/// The operations on items: requests, and then statements. The engine decides on them by policies, and can plan each of them.
+pub const ITEM_OPERATIONS: [&str; 13] = [
+    "GetItem",
+    "PutItem",
+    "UpdateItem",
+    "DeleteItem",
+    "Query",
+    "Scan",
+    "BatchGetItem",
+    "BatchWriteItem",
+    "TransactGetItems",
+    "TransactWriteItems",
+    "ExecuteStatement",
+    "BatchExecuteStatement",
+    "ExecuteTransaction",
+];
+/// So many of them are requests.
+const ITEM_REQUESTS: usize = 10;
 
 const fn operation(name: &'static str, run: fn(&Context<'_>, &[u8]) -> Outcome) -> Operation {
     Operation { name, run, is_watched: false }

@@ -1,0 +1,31 @@
+//! Bugs that are planted in history and archives are found by the tests of those.
+
+use super::{archive, history};
+use hashrange::canary::{Canary, plant};
+use std::panic::catch_unwind;
+
+#[test]
+#[ignore = "plants bugs in the whole process; run it by its name"]
+fn every_planted_bug_of_history_and_archives_is_found() {
+    let hunts: [(Canary, fn()); 6] = [
+        (Canary::BaseNotTaken, history::moments::an_index_that_was_filled_meanwhile_is_whole),
+        (
+            Canary::BaseDroppedEarly,
+            history::retention::each_promised_instant_can_be_read_and_no_more_is_kept_than_that_takes,
+        ),
+        (Canary::TimeOfOneCommit, history::moments::a_clock_that_is_set_back_never_shows_the_second_without_the_first),
+        (
+            Canary::ArchiveSkipsTail,
+            archive::histories::every_prefix_of_an_archive_restores_and_every_flipped_byte_is_named,
+        ),
+        (Canary::ArchiveForgetsBase, archive::failures::what_the_log_does_not_tell_is_archived_before_what_needs_it),
+        (Canary::ArchivePrunedEarly, archive::lives::pruning_keeps_what_is_promised),
+    ];
+    for (canary, hunt) in hunts {
+        hunt();
+        plant(Some(canary));
+        let found = catch_unwind(hunt).err();
+        plant(None);
+        assert!(found.is_some(), "{canary:?} was not found");
+    }
+}
