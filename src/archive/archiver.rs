@@ -1,8 +1,8 @@
 //! Brings a database to its archive, step by step.
 //!
 //! A step uploads objects first and the entry that names them last, so that an archive that ends anywhere is whole up to its
-//! last entry. What was uploaded for an entry that never came is uploaded again, under the same name. A base is uploaded
-//! beside the log, so that no commit waits for it.
+//! last entry. What was uploaded for an entry that never came is uploaded again, under the same name. A step uploads a new base
+//! before the log. A commit that waits for the archive brings the log itself, and waits for a base only if it needs that one.
 
 use super::{
     catalog::{BaseEntry, CHUNK_BYTES, Entry, LogPart, ObjectMeta, put, read_entries, read_id, sum_of, write_id},
@@ -150,7 +150,10 @@ impl Archiver {
         let entries = read_entries(&place)?;
         let mut timeline = engine.timeline()?;
         let own = || entries.iter().filter(|entry| entry.timeline == timeline.id);
-        let is_stale = own().next_back().map_or(Ok(false), |last| has_more(&engine, last))?;
+        let is_stale = match (own().next_back(), own().rfind(|entry| !entry.parts.is_empty())) {
+            (Some(last), with_log) => has_more(&engine, last, with_log)?,
+            (None, _) => false,
+        };
         let last = entries.last();
         if let Some(last) = last.filter(|last| (last.timeline != timeline.id || is_stale) && !options.takes_over) {
             return Err(foreign(&place, if is_stale { None } else { Some(last.timeline) }));
@@ -198,6 +201,10 @@ impl Archiver {
         let begins_at = begins_at.map(|base| (base.first_segment, 0));
         let Some(from) = begins_at.or(progress.log) else { return Ok((None, false)) };
         let mut log = self.engine.durable_log(syncs)?;
+        // Log that is gone before it was archived is a gap, which only a base can follow.
+        if begins_at.is_none() && !log.leads_on_from(from.0) {
+            return Ok((None, false));
+        }
         // What comes behind a base that is not there yet may need it.
         let needed = self.engine.needed_base();
         if needed > base.as_ref().map_or(progress.base, |base| base.commit) && !canary!(ArchiveForgetsBase) {
@@ -289,10 +296,7 @@ impl Archiver {
     /// Whether the log does not lead on from what is there.
     fn has_gap(&self) -> Result<bool> {
         let Some((segment, _)) = self.progress.lock().log else { return Ok(false) };
-        let log = self.engine.durable_log(false)?;
-        let is_missing = |number: &u64| !log.segments.contains_key(number) && log.bounds.ends.get(number) != Some(&0);
-        let last = log.segments.keys().next_back().copied().unwrap_or(segment);
-        Ok((segment..=last).any(|number| is_missing(&number)))
+        Ok(!self.engine.durable_log(false)?.leads_on_from(segment))
     }
 
     fn bring_run(&self, run: u64) -> Result<ObjectMeta> {
@@ -398,13 +402,15 @@ impl Progress {
     }
 }
 
-/// Whether the archive has commits of this timeline that the database does not have: it was put back from an older copy.
-fn has_more(engine: &Engine, last: &Entry) -> Result<bool> {
+/// Whether the archive has commits of this timeline that the database does not have: it was put back from an older copy. Asks
+/// for the last entry, and for the last one that has log.
+fn has_more(engine: &Engine, last: &Entry, with_log: Option<&Entry>) -> Result<bool> {
     if last.commit > engine.last_commit() {
         return Ok(true);
     }
     let log = engine.durable_log(true)?;
-    for part in last.parts.iter().filter(|part| log.segments.contains_key(&part.segment)) {
+    let parts = with_log.iter().flat_map(|entry| &entry.parts);
+    for part in parts.filter(|part| log.segments.contains_key(&part.segment)) {
         let file = FileName::Log(part.segment);
         if engine.length_of(file)? < part.to || sum_of(&engine.read_part(file, part.from, part.to)?) != part.sum {
             return Ok(true);

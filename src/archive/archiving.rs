@@ -21,18 +21,29 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 pub struct Archiving {
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
+    /// What commits wait at, if they do.
+    gate: Option<Arc<dyn CommitGate>>,
 }
 
 struct Shared {
     engine: Arc<Engine>,
     archiver: Arc<Archiver>,
     stops: Mutex<bool>,
-    told: Condvar,
+    woken: Condvar,
 }
 
 impl Shared {
+    /// Archives what is new, and looks how much waits.
     fn step(&self) -> Result<bool> {
-        self.report(self.archiver.step())
+        let archived = self.report(self.archiver.step());
+        self.watch_backlog();
+        archived
+    }
+
+    fn watch_backlog(&self) {
+        if let Err(error) = self.archiver.watch_backlog() {
+            let _ = self.report::<()>(Err(error));
+        }
     }
 
     fn report<T>(&self, archived: Result<T>) -> Result<T> {
@@ -49,7 +60,7 @@ impl Shared {
         loop {
             let mut stops = self.stops.lock();
             if !*stops {
-                self.told.wait_for(&mut stops, every);
+                self.woken.wait_for(&mut stops, every);
             }
             if *stops {
                 return;
@@ -58,9 +69,8 @@ impl Shared {
             // A failure is reported, and tried again when that is due.
             if self.engine.observe().is_due(Job::Archive, 0) {
                 let _ = self.step();
-            }
-            if let Err(error) = self.archiver.watch_backlog() {
-                let _ = self.report::<()>(Err(error));
+            } else {
+                self.watch_backlog();
             }
         }
     }
@@ -76,12 +86,13 @@ impl Archiving {
     /// Begins to archive a database that keeps history.
     pub(crate) fn begin(engine: Arc<Engine>, place: ArchivePlace, options: ArchiveOptions) -> Result<Self> {
         let archiver = Arc::new(Archiver::open(engine.clone(), place, options)?);
-        let shared = Shared { engine, archiver, stops: Mutex::new(false), told: Condvar::new() };
-        let mut archiving = Self { shared: Arc::new(shared), thread: None };
+        let shared = Shared { engine, archiver, stops: Mutex::new(false), woken: Condvar::new() };
+        let mut archiving = Self { shared: Arc::new(shared), thread: None, gate: None };
         archiving.step()?;
         if archiving.shared.archiver.is_waited_for() {
             let gate: Arc<dyn CommitGate> = archiving.shared.archiver.clone();
-            archiving.shared.engine.set_commit_gate(Some(gate));
+            archiving.shared.engine.add_commit_gate(gate.clone());
+            archiving.gate = Some(gate);
         }
         if archiving.shared.engine.options().background {
             let every = match options.mode {
@@ -110,12 +121,12 @@ impl Archiving {
 impl Drop for Archiving {
     fn drop(&mut self) {
         *self.shared.stops.lock() = true;
-        self.shared.told.notify_all();
+        self.shared.woken.notify_all();
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
-        if self.shared.archiver.is_waited_for() {
-            self.shared.engine.set_commit_gate(None);
+        if let Some(gate) = &self.gate {
+            self.shared.engine.remove_commit_gate(gate);
         }
         // A failure is part of the database's health.
         let _ = self.shared.step();

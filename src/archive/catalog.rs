@@ -49,6 +49,13 @@ pub(super) struct LogPart {
     pub object: Option<String>,
 }
 
+impl LogPart {
+    /// How many bytes it has.
+    pub fn bytes(&self) -> u64 {
+        self.to.saturating_sub(self.from)
+    }
+}
+
 /// A base, and the runs that it names, by the numbers of their files.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct BaseEntry {
@@ -99,13 +106,13 @@ impl Entry {
     pub fn objects(&self) -> Vec<ObjectMeta> {
         let of_base = self.base.iter().flat_map(|base| base.runs.values().chain([&base.object]));
         let parts = self.parts.iter().filter_map(|part| {
-            Some(ObjectMeta { name: part.object.clone()?, bytes: part.to - part.from, sum: part.sum.clone() })
+            Some(ObjectMeta { name: part.object.clone()?, bytes: part.bytes(), sum: part.sum.clone() })
         });
         of_base.chain(&self.keys).cloned().chain(parts).collect()
     }
     /// Bytes of the log that it holds itself.
     pub fn inline_bytes(&self) -> u64 {
-        self.parts.iter().filter(|part| part.object.is_none()).map(|part| part.to - part.from).sum()
+        self.parts.iter().filter(|part| part.object.is_none()).map(LogPart::bytes).fold(0, u64::saturating_add)
     }
     /// Whether the log begins anew with it.
     pub fn follows_gap(&self) -> bool {

@@ -41,9 +41,12 @@ pub(super) fn encode(entry: &Entry, parts: &[Bytes]) -> Result<Vec<u8>> {
 /// An entry and the parts that it holds itself, checked.
 pub(super) fn decode(place: &ArchivePlace, name: &str, bytes: &Bytes) -> Result<(Entry, Vec<Bytes>)> {
     let (entry, mut rest): (Entry, &[u8]) = split(place, name, bytes)?;
+    if entry.parts.iter().any(|part| part.to < part.from) {
+        return Err(place.damaged(name, "a part of the log ends before it begins"));
+    }
     let mut parts = Vec::new();
     for part in entry.parts.iter().filter(|part| part.object.is_none()) {
-        let len = part.to.checked_sub(part.from).and_then(|len| usize::try_from(len).ok());
+        let len = usize::try_from(part.bytes()).ok();
         let split = len.and_then(|len| rest.split_at_checked(len));
         let (own, behind) = split.ok_or_else(|| place.damaged(name, "it is too short"))?;
         if sum_of(own) != part.sum {

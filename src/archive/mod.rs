@@ -113,7 +113,11 @@ impl Archive {
             timelines,
             is_encrypted: self.entries.iter().any(|entry| entry.keys.is_some()),
             objects: objects.len(),
-            bytes: objects.values().sum::<u64>() + self.entries.iter().map(Entry::inline_bytes).sum::<u64>(),
+            bytes: objects
+                .values()
+                .copied()
+                .chain(self.entries.iter().map(Entry::inline_bytes))
+                .fold(0, u64::saturating_add),
             entries: self.entries.len(),
         }
     }

@@ -161,7 +161,7 @@ impl Archive {
             };
             match &part.object {
                 Some(name) => {
-                    let object = ObjectMeta { name: name.clone(), bytes: part.to - part.from, sum: part.sum.clone() };
+                    let object = ObjectMeta { name: name.clone(), bytes: part.bytes(), sum: part.sum.clone() };
                     copy(&self.place, &object, &mut |bytes| file.append(bytes))?;
                 }
                 None => {

@@ -1,14 +1,14 @@
 //! The nodes of an accelerator together: who answers, what the others learn, and what is counted.
 
 use super::{
-    node::{Found, ItemKey, News, Node, ResultKind},
+    node::{Found, ItemKey, Miss, News, Node, ResultKind},
     options::AcceleratorOptions,
 };
 use crate::{
     error::{Error, Result},
     item::ItemRef,
 };
-use parking_lot::Mutex;
+use parking_lot::{Mutex, MutexGuard};
 use std::sync::atomic::{AtomicU64, Ordering};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -69,9 +69,14 @@ impl Count {
     }
 }
 
-/// The nodes of an accelerator, whose pages are of type `R`. Lock: each node's own, never two at once.
+/// Locks that writers of items share.
+const STRIPES: u64 = 64;
+
+/// The nodes of an accelerator, whose pages are of type `R`. Locks: that of a writer's item, and then each node's own, never
+/// two nodes at once.
 pub struct Cluster<R> {
     nodes: Vec<Mutex<Node<R>>>,
+    storing: Vec<Mutex<()>>,
     options: AcceleratorOptions,
     requests: AtomicU64,
     items: Count,
@@ -93,7 +98,8 @@ impl<R: Clone> Cluster<R> {
         let nodes = (0..options.nodes).map(|_| Mutex::new(Node::new(&options))).collect();
         let (items, queries, scans) = <(Count, Count, Count)>::default();
         let (requests, passed_through) = <(AtomicU64, AtomicU64)>::default();
-        Ok(Self { nodes, options, requests, items, queries, scans, passed_through })
+        let storing = (0..STRIPES).map(|_| Mutex::new(())).collect();
+        Ok(Self { nodes, storing, options, requests, items, queries, scans, passed_through })
     }
 
     /// The node that the next request goes to.
@@ -114,14 +120,20 @@ impl<R: Clone> Cluster<R> {
         if node < count { Ok(()) } else { Err(Error::validation(format!("node {node} is none of {count}"))) }
     }
 
-    /// An item, as a read with this projection answered. The empty projection is the whole item.
+    /// An item, as a read with this projection answered, or the moment of the miss. The empty projection is the whole item.
     #[inline]
-    pub fn item(&self, node: usize, key: &ItemKey, projection: &[u8], now: u64) -> Option<Found<Option<ItemRef>>> {
+    pub fn item(
+        &self,
+        node: usize,
+        key: &ItemKey,
+        projection: &[u8],
+        now: u64,
+    ) -> std::result::Result<Found<Option<ItemRef>>, Miss> {
         let mut node = self.nodes[node].lock();
         node.receive(now);
-        let found = node.item(key, projection, now);
+        let found = node.item(key, projection, now).ok_or_else(|| node.miss());
         drop(node);
-        self.items.note(found.as_ref());
+        self.items.note(found.as_ref().ok());
         found
     }
 
@@ -136,9 +148,21 @@ impl<R: Clone> Cluster<R> {
         found
     }
 
-    /// Stores what a read of an item answered, unless a later answer is there.
-    pub fn fill_item(&self, node: usize, key: ItemKey, projection: Vec<u8>, item: Option<ItemRef>, now: u64) {
-        self.spread(Some(node), News::Read(key, projection, item), now);
+    /// Stores what a read of an item answered after a miss, unless the item was written since.
+    pub fn fill_item(
+        &self,
+        (node, miss): (usize, Miss),
+        (key, projection): (ItemKey, Vec<u8>),
+        item: Option<ItemRef>,
+        now: u64,
+    ) {
+        self.spread(Some(node), News::Read(key, projection, item, miss), now);
+    }
+
+    /// Keeps other writers of an item from storing what they made of it, until the guard goes: of two writers the one that
+    /// reads the item later stores it later.
+    pub fn storing(&self, key: &ItemKey) -> MutexGuard<'_, ()> {
+        self.storing[usize::try_from(key.hash() % STRIPES).unwrap_or(0)].lock()
     }
 
     /// Stores a page of so many bytes.
@@ -166,10 +190,14 @@ impl<R: Clone> Cluster<R> {
         for (at, node) in self.nodes.iter().enumerate() {
             let mut node = node.lock();
             node.receive(now);
-            if from == Some(at) || due == now {
-                node.learn(news.clone(), now, now);
-            } else {
-                node.expect(due, now, news.clone());
+            let is_own = from == Some(at);
+            let news = match news.clone() {
+                News::Read(key, projection, item, _) if !is_own => News::Read(key, projection, item, Miss::default()),
+                news => news,
+            };
+            match is_own || due == now {
+                true => node.learn(news, now, now),
+                false => node.expect(due, now, news),
             }
         }
     }

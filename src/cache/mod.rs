@@ -19,5 +19,5 @@ mod options;
 mod tests;
 
 pub use cluster::{AcceleratorStats, CacheUse, Cluster};
-pub use node::{Found, ItemKey, ResultKind};
+pub use node::{Found, ItemKey, Miss, ResultKind};
 pub use options::AcceleratorOptions;

@@ -18,7 +18,7 @@ pub struct ItemKey {
 }
 
 impl ItemKey {
-    fn hash(&self) -> u64 {
+    pub(super) fn hash(&self) -> u64 {
         xxh3_64_with_seed(self.key.sort(), self.key.token() ^ u64::from(self.table))
     }
     fn bytes(&self) -> usize {
@@ -60,14 +60,23 @@ impl<T: Clone> Entry<T> {
     }
 }
 
+/// The moment at which a node had no answer: what is read from then on is stored, unless a write comes in between.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Miss(u64);
+
 /// An item, absent or not, as a whole and by the projections of its reads. An empty projection is the whole.
-type Views = Vec<(Vec<u8>, Entry<Option<ItemRef>>)>;
+#[derive(Default)]
+struct Views {
+    by_projection: Vec<(Vec<u8>, Entry<Option<ItemRef>>)>,
+    /// How many writes the node had learned of with the last write of this item; 0 if it only was read.
+    written: u64,
+}
 
 /// Something that a node learns from another one.
 #[derive(Clone)]
 pub(super) enum News<R> {
-    /// An item that was read, with a projection.
-    Read(ItemKey, Vec<u8>, Option<ItemRef>),
+    /// An item that was read, with a projection, after a miss. The other nodes had no miss: no write of theirs gives way.
+    Read(ItemKey, Vec<u8>, Option<ItemRef>, Miss),
     /// An item that was written.
     Written(ItemKey, Option<ItemRef>),
     /// A page.
@@ -81,6 +90,8 @@ pub(super) struct Node<R> {
     arrivals: VecDeque<(u64, u64, News<R>)>,
     item_ttl_millis: u64,
     query_ttl_millis: u64,
+    /// Writes that the node has learned of.
+    writes: u64,
     /// Bytes that gave way.
     pub evicted_bytes: u64,
 }
@@ -94,8 +105,14 @@ impl<R: Clone> Node<R> {
             arrivals: VecDeque::new(),
             item_ttl_millis: options.item_ttl_millis,
             query_ttl_millis: options.query_ttl_millis,
+            writes: 0,
             evicted_bytes: 0,
         }
+    }
+
+    /// The moment, for a reader that finds nothing now.
+    pub fn miss(&self) -> Miss {
+        Miss(self.writes)
     }
 
     /// Bytes of all entries.
@@ -107,7 +124,7 @@ impl<R: Clone> Node<R> {
     pub fn item(&mut self, key: &ItemKey, projection: &[u8], now_millis: u64) -> Option<Found<Option<ItemRef>>> {
         let ttl_millis = self.item_ttl_millis;
         let views = self.items.get(key.hash(), key)?;
-        let (_, entry) = views.iter().find(|(of, _)| *of == projection)?;
+        let (_, entry) = views.by_projection.iter().find(|(of, _)| *of == projection)?;
         entry.found(ttl_millis, now_millis)
     }
 
@@ -134,19 +151,22 @@ impl<R: Clone> Node<R> {
     /// Takes in what was stored somewhere at a moment.
     pub fn learn(&mut self, news: News<R>, at_millis: u64, now_millis: u64) {
         match news {
-            News::Read(key, projection, item) => {
-                // What is there came after this read had begun, and may be of a later write.
-                if self.item(&key, &projection, now_millis).is_none() {
-                    let hash = key.hash();
-                    let mut views = self.items.remove(hash, &key).unwrap_or_default();
-                    views.retain(|(of, _)| *of != projection);
-                    views.push((projection, Entry { value: item, at_millis }));
-                    self.store_item(hash, key, views);
+            News::Read(key, projection, item, miss) => {
+                let hash = key.hash();
+                let mut views = self.items.remove(hash, &key).unwrap_or_default();
+                views.by_projection.retain(|(_, entry)| entry.found(self.item_ttl_millis, now_millis).is_some());
+                let is_there = views.by_projection.iter().any(|(of, _)| *of == projection);
+                // What was written after the read had begun is newer than what it read.
+                let is_older = views.written > miss.0 && !views.by_projection.is_empty();
+                if !is_there && !is_older {
+                    views.by_projection.push((projection, Entry { value: item, at_millis }));
                 }
+                self.store_item(hash, key, views);
             }
             News::Written(key, item) => {
-                let whole = (Vec::new(), Entry { value: item, at_millis });
-                self.store_item(key.hash(), key, vec![whole]);
+                self.writes += 1;
+                let by_projection = vec![(Vec::new(), Entry { value: item, at_millis })];
+                self.store_item(key.hash(), key, Views { by_projection, written: self.writes });
             }
             News::Page(key, page, bytes) if self.query_ttl_millis > 0 => {
                 let bytes = bytes + key.len() + ENTRY_BYTES;
@@ -161,7 +181,7 @@ impl<R: Clone> Node<R> {
         let of_view = |(projection, entry): &(Vec<u8>, Entry<Option<ItemRef>>)| {
             projection.len() + entry.value.as_ref().map_or(0, ItemRef::size_bytes) + ENTRY_BYTES
         };
-        let bytes = key.bytes() + views.iter().map(of_view).sum::<usize>();
+        let bytes = key.bytes() + views.by_projection.iter().map(of_view).sum::<usize>();
         self.evicted_bytes += self.items.insert(hash, key, views, bytes) as u64;
     }
 }

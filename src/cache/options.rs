@@ -8,6 +8,8 @@ const MAX_NODES: usize = 11;
 const MIN_CAPACITY_BYTES: usize = 64 << 10;
 /// A hundred years, milliseconds: longer than any time to live that means something.
 const MAX_MILLIS: u64 = 100 * 366 * 86_400_000;
+/// The longest time that news may take: what is on its way is kept in memory.
+const MAX_REPLICATION_MILLIS: u64 = 60_000;
 
 /// How an accelerator caches: [`Database::accelerator`](crate::Database::accelerator).
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,8 +25,8 @@ pub struct AcceleratorOptions {
     pub capacity_bytes: usize,
     /// Nodes, each with caches of its own: 1 to 11. Default 1.
     pub nodes: usize,
-    /// How long what one node learns takes to reach the others, and what a transaction wrote to reach all, milliseconds.
-    /// Default 0.
+    /// How long what one node learns takes to reach the others, and what a transaction wrote to reach all, milliseconds: at
+    /// most a minute. Default 0.
     pub replication_millis: u64,
     /// Decides which node answers a request. Default 0.
     pub seed: u64,
@@ -54,11 +56,11 @@ impl AcceleratorOptions {
             let text = format!("capacity_bytes: a node needs at least {MIN_CAPACITY_BYTES}, not {capacity_bytes}");
             return Err(Error::validation(text));
         }
-        let times = [
-            ("item_ttl_millis", item_ttl_millis),
-            ("query_ttl_millis", query_ttl_millis),
-            ("replication_millis", replication_millis),
-        ];
+        if replication_millis > MAX_REPLICATION_MILLIS {
+            let text = format!("replication_millis: at most {MAX_REPLICATION_MILLIS}, not {replication_millis}");
+            return Err(Error::validation(text));
+        }
+        let times = [("item_ttl_millis", item_ttl_millis), ("query_ttl_millis", query_ttl_millis)];
         match times.into_iter().find(|(_, millis)| *millis > MAX_MILLIS) {
             Some((name, millis)) => Err(Error::validation(format!("{name}: {millis} is more than a hundred years"))),
             None => Ok(()),

@@ -1,6 +1,6 @@
 //! The map of bounded weight against a list, and nodes against the clock.
 
-use super::{AcceleratorOptions, Cluster, ItemKey, ResultKind, lru::Lru};
+use super::{AcceleratorOptions, Cluster, ItemKey, Miss, ResultKind, lru::Lru};
 use crate::{
     item::{Item, ItemRef},
     schema::EncodedKey,
@@ -63,8 +63,8 @@ fn value(n: i64) -> Option<ItemRef> {
 fn news_reaches_other_nodes_after_its_time() {
     let options = AcceleratorOptions { nodes: 2, replication_millis: 1000, ..AcceleratorOptions::default() };
     let cluster = Cluster::<u64>::new(options).unwrap();
-    let at = |node, now| cluster.item(node, &key(1), &[], now).map(|found| (found.value, found.age_millis));
-    cluster.fill_item(0, key(1), Vec::new(), value(1), 0);
+    let at = |node, now| cluster.item(node, &key(1), &[], now).ok().map(|found| (found.value, found.age_millis));
+    cluster.fill_item((0, Miss::default()), (key(1), Vec::new()), value(1), 0);
     assert_eq!((at(0, 500), at(1, 500)), (Some((value(1), 500)), None));
     assert_eq!(at(1, 1000), Some((value(1), 1000)), "its age is counted from when it was stored");
     cluster.replace_item(1, key(1), value(2), 2000);
@@ -77,10 +77,21 @@ fn news_reaches_other_nodes_after_its_time() {
 #[test]
 fn a_read_that_began_before_a_write_does_not_replace_it() {
     let cluster = Cluster::<u64>::new(AcceleratorOptions::default()).unwrap();
-    assert_eq!(cluster.item(0, &key(1), &[], 0), None);
-    cluster.replace_item(0, key(1), value(2), 10);
-    cluster.fill_item(0, key(1), Vec::new(), value(1), 20);
-    assert_eq!(cluster.item(0, &key(1), &[], 30).unwrap().value, value(2));
+    for projection in [b"".as_slice(), b"n"] {
+        let miss = cluster.item(0, &key(1), projection, 0).unwrap_err();
+        cluster.replace_item(0, key(1), value(2), 10);
+        cluster.fill_item((0, miss), (key(1), projection.to_vec()), value(1), 20);
+        assert_eq!(cluster.item(0, &key(1), &[], 30).unwrap().value, value(2));
+        assert!(
+            projection.is_empty() || cluster.item(0, &key(1), projection, 30).is_err(),
+            "it was of before the write"
+        );
+        // A read that began afterwards is stored beside what was written.
+        let miss = cluster.item(0, &key(1), b"other", 40).unwrap_err();
+        cluster.fill_item((0, miss), (key(1), b"other".to_vec()), value(3), 50);
+        assert_eq!(cluster.item(0, &key(1), b"other", 60).unwrap().value, value(3));
+        cluster.restart(0);
+    }
 }
 
 #[test]

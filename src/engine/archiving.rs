@@ -49,12 +49,21 @@ impl Timeline {
 pub struct DurableLog {
     /// The last commit of which that is certain.
     pub commit: u64,
-    /// A commit up to that one was logged at this time, in milliseconds since 1970, and none of those before it later.
+    /// The latest time at which a commit up to that one was logged, in milliseconds since 1970.
     pub at_millis: u64,
     /// Segments and the bytes of each that count, those that only history needs included.
     pub segments: BTreeMap<u64, u64>,
     /// What is known of the log.
     pub bounds: LogBounds,
+}
+
+impl DurableLog {
+    /// Whether every segment from this one on is there, so that nothing is missing between what ends there and the log's end.
+    pub fn leads_on_from(&self, segment: u64) -> bool {
+        let is_there = |number: u64| self.segments.contains_key(&number) || self.bounds.ends.get(&number) == Some(&0);
+        let last = self.segments.keys().next_back().copied().unwrap_or(segment);
+        (segment..=last).all(is_there)
+    }
 }
 
 /// What a writer waits for besides its own log: a copy of it elsewhere.
@@ -63,22 +72,27 @@ pub trait CommitGate: Send + Sync {
     fn pass(&self, commit: u64, durability: Durability) -> Result<()>;
 }
 
-/// The gate that commits pass, if there is one.
+/// The gates that commits pass: one for each archive that they wait for.
 #[derive(Default)]
-pub(super) struct Gate {
-    is_set: AtomicBool,
-    gate: RwLock<Option<Arc<dyn CommitGate>>>,
+pub(super) struct Gates {
+    is_any: AtomicBool,
+    gates: RwLock<Vec<Arc<dyn CommitGate>>>,
 }
 
-impl Gate {
+impl Gates {
     #[inline]
     pub(super) fn pass(&self, commit: u64, durability: Durability) -> Result<()> {
-        if self.is_set.load(Ordering::Acquire) { self.pass_set(commit, durability) } else { Ok(()) }
+        if self.is_any.load(Ordering::Acquire) { self.pass_each(commit, durability) } else { Ok(()) }
     }
     #[cold]
-    fn pass_set(&self, commit: u64, durability: Durability) -> Result<()> {
-        let gate = self.gate.read().clone();
-        gate.map_or(Ok(()), |gate| gate.pass(commit, durability))
+    fn pass_each(&self, commit: u64, durability: Durability) -> Result<()> {
+        let gates = self.gates.read().clone();
+        gates.iter().try_for_each(|gate| gate.pass(commit, durability))
+    }
+    fn change(&self, change: impl FnOnce(&mut Vec<Arc<dyn CommitGate>>)) {
+        let mut gates = self.gates.write();
+        change(&mut gates);
+        self.is_any.store(!gates.is_empty(), Ordering::Release);
     }
 }
 
@@ -191,18 +205,21 @@ impl Engine {
 
     /// A change of the schema, which is durable, passes what commits pass. The caller holds no lock.
     pub fn pass_commit_gate(&self) -> Result<()> {
-        if self.history.commit_gate.is_set.load(Ordering::Acquire) {
+        if self.history.commit_gates.is_any.load(Ordering::Acquire) {
             self.wait_all_durable(Some(Durability::Sync))
         } else {
             Ok(())
         }
     }
 
-    /// Lets every commit pass this as well, from now on.
-    pub fn set_commit_gate(&self, gate: Option<Arc<dyn CommitGate>>) {
-        let mut present = self.history.commit_gate.gate.write();
-        self.history.commit_gate.is_set.store(gate.is_some(), Ordering::Release);
-        *present = gate;
+    /// Lets every commit pass this gate as well, from now on.
+    pub fn add_commit_gate(&self, gate: Arc<dyn CommitGate>) {
+        self.history.commit_gates.change(|gates| gates.push(gate));
+    }
+
+    /// Commits pass this gate no longer.
+    pub fn remove_commit_gate(&self, gate: &Arc<dyn CommitGate>) {
+        self.history.commit_gates.change(|gates| gates.retain(|known| !Arc::ptr_eq(known, gate)));
     }
 
     /// Opens what a disk holds as it was where the reading of its log stops, to be read and nothing else.

@@ -19,7 +19,7 @@
 //! The time of a commit is the highest time of all commits up to it, so that it never falls even where the clock does. A
 //! change of the schema has no time in its record; while history is kept, an empty commit goes before it and tells the time.
 
-use super::{archiving::Gate, engine::Engine, kept::Hold};
+use super::{archiving::Gates, engine::Engine, kept::Hold};
 use crate::{
     canary::canary,
     config::HistoryOptions,
@@ -75,7 +75,7 @@ pub(super) struct History {
     /// The commit of the last base without which the log behind it tells of something whose data it does not have.
     needed_commit: AtomicU64,
     /// What commits wait for besides the log, where they do.
-    pub commit_gate: Gate,
+    pub commit_gates: Gates,
     /// One base is taken or dropped at a time.
     changing: OrderedMutex<()>,
 }
@@ -91,7 +91,7 @@ impl History {
             // Which of them are needed is not written down: each may be.
             needed_commit: AtomicU64::new(state.bases.values().map(|base| base.seqno).max().unwrap_or(0)),
             bases: Mutex::new(bases),
-            commit_gate: Gate::default(),
+            commit_gates: Gates::default(),
             changing: OrderedMutex::new(Rank::History, ()),
         }
     }

@@ -24,7 +24,7 @@ pub enum LogHolder {
     },
     /// A commit that is logged, and not in all of its memtables yet.
     Commit,
-    /// A base of history or of an archive, a backup, or a reader of an earlier moment.
+    /// A base of history or of an archive, log that waits for an archive, a backup, or a reader of an earlier moment.
     History,
 }
 

@@ -352,7 +352,7 @@ impl Engine {
             Durability::Sync => self.wal.sync(seqno)?,
             Durability::Buffered => self.wal.flush_to_os(seqno)?,
         }
-        self.history.commit_gate.pass(seqno, durability)?;
+        self.history.commit_gates.pass(seqno, durability)?;
         self.streams.announce();
         Ok(())
     }

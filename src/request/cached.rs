@@ -8,6 +8,7 @@
 use super::{
     BatchGetItem, BatchGetOutput, GetItem, GetOutput, KeysAndAttributes, MAX_BATCH_GET_KEYS, Page, PageOptions, Query,
     RequestKey, Scan, Select, TransactGetItem, TransactGetItems, TransactWriteItem, TransactWriteItems,
+    batch_get_item::MAX_BATCH_BYTES,
     executor::{Executor, Run},
     fingerprint::Encoder,
     get_item::{projected, read},
@@ -18,7 +19,7 @@ use super::{
     write_output::add_consumed,
 };
 use crate::{
-    cache::{CacheUse, Cluster, Found, ItemKey, ResultKind},
+    cache::{CacheUse, Cluster, Found, ItemKey, Miss, ResultKind},
     capacity::{Consumed, ReadStrength},
     error::{ErrorKind, Result},
     expression::ProjectionExpression,
@@ -66,9 +67,16 @@ impl<'a> Behind<'a> {
         key: &ItemKey,
         projection: &[u8],
         live: impl FnOnce() -> Option<ItemRef>,
-    ) -> Option<Option<ItemRef>> {
-        let found = self.access.cluster.item(self.node, key, projection, self.now_millis);
-        self.see(found, |value| live() != *value)
+    ) -> std::result::Result<Option<ItemRef>, Miss> {
+        let (found, miss) = match self.access.cluster.item(self.node, key, projection, self.now_millis) {
+            Ok(found) => (Some(found), Miss::default()),
+            Err(miss) => (None, miss),
+        };
+        self.see(found, |value| live() != *value).ok_or(miss)
+    }
+    /// Stores what was read after a miss.
+    fn fill(&self, miss: Miss, place: (ItemKey, Vec<u8>), item: Option<ItemRef>) {
+        self.access.cluster.fill_item((self.node, miss), place, item, self.now_millis);
     }
     fn see<T>(&self, found: Option<Found<T>>, is_stale: impl FnOnce(&T) -> bool) -> Option<T> {
         if let Some(seen) = &self.access.seen {
@@ -95,9 +103,11 @@ impl<'a> Behind<'a> {
             let Ok(key) = key_of(&state.definition) else { return };
             (state.definition.id, key)
         };
+        let key = ItemKey { table, key };
+        let _storing = self.access.cluster.storing(&key);
         // A table that is gone has no entries that a request could reach.
-        let Ok(item) = read(self.executor.engine, &slot, &key) else { return };
-        self.access.cluster.replace_item(self.node, ItemKey { table, key }, item, self.now_millis);
+        let Ok(item) = read(self.executor.engine, &slot, &key.key) else { return };
+        self.access.cluster.replace_item(self.node, key, item, self.now_millis);
     }
 }
 
@@ -135,11 +145,12 @@ pub(super) fn get(request: &GetItem<'_>, behind: &Behind<'_>) -> Result<GetOutpu
     let projection = projection.as_ref();
     // A request that is wrong is rejected behind the cache, by all of its checks in their order.
     let Ok((key, wanted)) = item_key(behind.executor, table, key, projection) else { return behind.pass(request) };
-    if let Some(item) = behind.item(&key, &wanted, || behind.live(table, &key, projection)) {
-        return Ok(GetOutput::of(item, ReadStrength::Cached));
-    }
+    let miss = match behind.item(&key, &wanted, || behind.live(table, &key, projection)) {
+        Ok(item) => return Ok(GetOutput::of(item, ReadStrength::Cached)),
+        Err(miss) => miss,
+    };
     let output = behind.pass(request)?;
-    behind.access.cluster.fill_item(behind.node, key, wanted, output.item.clone(), behind.now_millis);
+    behind.fill(miss, (key, wanted), output.item.clone());
     Ok(output)
 }
 
@@ -236,7 +247,7 @@ fn page<R: Run<Response = Page>>(
 
 /// A key of a batch: what its entry is found by, if it may come from the cache, and what came from there.
 struct Wanted {
-    cached_as: Option<(ItemKey, Vec<u8>)>,
+    cached_as: Option<(Miss, (ItemKey, Vec<u8>))>,
     found: Option<Option<ItemRef>>,
 }
 
@@ -268,10 +279,26 @@ pub(super) fn batch_get(request: &BatchGetItem<'_>, behind: &Behind<'_>) -> Resu
             Err(error) => return Err(error),
         }
     }
-    for (at, keys) in wanted.into_iter().enumerate() {
-        output.items[at].1 = keys.into_iter().filter_map(|key| key.found.flatten()).collect();
-    }
+    fit(wanted, &mut output);
     Ok(output)
+}
+
+/// Takes items while there is room for them in the response, as a batch does that no cache answers.
+fn fit(wanted: Vec<Vec<Wanted>>, output: &mut BatchGetOutput) {
+    let mut room = MAX_BATCH_BYTES;
+    let of_tables = output.items.iter_mut().zip(&mut output.unprocessed);
+    for (keys, ((_, items), unprocessed)) in wanted.into_iter().zip(of_tables) {
+        for (at, item) in keys.into_iter().enumerate().filter_map(|(at, key)| Some((at, key.found??))) {
+            if item.size_bytes() > room {
+                room = 0;
+                unprocessed.push(at);
+                continue;
+            }
+            room -= item.size_bytes();
+            items.push(item);
+        }
+        unprocessed.sort_unstable();
+    }
 }
 
 /// What the cache has of a batch. `None` if the batch is wrong: it is rejected behind the cache.
@@ -294,6 +321,9 @@ fn look_up(request: &BatchGetItem<'_>, behind: &Behind<'_>) -> Result<Option<Vec
     let mut all = Vec::new();
     for entry in &request.tables {
         let mut keys = Vec::new();
+        if entry.consistent_read {
+            behind.access.cluster.note_passed_through();
+        }
         for (key, projection) in places.by_ref().take(entry.keys.len()) {
             if entry.consistent_read {
                 keys.push(Wanted { cached_as: None, found: None });
@@ -301,7 +331,8 @@ fn look_up(request: &BatchGetItem<'_>, behind: &Behind<'_>) -> Result<Option<Vec
             }
             let live = || behind.live(&entry.table, &key, entry.projection.as_ref());
             let found = behind.item(&key, &projection, live);
-            keys.push(Wanted { cached_as: Some((key, projection)), found });
+            let miss = found.as_ref().err().copied().unwrap_or_default();
+            keys.push(Wanted { cached_as: Some((miss, (key, projection))), found: found.ok() });
         }
         all.push(keys);
     }
@@ -325,8 +356,8 @@ fn take_in(
             continue;
         }
         let (item, wanted) = (items.into_iter().next(), &mut wanted[*at][*key]);
-        if let Some((key, projection)) = wanted.cached_as.take() {
-            behind.access.cluster.fill_item(behind.node, key, projection, item.clone(), behind.now_millis);
+        if let Some((miss, place)) = wanted.cached_as.take() {
+            behind.fill(miss, place, item.clone());
         }
         wanted.found = Some(item);
     }

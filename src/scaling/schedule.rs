@@ -12,6 +12,8 @@ const MOST_DAYS: u64 = 41 * 366;
 const MONTHS: [&str; 12] = ["JAN", "FEB", "MAR", "APR", "MAY", "JUN", "JUL", "AUG", "SEP", "OCT", "NOV", "DEC"];
 const WEEKDAYS: [&str; 7] = ["SUN", "MON", "TUE", "WED", "THU", "FRI", "SAT"];
 const YEARS: (u64, u64) = (1970, 2199);
+/// The last moment of those years, in milliseconds since 1970.
+pub(super) const LAST_MILLIS: u64 = 7_258_118_400_000 - 1;
 
 /// When something is due.
 #[derive(Clone, Debug, PartialEq, Eq)]

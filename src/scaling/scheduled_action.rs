@@ -1,6 +1,9 @@
 //! Bounds of a target that change at a time.
 
-use super::{model::ScalableResource, schedule::Schedule};
+use super::{
+    model::ScalableResource,
+    schedule::{LAST_MILLIS, Schedule},
+};
 use crate::error::{Error, Result};
 use serde::{Deserialize, Serialize};
 
@@ -63,6 +66,11 @@ impl ScheduledAction {
                 return Err(Error::validation(format!("max_units: must be at least min_units, {least}, not {most}")));
             }
             _ => {}
+        }
+        for (field, millis) in [("start_millis", self.start_millis), ("end_millis", self.end_millis)] {
+            if millis.is_some_and(|millis| millis > LAST_MILLIS) {
+                return Err(Error::validation(format!("{field}: must be before the year 2200")));
+            }
         }
         if self.start_millis.zip(self.end_millis).is_some_and(|(start, end)| end <= start) {
             return Err(Error::validation("end_millis: must be after start_millis"));

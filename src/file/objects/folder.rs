@@ -118,29 +118,29 @@ impl ObjectStore for FolderStore {
 
     fn write(&self, bucket: &str, key: &str) -> io::Result<Box<dyn ObjectWriter>> {
         // The same key has the same name aside: what an earlier attempt left is written over.
-        let (file, part) = self.begin(bucket, key, format!("{:032x}", xxh3_128(key.as_bytes())))?;
+        let (file, part) = self.begin(bucket, key, &format!("{:032x}", xxh3_128(key.as_bytes())), OFlags::TRUNC)?;
         Ok(Box::new(FolderWriter { file: BufWriter::with_capacity(256 << 10, file), part }))
     }
 
     fn create(&self, bucket: &str, key: &str, bytes: &[u8]) -> io::Result<bool> {
-        let number = MADE.fetch_add(1, Ordering::Relaxed);
-        let (mut file, part) = self.begin(bucket, key, format!("{}-{number}", std::process::id()))?;
+        // A name aside may be left of a process that ended, and be the object that it made: it is never opened again.
+        let (mut file, part) = loop {
+            let number = MADE.fetch_add(1, Ordering::Relaxed);
+            match self.begin(bucket, key, &format!("{}-{number}", std::process::id()), OFlags::EXCL) {
+                Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+                begun => break begun?,
+            }
+        };
         file.write_all(bytes)?;
         file.sync_data()?;
         drop(file);
         let Part { parts, part: aside, folder, name, .. } = &part;
-        // A link is made only where there is no file of the name. Where the file system has no links, the name is taken first.
+        // A link is made only where there is no file of the name.
         let is_new = match fs::linkat(parts, aside.as_str(), folder, name.as_str(), AtFlags::empty()) {
             Ok(()) => true,
             Err(Errno::EXIST) => false,
-            Err(_) => {
-                let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-                match fs::openat(folder, name.as_str(), flags, Mode::from_raw_mode(0o644)) {
-                    Ok(_) => fs::renameat(parts, aside.as_str(), folder, name.as_str()).map(|()| true)?,
-                    Err(Errno::EXIST) => false,
-                    Err(error) => return Err(error.into()),
-                }
-            }
+            Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::MLINK) => part.rename_to_free_name()?,
+            Err(error) => return Err(error.into()),
         };
         fs::fsync(folder)?;
         Ok(is_new)
@@ -167,7 +167,7 @@ impl ObjectStore for FolderStore {
 
 impl FolderStore {
     /// Begins a file aside, for a key.
-    fn begin(&self, bucket: &str, key: &str, aside: String) -> io::Result<(File, Part)> {
+    fn begin(&self, bucket: &str, key: &str, aside: &str, how: OFlags) -> io::Result<(File, Part)> {
         let bucket = self.existing(bucket)?;
         let mut names = key::names(key);
         let Some(name) = names.pop() else { return Err(io::ErrorKind::InvalidInput.into()) };
@@ -179,9 +179,9 @@ impl FolderStore {
         for name in &names {
             folder = open_or_make(&folder, name)?;
         }
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = fs::openat(&parts, aside.as_str(), flags, Mode::from_raw_mode(0o644))?;
-        Ok((File::from(file), Part { parts, part: aside, folder, name, is_finished: false }))
+        let flags = how | OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let file = fs::openat(&parts, aside, flags, Mode::from_raw_mode(0o644))?;
+        Ok((File::from(file), Part { parts, part: aside.to_owned(), folder, name, is_finished: false }))
     }
 }
 
@@ -242,10 +242,35 @@ struct Part {
     is_finished: bool,
 }
 
+impl Part {
+    /// Gives the object its name where the file system has no links; false if another one has it. Where names cannot be
+    /// exchanged only if they are free, the name is taken first, and given back if the object does not come.
+    fn rename_to_free_name(&self) -> io::Result<bool> {
+        let (aside, name) = (self.part.as_str(), self.name.as_str());
+        #[cfg(any(target_os = "linux", target_os = "android", target_vendor = "apple"))]
+        match fs::renameat_with(&self.parts, aside, &self.folder, name, fs::RenameFlags::NOREPLACE) {
+            Ok(()) => return Ok(true),
+            Err(Errno::EXIST) => return Ok(false),
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match fs::openat(&self.folder, name, flags, Mode::from_raw_mode(0o644)) {
+            Ok(_) => {}
+            Err(Errno::EXIST) => return Ok(false),
+            Err(error) => return Err(error.into()),
+        }
+        fs::renameat(&self.parts, aside, &self.folder, name).map(|()| true).map_err(|error| {
+            let _ = fs::unlinkat(&self.folder, name, AtFlags::empty());
+            error.into()
+        })
+    }
+}
+
 impl Drop for Part {
     fn drop(&mut self) {
         if !self.is_finished {
-            // What cannot be removed is written over by the next attempt, and no key leads to it.
+            // What cannot be removed takes room, and no key leads to it.
             let _ = fs::unlinkat(&self.parts, self.part.as_str(), AtFlags::empty());
         }
     }
@@ -294,6 +319,21 @@ mod tests {
         let mut object = store.write("mine", key).unwrap();
         object.write_all(bytes).unwrap();
         object.finish().unwrap();
+    }
+
+    #[test]
+    fn what_a_process_left_aside_is_not_written_over() {
+        let (folder, store) = store();
+        assert!(store.create("mine", "a", b"one").unwrap());
+        // As a power failure leaves it: the object still has its name aside, which the next process of this number draws too.
+        let made = folder.path().join("mine").join("a");
+        let next = MADE.load(Ordering::Relaxed);
+        for number in next..next + 100 {
+            let aside = folder.path().join("mine").join(PARTS).join(format!("{}-{number}", std::process::id()));
+            std::fs::hard_link(&made, aside).unwrap();
+        }
+        assert!(store.create("mine", "b", b"two").unwrap());
+        assert_eq!((text(&store, "a").unwrap(), text(&store, "b").unwrap()), ("one".to_owned(), "two".to_owned()));
     }
 
     fn text(store: &FolderStore, key: &str) -> io::Result<String> {

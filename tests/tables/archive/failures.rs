@@ -152,6 +152,67 @@ fn a_synchronous_archive_has_everything_that_is_acknowledged() {
 }
 
 #[test]
+fn a_database_with_two_archives_waits_for_each_until_it_ends() {
+    let clock = Clock::manual(BEGIN);
+    let db = options(&clock).durability(Durability::Sync).in_memory().unwrap();
+    let sync = ArchiveOptions { mode: ArchiveMode::Sync, ..ArchiveOptions::default() };
+    let (first, second) = (Flaky::new(u64::MAX), Flaky::new(u64::MAX));
+    let ends_first = db.archive_to(first.place(), sync).unwrap();
+    let goes_on = db.archive_to(second.place(), sync).unwrap();
+    let is_there = |archiving: &Archiving| archiving.archived_to().unwrap().commit == db.facts().log.last_seqno;
+    put(&db, "both", 1);
+    assert!(is_there(&ends_first) && is_there(&goes_on));
+    drop(ends_first);
+    put(&db, "one", 1);
+    assert!(is_there(&goes_on), "the other one's end changes nothing for it");
+    second.is_down.store(true, Ordering::Relaxed);
+    assert_eq!(stock(&db).put(&Item::new().with("sku", "refused")).unwrap_err().kind(), ErrorKind::Io);
+}
+
+/// The log that a synchronous archive gave up is gone: what follows it is a gap that the archive counts, and no log with a
+/// hole in it.
+#[test]
+fn a_synchronous_archive_that_fell_behind_has_a_gap_that_it_counts() {
+    let (clock, keep) = (Clock::manual(BEGIN), HistoryOptions { retention_secs: 1_000, base_bytes: 2_000 });
+    let db = options(&clock).durability(Durability::Buffered).history(keep).in_memory().unwrap();
+    let sync = ArchiveOptions {
+        mode: ArchiveMode::Sync,
+        backlog_bytes: 1_000,
+        digests_every: None,
+        ..ArchiveOptions::default()
+    };
+    let flaky = Flaky::new(u64::MAX);
+    let archiving = db.archive_to(flaky.place(), sync).unwrap();
+    put(&db, "before", 1);
+    archiving.step().unwrap();
+    let before = archiving.archived_to().unwrap().commit;
+    flaky.is_down.store(true, Ordering::Relaxed);
+    for n in 0..400 {
+        put(&db, &format!("away {n}"), n);
+        clock.advance(Duration::from_secs(60));
+        if n % 20 == 0 {
+            archiving.step().unwrap_err();
+            db.flush().unwrap();
+            while db.step().unwrap() != Work::Idle {}
+        }
+    }
+    let kept = db.history_window().unwrap().earliest.commit;
+    assert!(kept > before + 1, "history reaches back to {kept}");
+    flaky.is_down.store(false, Ordering::Relaxed);
+    for n in 0..3 {
+        let item = Item::new().with("sku", format!("synced {n}"));
+        stock(&db).put_with(&item).durability(Durability::Sync).send().unwrap();
+        assert_eq!(archiving.archived_to().unwrap().commit, db.facts().log.last_seqno);
+    }
+    drop(archiving);
+    let archive = open(&flaky.store);
+    archive.verify().unwrap();
+    assert_eq!(archive.status().timelines[0].gaps, 1);
+    assert_eq!(restore(&archive, Moment::Commit(before + 1), &clock).unwrap_err().code(), "MomentOutsideHistory");
+    assert_eq!(contents(&restore(&archive, Moment::Now, &clock).unwrap()), contents(&db));
+}
+
+#[test]
 pub(crate) fn what_the_log_does_not_tell_is_archived_before_what_needs_it() {
     let clock = Clock::manual(BEGIN);
     for mode in [ArchiveMode::Sync, ArchiveMode::default()] {

@@ -13,7 +13,8 @@ use hashrange::{
     encryption::RootKey,
     file::{Disk, FileName, MemoryDisk, MemoryStore, ObjectStore},
     history::{
-        Archive, ArchiveMode, ArchiveOptions, ArchivePlace, Backlog, HistoryOptions, Moment, Pruned, RestorePoint,
+        Archive, ArchiveMode, ArchiveOptions, ArchivePlace, Archiving, Backlog, HistoryOptions, Moment, Pruned,
+        RestorePoint,
     },
     inspect::Work,
     key::{KeyType, S},
