@@ -31,6 +31,12 @@ pub(crate) fn arguments(given: impl IntoIterator<Item = OsString>) -> Vec<OsStri
     }
     // Values of other commands may look like an option here: `put` takes any text.
     let serves = is_local || options.iter().any(|argument| argument == "serve");
+    if serves && options.iter().any(|argument| argument == "-version") {
+        // The version is the program's; `serve` has none.
+        arguments.truncate(1);
+        arguments.push("--version".into());
+        return arguments;
+    }
     let mut options = options.iter();
     while let Some(argument) = options.next() {
         match argument.to_str() {
@@ -69,7 +75,6 @@ fn modern(option: &str) -> Vec<&str> {
         // The engine merges its files in the background, and sends nothing to its authors.
         "-optimizeDbBeforeStartup" | "-disableTelemetry" => Vec::new(),
         "-help" => vec!["--help"],
-        "-version" => vec!["--version"],
         other => vec![other],
     }
 }
@@ -106,6 +111,8 @@ mod tests {
                 "serve --in-memory --allow-origin http://a --allow-origin http://b --timing service",
             ),
             ("serve -port 8001 -optimizeDbBeforeStartup", "serve --port 8001"),
+            ("-jar DynamoDBLocal.jar -version", "--version"),
+            ("serve -inMemory -version", "--version"),
         ] {
             assert_eq!(translated(given), ours, "{given}");
         }

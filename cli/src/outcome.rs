@@ -6,7 +6,8 @@ use std::process::ExitCode;
 pub(crate) const EXIT_CODES: &str = "\
 Exit status:
   0  done
-  1  error: nothing was done, or not all of it; the message says what to do
+  1  error: nothing was done, or not all of it; the message says what to do. Also: `diff` found a difference, `access` found
+     that the request is denied, `lesson --check` found an answer that is not as expected
   2  the arguments are wrong
   3  done, but some lines of the input were bad; each was reported by its number
   4  damage: the database or a file of it is not what was written

@@ -15,14 +15,10 @@ pub(crate) const PLACES: &str = "a folder, or s3://BUCKET/PREFIX";
 /// The place that a text names. With an object folder, `s3://BUCKET/PREFIX` is `DIR/BUCKET/PREFIX`.
 #[cfg(unix)]
 pub(crate) fn place(text: &str, object_dir: Option<&Path>, makes: bool) -> Result<ArchivePlace, Failure> {
-    use hashrange::file::FolderStore;
-
     match (text.strip_prefix("s3://"), object_dir) {
         (Some(rest), Some(folder)) => {
             let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
-            let store = FolderStore::open(folder)
-                .map_err(|error| Failure::io(format!("cannot use the object folder {}", folder.display()), error))?;
-            Ok(ArchivePlace::new(Arc::new(store), bucket, prefix)?)
+            Ok(ArchivePlace::new(folder_of_buckets(folder)?, bucket, prefix)?)
         }
         _ if text.contains("://") => remote(text),
         _ if makes => Ok(ArchivePlace::new_folder(text)?),

@@ -11,11 +11,20 @@ use serde_json::{Map, Number, Value as Json};
 const TIME_TAG: u64 = 1;
 /// Containers inside of containers.
 const MAX_DEPTH: usize = 32;
+/// Most bytes of a request body. A byte may become two values of 32 bytes and more on the way to JSON, which the server's budget of
+/// memory does not count. The largest request of CloudWatch has 500 queries of some hundred bytes.
+const MAX_BODY_BYTES: usize = 256 << 10;
 
-/// A request body as JSON; nothing at all is an empty structure.
+/// A request body as JSON; nothing at all is an empty structure. Errors: it is large, or no CBOR, or holds what JSON cannot say.
 pub(crate) fn to_json(body: &[u8]) -> Result<Vec<u8>, Failure> {
     if body.is_empty() {
         return Ok(b"{}".to_vec());
+    }
+    if body.len() > MAX_BODY_BYTES {
+        return Err(Failure::serialization(format!(
+            "a body in CBOR has at most {MAX_BODY_BYTES} bytes; this one has {}",
+            body.len()
+        )));
     }
     let value: Value =
         ciborium::de::from_reader_with_recursion_limit(body, MAX_DEPTH).map_err(|_| Malformed::Syntax)?;

@@ -7,7 +7,7 @@ use crate::{
     output::Output,
     session,
     text::counted,
-    when::{When, parse_when},
+    when::{MOMENTS, When, parse_when},
 };
 use clap::Args;
 use std::path::PathBuf;
@@ -17,8 +17,8 @@ use std::path::PathBuf;
 pub(crate) struct Branch {
     /// Folder for the copy: empty, or not there yet
     folder: PathBuf,
-    /// As it was then: now, commit:NUMBER, a time such as 2026-11-30T12:00:00Z, or how long ago as 30s, 15m, 2h or 7d
-    #[arg(long, value_name = "WHEN", default_value = "now", value_parser = parse_when)]
+    /// As it was then
+    #[arg(long, value_name = "WHEN", default_value = "now", value_parser = parse_when, help = format!("As it was then: {MOMENTS}"))]
     at: When,
 }
 

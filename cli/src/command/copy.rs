@@ -2,9 +2,9 @@
 
 use crate::{
     args::DatabaseArgs,
-    copy::{CopyTarget, End, Mover, State},
+    copy::{CopyTarget, Copying, End, Mover, State},
     failure::Failure,
-    mask,
+    mask::{self, Masks},
     outcome::Outcome,
     output, session,
 };
@@ -56,7 +56,8 @@ impl Copy {
             return Err(Failure::Usage("a copy needs two places; --from and --to name the same".to_owned()));
         }
         let masks = self.mask.read()?;
-        let state = State::open(session::open_or_create(args, &self.state)?, &self.from, &self.to, self.segments)?;
+        let copying = Copying { from: &self.from, to: &self.to, mask: masks.as_ref().map(Masks::fingerprint) };
+        let state = State::open(session::open_or_create(args, &self.state)?, &copying, self.segments)?;
         if state.is_going_on() {
             output::remark(format_args!("going on from {}", self.state.display()));
         }

@@ -6,7 +6,7 @@ use crate::{
     outcome::Outcome,
     output::Output,
     session,
-    when::{When, parse_when},
+    when::{MOMENTS, When, parse_when},
 };
 use clap::Args;
 use hashrange::history::Moment;
@@ -16,8 +16,8 @@ use hashrange::history::Moment;
 pub(crate) struct Digest {
     /// Names of tables; all, if none is named
     tables: Vec<String>,
-    /// As it was then: now, commit:NUMBER, a time such as 2026-11-30T12:00:00Z, or how long ago as 30s, 15m, 2h or 7d
-    #[arg(long, value_name = "WHEN", default_value = "now", value_parser = parse_when)]
+    /// As it was then
+    #[arg(long, value_name = "WHEN", default_value = "now", value_parser = parse_when, help = format!("As it was then: {MOMENTS}"))]
     at: When,
     /// Print JSON, a line for each table
     #[arg(long)]

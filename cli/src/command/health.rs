@@ -8,11 +8,11 @@ use ureq::Agent;
 /// Arguments of `health`.
 #[derive(Debug, Args)]
 pub(crate) struct Health {
-    /// Address of the server [default: http://127.0.0.1:PORT/]
+    /// Address of the server; then no port counts [default: http://127.0.0.1:PORT/]
     #[arg(value_name = "URL")]
     url: Option<String>,
     /// Port of the server on this machine, if no address is given
-    #[arg(long, default_value_t = 8000, env = "HASHRANGE_PORT", conflicts_with = "url")]
+    #[arg(long, default_value_t = 8000, env = "HASHRANGE_PORT")]
     port: u16,
     /// How long to wait for an answer
     #[arg(long, value_name = "MILLISECONDS", default_value_t = 2_000)]
@@ -25,7 +25,9 @@ impl Health {
         let url = self.url.clone().unwrap_or_else(|| format!("http://127.0.0.1:{}/", self.port));
         let unwell = |why: String| Failure::io(format!("{url} is not well"), io::Error::other(why));
         let timeout = Duration::from_millis(self.timeout_millis);
-        let config = Agent::config_builder().timeout_global(Some(timeout)).http_status_as_error(false).build();
+        // The server is on this machine or named by its address: no proxy of the environment lies between.
+        let config =
+            Agent::config_builder().timeout_global(Some(timeout)).http_status_as_error(false).proxy(None).build();
         let mut answer = Agent::from(config).get(&url).call().map_err(|error| unwell(error.to_string()))?;
         let status = answer.status();
         let body = answer.body_mut().read_to_string().map_err(|error| unwell(error.to_string()))?;

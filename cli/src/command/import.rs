@@ -140,7 +140,7 @@ impl Listener for Report<'_> {
             lines.line(format_args!("acknowledged {items}")).and_then(|()| lines.flush()).is_err()
         });
         if failed {
-            self.lines = None; // nobody listens any more; the import goes on
+            self.lines = None; // standard output was closed; the import goes on
         }
     }
 

@@ -7,7 +7,7 @@ use crate::{
     outcome::Outcome,
     output::Output,
     session,
-    when::{When, parse_when},
+    when::{MOMENTS, When, parse_when},
 };
 use clap::Args;
 use hashrange::{Clock, history::RestorePoint};
@@ -20,9 +20,9 @@ pub(crate) struct Restore {
     named: Named,
     /// Folder for the database: empty, not there yet, or with a restore that was interrupted
     folder: PathBuf,
-    /// As it was then: now (the last commit that the archive has), commit:NUMBER, a time such as 2026-11-30T12:00:00Z, or how
-    /// long ago as 30s, 15m, 2h or 7d
-    #[arg(long, value_name = "WHEN", default_value = "now", value_parser = parse_when)]
+    /// As it was then; now is the last commit that the archive has
+    #[arg(long, value_name = "WHEN", default_value = "now", value_parser = parse_when,
+        help = format!("As it was then: {MOMENTS}; now is the last commit that the archive has"))]
     at: When,
     /// On this timeline, as `archive status` names it; else on the newest one that has the moment
     #[arg(long, value_name = "NUMBER", value_parser = parse_timeline)]

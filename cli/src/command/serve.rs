@@ -59,8 +59,9 @@ pub(crate) struct Serve {
     /// Address to listen on; other than loopback addresses need credentials, or --any-client
     #[arg(long, value_name = "ADDRESS", default_value = "127.0.0.1", env = "HASHRANGE_HOST")]
     host: IpAddr,
-    /// Serve requests of other machines though nothing has to be signed, by any name: for a container, or a network of your own
-    #[arg(long, env = "HASHRANGE_ANY_CLIENT", conflicts_with = "policies")]
+    /// Serve requests of other machines though nothing has to be signed, by any name: for a container, or a network of your own.
+    /// Does nothing where policies are
+    #[arg(long, env = "HASHRANGE_ANY_CLIENT")]
     any_client: bool,
     /// Keep everything in memory, and forget it at the end
     #[arg(long, conflicts_with = "data_dir")]
@@ -347,7 +348,8 @@ impl Serve {
             .clone()
             .zip(self.secret_access_key.clone())
             .map(|(access_key_id, secret_access_key)| Credentials { access_key_id, secret_access_key });
-        options.any_client = self.any_client;
+        // The variable is set in the image. A server with policies has signed requests only.
+        options.any_client = self.any_client && principals.is_none();
         options.allowed_hosts.clone_from(&self.allow_host);
         options.allowed_origins.clone_from(&self.allow_origin);
         options.metrics = self.metrics;

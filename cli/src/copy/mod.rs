@@ -19,7 +19,7 @@ mod items;
 mod state;
 
 pub(crate) use end::{CopyTarget, End};
-pub(crate) use state::State;
+pub(crate) use state::{Copying, State};
 
 use crate::{failure::Failure, mask::Masks, output};
 use aws_sdk_dynamodb::{

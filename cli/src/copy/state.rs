@@ -4,7 +4,7 @@
 //!
 //! | name | part | attributes |
 //! |---|---|---|
-//! | ` ` | `copy` | `from`, `to`, `segments`, `seen` |
+//! | ` ` | `copy` | `from`, `to`, `segments`, `seen`; `mask`: the fingerprint of the rules, if items are masked |
 //! | ` ` | `following` | `seen` |
 //! | table | `made` | the table was made by this copy; `stream`: the source's ARN then |
 //! | table | `segment N` | `last`: the key behind which the scan goes on, `items` so far, `done` |
@@ -56,31 +56,72 @@ pub(crate) struct State {
     is_going_on: bool,
 }
 
+/// What must be the same each time that a copy goes on.
+pub(crate) struct Copying<'c> {
+    pub(crate) from: &'c CopyTarget,
+    pub(crate) to: &'c CopyTarget,
+    /// The fingerprint of the rules that mask items, if there are any.
+    pub(crate) mask: Option<&'c str>,
+}
+
+impl Copying<'_> {
+    /// Compares with the row of the copy that is there. Errors: that one is between other places.
+    fn check_places(&self, row: &Item) -> Result<(), Failure> {
+        let same = text(row, "from") == Some(&self.from.to_string()) && text(row, "to") == Some(&self.to.to_string());
+        if same {
+            return Ok(());
+        }
+        let [from, to] = ["from", "to"].map(|name| text(row, name).unwrap_or_default());
+        Err(Failure::Usage(format!(
+            "the state is that of a copy from {from} to {to}; name another folder with --state"
+        )))
+    }
+
+    /// The row of the copy with the fingerprint of its rules, or with none.
+    fn masked(&self, mut row: Item) -> Item {
+        row.remove("mask");
+        match self.mask {
+            Some(mask) => row.with("mask", mask),
+            None => row,
+        }
+    }
+}
+
+/// The failure of a copy that would go on with items masked in another way.
+fn other_mask(row: &Item) -> Failure {
+    let began = if row.contains_key("mask") { "with other rules or another key" } else { "without a mask" };
+    Failure::Usage(format!(
+        "the copy began {began}; go on so, or begin again with an empty target and another folder for --state"
+    ))
+}
+
 const TABLE: &str = "progress";
 /// Partition key of the row about the copy as a whole; no table has this name.
 const COPY: &str = " ";
 
 impl State {
     /// The state of a copy between two places: the one that is there, or that of a copy that begins.
-    pub(crate) fn open(database: Database, from: &CopyTarget, to: &CopyTarget, segments: u32) -> Result<Self, Failure> {
+    /// Errors: the one that is there is of other places, or its items were masked by other rules or another key.
+    pub(crate) fn open(database: Database, copy: &Copying<'_>, segments: u32) -> Result<Self, Failure> {
         if database.list_tables().is_empty() {
             database.create_table(TABLE).hash::<S>("name").range::<S>("part").create()?;
         }
         let rows = database.dynamic_table(TABLE)?;
         if let Some(row) = rows.get(key(COPY, "copy"))?.map(|row| row.to_item()) {
-            let same = text(&row, "from") == Some(&from.to_string()) && text(&row, "to") == Some(&to.to_string());
-            if !same {
-                let [from, to] = ["from", "to"].map(|name| text(&row, name).unwrap_or_default().to_owned());
-                return Err(Failure::Usage(format!(
-                    "the state is that of a copy from {from} to {to}; name another folder with --state"
-                )));
+            copy.check_places(&row)?;
+            if text(&row, "mask") != copy.mask {
+                // A copy that was refused before it made a table has masked nothing yet. Then this is the only row.
+                if rows.scan().items().nth(1).is_some() {
+                    return Err(other_mask(&row));
+                }
+                rows.put(&copy.masked(row.clone()))?;
             }
             let segments = number(&row, "segments").and_then(|n| u32::try_from(n).ok()).unwrap_or(segments);
             return Ok(Self { database, rows, segments, is_going_on: true });
         }
         let now = database.clock().now_millis();
-        let row = key(COPY, "copy").with("from", from.to_string()).with("to", to.to_string());
-        rows.put(&row.with("segments", segments).with("seen", now))?;
+        let row = key(COPY, "copy").with("from", copy.from.to_string()).with("to", copy.to.to_string());
+        rows.put(&copy.masked(row.with("segments", segments).with("seen", now)))?;
         Ok(Self { database, rows, segments, is_going_on: false })
     }
 

@@ -14,6 +14,18 @@ pub(super) enum Step {
     Elements,
 }
 
+/// How a value was found that a rule changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Found {
+    /// All steps of the place led to it.
+    AtPlace,
+    /// A step did not fit it, so it is changed as a whole.
+    OtherShape,
+}
+
+/// What a rule makes of a value; `None` removes it.
+pub(super) type Change<'c> = &'c dyn Fn(AttributeValue, Found) -> Option<AttributeValue>;
+
 /// A place: an attribute, and steps into its value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Path {
@@ -45,11 +57,7 @@ impl Path {
     }
 
     /// Replaces what is at this place of an item; `None` removes it.
-    pub(super) fn replace(
-        &self,
-        item: &mut BTreeMap<String, AttributeValue>,
-        change: &dyn Fn(AttributeValue) -> Option<AttributeValue>,
-    ) {
+    pub(super) fn replace(&self, item: &mut BTreeMap<String, AttributeValue>, change: Change<'_>) {
         let Some(value) = item.remove(&self.attribute) else { return };
         if let Some(value) = replace(value, &self.steps, change) {
             item.insert(self.attribute.clone(), value);
@@ -59,12 +67,8 @@ impl Path {
 
 /// Replaces what the steps lead to. A value that the steps do not fit is replaced as a whole: a rule names what is private,
 /// and an item of another shape must not slip through.
-fn replace(
-    value: AttributeValue,
-    steps: &[Step],
-    change: &dyn Fn(AttributeValue) -> Option<AttributeValue>,
-) -> Option<AttributeValue> {
-    let Some((step, rest)) = steps.split_first() else { return change(value) };
+fn replace(value: AttributeValue, steps: &[Step], change: Change<'_>) -> Option<AttributeValue> {
+    let Some((step, rest)) = steps.split_first() else { return change(value, Found::AtPlace) };
     match (step, value) {
         (Step::Member(name), AttributeValue::M(mut map)) => {
             if let Some(member) = map.remove(name)
@@ -81,7 +85,7 @@ fn replace(
         (Step::Elements, AttributeValue::L(list)) => {
             Some(AttributeValue::L(list.into_iter().filter_map(|element| replace(element, rest, change)).collect()))
         }
-        (_, other) => change(other),
+        (_, other) => change(other, Found::OtherShape),
     }
 }
 
@@ -100,7 +104,7 @@ mod tests {
             ("a.z", json),
         ] {
             let mut item = Item::from_json(json).unwrap();
-            Path::parse(path).unwrap().replace(&mut item.0, &|_| Some("-".into()));
+            Path::parse(path).unwrap().replace(&mut item.0, &|_, _| Some("-".into()));
             assert_eq!(item, Item::from_json(expected).unwrap(), "{path}");
         }
         for bad in ["", "a..b", "*", "[]", "a.[]"] {

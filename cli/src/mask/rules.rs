@@ -1,7 +1,7 @@
 //! Files of rules: JSON, read and checked before the first item moves.
 
 use super::{
-    path::Path,
+    path::{Found, Path},
     values::{HashKey, Look},
 };
 use crate::{failure::Failure, private_file};
@@ -12,6 +12,8 @@ use std::path::PathBuf;
 
 /// Bytes that a key must have at least.
 const LEAST_KEY_BYTES: usize = 16;
+/// Variable that names the file of the key.
+const KEY_FILE_VARIABLE: &str = "HASHRANGE_MASK_KEY_FILE";
 
 /// Where rules and their key come from.
 #[derive(Clone, Debug, Default, Args)]
@@ -20,7 +22,7 @@ pub(crate) struct Source {
     #[arg(long, value_name = "RULES")]
     mask: Option<PathBuf>,
     /// File of the key that values are hashed with, 16 bytes or more; the same key makes the same hashes
-    #[arg(long, value_name = "FILE", requires = "mask", env = "HASHRANGE_MASK_KEY_FILE")]
+    #[arg(long, value_name = "FILE", env = KEY_FILE_VARIABLE)]
     mask_key_file: Option<PathBuf>,
 }
 
@@ -30,6 +32,9 @@ pub(crate) struct Masks {
     rules: Vec<Rule>,
     others: Others,
     key: HashKey,
+    /// A keyed hash of the file of rules.
+    #[cfg(feature = "copy")]
+    fingerprint: String,
 }
 
 #[derive(Clone, Debug)]
@@ -89,14 +94,20 @@ enum FileAction {
 
 impl Source {
     /// Reads rules and key, if rules are named. Errors: a file that cannot be read or understood, a key that is short or that
-    /// others may read, rules that need a key without one.
+    /// others may read, rules that need a key without one, an option that names a key where no rules are.
     pub(crate) fn read(&self) -> Result<Option<Masks>, Failure> {
-        let Some(path) = &self.mask else { return Ok(None) };
+        let Some(path) = &self.mask else { return self.without_rules() };
         let wrong = |why: String| Failure::Usage(format!("{}: {why}", path.display()));
-        let file: File =
-            serde_json::from_slice(&private_file::read(path)?).map_err(|error| wrong(error.to_string()))?;
+        let text = private_file::read(path)?;
+        let file: File = serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
         let others = file.others;
         let rules = file.rules.into_iter().map(Rule::read).collect::<Result<Vec<_>, _>>().map_err(wrong)?;
+        if let Some(rule) = rules.iter().find(|rule| others != Others::Keep && !rule.path.is_whole()) {
+            return Err(wrong(format!(
+                "a rule for a part of {} lets its other parts pass, which \"others\" forbids; name {0} as a whole",
+                rule.path.attribute
+            )));
+        }
         let needs_key =
             others == Others::Hash || rules.iter().any(|rule| matches!(rule.action, Action::Hash(_) | Action::Fake(_)));
         let key = match &self.mask_key_file {
@@ -106,7 +117,25 @@ impl Source {
             }
             None => Vec::new(),
         };
-        Ok(Some(Masks { rules, others, key: HashKey(key) }))
+        let key = HashKey(key);
+        #[cfg(feature = "copy")]
+        let fingerprint = key.fingerprint(&text);
+        Ok(Some(Masks {
+            rules,
+            others,
+            key,
+            #[cfg(feature = "copy")]
+            fingerprint,
+        }))
+    }
+
+    /// The variable may name a key for all commands, and is not read here. The option asks for a mask that would be missing.
+    fn without_rules(&self) -> Result<Option<Masks>, Failure> {
+        let of_variable = std::env::var_os(KEY_FILE_VARIABLE).map(PathBuf::from);
+        if self.mask_key_file.is_some() && self.mask_key_file != of_variable {
+            return Err(Failure::Usage("--mask-key-file: say --mask too; without rules nothing is masked".to_owned()));
+        }
+        Ok(None)
     }
 }
 
@@ -184,7 +213,7 @@ impl Masks {
         let mut done: Vec<&Path> = Vec::new();
         for rule in self.rules_of(table) {
             if !done.contains(&&rule.path) {
-                rule.path.replace(&mut attributes, &|value| self.change(&rule.action, value));
+                rule.path.replace(&mut attributes, &|value, found| self.change(&rule.action, value, found));
                 done.push(&rule.path);
             }
         }
@@ -195,8 +224,16 @@ impl Masks {
         self.rules.iter().filter(move |rule| rule.is_of(table))
     }
 
-    fn change(&self, action: &Action, value: AttributeValue) -> Option<AttributeValue> {
+    /// Tells these rules with their key from others, and gives away neither.
+    #[cfg(feature = "copy")]
+    pub(crate) fn fingerprint(&self) -> &str {
+        &self.fingerprint
+    }
+
+    fn change(&self, action: &Action, value: AttributeValue, found: Found) -> Option<AttributeValue> {
         match (action, value) {
+            // Only a part may pass, and this value has no such part.
+            (Action::Keep, _) if found == Found::OtherShape => None,
             (Action::Keep, value) => Some(value),
             (Action::Drop, _) => None,
             (Action::Fake(look), value) => Some(self.key.fake(*look, &value)),

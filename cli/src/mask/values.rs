@@ -55,6 +55,12 @@ impl HashKey {
         hex(&self.digest("S", text.as_bytes())[..KEPT_BYTES])
     }
 
+    /// The hash of a file of rules.
+    #[cfg(feature = "copy")]
+    pub(super) fn fingerprint(&self, rules: &[u8]) -> String {
+        hex(&self.digest("rules", rules))
+    }
+
     fn number(&self, number: &Number) -> Number {
         let digest = self.digest("N", number.to_string().as_bytes());
         let first: [u8; 8] = std::array::from_fn(|at| digest[at]);

@@ -1,7 +1,7 @@
 //! What a container and a package need of the program: DynamoDB Local's command lines, a health check, clients of other
 //! machines, and the manual.
 
-use crate::place::{Place, Run};
+use crate::place::{Place, Run, protect};
 use std::{
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
@@ -70,6 +70,10 @@ fn command_lines_of_dynamodb_local_start_the_server() {
     let served = Served::start(&place, &["-inMemory", "-cors", "http://a,http://b", "-port", "0"], &[]);
     assert!(served.ask("localhost", "Origin: http://b\r\n").starts_with("HTTP/1.1 200"));
     assert!(!served.ask("localhost", "Origin: http://c\r\n").starts_with("HTTP/1.1 200"));
+    for line in [&["-version"][..], &["-jar", "DynamoDBLocal.jar", "-version"], &["serve", "-version"]] {
+        let run = Run::of(&Command::new(env!("CARGO_BIN_EXE_hashrange")).args(line).output().unwrap());
+        assert!(run.code == 0 && run.out.starts_with("hashrange "), "{line:?}: {run:?}");
+    }
 }
 
 #[test]
@@ -83,6 +87,16 @@ fn any_client_is_served_only_where_that_is_said() {
     assert!(!served.ask("dynamodb", "Origin: http://evil\r\n").starts_with("HTTP/1.1 200"), "pages stay refused");
     let local = Served::start(&place, &["serve", "--in-memory", "--port", "0"], &[]);
     assert!(!local.ask("dynamodb", "").starts_with("HTTP/1.1 200"), "without it only local names are served");
+    // Policies win over the variable, which is set in the image.
+    let policies = place.write(
+        "policies.json",
+        r#"{"policies": {"all": {"Statement": [{"Effect": "Allow", "Action": "dynamodb:*", "Resource": "*"}]}},
+            "principals": [{"name": "a", "access_key_id": "AKIDEXAMPLE", "secret": "secret", "policies": ["all"]}]}"#,
+    );
+    protect(&policies);
+    let guarded = Served::start(&place, &["serve", "--in-memory", "--policies", &policies], &variables);
+    let answer = guarded.ask("localhost", "");
+    assert!(answer.contains("MissingAuthenticationToken"), "{answer}");
 }
 
 #[test]
@@ -96,6 +110,16 @@ fn health_says_whether_a_server_answers() {
     let url = format!("http://127.0.0.1:{}/", served.port);
     assert_eq!(place.run(&["health", &url]).code, 0);
     assert_eq!(place.run(&["health", &format!("{url}nowhere")]).code, 1);
+    // The address wins over the variable of the port, and no proxy of the environment is asked.
+    for (name, value) in
+        [("HASHRANGE_PORT", "1"), ("HTTP_PROXY", "http://127.0.0.1:1"), ("ALL_PROXY", "http://127.0.0.1:1")]
+    {
+        let run = Run::of(&place.command(&["health", &url]).env(name, value).output().unwrap());
+        assert_eq!(run.code, 0, "{name}: {run:?}");
+    }
+    let mut bench = place.command(&["bench", "ycsb-c", "--records", "20", "--operations", "20", "--endpoint", &url]);
+    let run = Run::of(&bench.env("HTTP_PROXY", "http://127.0.0.1:1").output().unwrap());
+    assert_eq!(run.code, 0, "{run:?}");
     drop(served);
     let unwell = place.fails(1, &["health", &url, "--timeout-millis", "500"]);
     assert!(unwell.contains("is not well"), "{unwell}");

@@ -1,6 +1,6 @@
 //! Copies that are killed on their way: from a folder to an endpoint, from there to a folder, and changes followed.
 
-use crate::place::{Place, Run};
+use crate::place::{Place, Run, protect};
 use hashrange::{
     AttributeValue, Database, Item, Number,
     admin::{TableUpdate, index},
@@ -262,6 +262,40 @@ fn changes_are_followed_through_kills() {
     };
     let (expected, found) = (orders(&source), orders(&target));
     assert!(found == expected, "{} of {} items", found.len(), expected.len());
+}
+
+#[test]
+fn a_masked_copy_goes_on_with_the_same_rules_only() {
+    let place = Place::new();
+    let [source, target, plain] = ["source", "target", "plain"].map(|name| place.file(name));
+    let [state, clear] = ["state", "clear"].map(|name| place.file(name));
+    fill(&source);
+    let rules = place.write("rules.json", r#"{"rules":[{"attribute":"text","do":"hash"}]}"#);
+    let others = place.write("others.json", r#"{"rules":[{"attribute":"text","do":"drop"}]}"#);
+    let [key, other_key] =
+        ["mask.key", "other.key"].map(|name| place.write(name, format!("{name} of 16 bytes or more")));
+    protect(&key);
+    protect(&other_key);
+    let copy = |to: &Path, state: &Path, mask: &[&str]| {
+        let places = ["copy", "--from", text(&source), "--to", text(to), "--state", text(state), "--table", "counters"];
+        place.run(&[&places[..], mask].concat())
+    };
+    let masked = ["--mask", &rules, "--mask-key-file", &key];
+    // What was refused before a table was made does not bind the next attempt.
+    let bad = place.write("bad.json", r#"{"rules":[{"attribute":"k","do":"drop"}]}"#);
+    let refused = copy(&target, &state, &["--mask", &bad]);
+    assert!(refused.code == 2 && refused.err.contains("k is in the key of counters"), "{refused:?}");
+    let first = copy(&target, &state, &masked);
+    assert_eq!(first.code, 0, "{first:?}");
+    assert_eq!(copy(&target, &state, &masked).code, 0);
+    for mask in [&[][..], &["--mask", &others], &["--mask", &rules, "--mask-key-file", &other_key]] {
+        let run = copy(&target, &state, mask);
+        assert!(run.code == 2 && run.err.contains("began with other rules or another key"), "{mask:?}: {run:?}");
+    }
+    assert_eq!(copy(&plain, &clear, &[]).code, 0);
+    let run = copy(&plain, &clear, &masked);
+    assert!(run.code == 2 && run.err.contains("began without a mask"), "{run:?}");
+    assert!(content(&target).iter().all(|line| !line.contains("xxxx")));
 }
 
 #[test]

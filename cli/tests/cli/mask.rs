@@ -1,6 +1,6 @@
 //! Imports that are masked: joins go on working, and no clear value is left in any file of the database.
 
-use crate::place::Place;
+use crate::place::{Place, Run, protect};
 
 const RULES: &str = r##"{"rules": [
     {"attribute": "pk", "do": "hash", "templates": ["USER#{}", "ORG#{}#{}"]},
@@ -27,15 +27,6 @@ fn place() -> (Place, String, String) {
     protect(&key);
     (place, rules, key)
 }
-
-#[cfg(unix)]
-fn protect(path: &str) {
-    use std::os::unix::fs::PermissionsExt;
-    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
-}
-
-#[cfg(not(unix))]
-fn protect(_: &str) {}
 
 fn import(place: &Place, rules: &str, key: &str) -> Vec<serde_json::Value> {
     let file = place.write("items.jsonl", ITEMS);
@@ -99,6 +90,8 @@ fn rules_that_cannot_hold_are_refused_before_anything_moves() {
         (r#"{"rules":[{"attribute":"pk","do":"drop"}]}"#, "pk is in the key of users"),
         (r#"{"rules":[{"attribute":"pk","do":"fake","as":"name"}]}"#, "pk is in the key of users"),
         (r#"{"others":"drop","rules":[]}"#, "no rule names pk"),
+        (r#"{"others":"drop","rules":[{"attribute":"profile.phone","do":"fake","as":"phone"}]}"#, "a part of profile"),
+        (r#"{"others":"hash","rules":[{"attribute":"contacts[].mail","do":"hash"}]}"#, "a part of contacts"),
         (r#"{"rules":[{"attribute":"a","do":"fake"}]}"#, "needs \"as\""),
         (r#"{"rules":[{"attribute":"a..b","do":"drop"}]}"#, "empty part"),
         (r#"{"rules":[{"attribute":"a","do":"hash","templates":["{}{}"]}]}"#, "with a text between two"),
@@ -113,4 +106,36 @@ fn rules_that_cannot_hold_are_refused_before_anything_moves() {
     let error = place.fails(2, &["import", "users", &file, "--mask", &rules]);
     assert!(error.contains("--mask-key-file"), "{error}");
     assert_eq!(place.ok(&["scan", "users", "--count"]), "0\n");
+}
+
+#[test]
+fn a_part_that_is_kept_keeps_no_value_of_another_shape() {
+    let (place, _, key) = place();
+    let rules = r#"{"rules":[
+        {"attribute":"pk","do":"hash"}, {"attribute":"mail","do":"drop"},
+        {"attribute":"profile.phone","do":"keep"}, {"attribute":"profile.phone","do":"drop"},
+        {"attribute":"contacts[].mail","do":"keep"}]}"#;
+    let items = import(&place, &place.write("keep.json", rules), &key);
+    let user = items.iter().find(|item| item["city"] == "London").unwrap();
+    assert_eq!((&user["profile"]["phone"], &user["profile"]["level"]), (&"+44clear1".into(), &7.into()));
+    let team = items.iter().find(|item| item["contacts"].is_array() && item["city"].is_null()).unwrap();
+    assert!(team["profile"].is_null() && team["contacts"] == serde_json::json!([]), "{team}");
+}
+
+#[test]
+fn a_key_for_all_commands_is_read_only_where_rules_are() {
+    let (place, rules, key) = place();
+    let file = place.write("items.jsonl", ITEMS);
+    let run = |variable: &str, more: &[&str]| {
+        let mut command = place.command(&[&["import", "users", &file], more].concat());
+        Run::of(&command.env("HASHRANGE_MASK_KEY_FILE", variable).output().unwrap())
+    };
+    let plain = run("no-such-file", &[]);
+    assert_eq!(plain.code, 0, "{plain:?}");
+    let masked = run(&key, &["--mask", &rules]);
+    assert_eq!(masked.code, 0, "{masked:?}");
+    assert!(place.ok(&["scan", "users"]).contains("@example.com"));
+    // The option by itself means a mask that was forgotten.
+    let forgotten = run("no-such-file", &["--mask-key-file", &key]);
+    assert!(forgotten.code == 2 && forgotten.err.contains("say --mask too"), "{forgotten:?}");
 }

@@ -132,6 +132,17 @@ impl Run {
     }
 }
 
+/// Lets nobody but its owner read a file.
+#[cfg(unix)]
+pub fn protect(path: &str) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}
+
+/// There are no such rights here.
+#[cfg(not(unix))]
+pub fn protect(_: &str) {}
+
 /// A file of the demonstration's data.
 pub fn demo_data(name: &str) -> String {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("data").join(name).to_str().unwrap().to_owned()

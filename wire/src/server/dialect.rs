@@ -14,6 +14,8 @@ pub(super) const TARGET: &str = "x-amz-target";
 const SMITHY_PROTOCOL: HeaderName = HeaderName::from_static("smithy-protocol");
 const RPC_V2_CBOR: HeaderValue = HeaderValue::from_static("rpc-v2-cbor");
 const CBOR: HeaderValue = HeaderValue::from_static("application/cbor");
+/// The only service that is spoken to in CBOR, as paths name it.
+const CLOUD_WATCH: &str = "GraniteServiceVersion20100801";
 /// A client that goes on to call errors as they were called in the protocol before.
 const QUERY_MODE: &str = "x-amzn-query-mode";
 /// What an error was called there.
@@ -41,7 +43,7 @@ impl Dialect {
                 .map(|content_type| Self::Json { content_type, wants_query_error: headers.contains_key(QUERY_MODE) }),
             _ => {
                 let (service, operation) = path.strip_prefix("/service/")?.split_once("/operation/")?;
-                let is_cbor = headers.get(SMITHY_PROTOCOL) == Some(&RPC_V2_CBOR);
+                let is_cbor = service == CLOUD_WATCH && headers.get(SMITHY_PROTOCOL) == Some(&RPC_V2_CBOR);
                 is_cbor.then(|| Self::Cbor(format!("{service}.{operation}")))
             }
         }

@@ -88,6 +88,18 @@ fn refusals_come_in_cbor_and_say_what_they_were_called() {
     assert_eq!(refused(&format!("{PATH}ListMetrics"), b"\xa1").1, "SerializationException", "cut off");
     assert_eq!(refused(&format!("{PATH}ListMetrics"), b"\xa1\x61n\x41x").1, "SerializationException", "bytes");
     assert_eq!(refused(&format!("{PATH}ListMetrics"), &[0x81; 100_000]).1, "SerializationException", "too deep");
+    // A body of more bytes is not decoded: an array of 300,000 nulls would become 20 MB on the way.
+    let large = [&[0x9a, 0, 4, 0x93, 0xe0][..], &[0xf6; 300_000]].concat();
+    let answer = ask(&server, &format!("{PATH}ListMetrics"), &large);
+    let value: Value = ciborium::from_reader(&*answer.body).unwrap();
+    assert_eq!(answer.status, 400);
+    let message =
+        value.as_map().unwrap().iter().find_map(|(_, value)| value.as_text().filter(|text| text.contains("CBOR")));
+    assert_eq!(message, Some("a body in CBOR has at most 262144 bytes; this one has 300005"), "{value:?}");
+    // DynamoDB's operations are not spoken in CBOR.
+    for service in ["DynamoDB_20120810", "", "GraniteServiceVersion20100801.x"] {
+        assert_eq!(ask(&server, &format!("/service/{service}/operation/ListTables"), b"\xa0").status, 404, "{service}");
+    }
     // Without the header of the protocol the path is nothing.
     let plain = format!("POST {PATH}ListMetrics HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n");
     assert_eq!(send(&mut connect(&server), plain.as_bytes()).unwrap().status, 404);
