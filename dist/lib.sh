@@ -27,3 +27,8 @@ binary() {
     [ -x "$out/bin/$target/hashrange" ] || fail "there is no program of this machine; run dist/archives first, or set HASHRANGE_BIN"
     echo "$out/bin/$target/hashrange"
 }
+
+# Runs a command where the ports of containers are: here, or in the network of dist/engine.
+in_engine() {
+    if [ -n "${ENGINE_PID:-}" ]; then nsenter --target "$ENGINE_PID" --net -- "$@"; else "$@"; fi
+}

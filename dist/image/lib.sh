@@ -2,11 +2,10 @@
 context() { # FOLDER ARCH=PROGRAM...
     local folder=$1 pair
     shift
-    rm -rf "$folder" && mkdir -p "$folder/rootfs/etc" "$folder/rootfs/tmp" "$folder/rootfs/home/dynamodblocal/data"
+    rm -rf "$folder" && mkdir -p "$folder/rootfs/etc" "$folder/rootfs/tmp" "$folder/home/dynamodblocal/data"
     echo "dynamodblocal:x:1000:1000::/home/dynamodblocal:/sbin/nologin" >"$folder/rootfs/etc/passwd"
     echo "dynamodblocal:x:1000:" >"$folder/rootfs/etc/group"
     chmod 1777 "$folder/rootfs/tmp"
-    chown -R 1000:1000 "$folder/rootfs/home/dynamodblocal" 2>/dev/null || true
     for pair in "$@"; do
         mkdir -p "$folder/${pair%%=*}"
         install -m 755 "${pair#*=}" "$folder/${pair%%=*}/hashrange"

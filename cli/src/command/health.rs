@@ -25,7 +25,7 @@ impl Health {
         let url = self.url.clone().unwrap_or_else(|| format!("http://127.0.0.1:{}/", self.port));
         let unwell = |why: String| Failure::io(format!("{url} is not well"), io::Error::other(why));
         let timeout = Duration::from_millis(self.timeout_millis);
-        // The server is on this machine or named by its address: no proxy of the environment lies between.
+        // The server is on this machine or named by its address: a proxy of the environment is not asked.
         let config =
             Agent::config_builder().timeout_global(Some(timeout)).http_status_as_error(false).proxy(None).build();
         let mut answer = Agent::from(config).get(&url).call().map_err(|error| unwell(error.to_string()))?;

@@ -76,6 +76,8 @@ fn command_lines_of_dynamodb_local_start_the_server() {
     }
 }
 
+/// The service: any client with credentials reaches it.
+/// Here: a server without credentials listens on local addresses, and serves others when that is said.
 #[test]
 fn any_client_is_served_only_where_that_is_said() {
     let place = Place::new();

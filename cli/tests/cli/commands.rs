@@ -196,6 +196,13 @@ fn what_is_asked_for_wrongly_is_said_and_has_its_status() {
     assert!(place.fails(2, &["put", "orders", "{"]).contains("the item: "));
     let help = place.ok(&["--help"]);
     assert!(help.contains("Exit status:") && help.contains("some lines of the input were bad"), "{help}");
+    for command in ["diff", "access", "lesson --check"] {
+        assert!(help.contains(&format!("`{command}` found")), "{command}: {help}");
+    }
+    for command in ["branch", "digest", "restore"] {
+        let help = place.ok(&[command, "--help"]);
+        assert!(help.contains("As it was then: now, commit:NUMBER"), "{help}");
+    }
 }
 
 #[test]

@@ -298,6 +298,80 @@ fn a_masked_copy_goes_on_with_the_same_rules_only() {
     assert!(content(&target).iter().all(|line| !line.contains("xxxx")));
 }
 
+/// Data of production as data for tests: from one server to another, first the items and then their changes.
+#[test]
+fn a_masked_copy_between_two_servers_leaves_no_clear_value() {
+    let place = Place::new();
+    let [source, target, state] = ["source", "target", "state"].map(|name| place.file(name));
+    let rules = place.write(
+        "rules.json",
+        r##"{"rules": [
+            {"attribute": "pk", "do": "hash", "templates": ["USER#{}"]}, {"attribute": "mail", "do": "hash"},
+            {"attribute": "name", "do": "fake", "as": "name"}, {"attribute": "profile.phone", "do": "fake", "as": "phone"},
+            {"attribute": "card", "do": "drop"}]}"##,
+    );
+    let key = place.write("mask.key", "0123456789abcdef0123456789abcdef");
+    protect(&key);
+    let user = |n: usize| {
+        format!(
+            r##"{{"TableName":"users","Item":{{"pk":{{"S":"USER#clear{n}@x.org"}},"mail":{{"S":"clear{n}@x.org"}},
+                "name":{{"S":"Clear Name{n}"}},"profile":{{"M":{{"phone":{{"S":"clear-0{n}"}},"level":{{"N":"{n}"}}}}}},
+                "card":{{"S":"clear-4111"}},"city":{{"S":"London"}}}}}}"##
+        )
+    };
+    {
+        let (from, to) = (Served::start(&source), Served::start(&target));
+        from.call(
+            "CreateTable",
+            r#"{"TableName":"users","BillingMode":"PAY_PER_REQUEST","KeySchema":[{"AttributeName":"pk","KeyType":"HASH"}],
+                "AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"}],
+                "StreamSpecification":{"StreamEnabled":true,"StreamViewType":"NEW_AND_OLD_IMAGES"}}"#,
+        );
+        (0..100).for_each(|n| drop(from.call("PutItem", &user(n))));
+        let arguments = ["copy", "--from", &from.address, "--to", &to.address, "--state", text(&state)];
+        let masked = [&arguments[..], &["--mask", &rules, "--mask-key-file", &key, "--follow"]].concat();
+        let mut child = place.command(&masked).spawn().unwrap();
+        let arrives = |count: usize| {
+            let found = || {
+                to.call("ListTables", "{}").contains("users")
+                    && to
+                        .call("Scan", r#"{"TableName":"users","Select":"COUNT"}"#)
+                        .contains(&format!("\"Count\":{count},"))
+            };
+            (0..1_500).any(|_| {
+                found() || {
+                    std::thread::sleep(Duration::from_millis(20));
+                    false
+                }
+            })
+        };
+        let copied = arrives(100);
+        // New items, and some that go, of which the target knows the masked keys only.
+        (100..102).for_each(|n| drop(from.call("PutItem", &user(n))));
+        for n in 0..3 {
+            let key = format!(r#"{{"TableName":"users","Key":{{"pk":{{"S":"USER#clear{n}@x.org"}}}}}}"#);
+            from.call("DeleteItem", &key);
+        }
+        let followed = arrives(99);
+        child.kill().unwrap();
+        let run = Run::of(&child.wait_with_output().unwrap());
+        assert!(copied && followed, "{run:?}");
+        let items = to.call("Scan", r#"{"TableName":"users"}"#);
+        let items: serde_json::Value = serde_json::from_str(&items).unwrap();
+        for item in items["Items"].as_array().unwrap() {
+            let of = |name: &str| item[name]["S"].as_str().unwrap_or_default();
+            assert_eq!(of("pk"), format!("USER#{}", of("mail")), "joins go on working");
+            assert!(of("city") == "London" && !of("name").is_empty() && item["card"].is_null(), "{item}");
+        }
+    }
+    let database = Place::files_of(&target);
+    assert!(!database.is_empty());
+    for (name, bytes) in database {
+        let text = String::from_utf8_lossy(&bytes).to_lowercase();
+        assert!(!text.contains("clear") && !text.contains("4111"), "a clear value is in {name}");
+    }
+}
+
 #[test]
 fn what_cannot_be_copied_is_refused() {
     let place = Place::new();

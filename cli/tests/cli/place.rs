@@ -48,9 +48,14 @@ impl Place {
     }
 
     /// The files of the database with their content.
-    #[expect(clippy::disallowed_methods, reason = "the test looks into the folder")]
     pub fn files(&self) -> Vec<(String, Vec<u8>)> {
-        let entries = std::fs::read_dir(self.database()).unwrap().map(|entry| entry.unwrap().path());
+        Self::files_of(&self.database())
+    }
+
+    /// The files of any folder with their content.
+    #[expect(clippy::disallowed_methods, reason = "the test looks into the folder")]
+    pub fn files_of(folder: &Path) -> Vec<(String, Vec<u8>)> {
+        let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
         let read = |path: PathBuf| {
             let name = path.file_name().unwrap().to_str().unwrap().to_owned();
             (name, std::fs::read(path).unwrap())
@@ -132,7 +137,7 @@ impl Run {
     }
 }
 
-/// Lets nobody but its owner read a file.
+/// Lets only its owner read a file.
 #[cfg(unix)]
 pub fn protect(path: &str) {
     use std::os::unix::fs::PermissionsExt;

@@ -45,6 +45,8 @@ fn output_that_cannot_be_written_is_an_error() {
     assert!(run.code == 1 && run.err.contains("cannot write to standard output"), "{run:?}");
 }
 
+/// The service: many processes read and write.
+/// Here: one process writes to a folder at a time.
 #[test]
 fn two_processes_cannot_open_one_folder() {
     let place = Place::new();

@@ -28,6 +28,8 @@ fn writes_are_broken_down_by_index() {
     assert_eq!(same, json!({"TableName": "things", "CapacityUnits": 1.0, "Table": {"CapacityUnits": 1.0}}));
 }
 
+/// The service: reads without `ConsistentRead` may be behind.
+/// Here: every read sees what was acknowledged; what it costs follows what it asked for.
 #[test]
 fn reads_round_up() {
     let wire = Wire::with_table();
@@ -68,6 +70,8 @@ fn collections_have_metrics_where_there_are_local_indexes() {
     assert_eq!(wire.ok("BatchWriteItem", batch)["ItemCollectionMetrics"], json!({"things": [metrics]}));
 }
 
+/// The service: item collections with local indexes end at 10 GB.
+/// Here: where the database says so.
 #[test]
 fn collections_end_where_the_database_says() {
     let wire = Wire::with_options(|options| options.collection_limit_bytes(2_000));

@@ -79,6 +79,9 @@ fn specifications_that_contradict_themselves() {
 }
 
 /// T48, and how a change is shown
+///
+/// The service: `SSESpecification` encrypts.
+/// Here: it is described; the folder is encrypted by a key of its own.
 #[test]
 fn a_change_shows_the_old_key_first() {
     let (wire, _) = modelled();

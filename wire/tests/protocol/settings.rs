@@ -237,6 +237,8 @@ fn a_policy_is_kept_under_revisions() {
     assert!(wire.ok("GetResourcePolicy", json!({"ResourceArn": arn}))["Policy"].as_str().unwrap().contains("\"c\""));
 }
 
+/// The service: a Kinesis destination receives changes.
+/// Here: it is described and nothing is sent.
 #[test]
 fn a_kinesis_destination_is_enabled_changed_and_disabled() {
     let wire = Wire::with_table();
@@ -298,6 +300,8 @@ fn point_in_time_recovery_has_a_window() {
     assert_eq!((name.as_str(), text.as_str()), ("TableNotFoundException", "Table not found: nothing"));
 }
 
+/// The service: changes of tables take seconds to minutes.
+/// Here: they are done with their answer, unless `--timing service`.
 #[test]
 fn changes_take_the_services_time_where_they_are_asked_to() {
     let wire = service();

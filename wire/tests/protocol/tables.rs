@@ -250,6 +250,8 @@ fn global_indexes_come_and_go() {
     assert_eq!(wire.error("UpdateTable", delete("by_g")).0, "ResourceNotFoundException");
 }
 
+/// The service: time to live changes once an hour.
+/// Here: at any time, unless `--timing service`.
 #[test]
 fn expiry_is_switched() {
     let wire = Wire::with_table();

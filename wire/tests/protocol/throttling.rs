@@ -46,6 +46,8 @@ fn refused(wire: &Wire, operation: &str, request: &Value) -> Value {
     body
 }
 
+/// The service: throughput is limited.
+/// Here: only with `--enforce-capacity`.
 #[test]
 fn refusals_name_their_reasons_and_resources() {
     let wire = enforcing();

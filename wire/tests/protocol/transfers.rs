@@ -76,6 +76,8 @@ fn md5(bytes: &[u8]) -> String {
     hashrange::item::base64::encode(&md5::Md5::digest(bytes))
 }
 
+/// The service: exports and imports go to S3.
+/// Here: to a folder.
 #[test]
 fn a_full_export_is_written_as_the_service_writes_it() {
     let (wire, folder) = with_recovery();
