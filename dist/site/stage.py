@@ -3,6 +3,7 @@
     stage.py REPOSITORY STAGE PROGRAM
 
 - docs/commands.md: from the program itself (`hashrange manual`).
+- docs/dependencies.md: from `cargo tree`.
 - docs/sdks.md: from the snippets in dist/sdk, which dist/sdk/check runs.
 - docs/comparison.md: with the table of BENCHMARKS.md.
 - docs/differences.md: differences.py makes it.
@@ -27,6 +28,21 @@ pages = re.findall(r"\]\(([^)]+\.md)\)", summary)
 made = {}
 made["docs/commands.md"] = (
     "<!-- made by `hashrange manual` -->\n" + subprocess.run([program, "manual"], check=True, capture_output=True, text=True).stdout
+)
+
+
+def brought(crate):
+    """The crates that a crate brings with its default features on Linux, those of this project not counted."""
+    tree = ["cargo", "tree", "--locked", "-p", crate, "-e", "normal", "--prefix", "none", "--target", "x86_64-unknown-linux-gnu"]
+    lines = subprocess.run(tree, check=True, capture_output=True, text=True, cwd=top).stdout.splitlines()
+    return sorted({" ".join(line.split()[:2]) for line in lines if line and not line.startswith(("hashrange ", "hashrange-"))})
+
+
+counts = [f"| `{crate}` | {len(brought(crate))} |\n" for crate in ("hashrange", "hashrange-derive", "hashrange-wire", "hashrange-console", "hashrange-cli")]
+made["docs/dependencies.md"] = (
+    "# Dependencies\n\nWhat `cargo add` of a crate brings along with its default features on Linux, the crates of this project not counted.\n\n"
+    "| crate | crates it brings |\n|---|---|\n" + "".join(counts) + "\nThose of the engine, `hashrange`, all of them:\n\n"
+    + "".join(f"- {name}\n" for name in brought("hashrange"))
 )
 
 languages = [
