@@ -298,6 +298,19 @@ fn a_masked_copy_goes_on_with_the_same_rules_only() {
     assert!(content(&target).iter().all(|line| !line.contains("xxxx")));
 }
 
+const USERS: &str = r#"{"TableName":"users","BillingMode":"PAY_PER_REQUEST",
+    "KeySchema":[{"AttributeName":"pk","KeyType":"HASH"}],"AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"}],
+    "StreamSpecification":{"StreamEnabled":true,"StreamViewType":"NEW_AND_OLD_IMAGES"}}"#;
+
+/// A request that puts a user, each value of whom has a part to be found by.
+fn user(n: usize) -> String {
+    format!(
+        r##"{{"TableName":"users","Item":{{"pk":{{"S":"USER#clear{n}@x.org"}},"mail":{{"S":"clear{n}@x.org"}},
+            "name":{{"S":"Clear Name{n}"}},"profile":{{"M":{{"phone":{{"S":"clear-0{n}"}},"level":{{"N":"{n}"}}}}}},
+            "card":{{"S":"clear-4111"}},"city":{{"S":"London"}}}}}}"##
+    )
+}
+
 /// Data of production as data for tests: from one server to another, first the items and then their changes.
 #[test]
 fn a_masked_copy_between_two_servers_leaves_no_clear_value() {
@@ -312,21 +325,9 @@ fn a_masked_copy_between_two_servers_leaves_no_clear_value() {
     );
     let key = place.write("mask.key", "0123456789abcdef0123456789abcdef");
     protect(&key);
-    let user = |n: usize| {
-        format!(
-            r##"{{"TableName":"users","Item":{{"pk":{{"S":"USER#clear{n}@x.org"}},"mail":{{"S":"clear{n}@x.org"}},
-                "name":{{"S":"Clear Name{n}"}},"profile":{{"M":{{"phone":{{"S":"clear-0{n}"}},"level":{{"N":"{n}"}}}}}},
-                "card":{{"S":"clear-4111"}},"city":{{"S":"London"}}}}}}"##
-        )
-    };
     {
         let (from, to) = (Served::start(&source), Served::start(&target));
-        from.call(
-            "CreateTable",
-            r#"{"TableName":"users","BillingMode":"PAY_PER_REQUEST","KeySchema":[{"AttributeName":"pk","KeyType":"HASH"}],
-                "AttributeDefinitions":[{"AttributeName":"pk","AttributeType":"S"}],
-                "StreamSpecification":{"StreamEnabled":true,"StreamViewType":"NEW_AND_OLD_IMAGES"}}"#,
-        );
+        from.call("CreateTable", USERS);
         (0..100).for_each(|n| drop(from.call("PutItem", &user(n))));
         let arguments = ["copy", "--from", &from.address, "--to", &to.address, "--state", text(&state)];
         let masked = [&arguments[..], &["--mask", &rules, "--mask-key-file", &key, "--follow"]].concat();
