@@ -90,10 +90,16 @@ pub struct Column {
     pub is_guessed: bool,
 }
 
-/// Reads a header.
+/// Columns that a header has at most: far more than an item of 400 KB can fill.
+pub const MAX_COLUMNS: usize = 10_000;
+
+/// Reads a header. Errors: a column without a name or of an unknown type, a name twice, more than [`MAX_COLUMNS`].
 pub fn parse_header<'a>(header: impl Iterator<Item = &'a str>, keys: &KeyTypes) -> Result<Vec<Column>, String> {
-    let mut columns: Vec<Column> = Vec::new();
+    let (mut columns, mut names) = (Vec::<Column>::new(), BTreeSet::new());
     for (position, text) in header.enumerate() {
+        if position >= MAX_COLUMNS {
+            return Err(format!("the header has more than {MAX_COLUMNS} columns"));
+        }
         let text = text.strip_prefix('\u{FEFF}').unwrap_or(text);
         let (name, kind) = match text.rsplit_once(':') {
             Some((name, kind)) if looks_like_a_type(kind) => {
@@ -112,7 +118,7 @@ pub fn parse_header<'a>(header: impl Iterator<Item = &'a str>, keys: &KeyTypes) 
         if name.is_empty() {
             return Err(format!("column {} of the header has no name", position + 1));
         }
-        if columns.iter().any(|column| column.name == name) {
+        if !names.insert(name) {
             return Err(format!("the header names {name} twice"));
         }
         columns.push(Column { name: name.to_owned(), cells, is_guessed });
@@ -231,6 +237,11 @@ impl ColumnFinder {
         }
     }
 
+    /// How many columns there are so far.
+    pub fn count(&self) -> usize {
+        self.types.len()
+    }
+
     /// The columns: those of the key first, the others by name.
     pub fn columns<'a>(mut self, keys: impl Iterator<Item = &'a str>) -> Vec<Column> {
         let mut columns = Vec::new();
@@ -267,6 +278,16 @@ mod tests {
         {
             assert!(parse_header(bad.clone().into_iter(), &KeyTypes::default()).is_err(), "{bad:?}");
         }
+    }
+
+    #[test]
+    fn a_header_has_so_many_columns_and_no_more() {
+        let parse = |count: usize| {
+            let names: Vec<String> = (0..count).map(|number| format!("column {number}")).collect();
+            parse_header(names.iter().map(String::as_str), &KeyTypes::default())
+        };
+        assert_eq!(parse(MAX_COLUMNS).map(|columns| columns.len()), Ok(MAX_COLUMNS));
+        assert_eq!(parse(MAX_COLUMNS + 1), Err("the header has more than 10000 columns".to_owned()));
     }
 
     #[test]

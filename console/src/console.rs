@@ -7,7 +7,7 @@ use crate::{
     options::ConsoleOptions,
     pages,
     refusal::Refusal,
-    request::Request,
+    request::{self, Request},
 };
 use hashrange::Database;
 
@@ -32,7 +32,8 @@ impl Console {
     pub fn answer(&self, request: http::Request<Vec<u8>>) -> http::Response<Body> {
         let is_api = request.uri().path().strip_prefix(PREFIX).is_some_and(|path| path.starts_with("/api/"));
         let is_part = request.headers().contains_key("hx-request");
-        let answered = Request::new(request, PREFIX).and_then(|request| self.route(&request));
+        let parsed = check_write_header(&request).and_then(|()| Request::new(request, PREFIX));
+        let answered = parsed.and_then(|request| self.route(&request));
         answer::guard(answered.unwrap_or_else(|refusal| match is_api {
             true => answer::refused(&refusal),
             false => pages::refused(&self.context, is_part, &refusal),
@@ -40,14 +41,18 @@ impl Console {
     }
 
     fn route(&self, request: &Request) -> Result<Answer, Refusal> {
-        if !request.is_read() && request.header(WRITE_HEADER).is_none() {
-            let message = format!("a request other than GET needs the header {WRITE_HEADER}: 1");
-            return Err(Refusal::forbidden(message));
-        }
         match request.segments().as_slice() {
             ["assets", name] => assets::file(name),
             ["api", rest @ ..] => api::respond(&self.context, request, rest),
             segments => pages::respond(&self.context, request, segments),
         }
     }
+}
+
+/// Errors: the request may change something, and a page of another origin could have sent it.
+fn check_write_header(request: &http::Request<Vec<u8>>) -> Result<(), Refusal> {
+    if request::is_read(request.method()) || request.headers().contains_key(WRITE_HEADER) {
+        return Ok(());
+    }
+    Err(Refusal::forbidden(format!("a request other than GET needs the header {WRITE_HEADER}: 1")))
 }

@@ -1,14 +1,19 @@
 //! Inside, workbenches and lessons as a browser or a program asks for them.
 
 use crate::{
+    TraceTap,
     answer::Body,
     console::{Console, WRITE_HEADER},
     lessons::built_in,
     options::ConsoleOptions,
 };
-use hashrange::{Database, Item, key::S};
+use hashrange::{Clock, Database, Item, key::S};
 use http::{Method, StatusCode};
 use serde_json::Value;
+use std::sync::{
+    Arc,
+    atomic::{AtomicUsize, Ordering},
+};
 
 const HOSTILE: &str = "<script>alert(1)</script>";
 
@@ -136,6 +141,40 @@ fn a_workbench_is_a_copy_whose_power_can_be_cut() {
     assert!(page.contains("order 1") && !page.contains(HOSTILE), "{page}");
     assert_eq!(ask(&console, Method::POST, "api/bench/99/run", "text=x").0, StatusCode::NOT_FOUND);
     assert!(get(&console, &format!("inside/bench/{bench}")).contains("Cut the power"));
+}
+
+#[test]
+fn a_workbench_is_in_no_recording_and_has_a_clock_of_its_own() {
+    let (tap, told) = (TraceTap::default(), Arc::new(AtomicUsize::new(0)));
+    let (counter, clock) = (told.clone(), Clock::manual(1_000_000));
+    let options = Database::options().background(false).clock(clock.clone()).hook(Arc::new(tap.clone()));
+    let db = options.observer(move |_| _ = counter.fetch_add(1, Ordering::Relaxed)).in_memory().expect("a database");
+    let orders = db.create_table("orders").hash::<S>("id").create().expect("a table");
+    let options = ConsoleOptions { write: true, tap: Some(tap), ..ConsoleOptions::default() };
+    let console = Console::new(db.clone(), options);
+    post(&console, "api/recording", "do=start");
+    let bench = post(&console, "api/bench", "from=copy")["bench"].to_string();
+    let run = |form: &str| post(&console, &format!("api/bench/{bench}/run"), form);
+    let before = told.load(Ordering::Relaxed);
+    let inserted = run("kind=sql&text=INSERT+INTO+%22orders%22+VALUE+%7B'id':'new'%7D");
+    assert!(inserted["error"].is_null(), "{inserted}");
+    assert_eq!(run("kind=do&text=flush")["work"], "flushed");
+    assert_eq!(run("kind=do&text=cut+power+1")["last_commit"], 2);
+    assert_eq!(run("kind=do&text=advance+1+hour")["seconds"], 4_600);
+    assert_eq!(clock.now_millis(), 1_000_000, "the original's clock stands");
+    assert_eq!(told.load(Ordering::Relaxed), before, "its observer is told nothing");
+    orders.put(&Item::new().with("id", "real")).expect("a put");
+    assert_eq!(post(&console, "api/recording", "do=stop")["accesses"], 1, "the one request to the original");
+}
+
+#[test]
+fn the_clock_of_a_workbench_can_be_moved_where_the_original_has_the_time_of_the_system() {
+    let console = console(&database(), false);
+    let bench = post(&console, "api/bench", "from=copy")["bench"].to_string();
+    let run = |text: &str| post(&console, &format!("api/bench/{bench}/run"), &format!("kind=do&text={text}"));
+    let seconds = |answer: Value| answer["seconds"].as_u64().expect("a time");
+    let before = seconds(run("advance+1+second"));
+    assert_eq!(seconds(run("advance+2+days")), before + 2 * 86_400);
 }
 
 #[test]

@@ -4,6 +4,9 @@ use crate::refusal::Refusal;
 use http::{Method, header};
 use percent_encoding::percent_decode_str;
 
+/// Fields of the address and of the form together, at most.
+const MAX_FIELDS: usize = 10_000;
+
 /// A request of the console.
 #[derive(Debug)]
 pub(crate) struct Request {
@@ -11,12 +14,16 @@ pub(crate) struct Request {
     segments: Vec<String>,
     query: String,
     parameters: Vec<(String, String)>,
-    headers: http::HeaderMap,
     body: Vec<u8>,
 }
 
+/// Whether requests of a method only read.
+pub(crate) fn is_read(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD)
+}
+
 impl Request {
-    /// Takes a request apart. Its path is under `prefix`. Errors: parts of the path that are no text.
+    /// Takes a request apart. Its path is under `prefix`. Errors: parts of the path that are no text; too many fields.
     pub(crate) fn new(request: http::Request<Vec<u8>>, prefix: &str) -> Result<Self, Refusal> {
         let (head, body) = request.into_parts();
         let path = head.uri.path().strip_prefix(prefix).unwrap_or_default();
@@ -24,18 +31,22 @@ impl Request {
         let segments: Result<Vec<String>, _> = path.split('/').filter(|part| !part.is_empty()).map(decode).collect();
         let segments = segments.map_err(|_| Refusal::not_found("the address is no text"))?;
         let query = head.uri.query().unwrap_or_default().to_owned();
-        let pairs = |bytes: &[u8]| form_urlencoded::parse(bytes).into_owned().collect::<Vec<_>>();
+        // One more than is allowed shows that there are too many.
+        let pairs = |bytes: &[u8]| form_urlencoded::parse(bytes).into_owned().take(MAX_FIELDS + 1).collect::<Vec<_>>();
         let mut parameters = pairs(query.as_bytes());
         let content_type = head.headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
         if content_type.is_some_and(|value| value.starts_with("application/x-www-form-urlencoded")) {
             parameters.extend(pairs(&body));
         }
-        Ok(Self { method: head.method, segments, query, parameters, headers: head.headers, body })
+        if parameters.len() > MAX_FIELDS {
+            return Err(Refusal::invalid(format!("a form has at most {MAX_FIELDS} fields")));
+        }
+        Ok(Self { method: head.method, segments, query, parameters, body })
     }
 
     /// Whether the request only reads.
     pub(crate) fn is_read(&self) -> bool {
-        matches!(self.method, Method::GET | Method::HEAD)
+        is_read(&self.method)
     }
 
     /// Its method.
@@ -51,11 +62,6 @@ impl Request {
     /// The query of its address as it was sent, without `?`.
     pub(crate) fn query(&self) -> &str {
         &self.query
-    }
-
-    /// A header, if it is a text.
-    pub(crate) fn header(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
     }
 
     /// Its body as a text. Errors: it is none.

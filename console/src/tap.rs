@@ -3,6 +3,7 @@
 //! A database takes hooks when it is opened only, so the tap is given to it then. Until a page starts a recording the tap is idle,
 //! which costs a request one look at a flag. A recording is kept in memory and is bounded.
 
+use bytes::Bytes;
 use hashrange::{
     Clock, Error,
     request::{Call, Completion, Hook},
@@ -33,7 +34,10 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     recorder: Option<Arc<Recorder>>,
+    /// What is being recorded.
     trace: Buffer,
+    /// The recording, once it was ended.
+    ended: Option<Bytes>,
 }
 
 /// Where a recorder writes.
@@ -66,7 +70,7 @@ impl TraceTap {
         let trace = Buffer::default();
         let options = RecordOptions { max_bytes: MAX_TRACE_BYTES, ..RecordOptions::default() };
         state.recorder = Some(Arc::new(Recorder::new(trace.clone(), clock, options)?));
-        state.trace = trace;
+        (state.trace, state.ended) = (trace, None);
         self.0.is_recording.store(true, Ordering::Release);
         Ok(())
     }
@@ -74,7 +78,12 @@ impl TraceTap {
     /// Ends the recording, which stays to be read.
     pub(crate) fn stop(&self) -> Result<(), Error> {
         self.0.is_recording.store(false, Ordering::Release);
-        lock(&self.0.state).recorder.as_ref().map_or(Ok(()), |recorder| recorder.finish())
+        let mut state = lock(&self.0.state);
+        let (Some(recorder), None) = (state.recorder.clone(), &state.ended) else { return Ok(()) };
+        let finished = recorder.finish();
+        let bytes = std::mem::take(&mut *lock(&state.trace.0));
+        state.ended = Some(bytes.into());
+        finished
     }
 
     /// Accesses that were recorded, and those that did not fit; `None` before the first recording.
@@ -83,10 +92,8 @@ impl TraceTap {
     }
 
     /// The recording that was ended, as the bytes of a trace; empty if there is none.
-    pub(crate) fn trace(&self) -> Vec<u8> {
-        let trace = lock(&self.0.state).trace.clone();
-        let bytes = lock(&trace.0);
-        bytes.clone()
+    pub(crate) fn trace(&self) -> Bytes {
+        lock(&self.0.state).ended.clone().unwrap_or_default()
     }
 
     fn current(&self) -> Option<Arc<Recorder>> {
@@ -102,5 +109,28 @@ impl Hook for TraceTap {
         if let Some(recorder) = self.current() {
             recorder.after(call, completion);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hashrange::{Database, Item, key::S};
+
+    #[test]
+    fn a_recording_that_was_ended_is_handed_out_without_a_copy() {
+        let tap = TraceTap::default();
+        let db = Database::options().hook(Arc::new(tap.clone())).in_memory().expect("a database");
+        let table = db.create_table("orders").hash::<S>("id").create().expect("a table");
+        tap.start(db.clock().clone()).expect("a start");
+        table.put(&Item::new().with("id", "a")).expect("a put");
+        assert!(tap.trace().is_empty(), "it goes on");
+        tap.stop().expect("a stop");
+        let (trace, again) = (tap.trace(), tap.trace());
+        assert!(!trace.is_empty() && trace.as_ptr() == again.as_ptr());
+        tap.stop().expect("a stop that comes late");
+        assert_eq!(tap.trace(), trace);
+        tap.start(db.clock().clone()).expect("a start");
+        assert!(tap.trace().is_empty(), "the one before is forgotten");
     }
 }

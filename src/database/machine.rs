@@ -2,11 +2,13 @@
 
 use super::{Database, OpenOptions, Stepper};
 use crate::{
+    clock::Clock,
     engine::{RecoveryReport, TableDigest},
     error::Result,
     file::simulated::SimulatedDisk,
     maintenance::Piece,
     observe::{Follower, Subject, WritePoint},
+    request::Hooks,
 };
 use parking_lot::Mutex;
 use std::{
@@ -122,11 +124,15 @@ impl Machine {
         Self::open(options, SimulatedDisk::new(seed))
     }
     /// A new machine with a copy of a database, in which all that was committed is durable. It has the options of that
-    /// database, and no background threads. Errors: log or disk.
+    /// database and no background threads. The hooks and the observer of the original learn nothing of the copy. The copy has
+    /// a manual clock of its own, which stands at the time of the original until it is moved. Errors: log or disk.
     pub fn copy_of(database: &Database, seed: u64) -> Result<Self> {
         let disk = SimulatedDisk::new(seed);
         database.fork_onto(&disk)?;
-        Self::open(OpenOptions::again(database.engine(), &database.inner.hooks).background(false), disk)
+        let mut options = OpenOptions::again(database.engine(), &Hooks::default()).background(false);
+        options.options.observer = None;
+        options.options.clock = Clock::manual(database.clock().now_millis());
+        Self::open(options, disk)
     }
     fn open(options: OpenOptions, disk: SimulatedDisk) -> Result<Self> {
         let trace = Arc::<Trace>::default();

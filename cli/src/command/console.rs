@@ -1,6 +1,7 @@
 //! `console`: a database in the browser.
 //!
-//! The folder is opened to be read only unless writing is asked for; then no request can change it, whichever way it comes.
+//! Without `--write` a folder is opened to be read only: no request can change it, neither from a page nor from a client.
+//! A database in memory can be changed by clients in any case, since otherwise it would stay empty.
 
 use crate::{
     args::DatabaseArgs,
@@ -27,10 +28,11 @@ pub(crate) struct Console {
     /// Folder of the database; --data-dir says the same
     #[arg(value_name = "FOLDER", conflicts_with_all = ["in_memory", "data_dir"])]
     folder: Option<PathBuf>,
-    /// Show a new database in memory, which is forgotten at the end; DynamoDB clients may fill it at the same port
+    /// Show a new database in memory, which is forgotten at the end; DynamoDB clients at the same port can change it, with or
+    /// without --write
     #[arg(long, conflicts_with = "data_dir")]
     in_memory: bool,
-    /// Let the pages, and DynamoDB clients at the same port, change the database
+    /// Let the pages change the database; without it a folder is only read, also by DynamoDB clients at the same port
     #[arg(long, visible_alias = "console-write")]
     write: bool,
     /// Port to listen on; 0 picks a free one

@@ -7,7 +7,7 @@ use crate::{
     output::{self, Output},
 };
 use clap::Args;
-use hashrange_console::lessons::{Answered, Block, Lesson, Run, Step, StepKind};
+use hashrange_console::lessons::{Answered, Block, Lesson, Run, Step};
 use serde_json::Value;
 use std::{
     io::{self, BufRead as _, IsTerminal as _},
@@ -89,15 +89,7 @@ fn show(lesson: &Arc<Lesson>, waits: bool, out: &mut Output) -> Result<usize, Fa
 }
 
 fn begin(step: &Step, waits: bool, out: &mut Output) -> Result<(), Failure> {
-    let what = match &step.kind {
-        StepKind::Statement { at: Some(commit), .. } => format!("PartiQL as of commit {commit}"),
-        StepKind::Statement { is_followed: true, .. } => "PartiQL, followed".to_owned(),
-        StepKind::Statement { .. } => "PartiQL".to_owned(),
-        StepKind::Request { operation, times: 1, .. } => operation.clone(),
-        StepKind::Request { operation, times, .. } => format!("{operation}, {times} times"),
-        StepKind::Action => "do".to_owned(),
-    };
-    out.line(format_args!("  [step {}: {what}]", step.number))?;
+    out.line(format_args!("  [step {}: {}]", step.number, step.kind))?;
     step.text.lines().try_for_each(|line| out.line(format_args!("  | {line}")))?;
     if waits {
         out.text("  Enter runs it ")?;

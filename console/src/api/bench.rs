@@ -3,16 +3,12 @@
 use crate::{
     answer::{self, Answer},
     context::Context,
-    lessons::{Lab, Setup, StepKind},
+    lessons::{Lab, MOST_COPIED_BYTES, Setup, StepKind, held_bytes},
     refusal::Refusal,
     request::Request,
 };
 use serde::Serialize;
 use serde_json::Value;
-
-/// Bytes of memtables, runs and log up to which a database is copied to a workbench. A request that is followed opens and reads
-/// more than a hundred copies.
-const MOST_BYTES: u64 = 8 << 20;
 
 /// A workbench.
 #[derive(Clone, Debug, Serialize)]
@@ -24,11 +20,10 @@ pub(crate) struct Bench {
 /// A new workbench: a copy of the database, or an empty one. Errors: the database is too large for a copy; log or disk.
 pub(crate) fn begin(context: &Context, is_copy: bool) -> Result<Bench, Refusal> {
     let lab = if is_copy {
-        let facts = context.db.facts();
-        let bytes = facts.run_bytes + facts.log_bytes + facts.memtable_bytes as u64;
-        if bytes > MOST_BYTES {
+        let bytes = held_bytes(&context.db);
+        if bytes > MOST_COPIED_BYTES {
             return Err(Refusal::invalid(format!(
-                "the database has {bytes} bytes; a workbench copies up to {MOST_BYTES}. Begin with an empty one"
+                "the database has {bytes} bytes; a workbench copies up to {MOST_COPIED_BYTES}. Begin with an empty one"
             )));
         }
         Lab::copy_of(&context.db)?

@@ -118,6 +118,12 @@ pub(crate) fn units(milliunits: u64) -> f64 {
     milliunits as f64 / 1_000.0
 }
 
+/// What consumption weighs where reads and writes are compared: a write unit weighs three read units, since a partition gives a
+/// third as many of them.
+pub(crate) fn weight(write_units: f64, read_units: f64) -> f64 {
+    3.0f64.mul_add(write_units, read_units)
+}
+
 fn value(by: &str, row: &UsageRow) -> Option<String> {
     let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     Some(match by {
@@ -158,8 +164,8 @@ pub(crate) fn breakdown(ledger: &Ledger, prices: Option<&Prices>, by: &[&str]) -
         by_table.iter().for_each(|(table, usage)| all.entry(*table).or_insert_with(Usage::default).add(usage));
         rows.push(Row { names, amount: amount(&by_table) });
     }
-    let weight = |row: &Row| (row.amount.nanos, 3.0f64.mul_add(row.amount.write_units, row.amount.read_units));
-    rows.sort_by(|a, b| weight(b).partial_cmp(&weight(a)).unwrap_or(std::cmp::Ordering::Equal));
+    let order = |row: &Row| (row.amount.nanos, weight(row.amount.write_units, row.amount.read_units));
+    rows.sort_by(|a, b| order(b).partial_cmp(&order(a)).unwrap_or(std::cmp::Ordering::Equal));
     let unlisted = rows.len().saturating_sub(MAX_ROWS);
     rows.truncate(MAX_ROWS);
     Ok(Costs {

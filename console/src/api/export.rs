@@ -3,7 +3,7 @@
 use super::moment;
 use crate::{
     answer::{self, Answer, EventSource},
-    cells::{Column, ColumnFinder},
+    cells::{Column, ColumnFinder, MAX_COLUMNS},
     context::Context,
     refusal::Refusal,
     request::Request,
@@ -127,6 +127,10 @@ pub(crate) fn respond(context: &Context, request: &Request, table: &str) -> Resu
             let mut first = pages();
             while let Some(page) = first.next()? {
                 page.items.iter().for_each(|item| finder.add(item));
+                if finder.count() > MAX_COLUMNS {
+                    let text = format!("the items have more than {MAX_COLUMNS} attributes; export them as ddb-json");
+                    return Err(Refusal::invalid(text));
+                }
             }
             let columns = finder.columns(description.definition.key.attributes().map(|key| key.name.as_str()));
             let head = csv_lines(std::iter::once(columns.iter().map(Column::header))).map(Bytes::from);

@@ -1,6 +1,9 @@
 //! Which keys and partitions of a table are hot, and what to make of it.
 
-use super::{costs::units, tables, value};
+use super::{
+    costs::{units, weight},
+    tables, value,
+};
 use crate::{
     answer::{self, Answer},
     context::Context,
@@ -153,8 +156,8 @@ fn map(ledger: &Ledger, table: &str, index: Option<&str>) -> Map {
     let mut cells: BTreeMap<u64, BTreeMap<u64, f64>> = BTreeMap::new();
     for row in ledger.usage.iter().filter(|row| row.table == table && row.index.as_deref() == index) {
         let (Some(minute), Some(partition)) = (row.minute_millis, row.partition) else { continue };
-        let weight = 3.0f64.mul_add(units(row.usage.write_milliunits), units(row.usage.read_milliunits));
-        *cells.entry(partition).or_default().entry(minute).or_default() += weight;
+        let weighed = weight(units(row.usage.write_milliunits), units(row.usage.read_milliunits));
+        *cells.entry(partition).or_default().entry(minute).or_default() += weighed;
     }
     let mut minutes: Vec<u64> = cells.values().flat_map(|row| row.keys().copied()).collect();
     minutes.sort_unstable();

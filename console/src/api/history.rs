@@ -7,12 +7,18 @@ use crate::{
     refusal::Refusal,
     request::Request,
 };
-use hashrange::{Database, Item, history::Moment};
+use hashrange::{Database, Item, ItemRef, history::Moment};
 use serde::Serialize;
 use serde_json::Value;
 
 /// Differences that an answer has, at most.
 const MAX_CHANGES: u64 = 1_000;
+
+/// Bytes of items that an answer has, at most; the first one is there whatever its size.
+const MAX_BYTES: usize = 16 << 20;
+
+/// Bytes that an entry of an answer has beside its item, about.
+const ENTRY_BYTES: usize = 100;
 
 /// From when to when the database can be read as it was.
 #[derive(Debug, Serialize)]
@@ -41,6 +47,15 @@ pub(crate) struct Version {
     pub(crate) item: Option<Item>,
     /// Whether time to live deleted it.
     pub(crate) is_expiry: bool,
+}
+
+/// Versions of an item.
+#[derive(Debug, Serialize)]
+pub(crate) struct Versions {
+    /// The newest ones that an answer has room for, oldest first.
+    pub(crate) versions: Vec<Version>,
+    /// Whether there are earlier ones.
+    pub(crate) has_more: bool,
 }
 
 /// An item that differs between two moments.
@@ -85,18 +100,48 @@ pub(crate) fn window(db: &Database) -> Option<Window> {
     })
 }
 
-/// All versions of an item, oldest first.
-pub(crate) fn versions(db: &Database, table: &str, key: &Item) -> Result<Vec<Version>, Refusal> {
-    let versions = db.item_versions(table, key)?.into_iter().map(|version| Version {
-        commit: version.commit,
-        at_millis: version.at_millis,
-        item: version.item.map(|item| item.to_item()),
-        is_expiry: version.is_expiry,
-    });
-    Ok(versions.collect())
+/// Versions of an item, as many of the newest as an answer has room for.
+pub(crate) fn versions(db: &Database, table: &str, key: &Item) -> Result<Versions, Refusal> {
+    let all = db.item_versions(table, key)?;
+    let (count, mut room) = (all.len(), Room::default());
+    let newest = all.into_iter().rev().take_while(|version| room.takes([&version.item]));
+    let mut versions: Vec<Version> = newest
+        .map(|version| Version {
+            commit: version.commit,
+            at_millis: version.at_millis,
+            item: version.item.map(|item| item.to_item()),
+            is_expiry: version.is_expiry,
+        })
+        .collect();
+    versions.reverse();
+    let has_more = versions.len() < count;
+    Ok(Versions { versions, has_more })
 }
 
-/// What differs between two moments, up to a number of items.
+/// What is left of the bytes that an answer may have.
+struct Room {
+    left: usize,
+    is_empty: bool,
+}
+
+impl Default for Room {
+    fn default() -> Self {
+        Self { left: MAX_BYTES, is_empty: true }
+    }
+}
+
+impl Room {
+    /// Takes the room that items need. False if there is none, unless they are the first.
+    fn takes<'a>(&mut self, items: impl IntoIterator<Item = &'a Option<ItemRef>>) -> bool {
+        let bytes = items.into_iter().flatten().map(|item| item.size_bytes() + ENTRY_BYTES).sum::<usize>();
+        let fits = self.left.checked_sub(bytes.max(ENTRY_BYTES));
+        let takes = fits.is_some() || self.is_empty;
+        (self.left, self.is_empty) = (fits.unwrap_or(0), false);
+        takes
+    }
+}
+
+/// What differs between two moments, up to a number of items and of bytes.
 pub(crate) fn difference(
     db: &Database,
     table: &str,
@@ -108,11 +153,12 @@ pub(crate) fn difference(
     if earlier.commit() > later.commit() {
         return Err(Refusal::invalid("the first moment is the later one"));
     }
+    let mut room = Room::default();
     let mut difference =
         Difference { from_commit: earlier.commit(), to_commit: later.commit(), changes: Vec::new(), has_more: false };
     for change in later.changes_since(&earlier, table)? {
         let change = change?;
-        if difference.changes.len() as u64 >= most {
+        if difference.changes.len() as u64 >= most || !room.takes([&change.old, &change.new]) {
             difference.has_more = true;
             break;
         }

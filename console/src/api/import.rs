@@ -81,7 +81,7 @@ pub(crate) fn run(
         changed.note(place, done);
     };
     match format {
-        Format::Csv => csv_records(text, &KeyTypes::of(&description.definition))?.into_iter().for_each(put),
+        Format::Csv => csv_records(text, &KeyTypes::of(&description.definition), put)?,
         _ => {
             for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
                 let item = if format == Format::DynamoDbJson { typed(line) } else { Ok(Item::from_json(line)?) };
@@ -106,25 +106,27 @@ fn typed(line: &str) -> Result<Item, Refusal> {
     Ok(Item::from_dynamodb_json(line)?)
 }
 
-/// The records of CSV. A cell that is empty is an attribute that the item does not have. Errors: the header.
-fn csv_records(text: &str, keys: &KeyTypes) -> Result<Vec<Record>, Refusal> {
+/// Puts the records of CSV. Only the sample is kept in memory; each record behind it is put as it is read. A cell that is empty
+/// is an attribute that the item does not have. Errors: the header.
+fn csv_records(text: &str, keys: &KeyTypes, mut put: impl FnMut(Record)) -> Result<(), Refusal> {
     let mut reader = ReaderBuilder::new().flexible(true).trim(Trim::Headers).from_reader(text.as_bytes());
     let header = reader.headers().map_err(|error| Refusal::invalid(format!("the header: {error}")))?;
     let mut columns = parse_header(header.iter(), keys).map_err(Refusal::invalid)?;
-    let records: Vec<csv::Result<StringRecord>> = reader.records().collect();
-    let sample: Vec<&StringRecord> =
-        records.iter().filter_map(|record| record.as_ref().ok()).take(SAMPLE_RECORDS).collect();
+    let mut records = reader.records();
+    let sample: Vec<csv::Result<StringRecord>> = records.by_ref().take(SAMPLE_RECORDS).collect();
     guess_numbers(&mut columns, |position| {
-        Box::new(sample.clone().into_iter().filter_map(move |record| record.get(position)))
+        Box::new(sample.iter().flatten().filter_map(move |record| record.get(position)))
     });
-    let read = records.into_iter().map(|record| match record {
-        Ok(record) => {
-            let line = record.position().map_or(0, csv::Position::line);
-            (format!("line {line}"), csv_item(&columns, &record))
-        }
-        Err(error) => (String::new(), Err(Refusal::invalid(error.to_string()))),
-    });
-    Ok(read.collect())
+    for record in sample.into_iter().chain(records) {
+        put(match record {
+            Ok(record) => {
+                let line = record.position().map_or(0, csv::Position::line);
+                (format!("line {line}"), csv_item(&columns, &record))
+            }
+            Err(error) => (String::new(), Err(Refusal::invalid(error.to_string()))),
+        });
+    }
+    Ok(())
 }
 
 fn csv_item(columns: &[Column], record: &StringRecord) -> Result<Item, Refusal> {

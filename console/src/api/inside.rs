@@ -43,7 +43,7 @@ pub(crate) fn of(db: &Database, is_paused: bool) -> Result<Inside, Refusal> {
 
 /// The kinds of work that a step can be asked for: name, and what its button says.
 pub(crate) const PIECES: [(&str, &str); 9] = [
-    ("urgent", "Whatever is most urgent"),
+    ("urgent", "The most urgent work"),
     ("flush", "Flush a memtable"),
     ("compaction", "Compact a partition"),
     ("split", "Split a partition"),
@@ -127,12 +127,12 @@ impl EventSource for Events {
         let mut text = String::new();
         while let Some(event) = self.events.try_next() {
             if let Ok(told) = serde_json::to_string(&tell(&event)) {
-                text.push_str(&format!("event: work\ndata: {told}\n\n"));
+                text.push_str(&answer::event(Some("work"), &told));
             }
         }
         let lost = self.events.lost();
         if lost > self.lost {
-            text.push_str(&format!("event: lost\ndata: {}\n\n", lost - self.lost));
+            text.push_str(&answer::event(Some("lost"), &(lost - self.lost).to_string()));
             self.lost = lost;
         }
         self.quiet_polls += 1;

@@ -24,6 +24,9 @@ use serde::Serialize;
 /// Items that one request changes, at most.
 const MAX_BULK: usize = 1_000;
 
+/// Refusals that an answer names, at most; all are counted.
+const MAX_REFUSALS: usize = 1_000;
+
 /// A page of items.
 #[derive(Debug, Serialize)]
 pub(crate) struct Page {
@@ -53,8 +56,10 @@ pub(crate) struct Changed {
     pub(crate) changed: usize,
     /// Write units of the change.
     pub(crate) units: f64,
-    /// What was not changed, with the reason.
+    /// What was not changed, with the reason: the first 1,000.
     pub(crate) refused: Vec<RefusedItem>,
+    /// How many were not changed.
+    pub(crate) refused_count: usize,
 }
 
 /// An item that was not changed.
@@ -77,6 +82,10 @@ impl Changed {
                 self.units += units;
             }
             Err(refusal) => {
+                self.refused_count += 1;
+                if self.refused.len() >= MAX_REFUSALS {
+                    return;
+                }
                 let (code, message) = (refusal.code.into_owned(), refusal.message);
                 self.refused.push(RefusedItem { item: item.into(), code, message });
             }

@@ -3,7 +3,7 @@
 use crate::{
     answer::{self, Answer},
     context::Context,
-    lessons::{Answered, Block, Lesson, Run, Step, StepKind},
+    lessons::{Answered, Block, Lesson, Run},
     refusal::Refusal,
     request::Request,
     sessions::LessonRun,
@@ -29,19 +29,6 @@ enum Shown<'a> {
     Paragraph { text: &'a str },
     List { points: &'a [String] },
     Step { number: usize, kind: String, text: &'a str },
-}
-
-/// What a step is, as the first line of its block says it.
-pub(crate) fn kind_text(step: &Step) -> String {
-    match &step.kind {
-        StepKind::Statement { at: Some(commit), .. } => format!("sql at {commit}"),
-        StepKind::Statement { is_followed: true, .. } => "sql followed".to_owned(),
-        StepKind::Statement { .. } => "sql".to_owned(),
-        StepKind::Request { operation, is_followed: true, .. } => format!("json {operation} followed"),
-        StepKind::Request { operation, times: 1, .. } => format!("json {operation}"),
-        StepKind::Request { operation, times, .. } => format!("json {operation} {times} times"),
-        StepKind::Action => "do".to_owned(),
-    }
 }
 
 /// A lesson by its name. Errors: there is none.
@@ -107,6 +94,6 @@ fn shown(block: &Block) -> Shown<'_> {
         Block::Heading(text) => Shown::Heading { text },
         Block::Paragraph(text) => Shown::Paragraph { text },
         Block::List(points) => Shown::List { points },
-        Block::Step(step) => Shown::Step { number: step.number, kind: kind_text(step), text: &step.text },
+        Block::Step(step) => Shown::Step { number: step.number, kind: step.kind.to_string(), text: &step.text },
     }
 }

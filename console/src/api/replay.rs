@@ -129,7 +129,7 @@ pub(crate) fn compare(context: &Context, designs: &str) -> Result<Comparison, Re
     if trace.is_empty() {
         return Err(Refusal::invalid("nothing is recorded; start a recording and send requests"));
     }
-    let report = replay(trace.as_slice(), &designs, &CapacityModel::service())?;
+    let report = replay(&*trace, &designs, &CapacityModel::service())?;
     Ok(Comparison {
         accesses: report.accesses,
         millis: report.millis,

@@ -10,6 +10,13 @@ use hashrange_wire::{Protocol, Response};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
+/// Bytes of memtables, runs and log up to which a database is copied, and up to which a request is followed: that opens and reads
+/// more than a hundred copies.
+pub(crate) const MOST_COPIED_BYTES: u64 = 8 << 20;
+
+/// Bytes of memtables, runs and log up to which a scratch database takes requests; also the bytes that a step sends at most.
+const MOST_BYTES: u64 = 32 << 20;
+
 /// A scratch database on a simulated machine. What is asked of it is answered by a JSON value, whatever happens; what fails
 /// has the members `error` and `message`.
 #[derive(Debug)]
@@ -36,8 +43,12 @@ impl Lab {
     pub fn database(&self) -> &Database {
         self.machine.database()
     }
-    /// Carries out a text, with what was kept under names in the place of `${name}`.
+    /// Carries out a text, with what was kept under names in the place of `${name}`. A database that has grown too large takes
+    /// no more requests, and actions only.
     pub fn run(&mut self, kind: &StepKind, text: &str) -> Value {
+        if let Some(refusal) = self.refusal(kind) {
+            return refusal;
+        }
         if let StepKind::Request { operation, times, .. } = kind
             && *times > 1
         {
@@ -55,6 +66,19 @@ impl Lab {
             StepKind::Request { operation, is_followed, .. } => self.request(operation, &text, *is_followed),
             StepKind::Action => action::run(self, &text),
         }
+    }
+    /// The answer to a request for which the database has become too large.
+    fn refusal(&self, kind: &StepKind) -> Option<Value> {
+        let (most, what) = match kind {
+            StepKind::Action => return None,
+            StepKind::Statement { is_followed: true, .. } | StepKind::Request { is_followed: true, .. } => {
+                (MOST_COPIED_BYTES, "follows a request")
+            }
+            StepKind::Statement { .. } | StepKind::Request { .. } => (MOST_BYTES, "takes requests"),
+        };
+        let bytes = held_bytes(self.database());
+        let text = || format!("this scratch database has {bytes} bytes and {what} up to {most}; begin another one");
+        (bytes > most).then(|| refused(text()))
     }
     /// Keeps a value for later steps.
     pub(super) fn keep(&mut self, name: &str, value: &Value) {
@@ -88,11 +112,16 @@ impl Lab {
 
     fn repeat(&self, operation: &str, times: u64, text: &str) -> Value {
         let (target, mut errors, mut last) = (target(operation), BTreeMap::<&str, u64>::new(), Value::Null);
+        let mut left = MOST_BYTES;
         for i in 0..times {
             let body = match self.filled(text, Some(i)) {
                 Ok(body) => body,
                 Err(missing) => return missing,
             };
+            let Some(rest) = left.checked_sub(body.len() as u64) else {
+                return refused(format!("the requests have more than {MOST_BYTES} bytes; {i} of {times} were sent"));
+            };
+            left = rest;
             let response = self.protocol.handle(&target, body.as_bytes());
             if !response.error.is_empty() {
                 *errors.entry(response.error).or_default() += 1;
@@ -135,6 +164,12 @@ impl Lab {
         filled.push_str(rest);
         Ok(filled)
     }
+}
+
+/// Bytes of the memtables, runs and log of a database.
+pub(crate) fn held_bytes(db: &Database) -> u64 {
+    let facts = db.facts();
+    facts.run_bytes + facts.log_bytes + facts.memtable_bytes as u64
 }
 
 /// What `i` or `i % NUMBER` is in the request with this number.
@@ -188,4 +223,42 @@ fn point(point: &FollowedPoint) -> Value {
         "point": point.at.name(), "text": point.at.to_string(),
         "lost": crash.before, "kept": crash.after, "in_part": crash.between,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_database_that_has_grown_too_large_takes_no_more_requests() {
+        let mut lab = Lab::new(&Setup::default()).expect("a scratch database");
+        let table = lab.database().create_table("t").hash::<hashrange::key::S>("id").create().expect("a table");
+        let put = |from: u64, to: u64| {
+            for n in from..to {
+                let item = hashrange::Item::new().with("id", n.to_string()).with("pad", "x".repeat(300_000));
+                table.put(&item).expect("a put");
+            }
+        };
+        let ask = |lab: &mut Lab, is_followed| {
+            lab.run(&StepKind::Statement { at: None, is_followed }, r#"SELECT * FROM "t" WHERE id = 'none'"#)
+        };
+        assert!(ask(&mut lab, true)["points"].is_array());
+        put(0, 35);
+        let refusal = ask(&mut lab, true);
+        assert!(refusal["message"].as_str().is_some_and(|text| text.contains("follows a request up to 8388608")));
+        assert_eq!(ask(&mut lab, false)["Items"], json!([]), "it is small enough to be asked");
+        put(35, 120);
+        let refusal = ask(&mut lab, false);
+        assert!(refusal["message"].as_str().is_some_and(|text| text.contains("takes requests up to 33554432")));
+        assert_eq!(lab.run(&StepKind::Action, "sync"), json!({ "done": true }), "actions go on");
+    }
+
+    #[test]
+    fn a_step_sends_so_many_bytes_and_no_more() {
+        let mut lab = Lab::new(&Setup::default()).expect("a scratch database");
+        let kind = StepKind::Request { operation: "ListTables".to_owned(), times: 100, is_followed: false };
+        let answer = lab.run(&kind, &format!("{{{}}}", " ".repeat(1 << 20)));
+        assert_eq!(answer["error"], "InvalidStep");
+        assert!(answer["message"].as_str().is_some_and(|text| text.contains("31 of 100 were sent")), "{answer}");
+    }
 }

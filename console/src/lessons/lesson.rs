@@ -1,6 +1,7 @@
 //! The file of a lesson: prose in Markdown, and steps in its code blocks.
 
 use super::{expectation::Expectation, setup::Setup};
+use std::fmt;
 
 /// Times that one step may be repeated at most.
 const MOST_TIMES: u64 = 10_000;
@@ -69,6 +70,33 @@ pub enum StepKind {
     },
     /// Something that is done to the database or to its machine: one line.
     Action,
+}
+
+/// What carrying it out does, in words.
+impl fmt::Display for StepKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let is_followed = match self {
+            Self::Statement { at, is_followed } => {
+                f.write_str("a statement of PartiQL")?;
+                if let Some(commit) = at {
+                    write!(f, ", as of commit {commit}")?;
+                }
+                *is_followed
+            }
+            Self::Request { operation, times, is_followed } => {
+                match times {
+                    1 => write!(f, "a request {operation}")?,
+                    _ => write!(f, "{times} requests {operation}")?,
+                }
+                *is_followed
+            }
+            Self::Action => {
+                f.write_str("an action")?;
+                false
+            }
+        };
+        if is_followed { f.write_str(", followed through the engine") } else { Ok(()) }
+    }
 }
 
 /// What is wrong in a file, and in which line.

@@ -86,7 +86,7 @@ fn totals(costs: &Costs) -> Markup {
 
 fn rows(costs: &Costs, by: &[&str]) -> Markup {
     let name = |by: &str| BREAKDOWNS.iter().find(|(known, _)| *known == by).map_or("", |(_, text)| *text);
-    let weight = |amount: &costs::Amount| 3.0f64.mul_add(amount.write_units, amount.read_units);
+    let weight = |amount: &costs::Amount| costs::weight(amount.write_units, amount.read_units);
     let all = weight(&costs.total).max(f64::MIN_POSITIVE);
     html! {
         div.wide tabindex="0" role="region" aria-label="Consumption by parts" {

@@ -9,7 +9,7 @@ use crate::{
     answer::{self, Answer},
     api::lessons,
     context::Context,
-    lessons::{Answered, Block, Lesson, Step, StepKind},
+    lessons::{Answered, Block, Lesson, Step},
     refusal::Refusal,
     request::Request,
     sessions::LessonRun,
@@ -123,7 +123,7 @@ fn step_part(step: &Step, shown: &Shown<'_>, is_swapped: bool) -> Markup {
     let is_next = shown.run.is_some() && step.number == shown.next();
     html! {
         section.step id=(id) class=[is_next.then_some("next")] hx-swap-oob=[is_swapped.then_some("true")] aria-label=(format!("Step {}", step.number)) {
-            p.what { strong { "Step " (step.number) } " · " (what(&step.kind)) }
+            p.what { strong { "Step " (step.number) } " · " (step.kind) }
             @if let Some((text, answered)) = done {
                 pre { (text) }
                 (followed::answer(&answered.answer))
@@ -138,21 +138,6 @@ fn step_part(step: &Step, shown: &Shown<'_>, is_swapped: bool) -> Markup {
                 pre { (step.text) }
             }
         }
-    }
-}
-
-/// What running a step does, for its reader.
-fn what(kind: &StepKind) -> String {
-    match kind {
-        StepKind::Statement { at: Some(_), .. } => "a statement, as of an earlier commit".to_owned(),
-        StepKind::Statement { is_followed: true, .. } => "a statement, followed through the engine".to_owned(),
-        StepKind::Statement { .. } => "a statement of PartiQL".to_owned(),
-        StepKind::Request { operation, is_followed: true, .. } => {
-            format!("a request {operation}, followed through the engine")
-        }
-        StepKind::Request { operation, times: 1, .. } => format!("a request {operation}"),
-        StepKind::Request { operation, times, .. } => format!("{times} requests {operation}"),
-        StepKind::Action => "something that is done to the machine".to_owned(),
     }
 }
 

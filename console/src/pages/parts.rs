@@ -48,7 +48,7 @@ pub(crate) fn changed(what: &str, changed: &Changed) -> Markup {
         p.said role="status" {
             (what) ": " (changed.changed)
             @if changed.units > 0.0 { ", " (format!("{:.1}", changed.units)) " write units" }
-            @if !changed.refused.is_empty() { "; refused: " (changed.refused.len()) }
+            @if changed.refused_count > 0 { "; refused: " (changed.refused_count) }
         }
         @if !changed.refused.is_empty() {
             div.wide tabindex="0" role="region" aria-label="Refused items" {
@@ -61,7 +61,7 @@ pub(crate) fn changed(what: &str, changed: &Changed) -> Markup {
                     }
                 }
             }
-            @if changed.refused.len() > SHOWN_REFUSALS { p.quiet { "The first " (SHOWN_REFUSALS) " are shown." } }
+            @if changed.refused_count > SHOWN_REFUSALS { p.quiet { "The first " (SHOWN_REFUSALS) " are shown." } }
         }
     }
 }

@@ -150,6 +150,58 @@ fn files_come_in_and_go_out() {
 }
 
 #[test]
+fn refusals_are_all_counted_and_the_first_are_named() {
+    let (db, console) = stock();
+    let csv = format!("sku,bin\n{}a,1\n", "a,x\n".repeat(1_500));
+    let changed = send_body(&console, "POST", "api/tables/stock/import?format=csv", &csv).good().json();
+    assert_eq!((changed["changed"].as_u64(), changed["refused_count"].as_u64()), (Some(1), Some(1_500)));
+    assert_eq!(changed["refused"].as_array().unwrap().len(), 1_000);
+    assert_eq!(changed["refused"][999]["item"], "line 1001");
+    assert!(item(&db, "a", 1).is_some(), "records behind the sample are put");
+    let page = send_body(&console, "POST", "tables/stock/files?format=csv", &csv).good().text;
+    assert!(page.contains("refused: 1500") && page.contains("The first 50 are shown."), "{page}");
+}
+
+#[test]
+fn what_has_too_many_columns_or_fields_is_refused() {
+    let (db, console) = stock();
+    let table = db.table::<(S, N)>("stock").unwrap();
+    for bin in 0..101 {
+        let names = (0..100).map(|number| (format!("{bin}_{number}"), true.into()));
+        let key = [("sku".to_owned(), "nut".into()), ("bin".to_owned(), bin.into())];
+        table.put(&Item(names.chain(key).collect())).unwrap();
+    }
+    let wide = get(&console, "api/tables/stock/export?format=csv");
+    assert!(wide.status == 400 && wide.text.contains("more than 10000 attributes"), "{}", wide.text);
+    get(&console, "api/tables/stock/export?format=ddb-json").good();
+    let many = |count: usize| post(&console, "api/tables/stock/bulk", &vec![("none", ""); count]);
+    assert!(many(10_000).text.contains("choose at least one item"));
+    assert!(many(10_001).text.contains("at most 10000 fields"));
+}
+
+#[test]
+fn an_answer_about_the_past_has_so_many_bytes_and_says_that_there_is_more() {
+    let (db, console) = stock();
+    let table = db.table::<(S, N)>("stock").unwrap();
+    let from = format!("#{}", db.at(Moment::Now).unwrap().commit());
+    let large = |bin: u64, n: u64| {
+        table
+            .put(&Item::new().with("sku", "nut").with("bin", bin).with("n", n).with("pad", "x".repeat(390_000)))
+            .unwrap();
+    };
+    (0..50).for_each(|n| large(0, n));
+    (1..50).for_each(|bin| large(bin, 0));
+    let key = [("key", r#"{"sku":{"S":"nut"},"bin":{"N":"0"}}"#)];
+    let found = get_with(&console, "api/tables/stock/versions", &key).good().json();
+    let versions = found["versions"].as_array().unwrap();
+    assert_eq!((versions.len(), found["has_more"].as_bool()), (43, Some(true)), "43 times 390 KB are 16 MiB");
+    assert_eq!(versions[42]["item"]["n"]["N"], "49", "the newest are there");
+    let found = get_with(&console, "api/tables/stock/difference", &[("from", &from), ("limit", "1000")]).good().json();
+    assert_eq!((found["changes"].as_array().unwrap().len(), found["has_more"].as_bool()), (43, Some(true)));
+    assert!(get_with(&console, "tables/stock/versions", &key).good().text.contains("There are earlier versions"));
+}
+
+#[test]
 fn the_past_is_shown_item_by_item_and_as_a_difference() {
     let (db, console) = stock();
     let table = db.table::<(S, N)>("stock").unwrap();
@@ -163,8 +215,8 @@ fn the_past_is_shown_item_by_item_and_as_a_difference() {
     let page = get_with(&console, "tables/stock/history", &[("from", &from)]).good().text;
     assert!(page.contains("2 items differ") && page.contains("was changed") && page.contains("was put"), "{page}");
     let key = r#"{"sku":{"S":"nut"},"bin":{"N":"1"}}"#;
-    let versions = get_with(&console, "api/tables/stock/versions", &[("key", key)]).good().json();
-    assert_eq!(versions.as_array().unwrap().len(), 2);
+    let found = get_with(&console, "api/tables/stock/versions", &[("key", key)]).good().json();
+    assert_eq!((found["versions"].as_array().unwrap().len(), found["has_more"].as_bool()), (2, Some(false)));
     assert!(get_with(&console, "tables/stock/versions", &[("key", key)]).good().text.contains("Commit #"));
     let early = get(&console, &format!("api/tables/stock/export?at=%23{then}")).good().text;
     assert_eq!(early.lines().count(), 1, "the export is of that moment");

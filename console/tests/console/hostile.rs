@@ -2,7 +2,7 @@
 
 use super::support::{get, get_with, post, send, watched};
 use hashrange::{Database, Item, key::S, schema::StreamView};
-use hashrange_console::{Body, Console, ConsoleOptions};
+use hashrange_console::{Body, Console, ConsoleOptions, lessons::built_in};
 
 /// What a browser would run or load if it were not escaped.
 const HOSTILE: [&str; 5] = [
@@ -12,6 +12,9 @@ const HOSTILE: [&str; 5] = [
     "</textarea><svg onload=alert(1)>",
     "</option></select><iframe src=javascript:alert(1)>",
 ];
+/// Addresses that stop background work and do it step by step.
+const STEPS: [&str; 6] =
+    ["inside/pause", "inside/resume", "inside/step", "api/inside/pause", "api/inside/resume", "api/inside/step"];
 /// How their dangerous parts would look.
 const RAW: [&str; 5] = ["<script>alert", "<img src=x", "</textarea><svg", "<svg onload", "<iframe"];
 
@@ -121,7 +124,12 @@ fn every_answer_tells_the_browser_what_it_may_do() {
 fn a_page_of_another_origin_cannot_write() {
     let (db, console) = hostile();
     let form = "do=delete&key=%7B%22id%22%3A%7B%22S%22%3A%22a%22%7D%7D";
-    for address in ["tables/tab/bulk", "api/tables/tab/bulk", "tables/tab/ttl", "replay", "api/recording"] {
+    let tables = ["tables/tab/bulk", "api/tables/tab/bulk", "tables/tab/ttl", "replay", "api/recording"];
+    let begins = ["inside/bench", "api/bench", "lessons/conditions/runs", "api/lessons/conditions/runs"];
+    let goes_on =
+        ["inside/bench/1/run", "api/bench/1/run", "lessons/conditions/runs/1/step", "lessons/conditions/runs/1/try"];
+    let goes_on_api = ["api/lessons/conditions/runs/1/step", "api/lessons/conditions/runs/1/try"];
+    for address in tables.into_iter().chain(STEPS).chain(begins).chain(goes_on).chain(goes_on_api) {
         // What a form of another page can send: no header of its own.
         let request = http::Request::post(format!("/console/{address}"))
             .header("content-type", "application/x-www-form-urlencoded");
@@ -134,7 +142,9 @@ fn a_page_of_another_origin_cannot_write() {
 #[test]
 fn a_console_that_reads_changes_nothing() {
     let (db, _) = hostile();
-    let console = Console::new(db.clone(), ConsoleOptions::default());
+    let mut options = ConsoleOptions::default();
+    options.lessons = built_in().to_vec();
+    let console = Console::new(db.clone(), options);
     let before = db.digest("tab").unwrap();
     let key = Item::new().with("<b>id</b>", HOSTILE[0]).to_dynamodb_json();
     let answers = [
@@ -150,8 +160,22 @@ fn a_console_that_reads_changes_nothing() {
         super::support::send_body(&console, "PUT", "api/tables/tab/items", r#"{"<b>id</b>":{"S":"new"}}"#),
         super::support::send_body(&console, "DELETE", "api/tables/tab/items?key=%7B%7D", ""),
     ];
-    for (number, answer) in answers.iter().enumerate() {
+    let steps = STEPS.map(|address| post(&console, address, &[("piece", "flush")]));
+    for (number, answer) in answers.iter().chain(&steps).enumerate() {
         assert_eq!(answer.status, 403, "{number}: {}", answer.text);
+    }
+    // Workbenches and lessons need no right to write, since they have databases of their own.
+    let bench = post(&console, "api/bench", &[]).good().json()["bench"].to_string();
+    for prefix in ["api/bench", "inside/bench"] {
+        let deletes = [("kind", "json"), ("operation", "DeleteTable"), ("text", r#"{"TableName":"tab"}"#)];
+        post(&console, &format!("{prefix}/{bench}/run"), &deletes).good();
+    }
+    let run = post(&console, "api/lessons/conditions/runs", &[]).good().json()["run"].to_string();
+    for prefix in ["api/lessons", "lessons"] {
+        let address = format!("{prefix}/conditions/runs/{run}");
+        let deletes = [("kind", "json"), ("operation", "DeleteTable"), ("text", r#"{"TableName":"tab"}"#)];
+        post(&console, &format!("{address}/try"), &deletes).good();
+        post(&console, &format!("{address}/step"), &[]).good();
     }
     assert_eq!(db.digest("tab").unwrap(), before);
     assert!(!get(&console, "tables/tab/items").good().text.contains("Change the chosen items"));

@@ -62,7 +62,7 @@ fn begin(context: &Context) -> Markup {
         (layout::inside_assets())
         p { a href="/console/inside" { "Inside" } }
         p.hint {
-            "A workbench is a database on a " strong { "simulated machine" } ". Whatever you do there, the database of this console is not touched. "
+            "A workbench is a database on a " strong { "simulated machine" } ". Nothing you do there changes this database. "
             "You can follow a write from its request to the disk, do background work step by step, and really cut the power: "
             "the simulated disk forgets what was not synced, as a real one does."
         }

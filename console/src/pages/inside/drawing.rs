@@ -83,7 +83,7 @@ fn arc(part: &TablePartitionStats, heat: u64, title: &str) -> Markup {
 
 /// The edge of a part of the ring, from one share of it to another; the ring begins at the top.
 fn arc_path(from: f64, to: f64) -> String {
-    // A whole circle has no begin and end that differ; so it is left open by a hair.
+    // A whole circle has no begin and end that differ; so it is left open by 0.01 %.
     let to = to.min(from + 0.9999);
     let point = |share: f64, radius: f64| {
         let angle = share * TAU;

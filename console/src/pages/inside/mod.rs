@@ -34,7 +34,10 @@ pub(crate) fn respond(context: &Context, request: &Request, path: &[&str]) -> Re
         (false, ["pause"]) => {
             context.check_write()?;
             context.pause.begin(&context.db)?;
-            said(context, "Background work is paused. Nothing is flushed, compacted or split unless you ask for it.")
+            said(
+                context,
+                "Background work is paused. Nothing is flushed, compacted or split unless you ask for it; only a writer that runs out of memory flushes by itself.",
+            )
         }
         (false, ["resume"]) => {
             context.check_write()?;

@@ -4,7 +4,7 @@ use super::{Shown, browse::item_address};
 use crate::{
     answer::Answer,
     api::{
-        history::{self, Difference, Version},
+        history::{self, Difference, Version, Versions},
         items, moment, value,
     },
     pages::{format, parts},
@@ -111,13 +111,14 @@ pub(super) fn versions(table: &Shown<'_>) -> Result<Answer, Refusal> {
         return Err(Refusal::method());
     }
     let key = value::key_of(table.request.required("key")?)?;
-    let versions = history::versions(&table.context.db, table.name(), &key)?;
+    let Versions { versions, has_more } = history::versions(&table.context.db, table.name(), &key)?;
     let content = html! {
         p { "Key: " code { (key.to_json()) } " " a href=(item_address(table, "item", &key.to_dynamodb_json())) { "The item as it is now" } }
         @if versions.is_empty() { p { "History has no version of this item." } }
         @for (position, version) in versions.iter().enumerate().rev() {
             (version_of(version, position.checked_sub(1).and_then(|before| versions.get(before))))
         }
+        @if has_more { p.quiet { "There are earlier versions. Only as many as fit are shown; the oldest of them is shown as if nothing had been before it." } }
     };
     Ok(table.page("history", "history of an item", content))
 }
