@@ -83,8 +83,8 @@ pub struct LedgerOptions {
     /// Rows that are kept with their minute and partition, about 200 bytes each. 100 to 10,000,000; default 50,000. Beyond
     /// that, the oldest minute is added up.
     pub max_rows: usize,
-    /// Keys that the sketch of a table or index counts at once, for each of its four rankings, about 100 bytes each and what the
-    /// key takes. 8 to 65,536; default 1,024.
+    /// Keys that the sketch of a table or index counts at once, for each of its four rankings: about 150 bytes each, what the key
+    /// takes, and 24 bytes for each of the last 30 minutes in which it was seen. 8 to 65,536; default 1,024.
     pub max_keys: usize,
 }
 

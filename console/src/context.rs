@@ -51,6 +51,11 @@ impl Context {
         ))
     }
 
+    /// The currency of amounts, if there are prices.
+    pub(crate) fn currency(&self) -> Option<&str> {
+        self.options.prices.as_ref().map(|prices| prices.currency.as_str())
+    }
+
     /// A place among the event streams that are open. Errors: there is none left.
     pub(crate) fn open_stream(&self) -> Result<StreamPlace, Refusal> {
         let place = StreamPlace(Arc::clone(&self.streams));

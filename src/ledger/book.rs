@@ -90,7 +90,7 @@ pub struct Noted<'a> {
 }
 
 /// How much a milliunit of writing weighs beside one of reading in the ranking of keys, as in the service's insights.
-const WRITE_WEIGHT: u64 = 3;
+pub const WRITE_WEIGHT: u64 = 3;
 
 impl Book {
     /// Nothing noted yet.
@@ -120,7 +120,8 @@ impl Book {
             self.earlier_hours.add(&hour);
         }
         let weight = if noted.is_write { milliunits * WRITE_WEIGHT } else { milliunits };
-        rank(&mut self.rankings.accessed, &mut self.whole_key, noted, weight, minute);
+        let written = if noted.is_write { milliunits } else { 0 };
+        rank(&mut self.rankings.accessed, &mut self.whole_key, noted, (weight, written), minute);
     }
 
     /// An access was throttled; `counts_for_key` if the key itself was asked for, and not only derived from an item.
@@ -128,7 +129,7 @@ impl Book {
         let minute = now_millis / MINUTE_MILLIS;
         self.row(minute, noted.key).note_throttled(noted.is_write, limit);
         if counts_for_key {
-            rank(&mut self.rankings.throttled, &mut self.whole_key, noted, 1, minute);
+            rank(&mut self.rankings.throttled, &mut self.whole_key, noted, (1, 0), minute);
         }
     }
 
@@ -152,19 +153,25 @@ impl Book {
     }
 }
 
-fn rank(sketches: &mut [Sketch; 2], key: &mut Vec<u8>, noted: &Noted<'_>, weight: u64, minute: u64) {
+fn rank(
+    sketches: &mut [Sketch; 2],
+    key: &mut Vec<u8>,
+    noted: &Noted<'_>,
+    (weight, written): (u64, u64),
+    minute: u64,
+) {
     let place = noted.place;
     if place.collection.is_empty() {
         return; // a scan reads no key in particular
     }
     let [of_collection, of_key] = sketches;
-    of_collection.add(place.collection, weight, minute);
+    of_collection.add(place.collection, weight, written, minute);
     if noted.is_whole_key {
         key.clear();
         key.extend_from_slice(&u32::try_from(place.collection.len()).unwrap_or(u32::MAX).to_le_bytes());
         key.extend_from_slice(place.collection);
         key.extend_from_slice(place.sort);
-        of_key.add(key, weight, minute);
+        of_key.add(key, weight, written, minute);
     }
 }
 

@@ -1,9 +1,9 @@
 //! Which keys and partitions of a table are hot.
 
 use super::{
-    book::{Book, split_key},
+    book::{Book, MINUTE_MILLIS, WRITE_WEIGHT, split_key},
     recorder::Recorder,
-    sketch::Sketch,
+    sketch::{Counter, Sketch},
 };
 use crate::{
     item::{
@@ -58,6 +58,27 @@ pub struct KeyHeat {
     pub error: u64,
     /// The most weight that it was seen to have in one minute. One item at its ceiling has 180,000,000.
     pub peak_minute_weight: u64,
+    /// Thousandths of read units that are certainly the key's: with three times the write units, `weight` less `error`. 0 in the
+    /// lists of throttled keys.
+    pub read_milliunits: u64,
+    /// Thousandths of write units, likewise.
+    pub write_milliunits: u64,
+    /// The last minutes in which it was seen, oldest first: at most 30.
+    pub minutes: Vec<KeyMinute>,
+}
+
+/// What a key did in a minute, as far as it was counted then.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct KeyMinute {
+    /// When the minute began, in milliseconds since 1970.
+    pub minute_millis: u64,
+    /// Its weight.
+    pub weight: u64,
+    /// Thousandths of read units; 0 in the lists of throttled keys.
+    pub read_milliunits: u64,
+    /// Thousandths of write units, likewise.
+    pub write_milliunits: u64,
 }
 
 /// A partition, and how hot it is.
@@ -90,15 +111,13 @@ impl Recorder {
 fn resource_heat(table: &TableDefinition, index: Option<&IndexDefinition>, book: &Book) -> ResourceHeat {
     let [partition_keys, keys] = &book.rankings.accessed;
     let [throttled_partition_keys, throttled_keys] = &book.rankings.throttled;
-    let of_collection = |sketch: &Sketch| ranked(sketch, |key| readable_key(table, index, key, None));
-    let has_sort_key = index.map_or(table.key.range.is_some(), |index| !index.range.is_empty());
-    let of_key = |sketch: &Sketch| match has_sort_key {
-        false => Vec::new(),
-        true => ranked(sketch, |key| {
-            let (collection, sort) = split_key(key)?;
-            readable_key(table, index, collection, Some(sort))
-        }),
+    let of_collection = |key: &[u8]| readable_key(table, index, key, None);
+    let of_key = |key: &[u8]| {
+        let (collection, sort) = split_key(key)?;
+        readable_key(table, index, collection, Some(sort))
     };
+    let has_sort_key = index.map_or(table.key.range.is_some(), |index| !index.range.is_empty());
+    let keys_of = |sketch: &Sketch, counted| if has_sort_key { ranked(sketch, counted, of_key) } else { Vec::new() };
     let mut partitions: BTreeMap<u64, PartitionHeat> = BTreeMap::new();
     for (key, usage) in book.minutes.values().flatten() {
         let heat = partitions.entry(key.partition).or_default();
@@ -109,24 +128,61 @@ fn resource_heat(table: &TableDefinition, index: Option<&IndexDefinition>, book:
     }
     ResourceHeat {
         index: index.map(|index| index.name.clone()),
-        accessed_partition_keys: of_collection(partition_keys),
-        accessed_keys: of_key(keys),
-        throttled_partition_keys: of_collection(throttled_partition_keys),
-        throttled_keys: of_key(throttled_keys),
+        accessed_partition_keys: ranked(partition_keys, Counted::Consumption, of_collection),
+        accessed_keys: keys_of(keys, Counted::Consumption),
+        throttled_partition_keys: ranked(throttled_partition_keys, Counted::Throttles, of_collection),
+        throttled_keys: keys_of(throttled_keys, Counted::Throttles),
         most_unlisted_weight: partition_keys.most_uncounted(),
         total_weight: partition_keys.total(),
         partitions: partitions.into_values().collect(),
     }
 }
 
-fn ranked(sketch: &Sketch, read: impl Fn(&[u8]) -> Option<Item>) -> Vec<KeyHeat> {
+/// What the weight of a key is.
+#[derive(Clone, Copy)]
+enum Counted {
+    /// Milliunits, those of writes weighed.
+    Consumption,
+    /// Accesses that were throttled.
+    Throttles,
+}
+
+impl Counted {
+    /// Milliunits of reads and of writes in a weight.
+    fn milliunits(self, weight: u64, written: u64) -> (u64, u64) {
+        match self {
+            Self::Consumption => (weight - WRITE_WEIGHT * written, written),
+            Self::Throttles => (0, 0),
+        }
+    }
+}
+
+fn ranked(sketch: &Sketch, counted: Counted, read: impl Fn(&[u8]) -> Option<Item>) -> Vec<KeyHeat> {
     let mut counters: Vec<_> = sketch.counters().iter().collect();
     counters.sort_by(|a, b| b.weight.cmp(&a.weight).then_with(|| a.key.cmp(&b.key)));
-    let heat = counters.into_iter().filter_map(|counter| {
-        let (weight, error, peak_minute_weight) = (counter.weight, counter.error, counter.peak_minute_weight);
-        Some(KeyHeat { key: read(&counter.key)?, weight, error, peak_minute_weight })
+    counters.into_iter().filter_map(|counter| Some(key_heat(counter, counted, read(&counter.key)?))).collect()
+}
+
+fn key_heat(counter: &Counter, counted: Counted, key: Item) -> KeyHeat {
+    let (read_milliunits, write_milliunits) = counted.milliunits(counter.weight - counter.error, counter.written);
+    let minutes = counter.minutes().map(|minute| {
+        let (read_milliunits, write_milliunits) = counted.milliunits(minute.weight, minute.written);
+        KeyMinute {
+            minute_millis: minute.minute * MINUTE_MILLIS,
+            weight: minute.weight,
+            read_milliunits,
+            write_milliunits,
+        }
     });
-    heat.collect()
+    KeyHeat {
+        key,
+        weight: counter.weight,
+        error: counter.error,
+        peak_minute_weight: counter.peak_minute_weight(),
+        read_milliunits,
+        write_milliunits,
+        minutes: minutes.collect(),
+    }
 }
 
 /// The attributes of an encoded partition key, and of a sort key if there is one.

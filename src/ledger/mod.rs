@@ -34,7 +34,7 @@ mod tests;
 pub use crate::config::LedgerOptions;
 pub use bill::{Bill, BillItem, BillLine, BillOptions, BillingPlan, PlanCost};
 pub(crate) use calls::Ending;
-pub use heat::{HeatReport, KeyHeat, PartitionHeat, ResourceHeat};
+pub use heat::{HeatReport, KeyHeat, KeyMinute, PartitionHeat, ResourceHeat};
 pub(crate) use label::RequestLabel;
 pub use metrics::{MetricPoint, MetricSeries};
 pub use prices::{ClassPrices, Prices, ReservedPrices, UnitPrices};

@@ -8,9 +8,12 @@
 use hashbrown::HashTable;
 use std::{
     cmp::Reverse,
-    collections::{BinaryHeap, binary_heap::PeekMut},
+    collections::{BinaryHeap, VecDeque, binary_heap::PeekMut},
 };
 use xxhash_rust::xxh3::xxh3_64;
+
+/// Minutes of a key that are kept besides the one that goes on.
+const MAX_MINUTES: usize = 29;
 
 /// Keys with the most weight.
 #[derive(Debug)]
@@ -25,7 +28,7 @@ pub struct Sketch {
 }
 
 /// A key that is counted.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Counter {
     /// The key.
     pub key: Vec<u8>,
@@ -33,11 +36,57 @@ pub struct Counter {
     pub weight: u64,
     /// How much of it may have been another key's.
     pub error: u64,
-    minute: u64,
-    /// Weight in that minute.
-    minute_weight: u64,
-    /// The most weight that it was seen to have in one minute.
-    pub peak_minute_weight: u64,
+    /// What was written of the weight that is certain; not weighed.
+    pub written: u64,
+    /// The minute that goes on.
+    minute: CounterMinute,
+    /// Minutes before, oldest first.
+    earlier: VecDeque<CounterMinute>,
+    /// The most weight of a minute before.
+    earlier_peak_weight: u64,
+}
+
+/// What a counted key did in a minute.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CounterMinute {
+    /// Minutes since 1970.
+    pub minute: u64,
+    /// Its weight then.
+    pub weight: u64,
+    /// What was written of it; not weighed.
+    pub written: u64,
+}
+
+impl Counter {
+    /// The most weight that the key was seen to have in one minute.
+    pub fn peak_minute_weight(&self) -> u64 {
+        self.earlier_peak_weight.max(self.minute.weight)
+    }
+    /// The last minutes in which it had weight, oldest first: at most 30.
+    pub fn minutes(&self) -> impl Iterator<Item = &CounterMinute> {
+        self.earlier.iter().chain([&self.minute]).filter(|minute| minute.weight > 0)
+    }
+    /// Another minute has begun.
+    #[cold]
+    fn begin(&mut self, minute: u64) {
+        if self.minute.weight > 0 {
+            if self.earlier.len() >= MAX_MINUTES {
+                self.earlier.pop_front();
+            }
+            self.earlier.push_back(self.minute);
+            self.earlier_peak_weight = self.peak_minute_weight();
+        }
+        self.minute = CounterMinute { minute, weight: 0, written: 0 };
+    }
+    /// The place is another key's from now on.
+    fn give_to(&mut self, key: &[u8]) {
+        self.key.clear();
+        self.key.extend_from_slice(key);
+        self.error = self.weight;
+        self.earlier.clear();
+        (self.written, self.earlier_peak_weight) = (0, 0);
+        self.minute = CounterMinute::default();
+    }
 }
 
 impl Sketch {
@@ -46,8 +95,8 @@ impl Sketch {
         let (positions, lightest) = (HashTable::new(), BinaryHeap::new());
         Self { most: most.max(1), counters: Vec::new(), positions, lightest, total: 0 }
     }
-    /// A key has so much weight more.
-    pub fn add(&mut self, key: &[u8], weight: u64, minute: u64) {
+    /// A key has so much weight more, for so much that was written.
+    pub fn add(&mut self, key: &[u8], weight: u64, written: u64, minute: u64) {
         self.total += weight;
         let hash = xxh3_64(key);
         let at = match self.positions.find(hash, |at| self.counters[*at].key == key) {
@@ -55,24 +104,17 @@ impl Sketch {
             None => self.take_place(key, hash),
         };
         let Some(counter) = self.counters.get_mut(at) else { return };
-        counter.weight += weight;
-        if counter.minute != minute {
-            (counter.minute, counter.minute_weight) = (minute, 0);
+        if counter.minute.minute != minute {
+            counter.begin(minute);
         }
-        counter.minute_weight += weight;
-        counter.peak_minute_weight = counter.peak_minute_weight.max(counter.minute_weight);
+        counter.weight += weight;
+        counter.written += written;
+        counter.minute.weight += weight;
+        counter.minute.written += written;
     }
     fn take_place(&mut self, key: &[u8], hash: u64) -> usize {
         let at = if self.counters.len() < self.most {
-            let (weight, error, minute) = (0, 0, 0);
-            self.counters.push(Counter {
-                key: key.to_vec(),
-                weight,
-                error,
-                minute,
-                minute_weight: 0,
-                peak_minute_weight: 0,
-            });
+            self.counters.push(Counter { key: key.to_vec(), ..Counter::default() });
             self.lightest.push(Reverse((0, self.counters.len() - 1)));
             self.counters.len() - 1
         } else {
@@ -81,10 +123,7 @@ impl Sketch {
             if let Ok(entry) = self.positions.find_entry(xxh3_64(&counter.key), |known| *known == at) {
                 entry.remove();
             }
-            counter.key.clear();
-            counter.key.extend_from_slice(key);
-            counter.error = counter.weight;
-            (counter.minute, counter.minute_weight, counter.peak_minute_weight) = (0, 0, 0);
+            counter.give_to(key);
             at
         };
         self.positions.insert_unique(hash, at, |at| xxh3_64(&self.counters[*at].key));

@@ -1,5 +1,9 @@
 //! What requests consumed, by whatever a reader asks for, and what that costs on demand.
 
+use super::{
+    keys,
+    over_time::{Collector, MINUTE_MILLIS, OverTime},
+};
 use crate::{
     answer::{self, Answer},
     context::Context,
@@ -99,6 +103,35 @@ pub(crate) struct Minute {
     pub(crate) write_units: f64,
     /// Accesses that were throttled.
     pub(crate) throttled: u64,
+    /// What the units cost on demand, in billionths of the currency.
+    pub(crate) nanos: u64,
+}
+
+/// What units cost on demand in each table.
+#[derive(Debug)]
+pub(crate) struct Pricing<'a> {
+    prices: Option<&'a Prices>,
+    /// Tables of the class for infrequent access.
+    infrequent: BTreeSet<&'a str>,
+}
+
+impl<'a> Pricing<'a> {
+    /// The prices of the tables of a ledger; without prices everything costs nothing.
+    pub(crate) fn new(ledger: &'a Ledger, prices: Option<&'a Prices>) -> Self {
+        let infrequent = ledger.resources.iter().filter(|row| row.is_infrequent_access).map(|row| row.table.as_str());
+        Self { prices, infrequent: infrequent.collect() }
+    }
+
+    /// What units of a table cost, in billionths of the currency.
+    pub(crate) fn nanos(&self, table: &str, read_milliunits: u64, write_milliunits: u64) -> u64 {
+        let class = self.prices.map(|prices| prices.of_class(self.infrequent.contains(table)));
+        class.map_or(0, |class| class.on_demand_nanos(read_milliunits, write_milliunits))
+    }
+
+    /// The currency, if there are prices.
+    pub(crate) fn currency(&self) -> Option<&'a str> {
+        self.prices.map(|prices| prices.currency.as_str())
+    }
 }
 
 impl Amount {
@@ -137,27 +170,34 @@ fn value(by: &str, row: &UsageRow) -> Option<String> {
     })
 }
 
+/// The names of the part that a row belongs to. Errors: parts are told apart by something else than [`BREAKDOWNS`].
+fn names(row: &UsageRow, by: &[&str]) -> Result<Vec<String>, Refusal> {
+    let names: Option<Vec<String>> = by.iter().map(|by| value(by, row)).collect();
+    names.ok_or_else(|| Refusal::invalid("by: it is operation, table, index, tag, partition or minute"))
+}
+
+/// What was consumed minute by minute, by parts that names of [`BREAKDOWNS`] tell apart. Errors: there is no such name.
+pub(crate) fn over_time(ledger: &Ledger, pricing: &Pricing<'_>, by: &[&str]) -> Result<OverTime, Refusal> {
+    let mut collector = Collector::new(pricing);
+    for row in &ledger.usage {
+        collector.add_row(names(row, by)?, row);
+    }
+    Ok(collector.finish())
+}
+
 /// What was consumed, by parts that names of [`BREAKDOWNS`] tell apart. Errors: there is no such name.
-pub(crate) fn breakdown(ledger: &Ledger, prices: Option<&Prices>, by: &[&str]) -> Result<Costs, Refusal> {
-    let infrequent: BTreeSet<&str> =
-        ledger.resources.iter().filter(|row| row.is_infrequent_access).map(|row| row.table.as_str()).collect();
-    let nanos = |table: &str, usage: &Usage| {
-        let class = prices.map(|prices| prices.of_class(infrequent.contains(table)));
-        class.map_or(0, |class| class.on_demand_nanos(usage.read_milliunits, usage.write_milliunits))
-    };
+pub(crate) fn breakdown(ledger: &Ledger, pricing: &Pricing<'_>, by: &[&str]) -> Result<Costs, Refusal> {
     // Each table has its price, so usage is added up by table first and rounded once.
     let mut parts: BTreeMap<Vec<String>, BTreeMap<&str, Usage>> = BTreeMap::new();
     for row in &ledger.usage {
-        let names: Option<Vec<String>> = by.iter().map(|by| value(by, row)).collect();
-        let names =
-            names.ok_or_else(|| Refusal::invalid("by: it is operation, table, index, tag, partition or minute"))?;
-        parts.entry(names).or_default().entry(&row.table).or_default().add(&row.usage);
+        parts.entry(names(row, by)?).or_default().entry(&row.table).or_default().add(&row.usage);
     }
     let mut all = BTreeMap::new();
     let amount = |by_table: &BTreeMap<&str, Usage>| {
         let mut sum = Usage::default();
         by_table.values().for_each(|usage| sum.add(usage));
-        Amount::of(&sum, by_table.iter().map(|(table, usage)| nanos(table, usage)).sum())
+        let nanos = |(table, usage): (&&str, &Usage)| pricing.nanos(table, usage.read_milliunits, usage.write_milliunits);
+        Amount::of(&sum, by_table.iter().map(nanos).sum())
     };
     let mut rows: Vec<Row> = Vec::new();
     for (names, by_table) in parts {
@@ -171,7 +211,7 @@ pub(crate) fn breakdown(ledger: &Ledger, prices: Option<&Prices>, by: &[&str]) -
     Ok(Costs {
         began_millis: ledger.began_millis,
         ended_millis: ledger.ended_millis,
-        currency: prices.map(|prices| prices.currency.clone()),
+        currency: pricing.currency().map(str::to_owned),
         total: amount(&all),
         rows,
         unlisted,
@@ -199,8 +239,7 @@ pub(crate) fn throttles(ledger: &Ledger) -> Vec<Throttle> {
 }
 
 /// The last minutes that were used, oldest first, without gaps; those of one table, if one is named.
-pub(crate) fn minutes(ledger: &Ledger, table: Option<&str>, most: usize) -> Vec<Minute> {
-    const MILLIS: u64 = 60_000;
+pub(crate) fn minutes(ledger: &Ledger, pricing: &Pricing<'_>, table: Option<&str>, most: usize) -> Vec<Minute> {
     let mut used: BTreeMap<u64, Minute> = BTreeMap::new();
     for row in ledger.usage.iter().filter(|row| table.is_none_or(|table| row.table == table)) {
         let Some(at) = row.minute_millis else { continue };
@@ -208,31 +247,33 @@ pub(crate) fn minutes(ledger: &Ledger, table: Option<&str>, most: usize) -> Vec<
         minute.read_units += units(row.usage.read_milliunits);
         minute.write_units += units(row.usage.write_milliunits);
         minute.throttled += row.usage.throttled();
+        minute.nanos += pricing.nanos(&row.table, row.usage.read_milliunits, row.usage.write_milliunits);
     }
     let Some(last) = used.keys().next_back().copied() else { return Vec::new() };
-    let begin = last.saturating_sub((most as u64).saturating_sub(1) * MILLIS);
+    let begin = last.saturating_sub((most as u64).saturating_sub(1) * MINUTE_MILLIS);
     let first = used.range(begin..).next().map_or(last, |(first, _)| *first);
-    let count = (last - first) / MILLIS;
+    let count = (last - first) / MINUTE_MILLIS;
     let minute = |number| {
-        let minute_millis = first + number * MILLIS;
+        let minute_millis = first + number * MINUTE_MILLIS;
         Minute { minute_millis, ..used.get(&minute_millis).copied().unwrap_or_default() }
     };
     (0..=count).map(minute).collect()
 }
 
-/// Answers `/console/api/costs?by=`, `/console/api/throttles` and `/console/api/minutes?table=`.
+/// Answers `/console/api/costs?by=`, `costs/over-time?by=`, `costs/keys`, `throttles` and `minutes?table=`.
 pub(crate) fn respond(context: &Context, request: &Request, what: &str) -> Result<Answer, Refusal> {
     if !request.is_read() {
         return Err(Refusal::method());
     }
     let ledger = context.db.ledger()?;
+    let pricing = Pricing::new(&ledger, context.options.prices.as_ref());
+    let by = request.parameter("by").unwrap_or("operation");
+    let by: Vec<&str> = by.split(',').filter(|name| !name.is_empty()).collect();
     Ok(match what {
         "throttles" => answer::json(&throttles(&ledger)),
-        "minutes" => answer::json(&minutes(&ledger, request.parameter("table"), 60)),
-        _ => {
-            let by = request.parameter("by").unwrap_or("operation");
-            let by: Vec<&str> = by.split(',').filter(|name| !name.is_empty()).collect();
-            answer::json(&breakdown(&ledger, context.options.prices.as_ref(), &by)?)
-        }
+        "minutes" => answer::json(&minutes(&ledger, &pricing, request.parameter("table"), 60)),
+        "over-time" => answer::json(&over_time(&ledger, &pricing, &by)?),
+        "keys" => answer::json(&keys::costly(&context.db, &ledger, &pricing)),
+        _ => answer::json(&breakdown(&ledger, &pricing, &by)?),
     })
 }

@@ -14,8 +14,10 @@ pub(crate) mod history;
 pub(crate) mod import;
 pub(crate) mod inside;
 pub(crate) mod items;
+pub(crate) mod keys;
 pub(crate) mod lessons;
 pub(crate) mod moment;
+pub(crate) mod over_time;
 pub(crate) mod read;
 pub(crate) mod replay;
 pub(crate) mod settings;
@@ -30,7 +32,9 @@ use crate::{answer::Answer, context::Context, refusal::Refusal, request::Request
 pub(crate) fn respond(context: &Context, request: &Request, path: &[&str]) -> Result<Answer, Refusal> {
     match path {
         ["tables", rest @ ..] => tables::respond(context, request, rest),
-        [what @ ("costs" | "throttles" | "minutes")] => costs::respond(context, request, what),
+        ["costs", what @ ("over-time" | "keys")] | [what @ ("costs" | "throttles" | "minutes")] => {
+            costs::respond(context, request, what)
+        }
         ["heat", table] => heat::respond(context, request, table),
         ["explain"] => explain::respond(context, request),
         ["recording"] => replay::respond(context, request, false),

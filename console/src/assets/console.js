@@ -25,6 +25,35 @@
     if (add) addRow(document.querySelector(add.dataset.add));
   });
 
+  // Parts that are fetched again and again: not while the page is hidden; and what a reader has opened, scrolled and focused there
+  // stays so.
+  const repeated = '[hx-trigger^="every"]';
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (document.hidden && event.detail.elt.matches(repeated)) event.preventDefault();
+  });
+  const nameOf = (part) => `${part.tagName} ${part.getAttribute("aria-label") || part.getAttribute("href") || part.textContent}`;
+  const parts = (target, selector) => [...target.querySelectorAll(selector)];
+  const find = (target, name) => parts(target, "details > summary, .wide, a, button").find((part) => nameOf(part) === name);
+  let kept = null;
+  document.addEventListener("htmx:beforeSwap", ({ detail: { target } }) => {
+    if (!target.matches(repeated)) return;
+    kept = {
+      open: parts(target, "details[open] > summary").map(nameOf),
+      scrolled: parts(target, ".wide").filter((part) => part.scrollLeft).map((part) => [nameOf(part), part.scrollLeft]),
+      focus: target.contains(document.activeElement) ? nameOf(document.activeElement) : null,
+    };
+  });
+  document.addEventListener("htmx:afterSwap", ({ detail: { target } }) => {
+    if (!kept || !target.matches(repeated)) return;
+    for (const name of kept.open) find(target, name)?.parentElement.setAttribute("open", "");
+    for (const [name, left] of kept.scrolled) {
+      const part = find(target, name);
+      if (part) part.scrollLeft = left;
+    }
+    if (kept.focus) (find(target, kept.focus) || target.querySelector("button"))?.focus({ preventScroll: true });
+    kept = null;
+  });
+
   // data-all="key": chooses every box of that name in the form.
   document.addEventListener("change", (event) => {
     const all = event.target.closest("[data-all]");

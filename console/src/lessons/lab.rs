@@ -232,7 +232,7 @@ mod tests {
     #[test]
     fn a_database_that_has_grown_too_large_takes_no_more_requests() {
         let mut lab = Lab::new(&Setup::default()).expect("a scratch database");
-        let table = lab.database().create_table("t").hash::<hashrange::key::S>("id").create().expect("a table");
+        let table = lab.database().create_table("tab").hash::<hashrange::key::S>("id").create().expect("a table");
         let put = |from: u64, to: u64| {
             for n in from..to {
                 let item = hashrange::Item::new().with("id", n.to_string()).with("pad", "x".repeat(300_000));
@@ -240,7 +240,7 @@ mod tests {
             }
         };
         let ask = |lab: &mut Lab, is_followed| {
-            lab.run(&StepKind::Statement { at: None, is_followed }, r#"SELECT * FROM "t" WHERE id = 'none'"#)
+            lab.run(&StepKind::Statement { at: None, is_followed }, r#"SELECT * FROM "tab" WHERE id = 'none'"#)
         };
         assert!(ask(&mut lab, true)["points"].is_array());
         put(0, 35);

@@ -7,7 +7,10 @@ use super::{
 };
 use crate::{
     answer::{self, Answer},
-    api::costs::{self, BREAKDOWNS, Costs, Throttle},
+    api::{
+        costs::{self, BREAKDOWNS, Costs, Pricing, Throttle},
+        keys::{self, CostlyKey, CostlyKeys},
+    },
     context::Context,
     refusal::Refusal,
     request::Request,
@@ -25,17 +28,24 @@ pub(super) fn respond(context: &Context, request: &Request) -> Result<Answer, Re
     let by = request.parameters("by").into_iter().filter(|name| !name.is_empty()).collect::<Vec<_>>();
     let by = if by.is_empty() { vec!["operation", "table"] } else { by };
     let ledger = context.db.ledger()?;
-    let costs = costs::breakdown(&ledger, context.options.prices.as_ref(), &by)?;
-    let minutes = costs::minutes(&ledger, None, MINUTES);
+    let (currency, pricing) = (context.currency(), Pricing::new(&ledger, context.options.prices.as_ref()));
+    let costs = costs::breakdown(&ledger, &pricing, &by)?;
+    let minutes = costs::minutes(&ledger, &pricing, None, MINUTES);
+    let over_time = costs::over_time(&ledger, &pricing, &by)?;
+    let costly = keys::costly(&context.db, &ledger, &pricing);
     let shown = html! {
         (totals(&costs))
         @if minutes.is_empty() {
             p { "No request has consumed anything yet. Read or write items, then look again." }
         } @else {
             h2 { "Over time" }
-            (draw::minutes(&minutes))
+            (draw::minutes(&minutes, currency))
             h2 { "By parts" }
             (rows(&costs, &by))
+            h3 { "Parts over time" }
+            (draw::map("Parts over time", "a part", &over_time, currency))
+            h2 { "By partition key" }
+            (by_key(&costly, currency))
         }
         h2 { "Throttled requests" }
         (throttles(&costs::throttles(&ledger)))
@@ -113,6 +123,30 @@ fn rows(costs: &Costs, by: &[&str]) -> Markup {
             }
         }
         @if costs.unlisted > 0 { p.quiet { (costs.unlisted) " cheaper parts are not shown." } }
+    }
+}
+
+fn by_key(costly: &CostlyKeys, currency: Option<&str>) -> Markup {
+    let address = |key: &CostlyKey| format!("/console/heat/{}", format::segment(&key.table));
+    html! {
+        p { "The keys that took most of the tables that took most. A scan counts for no key." }
+        div.wide tabindex="0" role="region" aria-label="Consumption by partition key" {
+            table {
+                thead { tr {
+                    th { "Table or index" } th { "Partition key" } th.n { "Read units" } th.n { "Write units" }
+                    @if let Some(currency) = currency { th.n { (currency) } }
+                } }
+                tbody { @for key in &costly.keys { tr {
+                    td { a href=(address(key)) { (key.table) @if let Some(index) = &key.index { " / " (index) } } }
+                    td.key { (key.key.key.to_json()) }
+                    td.n { (format!("{:.1}", key.key.read_units)) }
+                    td.n { (format!("{:.1}", key.key.write_units)) }
+                    @if currency.is_some() { td.n { (format::amount(key.key.nanos)) } }
+                } } }
+            }
+        }
+        h3 { "Partition keys over time" }
+        (draw::map("Partition keys over time", "a partition key, behind its table and index", &costly.over_time, currency))
     }
 }
 

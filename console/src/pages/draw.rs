@@ -1,6 +1,11 @@
 //! Drawings as SVG. Shapes have classes for colours, and a text beside them says the same in numbers.
 
-use crate::api::{costs::Minute, heat::Map, moment};
+use super::format;
+use crate::api::{
+    costs::Minute,
+    moment,
+    over_time::{Line, OverTime},
+};
 use maud::{Markup, html};
 
 /// Height of bars.
@@ -12,10 +17,12 @@ const SHADES: usize = 5;
 /// Size of a cell of the map.
 const CELL: f64 = 18.0;
 /// Room for the names of rows.
-const NAMES: f64 = 140.0;
+const NAMES: f64 = 210.0;
+/// Characters of a name that fit there.
+const NAME_CHARS: usize = 29;
 
 /// Units of each minute as stacked bars: reads below, writes above.
-pub(super) fn minutes(minutes: &[Minute]) -> Markup {
+pub(super) fn minutes(minutes: &[Minute], currency: Option<&str>) -> Markup {
     let most = minutes.iter().map(|minute| minute.read_units + minute.write_units).fold(1.0, f64::max);
     let width = 60.0f64.mul_add(STEP, 60.0);
     let scale = |units: f64| units / most * HEIGHT;
@@ -30,7 +37,7 @@ pub(super) fn minutes(minutes: &[Minute]) -> Markup {
                 @let x = (position as f64).mul_add(STEP, 52.0);
                 @let (read, write) = (scale(minute.read_units), scale(minute.write_units));
                 g {
-                    title { (time(minute.minute_millis)) ": " (format!("{:.1}", minute.read_units)) " read units, " (format!("{:.1}", minute.write_units)) " write units, " (minute.throttled) " throttled" }
+                    title { (time(minute.minute_millis)) ": " (format!("{:.1}", minute.read_units)) " read units, " (format!("{:.1}", minute.write_units)) " write units, " (minute.throttled) " throttled" (cost(minute.nanos, currency)) }
                     rect.series-0 x=(x) y=(HEIGHT + 5.0 - read) width=(STEP - 2.0) height=(read) {}
                     rect.series-1 x=(x) y=(HEIGHT + 5.0 - read - write) width=(STEP - 2.0) height=(write) {}
                 }
@@ -63,28 +70,59 @@ pub(super) fn share(share: f64) -> Markup {
     }
 }
 
-/// Partitions over minutes: the more a cell consumed, the stronger its colour.
-pub(super) fn map(name: &str, map: &Map) -> Markup {
-    let most = map.rows.iter().flat_map(|row| row.weights.iter().copied()).fold(0.0, f64::max);
-    let (width, height) =
-        ((map.minutes.len() as f64).mul_add(CELL, NAMES + 10.0), (map.rows.len() as f64).mul_add(CELL, 24.0));
-    let label = format!("Consumption of {} partitions over {} minutes.", map.rows.len(), map.minutes.len());
+/// An amount behind other figures, where there are prices.
+fn cost(nanos: u64, currency: Option<&str>) -> String {
+    currency.map(|currency| format!(", {} {currency}", format::amount(nanos))).unwrap_or_default()
+}
+
+/// Parts over minutes: the more a cell consumed, the stronger its colour. `row` says what a row is.
+pub(super) fn map(name: &str, row: &str, over_time: &OverTime, currency: Option<&str>) -> Markup {
+    let OverTime { minutes, lines } = over_time;
+    if lines.is_empty() {
+        return html! { p { "Nothing was consumed in the minutes that are kept." } };
+    }
+    let strongest = lines.iter().flat_map(|line| line.weights().zip(minutes).map(move |cell| (line, cell)));
+    let strongest = strongest.max_by(|(_, (a, _)), (_, (b, _))| a.total_cmp(b));
+    let most = strongest.map_or(0.0, |(_, (weight, _))| weight);
+    let strongest = strongest.map(|(line, (_, minute))| format!("{} at {}", line.names.join(" "), time(*minute)));
+    let width = (minutes.len() as f64).mul_add(CELL, NAMES + 10.0).max(NAMES + 100.0);
+    let height = (lines.len() as f64).mul_add(CELL, 24.0);
+    let strongest = strongest.unwrap_or_default();
+    let label = format!("{} rows over {} minutes. The strongest cell: {strongest}.", lines.len(), minutes.len());
     html! {
         div.wide tabindex="0" role="region" aria-label=(name) {
             svg.map width=(width) height=(height) viewBox={ "0 0 " (width) " " (height) } role="img" aria-label=(label) {
-                @for (line, row) in map.rows.iter().enumerate() {
-                    @let y = line as f64 * CELL;
-                    text x="4" y=(y + 13.0) { (row.first_token) }
-                    @for (column, weight) in row.weights.iter().enumerate() {
-                        rect class={ "cell h" (shade(*weight, most)) } x=((column as f64).mul_add(CELL, NAMES)) y=(y) width=(CELL) height=(CELL) {
-                            title { (row.first_token) " at " (map.minutes.get(column).copied().map(time).unwrap_or_default()) ": " (format!("{weight:.1}")) }
-                        }
-                    }
+                rect.h0 x=(NAMES) y="0" width=(minutes.len() as f64 * CELL) height=(lines.len() as f64 * CELL) {}
+                @for (position, line) in lines.iter().enumerate() { (map_line(line, position as f64 * CELL, minutes, most, currency)) }
+                @if let Some(first) = minutes.first() { text x=(NAMES) y=(height - 6.0) { (time(*first)) } }
+                @if let (Some(last), true) = (minutes.last(), minutes.len() > 6) {
+                    text x=((minutes.len() as f64).mul_add(CELL, NAMES)) y=(height - 6.0) text-anchor="end" { (time(*last)) }
                 }
-                @if let Some(first) = map.minutes.first() { text x=(NAMES) y=(height - 6.0) { (time(*first)) } }
             }
         }
-        p.quiet { "A row is a partition, by its first token; a column is a minute. A cell counts three for a write unit and one for a read unit; the strongest cell has " (format!("{most:.1}")) "." }
+        p.quiet {
+            "A row is " (row) ", a column is a minute. A cell counts three for a write unit and one for a read unit. The strongest has "
+            (format!("{most:.1}")) ": " (strongest) "."
+        }
+    }
+}
+
+fn map_line(line: &Line, y: f64, minutes: &[u64], most: f64, currency: Option<&str>) -> Markup {
+    let name = line.names.join(" ");
+    let shown = match name.char_indices().nth(NAME_CHARS) {
+        Some((end, _)) => format!("{}…", name.get(..end).unwrap_or_default()),
+        None => name.clone(),
+    };
+    let cells = line.weights().zip(line.read_units.iter().zip(&line.write_units)).zip(line.nanos.iter().zip(minutes));
+    html! {
+        text x="4" y=(y + 13.0) { (shown) title { (name) } }
+        @for (column, ((weight, (read, write)), (nanos, minute))) in cells.enumerate() {
+            @if weight > 0.0 {
+                rect class={ "cell h" (shade(weight, most)) } x=((column as f64).mul_add(CELL, NAMES)) y=(y) width=(CELL) height=(CELL) {
+                    title { (name) " at " (time(*minute)) ": " (format!("{read:.1}")) " read units, " (format!("{write:.1}")) " write units" (cost(*nanos, currency)) }
+                }
+            }
+        }
     }
 }
 

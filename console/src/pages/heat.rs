@@ -8,7 +8,8 @@ use crate::{
     answer::{self, Answer},
     api::{
         costs,
-        heat::{self, Key, Resource},
+        heat::{self, Resource},
+        keys::Key,
     },
     context::Context,
     refusal::Refusal,
@@ -31,7 +32,7 @@ pub(super) fn respond(context: &Context, request: &Request, path: &[&str]) -> Re
 /// The tables, those that consumed most first, each with what stands out.
 fn overview(context: &Context) -> Result<Answer, Refusal> {
     let ledger = context.db.ledger()?;
-    let costs = costs::breakdown(&ledger, context.options.prices.as_ref(), &["table"])?;
+    let costs = costs::breakdown(&ledger, &costs::Pricing::new(&ledger, None), &["table"])?;
     let mut tables = Vec::new();
     for row in &costs.rows {
         let Some(name) = row.names.first() else { continue };
@@ -66,7 +67,7 @@ fn remark(resource: &Resource) -> Markup {
 
 fn of_table(context: &Context, request: &Request, table: &str) -> Result<Answer, Refusal> {
     let resources = heat::of_table(context, table)?;
-    let shown = html! { @for resource in &resources { (one(table, resource)) } };
+    let shown = html! { @for resource in &resources { (one(table, resource, context.currency())) } };
     if request.flag("part") {
         return Ok(answer::html(shown));
     }
@@ -83,7 +84,9 @@ fn of_table(context: &Context, request: &Request, table: &str) -> Result<Answer,
     ))
 }
 
-fn one(table: &str, resource: &Resource) -> Markup {
+fn one(table: &str, resource: &Resource, currency: Option<&str>) -> Markup {
+    let list = |what: &str, list: &[Key]| keys(&named(what, resource), list, currency);
+    let map = |what: &str, row: &str, over_time| draw::map(&named(what, resource), row, over_time, currency);
     html! {
         h2 { @match &resource.index { None => { "Table" } Some(index) => { "Index " (index) } } }
         @if resource.partition_keys.is_empty() {
@@ -91,16 +94,22 @@ fn one(table: &str, resource: &Resource) -> Markup {
         } @else {
             (remark(resource))
             h3 { "Partition keys" }
-            (keys(&named("Partition keys", resource), &resource.partition_keys, true))
+            (list("Partition keys", &resource.partition_keys))
+            h3 { "Partition keys over time" }
+            (map("Partition keys over time", "a partition key", &resource.partition_keys_over_time))
             @if !resource.keys.is_empty() {
-                details { summary { "Items with the most" } (keys(&named("Items", resource), &resource.keys, true)) }
+                details {
+                    summary { "Items with the most" }
+                    (list("Items", &resource.keys))
+                    (map("Items over time", "an item", &resource.keys_over_time))
+                }
             }
             @if !resource.throttled_partition_keys.is_empty() {
                 h3 { "Throttled partition keys" }
-                (keys(&named("Throttled partition keys", resource), &resource.throttled_partition_keys, false))
+                (throttled(&named("Throttled partition keys", resource), &resource.throttled_partition_keys))
             }
             h3 { "Partitions over time" }
-            (draw::map(&named("Partitions over time", resource), &resource.map))
+            (map("Partitions over time", "a partition, by its first token", &resource.partitions_over_time))
             (partitions(table, resource))
         }
     }
@@ -111,23 +120,46 @@ fn named(what: &str, resource: &Resource) -> String {
     resource.index.as_deref().map_or_else(|| format!("{what} of the table"), |index| format!("{what} of index {index}"))
 }
 
-fn keys(label: &str, keys: &[Key], is_weight: bool) -> Markup {
-    let unit = if is_weight { 1_000.0 } else { 1.0 };
+fn keys(label: &str, keys: &[Key], currency: Option<&str>) -> Markup {
     html! {
         div.wide tabindex="0" role="region" aria-label=(label) {
             table {
                 thead { tr {
-                    th { "Key" } th.n { (if is_weight { "Weight" } else { "Throttled" }) } th.n { "or less by" } th.n { "Share" } th { span.hidden { "Share drawn" } }
-                    @if is_weight { th.n { "Highest minute, of an item’s ceiling" } }
+                    th { "Key" } th.n { "Weight" } th.n { "or less by" } th.n { "Share" } th { span.hidden { "Share drawn" } }
+                    th.n { "Read units" } th.n { "Write units" }
+                    @if let Some(currency) = currency { th.n { (currency) } }
+                    th.n { "Highest minute, of an item’s ceiling" }
                 } }
                 tbody { @for key in keys {
                     tr {
                         td.key { (key.key.to_json()) }
-                        td.n { (format!("{:.1}", key.weight as f64 / unit)) }
-                        td.n { (format!("{:.1}", key.error as f64 / unit)) }
+                        td.n { (format!("{:.1}", key.weight as f64 / 1_000.0)) }
+                        td.n { (format!("{:.1}", key.error as f64 / 1_000.0)) }
                         td.n { (format!("{:.0} %", key.share * 100.0)) }
                         td.share { (draw::share(key.share)) }
-                        @if is_weight { td.n { (format!("{:.2} %", key.peak_of_ceiling * 100.0)) } }
+                        td.n { (format!("{:.1}", key.read_units)) }
+                        td.n { (format!("{:.1}", key.write_units)) }
+                        @if currency.is_some() { td.n { (format::amount(key.nanos)) } }
+                        td.n { (format!("{:.2} %", key.peak_of_ceiling * 100.0)) }
+                    }
+                } }
+            }
+        }
+    }
+}
+
+fn throttled(label: &str, keys: &[Key]) -> Markup {
+    html! {
+        div.wide tabindex="0" role="region" aria-label=(label) {
+            table {
+                thead { tr { th { "Key" } th.n { "Throttled" } th.n { "or less by" } th.n { "Share" } th { span.hidden { "Share drawn" } } } }
+                tbody { @for key in keys {
+                    tr {
+                        td.key { (key.key.to_json()) }
+                        td.n { (format::count(key.weight)) }
+                        td.n { (format::count(key.error)) }
+                        td.n { (format!("{:.0} %", key.share * 100.0)) }
+                        td.share { (draw::share(key.share)) }
                     }
                 } }
             }

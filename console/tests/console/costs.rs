@@ -1,8 +1,14 @@
 //! What requests cost, which keys are hot, and other designs for them.
 
 use super::support::{get, get_with, post, send_body, watched};
-use hashrange::{Database, Item, capacity::CapacityModel, key::S};
-use hashrange_console::Console;
+use hashrange::{
+    Clock, Database, Item,
+    capacity::CapacityModel,
+    key::S,
+    ledger::{LedgerOptions, Prices},
+};
+use hashrange_console::{Console, ConsoleOptions};
+use serde_json::Value;
 
 /// A table where one key of 40 takes most of the writes.
 fn busy() -> (Database, Console) {
@@ -44,6 +50,52 @@ fn the_hot_key_is_named_by_the_pages() {
     let page = get(&console, "heat/events").good().text;
     assert!(page.contains(remark) && page.contains("role=\"img\""), "{page}");
     assert_eq!(get(&console, "heat/none").status, 404);
+}
+
+#[test]
+fn units_and_money_of_parts_and_keys_are_shown_minute_by_minute() {
+    let clock = Clock::manual(600_000);
+    let db = Database::options().ledger(LedgerOptions::new()).clock(clock.clone()).in_memory().unwrap();
+    let mut options = ConsoleOptions::default();
+    options.prices = Some(Prices::from_json(include_str!("../../../cli/data/prices.json")).unwrap());
+    let console = Console::new(db.clone(), options);
+    let table = db.create_table("events").hash::<S>("device").range::<S>("at").create().unwrap();
+    for (at, writes) in [(0, 2), (1, 0), (2, 5)] {
+        (0..writes).for_each(|at| {
+            table.put(&Item::new().with("device", "d<7>").with("at", at.to_string())).unwrap();
+        });
+        clock.advance(std::time::Duration::from_secs(60));
+        assert_eq!(clock.now_millis(), 600_000 + (at + 1) * 60_000);
+    }
+    table.get(("d<7>", "0")).unwrap();
+    let units = |line: &Value, side: &str| -> Vec<f64> { serde_json::from_value(line[side].clone()).unwrap() };
+    let check = |over_time: &Value, names: &[&str]| {
+        assert_eq!(over_time["minutes"], serde_json::json!([600_000, 660_000, 720_000, 780_000]), "without gaps");
+        let line = &over_time["lines"][0];
+        assert_eq!(line["names"], serde_json::json!(names));
+        assert_eq!(units(line, "write_units"), [2.0, 0.0, 5.0, 0.0]);
+        line.clone()
+    };
+    let of_keys = get(&console, "api/costs/keys").good().json();
+    let line = check(&of_keys["over_time"], &["events", "-", r#"{"device":"d<7>"}"#]);
+    assert_eq!(units(&line, "read_units"), [0.0, 0.0, 0.0, 0.5]);
+    // The list price of 0.625 dollars for a million write units.
+    assert_eq!(line["nanos"][2], 5 * 625);
+    let key = &of_keys["keys"][0];
+    assert_eq!((key["table"].as_str(), key["write_units"].as_f64()), (Some("events"), Some(7.0)));
+    assert_eq!(key["nanos"].as_u64(), Some(7 * 625 + 63), "half a read unit costs 62.5");
+    let by = [("by", "table,operation")];
+    check(&get_with(&console, "api/costs/over-time", &by).good().json(), &["events", "PutItem"]);
+    assert_eq!(get_with(&console, "api/costs/over-time", &[("by", "shoe")]).status, 400);
+    let heat = get(&console, "api/heat/events").good().json();
+    check(&heat[0]["partition_keys_over_time"], &[r#"{"device":"d<7>"}"#]);
+    let item = &heat[0]["keys_over_time"]["lines"][0];
+    assert_eq!(item["names"], serde_json::json!([r#"{"at":"0","device":"d<7>"}"#]));
+    assert_eq!(heat[0]["partitions_over_time"]["lines"].as_array().unwrap().len(), 1);
+    for (page, cell) in [("heat/events", "5.0 write units, 0."), ("costs", "5.0 write units, 0.")] {
+        let page = get(&console, page).good().text;
+        assert!(page.contains(cell) && page.contains("USD") && page.contains("d&lt;7&gt;"), "{page}");
+    }
 }
 
 #[test]

@@ -62,10 +62,16 @@ fn nothing_in_a_name_or_value_is_markup() {
         "heat/tab",
         "explain",
         "replay",
+        "inside",
+        "inside/partition/1",
+        "inside/bench",
+        "lessons",
         "tables/tab/item",
     ] {
         assert_harmless(page, &get(&console, page).good().text);
     }
+    let bench = post(&console, "api/bench", &[]).good().json()["bench"].to_string();
+    assert_harmless("bench", &get(&console, &format!("inside/bench/{bench}")).good().text);
     for text in HOSTILE {
         let read = [
             ("pk", text),
@@ -84,6 +90,13 @@ fn nothing_in_a_name_or_value_is_markup() {
         assert_harmless("refused form", &post(&console, "tables/tab/item", &[("do", text)]).text);
         assert_harmless("refused statement", &post(&console, "explain", &[("statement", text)]).text);
         assert_harmless("by", &get_with(&console, "costs", &[("by", text)]).text);
+        for kind in ["sql", "json", "do", text] {
+            let step = [("kind", kind), ("operation", text), ("text", text)];
+            assert_harmless("step", &post(&console, &format!("inside/bench/{bench}/run"), &step).text);
+        }
+        assert_harmless("no such piece", &post(&console, "inside/step", &[("piece", text)]).text);
+        assert_harmless("no such partition", &get(&console, &format!("inside/partition/{}", percent(text))).text);
+        assert_harmless("no such lesson", &get(&console, &format!("lessons/{}", percent(text))).text);
     }
     let editor = get_with(&console, "tables/tab/item", &[("key", &key)]).good().text;
     assert_harmless("editor", &editor);

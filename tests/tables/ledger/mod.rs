@@ -242,13 +242,20 @@ fn hot_keys_of_tables_and_indexes_are_ranked() {
         let customer = if at % 3 == 0 { "hot".to_owned() } else { format!("c{at}") };
         table.put(&order(&customer, at % 2).with("state", "open").with("city", "Bern")).unwrap();
     }
+    world.advance(60_000);
     table.query("hot").page().unwrap();
     let heat = world.db.heat("orders").unwrap();
     let names: Vec<_> = heat.resources.iter().map(|resource| resource.index.as_deref()).collect();
     assert_eq!(names, [None, Some("by_total"), Some("by_state"), Some("by_city")]);
     let of_table = &heat.resources[0];
     assert_eq!(of_table.accessed_partition_keys[0].key, Item::new().with("customer", "hot"));
-    assert_eq!(of_table.accessed_partition_keys[0].weight, 10 * 3_000 + 500);
+    let hot = &of_table.accessed_partition_keys[0];
+    assert_eq!(hot.weight, 10 * 3_000 + 500);
+    assert_eq!((hot.read_milliunits, hot.write_milliunits), (500, 10_000));
+    let minutes = hot.minutes.iter().map(|minute| (minute.minute_millis, minute.read_milliunits, minute.write_milliunits));
+    let begin = BEGIN / 60_000 * 60_000;
+    assert_eq!(minutes.collect::<Vec<_>>(), [(begin, 0, 10_000), (begin + 60_000, 500, 0)]);
+    assert_eq!(hot.minutes[0].weight, 30_000);
     assert_eq!(of_table.accessed_keys[0].key, Item::new().with("customer", "hot").with("order", 0));
     assert_eq!(of_table.accessed_keys[0].weight, 5 * 3_000, "a query is an access to its partition key only");
     assert_eq!((of_table.most_unlisted_weight, of_table.total_weight), (0, 30 * 3_000 + 500));
