@@ -17,12 +17,17 @@ export async function take({ page, step, go, settle, follow }, lessons) {
       await go(lesson);
       await follow("form.row button.main");
       last = page.url();
+      let steps = 0;
       for (let next = await page.$(".step.next"); next; next = await page.$(".step.next")) {
         const id = await next.evaluate((step) => step.id);
         await page.$eval(`#${id} button`, (button) => button.click());
         await settle((id) => !document.getElementById(id)?.classList.contains("next") || document.querySelector(".refusal"), id);
         check(!(await page.$(".refusal")), `${id}: ${await page.evaluate(() => document.querySelector(".refusal")?.innerText)}`);
+        steps += 1;
       }
+      const answers = await page.$$eval(".step pre.answer", (answers) => answers.length);
+      check(steps >= 5 && answers === steps, `${steps} steps have ${answers} answers`);
+      check(!(await page.$(".step p.warn")), "a step does not answer as the lesson expects");
     });
   }
   return last;

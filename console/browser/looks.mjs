@@ -60,8 +60,11 @@ export async function look({ page, step, go }, left) {
         setting = `${scheme} ${width}`;
         await page.emulateMediaFeatures([{ name: "prefers-color-scheme", value: scheme }]);
         await page.setViewport({ width, height: 800 });
+        await page.evaluate(() => localStorage.removeItem("theme"));
       }
       await go(address);
+      const ground = await page.evaluate(() => getComputedStyle(document.body).backgroundColor.match(/[\d.]+/g).slice(0, 3).reduce((sum, part) => sum + Number(part), 0));
+      check((ground < 384) === (scheme === "dark"), `the page is not ${scheme}`);
       const over = await page.evaluate(() => document.documentElement.scrollWidth - document.documentElement.clientWidth);
       if (takesShots) await page.screenshot({ path: path.join(shots, `${name}-${width}-${scheme}.png`), fullPage: true });
       check(over <= 0, `the page is ${over} px too wide`);

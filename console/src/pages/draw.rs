@@ -16,10 +16,10 @@ const STEP: f64 = 12.0;
 const SHADES: usize = 5;
 /// Size of a cell of the map.
 const CELL: f64 = 18.0;
-/// Room for the names of rows.
-const NAMES: f64 = 210.0;
-/// Characters of a name that fit there.
-const NAME_CHARS: usize = 29;
+/// Characters of the name of a row that are shown.
+const NAME_CHARS: usize = 44;
+/// Width of a character of a name.
+const CHAR: f64 = 6.7;
 
 /// Units of each minute as stacked bars: reads below, writes above.
 pub(super) fn minutes(minutes: &[Minute], currency: Option<&str>) -> Markup {
@@ -84,19 +84,21 @@ pub(super) fn map(name: &str, row: &str, over_time: &OverTime, currency: Option<
     let strongest = lines.iter().flat_map(|line| line.weights().zip(minutes).map(move |cell| (line, cell)));
     let strongest = strongest.max_by(|(_, (a, _)), (_, (b, _))| a.total_cmp(b));
     let most = strongest.map_or(0.0, |(_, (weight, _))| weight);
-    let strongest = strongest.map(|(line, (_, minute))| format!("{} at {}", line.names.join(" "), time(*minute)));
-    let width = (minutes.len() as f64).mul_add(CELL, NAMES + 10.0).max(NAMES + 100.0);
+    let strongest = strongest.map(|(line, (_, minute))| format!("{} at {}", name_of(line), time(*minute)));
+    let chars = lines.iter().map(|line| name_of(line).chars().count().min(NAME_CHARS)).max().unwrap_or(0);
+    let names = (chars as f64 + 1.0).mul_add(CHAR, 12.0);
+    let width = (minutes.len() as f64).mul_add(CELL, names + 10.0).max(names + 100.0);
     let height = (lines.len() as f64).mul_add(CELL, 24.0);
     let strongest = strongest.unwrap_or_default();
     let label = format!("{} rows over {} minutes. The strongest cell: {strongest}.", lines.len(), minutes.len());
     html! {
         div.wide tabindex="0" role="region" aria-label=(name) {
             svg.map width=(width) height=(height) viewBox={ "0 0 " (width) " " (height) } role="img" aria-label=(label) {
-                rect.h0 x=(NAMES) y="0" width=(minutes.len() as f64 * CELL) height=(lines.len() as f64 * CELL) {}
-                @for (position, line) in lines.iter().enumerate() { (map_line(line, position as f64 * CELL, minutes, most, currency)) }
-                @if let Some(first) = minutes.first() { text x=(NAMES) y=(height - 6.0) { (time(*first)) } }
+                rect.h0 x=(names) y="0" width=(minutes.len() as f64 * CELL) height=(lines.len() as f64 * CELL) {}
+                @for (position, line) in lines.iter().enumerate() { (map_line(line, (names, position as f64 * CELL), minutes, most, currency)) }
+                @if let Some(first) = minutes.first() { text x=(names) y=(height - 6.0) { (time(*first)) } }
                 @if let (Some(last), true) = (minutes.last(), minutes.len() > 6) {
-                    text x=((minutes.len() as f64).mul_add(CELL, NAMES)) y=(height - 6.0) text-anchor="end" { (time(*last)) }
+                    text x=((minutes.len() as f64).mul_add(CELL, names)) y=(height - 6.0) text-anchor="end" { (time(*last)) }
                 }
             }
         }
@@ -107,8 +109,13 @@ pub(super) fn map(name: &str, row: &str, over_time: &OverTime, currency: Option<
     }
 }
 
-fn map_line(line: &Line, y: f64, minutes: &[u64], most: f64, currency: Option<&str>) -> Markup {
-    let name = line.names.join(" ");
+/// What a row is called. The JSON API has `-` for a table where others have an index; people need no word for it.
+fn name_of(line: &Line) -> String {
+    line.names.iter().filter(|name| *name != "-").map(String::as_str).collect::<Vec<_>>().join(" ")
+}
+
+fn map_line(line: &Line, (left, y): (f64, f64), minutes: &[u64], most: f64, currency: Option<&str>) -> Markup {
+    let name = name_of(line);
     let shown = match name.char_indices().nth(NAME_CHARS) {
         Some((end, _)) => format!("{}…", name.get(..end).unwrap_or_default()),
         None => name.clone(),
@@ -118,7 +125,7 @@ fn map_line(line: &Line, y: f64, minutes: &[u64], most: f64, currency: Option<&s
         text x="4" y=(y + 13.0) { (shown) title { (name) } }
         @for (column, ((weight, (read, write)), (nanos, minute))) in cells.enumerate() {
             @if weight > 0.0 {
-                rect class={ "cell h" (shade(weight, most)) } x=((column as f64).mul_add(CELL, NAMES)) y=(y) width=(CELL) height=(CELL) {
+                rect class={ "cell h" (shade(weight, most)) } x=((column as f64).mul_add(CELL, left)) y=(y) width=(CELL) height=(CELL) {
                     title { (name) " at " (time(*minute)) ": " (format!("{read:.1}")) " read units, " (format!("{write:.1}")) " write units" (cost(*nanos, currency)) }
                 }
             }

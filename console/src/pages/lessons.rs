@@ -122,7 +122,7 @@ fn step_part(step: &Step, shown: &Shown<'_>, is_swapped: bool) -> Markup {
     let done = shown.answered.get(step.number - 1);
     let is_next = shown.run.is_some() && step.number == shown.next();
     html! {
-        section.step id=(id) class=[is_next.then_some("next")] hx-swap-oob=[is_swapped.then_some("true")] aria-label=(format!("Step {}", step.number)) {
+        section.step.next[is_next] id=(id) hx-swap-oob=[is_swapped.then_some("true")] aria-label=(format!("Step {}", step.number)) {
             p.what { strong { "Step " (step.number) } " · " (step.kind) }
             @if let Some((text, answered)) = done {
                 pre { (text) }

@@ -41,6 +41,9 @@ fn assert_harmless(page: &str, text: &str) {
         // Quoted values may say anything.
         let unquoted: String = tag.split('"').step_by(2).collect();
         assert!(!unquoted.contains(" on") && !unquoted.contains(" style="), "{page}: <{tag}>");
+        let mut names: Vec<&str> = unquoted.split_whitespace().skip(1).map(|name| name.trim_end_matches('=')).collect();
+        names.sort_unstable();
+        assert!(names.windows(2).all(|pair| pair[0] != pair[1]), "{page}: an attribute twice in <{tag}>");
         assert!(!tag.starts_with("script") || tag.contains("src="), "{page}: <{tag}>");
         assert!(!tag.starts_with("style"), "{page}: <{tag}>");
     }
@@ -48,7 +51,10 @@ fn assert_harmless(page: &str, text: &str) {
 
 #[test]
 fn nothing_in_a_name_or_value_is_markup() {
-    let (_, console) = hostile();
+    let (db, _) = hostile();
+    let mut options = ConsoleOptions::default();
+    (options.write, options.lessons) = (true, built_in().to_vec());
+    let console = Console::new(db, options);
     let key = Item::new().with("<b>id</b>", HOSTILE[1]).to_dynamodb_json();
     for page in [
         "",
@@ -72,6 +78,12 @@ fn nothing_in_a_name_or_value_is_markup() {
     }
     let bench = post(&console, "api/bench", &[]).good().json()["bench"].to_string();
     assert_harmless("bench", &get(&console, &format!("inside/bench/{bench}")).good().text);
+    let run = post(&console, "api/lessons/conditions/runs", &[]).good().json()["run"].to_string();
+    let step = post(&console, &format!("lessons/conditions/runs/{run}/step"), &[("text", HOSTILE[0])]).good().text;
+    assert_harmless("step of a lesson", &step);
+    let lesson = get_with(&console, "lessons/conditions", &[("run", &run)]).good().text;
+    assert_harmless("lesson", &lesson);
+    assert_eq!(lesson.matches("class=\"step next\"").count(), 1, "one step is the next one");
     for text in HOSTILE {
         let read = [
             ("pk", text),

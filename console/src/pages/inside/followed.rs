@@ -24,7 +24,7 @@ fn json(value: &Value) -> Markup {
         text.push_str("\n… and more");
     }
     let is_error = value.get("error").is_some();
-    html! { pre.answer class=[is_error.then_some("failed")] tabindex="0" { (text) } }
+    html! { pre.answer.failed[is_error] tabindex="0" { (text) } }
 }
 
 /// The points of a request, with the crashes that were tried at each.

@@ -40,9 +40,9 @@ pub(super) fn respond(table: &Shown<'_>) -> Result<Answer, Refusal> {
     let content = html! {
         (parts::figures(&[
             ("First commit", format!("#{}", window.first_commit)),
-            ("Its time (UTC)", moment::text(window.first_millis)),
+            ("Its time (UTC)", time_of(window.first_commit, window.first_millis)),
             ("Last commit", format!("#{}", window.last_commit)),
-            ("Its time (UTC)", moment::text(window.last_millis)),
+            ("Its time (UTC)", time_of(window.last_commit, window.last_millis)),
             ("Log kept for history", format::bytes(window.log_bytes)),
         ]))
         h2 { "What differs between two moments" }
@@ -58,6 +58,11 @@ pub(super) fn respond(table: &Shown<'_>) -> Result<Answer, Refusal> {
         }
     };
     Ok(table.page("history", "history", content))
+}
+
+/// The time of a commit. Number 0 is the empty database, before every commit.
+fn time_of(commit: u64, millis: u64) -> String {
+    if commit == 0 { "none: the empty database".to_owned() } else { moment::text(millis) }
 }
 
 fn differences(table: &Shown<'_>, difference: &Difference) -> Markup {

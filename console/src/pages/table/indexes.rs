@@ -62,7 +62,7 @@ fn row(index: &Index, lag: Option<&Lag>) -> Markup {
                 (index.status)
                 @if let Some(share) = index.backfill_progress { ", " (format!("{:.0} %", share * 100.0)) " filled" }
             }
-            td { (lag_text(lag)) }
+            td.text { (lag_text(lag)) }
         }
     }
 }
