@@ -9,6 +9,8 @@ export async function drive({ page, server, step, go, text, settle, says, follow
     await follow('nav a[href="/console/heat"]');
     await follow('main a[href="/console/heat/orders"]');
     check(/One partition key is hot: \{"customer":"customer-7"\}/.test(await text()), "the page names customer-7");
+    await page.click("main button[hx-get]");
+    await says("120 items with 5 partition keys");
   });
   await step("costs show keys and parts minute by minute", async () => {
     await follow('nav a[href="/console/costs"]');

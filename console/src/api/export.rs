@@ -1,6 +1,6 @@
 //! The items of a table as a file: as of one moment, read while it is sent.
 
-use super::moment;
+use super::{moment, pages::Pages};
 use crate::{
     answer::{self, Answer, EventSource},
     cells::{Column, ColumnFinder, MAX_COLUMNS},
@@ -10,36 +10,7 @@ use crate::{
 };
 use bytes::Bytes;
 use csv::WriterBuilder;
-use hashrange::{
-    ItemRef,
-    history::{Moment, Snapshot},
-    request::{Page, PageOptions, Scan},
-};
-use std::borrow::Cow;
-
-/// Reads a snapshot page by page.
-struct Pages {
-    snapshot: Snapshot,
-    table: String,
-    start: Option<hashrange::Item>,
-    is_done: bool,
-}
-
-impl Pages {
-    /// The next page; `None` behind the last one.
-    fn next(&mut self) -> Result<Option<Page>, hashrange::Error> {
-        if self.is_done {
-            return Ok(None);
-        }
-        let mut scan = Scan::new(&self.table);
-        scan.options = PageOptions::default();
-        scan.options.exclusive_start_key = self.start.take().map(Cow::Owned);
-        let page = self.snapshot.database().execute(&scan)?;
-        self.start = page.last_evaluated_key();
-        self.is_done = self.start.is_none();
-        Ok(Some(page))
-    }
-}
+use hashrange::{ItemRef, history::Moment};
 
 /// How items are written.
 enum Format {
@@ -118,7 +89,7 @@ pub(crate) fn respond(context: &Context, request: &Request, table: &str) -> Resu
     let at = request.parameter("at").map(moment::parse).transpose()?.unwrap_or(Moment::Now);
     let snapshot = context.db.at(at)?;
     let description = snapshot.describe_table(table)?;
-    let pages = || Pages { snapshot: snapshot.clone(), table: table.to_owned(), start: None, is_done: false };
+    let pages = || Pages::new(snapshot.clone(), table);
     let (content_type, name, format, head) = match request.parameter("format").unwrap_or("ddb-json") {
         "ddb-json" => ("application/x-ndjson", format!("{table}.json"), Format::DynamoDbJson, None),
         "csv" => {

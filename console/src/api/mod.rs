@@ -18,9 +18,11 @@ pub(crate) mod keys;
 pub(crate) mod lessons;
 pub(crate) mod moment;
 pub(crate) mod over_time;
+pub(crate) mod pages;
 pub(crate) mod read;
 pub(crate) mod replay;
 pub(crate) mod settings;
+pub(crate) mod sizes;
 pub(crate) mod spell;
 pub(crate) mod streams;
 pub(crate) mod tables;
@@ -36,6 +38,7 @@ pub(crate) fn respond(context: &Context, request: &Request, path: &[&str]) -> Re
             costs::respond(context, request, what)
         }
         ["heat", table] => heat::respond(context, request, table),
+        ["heat", table, "sizes"] => sizes::respond(context, request, table),
         ["explain"] => explain::respond(context, request),
         ["recording"] => replay::respond(context, request, false),
         ["replay"] => replay::respond(context, request, true),

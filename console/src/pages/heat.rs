@@ -10,12 +10,16 @@ use crate::{
         costs,
         heat::{self, Resource},
         keys::Key,
+        sizes::{self, Sizes},
     },
     context::Context,
     refusal::Refusal,
     request::Request,
 };
 use maud::{Markup, html};
+
+/// Tables without requests that the overview names, at most.
+const MAX_QUIET: usize = 50;
 
 /// Answers `/console/heat` and `/console/heat/TABLE`.
 pub(super) fn respond(context: &Context, request: &Request, path: &[&str]) -> Result<Answer, Refusal> {
@@ -41,20 +45,52 @@ fn overview(context: &Context) -> Result<Answer, Refusal> {
             Err(_) => continue, // it is gone by now; its consumption is on the page of costs
         }
     }
+    let mut quiet = context.db.list_tables();
+    quiet.retain(|name| !tables.iter().any(|(known, ..)| *known == name));
     Ok(layout::page(
         context,
         Section::Heat,
         "Hot keys",
         html! {
             p { "A key is hot when it takes so much of what its table does that one partition has to do most of the work. Choose the table that consumed most and read what its page says." }
-            @if tables.is_empty() { p { "No request has consumed anything yet. Read or write items, then look again." } }
+            @if tables.is_empty() { p { "No request has consumed anything since the database was opened." } }
             @for (name, resources, amount) in &tables {
                 h2 { a href={ "/console/heat/" (format::segment(name)) } { (name) } }
                 p { (format!("{:.1}", amount.read_units)) " read units, " (format!("{:.1}", amount.write_units)) " write units, " (format::count(amount.throttled)) " throttled" }
                 @for resource in resources.iter().filter(|resource| resource.remark.is_some()) { (remark(resource)) }
             }
+            @if !quiet.is_empty() {
+                h2 { "Without requests" }
+                p { "Heat counts requests since the database was opened. The page of a table can also count which partition keys have the most items." }
+                ul { @for name in quiet.iter().take(MAX_QUIET) { li { a href={ "/console/heat/" (format::segment(name)) } { (name) } } } }
+                @if quiet.len() > MAX_QUIET { p.quiet { (quiet.len() - MAX_QUIET) " more are on the page of tables." } }
+            }
         },
     ))
+}
+
+/// Which partition keys have the most items.
+fn items(sizes: &Sizes) -> Markup {
+    let percent = |items: u64| format!("{:.0} %", items as f64 / sizes.items.max(1) as f64 * 100.0);
+    html! {
+        p role="status" {
+            @if !sizes.is_whole { "Of the first " } (format::count(sizes.items)) " items with " (format::count(sizes.partition_keys)) " partition keys"
+            @if let Some(first) = sizes.largest.first() { ", " code { (first.key.to_json()) } " has " (format::count(first.items)) ", " (percent(first.items)) }
+            "."
+        }
+        div.wide tabindex="0" role="region" aria-label="Partition keys with the most items" {
+            table {
+                thead { tr { th { "Key" } th.n { "Items" } th.n { "Bytes" } th.n { "Share of items" } th { span.hidden { "Share drawn" } } } }
+                tbody { @for size in &sizes.largest { tr {
+                    td.key { (size.key.to_json()) }
+                    td.n { (format::count(size.items)) }
+                    td.n { (format::bytes(size.bytes)) }
+                    td.n { (percent(size.items)) }
+                    td.share { (draw::share(size.items as f64 / sizes.items.max(1) as f64)) }
+                } } }
+            }
+        }
+    }
 }
 
 fn remark(resource: &Resource) -> Markup {
@@ -66,6 +102,9 @@ fn remark(resource: &Resource) -> Markup {
 }
 
 fn of_table(context: &Context, request: &Request, table: &str) -> Result<Answer, Refusal> {
+    if request.flag("sizes") {
+        return Ok(answer::html(items(&sizes::of_table(context, table)?)));
+    }
     let resources = heat::of_table(context, table)?;
     let shown = html! { @for resource in &resources { (one(table, resource, context.currency())) } };
     if request.flag("part") {
@@ -80,6 +119,10 @@ fn of_table(context: &Context, request: &Request, table: &str) -> Result<Answer,
             p { a href="/console/heat" { "All tables" } " · " a href=(format::table_address(table, "items")) { "Items of the table" } }
             div hx-get=(address) hx-trigger="every 5s" { (shown) }
             p.quiet { "Keys are counted in bounded memory: the true weight of a key is at most what is shown, and less by no more than the column “or less by”. A write unit weighs three, a read unit one." }
+            h2 { "Items" }
+            p { "A partition key with many items is hot as soon as they are all read. This reads the table, beside its writers and for no units." }
+            button hx-get={ "/console/heat/" (format::segment(table)) "?sizes=1" } hx-target="#sizes" { "Count items by partition key" }
+            div #sizes aria-live="polite" {}
         },
     ))
 }

@@ -32,6 +32,11 @@ fn list(tables: &[Table]) -> Markup {
                     tbody { @for table in tables { (row(table)) } }
                 }
             }
+            p.hint {
+                a href="/console/heat" { "Heat" } " says which keys are hot, " a href="/console/costs" { "Costs" } " what requests consume, "
+                a href="/console/explain" { "Explain" } " what a request would do. " a href="/console/inside" { "Inside" } " draws how items are stored; the "
+                a href="/console/lessons" { "lessons" } " explain it step by step."
+            }
         }
     }
 }

@@ -99,6 +99,29 @@ fn units_and_money_of_parts_and_keys_are_shown_minute_by_minute() {
 }
 
 #[test]
+fn partition_keys_with_the_most_items_are_found_without_any_request() {
+    let (db, console) = watched(|options| options);
+    let table = db.create_table("orders").hash::<S>("customer").range::<S>("order").create().unwrap();
+    for number in 0..300 {
+        let customer = if number % 3 == 0 { format!("c{number}") } else { "big<1>".to_owned() };
+        table.put(&Item::new().with("customer", customer).with("order", number.to_string())).unwrap();
+    }
+    let units = db.ledger().unwrap().total(|_| true).read_milliunits;
+    let sizes = get(&console, "api/heat/orders/sizes").good().json();
+    assert_eq!((sizes["items"].as_u64(), sizes["partition_keys"].as_u64()), (Some(300), Some(101)));
+    assert_eq!((sizes["largest"][0]["items"].as_u64(), sizes["is_whole"].as_bool()), (Some(200), Some(true)));
+    assert_eq!(sizes["largest"][0]["key"]["customer"]["S"], "big<1>");
+    assert_eq!(sizes["largest"].as_array().unwrap().len(), 20);
+    assert_eq!(db.ledger().unwrap().total(|_| true).read_milliunits, units, "that costs nothing");
+    let page = get(&console, "heat/orders?sizes=1").good().text;
+    assert!(page.contains("{&quot;customer&quot;:&quot;big&lt;1&gt;&quot;}</code> has 200, 67 %"), "{page}");
+    db.create_table("quiet").hash::<S>("id").create().unwrap();
+    assert!(get(&console, "heat").good().text.contains("<a href=\"/console/heat/quiet\">"));
+    assert_eq!(get(&console, "api/heat/none/sizes").status, 404);
+    assert_eq!(get(&console, "api/heat/quiet/sizes").good().json()["is_whole"], true);
+}
+
+#[test]
 fn throttles_have_their_reason() {
     let (db, console) = watched(|options| options.capacity(CapacityModel::service()));
     let table = db.create_table("small").hash::<S>("id").provisioned(1, 1).create().unwrap();
