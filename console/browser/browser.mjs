@@ -64,12 +64,20 @@ export async function tab(browser, server, { results, step }) {
   page.on("request", (request) => {
     if (!request.url().startsWith(`${server.origin}/`) && !request.url().startsWith("data:")) results.complaints.push(`a request to ${request.url()}`);
   });
-  const go = (address) => page.goto(new URL(address, server.address).href, { waitUntil: "load" });
   const text = () => page.evaluate(() => document.body.innerText);
   // By the clock, and not by frames, of which a tab in the background has none.
   const settle = (until, ...args) => page.waitForFunction(until, { timeout: 15000, polling: 20 }, ...args);
+  // A page is ready when it has htmx, which comes behind the first paint.
+  const ready = () => settle(() => globalThis.htmx);
+  const go = async (address) => {
+    await page.goto(new URL(address, server.address).href, { waitUntil: "load" });
+    await ready();
+  };
   const says = (words) => settle((words) => document.body.innerText.includes(words), words);
-  const follow = (selector) => Promise.all([page.waitForNavigation({ waitUntil: "load" }), page.click(selector)]);
+  const follow = async (selector) => {
+    await Promise.all([page.waitForNavigation({ waitUntil: "load" }), page.click(selector)]);
+    await ready();
+  };
   return { page, server, step, go, text, settle, says, follow };
 }
 

@@ -14,7 +14,7 @@ use hashrange::{
 use std::borrow::Cow;
 
 /// Items of a page where the request does not say how many.
-pub(crate) const DEFAULT_LIMIT: u64 = 50;
+pub(crate) const DEFAULT_LIMIT: u64 = 25;
 /// Items of a page, at most.
 const MAX_LIMIT: u64 = 1_000;
 /// Filters of a form, at most.

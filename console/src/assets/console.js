@@ -5,6 +5,15 @@
   const stored = () => { try { return localStorage.getItem("theme"); } catch { return null; } };
   if (stored()) root.dataset.theme = stored();
 
+  // htmx is for what a reader does: it comes once the page is painted. A page in the background is painted later, and has it at once.
+  const htmx = document.currentScript.dataset.htmx;
+  const loadHtmx = () => {
+    const script = document.createElement("script");
+    script.src = htmx;
+    document.head.append(script);
+  };
+  addEventListener("load", () => (document.hidden ? loadHtmx() : requestAnimationFrame(() => setTimeout(loadHtmx))));
+
   const switchTheme = () => {
     const dark = root.dataset.theme ? root.dataset.theme === "dark" : matchMedia("(prefers-color-scheme: dark)").matches;
     root.dataset.theme = dark ? "light" : "dark";

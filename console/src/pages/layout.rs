@@ -56,9 +56,10 @@ pub(crate) fn page(context: &Context, section: Section, title: &str, content: Ma
                 meta name="color-scheme" content="light dark";
                 meta name="htmx-config" content=(HTMX);
                 link rel="icon" href=(asset("icon.svg"));
+                // The script is before the style sheet, since one behind it would wait for it. It sets the theme, and loads htmx
+                // once the page is painted.
+                script src=(asset("console.js")) data-htmx=(asset("htmx.js")) {}
                 link rel="stylesheet" href=(asset("console.css"));
-                script src=(asset("console.js")) {}
-                script src=(asset("htmx.js")) defer {}
             }
             body hx-headers=r#"{"x-hashrange-console":"1"}"# {
                 a.skip href="#main" { "Skip to the page" }
