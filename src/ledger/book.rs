@@ -153,13 +153,7 @@ impl Book {
     }
 }
 
-fn rank(
-    sketches: &mut [Sketch; 2],
-    key: &mut Vec<u8>,
-    noted: &Noted<'_>,
-    (weight, written): (u64, u64),
-    minute: u64,
-) {
+fn rank(sketches: &mut [Sketch; 2], key: &mut Vec<u8>, noted: &Noted<'_>, (weight, written): (u64, u64), minute: u64) {
     let place = noted.place;
     if place.collection.is_empty() {
         return; // a scan reads no key in particular

@@ -196,7 +196,8 @@ pub(crate) fn breakdown(ledger: &Ledger, pricing: &Pricing<'_>, by: &[&str]) -> 
     let amount = |by_table: &BTreeMap<&str, Usage>| {
         let mut sum = Usage::default();
         by_table.values().for_each(|usage| sum.add(usage));
-        let nanos = |(table, usage): (&&str, &Usage)| pricing.nanos(table, usage.read_milliunits, usage.write_milliunits);
+        let nanos =
+            |(table, usage): (&&str, &Usage)| pricing.nanos(table, usage.read_milliunits, usage.write_milliunits);
         Amount::of(&sum, by_table.iter().map(nanos).sum())
     };
     let mut rows: Vec<Row> = Vec::new();

@@ -114,9 +114,7 @@ pub(crate) fn costly(db: &Database, ledger: &Ledger, pricing: &Pricing<'_>) -> C
         let Ok(report) = db.heat(table) else { continue };
         for resource in report.resources {
             let keys = ranked(&resource.accessed_partition_keys, resource.total_weight, table, pricing);
-            let named = |(key, heat)| {
-                (CostlyKey { table: table.to_owned(), index: resource.index.clone(), key }, heat)
-            };
+            let named = |(key, heat)| (CostlyKey { table: table.to_owned(), index: resource.index.clone(), key }, heat);
             found.extend(keys.into_iter().zip(resource.accessed_partition_keys).map(named));
         }
     }

@@ -252,7 +252,8 @@ fn hot_keys_of_tables_and_indexes_are_ranked() {
     let hot = &of_table.accessed_partition_keys[0];
     assert_eq!(hot.weight, 10 * 3_000 + 500);
     assert_eq!((hot.read_milliunits, hot.write_milliunits), (500, 10_000));
-    let minutes = hot.minutes.iter().map(|minute| (minute.minute_millis, minute.read_milliunits, minute.write_milliunits));
+    let minutes =
+        hot.minutes.iter().map(|minute| (minute.minute_millis, minute.read_milliunits, minute.write_milliunits));
     let begin = BEGIN / 60_000 * 60_000;
     assert_eq!(minutes.collect::<Vec<_>>(), [(begin, 0, 10_000), (begin + 60_000, 500, 0)]);
     assert_eq!(hot.minutes[0].weight, 30_000);
