@@ -1,11 +1,11 @@
 //! Inside, workbenches and lessons as a browser or a program asks for them.
 
 use crate::{
-    TraceTap,
     answer::Body,
     console::{Console, WRITE_HEADER},
     lessons::built_in,
     options::ConsoleOptions,
+    tap::TraceTap,
 };
 use hashrange::{Clock, Database, Item, key::S};
 use http::{Method, StatusCode};
