@@ -396,7 +396,8 @@ impl Database {
     }
     /// A copy in memory of the database as it is now, for one test or one experiment: what is done to the copy is never
     /// seen here. Sealed runs are shared, not copied; what is copied is the log since the last flush. The copy has the
-    /// same options, and the same manual clock if there is one. Writers wait while it is made. Errors: log or disk.
+    /// same options, and the same manual clock if there is one. Everything that was acknowledged before the call is in it, and
+    /// what is committed meanwhile up to one commit; writers do not wait. Errors: log or disk.
     ///
     /// ```
     /// # use hashrange::{Database, Item, key::S};

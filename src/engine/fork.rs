@@ -12,17 +12,16 @@ use crate::{
 };
 
 impl Engine {
-    /// Copies the database to an empty disk: what was committed before the call is in the copy, and nothing that is
-    /// committed after it. Writers wait meanwhile, readers do not.
+    /// Copies the database to an empty disk: what was committed before the call is in the copy, and of what is committed
+    /// during the call everything up to one commit. Neither writers nor readers wait.
     ///
-    /// The copy is what a crash right now would leave, so opening it is a recovery like any other, and takes as long as
-    /// replaying the log.
+    /// The copy is what a power failure at one moment would leave, so opening it is a recovery like any other, and takes as
+    /// long as replaying the log.
     pub fn fork_to(&self, disk: &dyn TakeOver) -> Result<()> {
         let _work = self.gate.enter()?;
-        // No commit is on its way while the gate is held, so the log stands still once it is synced; no run appears or
-        // goes while the manifest is held.
-        let _gate = self.tables.schema_gate.write();
         self.wait_all_durable(Some(Durability::Sync))?;
+        // The moment: no run, stream segment or schema appears or goes while the manifest is held, and what a run has is
+        // durable in the log, too. Commits go on; the copy ends with the last one that is durable now.
         let manifest = self.files.manifest();
         let state = manifest.state();
         let (last_segment, end) = self.wal.durable_end();

@@ -115,14 +115,16 @@ fn a_fork_of_a_database_in_use_has_a_prefix_of_every_writer() {
     let mut copies = Vec::new();
     std::thread::scope(|scope| {
         for writer in ["a", "b"] {
-            let (table, begun) = (&table, &begun);
+            let (db, table, begun) = (&db, &table, &begun);
             scope.spawn(move || {
                 for n in 0..FORKS * ITEMS_PER_FORK {
                     // Never far ahead: what is copied and read would grow faster than a slow machine copies and reads it.
                     while n >= begun.load(Ordering::Relaxed) * ITEMS_PER_FORK {
                         std::thread::yield_now();
                     }
-                    table.put(&Item::new().with("writer", writer).with("n", n).with("pad", "x".repeat(500))).unwrap();
+                    let item = |writer: &str| Item::new().with("writer", writer).with("n", n).with("pad", "x".repeat(250));
+                    let twins = [item(writer), item(&format!("twin of {writer}"))];
+                    db.transact_write().put(table, &twins[0]).put(table, &twins[1]).send().unwrap();
                 }
             });
         }
@@ -140,6 +142,8 @@ fn a_fork_of_a_database_in_use_has_a_prefix_of_every_writer() {
                 copied.query(writer).items().map(|item| item.unwrap().get("n").unwrap().as_i64().unwrap()).collect();
             assert!(numbers.len() >= seen, "what was acknowledged before is in the copy");
             assert!(numbers.iter().copied().eq(0..numbers.len() as i64), "and no gap");
+            let twins = copied.query(format!("twin of {writer}")).items().count();
+            assert_eq!(twins, numbers.len(), "and each transaction whole");
         }
         copy.verify().unwrap();
     }
