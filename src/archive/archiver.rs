@@ -2,7 +2,7 @@
 //!
 //! A step uploads objects first and the entry that names them last, so that an archive that ends anywhere is whole up to its
 //! last entry. What was uploaded for an entry that never came is uploaded again, under the same name. A step uploads a new base
-//! before the log. A commit that waits for the archive brings the log itself, and waits for a base only if it needs that one.
+//! before the log, and between two runs of the base the log that there is by then. A commit that waits for the archive brings the log itself, and waits for a base only if it needs that one.
 
 use super::{
     catalog::{BaseEntry, CHUNK_BYTES, Entry, LogPart, ObjectMeta, put, read_entries, read_id, sum_of, write_id},
@@ -106,6 +106,8 @@ pub(super) struct Archiver {
     /// One base is uploaded at a time.
     base: Mutex<LastBase>,
     progress: Mutex<Progress>,
+    /// What is there, for those who ask while something is uploaded.
+    archived_to: Mutex<Option<Point>>,
     /// More waits than may.
     is_behind: AtomicBool,
 }
@@ -168,14 +170,23 @@ impl Archiver {
             progress.take(entry);
         }
         progress.hold = progress.log.map(|(segment, _)| engine.hold_log(segment));
-        let (base, progress, is_behind) = (Mutex::new(base), Mutex::new(progress), AtomicBool::new(false));
         let session = engine.fresh_number();
-        Ok(Self { engine, place, options, timeline, session, base, progress, is_behind })
+        Ok(Self {
+            engine,
+            place,
+            options,
+            timeline,
+            session,
+            base: Mutex::new(base),
+            archived_to: Mutex::new(progress.archived_to),
+            progress: Mutex::new(progress),
+            is_behind: AtomicBool::new(false),
+        })
     }
 
     /// What is there.
     pub fn archived_to(&self) -> Option<Point> {
-        self.progress.lock().archived_to
+        *self.archived_to.lock()
     }
 
     /// Archives everything that was committed before the call; whether there was anything. Errors: the place cannot be written
@@ -250,6 +261,7 @@ impl Archiver {
         };
         progress.next_entry += 1;
         progress.take(&entry);
+        *self.archived_to.lock() = progress.archived_to;
         progress.hold = Some(self.engine.hold_log(entry.log_to.0));
         drop(base_hold);
         Ok((entry.base.is_some().then_some(entry), true))
@@ -266,8 +278,15 @@ impl Archiver {
         let Some(hold) = self.engine.hold_base(base.file) else { return Ok(None) };
         let mut runs = BTreeMap::new();
         for run in &base.runs {
-            let known = last.runs.get(run).cloned();
-            runs.insert(*run, known.map_or_else(|| self.bring_run(*run), Ok)?);
+            let object = match last.runs.get(run) {
+                Some(object) => object.clone(),
+                None => {
+                    // The log does not wait for a large base.
+                    self.bring(None, true)?;
+                    self.bring_run(*run)?
+                }
+            };
+            runs.insert(*run, object);
         }
         let name = FileName::Base(base.file);
         let bytes = self.engine.read_part(name, 0, self.engine.length_of(name)?)?;
@@ -434,7 +453,8 @@ fn foreign(place: &ArchivePlace, timeline: Option<u64>) -> Error {
 impl CommitGate for Archiver {
     fn pass(&self, commit: u64, durability: Durability) -> Result<()> {
         if self.options.mode == ArchiveMode::Sync && durability == Durability::Sync {
-            let is_missing = || self.archived_to().is_none_or(|there| there.commit < commit);
+            // Waits for a writer that brings the log, which may have this commit.
+            let is_missing = || self.progress.lock().archived_to.is_none_or(|there| there.commit < commit);
             while is_missing() {
                 // Where there is nothing to bring, another writer has brought it meanwhile, or a base has to come first.
                 if !self.bring(None, false)?.1 && is_missing() && !self.step()? && is_missing() {

@@ -53,7 +53,8 @@ impl From<Moment> for RestorePoint {
 struct Plan<'a> {
     timeline: u64,
     base: &'a BaseEntry,
-    /// Parts of the log from the base's first segment on, by segment and offset, with the number of their entry.
+    /// Parts of the log from the base's first segment on until behind the moment, by segment and offset, with the number of
+    /// their entry.
     parts: BTreeMap<(u64, u64), (u64, &'a LogPart)>,
     /// Where segments end that others took over.
     ends: BTreeMap<u64, u64>,
@@ -218,10 +219,19 @@ impl Archive {
             keys: Vec::new(),
             last: chain.latest(),
         };
+        let has_moment = |entry: &Entry| match wanted.moment {
+            Moment::Now => false,
+            Moment::Commit(commit) => entry.commit >= commit,
+            Moment::Instant(millis) => entry.at_millis > millis,
+        };
+        let last_needed = chain.entries().iter().find(|entry| has_moment(entry)).map_or(u64::MAX, |entry| entry.number);
         for entry in chain.entries() {
-            let needed = entry.parts.iter().filter(|part| part.segment >= base.first_segment);
-            plan.parts.extend(needed.map(|part| ((part.segment, part.from), (entry.number, part))));
-            plan.ends.extend(entry.ends.clone());
+            if entry.number <= last_needed {
+                let needed = entry.parts.iter().filter(|part| part.segment >= base.first_segment);
+                plan.parts.extend(needed.map(|part| ((part.segment, part.from), (entry.number, part))));
+                plan.ends.extend(entry.ends.clone());
+            }
+            // Later entries tell how the earlier log is protected.
             plan.encrypted_from = plan.encrypted_from.max(entry.encrypted_from);
             if let Some(keys) = entry.keys.as_ref().filter(|keys| !plan.keys.contains(keys)) {
                 plan.keys.insert(0, keys);

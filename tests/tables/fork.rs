@@ -122,7 +122,8 @@ fn a_fork_of_a_database_in_use_has_a_prefix_of_every_writer() {
                     while n >= begun.load(Ordering::Relaxed) * ITEMS_PER_FORK {
                         std::thread::yield_now();
                     }
-                    let item = |writer: &str| Item::new().with("writer", writer).with("n", n).with("pad", "x".repeat(250));
+                    let item =
+                        |writer: &str| Item::new().with("writer", writer).with("n", n).with("pad", "x".repeat(250));
                     let twins = [item(writer), item(&format!("twin of {writer}"))];
                     db.transact_write().put(table, &twins[0]).put(table, &twins[1]).send().unwrap();
                 }

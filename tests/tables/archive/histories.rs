@@ -92,6 +92,31 @@ pub(crate) fn every_prefix_of_an_archive_restores_and_every_flipped_byte_is_name
     }
 }
 
+#[test]
+fn a_restore_reads_the_log_as_far_as_it_needs_it() {
+    let (clock, store) = (Clock::manual(BEGIN), MemoryStore::new());
+    let db = options(&clock).in_memory().unwrap();
+    let archiving = db.archive_to(place(&store), ArchiveOptions::default()).unwrap();
+    let put_many = |first: u64| (first..first + 500).for_each(|n| put(&db, &format!("{n}"), n));
+    put_many(0);
+    archiving.step().unwrap();
+    let (point, expected) = (archiving.archived_to().unwrap(), contents(&db));
+    clock.advance(Duration::from_secs(10));
+    put(&db, "shows that nothing more has the time before", 1);
+    archiving.step().unwrap();
+    let before = store.list("", "").unwrap();
+    put_many(500);
+    archiving.step().unwrap();
+    let later: Vec<String> = store.list("", "").unwrap().into_iter().filter(|name| !before.contains(name)).collect();
+    let log = later.iter().find(|name| name.contains("/log/")).unwrap();
+    store.remove("", log).unwrap();
+    let archive = open(&store);
+    for moment in [Moment::Commit(point.commit), Moment::Instant(point.at_millis)] {
+        assert_eq!(contents(&restore(&archive, moment, &clock).unwrap()), expected, "{moment:?}");
+    }
+    assert_eq!(restore(&archive, Moment::Now, &clock).unwrap_err().kind(), ErrorKind::Corrupt);
+}
+
 /// An archive with other bytes in the place of an object is refused as a whole or by verification, which names the object.
 fn check_damage(store: &MemoryStore, name: &str, bytes: Option<Bytes>) {
     let copy = store.copy();
