@@ -175,8 +175,8 @@ fn reading(folder: &Path, items: u64) {
     println!("restore of {bytes:.0} MB of runs, open included: {seconds:.2} s, {:.0} MB/s", bytes / seconds);
     assert_eq!(restored.digest("things").unwrap(), digest);
     drop(restored);
+    transfer(&home, db.clone(), items);
     pause_of_a_copy(&home, &db, items);
-    transfer(&home, db, items);
 }
 
 fn ask(protocol: &Protocol, operation: &str, request: &Value) -> Value {
