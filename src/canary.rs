@@ -93,11 +93,17 @@ mod planted {
         SealBesideSync,
         /// A commit counts as applied before its entries of global indexes are in.
         AppliedEarly,
+        /// A write from another region replaces the item, whatever their stamps say.
+        StampIgnored,
+        /// The stamp of an item goes when the item is deleted.
+        DeleteForgetsStamp,
+        /// Of two writes with equal times the one that arrives later wins.
+        TieByArrival,
     }
 
     impl Canary {
         /// All of them.
-        pub const ALL: [Self; 29] = [
+        pub const ALL: [Self; 32] = [
             Self::SegmentNameUnsynced,
             Self::EarlyAcknowledgement,
             Self::ForgivenSync,
@@ -127,6 +133,9 @@ mod planted {
             Self::ExpiryBelievesIndex,
             Self::SealBesideSync,
             Self::AppliedEarly,
+            Self::StampIgnored,
+            Self::DeleteForgetsStamp,
+            Self::TieByArrival,
         ];
     }
 

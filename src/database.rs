@@ -4,6 +4,7 @@
 
 mod accelerator;
 mod archiving;
+mod coordination;
 mod faults;
 mod history;
 mod inspection;

@@ -25,7 +25,8 @@
 //! builders), [`request`] (the same as plain values), [`admin`] and [`schema`] (tables and indexes), [`streams`],
 //! [`partiql`], [`access`] (policies), [`item`] and [`entity`] (from and to Rust's types), [`service`] (models of what the
 //! service does), [`capacity`] and [`ledger`] (what requests consume, and what that costs), [`scaling`] (throughput that follows
-//! consumption), [`trace`] (requests recorded and replayed), [`mod@history`] (the database as it was), `asynchronous` (with feature
+//! consumption), [`trace`] (requests recorded and replayed), [`regions`] (replicas in
+//! several regions), [`mod@history`] (the database as it was), `asynchronous` (with feature
 //! `tokio`), [`inspect`] and [`observe`] (what is inside, and what happens there), [mod@file] and [`testing`] (disks).
 
 pub mod access;
@@ -64,6 +65,7 @@ mod manifest;
 pub mod observe;
 pub mod partiql;
 mod partition;
+pub mod regions;
 pub mod request;
 pub mod scaling;
 pub mod schema;

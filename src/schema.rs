@@ -5,15 +5,20 @@
 mod decreases;
 mod expiry;
 mod keys;
+mod replication;
 mod settings;
+mod stamp;
 mod validate;
 
 pub(crate) use expiry::{EXPIRY_LANES, expiry_token};
 pub(crate) use keys::{EncodedKey, ITEM_SPACE, key_attributes, refuse_empty};
+pub use replication::{Consistency, Replica, ReplicaStatus, Replication};
 pub use settings::{
     IndexSettings, Insights, InsightsMode, KinesisDestination, PointInTimeRecovery, RecordPrecision, ResourcePolicy,
     Since, TableClass, TableSettings, ThroughputChanges, UnitPair,
 };
+pub(crate) use stamp::STAMP_SPACE;
+pub use stamp::Stamp;
 pub use validate::{MAX_GLOBAL_INDEXES, MAX_LOCAL_INDEXES, validate_index, validate_name, validate_table};
 
 use crate::item::{ItemRef, KeyType};
@@ -200,6 +205,12 @@ pub struct TableDefinition {
     /// What it was asked to be and the engine does not act on.
     #[serde(default, skip_serializing_if = "TableSettings::is_default")]
     pub settings: TableSettings,
+    /// Its replicas in other regions, if it has any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replication: Option<Box<Replication>>,
+    /// Whether it has or had replicas, so that stamps lie among its items.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub has_stamps: bool,
     /// Log record of the last change of this definition: replay ignores older ones.
     #[serde(default)]
     pub changed_seqno: u64,
@@ -222,6 +233,10 @@ impl TableDefinition {
     /// Whether the database keeps the table for itself.
     pub fn is_internal(&self) -> bool {
         self.name.starts_with(INTERNAL_PREFIX)
+    }
+    /// Whether other entries lie among its items: those of local indexes, or stamps.
+    pub(crate) fn is_mixed(&self) -> bool {
+        self.has_stamps || self.indexes.iter().any(|index| index.kind == IndexKind::Local)
     }
     /// The index of that name.
     pub fn index(&self, name: &str) -> Option<&IndexDefinition> {

@@ -66,6 +66,8 @@ pub fn table(u: &mut Unstructured<'_>) -> Result<TableDefinition> {
         stream: None,
         deletion_protection: false,
         tags: Vec::new(),
+        replication: None,
+            has_stamps: false,
         changed_seqno: count(u)?,
         settings: TableSettings::default(),
     })

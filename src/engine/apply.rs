@@ -7,9 +7,10 @@
 
 use super::{catalog::TableState, ring::TokenRing};
 use crate::{
+    canary::canary,
     index::IndexChange,
     item::ItemRef,
-    schema::{EncodedKey, StreamView},
+    schema::{EncodedKey, Stamp, StreamView},
     stream::{Change, ChangeEvent, Occurrence, Sequence},
     wal::record::Origin,
 };
@@ -43,6 +44,8 @@ pub(super) struct AppliedChange<'a> {
     pub event: Option<ChangeEvent>,
     /// What becomes of index entries.
     pub indexes: &'a [IndexChange],
+    /// The item's stamp, in a table with replicas.
+    pub stamp: Option<&'a Stamp>,
 }
 
 /// Where the parts of a change go.
@@ -58,6 +61,9 @@ pub(super) trait ApplyTarget {
 pub(super) fn apply(change: &AppliedChange<'_>, stamp: WriteStamp, origin: Origin, target: &mut impl ApplyTarget) {
     if let Some(state) = change.state {
         target.insert(&state.ring, change.key, change.new);
+        if let Some(stamp) = change.stamp {
+            insert_stamp(state, change, stamp, target);
+        }
     }
     if let Some(event) = change.event {
         target.push(change.key, |view| {
@@ -76,4 +82,11 @@ pub(super) fn apply(change: &AppliedChange<'_>, stamp: WriteStamp, origin: Origi
             target.insert(ring, key, Some(entry));
         }
     }
+}
+
+/// The stamp of a deleted item stays.
+#[cold]
+fn insert_stamp(state: &TableState, change: &AppliedChange<'_>, stamp: &Stamp, target: &mut impl ApplyTarget) {
+    let is_kept = change.new.is_some() || !canary!(DeleteForgetsStamp);
+    target.insert(&state.ring, &change.key.of_stamp(), Some(&stamp.to_entry()).filter(|_| is_kept));
 }

@@ -113,6 +113,10 @@ impl Engine {
     pub fn table(&self, name: &str) -> Option<Arc<TableSlot>> {
         self.tables.named(name)
     }
+    /// The table with that number.
+    pub fn table_of_number(&self, number: u32) -> Option<Arc<TableSlot>> {
+        self.tables.load().by_id.get(&number).cloned()
+    }
     /// Names of all tables, in the order of their bytes.
     pub fn table_names(&self) -> Vec<String> {
         self.tables.load().by_name.keys().cloned().collect()

@@ -7,7 +7,10 @@
 //! All items of a load share one sequence number, that of the record that began it. An item that comes a second time
 //! takes a new number, drawn by an empty commit, and so do those behind it; so the last one stays.
 
-use super::{catalog::TableSlot, engine::Engine, item_walk::ItemWalk, ring::key_ref, schema_change::TableSpec};
+use super::{
+    catalog::TableSlot, engine::Engine, item_walk::ItemWalk, replication::is_witness, ring::key_ref,
+    schema_change::TableSpec,
+};
 use crate::{
     error::{Error, Result},
     index,
@@ -103,7 +106,7 @@ impl Engine {
         self.admission.write_budget.add(bytes);
     }
 
-    fn activate_table(&self, slot: &Arc<TableSlot>, stream: Option<StreamView>) -> Result<Arc<TableSlot>> {
+    pub(super) fn activate_table(&self, slot: &Arc<TableSlot>, stream: Option<StreamView>) -> Result<Arc<TableSlot>> {
         let _work = self.gate.enter()?;
         let state = arc_swap::Guard::into_inner(slot.state());
         for ring in state.index_rings.iter().chain([&state.ring]) {
@@ -131,7 +134,10 @@ impl Engine {
     /// Drops the tables that a crash left as being created.
     pub(super) fn drop_all_unfinished(&self) -> Result<()> {
         let slots: Vec<_> = self.tables.load().by_id.values().cloned().collect();
-        let is_unfinished = |slot: &&Arc<TableSlot>| slot.state().definition.status == TableStatus::Creating;
+        let is_unfinished = |slot: &&Arc<TableSlot>| {
+            let definition = &slot.state().definition;
+            definition.status == TableStatus::Creating && !is_witness(definition)
+        };
         slots.iter().filter(is_unfinished).try_for_each(|slot| self.drop_unfinished(slot))
     }
 }

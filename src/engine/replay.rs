@@ -155,6 +155,7 @@ impl Replay<'_> {
                 indexes: &state
                     .as_ref()
                     .map_or_else(Vec::new, |state| index_changes(seqno, state, change, old.as_ref())),
+                stamp: change.stamp.as_ref(),
             };
             let mut target = ReplayTarget { replay: self, table: change.table, stamp };
             apply(&applied, stamp, commit.origin, &mut target);

@@ -4,10 +4,12 @@
 //! replay knows at every record which indexes stood.
 
 use super::{
+    billing_change::change_billing,
     catalog::{TableSlot, TableState},
     engine::Engine,
     files::Files,
     replay::Builder,
+    replication::{check_replica_deletion, check_replica_update},
     stream::range_of,
 };
 use crate::{
@@ -143,6 +145,8 @@ impl Engine {
             deletion_protection: spec.deletion_protection,
             tags: spec.tags,
             settings: spec.settings,
+            replication: None,
+            has_stamps: false,
             changed_seqno: 0,
         };
         for index in spec.indexes {
@@ -192,6 +196,7 @@ impl Engine {
     /// Changes a table. The caller holds the gate.
     fn change_table(&self, slot: &Arc<TableSlot>, update: TableUpdate) -> Result<Arc<TableSlot>> {
         let mut definition = (*slot.state().definition).clone();
+        check_replica_update(&definition, &update)?;
         let now_millis = self.options.clock.now_millis();
         if let Some(settings) = update.settings {
             definition.settings = *settings;
@@ -229,7 +234,12 @@ impl Engine {
     }
 
     /// Enables or disables the stream of a table; the label of a disabled one is kept, since its records stay readable.
-    fn change_stream(&self, definition: &mut TableDefinition, view: Option<StreamView>, now_millis: u64) -> Result<()> {
+    pub(super) fn change_stream(
+        &self,
+        definition: &mut TableDefinition,
+        view: Option<StreamView>,
+        now_millis: u64,
+    ) -> Result<()> {
         match (view, definition.stream.take()) {
             (Some(_), Some(_)) => {
                 let text = format!("Table already has an enabled stream: TableName: {}", definition.name);
@@ -332,6 +342,7 @@ impl Engine {
                  protection first.",
             ));
         }
+        check_replica_deletion(&state.definition)?;
         let is_created =
             |index: &IndexDefinition| index.kind == IndexKind::Global && index.status == IndexStatus::Creating;
         if state.definition.indexes.iter().any(is_created) {
@@ -376,7 +387,7 @@ impl Engine {
         Ok(state.definition.clone())
     }
 
-    fn existing(&self, name: &str) -> Result<Arc<TableSlot>> {
+    pub(super) fn existing(&self, name: &str) -> Result<Arc<TableSlot>> {
         let slot = self.table(name).ok_or_else(|| Error::no_table_named(name))?;
         if slot.state().definition.status == TableStatus::Creating {
             return Err(Error::in_use(format!("{STILL_IN_USE}: Table is being created: {name}")));
@@ -451,37 +462,6 @@ fn stamp(definition: &mut TableDefinition, seqno: u64) {
     for index in definition.indexes.iter_mut().filter(|index| index.created_seqno == 0) {
         index.created_seqno = seqno;
     }
-}
-
-/// Switches of the billing mode that are remembered: as many as the service allows in a day.
-const SWITCHES_KEPT: usize = 4;
-
-/// Changes billing mode and throughput, and notes when they changed.
-fn change_billing(
-    definition: &mut TableDefinition,
-    billing: Option<BillingMode>,
-    throughput: Option<ProvisionedThroughput>,
-    now_millis: u64,
-) {
-    let before = definition.billing;
-    definition.settings.last_on_demand_millis = definition.last_on_demand_millis();
-    definition.billing = billing.unwrap_or(before);
-    if before == BillingMode::Provisioned && definition.billing == BillingMode::PayPerRequest {
-        definition.settings.last_on_demand_millis = Some(now_millis);
-        let switches = &mut definition.settings.on_demand_switches_millis;
-        switches.push(now_millis);
-        if switches.len() > SWITCHES_KEPT {
-            switches.remove(0);
-        }
-    }
-    if before == BillingMode::PayPerRequest && definition.billing == BillingMode::Provisioned {
-        definition.settings.last_provisioned_millis = Some(now_millis);
-    }
-    let Some(throughput) = throughput else { return };
-    if before == BillingMode::Provisioned {
-        definition.settings.throughput_changes.note(definition.throughput, throughput, now_millis);
-    }
-    definition.throughput = throughput;
 }
 
 fn change_tags(tags: &mut Vec<(String, String)>, removed: &[String], put: Vec<(String, String)>) {

@@ -10,6 +10,7 @@ use super::{
     held::{HeldTables, TableStateGuard},
     lock_set::{LockSet, PerItem, partitions_of},
     ring::{TokenRing, key_ref},
+    staged_write::{StagedWrite, plan},
     write_charge::{Charge, WriteCharge},
     write_points::checked,
 };
@@ -19,15 +20,15 @@ use crate::{
     capacity::IndexUnits,
     config::Durability,
     error::{Error, ErrorKind, Result},
-    index::{self, IndexChange},
+    index,
     item::ItemRef,
     ledger::RequestLabel,
     observe::WritePoint,
     partition::{NewVersion, Partition, ReadPoint, WriteGuard},
-    schema::{EncodedKey, StreamView, TableDefinition},
+    schema::{EncodedKey, Stamp, StreamView, TableDefinition},
     service::in_progress,
-    stream::{Change, ChangeEvent},
-    wal::record::{Before, ChangeRef, ClientToken, CommitHeader, Origin, encode_commit},
+    stream::Change,
+    wal::record::{ChangeRef, ClientToken, CommitHeader, Origin, encode_commit},
 };
 use bytes::Bytes;
 use std::sync::Arc;
@@ -76,6 +77,8 @@ pub struct WriteOptions {
     pub label: RequestLabel,
     /// Decides on everything, and then neither writes nor pays.
     pub is_dry_run: bool,
+    /// The stamp of a write that was made in another region. It is carried out if the stamp is greater than that of the item here.
+    pub replicated: Option<Box<Stamp>>,
     /// Tells of a conflict at once, before what it rests on is durable: for a caller that tries again without showing the conflict.
     pub report_conflict_early: bool,
 }
@@ -91,17 +94,8 @@ pub struct ItemResult {
     pub index_units: Vec<IndexUnits>,
     /// The table as it was when the commit was logged.
     pub definition: Arc<TableDefinition>,
-}
-
-/// One item of a commit between decision and log.
-pub(super) struct StagedWrite {
-    position: usize,
-    pub(super) old: Option<ItemRef>,
-    pub(super) new: Option<Bytes>,
-    changed: bool,
-    /// What its stream tells of it, if it has one and there is something to tell.
-    event: Option<ChangeEvent>,
-    pub(super) indexes: Vec<IndexChange>,
+    /// Whether the log has it.
+    pub is_logged: bool,
 }
 
 /// An entry of a global index that is applied after the locks of the items are released.
@@ -177,18 +171,14 @@ impl Engine {
             let decision = (op.decide)(&state.definition, old.as_ref());
             let seen = charge.as_ref().and(old.clone());
             let mut planned = decision.and_then(|decision| plan(position, state, old, decision));
+            if let (Some(replication), Ok(item)) = (&state.definition.replication, &mut planned) {
+                self.stamp_write(replication, op.key, partition, options.replicated.as_deref(), item)?;
+            }
             if let Some(charge) = &mut charge {
                 planned = charge.admit_planned(op, state, seen.as_ref(), planned);
             }
-            if let Ok(item) = &planned
-                && item.changed
-                && self.options.collection_limit_bytes.is_some()
-            {
-                let new = item.new.clone().map(ItemRef::from_bytes);
-                match self.check_limit(&mut growth, state, op.key, item.old.as_ref(), new.as_ref()) {
-                    Err(error) if error.kind() == ErrorKind::LimitExceeded => planned = Err(error),
-                    admitted => admitted?,
-                }
+            if self.options.collection_limit_bytes.is_some() {
+                planned = self.admit_growth(&mut growth, state, op.key, planned)?;
             }
             results.push(planned);
         }
@@ -221,6 +211,22 @@ impl Engine {
         Ok(CommitResult { results, seqno: Some(seqno), newest_read, bytes, global })
     }
 
+    /// Rejects a write by which an item collection would become larger than it may.
+    fn admit_growth(
+        &self,
+        growth: &mut CollectionDelta,
+        state: &TableState,
+        key: &EncodedKey,
+        planned: Result<StagedWrite>,
+    ) -> Result<Result<StagedWrite>> {
+        let Some(item) = planned.as_ref().ok().filter(|item| item.changed) else { return Ok(planned) };
+        let new = item.new.clone().map(ItemRef::from_bytes);
+        match self.check_limit(growth, state, key, item.old.as_ref(), new.as_ref()) {
+            Err(error) if error.kind() == ErrorKind::LimitExceeded => Ok(Err(error)),
+            admitted => admitted.map(|()| planned),
+        }
+    }
+
     /// Puts a logged commit into the memtables of its partitions and into its streams; returns the bytes of memory that
     /// takes, and the entries of global indexes, which other partitions hold.
     fn apply_staged(
@@ -238,7 +244,9 @@ impl Engine {
             let (key, state) = (ops[item.position].key, &*states[item.position]);
             self.delay_propagation(&state.definition, key, item);
             let (old, new, event) = (item.old.as_ref(), item.new.as_ref(), item.event);
-            let change = AppliedChange { ordinal, key, state: Some(state), old, new, event, indexes: &item.indexes };
+            let (indexes, item_stamp) = (&*item.indexes, item.stamp.as_deref());
+            let change =
+                AppliedChange { ordinal, key, state: Some(state), old, new, event, indexes, stamp: item_stamp };
             let mut target =
                 LockedTarget { engine: self, state, partition, guard, stamp, bytes: 0, global: &mut global };
             apply(&change, stamp, origin, &mut target);
@@ -290,7 +298,9 @@ impl Engine {
         let changes = planned.iter().filter(|item| item.changed).map(|item| {
             let (key, definition) = (ops[item.position].key, &states[item.position].definition);
             let (collection, sort) = (key.collection(), key.sort());
-            ChangeRef { table: definition.id, collection, sort, old: item.before(definition), new: item.new.as_deref() }
+            let stamp = item.stamp.as_deref().map(|stamp| (stamp.micros(), stamp.region()));
+            let (table, old, new) = (definition.id, item.before(definition), item.new.as_deref());
+            ChangeRef { table, collection, sort, old, new, stamp }
         });
         let mut bytes = 0;
         let commit = self.wal.append_with(|_seqno, out| {
@@ -367,13 +377,6 @@ impl Engine {
     }
 }
 
-/// Whether something is derived from what an item was before a change: entries of indexes, images in a stream, or the
-/// keys there of an item that was removed.
-fn is_old_shown(definition: &TableDefinition, new: Option<&Bytes>) -> bool {
-    let in_stream = definition.stream.as_ref().is_some_and(|stream| stream.view.shows_old() || new.is_none());
-    in_stream || !definition.indexes.is_empty()
-}
-
 /// What `write_locked` leaves for the time after the locks.
 struct CommitResult {
     results: ItemResults,
@@ -429,50 +432,4 @@ const ENTRY_OVERHEAD_BYTES: usize = 96;
 
 fn entry_bytes(key: &EncodedKey, value: Option<&[u8]>) -> usize {
     ENTRY_OVERHEAD_BYTES + key.collection().len() + key.sort().len() + value.map_or(0, <[u8]>::len)
-}
-
-fn plan(position: usize, state: &TableState, old: Option<ItemRef>, decision: WriteAction) -> Result<StagedWrite> {
-    let new = match decision {
-        WriteAction::Put(bytes) => Some(bytes),
-        WriteAction::Delete => None,
-        WriteAction::Keep => {
-            let new = old.as_ref().map(ItemRef::to_inline_bytes);
-            return Ok(StagedWrite { position, old, new, changed: false, event: None, indexes: Vec::new() });
-        }
-    };
-    let definition = &*state.definition;
-    let changed = old.is_some() || new.is_some();
-    let (mut old, mut event, mut indexes) = (old, None, Vec::new());
-    if definition.stream.is_some() || !definition.indexes.is_empty() {
-        // Log, indexes and stream want all names of the old item written out, so that bytes are compared with bytes.
-        old = old.map(|old| ItemRef::from_bytes(old.to_inline_bytes()));
-        let new_item = new.clone().map(ItemRef::from_bytes);
-        if definition.stream.is_some() {
-            event = ChangeEvent::of(old.as_ref(), new_item.as_ref());
-        }
-        indexes = index::changes(definition, |_| true, old.as_ref(), new_item.as_ref());
-    }
-    Ok(StagedWrite { position, old, new, changed, event, indexes })
-}
-
-impl StagedWrite {
-    /// What the log says of the item before.
-    fn before(&self, definition: &TableDefinition) -> Before<&[u8]> {
-        match &self.old {
-            Some(old) if is_old_shown(definition, self.new.as_ref()) => Before::Item(old.encoded()),
-            Some(_) if self.event.is_some() => Before::Different,
-            Some(_) => Before::Unknown,
-            None => Before::Absent,
-        }
-    }
-    fn into_outcome(self, state: &TableState) -> ItemResult {
-        let index_units =
-            self.indexes.iter().map(|change| IndexUnits { index: change.index, units: change.units }).collect();
-        ItemResult {
-            old: self.old,
-            new: self.new.map(ItemRef::from_bytes),
-            index_units,
-            definition: state.definition.clone(),
-        }
-    }
 }

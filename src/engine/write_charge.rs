@@ -11,8 +11,9 @@ use super::{
     held::TableStateGuard,
     lock_set::PerItem,
     ring::key_ref,
+    staged_write::StagedWrite,
     throughput::{place, reason, tokens},
-    write::{StagedWrite, WriteOp, WriteOptions},
+    write::{WriteOp, WriteOptions},
 };
 use crate::{
     admission::Throughput,

@@ -1,6 +1,6 @@
 //! The points of a write in words of tables and partitions, for a database whose writes are followed.
 
-use super::{catalog::TableState, engine::Engine, write::StagedWrite};
+use super::{catalog::TableState, engine::Engine, staged_write::StagedWrite};
 use crate::{
     error::Result,
     observe::{Subject, WritePoint},

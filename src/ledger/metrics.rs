@@ -47,7 +47,7 @@ pub struct MetricPoint {
 
 impl MetricPoint {
     /// A minute in which `count` values came that have this sum.
-    fn new(minute_millis: u64, count: f64, sum: f64, minimum: f64, maximum: f64) -> Self {
+    pub(crate) fn new(minute_millis: u64, count: f64, sum: f64, minimum: f64, maximum: f64) -> Self {
         Self { minute_millis, sample_count: count, sum, minimum, maximum, distribution: Vec::new() }
     }
     /// A time without any value.

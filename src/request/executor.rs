@@ -126,7 +126,8 @@ impl<'a> Executor<'a> {
 
     /// Carries out a request that was decided on, and that no cache answered.
     pub(super) fn execute_behind_cache<R: Run + ?Sized>(&self, request: &R) -> Result<R::Response> {
-        if self.hooks.faults().is_none() && self.hooks.busy().next().is_none() {
+        let is_hooked = self.hooks.faults().is_some() || self.hooks.coordination().is_some();
+        if !is_hooked && self.hooks.busy().next().is_none() {
             return request.run(self);
         }
         self.execute_hooked(request)
@@ -180,9 +181,18 @@ impl<'a> Executor<'a> {
             Some(error) => Err(error),
             None => self.hooks.busy().try_for_each(|hook| hook.before(&call)),
         };
-        let result = admitted.and_then(|()| match self.hooks.faults() {
+        let mut run = || match self.hooks.faults() {
             None => request.run(self),
             Some(faults) => self.run_faulted(faults, &call, request, &mut lost),
+        };
+        let result = admitted.and_then(|()| match self.hooks.coordination() {
+            None => run(),
+            Some(coordination) => {
+                let coordinated = coordination.begin(&call)?;
+                let result = run();
+                coordinated.map_or(Ok(()), |coordinated| coordinated.finish(result.is_ok()))?;
+                result
+            }
         });
         self.hooks.busy().for_each(|hook| show(hook, &call, &result));
         lost.map_or(result, Err)

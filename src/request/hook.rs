@@ -84,6 +84,18 @@ pub struct Completion<'a> {
     pub consumed: &'a [(&'a str, &'a Consumed)],
 }
 
+/// Lets requests of one region agree with those of others, where tables have replicas that must.
+pub(crate) trait Coordination: Send + Sync {
+    /// The request is about to be carried out. An error rejects it. What is returned is held meanwhile.
+    fn begin<'a>(&'a self, call: &Call<'_>) -> Result<Option<Box<dyn Coordinated + 'a>>>;
+}
+
+/// A request that is being carried out, and that requests of other regions wait for.
+pub(crate) trait Coordinated {
+    /// It was carried out, or failed. An error becomes the answer of what was carried out.
+    fn finish(self: Box<Self>, has_succeeded: bool) -> Result<()>;
+}
+
 /// Two hooks, of which the first sees a request first, before and after.
 struct Both(Arc<dyn Hook>, Arc<dyn Hook>);
 
@@ -127,13 +139,15 @@ struct HookSet {
     faults: Option<Arc<Faults>>,
     /// The cache that is in front of the database.
     cache: Option<CacheAccess>,
+    /// What its region agrees on with others.
+    coordination: Option<Arc<dyn Coordination>>,
 }
 
 impl HookSet {
     /// Whether requests pass through nothing. Tag and operation are of no use without a recorder.
     fn is_empty(&self) -> bool {
-        let Self { hook, scaling, caller, recorder, tag: _, operation: _, plans, faults, cache } = self;
-        let has_hook = hook.is_some() || scaling.is_some();
+        let Self { hook, scaling, caller, recorder, tag: _, operation: _, plans, faults, cache, coordination } = self;
+        let has_hook = hook.is_some() || scaling.is_some() || coordination.is_some();
         !(has_hook || caller.is_some() || recorder.is_some() || plans.is_some() || faults.is_some() || cache.is_some())
     }
 }
@@ -181,6 +195,14 @@ impl Hooks {
     /// The cache that may answer requests, if there is one.
     pub(super) fn cache(&self) -> Option<&CacheAccess> {
         self.set.as_ref()?.cache.as_ref()
+    }
+    /// The same, for requests that agree with those of other regions.
+    pub(crate) fn coordinated(&self, coordination: Arc<dyn Coordination>) -> Self {
+        self.changed(|set| set.coordination = Some(coordination))
+    }
+    /// What requests of the region agree on with others, if they do.
+    pub(super) fn coordination(&self) -> Option<&dyn Coordination> {
+        self.set.as_ref()?.coordination.as_deref()
     }
     /// The same, for a handle that keeps the database open.
     pub(crate) fn keeping(&self, keeper: Keeper) -> Self {

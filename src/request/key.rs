@@ -39,7 +39,7 @@ impl<'a> RequestKey<'a> {
         Self(Form::Encoded(Box::new(key)))
     }
     #[inline(always)]
-    pub(super) fn encode(&self, table: &TableDefinition) -> Result<EncodedKey> {
+    pub(crate) fn encode(&self, table: &TableDefinition) -> Result<EncodedKey> {
         match &self.0 {
             Form::Typed(key) => key.encode(table),
             Form::Attributes(key) => table.key_of_attributes(key),

@@ -76,6 +76,7 @@ pub(crate) use explain::Plans;
 pub use get_item::{GetItem, GetOutput};
 pub(crate) use get_item::{read_admitted, read_by_key};
 pub use hook::{Call, Completion, Hook, Hooks};
+pub(crate) use hook::{Coordinated, Coordination};
 pub use key::{EncodeKey, RequestKey};
 pub use page::{MAX_PAGE_BYTES, Page, PageOptions, Select};
 pub(crate) use page_token::{TokenSeal, open_page_token};

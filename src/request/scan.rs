@@ -14,7 +14,7 @@ use crate::{
     error::{Error, Result},
     item::Item,
     partition::KeyRef,
-    schema::{EncodedKey, IndexKind},
+    schema::EncodedKey,
 };
 
 /// Most segments of a parallel scan.
@@ -50,7 +50,7 @@ impl Run for Scan<'_> {
         target.check_paths(options)?;
         let (first_token, last_token) = self.tokens()?;
         let space = target.space();
-        let is_mixed = target.state.definition.indexes.iter().any(|index| index.kind == IndexKind::Local);
+        let is_mixed = target.state.definition.is_mixed();
         let mut builder = PageBuilder::new(executor, &slot, &target, options);
         let start = options.exclusive_start_key.as_deref();
         let after = start.map(|key| self.place(&target, key, first_token, last_token)).transpose()?;
@@ -88,7 +88,7 @@ impl Run for Scan<'_> {
                         }
                     }
                 }
-                // Items and entries of local indexes lie side by side, and only one kind is asked for.
+                // Items, entries of local indexes and stamps lie side by side, and only one kind is asked for.
                 let belongs = !is_mixed || cursor.collection().first() == Some(&space);
                 if let Some(item) = cursor.item().filter(|_| belongs)
                     && !lagged.as_ref().map_or(Ok(false), |lagged| lagged.hides(&target, &item))?

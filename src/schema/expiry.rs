@@ -96,6 +96,8 @@ mod tests {
             deletion_protection: false,
             tags: Vec::new(),
             settings: TableSettings::default(),
+            replication: None,
+            has_stamps: false,
             changed_seqno: 0,
         }
     }

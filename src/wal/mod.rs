@@ -10,6 +10,7 @@ mod adaptive_spin;
 mod bounds;
 mod group_commit;
 mod leader;
+mod log_cursor;
 mod log_reader;
 pub mod record;
 mod recovery;
@@ -28,6 +29,7 @@ mod recovery_tests;
 mod writer_tests;
 
 pub use bounds::LogBounds;
+pub use log_cursor::{DurablePart, LogCursor};
 pub use log_reader::{LogReader, ReadUntil};
 #[cfg(any(test, feature = "fuzzing"))]
 pub use recovery::recover;

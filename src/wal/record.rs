@@ -11,9 +11,10 @@
 //!           flags: bits 0-1 origin (0 user, 1 time to live), bit 2 token follows, bit 3 its
 //!                  fingerprint is of version 1 (else it is of a version that cannot be compared)
 //! token  := varint len, utf-8, fingerprint u64 little-endian
-//! change := varint table, flags u8, bytes collection, bytes sort, [bytes old], [bytes new]
+//! change := varint table, flags u8, bytes collection, bytes sort, [stamp], [bytes old], [bytes new]
 //!           flags: bit 0 old is known (and absent unless bit 1 or 3), bit 1 old follows, bit 2 new follows (else
-//!                  delete), bit 3 old was another one and is not shown
+//!                  delete), bit 3 old was another one and is not shown, bit 4 stamp follows
+//! stamp  := varint micros, bytes region; of an item of a table with replicas
 //! bytes  := varint len, bytes
 //! schema := JSON to the end
 //! ```
@@ -21,7 +22,7 @@
 use crate::{
     error::{Error, Result},
     format::varint,
-    schema::{TableDefinition, is_keyspace},
+    schema::{Stamp, TableDefinition, is_keyspace},
 };
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,7 @@ const OLD_KNOWN: u8 = 0b001;
 const HAS_OLD: u8 = 0b010;
 const HAS_NEW: u8 = 0b100;
 const OLD_DIFFERS: u8 = 0b1000;
+const HAS_STAMP: u8 = 0b1_0000;
 
 /// Bytes of the smallest change, for bounding what a count can ask for.
 const MIN_CHANGE_BYTES: usize = 4;
@@ -104,6 +106,8 @@ pub struct ChangeRef<'a> {
     pub old: Before<&'a [u8]>,
     /// The encoded item after; `None` if it was deleted.
     pub new: Option<&'a [u8]>,
+    /// Microseconds and region of the item's stamp, in a table with replicas.
+    pub stamp: Option<(u64, &'a str)>,
 }
 
 /// A commit, as a view over its payload.
@@ -138,6 +142,8 @@ pub struct Change {
     pub old: Before<Bytes>,
     /// The encoded item after; `None` if it was deleted.
     pub new: Option<Bytes>,
+    /// The item's stamp, in a table with replicas.
+    pub stamp: Option<Stamp>,
 }
 
 /// Everything that became durable together.
@@ -226,9 +232,14 @@ impl<'a> ChangeRef<'a> {
             Before::Different => (OLD_KNOWN | OLD_DIFFERS, None),
             Before::Item(item) => (OLD_KNOWN | HAS_OLD, Some(item)),
         };
-        out.push(old_flags | if self.new.is_some() { HAS_NEW } else { 0 });
+        let stamp_flag = if self.stamp.is_some() { HAS_STAMP } else { 0 };
+        out.push(old_flags | stamp_flag | if self.new.is_some() { HAS_NEW } else { 0 });
         put_bytes(self.collection, out);
         put_bytes(self.sort, out);
+        if let Some((micros, region)) = self.stamp {
+            varint::put(micros, out);
+            put_bytes(region.as_bytes(), out);
+        }
         for image in [old, self.new].into_iter().flatten() {
             put_bytes(image, out);
         }
@@ -238,9 +249,10 @@ impl<'a> ChangeRef<'a> {
         let table = u32::try_from(varint::take(bytes)?).ok()?;
         let flags = take_byte(bytes)?;
         let (collection, sort) = (take_bytes(bytes)?, take_bytes(bytes)?);
+        let stamp = if flags & HAS_STAMP != 0 { Some(take_stamp(bytes)?) } else { None };
         const OLD_FOLLOWS: u8 = OLD_KNOWN | HAS_OLD;
         const OLD_IS_OTHER: u8 = OLD_KNOWN | OLD_DIFFERS;
-        let old = match flags & !HAS_NEW {
+        let old = match flags & !(HAS_NEW | HAS_STAMP) {
             0 => Before::Unknown,
             OLD_KNOWN => Before::Absent,
             OLD_FOLLOWS => Before::Item(take_bytes(bytes)?),
@@ -248,7 +260,7 @@ impl<'a> ChangeRef<'a> {
             _ => return None,
         };
         let new = if flags & HAS_NEW != 0 { Some(take_bytes(bytes)?) } else { None };
-        Some(Self { table, collection, sort, old, new })
+        Some(Self { table, collection, sort, old, new, stamp })
     }
 
     /// The change as a value that shares `payload`, which it must have been read from.
@@ -259,6 +271,7 @@ impl<'a> ChangeRef<'a> {
             sort: payload.slice_ref(self.sort),
             old: self.old.map(|old| payload.slice_ref(old)),
             new: self.new.map(|new| payload.slice_ref(new)),
+            stamp: self.stamp.map(|(micros, region)| Stamp::new(micros, region)),
         }
     }
 }
@@ -362,6 +375,11 @@ fn take_bytes<'a>(bytes: &mut &'a [u8]) -> Option<&'a [u8]> {
     Some(taken)
 }
 
+fn take_stamp<'a>(bytes: &mut &'a [u8]) -> Option<(u64, &'a str)> {
+    let micros = varint::take(bytes)?;
+    Some((micros, std::str::from_utf8(take_bytes(bytes)?).ok()?))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -370,10 +388,16 @@ mod tests {
     fn sample() -> Vec<u8> {
         let header = CommitHeader { at_millis: 1000, origin: Origin::TimeToLive, token: Some(("t1", Some(0x0102))) };
         let changes = [
-            ChangeRef { table: 300, collection: b"pk", sort: b"s", old: Before::Item(b"old"), new: None },
-            ChangeRef { table: 2, collection: b"p", sort: b"", old: Before::Unknown, new: Some(b"new") },
-            ChangeRef { table: 3, collection: b"p", sort: b"", old: Before::Different, new: Some(b"n") },
-            ChangeRef { table: 4, collection: b"p", sort: b"", old: Before::Absent, new: None },
+            ChangeRef { table: 300, collection: b"pk", sort: b"s", old: Before::Item(b"old"), new: None, stamp: None },
+            ChangeRef { table: 2, collection: b"p", sort: b"", old: Before::Unknown, new: Some(b"new"), stamp: None },
+            ChangeRef { table: 3, collection: b"p", old: Before::Different, new: Some(b"n"), ..ChangeRef::default() },
+            ChangeRef {
+                table: 4,
+                collection: b"p",
+                old: Before::Absent,
+                stamp: Some((300, "eu")),
+                ..ChangeRef::default()
+            },
         ];
         let mut out = Vec::new();
         encode_commit(&header, changes.len(), changes, &mut out);
@@ -386,7 +410,7 @@ mod tests {
             \xac\x02\x03\x02pk\x01s\x03old\
             \x02\x04\x01p\0\x03new\
             \x03\x0d\x01p\0\x01n\
-            \x04\x01\x01p\0";
+            \x04\x11\x01p\0\xac\x02\x02eu";
         assert_eq!(sample(), golden);
     }
 
@@ -412,16 +436,18 @@ mod tests {
         assert_eq!(old, [item, Before::Unknown, Before::Different, Before::Absent]);
         let new: Vec<_> = commit.changes.iter().map(|change| change.new.as_deref()).collect();
         assert_eq!(new, [None, Some(&b"new"[..]), Some(&b"n"[..]), None]);
+        assert_eq!(commit.changes[3].stamp, Some(Stamp::new(300, "eu")));
         assert_eq!(CommitRef::decode(&payload).unwrap().unwrap().changes().count(), 4);
     }
 
     #[test]
     fn what_is_said_of_the_old_item_must_make_sense() {
-        let change = ChangeRef { table: 1, collection: b"p", sort: b"", old: Before::Different, new: Some(b"n") };
+        let (old, new) = (Before::Different, Some(&b"n"[..]));
+        let change = ChangeRef { table: 1, collection: b"p", sort: b"", old, new, stamp: None };
         let mut bytes = Vec::new();
         change.encode(&mut bytes);
         assert!(ChangeRef::take(&mut &bytes[..]).is_some());
-        let senseless = [HAS_OLD, OLD_DIFFERS, OLD_KNOWN | OLD_DIFFERS, OLD_KNOWN | OLD_DIFFERS | HAS_OLD, 0x10];
+        let senseless = [HAS_OLD, OLD_DIFFERS, OLD_KNOWN | OLD_DIFFERS, OLD_KNOWN | OLD_DIFFERS | HAS_OLD, 0x20];
         for flags in senseless {
             bytes[1] = flags;
             assert_eq!(ChangeRef::take(&mut &bytes[..]), None, "{flags:b}");

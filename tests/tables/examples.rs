@@ -10,6 +10,8 @@ mod optimistic_locking;
 mod shop;
 #[path = "../../examples/stale_cache.rs"]
 mod stale_cache;
+#[path = "../../examples/two_regions.rs"]
+mod two_regions;
 
 #[test]
 fn counters_lose_no_increment() {
@@ -34,4 +36,9 @@ fn a_query_behind_a_cache_is_old() {
 #[test]
 fn two_designs_of_a_feed_are_compared_by_their_cost() {
     feed_designs::main().unwrap();
+}
+
+#[test]
+fn two_regions_lose_an_update() {
+    two_regions::main().unwrap();
 }

@@ -33,6 +33,7 @@ mod model;
 mod partiql;
 #[cfg(hashrange_canaries)]
 mod planted;
+mod regions;
 mod retention;
 mod scaling;
 mod schema;

@@ -1,13 +1,13 @@
-//! Bugs that are planted in history and archives are found by the tests of those.
+//! Bugs that are planted in history, archives and replicas are found by the tests of those.
 
-use super::{archive, history};
+use super::{archive, history, regions};
 use hashrange::canary::{Canary, plant};
 use std::panic::catch_unwind;
 
 #[test]
 #[ignore = "plants bugs in the whole process; run it by its name"]
-fn every_planted_bug_of_history_and_archives_is_found() {
-    let hunts: [(Canary, fn()); 6] = [
+fn every_planted_bug_of_history_archives_and_replicas_is_found() {
+    let hunts: [(Canary, fn()); 9] = [
         (Canary::BaseNotTaken, history::moments::an_index_that_was_filled_meanwhile_is_whole),
         (
             Canary::BaseDroppedEarly,
@@ -20,6 +20,9 @@ fn every_planted_bug_of_history_and_archives_is_found() {
         ),
         (Canary::ArchiveForgetsBase, archive::failures::what_the_log_does_not_tell_is_archived_before_what_needs_it),
         (Canary::ArchivePrunedEarly, archive::lives::pruning_keeps_what_is_promised),
+        (Canary::StampIgnored, regions::histories::random_histories_agree_with_the_model),
+        (Canary::DeleteForgetsStamp, regions::vectors::what_was_deleted_later_stays_deleted),
+        (Canary::TieByArrival, regions::vectors::equal_stamps_have_one_winner),
     ];
     for (canary, hunt) in hunts {
         hunt();

@@ -15,7 +15,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
-mod linearisable;
+pub(crate) mod linearisable;
 mod serialisable;
 
 use hashrange::{

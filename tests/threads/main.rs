@@ -5,4 +5,5 @@
 mod concurrency;
 mod histories;
 mod ranges;
+mod regions;
 mod waiting;

@@ -14,7 +14,7 @@ pub const FLOORS: [&[&str]; 13] = [
     &["engine"],
     &["request"],
     &["archive", "maintenance", "table", "scaling", "trace", "consumer", "database", "fuzzing", "asynchronous"],
-    &["partiql"],
+    &["partiql", "regions"],
     &["lib"],
 ];
 

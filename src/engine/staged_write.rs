@@ -1,0 +1,104 @@
+//! One item of a commit between decision and log.
+
+use super::{
+    catalog::TableState,
+    write::{ItemResult, WriteAction},
+};
+use crate::{
+    capacity::IndexUnits,
+    error::Result,
+    index::{self, IndexChange},
+    item::ItemRef,
+    schema::{Stamp, TableDefinition},
+    stream::ChangeEvent,
+    wal::record::Before,
+};
+use bytes::Bytes;
+
+/// One item of a commit between decision and log.
+pub(super) struct StagedWrite {
+    pub(super) position: usize,
+    pub(super) old: Option<ItemRef>,
+    pub(super) new: Option<Bytes>,
+    pub(super) changed: bool,
+    /// What its stream tells of it, if it has one and there is something to tell.
+    pub(super) event: Option<ChangeEvent>,
+    pub(super) indexes: Vec<IndexChange>,
+    /// The stamp that the item gets, in a table with replicas.
+    pub(super) stamp: Option<Box<Stamp>>,
+}
+
+/// What becomes of an item by a decision: its images, its index entries, and what its stream tells.
+pub(super) fn plan(
+    position: usize,
+    state: &TableState,
+    old: Option<ItemRef>,
+    decision: WriteAction,
+) -> Result<StagedWrite> {
+    let new = match decision {
+        WriteAction::Put(bytes) => Some(bytes),
+        WriteAction::Delete => None,
+        WriteAction::Keep => {
+            let new = old.as_ref().map(ItemRef::to_inline_bytes);
+            return Ok(StagedWrite {
+                position,
+                old,
+                new,
+                changed: false,
+                event: None,
+                indexes: Vec::new(),
+                stamp: None,
+            });
+        }
+    };
+    let definition = &*state.definition;
+    let changed = old.is_some() || new.is_some();
+    let (mut old, mut event, mut indexes) = (old, None, Vec::new());
+    if definition.stream.is_some() || !definition.indexes.is_empty() {
+        // Log, indexes and stream want all names of the old item written out, so that bytes are compared with bytes.
+        old = old.map(|old| ItemRef::from_bytes(old.to_inline_bytes()));
+        let new_item = new.clone().map(ItemRef::from_bytes);
+        if definition.stream.is_some() {
+            event = ChangeEvent::of(old.as_ref(), new_item.as_ref());
+        }
+        indexes = index::changes(definition, |_| true, old.as_ref(), new_item.as_ref());
+    }
+    Ok(StagedWrite { position, old, new, changed, event, indexes, stamp: None })
+}
+
+impl StagedWrite {
+    /// The item stays what it was.
+    pub(super) fn leave_as_is(&mut self) -> Result<()> {
+        (self.changed, self.event) = (false, None);
+        self.new = self.old.as_ref().map(ItemRef::to_inline_bytes);
+        self.indexes.clear();
+        Ok(())
+    }
+    /// What the log says of the item before.
+    pub(super) fn before(&self, definition: &TableDefinition) -> Before<&[u8]> {
+        match &self.old {
+            Some(old) if is_old_shown(definition, self.new.as_ref()) => Before::Item(old.encoded()),
+            Some(_) if self.event.is_some() => Before::Different,
+            Some(_) => Before::Unknown,
+            None => Before::Absent,
+        }
+    }
+    pub(super) fn into_outcome(self, state: &TableState) -> ItemResult {
+        let index_units =
+            self.indexes.iter().map(|change| IndexUnits { index: change.index, units: change.units }).collect();
+        ItemResult {
+            old: self.old,
+            new: self.new.map(ItemRef::from_bytes),
+            index_units,
+            definition: state.definition.clone(),
+            is_logged: self.changed,
+        }
+    }
+}
+
+/// Whether something is derived from what an item was before a change: entries of indexes, images in a stream, or the
+/// keys there of an item that was removed.
+fn is_old_shown(definition: &TableDefinition, new: Option<&Bytes>) -> bool {
+    let in_stream = definition.stream.as_ref().is_some_and(|stream| stream.view.shows_old() || new.is_none());
+    in_stream || !definition.indexes.is_empty()
+}

@@ -1,0 +1,307 @@
+//! A link: what one region commits and another one has to learn.
+
+use super::{
+    clocks::RegionClock,
+    options::LinkModel,
+    places::Places,
+    region::Region,
+    report::{Counts, LinkReport},
+    transit::{OnItsWay, Transit},
+};
+use crate::{
+    engine::{ChangeCursor, StampedChange, StampedWalk, TableSlot},
+    error::{ErrorKind, Result},
+    schema::Consistency,
+};
+use std::{collections::HashMap, sync::Arc};
+
+/// Changes that a link keeps in memory; what is behind them stays in the log.
+const MAX_PENDING: usize = 50_000;
+/// Commits of which nothing is sent after which the receiver notes all the same how far the link has come.
+const COMMITS_PER_NOTE: u64 = 1_024;
+/// How long a link rests after a failure, in milliseconds.
+const RETRY_MILLIS: u64 = 1_000;
+
+/// A link from one region to another.
+#[derive(Debug)]
+pub(super) struct Link {
+    pub from: usize,
+    pub to: usize,
+    cursor: ChangeCursor,
+    transit: Transit,
+    counts: Counts,
+    /// The last commit that the receiver has noted.
+    noted: u64,
+    /// The log does not reach back to the place of the link, or the place is not known.
+    has_to_compare: bool,
+    /// It failed, and rests until then; 0 if it does not.
+    rests_until: u64,
+    /// Something arrived that is not known to be durable.
+    has_applied: bool,
+    /// The receiver has a note.
+    is_noted: bool,
+    /// Something arrived since the receiver last noted its place.
+    has_arrived: bool,
+}
+
+/// Both ends of a link.
+pub(super) struct Ends<'a> {
+    pub from: &'a Region,
+    pub to: &'a Region,
+    /// The clock of the sender.
+    pub clock: &'a RegionClock,
+    /// The places that the receiver keeps.
+    pub places: &'a Places,
+}
+
+impl Link {
+    /// Goes on where the receiver was left. Errors: log, disk.
+    pub fn open(at: (usize, usize), ends: &Ends<'_>, model: LinkModel, seed: u64) -> Result<Self> {
+        let engine = ends.from.engine();
+        let last = engine.last_commit();
+        let known = ends.places.get(&ends.from.name, engine.database_id())?.filter(|known| *known <= last);
+        let noted = known.unwrap_or(last);
+        Ok(Self {
+            from: at.0,
+            to: at.1,
+            cursor: ChangeCursor::before(noted + 1),
+            transit: Transit::new(model, seed),
+            counts: Counts::default(),
+            noted,
+            has_to_compare: known.is_none() && shared_tables(ends).next().is_some(),
+            is_noted: known.is_some(),
+            rests_until: 0,
+            has_applied: false,
+            has_arrived: false,
+        })
+    }
+    pub fn model(&self) -> LinkModel {
+        self.transit.model()
+    }
+    pub fn set_model(&mut self, model: LinkModel) {
+        self.transit.set_model(model);
+    }
+    /// When the next change arrives.
+    pub fn next_arrival(&self) -> Option<u64> {
+        self.transit.next_arrival()
+    }
+    /// When the link has something to do next: a change arrives, or a rest ends.
+    pub fn wakes_at(&self) -> Option<u64> {
+        if self.rests_until > 0 { Some(self.rests_until) } else { self.transit.next_arrival() }
+    }
+    /// Whether it has nothing to do: all that the sender committed has arrived.
+    pub fn is_idle(&self, ends: &Ends<'_>) -> bool {
+        !self.has_to_compare && self.transit.len() == 0 && ends.from.engine().last_commit() < self.cursor.next()
+    }
+
+    /// Reads what the sender committed since the last time, also for a link that is cut: how long a change takes is decided by
+    /// the clock of the sender as it was. Errors: log, disk.
+    pub fn read_log(&mut self, ends: &Ends<'_>, is_connected: bool, now_millis: u64) -> Result<()> {
+        if self.rests_until > now_millis || (self.has_to_compare && !is_connected) {
+            return Ok(());
+        }
+        let read = self.try_read_log(ends, MAX_PENDING);
+        match &read {
+            Ok(()) => self.rests_until = 0,
+            Err(error) => self.fail(error, now_millis),
+        }
+        read
+    }
+
+    fn try_read_log(&mut self, ends: &Ends<'_>, most_pending: usize) -> Result<()> {
+        if self.has_to_compare {
+            self.compare(ends)?;
+        }
+        if self.transit.len() >= most_pending {
+            return Ok(());
+        }
+        let Self { cursor, transit, .. } = self;
+        let mut tables: HashMap<u32, Option<(String, Consistency)>> = HashMap::new();
+        let read = ends.from.engine().read_changes(cursor, &mut |change| {
+            let table = tables.entry(change.table).or_insert_with(|| shared_table(ends, change.table));
+            // Each region sends what was written in it. Where a second region has to have everything, it also sends what it
+            // was sent.
+            if let Some((table, consistency)) = table
+                && (*consistency == Consistency::Strong || change.stamp.region() == ends.from.name)
+            {
+                let sent_millis = ends.clock.to_world(change.at_millis);
+                transit.send(OnItsWay { table: table.clone(), change, sent_millis });
+            }
+            transit.len() < most_pending
+        });
+        match read {
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                self.has_to_compare = true;
+                Ok(())
+            }
+            read => read,
+        }
+    }
+
+    /// Applies the next change that arrived. Errors: log, disk.
+    pub fn deliver_next(&mut self, ends: &Ends<'_>, now_millis: u64) -> Result<()> {
+        let Some(next) = self.transit.take_next() else { return Ok(()) };
+        self.deliver(ends, &next, now_millis)
+    }
+
+    /// Brings everything of some tables over that the sender has, before its time. Errors: log, disk.
+    pub fn bring_over(&mut self, ends: &Ends<'_>, tables: &[String], now_millis: u64) -> Result<()> {
+        loop {
+            self.try_read_log(ends, usize::MAX).inspect_err(|error| self.fail(error, now_millis))?;
+            // Where the log did not reach back, everything is compared first.
+            if !self.has_to_compare {
+                break;
+            }
+        }
+        for change in self.transit.take_tables(|table| tables.iter().any(|wanted| wanted == table)) {
+            self.deliver(ends, &change, now_millis)?;
+        }
+        self.settle(ends)
+    }
+
+    /// Waits until what arrived is durable. Errors: log, disk.
+    fn settle(&mut self, ends: &Ends<'_>) -> Result<()> {
+        if std::mem::take(&mut self.has_applied) {
+            ends.to.engine().wait_all_durable(None)?;
+        }
+        Ok(())
+    }
+
+    fn deliver(&mut self, ends: &Ends<'_>, arrived: &OnItsWay, now_millis: u64) -> Result<()> {
+        self.has_arrived = true;
+        match apply(ends, &arrived.table, &arrived.change) {
+            Ok(None) => {}
+            Ok(Some((is_applied, consistency))) => {
+                self.has_applied |= is_applied;
+                if is_applied {
+                    self.counts.applied += 1;
+                } else {
+                    self.counts.superseded += 1;
+                }
+                if consistency == Consistency::Eventual {
+                    self.counts.note_latency(
+                        &arrived.table,
+                        now_millis,
+                        now_millis.saturating_sub(arrived.sent_millis),
+                    );
+                }
+                self.counts.failure = None;
+            }
+            Err(error) => {
+                self.fail(&error, now_millis);
+                return Err(error);
+            }
+        }
+        Ok(())
+    }
+
+    /// What was on its way is read from the log again.
+    fn fail(&mut self, error: &crate::error::Error, now_millis: u64) {
+        self.counts.failure = Some(error.to_string());
+        self.rests_until = now_millis.saturating_add(RETRY_MILLIS);
+        self.transit = self.transit.emptied();
+        self.cursor = ChangeCursor::before(self.noted + 1);
+    }
+
+    /// Sends every item of every table that both ends have.
+    fn compare(&mut self, ends: &Ends<'_>) -> Result<()> {
+        // What is committed from now on is in the log.
+        self.transit = self.transit.emptied();
+        self.cursor = ChangeCursor::before(ends.from.engine().last_commit() + 1);
+        let mut compared = false;
+        for (table, slot) in shared_tables(ends) {
+            compared = true;
+            copy(ends, &table, &mut StampedWalk::new(&slot.state()))?;
+        }
+        self.has_to_compare = false;
+        self.counts.comparisons += u64::from(compared);
+        Ok(())
+    }
+
+    /// Everything has to be compared before the link goes on.
+    pub fn compare_later(&mut self) {
+        self.has_to_compare = true;
+    }
+
+    /// Waits until what arrived is durable, and lets the receiver note how far it has come. Errors: log, disk.
+    pub fn note_place(&mut self, ends: &Ends<'_>) -> Result<()> {
+        self.settle(ends)?;
+        let next = self.transit.first_commit().unwrap_or(self.cursor.next());
+        let reached = next.saturating_sub(1);
+        // Each note is a commit of the receiver, which its own links read: where nothing arrives there must be hardly any.
+        let is_due = self.has_arrived || !self.is_noted || reached >= self.noted + COMMITS_PER_NOTE;
+        if self.has_to_compare || (reached == self.noted && self.is_noted) || !is_due {
+            return Ok(());
+        }
+        ends.places.put(&ends.from.name, ends.from.engine().database_id(), reached)?;
+        (self.noted, self.is_noted, self.has_arrived) = (reached, true, false);
+        Ok(())
+    }
+
+    /// What it counts.
+    pub fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// What it did.
+    pub fn report(&self, ends: &Ends<'_>, is_connected: bool, now_millis: u64) -> LinkReport {
+        let oldest = self.transit.oldest_sent();
+        LinkReport {
+            from: ends.from.name.clone(),
+            to: ends.to.name.clone(),
+            is_connected,
+            pending: self.transit.len() as u64,
+            oldest_pending_millis: oldest.map_or(0, |sent| now_millis.saturating_sub(sent)),
+            unread_commits: (ends.from.engine().last_commit() + 1).saturating_sub(self.cursor.next()),
+            applied: self.counts.applied,
+            superseded: self.counts.superseded,
+            comparisons: self.counts.comparisons,
+            latency: self.counts.latency,
+            failure: self.counts.failure.clone(),
+        }
+    }
+}
+
+/// The tables that both ends have as replicas of each other.
+fn shared_tables<'a>(ends: &'a Ends<'_>) -> impl Iterator<Item = (String, Arc<TableSlot>)> + use<'a> {
+    ends.from.replicated_tables().into_iter().filter_map(|table| {
+        let (slot, replication) = ends.from.replicated(&table)?;
+        let is_shared = replication.regions().any(|region| region == ends.to.name);
+        (is_shared && ends.to.replicated(&table).is_some()).then_some((table, slot))
+    })
+}
+
+/// The name and the consistency of a table of the sender that the receiver has a replica of.
+fn shared_table(ends: &Ends<'_>, number: u32) -> Option<(String, Consistency)> {
+    let slot = ends.from.engine().table_of_number(number)?;
+    let state = slot.state();
+    let replication = state.definition.replication.as_ref()?;
+    let is_shared = replication.regions().any(|region| region == ends.to.name);
+    is_shared.then(|| (state.definition.name.clone(), replication.consistency))
+}
+
+/// Applies a change at the receiver, and says whether it was newer; `None` if the receiver has no such replica.
+fn apply(ends: &Ends<'_>, table: &str, change: &StampedChange) -> Result<Option<(bool, Consistency)>> {
+    let Some((slot, replication)) = ends.to.replicated(table) else { return Ok(None) };
+    if !replication.regions().any(|region| region == ends.from.name) {
+        return Ok(None);
+    }
+    match ends.to.engine().apply_replicated(&slot, change, None) {
+        Ok(is_applied) => Ok(Some((is_applied, replication.consistency))),
+        Err(_) if slot.is_dropped() => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+/// Applies all items of a walk at the receiver, and waits until they are durable there.
+pub(super) fn copy(ends: &Ends<'_>, table: &str, walk: &mut StampedWalk) -> Result<()> {
+    loop {
+        let items = walk.next_items(ends.from.engine())?;
+        if items.is_empty() {
+            return ends.to.engine().wait_all_durable(None);
+        }
+        for item in items {
+            apply(ends, table, &item)?;
+        }
+    }
+}

@@ -1,0 +1,213 @@
+//! Strong consistency between three regions, or two and a witness: what is acknowledged is in two of them.
+//!
+//! A request that has to see the latest waits for its turn, which a world gives to one request at a time. In its turn it takes
+//! over everything that one other region has: of three regions, that one and its own have among them whatever is in two. A
+//! write is then decided and committed in its own region, and brought to another one before it is acknowledged. Until
+//! the acknowledgement would have come back from there, a write of the same item in another region is a conflict.
+
+use super::{
+    coordinator::out_of_service,
+    world::{Inner, State},
+};
+use crate::{
+    error::{Error, ErrorKind, Result},
+    faults::mix,
+    request::{Call, Coordinated, RequestRef, TableRef, WriteRequest},
+    schema::{Consistency, EncodedKey, Replication, TableDefinition},
+};
+use parking_lot::MutexGuard;
+use std::{collections::HashMap, sync::Arc, time::Duration};
+
+/// The two other regions of a table with strong consistency.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum StrongPeers {
+    /// Both serve requests.
+    Replicas(String, String),
+    /// One serves requests, the other one keeps what was written.
+    ReplicaAndWitness {
+        /// The region that serves requests.
+        replica: String,
+        /// The region that does not.
+        witness: String,
+    },
+}
+
+impl StrongPeers {
+    /// Both regions.
+    pub(super) fn regions(&self) -> [&str; 2] {
+        match self {
+            Self::Replicas(one, other) => [one, other],
+            Self::ReplicaAndWitness { replica, witness } => [replica, witness],
+        }
+    }
+    pub(super) fn witness(&self) -> Option<&str> {
+        match self {
+            Self::Replicas(..) => None,
+            Self::ReplicaAndWitness { witness, .. } => Some(witness),
+        }
+    }
+}
+
+/// Writes whose acknowledgement is on its way.
+#[derive(Debug, Default)]
+pub(super) struct Strong {
+    in_flight: HashMap<(String, EncodedKey), (usize, u64)>,
+    drawn: u64,
+}
+
+impl Strong {
+    fn check(&self, item: &(String, EncodedKey), region: usize, now_millis: u64) -> Result<()> {
+        match self.in_flight.get(item) {
+            Some((other, until)) if *other != region && *until > now_millis => Err(conflict()),
+            _ => Ok(()),
+        }
+    }
+    fn note(&mut self, items: Vec<(String, EncodedKey)>, region: usize, until: u64, now_millis: u64) {
+        self.in_flight.retain(|_, (_, until)| *until > now_millis);
+        if until > now_millis {
+            self.in_flight.extend(items.into_iter().map(|item| (item, (region, until))));
+        }
+    }
+}
+
+/// A request whose turn it is.
+pub(super) struct Turn<'a> {
+    world: &'a Arc<Inner>,
+    region: usize,
+    state: MutexGuard<'a, State>,
+    /// The tables, and for each the region that agrees.
+    tables: Vec<(String, usize)>,
+    /// The items that are written.
+    items: Vec<(String, EncodedKey)>,
+    /// Whether it writes.
+    writes: bool,
+    /// How long it takes to hear from the slowest region that agrees.
+    round_trip_millis: u64,
+}
+
+impl<'a> Turn<'a> {
+    /// Waits until it is the turn of a request; `None` if it needs none. Errors: no second region can be reached, the item is
+    /// being changed in another one, the request is none that tables with strong consistency take.
+    pub fn begin(world: &'a Arc<Inner>, region: usize, call: &Call<'_>) -> Result<Option<Self>> {
+        let is_strong = |table: &&Arc<TableDefinition>| {
+            table.replication.as_ref().is_some_and(|replication| replication.consistency == Consistency::Strong)
+        };
+        let strong: Vec<&Arc<TableDefinition>> = call.tables.iter().filter(is_strong).collect();
+        if strong.is_empty() || !needs_latest(&call.request, &strong)? {
+            return Ok(None);
+        }
+        let items = written_items(&call.request, &strong)?;
+        let writes = call.request.is_write();
+        let mut state = world.lock();
+        let now_millis = world.now_millis();
+        items.iter().try_for_each(|item| state.strong.check(item, region, now_millis))?;
+        let (mut tables, mut round_trip_millis) = (Vec::new(), 0);
+        for table in strong {
+            let Some(replication) = &table.replication else { continue };
+            let (peer, millis) = nearest(world, &mut state, region, replication)?;
+            round_trip_millis = round_trip_millis.max(millis);
+            world.bring_over(&mut state, (peer, region), std::slice::from_ref(&table.name))?;
+            tables.push((table.name.clone(), peer));
+        }
+        Ok(Some(Self { world, region, state, tables, items, writes, round_trip_millis }))
+    }
+}
+
+impl Coordinated for Turn<'_> {
+    fn finish(mut self: Box<Self>, has_succeeded: bool) -> Result<()> {
+        let now_millis = self.world.now_millis();
+        if self.writes && has_succeeded {
+            for (table, peer) in &self.tables {
+                self.world.bring_over(&mut self.state, (self.region, *peer), std::slice::from_ref(table))?;
+            }
+            let items = std::mem::take(&mut self.items);
+            let until = now_millis.saturating_add(self.round_trip_millis);
+            self.state.strong.note(items, self.region, until, now_millis);
+        }
+        let Self { world, state, round_trip_millis, .. } = *self;
+        drop(state);
+        if !world.clock.is_manual() && round_trip_millis > 0 {
+            std::thread::sleep(Duration::from_millis(round_trip_millis));
+        }
+        Ok(())
+    }
+}
+
+/// The region of a table that can be reached and answers first, and how long that takes.
+fn nearest(world: &Inner, state: &mut State, region: usize, replication: &Replication) -> Result<(usize, u64)> {
+    state.strong.drawn += 1;
+    let random = mix(state.strong.drawn);
+    let peers = replication.regions().filter_map(|name| world.number_of(name).ok()).filter(|peer| *peer != region);
+    let reached = peers.filter(|peer| state.topology.can_agree(region, *peer));
+    let answer = |peer: usize| {
+        let there = Inner::lag_millis(state, (region, peer), random);
+        (there.saturating_add(Inner::lag_millis(state, (peer, region), mix(random))), peer)
+    };
+    let (millis, peer) = reached.map(answer).min().ok_or_else(|| {
+        out_of_service(&format!("region {} reaches no second region of the table", replication.region))
+    })?;
+    Ok((peer, millis))
+}
+
+/// Whether a request has to see the latest. Errors: it is a transaction.
+fn needs_latest(request: &RequestRef<'_>, strong: &[&Arc<TableDefinition>]) -> Result<bool> {
+    let is_strong = |table: &TableRef<'_>| strong.iter().any(|known| known.name == table.name());
+    Ok(match request {
+        RequestRef::GetItem(get) => get.consistent_read,
+        RequestRef::Query(query) => query.options.consistent_read,
+        RequestRef::Scan(scan) => scan.options.consistent_read,
+        RequestRef::BatchGetItem(batch) => {
+            batch.tables.iter().any(|keys| keys.consistent_read && is_strong(&keys.table))
+        }
+        RequestRef::TransactGetItems(_) | RequestRef::TransactWriteItems(_) => {
+            return Err(Error::validation(
+                "Transactions are not supported for global tables with MultiRegionConsistency set to STRONG",
+            ));
+        }
+        RequestRef::PutItem(_)
+        | RequestRef::UpdateItem(_)
+        | RequestRef::DeleteItem(_)
+        | RequestRef::BatchWriteItem(_) => true,
+    })
+}
+
+/// The items that a request writes in tables with strong consistency. Errors: a key that is none.
+fn written_items(request: &RequestRef<'_>, strong: &[&Arc<TableDefinition>]) -> Result<Vec<(String, EncodedKey)>> {
+    let definition = |table: &TableRef<'_>| strong.iter().find(|known| known.name == table.name()).copied();
+    let mut items = Vec::new();
+    match request {
+        RequestRef::PutItem(put) => {
+            if let Some(table) = definition(&put.table) {
+                items.push((table.name.clone(), table.key_of_item(&put.item)?));
+            }
+        }
+        RequestRef::UpdateItem(update) => {
+            if let Some(table) = definition(&update.table) {
+                items.push((table.name.clone(), update.key.encode(table)?));
+            }
+        }
+        RequestRef::DeleteItem(delete) => {
+            if let Some(table) = definition(&delete.table) {
+                items.push((table.name.clone(), delete.key.encode(table)?));
+            }
+        }
+        RequestRef::BatchWriteItem(batch) => {
+            for (table, write) in &batch.writes {
+                let Some(table) = definition(table) else { continue };
+                let key = match write {
+                    WriteRequest::Put(item) => table.key_of_item(item)?,
+                    WriteRequest::Delete(key) => key.encode(table)?,
+                };
+                items.push((table.name.clone(), key));
+            }
+        }
+        _ => {}
+    }
+    Ok(items)
+}
+
+#[cold]
+fn conflict() -> Error {
+    let text = "One or more items in this request are being modified by a request in another Region.";
+    Error::new(ErrorKind::Conflict, "ReplicatedWriteConflictException", text)
+}
