@@ -48,10 +48,9 @@ export async function startServer(options = {}) {
       credentials: { accessKeyId: "test", secretAccessKey: "test" },
     }),
     async stop() {
-      if (child.exitCode === null && child.signalCode === null) {
-        child.ref();
-        child.stdin.end();
-      }
+      // `ended` is the end of the process and of its streams: all of them keep this process until then.
+      for (const part of [child, child.stdin, child.stdout, child.stderr]) part.ref?.();
+      if (child.exitCode === null && child.signalCode === null) child.stdin.end();
       await ended;
     },
     async [Symbol.asyncDispose ?? Symbol.for("Symbol.asyncDispose")]() {
