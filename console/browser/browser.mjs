@@ -20,7 +20,7 @@ export async function start(args) {
       if (match) found(match[1]);
     });
   });
-  return { address, origin: new URL(address).origin, stop: () => child.kill("SIGTERM") };
+  return { address, origin: new URL(address).origin, pid: child.pid, stop: () => child.kill("SIGTERM") };
 }
 
 export function open() {

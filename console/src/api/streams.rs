@@ -1,7 +1,7 @@
 //! Change streams: their shards, and records as they come.
 //!
 //! A tail begins behind the newest record of every shard. It looks only when the database has committed something, takes a
-//! bounded number of records at a time and at most ten times a second, and holds none of them. If writers are faster than that
+//! bounded number of records and bytes at a time and at most ten times a second, and holds none of them. If writers are faster than that
 //! for two seconds, it goes on behind the newest record and says so: a page that is left open never makes the database keep or
 //! copy more.
 
@@ -23,6 +23,8 @@ use std::collections::{BTreeSet, VecDeque};
 
 /// Records of one part of a tail.
 const PART_RECORDS: usize = 100;
+/// Bytes of items after which a part is full; with what one shard adds to that, at most 1 MB, it is twice as many at most.
+const PART_BYTES: usize = 1 << 20;
 /// Full parts one after the other, after which a tail leaves records out.
 const MAX_FULL_PARTS: u32 = 20;
 /// Parts without a record after which a tail says that it is still there: about five seconds.
@@ -157,23 +159,25 @@ impl Tail {
         Ok(())
     }
 
-    /// Records of the shards whose turn it is, up to a part.
-    fn read(&mut self) -> Result<Vec<Record>, Error> {
-        let mut records = Vec::new();
+    /// Records of the shards whose turn it is, up to a part; and whether the part is full.
+    fn read(&mut self) -> Result<(Vec<Record>, bool), Error> {
+        let (mut records, mut bytes) = (Vec::new(), 0);
         for _ in 0..self.shards.len().min(PART_SHARDS) {
             let Some((shard, iterator)) = self.shards.pop_front() else { break };
             let page = self.db.stream_records(&iterator, Some(PART_RECORDS - records.len()))?;
             self.quiet_shards = if page.records.is_empty() { self.quiet_shards + 1 } else { 0 };
+            let images = page.records.iter().flat_map(|record| [&record.old, &record.new]).flatten();
+            bytes += images.map(|item| item.size_bytes()).sum::<usize>();
             records.extend(page.records.iter().map(Record::of));
             match page.next {
                 Some(next) => self.shards.push_back((shard, next)),
                 None => self.find_shards(&IteratorStart::TrimHorizon)?,
             }
-            if records.len() >= PART_RECORDS {
-                break;
+            if records.len() >= PART_RECORDS || bytes >= PART_BYTES {
+                return Ok((records, true));
             }
         }
-        Ok(records)
+        Ok((records, false))
     }
 
     fn part(&mut self) -> Result<String, Error> {
@@ -182,13 +186,13 @@ impl Tail {
             return Ok(String::new());
         }
         let before = commit;
-        let records = self.read()?;
+        let (records, is_full) = self.read()?;
         if self.quiet_shards >= self.shards.len() {
             // Nothing came since the commit was looked at: until the next one there is nothing to read.
             (self.seen_commit, self.quiet_shards) = (Some(before), 0);
             self.find_shards(&IteratorStart::TrimHorizon)?;
         }
-        self.full_parts = if records.len() >= PART_RECORDS { self.full_parts + 1 } else { 0 };
+        self.full_parts = if is_full { self.full_parts + 1 } else { 0 };
         let mut text: String = records.iter().map(|record| answer::event(None, &(self.write)(record))).collect();
         if self.full_parts > MAX_FULL_PARTS {
             self.full_parts = 0;

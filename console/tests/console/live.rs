@@ -70,6 +70,20 @@ fn a_reader_that_is_too_slow_loses_records_and_is_told() {
 }
 
 #[test]
+fn parts_of_large_records_are_bounded_in_bytes() {
+    let (db, console) = watched(|options| options.background(false).initial_partitions(16));
+    let table = db.create_table("tab").hash::<S>("id").stream(StreamView::NewAndOld).create().unwrap();
+    let mut events = follow(&console).unwrap();
+    for number in 0..32 {
+        table.put(&Item::new().with("id", number.to_string()).with("pad", "x".repeat(300_000))).unwrap();
+    }
+    let parts: Vec<String> = (0..100).map(|_| looks(&mut *events, 1)).collect();
+    assert_eq!(parts.iter().map(|part| part.matches("\"INSERT\"").count()).sum::<usize>(), 32);
+    let largest = parts.iter().map(String::len).max().unwrap();
+    assert!(largest < 2_500_000, "{largest}");
+}
+
+#[test]
 fn a_tab_that_does_not_read_costs_nothing_but_its_place() {
     let (db, console) = streamed();
     let open: Vec<_> = std::iter::from_fn(|| follow(&console)).take(100).collect();
