@@ -19,12 +19,6 @@ use std::{path::Path, sync::Arc, time::Duration};
 const RESERVE_BYTES: u64 = 2 << 20;
 /// Memory for the decrypted pages of an encrypted database, in bytes.
 const ENCRYPTED_CACHE_BYTES: usize = 256 << 20;
-/// A disk with less room than this is taken to be full, in bytes.
-const FULL_BELOW_BYTES: u64 = 8 << 20;
-
-fn is_full(disk: &dyn Disk) -> bool {
-    disk.available_bytes().is_some_and(|available| available < FULL_BELOW_BYTES)
-}
 
 /// Errors: there is no database in a folder, and no remains of one.
 fn check_there_is_one(folder: &Path) -> Result<()> {
@@ -291,13 +285,13 @@ impl OpenOptions {
         let disk: Arc<dyn Disk> = Arc::new(RealDisk::open(folder.as_ref(), true)?);
         let opened = match self.clone().open_on(disk.clone()) {
             // The disk is full. What was kept for that is enough to open, and to drop a table.
-            Err(error) if error.kind() == ErrorKind::Io && is_full(disk.as_ref()) && disk.release_reserve() => {
+            Err(error) if error.kind() == ErrorKind::Io && disk.is_full() && disk.release_reserve() => {
                 self.open_on(disk.clone())
             }
             opened => opened,
         };
         let database = opened?;
-        if !is_full(disk.as_ref()) {
+        if !disk.is_full() {
             disk.keep_reserve(RESERVE_BYTES);
         }
         Ok(database)

@@ -119,7 +119,7 @@ impl Engine {
     fn put_timeline(&self, parent: Option<(u64, u64)>) -> Result<Timeline> {
         let timeline = Timeline { id: self.fresh_number(), parent };
         let note = Edit::PutNote { key: TIMELINE_NOTE.to_owned(), value: timeline.to_note()? };
-        self.commit_manifest(&mut self.files.manifest(), &[note])?;
+        self.commit_manifest(&mut *self.manifest_to_change()?, &[note])?;
         Ok(timeline)
     }
 
@@ -157,7 +157,7 @@ impl Engine {
 
     /// How far the log is durable; with `syncs` all that was committed before the call is.
     pub fn durable_log(&self, syncs: bool) -> Result<DurableLog> {
-        let _work = self.gate.enter()?;
+        let _work = self.enter_work()?;
         // Asked for first: it is then the time of a commit that is durable below.
         let at_millis = self.history.stamp_millis();
         if syncs {

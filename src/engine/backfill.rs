@@ -37,16 +37,16 @@ struct Filling {
 impl Engine {
     /// Goes on with the filling of indexes where the last opening of the database left it.
     pub(super) fn resume_backfills(&self) -> Result<()> {
-        let (mut manifest, catalog) = (self.files.manifest(), self.tables.load());
+        let (notes, catalog) = (self.files.manifest().state().notes.clone(), self.tables.load());
         let mut stale = Vec::new();
-        for (key, value) in &manifest.state().notes {
+        for (key, value) in &notes {
             let Some(index) = index_of_note(key) else { continue };
             match value.as_u64().filter(|_| catalog.is_backfilling(index)) {
                 Some(token) => drop(self.background.backfills.lock().insert(index, Progress::before_token(token))),
                 None => stale.push(Edit::DropNote(key.clone())),
             }
         }
-        if stale.is_empty() { Ok(()) } else { self.commit_manifest(&mut manifest, &stale) }
+        if stale.is_empty() { Ok(()) } else { self.commit_manifest(&mut *self.manifest_to_change()?, &stale) }
     }
 
     /// Adds the entries of a few more items to an index that is being filled; `false` if there is none. An index whose
@@ -62,6 +62,7 @@ impl Engine {
     }
 
     fn fill(&self, filling: &Filling) -> Result<bool> {
+        self.begin_session()?;
         let progress = self.background.backfills.lock().get(&filling.index.id).cloned().unwrap_or_default();
         match self.fill_some(filling, progress)? {
             Some(next) => {

@@ -112,7 +112,7 @@ impl Engine {
     /// Splits what is too large, merges every partition down to one run, and gives back the space of what was overwritten
     /// and deleted. A partition that fails stops no other; the error is that of the first.
     pub fn compact_all(&self) -> Result<()> {
-        let _work = self.gate.enter()?;
+        let _work = self.enter_work()?;
         self.flush_all()?;
         let _one = self.background.compacting.lock();
         let mut failure: Option<Error> = None;
@@ -147,6 +147,7 @@ impl Engine {
         let Some(choice) = choose(&Policy { runs_per_partition, drop_tombstones_below: keep_from }) else {
             return Ok(false);
         };
+        self.begin_session()?;
         let next_file = || self.files.new_file();
         let merged = partition.compact(&self.files.run_context(&next_file), &choice, keep_from);
         let merged = merged.inspect_err(|error| {
@@ -189,7 +190,7 @@ impl Engine {
             self.consider_partition(ring, partition.id);
             return Ok(false);
         };
-        let mut manifest = self.files.manifest();
+        let mut manifest = self.manifest_to_change()?;
         let mut guard = partition.lock();
         partition.freeze(&guard, self.wal.lowest_unapplied().saturating_sub(1));
         let split = self.publish_split(ring, partition, &mut manifest, &mut guard, at)?;

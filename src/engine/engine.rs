@@ -7,6 +7,7 @@ use super::{
     history::History,
     open::reach_of,
     recovery_report::RecoveryReport,
+    session::Session,
     signal::Signal,
     tables::Tables,
     work_gate::{AtWork, WorkGate},
@@ -38,6 +39,8 @@ pub struct Engine {
     pub(super) tables: Tables,
     /// Disk and manifest.
     pub(super) files: Files,
+    /// Whether anything may be written.
+    pub(super) session: Session,
     /// Change streams.
     pub(super) streams: Streams,
     /// Bases that lead to earlier moments.
@@ -141,9 +144,11 @@ impl Engine {
     pub fn end_writing(&self) {
         self.wal.end_writing();
     }
-    /// Begins work that changes files: closing waits for it. Errors: the database was closed.
+    /// Begins work that changes files: closing waits for it. Errors: the database was closed; disk.
     pub(super) fn enter_work(&self) -> Result<AtWork<'_>> {
-        self.gate.enter()
+        let work = self.gate.enter()?;
+        self.begin_session()?;
+        Ok(work)
     }
     /// Refuses what comes after the end. Operations on a table ask its slot.
     pub fn check_open(&self) -> Result<()> {
@@ -164,11 +169,12 @@ impl Engine {
         sealed
     }
     fn seal(&self) -> Result<()> {
+        // A session that is being begun is waited for; one that has not begun does not begin any more.
+        let mut manifest = self.files.manifest();
         if !self.wal.close()? {
             return Ok(());
         }
-        let reach = reach_of(&self.wal);
-        self.files.manifest().close(&reach)
+        manifest.close(&reach_of(&self.wal))
     }
     /// The transaction that was carried out with a client request token, if that is not long ago.
     pub fn known_token(&self, token: &str) -> Option<TokenUse> {

@@ -188,7 +188,7 @@ impl Engine {
 
     /// Flushes everything that is in memtables now.
     pub fn flush_all(&self) -> Result<()> {
-        let _work = self.gate.enter()?;
+        let _work = self.enter_work()?;
         for ring in self.tables.rings() {
             self.flush_ring(&ring)?;
         }
@@ -225,6 +225,7 @@ impl Engine {
 
     /// Freezes a partition's memtable and writes its oldest frozen one as a run.
     pub(super) fn flush_partition(&self, ring: &TokenRing, partition: &Arc<Partition>) -> Result<bool> {
+        self.begin_session()?;
         let _one = self.background.flushing.lock();
         let _shape = self.tables.split_gate.read();
         {

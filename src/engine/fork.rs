@@ -18,7 +18,7 @@ impl Engine {
     /// The copy is what a power failure at one moment would leave, so opening it is a recovery like any other, and takes as
     /// long as replaying the log.
     pub fn fork_to(&self, disk: &dyn TakeOver) -> Result<()> {
-        let _work = self.gate.enter()?;
+        let _work = self.enter_work()?;
         self.wait_all_durable(Some(Durability::Sync))?;
         // The moment: no run, stream segment or schema appears or goes while the manifest is held, and what a run has is
         // durable in the log, too. Commits go on; the copy ends with the last one that is durable now.

@@ -30,6 +30,7 @@ impl Engine {
     /// Holds tables for a commit, once there is room for one in memory. Errors: a table was deleted; there is no room since
     /// flushes fail.
     pub fn hold_tables<'t>(&self, slots: impl IntoIterator<Item = &'t TableSlot>) -> Result<HeldTables<'_>> {
+        self.begin_session()?;
         self.apply_backpressure()?;
         let gate = self.tables.schema_gate.read();
         let mut states = PerItem::new();

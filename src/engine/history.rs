@@ -125,10 +125,10 @@ impl Engine {
                 base_bytes: options.base_bytes,
                 stamp_millis: self.history.stamp_millis(),
             };
-            let mut manifest = self.files.manifest();
             let same = |known: HistoryMeta| HistoryMeta { stamp_millis: history.stamp_millis, ..known } == history;
-            if !manifest.state().history.is_some_and(same) {
-                self.commit_manifest(&mut manifest, &[Edit::PutHistory(history)])?;
+            let is_known = self.files.manifest().state().history.is_some_and(same);
+            if !is_known {
+                self.commit_manifest(&mut *self.manifest_to_change()?, &[Edit::PutHistory(history)])?;
             }
             self.history.is_on.store(true, Ordering::Relaxed);
             self.history.bases.lock().is_empty()
@@ -180,6 +180,7 @@ impl Engine {
 
     /// Writes down what is alive now, and keeps it.
     fn take_base(&self) -> Result<()> {
+        self.begin_session()?;
         let _one = self.history.changing.lock();
         let manifest = self.files.manifest();
         let state = manifest.state().without_history();
@@ -274,7 +275,7 @@ impl Engine {
 
     /// Drops the oldest bases, and history as a whole if that is wanted.
     fn drop_bases(&self, count: usize, ends: bool) -> Result<()> {
-        let mut manifest = self.files.manifest();
+        let mut manifest = self.manifest_to_change()?;
         let mut bases = self.history.bases.lock();
         let mut edits: Vec<Edit> = bases.iter().take(count).map(|base| Edit::DropBase(base.facts.file)).collect();
         if ends {

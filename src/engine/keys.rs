@@ -64,7 +64,7 @@ impl Engine {
 
     /// Makes a new key for all files that are written from now on, and returns its generation.
     pub fn rotate_database_key(&self) -> Result<u32> {
-        let _work = self.gate.enter()?;
+        let _work = self.enter_work()?;
         let (keyring, encryption) = self.encrypted()?;
         let mut manifest = self.files.manifest();
         let generations = keyring.with_new_generation(encryption.provider())?;
@@ -79,7 +79,7 @@ impl Engine {
 
     /// Wraps the keys by another root key. No file but `KEYS` changes.
     pub fn change_root_key(&self, encryption: Encryption) -> Result<()> {
-        let _work = self.gate.enter()?;
+        let _work = self.enter_work()?;
         let (keyring, _) = self.encrypted()?;
         let _manifest = self.files.manifest();
         let generations = keyring.rewrapped(encryption.provider())?;
@@ -90,7 +90,7 @@ impl Engine {
 
     /// Writes what is encrypted with an older key, or not at all, anew.
     pub fn rewrite_files(&self) -> Result<RewriteReport> {
-        let _work = self.gate.enter()?;
+        let _work = self.enter_work()?;
         let (keyring, _) = self.encrypted()?;
         let newest = keyring.generations().last().map_or(0, |newest| newest.number);
         self.flush_all()?;

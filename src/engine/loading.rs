@@ -107,7 +107,7 @@ impl Engine {
     }
 
     pub(super) fn activate_table(&self, slot: &Arc<TableSlot>, stream: Option<StreamView>) -> Result<Arc<TableSlot>> {
-        let _work = self.gate.enter()?;
+        let _work = self.enter_work()?;
         let state = arc_swap::Guard::into_inner(slot.state());
         for ring in state.index_rings.iter().chain([&state.ring]) {
             self.flush_ring(ring)?;
@@ -126,7 +126,7 @@ impl Engine {
 
     /// Drops a table that is being created.
     fn drop_unfinished(&self, slot: &Arc<TableSlot>) -> Result<()> {
-        let _work = self.gate.enter()?;
+        let _work = self.enter_work()?;
         let _gate = self.tables.schema_gate.write();
         self.drop_table(slot).map(drop)
     }

@@ -37,6 +37,9 @@ impl Engine {
     /// Removes the log segments that are not needed any more; returns the bytes given back.
     pub fn trim_log(&self) -> Result<u64> {
         let _work = self.gate.enter()?;
+        if !self.session.has_begun() {
+            return self.begin_session().map(|()| 0); // which trims the log
+        }
         let needed_from = self.log_needed_from();
         self.log_tokens_again(needed_from)?;
         let segments = self.wal.segments();

@@ -64,6 +64,9 @@ mod replication;
 mod report;
 mod ring;
 mod schema_change;
+mod session;
+#[cfg(test)]
+mod session_tests;
 mod signal;
 mod staged_write;
 mod stamps;

@@ -9,6 +9,7 @@ use super::{
     kept::Kept,
     recovery_report::{RecoveryReport, Versions},
     replay::{Builder, Replay, ring_from_records},
+    session::{Session, may_wait},
     tables::Tables,
     work_gate::WorkGate,
 };
@@ -85,18 +86,21 @@ impl Engine {
         check_reach(&manifest, disk.as_ref(), &options, until, recovered.next_seqno)?;
         let next_file = 1 + highest_file(disk.as_ref())?.max(counters.next_file.saturating_sub(1));
         let (next_table, next_shard) = (highest_keyspace + 1, streams.next_id());
+        // What replay adds to the manifest is not in it yet.
+        let may_wait = edits.is_empty() && !was_plain && may_wait(disk.as_ref(), &manifest, &recovered)?;
         edits.push(Edit::PutCounters(Counters { next_file, next_table, next_partition, next_shard }));
         edits.extend(log_edits(&recovered));
         edits.extend(was_plain.then_some(Edit::PutLogEncryptedFrom(recovered.next_segment)));
         streams.begin_session(recovered.next_segment);
         observe.event(recovery_of(&recovered));
-        // Until the manifest knows of it, the new segment counts for nothing: a crash in between is a new beginning.
-        let wal = begin_segment(disk.clone(), &options, &observe, protection, recovered)?;
-        edits.extend(reach_of(&wal));
-        manifest.commit(&edits)?;
-        recovery.removed_files = remove_leftovers(disk.as_ref(), &manifest)?;
-        #[cfg(feature = "encryption")]
-        super::keys::drop_unused_generations(disk.as_ref(), &manifest)?;
+        let wal = continue_log(disk.clone(), &options, &observe, protection, recovered);
+        let session = if may_wait {
+            Session::waiting(&mut manifest, edits)
+        } else {
+            let (session, removed) = Session::begun(disk.as_ref(), &wal, &mut manifest, edits)?;
+            recovery.removed_files = removed;
+            session
+        };
         let (kept, bases) = kept_files(&disk, &manifest)?;
         let ledger = options.ledger.map(|kept| Arc::new(Recorder::new(kept, options.clock.now_millis())));
         let engine = Self {
@@ -104,6 +108,7 @@ impl Engine {
             tables: Tables::new(catalog, next_partition, highest_keyspace + 1),
             history: History::new(manifest.state(), bases, stamp_millis),
             files: Files::new(disk, manifest, next_file, &options, run_cache, kept),
+            session,
             observe,
             options,
             wal,
@@ -127,7 +132,8 @@ impl Engine {
         if let Some(history) = self.options.history {
             self.keep_history(history)?;
         }
-        self.trim_log().map(drop)
+        // One that begins later trims then.
+        if self.session.has_begun() { self.trim_log().map(drop) } else { Ok(()) }
     }
 }
 
@@ -182,14 +188,14 @@ fn log_edits(recovered: &Recovered) -> Vec<Edit> {
     ends.chain([Edit::PutLogStart(first)]).collect()
 }
 
-/// Goes on with a log that was read, in a new segment.
-fn begin_segment(
+/// The log that goes on with one that was read, in a new segment.
+fn continue_log(
     disk: Arc<dyn Disk>,
     options: &Options,
     observe: &Arc<Observe>,
     protection: Protection,
     recovered: Recovered,
-) -> Result<Wal> {
+) -> Wal {
     let wal_options = WalOptions {
         observe: observe.clone(),
         segment_bytes: options.log_segment_bytes,
@@ -201,7 +207,7 @@ fn begin_segment(
         older_segments: recovered.segments,
         taken_over: Some(recovered.taken_over),
     };
-    Wal::create(disk, wal_options)
+    Wal::new(disk, wal_options)
 }
 
 /// How far the log is durable.
@@ -352,35 +358,6 @@ fn highest_file(disk: &dyn Disk) -> Result<u64> {
         _ => None,
     });
     Ok(numbers.max().unwrap_or(0))
-}
-
-/// Removes files that a crash left before they were published, or after they were given up; their names.
-fn remove_leftovers(disk: &dyn Disk, manifest: &Manifest) -> Result<Vec<String>> {
-    let state = manifest.state();
-    let mut removed = Vec::new();
-    let mut alive = state.live_runs();
-    alive.extend(state.bases.values().flat_map(|base| &base.runs));
-    for name in disk.list()? {
-        let left_over = match name {
-            FileName::Run(number) => !alive.contains(&number),
-            FileName::Stream(number) => !manifest.state().stream_segments.contains_key(&number),
-            FileName::KeysNext | FileName::Restoring => true,
-            FileName::Log(number) => {
-                let first =
-                    state.log.kept_from.map_or(state.log.first_segment, |kept| kept.min(state.log.first_segment));
-                number < first || state.log.ends.get(&number) == Some(&0)
-            }
-            FileName::Base(number) => !state.bases.contains_key(&number),
-            _ => false,
-        };
-        if left_over {
-            // What cannot be removed costs space, nothing else.
-            if disk.remove(name).is_ok() {
-                removed.push(name.to_string());
-            }
-        }
-    }
-    Ok(removed)
 }
 
 /// What history holds, and which files only it needs.

@@ -36,7 +36,7 @@ impl Engine {
             if state.definition.stream.is_none() || self.streams.enabled(state.definition.id).is_some() {
                 continue;
             }
-            let mut manifest = self.files.manifest();
+            let mut manifest = self.manifest_to_change()?;
             let ranges: Vec<_> = state.ring.all().iter().map(|partition| range_of(partition)).collect();
             let (seqno, now_millis) = (self.wal.last_seqno(), self.options.clock.now_millis());
             let mut plan = self.streams.plan_definition(&state.definition, &ranges, seqno, now_millis);
@@ -120,6 +120,7 @@ impl Engine {
         if blocks.is_empty() {
             return Ok(false);
         }
+        self.begin_session()?;
         let (file, context) = (self.files.new_file(), self.files.segment_context());
         let written = context.write(file, shard.id, blocks);
         let facts = written.inspect_err(|_| self.files.remove_segment(file))?;
@@ -180,7 +181,7 @@ impl Engine {
 
     fn roll(&self, shard: &Shard, record: &ShardMeta, now_millis: u64) -> Result<bool> {
         let _shape = self.tables.split_gate.read();
-        let mut manifest = self.files.manifest();
+        let mut manifest = self.manifest_to_change()?;
         // No thread closes a shard or replaces its partition now, but one may have before.
         let partition = self.partition_of(record).filter(|_| shard.is_open());
         let Some(partition) = partition else { return Ok(false) };
@@ -225,6 +226,10 @@ impl Engine {
         }
         if edits.is_empty() {
             return Ok(trimmed_tails);
+        }
+        if !self.session.has_begun() {
+            drop(manifest);
+            return self.begin_session().map(|()| true); // and the next step goes on
         }
         self.commit_manifest(&mut manifest, &edits)?;
         for (shard, last) in trimmed {

@@ -68,6 +68,9 @@ use crate::error::Result;
 use bytes::Bytes;
 use std::{fmt::Debug, path::Path, sync::Arc};
 
+/// A disk with less room than this is taken to be full, in bytes.
+const FULL_BELOW_BYTES: u64 = 8 << 20;
+
 /// Longest write that a window takes: beyond that, one call costs less than the page faults.
 pub(crate) const WINDOW_WRITE_BYTES: usize = 16 << 10;
 
@@ -115,6 +118,10 @@ pub trait Disk: Debug + Send + Sync {
     }
     /// Bytes that the volume has left, if it can say.
     fn available_bytes(&self) -> Option<u64>;
+    /// Whether the volume has so little room left that a database can hardly write.
+    fn is_full(&self) -> bool {
+        self.available_bytes().is_some_and(|available| available < FULL_BELOW_BYTES)
+    }
     /// Sets space aside that [`Disk::release_reserve`] gives back, if there is none yet. Where the disk cannot, or has no
     /// room, nothing happens.
     fn keep_reserve(&self, _bytes: u64) {}

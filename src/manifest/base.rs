@@ -34,5 +34,5 @@ pub fn read_base(disk: &dyn Disk, protection: &Protection, file: u64, takes_plai
         return Err(Error::corrupt(name, 0, "it belongs to another database or has another number"));
     }
     let len = disk.open(name, false)?.len();
-    read_frames(disk, name, &start, len)
+    read_frames(disk, name, &start, len).map(|(state, _)| state)
 }

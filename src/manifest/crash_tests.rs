@@ -1,6 +1,7 @@
 //! Log and manifest together on a machine that loses power, or kills the process, at any operation.
 //!
-//! The test opens them as a database does, does some random work, is interrupted, and opens again, several times over
+//! The test opens them as a database does, which writes nothing before the first change where all that it read is durable. It
+//! does some random work, is interrupted, and opens again, several times over
 //! on the same machine. Whatever happened, the records that come back are a prefix of those that were appended, and
 //! hold all that were promised: those that were synced after a power failure, those that were handed to the operating
 //! system after a kill.
@@ -44,13 +45,15 @@ struct Model {
 struct Open {
     manifest: Manifest,
     wal: Wal,
+    /// What the manifest learns before the first change.
+    edits: Option<Vec<Edit>>,
     first_seen: u64,
     seen: Vec<Vec<u8>>,
 }
 
 fn open(disk: &SimulatedDisk) -> Result<Open> {
     let disk: Arc<dyn Disk> = Arc::new(disk.clone());
-    let mut manifest = if Manifest::exists(&*disk)? {
+    let manifest = if Manifest::exists(&*disk)? {
         Manifest::open(Arc::clone(&disk), None, false)?
     } else {
         Manifest::create(Arc::clone(&disk), Protection::plain(DATABASE_ID))?
@@ -64,8 +67,9 @@ fn open(disk: &SimulatedDisk) -> Result<Open> {
         seen.push(payload.to_vec());
         Ok(())
     })?;
-    let mut edits: Vec<Edit> =
-        recovered.ends.iter().map(|&(segment, valid_end)| Edit::PutLogEnd { segment, valid_end }).collect();
+    let is_settled = recovered.is_settled && manifest.is_vouched();
+    let edits = recovered.ends.iter().map(|&(segment, valid_end)| Edit::PutLogEnd { segment, valid_end });
+    let edits = Some(edits.collect());
     let options = WalOptions {
         observe: std::sync::Arc::default(),
         windows: true,
@@ -77,11 +81,27 @@ fn open(disk: &SimulatedDisk) -> Result<Open> {
         older_segments: recovered.segments,
         taken_over: Some(recovered.taken_over),
     };
-    let wal = Wal::create(disk, options)?;
-    let (segment, offset) = wal.durable_end();
-    edits.push(Edit::PutLogReach { segment, offset });
-    manifest.commit(&edits)?;
-    Ok(Open { manifest, wal, first_seen, seen })
+    let mut open = Open { manifest, wal: Wal::new(disk, options), edits, first_seen, seen };
+    if !is_settled {
+        open.begin()?;
+    }
+    Ok(open)
+}
+
+impl Open {
+    fn begin(&mut self) -> Result<()> {
+        let Some(mut edits) = self.edits.clone() else { return Ok(()) };
+        self.wal.begin()?;
+        edits.push(self.reach());
+        self.manifest.commit(&edits)?;
+        self.edits = None;
+        Ok(())
+    }
+
+    fn reach(&self) -> Edit {
+        let (segment, offset) = self.wal.durable_end();
+        Edit::PutLogReach { segment, offset }
+    }
 }
 
 impl Model {
@@ -107,6 +127,9 @@ impl Model {
 
     fn run(&mut self, open: &mut Open, steps: &[Step]) -> Result<()> {
         for step in steps {
+            if matches!(step, Step::Append(_) | Step::Remove | Step::Note(_)) {
+                open.begin()?;
+            }
             match step {
                 Step::Append(len) => {
                     let payload = vec![self.appended.len() as u8; *len];
@@ -144,9 +167,12 @@ impl Model {
                     self.note = *note;
                 }
                 Step::Close => {
-                    open.wal.close()?;
+                    let is_sealed = open.wal.close()?;
                     self.synced = self.appended.len() as u64;
                     self.flushed = self.synced;
+                    if is_sealed {
+                        open.manifest.close(&[open.reach()])?;
+                    }
                 }
             }
             self.synced = self.synced.max(open.wal.visible().load());

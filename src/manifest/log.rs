@@ -44,6 +44,7 @@ pub struct Manifest {
     /// That file, if this process made it.
     file: Option<ManifestFile>,
     is_encrypted: bool,
+    is_vouched: bool,
     is_read_only: bool,
     failure: Option<Error>,
 }
@@ -104,6 +105,7 @@ impl Manifest {
             state: state.clone(),
             number: 0,
             file: None,
+            is_vouched: false,
             is_read_only: false,
             failure: None,
         };
@@ -111,21 +113,17 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Reads the manifest of an existing database for writing, and removes what an interrupted rewrite left behind. With
-    /// keys it must be encrypted, unless `takes_plain`.
+    /// Reads the manifest of an existing database for writing. With keys it must be encrypted, unless `takes_plain`.
+    ///
+    /// Nothing is changed, and nothing is synced: the last edits, and the name of the file, may be in the memory of the operating
+    /// system only. The first commit writes all that was read to a new file; before that, nothing may act on it, above all by
+    /// removing files that an edit dropped.
     ///
     /// # Errors
     /// `Incompatible` if the folder holds no database or one of a newer version; `Corrupt` for damage; `Key` if it is not
     /// encrypted though it should be.
     pub fn open(disk: Arc<dyn Disk>, keyring: Option<Arc<Keyring>>, takes_plain: bool) -> Result<Self> {
-        let mut manifest = Self::open_read_only(disk, keyring, takes_plain)?;
-        manifest.is_read_only = false;
-        // The last edits may be in the memory of the operating system only. The code that acts on them, above all by removing
-        // files that they dropped, must find them again after a power failure.
-        manifest.disk.sync_file(FileName::Manifest(manifest.number))?;
-        manifest.disk.sync_directory()?;
-        manifest.remove_leftovers();
-        Ok(manifest)
+        Ok(Self { is_read_only: false, ..Self::open_read_only(disk, keyring, takes_plain)? })
     }
 
     /// Reads the manifest of an existing database and changes nothing; [`Manifest::commit`] will refuse.
@@ -133,9 +131,23 @@ impl Manifest {
     /// # Errors
     /// As [`Manifest::open`].
     pub fn open_read_only(disk: Arc<dyn Disk>, keyring: Option<Arc<Keyring>>, takes_plain: bool) -> Result<Self> {
-        let Found { number, state, is_encrypted } = read::read_current(&*disk, keyring.as_ref(), takes_plain)?;
+        let Found { number, state, is_encrypted, is_vouched } =
+            read::read_current(&*disk, keyring.as_ref(), takes_plain)?;
         let protection = Protection::new(state.database_id, keyring);
-        Ok(Self { disk, protection, state, number, file: None, is_encrypted, is_read_only: true, failure: None })
+        let (file, failure, is_read_only) = (None, None, true);
+        Ok(Self { disk, protection, state, number, file, is_encrypted, is_vouched, is_read_only, failure })
+    }
+
+    /// Whether `CURRENT` vouched for all of the file when it was opened: what was read is durable, for `CURRENT` is written after
+    /// the file was synced. If `CURRENT` itself is not, the one before it names a manifest that says the same but for how far the
+    /// log reaches.
+    pub fn is_vouched(&self) -> bool {
+        self.is_vouched
+    }
+
+    /// Whether commits are accepted.
+    pub fn set_read_only(&mut self, is_read_only: bool) {
+        self.is_read_only = is_read_only;
     }
 
     /// Whether its file, which was read, is encrypted.
@@ -266,15 +278,17 @@ impl Manifest {
         let Ok(files) = self.disk.list() else {
             return;
         };
-        for name in files {
-            let is_leftover = match name {
-                FileName::Manifest(number) => number != self.number,
-                FileName::CurrentNext => true,
-                _ => false,
-            };
-            if is_leftover {
-                let _ = self.disk.remove(name);
-            }
+        for name in files.into_iter().filter(|name| self.is_leftover(*name)) {
+            let _ = self.disk.remove(name);
+        }
+    }
+
+    /// Whether a file is a manifest that is not current, or what an interrupted rewrite left behind.
+    pub fn is_leftover(&self, name: FileName) -> bool {
+        match name {
+            FileName::Manifest(number) => number != self.number,
+            FileName::CurrentNext => true,
+            _ => false,
         }
     }
 }

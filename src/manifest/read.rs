@@ -20,6 +20,8 @@ pub(super) struct Found {
     pub(super) number: u64,
     pub(super) state: ManifestState,
     pub(super) is_encrypted: bool,
+    /// `CURRENT` vouches for all of it.
+    pub(super) is_vouched: bool,
 }
 
 /// Reads `CURRENT` and the manifest that it names.
@@ -52,8 +54,8 @@ pub(super) fn read_current(disk: &dyn Disk, keyring: Option<&Arc<Keyring>>, take
     if start.mark() != current.mark {
         return Err(Error::corrupt(name, 0, "it is not the manifest that CURRENT names, but one of a copy"));
     }
-    let state = read_frames(disk, name, &start, current.detail)?;
-    Ok(Found { number: current.number, state, is_encrypted: start.is_encrypted() })
+    let (state, is_vouched) = read_frames(disk, name, &start, current.detail)?;
+    Ok(Found { number: current.number, state, is_encrypted: start.is_encrypted(), is_vouched })
 }
 
 /// Why a folder without `CURRENT` is not opened.
@@ -93,13 +95,14 @@ pub(super) fn read_start(
 }
 
 /// Applies all frames. The first `safe_bytes` were synced before `CURRENT` named the file, so they must all be there;
-/// behind them only the very last frame may be torn, since each was synced before the next was written.
+/// behind them only the very last frame may be torn, since each was synced before the next was written. Says also whether
+/// there is nothing behind them.
 pub(super) fn read_frames(
     disk: &dyn Disk,
     name: FileName,
     start: &FileStart,
     safe_bytes: u64,
-) -> Result<ManifestState> {
+) -> Result<(ManifestState, bool)> {
     let header = start.header;
     let mut frames = FrameReader::new(disk.open(name, false)?, start.protection(), start.bytes);
     let mut state = ManifestState::new(header.database_id, FORMAT_VERSION);
@@ -115,11 +118,11 @@ pub(super) fn read_frames(
         }
         edits.into_iter().for_each(|edit| state.apply(edit));
     }
-    let end = frames.offset();
-    if end < safe_bytes || matches!(frames.rest()?, Rest::Vouched(_)) {
+    let (end, rest) = (frames.offset(), frames.rest()?);
+    if end < safe_bytes || matches!(rest, Rest::Vouched(_)) {
         return Err(Error::corrupt(name, end, "an edit that was safely stored is unreadable"));
     }
-    Ok(state)
+    Ok((state, end == safe_bytes && matches!(rest, Rest::Zeros)))
 }
 
 fn newer(name: FileName) -> Error {

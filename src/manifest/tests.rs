@@ -189,11 +189,11 @@ fn an_interrupted_rewrite_leaves_the_old_manifest_in_force() {
     disk.set_contents(FileName::Manifest(2), "half");
     disk.set_contents(FileName::CurrentNext, "half");
     let mut manifest = open(&disk).unwrap();
-    assert_eq!(manifest.state(), &states[3].0);
-    assert_eq!(number(&disk), 1);
-    assert!(!disk.list().unwrap().contains(&FileName::CurrentNext), "opening removes what is left over");
-    disk.set_contents(FileName::CurrentNext, "half");
+    assert_eq!((manifest.state(), manifest.number()), (&states[3].0, 1));
     manifest.commit(&[]).unwrap();
+    let left = disk.list().unwrap();
+    assert_eq!(left, [FileName::Current, FileName::Manifest(3)], "the first commit removes what is left over");
+    assert!(manifest.is_leftover(FileName::Manifest(2)) && !manifest.is_leftover(FileName::Manifest(3)));
     assert_eq!(open(&disk).unwrap().state(), &states[3].0);
 }
 

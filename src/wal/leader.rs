@@ -212,17 +212,21 @@ impl Wal {
         let mut sealed = Vec::new();
         let (outcome, active) = MutexGuard::unlocked(state, || {
             let mut tail = self.tail.lock();
-            let written = self.write_out(&mut tail, &mut frames, reserve, &mut sealed);
+            let tail = match tail.begun() {
+                Ok(tail) => tail,
+                Err(error) => return (Err(error), None),
+            };
+            let written = self.write_out(tail, &mut frames, reserve, &mut sealed);
             if written.is_ok() && !frames.is_empty() {
                 let (segment, bytes) = (tail.info().number, frames.len());
                 self.observe.reached(|| WritePoint::Written { segment, bytes });
             }
-            let outcome = written.and_then(|()| then(&mut tail, &mut sealed));
-            (outcome, tail.info())
+            let outcome = written.and_then(|()| then(tail, &mut sealed));
+            (outcome, Some(tail.info()))
         });
 
         state.writing = false;
-        state.active = active;
+        state.active = active.unwrap_or(state.active);
         if let Some(sealed) = sealed.last() {
             self.visible.advance(sealed.last_seqno);
         }

@@ -68,6 +68,7 @@ impl<'a> LogReader<'a> {
             segments: Vec::new(),
             ends: Vec::new(),
             taken_over: Vec::new(),
+            is_settled: false,
             mark: 0,
             last_case: "no log",
             verdicts: Vec::new(),

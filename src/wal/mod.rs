@@ -17,6 +17,7 @@ mod recovery;
 mod recovery_table;
 mod segment;
 mod segment_reader;
+mod tail;
 mod writer;
 
 #[cfg(test)]

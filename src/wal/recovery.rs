@@ -33,6 +33,8 @@ pub struct Recovered {
     pub ends: Vec<(u64, u64)>,
     /// The records behind the last of the ends, for the next segment to begin with.
     pub taken_over: Vec<(u64, Bytes)>,
+    /// All that was read is durable: the log was sealed, and the manifest knows that it reaches to the end of the seal.
+    pub is_settled: bool,
     /// The mark of the last segment that counts, which the next one names; 0 if it is not encrypted or there is none.
     pub mark: u64,
     /// The row of the table of cases that decided about the last segment.

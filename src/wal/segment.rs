@@ -2,7 +2,7 @@
 //!
 //! A segment is a [`FileHeader`] and frames. Its space is reserved ahead, as zeros, so that a synced append changes no
 //! metadata of the file: 64 KiB before the first one, then as much again as there is, in steps of at most 4 MiB. Creating
-//! a segment reserves nothing, since every opening of a database creates one and many write nothing. Appends that are not
+//! a segment reserves nothing, since every opening of a database that writes creates one and many write little. Appends that are not
 //! synced reserve only where the disk then takes them without a call each, at most 1 MiB at a time: nothing waits for
 //! their metadata. A segment that is full is sealed, and then cut to what was written; from then on it is never touched
 //! again until it is removed. A crash that undoes the cut leaves zeros behind the seal, as a crash before it does.
@@ -108,7 +108,7 @@ impl SegmentWriter {
         self.limit_bytes > before
     }
 
-    /// Creates the file, durably. `mark_before` is the mark of the segment before. `taken_over` are records of the segment before that this one begins with, however
+    /// Creates the file, durably; after a failure there is none. `mark_before` is the mark of the segment before. `taken_over` are records of the segment before that this one begins with, however
     /// many they are.
     #[expect(clippy::too_many_arguments, reason = "everything that a segment begins with")]
     pub(super) fn create(
@@ -123,6 +123,7 @@ impl SegmentWriter {
     ) -> Result<Self> {
         let file = disk.create(FileName::Log(number))?;
         Self::begin(file, disk, protection, number, first_seqno, limit_bytes, windows, mark_before, taken_over)
+            .inspect_err(|_| drop(disk.remove(FileName::Log(number))))
     }
 
     /// Makes a segment of a file that was created for it.

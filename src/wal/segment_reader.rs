@@ -194,6 +194,8 @@ impl<'a> Segment<'a> {
                 last_seqno = last_seqno.min(first - 1);
             }
         }
+        let is_end = self.is_last && self.recorded_end.is_none();
+        recovered.is_settled = is_end && reading.end == EndFact::Sealed && reading.file_bytes <= self.safe_to;
         recovered.last_case = name;
         recovered.verdicts.push(SegmentVerdict {
             segment: self.number,

@@ -10,6 +10,7 @@ use super::{
     adaptive_spin::AdaptiveSpin,
     group_commit::{SyncGoal, SyncPhase, Waiter},
     segment::{MAX_SEGMENT_BYTES, SegmentStats, SegmentWriter},
+    tail::{NextSegment, Tail, not_begun},
 };
 use crate::{
     error::{Error, Result},
@@ -78,6 +79,8 @@ pub(super) struct WalState {
     pub(super) sealed: Vec<SegmentStats>,
     pub(super) active: SegmentStats,
     pub(super) failure: Option<Error>,
+    /// Whether there is a segment at the end. Nothing is appended before.
+    pub(super) has_begun: bool,
     /// Why nothing more is appended, though nothing failed.
     pub(super) closed: Option<Error>,
 }
@@ -96,7 +99,7 @@ pub struct Wal {
     /// Signalled when a leader is done, for other leaders.
     pub(super) done: Condvar,
     /// The segment at the end. The thread that is `writing` takes this lock, so no other writer waits for it.
-    pub(super) tail: Mutex<SegmentWriter>,
+    pub(super) tail: Mutex<Tail>,
     /// Highest number that the operating system has.
     pub(super) written: AtomicU64,
     /// Highest number that is durable, for readers.
@@ -115,25 +118,25 @@ pub struct Wal {
 
 impl Wal {
     /// Starts a new segment behind those that recovery read. The segment exists durably when this returns.
+    #[cfg(any(test, feature = "fuzzing"))]
     pub fn create(disk: Arc<dyn Disk>, options: WalOptions) -> Result<Self> {
+        let wal = Self::new(disk, options);
+        wal.begin()?;
+        Ok(wal)
+    }
+
+    /// A log that goes on behind the segments that recovery read. It takes no records before [`Wal::begin`].
+    pub fn new(disk: Arc<dyn Disk>, options: WalOptions) -> Self {
         let WalOptions { observe, protection, windows, mark_before, first_segment, older_segments, taken_over, .. } =
             options;
         let next_seqno = options.next_seqno.max(1);
         let segment_bytes = options.segment_bytes.clamp(MIN_SEGMENT_BYTES, MAX_SEGMENT_BYTES);
-        let taken_over = taken_over.as_deref();
-        let first_seqno = taken_over.and_then(<[_]>::first).map_or(next_seqno, |(seqno, _)| *seqno);
-        let tail = SegmentWriter::create(
-            &*disk,
-            &protection,
-            first_segment,
-            first_seqno,
-            segment_bytes,
-            windows,
-            mark_before,
-            taken_over,
-        )?;
+        let first_taken_over = taken_over.as_deref().and_then(<[_]>::first);
+        let first_seqno = first_taken_over.map_or(next_seqno, |(seqno, _)| *seqno);
         let durable = next_seqno.saturating_sub(1);
-        Ok(Self {
+        let to_come = SegmentStats { number: first_segment, first_seqno, last_seqno: durable, bytes: 0 };
+        let next = NextSegment { number: first_segment, first_seqno, mark_before, taken_over };
+        Self {
             shares_syncs: disk.is_durable(),
             disk,
             trailer_bytes: protection.trailer_bytes(),
@@ -154,19 +157,47 @@ impl Wal {
                 late: 0,
                 expected: 0,
                 sealed: older_segments,
-                active: tail.info(),
+                active: to_come,
                 failure: None,
+                has_begun: false,
                 closed: None,
             }),
             done: Condvar::new(),
-            tail: Mutex::new(tail),
+            tail: Mutex::new(Tail::ToCome(next)),
             written: AtomicU64::new(durable),
             visible: Arc::new(Visible::new(durable)),
             arrivals: AtomicU64::new(0),
             watched: AtomicBool::new(false),
             patience: AdaptiveSpin::default(),
             removal: Mutex::new(()),
-        })
+        }
+    }
+
+    /// Creates the segment at the end, unless that was done: it exists durably when this returns. What it takes over is durable then
+    /// too, once the manifest has learned of the segment. A failure leaves the log as it was. Errors: disk; the log was closed.
+    pub fn begin(&self) -> Result<()> {
+        if let Some(closed) = self.state.lock().closed.clone() {
+            return Err(closed);
+        }
+        let mut tail = self.tail.lock();
+        let Tail::ToCome(next) = &*tail else { return Ok(()) };
+        let created = SegmentWriter::create(
+            &*self.disk,
+            &self.protection,
+            next.number,
+            next.first_seqno,
+            self.segment_bytes,
+            self.windows,
+            next.mark_before,
+            next.taken_over.as_deref(),
+        );
+        let segment = created?;
+        let active = segment.info();
+        *tail = Tail::Begun(segment);
+        drop(tail);
+        let mut state = self.state.lock();
+        (state.active, state.has_begun) = (active, true);
+        Ok(())
     }
 
     /// Appends a record and returns its number. See [`Wal::append_with`].
@@ -259,14 +290,14 @@ impl Wal {
 
     /// The segment at the end and the offset in it before which all is durable. Waits for a leader at work.
     pub fn durable_end(&self) -> (u64, u64) {
-        let tail = self.tail.lock();
-        (tail.info().number, tail.synced_to())
+        let (number, offset, _) = self.tail.lock().durable_end();
+        (number, offset)
     }
 
     /// The segment at the end and the mark by which other files know it; `None` if it is not encrypted.
     pub fn mark(&self) -> Option<(u64, u64)> {
-        let tail = self.tail.lock();
-        Some((tail.info().number, tail.mark())).filter(|(_, mark)| *mark != 0)
+        let (number, _, mark) = self.tail.lock().durable_end();
+        Some((number, mark)).filter(|(_, mark)| *mark != 0)
     }
 
     /// The highest number given out.
@@ -274,10 +305,10 @@ impl Wal {
         self.state.lock().next_seqno.saturating_sub(1)
     }
 
-    /// All segments, oldest first; the last is the one being written.
+    /// All segments, oldest first; the last is the one being written, if there is one yet.
     pub fn segments(&self) -> Vec<SegmentStats> {
         let state = self.state.lock();
-        state.sealed.iter().copied().chain([state.active]).collect()
+        state.sealed.iter().copied().chain(state.has_begun.then_some(state.active)).collect()
     }
 
     /// Gives up finished segments whose records all have numbers below `seqno`, oldest first; returns the bytes freed.
@@ -308,8 +339,8 @@ impl Wal {
         self.trim_below(seqno, &|_| true)
     }
 
-    /// Syncs what was appended and seals the last segment. Appends fail from now on; closing again does nothing, and
-    /// returns false.
+    /// Syncs what was appended and seals the last segment. Appends fail from now on; closing again does nothing, as closing a
+    /// log does that never began, and returns false.
     pub fn close(&self) -> Result<bool> {
         let mut state = self.state.lock();
         state.check_sound()?;
@@ -317,6 +348,9 @@ impl Wal {
             return Ok(false);
         }
         state.closed = Some(Error::closed());
+        if !state.has_begun {
+            return Ok(false);
+        }
         let last = state.next_seqno.saturating_sub(1);
         drop(state);
         self.sync(last)?;
@@ -324,6 +358,7 @@ impl Wal {
         self.wait_for_all(&mut state);
         state.check_sound()?;
         let mut tail = self.tail.lock();
+        let tail = tail.begun()?;
         let sealed = tail.seal();
         state.active = tail.info();
         sealed.map(|()| true).inspect_err(|error| self.fail(&mut state, Job::Log, error))
@@ -367,6 +402,7 @@ impl WalState {
 
     fn check_open(&self) -> Result<()> {
         self.check_sound()?;
-        self.closed.clone().map_or(Ok(()), Err)
+        self.closed.clone().map_or(Ok(()), Err)?;
+        if self.has_begun { Ok(()) } else { Err(not_begun()) }
     }
 }
