@@ -10,8 +10,9 @@ use super::{
 use crate::{canary::canary, error::Result, file::ReadableFile};
 use bytes::Bytes;
 
-/// Bytes read at a time.
-const WINDOW_BYTES: usize = 1 << 20;
+/// Bytes read at a time: few enough that the next window is read into the memory of the one before, which is warm. A fresh page of
+/// memory costs more than to copy one.
+const WINDOW_BYTES: usize = 64 << 10;
 /// The search for a later frame gives up after checking this many times the bytes that it searches; only bytes made
 /// to look like headers all over can cost that much.
 const SEARCH_EFFORT: u64 = 16;

@@ -29,6 +29,8 @@ pub(super) const MAX_SEGMENT_BYTES: u64 = 1 << 30;
 /// Least and most space that is reserved at a time.
 const LEAST_RESERVE_BYTES: u64 = 64 << 10;
 const MOST_RESERVE_BYTES: u64 = 4 << 20;
+/// Records that are taken over are written in parts of this size.
+const TAKEN_OVER_BYTES: usize = 128 << 10;
 /// Longest window.
 const WINDOW_BYTES: u64 = 1 << 20;
 
@@ -151,18 +153,24 @@ impl SegmentWriter {
         };
         let (mut bytes, mut frames) = protection.begin(&header)?;
         let trailer_bytes = protection.trailer_bytes();
-        let mut next_seqno = first_seqno;
+        let (mut next_seqno, mut written) = (first_seqno, 0);
         for (seqno, payload) in taken_over.unwrap_or_default() {
+            // There may be many records: they go through memory that is warm.
+            if bytes.len() >= TAKEN_OVER_BYTES {
+                file.write_at(written, &bytes)?;
+                written += bytes.len() as u64;
+                bytes.clear();
+            }
             let start = bytes.len();
             frame::begin(&mut bytes, *seqno, FrameKind::Data);
             bytes.extend_from_slice(payload);
             frame::end(&mut bytes, start, trailer_bytes)?;
             // Nothing is safe yet, not even the header.
-            frames.stamp(&mut bytes[start..], start as u64, 0)?;
+            frames.stamp(&mut bytes[start..], written + start as u64, 0)?;
             next_seqno = seqno + 1;
         }
-        let end = bytes.len() as u64;
-        file.write_at(0, &bytes)?;
+        file.write_at(written, &bytes)?;
+        let end = written + bytes.len() as u64;
         file.sync()?;
         if !canary!(SegmentNameUnsynced) {
             disk.sync_directory()?;
