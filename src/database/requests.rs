@@ -19,7 +19,7 @@ impl Database {
     pub fn execute<R: Request>(&self, request: &R) -> Result<R::Response> {
         self.executor().execute(request)
     }
-    /// Gets an item by the key that a function finds for the definition of the table. `None` if it finds none, or there is no
+    /// Gets an item by the key that a function finds for the definition of the table's key. `None` if it finds none, or there is no
     /// such table: nothing was read.
     #[inline]
     pub(crate) fn get_by(
@@ -29,15 +29,14 @@ impl Database {
         find_key: impl FnOnce(&TableDefinition) -> Result<Option<EncodedKey>>,
     ) -> Result<Option<GetOutput>> {
         let Ok(slot) = self.usable(table) else { return Ok(None) };
-        let state = slot.state();
-        let Some(key) = find_key(&state.definition)? else { return Ok(None) };
+        let Some(key) = find_key(slot.key_definition())? else { return Ok(None) };
         if self.hooks.is_some() {
             let get = GetItem::new(TableRef::borrowed(self.engine(), &slot), RequestKey::encoded(key));
             return self.execute(&GetItem { consistent_read, ..get }).map(Some);
         }
         // What the request does, without the request that no hook looks at.
         let strength = ReadStrength::of(consistent_read);
-        let item = read_admitted(&self.executor(), &slot, &state, strength, &key)?;
+        let item = read_admitted(&self.executor(), &slot, strength, &key)?;
         Ok(Some(GetOutput::of(item, strength)))
     }
     /// Reads of up to 100 items of any tables in one call, each a read of its own.

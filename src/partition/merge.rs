@@ -106,8 +106,16 @@ impl<'v> Sources<'v> {
             }
         }
     }
+    /// A list from the beginning, where a second source is expected: nothing moves when it comes.
+    pub(super) fn many() -> Self {
+        Self::Many(Vec::with_capacity(USUAL_SOURCES))
+    }
     pub(super) fn is_empty(&self) -> bool {
-        matches!(self, Self::None)
+        match self {
+            Self::None => true,
+            Self::One(_) => false,
+            Self::Many(all) => all.is_empty(),
+        }
     }
     #[inline]
     fn all(&self) -> &[Source<'v>] {

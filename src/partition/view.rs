@@ -151,6 +151,9 @@ impl View {
         let CollectionRange { token, collection, lower, upper, descending } = *range;
         for memtable in self.memtables() {
             if let Some(cursor) = memtable.query(token, collection, (lower, upper), descending, read, visible) {
+                if sources.is_empty() && !self.runs.is_empty() {
+                    sources = Sources::many();
+                }
                 sources.push(Source::Memtable(cursor));
             }
         }

@@ -79,10 +79,10 @@ impl Run for GetItem<'_> {
     fn run(&self, executor: &Executor<'_>) -> Result<GetOutput> {
         let table = self.table.resolve(executor.engine)?;
         let strength = ReadStrength::of(self.consistent_read);
-        let item = read_by_key(executor, &table, strength, |definition| {
-            check_projection_paths(definition, self.projection.as_ref())?;
-            self.key.encode(definition)
-        })?;
+        if self.projection.is_some() {
+            check_projection_paths(&table.state().definition, self.projection.as_ref())?;
+        }
+        let item = read_by_key(executor, &table, strength, |definition| self.key.encode(definition))?;
         let Some(projection) = &self.projection else { return Ok(GetOutput { item, whole_bytes: None, strength }) };
         let whole_bytes = Some(item.as_ref().map_or(0, ItemRef::size_bytes));
         Ok(GetOutput { item: item.map(|item| projected(item, Some(projection))), whole_bytes, strength })
@@ -98,7 +98,7 @@ impl Run for GetItem<'_> {
     }
 }
 
-/// The newest item that readers may see, by a key that is encoded once the table's definition is at hand.
+/// The newest item that readers may see, by a key that is encoded once the definition of the table's key is at hand.
 #[inline(always)]
 pub(crate) fn read_by_key(
     executor: &Executor<'_>,
@@ -106,24 +106,21 @@ pub(crate) fn read_by_key(
     strength: ReadStrength,
     encode: impl FnOnce(&TableDefinition) -> Result<EncodedKey>,
 ) -> Result<Option<ItemRef>> {
-    let state = slot.state();
-    let key = encode(&state.definition)?;
-    read_admitted(executor, slot, &state, strength, &key)
+    let key = encode(slot.key_definition())?;
+    read_admitted(executor, slot, strength, &key)
 }
 
-/// The same, by a key that is encoded for this state of the table.
+/// The same, by an encoded key.
 #[inline(always)]
 pub(crate) fn read_admitted(
     executor: &Executor<'_>,
     slot: &TableSlot,
-    state: &TableState,
     strength: ReadStrength,
     key: &EncodedKey,
 ) -> Result<Option<ItemRef>> {
-    slot.check_alive()?;
-    let item = read_from(executor.engine, state, key)?;
+    let item = read(executor.engine, slot, key)?;
     if executor.is_metered() {
-        charge(executor, slot, state, key, strength, item.as_ref())?;
+        charge(executor, slot, &slot.state(), key, strength, item.as_ref())?;
     }
     Ok(item)
 }
@@ -144,17 +141,16 @@ pub(super) fn charge(
 }
 
 /// The newest item at a place that readers may see.
+#[inline(always)]
 pub(super) fn read(engine: &Engine, slot: &TableSlot, key: &EncodedKey) -> Result<Option<ItemRef>> {
     slot.check_alive()?;
-    read_from(engine, &slot.state(), key)
-}
-
-#[inline(always)]
-fn read_from(engine: &Engine, state: &TableState, key: &EncodedKey) -> Result<Option<ItemRef>> {
-    let partition = state.ring.find(key.token());
+    let partition = slot.ring().find(key.token());
     let found = partition.get(key_ref(key), ReadPoint::Visible, engine.wal().visible())?;
     let item = found.and_then(|version| version.item);
-    Ok(item.filter(|item| !is_hidden(engine.options(), &state.definition, item)))
+    if !engine.options().hide_expired {
+        return Ok(item);
+    }
+    Ok(item.filter(|item| !is_hidden(engine.options(), &slot.state().definition, item)))
 }
 
 /// The newest items at many places of a table that readers may see, in the order of the places.

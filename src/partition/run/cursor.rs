@@ -161,7 +161,8 @@ impl<'r> RunCursor<'r> {
         take: &mut impl TakeItem,
     ) -> Result<bool> {
         let opened = self.opened;
-        let step = if matches!(self.way, Way::Down { .. }) { usize::MAX } else { 1 };
+        let is_down = matches!(self.way, Way::Down { .. });
+        let step = if is_down { usize::MAX } else { 1 };
         let mut is_present = true;
         while let Some(at) = &self.at {
             let before = limit.map_or(Some(self.within.clone()), |limit| self.before(at, &limit));
@@ -171,10 +172,11 @@ impl<'r> RunCursor<'r> {
             if std::mem::take(&mut is_present) && !before.contains(&index) {
                 return Err(opened.damaged(at.offset));
             }
-            let items = at.leaf.items(&at.bytes).ok_or_else(|| opened.damaged(at.offset))?;
+            let items = at.leaf.items(&at.bytes, index, is_down);
+            let mut items = items.ok_or_else(|| opened.damaged(at.offset))?;
             let handle = opened.handle(at).or_else(|| self.shared(at));
             while before.contains(&index) {
-                match items.get(index) {
+                match items.next(index) {
                     Some(Some((start, encoded))) => {
                         let item = opened.item_from(handle, at, start, start + encoded.len());
                         if !take.take(item, ItemRef::size_of(encoded))? {

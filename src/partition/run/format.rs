@@ -352,13 +352,35 @@ fn take_long_varint(bytes: &[u8], at: &mut usize) -> Option<u64> {
         Some(word) if !word & LAST != 0 => {
             let bits = (!word & LAST).trailing_zeros() + 1;
             *at += bits as usize / 8;
-            let word = word & !LAST & u64::MAX >> (u64::BITS - bits);
-            let word = word & 0x007f_007f_007f_007f | (word & 0x7f00_7f00_7f00_7f00) >> 1;
-            let word = word & 0x0000_3fff_0000_3fff | (word & 0x3fff_0000_3fff_0000) >> 2;
-            Some(word & 0x0fff_ffff | (word & 0x0fff_ffff_0000_0000) >> 4)
+            Some(join_groups(word & !LAST & u64::MAX >> (u64::BITS - bits)))
         }
         _ => take_varint_by_bytes(bytes, at),
     }
+}
+
+/// Moves the groups of seven bits of a varint together.
+#[inline(always)]
+fn join_groups(word: u64) -> u64 {
+    let word = word & 0x007f_007f_007f_007f | (word & 0x7f00_7f00_7f00_7f00) >> 1;
+    let word = word & 0x0000_3fff_0000_3fff | (word & 0x3fff_0000_3fff_0000) >> 2;
+    word & 0x0fff_ffff | (word & 0x0fff_ffff_0000_0000) >> 4
+}
+
+/// Two lengths and a varint, one behind the other. Mostly they are short enough to be read as one word: a byte for each length, and
+/// at most six for the varint.
+#[inline(always)]
+pub(super) fn take_lengths_and_varint(bytes: &[u8], at: &mut usize) -> Option<(usize, usize, u64)> {
+    const LONG: u64 = 0x8080;
+    const LAST: u64 = 0x8080_8080_8080;
+    let word = u64_at(bytes, *at).unwrap_or(LONG);
+    let ends = !(word >> 16) & LAST;
+    if word & LONG == 0 && ends != 0 {
+        let bits = ends.trailing_zeros() + 1;
+        *at += 2 + bits as usize / 8;
+        let varint = join_groups(word >> 16 & !LAST & u64::MAX >> (u64::BITS - bits));
+        return Some(((word & 0x7f) as usize, (word >> 8 & 0x7f) as usize, varint));
+    }
+    Some((take_len(bytes, at)?, take_len(bytes, at)?, take_varint(bytes, at)?))
 }
 
 fn take_varint_by_bytes(bytes: &[u8], at: &mut usize) -> Option<u64> {

@@ -15,7 +15,7 @@
 
 use super::format::{
     FLAG_EARLIER, FLAG_LATER, FLAG_NODE, FLAG_ZERO, HEAD_BYTES, common_prefix, fence, put_varint, take_len,
-    take_varint, u16_at, u32_at, u32_of, u64_at,
+    take_lengths_and_varint, take_varint, u16_at, u32_at, u32_of, u64_at,
 };
 use std::{cmp::Ordering, ops::Bound};
 
@@ -66,8 +66,8 @@ impl Leaf {
     #[inline]
     pub(super) fn parse(bytes: &[u8]) -> Option<Self> {
         let end = u32::try_from(bytes.len()).ok()?;
-        let token = u64_at(bytes, 0)?;
-        let flags = *bytes.get(HEAD_BYTES - 1)?;
+        let head: &[u8; HEAD_BYTES] = bytes.first_chunk()?;
+        let (token, flags) = (u64_at(head, 0)?, head[HEAD_BYTES - 1]);
         let seqno_bytes = flags >> 4;
         if flags & (FLAG_NODE | FLAG_ZERO) != 0 || seqno_bytes > 8 {
             return None;
@@ -77,9 +77,7 @@ impl Leaf {
         let collection_at = at;
         at = at.checked_add(collection_len)?;
         let collection_end = at;
-        let len = take_len(bytes, &mut at)?;
-        let prefix_len = take_len(bytes, &mut at)?;
-        let base_seqno = take_varint(bytes, &mut at)?;
+        let (len, prefix_len, base_seqno) = take_lengths_and_varint(bytes, &mut at)?;
         let back = if flags & FLAG_EARLIER == 0 { None } else { Some(take_varint(bytes, &mut at)?) };
         let entries_at = at.checked_add(prefix_len)?;
         let suffixes_at = len.checked_mul(ENTRY_BYTES + usize::from(seqno_bytes))?.checked_add(entries_at)?;
@@ -160,15 +158,19 @@ impl Leaf {
         };
         (index < self.len() && has_suffix && has_item).then_some(slot)
     }
-    /// The items alone, for a walk over many of them.
+    /// The items alone, for a walk over many of them that begins with the one at an index.
     #[inline(always)]
-    pub(super) fn items<'a>(&self, bytes: &'a [u8]) -> Option<LeafItems<'a>> {
-        Some(LeafItems {
+    pub(super) fn items<'a>(&self, bytes: &'a [u8], first: usize, is_down: bool) -> Option<LeafItems<'a>> {
+        let items = LeafItems {
             entries: bytes.get(self.entries_at as usize..self.suffixes_at as usize)?,
             items: bytes.get(self.items_at as usize..)?,
             items_at: self.items_at as usize,
             stride: self.stride(),
-        })
+            is_down,
+            edge: 0,
+        };
+        let edge = if is_down { items.end_of(first)? } else { items.end_before(first)? };
+        Some(LeafItems { edge, ..items })
     }
     /// An integer of `seqno_bytes` bytes.
     #[inline]
@@ -249,24 +251,41 @@ impl Leaf {
     }
 }
 
-/// The items of a leaf, and where each of them is.
-#[derive(Clone, Copy, Debug)]
+/// The items of a leaf, for a walk from one to the next.
+#[derive(Debug)]
 pub(super) struct LeafItems<'a> {
     entries: &'a [u8],
     items: &'a [u8],
     items_at: usize,
     stride: usize,
+    is_down: bool,
+    /// Where the next item begins on the way up, or ends on the way down, as its entry has it.
+    edge: u32,
 }
 
 impl<'a> LeafItems<'a> {
-    /// The item at an index and where it begins in the bytes of the leaf; without an item, `None` inside, for a tombstone.
+    /// The end of an item, as its entry has it.
     #[inline(always)]
-    pub(super) fn get(&self, index: usize) -> Option<Option<(usize, &'a [u8])>> {
-        let at = index * self.stride;
-        let start = if index == 0 { 0 } else { u32_at(self.entries, at - self.stride + 2)? as usize >> 1 };
-        let end = u32_at(self.entries, at + 2)? as usize;
-        let item = self.items.get(start..end >> 1)?;
-        if end & 1 == 0 {
+    fn end_of(&self, index: usize) -> Option<u32> {
+        u32_at(self.entries, index * self.stride + 2)
+    }
+    /// The end of what lies before an item.
+    #[inline(always)]
+    fn end_before(&self, index: usize) -> Option<u32> {
+        index.checked_sub(1).map_or(Some(0), |before| self.end_of(before))
+    }
+    /// The item at an index, which is the next one of the walk, and where it begins in the bytes of the leaf; without an item,
+    /// `None` inside, for a tombstone.
+    #[inline(always)]
+    pub(super) fn next(&mut self, index: usize) -> Option<Option<(usize, &'a [u8])>> {
+        let (start, end) = match self.is_down {
+            true => (self.end_before(index)?, self.edge),
+            false => (self.edge, self.end_of(index)?),
+        };
+        self.edge = if self.is_down { start } else { end };
+        let (start, is_tombstone) = (start as usize >> 1, end & 1 == 1);
+        let item = self.items.get(start..end as usize >> 1)?;
+        if !is_tombstone {
             return Some(Some((self.items_at + start, item)));
         }
         item.is_empty().then_some(None)
@@ -308,16 +327,18 @@ impl LeafBuilder {
     pub(super) fn size(&self) -> usize {
         self.sorts.len() + self.items.len() + self.entries.len() * (ENTRY_BYTES + 4)
     }
-    /// Adds an entry; `item` is `None` for a tombstone. The caller keeps order and limits.
-    pub(super) fn push(&mut self, sort: &[u8], seqno: u64, item: Option<&[u8]>) {
+    /// Adds an entry; `item` is `None` for a tombstone. Bytes of an item may be taken over, so that something else is there
+    /// afterwards. The caller keeps order and limits.
+    pub(super) fn push(&mut self, sort: &[u8], seqno: u64, item: Option<&mut Vec<u8>>) {
+        let tombstone = item.is_none();
         self.sorts.extend_from_slice(sort);
-        self.items.extend_from_slice(item.unwrap_or_default());
-        self.entries.push(Entry {
-            sort_end: self.sorts.len(),
-            item_end: self.items.len(),
-            seqno,
-            tombstone: item.is_none(),
-        });
+        match item {
+            // The first item of a leaf may be large, and then it is the only one.
+            Some(item) if self.items.is_empty() => std::mem::swap(&mut self.items, item),
+            Some(item) => self.items.extend_from_slice(item),
+            None => {}
+        }
+        self.entries.push(Entry { sort_end: self.sorts.len(), item_end: self.items.len(), seqno, tombstone });
     }
     fn sort(&self, index: usize) -> &[u8] {
         let start = if index == 0 { 0 } else { self.entries[index - 1].sort_end };
@@ -377,9 +398,9 @@ mod tests {
 
     fn sample() -> Vec<u8> {
         let mut builder = LeafBuilder::default();
-        builder.push(b"k1", 300, Some(b"one"));
+        builder.push(b"k1", 300, Some(&mut b"one".to_vec()));
         builder.push(b"k22", 40, None);
-        builder.push(b"k3", 41, Some(b""));
+        builder.push(b"k3", 41, Some(&mut Vec::new()));
         let mut out = Vec::new();
         builder.encode(LeafHead { token: 5, collection: b"\0c", back: Some(9), later: true }, &mut out);
         out

@@ -174,7 +174,7 @@ impl RunWriter {
             self.close_leaf(true);
             self.file.spill()?;
         }
-        self.leaf.push(key.sort, seqno, item.map(|_| self.scratch.as_slice()));
+        self.leaf.push(key.sort, seqno, item.map(|_| &mut self.scratch));
         self.hashes.push(key);
         let figures = &mut self.figures;
         if figures.entries == 0 {
