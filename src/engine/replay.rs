@@ -20,7 +20,7 @@ use crate::{
     index::{self, IndexChange},
     item::ItemRef,
     manifest::{Edit, PartitionMeta, RunMeta},
-    partition::{NewVersion, Partition, Run},
+    partition::{LARGE_VALUE_BYTES, NewVersion, Partition, Run},
     schema::{EncodedKey, IndexDefinition, IndexKind, StreamView, TableDefinition},
     stream::{self, ChangeEvent, Streams},
     visible::Visible,
@@ -253,8 +253,10 @@ impl ApplyTarget for ReplayTarget<'_, '_> {
         self.replay.versions.count(is_unflushed);
         if is_unflushed {
             let (guard, WriteStamp { seqno, buffered, .. }) = (partition.lock(), self.stamp);
-            let value = value.map(|bytes| &**bytes);
-            let version = NewVersion { seqno, value, buffered };
+            // A large value that stayed in the buffer of the log would keep all of that in memory.
+            let is_large = value.is_some_and(|value| value.len() >= LARGE_VALUE_BYTES);
+            let apart = value.filter(|_| is_large).map(|value| Bytes::copy_from_slice(value));
+            let version = NewVersion { seqno, value: apart.as_ref().or(value), buffered };
             partition.insert(&guard, key_ref(key), version, self.replay.visible);
         }
     }

@@ -65,7 +65,7 @@ fn planted(
     slot: &TableSlot,
     position: Option<usize>,
     key: &EncodedKey,
-    bytes: Option<&[u8]>,
+    bytes: Option<&Bytes>,
 ) -> String {
     let state = slot.state();
     let ring = position.map_or(&state.ring, |position| &state.index_rings[position]);

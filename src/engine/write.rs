@@ -261,7 +261,7 @@ impl Engine {
         let buffered = self.durability(options) == Durability::Buffered;
         _ = canary!(AppliedEarly).then(|| self.wal.applied(seqno));
         for entry in written.global.drain(..) {
-            written.bytes += self.insert_global(&entry.ring, &entry.key, seqno, entry.value.as_deref(), buffered);
+            written.bytes += self.insert_global(&entry.ring, &entry.key, seqno, entry.value.as_ref(), buffered);
         }
         self.wal.applied(seqno);
         self.admission.write_budget.add(written.bytes);
@@ -319,7 +319,7 @@ impl Engine {
         ring: &Arc<TokenRing>,
         key: &EncodedKey,
         seqno: u64,
-        value: Option<&[u8]>,
+        value: Option<&Bytes>,
         buffered: bool,
     ) -> usize {
         loop {
@@ -409,7 +409,7 @@ impl ApplyTarget for LockedTarget<'_> {
             self.global.push(GlobalEntry { ring: ring.clone(), key: key.clone(), value: value.cloned() });
             return;
         }
-        let (value, WriteStamp { seqno, buffered, .. }) = (value.map(|bytes| &**bytes), self.stamp);
+        let WriteStamp { seqno, buffered, .. } = self.stamp;
         let version = NewVersion { seqno, value, buffered };
         if self.partition.insert(self.guard, key_ref(key), version, self.engine.wal.visible()) {
             self.engine.flush_tombstones(ring, self.partition);
@@ -430,6 +430,6 @@ impl ApplyTarget for LockedTarget<'_> {
 /// Memory that a memtable takes for an entry besides its key and value.
 const ENTRY_OVERHEAD_BYTES: usize = 96;
 
-fn entry_bytes(key: &EncodedKey, value: Option<&[u8]>) -> usize {
-    ENTRY_OVERHEAD_BYTES + key.collection().len() + key.sort().len() + value.map_or(0, <[u8]>::len)
+fn entry_bytes(key: &EncodedKey, value: Option<&Bytes>) -> usize {
+    ENTRY_OVERHEAD_BYTES + key.collection().len() + key.sort().len() + value.map_or(0, Bytes::len)
 }

@@ -1,6 +1,7 @@
 //! Keys as a partition sees them, and what lies under a key.
 
 use crate::{error::Result, item::ItemRef};
+use bytes::Bytes;
 use std::{cmp::Ordering, ops::Bound};
 
 /// The whole key of an entry. Entries are ordered by token, then collection, then sort key, each compared as unsigned
@@ -91,8 +92,8 @@ pub struct CollectionRange<'a> {
 pub struct NewVersion<'a> {
     /// Sequence number of the change.
     pub seqno: u64,
-    /// The encoded item.
-    pub value: Option<&'a [u8]>,
+    /// The encoded item. A memtable copies a small one, and keeps a large one with the buffer that it is part of.
+    pub value: Option<&'a Bytes>,
     /// Whether readers may see it before it is durable.
     pub buffered: bool,
 }

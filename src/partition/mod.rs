@@ -31,6 +31,7 @@ pub use compaction::{Choice, Policy, Reason};
 pub use flush::{FlushOutcome, RunContext};
 pub use inspect::{MemtableStats, PartitionStats, RunStats};
 pub use key::{CollectionRange, KeyRef, NewVersion, ReadPoint, TakeItem};
+pub use memtable::LARGE_VALUE_BYTES;
 pub use merge::MergeCursor;
 pub use partition::{Partition, WriteGuard};
 #[cfg(feature = "encryption")]

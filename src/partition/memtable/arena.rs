@@ -2,16 +2,17 @@
 //!
 //! A record is handed out as [`Bytes`], a counted view of its chunk. An item that a reader holds is such a view, so
 //! reading copies nothing and needs no lock; in exchange a held item keeps its whole chunk alive. Chunks are therefore
-//! small, and a record that would waste much of one gets an allocation of its own.
+//! small. A large value is not copied at all: it stays in the buffer that it came in, and only its key is a record.
 
 use bytes::{Bytes, BytesMut};
 
 /// Size of the first chunk, in bytes: a memtable with a handful of small items stays small.
 const FIRST_CHUNK_BYTES: usize = 4 << 10;
-/// Size that chunks grow to by doubling, in bytes: what one held item keeps alive at most, records of their own aside.
+/// Size that chunks grow to by doubling, in bytes: what one held item keeps alive at most.
 const CHUNK_BYTES: usize = 64 << 10;
-/// Records of more bytes than this get an allocation of their own.
-pub(super) const LARGE_RECORD_BYTES: usize = CHUNK_BYTES / 8;
+
+/// Values of at least so many bytes are not copied.
+pub const LARGE_VALUE_BYTES: usize = CHUNK_BYTES / 8;
 
 /// Copies records into chunks.
 #[derive(Debug)]
@@ -28,9 +29,6 @@ impl Arena {
     /// Copies the parts, one behind the other, into one record.
     pub(super) fn record(&mut self, parts: [&[u8]; 3]) -> Bytes {
         let len = parts.iter().map(|part| part.len()).sum();
-        if len > LARGE_RECORD_BYTES {
-            return Bytes::from(parts.concat());
-        }
         // The chunk is always handed out to its end, so its capacity is what is left of it.
         if self.chunk.capacity() < len {
             self.chunk = BytesMut::with_capacity(self.next_chunk_bytes.max(len));

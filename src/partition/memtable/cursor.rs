@@ -12,7 +12,6 @@ use super::{
     versions::{Point, Stored},
 };
 use crate::{item::ItemRef, visible::Visible};
-use bytes::Bytes;
 use parking_lot::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::ops::Bound;
 
@@ -94,10 +93,7 @@ impl<'m> MemtableCursor<'m> {
         let start = after.map_or(first_token, |key| key.token);
         let walk = Walk::Tokens { shard: memtable.shard_number(start), first_token, last_token };
         let mut cursor = Self::new(memtable, walk, read, visible);
-        cursor.resume = after.map(|key| {
-            let record = Bytes::from([key.collection, key.sort].concat());
-            (key.token, Stored::new(record, key, 0, false))
-        });
+        cursor.resume = after.map(|key| (key.token, Stored::of_key(key)));
         cursor.batch.is_last = memtable.is_empty() || start > last_token;
         cursor.fill();
         cursor
@@ -242,8 +238,9 @@ impl Batch {
             }
             looked_at += count;
             // Counting a view up is a barrier; touching all records first lets the processor fetch them side by side.
-            std::hint::black_box(group.iter().flatten().map(|version| version.touch()).fold(0, u8::wrapping_add));
-            self.entries.extend(group.iter().flatten().map(|version| (token, (*version).clone())));
+            let found = || group[..count].iter().flatten();
+            std::hint::black_box(found().map(|version| version.touch()).fold(0, u8::wrapping_add));
+            self.entries.extend(found().map(|version| (token, (*version).clone())));
             if count < GROUP {
                 break;
             }

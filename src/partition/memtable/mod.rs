@@ -30,6 +30,8 @@ pub use cursor::MemtableCursor;
 use super::key::{KeyRef, ReadPoint, Version};
 use crate::visible::Visible;
 use arena::Arena;
+pub use arena::LARGE_VALUE_BYTES;
+use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use shard::Shard;
 use std::{
@@ -109,23 +111,22 @@ impl Memtable {
     /// adding the same one again changes nothing. `buffered` makes it visible at once.
     ///
     /// The caller holds the partition's lock, or is the only one who writes.
-    pub fn insert(&self, key: KeyRef<'_>, seqno: u64, value: Option<&[u8]>, buffered: bool, visible: &Visible) {
+    pub fn insert(&self, key: KeyRef<'_>, seqno: u64, value: Option<&Bytes>, buffered: bool, visible: &Visible) {
         let Some(lock) = self.shard(self.shard_number(key.token)) else { return };
         let Writing { arena, keys, tombstones, bytes, min_seqno, max_seqno } = &self.writing;
         let mut arena = arena.lock();
-        let record = arena.record([key.collection, key.sort, value.unwrap_or_default()]);
-        let record_bytes = record.len();
+        let version = Stored::new(&mut arena, key, value, seqno, buffered);
+        let version_bytes = version.bytes();
         // Bounds first: a reader that finds the version must not read bounds that exclude it.
         min_seqno.store(min_seqno.load(Ordering::Relaxed).min(seqno), Ordering::Release);
         max_seqno.store(max_seqno.load(Ordering::Relaxed).max(seqno), Ordering::Release);
         if value.is_none() {
             tombstones.store(tombstones.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
         }
-        let version = Stored::new(record, key, seqno, buffered);
         let mut shard = lock.write();
         let given_back = shard.insert(key, version, Point::new(ReadPoint::Visible, visible));
         drop(shard);
-        let more = record_bytes + if given_back.is_none() { KEY_OVERHEAD_BYTES } else { 0 };
+        let more = version_bytes + if given_back.is_none() { KEY_OVERHEAD_BYTES } else { 0 };
         let all = bytes.load(Ordering::Relaxed) + more;
         bytes.store(all.saturating_sub(given_back.unwrap_or(0)), Ordering::Relaxed);
         if given_back.is_none() {

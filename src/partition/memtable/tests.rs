@@ -10,8 +10,8 @@ type Bounds<'a> = (Bound<&'a [u8]>, Bound<&'a [u8]>);
 
 const ALL: Bounds<'static> = (Bound::Unbounded, Bound::Unbounded);
 
-fn value(number: u64) -> Vec<u8> {
-    encode_item(&Item::new().with("n", number))
+fn value(number: u64) -> Bytes {
+    encode_item(&Item::new().with("n", number)).into()
 }
 
 /// Collections of 1, 40, 700 and 3,000 keys on either side of a shard's edge, in an order that jumps about.

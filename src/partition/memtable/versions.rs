@@ -6,15 +6,17 @@
 
 use super::{
     super::key::{KeyRef, ReadPoint, Version},
-    arena::LARGE_RECORD_BYTES,
+    arena::{Arena, LARGE_VALUE_BYTES},
 };
 use crate::{item::ItemRef, visible::Visible};
 use bytes::Bytes;
 
-/// A key and one state of it: the record is `collection, sort key, encoded item`, and a tombstone ends at the key.
+/// A key and one state of it: the record is `collection, sort key, encoded item`, and a tombstone ends at the key. A large item is
+/// apart from it.
 #[derive(Clone, Debug)]
 pub(super) struct Stored {
     record: Bytes,
+    large: Option<Box<Bytes>>,
     /// Sequence number, shifted left by one; the lowest bit says that the write was buffered, so visible at once.
     stamp: u64,
     collection_bytes: u32,
@@ -22,20 +24,34 @@ pub(super) struct Stored {
 }
 
 impl Stored {
-    /// `record` holds the collection, the sort key and the encoded item, if it is not a tombstone.
-    pub(super) fn new(record: Bytes, key: KeyRef<'_>, seqno: u64, buffered: bool) -> Self {
+    /// A state of a key: an encoded item, or a tombstone for `None`.
+    pub(super) fn new(arena: &mut Arena, key: KeyRef<'_>, value: Option<&Bytes>, seqno: u64, buffered: bool) -> Self {
+        let large = value.filter(|value| value.len() >= LARGE_VALUE_BYTES).map(|value| Box::new(value.clone()));
+        let copied = value.filter(|_| large.is_none()).map_or(&[][..], |value| value);
+        let record = arena.record([key.collection, key.sort, copied]);
+        Self { large, stamp: seqno << 1 | u64::from(buffered), ..Self::of_record(record, key) }
+    }
+    /// A place among the keys, without a state.
+    pub(super) fn of_key(key: KeyRef<'_>) -> Self {
+        Self::of_record(Bytes::from([key.collection, key.sort].concat()), key)
+    }
+    fn of_record(record: Bytes, key: KeyRef<'_>) -> Self {
         // Keys are a few kilobytes at most; a longer one could not be told from a shorter one with an item behind it.
         let collection_bytes = key.collection.len() as u32;
         let key_bytes = collection_bytes + key.sort.len() as u32;
-        Self { record, stamp: seqno << 1 | u64::from(buffered), collection_bytes, key_bytes }
+        Self { record, large: None, stamp: 0, collection_bytes, key_bytes }
     }
     pub(super) fn seqno(&self) -> u64 {
         self.stamp >> 1
     }
-    /// Bytes that are given back when the version goes: those of a record with an allocation of its own. Others share a
-    /// chunk, which stays as long as anything else in it.
+    /// Memory that it takes, in bytes.
+    pub(super) fn bytes(&self) -> usize {
+        self.record.len() + self.own_bytes()
+    }
+    /// Bytes that are given back when the version goes: those of a large item. Others share a chunk, which stays as long as
+    /// anything else in it.
     fn own_bytes(&self) -> usize {
-        if self.record.len() > LARGE_RECORD_BYTES { self.record.len() } else { 0 }
+        self.large.as_ref().map_or(0, |large| large.len())
     }
     fn is_readable(&self, point: Point) -> bool {
         self.stamp & 1 == 1 || self.seqno() <= point.0
@@ -48,13 +64,22 @@ impl Stored {
     }
     /// A byte of the item: reading it brings the item into the processor's cache.
     pub(super) fn touch(&self) -> u8 {
-        self.record.get(self.key_bytes as usize).copied().unwrap_or_default()
+        let first = match &self.large {
+            Some(large) => large.first(),
+            None => self.record.get(self.key_bytes as usize),
+        };
+        first.copied().unwrap_or_default()
     }
     pub(super) fn is_tombstone(&self) -> bool {
-        self.record.len() <= self.key_bytes as usize
+        self.large.is_none() && self.record.len() <= self.key_bytes as usize
     }
     pub(super) fn item(&self) -> Option<ItemRef> {
-        (!self.is_tombstone()).then(|| ItemRef::from_bytes(self.record.slice(self.key_bytes as usize..)))
+        let item = match &self.large {
+            Some(large) => Bytes::clone(large),
+            None if self.is_tombstone() => return None,
+            None => self.record.slice(self.key_bytes as usize..),
+        };
+        Some(ItemRef::from_bytes(item))
     }
     pub(super) fn version(&self) -> Version {
         Version { seqno: self.seqno(), item: self.item() }
@@ -155,7 +180,7 @@ mod tests {
 
     fn version(seqno: u64, buffered: bool) -> Stored {
         let key = KeyRef { token: 1, collection: b"c", sort: b"s" };
-        Stored::new(Bytes::from_static(b"csvalue"), key, seqno, buffered)
+        Stored::new(&mut Arena::new(), key, Some(&Bytes::from_static(b"value")), seqno, buffered)
     }
     fn seqnos(entry: &Entry) -> Vec<u64> {
         let older = entry.older.iter().flat_map(|older| &older.0).map(Stored::seqno);
@@ -164,7 +189,22 @@ mod tests {
 
     #[test]
     fn an_entry_fits_a_cache_line() {
-        assert_eq!(size_of::<Entry>(), 56);
+        assert_eq!(size_of::<Entry>(), 64);
+    }
+
+    #[test]
+    fn a_large_value_is_kept_where_it_is() {
+        let key = KeyRef { token: 1, collection: b"c", sort: b"s" };
+        for (len, is_shared) in [(0, false), (LARGE_VALUE_BYTES - 1, false), (LARGE_VALUE_BYTES, true)] {
+            let value = Bytes::from(vec![7; len]);
+            let stored = Stored::new(&mut Arena::new(), key, Some(&value), 3, false);
+            let item = stored.item();
+            assert_eq!(item.as_ref().map(ItemRef::encoded), (len > 0).then_some(&value[..]));
+            assert_eq!(item.is_some_and(|item| item.encoded().as_ptr() == value.as_ptr()), is_shared);
+            assert_eq!((stored.collection(), stored.sort(), stored.seqno()), (key.collection, key.sort, 3));
+            assert_eq!((stored.bytes(), stored.own_bytes()), (2 + len, if is_shared { len } else { 0 }));
+            assert_eq!((stored.touch(), stored.is_tombstone()), (if len > 0 { 7 } else { 0 }, len == 0));
+        }
     }
 
     #[test]

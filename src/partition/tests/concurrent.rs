@@ -23,7 +23,7 @@ fn write(partition: &Partition, bench: &Bench, seqno: u64, number: u64) {
     let guard = partition.lock();
     let value = (number.is_multiple_of(2) || !seqno.is_multiple_of(3)).then(|| item(number));
     let key = key(number);
-    let version = NewVersion { seqno, value: value.as_deref(), buffered: seqno.is_multiple_of(4) };
+    let version = NewVersion { seqno, value: value.as_ref(), buffered: seqno.is_multiple_of(4) };
     partition.insert(&guard, key.as_ref(), version, &bench.visible);
     drop(guard);
     if seqno.is_multiple_of(5) {

@@ -7,6 +7,7 @@ use crate::{
     item::{Item, encode_item},
     visible::Visible,
 };
+use bytes::Bytes;
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
@@ -33,9 +34,9 @@ impl From<KeyRef<'_>> for Key {
 }
 
 /// An encoded item that can be told from all others.
-pub(super) fn item(number: u64) -> Vec<u8> {
+pub(super) fn item(number: u64) -> Bytes {
     let filler = "x".repeat(if number.is_multiple_of(29) { 9_000 } else { number as usize % 60 });
-    encode_item(&Item::new().with("number", number).with("filler", filler))
+    encode_item(&Item::new().with("number", number).with("filler", filler)).into()
 }
 
 /// The number of an item that [`item`] made.

@@ -121,7 +121,7 @@ impl World {
         let owner = all.iter().find(|p| p.first_token <= write.key.token && write.key.token <= p.last_token).unwrap();
         let value = write.number.map(item);
         let guard = owner.lock();
-        let version = NewVersion { seqno: write.seqno, value: value.as_deref(), buffered: write.buffered };
+        let version = NewVersion { seqno: write.seqno, value: value.as_ref(), buffered: write.buffered };
         owner.insert(&guard, write.key.as_ref(), version, &self.bench.visible);
         drop(guard);
         let version = self.model.entry(write.key.clone()).or_default().entry(write.seqno).or_default();

@@ -15,7 +15,7 @@ fn key() -> Key {
 fn insert(partition: &Partition, bench: &Bench, key: &Key, seqno: u64, is_put: bool) {
     let guard = partition.lock();
     let value = is_put.then(|| item(seqno));
-    let version = NewVersion { seqno, value: value.as_deref(), buffered: false };
+    let version = NewVersion { seqno, value: value.as_ref(), buffered: false };
     partition.insert(&guard, key.as_ref(), version, &bench.visible);
     bench.visible.advance(seqno);
 }
