@@ -7,6 +7,7 @@
 mod data;
 mod engine;
 mod engines;
+mod goals;
 mod loading;
 mod measure;
 mod report;
@@ -16,6 +17,7 @@ mod workload;
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
 use engine::Engine;
+use engines::nothing::{self, Nothing};
 use hdrhistogram::Histogram;
 use indicatif::{ProgressBar, ProgressStyle};
 use report::Figures;
@@ -51,6 +53,9 @@ struct Arguments {
     /// Writes all rows to this file as JSON.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
+    /// Puts the table into this Markdown file, between the lines `<!-- peers: begin -->` and `<!-- peers: end -->`.
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
     /// Writes a chart to this file as SVG.
     #[arg(long, value_name = "FILE")]
     chart: Option<PathBuf>,
@@ -118,7 +123,10 @@ fn main() -> Result<()> {
     };
     let rows = report::rows(figures);
     println!("{}", report::table(&rows));
-    println!("ratio: hashrange by the fastest peer\n{}", report::facts(&rows));
+    println!("ratio: hashrange by the fastest peer\n{}{}", report::harness(&rows), report::facts(&rows));
+    if let Some(path) = &arguments.markdown {
+        report::write_markdown(&rows, path)?;
+    }
     if let Some(path) = &arguments.json {
         report::write_json(&rows, path)?;
     }
@@ -165,8 +173,10 @@ fn open_all(suite: &Suite, plan: &Plan, scratch: &Path, bar: &ProgressBar) -> Re
 fn run_suite(suite: &Suite, plan: &Plan, scratch: &Path) -> Result<Vec<Figures>> {
     let once = suite.workloads.iter().all(|workload| workload.what.consumes_data());
     let rounds = if once { 1 } else { plan.rounds };
-    let bar = progress(plan.engines.len() * (1 + rounds * suite.workloads.len()), suite.name)?;
-    let engines = open_all(suite, plan, scratch, &bar)?;
+    let calls = rounds * suite.workloads.len();
+    let bar = progress(plan.engines.len() + (plan.engines.len() + 1) * calls, suite.name)?;
+    let mut engines = open_all(suite, plan, scratch, &bar)?;
+    engines.push(Box::new(Nothing::new(suite.shape.items)));
     let requests = Requests::new(suite);
     let mut figures = Vec::new();
     for workload in &suite.workloads {
@@ -207,7 +217,7 @@ fn run_workload(
     for round in 0..rounds {
         for turn in 0..engines.len() {
             let at = (turn + round) % engines.len();
-            let name = plan.engines[at];
+            let name = name_of(plan, at);
             bar.set_message(format!("{title}: {name}"));
             let slice = workload::run(workload, engines[at].as_ref(), requests, round, plan.time)
                 .with_context(|| format!("{title}, {name}"))?;
@@ -220,12 +230,17 @@ fn run_workload(
     }
     let figures = ops_per_sec.into_iter().map(|(at, ops_per_sec)| Figures {
         workload: title.clone(),
-        engine: plan.engines[at].to_owned(),
+        engine: name_of(plan, at).to_owned(),
         ops_per_sec,
         percentiles_micros: nanos.get(&at).map(micros),
         facts: Vec::new(),
     });
     Ok(figures.collect())
+}
+
+/// The engine at a position; behind the last one is the one that does nothing.
+fn name_of(plan: &Plan, at: usize) -> &'static str {
+    plan.engines.get(at).copied().unwrap_or(nothing::NAME)
 }
 
 /// What each engine does in a process of its own.

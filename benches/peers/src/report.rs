@@ -1,6 +1,6 @@
 //! What came out: rows, as a table on the screen, as JSON and as a chart.
 
-use crate::measure::median;
+use crate::{engines::nothing, goals, measure::median};
 use anyhow::{Context, Result};
 use serde::Serialize;
 use std::{fmt::Write as _, path::Path};
@@ -16,6 +16,10 @@ pub struct Row {
     pub median_ops_per_sec: f64,
     /// That by the same figure of the fastest engine that is not ours; absent where no other engine took part.
     pub ratio_to_fastest_peer: Option<f64>,
+    /// What is wanted of ours: a ratio, or a time; absent for other engines.
+    pub goal: Option<String>,
+    /// Whether that was reached.
+    pub meets_goal: Option<bool>,
     /// The slowest round.
     pub min_ops_per_sec: f64,
     /// The fastest round.
@@ -44,16 +48,21 @@ const OURS: &str = "hashrange";
 /// Compares the engines of each workload.
 pub fn rows(figures: Vec<Figures>) -> Vec<Row> {
     let fastest = |workload: &str| {
-        let peers = figures.iter().filter(|other| other.workload == workload && other.engine != OURS);
+        let is_peer = |other: &&Figures| other.engine != OURS && other.engine != nothing::NAME;
+        let peers = figures.iter().filter(|other| other.workload == workload).filter(is_peer);
         peers.map(|other| median(other.ops_per_sec.clone())).reduce(f64::max)
     };
     let row = |one: &Figures| {
         let median_ops_per_sec = median(one.ops_per_sec.clone());
+        let ratio = fastest(&one.workload).map(|peer| median_ops_per_sec / peer);
+        let goal = (one.engine == OURS).then(|| goals::of(&one.workload));
         Row {
             workload: one.workload.clone(),
             engine: one.engine.clone(),
             median_ops_per_sec,
-            ratio_to_fastest_peer: fastest(&one.workload).map(|peer| median_ops_per_sec / peer),
+            ratio_to_fastest_peer: ratio,
+            goal: goal.map(|goal| goal.to_string()),
+            meets_goal: goal.and_then(|goal| goal.is_met(median_ops_per_sec, ratio)),
             min_ops_per_sec: one.ops_per_sec.iter().copied().fold(f64::INFINITY, f64::min),
             max_ops_per_sec: one.ops_per_sec.iter().copied().fold(0.0, f64::max),
             rounds: one.ops_per_sec.len(),
@@ -84,11 +93,11 @@ fn short(ops_per_sec: f64) -> String {
     }
 }
 
-/// The table, in Markdown: operations a second, and ours by the fastest peer's.
+/// The table, in Markdown: operations a second, ours by the fastest peer's, what is wanted of that, and whether it is reached.
 pub fn table(rows: &[Row]) -> String {
-    let engines = in_order(rows.iter().map(|row| row.engine.as_str()));
-    let mut text = format!("| operations a second | {} | ratio |\n", engines.join(" | "));
-    let _ = writeln!(text, "|---|{}", "---:|".repeat(engines.len() + 1));
+    let engines = in_order(rows.iter().map(|row| row.engine.as_str()).filter(|engine| *engine != nothing::NAME));
+    let mut text = format!("| operations a second | {} | ratio | goal |\n", engines.join(" | "));
+    let _ = writeln!(text, "|---|{}---|", "---:|".repeat(engines.len() + 1));
     for workload in in_order(rows.iter().map(|row| row.workload.as_str())) {
         let of = |engine: &str| rows.iter().find(|row| row.workload == workload && row.engine == engine);
         let _ = write!(text, "| {workload} |");
@@ -97,9 +106,40 @@ pub fn table(rows: &[Row]) -> String {
             let _ = write!(text, " {cell} |");
         }
         let ratio = of(OURS).and_then(|row| row.ratio_to_fastest_peer);
-        let _ = writeln!(text, " {} |", ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}")));
+        let _ = write!(text, " {} |", ratio.map_or_else(|| "-".to_owned(), |ratio| format!("{ratio:.2}")));
+        let goal = of(OURS).and_then(|row| Some((row.goal.as_deref()?, row.meets_goal)));
+        let _ = match goal {
+            Some((goal, Some(is_met))) => writeln!(text, " {goal}: {} |", if is_met { "yes" } else { "no" }),
+            Some((goal, None)) => writeln!(text, " {goal} |"),
+            None => writeln!(text, " - |"),
+        };
     }
     text
+}
+
+/// What the harness takes of each call: the figures of an engine that does nothing, in nanoseconds.
+pub fn harness(rows: &[Row]) -> String {
+    let idle: Vec<_> = rows.iter().filter(|row| row.engine == nothing::NAME).collect();
+    let nanos: Vec<_> =
+        idle.iter().map(|row| format!("{} {:.0}", row.workload, 1e9 / row.median_ops_per_sec)).collect();
+    if nanos.is_empty() { String::new() } else { format!("harness, nanoseconds an operation: {}\n", nanos.join("; ")) }
+}
+
+const BEGIN: &str = "<!-- peers: begin -->";
+const END: &str = "<!-- peers: end -->";
+
+/// Puts the table into a Markdown file, between two marks.
+pub fn write_markdown(rows: &[Row], path: &Path) -> Result<()> {
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let written = marked(&text, &table(rows)).with_context(|| format!("{} has no {BEGIN} and {END}", path.display()))?;
+    std::fs::write(path, written).with_context(|| format!("cannot write {}", path.display()))
+}
+
+/// A text with something else between its marks.
+fn marked(text: &str, table: &str) -> Option<String> {
+    let (before, rest) = text.split_once(BEGIN)?;
+    let (_, behind) = rest.split_once(END)?;
+    Some(format!("{before}{BEGIN}\n{table}{END}{behind}"))
 }
 
 /// What was measured beside operations a second, a line for each engine.
@@ -122,6 +162,7 @@ const COLOURS: [&str; 8] = ["#1b6ca8", "#b8b8b8", "#c98b3c", "#7a9e5e", "#a05c7b
 
 /// A chart in SVG: for each workload a bar for each engine, as long as its figure by the fastest.
 pub fn write_chart(rows: &[Row], path: &Path) -> Result<()> {
+    let rows: Vec<&Row> = rows.iter().filter(|row| row.engine != nothing::NAME).collect();
     let engines = in_order(rows.iter().map(|row| row.engine.as_str()));
     let workloads = in_order(rows.iter().map(|row| row.workload.as_str()));
     let (left, width, bar, gap) = (270, 560, 11, 12);
@@ -165,4 +206,44 @@ pub fn write_chart(rows: &[Row], path: &Path) -> Result<()> {
     }
     svg.push_str("</svg>\n");
     std::fs::write(path, svg).with_context(|| format!("cannot write {}", path.display()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn figures(engine: &str, workload: &str, ops_per_sec: f64) -> Figures {
+        let (engine, workload) = (engine.to_owned(), workload.to_owned());
+        Figures { workload, engine, ops_per_sec: vec![ops_per_sec], percentiles_micros: None, facts: Vec::new() }
+    }
+
+    #[test]
+    fn goals_are_compared_with_peers_and_with_times() {
+        let rows = rows(vec![
+            figures(OURS, "get", 250.0),
+            figures("other", "get", 100.0),
+            figures(nothing::NAME, "get", 1e9),
+            figures(OURS, "query of 10", 240.0),
+            figures("other", "query of 10", 100.0),
+            figures(OURS, "open and get", 2_000.0),
+            figures(OURS, "open and get after a kill", 99.0),
+            figures(OURS, "no such row", 1.0),
+        ]);
+        let text = table(&rows);
+        let lines: Vec<_> = text.lines().skip(2).collect();
+        assert_eq!(lines[0], "| get | 250 | 100 | 2.50 | 2.5: yes |");
+        assert_eq!(lines[1], "| query of 10 | 240 | 100 | 2.40 | 2.5: no |");
+        assert_eq!(lines[2], "| open and get | 2.0k | - | - | 0.5 ms: yes |");
+        assert_eq!(lines[3], "| open and get after a kill | 99 | - | - | 10 ms: no |");
+        assert_eq!(lines[4], "| no such row | 1 | - | - | 1.0 |");
+        assert_eq!(harness(&rows), "harness, nanoseconds an operation: get 1\n");
+        assert_eq!(harness(&rows[..2]), "");
+    }
+
+    #[test]
+    fn a_table_takes_the_place_between_the_marks() {
+        let text = format!("a\n{BEGIN}\nold\n{END}\nb\n");
+        assert_eq!(marked(&text, "new\n").unwrap(), format!("a\n{BEGIN}\nnew\n{END}\nb\n"));
+        assert!(marked("a", "new").is_none());
+    }
 }

@@ -8,6 +8,7 @@ pub mod hashrange;
 pub mod key_value;
 #[cfg(feature = "lmdb")]
 pub mod lmdb;
+pub mod nothing;
 #[cfg(feature = "redb")]
 pub mod redb;
 #[cfg(feature = "rocksdb")]
