@@ -291,8 +291,9 @@ impl Engine {
         Ok(())
     }
 
-    /// Logs what time it is, for the record of a schema change that follows. The caller holds the schema gate exclusively.
+    /// Begins a change of the schema, whose record follows: logs what time it is. The caller holds the schema gate exclusively.
     pub(super) fn log_time(&self) -> Result<()> {
+        self.begin_session()?;
         if self.history.is_on() {
             self.log_empty_commit()?;
         }

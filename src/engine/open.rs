@@ -94,13 +94,8 @@ impl Engine {
         streams.begin_session(recovered.next_segment);
         observe.event(recovery_of(&recovered));
         let wal = continue_log(disk.clone(), &options, &observe, protection, recovered);
-        let session = if may_wait {
-            Session::waiting(&mut manifest, edits)
-        } else {
-            let (session, removed) = Session::begun(disk.as_ref(), &wal, &mut manifest, edits)?;
-            recovery.removed_files = removed;
-            session
-        };
+        let (session, removed) = Session::of_opening(may_wait, disk.as_ref(), &wal, &mut manifest, edits)?;
+        recovery.removed_files = removed;
         let (kept, bases) = kept_files(&disk, &manifest)?;
         let ledger = options.ledger.map(|kept| Arc::new(Recorder::new(kept, options.clock.now_millis())));
         let engine = Self {

@@ -356,7 +356,6 @@ impl Engine {
     pub(super) fn drop_table(&self, slot: &Arc<TableSlot>) -> Result<Arc<TableDefinition>> {
         let state = arc_swap::Guard::into_inner(slot.state());
         let (id, name) = (state.definition.id, state.definition.name.as_str());
-        self.begin_session()?;
         self.log_time()?;
         let seqno = self.wal.append(&encode_schema(&SchemaChange::Drop(id))?)?;
         self.wal.applied(seqno);
@@ -402,7 +401,6 @@ impl Engine {
         mut definition: TableDefinition,
         slot: Option<&Arc<TableSlot>>,
     ) -> Result<Arc<TableSlot>> {
-        self.begin_session()?;
         self.log_time()?;
         // Writers are kept out by the gate, so that the next number is the record's own.
         stamp(&mut definition, self.wal.last_seqno() + 1);

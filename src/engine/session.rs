@@ -7,7 +7,7 @@
 //!
 //! It may wait only if no reader can see what a power failure could still take away. The log was sealed, which a process does
 //! behind its last sync; the manifest says that the log reaches to the end of the seal, and `CURRENT` vouches for all of the
-//! manifest. Each is written once the one before it is durable, so that whoever reads the last knows that the others are.
+//! manifest. Each is written once the one before it is durable, so that an opening that reads the last one knows that the others are.
 //! Above all, what a killed process wrote is not sealed. It is read from the memory of the operating system, and it is copied to the
 //! new segment and synced before the first reader sees it.
 
@@ -32,14 +32,20 @@ pub(super) struct Session {
 }
 
 impl Session {
-    /// One that begins with the first change. The manifest takes none before.
-    pub fn waiting(manifest: &mut Manifest, edits: Vec<Edit>) -> Self {
-        manifest.set_read_only(true);
-        Self { has_begun: AtomicBool::new(false), edits }
-    }
-    /// One that begins now; also the names of the files that were removed, since nothing needs them.
-    pub fn begun(disk: &dyn Disk, wal: &Wal, manifest: &mut Manifest, edits: Vec<Edit>) -> Result<(Self, Vec<String>)> {
+    /// One that begins with the first change, before which the manifest takes none; or else one that begins now, with the names of
+    /// the files that were removed, since nothing needs them.
+    pub fn of_opening(
+        waits: bool,
+        disk: &dyn Disk,
+        wal: &Wal,
+        manifest: &mut Manifest,
+        edits: Vec<Edit>,
+    ) -> Result<(Self, Vec<String>)> {
         let session = Self { has_begun: AtomicBool::new(false), edits };
+        if waits {
+            manifest.set_read_only(true);
+            return Ok((session, Vec::new()));
+        }
         session.begin(wal, manifest)?;
         let removed = remove(disk, leftovers(disk, manifest)?);
         #[cfg(feature = "encryption")]

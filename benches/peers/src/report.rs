@@ -131,7 +131,8 @@ const END: &str = "<!-- peers: end -->";
 /// Puts the table into a Markdown file, between two marks.
 pub fn write_markdown(rows: &[Row], path: &Path) -> Result<()> {
     let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let written = marked(&text, &table(rows)).with_context(|| format!("{} has no {BEGIN} and {END}", path.display()))?;
+    let written =
+        marked(&text, &table(rows)).with_context(|| format!("{} has no {BEGIN} and {END}", path.display()))?;
     std::fs::write(path, written).with_context(|| format!("cannot write {}", path.display()))
 }
 
