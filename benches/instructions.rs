@@ -22,13 +22,13 @@ use std::{env, fs, hint::black_box};
 ///
 /// A budget is what was counted, and 5 % for what differs between compilers and C libraries.
 const BUDGETS: [(&str, u64); 26] = [
-    ("get from the memtable", 1_010),
-    ("get from a run", 1_330),
-    ("get of an absent key", 780),
-    ("SELECT by key from a run", 2_400),
-    ("the same, prepared", 1_550),
-    ("the same, values bound one by one", 3_290),
-    ("query of 10 items", 4_410),
+    ("get from the memtable", 950),
+    ("get from a run", 1_245),
+    ("get of an absent key", 745),
+    ("SELECT by key from a run", 2_375),
+    ("the same, prepared", 1_475),
+    ("the same, values bound one by one", 3_270),
+    ("query of 10 items", 4_400),
     ("query of 10 with a limit", 4_650),
     ("batch get of 100 items", 193_560),
     ("query of 10 by a global index", 6_100),
