@@ -445,3 +445,16 @@ fn the_page_of_file_formats_shows_what_the_modules_draw() {
     assert!(drawings >= 15, "the page has {drawings} drawings");
     assert_tidy(&faults);
 }
+
+#[test]
+fn every_page_is_in_the_site() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let summary = std::fs::read_to_string(root.join("dist/site/SUMMARY.md")).unwrap();
+    let names = std::fs::read_dir(root.join("docs")).unwrap().map(|page| page.unwrap().file_name());
+    let faults: Vec<String> = names
+        .map(|name| format!("docs/{}", name.to_string_lossy()))
+        .filter(|page| page.ends_with(".md") && !summary.contains(&format!("({page})")))
+        .map(|page| format!("dist/site/SUMMARY.md does not name {page}"))
+        .collect();
+    assert_tidy(&faults);
+}
