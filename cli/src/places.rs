@@ -1,16 +1,22 @@
 //! Stores of objects on the command line: where archives lie, and where exports go and imports come from.
 
 use crate::failure::Failure;
-use clap::Args;
+use clap::{Args, ValueEnum};
 use hashrange::{
     Database,
     file::ObjectStore,
     history::{ArchiveMode, ArchiveOptions, ArchivePlace, Archiving, Backlog},
 };
+#[cfg(feature = "object-store")]
+use hashrange_wire::objects::{ObjectService, RemoteStore};
 use std::{path::Path, sync::Arc};
 
-/// How a place is written, for help texts and errors.
-pub(crate) const PLACES: &str = "a folder, or s3://BUCKET/PREFIX";
+/// How a place is written, for help texts.
+pub(crate) const PLACES: &str = if cfg!(feature = "object-store") {
+    "a folder, or a bucket: s3://BUCKET/PREFIX, gs://BUCKET/PREFIX, az://CONTAINER/PREFIX"
+} else {
+    "a folder, or s3://BUCKET/PREFIX with --object-dir"
+};
 
 /// The place that a text names. With an object folder, `s3://BUCKET/PREFIX` is `DIR/BUCKET/PREFIX`.
 #[cfg(unix)]
@@ -20,6 +26,7 @@ pub(crate) fn place(text: &str, object_dir: Option<&Path>, makes: bool) -> Resul
             let (bucket, prefix) = rest.split_once('/').unwrap_or((rest, ""));
             Ok(ArchivePlace::new(folder_of_buckets(folder)?, bucket, prefix)?)
         }
+        _ if text.starts_with("file://") => place(local(text)?, None, makes),
         _ if text.contains("://") => remote(text),
         _ if makes => Ok(ArchivePlace::new_folder(text)?),
         _ => Ok(ArchivePlace::folder(text)?),
@@ -35,16 +42,68 @@ pub(crate) fn place(text: &str, _object_dir: Option<&Path>, _makes: bool) -> Res
     Err(Failure::Usage(text))
 }
 
-/// Refuses a bucket that is no folder.
+/// The folder that a URL of a file names.
+#[cfg(unix)]
+fn local(url: &str) -> Result<&str, Failure> {
+    let folder = url.strip_prefix("file://").filter(|path| path.starts_with('/') && !path.contains(['%', '?', '#']));
+    folder.ok_or_else(|| Failure::Usage(format!("{url}: name the folder itself, or file:///FOLDER without escapes")))
+}
+
+/// A bucket of a service.
+#[cfg(feature = "object-store")]
 fn remote(text: &str) -> Result<ArchivePlace, Failure> {
-    Err(Failure::Usage(format!("{text}: the archive must be {PLACES}, the latter with --object-dir DIR")))
+    let (store, prefix) = RemoteStore::at(text).map_err(|error| Failure::Usage(error.to_string()))?;
+    Ok(ArchivePlace::new(Arc::new(store), "", &prefix)?)
+}
+
+/// Refuses a bucket that is no folder.
+#[cfg(not(feature = "object-store"))]
+fn remote(text: &str) -> Result<ArchivePlace, Failure> {
+    let folders = "name a folder, or s3://BUCKET/PREFIX with --object-dir DIR";
+    Err(Failure::Usage(format!("{text}: {folders}; {WITHOUT}")))
+}
+
+/// What a program says that reaches no bucket.
+#[cfg(not(feature = "object-store"))]
+const WITHOUT: &str =
+    "for buckets of S3, Google Cloud Storage and Azure, compile hashrange with --features object-store";
+
+/// A service whose buckets exports go to and imports come from.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+pub(crate) enum Service {
+    /// Amazon S3, or what speaks its protocol at AWS_ENDPOINT
+    S3,
+    /// Google Cloud Storage
+    Gs,
+    /// Azure Blob Storage
+    Az,
+}
+
+/// The buckets of a service.
+#[cfg(feature = "object-store")]
+pub(crate) fn buckets_of(service: Service) -> Result<Arc<dyn ObjectStore>, Failure> {
+    let service = match service {
+        Service::S3 => ObjectService::S3,
+        Service::Gs => ObjectService::Gcs,
+        Service::Az => ObjectService::Azure,
+    };
+    match RemoteStore::of_service(service) {
+        Ok(store) => Ok(Arc::new(store)),
+        Err(error) => Err(Failure::io(format!("cannot reach buckets of {}", service.scheme()), error)),
+    }
+}
+
+#[cfg(not(feature = "object-store"))]
+pub(crate) fn buckets_of(_service: Service) -> Result<Arc<dyn ObjectStore>, Failure> {
+    Err(Failure::Usage(format!("--object-store: {WITHOUT}")))
 }
 
 /// Options of `serve` about an archive.
 #[derive(Debug, Args)]
 pub(crate) struct ArchiveArgs {
-    /// Archive the database to this folder or s3://BUCKET/PREFIX, every second
-    #[arg(long, value_name = "PLACE", conflicts_with = "in_memory")]
+    /// Archive the database to this place, every second
+    #[arg(long, value_name = "PLACE", conflicts_with = "in_memory",
+        help = format!("Archive the database to this place, every second: {PLACES}"))]
     archive: Option<String>,
     /// Acknowledge a durable write once the archive has it too
     #[arg(long, requires = "archive")]

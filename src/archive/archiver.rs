@@ -5,7 +5,7 @@
 //! before the log, and between two runs of the base the log that there is by then. A commit that waits for the archive brings the log itself, and waits for a base only if it needs that one.
 
 use super::{
-    catalog::{BaseEntry, CHUNK_BYTES, Entry, LogPart, ObjectMeta, put, read_entries, read_id, sum_of, write_id},
+    catalog::{BaseEntry, CHUNK_BYTES, Entry, LogPart, ObjectMeta, put, read_entries, sum_of, write_id},
     digests::digests_of,
     place::ArchivePlace,
 };
@@ -145,10 +145,6 @@ impl Archiver {
     pub fn open(engine: Arc<Engine>, place: ArchivePlace, options: ArchiveOptions) -> Result<Self> {
         let database_id = engine.database_id();
         write_id(&place, database_id)?;
-        if read_id(&place)? != Some(database_id) {
-            let text = format!("{place} is the archive of another database; name an empty place");
-            return Err(Error::new(ErrorKind::Validation, "ArchiveOfAnotherDatabase", text));
-        }
         let entries = read_entries(&place)?;
         let mut timeline = engine.timeline()?;
         let own = || entries.iter().filter(|entry| entry.timeline == timeline.id);

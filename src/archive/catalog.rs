@@ -17,7 +17,7 @@ use super::{
     entry_file::{decode, encode, sealed, unsealed},
     place::ArchivePlace,
 };
-use crate::error::Result;
+use crate::error::{Error, ErrorKind, Result};
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -27,6 +27,9 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 const ID: &str = "id";
 /// Bytes of an object that are in memory at a time.
 pub(super) const CHUNK_BYTES: u64 = 1 << 20;
+
+/// Entries that are read at a time; one may hold 64 KiB of the log.
+pub(super) const ENTRIES_AT_A_TIME: usize = 128;
 
 /// An object, and how it is checked.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -124,8 +127,17 @@ impl Entry {
     }
     /// Reads an entry, and the parts that it holds itself.
     pub fn read(place: &ArchivePlace, number: u64) -> Result<(Self, Vec<Bytes>)> {
+        Self::checked(place, number, place.read(&Self::name(number))?)
+    }
+    /// Reads several entries, at most [`ENTRIES_AT_A_TIME`], and the parts that they hold themselves.
+    pub fn read_many(place: &ArchivePlace, numbers: &[u64]) -> Result<Vec<(Self, Vec<Bytes>)>> {
+        let names: Vec<String> = numbers.iter().map(|number| Self::name(*number)).collect();
+        let read = place.read_many(&names)?;
+        numbers.iter().zip(read).map(|(number, bytes)| Self::checked(place, *number, bytes)).collect()
+    }
+    fn checked(place: &ArchivePlace, number: u64, bytes: Option<Bytes>) -> Result<(Self, Vec<Bytes>)> {
         let name = Self::name(number);
-        let bytes = place.read(&name)?.ok_or_else(|| place.damaged(&name, "it is missing"))?;
+        let bytes = bytes.ok_or_else(|| place.damaged(&name, "it is missing"))?;
         let (entry, parts): (Self, Vec<Bytes>) = decode(place, &name, &bytes)?;
         if entry.number == number { Ok((entry, parts)) } else { Err(place.damaged(&name, "it has another number")) }
     }
@@ -182,9 +194,29 @@ pub(super) fn read_id(place: &ArchivePlace) -> Result<Option<u64>> {
     unsealed(place, ID, &bytes).map(Some)
 }
 
-/// Says which database is archived, if none is yet.
+/// Says which database is archived, if none is yet. Errors: it is another one; the store takes a second object of one name,
+/// so that two databases could write to one archive unseen.
 pub(super) fn write_id(place: &ArchivePlace, database_id: u64) -> Result<()> {
-    place.create(ID, &sealed(&database_id)?).map(drop)
+    let id = sealed(&database_id)?;
+    if read_id(place)?.is_none() {
+        place.create(ID, &id)?;
+    }
+    match read_id(place)? {
+        Some(there) if there == database_id => {}
+        _ => {
+            let text = format!("{place} is the archive of another database; name an empty place");
+            return Err(Error::new(ErrorKind::Validation, "ArchiveOfAnotherDatabase", text));
+        }
+    }
+    // Only now: a store that replaces it puts the same bytes in its place.
+    if place.create(ID, &id)? {
+        let text = format!(
+            "{place} cannot be archived to: its store replaces an object that is to be made only where there is none \
+             (a PUT with If-None-Match: *); use another store, or a folder"
+        );
+        return Err(Error::new(ErrorKind::Validation, "ArchiveStoreReplaces", text));
+    }
+    Ok(())
 }
 
 /// What was given up, and will be removed.
@@ -247,5 +279,9 @@ fn read_listed(place: &ArchivePlace, listed: &[String]) -> Result<Vec<Entry>> {
     if let Some(pair) = numbers.windows(2).find(|pair| pair[0] + 1 != pair[1]) {
         return Err(place.damaged(&Entry::name(pair[0] + 1), "it is missing"));
     }
-    numbers.into_iter().map(|number| Ok(Entry::read(place, number)?.0)).collect()
+    let mut entries = Vec::with_capacity(numbers.len());
+    for some in numbers.chunks(ENTRIES_AT_A_TIME) {
+        entries.extend(Entry::read_many(place, some)?.into_iter().map(|(entry, _)| entry));
+    }
+    Ok(entries)
 }

@@ -27,10 +27,10 @@ impl ArchivePlace {
     pub fn new(store: Arc<dyn ObjectStore>, bucket: &str, prefix: &str) -> Result<Self> {
         let prefix = prefix.trim_matches('/');
         let prefix = if prefix.is_empty() { String::new() } else { format!("{prefix}/") };
-        let place = Self { name: format!("s3://{bucket}/{prefix}"), bucket: bucket.to_owned(), prefix, store };
+        let place = Self { name: store.url(bucket, &prefix), bucket: bucket.to_owned(), prefix, store };
         match place.store.has_bucket(bucket) {
             Ok(true) => Ok(place),
-            Ok(false) => Err(Error::not_found(format!("there is no bucket {bucket} for the archive {}", place.name))),
+            Ok(false) => Err(Error::not_found(format!("there is no bucket for the archive {}; make it first", place.name))),
             Err(error) => Err(place.io("read", "", &error)),
         }
     }
@@ -83,6 +83,12 @@ impl ArchivePlace {
         let mut bytes = Vec::new();
         self.fill(name, &mut *object, &mut bytes, u64::MAX)?;
         Ok(Some(bytes.into()))
+    }
+    /// All bytes of several objects, in the order of their names; `None` where there is none.
+    pub(super) fn read_many(&self, names: &[String]) -> Result<Vec<Option<Bytes>>> {
+        let keys: Vec<String> = names.iter().map(|name| self.key(name)).collect();
+        let which = || [names.first(), names.last()].map(|name| name.map_or("", String::as_str)).join(" to ");
+        self.store.read_many(&self.bucket, &keys).map_err(|error| self.io("read", &which(), &error))
     }
     /// Makes an object; false if there is one.
     pub(super) fn create(&self, name: &str, bytes: &[u8]) -> Result<bool> {

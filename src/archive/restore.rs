@@ -12,9 +12,10 @@
 
 use super::{
     Archive,
-    catalog::{BaseEntry, Entry, LogPart, ObjectMeta, copy, get},
+    catalog::{BaseEntry, ENTRIES_AT_A_TIME, Entry, LogPart, ObjectMeta, copy, get},
     chain::chains,
     digests::{Digests, digests},
+    place::ArchivePlace,
 };
 use crate::{
     cipher::{Encryption, Keyring},
@@ -26,9 +27,11 @@ use crate::{
     manifest::{Manifest, ManifestState, read_base},
     wal::{LogBounds, ReadUntil, record::CommitRef, recover_until},
 };
+use bytes::Bytes;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     sync::Arc,
+    vec::IntoIter,
 };
 
 /// Which state of an archive is restored.
@@ -63,6 +66,39 @@ struct Plan<'a> {
     keys: Vec<&'a ObjectMeta>,
     /// The last commit that the parts have.
     last: Point,
+}
+
+/// The parts of the log that entries hold themselves, in the order in which a restore wants them, some entries at a time.
+struct InlineParts<'a> {
+    place: &'a ArchivePlace,
+    /// Entries that were not read yet.
+    wanted: VecDeque<u64>,
+    /// Those that were, from the one that is in use on.
+    read: VecDeque<(u64, IntoIter<Bytes>)>,
+}
+
+impl<'a> InlineParts<'a> {
+    fn new(place: &'a ArchivePlace, parts: &BTreeMap<(u64, u64), (u64, &LogPart)>) -> Self {
+        let inline = parts.values().filter(|(_, part)| part.object.is_none());
+        let mut wanted: Vec<u64> = inline.map(|(entry, _)| *entry).collect();
+        wanted.dedup();
+        Self { place, wanted: wanted.into(), read: VecDeque::new() }
+    }
+
+    /// The next part of an entry.
+    fn next(&mut self, entry: u64) -> Result<Bytes> {
+        while self.read.front().is_some_and(|(front, _)| *front != entry) {
+            self.read.pop_front();
+        }
+        if self.read.is_empty() {
+            let count = self.wanted.len().min(ENTRIES_AT_A_TIME);
+            let numbers: Vec<u64> = self.wanted.drain(..count).collect();
+            let read = Entry::read_many(self.place, &numbers)?;
+            self.read.extend(read.into_iter().map(|(entry, parts)| (entry.number, parts.into_iter())));
+        }
+        let part = self.read.front_mut().and_then(|(_, parts)| parts.next());
+        part.ok_or_else(|| self.place.damaged(&Entry::name(entry), "a part is missing"))
+    }
 }
 
 impl Archive {
@@ -146,7 +182,7 @@ impl Archive {
     fn write_log(&self, plan: &Plan<'_>, disk: &dyn Disk) -> Result<(u64, u64)> {
         let mut reach = (0, 0);
         let mut open: Option<Box<dyn WritableFile>> = None;
-        let mut inline = (0, Vec::new().into_iter());
+        let mut inline = InlineParts::new(&self.place, &plan.parts);
         for ((segment, from), (entry, part)) in &plan.parts {
             let at = if open.is_some() && reach.0 == *segment { reach.1 } else { 0 };
             if *from != at {
@@ -165,13 +201,7 @@ impl Archive {
                     let object = ObjectMeta { name: name.clone(), bytes: part.bytes(), sum: part.sum.clone() };
                     copy(&self.place, &object, &mut |bytes| file.append(bytes))?;
                 }
-                None => {
-                    if inline.0 != *entry {
-                        inline = (*entry, Entry::read(&self.place, *entry)?.1.into_iter());
-                    }
-                    let bytes = inline.1.next();
-                    file.append(&bytes.ok_or_else(|| self.place.damaged(&Entry::name(*entry), "a part is missing"))?)?;
-                }
+                None => file.append(&inline.next(*entry)?)?,
             }
             reach = (*segment, part.to);
         }

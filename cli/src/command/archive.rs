@@ -1,6 +1,13 @@
 //! `archive`: what an archive holds, whether it is whole, and removal of what is too old.
 
-use crate::{failure::Failure, outcome::Outcome, output::Output, places::place, text::counted, when::parse_seconds};
+use crate::{
+    failure::Failure,
+    outcome::Outcome,
+    output::Output,
+    places::{PLACES, place},
+    text::counted,
+    when::parse_seconds,
+};
 use clap::{Args, Subcommand};
 use hashrange::{
     Clock, date,
@@ -18,7 +25,8 @@ pub(crate) struct Archive {
 /// Which archive is meant.
 #[derive(Debug, Args)]
 pub(crate) struct Named {
-    /// The archive: a folder, or s3://BUCKET/PREFIX
+    /// The archive
+    #[arg(help = format!("The archive: {PLACES}"))]
     archive: String,
     /// s3://BUCKET/PREFIX is the folder DIR/BUCKET/PREFIX
     #[arg(long, value_name = "DIR")]

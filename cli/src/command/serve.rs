@@ -16,7 +16,7 @@ use crate::{
     ledger_file::LedgerFile,
     outcome::Outcome,
     output::{self, Output},
-    places::{self, ArchiveArgs},
+    places::{self, ArchiveArgs, Service},
     policies, private_file,
     recording::RecordArgs,
     session, signals,
@@ -69,6 +69,9 @@ pub(crate) struct Serve {
     /// Folder that stands for S3: s3://BUCKET/KEY is DIR/BUCKET/KEY; exports and imports need it, buckets are folders in it
     #[arg(long, value_name = "DIR")]
     object_dir: Option<PathBuf>,
+    /// Service whose buckets exports go to and imports come from, with the credentials that the environment names
+    #[arg(long, value_name = "SERVICE", conflicts_with = "object_dir", hide = cfg!(not(feature = "object-store")))]
+    object_store: Option<Service>,
     /// Access key id that requests must be signed with
     #[arg(long, env = "HASHRANGE_ACCESS_KEY_ID", requires = "secret_access_key")]
     access_key_id: Option<String>,
@@ -322,7 +325,10 @@ impl Serve {
 
     /// What stands for S3, if anything does.
     fn objects(&self) -> Result<Option<Arc<dyn ObjectStore>>, Failure> {
-        self.object_dir.as_deref().map(places::folder_of_buckets).transpose()
+        match (self.object_store, &self.object_dir) {
+            (Some(service), _) => places::buckets_of(service).map(Some),
+            (None, folder) => folder.as_deref().map(places::folder_of_buckets).transpose(),
+        }
     }
 
     fn with_history(&self, options: OpenOptions) -> OpenOptions {

@@ -11,6 +11,7 @@ mod memory;
 pub use folder::FolderStore;
 pub use memory::MemoryStore;
 
+use bytes::Bytes;
 use std::{
     fmt::Debug,
     io::{self, Read, Write},
@@ -20,12 +21,29 @@ use std::{
 ///
 /// An object is there as a whole or not at all: what is written appears when it is [finished](ObjectWriter::finish).
 pub trait ObjectStore: Debug + Send + Sync {
+    /// What messages call an object, or what has keys that begin so: `s3://BUCKET/KEY`.
+    fn url(&self, bucket: &str, key: &str) -> String {
+        format!("s3://{bucket}/{key}")
+    }
     /// Whether there is a bucket of that name. Buckets are never created. Errors: of the store.
     fn has_bucket(&self, bucket: &str) -> io::Result<bool>;
     /// The keys that begin with `prefix`, in the order of their bytes. Errors: of the store.
     fn list(&self, bucket: &str, prefix: &str) -> io::Result<Vec<String>>;
     /// The bytes of an object. Errors: [`NotFound`](io::ErrorKind::NotFound) if there is none, of the store.
     fn read(&self, bucket: &str, key: &str) -> io::Result<Box<dyn Read + Send>>;
+    /// The bytes of several small objects, in the order of the keys; `None` where there is none. A store that is far away asks
+    /// for many at a time; this one asks for one behind the other. Errors: of the store.
+    fn read_many(&self, bucket: &str, keys: &[String]) -> io::Result<Vec<Option<Bytes>>> {
+        let one = |key: &String| match self.read(bucket, key) {
+            Ok(mut object) => {
+                let mut bytes = Vec::new();
+                object.read_to_end(&mut bytes).map(|_| Some(bytes.into()))
+            }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        };
+        keys.iter().map(one).collect()
+    }
     /// Begins an object, which takes the place of one that is there when it is finished. Errors: a key that the store cannot
     /// hold, of the store.
     fn write(&self, bucket: &str, key: &str) -> io::Result<Box<dyn ObjectWriter>>;

@@ -72,6 +72,48 @@ impl ObjectStore for Flaky {
     }
 }
 
+/// Replaces objects that are to be made only where there is none, as some stores do.
+#[derive(Debug)]
+struct Replacing(MemoryStore);
+
+impl ObjectStore for Replacing {
+    fn has_bucket(&self, bucket: &str) -> io::Result<bool> {
+        self.0.has_bucket(bucket)
+    }
+    fn list(&self, bucket: &str, prefix: &str) -> io::Result<Vec<String>> {
+        self.0.list(bucket, prefix)
+    }
+    fn read(&self, bucket: &str, key: &str) -> io::Result<Box<dyn Read + Send>> {
+        self.0.read(bucket, key)
+    }
+    fn write(&self, bucket: &str, key: &str) -> io::Result<Box<dyn ObjectWriter>> {
+        self.0.write(bucket, key)
+    }
+    fn create(&self, _: &str, key: &str, bytes: &[u8]) -> io::Result<bool> {
+        self.0.replace(key, bytes.to_vec());
+        Ok(true)
+    }
+    fn remove(&self, bucket: &str, key: &str) -> io::Result<()> {
+        self.0.remove(bucket, key)
+    }
+}
+
+#[test]
+fn a_store_that_replaces_objects_is_refused_and_what_it_has_stays() {
+    let clock = Clock::manual(BEGIN);
+    let (db, other) = (options(&clock).in_memory().unwrap(), options(&clock).seed(2).in_memory().unwrap());
+    let store = MemoryStore::new();
+    let archive = |db: &Database, store: Arc<dyn ObjectStore>| {
+        let place = ArchivePlace::new(store, "", "").unwrap();
+        db.archive_to(place, ArchiveOptions::default()).map(drop).map_err(|error| error.code().to_owned())
+    };
+    assert_eq!(archive(&db, Arc::new(Replacing(MemoryStore::new()))), Err("ArchiveStoreReplaces".to_owned()));
+    archive(&db, Arc::new(store.clone())).unwrap();
+    let before = store.bytes("id");
+    assert_eq!(archive(&other, Arc::new(Replacing(store.clone()))), Err("ArchiveOfAnotherDatabase".to_owned()));
+    assert_eq!(store.bytes("id"), before);
+}
+
 #[test]
 fn an_archive_that_fails_now_and_then_is_whole_in_the_end() {
     for every in [7, 11, 13, 17] {

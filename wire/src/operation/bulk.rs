@@ -163,7 +163,9 @@ pub(super) fn start(context: &Context<'_>, body: &[u8]) -> Outcome {
     let table = context.database.describe_table(name).map_err(|error| absent(error, name))?;
     context.database.dynamic_table(name)?;
     if context.objects.is_none() {
-        return Err(Failure::unsupported("StartBulkPutItems: the server has no folder of buckets (--object-dir)"));
+        return Err(Failure::unsupported(
+            "StartBulkPutItems: the server has no buckets (--object-dir, --object-store)",
+        ));
     }
     let id = jobs.new_id::<BulkRecord>(now_millis)?;
     let record = BulkRecord {

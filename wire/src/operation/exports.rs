@@ -217,7 +217,7 @@ pub(super) fn export(context: &Context<'_>, body: &[u8]) -> Outcome {
     let moment = if span.is_none() { request.moment(context, &definition)? } else { None };
     if context.objects.is_none() {
         return Err(Failure::unsupported(
-            "ExportTableToPointInTime: the server has no folder of buckets (--object-dir)",
+            "ExportTableToPointInTime: the server has no buckets (--object-dir, --object-store)",
         ));
     }
     let id = jobs.new_id::<ExportRecord>(now_millis)?;

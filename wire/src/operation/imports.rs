@@ -198,7 +198,7 @@ pub(super) fn import(context: &Context<'_>, body: &[u8]) -> Outcome {
     quotas::check_new(context, &spec)?;
     check_definition(&spec)?;
     if context.objects.is_none() {
-        return Err(Failure::unsupported("ImportTable: the server has no folder of buckets (--object-dir)"));
+        return Err(Failure::unsupported("ImportTable: the server has no buckets (--object-dir, --object-store)"));
     }
     let (jobs, now_millis) = (context.jobs(), context.now_millis());
     let imports = jobs.records().list::<ImportRecord>()?;
