@@ -11,6 +11,7 @@ import hashlib
 import http.client
 import http.server
 import json
+import logging
 import os
 import pathlib
 import random
@@ -29,7 +30,8 @@ from moto.server import ThreadedMotoServer
 binary = os.environ["HASHRANGE"]
 kills = int(os.environ.get("KILLS", "6"))
 work = pathlib.Path(tempfile.mkdtemp(prefix="hashrange-buckets-"))
-moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
+logging.getLogger("werkzeug").setLevel(logging.ERROR)
+moto = ThreadedMotoServer(ip_address="127.0.0.1", port=0)
 moto.start()
 moto_host, moto_port = moto.get_host_and_port()
 chance = random.Random(1)
@@ -91,6 +93,11 @@ KEYS = {
     "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
     "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
 }
+SORTED = {
+    "BillingMode": "PAY_PER_REQUEST",
+    "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "sk", "AttributeType": "N"}],
+    "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+}
 
 
 def run(*arguments, code=0):
@@ -146,10 +153,10 @@ def transfers():
     """An export of 20 MB that does not shrink, as it lies in the bucket, and imported again."""
     server = Server("transfers")
     client = server.client
-    client.create_table(TableName="shop", **KEYS)
+    client.create_table(TableName="shop", **SORTED)
     for n in range(60):
         text = base64.b64encode(chance.randbytes(250_000)).decode()
-        client.put_item(TableName="shop", Item={"pk": {"S": str(n)}, "text": {"S": text}})
+        client.put_item(TableName="shop", Item={"pk": {"S": "one"}, "sk": {"N": str(n)}, "text": {"S": text}})
     client.update_continuous_backups(
         TableName="shop", PointInTimeRecoverySpecification={"PointInTimeRecoveryEnabled": True})
     arn = client.describe_table(TableName="shop")["Table"]["TableArn"]
@@ -169,7 +176,7 @@ def transfers():
     s3.put_object(Bucket="tables", Key="unlike/" + prefix, Body=b"not read")
     client.import_table(
         S3BucketSource={"S3Bucket": "tables", "S3KeyPrefix": prefix}, InputFormat="DYNAMODB_JSON",
-        InputCompressionType="GZIP", TableCreationParameters={"TableName": "again", **KEYS})
+        InputCompressionType="GZIP", TableCreationParameters={"TableName": "again", **SORTED})
     imported = client.list_imports()["ImportSummaryList"][0]["ImportArn"]
     done = finished(lambda: client.describe_import(ImportArn=imported)["ImportTableDescription"], "ImportStatus")
     assert done["ImportStatus"] == "COMPLETED" and done["ImportedItemCount"] == 60, done

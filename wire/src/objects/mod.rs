@@ -12,6 +12,8 @@ mod remote;
 mod remote_object;
 #[cfg(feature = "object-store")]
 mod service;
+#[cfg(feature = "object-store")]
+mod status;
 
 #[cfg(unix)]
 pub use hashrange::file::FolderStore;

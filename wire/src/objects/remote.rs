@@ -5,6 +5,7 @@ use super::{
     calls::Calls,
     remote_object::{RemoteReader, RemoteWriter},
     service::{Address, ObjectService, Problems, invalid},
+    status::classified,
 };
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
@@ -126,7 +127,7 @@ impl ObjectStore for RemoteStore {
 
     fn has_bucket(&self, bucket: &str) -> io::Result<bool> {
         let Some(client) = self.client(bucket)? else { return Ok(false) };
-        match self.calls.wait(async move { client.list(None).try_next().await })? {
+        match self.calls.wait(classified(async move { client.list(None).try_next().await }))? {
             Ok(_) => Ok(true),
             Err(Error::NotFound { .. }) => Ok(false),
             // It may be that only a part of the bucket may be listed. What is asked for next says so if it is not.
@@ -141,12 +142,12 @@ impl ObjectStore for RemoteStore {
         let folder = prefix.rsplit_once('/').filter(|(folder, _)| !folder.is_empty());
         let folder = folder.map(|(folder, _)| path(folder)).transpose()?;
         let prefix = prefix.to_owned();
-        let listed = self.calls.wait(async move {
+        let listed = self.calls.wait(classified(async move {
             let begins = |key: &Path| key.as_ref().starts_with(&prefix);
             let objects =
                 client.list(folder.as_ref()).try_filter(|object| std::future::ready(begins(&object.location)));
             objects.map_ok(|object| (object.location.to_string(), object.size)).try_collect::<Vec<_>>().await
-        })?;
+        }))?;
         Ok(keys_of(listed.map_err(|error| self.problems().of(error))?))
     }
 

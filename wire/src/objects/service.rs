@@ -1,5 +1,6 @@
 //! The services whose buckets are reached: how one is named, and its client with what the environment says.
 
+use super::status::Noted;
 use object_store::{
     Error, ObjectStore as Client, ObjectStoreScheme, RetryConfig, aws::AmazonS3Builder, azure::MicrosoftAzureBuilder,
     gcp::GoogleCloudStorageBuilder,
@@ -43,12 +44,17 @@ impl ObjectService {
         use_ring();
         let retry = RetryConfig { retry_timeout: RETRIES, ..RetryConfig::default() };
         let made: object_store::Result<Arc<dyn Client>> = match self {
-            Self::S3 => AmazonS3Builder::from_env().with_url(url).with_retry(retry).build().map(|s| Arc::new(s) as _),
+            Self::S3 => {
+                let client = AmazonS3Builder::from_env().with_url(url).with_retry(retry);
+                client.with_http_connector(Noted::default()).build().map(|client| Arc::new(client) as _)
+            }
             Self::Gcs => {
-                GoogleCloudStorageBuilder::from_env().with_url(url).with_retry(retry).build().map(|s| Arc::new(s) as _)
+                let client = GoogleCloudStorageBuilder::from_env().with_url(url).with_retry(retry);
+                client.with_http_connector(Noted::default()).build().map(|client| Arc::new(client) as _)
             }
             Self::Azure => {
-                MicrosoftAzureBuilder::from_env().with_url(url).with_retry(retry).build().map(|s| Arc::new(s) as _)
+                let client = MicrosoftAzureBuilder::from_env().with_url(url).with_retry(retry);
+                client.with_http_connector(Noted::default()).build().map(|client| Arc::new(client) as _)
             }
         };
         made.map_err(|error| invalid(format!("{url}: {error}; {}", self.advice())))
