@@ -30,7 +30,9 @@ impl ArchivePlace {
         let place = Self { name: store.url(bucket, &prefix), bucket: bucket.to_owned(), prefix, store };
         match place.store.has_bucket(bucket) {
             Ok(true) => Ok(place),
-            Ok(false) => Err(Error::not_found(format!("there is no bucket for the archive {}; make it first", place.name))),
+            Ok(false) => {
+                Err(Error::not_found(format!("there is no bucket for the archive {}; make it first", place.name)))
+            }
             Err(error) => Err(place.io("read", "", &error)),
         }
     }

@@ -37,6 +37,7 @@ moto_host, moto_port = moto.get_host_and_port()
 chance = random.Random(1)
 seen = {"requests": 0, "refused": 0, "unanswered": 0, "parts": 0, "ranges": 0, "kills": 0}
 failing = threading.Event()
+started = []
 
 
 class Proxy(http.server.BaseHTTPRequestHandler):
@@ -77,7 +78,12 @@ class Proxy(http.server.BaseHTTPRequestHandler):
     do_GET = do_PUT = do_POST = do_DELETE = do_HEAD = carry
 
 
-proxy = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Proxy)
+class ProxyServer(http.server.ThreadingHTTPServer):
+    def handle_error(self, *_):
+        """A server that was killed takes no answer."""
+
+
+proxy = ProxyServer(("127.0.0.1", 0), Proxy)
 threading.Thread(target=proxy.serve_forever, daemon=True).start()
 environment = {
     **os.environ, "AWS_ACCESS_KEY_ID": "local", "AWS_SECRET_ACCESS_KEY": "local", "AWS_REGION": "us-east-1",
@@ -111,6 +117,7 @@ class Server:
         command = [binary, "--data-dir", work / folder, "serve", "--port", "0", "--object-store", "s3", *options]
         self.process = subprocess.Popen(
             [str(part) for part in command], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment)
+        started.append(self.process)
         line = self.process.stdout.readline()
         if not line:
             self.refusal = self.process.stderr.read()
@@ -289,5 +296,7 @@ try:
     two_writers()
 finally:
     moto.stop()
+    for process in started:
+        process.kill()
 shutil.rmtree(work)
 print(f"archives, exports and imports in buckets work: {acknowledged} writes in {kills} lives, {seen}")

@@ -30,7 +30,10 @@ fn an_archive_is_looked_at_pruned_and_restored() {
     assert!(place.ok(&["archive", "prune", archive, "--keep", "1d"]).contains("0 bytes removed"));
     assert!(place.fails(1, &["archive", "status", place.database().to_str().unwrap()]).contains("no archive"));
     place.fails(1, &["archive", "verify", "/nowhere/at/all"]);
-    assert_eq!(place.ok(&["archive", "status", &format!("file://{archive}")]), place.ok(&["archive", "status", archive]));
+    assert_eq!(
+        place.ok(&["archive", "status", &format!("file://{archive}")]),
+        place.ok(&["archive", "status", archive])
+    );
     assert!(place.fails(2, &["archive", "status", "file://host/x"]).contains("name the folder itself"));
     if cfg!(feature = "object-store") {
         let remote = place.fails(2, &["archive", "status", "memory:///x"]);
