@@ -118,7 +118,7 @@ pub(crate) fn costly(db: &Database, ledger: &Ledger, pricing: &Pricing<'_>) -> C
             found.extend(keys.into_iter().zip(resource.accessed_partition_keys).map(named));
         }
     }
-    found.sort_by(|(a, _), (b, _)| (b.key.nanos, b.key.weight).cmp(&(a.key.nanos, a.key.weight)));
+    found.sort_by_key(|(key, _)| std::cmp::Reverse((key.key.nanos, key.key.weight)));
     found.truncate(MAX_KEYS);
     let mut collector = Collector::new(pricing);
     for (key, heat) in &found {
