@@ -34,6 +34,7 @@ mod prices;
 mod private_file;
 mod progress;
 mod recording;
+mod regions;
 mod session;
 mod signals;
 mod stopwatch;

@@ -67,7 +67,7 @@ pub fn table(u: &mut Unstructured<'_>) -> Result<TableDefinition> {
         deletion_protection: false,
         tags: Vec::new(),
         replication: None,
-            has_stamps: false,
+        has_stamps: false,
         changed_seqno: count(u)?,
         settings: TableSettings::default(),
     })

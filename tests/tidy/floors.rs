@@ -61,6 +61,7 @@ const CLI_FLOORS: [&[&str]; 8] = [
         "explain",
         "faults",
         "recording",
+        "regions",
         "mask",
         "mcp",
     ],

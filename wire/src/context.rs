@@ -8,7 +8,7 @@ use crate::{
     profile::Profile,
     timing::Timing,
 };
-use hashrange::{Database, RestrictedDatabase, capacity::Quotas, schema::TableDefinition};
+use hashrange::{Database, RestrictedDatabase, capacity::Quotas, regions::World, schema::TableDefinition};
 use std::sync::Arc;
 
 /// What operations need besides the request.
@@ -28,6 +28,8 @@ pub(crate) struct Context<'p> {
     pub(crate) timing: Timing,
     /// The keys that tables can be encrypted with, if they are modelled.
     pub(crate) keys: Option<&'p KeyService>,
+    /// The regions that the database is one of, if there are several.
+    pub(crate) world: Option<&'p World>,
 }
 
 impl Context<'_> {

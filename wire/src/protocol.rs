@@ -17,7 +17,7 @@ use crate::{
     timing::Timing,
     validate::shortened,
 };
-use hashrange::{Database, RestrictedDatabase, access::ArnScope};
+use hashrange::{Database, RestrictedDatabase, access::ArnScope, regions::World};
 use std::sync::Arc;
 
 /// DynamoDB's JSON protocol over a database. Cheap to clone.
@@ -39,6 +39,7 @@ pub struct Protocol {
     timing: Timing,
     access_mode: AccessMode,
     keys: Option<KeyService>,
+    world: Option<World>,
     objects: Option<Arc<dyn ObjectStore>>,
     board: Arc<JobBoard>,
 }
@@ -89,6 +90,7 @@ impl Protocol {
             timing: Timing::default(),
             access_mode: AccessMode::default(),
             keys: None,
+            world: None,
             objects: None,
             board,
         }
@@ -127,6 +129,14 @@ impl Protocol {
     #[must_use]
     pub fn keys(mut self, keys: KeyService) -> Self {
         self.keys = Some(keys);
+        self
+    }
+
+    /// The regions that the database is one of: tables can have replicas in the others then. The owner says which region this is.
+    /// Default: there is one region.
+    #[must_use]
+    pub fn world(mut self, world: World) -> Self {
+        self.world = Some(world);
         self
     }
 
@@ -250,7 +260,8 @@ impl Protocol {
     fn context<'p>(&'p self, database: &'p Database, restricted: Option<&'p RestrictedDatabase>) -> Context<'p> {
         let (owner, profile, timing) = (&self.owner, self.profile, self.timing);
         let (root, objects, board) = (&self.database, self.objects.as_ref(), &self.board);
-        Context { database, root, objects, board, restricted, owner, profile, timing, keys: self.keys.as_ref() }
+        let (keys, world) = (self.keys.as_ref(), self.world.as_ref());
+        Context { database, root, objects, board, restricted, owner, profile, timing, keys, world }
     }
 
     fn unknown(&self, target: &str) -> Response {

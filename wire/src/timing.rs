@@ -31,6 +31,10 @@ pub(crate) mod takes {
     pub(crate) const WARM: u64 = 400_000;
     /// The same once more.
     pub(crate) const WARM_AGAIN: u64 = 2_000;
+    /// A replica of a small table until it is described.
+    pub(crate) const REPLICA_SHOWN: u64 = 6_000;
+    /// A replica of a small table.
+    pub(crate) const REPLICA: u64 = 21_000;
     /// Another table class.
     pub(crate) const TABLE_CLASS: u64 = 6_000;
     /// Another encryption key.

@@ -19,6 +19,7 @@ use crate::{
     places::{self, ArchiveArgs, Service},
     policies, private_file,
     recording::RecordArgs,
+    regions::RegionsArgs,
     session, signals,
     when::parse_seconds,
 };
@@ -81,9 +82,8 @@ pub(crate) struct Serve {
     /// Account that owns the tables, 12 digits, as ARNs name it; that of the policy file if there is one, zeros otherwise
     #[arg(long, value_name = "ACCOUNT", value_parser = account)]
     account: Option<String>,
-    /// Region as ARNs name it
-    #[arg(long, value_name = "REGION", default_value = "us-east-1")]
-    region: String,
+    #[command(flatten)]
+    regions: RegionsArgs,
     /// File of principals with keys and policies: they may do what it allows, and requests must be signed; read again on SIGHUP
     #[arg(long, value_name = "FILE")]
     policies: Option<PathBuf>,
@@ -218,6 +218,8 @@ impl Serve {
             options.tls = Some(identity.clone());
             reloads.push(reload_certificate(files, identity));
         }
+        let Some(region) = self.regions.single()? else { return self.run_regions(database, &options, reloads) };
+        region.clone_into(&mut options.owner.region);
         // The address is taken before a folder is touched: what is refused leaves nothing behind.
         let cache = self.accelerator.bind(&options)?;
         let bound = Server::bind(options)
@@ -261,6 +263,29 @@ impl Serve {
             let (recorded, dropped) = recorder.counts();
             output::remark(format_args!("recorded {recorded} accesses; {dropped} did not fit"));
         }
+        Ok(Outcome::Done)
+    }
+
+    /// Serves several regions, each at a port of its own.
+    fn run_regions(
+        &self,
+        database: &DatabaseArgs,
+        options: &ServerOptions,
+        reloads: Reloads,
+    ) -> Result<Outcome, Failure> {
+        if self.console || self.ledger.is_some() || self.faults.is_some() {
+            let text = "--region REGION=PORT: leave --console, --ledger and --faults away, which are of one database";
+            return Err(Failure::Usage(text.to_owned()));
+        }
+        let bound = self.regions.bind(options)?;
+        let engine = self.engine(database, options.keys.clone())?;
+        let served = self.regions.serve(bound, database, engine, self.in_memory)?;
+        let stoppers = served.stoppers();
+        let reload = (!reloads.is_empty()).then_some(move || reloads.iter().for_each(|reload| reload()));
+        self.until_stdin_closes.then(|| stop_at_end_of_input(stoppers.clone()));
+        signals::handle(move || stoppers.iter().for_each(Stopper::stop), reload);
+        served.announce(self.scheme())?;
+        served.finish()?;
         Ok(Outcome::Done)
     }
 
@@ -360,7 +385,6 @@ impl Serve {
         options.allowed_origins.clone_from(&self.allow_origin);
         options.metrics = self.metrics;
         options.principals = principals.cloned();
-        self.region.clone_into(&mut options.owner.region);
         if let Some(account) = &self.account {
             account.clone_into(&mut options.owner.account);
         }

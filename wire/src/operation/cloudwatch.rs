@@ -129,6 +129,15 @@ fn ledger(context: &Context<'_>) -> Result<Ledger, Failure> {
     })
 }
 
+/// The metrics of the ledger, and how long changes take to other regions.
+fn metrics(context: &Context<'_>, ledger: &Ledger) -> Result<Vec<MetricSeries>, Failure> {
+    let mut metrics = ledger.metrics();
+    if let Some(world) = context.world {
+        metrics.extend(world.metrics(&context.owner.region)?);
+    }
+    Ok(metrics)
+}
+
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -155,7 +164,7 @@ pub(super) fn get_metric_data(context: &Context<'_>, body: &[u8]) -> Outcome {
     let (from, until) = (millis(request.start_time), millis(request.end_time));
     let is_ascending = request.scan_by.as_deref() == Some("TimestampAscending");
     let ledger = ledger(context)?;
-    let metrics = ledger.metrics();
+    let metrics = metrics(context, &ledger)?;
     let mut results = Vec::new();
     let mut points_left = MAX_POINTS;
     for query in &request.metric_data_queries {
@@ -266,7 +275,7 @@ pub(super) fn get_metric_statistics(context: &Context<'_>, body: &[u8]) -> Outco
     request.statistics.iter().chain(&request.extended_statistics).try_for_each(|name| check_statistic(name))?;
     let metric = &request.metric;
     let ledger = ledger(context)?;
-    let metrics = ledger.metrics();
+    let metrics = metrics(context, &ledger)?;
     let unit = metrics.iter().find(|series| is_asked_for(series, metric)).map_or("Count", |series| series.unit);
     let (from, until) = (millis(request.start_time), millis(request.end_time));
     let periods = periods_of(&metrics, &ledger, (metric, request.period), from, until);

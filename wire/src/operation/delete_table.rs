@@ -3,6 +3,7 @@
 use super::{
     backups,
     describe_table::{absent, answer, decode_name},
+    replica_updates,
 };
 use crate::{
     context::Context,
@@ -29,7 +30,10 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     }
     quotas::Simultaneous::of_others(context, table.name()).check()?;
     backups::before_deletion(context, &known.definition)?;
-    let description = context.database.delete_table(table.name()).map_err(|error| absent(error, table.name()))?;
+    let description = match replica_updates::leave(context, &known)? {
+        true => known.clone(),
+        false => context.database.delete_table(table.name()).map_err(|error| absent(error, table.name()))?,
+    };
     if known.definition.settings.point_in_time_recovery.is_some() {
         context.jobs().stop_history()?;
     }

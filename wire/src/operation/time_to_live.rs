@@ -1,6 +1,9 @@
 //! `UpdateTimeToLive` and `DescribeTimeToLive`.
 
-use super::describe_table::{absent, decode_name};
+use super::{
+    describe_table::{absent, decode_name},
+    replica_updates,
+};
 use crate::{
     context::Context,
     error::{Failure, Outcome},
@@ -46,6 +49,7 @@ pub(super) fn update(context: &Context<'_>, body: &[u8]) -> Outcome {
     check_pause(context, table.name())?;
     let changed = context.database.update_ttl(table.name(), &attribute, enabled);
     changed.map_err(|error| absent(error, table.name()))?;
+    replica_updates::share_settings(context, table.name())?;
     let mut out = Writer::with_capacity(96);
     out.begin_object();
     out.name("TimeToLiveSpecification");

@@ -3,6 +3,7 @@
 use super::{
     create_table::{MAX_GLOBAL_KEY_ELEMENTS, index_settings, table_class},
     describe_table::answer,
+    replica_updates,
 };
 use crate::{
     context::Context,
@@ -26,14 +27,8 @@ use hashrange::{
 };
 
 /// Members for features that are not here.
-const UNSUPPORTED: [&str; 6] = [
-    "ReplicaUpdates",
-    "MultiRegionConsistency",
-    "GlobalTableWitnessUpdates",
-    "GlobalTableSettingsReplicationMode",
-    "DisassociationProtectionEnabled",
-    "VectorIndexUpdates",
-];
+const UNSUPPORTED: [&str; 3] =
+    ["GlobalTableSettingsReplicationMode", "DisassociationProtectionEnabled", "VectorIndexUpdates"];
 
 #[derive(Default)]
 struct Request<'a> {
@@ -67,6 +62,9 @@ impl IndexUpdate {
 }
 
 pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
+    if let Some(outcome) = replica_updates::run(context, body) {
+        return outcome;
+    }
     let request = Request::decode(body)?;
     request.table.check_control(context.profile)?;
     request.check_members()?;
@@ -88,6 +86,7 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
         Ok::<_, Failure>(update)
     };
     let description = context.database.update_table_with(request.table.name(), decide)?;
+    replica_updates::share_settings(context, request.table.name())?;
     let is_encrypting = request.encryption.is_some();
     let status = request.shows_updating().then_some(UPDATING);
     let clears = |units: Option<i64>| units == Some(units::NO_LIMIT);
@@ -185,7 +184,7 @@ impl<'a> Request<'a> {
             || self.on_demand.is_some()
             || self.warm.is_some();
         if let Some(member) = self.unsupported {
-            let what = format_args!("UpdateTable with {member}: tables have neither replicas nor vector indexes");
+            let what = format_args!("UpdateTable with {member}");
             return Err(Failure::unsupported(what));
         }
         if !changes_something {

@@ -56,6 +56,9 @@ fn protocol(database: Database, options: &ServerOptions) -> Protocol {
     if let Some(keys) = &options.keys {
         protocol = protocol.keys(keys.clone());
     }
+    if let Some(world) = &options.world {
+        protocol = protocol.world(world.clone());
+    }
     if let Some(objects) = &options.objects {
         protocol = protocol.objects(objects.clone());
     }

@@ -9,7 +9,7 @@ use crate::http::{
     socket::Socket,
     stream::{Stream, Transport},
 };
-use hashrange::Database;
+use hashrange::{Database, regions::World};
 use hyper::{server::conn::http1, service::service_fn};
 use rustix::event::{PollFd, PollFlags, poll};
 #[cfg(feature = "tls")]
@@ -94,6 +94,13 @@ impl BoundServer {
         self.options.check_mount()?;
         self.mount = Some(mount);
         Ok(self)
+    }
+
+    /// Serves one of several regions: tables can have replicas in the others. The options name the region.
+    #[must_use]
+    pub fn in_world(mut self, world: World) -> Self {
+        self.options.world = Some(world);
+        self
     }
 
     /// Serves a database, on a thread of its own.

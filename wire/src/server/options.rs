@@ -11,6 +11,7 @@ use crate::{
     profile::Profile,
     timing::Timing,
 };
+use hashrange::regions::World;
 use std::{
     io,
     net::{IpAddr, Ipv4Addr, SocketAddr},
@@ -45,6 +46,9 @@ pub struct ServerOptions {
     /// The keys that tables can be encrypted with; the database has them as a [hook](hashrange::OpenOptions::hook) too. Default:
     /// none, any key is taken.
     pub keys: Option<KeyService>,
+    /// The regions that the database is one of; [`owner`](Self::owner) names the one. Tables can have replicas in the others
+    /// then. Default: none, there is one region.
+    pub world: Option<World>,
     /// Names, besides those of the loopback interface and the address listened on, that a `Host` header may have; no
     /// ports. An entry `*` allows all. Default: none; all if [`credentials`](Self::credentials) are set.
     pub allowed_hosts: Vec<String>,
@@ -101,6 +105,7 @@ impl Default for ServerOptions {
             principals: None,
             access_mode: AccessMode::default(),
             keys: None,
+            world: None,
             #[cfg(feature = "tls")]
             tls: None,
             allowed_hosts: Vec::new(),

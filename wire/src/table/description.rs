@@ -11,9 +11,9 @@ use hashrange::{
     admin::{IndexStats, TableDescription},
     date,
     schema::{
-        BillingMode, IndexDefinition, IndexKind, IndexSettings, IndexStatus, KeyAttribute, Projection,
-        ProvisionedThroughput, Since, StreamView, TableClass, TableDefinition, TableStatus, ThroughputChanges,
-        UnitPair,
+        BillingMode, Consistency, IndexDefinition, IndexKind, IndexSettings, IndexStatus, KeyAttribute, Projection,
+        ProvisionedThroughput, Replica, ReplicaStatus, Replication, Since, StreamView, TableClass, TableDefinition,
+        TableStatus, ThroughputChanges, UnitPair,
     },
 };
 
@@ -37,6 +37,8 @@ pub(crate) struct Answer {
     pub(crate) before: Option<Box<TableDefinition>>,
     /// Limits on demand of reads and of writes that were taken away, which the answer shows as -1.
     pub(crate) cleared: (bool, bool),
+    /// The replicas before a change of them, which the answer still shows.
+    pub(crate) replicas: Option<Option<Box<Replication>>>,
 }
 
 impl From<&'static str> for Answer {
@@ -100,6 +102,7 @@ pub(crate) fn write(out: &mut Writer, context: &Context<'_>, table: &TableDescri
         write_class(out, definition.settings.table_class);
         encryption::write(out, context, definition, answer.is_encrypting);
         encryption::write_archival(out, context, definition);
+        write_replicas(out, context, definition, answer.replicas.as_ref());
     }
     if let Some(restoring) = &answer.restoring {
         restoring.write(out);
@@ -123,6 +126,50 @@ fn write_billing(out: &mut Writer, definition: &TableDefinition, is_creating: bo
         out.epoch_seconds(last_millis);
     }
     out.end_object();
+}
+
+/// The replicas in other regions. Only what a replica has of its own is shown, and here that is nothing.
+fn write_replicas(
+    out: &mut Writer,
+    context: &Context<'_>,
+    definition: &TableDefinition,
+    before: Option<&Option<Box<Replication>>>,
+) {
+    let replication = before.map_or(definition.replication.as_deref(), Option::as_deref);
+    let Some(replication) = replication else {
+        if before.is_some() {
+            out.name("Replicas");
+            out.begin_array();
+            out.end_array();
+        }
+        return;
+    };
+    out.string_member("GlobalTableVersion", "2019.11.21");
+    out.name("Replicas");
+    out.begin_array();
+    let is_shown = |replica: &&Replica| !context.is_under_way(replica.created_millis, takes::REPLICA_SHOWN);
+    for replica in replication.replicas.iter().filter(is_shown) {
+        let is_creating =
+            replica.status == ReplicaStatus::Creating || context.is_under_way(replica.created_millis, takes::REPLICA);
+        out.begin_object();
+        out.string_member("RegionName", &replica.region);
+        out.string_member("ReplicaStatus", if is_creating { CREATING } else { "ACTIVE" });
+        out.end_object();
+    }
+    out.end_array();
+    if let Some(witness) = &replication.witness {
+        out.name("GlobalTableWitnesses");
+        out.begin_array();
+        out.begin_object();
+        out.string_member("RegionName", witness);
+        out.string_member("WitnessStatus", "ACTIVE");
+        out.end_object();
+        out.end_array();
+    }
+    if replication.consistency == Consistency::Strong {
+        out.string_member("MultiRegionConsistency", "STRONG");
+    }
+    out.string_member("GlobalTableSettingsReplicationMode", "ENABLED_WITH_OVERRIDES");
 }
 
 fn write_class(out: &mut Writer, class: Option<Since<TableClass>>) {
@@ -367,6 +414,10 @@ pub(crate) fn is_becoming_provisioned(context: &Context<'_>, table: &TableDefini
 
 /// Whether a change of settings still takes its time.
 pub(crate) fn is_updating(context: &Context<'_>, table: &TableDefinition) -> bool {
+    let is_replica_new = |replica: &Replica| context.is_under_way(replica.created_millis, takes::REPLICA);
+    if table.replication.as_ref().is_some_and(|known| known.replicas.iter().any(is_replica_new)) {
+        return true;
+    }
     let settings = &table.settings;
     let changes = settings.throughput_changes;
     let class = settings.table_class.filter(|class| class.at_millis > table.created_millis);

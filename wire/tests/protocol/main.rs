@@ -18,6 +18,7 @@ mod mutations;
 mod partiql;
 mod reads;
 mod recovery;
+mod replicas;
 mod scaling;
 mod settings;
 mod streams;

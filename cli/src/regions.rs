@@ -1,0 +1,145 @@
+//! One server for several regions, each at a port of its own, whose tables can be replicas of each other.
+
+use crate::{args::DatabaseArgs, failure::Failure, output::Output};
+use clap::Args;
+use hashrange::{
+    OpenOptions,
+    regions::{LinkModel, World, WorldOptions},
+    service::Delay,
+};
+use hashrange_wire::server::{BoundServer, Server, ServerOptions, Stopper};
+use std::net::SocketAddr;
+
+/// The regions of a server.
+#[derive(Debug, Args)]
+pub(crate) struct RegionsArgs {
+    /// Region as ARNs name it. REGION=PORT, several times, serves a region at each port: tables can have replicas in the others,
+    /// by UpdateTable
+    #[arg(long = "region", value_name = "REGION[=PORT]", default_value = "us-east-1", value_parser = region)]
+    regions: Vec<Place>,
+    /// How long a write takes to the other regions: 800ms, 2s, ...
+    #[arg(long, value_name = "TIME", default_value = "800ms", value_parser = millis)]
+    replication_lag: u64,
+}
+
+/// A region, and the port at which it is served, if it has one of its own.
+#[derive(Clone, Debug)]
+struct Place {
+    region: String,
+    port: Option<u16>,
+}
+
+/// Regions whose ports are taken.
+pub(crate) struct BoundRegions(Vec<(String, BoundServer)>);
+
+/// Regions that are served.
+pub(crate) struct ServedRegions {
+    world: World,
+    servers: Vec<(String, Server)>,
+}
+
+impl RegionsArgs {
+    /// The region of a server that has one. Errors: some have ports, and others none.
+    pub(crate) fn single(&self) -> Result<Option<&str>, Failure> {
+        match self.regions.as_slice() {
+            [only] if only.port.is_none() => Ok(Some(&only.region)),
+            several if several.iter().all(|place| place.port.is_some()) => Ok(None),
+            _ => Err(Failure::Usage(
+                "--region: each of several regions needs a port: --region A=PORT --region B=PORT".into(),
+            )),
+        }
+    }
+
+    /// Takes the ports of all regions, with the other options of the server. Errors: one is taken.
+    pub(crate) fn bind(&self, options: &ServerOptions) -> Result<BoundRegions, Failure> {
+        let bind = |place: &Place| {
+            let mut options = options.clone();
+            options.address = SocketAddr::new(options.address.ip(), place.port.unwrap_or_default());
+            options.owner.region.clone_from(&place.region);
+            let address = options.address;
+            let bound =
+                Server::bind(options).map_err(|error| Failure::io(format!("cannot serve on {address}"), error))?;
+            Ok((place.region.clone(), bound))
+        };
+        Ok(BoundRegions(self.regions.iter().map(bind).collect::<Result<_, Failure>>()?))
+    }
+
+    /// Opens the databases of all regions, in folders below that of the arguments or in memory, and begins to serve. Errors: those
+    /// of opening a database.
+    pub(crate) fn serve(
+        &self,
+        bound: BoundRegions,
+        database: &DatabaseArgs,
+        engine: OpenOptions,
+        in_memory: bool,
+    ) -> Result<ServedRegions, Failure> {
+        let link = LinkModel::lag(Delay::Fixed(self.replication_lag));
+        let options = World::options().link(link).database(engine);
+        let at = |options: WorldOptions, place: &Place| match in_memory {
+            true => options.region(&place.region),
+            false => options.region_in(&place.region, database.folder().join(&place.region)),
+        };
+        let world = self.regions.iter().fold(options, at).open()?;
+        let mut servers = Vec::new();
+        for (region, bound) in bound.0 {
+            let server = bound.in_world(world.clone()).serve(world.database(&region)?);
+            servers.push((region, server.map_err(|error| Failure::io("cannot begin to serve", error))?));
+        }
+        Ok(ServedRegions { world, servers })
+    }
+}
+
+impl ServedRegions {
+    pub(crate) fn stoppers(&self) -> Vec<Stopper> {
+        self.servers.iter().map(|(_, server)| server.stopper()).collect()
+    }
+    /// Says where clients find each region.
+    pub(crate) fn announce(&self, scheme: &str) -> Result<(), Failure> {
+        let mut out = Output::new();
+        for (_, server) in &self.servers {
+            out.line(format_args!("listening on {scheme}://{}", server.address()))?;
+        }
+        for (region, server) in &self.servers {
+            out.line(format_args!("region {region} is at {scheme}://{}", server.address()))?;
+        }
+        out.finish()
+    }
+    /// Waits until all ports are closed, and closes the databases. Errors: log or disk.
+    pub(crate) fn finish(self) -> Result<(), Failure> {
+        self.servers.into_iter().for_each(|(_, server)| server.wait());
+        Ok(self.world.close()?)
+    }
+}
+
+fn region(text: &str) -> Result<Place, String> {
+    let Some((region, port)) = text.split_once('=') else {
+        return Ok(Place { region: text.to_owned(), port: None });
+    };
+    let port = port.parse().map_err(|_| format!("{port:?} is no port"))?;
+    Ok(Place { region: region.to_owned(), port: Some(port) })
+}
+
+/// Reads a length of time; its milliseconds.
+fn millis(text: &str) -> Result<u64, String> {
+    let units = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)];
+    let found = units.iter().find_map(|(unit, millis)| Some((text.strip_suffix(unit)?, *millis)));
+    let parsed = found.and_then(|(number, millis)| number.parse::<u64>().ok()?.checked_mul(millis));
+    parsed.ok_or_else(|| "it must be a number with ms, s, m or h behind it, such as 800ms".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn regions_and_lags_are_read() {
+        assert_eq!(region("eu-west-1").map(|place| (place.region, place.port)), Ok(("eu-west-1".into(), None)));
+        assert_eq!(
+            region("eu-west-1=8001").map(|place| (place.region, place.port)),
+            Ok(("eu-west-1".into(), Some(8001)))
+        );
+        assert!(region("eu-west-1=x").is_err());
+        assert_eq!([millis("800ms"), millis("2s"), millis("0ms")], [Ok(800), Ok(2_000), Ok(0)]);
+        assert!(millis("800").is_err() && millis("ms").is_err());
+    }
+}

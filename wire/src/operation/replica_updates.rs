@@ -1,0 +1,383 @@
+//! `UpdateTable` with `ReplicaUpdates`: replicas of a table in other regions of the same world.
+
+use super::describe_table::{absent, answer};
+use crate::{
+    context::Context,
+    error::{Failure, Outcome},
+    json::{Reader, Token},
+    shape::{self, JsonContext},
+    table::{
+        description::{Answer, UPDATING},
+        members,
+        name::TableName,
+    },
+    validate::Violations,
+};
+use hashrange::{
+    admin::{TableDescription, TableUpdate},
+    regions::{StrongPeers, World},
+    schema::{Consistency, Replication, Since, TableClass},
+};
+
+/// Regions that take part in strong consistency.
+const STRONG_REGIONS: [&str; 10] = [
+    "us-east-1",
+    "us-east-2",
+    "us-west-2",
+    "eu-west-1",
+    "eu-west-2",
+    "eu-west-3",
+    "eu-central-1",
+    "ap-northeast-1",
+    "ap-northeast-2",
+    "ap-northeast-3",
+];
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Create,
+    Update,
+    Delete,
+    Other(&'static str),
+}
+
+/// What is to become of the replica in a region.
+#[derive(Debug)]
+struct Action {
+    kind: Kind,
+    region: String,
+    class: Option<String>,
+    /// A setting that is not here.
+    unsupported: Option<&'static str>,
+}
+
+#[derive(Default)]
+struct Request<'a> {
+    table: TableName<'a>,
+    actions: Option<Vec<Option<Action>>>,
+    witnesses: Option<Vec<Option<Action>>>,
+    consistency: Option<String>,
+    /// Whether it asks for something else too.
+    has_others: bool,
+}
+
+/// The members of `UpdateTable` that are about replicas.
+const MEMBERS: [&str; 3] = ["ReplicaUpdates", "GlobalTableWitnessUpdates", "MultiRegionConsistency"];
+
+/// Carries the request out if it is about replicas.
+pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Option<Outcome> {
+    let mentions = |member: &&str| body.windows(member.len()).any(|window| window == member.as_bytes());
+    if !MEMBERS.iter().any(|member| mentions(&member)) {
+        return None;
+    }
+    let request = match Request::decode(body) {
+        Ok(request) => request,
+        Err(failure) => return Some(Err(failure)),
+    };
+    if request.actions.is_none() && request.witnesses.is_none() && request.consistency.is_none() {
+        return None;
+    }
+    Some(request.run(context))
+}
+
+/// Brings settings that replicas share to the other regions.
+pub(super) fn share_settings(context: &Context<'_>, table: &str) -> Result<(), Failure> {
+    match context.world {
+        Some(world) => Ok(world.share_settings(table, &context.owner.region)?),
+        None => Ok(()),
+    }
+}
+
+/// A replica that is deleted where it is leaves the others; whether that was done.
+pub(super) fn leave(context: &Context<'_>, table: &TableDescription) -> Result<bool, Failure> {
+    let Some((world, known)) = context.world.zip(table.definition.replication.as_deref()) else { return Ok(false) };
+    let Some(other) = known.replicas.first().filter(|_| known.consistency == Consistency::Eventual) else {
+        return Ok(false);
+    };
+    if table.definition.deletion_protection {
+        return Ok(false); // the engine says it in the service's words
+    }
+    world.delete_replica(&table.definition.name, &other.region, &context.owner.region)?;
+    Ok(true)
+}
+
+impl<'a> Request<'a> {
+    fn decode(body: &'a [u8]) -> Result<Self, Failure> {
+        let mut request = Self::default();
+        shape::request(body, |reader, name| {
+            match name {
+                "TableName" => request.table = TableName::new(shape::string(reader)?),
+                "ReplicaUpdates" => {
+                    request.actions = members::structures(reader, "replicaUpdates", |reader| {
+                        action(reader, "ReplicationGroupUpdate", &KINDS)
+                    })?;
+                }
+                "GlobalTableWitnessUpdates" => {
+                    request.witnesses = members::structures(reader, "globalTableWitnessUpdates", |reader| {
+                        action(reader, "GlobalTableWitnessGroupUpdate", &KINDS)
+                    })?;
+                }
+                "MultiRegionConsistency" => request.consistency = members::text(reader)?,
+                "AttributeDefinitions" => reader.skip()?,
+                _ => {
+                    request.has_others |= reader.peek()? != Token::Null;
+                    reader.skip()?;
+                }
+            }
+            Ok(())
+        })?;
+        Ok(request)
+    }
+
+    fn run(&self, context: &Context<'_>) -> Outcome {
+        self.table.check_control(context.profile)?;
+        let table = self.table.name();
+        let Some(world) = context.world else {
+            return Err(Failure::unsupported(
+                "UpdateTable with ReplicaUpdates: this server has one region; serve several with --region A=PORT --region B=PORT",
+            ));
+        };
+        self.check_shape()?;
+        let description = context.database.describe_table(table).map_err(|error| absent(error, table))?;
+        let before = description.definition.replication.as_deref().cloned();
+        let asked = Asked { world, table, own: &context.owner.region, before: before.as_ref() };
+        let is_strong = before.as_ref().is_some_and(|known| known.consistency == Consistency::Strong);
+        if is_strong || self.consistency.as_deref() == Some("STRONG") || self.witnesses.is_some() {
+            self.run_strong(&asked)?;
+        } else {
+            self.run_eventual(context, &asked)?;
+        }
+        let description = context.database.describe_table(table)?;
+        let how = Answer { status: Some(UPDATING), replicas: Some(before.map(Box::new)), ..Answer::default() };
+        Ok(answer(context, "TableDescription", &description, how))
+    }
+
+    fn replicas(&self) -> impl Iterator<Item = &Action> {
+        self.actions.iter().flatten().flatten()
+    }
+    fn witnesses(&self) -> impl Iterator<Item = &Action> {
+        self.witnesses.iter().flatten().flatten()
+    }
+
+    fn check_shape(&self) -> Result<(), Failure> {
+        let mut violations = Violations::default();
+        violations.one_of(self.consistency.as_deref(), "multiRegionConsistency", &["EVENTUAL", "STRONG"]);
+        violations.finish()?;
+        if self.actions.iter().chain(&self.witnesses).flatten().any(Option::is_none) {
+            return Err(Failure::validation(
+                "There are no actions specified in the Replica Update Action of the request.",
+            ));
+        }
+        if self.actions.as_ref().is_none_or(Vec::is_empty) && self.witnesses.is_none() {
+            return Err(Failure::validation(crate::profile::Profile::default().no_change()));
+        }
+        if self.has_others {
+            let is_strong = self.consistency.is_some() || self.witnesses.is_some();
+            return Err(match is_strong {
+                true => {
+                    Failure::validation("Requests that modify replicas or witnesses must not also modify other fields")
+                }
+                false => Failure::invalid_parameter("Replica modification must be the only operation in the request"),
+            });
+        }
+        let all = self.replicas().chain(self.witnesses());
+        for action in all {
+            if let Kind::Other(what) = action.kind {
+                return Err(Failure::unsupported(format_args!("a replica that is to {what}")));
+            }
+            if let Some(member) = action.unsupported {
+                return Err(Failure::unsupported(format_args!(
+                    "{member} of a replica: replicas take over what the table has"
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn run_eventual(&self, context: &Context<'_>, asked: &Asked<'_>) -> Result<(), Failure> {
+        let moves = self.replicas().filter(|action| action.kind != Kind::Update).count();
+        if self.replicas().any(|action| Some(action.kind) != self.replicas().next().map(|first| first.kind)) {
+            let text = "Update table operation with more than one type of replica actions not allowed.";
+            return Err(Failure::validation(text));
+        }
+        if moves > 1 {
+            let text = "Update table operation with more than one create or delete replica actions not allowed";
+            return Err(Failure::validation(text));
+        }
+        for action in self.replicas() {
+            match action.kind {
+                Kind::Create => {
+                    asked.world.create_replica(asked.table, asked.own, &action.region)?;
+                    asked.set_class(context, action)?;
+                }
+                Kind::Delete => asked.world.delete_replica(asked.table, asked.own, &action.region)?,
+                Kind::Update | Kind::Other(_) => {
+                    asked.check_member(&action.region)?;
+                    asked.set_class(context, action)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn run_strong(&self, asked: &Asked<'_>) -> Result<(), Failure> {
+        let refuse = |text: &'static str| Err(Failure::validation(text));
+        let is_strong = asked.before.is_some_and(|known| known.consistency == Consistency::Strong);
+        if asked.before.is_some() && self.consistency.is_some() {
+            return refuse("MultiRegionConsistency parameter is unsupported on existing global table");
+        }
+        if is_strong && self.replicas().chain(self.witnesses()).any(|action| action.kind == Kind::Create) {
+            return refuse("Cannot add replicas to a global table with strong MultiRegionConsistency");
+        }
+        if is_strong {
+            return self.delete_strong(asked);
+        }
+        if self.consistency.as_deref() != Some("STRONG") {
+            return refuse(
+                "MultiRegionConsistency must be set as STRONG when GlobalTableWitnessUpdates parameter is present.",
+            );
+        }
+        if self.replicas().chain(self.witnesses()).any(|action| action.kind != Kind::Create) {
+            return refuse(
+                "Only Replica Create actions are supported when MultiRegionConsistency parameter is provided.",
+            );
+        }
+        let regions =
+            |actions: Vec<&Action>| actions.into_iter().map(|action| action.region.clone()).collect::<Vec<_>>();
+        let (replicas, witnesses) = (regions(self.replicas().collect()), regions(self.witnesses().collect()));
+        let mut all = [replicas.clone(), witnesses.clone()].concat();
+        if let Some(region) = all.iter().find(|region| !STRONG_REGIONS.contains(&region.as_str())) {
+            return Err(Failure::validation(format!(
+                "Unsupported Region(s) specified for global tables with MultiRegionConsistency set to STRONG: [{region}]."
+            )));
+        }
+        let given = all.len();
+        all.sort_unstable();
+        all.dedup();
+        if all.len() < given {
+            return refuse("Cannot target multiple regions with the same action");
+        }
+        let peers = match (replicas.as_slice(), witnesses.as_slice()) {
+            ([one, other], []) => StrongPeers::Replicas(one.clone(), other.clone()),
+            ([replica], [witness]) => {
+                StrongPeers::ReplicaAndWitness { replica: replica.clone(), witness: witness.clone() }
+            }
+            _ => {
+                let text = "Unsupported replica count for global tables with MultiRegionConsistency set to STRONG.";
+                return refuse(text);
+            }
+        };
+        Ok(asked.world.create_strong(asked.table, asked.own, &peers)?)
+    }
+
+    /// The only way out of strong consistency: both other regions go in one call.
+    fn delete_strong(&self, asked: &Asked<'_>) -> Result<(), Failure> {
+        let Some(known) = asked.before else { return Ok(()) };
+        for action in self.replicas() {
+            asked.check_member(&action.region)?;
+        }
+        let deletes = |region: &str, actions: Vec<&Action>| {
+            actions.iter().any(|action| action.kind == Kind::Delete && action.region == region)
+        };
+        if !known.replicas.iter().all(|replica| deletes(&replica.region, self.replicas().collect())) {
+            return Err(Failure::validation(
+                "Deletion of only one table replica is not supported for global tables with MultiRegionConsistency set to \
+                 STRONG.",
+            ));
+        }
+        if known.witness.as_ref().is_some_and(|witness| !deletes(witness, self.witnesses().collect())) {
+            return Err(Failure::validation("Update table delete operation does not include all witnesses."));
+        }
+        Ok(asked.world.remove_peers(asked.table, asked.own)?)
+    }
+}
+
+/// The table that replicas are asked for.
+struct Asked<'a> {
+    world: &'a World,
+    table: &'a str,
+    own: &'a str,
+    before: Option<&'a Replication>,
+}
+
+impl Asked<'_> {
+    fn check_member(&self, region: &str) -> Result<(), Failure> {
+        if self.before.is_some_and(|known| known.replica(region).is_some()) {
+            return Ok(());
+        }
+        Err(Failure::validation(format!(
+            "Update global table operation failed because one or more replicas were not part of the global table. Please \
+             retry the request without these replicas: [{region}]."
+        )))
+    }
+    /// The table class of a replica.
+    fn set_class(&self, context: &Context<'_>, action: &Action) -> Result<(), Failure> {
+        let Some(class) = action.class.as_deref() else { return Ok(()) };
+        let value = match class {
+            "STANDARD" => TableClass::Standard,
+            "STANDARD_INFREQUENT_ACCESS" => TableClass::InfrequentAccess,
+            _ => {
+                return Err(Failure::validation(
+                    "Invalid table-class parameter provided. Please try again with a valid table-class value: [STANDARD, \
+                     STANDARD_INFREQUENT_ACCESS].",
+                ));
+            }
+        };
+        let at_millis = context.now_millis();
+        let database = self.world.database(&action.region)?;
+        database.update_table_with(self.table, |table| {
+            let table_class = Some(Since { value, at_millis });
+            let settings = Some(Box::new(hashrange::schema::TableSettings { table_class, ..table.settings.clone() }));
+            Ok::<_, Failure>(TableUpdate { settings, ..TableUpdate::default() })
+        })?;
+        Ok(())
+    }
+}
+
+/// Names of actions.
+const KINDS: [(&str, Kind); 4] = [
+    ("Create", Kind::Create),
+    ("Update", Kind::Update),
+    ("Delete", Kind::Delete),
+    ("Disassociate", Kind::Other("be disassociated")),
+];
+/// Settings of one replica that are not here.
+const UNSUPPORTED: [&str; 4] =
+    ["KMSMasterKeyId", "ProvisionedThroughputOverride", "OnDemandThroughputOverride", "GlobalSecondaryIndexes"];
+
+/// An element of `ReplicaUpdates`; the inner value is absent if it says nothing.
+fn action(
+    reader: &mut Reader<'_>,
+    class: &str,
+    kinds: &[(&'static str, Kind)],
+) -> Result<Option<Option<Action>>, Failure> {
+    let mut found = None;
+    let present = shape::structure(reader, JsonContext::Element, class, |reader, name| {
+        match kinds.iter().find(|(known, _)| *known == name) {
+            Some((_, kind)) => found = details(reader, *kind)?.or(found.take()),
+            None => reader.skip()?,
+        }
+        Ok(())
+    })?;
+    Ok(present.then_some(found))
+}
+
+fn details(reader: &mut Reader<'_>, kind: Kind) -> Result<Option<Action>, Failure> {
+    let (mut region, mut class, mut unsupported) = (None, None, None);
+    let present = shape::structure(reader, JsonContext::Field, "ReplicationGroupMemberAction", |reader, name| {
+        match name {
+            "RegionName" => region = members::text(reader)?,
+            "TableClassOverride" => class = members::text(reader)?,
+            _ => {
+                if let Some(member) = UNSUPPORTED.iter().find(|member| **member == name)
+                    && reader.peek()? != Token::Null
+                {
+                    unsupported = Some(*member);
+                }
+                reader.skip()?;
+            }
+        }
+        Ok(())
+    })?;
+    Ok(present.then(|| Action { kind, region: region.unwrap_or_default(), class, unsupported }))
+}

@@ -1,0 +1,229 @@
+//! Replicas in other regions: what is refused and how, what is described, and what reaches the other endpoint.
+
+use crate::support::Wire;
+use hashrange::{Clock, Database, regions::World};
+use hashrange_wire::{Protocol, Timing};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const REGIONS: [&str; 3] = ["us-east-1", "eu-west-1", "us-west-2"];
+
+/// The endpoints of three regions, and one that is for strong consistency of no use.
+fn endpoints(timing: Timing) -> (World, Vec<Wire>) {
+    let clock = Clock::manual(1_767_225_600_000);
+    let options = Database::options().background(false).auto_scaling(true);
+    let options = World::options().clock(clock.clone()).database(options).region("us-west-1");
+    let world = REGIONS.iter().fold(options, |options, region| options.region(*region)).open().unwrap();
+    let endpoint = |region: &&str| {
+        let mut owner = hashrange_wire::Owner::default();
+        (*region).clone_into(&mut owner.region);
+        let protocol = Protocol::new(world.database(region).unwrap()).owner(owner).timing(timing).world(world.clone());
+        Wire { protocol, clock: clock.clone() }
+    };
+    let wires = REGIONS.iter().map(endpoint).collect();
+    (world, wires)
+}
+
+fn create(wire: &Wire, more: Value) {
+    let mut table = json!({
+        "TableName": "cart", "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}],
+        "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}]});
+    table.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    wire.ok("CreateTable", table);
+}
+
+fn on_demand() -> Value {
+    json!({"BillingMode": "PAY_PER_REQUEST"})
+}
+
+fn update(actions: Value, more: Value) -> Value {
+    let mut request = json!({"TableName": "cart", "ReplicaUpdates": actions});
+    request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    request
+}
+
+fn one(kind: &str, region: &str) -> Value {
+    json!({kind: {"RegionName": region}})
+}
+
+fn describe(wire: &Wire) -> Value {
+    wire.ok("DescribeTable", json!({"TableName": "cart"}))["Table"].clone()
+}
+
+#[test]
+fn a_replica_is_made_described_and_removed() {
+    let (world, wires) = endpoints(Timing::Instant);
+    create(&wires[0], on_demand());
+    let members = ["GlobalTableVersion", "Replicas", "MultiRegionConsistency", "GlobalTableSettingsReplicationMode"];
+    assert!(members.iter().all(|member| describe(&wires[0])[member].is_null()));
+    let answer = wires[0].ok("UpdateTable", update(json!([one("Create", "eu-west-1")]), json!({})));
+    let answer = &answer["TableDescription"];
+    assert_eq!((&answer["TableStatus"], &answer["Replicas"]), (&json!("UPDATING"), &json!([])));
+    let table = describe(&wires[0]);
+    assert_eq!(table["Replicas"], json!([{"RegionName": "eu-west-1", "ReplicaStatus": "ACTIVE"}]));
+    assert_eq!((&table["GlobalTableVersion"], &table["TableStatus"]), (&json!("2019.11.21"), &json!("ACTIVE")));
+    assert_eq!(table["GlobalTableSettingsReplicationMode"], "ENABLED_WITH_OVERRIDES");
+    assert_eq!(table["StreamSpecification"]["StreamViewType"], "NEW_AND_OLD_IMAGES");
+    let other = describe(&wires[1]);
+    assert_eq!(other["Replicas"][0]["RegionName"], "us-east-1");
+    assert!(other["TableArn"].as_str().unwrap().contains(":eu-west-1:"));
+    assert_ne!(other["LatestStreamArn"], table["LatestStreamArn"]);
+
+    wires[0].ok("PutItem", json!({"TableName": "cart", "Item": {"pk": {"S": "x"}, "v": {"S": "us"}}}));
+    world.advance(Duration::from_millis(1)).unwrap();
+    wires[1].ok("PutItem", json!({"TableName": "cart", "Item": {"pk": {"S": "x"}, "v": {"S": "eu"}}}));
+    world.settle().unwrap();
+    for wire in &wires[..2] {
+        let found = wire.ok("GetItem", json!({"TableName": "cart", "Key": {"pk": {"S": "x"}}}));
+        assert_eq!(found["Item"]["v"]["S"], "eu");
+    }
+    let ends = json!({"AttributeName": "ends", "Enabled": true});
+    wires[1].ok("UpdateTimeToLive", json!({"TableName": "cart", "TimeToLiveSpecification": ends}));
+    let ttl = wires[0].ok("DescribeTimeToLive", json!({"TableName": "cart"}));
+    assert_eq!(ttl["TimeToLiveDescription"]["AttributeName"], "ends");
+    let class = json!([{"Update": {"RegionName": "eu-west-1", "TableClassOverride": "STANDARD_INFREQUENT_ACCESS"}}]);
+    wires[0].ok("UpdateTable", update(class, json!({})));
+    assert_eq!(describe(&wires[1])["TableClassSummary"]["TableClass"], "STANDARD_INFREQUENT_ACCESS");
+
+    wires[0].ok("UpdateTable", update(json!([one("Create", "us-west-2")]), json!({})));
+    wires[2].ok("DeleteTable", json!({"TableName": "cart"}));
+    assert_eq!(
+        describe(&wires[0])["Replicas"].as_array().unwrap().len(),
+        1,
+        "a replica that is deleted leaves the others"
+    );
+    wires[0].ok("UpdateTable", update(json!([one("Delete", "eu-west-1")]), json!({})));
+    assert!(members.iter().all(|member| describe(&wires[0])[member].is_null()));
+    assert!(wires[1].error("DescribeTable", json!({"TableName": "cart"})).0.contains("ResourceNotFound"));
+}
+
+#[test]
+fn replicas_are_refused_in_the_words_of_the_service() {
+    let (_, wires) = endpoints(Timing::Instant);
+    create(&wires[0], json!({"ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 5}}));
+    let invalid = |actions: Value, more: Value| wires[0].error("UpdateTable", update(actions, more)).1;
+    let create_one = json!([one("Create", "eu-west-1")]);
+    assert_eq!(
+        invalid(create_one.clone(), json!({})),
+        "Table write capacity should either be Pay-Per-Request or AutoScaled."
+    );
+    wires[0].ok("UpdateTable", json!({"TableName": "cart", "BillingMode": "PAY_PER_REQUEST"}));
+    assert_eq!(
+        invalid(json!([one("Create", "eu-west-1"), one("Create", "us-west-2")]), json!({})),
+        "Update table operation with more than one create or delete replica actions not allowed"
+    );
+    assert_eq!(
+        invalid(json!([one("Create", "eu-west-1"), one("Delete", "us-west-2")]), json!({})),
+        "Update table operation with more than one type of replica actions not allowed."
+    );
+    assert_eq!(
+        invalid(create_one.clone(), json!({"DeletionProtectionEnabled": true})),
+        "One or more parameter values were invalid: Replica modification must be the only operation in the request"
+    );
+    assert_eq!(
+        invalid(json!([{}]), json!({})),
+        "There are no actions specified in the Replica Update Action of the request."
+    );
+    assert!(invalid(json!([one("Create", "EU-WEST-1")]), json!({})).starts_with("Region EU-WEST-1 is not supported."));
+    assert!(
+        invalid(json!([one("Create", "us-east-1")]), json!({})).starts_with("Cannot add or delete the local region")
+    );
+    assert!(invalid(json!([one("Delete", "eu-west-1")]), json!({})).contains("were not part of the global table"));
+    assert!(invalid(json!([]), json!({})).starts_with("At least one of ProvisionedThroughput"));
+    create(&wires[2], on_demand());
+    assert!(invalid(json!([one("Create", "us-west-2")]), json!({})).starts_with("Failed to create a the new replica"));
+    assert!(invalid(json!([one("Disassociate", "us-west-2")]), json!({})).contains("ot supported"));
+    wires[0].ok("UpdateTable", update(create_one, json!({})));
+    let stream = json!({"TableName": "cart", "StreamSpecification": {"StreamEnabled": false}});
+    assert_eq!(
+        wires[0].error("UpdateTable", stream).1,
+        "One or more parameter values were invalid: Disabling Stream is not allowed for a Global Table replica."
+    );
+}
+
+#[test]
+fn strong_consistency_has_its_rules() {
+    let (_, wires) = endpoints(Timing::Instant);
+    create(&wires[0], on_demand());
+    let strong = json!({"MultiRegionConsistency": "STRONG"});
+    let invalid = |actions: Value, more: Value| wires[0].error("UpdateTable", update(actions, more)).1;
+    let both = json!([one("Create", "eu-west-1"), one("Create", "us-west-2")]);
+    assert_eq!(
+        invalid(json!([one("Create", "eu-west-1")]), strong.clone()),
+        "Unsupported replica count for global tables with MultiRegionConsistency set to STRONG."
+    );
+    assert_eq!(
+        invalid(json!([one("Create", "eu-west-1"), one("Create", "us-west-1")]), strong.clone()),
+        "Unsupported Region(s) specified for global tables with MultiRegionConsistency set to STRONG: [us-west-1]."
+    );
+    assert_eq!(
+        invalid(json!([one("Create", "eu-west-1"), one("Create", "eu-west-1")]), strong.clone()),
+        "Cannot target multiple regions with the same action"
+    );
+    let witness = json!({"GlobalTableWitnessUpdates": [one("Create", "us-west-2")]});
+    assert_eq!(
+        invalid(json!([one("Create", "eu-west-1")]), witness.clone()),
+        "MultiRegionConsistency must be set as STRONG when GlobalTableWitnessUpdates parameter is present."
+    );
+    let alone = json!({"TableName": "cart", "MultiRegionConsistency": "STRONG"});
+    assert!(wires[0].error("UpdateTable", alone).1.starts_with("At least one of ProvisionedThroughput"));
+    let item = json!({"TableName": "cart", "Item": {"pk": {"S": "x"}}});
+    wires[0].ok("PutItem", item.clone());
+    assert!(invalid(both.clone(), strong.clone()).contains("must be empty"));
+    wires[0].ok("DeleteItem", json!({"TableName": "cart", "Key": {"pk": {"S": "x"}}}));
+
+    wires[0].ok("UpdateTable", update(both.clone(), strong.clone()));
+    let table = describe(&wires[0]);
+    assert_eq!((&table["MultiRegionConsistency"], &table["StreamSpecification"]), (&json!("STRONG"), &Value::Null));
+    wires[0].ok("PutItem", item.clone());
+    let (name, text) = wires[1].error("PutItem", item);
+    assert!(name.ends_with("ReplicatedWriteConflictException"), "{name}");
+    assert_eq!(text, "One or more items in this request are being modified by a request in another Region.");
+    let key = json!({"TableName": "cart", "Key": {"pk": {"S": "x"}}, "ConsistentRead": true});
+    assert!(wires[2].ok("GetItem", key)["Item"].is_object());
+    assert_eq!(
+        invalid(json!([one("Delete", "eu-west-1")]), json!({})),
+        "Deletion of only one table replica is not supported for global tables with MultiRegionConsistency set to STRONG."
+    );
+    assert_eq!(invalid(both, strong), "MultiRegionConsistency parameter is unsupported on existing global table");
+    wires[0].ok("UpdateTable", update(json!([one("Delete", "eu-west-1"), one("Delete", "us-west-2")]), json!({})));
+    assert!(describe(&wires[0])["Replicas"].is_null());
+
+    wires[0].ok("DeleteItem", json!({"TableName": "cart", "Key": {"pk": {"S": "x"}}}));
+    let mut with_witness = witness;
+    with_witness["MultiRegionConsistency"] = json!("STRONG");
+    wires[0].ok("UpdateTable", update(json!([one("Create", "eu-west-1")]), with_witness));
+    assert_eq!(
+        describe(&wires[0])["GlobalTableWitnesses"],
+        json!([{"RegionName": "us-west-2", "WitnessStatus": "ACTIVE"}])
+    );
+    assert_eq!(
+        invalid(json!([one("Delete", "eu-west-1")]), json!({})),
+        "Update table delete operation does not include all witnesses."
+    );
+}
+
+#[test]
+fn with_the_times_of_the_service_a_replica_is_creating_for_a_while() {
+    let (world, wires) = endpoints(Timing::Service);
+    create(&wires[0], on_demand());
+    world.advance(Duration::from_secs(300)).unwrap();
+    wires[0].ok("UpdateTable", update(json!([one("Create", "eu-west-1")]), json!({})));
+    assert_eq!(
+        (&describe(&wires[0])["TableStatus"], &describe(&wires[0])["Replicas"]),
+        (&json!("UPDATING"), &json!([]))
+    );
+    world.advance(Duration::from_secs(6)).unwrap();
+    assert_eq!(describe(&wires[0])["Replicas"][0]["ReplicaStatus"], "CREATING");
+    world.advance(Duration::from_secs(15)).unwrap();
+    let table = describe(&wires[0]);
+    assert_eq!((&table["Replicas"][0]["ReplicaStatus"], &table["TableStatus"]), (&json!("ACTIVE"), &json!("ACTIVE")));
+}
+
+#[test]
+fn a_server_of_one_region_has_no_replicas() {
+    let wire = Wire::new();
+    create(&wire, on_demand());
+    let (name, text) = wire.error("UpdateTable", update(json!([one("Create", "eu-west-1")]), json!({})));
+    assert!(name.contains("UnsupportedOperation") && text.contains("--region"), "{name}: {text}");
+}
