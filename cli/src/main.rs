@@ -35,6 +35,7 @@ mod private_file;
 mod progress;
 mod recording;
 mod regions;
+mod reloads;
 mod session;
 mod signals;
 mod stopwatch;

@@ -62,6 +62,7 @@ const CLI_FLOORS: [&[&str]; 8] = [
         "faults",
         "recording",
         "regions",
+        "reloads",
         "mask",
         "mcp",
     ],

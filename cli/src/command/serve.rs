@@ -5,8 +5,6 @@
 //! Log lines leave by a thread of their own. If standard error is a pipe that nothing reads, lines are dropped once the queue
 //! is full; requests and the end of the program do not wait for them.
 
-#[cfg(feature = "tls")]
-use crate::certificates::CertificateFiles;
 use crate::{
     accelerator::{AcceleratorArgs, ServedCache},
     args::DatabaseArgs,
@@ -17,20 +15,21 @@ use crate::{
     outcome::Outcome,
     output::{self, Output},
     places::{self, ArchiveArgs, Service},
-    policies, private_file,
+    policies,
     recording::RecordArgs,
     regions::RegionsArgs,
+    reloads::{Reloads, reload_faults, reload_keys, reload_policies, take_keys},
     session, signals,
     when::parse_seconds,
 };
+#[cfg(feature = "tls")]
+use crate::{certificates::CertificateFiles, reloads::reload_certificate};
 use clap::{Args, ValueEnum};
 use hashrange::{
-    Clock, Database, OpenOptions, capacity::CapacityModel, file::ObjectStore, history::HistoryOptions,
-    ledger::LedgerOptions, service::ConflictModel,
+    Clock, OpenOptions, capacity::CapacityModel, file::ObjectStore, history::HistoryOptions, ledger::LedgerOptions,
+    service::ConflictModel,
 };
 use hashrange_console::{PREFIX, TraceTap};
-#[cfg(feature = "tls")]
-use hashrange_wire::server::TlsIdentity;
 use hashrange_wire::{
     Profile, Timing,
     access::{AccessMode, SharedPrincipals},
@@ -40,7 +39,7 @@ use hashrange_wire::{
 use std::{
     io,
     net::{IpAddr, SocketAddr},
-    path::{Path, PathBuf},
+    path::PathBuf,
     sync::{Arc, Mutex, mpsc},
     thread,
     time::Duration,
@@ -197,10 +196,7 @@ impl Serve {
         let _log = self.begin_log()?;
         let principals = self.policies.as_deref().map(policies::read).transpose()?.map(SharedPrincipals::new);
         self.check_account(principals.as_ref())?;
-        if self.console && !self.host.is_loopback() {
-            let text = "--console: the pages are for browsers on this machine; leave --host away";
-            return Err(Failure::Usage(text.to_owned()));
-        }
+        self.check_console()?;
         let mut options = self.options(principals.as_ref());
         options.objects = self.objects()?;
         let mut reloads = Reloads::default();
@@ -323,6 +319,15 @@ impl Serve {
         Ok(engine)
     }
 
+    /// Errors: browsers of other machines would reach the console.
+    fn check_console(&self) -> Result<(), Failure> {
+        if self.console && !self.host.is_loopback() {
+            let text = "--console: the pages are for browsers on this machine; leave --host away";
+            return Err(Failure::Usage(text.to_owned()));
+        }
+        Ok(())
+    }
+
     /// Errors: the policy file names another account than the arguments.
     fn check_account(&self, principals: Option<&SharedPrincipals>) -> Result<(), Failure> {
         let of_file = principals.map(|principals| principals.current().account().to_owned());
@@ -431,47 +436,6 @@ fn stop_at_end_of_input(stoppers: Vec<Stopper>) {
     });
 }
 
-/// What SIGHUP calls: each reads a file again, and leaves everything as it is if that fails.
-type Reloads = Vec<Box<dyn Fn() + Send>>;
-
-/// Reads a policy file again.
-fn reload_policies(path: PathBuf, principals: SharedPrincipals) -> Box<dyn Fn() + Send> {
-    Box::new(move || match policies::read(&path) {
-        Ok(read) if read.account() != principals.current().account() => {
-            tracing::error!("{}: the account cannot change while the server runs", path.display());
-        }
-        Ok(read) => {
-            tracing::info!(principals = read.len(), "the policies were read again");
-            principals.replace(read);
-        }
-        Err(failure) => tracing::error!("the policies stay as they were: {failure}"),
-    })
-}
-
-/// Takes the keys of a file.
-fn take_keys(path: &Path, keys: &KeyService) -> Result<usize, Failure> {
-    let text = String::from_utf8_lossy(&private_file::read(path)?).into_owned();
-    let unreadable = |error| Failure::io(path.display().to_string(), io::Error::new(io::ErrorKind::InvalidData, error));
-    keys.take_file(&text).map_err(unreadable)
-}
-
-/// Reads a file of keys again.
-fn reload_keys(path: PathBuf, keys: KeyService) -> Box<dyn Fn() + Send> {
-    Box::new(move || match take_keys(&path, &keys) {
-        Ok(count) => tracing::info!(count, "the keys were read again"),
-        Err(failure) => tracing::error!("the keys stay as they were: {failure}"),
-    })
-}
-
-/// Reads a certificate and its key again.
-#[cfg(feature = "tls")]
-fn reload_certificate(files: CertificateFiles, identity: TlsIdentity) -> Box<dyn Fn() + Send> {
-    Box::new(move || match files.read_again(&identity) {
-        Ok(()) => tracing::info!("the certificate was read again"),
-        Err(failure) => tracing::error!("the certificate stays as it was: {failure}"),
-    })
-}
-
 /// An account of 12 digits.
 fn account(text: &str) -> Result<String, String> {
     let is_account = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
@@ -492,18 +456,4 @@ impl Drop for Log {
         });
         let _ = end.recv_timeout(LOG_FLUSH);
     }
-}
-
-/// The database that is served, until the server has ended.
-type Served = Arc<Mutex<Option<Database>>>;
-
-/// What reads the file of faults again.
-fn reload_faults(path: PathBuf, served: Served) -> Box<dyn Fn() + Send> {
-    Box::new(move || {
-        let Some(db) = served.lock().ok().and_then(|served| served.clone()) else { return };
-        match faults::read(&path).and_then(|model| Ok(db.set_faults(model)?)) {
-            Ok(()) => tracing::info!("the faults were read again"),
-            Err(failure) => tracing::error!("the faults stay as they were: {failure}"),
-        }
-    })
 }
