@@ -35,10 +35,15 @@ impl HttpService for NotedClient {
         Self: 'b,
     {
         Box::pin(async move {
+            // Credentials may be asked for on the way, of another server.
+            let query = request.uri().query().unwrap_or_default();
+            let is_list = query.split('&').any(|part| part == "list-type=2" || part == "comp=list");
             let answer = self.0.execute(request).await;
-            let status = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
-            // Other calls than lists tell their status themselves.
-            let _ = STATUS.try_with(|noted| noted.set(status));
+            if is_list {
+                let status = answer.as_ref().map_or(0, |answer| answer.status().as_u16());
+                // Outside of a call that is classified there is none to note it for.
+                let _ = STATUS.try_with(|noted| noted.set(status));
+            }
             answer
         })
     }
