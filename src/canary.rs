@@ -99,11 +99,17 @@ mod planted {
         DeleteForgetsStamp,
         /// Of two writes with equal times the one that arrives later wins.
         TieByArrival,
+        /// A comparison of all items goes on behind the last logged commit, which readers may not see yet.
+        CompareFromLastLogged,
+        /// What is on its way from a replica, or to it, arrives also after the replica was deleted.
+        TransitOutlivesReplica,
+        /// That a link has to compare all items is forgotten when the world is closed.
+        CompareForgottenAtRestart,
     }
 
     impl Canary {
         /// All of them.
-        pub const ALL: [Self; 32] = [
+        pub const ALL: [Self; 35] = [
             Self::SegmentNameUnsynced,
             Self::EarlyAcknowledgement,
             Self::ForgivenSync,
@@ -136,6 +142,9 @@ mod planted {
             Self::StampIgnored,
             Self::DeleteForgetsStamp,
             Self::TieByArrival,
+            Self::CompareFromLastLogged,
+            Self::TransitOutlivesReplica,
+            Self::CompareForgottenAtRestart,
         ];
     }
 

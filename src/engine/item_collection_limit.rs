@@ -20,15 +20,15 @@ use crate::{
 use std::ops::Bound;
 
 impl Engine {
-    /// Takes one more item of a commit into account. Errors: the collection would grow beyond its limit. Deleting and
-    /// shrinking is always allowed. The caller holds the lock of the item's partition.
+    /// Takes one more item of a commit, as it was and as it becomes, into account. Errors: the write is limited, and the collection would grow
+    /// beyond its limit. Deleting and shrinking is always allowed. The caller holds the lock of the item's partition.
     pub(super) fn check_limit(
         &self,
         growth: &mut CollectionDelta,
         state: &TableState,
         key: &EncodedKey,
-        old: Option<&ItemRef>,
-        new: Option<&ItemRef>,
+        (old, new): (Option<&ItemRef>, Option<&ItemRef>),
+        is_limited: bool,
     ) -> Result<()> {
         let Some(limit) = self.options.collection_limit_bytes else { return Ok(()) };
         let table = &*state.definition;
@@ -46,7 +46,7 @@ impl Engine {
         };
         let (less, more) = (share(table, old), share(table, new));
         let after = (before + more).saturating_sub(less);
-        if more > less && after > limit {
+        if is_limited && more > less && after > limit {
             return Err(Error::collection_too_large(after, limit));
         }
         growth.set(place, after);

@@ -12,6 +12,7 @@ use super::{
     write_charge::Charge,
 };
 use crate::{
+    canary::canary,
     config::Durability,
     error::{Error, Result},
     item::ItemRef,
@@ -25,7 +26,7 @@ use crate::{
     },
 };
 use bytes::Bytes;
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 /// A change of an item in a table with replicas.
 #[derive(Clone, Debug)]
@@ -44,17 +45,32 @@ pub struct StampedChange {
     pub at_millis: u64,
 }
 
-/// Follows the log of a database, which stays from the cursor's place on.
+/// Follows the log of a database, which stays from the first commit on that the reader may want again.
 #[derive(Debug)]
 pub struct ChangeCursor {
     log: LogCursor,
-    hold: Option<Hold>,
+    /// Each keeps the log from its commit on, in ascending order.
+    holds: VecDeque<(u64, Hold)>,
 }
 
 impl ChangeCursor {
     /// Before the commit with this number.
     pub fn before(commit: u64) -> Self {
-        Self { log: LogCursor::before(commit), hold: None }
+        Self { log: LogCursor::before(commit), holds: VecDeque::new() }
+    }
+    /// Goes back to before the commit with this number.
+    pub fn rewind(&mut self, commit: u64) {
+        self.log = LogCursor::before(commit);
+    }
+    /// Whether a part of the log goes once the commits before this one are not wanted again.
+    pub fn keeps_before(&self, commit: u64) -> bool {
+        self.holds.get(1).is_some_and(|(first, _)| *first <= commit)
+    }
+    /// Commits before this one are not wanted again.
+    pub fn release_before(&mut self, commit: u64) {
+        while self.keeps_before(commit) {
+            self.holds.pop_front();
+        }
     }
     /// Number of the next commit.
     pub fn next(&self) -> u64 {
@@ -63,6 +79,20 @@ impl ChangeCursor {
 }
 
 impl Engine {
+    /// A cursor behind what readers see: a commit that a read begun after this call does not see is behind the cursor. Errors: log.
+    pub fn cursor_behind_visible(&self) -> Result<ChangeCursor> {
+        let hold = self.hold_log(0);
+        // A commit that is logged is seen only once it is applied and durable.
+        let next = match canary!(CompareFromLastLogged) {
+            true => self.wal.last_seqno() + 1,
+            false => self.wal.lowest_unapplied(),
+        };
+        if !canary!(CompareFromLastLogged) {
+            self.wal.sync(next.saturating_sub(1))?;
+        }
+        Ok(ChangeCursor { log: LogCursor::before(next), holds: VecDeque::from([(next, hold)]) })
+    }
+
     /// Hands out the stamped changes of the commits that are behind the cursor, after making them durable, and stops after a
     /// commit after which `take` wants no more. Returns the number of the last commit that was durable.
     ///
@@ -72,9 +102,9 @@ impl Engine {
         if self.wal.last_seqno() < cursor.next() {
             return Ok(());
         }
-        if cursor.hold.is_none() {
+        if cursor.holds.is_empty() {
             // Everything that is there now, until the place is known.
-            cursor.hold = Some(self.hold_log(0));
+            cursor.holds.push_back((cursor.next(), self.hold_log(0)));
         }
         let DurableLog { commit: last, segments, bounds, .. } = self.durable_log(true)?;
         let (disk, protection) = (self.files.disk.as_ref(), self.protection());
@@ -96,9 +126,9 @@ impl Engine {
             Ok(goes_on)
         })?;
         if let Some(segment) = cursor.log.segment()
-            && cursor.hold.as_ref().is_none_or(|hold| hold.first_segment() < segment)
+            && cursor.holds.back().is_none_or(|(_, hold)| hold.first_segment() < segment)
         {
-            cursor.hold = Some(self.hold_log(segment));
+            cursor.holds.push_back((cursor.next(), self.hold_log(segment)));
         }
         Ok(())
     }

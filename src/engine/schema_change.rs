@@ -387,7 +387,8 @@ impl Engine {
         Ok(state.definition.clone())
     }
 
-    pub(super) fn existing(&self, name: &str) -> Result<Arc<TableSlot>> {
+    /// A table that requests find. Errors: there is none; it is being created.
+    pub fn existing(&self, name: &str) -> Result<Arc<TableSlot>> {
         let slot = self.table(name).ok_or_else(|| Error::no_table_named(name))?;
         if slot.state().definition.status == TableStatus::Creating {
             return Err(Error::in_use(format!("{STILL_IN_USE}: Table is being created: {name}")));

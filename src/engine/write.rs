@@ -178,7 +178,7 @@ impl Engine {
                 planned = charge.admit_planned(op, state, seen.as_ref(), planned);
             }
             if self.options.collection_limit_bytes.is_some() {
-                planned = self.admit_growth(&mut growth, state, op.key, planned)?;
+                planned = self.admit_growth(&mut growth, state, op.key, planned, options)?;
             }
             results.push(planned);
         }
@@ -211,17 +211,20 @@ impl Engine {
         Ok(CommitResult { results, seqno: Some(seqno), newest_read, bytes, global })
     }
 
-    /// Rejects a write by which an item collection would become larger than it may.
+    /// Rejects a write by which an item collection would become larger than it may. One that another region has acknowledged is
+    /// counted, and never rejected.
     fn admit_growth(
         &self,
         growth: &mut CollectionDelta,
         state: &TableState,
         key: &EncodedKey,
         planned: Result<StagedWrite>,
+        options: &WriteOptions,
     ) -> Result<Result<StagedWrite>> {
         let Some(item) = planned.as_ref().ok().filter(|item| item.changed) else { return Ok(planned) };
         let new = item.new.clone().map(ItemRef::from_bytes);
-        match self.check_limit(growth, state, key, item.old.as_ref(), new.as_ref()) {
+        let is_limited = options.replicated.is_none();
+        match self.check_limit(growth, state, key, (item.old.as_ref(), new.as_ref()), is_limited) {
             Err(error) if error.kind() == ErrorKind::LimitExceeded => Ok(Err(error)),
             admitted => admitted.map(|()| planned),
         }

@@ -9,14 +9,14 @@ use super::{
     transit::{OnItsWay, Transit},
 };
 use crate::{
+    canary::canary,
     engine::{ChangeCursor, StampedChange, StampedWalk, TableSlot},
     error::{ErrorKind, Result},
     schema::Consistency,
 };
+use bytes::Bytes;
 use std::{collections::HashMap, sync::Arc};
 
-/// Changes that a link keeps in memory; what is behind them stays in the log.
-const MAX_PENDING: usize = 50_000;
 /// Commits of which nothing is sent after which the receiver notes all the same how far the link has come.
 const COMMITS_PER_NOTE: u64 = 1_024;
 /// How long a link rests after a failure, in milliseconds.
@@ -55,13 +55,15 @@ pub(super) struct Ends<'a> {
 }
 
 impl Link {
-    /// Goes on where the receiver was left. Errors: log, disk.
-    pub fn open(at: (usize, usize), ends: &Ends<'_>, model: LinkModel, seed: u64) -> Result<Self> {
+    /// Goes on where the receiver was left; says whether the receiver has more of the sender than the sender itself, which was
+    /// put back from a copy. Errors: log, disk.
+    pub fn open(at: (usize, usize), ends: &Ends<'_>, model: LinkModel, seed: u64) -> Result<(Self, bool)> {
         let engine = ends.from.engine();
         let last = engine.last_commit();
-        let known = ends.places.get(&ends.from.name, engine.database_id())?.filter(|known| *known <= last);
+        let place = ends.places.get(&ends.from.name, engine.database_id())?;
+        let known = place.filter(|known| *known <= last);
         let noted = known.unwrap_or(last);
-        Ok(Self {
+        let link = Self {
             from: at.0,
             to: at.1,
             cursor: ChangeCursor::before(noted + 1),
@@ -73,7 +75,8 @@ impl Link {
             rests_until: 0,
             has_applied: false,
             has_arrived: false,
-        })
+        };
+        Ok((link, place > Some(last)))
     }
     pub fn model(&self) -> LinkModel {
         self.transit.model()
@@ -100,7 +103,7 @@ impl Link {
         if self.rests_until > now_millis || (self.has_to_compare && !is_connected) {
             return Ok(());
         }
-        let read = self.try_read_log(ends, MAX_PENDING);
+        let read = self.try_read_log(ends, now_millis);
         match &read {
             Ok(()) => self.rests_until = 0,
             Err(error) => self.fail(error, now_millis),
@@ -108,26 +111,28 @@ impl Link {
         read
     }
 
-    fn try_read_log(&mut self, ends: &Ends<'_>, most_pending: usize) -> Result<()> {
+    fn try_read_log(&mut self, ends: &Ends<'_>, now_millis: u64) -> Result<()> {
         if self.has_to_compare {
             self.compare(ends)?;
         }
-        if self.transit.len() >= most_pending {
+        if self.transit.is_full() {
             return Ok(());
         }
         let Self { cursor, transit, .. } = self;
-        let mut tables: HashMap<u32, Option<(String, Consistency)>> = HashMap::new();
-        let read = ends.from.engine().read_changes(cursor, &mut |change| {
+        let mut tables: HashMap<u32, Option<SharedTable>> = HashMap::new();
+        let read = ends.from.engine().read_changes(cursor, &mut |mut change| {
             let table = tables.entry(change.table).or_insert_with(|| shared_table(ends, change.table));
             // Each region sends what was written in it. Where a second region has to have everything, it also sends what it
             // was sent.
-            if let Some((table, consistency)) = table
-                && (*consistency == Consistency::Strong || change.stamp.region() == ends.from.name)
+            if let Some(table) = table
+                && (table.consistency == Consistency::Strong || change.stamp.region() == ends.from.name)
             {
-                let sent_millis = ends.clock.to_world(change.at_millis);
-                transit.send(OnItsWay { table: table.clone(), change, sent_millis });
+                let sent_millis = ends.clock.to_world(change.at_millis).min(now_millis);
+                // Of its own, so that it does not keep the whole commit in memory.
+                change.new = change.new.map(|new| Bytes::copy_from_slice(&new));
+                transit.send(OnItsWay { table: table.name.clone(), to_table: table.to_number, change, sent_millis });
             }
-            transit.len() < most_pending
+            !transit.is_full()
         });
         match read {
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -144,19 +149,30 @@ impl Link {
         self.deliver(ends, &next, now_millis)
     }
 
-    /// Brings everything of some tables over that the sender has, before its time. Errors: log, disk.
+    /// Brings everything of some tables over that the sender has, before its time. Where too much of other tables is on its way, that
+    /// arrives early too. Errors: log, disk.
     pub fn bring_over(&mut self, ends: &Ends<'_>, tables: &[String], now_millis: u64) -> Result<()> {
         loop {
-            self.try_read_log(ends, usize::MAX).inspect_err(|error| self.fail(error, now_millis))?;
-            // Where the log did not reach back, everything is compared first.
-            if !self.has_to_compare {
-                break;
+            self.try_read_log(ends, now_millis).inspect_err(|error| self.fail(error, now_millis))?;
+            // Otherwise it read to the end of the log.
+            let goes_on = self.has_to_compare || self.transit.is_full();
+            for change in self.transit.take_tables(|table| tables.iter().any(|wanted| wanted == table)) {
+                self.deliver(ends, &change, now_millis)?;
+            }
+            if !goes_on {
+                return self.settle(ends);
+            }
+            if self.transit.is_full() {
+                for _ in 0..self.transit.len().div_ceil(2) {
+                    self.deliver_next(ends, now_millis)?;
+                }
             }
         }
-        for change in self.transit.take_tables(|table| tables.iter().any(|wanted| wanted == table)) {
-            self.deliver(ends, &change, now_millis)?;
-        }
-        self.settle(ends)
+    }
+
+    /// What is on its way of a table arrives no more.
+    pub fn forget(&mut self, table: &str) {
+        self.transit.take_tables(|name| name == table && !canary!(TransitOutlivesReplica));
     }
 
     /// Waits until what arrived is durable. Errors: log, disk.
@@ -169,7 +185,7 @@ impl Link {
 
     fn deliver(&mut self, ends: &Ends<'_>, arrived: &OnItsWay, now_millis: u64) -> Result<()> {
         self.has_arrived = true;
-        match apply(ends, &arrived.table, &arrived.change) {
+        match apply(ends, &arrived.table, arrived.to_table, &arrived.change) {
             Ok(None) => {}
             Ok(Some((is_applied, consistency))) => {
                 self.has_applied |= is_applied;
@@ -200,27 +216,31 @@ impl Link {
         self.counts.failure = Some(error.to_string());
         self.rests_until = now_millis.saturating_add(RETRY_MILLIS);
         self.transit = self.transit.emptied();
-        self.cursor = ChangeCursor::before(self.noted + 1);
+        self.cursor.rewind(self.noted + 1);
     }
 
     /// Sends every item of every table that both ends have.
     fn compare(&mut self, ends: &Ends<'_>) -> Result<()> {
-        // What is committed from now on is in the log.
+        // What the walks do not see is behind the cursor.
         self.transit = self.transit.emptied();
-        self.cursor = ChangeCursor::before(ends.from.engine().last_commit() + 1);
+        self.cursor = ends.from.engine().cursor_behind_visible()?;
         let mut compared = false;
         for (table, slot) in shared_tables(ends) {
             compared = true;
-            copy(ends, &table, &mut StampedWalk::new(&slot.state()))?;
+            copy(ends, &table, &slot)?;
         }
         self.has_to_compare = false;
         self.counts.comparisons += u64::from(compared);
         Ok(())
     }
 
-    /// Everything has to be compared before the link goes on.
-    pub fn compare_later(&mut self) {
-        self.has_to_compare = true;
+    /// Everything has to be compared before the link goes on, also if the world is closed before. Errors: log, disk.
+    pub fn compare_later(&mut self, ends: &Ends<'_>) -> Result<()> {
+        if !canary!(CompareForgottenAtRestart) {
+            ends.places.forget(&ends.from.name)?;
+        }
+        (self.has_to_compare, self.is_noted) = (true, false);
+        Ok(())
     }
 
     /// Waits until what arrived is durable, and lets the receiver note how far it has come. Errors: log, disk.
@@ -229,12 +249,16 @@ impl Link {
         let next = self.transit.first_commit().unwrap_or(self.cursor.next());
         let reached = next.saturating_sub(1);
         // Each note is a commit of the receiver, which its own links read: where nothing arrives there must be hardly any.
-        let is_due = self.has_arrived || !self.is_noted || reached >= self.noted + COMMITS_PER_NOTE;
+        let is_due = self.has_arrived
+            || !self.is_noted
+            || reached >= self.noted + COMMITS_PER_NOTE
+            || self.cursor.keeps_before(reached + 1);
         if self.has_to_compare || (reached == self.noted && self.is_noted) || !is_due {
             return Ok(());
         }
         ends.places.put(&ends.from.name, ends.from.engine().database_id(), reached)?;
         (self.noted, self.is_noted, self.has_arrived) = (reached, true, false);
+        self.cursor.release_before(reached + 1);
         Ok(())
     }
 
@@ -271,19 +295,34 @@ fn shared_tables<'a>(ends: &'a Ends<'_>) -> impl Iterator<Item = (String, Arc<Ta
     })
 }
 
-/// The name and the consistency of a table of the sender that the receiver has a replica of.
-fn shared_table(ends: &Ends<'_>, number: u32) -> Option<(String, Consistency)> {
+/// A table of the sender that the receiver has a replica of.
+struct SharedTable {
+    name: String,
+    /// Its number at the receiver.
+    to_number: u32,
+    consistency: Consistency,
+}
+
+/// The table of the sender with a number, if it is shared.
+fn shared_table(ends: &Ends<'_>, number: u32) -> Option<SharedTable> {
     let slot = ends.from.engine().table_of_number(number)?;
     let state = slot.state();
     let replication = state.definition.replication.as_ref()?;
+    let (to, _) = ends.to.replicated(&state.definition.name)?;
+    let (name, to_number) = (state.definition.name.clone(), to.state().definition.id);
     let is_shared = replication.regions().any(|region| region == ends.to.name);
-    is_shared.then(|| (state.definition.name.clone(), replication.consistency))
+    is_shared.then_some(SharedTable { name, to_number, consistency: replication.consistency })
 }
 
-/// Applies a change at the receiver, and says whether it was newer; `None` if the receiver has no such replica.
-fn apply(ends: &Ends<'_>, table: &str, change: &StampedChange) -> Result<Option<(bool, Consistency)>> {
+/// Applies a change at the receiver, and says whether it was newer; `None` if one of the tables is not there any more, or they are not
+/// replicas of each other.
+fn apply(ends: &Ends<'_>, table: &str, to_table: u32, change: &StampedChange) -> Result<Option<(bool, Consistency)>> {
     let Some((slot, replication)) = ends.to.replicated(table) else { return Ok(None) };
-    if !replication.regions().any(|region| region == ends.from.name) {
+    let sender = ends.from.engine().table(table);
+    // Another table may have the name by now.
+    let is_same = sender.is_some_and(|sender| sender.state().definition.id == change.table)
+        && slot.state().definition.id == to_table;
+    if !(is_same || canary!(TransitOutlivesReplica)) || !replication.regions().any(|region| region == ends.from.name) {
         return Ok(None);
     }
     match ends.to.engine().apply_replicated(&slot, change, None) {
@@ -293,15 +332,17 @@ fn apply(ends: &Ends<'_>, table: &str, change: &StampedChange) -> Result<Option<
     }
 }
 
-/// Applies all items of a walk at the receiver, and waits until they are durable there.
-pub(super) fn copy(ends: &Ends<'_>, table: &str, walk: &mut StampedWalk) -> Result<()> {
+/// Applies all items of a table of the sender at the receiver, and waits until they are durable there.
+pub(super) fn copy(ends: &Ends<'_>, table: &str, slot: &TableSlot) -> Result<()> {
+    let Some((to, _)) = ends.to.replicated(table) else { return Ok(()) };
+    let (to_table, mut walk) = (to.state().definition.id, StampedWalk::new(&slot.state()));
     loop {
         let items = walk.next_items(ends.from.engine())?;
         if items.is_empty() {
             return ends.to.engine().wait_all_durable(None);
         }
         for item in items {
-            apply(ends, table, &item)?;
+            apply(ends, table, to_table, &item)?;
         }
     }
 }

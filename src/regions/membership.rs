@@ -15,7 +15,7 @@ use crate::{
     scaling::ScalableResource,
     schema::{BillingMode, Consistency, IndexKind, Replica, ReplicaStatus, Replication, TableDefinition},
 };
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 impl World {
     /// Adds a replica of a table in another region, with all items; it is in use when this returns. `from` is a region that has
@@ -67,9 +67,9 @@ impl World {
         world.add_replicas(&mut state, &definition, from, &to, Consistency::Strong, peers.witness())
     }
 
-    /// Removes the replica of a table in a region, with its items. `from` is another region that has the table. What was
-    /// written in the removed one and is on its way to others is lost. The last region that is left has a table like any other, and
-    /// keeps its stream.
+    /// Removes the replica of a table in a region, with its items. `from` is another region that has the table. What was written in
+    /// the removed one and is on its way to the others arrives first where the links work, and is lost where they do not: the others are
+    /// compared then, so that they become equal. The last region that is left has a table like any other, and keeps its stream.
     ///
     /// # Errors
     /// Validation, with the texts of the service: the region is no replica, it is `from` itself, the table there is protected
@@ -78,7 +78,7 @@ impl World {
         let world = &self.inner;
         let to = self.other_region(from, region)?;
         let from = world.number_of(from)?;
-        let _state = world.lock();
+        let mut state = world.lock();
         let definition = world.definition(from, table)?;
         let Some(replication) = definition.replication.as_deref().filter(|known| known.replica(region).is_some())
         else {
@@ -93,11 +93,16 @@ impl World {
                  STRONG.",
             ));
         }
-        world.remove_replica(table, replication, to)
+        world.remove_replica(&mut state, table, replication, to)
     }
 
-    /// Removes both other regions of a table with strong consistency, with their items. Errors: the table has none, or it is
-    /// protected against deletion there; log or disk.
+    /// Removes both other regions of a table with strong consistency, with their items. What they have and `from` has not is
+    /// taken over before. After an error call it again.
+    ///
+    /// # Errors
+    /// Validation: the table has no strong consistency, or it is protected against deletion in another region. `NotFound`: there is
+    /// no such table, or `from` is its witness. `Unavailable`: no other region can be reached, so that acknowledged writes could be
+    /// lost. Log or disk.
     pub fn remove_peers(&self, table: &str, from: &str) -> Result<()> {
         let world = &self.inner;
         let from = world.number_of(from)?;
@@ -108,12 +113,20 @@ impl World {
             return Err(Error::validation(format!("table {table} has no strong consistency")));
         };
         let peers: Vec<usize> = replication.regions().skip(1).filter_map(|name| world.number_of(name).ok()).collect();
-        // What they have and this region has not is taken over before they go.
-        for peer in peers.iter().copied().filter(|peer| state.topology.can_agree(from, *peer)).collect::<Vec<_>>() {
+        peers.iter().try_for_each(|peer| world.check_unprotected(table, *peer))?;
+        let reached: Vec<usize> = peers.iter().copied().filter(|peer| state.topology.can_agree(from, *peer)).collect();
+        if reached.is_empty() {
+            return Err(out_of_service(&format!("region {} reaches no second region", replication.region)));
+        }
+        // One of them has, with this region, all that was acknowledged.
+        for peer in reached {
             world.bring_over(&mut state, (peer, from), &[table.to_owned()])?;
         }
-        world.regions[from].engine().set_replication(table, None)?;
-        peers.into_iter().try_for_each(|peer| world.drop_copy(table, peer))
+        for peer in peers {
+            Inner::forget(&mut state, table, peer);
+            world.drop_copy(table, peer)?;
+        }
+        world.regions[from].engine().set_replication(table, None).map(drop)
     }
 
     fn other_region(&self, from: &str, region: &str) -> Result<usize> {
@@ -131,18 +144,23 @@ impl World {
     /// changed outside of the world.
     pub(super) fn repair_membership(&self) -> Result<()> {
         let world = &self.inner;
-        let _state = world.lock();
+        let mut state = world.lock();
         let mut tables: Vec<String> = world.regions.iter().flat_map(Region::replicated_tables).collect();
         tables.sort_unstable();
         tables.dedup();
-        tables.iter().try_for_each(|table| world.repair(table))
+        tables.iter().try_for_each(|table| world.repair(&mut state, table))
     }
 }
 
 impl Inner {
-    fn definition(&self, region: usize, table: &str) -> Result<Arc<TableDefinition>> {
-        let slot = self.regions[region].engine().table(table).ok_or_else(|| Error::no_table_named(table))?;
-        Ok(slot.state().definition.clone())
+    /// A table that requests find. Errors: there is none in the region, which is not where a table has its witness; it is being
+    /// loaded.
+    pub fn definition(&self, region: usize, table: &str) -> Result<Arc<TableDefinition>> {
+        let region = &self.regions[region];
+        if region.replicated(table).is_some_and(|(_, known)| known.witness.as_ref() == Some(&region.name)) {
+            return Err(Error::no_table_named(table));
+        }
+        Ok(region.engine().existing(table)?.state().definition.clone())
     }
 
     fn check_absent(&self, table: &str, region: usize) -> Result<()> {
@@ -217,6 +235,8 @@ impl Inner {
                 Some((_, own)) => own,
                 None => known.clone(),
             };
+            // One of these names is there if its table was deleted outside of the world.
+            own.replicas.retain(|replica| !names.contains(&&*replica.region));
             let new = names.iter().filter(|name| served(name));
             own.replicas.extend(new.map(|name| replica(name, ReplicaStatus::Creating)));
             self.regions[*member].engine().set_replication(table, Some(own))?;
@@ -237,7 +257,7 @@ impl Inner {
                 if state.topology.is_connected(*member, *region) {
                     self.copy_table(state, (*member, *region), table)?;
                 } else {
-                    Self::compare_later(state, (*member, *region));
+                    self.compare_later(state, (*member, *region))?;
                 }
             }
             if served(name) {
@@ -267,18 +287,36 @@ impl Inner {
         Ok(())
     }
 
-    fn remove_replica(&self, table: &str, known: &Replication, region: usize) -> Result<()> {
-        let name = self.regions[region].name.clone();
-        if self.regions[region].replicated(table).is_some_and(|(slot, _)| slot.state().definition.deletion_protection) {
-            return Err(Error::validation(format!(
-                "Cannot delete table {table} in region {name} because it has deletion protection enabled. Disable deletion \
-                 protection first."
-            )));
+    fn check_unprotected(&self, table: &str, region: usize) -> Result<()> {
+        let region = &self.regions[region];
+        if region.replicated(table).is_none_or(|(slot, _)| !slot.state().definition.deletion_protection) {
+            return Ok(());
         }
-        for member in known.regions().filter(|member| *member != name) {
-            let Ok(member) = self.number_of(member) else { continue };
-            self.change(table, member, |replication| replication.replicas.retain(|replica| replica.region != name))?;
+        Err(Error::validation(format!(
+            "Cannot delete table {table} in region {} because it has deletion protection enabled. Disable deletion \
+             protection first.",
+            region.name
+        )))
+    }
+
+    fn remove_replica(&self, state: &mut State, table: &str, known: &Replication, region: usize) -> Result<()> {
+        let name = &self.regions[region].name;
+        self.check_unprotected(table, region)?;
+        let members: Vec<usize> =
+            known.regions().filter(|member| member != name).filter_map(|member| self.number_of(member).ok()).collect();
+        // What one of the others has of it all of them have to have.
+        let mut is_everywhere = true;
+        for member in &members {
+            is_everywhere &= state.topology.is_connected(region, *member)
+                && self.bring_over(state, (region, *member), &[table.to_owned()]).is_ok();
         }
+        if !is_everywhere {
+            self.compare_among(state, &members)?;
+        }
+        for member in members {
+            self.change(table, member, |replication| replication.replicas.retain(|replica| replica.region != *name))?;
+        }
+        Self::forget(state, table, region);
         self.drop_copy(table, region)
     }
 
@@ -291,13 +329,18 @@ impl Inner {
         }
     }
 
-    fn repair(&self, table: &str) -> Result<()> {
+    fn repair(&self, state: &mut State, table: &str) -> Result<()> {
         let there: Vec<(usize, Replication)> =
             (0..self.regions.len()).filter_map(|at| Some((at, self.regions[at].replicated(table)?.1))).collect();
         let named = |region: &str| there.iter().any(|(at, _)| self.regions[*at].name == region);
         let by_all = |region: &str| {
             there.iter().any(|(_, known)| known.region != region && known.regions().any(|at| at == region))
         };
+        let members = |at: usize| {
+            let known = self.regions[at].replicated(table).map(|(_, known)| known);
+            known.map(|known| known.regions().map(str::to_owned).collect::<BTreeSet<_>>())
+        };
+        let before: Vec<_> = there.iter().map(|(at, _)| members(*at)).collect();
         for (at, known) in &there {
             // One that none of the others names was removed while it was away.
             if there.len() > 1 && !by_all(&known.region) {
@@ -305,7 +348,10 @@ impl Inner {
                 continue;
             }
             self.change(table, *at, |replication| {
-                replication.replicas.retain(|replica| named(&replica.region));
+                // Regions that are not in the world this time stay members.
+                replication
+                    .replicas
+                    .retain(|replica| named(&replica.region) || self.number_of(&replica.region).is_err());
                 replication.replicas.iter_mut().for_each(|replica| replica.status = ReplicaStatus::Active);
                 let is_witness = |region: &str| replication.witness.as_deref() == Some(region);
                 let missing = there.iter().map(|(_, other)| other.region.as_str()).filter(|region| {
@@ -321,7 +367,12 @@ impl Inner {
                 replication.replicas.extend(missing);
             })?;
         }
-        Ok(())
+        // Between what was sent by the one and by the other, changes may have been lost.
+        let regions: Vec<usize> = there.iter().map(|(at, _)| *at).collect();
+        if regions.iter().map(|at| members(*at)).collect::<Vec<_>>() == before {
+            return Ok(());
+        }
+        self.compare_among(state, &regions)
     }
 }
 

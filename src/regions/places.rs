@@ -26,6 +26,10 @@ impl Places {
         let is_same = row.get("database").and_then(|id| id.as_str()) == Some(&*database_id.to_string());
         Ok(row.get("commit").and_then(|commit| commit.as_u64()).filter(|_| is_same))
     }
+    /// Forgets it, durably: when the world is opened again, everything is compared.
+    pub fn forget(&self, from: &str) -> Result<()> {
+        self.0.delete_with(from).durability(Durability::Sync).send().map(drop)
+    }
     /// Notes it. A row that a crash takes costs another delivery of what it said.
     pub fn put(&self, from: &str, database_id: u64, commit: u64) -> Result<()> {
         let row = Item::new().with("from", from).with("database", database_id.to_string()).with("commit", commit);

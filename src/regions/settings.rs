@@ -18,8 +18,7 @@ impl World {
     pub fn share_settings(&self, table: &str, from: &str) -> Result<()> {
         let world = &self.inner;
         let from = world.number_of(from)?;
-        let slot = world.regions[from].engine().table(table).ok_or_else(|| Error::no_table(table))?;
-        let definition = slot.state().definition.clone();
+        let definition = world.definition(from, table)?;
         let Some(replication) = definition.replication.as_deref() else { return Ok(()) };
         let others = replication.replicas.iter().filter_map(|replica| world.number_of(&replica.region).ok());
         others.into_iter().try_for_each(|region| world.share_with(&definition, region))

@@ -1,9 +1,10 @@
 //! Strong consistency between three regions, or two and a witness: what is acknowledged is in two of them.
 //!
 //! A request that has to see the latest waits for its turn, which a world gives to one request at a time. In its turn it takes
-//! over everything that one other region has: of three regions, that one and its own have among them whatever is in two. A
-//! write is then decided and committed in its own region, and brought to another one before it is acknowledged. Until
-//! the acknowledgement would have come back from there, a write of the same item in another region is a conflict.
+//! over everything that one other region has: of three regions, that one and its own have among them whatever is in two. What
+//! only its own region has, since a write ended before it was brought over, it brings to that other one. A write is then decided
+//! and committed in its own region, and brought to another one before it is acknowledged. Until the acknowledgement would have come
+//! back from there, a write of the same item in another region is a conflict.
 
 use super::{
     coordinator::out_of_service,
@@ -106,7 +107,10 @@ impl<'a> Turn<'a> {
             let Some(replication) = &table.replication else { continue };
             let (peer, millis) = nearest(world, &mut state, region, replication)?;
             round_trip_millis = round_trip_millis.max(millis);
-            world.bring_over(&mut state, (peer, region), std::slice::from_ref(&table.name))?;
+            let own = std::slice::from_ref(&table.name);
+            world.bring_over(&mut state, (peer, region), own)?;
+            // What this region has alone, since an earlier write ended in between, is answered from now on: a second one has to have it.
+            world.bring_over(&mut state, (region, peer), own)?;
             tables.push((table.name.clone(), peer));
         }
         Ok(Some(Self { world, region, state, tables, items, writes, round_trip_millis }))

@@ -4,14 +4,30 @@ use super::options::LinkModel;
 use crate::{engine::StampedChange, faults::mix, schema::EncodedKey};
 use std::collections::{BTreeMap, HashMap};
 
+/// Changes that a link keeps in memory, and their bytes; what is behind them stays in the log.
+const MAX_PENDING: usize = 50_000;
+const MAX_PENDING_BYTES: usize = 64 << 20;
+/// What a change takes in memory besides its item and key, in bytes.
+const OVERHEAD_BYTES: usize = 400;
+
 /// A change on its way.
 #[derive(Clone, Debug)]
 pub(super) struct OnItsWay {
     /// The name of its table.
     pub table: String,
+    /// The number of the receiver's table of that name when it was sent.
+    pub to_table: u32,
     pub change: StampedChange,
     /// When it was committed, by the time of the world, in milliseconds since 1970.
     pub sent_millis: u64,
+}
+
+impl OnItsWay {
+    fn bytes(&self) -> usize {
+        let key = &self.change.key;
+        let new = self.change.new.as_ref().map_or(0, |new| new.len());
+        OVERHEAD_BYTES + new + 2 * (key.collection().len() + key.sort().len())
+    }
 }
 
 /// The changes on their way over a link, by when they arrive.
@@ -26,12 +42,13 @@ pub(super) struct Transit {
     last_of_item: HashMap<(u32, EncodedKey), (u32, u64)>,
     /// Changes of each commit that did not arrive yet.
     commits: BTreeMap<u64, u32>,
+    bytes: usize,
 }
 
 impl Transit {
     pub fn new(model: LinkModel, seed: u64) -> Self {
         let (by_arrival, last_of_item, commits) = (BTreeMap::new(), HashMap::new(), BTreeMap::new());
-        Self { model, seed, sent: 0, by_arrival, last_of_item, commits }
+        Self { model, seed, sent: 0, by_arrival, last_of_item, commits, bytes: 0 }
     }
     /// The same link, with nothing on its way.
     pub fn emptied(&self) -> Self {
@@ -63,6 +80,7 @@ impl Transit {
     fn put(&mut self, arrival: u64, change: OnItsWay) {
         *self.commits.entry(change.change.commit).or_default() += 1;
         self.sent += 1;
+        self.bytes += change.bytes();
         self.by_arrival.insert((arrival, self.sent), change);
     }
     /// When the next change arrives.
@@ -84,6 +102,7 @@ impl Transit {
         taken.into_iter().map(|change| self.taken(change)).collect()
     }
     fn taken(&mut self, change: OnItsWay) -> OnItsWay {
+        self.bytes -= change.bytes();
         let item = (change.change.table, change.change.key.clone());
         if let Some((count, _)) = self.last_of_item.get_mut(&item) {
             *count -= 1;
@@ -110,6 +129,10 @@ impl Transit {
     pub fn len(&self) -> usize {
         self.by_arrival.len()
     }
+    /// Whether no more is to be read from the log.
+    pub fn is_full(&self) -> bool {
+        self.len() >= MAX_PENDING || self.bytes >= MAX_PENDING_BYTES
+    }
 }
 
 #[cfg(test)]
@@ -120,7 +143,7 @@ mod tests {
     fn change(commit: u64, item: u8) -> OnItsWay {
         let (key, stamp) = (EncodedKey::new(0, &[item], b""), Stamp::new(commit, "a"));
         let change = StampedChange { table: 1, key, new: None, stamp, commit, at_millis: commit };
-        OnItsWay { table: "t".into(), change, sent_millis: commit }
+        OnItsWay { table: "t".into(), to_table: 1, change, sent_millis: commit }
     }
 
     fn arrivals(seed: u64, repeats_per_thousand: u32) -> Vec<(u64, u64, u8)> {
@@ -131,7 +154,7 @@ mod tests {
             let next = transit.take_next().unwrap();
             all.push((at, next.change.commit, next.change.key.collection()[1]));
         }
-        assert!(transit.first_commit().is_none() && transit.last_of_item.is_empty());
+        assert!(transit.first_commit().is_none() && transit.last_of_item.is_empty() && transit.bytes == 0);
         all
     }
 

@@ -20,6 +20,7 @@ use crate::{
 };
 use parking_lot::{Mutex, MutexGuard};
 use std::{
+    collections::BTreeSet,
     fmt,
     sync::{
         Arc,
@@ -28,6 +29,9 @@ use std::{
     thread::JoinHandle,
     time::Duration,
 };
+
+/// How much the clock of a region can differ from the world's, in milliseconds: a year.
+const MOST_AHEAD_MILLIS: u64 = 365 * 24 * 3600 * 1000;
 
 /// Databases in several regions, whose tables can be replicas of each other. Cheap to clone; it stays open as long as a
 /// handle of it or of one of its databases is there, or until [`World::close`].
@@ -112,18 +116,26 @@ impl World {
             clocks.push(region_clock);
             regions.push(Region { name, database, is_down: AtomicBool::new(false) });
         }
-        let mut links = Vec::new();
+        let (mut links, mut put_back) = (Vec::new(), BTreeSet::new());
         for from in 0..regions.len() {
             for to in (0..regions.len()).filter(|to| *to != from) {
                 let seed = mix(options.seed ^ mix((from * regions.len() + to) as u64));
                 let ends = Ends { from: &regions[from], to: &regions[to], clock: &clocks[from], places: &places[to] };
-                links.push(Link::open((from, to), &ends, options.link, seed)?);
+                let (link, is_put_back) = Link::open((from, to), &ends, options.link, seed)?;
+                links.push(link);
+                put_back.extend(is_put_back.then_some(from));
             }
         }
         let is_driven = !clock.is_manual() && !options.is_stepped;
         let state = State { topology: Topology::default(), clocks, links, strong: Strong::default() };
         let (state, stop, thread) = (Mutex::new(state), Arc::default(), Mutex::default());
         let world = Self { inner: Arc::new(Inner { regions, places, clock, state, stop, thread }) };
+        // What such a region wrote before is in the others only, and they do not send it by themselves.
+        for region in put_back {
+            let mut state = world.inner.lock();
+            let others = (0..world.inner.regions.len()).filter(|from| *from != region);
+            others.into_iter().try_for_each(|from| world.inner.compare_later(&mut state, (from, region)))?;
+        }
         world.repair_membership()?;
         if is_driven {
             let started = start(Arc::downgrade(&world.inner), world.inner.stop.clone());
@@ -236,15 +248,20 @@ impl World {
         self.inner.lock().topology.heal();
         self.inner.regions.iter().for_each(|region| region.is_down.store(false, Ordering::Release));
     }
-    /// Sets the clock of a region ahead of the world's, or behind it. Errors: there is no such region; the world has the system
-    /// clock.
+    /// Sets the clock of a region ahead of the world's, or behind it, by at most a year. Errors: there is no such region; the world has
+    /// the system clock; log or disk.
     pub fn set_clock_ahead(&self, region: &str, millis: i64) -> Result<()> {
         let region = self.inner.number_of(region)?;
         if !self.inner.clock.is_manual() {
             return Err(Error::unsupported("only a clock that is moved by hand can differ from another"));
         }
+        if millis.unsigned_abs() > MOST_AHEAD_MILLIS {
+            return Err(Error::validation("the clock of a region differs from the world's by at most a year"));
+        }
         let mut state = self.inner.lock();
         let now_millis = self.inner.now_millis();
+        // What was committed by the clock as it was is read by it.
+        self.inner.read_logs_of(&mut state, region)?;
         let clock = &mut state.clocks[region];
         clock.ahead_millis = millis;
         clock.follow(now_millis);
@@ -375,15 +392,36 @@ impl Inner {
         let mut found = links.iter_mut().filter(|link| (link.from, link.to) == at);
         found.try_for_each(|link| link.bring_over(&ends, tables, now_millis))
     }
-    /// Lets a link compare all items before it goes on.
-    pub fn compare_later(state: &mut State, at: (usize, usize)) {
-        state.links.iter_mut().filter(|link| (link.from, link.to) == at).for_each(Link::compare_later);
+    fn read_logs_of(&self, state: &mut State, region: usize) -> Result<()> {
+        let State { topology, clocks, links, .. } = state;
+        let mut own = links.iter_mut().filter(|link| link.from == region);
+        own.try_for_each(|link| {
+            let at = (link.from, link.to);
+            link.read_log(&self.ends(clocks, at), topology.is_connected(at.0, at.1), self.now_millis())
+        })
+    }
+    /// Lets a link compare all items before it goes on. Errors: log, disk.
+    pub fn compare_later(&self, state: &mut State, at: (usize, usize)) -> Result<()> {
+        let State { clocks, links, .. } = state;
+        let ends = self.ends(clocks, at);
+        let mut found = links.iter_mut().filter(|link| (link.from, link.to) == at);
+        found.try_for_each(|link| link.compare_later(&ends))
+    }
+    /// Lets the links between some regions compare all items, each with each. Errors: log, disk.
+    pub fn compare_among(&self, state: &mut State, regions: &[usize]) -> Result<()> {
+        let pairs = regions.iter().flat_map(|from| regions.iter().map(move |to| (*from, *to)));
+        pairs.filter(|(from, to)| from != to).try_for_each(|at| self.compare_later(state, at))
+    }
+    /// What is on its way of a table from a region, or to it, arrives no more.
+    pub fn forget(state: &mut State, table: &str, region: usize) {
+        let links = state.links.iter_mut().filter(|link| link.from == region || link.to == region);
+        links.for_each(|link| link.forget(table));
     }
     /// Copies all items of a table from one region to another. Errors: log, disk.
     pub fn copy_table(&self, state: &State, at: (usize, usize), table: &str) -> Result<()> {
         let ends = self.ends(&state.clocks, at);
         let Some((slot, _)) = ends.from.replicated(table) else { return Ok(()) };
-        super::link::copy(&ends, table, &mut crate::engine::StampedWalk::new(&slot.state()))
+        super::link::copy(&ends, table, &slot)
     }
     /// How long a link takes at the moment, in milliseconds, for a random number.
     pub fn lag_millis(state: &State, at: (usize, usize), random: u64) -> u64 {

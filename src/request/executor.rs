@@ -181,24 +181,24 @@ impl<'a> Executor<'a> {
             Some(error) => Err(error),
             None => self.hooks.busy().try_for_each(|hook| hook.before(&call)),
         };
-        let mut run = || match self.hooks.faults() {
-            None => request.run(self),
+        let result = admitted.and_then(|()| match self.hooks.faults() {
+            None => self.run_coordinated(&call, request),
             Some(faults) => self.run_faulted(faults, &call, request, &mut lost),
-        };
-        let result = admitted.and_then(|()| match self.hooks.coordination() {
-            None => run(),
-            Some(coordination) => {
-                let coordinated = coordination.begin(&call)?;
-                let result = run();
-                coordinated.map_or(Ok(()), |coordinated| coordinated.finish(result.is_ok()))?;
-                result
-            }
         });
         self.hooks.busy().for_each(|hook| show(hook, &call, &result));
         lost.map_or(result, Err)
     }
 
-    /// Carries a request out as a model of faults wants it; `lost` receives what the caller gets instead of the answer.
+    /// Carries a request out in its turn, where it has to wait for one.
+    fn run_coordinated<R: Run + ?Sized>(&self, call: &Call<'_>, request: &R) -> Result<R::Response> {
+        let Some(coordination) = self.hooks.coordination() else { return request.run(self) };
+        let coordinated = coordination.begin(call)?;
+        let result = request.run(self);
+        coordinated.map_or(Ok(()), |coordinated| coordinated.finish(result.is_ok()))?;
+        result
+    }
+
+    /// Carries a request out as a model of faults wants it, whose delays pass before its turn and after it; `lost` receives what the caller gets instead of the answer.
     fn run_faulted<R: Run + ?Sized>(
         &self,
         faults: &Faults,
@@ -213,7 +213,7 @@ impl<'a> Executor<'a> {
         if let Some(error) = faulted::refusal(&mut plan, call) {
             return Err(error);
         }
-        let result = request.run(&Executor { throttled: &plan.throttled, ..*self });
+        let result = Executor { throttled: &plan.throttled, ..*self }.run_coordinated(call, request);
         if plan.lost.is_some() {
             faults.delay(&plan);
         }

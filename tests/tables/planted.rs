@@ -7,7 +7,7 @@ use std::panic::catch_unwind;
 #[test]
 #[ignore = "plants bugs in the whole process; run it by its name"]
 fn every_planted_bug_of_history_archives_and_replicas_is_found() {
-    let hunts: [(Canary, fn()); 9] = [
+    let hunts: [(Canary, fn()); 12] = [
         (Canary::BaseNotTaken, history::moments::an_index_that_was_filled_meanwhile_is_whole),
         (
             Canary::BaseDroppedEarly,
@@ -23,6 +23,9 @@ fn every_planted_bug_of_history_archives_and_replicas_is_found() {
         (Canary::StampIgnored, regions::histories::random_histories_agree_with_the_model),
         (Canary::DeleteForgetsStamp, regions::vectors::what_was_deleted_later_stays_deleted),
         (Canary::TieByArrival, regions::vectors::equal_stamps_have_one_winner),
+        (Canary::CompareFromLastLogged, regions::faults::a_comparison_loses_no_write_that_is_under_way),
+        (Canary::TransitOutlivesReplica, regions::faults::what_was_on_its_way_from_a_deleted_replica_is_in_the_new_one),
+        (Canary::CompareForgottenAtRestart, regions::faults::a_comparison_that_is_due_outlives_the_world),
     ];
     for (canary, hunt) in hunts {
         hunt();

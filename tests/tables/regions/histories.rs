@@ -168,8 +168,8 @@ pub(crate) fn random_histories_agree_with_the_model() {
     seeds(12).for_each(history);
 }
 
-/// As above, on simulated disks of which one loses power now and then. What is on its way then is sent again, so that only the
-/// end is known: of all writes of an item that were acknowledged the one with the greatest stamp is everywhere.
+/// As above, on simulated disks of which one loses power now and then, and with replicas that are deleted and created anew while
+/// the links work. What is on its way then is sent again, so that only the end is known: of all writes of an item that were acknowledged the one with the greatest stamp is everywhere.
 fn life(seed: u64) {
     let mut random = Random::new(seed);
     let clock = Clock::manual(START);
@@ -180,10 +180,11 @@ fn life(seed: u64) {
     };
     let mut world = open(&disks);
     let mut all = create(&world);
+    let mut cut = BTreeSet::new();
     let mut winners: BTreeMap<u64, (hashrange::schema::Stamp, Option<i64>)> = BTreeMap::new();
     for step in 0..60 {
         let region = random.below(3);
-        match random.below(12) {
+        match random.below(13) {
             0..6 => {
                 let (key, is_put) = (random.below_u64(KEYS), random.below(4) > 0);
                 let value = is_put.then_some(step);
@@ -196,10 +197,19 @@ fn life(seed: u64) {
                 }
             }
             6..9 => drop(world.advance(Duration::from_millis(random.below_u64(50))).unwrap()),
-            9 => change_a_link(&world, &mut BTreeSet::new(), &mut random),
+            9 => change_a_link(&world, &mut cut, &mut random),
             10 => drop(world.database(REGIONS[region]).unwrap().flush().unwrap()),
+            11 => {
+                if cut.is_empty() {
+                    let other = REGIONS[(region + 1) % 3];
+                    world.delete_replica("ttt", other, REGIONS[region]).unwrap();
+                    world.create_replica("ttt", other, REGIONS[region]).unwrap();
+                    all = tables(&world);
+                }
+            }
             _ => {
                 all.clear();
+                cut.clear();
                 let crashed = disks[region].crash(random.next_u64());
                 drop(world);
                 disks[region] = crashed;
