@@ -46,6 +46,9 @@ fn every_planted_bug_is_found_and_none_where_none_is() {
     let of_others = [
         Canary::AppliedEarly,
         Canary::SealBesideSync,
+        Canary::CompareFromLastLogged,
+        Canary::TransitOutlivesReplica,
+        Canary::CompareForgottenAtRestart,
         Canary::BaseNotTaken,
         Canary::BaseDroppedEarly,
         Canary::TimeOfOneCommit,
