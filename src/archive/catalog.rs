@@ -198,15 +198,14 @@ pub(super) fn read_id(place: &ArchivePlace) -> Result<Option<u64>> {
 /// so that two databases could write to one archive unseen.
 pub(super) fn write_id(place: &ArchivePlace, database_id: u64) -> Result<()> {
     let id = sealed(&database_id)?;
-    if read_id(place)?.is_none() {
+    let mut there = read_id(place)?;
+    if there.is_none() {
         place.create(ID, &id)?;
+        there = read_id(place)?;
     }
-    match read_id(place)? {
-        Some(there) if there == database_id => {}
-        _ => {
-            let text = format!("{place} is the archive of another database; name an empty place");
-            return Err(Error::new(ErrorKind::Validation, "ArchiveOfAnotherDatabase", text));
-        }
+    if there != Some(database_id) {
+        let text = format!("{place} is the archive of another database; name an empty place");
+        return Err(Error::new(ErrorKind::Validation, "ArchiveOfAnotherDatabase", text));
     }
     // Only now: a store that replaces it puts the same bytes in its place.
     if place.create(ID, &id)? {
