@@ -116,7 +116,8 @@ impl WorldOptions {
         self.is_stepped = is_stepped;
         self
     }
-    /// Opens the databases of all regions. Tables that are replicas of each other stay so. Errors: fewer than one region or more
+    /// Opens the databases of all regions. Tables that are replicas of each other stay so, also with
+    /// those in regions that are left out this time. Errors: fewer than one region or more
     /// than 32, a name that is none or comes twice, a link that cannot be; those of opening a database.
     pub fn open(self) -> Result<World> {
         self.link.check()?;

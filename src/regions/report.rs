@@ -54,7 +54,8 @@ pub struct LinkReport {
     pub applied: u64,
     /// Changes that arrived, and lost against a later write or were there already.
     pub superseded: u64,
-    /// Times at which all items were compared, since the log did not reach back to the link's place.
+    /// Times at which all items were compared, since the log did not reach back to the link's place, or a replica came or went
+    /// while a link was cut.
     pub comparisons: u64,
     /// From commit to arrival, of tables with eventual consistency; [`World::metrics`](super::World::metrics) has it by table and minute.
     pub latency: Latency,

@@ -198,7 +198,7 @@ fn life(seed: u64) {
             }
             6..9 => drop(world.advance(Duration::from_millis(random.below_u64(50))).unwrap()),
             9 => change_a_link(&world, &mut cut, &mut random),
-            10 => drop(world.database(REGIONS[region]).unwrap().flush().unwrap()),
+            10 => world.database(REGIONS[region]).unwrap().flush().unwrap(),
             11 => {
                 if cut.is_empty() {
                     let other = REGIONS[(region + 1) % 3];

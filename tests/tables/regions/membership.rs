@@ -1,7 +1,5 @@
 //! Replicas that come and go, and what is refused.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use super::{A, B, C, get, put, replicated, world};
 use hashrange::{Database, ErrorKind, Item, admin::TableUpdate, key::S, regions::StrongPeers};
 

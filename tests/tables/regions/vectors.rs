@@ -1,7 +1,5 @@
 //! What happens to writes that meet: each rule of replication by itself.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
-
 use super::{A, B, C, get, put, replicated, world};
 use hashrange::{
     Database, Durability, ErrorKind, Item,
