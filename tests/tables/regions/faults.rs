@@ -159,14 +159,17 @@ pub(crate) fn a_comparison_that_is_due_outlives_the_world() {
     let (disks, clock) = (memory_disks(), Clock::manual(START));
     let world = open(&[A, B, C], &disks, &clock, quiet());
     let tables = replicated(&world, &[A, B]);
-    world.settle().unwrap();
+    let other = world.database(B).unwrap().create_table("other").hash::<S>("id").create().unwrap();
+    world.create_replica("other", B, C).unwrap();
     world.cut(B, A).unwrap();
     put(&tables[1], "x", 1);
-    world.step().unwrap();
+    // The link to C notes a place behind the write, which it had no reason to send.
+    put(&other, "x", 1);
+    world.settle().unwrap();
     world.cut(B, C).unwrap();
     world.create_replica("ttt", A, C).unwrap();
     world.close().unwrap();
-    drop((tables, world));
+    drop((tables, other, world));
     let world = open(&[A, B, C], &disks, &clock, quiet());
     assert_converged(&world);
     assert_eq!(get(&table(&world, C), "x"), Some(1));
