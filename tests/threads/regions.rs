@@ -1,7 +1,7 @@
 //! Strong consistency between regions is linearisable: threads of three regions write and read a few items, while links
 //! break and become whole, and a checker looks for an order that explains all answers.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use crate::histories::linearisable::{Kind, Operation, is_linearisable};
 use hashrange::{
@@ -67,7 +67,7 @@ fn history(seed: u64) {
         _ => StrongPeers::ReplicaAndWitness { replica: REGIONS[1].into(), witness: REGIONS[2].into() },
     };
     world.create_strong("items", REGIONS[0], &peers).unwrap();
-    let serving = if seed % 2 == 0 { 3 } else { 2 };
+    let serving = if seed.is_multiple_of(2) { 3 } else { 2 };
     let moments = Arc::new(AtomicU64::new(1));
     let clients = (0..serving).map(|at| {
         let table = world.database(REGIONS[at]).unwrap().table::<S>("items").unwrap();
