@@ -1,6 +1,6 @@
 //! The database as a whole: opening and closing, tables by name, and operations that span tables.
 //!
-//! Imports: error, clock, cipher, capacity, faults, observe, config, file, item, schema, access, stream, service, ledger, cache, engine, request, archive, maintenance, table, scaling, consumer.
+//! Imports: error, clock, cipher, capacity, faults, observe, config, file, item, schema, access, stream, service, ledger, cache, engine, request, archive, maintenance, table, scaling, consumer, kinesis.
 
 mod accelerator;
 mod archiving;
@@ -10,6 +10,7 @@ mod history;
 mod inspection;
 #[cfg(feature = "encryption")]
 mod keys;
+mod kinesis;
 mod ledger;
 mod loading;
 mod machine;
@@ -25,6 +26,7 @@ mod triggers;
 pub use accelerator::{Accelerated, Accelerator};
 pub use history::Snapshot;
 pub use inspection::{StepReport, Stepper};
+pub use kinesis::{DestinationDescription, KinesisDestinations};
 pub use ledger::DryRun;
 pub use loading::TableLoader;
 pub use machine::{CrashOutcomes, FollowedPoint, Machine};
@@ -40,6 +42,7 @@ use crate::{
     engine::{Engine, TableSlot, TableSpec, TableUpdate, VerifyReport},
     error::{Detail, Error, Result},
     file::{Disk, MemoryDisk, RealDisk, TakeOver},
+    kinesis::Deliveries,
     maintenance::{Maintenance, TtlDescription},
     request::{Hooks, ResourcePolicies},
     scaling::AutoScaling,
@@ -77,6 +80,7 @@ struct Inner {
     hooks: Hooks,
     scaling: Option<AutoScaling>,
     resource_policies: Arc<ResourcePolicies>,
+    deliveries: Arc<Deliveries>,
     companions: Mutex<HashMap<TypeId, Arc<dyn Any + Send + Sync>>>,
 }
 
@@ -146,9 +150,10 @@ impl Database {
         let maintenance = Maintenance::new(engine.clone());
         maintenance.start();
         let hooks = hooks.noting(engine.recorder().cloned());
-        let resource_policies = Arc::default();
+        let (resource_policies, deliveries) = (Arc::default(), Arc::default());
         let companions = Mutex::default();
-        let inner = Inner { maintenance, engine, hooks: hooks.clone(), scaling, resource_policies, companions };
+        let inner =
+            Inner { maintenance, engine, hooks: hooks.clone(), scaling, resource_policies, deliveries, companions };
         Self { inner: Arc::new(inner), hooks }
     }
     fn engine(&self) -> &Arc<Engine> {

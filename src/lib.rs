@@ -59,6 +59,7 @@ mod format;
 pub mod fuzzing;
 mod index;
 pub mod item;
+mod kinesis;
 pub mod ledger;
 mod maintenance;
 mod manifest;
@@ -136,12 +137,14 @@ pub mod admin {
     };
 }
 
-/// Change streams: consumers with checkpoints, and the shards, iterators and records underneath.
+/// Change streams: consumers with checkpoints, and the shards, iterators and records underneath; Kinesis destinations.
 ///
-/// [`Table::stream`] begins here.
+/// [`Table::stream`] and [`Database::kinesis`] begin here.
 pub mod streams {
     pub use crate::{
         consumer::{Batch, Consumer, Deliveries, Delivery, Follow, Gap, TableStream},
+        database::{DestinationDescription, KinesisDestinations},
+        kinesis::{DeliveryStats, KinesisRecord, KinesisSink},
         maintenance::TriggerHealth,
         stream::{ChangeEvent, ChangeRecord, IteratorStart, Sequence},
         table::stream::{MAX_PAGE_RECORDS, ShardDescription, StreamDescription, StreamRecords, StreamStatus},

@@ -5,6 +5,7 @@
 mod decreases;
 mod expiry;
 mod keys;
+mod kinesis;
 mod replication;
 mod settings;
 mod stamp;
@@ -12,10 +13,12 @@ mod validate;
 
 pub(crate) use expiry::{EXPIRY_LANES, expiry_token};
 pub(crate) use keys::{EncodedKey, ITEM_SPACE, key_attributes, refuse_empty};
+pub(crate) use kinesis::{ChangeTime, StreamPurpose, WantedStream};
+pub use kinesis::{DestinationStatus, KinesisArn, KinesisDestination, KinesisFeed, KinesisTiming, RecordPrecision};
 pub use replication::{Consistency, Replica, ReplicaStatus, Replication};
 pub use settings::{
-    IndexSettings, Insights, InsightsMode, KinesisDestination, PointInTimeRecovery, RecordPrecision, ResourcePolicy,
-    Since, TableClass, TableSettings, ThroughputChanges, UnitPair,
+    IndexSettings, Insights, InsightsMode, PointInTimeRecovery, ResourcePolicy, Since, TableClass, TableSettings,
+    ThroughputChanges, UnitPair,
 };
 pub(crate) use stamp::STAMP_SPACE;
 pub use stamp::Stamp;

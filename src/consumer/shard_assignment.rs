@@ -89,6 +89,11 @@ impl ShardAssignment {
         })
     }
 
+    /// Whether it has no shard.
+    pub fn is_empty(&self) -> bool {
+        self.lanes.is_empty()
+    }
+
     /// From time to time: takes shards that no worker reads, gives up what is more than a fair share, keeps the leases.
     pub fn refresh_if_due(&mut self) -> Result<()> {
         if self.refresh_at.is_over() {

@@ -21,6 +21,7 @@ use crate::{
     item::ItemRef,
     manifest::StreamMeta,
     request::{Hooks, MAX_TRANSACTION_ACTIONS},
+    schema::StreamPurpose,
     stream::ChangeRecord,
     table::{Dynamic, KeyShape, MAX_PAGE_RECORDS, Table},
 };
@@ -51,8 +52,9 @@ impl<K: KeyShape> Table<K> {
     pub fn stream(&self) -> Result<TableStream> {
         let definition = self.definition();
         let streams = self.engine().streams();
-        let of_table = || streams.streams().into_iter().rfind(|stream| stream.table == definition.id);
-        let stream = streams.enabled(definition.id).or_else(of_table).ok_or_else(|| {
+        let all = || streams.all_for(StreamPurpose::Readers).into_iter();
+        let of_table = || all().rfind(|stream| stream.table == definition.id);
+        let stream = streams.enabled(definition.id, StreamPurpose::Readers).or_else(of_table).ok_or_else(|| {
             let table = definition.name.clone();
             let text = format!("Requested resource not found: table {table} has no stream");
             Error::not_found(text).with_detail(Detail::NoStream { table })
@@ -69,6 +71,11 @@ impl<K: KeyShape> Table<K> {
 }
 
 impl TableStream {
+    /// A stream that the database itself reads.
+    pub(crate) fn internal(engine: &Arc<Engine>, stream: Arc<StreamMeta>) -> Self {
+        Self { engine: engine.clone(), hooks: Hooks::default(), stream }
+    }
+
     /// The stream's label; with the name of its table it is unique.
     pub fn label(&self) -> String {
         date::label(self.stream.label_millis)
@@ -241,6 +248,13 @@ impl Consumer {
         }
     }
 
+    /// Whether the stream takes no more records and all of them are processed; known once a batch was asked for and none was
+    /// there.
+    pub(crate) fn is_finished(&self) -> bool {
+        let stream = self.engine.streams().stream(self.stream.id);
+        stream.is_none_or(|stream| stream.disabled_millis.is_some())
+            && self.lanes.as_ref().is_some_and(ShardAssignment::is_empty)
+    }
     /// Keeps the database open no more: for workers that the database runs itself.
     pub(crate) fn without_keeper(mut self) -> Self {
         self.hooks = self.hooks.without_keeper();

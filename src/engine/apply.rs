@@ -52,8 +52,8 @@ pub(super) struct AppliedChange<'a> {
 pub(super) trait ApplyTarget {
     /// A version of an item or index entry, for the partition of a ring that holds the key; `None` is a tombstone.
     fn insert(&mut self, ring: &Arc<TokenRing>, key: &EncodedKey, value: Option<&Bytes>);
-    /// A record for the stream that the item's table had when the change was logged, if it had one; `record` makes it.
-    fn push(&mut self, key: &EncodedKey, record: impl FnOnce(StreamView) -> Change);
+    /// Records for the streams that the item's table had when the change was logged; `record` makes them.
+    fn push(&mut self, key: &EncodedKey, record: impl Fn(StreamView) -> Change);
 }
 
 /// Applies one change of a commit.

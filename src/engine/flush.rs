@@ -33,6 +33,8 @@ pub enum Work {
     HistoryKept,
     /// A trigger processed records of a change stream.
     Triggered,
+    /// A Kinesis destination took records.
+    Delivered,
     /// Records of a change stream went from memory to a segment.
     StreamSegmentWritten,
     /// There was nothing to do.
@@ -52,6 +54,7 @@ impl Work {
             Self::Expired => "expired",
             Self::HistoryKept => "history_kept",
             Self::Triggered => "triggered",
+            Self::Delivered => "delivered",
             Self::StreamSegmentWritten => "stream_segment_written",
             Self::Idle => "idle",
         }

@@ -260,10 +260,10 @@ impl ApplyTarget for ReplayTarget<'_, '_> {
             partition.insert(&guard, key_ref(key), version, self.replay.visible);
         }
     }
-    /// The record enters the tail of its shard again, unless a segment has it.
-    fn push(&mut self, key: &EncodedKey, record: impl FnOnce(StreamView) -> stream::Change) {
+    /// The record enters the tails of its shards again, unless a segment has it.
+    fn push(&mut self, key: &EncodedKey, record: impl Fn(StreamView) -> stream::Change) {
         let streams = &self.replay.streams;
-        if let Some((shard, stream)) = streams.find(self.table, key.token(), self.stamp.seqno) {
+        for (shard, stream) in streams.find(self.table, key.token(), self.stamp.seqno) {
             streams.push_replayed(&shard, &record(stream.view), &stream.key);
         }
     }

@@ -9,7 +9,7 @@ use crate::{
     error::Result,
     index::{self, IndexChange},
     item::ItemRef,
-    schema::{Stamp, TableDefinition},
+    schema::{Stamp, StreamPurpose, TableDefinition},
     stream::ChangeEvent,
     wal::record::Before,
 };
@@ -54,11 +54,11 @@ pub(super) fn plan(
     let definition = &*state.definition;
     let changed = old.is_some() || new.is_some();
     let (mut old, mut event, mut indexes) = (old, None, Vec::new());
-    if definition.stream.is_some() || !definition.indexes.is_empty() {
+    if definition.has_change_stream() || !definition.indexes.is_empty() {
         // Log, indexes and stream want all names of the old item written out, so that bytes are compared with bytes.
         old = old.map(|old| ItemRef::from_bytes(old.to_inline_bytes()));
         let new_item = new.clone().map(ItemRef::from_bytes);
-        if definition.stream.is_some() {
+        if definition.has_change_stream() {
             event = ChangeEvent::of(old.as_ref(), new_item.as_ref());
         }
         indexes = index::changes(definition, |_| true, old.as_ref(), new_item.as_ref());
@@ -99,6 +99,6 @@ impl StagedWrite {
 /// Whether something is derived from what an item was before a change: entries of indexes, images in a stream, or the
 /// keys there of an item that was removed.
 fn is_old_shown(definition: &TableDefinition, new: Option<&Bytes>) -> bool {
-    let in_stream = definition.stream.as_ref().is_some_and(|stream| stream.view.shows_old() || new.is_none());
-    in_stream || !definition.indexes.is_empty()
+    let mut views = StreamPurpose::ALL.into_iter().filter_map(|purpose| definition.stream_view(purpose));
+    views.any(|view| view.shows_old() || new.is_none()) || !definition.indexes.is_empty()
 }

@@ -13,6 +13,7 @@ use crate::{
     manifest::{Edit, ShardMeta},
     observe::{EventKind, Job, Subject},
     partition::Partition,
+    schema::StreamPurpose,
     stream::{
         Range, ReadHorizon, Segment, Shard,
         retention::{self, Retention},
@@ -33,7 +34,11 @@ impl Engine {
     pub(super) fn begin_missing_streams(&self) -> Result<()> {
         for slot in self.tables.load().by_id.values() {
             let state = slot.state();
-            if state.definition.stream.is_none() || self.streams.enabled(state.definition.id).is_some() {
+            let is_missing = |purpose| {
+                state.definition.stream_view(purpose).is_some()
+                    && self.streams.enabled(state.definition.id, purpose).is_none()
+            };
+            if !StreamPurpose::ALL.into_iter().any(is_missing) {
                 continue;
             }
             let mut manifest = self.manifest_to_change()?;

@@ -25,7 +25,7 @@ use crate::{
     ledger::RequestLabel,
     observe::WritePoint,
     partition::{NewVersion, Partition, ReadPoint, WriteGuard},
-    schema::{EncodedKey, Stamp, StreamView, TableDefinition},
+    schema::{EncodedKey, Stamp, StreamPurpose, StreamView, TableDefinition},
     service::in_progress,
     stream::Change,
     wal::record::{ChangeRef, ClientToken, CommitHeader, Origin, encode_commit},
@@ -421,12 +421,15 @@ impl ApplyTarget for LockedTarget<'_> {
         self.bytes += entry_bytes(key, value);
     }
     #[inline]
-    fn push(&mut self, _: &EncodedKey, record: impl FnOnce(StreamView) -> Change) {
-        let Some(stream) = &self.state.definition.stream else { return };
-        let (change, key_schema) = (record(stream.view), &self.state.definition.key);
-        let pushed = self.engine.streams.push(self.partition.id, &change, key_schema, self.stamp.buffered);
-        self.engine.observe.reached(|| self.engine.streamed(self.state));
-        self.bytes += pushed.min(self.engine.stream_tail_overrun_bytes());
+    fn push(&mut self, _: &EncodedKey, record: impl Fn(StreamView) -> Change) {
+        let (definition, streams) = (&*self.state.definition, &self.engine.streams);
+        for purpose in StreamPurpose::ALL {
+            let Some(view) = definition.stream_view(purpose) else { continue };
+            let (change, buffered) = (record(view), self.stamp.buffered);
+            let pushed = streams.push(self.partition.id, purpose, &change, &definition.key, buffered);
+            self.engine.observe.reached(|| self.engine.streamed(self.state));
+            self.bytes += pushed.min(self.engine.stream_tail_overrun_bytes());
+        }
     }
 }
 

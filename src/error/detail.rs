@@ -75,6 +75,11 @@ pub enum Detail {
         /// Whether the stream is on.
         is_enabled: bool,
     },
+    /// The Kinesis destination of the table has the precision that was asked for.
+    PrecisionUnchanged {
+        /// The table's name.
+        table: String,
+    },
     /// Time to live of the table is in the state that was asked for.
     TtlUnchanged {
         /// The table's name.
@@ -203,6 +208,7 @@ impl Detail {
             | Self::IndexCreating { .. }
             | Self::NoStream { .. }
             | Self::StreamUnchanged { .. }
+            | Self::PrecisionUnchanged { .. }
             | Self::TtlUnchanged { .. }
             | Self::KeyMismatch { .. }
             | Self::KeyMissing { .. }

@@ -76,6 +76,8 @@ pub struct Maintenance {
     /// Triggers that have no thread of their own.
     triggers: Mutex<Vec<(u64, Arc<TriggerMonitor>, Run)>>,
     monitors: Mutex<Vec<Arc<TriggerMonitor>>>,
+    /// What hands records to Kinesis destinations, if it has no thread of its own.
+    deliveries: Mutex<Vec<Run>>,
 }
 
 impl Maintenance {
@@ -87,6 +89,7 @@ impl Maintenance {
             threads: Mutex::new(Vec::new()),
             triggers: Mutex::new(Vec::new()),
             monitors: Mutex::new(Vec::new()),
+            deliveries: Mutex::new(Vec::new()),
         }
     }
 
@@ -161,6 +164,27 @@ impl Maintenance {
         Ok(())
     }
 
+    /// Runs a delivery from now on, which reports its failures itself: on a thread of its own, or by [`Maintenance::step`] in
+    /// a database without threads.
+    pub fn add_delivery(&self, mut run: Run) -> Result<()> {
+        self.engine.check_open()?;
+        if !self.engine.options().background {
+            self.deliveries.lock().push(run);
+            return Ok(());
+        }
+        let engine = self.engine.clone();
+        let spawned = std::thread::Builder::new().name("hashrange-kinesis".to_owned()).spawn(move || {
+            while !engine.signal().is_stopping() {
+                if run(IDLE_SLEEP).is_err() {
+                    engine.signal().wait(&engine.signal().aging, IDLE_SLEEP);
+                }
+            }
+        });
+        let thread = spawned.map_err(|error| Error::io("start", "a thread", &error))?;
+        self.threads.lock().push(thread);
+        Ok(())
+    }
+
     /// One unit of whatever is most urgent.
     pub fn step(&self) -> Result<Work> {
         let engine = &self.engine;
@@ -185,6 +209,11 @@ impl Maintenance {
         }
         if engine.trim_log()? > 0 {
             return Ok(Work::Trimmed);
+        }
+        for run in self.deliveries.lock().iter_mut() {
+            if run(Duration::ZERO)? {
+                return Ok(Work::Delivered);
+            }
         }
         // One that fails does not keep the others from their turn.
         let mut failure = None;
@@ -233,6 +262,9 @@ impl Maintenance {
         self.engine.signal().stop();
         if let Some(mut triggers) = self.triggers.try_lock() {
             triggers.clear();
+        }
+        if let Some(mut deliveries) = self.deliveries.try_lock() {
+            deliveries.clear();
         }
         let threads = std::mem::take(&mut *self.threads.lock());
         for thread in threads.into_iter().filter(|thread| thread.thread().id() != std::thread::current().id()) {

@@ -1,7 +1,7 @@
 //! What the manifest knows about partitions, runs and stream segments: enough to open a database without reading one of
 //! their files.
 
-use crate::schema::{KeySchema, StreamView};
+use crate::schema::{KeySchema, KinesisFeed, StreamPurpose, StreamView};
 use serde::{Deserialize, Serialize};
 
 /// A sorted run, as its writer left it. Everything that a read needs to decide whether to look into it.
@@ -75,6 +75,16 @@ pub struct StreamMeta {
     pub label_millis: u64,
     /// Milliseconds since 1970 at which it was disabled; absent while it takes records.
     pub disabled_millis: Option<u64>,
+    /// Where its records go, if it is kept for a Kinesis destination and not for programs that read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kinesis: Option<KinesisFeed>,
+}
+
+impl StreamMeta {
+    /// What it is for.
+    pub fn purpose(&self) -> StreamPurpose {
+        if self.kinesis.is_some() { StreamPurpose::Kinesis } else { StreamPurpose::Readers }
+    }
 }
 
 /// A shard of a change stream: the changes of one range of tokens during one range of sequence numbers.

@@ -32,6 +32,8 @@ pub enum Job {
     StreamRetention,
     /// Calling a function of the user with records of a change stream.
     Trigger,
+    /// Handing records to Kinesis destinations.
+    Kinesis,
     /// Keeping history: taking bases, and dropping those that are older than the retention.
     History,
     /// Bringing bases and log to an archive.
@@ -54,6 +56,7 @@ impl Job {
             Self::StreamSegment => "stream_segment",
             Self::StreamRetention => "stream_retention",
             Self::Trigger => "trigger",
+            Self::Kinesis => "kinesis",
             Self::History => "history",
             Self::Archive => "archive",
         }
@@ -106,6 +109,13 @@ pub enum Subject {
         /// The name that it was registered under.
         trigger: String,
     },
+    /// A Kinesis data stream that a table sends its changes to.
+    Destination {
+        /// ARN of the data stream.
+        stream_arn: String,
+        /// Name of the table.
+        table: String,
+    },
 }
 
 impl Subject {
@@ -115,7 +125,8 @@ impl Subject {
             Self::Table { table }
             | Self::Index { table, .. }
             | Self::Partition { table, .. }
-            | Self::Shard { table, .. } => Some(table),
+            | Self::Shard { table, .. }
+            | Self::Destination { table, .. } => Some(table),
             Self::Database | Self::Trigger { .. } => None,
         }
     }
@@ -133,6 +144,7 @@ impl fmt::Display for Subject {
             }
             Self::Shard { shard, table } => write!(f, "shard {shard} of the stream of table {table}"),
             Self::Trigger { trigger } => write!(f, "consumer {trigger}"),
+            Self::Destination { stream_arn, table } => write!(f, "Kinesis destination {stream_arn} of table {table}"),
         }
     }
 }

@@ -1,11 +1,11 @@
-//! What a table was asked to be and the engine does not act on: table class, encryption key, throughput limits, policies,
-//! insights and the like.
+//! What a table was asked to be besides its keys and indexes: table class, encryption key, throughput limits, policies,
+//! insights, Kinesis destinations and the like.
 //!
 //! The service describes each of these, and tools that compare what they find with what they want depend on it. So they are
 //! kept with the table, are as durable as its keys, and go when the table goes. None of them changes how items are stored,
-//! read or written.
+//! read or written. Of all of them, the engine acts on Kinesis destinations alone, which get a change stream.
 
-use super::{BillingMode, TableDefinition};
+use super::{BillingMode, KinesisDestination, TableDefinition};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -135,30 +135,6 @@ pub struct ResourcePolicy {
     pub document: String,
     /// When it was put, in milliseconds since 1970; each change has another.
     pub revision_millis: u64,
-}
-
-/// How exactly records for Kinesis tell the time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub enum RecordPrecision {
-    /// To the millisecond.
-    Millisecond,
-    /// To the microsecond.
-    Microsecond,
-}
-
-/// A Kinesis data stream that a table sends its changes to, or sent them to.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct KinesisDestination {
-    /// ARN of the data stream, as the request gave it.
-    pub stream_arn: String,
-    /// Whether it is enabled. A disabled one is described for as long as the table stands.
-    pub is_enabled: bool,
-    /// How exactly its records tell the time, if the request said so.
-    pub precision: Option<RecordPrecision>,
-    /// When it was enabled or disabled, in milliseconds since 1970.
-    pub switched_millis: u64,
-    /// When its precision was last changed, in milliseconds since 1970.
-    pub updated_millis: Option<u64>,
 }
 
 /// Settings of a global index.

@@ -279,7 +279,16 @@ mod tests {
     fn stream(view: StreamView) -> Arc<StreamMeta> {
         let table_name = "t".to_owned();
         let key = schema();
-        Arc::new(StreamMeta { id: 2, table: 1, table_name, key, view, label_millis: 0, disabled_millis: None })
+        Arc::new(StreamMeta {
+            id: 2,
+            table: 1,
+            table_name,
+            key,
+            view,
+            label_millis: 0,
+            disabled_millis: None,
+            kinesis: None,
+        })
     }
     fn item(n: i64) -> ItemRef {
         ItemRef::from(&Item::new().with("id", "a").with("n", n))

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     date,
     manifest::{Edit, ManifestState, ShardMeta, StreamMeta},
-    schema::{KeySchema, TableDefinition},
+    schema::{KeySchema, StreamPurpose, TableDefinition, WantedStream},
     sync::{Condvar, Mutex, OrderedMutex, OrderedRwLock, Rank},
 };
 use arc_swap::ArcSwap;
@@ -84,8 +84,8 @@ struct Registry {
 #[derive(Debug)]
 pub struct Streams {
     registry: OrderedRwLock<Registry>,
-    /// The shards that take the changes of partitions, in the order of these.
-    open: ArcSwap<Vec<(u64, Arc<Shard>)>>,
+    /// The shards that take the changes of partitions, in the order of these and of their purpose.
+    open: ArcSwap<Vec<((u64, StreamPurpose), Arc<Shard>)>>,
     next_id: AtomicU64,
     tail_bytes: AtomicUsize,
     spares: Arc<BlockPool>,
@@ -136,15 +136,19 @@ impl Streams {
     fn refresh_open(&self) {
         let registry = self.registry.read();
         let open = registry.shards.values().filter(|shard| shard.is_open());
-        let mut open: Vec<_> = open.map(|shard| (shard.record().partition, shard.clone())).collect();
-        open.sort_unstable_by_key(|(partition, _)| *partition);
+        let of_stream = |shard: &Arc<Shard>| {
+            let purpose = registry.streams.get(&shard.stream)?.purpose();
+            Some(((shard.record().partition, purpose), shard.clone()))
+        };
+        let mut open: Vec<_> = open.filter_map(of_stream).collect();
+        open.sort_unstable_by_key(|(place, _)| *place);
         self.open.store(Arc::new(open));
     }
 
-    /// Does something with the shard that takes a partition's changes, if there is one.
-    fn with_open<T>(&self, partition: u64, work: impl FnOnce(&Arc<Shard>) -> T) -> Option<T> {
+    /// Does something with the shard that takes a partition's changes for a purpose, if there is one.
+    fn with_open<T>(&self, partition: u64, purpose: StreamPurpose, work: impl FnOnce(&Arc<Shard>) -> T) -> Option<T> {
         let open = self.open.load();
-        let at = open.binary_search_by_key(&partition, |(partition, _)| *partition).ok()?;
+        let at = open.binary_search_by_key(&(partition, purpose), |(place, _)| *place).ok()?;
         open.get(at).map(|(_, shard)| work(shard))
     }
 
@@ -161,48 +165,67 @@ impl Streams {
     /// What follows for streams from a table's new definition, which the log record `seqno` carries.
     pub fn plan_definition(&self, table: &TableDefinition, ranges: &[Range], seqno: u64, now_millis: u64) -> Plan {
         let mut plan = Plan::default();
-        let enabled = self.enabled(table.id);
-        let wanted = table.stream.as_ref();
-        if enabled.as_ref().map(|stream| stream.label_millis) == wanted.map(|stream| stream.label_millis) {
-            return plan;
-        }
-        if let Some(stream) = enabled {
-            self.disable(&stream, seqno, now_millis, &mut plan);
-        }
-        // A log that is read again may tell of streams that were disabled since.
-        let is_known = |label| self.streams().iter().any(|s| s.table == table.id && s.label_millis == label);
-        if let Some(wanted) = wanted.filter(|wanted| !is_known(wanted.label_millis)) {
-            let id = self.new_id();
-            plan.put_stream(StreamMeta {
-                id,
-                table: table.id,
-                table_name: table.name.clone(),
-                key: table.key.clone(),
-                view: wanted.view,
-                label_millis: wanted.label_millis,
-                disabled_millis: None,
-            });
-            for range in ranges {
-                plan.open(self.shard_record(id, *range, None, seqno, wanted.label_millis));
-            }
+        for purpose in StreamPurpose::ALL {
+            self.plan_stream(table, purpose, ranges, seqno, now_millis, &mut plan);
         }
         plan
+    }
+
+    fn plan_stream(
+        &self,
+        table: &TableDefinition,
+        purpose: StreamPurpose,
+        ranges: &[Range],
+        seqno: u64,
+        now_millis: u64,
+        plan: &mut Plan,
+    ) {
+        let (enabled, wanted) = (self.enabled(table.id, purpose), table.wanted_stream(purpose));
+        if enabled.as_ref().map(|stream| stream.label_millis) == wanted.as_ref().map(|stream| stream.label_millis) {
+            if let (Some(stream), Some(WantedStream { kinesis, .. })) = (enabled, wanted)
+                && stream.kinesis != kinesis
+            {
+                plan.put_stream(StreamMeta { kinesis, ..(*stream).clone() });
+            }
+            return;
+        }
+        if let Some(stream) = enabled {
+            self.disable(&stream, seqno, now_millis, plan);
+        }
+        // A log that is read again may tell of streams that were disabled since.
+        let is_known = |label| self.all_for(purpose).iter().any(|s| s.table == table.id && s.label_millis == label);
+        let Some(wanted) = wanted.filter(|wanted| !is_known(wanted.label_millis)) else { return };
+        let id = self.new_id();
+        plan.put_stream(StreamMeta {
+            id,
+            table: table.id,
+            table_name: table.name.clone(),
+            key: table.key.clone(),
+            view: wanted.view,
+            label_millis: wanted.label_millis,
+            disabled_millis: None,
+            kinesis: wanted.kinesis,
+        });
+        for range in ranges {
+            plan.open(self.shard_record(id, *range, None, seqno, wanted.label_millis));
+        }
     }
 
     /// What follows for streams from the end of a table, which the log record `seqno` tells.
     pub fn plan_drop(&self, table: u32, seqno: u64, now_millis: u64) -> Plan {
         let mut plan = Plan::default();
-        if let Some(stream) = self.enabled(table) {
+        for stream in StreamPurpose::ALL.into_iter().filter_map(|purpose| self.enabled(table, purpose)) {
             self.disable(&stream, seqno, now_millis, &mut plan);
         }
         plan
     }
 
-    /// The shard of a partition is closed behind the commit `end_seqno`, and others continue it. The caller holds the
+    /// The shards of a partition are closed behind the commit `end_seqno`, and others continue them. The caller holds the
     /// partition's lock.
     pub fn plan_succession(&self, partition: u64, children: &[Range], end_seqno: u64, now_millis: u64) -> Plan {
         let mut plan = Plan::default();
-        if let Some(shard) = self.with_open(partition, Arc::clone) {
+        for shard in StreamPurpose::ALL.into_iter().filter_map(|purpose| self.with_open(partition, purpose, Arc::clone))
+        {
             plan.close(&shard, end_seqno, now_millis);
             for range in children {
                 plan.open(self.shard_record(shard.stream, *range, Some(shard.id), end_seqno, now_millis));
@@ -294,9 +317,16 @@ impl Streams {
 
     // Changes ---------------------------------------------------------------------------------------------------------
 
-    /// Takes a change of a partition; the caller holds its lock. Returns the memory that it takes, in bytes.
-    pub fn push(&self, partition: u64, change: &Change, key: &KeySchema, buffered: bool) -> usize {
-        let bytes = self.with_open(partition, |shard| shard.push(change, key, buffered)).unwrap_or(0);
+    /// Takes a change of a partition for a purpose; the caller holds its lock. Returns the memory that it takes, in bytes.
+    pub fn push(
+        &self,
+        partition: u64,
+        purpose: StreamPurpose,
+        change: &Change,
+        key: &KeySchema,
+        buffered: bool,
+    ) -> usize {
+        let bytes = self.with_open(partition, purpose, |shard| shard.push(change, key, buffered)).unwrap_or(0);
         self.tail_bytes.fetch_add(bytes, Ordering::Relaxed);
         bytes
     }
@@ -306,12 +336,15 @@ impl Streams {
         self.tail_bytes.fetch_add(shard.push_replayed(change, key), Ordering::Relaxed);
     }
 
-    /// The shard that holds the change of a table at a token in a commit, and its stream.
-    pub fn find(&self, table: u32, token: u64, seqno: u64) -> Option<(Arc<Shard>, Arc<StreamMeta>)> {
+    /// The shards that hold the change of a table at a token in a commit, one of each of its streams, and these.
+    pub fn find(&self, table: u32, token: u64, seqno: u64) -> Vec<(Arc<Shard>, Arc<StreamMeta>)> {
         let registry = self.registry.read();
-        let of_table = |shard: &&Arc<Shard>| registry.streams.get(&shard.stream).is_some_and(|s| s.table == table);
-        let shard = registry.shards.values().filter(of_table).find(|shard| shard.covers(token, seqno))?;
-        Some((shard.clone(), registry.streams.get(&shard.stream)?.clone()))
+        let of_table = |shard: &Arc<Shard>| registry.streams.get(&shard.stream).filter(|stream| stream.table == table);
+        let found = registry.shards.values().filter_map(|shard| {
+            let stream = of_table(shard).filter(|_| shard.covers(token, seqno))?;
+            Some((shard.clone(), stream.clone()))
+        });
+        found.collect()
     }
 
     /// Memory of all tails, in bytes.
@@ -339,29 +372,31 @@ impl Streams {
     pub fn is_empty(&self) -> bool {
         self.registry.read().streams.is_empty()
     }
-    /// All streams, in the order in which they were enabled.
-    pub fn streams(&self) -> Vec<Arc<StreamMeta>> {
-        self.registry.read().streams.values().cloned().collect()
+    /// All streams for a purpose, in the order in which they were enabled.
+    pub fn all_for(&self, purpose: StreamPurpose) -> Vec<Arc<StreamMeta>> {
+        self.registry.read().streams.values().filter(|stream| stream.purpose() == purpose).cloned().collect()
     }
     /// A stream by its number.
     pub fn stream(&self, id: u64) -> Option<Arc<StreamMeta>> {
         self.registry.read().streams.get(&id).cloned()
     }
-    /// The enabled stream of a table.
-    pub fn enabled(&self, table: u32) -> Option<Arc<StreamMeta>> {
+    /// The enabled stream of a table for a purpose.
+    pub fn enabled(&self, table: u32, purpose: StreamPurpose) -> Option<Arc<StreamMeta>> {
         let registry = self.registry.read();
-        registry.streams.values().find(|s| s.table == table && s.disabled_millis.is_none()).cloned()
+        let mut of_table = registry.streams.values().filter(|s| s.table == table && s.purpose() == purpose);
+        of_table.find(|stream| stream.disabled_millis.is_none()).cloned()
     }
-    /// A stream by the name of its table and its label.
+    /// A stream that programs read, by the name of its table and its label.
     pub fn named(&self, table_name: &str, label: &str) -> Option<Arc<StreamMeta>> {
-        let registry = self.registry.read();
-        let mut of_table = registry.streams.values().filter(|stream| stream.table_name == table_name);
-        of_table.find(|stream| date::label(stream.label_millis) == label).cloned()
+        let of_table = self.all_for(StreamPurpose::Readers).into_iter();
+        let mut of_table = of_table.filter(|stream| stream.table_name == table_name);
+        of_table.find(|stream| date::label(stream.label_millis) == label)
     }
     /// A label for a new stream of a table of that name: the time, or a little later if that is taken.
     pub fn fresh_label(&self, table_name: &str, now_millis: u64) -> u64 {
         let registry = self.registry.read();
         let of_table = registry.streams.values().filter(|stream| stream.table_name == table_name);
+        let of_table = of_table.filter(|stream| stream.purpose() == StreamPurpose::Readers);
         of_table.map(|stream| stream.label_millis.saturating_add(1)).fold(now_millis, u64::max)
     }
     /// All shards.

@@ -6,7 +6,7 @@ use crate::{
     engine::Engine,
     error::{Detail, Error, Result},
     manifest::StreamMeta,
-    schema::{KeySchema, StreamView},
+    schema::{KeySchema, StreamPurpose, StreamView},
     stream::{
         ChangeRecord, IteratorStart, MAX_SEQUENCE_DIGITS, MIN_SEQUENCE_DIGITS, ReadFrom, Sequence, Shard,
         ShardIterator, names, trimmed,
@@ -95,7 +95,7 @@ fn describe(engine: &Engine, stream: &StreamMeta) -> StreamDescription {
 
 /// All streams, or those of one table name, in the order in which they were enabled.
 pub(crate) fn list_streams(engine: &Engine, table: Option<&str>) -> Vec<StreamDescription> {
-    let streams = engine.streams().streams();
+    let streams = engine.streams().all_for(StreamPurpose::Readers);
     let wanted = streams.iter().filter(|stream| table.is_none_or(|name| stream.table_name == name));
     wanted.map(|stream| describe(engine, stream)).collect()
 }

@@ -9,6 +9,7 @@ mod encryption;
 mod history;
 mod isolation;
 mod kill;
+mod kinesis;
 mod old_folders;
 mod presence;
 mod publishing;

@@ -27,6 +27,7 @@ mod inside;
 mod inspect;
 mod iterators;
 mod key_paths;
+mod kinesis;
 mod ledger;
 mod memory;
 mod model;

@@ -13,14 +13,14 @@ pub const FLOORS: [&[&str]; 13] = [
     &["service", "ledger", "admission", "cache"],
     &["engine"],
     &["request"],
-    &["archive", "maintenance", "table", "scaling", "trace", "consumer", "database", "fuzzing", "asynchronous"],
+    &["archive", "maintenance", "table", "scaling", "trace", "consumer", "kinesis", "database", "fuzzing", "asynchronous"],
     &["partiql", "regions"],
     &["lib"],
 ];
 
 /// The rooms of `wire/src/`. The pure protocol knows neither HTTP nor the server, HTTP knows no operation.
 const WIRE_FLOORS: [&[&str]; 11] = [
-    &["json", "profile", "policy", "timing", "objects"],
+    &["json", "profile", "policy", "timing", "objects", "kinesis"],
     &["error"],
     &["validate", "shape", "cbor"],
     &["arn", "kms", "value", "expressions", "transfer", "jobs"],

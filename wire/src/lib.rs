@@ -4,6 +4,7 @@
 //! - [`server`] puts it on a socket.
 //! - [`access`] says who may do what.
 //! - [`kms`] models the keys that tables are encrypted with in the service.
+//! - [`kinesis`] is a folder in place of Kinesis.
 //! - [`objects`] is where exports go and imports come from.
 //! - With feature `aws-sdk`, `aws_client` is the official Rust SDK on a database in the same process.
 //! - [`testing`] starts a server for the length of one test.
@@ -30,6 +31,7 @@ mod expressions;
 mod http;
 mod jobs;
 mod json;
+pub mod kinesis;
 pub mod kms;
 mod legacy;
 pub mod objects;

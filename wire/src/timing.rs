@@ -5,6 +5,8 @@
 //! look. With [`Timing::Service`] it takes the time that was seen of the service, by the database's clock, so that a
 //! program's waiting can be tested.
 
+use hashrange::schema::KinesisTiming;
+
 /// How long changes of tables take, and whether the service's pauses between them hold.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Timing {
@@ -76,6 +78,18 @@ pub(crate) mod takes {
 impl Timing {
     /// Milliseconds that a change of throughput or billing takes with [`Timing::Service`].
     pub const THROUGHPUT_MILLIS: u64 = 2_000;
+
+    /// How long changes of Kinesis destinations take.
+    pub(crate) fn kinesis(self) -> KinesisTiming {
+        match self {
+            Self::Instant => KinesisTiming::default(),
+            Self::Service => KinesisTiming {
+                enabling_millis: takes::KINESIS_ENABLING,
+                disabling_millis: takes::KINESIS_DISABLING,
+                updating_millis: takes::KINESIS_UPDATING,
+            },
+        }
+    }
 
     /// Whether something that began at a moment, if it did, and takes so long goes on.
     pub(crate) fn is_under_way(self, began_millis: impl Into<Option<u64>>, takes_millis: u64, now_millis: u64) -> bool {

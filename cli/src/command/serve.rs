@@ -33,6 +33,7 @@ use hashrange_console::{PREFIX, TraceTap};
 use hashrange_wire::{
     Profile, Timing,
     access::{AccessMode, SharedPrincipals},
+    kinesis::KinesisFolder,
     kms::KeyService,
     server::{Credentials, Server, ServerOptions, Stopper},
 };
@@ -72,6 +73,10 @@ pub(crate) struct Serve {
     /// Service whose buckets exports go to and imports come from, with the credentials that the environment names
     #[arg(long, value_name = "SERVICE", conflicts_with = "object_dir", hide = cfg!(not(feature = "object-store")))]
     object_store: Option<Service>,
+    /// Folder that stands for Kinesis: data stream NAME is DIR/NAME.jsonl, which has to exist; changes of tables with a Kinesis
+    /// destination are appended there. Without, they wait for up to 24 hours
+    #[arg(long, value_name = "DIR")]
+    kinesis_dir: Option<PathBuf>,
     /// Access key id that requests must be signed with
     #[arg(long, env = "HASHRANGE_ACCESS_KEY_ID", requires = "secret_access_key")]
     access_key_id: Option<String>,
@@ -157,6 +162,12 @@ pub(crate) struct Serve {
     shared_db: bool,
 }
 
+/// What stands for Kinesis.
+fn data_streams(folder: &Path) -> Result<KinesisFolder, Failure> {
+    let folder_error = |error| Failure::io(format!("--kinesis-dir {}", folder.display()), error);
+    KinesisFolder::open(folder).map_err(folder_error)
+}
+
 /// What a refusal by policies does.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 enum Access {
@@ -199,6 +210,7 @@ impl Serve {
         self.check_console()?;
         let mut options = self.options(principals.as_ref());
         options.objects = self.objects()?;
+        let streams = self.kinesis_dir.as_deref().map(data_streams).transpose()?;
         let mut reloads = Reloads::default();
         reloads.extend(self.policies.clone().zip(principals).map(|(path, known)| reload_policies(path, known)));
         if let Some(path) = &self.kms_keys {
@@ -235,6 +247,9 @@ impl Serve {
         let _ledger = self.ledger.as_deref().map(|path| LedgerFile::begin(path, &db)).transpose()?;
         let served = Arc::new(Mutex::new(Some(db.clone())));
         reloads.extend(self.faults.clone().map(|path| reload_faults(path, served.clone())));
+        if let Some(streams) = streams {
+            db.deliver_to_kinesis(streams)?;
+        }
         let archiving = self.archive.begin(&db, self.object_dir.as_deref())?;
         let bound = if self.console {
             let access = if self.console_write { ConsoleAccess::Write } else { ConsoleAccess::Read };

@@ -1,28 +1,27 @@
 //! `EnableKinesisStreamingDestination`, `DisableKinesisStreamingDestination`, `UpdateKinesisStreamingDestination` and
 //! `DescribeKinesisStreamingDestination`.
 //!
-//! Which data stream a table is to feed is kept and described. Nothing is sent: there is no Kinesis here.
+//! The rules are those of [`hashrange::Database::kinesis`]; here are the members of requests and answers.
 
 use super::describe_table::{absent, decode_name};
 use crate::{
-    arn::table_id,
+    arn::{Owner, table_id},
     context::Context,
     error::{Failure, Outcome},
     json::Writer,
     shape::{self, JsonContext},
     table::{members, name::TableName},
-    timing::takes,
     validate::Violations,
 };
 use hashrange::{
-    admin::TableUpdate,
-    schema::{KinesisDestination, RecordPrecision, TableDefinition},
+    Error,
+    error::Detail,
+    schema::{DestinationStatus, RecordPrecision},
+    streams::KinesisDestinations,
 };
 
 const PRECISIONS: &[&str] = &["MILLISECOND", "MICROSECOND"];
 const PRECISION: &str = "ApproximateCreationDateTimePrecision";
-const INVALID_STATE: &str = "Table is not in a valid state to enable Kinesis Streaming Destination: ";
-
 /// A request that names a table and a data stream.
 #[derive(Default)]
 struct Request<'a> {
@@ -74,21 +73,6 @@ impl<'a> Request<'a> {
         Ok(request)
     }
 
-    /// Changes the destinations of the table as `change` says, and answers with the destination of the request.
-    fn change(
-        &self,
-        context: &Context<'_>,
-        change: impl FnOnce(&TableDefinition, &mut Vec<KinesisDestination>) -> Result<(), Failure>,
-    ) -> Result<(), Failure> {
-        let decide = |table: &TableDefinition| {
-            let mut settings = table.settings.clone();
-            change(table, &mut settings.kinesis_destinations)?;
-            Ok::<_, Failure>(TableUpdate { settings: Some(Box::new(settings)), ..TableUpdate::default() })
-        };
-        context.database.update_table_with(self.table.name(), decide)?;
-        Ok(())
-    }
-
     fn respond(&self, status: &str, configuration: &str, precision: Option<RecordPrecision>) -> Vec<u8> {
         let mut out = Writer::with_capacity(256);
         out.begin_object();
@@ -98,7 +82,7 @@ impl<'a> Request<'a> {
         if let Some(precision) = precision {
             out.name(configuration);
             out.begin_object();
-            out.string_member(PRECISION, precision_name(precision));
+            out.string_member(PRECISION, precision.name());
             out.end_object();
         }
         out.end_object();
@@ -110,27 +94,7 @@ impl<'a> Request<'a> {
 pub(super) fn enable(context: &Context<'_>, body: &[u8]) -> Outcome {
     let configuration = "EnableKinesisStreamingConfiguration";
     let request = Request::decode(context, body, configuration)?;
-    let now_millis = context.now_millis();
-    request.change(context, |_, destinations| {
-        if destinations.iter().any(|known| known.is_enabled || status(context, known) == "DISABLING") {
-            return Err(Failure::validation(format!(
-                "{INVALID_STATE}EnableKinesisStreamingDestination must be DISABLED or ENABLE_FAILED to perform ENABLE \
-                 operation."
-            )));
-        }
-        let enabled = KinesisDestination {
-            stream_arn: request.stream.clone(),
-            is_enabled: true,
-            precision: request.precision,
-            switched_millis: now_millis,
-            updated_millis: None,
-        };
-        match destinations.iter_mut().find(|known| known.stream_arn == request.stream) {
-            Some(known) => *known = enabled,
-            None => destinations.push(enabled),
-        }
-        Ok(())
-    })?;
+    destinations(context, request.table.name()).enable(&request.stream, request.precision)?;
     Ok(request.respond("ENABLING", configuration, request.precision))
 }
 
@@ -138,21 +102,8 @@ pub(super) fn enable(context: &Context<'_>, body: &[u8]) -> Outcome {
 pub(super) fn disable(context: &Context<'_>, body: &[u8]) -> Outcome {
     let configuration = "EnableKinesisStreamingConfiguration";
     let request = Request::decode(context, body, configuration)?;
-    let now_millis = context.now_millis();
-    let mut precision = None;
-    request.change(context, |_, destinations| {
-        let known = destinations.iter_mut().find(|known| known.stream_arn == request.stream);
-        let Some(known) = known.filter(|known| status(context, known) == "ACTIVE") else {
-            return Err(Failure::validation(format!(
-                "{INVALID_STATE}KinesisStreamingDestination must be ACTIVE to perform DISABLE operation."
-            )));
-        };
-        known.is_enabled = false;
-        known.switched_millis = now_millis;
-        precision = known.precision;
-        Ok(())
-    })?;
-    Ok(request.respond("DISABLING", configuration, precision))
+    let disabled = destinations(context, request.table.name()).disable(&request.stream)?;
+    Ok(request.respond("DISABLING", configuration, disabled.precision))
 }
 
 /// Changes the precision of a destination.
@@ -164,45 +115,45 @@ pub(super) fn update(context: &Context<'_>, body: &[u8]) -> Outcome {
                     cannot be null or contain only null values";
         return Err(Failure::validation(text));
     };
-    let now_millis = context.now_millis();
-    request.change(context, |table, destinations| {
-        let known = destinations.iter_mut().find(|known| known.stream_arn == request.stream);
-        let Some(known) = known.filter(|known| known.is_enabled) else {
-            return Err(Failure::validation(format!(
-                "No streaming destination with streamArn: {} found for table with tableName: {}",
-                request.stream, table.name
-            )));
-        };
-        if known.precision.unwrap_or(RecordPrecision::Millisecond) == precision {
-            return Err(Failure::validation(format!(
-                "Invalid Request: Precision is already set to the desired value of {} for tableId: {}, kdsArn: {}",
-                precision_name(precision),
-                table_id(table),
-                request.stream
-            )));
-        }
-        known.precision = Some(precision);
-        known.updated_millis = Some(now_millis);
-        Ok(())
-    })?;
+    let updated = destinations(context, request.table.name()).update(&request.stream, precision);
+    updated.map_err(|error| with_table_id(context, &request, precision, error))?;
     Ok(request.respond("UPDATING", configuration, Some(precision)))
+}
+
+/// The service names the table by its id where the precision is the one that is there.
+fn with_table_id(context: &Context<'_>, request: &Request<'_>, precision: RecordPrecision, error: Error) -> Failure {
+    let is_unchanged = matches!(error.detail(), Some(Detail::PrecisionUnchanged { .. }));
+    match context.database.describe_table(request.table.name()) {
+        Ok(table) if is_unchanged => Failure::validation(format!(
+            "Invalid Request: Precision is already set to the desired value of {} for tableId: {}, kdsArn: {}",
+            precision.name(),
+            table_id(&table.definition),
+            request.stream
+        )),
+        _ => error.into(),
+    }
 }
 
 /// Describes all destinations that a table has or had.
 pub(super) fn describe(context: &Context<'_>, body: &[u8]) -> Outcome {
     let table = decode_name(context, body)?;
-    let description = context.database.describe_table(table.name()).map_err(|error| absent(error, table.name()))?;
+    let known = destinations(context, table.name()).list().map_err(|error| absent(error, table.name()))?;
     let mut out = Writer::with_capacity(256);
     out.begin_object();
-    out.string_member("TableName", &description.definition.name);
+    out.string_member("TableName", table.name());
     out.name("KinesisDataStreamDestinations");
     out.begin_array();
-    for destination in &description.definition.settings.kinesis_destinations {
+    for described in &known {
+        let destination = &described.destination;
         out.begin_object();
         out.string_member("StreamArn", &destination.stream_arn);
-        out.string_member("DestinationStatus", status(context, destination));
-        if let Some(precision) = destination.precision {
-            out.string_member(PRECISION, precision_name(precision));
+        out.string_member("DestinationStatus", described.status.name());
+        if described.status == DestinationStatus::EnableFailed {
+            out.optional_member("DestinationStatusDescription", destination.failure.as_deref());
+        }
+        // The other precision is not shown, though a request named it.
+        if destination.precision == Some(RecordPrecision::Microsecond) {
+            out.string_member(PRECISION, RecordPrecision::Microsecond.name());
         }
         out.end_object();
     }
@@ -211,24 +162,8 @@ pub(super) fn describe(context: &Context<'_>, body: &[u8]) -> Outcome {
     Ok(out.into_bytes())
 }
 
-fn status(context: &Context<'_>, destination: &KinesisDestination) -> &'static str {
-    let switched_millis = destination.switched_millis;
-    if !destination.is_enabled {
-        let goes = context.is_under_way(switched_millis, takes::KINESIS_DISABLING);
-        return if goes { "DISABLING" } else { "DISABLED" };
-    }
-    if context.is_under_way(switched_millis, takes::KINESIS_ENABLING) {
-        "ENABLING"
-    } else if context.is_under_way(destination.updated_millis, takes::KINESIS_UPDATING) {
-        "UPDATING"
-    } else {
-        "ACTIVE"
-    }
-}
-
-fn precision_name(precision: RecordPrecision) -> &'static str {
-    match precision {
-        RecordPrecision::Millisecond => PRECISIONS[0],
-        RecordPrecision::Microsecond => PRECISIONS[1],
-    }
+/// The destinations of a table, whose changes take as long as the server was told.
+fn destinations(context: &Context<'_>, table: &str) -> KinesisDestinations {
+    let Owner { region, account } = context.owner;
+    context.database.kinesis(table).timing(context.timing.kinesis()).owned_by(region, account)
 }

@@ -237,33 +237,6 @@ fn a_policy_is_kept_under_revisions() {
     assert!(wire.ok("GetResourcePolicy", json!({"ResourceArn": arn}))["Policy"].as_str().unwrap().contains("\"c\""));
 }
 
-/// The service: a Kinesis destination receives changes.
-/// Here: it is described and nothing is sent.
-#[test]
-fn a_kinesis_destination_is_enabled_changed_and_disabled() {
-    let wire = Wire::with_table();
-    let stream = "arn:aws:kinesis:us-east-1:000000000000:stream/changes";
-    let send = |operation: &str, more: Value| wire.ok(operation, things(merged(json!({"StreamArn": stream}), more)));
-    let state =
-        || wire.ok("DescribeKinesisStreamingDestination", things(json!({})))["KinesisDataStreamDestinations"].clone();
-    assert_eq!(state(), json!([]));
-    let answer = send("EnableKinesisStreamingDestination", json!({}));
-    assert_eq!((&answer["DestinationStatus"], &answer["StreamArn"]), (&json!("ENABLING"), &json!(stream)));
-    assert_eq!(state(), json!([{"StreamArn": stream, "DestinationStatus": "ACTIVE"}]));
-    let refused = wire.invalid("EnableKinesisStreamingDestination", things(json!({"StreamArn": stream})));
-    assert!(refused.ends_with("must be DISABLED or ENABLE_FAILED to perform ENABLE operation."), "{refused}");
-    let precision = json!({"ApproximateCreationDateTimePrecision": "MICROSECOND"});
-    let update = json!({"UpdateKinesisStreamingConfiguration": precision});
-    assert_eq!(send("UpdateKinesisStreamingDestination", update.clone())["DestinationStatus"], "UPDATING");
-    assert_eq!(state()[0]["ApproximateCreationDateTimePrecision"], "MICROSECOND");
-    let again = things(merged(json!({"StreamArn": stream}), update));
-    assert!(wire.invalid("UpdateKinesisStreamingDestination", again).contains("Precision is already set"));
-    assert_eq!(send("DisableKinesisStreamingDestination", json!({}))["DestinationStatus"], "DISABLING");
-    assert_eq!(state()[0]["DestinationStatus"], "DISABLED");
-    let refused = wire.invalid("DisableKinesisStreamingDestination", things(json!({"StreamArn": stream})));
-    assert!(refused.ends_with("must be ACTIVE to perform DISABLE operation."), "{refused}");
-}
-
 #[test]
 fn point_in_time_recovery_has_a_window() {
     let wire = Wire::with_table();
