@@ -226,6 +226,8 @@ fn settings() -> TableSettings {
             precision: Some(RecordPrecision::Microsecond),
             switched_millis: 17,
             updated_millis: Some(18),
+            label_millis: Some(17),
+            failure: Some("there is no such stream".into()),
         }],
         indexes: [("by_group".to_owned(), IndexSettings { on_demand_limit: pair(19), ..IndexSettings::default() })]
             .into(),
