@@ -6,7 +6,7 @@
 //! each record arrives at least once, those of an item in their order, whatever crashes in between. A sink that fails is
 //! tried again, with pauses that grow; meanwhile the records wait in the stream, as long as records of streams are kept.
 //!
-//! Imports: error, clock, item, schema, access, manifest, observe, stream, engine, consumer.
+//! Imports: error, clock, observe, item, schema, manifest, stream, engine, consumer.
 
 mod delivery;
 mod record;

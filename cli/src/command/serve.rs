@@ -247,9 +247,7 @@ impl Serve {
         let _ledger = self.ledger.as_deref().map(|path| LedgerFile::begin(path, &db)).transpose()?;
         let served = Arc::new(Mutex::new(Some(db.clone())));
         reloads.extend(self.faults.clone().map(|path| reload_faults(path, served.clone())));
-        if let Some(streams) = streams {
-            db.deliver_to_kinesis(streams)?;
-        }
+        streams.map(|streams| db.deliver_to_kinesis(streams)).transpose()?;
         let archiving = self.archive.begin(&db, self.object_dir.as_deref())?;
         let bound = if self.console {
             let access = if self.console_write { ConsoleAccess::Write } else { ConsoleAccess::Read };
@@ -352,6 +350,14 @@ impl Serve {
             }
             _ => Ok(()),
         }
+    }
+
+    fn check_console(&self) -> Result<(), Failure> {
+        if self.console && !self.host.is_loopback() {
+            let text = "--console: the pages are for browsers on this machine; leave --host away";
+            return Err(Failure::Usage(text.to_owned()));
+        }
+        Ok(())
     }
 
     fn scheme(&self) -> &'static str {
