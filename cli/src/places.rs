@@ -142,3 +142,9 @@ pub(crate) fn folder_of_buckets(folder: &Path) -> Result<Arc<dyn ObjectStore>, F
 pub(crate) fn folder_of_buckets(_folder: &Path) -> Result<Arc<dyn ObjectStore>, Failure> {
     Err(Failure::Usage("--object-dir: this system has no folders that are opened link by link".to_owned()))
 }
+
+/// What stands for Kinesis: a folder of data streams, which has to be there.
+pub(crate) fn data_streams(folder: &Path) -> Result<hashrange_wire::kinesis::KinesisFolder, Failure> {
+    let folder_error = |error| Failure::io(format!("--kinesis-dir {}", folder.display()), error);
+    hashrange_wire::kinesis::KinesisFolder::open(folder).map_err(folder_error)
+}

@@ -33,7 +33,6 @@ use hashrange_console::{PREFIX, TraceTap};
 use hashrange_wire::{
     Profile, Timing,
     access::{AccessMode, SharedPrincipals},
-    kinesis::KinesisFolder,
     kms::KeyService,
     server::{Credentials, Server, ServerOptions, Stopper},
 };
@@ -162,12 +161,6 @@ pub(crate) struct Serve {
     shared_db: bool,
 }
 
-/// What stands for Kinesis.
-fn data_streams(folder: &Path) -> Result<KinesisFolder, Failure> {
-    let folder_error = |error| Failure::io(format!("--kinesis-dir {}", folder.display()), error);
-    KinesisFolder::open(folder).map_err(folder_error)
-}
-
 /// What a refusal by policies does.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 enum Access {
@@ -210,7 +203,7 @@ impl Serve {
         self.check_console()?;
         let mut options = self.options(principals.as_ref());
         options.objects = self.objects()?;
-        let streams = self.kinesis_dir.as_deref().map(data_streams).transpose()?;
+        let streams = self.kinesis_dir.as_deref().map(places::data_streams).transpose()?;
         let mut reloads = Reloads::default();
         reloads.extend(self.policies.clone().zip(principals).map(|(path, known)| reload_policies(path, known)));
         if let Some(path) = &self.kms_keys {
