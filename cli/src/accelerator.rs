@@ -45,6 +45,10 @@ pub(crate) struct ServedCache {
 }
 
 impl AcceleratorArgs {
+    /// Whether there is a cache.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.dax
+    }
     /// Takes the port, with the other options of the server. Errors: it is taken.
     pub(crate) fn bind(&self, options: &ServerOptions) -> Result<Option<BoundCache>, Failure> {
         if !self.dax {

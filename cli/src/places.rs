@@ -117,6 +117,10 @@ pub(crate) struct ArchiveArgs {
 }
 
 impl ArchiveArgs {
+    /// Whether the database is archived.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.archive.is_some()
+    }
     /// Archives a database, if that is wanted, until the answer is dropped.
     pub(crate) fn begin(&self, db: &Database, object_dir: Option<&Path>) -> Result<Option<Archiving>, Failure> {
         let Some(archive) = &self.archive else { return Ok(None) };

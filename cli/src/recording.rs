@@ -31,6 +31,10 @@ pub(crate) struct RecordArgs {
 }
 
 impl RecordArgs {
+    /// Whether anything is recorded.
+    pub(crate) fn is_wanted(&self) -> bool {
+        self.record.is_some()
+    }
     /// The recorder, if there is to be one. Errors: the file is there already, or cannot be written.
     pub(crate) fn recorder(&self) -> Result<Option<Arc<Recorder>>, Failure> {
         let Some(path) = &self.record else { return Ok(None) };

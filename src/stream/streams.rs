@@ -80,12 +80,15 @@ struct Registry {
     shards: BTreeMap<u64, Arc<Shard>>,
 }
 
+/// Shards by the partition whose changes they take and by their purpose, in this order.
+type OpenShards = Vec<((u64, StreamPurpose), Arc<Shard>)>;
+
 /// The streams of a database.
 #[derive(Debug)]
 pub struct Streams {
     registry: OrderedRwLock<Registry>,
-    /// The shards that take the changes of partitions, in the order of these and of their purpose.
-    open: ArcSwap<Vec<((u64, StreamPurpose), Arc<Shard>)>>,
+    /// The shards that take changes.
+    open: ArcSwap<OpenShards>,
     next_id: AtomicU64,
     tail_bytes: AtomicUsize,
     spares: Arc<BlockPool>,

@@ -232,10 +232,7 @@ impl Serve {
         let recorder = self.record.recorder()?;
         let tap = TraceTap::default();
         let engine = if self.console { engine.hook(Arc::new(tap.clone())) } else { engine };
-        let engine = match &recorder {
-            Some(recorder) => engine.hook(recorder.clone()),
-            None => engine,
-        };
+        let engine = recorder.iter().fold(engine, |engine, recorder| engine.hook(recorder.clone()));
         let db = if self.in_memory { engine.in_memory()? } else { engine.open(database.folder())? };
         let _ledger = self.ledger.as_deref().map(|path| LedgerFile::begin(path, &db)).transpose()?;
         let served = Arc::new(Mutex::new(Some(db.clone())));
@@ -275,8 +272,10 @@ impl Serve {
         options: &ServerOptions,
         reloads: Reloads,
     ) -> Result<Outcome, Failure> {
-        if self.console || self.ledger.is_some() || self.faults.is_some() {
-            let text = "--region REGION=PORT: leave --console, --ledger and --faults away, which are of one database";
+        let has_extras = self.console || self.ledger.is_some() || self.faults.is_some() || self.kinesis_dir.is_some();
+        if has_extras || self.archive.is_wanted() || self.record.is_wanted() || self.accelerator.is_wanted() {
+            let text = "--region REGION=PORT: leave --archive, --console, --dax, --faults, --kinesis-dir, --ledger and --record \
+                        away, which are of one database";
             return Err(Failure::Usage(text.to_owned()));
         }
         let bound = self.regions.bind(options)?;
@@ -343,14 +342,6 @@ impl Serve {
             }
             _ => Ok(()),
         }
-    }
-
-    fn check_console(&self) -> Result<(), Failure> {
-        if self.console && !self.host.is_loopback() {
-            let text = "--console: the pages are for browsers on this machine; leave --host away";
-            return Err(Failure::Usage(text.to_owned()));
-        }
-        Ok(())
     }
 
     fn scheme(&self) -> &'static str {
