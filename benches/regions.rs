@@ -5,7 +5,7 @@
 //! the world's thread carries the changes over meanwhile. The rate of replication is that of all changes from the first put until
 //! the last one is applied and durable in the other region. Databases are in memory, and in folders.
 
-#![expect(clippy::print_stdout, reason = "a program that prints")]
+#![expect(clippy::print_stdout, clippy::disallowed_methods, reason = "a program that prints")]
 
 use hashrange::{
     Durability, Item, Table,

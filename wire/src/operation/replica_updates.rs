@@ -67,7 +67,7 @@ const MEMBERS: [&str; 3] = ["ReplicaUpdates", "GlobalTableWitnessUpdates", "Mult
 /// Carries the request out if it is about replicas.
 pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Option<Outcome> {
     let mentions = |member: &&str| body.windows(member.len()).any(|window| window == member.as_bytes());
-    if !MEMBERS.iter().any(|member| mentions(member)) {
+    if !MEMBERS.iter().any(mentions) {
         return None;
     }
     let request = match Request::decode(body) {

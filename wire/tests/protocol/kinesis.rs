@@ -1,5 +1,7 @@
 //! Kinesis destinations over the wire: their states and refusals, and the files that stand for data streams.
 
+#![expect(clippy::disallowed_methods, reason = "the test looks at the folder of data streams from outside")]
+
 use crate::support::{Wire, key, merged};
 use hashrange::Database;
 use hashrange_wire::{Protocol, Timing, kinesis::KinesisFolder};
