@@ -41,7 +41,7 @@ fn every_planted_bug_is_found_and_none_where_none_is() {
     moved_ends(ROUNDS).unwrap_or_else(|failure| panic!("{failure}"));
 
     let mut escaped = Vec::new();
-    // Two show to other threads only: tests/schedules.rs and tests/threads/waiting.rs of the engine find them. Nine show in
+    // Two show to other threads only: tests/schedules.rs and tests/threads/waiting.rs of the engine find them. Twelve show in
     // history, archives and replicas, which lives do not have: tests/tables/planted.rs finds them.
     let of_others = [
         Canary::AppliedEarly,
