@@ -215,8 +215,10 @@ struct Readme;
 #[doc = include_str!("../docs/async.md")]
 struct AsyncPage;
 
-/// Compiles and runs the recipes and the first steps.
+/// Compiles and runs the recipes, the first steps, and what pages on parts of the service show.
 #[cfg(doctest)]
 #[doc = include_str!("../docs/recipes.md")]
 #[doc = include_str!("../docs/start.md")]
+#[doc = include_str!("../docs/regions.md")]
+#[doc = include_str!("../docs/kinesis.md")]
 struct Recipes;
