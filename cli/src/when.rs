@@ -42,15 +42,32 @@ pub(crate) fn parse_when(text: &str) -> Result<When, String> {
 
 /// Reads a length of time; its seconds.
 pub(crate) fn parse_seconds(text: &str) -> Result<u64, String> {
-    let units = [("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)];
-    let found = units.iter().find_map(|(unit, seconds)| Some((text.strip_suffix(unit)?, *seconds)));
-    let parsed = found.and_then(|(number, seconds)| number.parse::<u64>().ok()?.checked_mul(seconds));
+    let parsed = parse_length(text, &[("s", 1), ("m", 60), ("h", 3600), ("d", 86_400)]);
     parsed.ok_or_else(|| "it must be a number with s, m, h or d behind it, such as 7d".to_owned())
+}
+
+/// Reads a length of time; its milliseconds.
+pub(crate) fn parse_millis(text: &str) -> Result<u64, String> {
+    let parsed = parse_length(text, &[("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)]);
+    parsed.ok_or_else(|| "it must be a number with ms, s, m or h behind it, such as 800ms".to_owned())
+}
+
+/// Reads a number with a unit behind it; how many of the smallest unit that is. A unit stands before those that it ends with.
+fn parse_length(text: &str, units: &[(&str, u64)]) -> Option<u64> {
+    let (number, factor) = units.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)))?;
+    number.parse::<u64>().ok()?.checked_mul(factor)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn lengths_are_read() {
+        let read = ["800ms", "2s", "0ms", "1h"].map(parse_millis);
+        assert_eq!(read, [Ok(800), Ok(2_000), Ok(0), Ok(3_600_000)]);
+        assert!(parse_millis("800").is_err() && parse_millis("ms").is_err());
+    }
 
     #[test]
     fn moments_are_read() {
