@@ -10,7 +10,8 @@ use std::time::Duration;
 const US: &str = "us-east-1";
 const EU: &str = "eu-west-1";
 
-/// Adds to a cart that nobody else changed since it was read: what keeps writers of one region apart.
+/// Adds to a cart, unless another writer has changed it since it was read. This protects writers of the same region from each
+/// other.
 fn add(cart: &Table<S>, what: &str) -> Result<()> {
     let version = cart.get("c1")?.and_then(|item| item.get("version")?.as_i64()).unwrap_or_default();
     let update = cart.update("c1").set(what, 1).set("version", version + 1);

@@ -93,7 +93,7 @@ mod planted {
         SealBesideSync,
         /// A commit counts as applied before its entries of global indexes are in.
         AppliedEarly,
-        /// A write from another region replaces the item, whatever their stamps say.
+        /// A write from another region replaces the item, also if its stamp is smaller.
         StampIgnored,
         /// The stamp of an item goes when the item is deleted.
         DeleteForgetsStamp,

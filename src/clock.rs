@@ -1,6 +1,7 @@
 //! Where all time comes from: the system, or a test that moves it by hand.
 //!
-//! Wall-clock time stamps tables, streams and TTL decisions; it never orders writes (sequence numbers do).
+//! Wall-clock time stamps tables, streams and TTL decisions; it never orders the writes of one database (sequence
+//! numbers do). The stamps of replicas are made of it, see `schema/stamp.rs`.
 //!
 //! Imports: nothing.
 

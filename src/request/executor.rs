@@ -198,7 +198,8 @@ impl<'a> Executor<'a> {
         result
     }
 
-    /// Carries a request out as a model of faults wants it, whose delays pass before its turn and after it; `lost` receives what the caller gets instead of the answer.
+    /// Carries a request out as a model of faults wants it, whose delays pass before its turn and after it; `lost` receives what
+    /// the caller gets instead of the answer.
     fn run_faulted<R: Run + ?Sized>(
         &self,
         faults: &Faults,

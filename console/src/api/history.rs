@@ -14,7 +14,7 @@ use serde_json::Value;
 /// Differences that an answer has, at most.
 const MAX_CHANGES: u64 = 1_000;
 
-/// Bytes of items that an answer has, at most; the first one is there whatever its size.
+/// The most bytes of items in one answer. The first item is always in it, however large it is.
 const MAX_BYTES: usize = 16 << 20;
 
 /// Bytes that an entry of an answer has beside its item, about.
