@@ -11,7 +11,8 @@ fail() { echo "$(basename "$0"): $*" >&2; exit 1; }
 
 # A folder of Python programs of these scripts, with the packages that are named.
 python_tools() {
-    [ -x "$out/venv/bin/pip" ] || python3 -m venv "$out/venv"
+    # A checkout that was moved has programs that name the Python of another place.
+    "$out/venv/bin/pip" --version >/dev/null 2>&1 || python3 -m venv --clear "$out/venv"
     "$out/venv/bin/pip" install -q --disable-pip-version-check "$@"
 }
 

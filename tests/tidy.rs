@@ -43,6 +43,7 @@ const TIMEKEEPERS: &[&str] = &[
     "src/partition/run/tests/timing.rs",
     "benches/",
     "cli/",
+    "dist/",
     "mutants/",
     "wire/",
     "tests/",
@@ -82,9 +83,20 @@ fn sources() -> &'static [Source] {
 fn read_sources() -> Vec<Source> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut files = Vec::new();
-    for folder in
-        ["src", "tests", "benches", "examples", "derive", "wire", "console", "cli", "simulation", "mutants", "fuzz"]
-    {
+    for folder in [
+        "src",
+        "tests",
+        "benches",
+        "examples",
+        "derive",
+        "wire",
+        "console",
+        "cli",
+        "simulation",
+        "mutants",
+        "fuzz",
+        "dist",
+    ] {
         collect(&root.join(folder), &mut files);
     }
     files.sort();
