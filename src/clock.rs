@@ -9,7 +9,7 @@ use std::{
     fmt,
     sync::{
         Arc,
-        atomic::{AtomicU64, Ordering},
+        atomic::{AtomicI64, AtomicU64, Ordering},
     },
     time::Duration,
 };
@@ -23,6 +23,8 @@ enum Source {
     #[default]
     System,
     Manual(Arc<AtomicU64>),
+    /// As a manual clock, so many milliseconds ahead of it.
+    Shifted(Arc<AtomicU64>, Arc<AtomicI64>),
 }
 
 impl Clock {
@@ -34,6 +36,14 @@ impl Clock {
     pub fn manual(epoch_millis: u64) -> Self {
         Self(Source::Manual(Arc::new(AtomicU64::new(epoch_millis))))
     }
+    /// A clock that goes as this one does, so many milliseconds ahead of it, or behind; the system clock is ahead of itself by
+    /// nothing.
+    pub(crate) fn shifted(&self, millis: &Arc<AtomicI64>) -> Self {
+        match &self.0 {
+            Source::System => Self::system(),
+            Source::Manual(hand) | Source::Shifted(hand, _) => Self(Source::Shifted(hand.clone(), millis.clone())),
+        }
+    }
     /// Milliseconds since 1970-01-01 UTC.
     #[expect(clippy::disallowed_methods, reason = "this is the room that time comes from")]
     pub fn now_millis(&self) -> u64 {
@@ -43,6 +53,7 @@ impl Clock {
                 u64::try_from(since.unwrap_or_default().as_millis()).unwrap_or(u64::MAX)
             }
             Source::Manual(hand) => hand.load(Ordering::SeqCst),
+            Source::Shifted(hand, ahead) => shift(hand.load(Ordering::SeqCst), ahead),
         }
     }
     /// Milliseconds since 1970-01-01 UTC, a few of them late at most, for a fraction of what the exact time costs. A manual
@@ -52,6 +63,7 @@ impl Clock {
         match &self.0 {
             Source::System => coarse_system_millis(),
             Source::Manual(hand) => hand.load(Ordering::Relaxed),
+            Source::Shifted(hand, ahead) => shift(hand.load(Ordering::Relaxed), ahead),
         }
     }
     /// Begins to measure how long something takes.
@@ -59,7 +71,7 @@ impl Clock {
     pub(crate) fn stopwatch(&self) -> Stopwatch {
         match &self.0 {
             Source::System => Stopwatch::Steady(std::time::Instant::now()),
-            Source::Manual(hand) => Stopwatch::Manual(hand.load(Ordering::Relaxed)),
+            Source::Manual(_) | Source::Shifted(..) => Stopwatch::Manual(self.coarse_millis()),
         }
     }
     /// Seconds since 1970-01-01 UTC.
@@ -68,20 +80,29 @@ impl Clock {
     }
     /// Moves a manual clock forward; the system clock ignores it.
     pub fn advance(&self, by: Duration) {
-        if let Source::Manual(hand) = &self.0 {
+        if let Source::Manual(hand) | Source::Shifted(hand, _) = &self.0 {
             hand.fetch_add(u64::try_from(by.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst);
         }
     }
     /// Sets a manual clock, also backwards; the system clock ignores it.
     pub fn set_millis(&self, epoch_millis: u64) {
-        if let Source::Manual(hand) = &self.0 {
-            hand.store(epoch_millis, Ordering::SeqCst);
+        match &self.0 {
+            Source::System => {}
+            Source::Manual(hand) => hand.store(epoch_millis, Ordering::SeqCst),
+            Source::Shifted(hand, ahead) => {
+                let millis = ahead.load(Ordering::SeqCst).saturating_neg();
+                hand.store(epoch_millis.saturating_add_signed(millis), Ordering::SeqCst);
+            }
         }
     }
     /// Whether this clock is moved by hand.
     pub fn is_manual(&self) -> bool {
-        matches!(self.0, Source::Manual(_))
+        !matches!(self.0, Source::System)
     }
+}
+
+fn shift(millis: u64, ahead: &AtomicI64) -> u64 {
+    millis.saturating_add_signed(ahead.load(Ordering::Relaxed))
 }
 
 /// The time of the last tick of the operating system, which it keeps where programs can read it.

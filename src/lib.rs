@@ -144,7 +144,7 @@ pub mod streams {
     pub use crate::{
         consumer::{Batch, Consumer, Deliveries, Delivery, Follow, Gap, TableStream},
         database::{DestinationDescription, KinesisDestinations},
-        kinesis::{DeliveryStats, KinesisRecord, KinesisSink},
+        kinesis::{DeliveryStats, Disorder, DisorderedSink, KinesisRecord, KinesisSink},
         maintenance::TriggerHealth,
         stream::{ChangeEvent, ChangeRecord, IteratorStart, Sequence},
         table::stream::{MAX_PAGE_RECORDS, ShardDescription, StreamDescription, StreamRecords, StreamStatus},

@@ -1,4 +1,4 @@
-//! Stores of objects on the command line: where archives lie, and where exports go and imports come from.
+//! Stores of objects on the command line: where archives lie, where exports go and imports come from, and what stands for Kinesis.
 
 use crate::failure::Failure;
 use clap::{Args, ValueEnum};
@@ -6,10 +6,16 @@ use hashrange::{
     Database,
     file::ObjectStore,
     history::{ArchiveMode, ArchiveOptions, ArchivePlace, Archiving, Backlog},
+    streams::{Disorder, DisorderedSink},
 };
+use hashrange_wire::kinesis::KinesisFolder;
 #[cfg(feature = "object-store")]
 use hashrange_wire::objects::{ObjectService, RemoteStore};
-use std::{path::Path, sync::Arc};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Duration,
+};
 
 /// How a place is written, for help texts.
 pub(crate) const PLACES: &str = if cfg!(feature = "object-store") {
@@ -147,8 +153,33 @@ pub(crate) fn folder_of_buckets(_folder: &Path) -> Result<Arc<dyn ObjectStore>, 
     Err(Failure::Usage("--object-dir: this system has no folders that are opened link by link".to_owned()))
 }
 
-/// What stands for Kinesis: a folder of data streams, which has to be there.
-pub(crate) fn data_streams(folder: &Path) -> Result<hashrange_wire::kinesis::KinesisFolder, Failure> {
-    let folder_error = |error| Failure::io(format!("--kinesis-dir {}", folder.display()), error);
-    hashrange_wire::kinesis::KinesisFolder::open(folder).map_err(folder_error)
+/// What stands for Kinesis.
+#[derive(Debug, Args)]
+pub(crate) struct KinesisArgs {
+    /// Folder that stands for Kinesis: data stream NAME is DIR/NAME.jsonl, which has to exist; changes of tables with a Kinesis
+    /// destination are appended there. Without, they wait for up to 24 hours
+    #[arg(long, value_name = "DIR")]
+    pub(crate) kinesis_dir: Option<PathBuf>,
+    /// Write records in any order, as Kinesis may: they are gathered for a quarter of a second and shuffled
+    #[arg(long, requires = "kinesis_dir")]
+    kinesis_shuffle: bool,
+    /// Of a thousand records, how many are written a second time, at once or later, as Kinesis may
+    #[arg(long, value_name = "RECORDS", default_value_t, requires = "kinesis_dir")]
+    kinesis_duplicates: u32,
+}
+
+/// How long records are gathered that are to be shuffled.
+const GATHER: Duration = Duration::from_millis(250);
+
+impl KinesisArgs {
+    /// The data streams of the folder, which has to be there; `None` without one.
+    pub(crate) fn sink(&self) -> Result<Option<DisorderedSink<KinesisFolder>>, Failure> {
+        let Some(folder) = &self.kinesis_dir else { return Ok(None) };
+        let folder_error = |error| Failure::io(format!("--kinesis-dir {}", folder.display()), error);
+        let streams = KinesisFolder::open(folder).map_err(folder_error)?;
+        let gather = if self.kinesis_shuffle { GATHER } else { Duration::ZERO };
+        let (shuffle, duplicates_per_thousand) = (self.kinesis_shuffle, self.kinesis_duplicates);
+        let disorder = Disorder { shuffle, duplicates_per_thousand, gather, seed: 0 };
+        Ok(Some(DisorderedSink::new(streams, disorder)?))
+    }
 }

@@ -129,9 +129,10 @@ impl<R: Clone> Cluster<R> {
         projection: &[u8],
         now: u64,
     ) -> std::result::Result<Found<Option<ItemRef>>, Miss> {
+        let hash = key.hash();
         let mut node = self.nodes[node].lock();
         node.receive(now);
-        let found = node.item(key, projection, now).ok_or_else(|| node.miss());
+        let found = node.item((hash, key), projection, now).ok_or_else(|| node.miss());
         drop(node);
         self.items.note(found.as_ref().ok());
         found

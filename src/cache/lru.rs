@@ -1,19 +1,25 @@
 //! A map of bounded weight: what was used least recently gives way.
 
 use hashbrown::HashTable;
+use std::{cmp::Reverse, collections::BinaryHeap};
 
-/// No slot.
-const NONE: usize = usize::MAX;
+/// Places in the order beyond two for each entry: the order of a small map is not made anew all the time.
+const SPARE_PLACES: usize = 64;
 
-/// Entries by key, linked from the one that was used last to the one that was not used for longest.
+/// Entries by key, and the order in which they were used.
+///
+/// A use notes its time in the entry and moves nothing, so that a look-up touches no other entry. The order is put right when
+/// room is needed: the entry that seems oldest gives way if it was not used since, and is put where it belongs otherwise.
 pub(super) struct Lru<K, V> {
     /// Positions of slots.
     index: HashTable<usize>,
     slots: Vec<Slot<K, V>>,
     /// Slots without an entry.
     free: Vec<usize>,
-    newest: usize,
-    oldest: usize,
+    /// Slots by a time at which they were used, the earliest first. One whose slot has another time in `placed` counts nothing.
+    order: BinaryHeap<Reverse<(u64, usize)>>,
+    /// Uses so far: the time.
+    uses: u64,
     bytes: usize,
     capacity_bytes: usize,
 }
@@ -22,15 +28,17 @@ struct Slot<K, V> {
     entry: Option<(K, V)>,
     hash: u64,
     bytes: usize,
-    newer: usize,
-    older: usize,
+    /// When the entry was last used.
+    used: u64,
+    /// The time of its place in the order; 0 without an entry.
+    placed: u64,
 }
 
 impl<K: Eq, V> Lru<K, V> {
     /// An empty one, with room for so many bytes.
     pub fn new(capacity_bytes: usize) -> Self {
-        let (index, slots, free) = (HashTable::new(), Vec::new(), Vec::new());
-        Self { index, slots, free, newest: NONE, oldest: NONE, bytes: 0, capacity_bytes }
+        let (index, slots, free, order) = (HashTable::new(), Vec::new(), Vec::new(), BinaryHeap::new());
+        Self { index, slots, free, order, uses: 0, bytes: 0, capacity_bytes }
     }
 
     /// Bytes of all entries.
@@ -39,13 +47,13 @@ impl<K: Eq, V> Lru<K, V> {
     }
 
     /// The entry with a key, which counts as used.
+    #[inline]
     pub fn get(&mut self, hash: u64, key: &K) -> Option<&V> {
         let at = self.find(hash, key)?;
-        if self.newest != at {
-            self.unlink(at);
-            self.link(at);
-        }
-        self.slots[at].entry.as_ref().map(|(_, value)| value)
+        self.uses += 1;
+        let slot = self.slots.get_mut(at)?;
+        slot.used = self.uses;
+        slot.entry.as_ref().map(|(_, value)| value)
     }
 
     /// Puts an entry of so many bytes in the place of the one with its key. Returns the bytes of what gave way.
@@ -55,11 +63,14 @@ impl<K: Eq, V> Lru<K, V> {
             return bytes;
         }
         let mut evicted = 0;
-        while self.bytes + bytes > self.capacity_bytes && self.oldest != NONE {
-            evicted += self.slots[self.oldest].bytes;
-            self.take(self.oldest);
+        while self.bytes + bytes > self.capacity_bytes
+            && let Some(oldest) = self.oldest()
+        {
+            evicted += self.slots[oldest].bytes;
+            self.take(oldest);
         }
-        let slot = Slot { entry: Some((key, value)), hash, bytes, newer: NONE, older: NONE };
+        self.uses += 1;
+        let slot = Slot { entry: Some((key, value)), hash, bytes, used: self.uses, placed: self.uses };
         let at = match self.free.pop() {
             Some(at) => {
                 self.slots[at] = slot;
@@ -72,8 +83,9 @@ impl<K: Eq, V> Lru<K, V> {
         };
         let slots = &self.slots;
         self.index.insert_unique(hash, at, |at| slots[*at].hash);
-        self.link(at);
+        self.order.push(Reverse((self.uses, at)));
         self.bytes += bytes;
+        self.tidy();
         evicted
     }
 
@@ -83,15 +95,16 @@ impl<K: Eq, V> Lru<K, V> {
         self.take(at)
     }
 
+    #[inline]
     fn find(&self, hash: u64, key: &K) -> Option<usize> {
         let is_it = |at: &usize| self.slots[*at].entry.as_ref().is_some_and(|(known, _)| known == key);
         self.index.find(hash, is_it).copied()
     }
 
     fn take(&mut self, at: usize) -> Option<V> {
-        self.unlink(at);
         let slot = &mut self.slots[at];
         self.bytes -= slot.bytes;
+        slot.placed = 0;
         let (entry, hash) = (slot.entry.take(), slot.hash);
         if let Ok(found) = self.index.find_entry(hash, |known| *known == at) {
             found.remove();
@@ -100,25 +113,27 @@ impl<K: Eq, V> Lru<K, V> {
         entry.map(|(_, value)| value)
     }
 
-    /// Makes a slot the one that was used last.
-    fn link(&mut self, at: usize) {
-        let before = std::mem::replace(&mut self.newest, at);
-        (self.slots[at].newer, self.slots[at].older) = (NONE, before);
-        match before {
-            NONE => self.oldest = at,
-            before => self.slots[before].newer = at,
+    /// The entry that was not used for longest, which is taken out of the order.
+    fn oldest(&mut self) -> Option<usize> {
+        while let Some(Reverse((time, at))) = self.order.pop() {
+            let slot = &mut self.slots[at];
+            if slot.placed != time {
+                continue; // the entry that had this place is gone
+            }
+            if slot.used == time {
+                return Some(at);
+            }
+            slot.placed = slot.used;
+            self.order.push(Reverse((slot.used, at)));
         }
+        None
     }
 
-    fn unlink(&mut self, at: usize) {
-        let (newer, older) = (self.slots[at].newer, self.slots[at].older);
-        match newer {
-            NONE => self.newest = older,
-            newer => self.slots[newer].older = older,
-        }
-        match older {
-            NONE => self.oldest = newer,
-            older => self.slots[older].newer = newer,
+    /// Drops the places of entries that are gone, before they are more than those that are there.
+    fn tidy(&mut self) {
+        if self.order.len() > 2 * self.index.len() + SPARE_PLACES {
+            let slots = &self.slots;
+            self.order.retain(|Reverse((time, at))| slots[*at].placed == *time);
         }
     }
 }

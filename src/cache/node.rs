@@ -6,7 +6,7 @@ use std::collections::VecDeque;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Bytes that an entry takes besides key and value, about.
-const ENTRY_BYTES: usize = 160;
+const ENTRY_BYTES: usize = 240;
 
 /// The primary key of an item, in any table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,12 +64,44 @@ impl<T: Clone> Entry<T> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Miss(u64);
 
-/// An item, absent or not, as a whole and by the projections of its reads. An empty projection is the whole.
+/// An item, absent or not, as a whole and in the parts that reads with a projection asked for.
 #[derive(Default)]
 struct Views {
-    by_projection: Vec<(Vec<u8>, Entry<Option<ItemRef>>)>,
+    /// In the place of the entry itself, where most reads find it.
+    whole: Option<Entry<Option<ItemRef>>>,
+    parts: Vec<(Vec<u8>, Entry<Option<ItemRef>>)>,
     /// How many writes the node had learned of with the last write of this item; 0 if it only was read.
     written: u64,
+}
+
+impl Views {
+    #[inline]
+    fn get(&self, projection: &[u8]) -> Option<&Entry<Option<ItemRef>>> {
+        match projection {
+            [] => self.whole.as_ref(),
+            _ => self.parts.iter().find(|(of, _)| *of == projection).map(|(_, entry)| entry),
+        }
+    }
+    fn put(&mut self, projection: Vec<u8>, entry: Entry<Option<ItemRef>>) {
+        match projection.is_empty() {
+            true => self.whole = Some(entry),
+            false => self.parts.push((projection, entry)),
+        }
+    }
+    fn is_empty(&self) -> bool {
+        self.whole.is_none() && self.parts.is_empty()
+    }
+    fn retain(&mut self, mut is_kept: impl FnMut(&Entry<Option<ItemRef>>) -> bool) {
+        self.whole = self.whole.take().filter(|entry| is_kept(entry));
+        self.parts.retain(|(_, entry)| is_kept(entry));
+    }
+    fn bytes(&self) -> usize {
+        let of_entry = |projection: &[u8], entry: &Entry<Option<ItemRef>>| {
+            projection.len() + entry.value.as_ref().map_or(0, ItemRef::size_bytes) + ENTRY_BYTES
+        };
+        let whole = self.whole.as_ref().map_or(0, |entry| of_entry(&[], entry));
+        whole + self.parts.iter().map(|(projection, entry)| of_entry(projection, entry)).sum::<usize>()
+    }
 }
 
 /// Something that a node learns from another one.
@@ -121,11 +153,15 @@ impl<R: Clone> Node<R> {
     }
 
     /// An item as a read with this projection answered.
-    pub fn item(&mut self, key: &ItemKey, projection: &[u8], now_millis: u64) -> Option<Found<Option<ItemRef>>> {
+    #[inline]
+    pub fn item(
+        &mut self,
+        (hash, key): (u64, &ItemKey),
+        projection: &[u8],
+        now_millis: u64,
+    ) -> Option<Found<Option<ItemRef>>> {
         let ttl_millis = self.item_ttl_millis;
-        let views = self.items.get(key.hash(), key)?;
-        let (_, entry) = views.by_projection.iter().find(|(of, _)| *of == projection)?;
-        entry.found(ttl_millis, now_millis)
+        self.items.get(hash, key)?.get(projection)?.found(ttl_millis, now_millis)
     }
 
     /// A page as it was answered.
@@ -154,19 +190,18 @@ impl<R: Clone> Node<R> {
             News::Read(key, projection, item, miss) => {
                 let hash = key.hash();
                 let mut views = self.items.remove(hash, &key).unwrap_or_default();
-                views.by_projection.retain(|(_, entry)| entry.found(self.item_ttl_millis, now_millis).is_some());
-                let is_there = views.by_projection.iter().any(|(of, _)| *of == projection);
+                views.retain(|entry| entry.found(self.item_ttl_millis, now_millis).is_some());
                 // What was written after the read had begun is newer than what it read.
-                let is_older = views.written > miss.0 && !views.by_projection.is_empty();
-                if !is_there && !is_older {
-                    views.by_projection.push((projection, Entry { value: item, at_millis }));
+                let is_older = views.written > miss.0 && !views.is_empty();
+                if views.get(&projection).is_none() && !is_older {
+                    views.put(projection, Entry { value: item, at_millis });
                 }
                 self.store_item(hash, key, views);
             }
             News::Written(key, item) => {
                 self.writes += 1;
-                let by_projection = vec![(Vec::new(), Entry { value: item, at_millis })];
-                self.store_item(key.hash(), key, Views { by_projection, written: self.writes });
+                let whole = Some(Entry { value: item, at_millis });
+                self.store_item(key.hash(), key, Views { whole, parts: Vec::new(), written: self.writes });
             }
             News::Page(key, page, bytes) if self.query_ttl_millis > 0 => {
                 let bytes = bytes + key.len() + ENTRY_BYTES;
@@ -178,10 +213,7 @@ impl<R: Clone> Node<R> {
     }
 
     fn store_item(&mut self, hash: u64, key: ItemKey, views: Views) {
-        let of_view = |(projection, entry): &(Vec<u8>, Entry<Option<ItemRef>>)| {
-            projection.len() + entry.value.as_ref().map_or(0, ItemRef::size_bytes) + ENTRY_BYTES
-        };
-        let bytes = key.bytes() + views.by_projection.iter().map(of_view).sum::<usize>();
+        let bytes = key.bytes() + views.bytes();
         self.evicted_bytes += self.items.insert(hash, key, views, bytes) as u64;
     }
 }

@@ -5,6 +5,7 @@ use crate::{
     engine::TableUpdate,
     error::{Error, ErrorKind, Result},
     kinesis::{Delivery, DeliveryStats, KinesisSink},
+    ledger::MetricSeries,
     schema::{
         ChangeTime, DestinationStatus, KinesisArn, KinesisDestination, KinesisTiming, RecordPrecision, TableDefinition,
         TableSettings,
@@ -83,6 +84,15 @@ impl Database {
         }
         let mut delivery = Delivery::new(self.inner.engine.clone(), sink, deliveries.clone());
         self.inner.maintenance.add_delivery(Box::new(move |patience| delivery.run(patience)))
+    }
+}
+
+impl Database {
+    /// CloudWatch's metrics of Kinesis destinations, by table, for the last 180 minutes in which records were delivered or could
+    /// not be: `AgeOfOldestUnreplicatedRecord` at each attempt, in milliseconds; `ConsumedChangeDataCaptureUnits`, one for
+    /// each KB of the larger image; `FailedToReplicateRecordCount`, of records that the sink dropped.
+    pub fn kinesis_metrics(&self) -> Vec<MetricSeries> {
+        self.inner.deliveries.metrics()
     }
 }
 

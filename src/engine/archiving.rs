@@ -165,7 +165,6 @@ impl Engine {
         }
         let commit = self.wal.visible().load();
         let bounds = self.files.manifest().state().log.clone();
-        let mut segments = self.files.kept.segments();
         let ((last, end), own) = loop {
             let (end, own) = (self.wal.durable_end(), self.wal.segments());
             // Once the log lists a segment, it lists those before it with their final lengths.
@@ -173,10 +172,14 @@ impl Engine {
                 break (end, own);
             }
         };
-        segments.extend(own.iter().map(|segment| (segment.number, segment.bytes)));
+        // The log gives a segment to its holders before it lists it no more.
+        let (given_up, mut ends) = (self.files.kept.segments(), self.files.kept.ends());
+        ends.extend(&bounds.ends);
+        let mut segments: BTreeMap<u64, u64> = own.iter().map(|segment| (segment.number, segment.bytes)).collect();
+        segments.extend(given_up);
         segments.retain(|number, _| *number <= last);
         segments.insert(last, end);
-        for (segment, end) in &bounds.ends {
+        for (segment, end) in &ends {
             match (*end, segments.get_mut(segment)) {
                 (0, Some(_)) => drop(segments.remove(segment)),
                 (end, Some(bytes)) => *bytes = end,

@@ -28,8 +28,10 @@ struct Held {
     given_up_runs: BTreeSet<u64>,
     /// Holders of the log from a segment on.
     log_from: BTreeMap<u64, usize>,
-    /// Segments that the database gave up, with their bytes.
+    /// Segments that the database gave up, with the bytes of each that count.
     given_up_segments: BTreeMap<u64, u64>,
+    /// Where segments of earlier sessions end, which the manifest forgets once the database needs them no more.
+    ends: BTreeMap<u64, u64>,
     is_closed: bool,
 }
 
@@ -64,12 +66,17 @@ impl Kept {
         }
         !is_held
     }
+    /// Remembers where segments end whose files are longer. To be called before the manifest forgets it.
+    pub fn note_ends(&self, ends: &BTreeMap<u64, u64>) {
+        self.held.lock().ends.extend(ends);
+    }
     /// The database needs a segment of the log no more. Whether no other holder does either, so that it can be removed.
     pub fn gives_up_segment(&self, segment: u64, bytes: u64) -> bool {
         let mut held = self.held.lock();
-        let is_held = held.log_is_held(segment);
+        let counting_bytes = held.ends.get(&segment).map_or(bytes, |end| bytes.min(*end));
+        let is_held = counting_bytes > 0 && held.log_is_held(segment);
         if is_held {
-            held.given_up_segments.insert(segment, bytes);
+            held.given_up_segments.insert(segment, counting_bytes);
         }
         !is_held
     }
@@ -81,9 +88,13 @@ impl Kept {
     pub fn first_segment(&self) -> Option<u64> {
         self.held.lock().log_from.first_key_value().map(|(first, _)| *first)
     }
-    /// Segments that only holders need, with their bytes.
+    /// Segments that only holders need, with the bytes of each that count.
     pub fn segments(&self) -> BTreeMap<u64, u64> {
         self.held.lock().given_up_segments.clone()
+    }
+    /// Where segments of earlier sessions end, also those that the manifest has forgotten.
+    pub fn ends(&self) -> BTreeMap<u64, u64> {
+        self.held.lock().ends.clone()
     }
 }
 
@@ -188,6 +199,17 @@ mod tests {
         assert_eq!(disk.list().unwrap(), left);
         drop(later);
         assert_eq!(disk.list().unwrap(), [FileName::Log(1), FileName::Run(1), FileName::Run(3)]);
+    }
+
+    /// Behind the end of a segment that a crash left are bytes that were never acknowledged, and that no reader may read.
+    #[test]
+    fn a_segment_that_is_kept_ends_where_it_ended() {
+        let kept = Kept::new(disk());
+        let hold = kept.hold(BTreeSet::new(), 1);
+        kept.note_ends(&BTreeMap::from([(1, 70), (2, 0)]));
+        assert!(!kept.gives_up_segment(1, 100) && kept.gives_up_segment(2, 100) && !kept.gives_up_segment(3, 100));
+        assert_eq!(kept.segments(), BTreeMap::from([(1, 70), (3, 100)]));
+        drop(hold);
     }
 
     #[test]

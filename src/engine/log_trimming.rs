@@ -47,6 +47,7 @@ impl Engine {
         let first = first.map_or(0, |segment| segment.number);
         let mut manifest = self.files.manifest();
         if first > manifest.state().log.first_segment {
+            self.files.kept.note_ends(&manifest.state().log.ends);
             let history = self.history_of_trimmed(manifest.state());
             let edits: Vec<Edit> = [Edit::PutLogStart(first)].into_iter().chain(history).collect();
             self.commit_manifest(&mut manifest, &edits)?;

@@ -13,9 +13,9 @@ use super::{
 };
 use crate::{
     canary::canary,
-    config::Durability,
     error::{Error, Result},
     item::ItemRef,
+    ledger::RequestLabel,
     partition::ReadPoint,
     schema::{
         Consistency, EncodedKey, ITEM_SPACE, Replication, STAMP_SPACE, Stamp, StreamView, TableDefinition, TableStatus,
@@ -27,6 +27,9 @@ use crate::{
 };
 use bytes::Bytes;
 use std::{collections::VecDeque, sync::Arc};
+
+/// What writes of other regions are noted as where there is a ledger.
+const REPLICATED_WRITE: &str = "ReplicatedWrite";
 
 /// A change of an item in a table with replicas.
 #[derive(Clone, Debug)]
@@ -54,10 +57,6 @@ pub struct ChangeCursor {
 }
 
 impl ChangeCursor {
-    /// Before the commit with this number.
-    pub fn before(commit: u64) -> Self {
-        Self { log: LogCursor::before(commit), holds: VecDeque::new() }
-    }
     /// Goes back to before the commit with this number.
     pub fn rewind(&mut self, commit: u64) {
         self.log = LogCursor::before(commit);
@@ -79,6 +78,11 @@ impl ChangeCursor {
 }
 
 impl Engine {
+    /// A cursor before the commit with this number. What the log has now stays until the cursor has read it.
+    pub fn cursor_before(&self, commit: u64) -> ChangeCursor {
+        ChangeCursor { log: LogCursor::before(commit), holds: VecDeque::from([(commit, self.hold_log(0))]) }
+    }
+
     /// A cursor behind what readers see: a commit that a read begun after this call does not see is behind the cursor. Errors: log.
     pub fn cursor_behind_visible(&self) -> Result<ChangeCursor> {
         let hold = self.hold_log(0);
@@ -101,10 +105,6 @@ impl Engine {
     pub fn read_changes(&self, cursor: &mut ChangeCursor, take: &mut dyn FnMut(StampedChange) -> bool) -> Result<()> {
         if self.wal.last_seqno() < cursor.next() {
             return Ok(());
-        }
-        if cursor.holds.is_empty() {
-            // Everything that is there now, until the place is known.
-            cursor.holds.push_back((cursor.next(), self.hold_log(0)));
         }
         let DurableLog { commit: last, segments, bounds, .. } = self.durable_log(true)?;
         let (disk, protection) = (self.files.disk.as_ref(), self.protection());
@@ -133,14 +133,10 @@ impl Engine {
         Ok(())
     }
 
-    /// Applies a change that was made in another region, if its stamp is greater than that of the item here; whether it was. The
-    /// caller waits until it is durable.
-    pub fn apply_replicated(
-        &self,
-        slot: &TableSlot,
-        change: &StampedChange,
-        durability: Option<Durability>,
-    ) -> Result<bool> {
+    /// Applies a change that was made in another region, if its stamp is greater than that of the item here; whether it was. It
+    /// pays for a write either way. The caller waits until it is durable. Errors: throttled, where the charge asks for capacity;
+    /// log, disk.
+    pub fn apply_replicated(&self, slot: &TableSlot, change: &StampedChange, charge: Charge) -> Result<bool> {
         let mut decide = |definition: &TableDefinition, _: Option<&ItemRef>| {
             // It has no replicas any more.
             if definition.replication.is_none() {
@@ -149,10 +145,10 @@ impl Engine {
             Ok(change.new.clone().map_or(WriteAction::Delete, WriteAction::Put))
         };
         let options = WriteOptions {
-            durability,
             origin: Origin::User,
             skip_wait: true,
-            charge: Charge::Free,
+            charge,
+            label: RequestLabel { operation: REPLICATED_WRITE, tag: 0 },
             replicated: Some(Box::new(change.stamp.clone())),
             ..WriteOptions::default()
         };

@@ -33,6 +33,8 @@ pub enum Charge {
     Single,
     /// As parts of a transaction, which cost twice as much.
     Transaction,
+    /// Each by itself, though there is no capacity: what has to be written now, and is only noted.
+    Unasked,
     /// Not at all.
     Free,
 }
@@ -85,7 +87,7 @@ impl<'a> WriteCharge<'a> {
         if options.charge == Charge::Free || options.origin != Origin::User || options.is_dry_run {
             return None;
         }
-        let model = engine.admission.throughput.as_ref();
+        let model = engine.admission.throughput.as_ref().filter(|_| options.charge != Charge::Unasked);
         let now_millis = model.map_or(0, |model| model.now_millis(&engine.options.clock));
         let (charge, label) = (options.charge, options.label);
         Some(Self { engine, model, charge, label, now_millis, items: PerItem::new() })

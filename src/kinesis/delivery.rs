@@ -4,12 +4,13 @@
 //! destination that was disabled gets what was committed before. Its data stream gets nothing of a later destination of the
 //! same table until then, so that the order stays.
 
-use super::{KinesisRecord, KinesisSink};
+use super::{KinesisRecord, KinesisSink, metrics::Metrics};
 use crate::{
     clock::Deadline,
     consumer::{Consumer, TableStream},
     engine::Engine,
     error::{Error, Result},
+    ledger::MetricSeries,
     manifest::StreamMeta,
     observe::{Job, Subject},
     schema::StreamPurpose,
@@ -47,6 +48,7 @@ pub struct DeliveryStats {
 pub struct Deliveries {
     sink: Mutex<Option<Arc<dyn KinesisSink>>>,
     stats: Mutex<BTreeMap<(u32, String), DeliveryStats>>,
+    metrics: Mutex<Metrics>,
 }
 
 impl Deliveries {
@@ -67,6 +69,10 @@ impl Deliveries {
     /// What became of the records of a table's destination.
     pub fn stats(&self, table: u32, stream_arn: &str) -> DeliveryStats {
         self.stats.lock().get(&(table, stream_arn.to_owned())).copied().unwrap_or_default()
+    }
+    /// What CloudWatch shows of all destinations.
+    pub fn metrics(&self) -> Vec<MetricSeries> {
+        self.metrics.lock().series()
     }
     fn count(&self, stream: &StreamMeta, count: impl FnOnce(&mut DeliveryStats)) {
         let Some(feed) = &stream.kinesis else { return };
@@ -186,11 +192,14 @@ impl Delivery {
         let gaps = batch.skipped().len() as u64;
         self.deliveries.count(stream, |stats| stats.gaps += gaps);
         let records: Vec<_> = batch.records().iter().map(|change| KinesisRecord::new(change.clone(), stream)).collect();
+        let now_millis = self.engine.options().clock.now_millis();
+        self.deliveries.metrics.lock().note_attempt(&stream.table_name, &records, now_millis);
         let dropped = call(|| self.sink.put(&records)).map_err(|failure| {
             let stream_arn = stream.kinesis.as_ref().map_or("", |feed| &feed.stream_arn);
             Error::io("deliver records to", stream_arn, &io::Error::other(failure))
         })?;
         batch.ack()?;
+        self.deliveries.metrics.lock().note_taken(&stream.table_name, &records, dropped, now_millis);
         let taken = (records.len() as u64).saturating_sub(dropped);
         self.deliveries.count(stream, |stats| {
             stats.records += taken;

@@ -1,27 +1,31 @@
 //! The clocks of the regions: that of the world, each some milliseconds ahead of it or behind.
 
 use crate::clock::Clock;
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, Ordering},
+};
 
 /// The clock of a region.
 #[derive(Clone, Debug)]
 pub(super) struct RegionClock {
+    /// What its database reads. It follows the world's by itself, also where a program moves that directly.
     pub clock: Clock,
-    /// Milliseconds that it is ahead of the world's; only one that is moved by hand can be.
-    pub ahead_millis: i64,
+    ahead_millis: Arc<AtomicI64>,
 }
 
 impl RegionClock {
     /// A clock that goes as the world's does.
     pub fn of(world: &Clock) -> Self {
-        let clock = if world.is_manual() { Clock::manual(world.now_millis()) } else { Clock::system() };
-        Self { clock, ahead_millis: 0 }
+        let ahead_millis = Arc::default();
+        Self { clock: world.shifted(&ahead_millis), ahead_millis }
     }
-    /// Sets it to the time of the world.
-    pub fn follow(&self, now_millis: u64) {
-        self.clock.set_millis(now_millis.saturating_add_signed(self.ahead_millis));
+    /// Sets it ahead of the world's clock, or behind it; only one that is moved by hand can be.
+    pub fn set_ahead(&self, millis: i64) {
+        self.ahead_millis.store(millis, Ordering::SeqCst);
     }
     /// The time of the world at which this clock showed that time.
     pub fn to_world(&self, at_millis: u64) -> u64 {
-        at_millis.saturating_add_signed(self.ahead_millis.saturating_neg())
+        at_millis.saturating_add_signed(self.ahead_millis.load(Ordering::SeqCst).saturating_neg())
     }
 }

@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     canary::canary,
-    engine::{ChangeCursor, StampedChange, StampedWalk, TableSlot},
+    engine::{ChangeCursor, Charge, StampedChange, StampedWalk, TableSlot},
     error::{ErrorKind, Result},
     schema::Consistency,
 };
@@ -19,6 +19,8 @@ use std::{collections::HashMap, sync::Arc};
 
 /// Commits of which nothing is sent after which the receiver notes all the same how far the link has come.
 const COMMITS_PER_NOTE: u64 = 1_024;
+/// When a change comes again for which the receiver had no capacity, in milliseconds.
+const THROTTLED_MILLIS: u64 = 100;
 /// How long a link rests after a failure, in milliseconds.
 const RETRY_MILLIS: u64 = 1_000;
 
@@ -34,6 +36,8 @@ pub(super) struct Link {
     noted: u64,
     /// The log does not reach back to the place of the link, or the place is not known.
     has_to_compare: bool,
+    /// It did not read to the end of the log, for lack of room.
+    is_behind: bool,
     /// It failed, and rests until then; 0 if it does not.
     rests_until: u64,
     /// Something arrived that is not known to be durable.
@@ -57,7 +61,7 @@ pub(super) struct Ends<'a> {
 impl Link {
     /// Goes on where the receiver was left; says whether the receiver has more of the sender than the sender itself, which was
     /// put back from a copy. Errors: log, disk.
-    pub fn open(at: (usize, usize), ends: &Ends<'_>, model: LinkModel, seed: u64) -> Result<(Self, bool)> {
+    pub fn open(at: (usize, usize), ends: &Ends<'_>, transit: Transit) -> Result<(Self, bool)> {
         let engine = ends.from.engine();
         let last = engine.last_commit();
         let place = ends.places.get(&ends.from.name, engine.database_id())?;
@@ -66,11 +70,12 @@ impl Link {
         let link = Self {
             from: at.0,
             to: at.1,
-            cursor: ChangeCursor::before(noted + 1),
-            transit: Transit::new(model, seed),
+            cursor: engine.cursor_before(noted + 1),
+            transit,
             counts: Counts::default(),
             noted,
             has_to_compare: known.is_none() && shared_tables(ends).next().is_some(),
+            is_behind: false,
             is_noted: known.is_some(),
             rests_until: 0,
             has_applied: false,
@@ -97,10 +102,17 @@ impl Link {
         !self.has_to_compare && self.transit.len() == 0 && ends.from.engine().last_commit() < self.cursor.next()
     }
 
-    /// Reads what the sender committed since the last time, also for a link that is cut: how long a change takes is decided by
-    /// the clock of the sender as it was. Errors: log, disk.
-    pub fn read_log(&mut self, ends: &Ends<'_>, is_connected: bool, now_millis: u64) -> Result<()> {
-        if self.rests_until > now_millis || (self.has_to_compare && !is_connected) {
+    pub fn has_to_compare(&self) -> bool {
+        self.has_to_compare
+    }
+    /// Whether it stopped reading because there was too much on its way, and has room now.
+    pub fn is_behind(&self) -> bool {
+        self.is_behind && !self.transit.is_full()
+    }
+
+    /// Reads what the sender committed since the last time. Errors: log, disk.
+    pub fn read_log(&mut self, ends: &Ends<'_>, now_millis: u64) -> Result<()> {
+        if self.rests_until > now_millis {
             return Ok(());
         }
         let read = self.try_read_log(ends, now_millis);
@@ -115,7 +127,8 @@ impl Link {
         if self.has_to_compare {
             self.compare(ends)?;
         }
-        if self.transit.is_full() {
+        self.is_behind = self.transit.is_full();
+        if self.is_behind {
             return Ok(());
         }
         let Self { cursor, transit, .. } = self;
@@ -134,6 +147,7 @@ impl Link {
             }
             !transit.is_full()
         });
+        self.is_behind = self.transit.is_full();
         match read {
             Err(error) if error.kind() == ErrorKind::NotFound => {
                 self.has_to_compare = true;
@@ -143,10 +157,18 @@ impl Link {
         }
     }
 
-    /// Applies the next change that arrived. Errors: log, disk.
-    pub fn deliver_next(&mut self, ends: &Ends<'_>, now_millis: u64) -> Result<()> {
-        let Some(next) = self.transit.take_next() else { return Ok(()) };
-        self.deliver(ends, &next, now_millis)
+    /// Applies the next change that arrived; whether it was. Where the receiver has no capacity for it, it comes again a little
+    /// later. Errors: log, disk.
+    pub fn deliver_next(&mut self, ends: &Ends<'_>, now_millis: u64) -> Result<bool> {
+        let Some(next) = self.transit.take_next() else { return Ok(false) };
+        match self.deliver(ends, &next, Charge::Single, now_millis) {
+            Err(error) if error.kind() == ErrorKind::Throttled => {
+                self.counts.throttled += 1;
+                self.transit.put_back(next, now_millis.saturating_add(THROTTLED_MILLIS));
+                Ok(false)
+            }
+            delivered => delivered.inspect_err(|error| self.fail(error, now_millis)).map(|()| true),
+        }
     }
 
     /// Brings everything of some tables over that the sender has, before its time. Where too much of other tables is on its way, that
@@ -157,14 +179,17 @@ impl Link {
             // Otherwise it read to the end of the log.
             let goes_on = self.has_to_compare || self.transit.is_full();
             for change in self.transit.take_tables(|table| tables.iter().any(|wanted| wanted == table)) {
-                self.deliver(ends, &change, now_millis)?;
+                self.deliver(ends, &change, Charge::Unasked, now_millis)
+                    .inspect_err(|error| self.fail(error, now_millis))?;
             }
             if !goes_on {
                 return self.settle(ends);
             }
             if self.transit.is_full() {
                 for _ in 0..self.transit.len().div_ceil(2) {
-                    self.deliver_next(ends, now_millis)?;
+                    let Some(next) = self.transit.take_next() else { break };
+                    self.deliver(ends, &next, Charge::Unasked, now_millis)
+                        .inspect_err(|error| self.fail(error, now_millis))?;
                 }
             }
         }
@@ -183,31 +208,20 @@ impl Link {
         Ok(())
     }
 
-    fn deliver(&mut self, ends: &Ends<'_>, arrived: &OnItsWay, now_millis: u64) -> Result<()> {
+    fn deliver(&mut self, ends: &Ends<'_>, arrived: &OnItsWay, charge: Charge, now_millis: u64) -> Result<()> {
+        let applied = apply(ends, &arrived.table, arrived.to_table, &arrived.change, charge)?;
         self.has_arrived = true;
-        match apply(ends, &arrived.table, arrived.to_table, &arrived.change) {
-            Ok(None) => {}
-            Ok(Some((is_applied, consistency))) => {
-                self.has_applied |= is_applied;
-                if is_applied {
-                    self.counts.applied += 1;
-                } else {
-                    self.counts.superseded += 1;
-                }
-                if consistency == Consistency::Eventual {
-                    self.counts.note_latency(
-                        &arrived.table,
-                        now_millis,
-                        now_millis.saturating_sub(arrived.sent_millis),
-                    );
-                }
-                self.counts.failure = None;
-            }
-            Err(error) => {
-                self.fail(&error, now_millis);
-                return Err(error);
-            }
+        let Some((is_applied, consistency)) = applied else { return Ok(()) };
+        self.has_applied |= is_applied;
+        if is_applied {
+            self.counts.applied += 1;
+        } else {
+            self.counts.superseded += 1;
         }
+        if consistency == Consistency::Eventual {
+            self.counts.note_latency(&arrived.table, now_millis, now_millis.saturating_sub(arrived.sent_millis));
+        }
+        self.counts.failure = None;
         Ok(())
     }
 
@@ -279,6 +293,7 @@ impl Link {
             unread_commits: (ends.from.engine().last_commit() + 1).saturating_sub(self.cursor.next()),
             applied: self.counts.applied,
             superseded: self.counts.superseded,
+            throttled: self.counts.throttled,
             comparisons: self.counts.comparisons,
             latency: self.counts.latency,
             failure: self.counts.failure.clone(),
@@ -316,7 +331,13 @@ fn shared_table(ends: &Ends<'_>, number: u32) -> Option<SharedTable> {
 
 /// Applies a change at the receiver, and says whether it was newer; `None` if one of the tables is not there any more, or they are not
 /// replicas of each other.
-fn apply(ends: &Ends<'_>, table: &str, to_table: u32, change: &StampedChange) -> Result<Option<(bool, Consistency)>> {
+fn apply(
+    ends: &Ends<'_>,
+    table: &str,
+    to_table: u32,
+    change: &StampedChange,
+    charge: Charge,
+) -> Result<Option<(bool, Consistency)>> {
     let Some((slot, replication)) = ends.to.replicated(table) else { return Ok(None) };
     let sender = ends.from.engine().table(table);
     // Another table may have the name by now.
@@ -325,7 +346,7 @@ fn apply(ends: &Ends<'_>, table: &str, to_table: u32, change: &StampedChange) ->
     if !(is_same || canary!(TransitOutlivesReplica)) || !replication.regions().any(|region| region == ends.from.name) {
         return Ok(None);
     }
-    match ends.to.engine().apply_replicated(&slot, change, None) {
+    match ends.to.engine().apply_replicated(&slot, change, charge) {
         Ok(is_applied) => Ok(Some((is_applied, replication.consistency))),
         Err(_) if slot.is_dropped() => Ok(None),
         Err(error) => Err(error),
@@ -342,7 +363,7 @@ pub(super) fn copy(ends: &Ends<'_>, table: &str, slot: &TableSlot) -> Result<()>
             return ends.to.engine().wait_all_durable(None);
         }
         for item in items {
-            apply(ends, table, to_table, &item)?;
+            apply(ends, table, to_table, &item, Charge::Free)?;
         }
     }
 }

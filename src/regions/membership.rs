@@ -145,6 +145,7 @@ impl World {
     pub(super) fn repair_membership(&self) -> Result<()> {
         let world = &self.inner;
         let mut state = world.lock();
+        world.regions.iter().try_for_each(check_name)?;
         let mut tables: Vec<String> = world.regions.iter().flat_map(Region::replicated_tables).collect();
         tables.sort_unstable();
         tables.dedup();
@@ -304,13 +305,15 @@ impl Inner {
         self.check_unprotected(table, region)?;
         let members: Vec<usize> =
             known.regions().filter(|member| member != name).filter_map(|member| self.number_of(member).ok()).collect();
-        // What one of the others has of it all of them have to have.
+        // What one of the others has of it all of them have to have, also of what is written there meanwhile.
+        let engine = self.regions[region].engine();
+        let last_commit = engine.last_commit();
         let mut is_everywhere = true;
         for member in &members {
             is_everywhere &= state.topology.is_connected(region, *member)
                 && self.bring_over(state, (region, *member), &[table.to_owned()]).is_ok();
         }
-        if !is_everywhere {
+        if !is_everywhere || engine.last_commit() != last_commit {
             self.compare_among(state, &members)?;
         }
         for member in members {
@@ -373,6 +376,20 @@ impl Inner {
             return Ok(());
         }
         self.compare_among(state, &regions)
+    }
+}
+
+/// Errors: the database is that of another region, whose name is in the stamps of its items.
+fn check_name(region: &Region) -> Result<()> {
+    let tables = region.replicated_tables();
+    let known = tables.iter().filter_map(|table| region.replicated(table)).map(|(_, known)| known.region);
+    match known.into_iter().find(|name| *name != region.name) {
+        None => Ok(()),
+        Some(name) => Err(Error::validation(format!(
+            "the database of region {} was that of region {name}, and has replicas there: give it its name, or remove its replicas \
+             under that name first",
+            region.name
+        ))),
     }
 }
 

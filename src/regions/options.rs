@@ -60,7 +60,7 @@ pub(super) enum Place {
 }
 
 /// How a world is opened; begins with [`World::options`].
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 #[must_use = "nothing is opened before `open`"]
 pub struct WorldOptions {
     pub(super) regions: Vec<(String, Place)>,
@@ -69,6 +69,21 @@ pub struct WorldOptions {
     pub(super) link: LinkModel,
     pub(super) database: OpenOptions,
     pub(super) is_stepped: bool,
+    pub(super) pending_bytes: usize,
+}
+
+impl Default for WorldOptions {
+    fn default() -> Self {
+        Self {
+            regions: Vec::new(),
+            clock: None,
+            seed: 0,
+            link: LinkModel::default(),
+            database: OpenOptions::default(),
+            is_stepped: false,
+            pending_bytes: 64 << 20,
+        }
+    }
 }
 
 impl WorldOptions {
@@ -116,9 +131,16 @@ impl WorldOptions {
         self.is_stepped = is_stepped;
         self
     }
+    /// Bytes of changes that each link keeps in memory while they are on their way, about, and at least one change. What is behind
+    /// them stays in the log of the sender. Default 64 MiB.
+    pub fn pending_bytes(mut self, bytes: usize) -> Self {
+        self.pending_bytes = bytes;
+        self
+    }
     /// Opens the databases of all regions. Tables that are replicas of each other stay so, also with
     /// those in regions that are left out this time. Errors: fewer than one region or more
-    /// than 32, a name that is none or comes twice, a link that cannot be; those of opening a database.
+    /// than 32, a name that is none or comes twice, a link that cannot be, a database whose replicas are those of a region with another
+    /// name; those of opening a database.
     pub fn open(self) -> Result<World> {
         self.link.check()?;
         if self.regions.is_empty() || self.regions.len() > MAX_REGIONS {

@@ -54,6 +54,8 @@ pub struct LinkReport {
     pub applied: u64,
     /// Changes that arrived, and lost against a later write or were there already.
     pub superseded: u64,
+    /// Times at which a change found no write capacity at the receiver, and was kept for later.
+    pub throttled: u64,
     /// Times at which all items were compared, since the log did not reach back to the link's place, or a replica came or went
     /// while a link was cut.
     pub comparisons: u64,
@@ -68,6 +70,7 @@ pub struct LinkReport {
 pub(super) struct Counts {
     pub applied: u64,
     pub superseded: u64,
+    pub throttled: u64,
     pub comparisons: u64,
     pub latency: Latency,
     /// By table, the latencies of the last minutes in which changes arrived, by their first millisecond since 1970.

@@ -4,9 +4,8 @@ use super::options::LinkModel;
 use crate::{engine::StampedChange, faults::mix, schema::EncodedKey};
 use std::collections::{BTreeMap, HashMap};
 
-/// Changes that a link keeps in memory, and their bytes; what is behind them stays in the log.
+/// Changes that a link keeps in memory; what is behind them stays in the log.
 const MAX_PENDING: usize = 50_000;
-const MAX_PENDING_BYTES: usize = 64 << 20;
 /// What a change takes in memory besides its item and key, in bytes.
 const OVERHEAD_BYTES: usize = 400;
 
@@ -43,16 +42,18 @@ pub(super) struct Transit {
     /// Changes of each commit that did not arrive yet.
     commits: BTreeMap<u64, u32>,
     bytes: usize,
+    /// Bytes that there is room for.
+    room_bytes: usize,
 }
 
 impl Transit {
-    pub fn new(model: LinkModel, seed: u64) -> Self {
+    pub fn new(model: LinkModel, seed: u64, room_bytes: usize) -> Self {
         let (by_arrival, last_of_item, commits) = (BTreeMap::new(), HashMap::new(), BTreeMap::new());
-        Self { model, seed, sent: 0, by_arrival, last_of_item, commits, bytes: 0 }
+        Self { model, seed, sent: 0, by_arrival, last_of_item, commits, bytes: 0, room_bytes }
     }
     /// The same link, with nothing on its way.
     pub fn emptied(&self) -> Self {
-        Self { sent: self.sent, ..Self::new(self.model, self.seed) }
+        Self { sent: self.sent, ..Self::new(self.model, self.seed, self.room_bytes) }
     }
     pub fn model(&self) -> LinkModel {
         self.model
@@ -82,6 +83,14 @@ impl Transit {
         self.sent += 1;
         self.bytes += change.bytes();
         self.by_arrival.insert((arrival, self.sent), change);
+    }
+    /// Sends a change that was taken again: it arrives at this time, and later changes of its item behind it, unless they are on
+    /// their way already.
+    pub fn put_back(&mut self, change: OnItsWay, arrival: u64) {
+        let item = (change.change.table, change.change.key.clone());
+        let (count, last) = self.last_of_item.entry(item).or_default();
+        (*count, *last) = (*count + 1, arrival.max(*last));
+        self.put(arrival, change);
     }
     /// When the next change arrives.
     pub fn next_arrival(&self) -> Option<u64> {
@@ -131,7 +140,7 @@ impl Transit {
     }
     /// Whether no more is to be read from the log.
     pub fn is_full(&self) -> bool {
-        self.len() >= MAX_PENDING || self.bytes >= MAX_PENDING_BYTES
+        self.len() >= MAX_PENDING || self.bytes >= self.room_bytes
     }
 }
 
@@ -147,7 +156,7 @@ mod tests {
     }
 
     fn arrivals(seed: u64, repeats_per_thousand: u32) -> Vec<(u64, u64, u8)> {
-        let mut transit = Transit::new(LinkModel { lag: Delay::Uniform(0, 50), repeats_per_thousand }, seed);
+        let mut transit = Transit::new(LinkModel { lag: Delay::Uniform(0, 50), repeats_per_thousand }, seed, 1 << 20);
         (1..=40).for_each(|commit| transit.send(change(commit, (commit % 4) as u8)));
         let mut all = Vec::new();
         while let Some(at) = transit.next_arrival() {
@@ -173,7 +182,7 @@ mod tests {
 
     #[test]
     fn a_commit_has_arrived_when_all_of_it_has() {
-        let mut transit = Transit::new(LinkModel::lag(Delay::Fixed(5)), 0);
+        let mut transit = Transit::new(LinkModel::lag(Delay::Fixed(5)), 0, 1 << 20);
         transit.send(change(3, 1));
         transit.send(change(3, 2));
         transit.send(change(4, 1));

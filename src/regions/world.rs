@@ -11,6 +11,7 @@ use super::{
     strong::Strong,
     thread::{Stop, start},
     topology::Topology,
+    transit::Transit,
 };
 use crate::{
     clock::Clock,
@@ -121,7 +122,8 @@ impl World {
             for to in (0..regions.len()).filter(|to| *to != from) {
                 let seed = mix(options.seed ^ mix((from * regions.len() + to) as u64));
                 let ends = Ends { from: &regions[from], to: &regions[to], clock: &clocks[from], places: &places[to] };
-                let (link, is_put_back) = Link::open((from, to), &ends, options.link, seed)?;
+                let transit = Transit::new(options.link, seed, options.pending_bytes);
+                let (link, is_put_back) = Link::open((from, to), &ends, transit)?;
                 links.push(link);
                 put_back.extend(is_put_back.then_some(from));
             }
@@ -259,12 +261,9 @@ impl World {
             return Err(Error::validation("the clock of a region differs from the world's by at most a year"));
         }
         let mut state = self.inner.lock();
-        let now_millis = self.inner.now_millis();
         // What was committed by the clock as it was is read by it.
         self.inner.read_logs_of(&mut state, region)?;
-        let clock = &mut state.clocks[region];
-        clock.ahead_millis = millis;
-        clock.follow(now_millis);
+        state.clocks[region].set_ahead(millis);
         Ok(())
     }
     /// What the link from one region to another did, and how it behaves. Errors: there is no such link.
@@ -307,15 +306,8 @@ impl Inner {
     pub fn now_millis(&self) -> u64 {
         self.clock.now_millis()
     }
-    /// The state, with the clocks of the regions as they are now.
     pub fn lock(&self) -> MutexGuard<'_, State> {
-        let state = self.state.lock();
-        self.set_clocks(&state);
-        state
-    }
-    fn set_clocks(&self, state: &State) {
-        let now_millis = self.now_millis();
-        state.clocks.iter().for_each(|clock| clock.follow(now_millis));
+        self.state.lock()
     }
     fn ends<'a>(&'a self, clocks: &'a [RegionClock], (from, to): (usize, usize)) -> Ends<'a> {
         let (clock, places) = (&clocks[from], &self.places[to]);
@@ -335,11 +327,9 @@ impl Inner {
         let mut arrived = self.carry(state)?;
         while let Some(next) = self.next_arrival(state).filter(|next| *next <= until) {
             self.clock.set_millis(next.max(self.now_millis()));
-            self.set_clocks(state);
             arrived += self.carry(state)?;
         }
-        self.clock.set_millis(until);
-        self.set_clocks(state);
+        self.clock.set_millis(until.max(self.now_millis()));
         Ok(arrived)
     }
 
@@ -354,15 +344,31 @@ impl Inner {
         working.all(|link| link.is_idle(&self.ends(&state.clocks, (link.from, link.to))))
     }
 
-    /// Reads the logs, and applies what has arrived by now, in the order of arrival.
+    /// Reads the logs, and applies what has arrived by now, in the order of arrival. A link that had no room for all of its log goes
+    /// on as soon as there is some.
     fn carry(&self, state: &mut State) -> Result<u64> {
+        let mut arrived = 0;
+        loop {
+            let count = self.carry_once(state)?;
+            arrived += count;
+            let State { topology, links, .. } = &*state;
+            let is_behind = |link: &Link| link.is_behind() && topology.is_connected(link.from, link.to);
+            if count == 0 || !links.iter().any(is_behind) {
+                return Ok(arrived);
+            }
+        }
+    }
+
+    fn carry_once(&self, state: &mut State) -> Result<u64> {
         let now_millis = self.now_millis();
         let State { topology, clocks, links, .. } = state;
         let mut failures = Vec::new();
         for link in links.iter_mut() {
             let (ends, is_connected) =
                 (self.ends(clocks, (link.from, link.to)), topology.is_connected(link.from, link.to));
-            failures.extend(link.read_log(&ends, is_connected, now_millis).err());
+            if is_connected {
+                failures.extend(link.read_log(&ends, now_millis).err());
+            }
         }
         let mut working: Vec<&mut Link> =
             links.iter_mut().filter(|link| topology.is_connected(link.from, link.to)).collect();
@@ -374,7 +380,7 @@ impl Inner {
         while let Some((_, at)) = next(&working) {
             let ends = self.ends(clocks, (working[at].from, working[at].to));
             match working[at].deliver_next(&ends, now_millis) {
-                Ok(()) => arrived += 1,
+                Ok(is_done) => arrived += u64::from(is_done),
                 Err(error) => failures.push(error),
             }
         }
@@ -397,7 +403,11 @@ impl Inner {
         let mut own = links.iter_mut().filter(|link| link.from == region);
         own.try_for_each(|link| {
             let at = (link.from, link.to);
-            link.read_log(&self.ends(clocks, at), topology.is_connected(at.0, at.1), self.now_millis())
+            // All items are compared once the link works.
+            if link.has_to_compare() && !topology.is_connected(at.0, at.1) {
+                return Ok(());
+            }
+            link.read_log(&self.ends(clocks, at), self.now_millis())
         })
     }
     /// Lets a link compare all items before it goes on. Errors: log, disk.

@@ -26,6 +26,7 @@ use crate::{
     item::{Item, ItemRef, encode_item},
     schema::{EncodedKey, TableDefinition},
 };
+use bytes::Bytes;
 use parking_lot::Mutex;
 use std::{collections::HashSet, ops::Bound, sync::Arc};
 
@@ -75,8 +76,8 @@ impl<'a> Behind<'a> {
         self.see(found, |value| live() != *value).ok_or(miss)
     }
     /// Stores what was read after a miss.
-    fn fill(&self, miss: Miss, place: (ItemKey, Vec<u8>), item: Option<ItemRef>) {
-        self.access.cluster.fill_item((self.node, miss), place, item, self.now_millis);
+    fn fill(&self, miss: Miss, place: (ItemKey, Vec<u8>), item: Option<&ItemRef>) {
+        self.access.cluster.fill_item((self.node, miss), place, item.map(own), self.now_millis);
     }
     fn see<T>(&self, found: Option<Found<T>>, is_stale: impl FnOnce(&T) -> bool) -> Option<T> {
         if let Some(seen) = &self.access.seen {
@@ -107,8 +108,14 @@ impl<'a> Behind<'a> {
         let _storing = self.access.cluster.storing(&key);
         // A table that is gone has no entries that a request could reach.
         let Ok(item) = read(self.executor.engine, &slot, &key.key) else { return };
-        self.access.cluster.replace_item(self.node, key, item, self.now_millis);
+        self.access.cluster.replace_item(self.node, key, item.as_ref().map(own), self.now_millis);
     }
+}
+
+/// The same item in memory of its own. One that was read shares a page of a run or a part of the log, which the cache would
+/// keep in memory as a whole.
+fn own(item: &ItemRef) -> ItemRef {
+    ItemRef::from_bytes(Bytes::copy_from_slice(&item.to_inline_bytes()))
 }
 
 /// The place of an item, and what its entry is found by besides: the paths that are wanted.
@@ -120,12 +127,13 @@ fn item_key(
 ) -> Result<(ItemKey, Vec<u8>)> {
     let slot = table.resolve(executor.engine)?;
     slot.check_alive()?;
-    let state = slot.state();
-    check_projection_paths(&state.definition, projection)?;
-    let key = key.encode(&state.definition)?;
+    let definition = slot.key_definition();
     let mut out = Encoder(Vec::new());
-    paths(&mut out, projection);
-    Ok((ItemKey { table: state.definition.id, key }, out.0))
+    if projection.is_some() {
+        check_projection_paths(&slot.state().definition, projection)?;
+        paths(&mut out, projection);
+    }
+    Ok((ItemKey { table: definition.id, key: key.encode(definition)? }, out.0))
 }
 
 /// The paths of a projection in an order of their own: two that name the same in another order ask for the same.
@@ -150,7 +158,7 @@ pub(super) fn get(request: &GetItem<'_>, behind: &Behind<'_>) -> Result<GetOutpu
         Err(miss) => miss,
     };
     let output = behind.pass(request)?;
-    behind.fill(miss, (key, wanted), output.item.clone());
+    behind.fill(miss, (key, wanted), output.item.as_ref());
     Ok(output)
 }
 
@@ -241,7 +249,7 @@ fn page<R: Run<Response = Page>>(
     }
     let page = behind.pass(request)?;
     let bytes = page.items.iter().map(ItemRef::size_bytes).sum::<usize>() + PAGE_BYTES;
-    cluster.fill_page(behind.node, key, page.clone(), bytes, behind.now_millis);
+    cluster.fill_page(behind.node, key, page.with_items(own), bytes, behind.now_millis);
     Ok(page)
 }
 
@@ -357,7 +365,7 @@ fn take_in(
         }
         let (item, wanted) = (items.into_iter().next(), &mut wanted[*at][*key]);
         if let Some((miss, place)) = wanted.cached_as.take() {
-            behind.fill(miss, place, item.clone());
+            behind.fill(miss, place, item.as_ref());
         }
         wanted.found = Some(item);
     }
@@ -386,7 +394,7 @@ pub(super) fn transact_write(request: &TransactWriteItems<'_>, behind: &Behind<'
     // What cannot be read stays in the cache as it was until its time is over.
     if let (false, Ok(read)) = (gets.is_empty(), behind.pass(&TransactGetItems::new(gets))) {
         for (key, item) in keys.into_iter().zip(read.items) {
-            behind.access.cluster.replace_item_later(key, item, behind.now_millis);
+            behind.access.cluster.replace_item_later(key, item.as_ref().map(own), behind.now_millis);
         }
     }
     Ok(output)

@@ -11,12 +11,12 @@ use super::{
 };
 use crate::{
     capacity::{Consumed, ReadStrength, read_units},
-    engine::{Engine, TableSlot, TableState},
+    engine::{Engine, TableSlot},
     error::{Error, Result},
     expression::{Condition, ProjectionExpression},
     item::{Item, ItemRef},
     partition::{KeyRef, TakeItem},
-    schema::{IndexKind, key_attributes},
+    schema::{IndexKind, TableDefinition, key_attributes},
     service::{hides_expired, is_hidden},
 };
 use serde::de::DeserializeOwned;
@@ -120,7 +120,7 @@ pub struct Page {
 #[derive(Clone, Debug)]
 struct End {
     item: ItemRef,
-    state: Arc<TableState>,
+    definition: Arc<TableDefinition>,
     index: Option<usize>,
     tokens: TokenScope,
 }
@@ -143,12 +143,19 @@ impl Page {
     }
     /// The key that the page ended with: give it to `start_after` to read the next one. `None` if this was the last one.
     pub fn last_evaluated_key(&self) -> Option<Item> {
-        let End { item, state, index, .. } = self.end.as_deref()?;
-        let table = state.definition.key.attributes();
+        let End { item, definition, index, .. } = self.end.as_deref()?;
+        let table = definition.key.attributes();
         Some(match index {
             None => key_attributes(table, item),
-            Some(index) => key_attributes(table.chain(state.definition.indexes[*index].attributes()), item),
+            Some(index) => key_attributes(table.chain(definition.indexes[*index].attributes()), item),
         })
+    }
+    /// The same page, each of its items made anew by `copy`: for one that is kept for long.
+    pub(super) fn with_items(&self, copy: impl Fn(&ItemRef) -> ItemRef) -> Self {
+        let copy_end = |end: &Box<End>| Box::new(End { item: copy(&end.item), ..(**end).clone() });
+        let (items, end) = (self.items.iter().map(&copy).collect(), self.end.as_ref().map(copy_end));
+        let Self { count, scanned_count, ref consumed, .. } = *self;
+        Self { items, count, scanned_count, consumed: consumed.clone(), end }
     }
 }
 
@@ -316,8 +323,9 @@ impl<'a> PageBuilder<'a> {
             }
         };
         let end = self.last.map(|item| {
-            let (state, tokens) = (Arc::clone(&self.target.state), self.target.token_scope(self.engine));
-            Box::new(End { item, state, index: self.target.index, tokens })
+            let (definition, tokens) =
+                (Arc::clone(&self.target.state.definition), self.target.token_scope(self.engine));
+            Box::new(End { item, definition, index: self.target.index, tokens })
         });
         let count = if self.is_plain { self.items.len() } else { self.count };
         Page { items: self.items, count, scanned_count: self.most - self.left, consumed, end }

@@ -8,7 +8,7 @@ use hashrange::{
     key::S,
     observe::{Job, Subject},
     schema::{DestinationStatus, KinesisTiming, RecordPrecision, StreamView},
-    streams::{ChangeEvent, KinesisRecord, KinesisSink},
+    streams::{ChangeEvent, Disorder, DisorderedSink, KinesisRecord, KinesisSink},
     testing::SimulatedDisk,
 };
 use std::{
@@ -331,4 +331,58 @@ fn an_open_database_delivers_by_itself() {
         std::thread::sleep(Duration::from_millis(10));
     }
     panic!("nothing was delivered");
+}
+
+/// The service promises neither an order nor that a record comes once, and a program that reads must bear both.
+#[test]
+fn records_come_twice_and_in_any_order_where_that_is_asked_for() {
+    let run = |disorder: Disorder| {
+        let clock = Clock::manual(START_MILLIS);
+        let db = options(&clock).in_memory().unwrap();
+        let table = orders(&db);
+        let sink = Sink::default();
+        db.deliver_to_kinesis(DisorderedSink::new(sink.clone(), disorder).unwrap()).unwrap();
+        db.kinesis("orders").enable(STREAM, None).unwrap();
+        for batch in 0..3 {
+            (0..40).for_each(|n| put(&table, "x", batch * 40 + n));
+            settle(&db);
+        }
+        sink.take().into_iter().filter_map(|(_, _, number)| number).collect::<Vec<_>>()
+    };
+    let plain: Vec<i64> = (0..120).collect();
+    assert_eq!(run(Disorder::default()), plain);
+    let doubled = Disorder { duplicates_per_thousand: 300, ..Disorder::default() };
+    let (twice, shuffled) = (run(doubled), run(Disorder { shuffle: true, seed: 7, ..Disorder::default() }));
+    assert!(twice.len() > 130 && twice.len() < 170, "{} records", twice.len());
+    let late = twice.iter().rev().take(60).any(|n| *n < 80);
+    assert!(late, "some come again with a later batch");
+    assert_ne!(shuffled, plain);
+    for mut seen in [twice, shuffled] {
+        seen.sort_unstable();
+        seen.dedup();
+        assert_eq!(seen, plain, "all of them come");
+    }
+    assert_eq!(run(Disorder { seed: 3, ..doubled }), run(Disorder { seed: 3, ..doubled }));
+    let none = Disorder { duplicates_per_thousand: 1_001, ..Disorder::default() };
+    assert!(DisorderedSink::new(Sink::default(), none).is_err());
+}
+
+#[test]
+fn destinations_have_the_service_s_metrics() {
+    let clock = Clock::manual(START_MILLIS);
+    let (db, table, _sink) = new(&clock);
+    db.kinesis("orders").enable(STREAM, None).unwrap();
+    put(&table, "x", 1);
+    let large = Item::new().with("id", "y").with("text", "-".repeat(3_000));
+    table.put(&large).unwrap();
+    clock.advance(Duration::from_secs(2));
+    settle(&db);
+    let metrics = db.kinesis_metrics();
+    let sum = |name: &str| {
+        let found = metrics.iter().find(|series| series.name == name).unwrap();
+        assert_eq!(found.dimensions[1], ("TableName", "orders".to_owned()));
+        (found.points[0].sum, found.points[0].maximum)
+    };
+    assert_eq!(sum("ConsumedChangeDataCaptureUnits"), (4.0, 3.0), "one for each KB");
+    assert_eq!(sum("AgeOfOldestUnreplicatedRecord").1, 2_000.0);
 }

@@ -14,7 +14,7 @@ use crate::{
     ledger_file::LedgerFile,
     outcome::Outcome,
     output::{self, Output},
-    places::{self, ArchiveArgs, Service},
+    places::{self, ArchiveArgs, KinesisArgs, Service},
     policies,
     recording::RecordArgs,
     regions::RegionsArgs,
@@ -72,10 +72,8 @@ pub(crate) struct Serve {
     /// Service whose buckets exports go to and imports come from, with the credentials that the environment names
     #[arg(long, value_name = "SERVICE", conflicts_with = "object_dir", hide = cfg!(not(feature = "object-store")))]
     object_store: Option<Service>,
-    /// Folder that stands for Kinesis: data stream NAME is DIR/NAME.jsonl, which has to exist; changes of tables with a Kinesis
-    /// destination are appended there. Without, they wait for up to 24 hours
-    #[arg(long, value_name = "DIR")]
-    kinesis_dir: Option<PathBuf>,
+    #[command(flatten)]
+    kinesis: KinesisArgs,
     /// Access key id that requests must be signed with
     #[arg(long, env = "HASHRANGE_ACCESS_KEY_ID", requires = "secret_access_key")]
     access_key_id: Option<String>,
@@ -203,7 +201,7 @@ impl Serve {
         self.check_console()?;
         let mut options = self.options(principals.as_ref());
         options.objects = self.objects()?;
-        let streams = self.kinesis_dir.as_deref().map(places::data_streams).transpose()?;
+        let streams = self.kinesis.sink()?;
         let mut reloads = Reloads::default();
         reloads.extend(self.policies.clone().zip(principals).map(|(path, known)| reload_policies(path, known)));
         if let Some(path) = &self.kms_keys {
@@ -272,7 +270,8 @@ impl Serve {
         options: &ServerOptions,
         reloads: Reloads,
     ) -> Result<Outcome, Failure> {
-        let has_extras = self.console || self.ledger.is_some() || self.faults.is_some() || self.kinesis_dir.is_some();
+        let has_extras =
+            self.console || self.ledger.is_some() || self.faults.is_some() || self.kinesis.kinesis_dir.is_some();
         if has_extras || self.archive.is_wanted() || self.record.is_wanted() || self.accelerator.is_wanted() {
             let text = "--region REGION=PORT: leave --archive, --console, --dax, --faults, --kinesis-dir, --ledger and --record \
                         away, which are of one database";

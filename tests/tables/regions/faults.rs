@@ -8,6 +8,7 @@ use hashrange::{
     Clock, Database, ErrorKind, Item, Table,
     admin::{TableSpec, TableUpdate, index},
     file::{Disk, FileName, MemoryDisk},
+    inspect::Work,
     key::S,
     regions::{LinkModel, StrongPeers, World},
     service::{Delay, FaultModel, FaultRule},
@@ -49,21 +50,26 @@ fn assert_converged(world: &World) {
     assert!(world.is_converged("ttt").unwrap(), "{:?}", world.digests("ttt"));
 }
 
+/// A disk whose log waits for its sync while it is closed, and says so.
+fn slow_log(disk: Arc<dyn Disk>, is_closed: &Arc<AtomicBool>, is_waiting: &Arc<AtomicBool>) -> Arc<dyn Disk> {
+    let (is_closed, is_waiting) = (is_closed.clone(), is_waiting.clone());
+    SlowDisk::new(
+        disk,
+        Arc::new(move |operation, name| {
+            while operation == Operation::Sync && matches!(name, FileName::Log(_)) && is_closed.load(Ordering::SeqCst) {
+                is_waiting.store(true, Ordering::SeqCst);
+                thread::sleep(Duration::from_millis(1));
+            }
+        }),
+    )
+}
+
 /// A write that is logged and waits for its sync while all items are compared is in the comparison or comes after it.
 #[test]
 pub(crate) fn a_comparison_loses_no_write_that_is_under_way() {
     let (is_closed, is_waiting) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
-    let gate = (is_closed.clone(), is_waiting.clone());
-    let slow = SlowDisk::new(
-        Arc::new(MemoryDisk::new()),
-        Arc::new(move |operation, name| {
-            while operation == Operation::Sync && matches!(name, FileName::Log(_)) && gate.0.load(Ordering::SeqCst) {
-                gate.1.store(true, Ordering::SeqCst);
-                thread::sleep(Duration::from_millis(1));
-            }
-        }),
-    );
-    let [_, second, third] = memory_disks();
+    let [first, second, third] = memory_disks();
+    let slow = slow_log(first, &is_closed, &is_waiting);
     let world = open(&[A, B, C], &[slow, second, third], &Clock::manual(START), quiet());
     let tables = replicated(&world, &[A, C]);
     world.cut(A, B).unwrap();
@@ -333,4 +339,93 @@ fn a_clock_that_is_moved_changes_no_time_of_the_past() {
     let year_millis = 365 * 24 * 3_600_000;
     assert!(world.set_clock_ahead(A, year_millis).is_ok() && world.set_clock_ahead(A, -year_millis).is_ok());
     assert_eq!(world.set_clock_ahead(A, i64::MIN).unwrap_err().kind(), ErrorKind::Validation);
+}
+
+/// Of three replicas one is deleted while a program writes there: both that stay have the write, or neither.
+#[test]
+fn a_write_beside_the_deletion_of_its_replica_leaves_the_others_equal() {
+    let (is_closed, is_waiting) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let [first, second, third] = memory_disks();
+    let slow = slow_log(first, &is_closed, &is_waiting);
+    let world = open(&[A, B, C], &[slow, second, third], &Clock::manual(START), quiet());
+    let tables = replicated(&world, &[A, B, C]);
+    put(&tables[1], "before", 1);
+    is_closed.store(true, Ordering::SeqCst);
+    let deletion = thread::spawn({
+        let world = world.clone();
+        move || world.delete_replica("ttt", A, B).unwrap()
+    });
+    // A has what was written before, and waits until that is durable.
+    while !is_waiting.load(Ordering::SeqCst) {
+        thread::yield_now();
+    }
+    put(&tables[1], "beside", 2);
+    is_closed.store(false, Ordering::SeqCst);
+    deletion.join().unwrap();
+    assert_converged(&world);
+    assert_eq!((get(&tables[0], "before"), get(&tables[2], "before")), (Some(1), Some(1)));
+}
+
+#[test]
+fn all_that_is_due_arrives_also_where_a_link_has_no_room_for_it() {
+    let options = World::options().region(A).region(B).clock(Clock::manual(START)).database(quiet());
+    let world = options.pending_bytes(2_000).open().unwrap();
+    let tables = replicated(&world, &[A, B]);
+    (0..50).for_each(|n| put(&tables[0], &n.to_string(), n));
+    assert!(world.step().unwrap() == 0 && (1..10).contains(&world.link(A, B).unwrap().1.pending));
+    assert_eq!(world.advance(LAG).unwrap(), 50);
+    assert_eq!((0..50).filter(|n| get(&tables[1], &n.to_string()) == Some(*n)).count(), 50);
+}
+
+#[test]
+fn a_link_that_is_cut_keeps_its_changes_in_the_log() {
+    let options = World::options().region(A).region(B).clock(Clock::manual(START));
+    let database = quiet().log_segment_bytes(4096).log_bytes(16 << 10).memtable_bytes(32 << 10);
+    let world = options.database(database).open().unwrap();
+    let tables = replicated(&world, &[A, B]);
+    world.cut(A, B).unwrap();
+    (0..400).for_each(|n| put(&tables[0], &n.to_string(), n));
+    let us = world.database(A).unwrap();
+    us.flush().unwrap();
+    while us.step().unwrap() != Work::Idle {}
+    world.advance(LAG).unwrap();
+    let report = world.link(A, B).unwrap().1;
+    assert!(report.pending == 0 && report.unread_commits >= 400, "nothing is kept in memory: {report:?}");
+    world.mend(A, B).unwrap();
+    world.settle().unwrap();
+    let report = world.link(A, B).unwrap().1;
+    assert_eq!((report.applied, report.comparisons), (400, 0), "the log was there");
+    assert_converged(&world);
+}
+
+#[test]
+fn a_folder_of_a_region_is_not_opened_as_another_one() {
+    let (disks, clock) = (memory_disks(), Clock::manual(START));
+    let world = open(&[A, B], &disks, &clock, quiet());
+    drop(replicated(&world, &[A, B]));
+    world.close().unwrap();
+    drop(world);
+    let options = World::options().clock(clock.clone()).database(quiet());
+    let error = options.region_on(C, disks[0].clone()).region_on(B, disks[1].clone()).open().unwrap_err();
+    assert!(error.kind() == ErrorKind::Validation && error.to_string().contains(A), "{error}");
+    let world = open(&[A, B], &disks, &clock, quiet());
+    put(&table(&world, A), "x", 1);
+    assert_converged(&world);
+    assert_eq!(get(&table(&world, B), "x"), Some(1), "nothing was changed");
+}
+
+#[test]
+fn a_program_may_move_the_clock_of_the_world_itself() {
+    let clock = Clock::manual(START);
+    let options = World::options().region(A).region(B).region(C).clock(clock.clone()).database(quiet());
+    let world = options.open().unwrap();
+    let tables = replicated(&world, &[A, B]);
+    put(&tables[1], "x", 1);
+    clock.advance(Duration::from_millis(5));
+    put(&tables[0], "x", 2); // the name of this region is the lesser one
+    assert_converged(&world);
+    assert_eq!(get(&tables[1], "x"), Some(2), "it was written later");
+    world.set_clock_ahead(C, 60_000).unwrap();
+    let ahead = world.database(C).unwrap().clock().now_millis();
+    assert_eq!(ahead, clock.now_millis() + 60_000);
 }

@@ -43,11 +43,15 @@ struct Model {
     items: [BTreeMap<u64, Version>; 3],
     sent: Vec<Sent>,
     cut: BTreeSet<(usize, usize)>,
+    members: BTreeSet<usize>,
+    /// Links over which all items go, once they work.
+    compared: BTreeSet<(usize, usize)>,
 }
 
 impl Model {
     fn new() -> Self {
-        Self { now: START, ahead: [0; 3], items: Default::default(), sent: Vec::new(), cut: BTreeSet::new() }
+        let (items, sent, cut, compared) = <(_, _, _, _)>::default();
+        Self { now: START, ahead: [0; 3], items, sent, cut, members: BTreeSet::from([0, 1, 2]), compared }
     }
     fn value(&self, region: usize, key: u64) -> Option<i64> {
         self.items[region].get(&key).and_then(|(_, value)| *value)
@@ -58,21 +62,75 @@ impl Model {
         }
         let last = self.items[region].get(&key).map_or(0, |((micros, _), _)| micros + 1);
         let clock = self.now.saturating_add_signed(self.ahead[region]) * 1_000;
-        let version = ((clock.max(last), REGIONS[region]), value);
-        self.items[region].insert(key, version);
-        let arrives = self.now + LAG_MILLIS;
-        let others = (0..3).filter(|to| *to != region);
-        self.sent.extend(others.map(|to| Sent { arrives, from: region, to, key, version }));
+        self.apply(region, key, ((clock.max(last), REGIONS[region]), value));
+    }
+    fn apply(&mut self, to: usize, key: u64, version: Version) {
+        if self.items[to].get(&key).is_some_and(|known| *known >= version) {
+            return;
+        }
+        self.items[to].insert(key, version);
+        // Each region sends what was written in it, also what it got back after it had lost it.
+        if version.0.1 == REGIONS[to] {
+            let arrives = self.now + LAG_MILLIS;
+            let others = self.members.iter().filter(|other| **other != to);
+            self.sent.extend(others.map(|other| Sent { arrives, from: to, to: *other, key, version }));
+        }
+    }
+    /// All items go over a link that works.
+    fn copy(&mut self, from: usize, to: usize) {
+        let items = self.items[from].clone();
+        if self.members.contains(&from) && self.members.contains(&to) {
+            items.into_iter().for_each(|(key, version)| self.apply(to, key, version));
+        }
+        self.sent.retain(|sent| (sent.from, sent.to) != (from, to));
+        self.compared.remove(&(from, to));
     }
     fn carry(&mut self) {
+        let due: Vec<_> = self.compared.difference(&self.cut).copied().collect();
+        due.into_iter().for_each(|(from, to)| self.copy(from, to));
         let (now, cut) = (self.now, &self.cut);
         let has_arrived = |sent: &Sent| sent.arrives <= now && !cut.contains(&(sent.from, sent.to));
-        let (arrived, rest) = std::mem::take(&mut self.sent).into_iter().partition(has_arrived);
+        let (arrived, rest): (Vec<_>, Vec<_>) = std::mem::take(&mut self.sent).into_iter().partition(has_arrived);
         self.sent = rest;
-        for Sent { to, key, version, .. } in arrived {
-            let known = self.items[to].entry(key).or_insert(version);
-            *known = (*known).max(version);
+        arrived.into_iter().for_each(|Sent { to, key, version, .. }| self.apply(to, key, version));
+    }
+    /// A region leaves. What it has arrives first where links work; otherwise those that stay compare what they have.
+    fn leave(&mut self, region: usize) {
+        let rest: Vec<usize> = self.members.iter().copied().filter(|at| *at != region).collect();
+        for to in rest.iter().copied() {
+            if self.cut.contains(&(region, to)) {
+                continue;
+            }
+            if self.compared.contains(&(region, to)) {
+                self.copy(region, to);
+            }
+            // What the others wrote comes from them.
+            let is_its = |sent: &Sent| (sent.from, sent.to) == (region, to);
+            let (own, others): (Vec<_>, Vec<_>) = std::mem::take(&mut self.sent).into_iter().partition(is_its);
+            self.sent = others;
+            own.into_iter().for_each(|sent| self.apply(to, sent.key, sent.version));
         }
+        if rest.iter().any(|to| self.cut.contains(&(region, *to))) {
+            let pairs = rest.iter().flat_map(|from| rest.iter().map(move |to| (*from, *to)));
+            self.compared.extend(pairs.filter(|(from, to)| from != to));
+        }
+        self.members.remove(&region);
+        self.items[region].clear();
+        self.sent.retain(|sent| sent.from != region && sent.to != region);
+    }
+    /// A region comes, with what all the others have; whether it could be reached from the one that asks.
+    fn join(&mut self, from: usize, region: usize) -> bool {
+        if self.cut.contains(&(from, region)) || self.cut.contains(&(region, from)) {
+            return false;
+        }
+        self.members.insert(region);
+        for member in self.members.iter().copied().filter(|at| *at != region).collect::<Vec<_>>() {
+            match self.cut.contains(&(member, region)) {
+                true => drop(self.compared.insert((member, region))),
+                false => self.copy(member, region),
+            }
+        }
+        true
     }
 }
 
@@ -118,21 +176,36 @@ fn change_a_link(world: &World, cut: &mut BTreeSet<(usize, usize)>, random: &mut
     }
 }
 
+/// A replica is deleted, or created anew.
+fn change_a_member(world: &World, model: &mut Model, tables: &mut [Option<Table<S>>], region: usize) {
+    let from = (0..3).find(|at| *at != region && model.members.contains(at)).unwrap();
+    if tables[region].is_some() && model.members.len() == 3 {
+        world.delete_replica("ttt", REGIONS[from], REGIONS[region]).unwrap();
+        model.leave(region);
+        tables[region] = None;
+    } else if tables[region].is_none() {
+        let created = world.create_replica("ttt", REGIONS[from], REGIONS[region]);
+        assert_eq!(created.is_ok(), model.join(from, region), "{created:?}");
+        tables[region] = created.ok().map(|()| world.database(REGIONS[region]).unwrap().table("ttt").unwrap());
+    }
+}
+
 fn history(seed: u64) {
     let mut random = Random::new(seed);
     let clock = Clock::manual(START);
     let disks: Vec<Arc<dyn Disk>> =
         (0..3).map(|_| Arc::new(hashrange::file::MemoryDisk::new()) as Arc<dyn Disk>).collect();
     let world = options(&disks, &clock);
-    let tables = create(&world);
+    let mut tables: Vec<Option<Table<S>>> = create(&world).into_iter().map(Some).collect();
     let mut model = Model::new();
     for step in 0..150 {
         let region = random.below(3);
-        match random.below(10) {
+        match random.below(11) {
             0..5 => {
+                let Some(table) = &tables[region] else { continue };
                 let (key, is_put) = (random.below_u64(KEYS), random.below(4) > 0);
                 let value = is_put.then_some(step);
-                write(&tables[region], key, value, Durability::Buffered);
+                write(table, key, value, Durability::Buffered);
                 model.write(region, key, value);
             }
             5..8 => {
@@ -141,6 +214,7 @@ fn history(seed: u64) {
                 model.now += millis;
             }
             8 => change_a_link(&world, &mut model.cut, &mut random),
+            9 => change_a_member(&world, &mut model, &mut tables, region),
             _ => {
                 let ahead = i64::try_from(random.below(200)).unwrap() - 100;
                 world.set_clock_ahead(REGIONS[region], ahead).unwrap();
@@ -150,7 +224,8 @@ fn history(seed: u64) {
         world.step().unwrap();
         model.carry();
         for (at, key) in (0..3).flat_map(|at| (0..KEYS).map(move |key| (at, key))) {
-            let (is, should) = (read(&tables[at], key), model.value(at, key));
+            let Some(table) = &tables[at] else { continue };
+            let (is, should) = (read(table, key), model.value(at, key));
             assert_eq!(is, should, "history {seed}, step {step}, {} of {}", key, REGIONS[at]);
         }
     }
@@ -160,7 +235,8 @@ fn history(seed: u64) {
     model.cut.clear();
     model.now = u64::MAX;
     model.carry();
-    assert!((0..KEYS).all(|key| read(&tables[0], key) == model.value(0, key)), "history {seed}: another winner");
+    let (at, table) = tables.iter().enumerate().find_map(|(at, table)| Some((at, table.as_ref()?))).unwrap();
+    assert!((0..KEYS).all(|key| read(table, key) == model.value(at, key)), "history {seed}: another winner");
 }
 
 #[test]

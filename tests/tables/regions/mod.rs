@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod cost;
 pub(crate) mod faults;
 pub(crate) mod histories;
 mod membership;

@@ -129,9 +129,10 @@ fn ledger(context: &Context<'_>) -> Result<Ledger, Failure> {
     })
 }
 
-/// The metrics of the ledger, and how long changes take to other regions.
+/// The metrics of the ledger, of Kinesis destinations, and how long changes take to other regions.
 fn metrics(context: &Context<'_>, ledger: &Ledger) -> Result<Vec<MetricSeries>, Failure> {
     let mut metrics = ledger.metrics();
+    metrics.extend(context.database.kinesis_metrics());
     if let Some(world) = context.world {
         metrics.extend(world.metrics(&context.owner.region)?);
     }

@@ -10,13 +10,14 @@ use crate::{
         description::{Answer, UPDATING},
         members,
         name::TableName,
+        replicas::Overrides,
     },
     validate::Violations,
 };
 use hashrange::{
-    admin::{TableDescription, TableUpdate},
+    admin::TableDescription,
     regions::{StrongPeers, World},
-    schema::{Consistency, Replication, Since, TableClass},
+    schema::{Consistency, Replication},
 };
 
 /// Regions that take part in strong consistency.
@@ -46,9 +47,7 @@ enum Kind {
 struct Action {
     kind: Kind,
     region: String,
-    class: Option<String>,
-    /// A setting that is not here.
-    unsupported: Option<&'static str>,
+    overrides: Overrides,
 }
 
 #[derive(Default)]
@@ -180,15 +179,14 @@ impl<'a> Request<'a> {
                 false => Failure::invalid_parameter("Replica modification must be the only operation in the request"),
             });
         }
-        let all = self.replicas().chain(self.witnesses());
-        for action in all {
+        let mut violations = Violations::default();
+        for action in self.replicas() {
+            action.overrides.check(&mut violations)?;
+        }
+        violations.finish()?;
+        for action in self.replicas().chain(self.witnesses()) {
             if let Kind::Other(what) = action.kind {
                 return Err(Failure::unsupported(format_args!("a replica that is to {what}")));
-            }
-            if let Some(member) = action.unsupported {
-                return Err(Failure::unsupported(format_args!(
-                    "{member} of a replica: replicas take over what the table has"
-                )));
             }
         }
         Ok(())
@@ -208,12 +206,12 @@ impl<'a> Request<'a> {
             match action.kind {
                 Kind::Create => {
                     asked.world.create_replica(asked.table, asked.own, &action.region)?;
-                    asked.set_class(context, action)?;
+                    action.overrides.apply(context, asked.world, asked.table, &action.region)?;
                 }
                 Kind::Delete => asked.world.delete_replica(asked.table, asked.own, &action.region)?,
                 Kind::Update | Kind::Other(_) => {
                     asked.check_member(&action.region)?;
-                    asked.set_class(context, action)?;
+                    action.overrides.apply(context, asked.world, asked.table, &action.region)?;
                 }
             }
         }
@@ -310,28 +308,6 @@ impl Asked<'_> {
              retry the request without these replicas: [{region}]."
         )))
     }
-    /// The table class of a replica.
-    fn set_class(&self, context: &Context<'_>, action: &Action) -> Result<(), Failure> {
-        let Some(class) = action.class.as_deref() else { return Ok(()) };
-        let value = match class {
-            "STANDARD" => TableClass::Standard,
-            "STANDARD_INFREQUENT_ACCESS" => TableClass::InfrequentAccess,
-            _ => {
-                return Err(Failure::validation(
-                    "Invalid table-class parameter provided. Please try again with a valid table-class value: [STANDARD, \
-                     STANDARD_INFREQUENT_ACCESS].",
-                ));
-            }
-        };
-        let at_millis = context.now_millis();
-        let database = self.world.database(&action.region)?;
-        database.update_table_with(self.table, |table| {
-            let table_class = Some(Since { value, at_millis });
-            let settings = Some(Box::new(hashrange::schema::TableSettings { table_class, ..table.settings.clone() }));
-            Ok::<_, Failure>(TableUpdate { settings, ..TableUpdate::default() })
-        })?;
-        Ok(())
-    }
 }
 
 /// Names of actions.
@@ -341,9 +317,6 @@ const KINDS: [(&str, Kind); 4] = [
     ("Delete", Kind::Delete),
     ("Disassociate", Kind::Other("be disassociated")),
 ];
-/// Settings of one replica that are not here.
-const UNSUPPORTED: [&str; 4] =
-    ["KMSMasterKeyId", "ProvisionedThroughputOverride", "OnDemandThroughputOverride", "GlobalSecondaryIndexes"];
 
 /// An element of `ReplicaUpdates`; the inner value is absent if it says nothing.
 fn action(
@@ -363,21 +336,13 @@ fn action(
 }
 
 fn details(reader: &mut Reader<'_>, kind: Kind) -> Result<Option<Action>, Failure> {
-    let (mut region, mut class, mut unsupported) = (None, None, None);
+    let (mut region, mut overrides) = (None, Overrides::default());
     let present = shape::structure(reader, JsonContext::Field, "ReplicationGroupMemberAction", |reader, name| {
         match name {
             "RegionName" => region = members::text(reader)?,
-            "TableClassOverride" => class = members::text(reader)?,
-            _ => {
-                if let Some(member) = UNSUPPORTED.iter().find(|member| **member == name)
-                    && reader.peek()? != Token::Null
-                {
-                    unsupported = Some(*member);
-                }
-                reader.skip()?;
-            }
+            _ => overrides.read_member(reader, name)?,
         }
         Ok(())
     })?;
-    Ok(present.then(|| Action { kind, region: region.unwrap_or_default(), class, unsupported }))
+    Ok(present.then(|| Action { kind, region: region.unwrap_or_default(), overrides }))
 }

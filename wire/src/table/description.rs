@@ -1,6 +1,6 @@
 //! `TableDescription`: how a table is described.
 
-use super::{encryption, units};
+use super::{encryption, replicas, units};
 use crate::{
     arn::{self, Owner},
     context::Context,
@@ -11,9 +11,9 @@ use hashrange::{
     admin::{IndexStats, TableDescription},
     date,
     schema::{
-        BillingMode, Consistency, IndexDefinition, IndexKind, IndexSettings, IndexStatus, KeyAttribute, Projection,
-        ProvisionedThroughput, Replica, ReplicaStatus, Replication, Since, StreamView, TableClass, TableDefinition,
-        TableStatus, ThroughputChanges, UnitPair,
+        BillingMode, IndexDefinition, IndexKind, IndexSettings, IndexStatus, KeyAttribute, Projection,
+        ProvisionedThroughput, Replica, Replication, Since, StreamView, TableClass, TableDefinition, TableStatus,
+        ThroughputChanges, UnitPair,
     },
 };
 
@@ -99,10 +99,10 @@ pub(crate) fn write(out: &mut Writer, context: &Context<'_>, table: &TableDescri
         write_indexes(out, context, table, shown, IndexKind::Local);
         write_indexes(out, context, table, shown, IndexKind::Global);
         write_stream(out, owner, definition);
-        write_class(out, definition.settings.table_class);
+        write_class(out, "TableClassSummary", definition.settings.table_class);
         encryption::write(out, context, definition, answer.is_encrypting);
         encryption::write_archival(out, context, definition);
-        write_replicas(out, context, definition, answer.replicas.as_ref());
+        replicas::write(out, context, definition, answer.replicas.as_ref());
     }
     if let Some(restoring) = &answer.restoring {
         restoring.write(out);
@@ -128,53 +128,10 @@ fn write_billing(out: &mut Writer, definition: &TableDefinition, is_creating: bo
     out.end_object();
 }
 
-/// The replicas in other regions. Only what a replica has of its own is shown, and here that is nothing.
-fn write_replicas(
-    out: &mut Writer,
-    context: &Context<'_>,
-    definition: &TableDefinition,
-    before: Option<&Option<Box<Replication>>>,
-) {
-    let replication = before.map_or(definition.replication.as_deref(), Option::as_deref);
-    let Some(replication) = replication else {
-        if before.is_some() {
-            out.name("Replicas");
-            out.begin_array();
-            out.end_array();
-        }
-        return;
-    };
-    out.string_member("GlobalTableVersion", "2019.11.21");
-    out.name("Replicas");
-    out.begin_array();
-    let is_shown = |replica: &&Replica| !context.is_under_way(replica.created_millis, takes::REPLICA_SHOWN);
-    for replica in replication.replicas.iter().filter(is_shown) {
-        let is_creating =
-            replica.status == ReplicaStatus::Creating || context.is_under_way(replica.created_millis, takes::REPLICA);
-        out.begin_object();
-        out.string_member("RegionName", &replica.region);
-        out.string_member("ReplicaStatus", if is_creating { CREATING } else { "ACTIVE" });
-        out.end_object();
-    }
-    out.end_array();
-    if let Some(witness) = &replication.witness {
-        out.name("GlobalTableWitnesses");
-        out.begin_array();
-        out.begin_object();
-        out.string_member("RegionName", witness);
-        out.string_member("WitnessStatus", "ACTIVE");
-        out.end_object();
-        out.end_array();
-    }
-    if replication.consistency == Consistency::Strong {
-        out.string_member("MultiRegionConsistency", "STRONG");
-    }
-    out.string_member("GlobalTableSettingsReplicationMode", "ENABLED_WITH_OVERRIDES");
-}
-
-fn write_class(out: &mut Writer, class: Option<Since<TableClass>>) {
+/// A table class, as a member of this name; nothing for a table that never had another one.
+pub(super) fn write_class(out: &mut Writer, member: &str, class: Option<Since<TableClass>>) {
     let Some(class) = class else { return };
-    out.name("TableClassSummary");
+    out.name(member);
     out.begin_object();
     let name = match class.value {
         TableClass::Standard => "STANDARD",

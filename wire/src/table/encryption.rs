@@ -43,6 +43,10 @@ pub(crate) fn specification(reader: &mut Reader<'_>) -> Result<Option<Encryption
 }
 
 impl Encryption {
+    /// By a key of KMS.
+    pub(crate) fn by(key: &str) -> Self {
+        Self { enabled: Some(true), kind: Some("KMS".to_owned()), key: Some(key.to_owned()) }
+    }
     /// Constraints on the members by themselves.
     pub(crate) fn check(&self, violations: &mut Violations) {
         violations.one_of(self.kind.as_deref(), "sSESpecification.sSEType", &["AES256", "KMS"]);

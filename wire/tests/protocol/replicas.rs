@@ -142,6 +142,58 @@ fn replicas_are_refused_in_the_words_of_the_service() {
 }
 
 #[test]
+fn a_replica_has_reads_a_key_and_a_class_of_its_own() {
+    let (_, wires) = endpoints(Timing::Instant);
+    let by_v = json!([{"IndexName": "by_v", "KeySchema": [{"AttributeName": "v", "KeyType": "HASH"}],
+        "Projection": {"ProjectionType": "ALL"}}]);
+    let keys = ["pk", "v"].map(|name| json!({"AttributeName": name, "AttributeType": "S"}));
+    let table = json!({"BillingMode": "PAY_PER_REQUEST", "AttributeDefinitions": keys, "GlobalSecondaryIndexes": by_v});
+    create(&wires[0], table);
+    let change = |kind: &str, overrides: Value| {
+        let mut action = json!({"RegionName": "eu-west-1"});
+        action.as_object_mut().unwrap().extend(overrides.as_object().unwrap().clone());
+        update(json!([{kind: action}]), json!({}))
+    };
+    let limit = json!({"MaxReadRequestUnits": 40});
+    let class = json!({"TableClassOverride": "STANDARD_INFREQUENT_ACCESS", "OnDemandThroughputOverride": limit});
+    wires[0].ok("UpdateTable", change("Create", class));
+    let index = json!([{"IndexName": "by_v", "OnDemandThroughputOverride": {"MaxReadRequestUnits": 30}}]);
+    let key = json!({"KMSMasterKeyId": "alias/other", "GlobalSecondaryIndexes": index});
+    wires[0].ok("UpdateTable", change("Update", key));
+    let (own, there) = (describe(&wires[0]), describe(&wires[1]));
+    let replica = &own["Replicas"][0];
+    assert_eq!(replica["OnDemandThroughputOverride"], limit);
+    assert_eq!(replica["GlobalSecondaryIndexes"], index);
+    assert_eq!(replica["ReplicaTableClassSummary"]["TableClass"], "STANDARD_INFREQUENT_ACCESS");
+    assert_eq!(replica["KMSMasterKeyId"], there["SSEDescription"]["KMSMasterKeyArn"]);
+    assert!(replica["KMSMasterKeyId"].as_str().unwrap().starts_with("arn:aws:kms:eu-west-1:"), "{replica}");
+    assert_eq!(there["OnDemandThroughput"]["MaxReadRequestUnits"], 40);
+    assert!(own["OnDemandThroughput"].is_null() && own["SSEDescription"].is_null());
+    assert_eq!(there["Replicas"], json!([{"RegionName": "us-east-1", "ReplicaStatus": "ACTIVE"}]));
+
+    let units = |units: u64| json!({"ProvisionedThroughputOverride": {"ReadCapacityUnits": units}});
+    assert!(wires[0].error("UpdateTable", change("Update", units(7))).1.contains("BillingMode is PAY_PER_REQUEST"));
+    assert!(wires[0].error("UpdateTable", change("Update", units(0))).1.contains("greater than or equal to 1"));
+    let unknown = json!({"GlobalSecondaryIndexes": [{"IndexName": "none", "OnDemandThroughputOverride": limit}]});
+    assert!(wires[0].error("UpdateTable", change("Update", unknown)).0.contains("ResourceNotFound"));
+    let unknown = json!({"TableClassOverride": "GLACIER"});
+    assert!(wires[0].error("UpdateTable", change("Update", unknown)).1.starts_with("Invalid table-class parameter"));
+
+    // Write units are the same in all regions, read units need not be.
+    let five = json!({"ReadCapacityUnits": 5, "WriteCapacityUnits": 5});
+    let of_index = json!([{"Update": {"IndexName": "by_v", "ProvisionedThroughput": five}}]);
+    let provisioned = json!({"TableName": "cart", "BillingMode": "PROVISIONED", "ProvisionedThroughput": five,
+        "GlobalSecondaryIndexUpdates": of_index});
+    wires[0].ok("UpdateTable", provisioned);
+    wires[0].ok("UpdateTable", change("Update", units(7)));
+    let six = json!({"TableName": "cart", "ProvisionedThroughput": {"ReadCapacityUnits": 5, "WriteCapacityUnits": 6}});
+    wires[0].ok("UpdateTable", six);
+    let throughput = describe(&wires[1])["ProvisionedThroughput"].clone();
+    assert_eq!((&throughput["ReadCapacityUnits"], &throughput["WriteCapacityUnits"]), (&json!(7), &json!(6)));
+    assert_eq!(describe(&wires[0])["Replicas"][0]["ProvisionedThroughputOverride"], json!({"ReadCapacityUnits": 7}));
+}
+
+#[test]
 fn strong_consistency_has_its_rules() {
     let (_, wires) = endpoints(Timing::Instant);
     create(&wires[0], on_demand());
