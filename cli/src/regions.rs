@@ -8,7 +8,7 @@ use hashrange::{
     service::Delay,
 };
 use hashrange_wire::server::{BoundServer, Server, ServerOptions, Stopper};
-use std::net::SocketAddr;
+use std::{net::SocketAddr, path::Path};
 
 /// The regions of a server.
 #[derive(Debug, Args)]
@@ -64,6 +64,25 @@ impl RegionsArgs {
         Ok(BoundRegions(self.regions.iter().map(bind).collect::<Result<_, Failure>>()?))
     }
 
+    /// Errors: the folder is the database of one server, or the other way round.
+    pub(crate) fn check_folder(&self, folder: &Path) -> Result<(), Failure> {
+        let shown = folder.display();
+        match self.single()? {
+            None if is_database(folder) => Err(Failure::Usage(format!(
+                "{shown} is the database of one server, and those of several regions are in folders below it: move it to \
+                 {shown}/REGION, or name another --data-dir"
+            ))),
+            Some(_) if !is_database(folder) => match regions_below(folder).as_slice() {
+                [] => Ok(()),
+                regions => Err(Failure::Usage(format!(
+                    "{shown} has the databases of several regions: serve them with --region {}=PORT, or name another --data-dir",
+                    regions.join("=PORT --region ")
+                ))),
+            },
+            _ => Ok(()),
+        }
+    }
+
     /// Opens the databases of all regions, in folders below that of the arguments or in memory, and begins to serve. Errors: those
     /// of opening a database.
     pub(crate) fn serve(
@@ -109,6 +128,20 @@ impl ServedRegions {
         self.servers.into_iter().for_each(|(_, server)| server.wait());
         Ok(self.world.close()?)
     }
+}
+
+fn is_database(folder: &Path) -> bool {
+    folder.join("CURRENT").is_file()
+}
+
+/// Names of the folders below one that are databases. One that cannot be read has none.
+#[expect(clippy::disallowed_methods, reason = "nothing is read but which folders there are")]
+fn regions_below(folder: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
+    let databases = entries.filter(|entry| is_database(&entry.path()));
+    let mut names: Vec<String> = databases.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.sort();
+    names
 }
 
 fn region(text: &str) -> Result<Place, String> {

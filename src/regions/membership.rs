@@ -226,7 +226,13 @@ impl Inner {
         let (table, now_millis) = (definition.name.as_str(), self.now_millis());
         let names: Vec<&str> = to.iter().map(|at| self.regions[*at].name.as_str()).collect();
         let served = |name: &str| known.witness.as_deref() != Some(name);
-        let replica = |region: &str, status| Replica { region: region.to_owned(), status, created_millis: now_millis };
+        let source = Some(self.regions[from].name.clone());
+        let replica = |region: &str, status, source| Replica {
+            region: region.to_owned(),
+            status,
+            created_millis: now_millis,
+            source,
+        };
         let old: Vec<String> =
             known.regions().filter(|name| served(name) && !names.contains(name)).map(str::to_owned).collect();
         let members: Vec<usize> = old.iter().filter_map(|name| self.number_of(name).ok()).collect();
@@ -239,7 +245,7 @@ impl Inner {
             // One of these names is there if its table was deleted outside of the world.
             own.replicas.retain(|replica| !names.contains(&&*replica.region));
             let new = names.iter().filter(|name| served(name));
-            own.replicas.extend(new.map(|name| replica(name, ReplicaStatus::Creating)));
+            own.replicas.extend(new.map(|name| replica(name, ReplicaStatus::Creating, source.clone())));
             self.regions[*member].engine().set_replication(table, Some(own))?;
         }
         for region in to {
@@ -248,7 +254,7 @@ impl Inner {
             let others = others.filter(|other| other != name && served(other));
             let replication = Replication {
                 region: name.clone(),
-                replicas: others.map(|other| replica(other, ReplicaStatus::Active)).collect(),
+                replicas: others.map(|other| replica(other, ReplicaStatus::Active, None)).collect(),
                 ..known.clone()
             };
             let spec =
@@ -365,6 +371,7 @@ impl Inner {
                         region: region.to_owned(),
                         status: ReplicaStatus::Active,
                         created_millis: self.now_millis(),
+                        source: None,
                     })
                     .collect();
                 replication.replicas.extend(missing);

@@ -9,7 +9,7 @@ use crate::{
 
 impl World {
     /// Brings the settings that replicas share from one region to the others: global indexes that were added or removed, time
-    /// to live, billing and write units, the table class. Tags, protection, read units, streams and recovery are a region's own. To be called
+    /// to live, billing and write units, also of indexes, the table class. Tags, protection, read units, streams and recovery are a region's own. To be called
     /// after a change of the table in a region; a server does so by itself. A table without replicas is left alone.
     ///
     /// # Errors
@@ -37,6 +37,15 @@ impl Inner {
     }
 }
 
+/// Write units are shared. Read units are a region's own, unless it has none.
+fn shared(wanted: ProvisionedThroughput, own: ProvisionedThroughput) -> ProvisionedThroughput {
+    let read_units_per_sec = match own.read_units_per_sec {
+        0 => wanted.read_units_per_sec,
+        own => own,
+    };
+    ProvisionedThroughput { read_units_per_sec, ..wanted }
+}
+
 /// The next change on the way from one definition to another; `None` if they share all that replicas share.
 fn update_towards(wanted: &TableDefinition, present: &TableDefinition) -> Option<TableUpdate> {
     let global = |table: &TableDefinition, name: &str| {
@@ -52,14 +61,15 @@ fn update_towards(wanted: &TableDefinition, present: &TableDefinition) -> Option
     update.delete_index = removed.map(|index| index.name);
     update.ttl_attribute = (present.ttl_attribute != wanted.ttl_attribute).then(|| wanted.ttl_attribute.clone());
     update.billing = (present.billing != wanted.billing).then_some(wanted.billing);
-    let throughput = ProvisionedThroughput {
-        write_units_per_sec: wanted.throughput.write_units_per_sec,
-        read_units_per_sec: match present.throughput.read_units_per_sec {
-            0 => wanted.throughput.read_units_per_sec,
-            own => own,
-        },
-    };
+    let throughput = shared(wanted.throughput, present.throughput);
     update.throughput = (present.throughput != throughput).then_some(throughput);
+    for index in of_kind(wanted) {
+        let (Some(wanted), Some(known)) = (index.throughput, present.index(&index.name)) else { continue };
+        let throughput = shared(wanted, known.throughput.unwrap_or_default());
+        if known.throughput != Some(throughput) {
+            update.index_throughput.push((index.name, throughput));
+        }
+    }
     if present.settings.table_class.map(|class| class.value) != wanted.settings.table_class.map(|class| class.value) {
         let settings =
             crate::schema::TableSettings { table_class: wanted.settings.table_class, ..present.settings.clone() };
@@ -70,6 +80,7 @@ fn update_towards(wanted: &TableDefinition, present: &TableDefinition) -> Option
         || update.ttl_attribute.is_some()
         || update.billing.is_some()
         || update.throughput.is_some()
+        || !update.index_throughput.is_empty()
         || update.settings.is_some();
     changes.then_some(update)
 }

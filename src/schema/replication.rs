@@ -31,6 +31,9 @@ pub struct Replica {
     pub status: ReplicaStatus,
     /// When it was asked for, in milliseconds since 1970.
     pub created_millis: u64,
+    /// The region at which it was asked for; absent in the table of that replica itself, and where an older version wrote it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<String>,
 }
 
 /// The replicas of a table. A table has it as long as it has at least one replica.

@@ -11,6 +11,7 @@ mod isolation;
 mod kill;
 mod kinesis;
 mod old_folders;
+mod old_regions;
 mod presence;
 mod publishing;
 mod read_only;

@@ -24,13 +24,13 @@ const WRITTEN_AT_MILLIS: u64 = 1_795_000_000_000;
 
 fn fixtures() -> Vec<PathBuf> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures");
-    let mut folders: Vec<PathBuf> = entries(&root).into_iter().filter(|path| path.is_dir()).collect();
+    let mut folders: Vec<PathBuf> = entries(&root).into_iter().filter(|path| path.join("database").is_dir()).collect();
     folders.sort();
     folders
 }
 
 #[expect(clippy::disallowed_methods, reason = "the test copies a folder, as a user would")]
-fn entries(folder: &Path) -> Vec<PathBuf> {
+pub(crate) fn entries(folder: &Path) -> Vec<PathBuf> {
     fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect()
 }
 
@@ -94,7 +94,7 @@ fn changes(db: &Database) -> Vec<String> {
     lines
 }
 
-fn expected(fixture: &Path, file: &str) -> Vec<String> {
+pub(crate) fn expected(fixture: &Path, file: &str) -> Vec<String> {
     fs::read_to_string(fixture.join(file)).unwrap().lines().map(str::to_owned).collect()
 }
 

@@ -28,7 +28,7 @@ class Server:
         small = ["--split-bytes", "40000", "--memtable-bytes", "65536"]
         command = [os.environ["HASHRANGE"], "serve", "--data-dir", folder, "--port", "0", *small, *options]
         self.process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        endpoint = re.match(r"listening on (\S+)", self.process.stdout.readline())[1]
+        self.endpoint = endpoint = re.match(r"listening on (\S+)", self.process.stdout.readline())[1]
         self.tables = boto3.client("dynamodb", endpoint_url=endpoint, **credentials)
         self.streams = boto3.client("dynamodbstreams", endpoint_url=endpoint, **credentials)
 
@@ -134,6 +134,16 @@ class Worker:
             if not page["Records"]:
                 return
 
+    def own_leases(self):
+        """As version 3 of the library finds the leases of a worker: by an index that it adds to the table."""
+        query = self.server.tables.query(
+            TableName="leases",
+            IndexName="LeaseOwnerToLeaseKeyIndex",
+            KeyConditionExpression="leaseOwner = :me",
+            ExpressionAttributeValues={":me": {"S": self.name}},
+        )
+        return {item["leaseKey"]["S"] for item in query["Items"]}
+
     def work(self, most_shards=100, most_pages=100):
         leases = self.leases()
         if not leases:
@@ -163,6 +173,23 @@ def create(tables, table, key, **more):
         BillingMode="PAY_PER_REQUEST",
         **more,
     )
+
+
+def add_index_of_owners(tables):
+    attributes = [{"AttributeName": name, "AttributeType": "S"} for name in ("leaseKey", "leaseOwner")]
+    keys = [{"AttributeName": "leaseOwner", "KeyType": "HASH"}, {"AttributeName": "leaseKey", "KeyType": "RANGE"}]
+    index = {
+        "IndexName": "LeaseOwnerToLeaseKeyIndex", "KeySchema": keys, "Projection": {"ProjectionType": "KEYS_ONLY"},
+    }
+    tables.update_table(
+        TableName="leases", AttributeDefinitions=attributes, GlobalSecondaryIndexUpdates=[{"Create": index}]
+    )
+    for _ in range(300):
+        indexes = tables.describe_table(TableName="leases")["Table"]["GlobalSecondaryIndexes"]
+        if indexes[0]["IndexStatus"] == "ACTIVE":
+            return
+        time.sleep(0.1)
+    raise AssertionError(f"the index is not active: {indexes}")
 
 
 def check_order(changes, what):
@@ -210,6 +237,7 @@ with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as k
     server.stop()
     server = Server(folder, "--kinesis-dir", kinesis)
     tables, second.server = server.tables, server
+    add_index_of_owners(tables)
     write(tables, range(WRITES - 2 * step, WRITES))
     deadline = time.monotonic() + 60
     while len(seen) < WRITES and time.monotonic() < deadline:
@@ -219,6 +247,8 @@ with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as k
     assert parents, "no partition was split"
     assert parents <= {shard["ShardId"] for shard in shards}, "a parent is gone"
     check_order([(item, n) for _, item, n in seen], "stream")
+    owned = {key for key, lease in second.leases().items() if lease.get("leaseOwner", {}).get("S") == second.name}
+    assert owned and second.own_leases() == owned, (owned, second.own_leases())
 
     deadline = time.monotonic() + 60
     while len(lines(path)) < WRITES and time.monotonic() < deadline:
@@ -232,5 +262,34 @@ with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as k
     assert records[-1]["dynamodb"]["ApproximateCreationDateTime"] > 10**15, records[-1]
     tables.disable_kinesis_streaming_destination(TableName="orders", StreamArn=data_stream)
     assert state()["DestinationStatus"] == "DISABLED", state()
+    server.stop()
+
+# A destination as Kinesis lets it be: records in any order, and some of them twice; and the metrics of it.
+with tempfile.TemporaryDirectory() as folder, tempfile.TemporaryDirectory() as kinesis:
+    server = Server(folder, "--kinesis-dir", kinesis, "--kinesis-shuffle", "--kinesis-duplicates", "300", "--metrics")
+    create(server.tables, "orders", "id")
+    path = os.path.join(kinesis, "changes.jsonl")
+    open(path, "x").close()
+    server.tables.enable_kinesis_streaming_destination(TableName="orders", StreamArn=data_stream)
+    for n in range(200):
+        server.tables.put_item(TableName="orders", Item={"id": {"S": "o"}, "n": {"N": str(n)}})
+    deadline = time.monotonic() + 60
+    number = lambda record: int(record["dynamodb"]["NewImage"]["n"]["N"])
+    while len({number(record) for record in lines(path)}) < 200 and time.monotonic() < deadline:
+        time.sleep(0.1)
+    numbers = [number(record) for record in lines(path)]
+    assert sorted(set(numbers)) == list(range(200)) and numbers != sorted(numbers), numbers
+    assert len(numbers) > 210 and len({record["eventID"] for record in lines(path)}) == 200, len(numbers)
+    watch = boto3.client("cloudwatch", endpoint_url=server.endpoint, **credentials)
+    names = ("AgeOfOldestUnreplicatedRecord", "ConsumedChangeDataCaptureUnits")
+    found = {name: watch.list_metrics(Namespace="AWS/DynamoDB", MetricName=name)["Metrics"] for name in names}
+    assert all({"Name": "TableName", "Value": "orders"} in metrics[0]["Dimensions"] for metrics in found.values()), found
+    now = time.time()
+    metric = {**found[names[1]][0]}
+    stat = {"Metric": metric, "Period": 60, "Stat": "Sum"}
+    data = watch.get_metric_data(
+        MetricDataQueries=[{"Id": "units", "MetricStat": stat}], StartTime=now - 600, EndTime=now + 60
+    )
+    assert sum(data["MetricDataResults"][0]["Values"]) == 200, data
     server.stop()
 print(f"two workers read {len(shards)} shards; a Kinesis destination got {len(once)} changes")

@@ -12,7 +12,7 @@ REGIONS = ["us-east-1", "eu-west-1", "us-west-2"]
 LAG = 0.3
 
 server = subprocess.Popen(
-    [os.environ["HASHRANGE"], "serve", "--in-memory", "--replication-lag", "300ms"]
+    [os.environ["HASHRANGE"], "serve", "--in-memory", "--replication-lag", "300ms", "--metrics"]
     + [f"--region={region}=0" for region in REGIONS],
     stdout=subprocess.PIPE,
     text=True,
@@ -90,7 +90,27 @@ try:
         items = client.scan(TableName="cart")["Items"]
         assert sorted((i["pk"]["S"], i["v"]["S"]) for i in items) == [("before", "1"), ("x", "us"), ("y", "second")], items
 
-    # What replicas share.
+    # How long changes took, as CloudWatch has it.
+    watch = boto3.client(
+        "cloudwatch", endpoint_url=endpoints[0], region_name="us-east-1",
+        aws_access_key_id="local", aws_secret_access_key="local",
+    )
+    found = watch.list_metrics(Namespace="AWS/DynamoDB", MetricName="ReplicationLatency")["Metrics"]
+    assert [{d["Name"]: d["Value"] for d in m["Dimensions"]} for m in found] == [
+        {"ReceivingRegion": "eu-west-1", "TableName": "cart"}
+    ], found
+    now = time.time()
+    stat = {"Metric": found[0], "Period": 60, "Stat": "Average"}
+    data = watch.get_metric_data(
+        MetricDataQueries=[{"Id": "latency", "MetricStat": stat}], StartTime=now - 600, EndTime=now + 60
+    )["MetricDataResults"][0]["Values"]
+    assert data and all(300 <= value < 2_000 for value in data), data
+
+    # What replicas share, and what each has of its own.
+    own = {"RegionName": "eu-west-1", "OnDemandThroughputOverride": {"MaxReadRequestUnits": 40}}
+    us.update_table(TableName="cart", ReplicaUpdates=[{"Update": own}])
+    assert us.describe_table(TableName="cart")["Table"]["Replicas"] == [{**own, "ReplicaStatus": "ACTIVE"}]
+    assert eu.describe_table(TableName="cart")["Table"]["OnDemandThroughput"]["MaxReadRequestUnits"] == 40
     us.update_time_to_live(TableName="cart", TimeToLiveSpecification={"AttributeName": "ends", "Enabled": True})
     assert eu.describe_time_to_live(TableName="cart")["TimeToLiveDescription"]["TimeToLiveStatus"] != "DISABLED"
     refused(us.update_table, "Disabling Stream is not allowed", TableName="cart", StreamSpecification={"StreamEnabled": False})

@@ -37,6 +37,8 @@ pub(crate) mod takes {
     pub(crate) const REPLICA_SHOWN: u64 = 6_000;
     /// A replica of a small table.
     pub(crate) const REPLICA: u64 = 21_000;
+    /// From a replica's creation until the region that it was asked for at can leave.
+    pub(crate) const REPLICA_SOURCE: u64 = 24 * 60 * 60 * 1000;
     /// Another table class.
     pub(crate) const TABLE_CLASS: u64 = 6_000;
     /// Another encryption key.

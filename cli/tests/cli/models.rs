@@ -152,3 +152,18 @@ fn what_a_server_records_is_replayed_on_other_designs() {
     let twice = place.fails(1, &["serve", "--port", "0", "--record", &trace]);
     assert!(twice.contains("cannot create"), "{twice}");
 }
+
+/// A server of regions and one of a single database never take each other's folder for an empty one.
+#[test]
+fn the_folders_of_regions_are_theirs() {
+    let (regions, single) = (Place::new(), Place::new());
+    let both = ["serve", "--until-stdin-closes", "--region", "us-east-1=0", "--region", "eu-west-1=0"];
+    let one = ["serve", "--until-stdin-closes", "--port", "0"];
+    regions.ok(&both);
+    regions.ok(&both);
+    let text = regions.fails(2, &one);
+    assert!(text.contains("--region eu-west-1=PORT --region us-east-1=PORT"), "{text}");
+    single.ok(&one);
+    let text = single.fails(2, &both);
+    assert!(text.contains("is the database of one server"), "{text}");
+}

@@ -39,10 +39,10 @@ fn a_write_is_paid_for_in_every_region() {
     world.advance(Duration::from_millis(1)).unwrap();
     put(&tables[1], "x", 2);
     world.settle().unwrap();
-    assert_eq!((written(&world, A, "ReplicatedWrite"), written(&world, B, "ReplicatedWrite")), (1_000, 6_000));
+    assert_eq!((written(&world, A, "ReplicatedWrite"), written(&world, B, "ReplicatedWrite")), (1_000, 4_000));
     let ledger = world.database(B).unwrap().ledger().unwrap().metrics();
     let consumed = ledger.iter().find(|series| series.name == "ConsumedWriteCapacityUnits").unwrap();
-    assert_eq!(consumed.points.iter().map(|point| point.sum).sum::<f64>(), 9.0, "the metric has both");
+    assert_eq!(consumed.points.iter().map(|point| point.sum).sum::<f64>(), 7.0, "the metric has both");
 
     // What time to live deletes is free at home only.
     let us = world.database(A).unwrap();

@@ -339,7 +339,8 @@ pub(super) fn list_metrics(context: &Context<'_>, body: &[u8]) -> Outcome {
             && request.metric_name.as_deref().is_none_or(|name| name == series.name)
             && request.dimensions.iter().all(has)
     };
-    let metrics: Vec<MetricSeries> = ledger(context)?.metrics().into_iter().filter(matches).collect();
+    let all = metrics(context, &ledger(context)?)?;
+    let metrics: Vec<MetricSeries> = all.into_iter().filter(matches).collect();
     let start = match &request.next_token {
         None => 0,
         Some(token) => token

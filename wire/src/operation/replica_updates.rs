@@ -12,12 +12,13 @@ use crate::{
         name::TableName,
         replicas::Overrides,
     },
+    timing::takes,
     validate::Violations,
 };
 use hashrange::{
     admin::TableDescription,
     regions::{StrongPeers, World},
-    schema::{Consistency, Replication},
+    schema::{Consistency, Replica, Replication, TableDefinition},
 };
 
 /// Regions that take part in strong consistency.
@@ -96,8 +97,30 @@ pub(super) fn leave(context: &Context<'_>, table: &TableDescription) -> Result<b
     if table.definition.deletion_protection {
         return Ok(false); // the engine says it in the service's words
     }
+    check_no_source(context, world, &table.definition.name, &context.owner.region)?;
     world.delete_replica(&table.definition.name, &other.region, &context.owner.region)?;
     Ok(true)
+}
+
+/// The replica that is being added to a table, if one is.
+pub(super) fn replica_under_way<'t>(context: &Context<'_>, table: &'t TableDefinition) -> Option<&'t Replica> {
+    let is_new = |replica: &&Replica| context.is_under_way(replica.created_millis, takes::REPLICA);
+    table.replication.as_ref()?.replicas.iter().find(is_new)
+}
+
+/// Errors: a replica was made of the one in this region not long ago.
+fn check_no_source(context: &Context<'_>, world: &World, table: &str, region: &str) -> Result<(), Failure> {
+    let Ok(there) = world.database(region).and_then(|there| there.describe_table(table)) else { return Ok(()) };
+    let is_source = |replica: &Replica| {
+        replica.source.as_deref() == Some(region) && context.is_under_way(replica.created_millis, takes::REPLICA_SOURCE)
+    };
+    if there.definition.replication.as_ref().is_none_or(|known| !known.replicas.iter().any(is_source)) {
+        return Ok(());
+    }
+    Err(Failure::validation(
+        "Replica cannot be deleted because it has acted as a source region for new replica(s) being added to the table in the \
+         last 24 hours.",
+    ))
 }
 
 impl<'a> Request<'a> {
@@ -138,6 +161,13 @@ impl<'a> Request<'a> {
         };
         self.check_shape()?;
         let description = context.database.describe_table(table).map_err(|error| absent(error, table))?;
+        if let Some(new) = replica_under_way(context, &description.definition) {
+            return Err(Failure::validation(format!(
+                "Create/Update/Delete of replica is not allowed while the replica is being added to table with name: \
+                 \u{2018}{table}\u{2019} in region: \u{2018}{}\u{2019}.",
+                new.region
+            )));
+        }
         let before = description.definition.replication.as_deref().cloned();
         let asked = Asked { world, table, own: &context.owner.region, before: before.as_ref() };
         let is_strong = before.as_ref().is_some_and(|known| known.consistency == Consistency::Strong);
@@ -208,7 +238,10 @@ impl<'a> Request<'a> {
                     asked.world.create_replica(asked.table, asked.own, &action.region)?;
                     action.overrides.apply(context, asked.world, asked.table, &action.region)?;
                 }
-                Kind::Delete => asked.world.delete_replica(asked.table, asked.own, &action.region)?,
+                Kind::Delete => {
+                    check_no_source(context, asked.world, asked.table, &action.region)?;
+                    asked.world.delete_replica(asked.table, asked.own, &action.region)?;
+                }
                 Kind::Update | Kind::Other(_) => {
                     asked.check_member(&action.region)?;
                     action.overrides.apply(context, asked.world, asked.table, &action.region)?;

@@ -277,6 +277,10 @@ impl<'a> Request<'a> {
         if billing == Some(BillingMode::PayPerRequest) && is_becoming_provisioned(context, table) {
             return Ok(TableUpdate::default()); // the service says yes, and goes on with the switch
         }
+        if replica_updates::replica_under_way(context, table).is_some() {
+            let text = "The resource which you are attempting to change is in use.";
+            return Err(Failure::service("ResourceInUseException", text));
+        }
         if (self.billing.is_some() || self.throughput.is_some()) && is_updating(context, table) {
             return Err(Failure::service(
                 "ResourceInUseException",

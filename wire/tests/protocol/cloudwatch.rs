@@ -1,7 +1,11 @@
 //! Metrics and insights as CloudWatch's clients ask for them.
 
 use crate::support::Wire;
-use hashrange::{capacity::CapacityModel, ledger::LedgerOptions};
+use hashrange::{
+    Clock, Database, capacity::CapacityModel, inspect::Work, ledger::LedgerOptions, regions::World,
+    streams::KinesisRecord,
+};
+use hashrange_wire::Protocol;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -159,4 +163,33 @@ fn what_cannot_be_answered_is_refused() {
     refused(&wire, json!({"StartTime": "x", "EndTime": 1, "MetricDataQueries": []}));
     let without = Wire::new();
     assert!(refused(&without, with(query("X", 60, "Sum", &table))).contains("--metrics"));
+}
+
+/// What is not noted by requests: how long changes take to other regions, and what becomes of records for Kinesis.
+#[test]
+fn metrics_of_replicas_and_destinations_are_listed_and_read() {
+    let clock = Clock::manual(BEGIN * 1_000);
+    let database = Database::options().background(false).ledger(LedgerOptions::new());
+    let options = World::options().clock(clock.clone()).database(database).region("us-east-1").region("eu-west-1");
+    let world = options.open().unwrap();
+    let database = world.database("us-east-1").unwrap();
+    database.deliver_to_kinesis(|_: &[KinesisRecord]| Ok::<_, hashrange::Error>(())).unwrap();
+    let wire = Wire { protocol: Protocol::new(database.clone()).world(world.clone()), clock };
+    wire.create_things();
+    let replica = json!([{"Create": {"RegionName": "eu-west-1"}}]);
+    wire.ok("UpdateTable", json!({"TableName": "things", "ReplicaUpdates": replica}));
+    let stream = "arn:aws:kinesis:us-east-1:000000000000:stream/changes";
+    wire.ok("EnableKinesisStreamingDestination", json!({"TableName": "things", "StreamArn": stream}));
+    wire.put(crate::support::key("a", 1));
+    world.settle().unwrap();
+    while database.step().unwrap() != Work::Idle {}
+    let of = |name: &str| {
+        let found = ok(&wire, "ListMetrics", &json!({"Namespace": "AWS/DynamoDB", "MetricName": name}));
+        assert_eq!(found["Metrics"].as_array().unwrap().len(), 1, "{name}: {found}");
+        let dimensions = found["Metrics"][0]["Dimensions"].clone();
+        data(&wire, &query(name, 60, "Sum", &dimensions)).1
+    };
+    assert_eq!(of("ReplicationLatency"), [800.0]);
+    assert_eq!(of("ConsumedChangeDataCaptureUnits"), [1.0]);
+    assert_eq!(of("AgeOfOldestUnreplicatedRecord"), [800.0]);
 }

@@ -267,9 +267,30 @@ fn with_the_times_of_the_service_a_replica_is_creating_for_a_while() {
     );
     world.advance(Duration::from_secs(6)).unwrap();
     assert_eq!(describe(&wires[0])["Replicas"][0]["ReplicaStatus"], "CREATING");
+    let (name, text) = wires[0].error("UpdateTable", update(json!([one("Create", "us-west-2")]), json!({})));
+    assert_eq!(
+        (name.contains("ValidationException"), text.as_str()),
+        (
+            true,
+            "Create/Update/Delete of replica is not allowed while the replica is being added to table with name: \
+             \u{2018}cart\u{2019} in region: \u{2018}eu-west-1\u{2019}."
+        )
+    );
+    let (name, text) = wires[0].error("UpdateTable", json!({"TableName": "cart", "DeletionProtectionEnabled": true}));
+    assert!(name.contains("ResourceInUseException"), "{name}");
+    assert_eq!(text, "The resource which you are attempting to change is in use.");
     world.advance(Duration::from_secs(15)).unwrap();
     let table = describe(&wires[0]);
     assert_eq!((&table["Replicas"][0]["ReplicaStatus"], &table["TableStatus"]), (&json!("ACTIVE"), &json!("ACTIVE")));
+
+    // The region that the new one was made of stays for a day; the new one may go.
+    let source = "Replica cannot be deleted because it has acted as a source region for new replica(s) being added to the \
+                  table in the last 24 hours.";
+    assert_eq!(wires[1].error("UpdateTable", update(json!([one("Delete", "us-east-1")]), json!({}))).1, source);
+    assert_eq!(wires[0].error("DeleteTable", json!({"TableName": "cart"})).1, source);
+    world.advance(Duration::from_secs(24 * 3600)).unwrap();
+    wires[1].ok("UpdateTable", update(json!([one("Delete", "us-east-1")]), json!({})));
+    assert!(describe(&wires[1])["Replicas"].is_null());
 }
 
 #[test]
