@@ -79,7 +79,6 @@ pub struct Cluster<R> {
     storing: Vec<Mutex<()>>,
     options: AcceleratorOptions,
     requests: AtomicU64,
-    items: Count,
     queries: Count,
     scans: Count,
     passed_through: AtomicU64,
@@ -96,10 +95,10 @@ impl<R: Clone> Cluster<R> {
     pub fn new(options: AcceleratorOptions) -> Result<Self> {
         options.check()?;
         let nodes = (0..options.nodes).map(|_| Mutex::new(Node::new(&options))).collect();
-        let (items, queries, scans) = <(Count, Count, Count)>::default();
+        let (queries, scans) = <(Count, Count)>::default();
         let (requests, passed_through) = <(AtomicU64, AtomicU64)>::default();
         let storing = (0..STRIPES).map(|_| Mutex::new(())).collect();
-        Ok(Self { nodes, storing, options, requests, items, queries, scans, passed_through })
+        Ok(Self { nodes, storing, options, requests, queries, scans, passed_through })
     }
 
     /// The node that the next request goes to.
@@ -132,10 +131,7 @@ impl<R: Clone> Cluster<R> {
         let hash = key.hash();
         let mut node = self.nodes[node].lock();
         node.receive(now);
-        let found = node.item((hash, key), projection, now).ok_or_else(|| node.miss());
-        drop(node);
-        self.items.note(found.as_ref().ok());
-        found
+        node.item((hash, key), projection, now)
     }
 
     /// A page, as it was answered.
@@ -206,19 +202,16 @@ impl<R: Clone> Cluster<R> {
     /// A node starts anew, empty.
     pub fn restart(&self, node: usize) {
         let mut node = self.nodes[node].lock();
-        let evicted_bytes = node.evicted_bytes;
+        let counts = node.counts;
         *node = Node::new(&self.options);
-        node.evicted_bytes = evicted_bytes;
+        node.counts = counts;
     }
 
     /// What was counted.
     pub fn stats(&self) -> AcceleratorStats {
-        let (item_cache_hits, item_cache_misses) = self.items.read();
         let (query_cache_hits, query_cache_misses) = self.queries.read();
         let (scan_cache_hits, scan_cache_misses) = self.scans.read();
         let mut stats = AcceleratorStats {
-            item_cache_hits,
-            item_cache_misses,
             query_cache_hits,
             query_cache_misses,
             scan_cache_hits,
@@ -229,7 +222,9 @@ impl<R: Clone> Cluster<R> {
         };
         for node in &self.nodes {
             let node = node.lock();
-            stats.evicted_bytes += node.evicted_bytes;
+            stats.item_cache_hits += node.counts.item_hits;
+            stats.item_cache_misses += node.counts.item_misses;
+            stats.evicted_bytes += node.counts.evicted_bytes;
             stats.estimated_bytes += node.bytes() as u64;
         }
         stats

@@ -124,6 +124,16 @@ pub(super) struct Node<R> {
     query_ttl_millis: u64,
     /// Writes that the node has learned of.
     writes: u64,
+    pub counts: NodeCounts,
+}
+
+/// What a node has counted, also before it was restarted.
+#[derive(Clone, Copy, Default)]
+pub(super) struct NodeCounts {
+    /// Items that were there.
+    pub item_hits: u64,
+    /// Items that were not.
+    pub item_misses: u64,
     /// Bytes that gave way.
     pub evicted_bytes: u64,
 }
@@ -138,13 +148,8 @@ impl<R: Clone> Node<R> {
             item_ttl_millis: options.item_ttl_millis,
             query_ttl_millis: options.query_ttl_millis,
             writes: 0,
-            evicted_bytes: 0,
+            counts: NodeCounts::default(),
         }
-    }
-
-    /// The moment, for a reader that finds nothing now.
-    pub fn miss(&self) -> Miss {
-        Miss(self.writes)
     }
 
     /// Bytes of all entries.
@@ -152,16 +157,26 @@ impl<R: Clone> Node<R> {
         self.items.bytes() + self.pages.bytes()
     }
 
-    /// An item as a read with this projection answered.
+    /// An item as a read with this projection answered, or the moment of the miss.
     #[inline]
     pub fn item(
         &mut self,
         (hash, key): (u64, &ItemKey),
         projection: &[u8],
         now_millis: u64,
-    ) -> Option<Found<Option<ItemRef>>> {
-        let ttl_millis = self.item_ttl_millis;
-        self.items.get(hash, key)?.get(projection)?.found(ttl_millis, now_millis)
+    ) -> Result<Found<Option<ItemRef>>, Miss> {
+        let entry = self.items.get(hash, key).and_then(|views| views.get(projection));
+        match entry.and_then(|entry| entry.found(self.item_ttl_millis, now_millis)) {
+            Some(found) => {
+                self.counts.item_hits += 1;
+                Ok(found)
+            }
+            None => {
+                self.counts.item_misses += 1;
+                // What is read from now on is stored, unless a write comes in between.
+                Err(Miss(self.writes))
+            }
+        }
     }
 
     /// A page as it was answered.
@@ -206,7 +221,7 @@ impl<R: Clone> Node<R> {
             News::Page(key, page, bytes) if self.query_ttl_millis > 0 => {
                 let bytes = bytes + key.len() + ENTRY_BYTES;
                 let evicted = self.pages.insert(hash_of(&key), key, Entry { value: page, at_millis }, bytes);
-                self.evicted_bytes += evicted as u64;
+                self.counts.evicted_bytes += evicted as u64;
             }
             News::Page(..) => {}
         }
@@ -214,7 +229,7 @@ impl<R: Clone> Node<R> {
 
     fn store_item(&mut self, hash: u64, key: ItemKey, views: Views) {
         let bytes = key.bytes() + views.bytes();
-        self.evicted_bytes += self.items.insert(hash, key, views, bytes) as u64;
+        self.counts.evicted_bytes += self.items.insert(hash, key, views, bytes) as u64;
     }
 }
 
