@@ -65,9 +65,10 @@ impl RegionsArgs {
     }
 
     /// Errors: the folder is the database of one server, or the other way round.
-    pub(crate) fn check_folder(&self, folder: &Path) -> Result<(), Failure> {
+    pub(crate) fn check_folder(&self, folder: &Path, in_memory: bool) -> Result<(), Failure> {
         let shown = folder.display();
         match self.single()? {
+            _ if in_memory => Ok(()),
             None if is_database(folder) => Err(Failure::Usage(format!(
                 "{shown} is the database of one server, and those of several regions are in folders below it: move it to \
                  {shown}/REGION, or name another --data-dir"

@@ -196,9 +196,7 @@ enum Pace {
 impl Serve {
     pub(crate) fn run(&self, database: &DatabaseArgs) -> Result<Outcome, Failure> {
         let _log = self.begin_log()?;
-        if !self.in_memory {
-            self.regions.check_folder(database.folder())?;
-        }
+        self.regions.check_folder(database.folder(), self.in_memory)?;
         let principals = self.policies.as_deref().map(policies::read).transpose()?.map(SharedPrincipals::new);
         self.check_account(principals.as_ref())?;
         self.check_console()?;
