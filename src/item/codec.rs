@@ -226,6 +226,23 @@ pub(crate) fn write_with_length<R>(out: &mut Vec<u8>, fill: impl FnOnce(&mut Vec
     result
 }
 
+/// A varint of any length, and what is behind it.
+#[inline(never)]
+fn long_varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
+    let mut value = 0u64;
+    for (i, &byte) in bytes.iter().enumerate().take(10) {
+        // The tenth byte holds the highest bit only, and no last byte is zero: a number has one varint.
+        if (i == 9 && byte > 1) || (i > 0 && byte == 0) {
+            return None;
+        }
+        value |= u64::from(byte & 0x7f) << (7 * i);
+        if byte < 0x80 {
+            return Some((value, bytes.get(i + 1..)?));
+        }
+    }
+    None
+}
+
 /// A position in encoded bytes. Every step is bounded by the bytes that are left, and answers nothing instead of
 /// passing them.
 #[derive(Clone, Copy, Debug)]
@@ -255,24 +272,14 @@ impl<'a> Cursor<'a> {
                 self.rest = rest;
                 Some(u64::from(low & 0x7f) | u64::from(high) << 7)
             }
-            _ => self.long_varint(),
-        }
-    }
-    #[inline(never)]
-    fn long_varint(&mut self) -> Option<u64> {
-        let mut value = 0u64;
-        for (i, &byte) in self.rest.iter().enumerate().take(10) {
-            // The tenth byte holds the highest bit only, and no last byte is zero: a number has one varint.
-            if (i == 9 && byte > 1) || (i > 0 && byte == 0) {
-                return None;
-            }
-            value |= u64::from(byte & 0x7f) << (7 * i);
-            if byte < 0x80 {
-                self.rest = self.rest.get(i + 1..)?;
-                return Some(value);
+            _ => {
+                // By value, not by reference: what is lent to a function lies in memory, where a walk from member to member
+                // would wait for it.
+                let (value, rest) = long_varint(self.rest)?;
+                self.rest = rest;
+                Some(value)
             }
         }
-        None
     }
     /// The next `length` bytes.
     #[inline]
