@@ -204,7 +204,7 @@ impl ShardAssignment {
             let news = self.engine.streams().news();
             let sight = self.engine.unread_horizon();
             let count = |lane: &ShardReader| {
-                lane.shard.read(ReadFrom::At(lane.from), records, sight).map_or(0, |page| page.changes.len())
+                lane.shard.read(ReadFrom::At(lane.from), records, sight, drop).map_or(0, |page| page.changes.len())
             };
             let most = self.lanes.iter().map(count).max().unwrap_or(0);
             if most == 0 || most >= records || deadline.is_over() {
@@ -288,7 +288,8 @@ impl ShardReader {
         gaps: &mut Gaps,
     ) -> Result<Option<Batch>> {
         let sight = engine.unread_horizon();
-        let page = match self.shard.read(ReadFrom::At(self.from), wanted.records, sight) {
+        let record = |change| ChangeRecord::new(change, stream, engine.database_id());
+        let page = match self.shard.read(ReadFrom::At(self.from), wanted.records, sight, record) {
             // The next refresh finds what that means.
             Err(error) if error.kind() == ErrorKind::Expired && self.shard.is_dropped() => return Ok(None),
             Err(error) if error.kind() == ErrorKind::Expired => {
@@ -303,9 +304,8 @@ impl ShardReader {
         self.at_end = page.next.is_none();
         let mut records = Vec::with_capacity(page.changes.len());
         let (mut bytes, mut next) = (0, None);
-        for change in page.changes {
-            let sequence = change.sequence;
-            let record = ChangeRecord::new(change, stream, engine.database_id());
+        for record in page.changes {
+            let sequence = record.sequence;
             let is_wanted = wanted.filter.is_none_or(|filter| filter(&record));
             let size = record.size_bytes();
             if is_wanted && bytes + size > wanted.bytes && !records.is_empty() {

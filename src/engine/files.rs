@@ -34,6 +34,7 @@ pub(super) struct Files {
     next_file: AtomicU64,
     read_mode: ReadMode,
     run_cache: Arc<PageCache>,
+    segment_context: SegmentContext,
     /// Files that stay for readers of the past.
     pub kept: Arc<Kept>,
     /// The root key that the database goes by now.
@@ -48,6 +49,7 @@ impl Files {
         next_file: u64,
         options: &Options,
         run_cache: Arc<PageCache>,
+        segment_context: SegmentContext,
         kept: Arc<Kept>,
     ) -> Self {
         Self {
@@ -57,6 +59,7 @@ impl Files {
             next_file: AtomicU64::new(next_file),
             read_mode: options.read_mode,
             run_cache,
+            segment_context,
             kept,
             encryption: ArcSwapOption::from(options.encryption.clone().map(Arc::new)),
         }
@@ -79,7 +82,7 @@ impl Files {
     }
     /// What writing and reading segments of streams needs.
     pub fn segment_context(&self) -> SegmentContext {
-        SegmentContext { disk: self.disk.clone(), protection: self.protection.clone() }
+        self.segment_context.clone()
     }
     /// What writing and reading runs needs.
     pub fn run_context<'a>(&'a self, next_file: &'a (dyn Fn() -> u64 + Sync)) -> RunContext<'a> {

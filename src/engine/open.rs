@@ -55,8 +55,9 @@ impl Engine {
         let catalog = load_catalog(&manifest, disk.as_ref(), &options, &protection, &run_cache)?;
 
         let counters = manifest.state().counters;
-        let streams =
-            Streams::load(manifest.state(), &SegmentContext { disk: disk.clone(), protection: protection.clone() });
+        let maps = options.read_mode == ReadMode::Mapped;
+        let segment_context = SegmentContext::new(disk.clone(), protection.clone(), maps);
+        let streams = Streams::load(manifest.state(), &segment_context);
         let mut next_partition = next_partition(&manifest);
         let mut take_partition = || {
             next_partition += 1;
@@ -102,7 +103,7 @@ impl Engine {
             admission: Admission::new(&options, ledger, tokens),
             tables: Tables::new(catalog, next_partition, highest_keyspace + 1),
             history: History::new(manifest.state(), bases, stamp_millis),
-            files: Files::new(disk, manifest, next_file, &options, run_cache, kept),
+            files: Files::new(disk, manifest, next_file, &options, run_cache, segment_context, kept),
             session,
             observe,
             options,

@@ -44,6 +44,15 @@ impl NamedBytes {
     pub fn new(bytes: Bytes, names: Arc<Dictionary>) -> Self {
         Self { bytes, names }
     }
+    /// A buffer whose items have all names written out.
+    pub fn plain(bytes: Bytes) -> Self {
+        Self::new(bytes, Arc::default())
+    }
+    /// All bytes.
+    #[inline]
+    pub fn bytes(&self) -> &Bytes {
+        &self.bytes
+    }
 }
 
 impl fmt::Debug for NamedBytes {

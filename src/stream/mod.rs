@@ -15,11 +15,13 @@
 pub mod checkpoint;
 pub mod iterator;
 pub mod names;
+mod open_segment;
 pub mod record;
 pub mod retention;
 pub mod segment;
 pub mod sequence;
 pub mod shard;
+mod shard_page;
 mod streams;
 pub mod tail;
 

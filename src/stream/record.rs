@@ -14,13 +14,12 @@
 use super::sequence::Sequence;
 use crate::{
     format::varint,
-    item::{Item, ItemRef},
+    item::{Item, ItemRef, NamedBytes},
     manifest::StreamMeta,
     schema::{KeyAttribute, KeySchema, StreamView, key_attributes},
     wal::record::Origin,
 };
-use bytes::Bytes;
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 const EVENT_MASK: u8 = 0b11;
 const BY_TTL: u8 = 0b100;
@@ -132,41 +131,38 @@ impl Change {
         }
     }
 
-    /// Takes all changes of `bytes`, which are whole.
-    pub fn take_all(bytes: &Bytes, out: &mut Vec<Self>) {
-        let mut rest = &bytes[..];
-        while let Some(change) = Self::take(bytes, &mut rest) {
-            out.push(change);
-        }
-    }
-
-    /// Takes a change from the front of `bytes`; its images share `buffer`, of which `bytes` is a part. `None` if there
-    /// is none.
-    pub fn take(buffer: &Bytes, bytes: &mut &[u8]) -> Option<Self> {
-        let seqno = varint::take(bytes)?;
-        let ordinal = u16::try_from(varint::take(bytes)?).ok()?;
-        let at_millis = varint::take(bytes)?;
+    /// Takes a change from the begin of a place in `buffer`, which its images share; the place then begins behind it.
+    /// `None` if there is none.
+    #[inline(always)]
+    pub fn take(buffer: &Arc<NamedBytes>, place: &mut Range<usize>) -> Option<Self> {
+        let mut bytes = buffer.bytes().get(place.clone())?;
+        let seqno = varint::take(&mut bytes)?;
+        let ordinal = u16::try_from(varint::take(&mut bytes)?).ok()?;
+        let at_millis = varint::take(&mut bytes)?;
         let (&flags, rest) = bytes.split_first()?;
-        *bytes = rest;
+        bytes = rest;
         let event = match flags & EVENT_MASK {
             0 => ChangeEvent::Insert,
             1 => ChangeEvent::Modify,
             2 => ChangeEvent::Remove,
             _ => return None,
         };
-        let mut image = |flag| -> Option<Option<ItemRef>> {
-            if flags & flag == 0 {
-                return Some(None);
-            }
-            let len = usize::try_from(varint::take(bytes)?).ok()?;
-            let (image, rest) = bytes.split_at_checked(len)?;
-            *bytes = rest;
-            Some(Some(ItemRef::from_bytes(buffer.slice_ref(image))))
-        };
-        let (keys, old, new) = (image(HAS_KEYS)?, image(HAS_OLD)?, image(HAS_NEW)?);
+        let keys = if flags & HAS_KEYS == 0 { None } else { Some(take_image(buffer, place.end, &mut bytes)?) };
+        let old = if flags & HAS_OLD == 0 { None } else { Some(take_image(buffer, place.end, &mut bytes)?) };
+        let new = if flags & HAS_NEW == 0 { None } else { Some(take_image(buffer, place.end, &mut bytes)?) };
+        place.start = place.end - bytes.len();
         let sequence = Sequence { seqno, ordinal };
         Some(Self { sequence, at_millis, event, by_ttl: flags & BY_TTL != 0, keys, old, new })
     }
+}
+
+/// Takes an image from the front of `bytes`, which end at a place in `buffer`.
+#[inline(always)]
+fn take_image(buffer: &Arc<NamedBytes>, end: usize, bytes: &mut &[u8]) -> Option<ItemRef> {
+    let len = usize::try_from(varint::take(bytes)?).ok()?;
+    *bytes = bytes.get(len..)?;
+    let end = end - bytes.len();
+    Some(ItemRef::within(buffer, end - len..end))
 }
 
 /// Whether an item stays what it is. The size decides most cases without looking further.
@@ -205,6 +201,7 @@ pub struct ChangeRecord {
 
 impl ChangeRecord {
     /// What a reader of a stream gets of a change.
+    #[inline(always)]
     pub(crate) fn new(change: Change, stream: &Arc<StreamMeta>, database_id: u64) -> Self {
         let Change { sequence, at_millis, event, by_ttl, keys: key_image, old, new } = change;
         let (view, stream) = (stream.view, Arc::clone(stream));
@@ -272,6 +269,7 @@ impl ChangeRecord {
 mod tests {
     use super::*;
     use crate::item::KeyType;
+    use bytes::Bytes;
 
     fn schema() -> KeySchema {
         KeySchema { hash: KeyAttribute::new("id", KeyType::S), range: None }
@@ -333,16 +331,15 @@ mod tests {
                 let change = change(view, old, new).unwrap();
                 let mut out = Vec::new();
                 change.encode(&schema(), &mut out);
-                let bytes = Bytes::from(out.clone());
-                let mut rest = &bytes[..];
-                let back = Change::take(&bytes, &mut rest).unwrap();
-                assert!(rest.is_empty());
+                let plain = |bytes: &[u8]| Arc::new(NamedBytes::plain(Bytes::copy_from_slice(bytes)));
+                let mut place = 0..out.len();
+                let back = Change::take(&plain(&out), &mut place).unwrap();
+                assert!(place.is_empty());
                 assert_eq!((back.sequence, back.event, back.at_millis), (change.sequence, change.event, 1000));
                 assert_eq!((&back.old, &back.new), (&change.old, &change.new));
                 assert_eq!(back.keys.is_some(), change.keys.is_some());
                 for len in 0..out.len() {
-                    let cut = Bytes::copy_from_slice(&out[..len]);
-                    assert!(Change::take(&cut, &mut &cut[..]).is_none());
+                    assert!(Change::take(&plain(&out[..len]), &mut (0..len)).is_none());
                 }
             }
         }

@@ -15,20 +15,23 @@
 //! Where the index begins is a fact that the manifest keeps.
 
 use super::{
+    open_segment::{Index, OpenSegment, OpenSegments, Place, corrupt, frame_at},
     record::Change,
     sequence::Sequence,
+    shard_page::PageFill,
     tail::{Block as TailBlock, Entry},
 };
 use crate::{
     error::{Error, Result},
     file::{Disk, FileName, ReadableFile, WritableFile},
     format::{
-        frame::{self, FrameHeader, FrameKind},
+        frame::{self, FrameKind},
         frame_protection::FrameProtection,
         header::{FileHeader, FileMagic, HeaderFault},
         protection::{MAX_HEADER_BYTES, Protection},
         varint,
     },
+    item::NamedBytes,
     manifest::StreamSegmentMeta,
 };
 use bytes::Bytes;
@@ -38,8 +41,6 @@ use std::sync::{Arc, OnceLock};
 const BLOCK_BYTES: usize = 64 << 10;
 /// Bytes of blocks after which a read with a limit ends: more than a page of records has.
 const READ_BYTES: usize = 2 << 20;
-/// Bytes that an index takes for a block at least, for bounding what a count can ask for.
-const MIN_INDEX_ENTRY_BYTES: usize = 5;
 
 /// What a segment is written from and read with.
 #[derive(Clone, Debug)]
@@ -48,36 +49,37 @@ pub struct SegmentContext {
     pub disk: Arc<dyn Disk>,
     /// The database, and its keys if it is encrypted.
     pub protection: Protection,
+    maps: bool,
+    open: Arc<OpenSegments>,
 }
 
 /// A block, as the index knows it.
 #[derive(Clone, Copy, Debug)]
-struct Block {
-    offset: u64,
-    bytes: usize,
-    first: Sequence,
-    last_millis: u64,
+pub(super) struct Block {
+    pub offset: u64,
+    pub bytes: usize,
+    pub first: Sequence,
+    pub last_millis: u64,
 }
 
-/// A sealed segment. Its index is kept once it was read; the file is open only while it is being read, since there may
-/// be thousands.
+/// A sealed segment. Its index is kept once it was read. Of all segments, of which there may be thousands, only the few that
+/// were read last have their files open.
 #[derive(Debug)]
 pub struct Segment {
     facts: StreamSegmentMeta,
     context: SegmentContext,
-    opened: OnceLock<Opened>,
+    index: OnceLock<Arc<Index>>,
+    open: Arc<Place>,
     /// The segment that took its place, for readers that found this one before.
     successor: OnceLock<Arc<Segment>>,
 }
 
-/// What reading begins with.
-#[derive(Debug)]
-struct Opened {
-    protection: FrameProtection,
-    blocks: Vec<Block>,
-}
-
 impl SegmentContext {
+    /// For a database whose segments lie on a disk and are protected so; with `maps`, files are read in place.
+    pub fn new(disk: Arc<dyn Disk>, protection: Protection, maps: bool) -> Self {
+        Self { disk, protection, maps, open: Arc::default() }
+    }
+
     /// Writes blocks of changes, which must not be none, as a segment; file and folder are synced when this returns. It
     /// takes the blocks, since a tail uses one again only if no reader holds it when it is cut.
     pub fn write(&self, file: u64, shard: u64, blocks: Vec<Arc<TailBlock>>) -> Result<StreamSegmentMeta> {
@@ -180,41 +182,44 @@ impl<'a> SegmentWriter<'a> {
 impl Segment {
     /// A segment that the manifest knows; nothing is read.
     pub fn new(facts: StreamSegmentMeta, context: SegmentContext) -> Self {
-        Self { facts, context, opened: OnceLock::new(), successor: OnceLock::new() }
+        Self { facts, context, index: OnceLock::new(), open: Arc::default(), successor: OnceLock::new() }
     }
     /// What the manifest knows.
     pub fn facts(&self) -> &StreamSegmentMeta {
         &self.facts
     }
 
-    /// Adds changes from `from` on to `out`, until it has `limit`, or some megabytes were read, or the segment ends; true
-    /// if it ended.
-    pub fn read(&self, from: Sequence, limit: usize, out: &mut Vec<Change>) -> Result<bool> {
-        let (own, file) = self.open()?;
-        let opened = own.opened(file.as_ref())?;
-        let blocks = &opened.blocks;
+    /// Adds changes to a page until it is full, or some megabytes were read, or the segment ends; true if it ended.
+    pub(super) fn read<T>(&self, page: &mut PageFill<T, impl FnMut(Change) -> T>) -> Result<bool> {
+        let open = self.open()?;
+        let blocks = open.blocks();
         let mut bytes = 0;
-        let start = blocks.partition_point(|block| block.first <= from).saturating_sub(1);
-        for block in blocks.get(start..).unwrap_or_default() {
-            if out.len() >= limit || (bytes >= READ_BYTES && limit != usize::MAX) {
+        let start = blocks.partition_point(|block| block.first <= page.from()).saturating_sub(1);
+        page.expect(usize::try_from(self.facts.records).unwrap_or(usize::MAX));
+        for (position, block) in blocks.iter().enumerate().skip(start) {
+            if page.left() == 0 || (bytes >= READ_BYTES && !page.is_unlimited()) {
                 return Ok(false);
             }
             bytes += block.bytes;
-            own.read_block(file.as_ref(), &opened.protection, *block, from, limit, out)?;
+            let changes = Arc::new(NamedBytes::plain(open.changes(position)?));
+            if !page.take(&changes, 0..changes.bytes().len()) {
+                return Err(open.malformed(*block));
+            }
         }
-        Ok(out.len() < limit)
+        Ok(page.left() > 0)
     }
 
-    /// The first change from `from` on that is not older than `since_millis`, or `None`.
-    pub fn first_since(&self, from: Sequence, since_millis: u64) -> Result<Option<Sequence>> {
-        let (own, file) = self.open()?;
-        let mut changes = Vec::new();
-        let opened = own.opened(file.as_ref())?;
-        for block in opened.blocks.iter().filter(|block| block.last_millis >= since_millis) {
-            changes.clear();
-            own.read_block(file.as_ref(), &opened.protection, *block, from, usize::MAX, &mut changes)?;
-            if let Some(change) = changes.iter().find(|change| change.at_millis >= since_millis) {
-                return Ok(Some(change.sequence));
+    /// The first change that is not older than `since_millis`, or `None`.
+    pub fn first_since(&self, since_millis: u64) -> Result<Option<Sequence>> {
+        let open = self.open()?;
+        for (position, block) in open.blocks().iter().enumerate() {
+            if block.last_millis >= since_millis {
+                let found = each_change(&open, *block, open.changes(position)?, |change| {
+                    Ok((change.at_millis >= since_millis).then_some(change.sequence))
+                });
+                if let Some(sequence) = found? {
+                    return Ok(Some(sequence));
+                }
             }
         }
         Ok(None)
@@ -223,13 +228,10 @@ impl Segment {
     /// Writes the same changes to another file, as that is protected now; file and folder are synced when this returns.
     #[cfg(feature = "encryption")]
     pub fn copy_to(&self, context: &SegmentContext, file: u64) -> Result<StreamSegmentMeta> {
-        let (own, source) = self.open()?;
-        let opened = own.opened(source.as_ref())?;
+        let open = self.open_anew()?;
         let mut writer = SegmentWriter::create(context, file, self.facts.shard)?;
-        for block in &opened.blocks {
-            let payload =
-                own.frame_at(source.as_ref(), &opened.protection, block.offset, block.bytes, FrameKind::Data)?;
-            writer.put(block.first, block.last_millis, &payload)?;
+        for (position, block) in open.blocks().iter().enumerate() {
+            writer.put(block.first, block.last_millis, &open.changes_verified(position)?)?;
         }
         let written = writer.finish(self.facts.last_seqno)?;
         let StreamSegmentMeta { file, bytes, index_offset, generation, mark, .. } = written;
@@ -243,76 +245,61 @@ impl Segment {
 
     /// Reads every byte and checks it against the facts, one block at a time.
     pub fn verify(&self) -> Result<()> {
-        let (own, file) = self.open()?;
+        let open = self.open_anew()?;
         let (mut first, mut last, mut records) = (None, None, 0);
-        let opened = own.opened(file.as_ref())?;
-        for block in &opened.blocks {
-            let payload =
-                own.frame_at(file.as_ref(), &opened.protection, block.offset, block.bytes, FrameKind::Data)?;
-            let mut rest = &payload[..];
-            while !rest.is_empty() {
-                let change = own.take_change(*block, &payload, &mut rest)?;
+        for (position, block) in open.blocks().iter().enumerate() {
+            each_change::<()>(&open, *block, open.changes_verified(position)?, |change| {
                 if last.is_some_and(|last| last >= change.sequence) {
-                    return Err(own.corrupt(block.offset, "its changes are not in order"));
+                    return Err(self.corrupt(block.offset, "its changes are not in order"));
                 }
                 [&change.keys, &change.old, &change.new].into_iter().flatten().try_for_each(|image| image.check())?;
                 last = Some(change.sequence);
                 first = first.or(last);
                 records += 1;
-            }
+                Ok(None)
+            })?;
         }
-        let facts = &own.facts;
+        let facts = &self.facts;
         let seqno = |sequence: Option<Sequence>| sequence.map(|sequence| sequence.seqno);
         if (records, seqno(first), seqno(last)) == (facts.records, Some(facts.first_seqno), Some(facts.last_seqno)) {
             return Ok(());
         }
-        Err(own.corrupt(0, "its changes are not those that the manifest knows of"))
+        Err(self.corrupt(0, "its changes are not those that the manifest knows of"))
     }
 
-    fn take_change(&self, block: Block, payload: &Bytes, rest: &mut &[u8]) -> Result<Change> {
-        Change::take(payload, rest).ok_or_else(|| self.corrupt(block.offset, "a change in it is malformed"))
+    /// The segment with its file open: this one, or the one that took its place.
+    fn open(&self) -> Result<Arc<OpenSegment>> {
+        if let Some(open) = &*self.open.lock() {
+            return Ok(Arc::clone(open));
+        }
+        let open = Arc::new(self.open_file(self.context.maps)?);
+        self.context.open.keep(&self.open, &open);
+        Ok(open)
     }
 
-    fn read_block(
-        &self,
-        file: &dyn ReadableFile,
-        protection: &FrameProtection,
-        block: Block,
-        from: Sequence,
-        limit: usize,
-        out: &mut Vec<Change>,
-    ) -> Result<()> {
-        let payload = self.frame_at(file, protection, block.offset, block.bytes, FrameKind::Data)?;
-        let mut rest = &payload[..];
-        while !rest.is_empty() && out.len() < limit {
-            let change = self.take_change(block, &payload, &mut rest)?;
-            if change.sequence >= from {
-                out.push(change);
+    /// The same for one who looks at every byte once: the bytes come from the file.
+    fn open_anew(&self) -> Result<OpenSegment> {
+        self.open_file(false)
+    }
+
+    fn open_file(&self, maps: bool) -> Result<OpenSegment> {
+        let file = match (self.context.disk.open(FileName::Stream(self.facts.file), maps), self.successor.get()) {
+            (Ok(file), _) => file,
+            (Err(_), Some(successor)) => return successor.open_file(maps),
+            (Err(error), None) => return Err(error),
+        };
+        let index = match self.index.get() {
+            Some(index) => index,
+            None => {
+                let index = Arc::new(self.read_index(&*file)?);
+                self.index.get_or_init(|| index)
             }
-        }
-        Ok(())
-    }
-
-    /// The file, and the segment that it is: this one, or the one that took its place.
-    fn open(&self) -> Result<(&Self, Box<dyn ReadableFile>)> {
-        let opened = self.context.disk.open(FileName::Stream(self.facts.file), false);
-        match (opened, self.successor.get()) {
-            (Ok(file), _) => Ok((self, file)),
-            (Err(_), Some(successor)) => successor.open(),
-            (Err(error), None) => Err(error),
-        }
-    }
-
-    fn opened(&self, file: &dyn ReadableFile) -> Result<&Opened> {
-        if let Some(opened) = self.opened.get() {
-            return Ok(opened);
-        }
-        let opened = self.open_now(file)?;
-        Ok(self.opened.get_or_init(|| opened))
+        };
+        Ok(OpenSegment::new(self.facts.file, file, Arc::clone(index)))
     }
 
     /// Reads header and index.
-    fn open_now(&self, file: &dyn ReadableFile) -> Result<Opened> {
+    fn read_index(&self, file: &dyn ReadableFile) -> Result<Index> {
         if file.len() != self.facts.bytes {
             return Err(self.corrupt(file.len(), "it is not as long as it was"));
         }
@@ -341,51 +328,31 @@ impl Segment {
         let at = self.facts.index_offset;
         let bytes = self.facts.bytes.checked_sub(at).and_then(|bytes| usize::try_from(bytes).ok());
         let bytes = bytes.ok_or_else(|| self.corrupt(at, "the index lies outside of the file"))?;
-        let payload = self.frame_at(file, &protection, at, bytes, FrameKind::Seal)?;
-        let blocks = parse_index(&payload, at).ok_or_else(|| self.corrupt(at, "the index is malformed"))?;
-        Ok(Opened { protection, blocks })
-    }
-
-    /// The payload of the frame that takes these bytes.
-    fn frame_at(
-        &self,
-        file: &dyn ReadableFile,
-        protection: &FrameProtection,
-        offset: u64,
-        bytes: usize,
-        kind: FrameKind,
-    ) -> Result<Bytes> {
-        let frame = file.read_at(offset, bytes)?;
-        let header = FrameHeader::parse(&frame).filter(|header| header.frame_bytes() == bytes && header.kind == kind);
-        match header {
-            Some(header) if protection.is_intact(&frame, header.checksum, offset) => protection.payload(&frame, offset),
-            _ => Err(self.corrupt(offset, "the checksum does not match")),
-        }
+        let payload = frame_at(self.facts.file, file, &protection, at, bytes, FrameKind::Seal)?;
+        Index::parse(protection, &payload, at).ok_or_else(|| self.corrupt(at, "the index is malformed"))
     }
 
     fn corrupt(&self, offset: u64, what: &str) -> Error {
-        Error::corrupt(FileName::Stream(self.facts.file), offset, what)
+        corrupt(self.facts.file, offset, what)
     }
 }
 
-fn parse_index(mut bytes: &[u8], index_offset: u64) -> Option<Vec<Block>> {
-    let count = usize::try_from(varint::take(&mut bytes)?).ok()?;
-    if count > bytes.len() / MIN_INDEX_ENTRY_BYTES {
-        return None;
-    }
-    let mut blocks = Vec::with_capacity(count);
-    for _ in 0..count {
-        let offset = varint::take(&mut bytes)?;
-        let block_bytes = usize::try_from(varint::take(&mut bytes)?).ok()?;
-        let first =
-            Sequence { seqno: varint::take(&mut bytes)?, ordinal: u16::try_from(varint::take(&mut bytes)?).ok()? };
-        let last_millis = varint::take(&mut bytes)?;
-        if offset.checked_add(block_bytes as u64).is_none_or(|end| end > index_offset) {
-            return None;
+/// Looks at the changes of a block until `look` has found what it looks for.
+fn each_change<R>(
+    open: &OpenSegment,
+    block: Block,
+    changes: Bytes,
+    mut look: impl FnMut(Change) -> Result<Option<R>>,
+) -> Result<Option<R>> {
+    let changes = Arc::new(NamedBytes::plain(changes));
+    let mut place = 0..changes.bytes().len();
+    while !place.is_empty() {
+        let change = Change::take(&changes, &mut place).ok_or_else(|| open.malformed(block))?;
+        if let Some(found) = look(change)? {
+            return Ok(Some(found));
         }
-        blocks.push(Block { offset, bytes: block_bytes, first, last_millis });
     }
-    (bytes.is_empty() && !blocks.is_empty()).then_some(blocks)
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -398,6 +365,7 @@ mod tests {
         schema::{KeyAttribute, KeySchema, StreamView},
         stream::{
             ChangeEvent, Occurrence,
+            open_segment::MOST_OPEN,
             tail::{BlockPool, Tail},
         },
         wal::record::Origin,
@@ -419,7 +387,7 @@ mod tests {
     }
 
     fn written(disk: &Arc<dyn Disk>, count: usize) -> Segment {
-        let context = SegmentContext { disk: disk.clone(), protection: Protection::plain(7) };
+        let context = SegmentContext::new(disk.clone(), Protection::plain(7), true);
         let mut tail = Tail::default();
         sample(count).iter().for_each(|change| _ = tail.push(change, &key(), true));
         let facts = context.write(3, 9, tail.blocks_through(u64::MAX)).unwrap();
@@ -431,18 +399,42 @@ mod tests {
         let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
         let segment = written(&disk, 2000);
         segment.verify().unwrap();
-        assert!(segment.opened.get().unwrap().blocks.len() > 3);
-        for from in [0, 1, 777, 1998, 1999] {
-            let mut out = Vec::new();
-            segment.read(Sequence::new(10 + from / 2, from as usize % 2), 10, &mut out).unwrap();
+        assert!(segment.index.get().unwrap().blocks.len() > 3);
+        let read = |from| {
+            let mut page = PageFill::new(from, 10, 0, |change| change);
+            segment.read(&mut page).unwrap();
+            page.finish(false).changes
+        };
+        for from in [0, 1, 777, 1998, 1999, 777] {
+            let out = read(Sequence::new(10 + from / 2, from as usize % 2));
             assert_eq!(out.len(), 10.min(2000 - from as usize));
             assert_eq!(out[0].at_millis, 1000 + from);
         }
-        let mut out = Vec::new();
-        segment.read(Sequence::first_of(10_000), 10, &mut out).unwrap();
-        assert!(out.is_empty());
-        assert_eq!(segment.first_since(Sequence::default(), 1500).unwrap(), Some(Sequence::new(260, 0)));
-        assert_eq!(segment.first_since(Sequence::default(), 9_000).unwrap(), None);
+        assert!(read(Sequence::first_of(10_000)).is_empty());
+        assert_eq!(segment.first_since(1500).unwrap(), Some(Sequence::new(260, 0)));
+        assert_eq!(segment.first_since(9_000).unwrap(), None);
+    }
+
+    #[test]
+    fn the_segments_that_were_opened_last_stay_open() {
+        let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+        let context = SegmentContext::new(disk, Protection::plain(7), true);
+        let segment = |file| {
+            let mut tail = Tail::default();
+            sample(6).iter().for_each(|change| _ = tail.push(change, &key(), true));
+            Segment::new(context.write(file, 9, tail.blocks_through(u64::MAX)).unwrap(), context.clone())
+        };
+        let mut segments: Vec<Segment> = (0..MOST_OPEN as u64 + 4).map(segment).collect();
+        let is_open = |segment: &Segment| segment.open.lock().is_some();
+        for _ in 0..2 {
+            segments.iter().for_each(|segment| assert!(segment.first_since(0).unwrap().is_some()));
+            let open: Vec<bool> = segments.iter().map(is_open).collect();
+            assert_eq!(open, [&[false; 4][..], &[true; MOST_OPEN]].concat());
+        }
+        // Those that are forgotten make room.
+        segments.truncate(8);
+        segments.iter().for_each(|segment| assert!(segment.first_since(0).unwrap().is_some()));
+        assert!(segments.iter().all(is_open));
     }
 
     #[test]
@@ -450,7 +442,7 @@ mod tests {
         let spares = Arc::<BlockPool>::default();
         let mut tail = Tail::new(spares.clone());
         sample(2000).iter().for_each(|change| _ = tail.push(change, &key(), true));
-        let context = SegmentContext { disk: Arc::new(MemoryDisk::new()), protection: Protection::plain(7) };
+        let context = SegmentContext::new(Arc::new(MemoryDisk::new()), Protection::plain(7), true);
         let blocks = tail.blocks_through(u64::MAX);
         let count = blocks.len();
         context.write(3, 9, blocks).unwrap();
@@ -471,7 +463,7 @@ mod tests {
             damaged[at] ^= 0x20;
             let other: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
             other.create(FileName::Stream(3)).unwrap().append(&damaged).unwrap();
-            let segment = Segment::new(facts.clone(), SegmentContext { disk: other, protection: Protection::plain(7) });
+            let segment = Segment::new(facts.clone(), SegmentContext::new(other, Protection::plain(7), true));
             let refused = segment.verify().unwrap_err().kind();
             assert!(matches!(refused, ErrorKind::Corrupt | ErrorKind::Incompatible), "byte {at}");
         }

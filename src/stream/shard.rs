@@ -10,11 +10,13 @@ use super::{
     retention::Horizon,
     segment::Segment,
     sequence::Sequence,
+    shard_page::{PageFill, ShardPage},
     tail::{Block, BlockPool, Tail},
 };
 use crate::{
     canary::canary,
     error::{Error, ErrorKind, Result},
+    item::NamedBytes,
     manifest::ShardMeta,
     schema::KeySchema,
 };
@@ -49,15 +51,6 @@ pub enum ReadFrom {
     Oldest,
     /// At this sequence number or the next higher one; an error if records from there on are gone.
     At(Sequence),
-}
-
-/// What a read returned.
-#[derive(Clone, Debug, Default)]
-pub struct ShardPage {
-    /// Changes in order.
-    pub changes: Vec<Change>,
-    /// Where the next read begins; `None` if the shard is closed and was read to its end.
-    pub next: Option<Sequence>,
 }
 
 /// What a reader may see, and what is too old.
@@ -215,50 +208,54 @@ impl Shard {
         std::mem::take(&mut state.tail).memory_bytes()
     }
 
-    /// Reads at most `limit` changes.
+    /// Reads at most `limit` changes, each of which `make` makes what the reader wants of it.
     ///
     /// # Errors
     /// `Expired` if records where the read begins are gone; errors of the disk.
-    pub fn read(&self, from: ReadFrom, limit: usize, sight: ReadHorizon) -> Result<ShardPage> {
+    pub fn read<T>(
+        &self,
+        from: ReadFrom,
+        limit: usize,
+        sight: ReadHorizon,
+        make: impl FnMut(Change) -> T,
+    ) -> Result<ShardPage<T>> {
         let start = match from {
             ReadFrom::Oldest => self.first_since(0, sight)?,
             ReadFrom::At(sequence) => sequence,
         };
-        let (mut changes, ends) = loop {
+        let mut page = PageFill::new(start, limit, sight.horizon_millis, make);
+        let ends = loop {
             let (segments, cut_seqno) = self.segments_from(from, start)?;
-            let mut changes = Vec::new();
             let mut complete = true;
             for segment in segments {
-                let read = |changes: &mut Vec<Change>| segment.read(start, limit, changes);
-                complete = complete && read(&mut changes).map_err(|error| self.explain(error, &segment))?;
+                complete = complete && segment.read(&mut page).map_err(|error| self.explain(error, &segment))?;
             }
             if !complete {
-                break (changes, false);
+                break false;
             }
             let state = self.state.lock();
             if state.cut_seqno == cut_seqno {
-                let room = limit.saturating_sub(changes.len());
-                let found = state.tail.read(start, sight.visible, room);
+                let (found, count) = state.tail.read(start, sight.visible, page.left());
                 let (last, is_closed) = (state.tail.last(), state.record.end_seqno.is_some());
                 drop(state);
-                found.iter().for_each(|bytes| Change::take_all(bytes, &mut changes));
-                let read = changes.last().map(|change| change.sequence);
-                let read_all = last.is_none_or(|last| last < start || read == Some(last));
-                break (changes, read_all && is_closed);
+                page.expect(count);
+                for bytes in found {
+                    let place = 0..bytes.len();
+                    page.take(&Arc::new(NamedBytes::plain(bytes)), place);
+                }
+                let read_all = last.is_none_or(|last| last < start || page.last() == Some(last));
+                break read_all && is_closed;
             }
             // What was the tail has become a segment meanwhile: its changes are for the next read, or for this one if
             // there is nothing else.
-            if !changes.is_empty() {
-                break (changes, false);
+            if page.last().is_some() {
+                break false;
             }
         };
-        let next = changes.last().map_or(start, |change| change.sequence.next());
-        let expired = changes.iter().take_while(|change| change.at_millis <= sight.horizon_millis).count();
         match from {
-            ReadFrom::At(_) if expired > 0 => return Err(trimmed()),
-            _ => drop(changes.drain(..expired)),
+            ReadFrom::At(_) if page.expired() > 0 => Err(trimmed()),
+            _ => Ok(page.finish(ends)),
         }
-        Ok(ShardPage { changes, next: Some(next).filter(|_| !ends) })
     }
 
     /// The segments with changes from `start` on, and up to which commit there are any.
@@ -291,7 +288,7 @@ impl Shard {
             (state.segments.clone(), found.unwrap_or_else(behind))
         };
         for segment in segments.iter().filter(|segment| segment.facts().last_millis >= since) {
-            let found = segment.first_since(Sequence::default(), since);
+            let found = segment.first_since(since);
             if let Some(sequence) = found.map_err(|error| self.explain(error, segment))? {
                 return Ok(sequence);
             }

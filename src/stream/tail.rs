@@ -159,8 +159,9 @@ impl Tail {
         self.memory_bytes
     }
 
-    /// The bytes of changes from `from` on, at most `limit`, up to the first one that may not be read yet.
-    pub fn read(&self, from: Sequence, visible: u64, limit: usize) -> Vec<Bytes> {
+    /// The bytes of changes from `from` on, at most `limit`, up to the first one that may not be read yet, and how many
+    /// these are.
+    pub fn read(&self, from: Sequence, visible: u64, limit: usize) -> (Vec<Bytes>, usize) {
         let mut found = Vec::new();
         let mut room = limit;
         let start = self.full.partition_point(|block| block.entries.last().is_none_or(|last| last.sequence < from));
@@ -169,12 +170,12 @@ impl Tail {
             found.push(Bytes::from_owner(Shared(block.clone())).slice(range));
             room -= count;
             if room == 0 || block.entries.last().is_some_and(|last| !last.is_readable(visible)) {
-                return found;
+                return (found, limit - room);
             }
         }
-        let (range, _) = self.open.find(from, visible, room);
+        let (range, count) = self.open.find(from, visible, room);
         found.push(Bytes::copy_from_slice(self.open.bytes.get(range).unwrap_or_default()));
-        found
+        (found, limit - room + count)
     }
 
     /// Where the first readable change stands that is not older than `since_millis`.
