@@ -6,9 +6,10 @@
 //!
 //! A partition has few sources, and mostly one of them, the bottom run, has nearly all entries. So there is no heap:
 //! the winner stays the winner while its key is before that of the runner-up, which is one comparison a step, and with
-//! a single source there is none.
+//! a single source there is none. Each source has its key as a number beside it (`fence`), which decides most comparisons.
 
 use super::{
+    fence::Fences,
     key::{KeyRef, SplitKey, TakeItem},
     memtable::MemtableCursor,
     run::RunCursor,
@@ -84,24 +85,60 @@ pub(super) enum Sources<'v> {
     #[default]
     None,
     One(Source<'v>),
-    Many(Vec<Source<'v>>),
+    Many(Vec<Entrant<'v>>),
+}
+
+/// A source among others.
+#[derive(Debug)]
+pub(super) struct Entrant<'v> {
+    source: Source<'v>,
+    /// The fence of the key that it stands on.
+    fence: u64,
+    /// Whether it stands on the winner's key, or did when the winner was found.
+    is_tied: bool,
+}
+
+impl<'v> From<Source<'v>> for Entrant<'v> {
+    fn from(source: Source<'v>) -> Self {
+        Self { source, fence: 0, is_tied: false }
+    }
+}
+
+impl Entrant<'_> {
+    #[inline]
+    fn advance(&mut self, fences: &Fences) -> Result<()> {
+        self.source.advance()?;
+        self.note_fence(fences);
+        Ok(())
+    }
+    #[inline]
+    fn note_fence(&mut self, fences: &Fences) {
+        if fences.are_used() && self.source.valid() {
+            self.fence = fences.of(&self.source.place());
+        }
+    }
+    /// `Less` if its key comes before that of another one.
+    #[inline]
+    fn compare(&self, other: &Self, direction: Direction) -> Ordering {
+        self.fence.cmp(&other.fence).then_with(|| direction.compare(&self.source, &other.source))
+    }
 }
 
 /// Room for as many sources as most partitions have.
-const USUAL_SOURCES: usize = 4;
+pub(super) const USUAL_SOURCES: usize = 4;
 
 impl<'v> Sources<'v> {
     #[inline]
     pub(super) fn push(&mut self, source: Source<'v>) {
         match self {
             Self::None => *self = Self::One(source),
-            Self::Many(all) => all.push(source),
+            Self::Many(all) => all.push(source.into()),
             Self::One(_) => {
                 let mut all = Vec::with_capacity(USUAL_SOURCES);
                 if let Self::One(first) = std::mem::take(self) {
-                    all.push(first);
+                    all.push(first.into());
                 }
-                all.push(source);
+                all.push(source.into());
                 *self = Self::Many(all);
             }
         }
@@ -117,20 +154,10 @@ impl<'v> Sources<'v> {
             Self::Many(all) => all.is_empty(),
         }
     }
-    #[inline]
-    fn all(&self) -> &[Source<'v>] {
+    fn many_mut(&mut self) -> &mut [Entrant<'v>] {
         match self {
-            Self::None => &[],
-            Self::One(source) => std::slice::from_ref(source),
             Self::Many(all) => all,
-        }
-    }
-    #[inline]
-    fn all_mut(&mut self) -> &mut [Source<'v>] {
-        match self {
-            Self::None => &mut [],
-            Self::One(source) => std::slice::from_mut(source),
-            Self::Many(all) => all,
+            _ => &mut [],
         }
     }
 }
@@ -148,6 +175,7 @@ pub(super) enum Direction {
 
 impl Direction {
     /// `Less` if `a` comes before `b`.
+    #[inline(never)]
     fn compare(self, a: &Source<'_>, b: &Source<'_>) -> Ordering {
         let (a, b) = (a.place(), b.place());
         match self {
@@ -158,27 +186,45 @@ impl Direction {
     }
 }
 
+/// Items that a source wins one after the other before a walk through its next ones pays, whose end is looked for first: behind a
+/// memtable, whose keys lie in one piece, and behind a run.
+const STREAK_BEFORE_MEMTABLE: u32 = 1;
+const STREAK_BEFORE_RUN: u32 = 4;
+
 /// Positioned on the newest version of a key, or exhausted. It borrows what it reads from and holds no lock; an error
 /// exhausts it.
 #[derive(Debug)]
 pub struct MergeCursor<'v> {
     sources: Sources<'v>,
-    direction: Direction,
+    fences: Fences,
     keeps_tombstones: bool,
     winner: Option<usize>,
     /// Another source that stands on the first key of all but the winner's.
     runner_up: Option<usize>,
     /// Whether another source stands on the winner's key.
     is_tied: bool,
+    /// How often the winner has won again, alone on its key.
+    streak: u32,
     /// Tombstones that were passed without showing them.
     stepped_over: u64,
 }
 
 impl<'v> MergeCursor<'v> {
-    pub(super) fn new(sources: Sources<'v>, direction: Direction, keeps_tombstones: bool) -> Result<Self> {
+    pub(super) fn new(mut sources: Sources<'v>, direction: Direction, keeps_tombstones: bool) -> Result<Self> {
+        let entrants = sources.many_mut();
+        let valid = |entrant: &&Entrant<'_>| entrant.source.valid();
+        let keys = entrants.iter().filter(valid).map(|entrant| entrant.source.place());
+        // Two sources, of which one is a memtable, have few keys in common.
+        let are_few = entrants.len() == 2 && entrants.iter().any(|of| matches!(of.source, Source::Memtable(_)));
+        let fences = if are_few || direction == Direction::Scan {
+            Fences::none(direction)
+        } else {
+            Fences::new(direction, keys)
+        };
+        entrants.iter_mut().for_each(|entrant| entrant.note_fence(&fences));
         let (winner, runner_up) = (None, None);
         let mut merge =
-            Self { sources, direction, keeps_tombstones, winner, runner_up, is_tied: false, stepped_over: 0 };
+            Self { sources, fences, keeps_tombstones, winner, runner_up, is_tied: false, streak: 0, stepped_over: 0 };
         if let Sources::Many(_) = merge.sources {
             merge.select();
         }
@@ -190,7 +236,7 @@ impl<'v> MergeCursor<'v> {
     fn current(&self) -> Option<&Source<'v>> {
         match &self.sources {
             Sources::One(source) => Some(source),
-            Sources::Many(all) => all.get(self.winner?),
+            Sources::Many(all) => all.get(self.winner?).map(|entrant| &entrant.source),
             Sources::None => None,
         }
         .filter(|source| source.valid())
@@ -206,7 +252,12 @@ impl<'v> MergeCursor<'v> {
     /// The key of the entry; of an exhausted cursor an empty key. In a run it must be put together first.
     pub fn key(&mut self) -> KeyRef<'_> {
         let winner = self.winner.unwrap_or_default();
-        let current = self.sources.all_mut().get_mut(winner).filter(|source| source.valid());
+        let current = match &mut self.sources {
+            Sources::One(source) => Some(source),
+            Sources::Many(all) => all.get_mut(winner).map(|entrant| &mut entrant.source),
+            Sources::None => None,
+        };
+        let current = current.filter(|source| source.valid());
         current.map_or(KeyRef { token: 0, collection: &[], sort: &[] }, Source::key)
     }
     /// Key space and partition key of the entry; empty if the cursor is exhausted.
@@ -272,22 +323,30 @@ impl<'v> MergeCursor<'v> {
         Ok(())
     }
 
-    /// If the winner is a run, and alone on its key: walks through its items before the key of the runner-up. Says whether
-    /// `take` has enough.
+    /// If the winner is a run that is alone on its key, and few others seem to come in between: walks through its items before
+    /// the key of the runner-up. Says whether `take` has enough.
     fn each_before_runner_up(&mut self, take: &mut impl TakeItem) -> Result<Option<bool>> {
-        let Some(winner) = self.winner.filter(|_| !self.is_tied) else { return Ok(None) };
-        let (sources, stepped_over) = (self.sources.all_mut(), &mut self.stepped_over);
+        let (entrants, stepped_over) = (self.sources.many_mut(), &mut self.stepped_over);
+        let enough = match self.runner_up.and_then(|other| entrants.get(other)).map(|other| &other.source) {
+            None => 0,
+            Some(Source::Memtable(_)) => STREAK_BEFORE_MEMTABLE,
+            Some(Source::Run(_)) => STREAK_BEFORE_RUN,
+        };
+        let Some(winner) = self.winner.filter(|_| !self.is_tied && self.streak >= enough) else { return Ok(None) };
+        self.streak = 0;
         let (winner, limit) = match self.runner_up {
-            None => (sources.get_mut(winner), None),
-            Some(other) => match sources.get_disjoint_mut([winner, other]) {
-                Ok([winner, other]) => (Some(winner), Some(other.place())),
+            None => (entrants.get_mut(winner), None),
+            Some(other) => match entrants.get_disjoint_mut([winner, other]) {
+                Ok([winner, other]) => (Some(winner), Some(other.source.place())),
                 Err(_) => (None, None),
             },
         };
-        match winner {
-            Some(Source::Run(cursor)) => cursor.each_item(limit, stepped_over, take).map(Some),
-            _ => Ok(None),
+        let Some(Entrant { source: Source::Run(cursor), .. }) = winner else { return Ok(None) };
+        let enough = cursor.each_item(limit, stepped_over, take)?;
+        if let Some(winner) = self.winner.and_then(|winner| self.sources.many_mut().get_mut(winner)) {
+            winner.note_fence(&self.fences);
         }
+        Ok(Some(enough))
     }
 
     #[inline]
@@ -310,8 +369,12 @@ impl<'v> MergeCursor<'v> {
 
     fn step_among_many(&mut self) -> Result<()> {
         let Some(winner) = self.winner else { return Ok(()) };
-        let left = if self.is_tied { self.leave_ties(winner) } else { Ok(()) };
-        let left = left.and_then(|()| self.sources.all_mut().get_mut(winner).map_or(Ok(()), Source::advance));
+        let (entrants, fences) = (self.sources.many_mut(), &self.fences);
+        let left = if self.is_tied {
+            entrants.iter_mut().filter(|entrant| entrant.is_tied).try_for_each(|entrant| entrant.advance(fences))
+        } else {
+            entrants.get_mut(winner).map_or(Ok(()), |winner| winner.advance(fences))
+        };
         if let Err(error) = left {
             self.sources = Sources::None;
             self.winner = None;
@@ -319,59 +382,55 @@ impl<'v> MergeCursor<'v> {
         }
         if self.is_tied || !self.still_wins(winner) {
             self.select();
-        }
-        Ok(())
-    }
-
-    fn leave_ties(&mut self, winner: usize) -> Result<()> {
-        let sources = self.sources.all_mut();
-        for other in 0..sources.len() {
-            if let Ok([winner, other]) = sources.get_disjoint_mut([winner, other])
-                && other.valid()
-                && self.direction.compare(other, winner).is_eq()
-            {
-                other.advance()?;
-            }
+        } else {
+            self.streak += 1;
         }
         Ok(())
     }
 
     fn still_wins(&self, winner: usize) -> bool {
-        let sources = self.sources.all();
-        let Some(winner) = sources.get(winner).filter(|source| source.valid()) else { return false };
-        let runner_up = self.runner_up.and_then(|other| sources.get(other));
-        runner_up.is_none_or(|other| self.direction.compare(winner, other).is_lt())
+        let Sources::Many(entrants) = &self.sources else { return true };
+        let Some(winner) = entrants.get(winner).filter(|winner| winner.source.valid()) else { return false };
+        let runner_up = self.runner_up.and_then(|other| entrants.get(other));
+        runner_up.is_none_or(|other| winner.compare(other, self.fences.direction()).is_lt())
     }
 
-    /// Finds the winner and the runner-up among all sources.
+    /// Finds the winner and the runner-up among all sources, and which of them stand on the winner's key.
     fn select(&mut self) {
-        (self.winner, self.runner_up, self.is_tied) = (None, None, false);
-        let mut first: Option<(usize, &Source<'_>)> = None;
-        let mut second: Option<(usize, &Source<'_>)> = None;
-        for (at, source) in self.sources.all().iter().enumerate().filter(|(_, source)| source.valid()) {
-            let Some((_, best)) = first else {
-                first = Some((at, source));
+        (self.winner, self.runner_up, self.is_tied, self.streak) = (None, None, false, 0);
+        let direction = self.fences.direction();
+        let Sources::Many(entrants) = &mut self.sources else { return };
+        for at in 0..entrants.len() {
+            let (before, rest) = entrants.split_at_mut(at);
+            let Some(entrant) = rest.first_mut() else { continue };
+            entrant.is_tied = entrant.source.valid();
+            if !entrant.is_tied {
+                continue;
+            }
+            let Some(best) = self.winner.and_then(|winner| before.get(winner)) else {
+                self.winner = Some(at);
                 continue;
             };
-            match self.direction.compare(source, best) {
+            match entrant.compare(best, direction) {
                 Ordering::Less => {
                     self.is_tied = false;
-                    second = first.replace((at, source));
+                    self.runner_up = self.winner.replace(at);
+                    before.iter_mut().for_each(|entrant| entrant.is_tied = false);
                 }
                 Ordering::Equal => {
                     self.is_tied = true;
-                    if source.seqno() > best.seqno() {
-                        first = Some((at, source));
+                    if entrant.source.seqno() > best.source.seqno() {
+                        self.winner = Some(at);
                     }
                 }
                 Ordering::Greater => {
-                    if second.is_none_or(|(_, other)| self.direction.compare(source, other).is_lt()) {
-                        second = Some((at, source));
+                    entrant.is_tied = false;
+                    let second = self.runner_up.and_then(|second| before.get(second));
+                    if second.is_none_or(|second| entrant.compare(second, direction).is_lt()) {
+                        self.runner_up = Some(at);
                     }
                 }
             }
         }
-        self.winner = first.map(|(at, _)| at);
-        self.runner_up = second.map(|(at, _)| at);
     }
 }

@@ -14,6 +14,7 @@
 //! Imports: canary, sync, error, cipher, config, visible, file, format, item, manifest.
 
 mod compaction;
+mod fence;
 mod flush;
 mod inspect;
 mod key;

@@ -7,10 +7,11 @@
 use super::{
     key::{CollectionRange, KeyRef, ReadPoint, TakeItem, Version},
     memtable::Memtable,
-    merge::{Direction, MergeCursor, Source, Sources},
-    run::Run,
+    merge::{Direction, MergeCursor, Source, Sources, USUAL_SOURCES},
+    run::{Located, Run},
 };
 use crate::{error::Result, visible::Visible};
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// The sources of a partition, newest first. Newest says where recent entries are likely to be, no more: which version
@@ -149,6 +150,8 @@ impl View {
     ) -> Sources<'v> {
         let mut sources = Sources::default();
         let CollectionRange { token, collection, lower, upper, descending } = *range;
+        // Memory brings the directories while memtables are looked at, and the records of all runs side by side.
+        std::hint::black_box(self.runs.iter().fold(0, |touched, run| touched ^ run.touch_directory(token)));
         for memtable in self.memtables() {
             if let Some(cursor) = memtable.query(token, collection, (lower, upper), descending, read, visible) {
                 if sources.is_empty() && !self.runs.is_empty() {
@@ -161,16 +164,20 @@ impl View {
     }
 
     fn merged<'v>(&'v self, mut sources: Sources<'v>, range: &CollectionRange<'v>) -> Result<Option<MergeCursor<'v>>> {
-        let CollectionRange { token, collection, lower, upper, descending } = *range;
+        let mut located: SmallVec<[Located<'_>; USUAL_SOURCES]> = SmallVec::new();
         for run in &self.runs {
-            if let Some(cursor) = run.query(token, collection, lower, upper, descending)? {
+            located.extend(run.locate(range.token)?);
+        }
+        std::hint::black_box(located.iter().fold(0, |touched, located| touched ^ located.touch()));
+        for located in located {
+            if let Some(cursor) = located.query(range)? {
                 sources.push(Source::Run(cursor));
             }
         }
         if sources.is_empty() {
             return Ok(None);
         }
-        let direction = if descending { Direction::Descending } else { Direction::Ascending };
+        let direction = if range.descending { Direction::Descending } else { Direction::Ascending };
         MergeCursor::new(sources, direction, false).map(Some)
     }
 

@@ -1,7 +1,7 @@
 //! Look-ups in a run that has been opened: from a token to the record of a collection, and from there to a leaf.
 
 use super::{
-    directory::Directory,
+    directory::{Candidates, Directory},
     filter::{Filter, key_hash},
     format::{FLAG_NODE, Footer, HEAD_BYTES, Identity, u32_at},
     hash_index::{HashIndex, Place},
@@ -163,6 +163,32 @@ impl Opened {
     #[inline]
     pub(super) fn find_in<'a>(&self, source: impl Access<'a>, token: u64, collection: &[u8]) -> Result<Found<'a>> {
         let candidates = self.directory.candidates(source, token)?;
+        self.find_among(source, candidates, token, collection)
+    }
+    /// The collections that may have a token.
+    #[inline]
+    pub(super) fn candidates(&self, token: u64) -> Result<Candidates> {
+        match self.source.whole() {
+            Some(whole) => self.directory.candidates(whole, token),
+            None => self.directory.candidates(&self.source, token),
+        }
+    }
+    /// Looks a collection up among those that may have its token.
+    #[inline]
+    pub(super) fn find_candidate(&self, among: Candidates, token: u64, collection: &[u8]) -> Result<Found<'_>> {
+        match self.source.whole() {
+            Some(whole) => self.find_among(whole, among, token, collection),
+            None => self.find_among(&self.source, among, token, collection),
+        }
+    }
+    #[inline]
+    fn find_among<'a>(
+        &self,
+        source: impl Access<'a>,
+        candidates: Candidates,
+        token: u64,
+        collection: &[u8],
+    ) -> Result<Found<'a>> {
         let (mut low, mut high) = (candidates.start, candidates.end);
         while low < high {
             let middle = low + (high - low) / 2;

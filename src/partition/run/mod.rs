@@ -40,7 +40,7 @@ pub use cursor::RunCursor;
 #[cfg(feature = "encryption")]
 pub use format::HEADER_BYTES as RUN_HEADER_BYTES;
 pub use page_cache::PageCache;
-pub use reader::Run;
+pub use reader::{Located, Run};
 pub use run_stats::RunContentStats;
 #[cfg(feature = "fuzzing")]
 pub use test_seal::seal as seal_run;

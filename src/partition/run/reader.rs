@@ -6,6 +6,7 @@
 
 use super::{
     cursor::RunCursor,
+    directory::Candidates,
     format::Identity,
     lookup::{Found, Opened, Root},
     page_cache::PageCache,
@@ -151,19 +152,32 @@ impl Run {
         }
     }
     /// The entries of one collection between two sort keys, in ascending or descending order. `None` if the run does
-    /// not have the collection; a cursor that is not valid if it has nothing within the bounds.
+    /// not have the collection.
+    #[cfg(test)]
     pub fn query<'r>(
         &'r self,
         token: u64,
-        collection: &[u8],
+        collection: &'r [u8],
         lower: Bound<&'r [u8]>,
         upper: Bound<&'r [u8]>,
         descending: bool,
     ) -> Result<Option<RunCursor<'r>>> {
-        let Some((opened, root)) = self.root_of(token, collection)? else { return Ok(None) };
-        let mut cursor = RunCursor::over(opened, lower, upper, descending);
-        cursor.begin(root, lower, upper)?;
-        Ok(Some(cursor))
+        let range = CollectionRange { token, collection, lower, upper, descending };
+        self.locate(token)?.map_or(Ok(None), |located| located.query(&range))
+    }
+    /// Touches where the search for a token begins, so that memory brings it while other sources are looked at.
+    #[inline]
+    pub fn touch_directory(&self, token: u64) -> u64 {
+        self.opened.get().map_or(0, |opened| opened.source.touch(opened.directory.bucket_at(token)))
+    }
+    /// Where the run may have collections with a token.
+    pub fn locate(&self, token: u64) -> Result<Option<Located<'_>>> {
+        if token < self.facts.min_token || token > self.facts.max_token {
+            return Ok(None);
+        }
+        let opened = self.opened()?;
+        let candidates = opened.candidates(token)?;
+        Ok((candidates.start < candidates.end).then_some(Located { opened, candidates }))
     }
     /// Gives `take` the items of one collection between two sort keys, until it has enough; returns the number of tombstones
     /// that were stepped over.
@@ -207,5 +221,32 @@ impl Run {
             (Found::Before(_), _) => None,
         };
         RunCursor::scan(opened, start, last_token)
+    }
+}
+
+/// Where a run may have the collections of a token.
+#[derive(Clone, Copy, Debug)]
+pub struct Located<'r> {
+    opened: &'r Opened,
+    candidates: Candidates,
+}
+
+impl<'r> Located<'r> {
+    /// Touches the begin of the first collection.
+    #[inline]
+    pub fn touch(&self) -> u64 {
+        let Self { opened, candidates: Candidates { offset, .. } } = self;
+        opened.source.touch(*offset) ^ opened.source.touch(offset + LINE_BYTES)
+    }
+    /// The entries of one collection between two sort keys, in ascending or descending order. `None` if the run does
+    /// not have the collection; a cursor that is not valid if it has nothing within the bounds.
+    pub fn query(&self, range: &CollectionRange<'r>) -> Result<Option<RunCursor<'r>>> {
+        let CollectionRange { token, collection, lower, upper, descending } = *range;
+        let Found::At(root, _) = self.opened.find_candidate(self.candidates, token, collection)? else {
+            return Ok(None);
+        };
+        let mut cursor = RunCursor::over(self.opened, lower, upper, descending);
+        cursor.begin(root, lower, upper)?;
+        Ok(Some(cursor))
     }
 }
