@@ -5,10 +5,13 @@
 //! known only once the table or index is; see [`KeyCondition::bind`].
 
 use super::{
-    ExpressionKind, check,
-    names::Scope,
+    ExpressionKind,
+    check::{self, MAX_EXPRESSION_BYTES},
+    names::{Placeholders, Scope},
     parse_condition,
     path::Path,
+    reserved::is_reserved,
+    token::{Cursor, TokenKind},
     tree::{Comparator, Operand, Test, Tree},
 };
 use crate::{error::Result, item::AttributeValue};
@@ -127,6 +130,30 @@ impl KeyCondition {
     /// `Invalid KeyConditionExpression: ...` with DynamoDB's text for the first fault in its order of checks.
     pub fn parse(text: &str, scope: &mut Scope<'_>) -> Result<Self> {
         Self::from_tree(parse_condition::parse(ExpressionKind::KeyCondition, text, scope)?)
+    }
+
+    /// Parses a KeyConditionExpression that is `name = :value` and no more, as most are, without taking it apart or copying
+    /// the value. `None` for anything else, faults among them: [`parse`](Self::parse) tells what it is.
+    pub(crate) fn parse_equality(text: &str, placeholders: &mut Placeholders) -> Option<Self> {
+        let mut cursor = Cursor::new(ExpressionKind::KeyCondition, text);
+        let [name, equal, value] = [cursor.advance(), cursor.advance(), cursor.advance()];
+        let kinds = [name, equal, value, cursor.current()].map(|token| token.kind);
+        if kinds != [TokenKind::Name, TokenKind::Equal, TokenKind::ValuePlaceholder, TokenKind::End] {
+            return None;
+        }
+        let (name, value) = (cursor.text_of(name), cursor.text_of(value));
+        let is_sound = text.len() <= MAX_EXPRESSION_BYTES && !is_reserved(name) && placeholders.names.is_none();
+        let values = placeholders.values.as_mut().filter(|values| is_sound && values.len() == 1)?;
+        let clause = KeyClause::new(name, KeyTest::Equal(values.remove(value)?));
+        Some(Self { clauses: vec![clause], legacy: false })
+    }
+
+    /// The attribute and its value, if the condition says no more than that it has this one.
+    pub(crate) fn only_equality(&self) -> Option<(&str, &AttributeValue)> {
+        match self.clauses.as_slice() {
+            [KeyClause { name, test: KeyTest::Equal(value) }] => Some((name, value)),
+            _ => None,
+        }
     }
 
     /// Restricts a checked condition to what a Query can follow.

@@ -169,17 +169,43 @@ impl QueryKey {
                 collection = Cow::Owned(encode_hash(key, hash, sort, space)?);
                 (&key.range, &key.last)
             }
-            Form::Expression(expression) => {
-                bound = expression.bind(hash, sort)?;
-                collection = Cow::Owned(encode_hash(&bound, hash, sort, space)?);
-                (&bound.range, &bound.last)
-            }
+            Form::Expression(expression) => match only_partition_key(expression, hash) {
+                Some(value) => {
+                    let mut bytes = KeyBuf::beginning_with(space);
+                    value.encode_last(&mut bytes);
+                    collection = Cow::Owned(bytes);
+                    (NO_VALUES, NO_RANGE)
+                }
+                None => {
+                    bound = expression.bind(hash, sort)?;
+                    collection = Cow::Owned(encode_hash(&bound, hash, sort, space)?);
+                    (&bound.range, &bound.last)
+                }
+            },
         };
         check_sort(equal, last.as_ref(), sort)?;
         let bounds = sort_range::bounds(sort, equal, last.as_ref(), is_table)?;
         let single = is_table && equal.len() == sort.len();
         Ok(Selection { token: token(&collection[1..]), collection, bounds, single })
     }
+}
+
+const NO_VALUES: &Vec<AttributeValue> = &Vec::new();
+const NO_RANGE: &Option<RangeCondition> = &None;
+/// A value of so many bytes is within the limits of any key, however it is encoded.
+const SURELY_FITS_BYTES: usize = 512;
+
+/// The value of the partition key, if the condition gives no other one, and there is nothing to say against it.
+fn only_partition_key<'k>(condition: &'k KeyCondition, hash: &[KeyAttribute]) -> Option<KeyScalar<'k>> {
+    let [attribute] = hash else { return None };
+    let (_, value) = condition.only_equality().filter(|(name, _)| *name == attribute.name)?;
+    let scalar = KeyScalar::of(value).filter(|scalar| scalar.kind() == attribute.kind)?;
+    let fits = match value {
+        AttributeValue::S(text) => text.len() <= SURELY_FITS_BYTES,
+        AttributeValue::B(bytes) => bytes.len() <= SURELY_FITS_BYTES,
+        _ => true,
+    };
+    (fits && scalar.emptiness().is_none()).then_some(scalar)
 }
 
 /// Checks how many values and conditions are given for a key.

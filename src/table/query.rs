@@ -15,7 +15,10 @@ impl<K: KeyShape> Table<K> {
     }
 
     /// A query by a key condition expression: `query_expr("cust = :c AND total < :t", values! {":c" => "c#1", ":t" => 9})`.
-    pub fn query_expr(&self, text: &str, placeholders: Placeholders) -> Read<Query<'static>> {
+    pub fn query_expr(&self, text: &str, mut placeholders: Placeholders) -> Read<Query<'static>> {
+        if let Some(condition) = KeyCondition::parse_equality(text, &mut placeholders) {
+            return self.query_key(condition);
+        }
         match parse_alone(&placeholders, |scope| KeyCondition::parse(text, scope)) {
             Ok(condition) => self.query_key(condition),
             Err(fault) => self.query_key(QueryKey::of_scalar(None)).refuse(fault),

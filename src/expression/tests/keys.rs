@@ -43,6 +43,44 @@ fn clauses_in_any_order_and_form() {
 }
 
 #[test]
+fn a_lone_equality_needs_no_parser_and_means_the_same() {
+    let one = Placeholders::none().value(":x", "v");
+    let all = [one.clone(), one.clone().value(":y", 1), one.clone().name("#a", "a"), Placeholders::none()];
+    let texts = [
+        "a = :x",
+        "\ta=:x ",
+        "a = :y",
+        "status = :x",
+        "size = :x",
+        "and = :x",
+        "a = :x AND b = :x",
+        "(a = :x)",
+        ":x = a",
+        "a < :x",
+        "#a = :x",
+        "a.b = :x",
+        "a[0] = :x",
+        "a = b",
+        "a =",
+        "",
+        "a = :x x",
+    ];
+    let mut lone = Vec::new();
+    for (given, text) in all.iter().flat_map(|given| texts.iter().map(move |text| (given, *text))) {
+        let mut rest = given.clone();
+        match KeyCondition::parse_equality(text, &mut rest) {
+            Some(condition) => {
+                let parsed = parse_alone(given, |scope| KeyCondition::parse(text, scope));
+                assert_eq!(parsed.map_err(|error| error.message().to_owned()), Ok(condition), "{text}");
+                lone.push(text);
+            }
+            None => assert_eq!(rest, *given, "{text}"),
+        }
+    }
+    assert_eq!(lone, ["a = :x", "\ta=:x "]);
+}
+
+#[test]
 fn what_no_index_can_follow() {
     let operator = "Invalid operator used in KeyConditionExpression: ";
     let first = " operator must have the key attribute as its first operand";
