@@ -11,7 +11,7 @@ mod settings;
 mod stamp;
 mod validate;
 
-pub(crate) use expiry::{EXPIRY_LANES, expiry_token};
+pub(crate) use expiry::{EXPIRY_LANES, ExpiryPlace, expiry_place, expiry_token};
 pub(crate) use keys::{EncodedKey, ITEM_SPACE, key_attributes, refuse_empty};
 pub(crate) use kinesis::{ChangeTime, StreamPurpose, WantedStream};
 pub use kinesis::{DestinationStatus, KinesisArn, KinesisDestination, KinesisFeed, KinesisTiming, RecordPrecision};

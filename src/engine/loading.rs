@@ -59,7 +59,7 @@ impl Loading {
         }
         let new = ItemRef::from_bytes(bytes.clone());
         let mut taken = self.engine.insert_global(&state.ring, key, self.seqno, Some(&bytes), true);
-        for change in index::changes(&state.definition, |_| true, old.as_ref(), Some(&new)) {
+        for change in index::changes(&state.definition, key, |_| true, old.as_ref(), Some(&new)) {
             let ring = &state.index_rings[change.index];
             if let Some(key) = &change.remove {
                 taken += self.engine.insert_global(ring, key, self.seqno, None, true);

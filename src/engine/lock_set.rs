@@ -3,7 +3,7 @@
 
 use super::held::TableStateGuard;
 use crate::partition::{Partition, WriteGuard};
-use smallvec::{SmallVec, smallvec};
+use smallvec::SmallVec;
 use std::sync::Arc;
 
 /// One of something for each item of a commit, or each of its partitions: nearly always a single one, which then needs
@@ -14,16 +14,29 @@ pub(super) type PerItem<T> = SmallVec<[T; 1]>;
 pub(super) fn partitions_of<'a>(
     tokens: impl Iterator<Item = (u64, &'a TableStateGuard)>,
 ) -> (PerItem<Arc<Partition>>, PerItem<usize>) {
-    let of_key: PerItem<Arc<Partition>> = tokens.map(|(token, state)| Arc::clone(&state.ring.find(token))).collect();
-    if of_key.len() == 1 {
-        return (of_key, smallvec![0]);
+    let (mut partitions, mut of_key) = (PerItem::<Arc<Partition>>::new(), PerItem::new());
+    for (token, state) in tokens {
+        let has = |of: &Arc<Partition>| {
+            of.keyspace == state.ring.keyspace && (of.first_token..=of.last_token).contains(&token)
+        };
+        let position = partitions.iter().position(has).unwrap_or_else(|| {
+            let found = state.ring.find(token);
+            let known = partitions.iter().position(|of| of.id == found.id);
+            known.unwrap_or_else(|| {
+                partitions.push(Arc::clone(&found));
+                partitions.len() - 1
+            })
+        });
+        of_key.push(position);
     }
-    let mut partitions = of_key.clone();
-    partitions.sort_by_key(|partition| (partition.keyspace, partition.first_token, partition.id));
-    partitions.dedup_by_key(|partition| partition.id);
-    let position = |of: &Arc<Partition>| partitions.iter().position(|partition| partition.id == of.id);
-    let positions = of_key.iter().map(|of| position(of).unwrap_or_default()).collect();
-    (partitions, positions)
+    if partitions.len() > 1 {
+        let mut sorted = partitions.clone();
+        sorted.sort_by_key(|partition| (partition.keyspace, partition.first_token, partition.id));
+        let place = |of: &Arc<Partition>| sorted.iter().position(|partition| partition.id == of.id);
+        of_key.iter_mut().for_each(|position| *position = place(&partitions[*position]).unwrap_or_default());
+        partitions = sorted;
+    }
+    (partitions, of_key)
 }
 
 /// The locked partitions of a commit, and which of them each operation belongs to.

@@ -236,7 +236,8 @@ fn index_changes(seqno: u64, state: &TableState, change: &record::Change, old: O
     }
     let new = change.new.clone().map(ItemRef::from_bytes);
     let younger = |index: &IndexDefinition| index.created_seqno < seqno;
-    index::changes(&state.definition, younger, old, new.as_ref())
+    let key = EncodedKey::from_parts(&change.collection, &change.sort);
+    index::changes(&state.definition, &key, younger, old, new.as_ref())
 }
 
 /// Replay's way of applying: into whatever partition holds the key by the end of the log, unless its runs have the version.

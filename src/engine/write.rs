@@ -10,7 +10,7 @@ use super::{
     held::{HeldTables, TableStateGuard},
     lock_set::{LockSet, PerItem, partitions_of},
     ring::{TokenRing, key_ref},
-    staged_write::{StagedWrite, plan},
+    staged_write::{StagedWrite, in_order, plan},
     write_charge::{Charge, WriteCharge},
     write_points::checked,
 };
@@ -129,7 +129,8 @@ impl Engine {
         let HeldTables { gate, states } = held;
         let mut written = loop {
             let (partitions, of_op) = partitions_of(ops.iter().map(|op| op.key.token()).zip(&states));
-            let guards: PerItem<WriteGuard<'_>> = partitions.iter().map(|partition| partition.lock()).collect();
+            let mut guards: PerItem<WriteGuard<'_>> = PerItem::with_capacity(partitions.len());
+            partitions.iter().for_each(|partition| guards.push(partition.lock()));
             if guards.iter().any(WriteGuard::retired) {
                 continue; // split meanwhile: the ring has the children by now, or will in a moment
             }
@@ -158,10 +159,11 @@ impl Engine {
         let mut newest_read = 0;
         let mut growth = CollectionDelta::default();
         let mut charge = WriteCharge::begin(self, options);
-        let mut results: PerItem<Result<StagedWrite>> = PerItem::with_capacity(ops.len());
+        let mut staged: PerItem<StagedWrite> = PerItem::with_capacity(ops.len());
+        let mut refused = Vec::new();
         for (position, (op, state)) in ops.iter_mut().zip(states).enumerate() {
             if let Some(Err(throttled)) = charge.as_mut().map(|charge| charge.admit(op, state)) {
-                results.push(Err(throttled));
+                refused.push((position, throttled));
                 continue;
             }
             let (partition, _) = places.of(position);
@@ -170,7 +172,7 @@ impl Engine {
             let old = old.and_then(|version| version.item);
             let decision = (op.decide)(&state.definition, old.as_ref());
             let seen = charge.as_ref().and(old.clone());
-            let mut planned = decision.and_then(|decision| plan(position, state, old, decision));
+            let mut planned = decision.and_then(|decision| plan(position, state, op.key, old, decision));
             if let (Some(replication), Ok(item)) = (&state.definition.replication, &mut planned) {
                 self.stamp_write(replication, op.key, partition, options.replicated.as_deref(), item)?;
             }
@@ -180,12 +182,15 @@ impl Engine {
             if self.options.collection_limit_bytes.is_some() {
                 planned = self.admit_growth(&mut growth, state, op.key, planned, options)?;
             }
-            results.push(planned);
+            match planned {
+                Ok(item) => staged.push(item),
+                Err(error) => refused.push((position, error)),
+            }
         }
-        self.observe.reached(|| checked(&results));
-        let refused = results.iter().any(Result::is_err);
-        let idle = !results.iter().flatten().any(|planned| planned.changed);
-        if refused || options.is_dry_run || (idle && options.token.is_none()) {
+        self.observe.reached(|| checked(&staged, &refused));
+        let idle = !staged.iter().any(|item| item.changed);
+        if !refused.is_empty() || options.is_dry_run || (idle && options.token.is_none()) {
+            let results = in_order(staged, refused);
             if let Some(charge) = &charge {
                 charge.pay_for_nothing(ops, states, &results);
             }
@@ -193,21 +198,21 @@ impl Engine {
             let results = outcomes.map(|(result, state)| Ok(result?.into_outcome(state))).collect();
             return Ok(CommitResult { results, seqno: None, newest_read, bytes: 0, global: Vec::new() });
         }
-        let planned: PerItem<StagedWrite> = results.into_iter().flatten().collect();
         let at_millis = self.options.clock.now_millis();
-        let seqno = self.log(ops, states, &planned, options, at_millis)?;
+        let seqno = self.log(ops, states, &staged, options, at_millis)?;
         if let Some(charge) = &charge {
             charge.pay(ops, states);
         }
         self.record_sizes(growth);
         let stamp = WriteStamp { seqno, at_millis, buffered: self.durability(options) == Durability::Buffered };
-        let (bytes, global) = self.apply_staged(ops, states, &planned, places, stamp, options.origin);
+        let (bytes, global) = self.apply_staged(ops, states, &staged, places, stamp, options.origin);
         if let Some(token) = &options.token {
             let now_millis = self.options.clock.now_millis();
             self.admission.tokens.expire(now_millis);
             self.admission.tokens.remember(token, now_millis, seqno);
         }
-        let results = planned.into_iter().zip(states).map(|(item, state)| Ok(item.into_outcome(state))).collect();
+        let mut results = PerItem::with_capacity(staged.len());
+        staged.into_iter().zip(states).for_each(|(item, state)| results.push(Ok(item.into_outcome(state))));
         Ok(CommitResult { results, seqno: Some(seqno), newest_read, bytes, global })
     }
 
@@ -263,8 +268,11 @@ impl Engine {
         let Some(seqno) = written.seqno else { return };
         let buffered = self.durability(options) == Durability::Buffered;
         _ = canary!(AppliedEarly).then(|| self.wal.applied(seqno));
-        for entry in written.global.drain(..) {
-            written.bytes += self.insert_global(&entry.ring, &entry.key, seqno, entry.value.as_ref(), buffered);
+        let mut rest = &written.global[..];
+        while let Some(first) = rest.first() {
+            let (here, bytes) = self.insert_entries(first, rest, seqno, buffered);
+            written.bytes += bytes;
+            rest = rest.get(here..).unwrap_or_default();
         }
         self.wal.applied(seqno);
         self.admission.write_budget.add(written.bytes);
@@ -316,6 +324,45 @@ impl Engine {
         Ok(commit)
     }
 
+    /// Inserts the first of some entries of global indexes, and those behind it that belong to the same partition; returns how
+    /// many, and the memory they took. There is always one.
+    fn insert_entries(&self, first: &GlobalEntry, rest: &[GlobalEntry], seqno: u64, buffered: bool) -> (usize, usize) {
+        loop {
+            let partition = first.ring.find(first.key.token());
+            let guard = partition.lock();
+            if guard.retired() {
+                continue;
+            }
+            let tokens = partition.first_token..=partition.last_token;
+            let is_here = |entry: &&GlobalEntry| {
+                let is_in_ring = || Arc::ptr_eq(&entry.ring, &first.ring) && tokens.contains(&entry.key.token());
+                std::ptr::eq(*entry, first) || is_in_ring()
+            };
+            let (mut here, mut bytes) = (0, 0);
+            for GlobalEntry { ring, key, value } in rest.iter().take_while(is_here) {
+                let version = NewVersion { seqno, value: value.as_ref(), buffered };
+                bytes += self.insert_locked(ring, &partition, &guard, key, version);
+                here += 1;
+            }
+            return (here, bytes);
+        }
+    }
+
+    fn insert_locked(
+        &self,
+        ring: &Arc<TokenRing>,
+        partition: &Arc<Partition>,
+        guard: &WriteGuard<'_>,
+        key: &EncodedKey,
+        version: NewVersion<'_>,
+    ) -> usize {
+        if partition.insert(guard, key_ref(key), version, self.wal.visible()) {
+            self.flush_tombstones(ring, partition);
+        }
+        self.observe.reached(|| self.index_inserted(partition, version.value.is_none()));
+        entry_bytes(key, version.value)
+    }
+
     /// Inserts an entry into a global index, whatever partition holds it by now; returns the memory it took.
     pub(super) fn insert_global(
         &self,
@@ -331,12 +378,7 @@ impl Engine {
             if guard.retired() {
                 continue;
             }
-            let version = NewVersion { seqno, value, buffered };
-            if partition.insert(&guard, key_ref(key), version, self.wal.visible()) {
-                self.flush_tombstones(ring, &partition);
-            }
-            self.observe.reached(|| self.index_inserted(&partition, value.is_none()));
-            return entry_bytes(key, value);
+            return self.insert_locked(ring, &partition, &guard, key, NewVersion { seqno, value, buffered });
         }
     }
 

@@ -2,7 +2,7 @@
 
 use super::{catalog::TableState, engine::Engine, staged_write::StagedWrite};
 use crate::{
-    error::Result,
+    error::Error,
     observe::{Subject, WritePoint},
     partition::Partition,
     schema::{EncodedKey, ITEM_SPACE},
@@ -35,8 +35,8 @@ impl Engine {
 }
 
 /// What a request decided on each of its items.
-pub(super) fn checked(results: &[Result<StagedWrite>]) -> WritePoint {
-    let existing = results.iter().flatten().filter(|write| write.old.is_some()).count();
-    let rejected = results.iter().find_map(|result| result.as_ref().err().map(|error| error.message().to_owned()));
-    WritePoint::Checked { items: results.len(), existing, rejected }
+pub(super) fn checked(staged: &[StagedWrite], refused: &[(usize, Error)]) -> WritePoint {
+    let existing = staged.iter().filter(|write| write.old.is_some()).count();
+    let rejected = refused.first().map(|(_, error)| error.message().to_owned());
+    WritePoint::Checked { items: staged.len() + refused.len(), existing, rejected }
 }

@@ -6,7 +6,7 @@
 use crate::{
     canary::canary,
     item::ItemRef,
-    schema::{EncodedKey, IndexDefinition, IndexKind, IndexStatus, Projection, TableDefinition},
+    schema::{EncodedKey, IndexDefinition, IndexKind, IndexStatus, Projection, TableDefinition, expiry_place},
 };
 use bytes::Bytes;
 
@@ -25,9 +25,10 @@ pub struct IndexChange {
     pub removed_units: u32,
 }
 
-/// The changes of all indexes that follow from an item's change. Indexes whose entry stays the same are left out.
+/// The changes of all indexes that follow from a change of the item with a key. Indexes whose entry stays the same are left out.
 pub fn changes(
     table: &TableDefinition,
+    key: &EncodedKey,
     derives: impl Fn(&IndexDefinition) -> bool,
     old: Option<&ItemRef>,
     new: Option<&ItemRef>,
@@ -35,10 +36,35 @@ pub fn changes(
     let mut all = Vec::new();
     for (position, index) in table.indexes.iter().enumerate() {
         if index.status != IndexStatus::Deleting && derives(index) {
-            all.extend(change_of(table, position, index, old, new));
+            all.extend(match index.kind {
+                IndexKind::Expiry => expiry_change(table, key, position, old, new),
+                _ => change_of(table, position, index, old, new),
+            });
         }
     }
     all
+}
+
+/// An entry of an expiry index is made of the item's key and its end, and goes only when the end changes.
+fn expiry_change(
+    table: &TableDefinition,
+    key: &EncodedKey,
+    position: usize,
+    old: Option<&ItemRef>,
+    new: Option<&ItemRef>,
+) -> Option<IndexChange> {
+    let before = old.and_then(|item| table.expiry_second(item));
+    let after = new.and_then(|item| table.expiry_second(item));
+    if before == after {
+        return None;
+    }
+    let remove =
+        before.and_then(|second| expiry_place(key, second)).filter(|_| after.is_none() || !canary!(StaleIndexEntry));
+    let place = after.and_then(|second| expiry_place(key, second));
+    let put = place.zip(new).map(|(place, item)| (place, table.key.project(item).into()));
+    let units = |entry: bool| u32::from(entry);
+    let removed_units = units(remove.is_some());
+    Some(IndexChange { index: position, units: removed_units + units(put.is_some()), removed_units, remove, put })
 }
 
 fn change_of(
@@ -48,17 +74,7 @@ fn change_of(
     old: Option<&ItemRef>,
     new: Option<&ItemRef>,
 ) -> Option<IndexChange> {
-    if index.kind == IndexKind::Expiry
-        && let (Some(old), Some(new)) = (old, new)
-        && table.expiry_second(old) == table.expiry_second(new)
-    {
-        return None;
-    }
-    let old = old.and_then(|item| match index.kind {
-        // Its place changes or it goes: what it carried does not matter.
-        IndexKind::Expiry => table.index_key(index, item).map(|key| Entry { key, bytes: Bytes::new(), size_bytes: 0 }),
-        _ => entry(table, index, item),
-    });
+    let old = old.and_then(|item| entry(table, index, item));
     let new = new.and_then(|item| entry(table, index, item));
     let units = |entry: &Entry| u32::try_from(entry.size_bytes.div_ceil(1024).max(1)).unwrap_or(u32::MAX);
     let change = match (old, new) {

@@ -36,18 +36,18 @@ impl TableDefinition {
     }
 
     /// The second in which an item's time to live ends, if that can ever be swept.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked before")]
     pub fn expiry_second(&self, item: &ItemRef) -> Option<u64> {
-        let expiry = self.expiry(item)?;
-        let second = expiry.to_i64().map_or_else(|| expiry.to_f64().map(f64::floor), |second| Some(second as f64))?;
-        (0.0..=MAX_SECOND as f64).contains(&second).then_some(second as u64)
+        second_of(&self.expiry(item)?)
     }
 
     /// Whether an item's time to live has ended, but not five years ago or more.
     pub fn is_expired(&self, item: &ItemRef, now_secs: u64) -> bool {
-        let Some(expiry) = self.expiry(item) else { return false };
-        let forgotten = Number::from(now_secs.saturating_sub(FORGOTTEN_SECS));
-        expiry < Number::from(now_secs) && expiry > forgotten
+        self.expiry(item).is_some_and(|expiry| is_over(&expiry, now_secs))
+    }
+
+    /// The same of an item that is to end in this second.
+    pub fn is_expired_since(&self, item: &ItemRef, second: u64, now_secs: u64) -> bool {
+        self.expiry(item).is_some_and(|expiry| second_of(&expiry) == Some(second) && is_over(&expiry, now_secs))
     }
 
     /// The first second that is not yet forgotten, and the first one that has not ended: between them lies what is to be
@@ -58,18 +58,57 @@ impl TableDefinition {
 
     /// The place of an item in the expiry index; `None` if it does not expire.
     pub(super) fn expiry_key(&self, item: &ItemRef) -> Option<EncodedKey> {
-        let second = self.expiry_second(item)?;
-        let hash = item.get(&self.key.hash.name)?.to_value();
-        let range = self.key.range.as_ref().and_then(|range| Some(item.get(&range.name)?.to_value()));
-        let base = EncodedKey::of_values(&hash, range.as_ref()).ok()?;
-        let partition_key = base.collection().get(1..)?;
-        let mut collection = vec![ITEM_SPACE];
-        collection.extend_from_slice(&second.to_be_bytes());
-        let mut sort = u16::try_from(partition_key.len()).ok()?.to_be_bytes().to_vec();
-        sort.extend_from_slice(partition_key);
-        sort.extend_from_slice(base.sort());
-        let lane = base.token() >> (u64::BITS - LANE_BITS);
-        Some(EncodedKey::at_token(expiry_token(lane, second), &collection, &sort))
+        expiry_place(&self.key_of_encoded(item)?, self.expiry_second(item)?)
+    }
+}
+
+/// The place in the expiry index of the item with this key, if it ends in a second.
+pub fn expiry_place(item: &EncodedKey, second: u64) -> Option<EncodedKey> {
+    let partition_key = item.collection().get(1..)?;
+    let len = u16::try_from(partition_key.len()).ok()?.to_be_bytes();
+    let lane = item.token() >> (u64::BITS - LANE_BITS);
+    let (collection, sort) = ([&[ITEM_SPACE][..], &second.to_be_bytes()], [&len[..], partition_key, item.sort()]);
+    Some(EncodedKey::joined(expiry_token(lane, second), &collection, &sort))
+}
+
+/// The second that an end lies in, if it can ever be swept.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked before")]
+fn second_of(expiry: &Number) -> Option<u64> {
+    match expiry.to_u64() {
+        Some(second) => (second <= MAX_SECOND).then_some(second),
+        None => expiry
+            .to_f64()
+            .map(f64::floor)
+            .filter(|second| (0.0..=MAX_SECOND as f64).contains(second))
+            .map(|s| s as u64),
+    }
+}
+
+/// Whether an end has passed, but not five years ago or more.
+fn is_over(expiry: &Number, now_secs: u64) -> bool {
+    let forgotten = now_secs.saturating_sub(FORGOTTEN_SECS);
+    match expiry.to_u64() {
+        Some(second) => (forgotten + 1..now_secs).contains(&second),
+        None => *expiry < Number::from(now_secs) && *expiry > Number::from(forgotten),
+    }
+}
+
+/// What the place of an entry in the expiry index says.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ExpiryPlace {
+    /// The second in which the item ends.
+    pub second: u64,
+    /// The place of the item.
+    pub item: EncodedKey,
+}
+
+impl ExpiryPlace {
+    /// Takes a place apart; `None` if it is no place of such an entry.
+    pub fn of(place: &EncodedKey) -> Option<Self> {
+        let second = u64::from_be_bytes(place.collection().get(1..)?.try_into().ok()?);
+        let (len, keys) = place.sort().split_first_chunk()?;
+        let (partition_key, sort) = keys.split_at_checked(usize::from(u16::from_be_bytes(*len)))?;
+        Some(Self { second, item: EncodedKey::new(ITEM_SPACE, partition_key, sort) })
     }
 }
 
@@ -138,6 +177,11 @@ mod tests {
         for never in [-1, 1 << 34, i64::MAX] {
             assert!(table.expiry_key(&ending(never)).is_none());
         }
+        for (second, place) in seconds.iter().zip(&places) {
+            let item = table.key_of_encoded(&ending(*second)).unwrap();
+            assert_eq!(ExpiryPlace::of(place), Some(ExpiryPlace { second: u64::try_from(*second).unwrap(), item }));
+        }
+        assert_eq!(ExpiryPlace::of(&EncodedKey::at_token(1, &[0; 9], b"\0\x02a")), None);
         let fraction: Number = "59.75".parse().unwrap();
         assert_eq!(table.expiry_key(&ending(fraction)), Some(place(59)));
     }

@@ -49,6 +49,14 @@ impl EncodedKey {
         bytes.put(sort);
         Self { token, bytes, split: collection.len() }
     }
+    /// A key whose token is known, of strings in several parts.
+    pub fn joined(token: u64, collection: &[&[u8]], sort: &[&[u8]]) -> Self {
+        let mut bytes = KeyBuf::new();
+        collection.iter().for_each(|part| bytes.put(part));
+        let split = bytes.len();
+        sort.iter().for_each(|part| bytes.put(part));
+        Self { token, bytes, split }
+    }
     /// The place before every key of a token.
     pub fn before_token(token: u64) -> Self {
         Self { token, bytes: KeyBuf::new(), split: 0 }
