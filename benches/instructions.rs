@@ -130,14 +130,7 @@ fn run_all() {
     assert_eq!(table.scan().items().count(), ITEMS, "which also verifies each page of the run");
     count(|i| table.get((&keys[i].0, &keys[i].1)).unwrap().unwrap());
     count(|i| assert!(table.get((&keys[i].0, "absent")).unwrap().is_none()));
-    let select = "SELECT * FROM orders WHERE pk = ? AND sk = ?";
-    count(|i| db.prepare(select).unwrap().item((&keys[i].0, &keys[i].1)).unwrap().unwrap());
-    let prepared = db.prepare(select).unwrap();
-    count(|i| prepared.item((&keys[i].0, &keys[i].1)).unwrap().unwrap());
-    count(|i| {
-        let output = db.statement(select).bind(&keys[i].0).bind(&keys[i].1).send().unwrap();
-        assert_eq!(output.items.len(), 1);
-    });
+    statements(&db, &keys);
     count(|i| assert_eq!(table.query(&keys[i].0).page().unwrap().count, 10));
     count(|i| assert_eq!(table.query(&keys[i].0).limit(10).page().unwrap().count, 10));
     let of_batch = |i| (0..100).map(move |at| (i + at * 37) % ITEMS);
@@ -194,6 +187,18 @@ fn run_all() {
     read_stream(&db);
     sweep(&items);
     checked(&db, &keys, &items);
+}
+
+/// A statement that reads one item: from its text each time, prepared once, and with its values bound one by one.
+fn statements(db: &Database, keys: &[(String, String)]) {
+    let select = "SELECT * FROM orders WHERE pk = ? AND sk = ?";
+    count(|i| db.prepare(select).unwrap().item((&keys[i].0, &keys[i].1)).unwrap().unwrap());
+    let prepared = db.prepare(select).unwrap();
+    count(|i| prepared.item((&keys[i].0, &keys[i].1)).unwrap().unwrap());
+    count(|i| {
+        let output = db.statement(select).bind(&keys[i].0).bind(&keys[i].1).send().unwrap();
+        assert_eq!(output.items.len(), 1);
+    });
 }
 
 /// A page of the oldest records, which lie in a segment.

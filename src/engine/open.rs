@@ -55,8 +55,7 @@ impl Engine {
         let catalog = load_catalog(&manifest, disk.as_ref(), &options, &protection, &run_cache)?;
 
         let counters = manifest.state().counters;
-        let maps = options.read_mode == ReadMode::Mapped;
-        let segment_context = SegmentContext::new(disk.clone(), protection.clone(), maps);
+        let segment_context = SegmentContext::new(&disk, &protection, options.read_mode);
         let streams = Streams::load(manifest.state(), &segment_context);
         let mut next_partition = next_partition(&manifest);
         let mut take_partition = || {

@@ -10,7 +10,7 @@
 //! This room knows shards and changes, no partitions and no tables with items: `engine` connects them. Of the log it has
 //! one type, which says who asked for a change.
 //!
-//! Imports: canary, sync, error, date, file, format, item, schema, wal, manifest.
+//! Imports: canary, sync, error, config, date, file, format, item, schema, wal, manifest.
 
 pub mod checkpoint;
 pub mod iterator;

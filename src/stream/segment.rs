@@ -22,6 +22,7 @@ use super::{
     tail::{Block as TailBlock, Entry},
 };
 use crate::{
+    config::ReadMode,
     error::{Error, Result},
     file::{Disk, FileName, ReadableFile, WritableFile},
     format::{
@@ -75,8 +76,9 @@ pub struct Segment {
 }
 
 impl SegmentContext {
-    /// For a database whose segments lie on a disk and are protected so; with `maps`, files are read in place.
-    pub fn new(disk: Arc<dyn Disk>, protection: Protection, maps: bool) -> Self {
+    /// For a database whose segments lie on a disk and are protected so. They are read as runs are.
+    pub fn new(disk: &Arc<dyn Disk>, protection: &Protection, mode: ReadMode) -> Self {
+        let (disk, protection, maps) = (Arc::clone(disk), protection.clone(), mode == ReadMode::Mapped);
         Self { disk, protection, maps, open: Arc::default() }
     }
 
@@ -387,7 +389,7 @@ mod tests {
     }
 
     fn written(disk: &Arc<dyn Disk>, count: usize) -> Segment {
-        let context = SegmentContext::new(disk.clone(), Protection::plain(7), true);
+        let context = SegmentContext::new(&disk, &Protection::plain(7), ReadMode::Mapped);
         let mut tail = Tail::default();
         sample(count).iter().for_each(|change| _ = tail.push(change, &key(), true));
         let facts = context.write(3, 9, tail.blocks_through(u64::MAX)).unwrap();
@@ -418,7 +420,7 @@ mod tests {
     #[test]
     fn the_segments_that_were_opened_last_stay_open() {
         let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
-        let context = SegmentContext::new(disk, Protection::plain(7), true);
+        let context = SegmentContext::new(&disk, &Protection::plain(7), ReadMode::Mapped);
         let segment = |file| {
             let mut tail = Tail::default();
             sample(6).iter().for_each(|change| _ = tail.push(change, &key(), true));
@@ -442,7 +444,8 @@ mod tests {
         let spares = Arc::<BlockPool>::default();
         let mut tail = Tail::new(spares.clone());
         sample(2000).iter().for_each(|change| _ = tail.push(change, &key(), true));
-        let context = SegmentContext::new(Arc::new(MemoryDisk::new()), Protection::plain(7), true);
+        let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+        let context = SegmentContext::new(&disk, &Protection::plain(7), ReadMode::Mapped);
         let blocks = tail.blocks_through(u64::MAX);
         let count = blocks.len();
         context.write(3, 9, blocks).unwrap();
@@ -463,7 +466,8 @@ mod tests {
             damaged[at] ^= 0x20;
             let other: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
             other.create(FileName::Stream(3)).unwrap().append(&damaged).unwrap();
-            let segment = Segment::new(facts.clone(), SegmentContext::new(other, Protection::plain(7), true));
+            let segment =
+                Segment::new(facts.clone(), SegmentContext::new(&other, &Protection::plain(7), ReadMode::Mapped));
             let refused = segment.verify().unwrap_err().kind();
             assert!(matches!(refused, ErrorKind::Corrupt | ErrorKind::Incompatible), "byte {at}");
         }
