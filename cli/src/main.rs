@@ -59,9 +59,9 @@ struct Cli {
 }
 
 /// Memory that requests or imports have borrowed goes back to the system, also if the threads that used it sleep.
-#[cfg(all(feature = "jemalloc", not(target_env = "msvc")))]
+#[cfg(feature = "mimalloc")]
 #[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
     let cli = Cli::parse_from(dynamodb_local::arguments(std::env::args_os()));

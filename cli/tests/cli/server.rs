@@ -145,7 +145,7 @@ fn a_storm_of_large_batches_keeps_to_the_budget() {
     println!("peak {peak} MB, {idle} MB after {:?}", begun.elapsed());
     assert!(peak < PEAK_MEGABYTES, "peak {peak} MB");
     // The C library's allocator keeps what threads that sleep have freed.
-    assert!(idle < IDLE_MEGABYTES || cfg!(not(feature = "jemalloc")), "{idle} MB of an idle server");
+    assert!(idle < IDLE_MEGABYTES || cfg!(not(feature = "mimalloc")), "{idle} MB of an idle server");
 }
 
 #[test]
