@@ -51,6 +51,8 @@ mod planted {
         ForgottenTakeOver,
         /// Recovery believes a frame whose checksum is wrong.
         TornFrame,
+        /// The checksum of a frame leaves out an image that was not copied.
+        SharedImageUnchecked,
         /// Recovery applies the first change of a transaction and leaves out the others.
         HalfTransaction,
         /// Recovery forgets the client request tokens.
@@ -109,7 +111,7 @@ mod planted {
 
     impl Canary {
         /// All of them.
-        pub const ALL: [Self; 35] = [
+        pub const ALL: [Self; 36] = [
             Self::SegmentNameUnsynced,
             Self::EarlyAcknowledgement,
             Self::ForgivenSync,
@@ -118,6 +120,7 @@ mod planted {
             Self::RunUnsynced,
             Self::ForgottenTakeOver,
             Self::TornFrame,
+            Self::SharedImageUnchecked,
             Self::HalfTransaction,
             Self::ForgottenToken,
             Self::TokenGoneWithSegment,

@@ -142,7 +142,8 @@ pub struct Options {
     pub log_bytes: u64,
     /// Memory of the block cache of [`ReadMode::Buffered`], in bytes. Default 32 MiB.
     pub block_cache_bytes: usize,
-    /// Overlapping runs of one partition at which they are merged. Default 4, at least 2.
+    /// Overlapping runs of one partition at which they are merged; three times as many where their entries are large, as long as
+    /// one of the runs has half of their bytes. Default 4, at least 2.
     pub runs_per_partition: usize,
     /// How long the records of a change stream are kept, in milliseconds by the clock. They take disk space meanwhile: what was
     /// written to tables with a stream, and the images that the stream shows. Default 24 hours, as in the service.

@@ -180,6 +180,7 @@ fn record(u: &mut Unstructured<'_>) -> Result<Vec<u8>> {
                     sort,
                     old: old.as_deref().map_or(without_old, Before::Item),
                     new: new.as_deref(),
+                    new_shared: None,
                     stamp: (*table % 3 == 0).then_some((u64::from(*table), "eu-west-1")),
                 })
                 .collect();

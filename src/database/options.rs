@@ -119,7 +119,8 @@ impl OpenOptions {
         self.block_cache_bytes = Some(bytes);
         self
     }
-    /// Overlapping runs of one partition at which they are merged. Default 4, at least 2.
+    /// Overlapping runs of one partition at which they are merged; three times as many where their entries are large, as long as
+    /// one of the runs has half of their bytes. Default 4, at least 2.
     pub fn runs_per_partition(mut self, runs: usize) -> Self {
         self.options.runs_per_partition = runs;
         self

@@ -189,6 +189,22 @@ impl Engine {
         }
     }
 
+    /// Whether a thread calls [`Engine::sync_ahead_step`] when it is woken.
+    pub fn serve_log(&self, is_served: bool) {
+        self.wal.sync_ahead(is_served);
+    }
+
+    /// Syncs the log if buffered writers are far ahead of the last sync: the writer that finishes the segment has less to wait for.
+    /// Whether there was anything to do.
+    pub fn sync_ahead_step(&self) -> Result<bool> {
+        if !self.wal.is_sync_due() {
+            return Ok(false);
+        }
+        let _work = self.gate.enter()?;
+        self.wal.sync(self.wal.last_seqno())?;
+        Ok(true)
+    }
+
     /// Flushes everything that is in memtables now.
     pub fn flush_all(&self) -> Result<()> {
         let _work = self.enter_work()?;

@@ -45,7 +45,7 @@ pub struct Signal {
     pub flush: WakeFlag,
     /// There are new runs, or an index to be filled.
     pub compaction: WakeFlag,
-    /// Notified at the end only: time passes by itself.
+    /// Buffered writers are far ahead of the last sync. Otherwise notified at the end only: time passes by itself.
     pub aging: WakeFlag,
     stopping: AtomicBool,
     servants: AtomicUsize,

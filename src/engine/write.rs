@@ -311,14 +311,13 @@ impl Engine {
             let (collection, sort) = (key.collection(), key.sort());
             let stamp = item.stamp.as_deref().map(|stamp| (stamp.micros(), stamp.region()));
             let (table, old, new) = (definition.id, item.before(definition), item.new.as_deref());
-            ChangeRef { table, collection, sort, old, new, stamp }
+            ChangeRef { table, collection, sort, old, new, new_shared: item.new.as_ref(), stamp }
         });
         let mut bytes = 0;
         let commit = self.wal.append_with(|_seqno, out| {
             self.history.note(at_millis);
-            let start = out.len();
             encode_commit(&header, count, changes, out);
-            bytes = out.len() - start;
+            bytes = out.record_bytes();
         })?;
         self.observe.reached(|| WritePoint::Logged { commit, bytes });
         Ok(commit)
@@ -405,7 +404,12 @@ impl Engine {
     fn wait_durable(&self, seqno: u64, durability: Durability) -> Result<()> {
         match durability {
             Durability::Sync => self.wal.sync(seqno)?,
-            Durability::Buffered => self.wal.flush_to_os(seqno)?,
+            Durability::Buffered => {
+                self.wal.flush_to_os(seqno)?;
+                if self.wal.is_sync_due() {
+                    self.background.signal.aging.notify();
+                }
+            }
         }
         self.history.commit_gates.pass(seqno, durability)?;
         self.streams.announce();

@@ -19,7 +19,10 @@
 //! Numbers are little-endian.
 
 use super::header::FileMagic;
-use crate::error::{Error, Result};
+use crate::{
+    canary::canary,
+    error::{Error, Result},
+};
 
 /// Bytes of a frame before its payload.
 pub const FRAME_HEADER_BYTES: usize = 24;
@@ -69,10 +72,14 @@ impl FrameSeed {
     /// The checksum of a frame's bytes behind the checksum field. From two different starting values the same bytes
     /// never give the same CRC, so mixing the offset in by XOR is enough to tell the offsets of a file apart.
     pub(super) fn checksum(self, offset: u64, covered: &[u8]) -> u32 {
-        let folded = (offset ^ (offset >> 32)) as u32;
-        let mut hasher = crc32fast::Hasher::new_with_initial(self.0 ^ folded);
+        let mut hasher = self.hasher(offset);
         hasher.update(covered);
         hasher.finalize()
+    }
+
+    fn hasher(self, offset: u64) -> crc32fast::Hasher {
+        let folded = (offset ^ (offset >> 32)) as u32;
+        crc32fast::Hasher::new_with_initial(self.0 ^ folded)
     }
 }
 
@@ -129,8 +136,14 @@ pub fn begin(out: &mut Vec<u8>, seqno: u64, kind: FrameKind) {
 /// `start` and ends where `out` ends then. Refuses a payload over [`MAX_PAYLOAD_BYTES`]; the caller then cuts `out` back to
 /// `start`.
 pub fn end(out: &mut Vec<u8>, start: usize, trailer: usize) -> Result<()> {
+    end_with_shared(out, start, trailer, 0)
+}
+
+/// The same for a frame of which so many bytes lie elsewhere.
+#[inline]
+pub fn end_with_shared(out: &mut Vec<u8>, start: usize, trailer: usize, shared: usize) -> Result<()> {
     out.resize(out.len() + trailer, 0);
-    let payload = out.len().checked_sub(start + FRAME_HEADER_BYTES);
+    let payload = (out.len() + shared).checked_sub(start + FRAME_HEADER_BYTES);
     match payload.and_then(|len| u32::try_from(len).ok()) {
         Some(len) if len as usize <= MAX_PAYLOAD_BYTES => {
             out[start + 4..start + 8].copy_from_slice(&len.to_le_bytes());
@@ -157,6 +170,27 @@ pub fn stamp(frame: &mut [u8], seed: FrameSeed, offset: u64, synced_to: u64) {
     set_synced_to(frame, synced_to);
     let checksum = seed.checksum(offset, &frame[4..]);
     frame[..4].copy_from_slice(&checksum.to_le_bytes());
+}
+
+/// The same for a frame of which parts lie elsewhere, each with the number of bytes of `frame` that it comes behind.
+pub(super) fn stamp_with_shared<'p>(
+    frame: &mut [u8],
+    shared: impl Iterator<Item = (usize, &'p [u8])>,
+    seed: FrameSeed,
+    offset: u64,
+    synced_to: u64,
+) {
+    set_synced_to(frame, synced_to);
+    let (mut hasher, mut at) = (seed.hasher(offset), 4);
+    for (behind, part) in shared {
+        hasher.update(&frame[at..behind]);
+        if !canary!(SharedImageUnchecked) {
+            hasher.update(part);
+        }
+        at = behind;
+    }
+    hasher.update(&frame[at..]);
+    frame[..4].copy_from_slice(&hasher.finalize().to_le_bytes());
 }
 
 /// Fills in the offset below which the file is on stable storage.

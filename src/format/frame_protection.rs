@@ -67,6 +67,22 @@ impl FrameProtection {
         Ok(())
     }
 
+    /// The same for a frame of which parts lie elsewhere, each with the number of bytes of `frame` that it comes behind. Errors:
+    /// the file is encrypted, which only a frame in one piece can be.
+    pub fn stamp_with_shared<'p>(
+        &mut self,
+        frame: &mut [u8],
+        shared: impl Iterator<Item = (usize, &'p [u8])>,
+        offset: u64,
+        synced_to: u64,
+    ) -> Result<()> {
+        if self.cipher.is_some() {
+            return Err(Error::corrupt(self.name(), offset, "a part of it would not be encrypted"));
+        }
+        frame::stamp_with_shared(frame, shared, self.seed, offset, synced_to);
+        Ok(())
+    }
+
     fn encrypt(&mut self, frame: &mut [u8], offset: u64, synced_to: u64) -> Result<()> {
         let misplaced = || Error::corrupt(self.name(), offset, "a place in it would be encrypted twice");
         let Some(cipher) = self.cipher.as_ref().filter(|_| offset >= self.encrypted_to) else {

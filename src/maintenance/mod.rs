@@ -1,5 +1,5 @@
 //! Background work as a thin shell: three threads that call steps. One is for flushes, so that a flush never waits for a
-//! compaction; one for compactions and whatever else may take long; one for what happens because time passes.
+//! compaction; one for compactions and whatever else may take long; one for what happens because time passes, and for syncs of the log that no writer waits for.
 //!
 //! All logic is in the steps. A database opened without background threads does the same work by `Database::step`.
 //!
@@ -107,9 +107,12 @@ impl Maintenance {
         for (job, name, work, bell) in workers {
             let (engine, sweeper) = (self.engine.clone(), self.sweeper.clone());
             // Writers ask whether a thread flushes; the other threads do nothing for them.
-            let flushes = job == Job::Flush;
+            let (flushes, ages) = (job == Job::Flush, job == Job::Expiry);
             if flushes {
                 engine.signal().serve(true);
+            }
+            if ages {
+                engine.serve_log(true);
             }
             let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
                 while !engine.signal().is_stopping() {
@@ -124,6 +127,9 @@ impl Maintenance {
                 if flushes {
                     engine.signal().serve(false);
                 }
+                if ages {
+                    engine.serve_log(false);
+                }
             });
             match spawned {
                 Ok(thread) => threads.push(thread),
@@ -132,6 +138,9 @@ impl Maintenance {
                     self.engine.observe().failed(job, NO_THREAD, || Subject::Database, &error);
                     if flushes {
                         self.engine.signal().serve(false); // writers then flush by themselves
+                    }
+                    if ages {
+                        self.engine.serve_log(false);
                     }
                 }
             }
@@ -293,10 +302,10 @@ fn flush_work(engine: &Engine, _: &Sweeper) -> Result<bool> {
     engine.flush_step()
 }
 
-/// Streams age and items expire, and files that another program removes are noticed: at a measured pace, since no caller
+/// The log is synced ahead of its writers, streams age and items expire, and files that another program removes are noticed: at a measured pace, since no caller
 /// waits for it.
 fn age_work(engine: &Engine, sweeper: &Sweeper) -> Result<bool> {
-    if engine.history_step()? {
+    if engine.sync_ahead_step()? || engine.history_step()? {
         return Ok(true);
     }
     if sweeper.rests(engine) {

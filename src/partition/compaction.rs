@@ -6,6 +6,11 @@
 //! not once per flush. Computed for flushes of equal size without overwrites and a limit of four runs: a byte is
 //! rewritten 0.8 times on average until the fifth flush, 1.8 times until the sixteenth and 3.9 times until the 64th.
 //!
+//! Where entries are large, looking costs little beside what is found, and rewriting costs much. There runs are left side by
+//! side for longer, as long as the largest of them has at least half of all bytes, so that what was overwritten or deleted never
+//! takes more space than what is there. Computed as above, a byte is then rewritten 0.8 times until the sixteenth flush and 2.1
+//! times until the 64th.
+//!
 //! Two more reasons: runs that were shared in a split keep the other half's bytes alive, and tombstones that outlived
 //! what they hide make every read step over them.
 //!
@@ -32,6 +37,12 @@ use std::sync::Arc;
 
 /// The next older run joins a merge if it is at most this many times as large as what is merged already.
 const TIER_RATIO: u64 = 2;
+/// Entries are large when they have so many bytes on average...
+const LARGE_ENTRY_BYTES: u64 = 8 << 10;
+/// ... and then there may be so many times as many runs...
+const LARGE_ENTRY_RUNS: usize = 3;
+/// ... with so many times the bytes of the largest.
+const LARGE_ENTRY_SPACE: u64 = 2;
 /// Tombstones are dense when they are at least one of so many entries...
 const DENSE_TOMBSTONES: u64 = 4;
 /// ... and at least so many: below, a scan steps over all of them within a millisecond.
@@ -103,7 +114,7 @@ pub(super) fn choose(
 ) -> Option<Choice> {
     let choice =
         |inputs: &[Shape], reason| Some(Choice { inputs: inputs.iter().map(|run| run.file).collect(), reason });
-    if runs.len() >= runs_per_partition.max(2) {
+    if runs.len() >= runs_per_partition.max(2) && !may_stay(runs, runs_per_partition.max(2)) {
         let mut merged = 0;
         let mut count = 0;
         for run in runs {
@@ -127,6 +138,16 @@ pub(super) fn choose(
         return choice(runs, Reason::Tombstones);
     }
     None
+}
+
+/// Whether runs whose number alone would be too many stay, because their entries are large.
+fn may_stay(runs: &[Shape], runs_per_partition: usize) -> bool {
+    let sum = |of: fn(&Shape) -> u64| runs.iter().map(of).sum::<u64>();
+    let (bytes, entries) = (sum(|run| run.bytes), sum(|run| run.entries));
+    let largest = runs.iter().map(|run| run.bytes).max().unwrap_or(0);
+    runs.len() < runs_per_partition.saturating_mul(LARGE_ENTRY_RUNS)
+        && bytes / entries.max(1) >= LARGE_ENTRY_BYTES
+        && bytes <= largest.saturating_mul(LARGE_ENTRY_SPACE)
 }
 
 impl Partition {
@@ -254,6 +275,35 @@ mod tests {
         assert_eq!(chosen(&large_both), Some((vec![4, 3], Reason::TooManyRuns)));
         let large_second = [run(4, 1), run(3, 500), run(2, 10), run(1, 10_000)];
         assert_eq!(chosen(&large_second), Some((vec![4, 3, 2], Reason::TooManyRuns)));
+    }
+
+    #[test]
+    fn runs_of_large_entries_stay_longer_but_not_for_ever() {
+        let large = |file, bytes| Shape { entries: 1 + bytes / (LARGE_ENTRY_BYTES + 1), ..run(file, bytes) };
+        let mib = |files: u64| (0..files).map(|file| large(file + 2, 1 << 20));
+        let above = |files, bottom| mib(files).chain([large(1, bottom)]).collect::<Vec<_>>();
+        assert_eq!(chosen(&above(7, 7 << 20)), None);
+        assert!(chosen(&above(8, 7 << 20)).is_some(), "half of the space could be garbage");
+        assert!(chosen(&above(3, 1 << 20)).is_some(), "three quarters of the space could be");
+        assert_eq!(chosen(&above(10, 1 << 30)), None);
+        assert!(chosen(&above(11, 1 << 30)).is_some(), "there are too many places to look");
+        let small = |files, bottom| above(files, bottom).iter().map(|one| run(one.file, one.bytes)).collect::<Vec<_>>();
+        assert!(chosen(&small(3, 7 << 20)).is_some());
+    }
+
+    #[test]
+    fn a_byte_of_large_entries_is_rewritten_less_often() {
+        let (mut runs, mut rewritten, mut most): (Vec<Shape>, u64, u64) = (Vec::new(), 0, 0);
+        for file in 1..=64 {
+            runs.insert(0, Shape { entries: 1, ..run(file, 1 << 20) });
+            while let Some((inputs, _)) = chosen(&runs) {
+                let merged = runs.drain(..inputs.len()).map(|run| run.bytes).sum();
+                runs.insert(0, Shape { entries: merged >> 20, ..run(file + 1_000, merged) });
+                rewritten += merged;
+            }
+            most = most.max(runs.len() as u64);
+        }
+        assert!(rewritten < 64 * 5 / 2 << 20 && most < 12, "{} MiB, {most} runs", rewritten >> 20);
     }
 
     #[test]

@@ -16,6 +16,7 @@
 //! Followers whose record is safe go on without the lock; of the others one is woken, to lead.
 
 use super::{
+    frame_buffer::{FrameBuffer, Place},
     group_commit::{SyncGoal, SyncPhase, Waiter},
     segment::{SegmentStats, SegmentWriter},
     writer::{Wal, WalState},
@@ -42,10 +43,24 @@ const SPIN_TURNS: usize = 200;
 /// that it takes if that is more.
 const GROWTH_BYTES: u64 = 64 << 10;
 const GROWTH_DIVISOR: u64 = 8;
+/// Bytes that buffered writers are ahead of the last sync when the next one is due: what the writer that finishes a segment has to
+/// sync, at most, while all others wait for it.
+const SYNC_AHEAD_BYTES: u64 = 8 << 20;
 /// A buffer that grew past this is given back to the allocator after use.
 const KEPT_BUFFER_BYTES: usize = 4 << 20;
 
 impl Wal {
+    /// Whether buffered writers are so far ahead of the last sync that the next one is due, though none of them waits for it.
+    #[inline]
+    pub fn is_sync_due(&self) -> bool {
+        self.unsynced_bytes.load(Ordering::Relaxed) >= SYNC_AHEAD_BYTES
+    }
+
+    /// Whether a thread syncs the log whenever [`Wal::is_sync_due`], so that writers need not have the operating system begin.
+    pub fn sync_ahead(&self, is_synced_ahead: bool) {
+        self.is_synced_ahead.store(is_synced_ahead, Ordering::Relaxed);
+    }
+
     fn has_reached(&self, goal: SyncGoal, seqno: u64) -> bool {
         match goal {
             SyncGoal::Written => self.written.load(Ordering::Acquire) >= seqno,
@@ -185,6 +200,7 @@ impl Wal {
         state.syncing = SyncPhase::Nobody;
         match &synced {
             Ok(durable_below) => {
+                self.unsynced_bytes.store(0, Ordering::Relaxed); // what was written meanwhile, the next write counts again
                 self.visible.advance(durable_below.saturating_sub(1));
                 self.observe.counters().log_syncs.add(1);
                 self.observe.reached(|| WritePoint::Synced { commit: durable_below.saturating_sub(1) });
@@ -206,7 +222,7 @@ impl Wal {
         state.writing = true;
         let spare = std::mem::take(&mut state.spare);
         let mut frames = std::mem::replace(&mut state.pending, spare);
-        frames.truncate(std::mem::take(&mut state.filled));
+        frames.cut();
         let last = state.next_seqno.saturating_sub(1);
 
         let mut sealed = Vec::new();
@@ -222,6 +238,7 @@ impl Wal {
                 self.observe.reached(|| WritePoint::Written { segment, bytes });
             }
             let outcome = written.and_then(|()| then(tail, &mut sealed));
+            self.unsynced_bytes.store(tail.unsynced_bytes(), Ordering::Relaxed);
             (outcome, Some(tail.info()))
         });
 
@@ -261,15 +278,17 @@ impl Wal {
     fn write_out(
         &self,
         tail: &mut SegmentWriter,
-        frames: &mut [u8],
+        frames: &mut FrameBuffer,
         reserve: bool,
         sealed: &mut Vec<SegmentStats>,
     ) -> Result<()> {
-        let mut rest = frames;
+        let mut written = Place::default();
         loop {
-            let taken = tail.write(rest, reserve)?;
-            rest = &mut rest[taken..];
-            if rest.is_empty() {
+            written = tail.write(frames, written, reserve)?;
+            if frames.frame_at(written).is_none() {
+                if !self.is_synced_ahead.load(Ordering::Relaxed) {
+                    tail.write_back();
+                }
                 return Ok(());
             }
             self.next_segment(tail, sealed)?;

@@ -8,6 +8,7 @@
 
 mod adaptive_spin;
 mod bounds;
+mod frame_buffer;
 mod group_commit;
 mod leader;
 mod log_cursor;
@@ -30,6 +31,7 @@ mod recovery_tests;
 mod writer_tests;
 
 pub use bounds::LogBounds;
+pub use frame_buffer::RecordBuffer;
 pub use log_cursor::{DurablePart, LogCursor};
 pub use log_reader::{LogReader, ReadUntil};
 #[cfg(any(test, feature = "fuzzing"))]

@@ -19,6 +19,7 @@
 //! schema := JSON to the end
 //! ```
 
+use super::RecordBuffer;
 use crate::{
     error::{Error, Result},
     format::varint,
@@ -106,6 +107,8 @@ pub struct ChangeRef<'a> {
     pub old: Before<&'a [u8]>,
     /// The encoded item after; `None` if it was deleted.
     pub new: Option<&'a [u8]>,
+    /// The memory that all of `new` lies in, if it may be kept instead of a copy.
+    pub new_shared: Option<&'a Bytes>,
     /// Microseconds and region of the item's stamp, in a table with replicas.
     pub stamp: Option<(u64, &'a str)>,
 }
@@ -186,13 +189,42 @@ pub enum Record {
     Schema(SchemaChange),
 }
 
-/// Writes a commit to the end of `out`. `changes` yields as many as `count` says and is gone through once.
+/// Where a record is written to.
+pub trait RecordSink {
+    /// Where bytes are copied to, at the end.
+    fn bytes(&mut self) -> &mut Vec<u8>;
+    /// Adds bytes that lie elsewhere already.
+    fn put_shared(&mut self, bytes: &Bytes);
+}
+
+impl RecordSink for Vec<u8> {
+    #[inline]
+    fn bytes(&mut self) -> &mut Vec<u8> {
+        self
+    }
+    fn put_shared(&mut self, bytes: &Bytes) {
+        self.extend_from_slice(bytes);
+    }
+}
+
+impl RecordSink for RecordBuffer<'_> {
+    #[inline]
+    fn bytes(&mut self) -> &mut Vec<u8> {
+        self.bytes()
+    }
+    fn put_shared(&mut self, bytes: &Bytes) {
+        self.put_shared(bytes);
+    }
+}
+
+/// Writes a commit to the end of `sink`. `changes` yields as many as `count` says and is gone through once.
 pub fn encode_commit<'c>(
     header: &CommitHeader<'_>,
     count: usize,
     changes: impl IntoIterator<Item = ChangeRef<'c>>,
-    out: &mut Vec<u8>,
+    sink: &mut impl RecordSink,
 ) {
+    let out = sink.bytes();
     out.push(COMMIT);
     varint::put(header.at_millis, out);
     let origin = match header.origin {
@@ -211,7 +243,7 @@ pub fn encode_commit<'c>(
     }
     varint::put(count as u64, out);
     for change in changes {
-        change.encode(out);
+        change.encode(sink);
     }
 }
 
@@ -224,7 +256,8 @@ pub fn encode_schema(change: &SchemaChange) -> Result<Vec<u8>> {
 }
 
 impl<'a> ChangeRef<'a> {
-    fn encode(&self, out: &mut Vec<u8>) {
+    fn encode(&self, sink: &mut impl RecordSink) {
+        let out = sink.bytes();
         varint::put(u64::from(self.table), out);
         let (old_flags, old) = match self.old {
             Before::Unknown => (0, None),
@@ -240,8 +273,16 @@ impl<'a> ChangeRef<'a> {
             varint::put(micros, out);
             put_bytes(region.as_bytes(), out);
         }
-        for image in [old, self.new].into_iter().flatten() {
-            put_bytes(image, out);
+        if let Some(old) = old {
+            put_bytes(old, out);
+        }
+        match (self.new, self.new_shared) {
+            (Some(_), Some(shared)) => {
+                varint::put(shared.len() as u64, out);
+                sink.put_shared(shared);
+            }
+            (Some(new), None) => put_bytes(new, out),
+            (None, _) => {}
         }
     }
 
@@ -260,7 +301,7 @@ impl<'a> ChangeRef<'a> {
             _ => return None,
         };
         let new = if flags & HAS_NEW != 0 { Some(take_bytes(bytes)?) } else { None };
-        Some(Self { table, collection, sort, old, new, stamp })
+        Some(Self { table, collection, sort, old, new, new_shared: None, stamp })
     }
 
     /// The change as a value that shares `payload`, which it must have been read from.
@@ -388,8 +429,8 @@ mod tests {
     fn sample() -> Vec<u8> {
         let header = CommitHeader { at_millis: 1000, origin: Origin::TimeToLive, token: Some(("t1", Some(0x0102))) };
         let changes = [
-            ChangeRef { table: 300, collection: b"pk", sort: b"s", old: Before::Item(b"old"), new: None, stamp: None },
-            ChangeRef { table: 2, collection: b"p", sort: b"", old: Before::Unknown, new: Some(b"new"), stamp: None },
+            ChangeRef { table: 300, collection: b"pk", sort: b"s", old: Before::Item(b"old"), ..ChangeRef::default() },
+            ChangeRef { table: 2, collection: b"p", sort: b"", new: Some(b"new"), ..ChangeRef::default() },
             ChangeRef { table: 3, collection: b"p", old: Before::Different, new: Some(b"n"), ..ChangeRef::default() },
             ChangeRef {
                 table: 4,
@@ -443,7 +484,7 @@ mod tests {
     #[test]
     fn what_is_said_of_the_old_item_must_make_sense() {
         let (old, new) = (Before::Different, Some(&b"n"[..]));
-        let change = ChangeRef { table: 1, collection: b"p", sort: b"", old, new, stamp: None };
+        let change = ChangeRef { table: 1, collection: b"p", sort: b"", old, new, ..ChangeRef::default() };
         let mut bytes = Vec::new();
         change.encode(&mut bytes);
         assert!(ChangeRef::take(&mut &bytes[..]).is_some());

@@ -7,6 +7,7 @@
 //! their metadata. A segment that is full is sealed, and then cut to what was written; from then on it is never touched
 //! again until it is removed. A crash that undoes the cut leaves zeros behind the seal, as a crash before it does.
 
+use super::frame_buffer::{FrameBuffer, Place};
 use crate::{
     canary::canary,
     error::Result,
@@ -217,24 +218,40 @@ impl SegmentWriter {
     }
 
     /// Gives as many frames as fit their place and checksum, and hands them to the operating system in one write.
-    /// Returns their bytes, 0 when the segment is full. A segment without records takes a frame of any size. With
-    /// `reserve`, space is reserved for them and some more first.
-    pub(super) fn write(&mut self, frames: &mut [u8], reserve: bool) -> Result<usize> {
-        let (mut taken, synced_to) = (0, self.synced_to());
-        while let Some(bytes) = frame::frame_bytes(&frames[taken..]) {
+    /// Returns the place of the first that does not fit, which is `from` when the segment is full. A segment without records
+    /// takes a frame of any size. With `reserve`, space is reserved for them and some more first.
+    pub(super) fn write(&mut self, frames: &mut FrameBuffer, from: Place, reserve: bool) -> Result<Place> {
+        let (mut at, mut taken, synced_to) = (from, 0, self.synced_to());
+        while let Some(mut frame) = frames.frame_at(at) {
             let offset = self.end + taken as u64;
             let is_first = self.next_seqno == self.first_seqno;
-            let needed = offset + (bytes + frame::FRAME_HEADER_BYTES + self.trailer_bytes) as u64;
-            let Some(frame) = frames.get_mut(taken..taken + bytes).filter(|_| is_first || needed <= self.limit_bytes)
-            else {
+            let needed = offset + (frame.len + frame::FRAME_HEADER_BYTES + self.trailer_bytes) as u64;
+            if !is_first && needed > self.limit_bytes {
                 break;
-            };
-            self.next_seqno = frame::frame_seqno(frame).map_or(self.next_seqno, |seqno| seqno + 1);
-            self.protection.stamp(frame, offset, synced_to)?;
-            taken += bytes;
+            }
+            self.next_seqno = frame.seqno().map_or(self.next_seqno, |seqno| seqno + 1);
+            frame.stamp(&mut self.protection, offset, synced_to)?;
+            (at, taken) = (frame.end, taken + frame.len);
         }
-        self.put(&frames[..taken], reserve)?;
-        Ok(taken)
+        let end = self.end + taken as u64;
+        if reserve {
+            self.file.close_window();
+        }
+        if end > self.len && end <= self.limit_bytes && (reserve || taken <= WINDOW_WRITE_BYTES) {
+            self.extend(end, reserve)?;
+        }
+        self.put(frames.pieces(from, at))?;
+        Ok(at)
+    }
+
+    /// Keeps the sync of a log that is rarely synced short.
+    pub(super) fn write_back(&mut self) {
+        self.file.write_back();
+    }
+
+    /// Bytes that were written since the last sync.
+    pub(super) fn unsynced_bytes(&self) -> u64 {
+        self.end.saturating_sub(self.synced_to())
     }
 
     /// What has to be synced so that all that was written until now is durable.
@@ -251,7 +268,8 @@ impl SegmentWriter {
         frame::end(&mut seal, 0, self.trailer_bytes)?;
         let synced_to = self.synced_to();
         self.protection.stamp(&mut seal, self.end, synced_to)?;
-        self.put(&seal, false)?;
+        // Nothing follows, so nothing is reserved.
+        self.put([&seal[..]].into_iter())?;
         self.pending_sync().finish()?;
         // What stays reserved behind the seal takes space and is no part of the log.
         if self.len > self.end && self.file.truncate(self.end).is_ok() {
@@ -276,22 +294,14 @@ impl SegmentWriter {
         Ok(())
     }
 
-    fn put(&mut self, bytes: &[u8], reserve: bool) -> Result<()> {
-        if bytes.is_empty() {
-            return Ok(());
+    fn put<'p>(&mut self, pieces: impl Iterator<Item = &'p [u8]>) -> Result<()> {
+        let mut end = self.end;
+        for piece in pieces {
+            self.file.write_at(end, piece)?;
+            end += piece.len() as u64;
         }
-        let end = self.end + bytes.len() as u64;
-        if reserve {
-            self.file.close_window();
-        }
-        if end > self.len && end <= self.limit_bytes && (reserve || bytes.len() <= WINDOW_WRITE_BYTES) {
-            self.extend(end, reserve)?;
-        }
-        self.file.write_at(self.end, bytes)?;
         self.end = end;
         self.len = self.len.max(end);
-        // Keeps the sync of a log that is rarely synced short.
-        self.file.write_back();
         Ok(())
     }
 }

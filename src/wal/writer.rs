@@ -8,6 +8,7 @@
 
 use super::{
     adaptive_spin::AdaptiveSpin,
+    frame_buffer::{FrameBuffer, RecordBuffer},
     group_commit::{SyncGoal, SyncPhase, Waiter},
     segment::{MAX_SEGMENT_BYTES, SegmentStats, SegmentWriter},
     tail::{NextSegment, Tail, not_begun},
@@ -15,10 +16,7 @@ use super::{
 use crate::{
     error::{Error, Result},
     file::{Disk, FileName},
-    format::{
-        frame::{self, FrameKind},
-        protection::Protection,
-    },
+    format::protection::Protection,
     observe::{Job, Observe},
     sync::{Condvar, Mutex, MutexGuard},
     visible::Visible,
@@ -57,11 +55,10 @@ pub struct WalOptions {
 
 #[derive(Debug)]
 pub(super) struct WalState {
-    /// Frames that no leader has taken; complete ones end at `filled`.
-    pub(super) pending: Vec<u8>,
-    pub(super) filled: usize,
+    /// Frames that no leader has taken.
+    pub(super) pending: FrameBuffer,
     /// The buffer of the last leader, to be used again.
-    pub(super) spare: Vec<u8>,
+    pub(super) spare: FrameBuffer,
     pub(super) next_seqno: u64,
     /// Numbers of records that are not yet applied, ascending.
     pub(super) in_flight: Vec<u64>,
@@ -112,6 +109,10 @@ pub struct Wal {
     pub(super) patience: AdaptiveSpin,
     /// Whether a sync takes so long that others are let gather for it.
     pub(super) shares_syncs: bool,
+    /// Bytes that were written since the last sync.
+    pub(super) unsynced_bytes: AtomicU64,
+    /// Whether a thread syncs the log ahead of those who need it.
+    pub(super) is_synced_ahead: AtomicBool,
     /// Held while segments are removed.
     pub(super) removal: Mutex<()>,
 }
@@ -145,9 +146,8 @@ impl Wal {
             segment_bytes,
             windows,
             state: Mutex::new(WalState {
-                pending: Vec::new(),
-                filled: 0,
-                spare: Vec::new(),
+                pending: FrameBuffer::default(),
+                spare: FrameBuffer::default(),
                 next_seqno,
                 in_flight: Vec::new(),
                 writing: false,
@@ -169,6 +169,8 @@ impl Wal {
             arrivals: AtomicU64::new(0),
             watched: AtomicBool::new(false),
             patience: AdaptiveSpin::default(),
+            unsynced_bytes: AtomicU64::new(0),
+            is_synced_ahead: AtomicBool::new(false),
             removal: Mutex::new(()),
         }
     }
@@ -202,24 +204,19 @@ impl Wal {
 
     /// Appends a record and returns its number. See [`Wal::append_with`].
     pub fn append(&self, payload: &[u8]) -> Result<u64> {
-        self.append_with(|_, out| out.extend_from_slice(payload))
+        self.append_with(|_, out| out.bytes().extend_from_slice(payload))
     }
 
     /// Appends a record that `fill` writes, given its number, to the end of a buffer; returns the number. Nothing is on
     /// disk yet. The record counts as in flight until [`Wal::applied`] is called with its number.
     ///
     /// Fails if the log is poisoned or closed, or if the record is larger than 32 MiB; no number is used up then.
-    pub fn append_with(&self, fill: impl FnOnce(u64, &mut Vec<u8>)) -> Result<u64> {
+    pub fn append_with(&self, fill: impl FnOnce(u64, &mut RecordBuffer<'_>)) -> Result<u64> {
         let mut guard = self.state.lock();
         let state = &mut *guard;
         state.check_open()?;
         let seqno = state.next_seqno;
-        let start = state.filled;
-        state.pending.truncate(start);
-        frame::begin(&mut state.pending, seqno, FrameKind::Data);
-        fill(seqno, &mut state.pending);
-        frame::end(&mut state.pending, start, self.trailer_bytes)?;
-        state.filled = state.pending.len();
+        state.pending.append(seqno, self.trailer_bytes, |out| fill(seqno, out))?;
         state.next_seqno = seqno + 1;
         state.in_flight.push(seqno);
         Ok(seqno)

@@ -332,7 +332,7 @@ fn a_failed_write_ends_buffered_writing() {
 fn a_record_that_is_too_large_uses_no_number() {
     let disk = SimulatedDisk::new(0);
     let wal = log_on(&disk, 1 << 20);
-    let refused = wal.append_with(|_, out| out.resize(out.len() + (32 << 20) + 1, 1)).unwrap_err();
+    let refused = wal.append_with(|_, out| out.bytes().extend(vec![1; (32 << 20) + 1])).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::LimitExceeded);
     assert_eq!(wal.append(b"small").unwrap(), 1);
     wal.sync_all().unwrap();

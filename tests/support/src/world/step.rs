@@ -244,7 +244,9 @@ fn any_key(draw: &mut Draw<'_>) -> (usize, (usize, usize)) {
 fn text(draw: &mut Draw<'_>) -> String {
     let longest = if draw.one_in(12) { 3000 } else { 120 };
     let letter = char::from(b'a' + draw.below(26) as u8);
-    letter.to_string().repeat(draw.below(longest))
+    let len = draw.below(longest);
+    // Some are so large that neither memtables nor the log copy them.
+    letter.to_string().repeat(if len < 2700 { len } else { len * 8 })
 }
 
 impl Write {
