@@ -40,6 +40,13 @@ fn a_token_outlives_the_failed_trimming_of_its_segment() {
     passed(live_seeds(Plot::Faults, 13_524..13_525));
 }
 
+/// A sync failed when the next segment of the log had been created. Its name went in a power failure while the database was opened
+/// again, which left the name of the segment that was created behind it, and the log seemed to have lost one.
+#[test]
+fn a_segment_that_was_never_begun_does_not_seem_lost() {
+    passed(live_seeds(Plot::Faults, 70_101..70_102));
+}
+
 #[test]
 fn every_power_cut_in_small_worlds() {
     let images = number("HASHRANGE_IMAGES").unwrap_or(2);

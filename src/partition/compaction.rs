@@ -303,7 +303,7 @@ mod tests {
             }
             most = most.max(runs.len() as u64);
         }
-        assert!(rewritten < 64 * 5 / 2 << 20 && most < 12, "{} MiB, {most} runs", rewritten >> 20);
+        assert!(rewritten < 160 << 20 && most < 12, "{} MiB, {most} runs", rewritten >> 20);
     }
 
     #[test]

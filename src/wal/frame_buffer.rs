@@ -232,7 +232,7 @@ mod tests {
         buffer.append(9, 0, |out| out.put_shared(&large)).unwrap();
         assert_eq!(stamped(&mut buffer).0.last(), Some(&9));
         buffer.clear();
-        assert!(buffer.is_empty() && buffer.len() == 0 && buffer.frame_at(Place::default()).is_none());
+        assert!(buffer.is_empty() && buffer.frame_at(Place::default()).is_none());
     }
 
     #[test]

@@ -178,11 +178,18 @@ impl Wal {
     /// Creates the segment at the end, unless that was done: it exists durably when this returns. What it takes over is durable then
     /// too, once the manifest has learned of the segment. A failure leaves the log as it was. Errors: disk; the log was closed.
     pub fn begin(&self) -> Result<()> {
-        if let Some(closed) = self.state.lock().closed.clone() {
-            return Err(closed);
-        }
+        let last = {
+            let state = self.state.lock();
+            state.closed.clone().map_or(Ok(()), Err)?;
+            state.sealed.last().map_or(0, |segment| segment.number)
+        };
         let mut tail = self.tail.lock();
         let Tail::ToCome(next) = &*tail else { return Ok(()) };
+        if next.number > last + 1 {
+            // Segments in between were created and never begun, or hold nothing. Did their names go in a power failure that leaves
+            // this segment's, the log would seem to have lost them.
+            self.disk.sync_directory()?;
+        }
         let created = SegmentWriter::create(
             &*self.disk,
             &self.protection,

@@ -1,6 +1,8 @@
 //! The log under one thread and many, full segments, failures and closing.
 
-use super::{LogBounds, Wal, WalOptions, group_commit::SyncPhase, recover, recovery::Recovered};
+use super::{
+    LogBounds, Wal, WalOptions, group_commit::SyncPhase, recover, recovery::Recovered, segment::SegmentWriter,
+};
 use crate::{
     error::{ErrorKind, Result},
     file::{Disk, Fault, FaultPlan, FileName, Operation, RealDisk, SimulatedDisk},
@@ -326,6 +328,34 @@ fn a_failed_write_ends_buffered_writing() {
     assert_eq!(wal.flush_to_os(seqno).unwrap_err().kind(), ErrorKind::Io);
     assert_eq!(wal.flush_to_os(seqno).unwrap_err().kind(), ErrorKind::Poisoned);
     assert!(wal.is_poisoned());
+}
+
+/// The next segment had been created when the process ended, and its name was not durable.
+#[test]
+fn a_segment_that_was_never_begun_does_not_seem_lost() {
+    for at in 1..8 {
+        let disk = SimulatedDisk::new(at);
+        let wal = log_on(&disk, 4096);
+        wal.append(b"kept").unwrap();
+        wal.sync_all().unwrap();
+        drop(SegmentWriter::prepare(&disk, 2).unwrap());
+        let disk = disk.kill();
+        let (recovered, _) = read_back(&disk).unwrap();
+        disk.crash_at(disk.operations() + at);
+        let next = WalOptions {
+            first_segment: recovered.next_segment,
+            next_seqno: recovered.next_seqno,
+            older_segments: recovered.segments,
+            taken_over: Some(recovered.taken_over),
+            ..options(4096)
+        };
+        let created = Wal::create(Arc::new(disk.clone()), next);
+        assert_eq!(created.is_err(), disk.has_crashed());
+        for seed in 0..64 {
+            let (_, records) = read_back(&disk.crash(seed)).unwrap();
+            assert_eq!(records, [(1, b"kept".to_vec())], "crashed at {at}, seed {seed}");
+        }
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Items of up to 400 KB: the log and memtables keep them where their writer put them, and merges rewrite them seldom.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::disallowed_methods, reason = "the folder is weighed from outside, and a thread is waited for")]
 
 use hashrange::{
     Clock, Database, Durability, Item, OpenOptions, Table,
