@@ -14,6 +14,7 @@ mod leader;
 mod log_cursor;
 mod log_reader;
 pub mod record;
+mod record_sink;
 mod recovery;
 mod recovery_table;
 mod segment;

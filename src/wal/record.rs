@@ -19,7 +19,7 @@
 //! schema := JSON to the end
 //! ```
 
-use super::RecordBuffer;
+use super::record_sink::RecordSink;
 use crate::{
     error::{Error, Result},
     format::varint,
@@ -187,34 +187,6 @@ pub enum Record {
     Commit(Commit),
     /// A change of the schema.
     Schema(SchemaChange),
-}
-
-/// Where a record is written to.
-pub trait RecordSink {
-    /// Where bytes are copied to, at the end.
-    fn bytes(&mut self) -> &mut Vec<u8>;
-    /// Adds bytes that lie elsewhere already.
-    fn put_shared(&mut self, bytes: &Bytes);
-}
-
-impl RecordSink for Vec<u8> {
-    #[inline]
-    fn bytes(&mut self) -> &mut Vec<u8> {
-        self
-    }
-    fn put_shared(&mut self, bytes: &Bytes) {
-        self.extend_from_slice(bytes);
-    }
-}
-
-impl RecordSink for RecordBuffer<'_> {
-    #[inline]
-    fn bytes(&mut self) -> &mut Vec<u8> {
-        self.bytes()
-    }
-    fn put_shared(&mut self, bytes: &Bytes) {
-        self.put_shared(bytes);
-    }
 }
 
 /// Writes a commit to the end of `sink`. `changes` yields as many as `count` says and is gone through once.
