@@ -134,6 +134,16 @@ impl<R: Clone> Cluster<R> {
         node.item((hash, key), projection, now)
     }
 
+    /// A whole item, if there is one node and it has the item. A miss is not counted: the request comes again.
+    #[inline]
+    pub fn hit(&self, key: &ItemKey, now: u64) -> Option<Option<ItemRef>> {
+        let [node] = self.nodes.as_slice() else { return None };
+        let hash = key.hash();
+        let mut node = node.lock();
+        node.receive(now);
+        node.hit(hash, key, now)
+    }
+
     /// A page, as it was answered.
     pub fn page(&self, node: usize, kind: ResultKind, key: &Vec<u8>, now: u64) -> Option<Found<R>> {
         let mut node = self.nodes[node].lock();

@@ -179,6 +179,15 @@ impl<R: Clone> Node<R> {
         }
     }
 
+    /// A whole item, if it is there; a miss is not counted.
+    #[inline]
+    pub fn hit(&mut self, hash: u64, key: &ItemKey, now_millis: u64) -> Option<Option<ItemRef>> {
+        let entry = self.items.get(hash, key)?.whole.as_ref()?;
+        let found = entry.found(self.item_ttl_millis, now_millis)?;
+        self.counts.item_hits += 1;
+        Some(found.value)
+    }
+
     /// A page as it was answered.
     pub fn page(&mut self, key: &Vec<u8>, now_millis: u64) -> Option<Found<R>> {
         let ttl_millis = self.query_ttl_millis;

@@ -21,6 +21,7 @@ use super::{
 use crate::{
     cache::{CacheUse, Cluster, Found, ItemKey, Miss, ResultKind},
     capacity::{Consumed, ReadStrength},
+    engine::TableSlot,
     error::{ErrorKind, Result},
     expression::ProjectionExpression,
     item::{Item, ItemRef, encode_item},
@@ -142,6 +143,21 @@ fn paths(out: &mut Encoder, projection: Option<&ProjectionExpression>) {
     let mut paths: Vec<_> = projection.paths().iter().collect();
     paths.sort_unstable();
     out.list(paths, Encoder::path);
+}
+
+/// The item with a key, if a cache answers for it and nothing else wants to see the request: what [`get`] does where it finds the
+/// whole item, without the request. Whatever else there is to say of a key is said by the request that follows.
+#[inline]
+pub(crate) fn hit_by_key(
+    executor: &Executor<'_>,
+    slot: &TableSlot,
+    encode: impl FnOnce(&TableDefinition) -> Result<EncodedKey>,
+) -> Option<Option<ItemRef>> {
+    let access = executor.cache_alone()?;
+    slot.check_alive().ok()?;
+    let definition = slot.key_definition();
+    let key = ItemKey { table: definition.id, key: encode(definition).ok()? };
+    access.cluster.hit(&key, executor.engine.options().clock.coarse_millis())
 }
 
 /// Gets an item from the cache, or through it.

@@ -2,7 +2,7 @@
 
 use super::{
     any::{RequestRef, ResponseRef},
-    cached::Behind,
+    cached::{Behind, CacheAccess},
     caller::Caller,
     faulted,
     hook::{Call, Completion, Hook, Hooks},
@@ -131,6 +131,13 @@ impl<'a> Executor<'a> {
             return request.run(self);
         }
         self.execute_hooked(request)
+    }
+
+    /// The cache that may answer, where nothing has to be decided, noted or told besides.
+    #[inline]
+    pub(super) fn cache_alone(&self) -> Option<&'a CacheAccess> {
+        let access = self.hooks.cache_alone()?;
+        (access.seen.is_none() && !self.is_dry_run).then_some(access)
     }
 
     /// The fault that throttles an item of a batch.

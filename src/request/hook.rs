@@ -196,6 +196,13 @@ impl Hooks {
     pub(super) fn cache(&self) -> Option<&CacheAccess> {
         self.set.as_ref()?.cache.as_ref()
     }
+    /// The same, where no policy decides on requests, and they are neither noted nor planned.
+    #[inline]
+    pub(super) fn cache_alone(&self) -> Option<&CacheAccess> {
+        let HookSet { caller, recorder, plans, cache, .. } = self.set.as_deref()?;
+        let is_alone = caller.is_none() && recorder.is_none() && plans.is_none();
+        cache.as_ref().filter(|_| is_alone)
+    }
     /// The same, for requests that agree with those of other regions.
     pub(crate) fn coordinated(&self, coordination: Arc<dyn Coordination>) -> Self {
         self.changed(|set| set.coordination = Some(coordination))

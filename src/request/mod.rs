@@ -68,7 +68,7 @@ pub use any::{AnyRequest, AnyResponse, RequestRef, ResponseRef};
 pub(crate) use asks::{Names, describe_write, key_text};
 pub use batch_get_item::{BatchGetItem, BatchGetOutput, KeysAndAttributes, MAX_BATCH_GET_KEYS};
 pub use batch_write_item::{BatchWriteItem, BatchWriteOutput, MAX_BATCH_WRITES, WriteRequest};
-pub(crate) use cached::CacheAccess;
+pub(crate) use cached::{CacheAccess, hit_by_key};
 pub(crate) use caller::{Caller, Report, ResourcePolicies};
 pub use delete_item::DeleteItem;
 pub use executor::{Executor, Request, Response};

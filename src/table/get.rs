@@ -6,7 +6,7 @@ use crate::{
     error::{Error, Result},
     expression::IntoProjection,
     item::ItemRef,
-    request::{Executor, GetItem, GetOutput, RequestKey, read_by_key},
+    request::{Executor, GetItem, GetOutput, RequestKey, hit_by_key, read_by_key},
 };
 use serde::de::DeserializeOwned;
 
@@ -24,6 +24,9 @@ impl<K: KeyShape> Table<K> {
         if !self.hooks.is_some() {
             // What the request below does, without the request that no hook looks at.
             return read_by_key(&self.executor(), &self.slot, ReadStrength::Eventual, |table| key.encode(table));
+        }
+        if let Some(item) = hit_by_key(&self.executor(), &self.slot, |table| key.encode(table)) {
+            return Ok(item);
         }
         let key = TypedKey::new(&key);
         Ok(self.executor().execute(&GetItem::new(self.table_ref(), RequestKey::typed(&key)))?.item)
