@@ -152,8 +152,8 @@ impl Page {
     }
     /// The same page, each of its items made anew by `copy`: for one that is kept for long.
     pub(super) fn with_items(&self, copy: impl Fn(&ItemRef) -> ItemRef) -> Self {
-        let copy_end = |end: &Box<End>| Box::new(End { item: copy(&end.item), ..(**end).clone() });
-        let (items, end) = (self.items.iter().map(&copy).collect(), self.end.as_ref().map(copy_end));
+        let copy_end = |end: &End| Box::new(End { item: copy(&end.item), ..end.clone() });
+        let (items, end) = (self.items.iter().map(&copy).collect(), self.end.as_deref().map(copy_end));
         let Self { count, scanned_count, ref consumed, .. } = *self;
         Self { items, count, scanned_count, consumed: consumed.clone(), end }
     }
