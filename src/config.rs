@@ -28,14 +28,14 @@ pub enum Durability {
     Buffered,
 }
 
-/// How sealed run files are read.
+/// How sealed files are read: runs, and segments of change streams.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ReadMode {
-    /// Runs are mapped into memory; each block is verified when it is first touched. So is the end of the log for writing,
+    /// They are mapped into memory; each block is verified when it is first touched. Mapped is also the end of the log for writing,
     /// on file systems that overwrite in place (ext4 and tmpfs). The default.
     #[default]
     Mapped,
-    /// Runs are read by positioned reads through a block cache, and nothing is mapped: for network disks and files that
+    /// They are read by positioned reads, runs through a block cache, and nothing is mapped: for network disks and files that
     /// others may change.
     Buffered,
 }
@@ -122,7 +122,7 @@ impl std::fmt::Debug for PageTokenKey {
 pub struct Options {
     /// Durability of writes that do not say otherwise. Default: [`Durability::Sync`].
     pub durability: Durability,
-    /// How runs are read. Default: [`ReadMode::Mapped`].
+    /// How sealed files are read. Default: [`ReadMode::Mapped`].
     pub read_mode: ReadMode,
     /// Source of time. Default: the system clock.
     pub clock: Clock,

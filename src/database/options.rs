@@ -66,7 +66,7 @@ impl OpenOptions {
         self.options.durability = durability;
         self
     }
-    /// How runs are read. Default: mapped; of an encrypted database, which has to be decrypted into a cache, buffered.
+    /// How runs and segments of streams are read. Default: mapped; of an encrypted database, which has to be decrypted into a cache, buffered.
     pub fn read_mode(mut self, mode: ReadMode) -> Self {
         self.read_mode = Some(mode);
         self

@@ -119,6 +119,16 @@ impl Version {
 pub trait TakeItem {
     /// Takes the next item, whose size in bytes by DynamoDB's rule is given; `false` if no more are wanted.
     fn take(&mut self, item: ItemRef, size_bytes: usize) -> Result<bool>;
+    /// Takes items one after the other until no more are wanted (`false`) or there are no more: cheaper than one by one.
+    #[inline(always)]
+    fn take_each(&mut self, items: &mut impl Iterator<Item = (ItemRef, usize)>) -> Result<bool> {
+        for (item, size_bytes) in items {
+            if !self.take(item, size_bytes)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
 }
 
 impl<F: FnMut(ItemRef, usize) -> Result<bool>> TakeItem for F {

@@ -201,6 +201,30 @@ impl TakeItem for PageBuilder<'_> {
         }
         Ok(!full)
     }
+    #[inline(always)]
+    fn take_each(&mut self, items: &mut impl Iterator<Item = (ItemRef, usize)>) -> Result<bool> {
+        // What is counted lies in registers meanwhile.
+        let (mut left, mut bytes, mut full) = (self.left, self.bytes, false);
+        if !self.is_plain {
+            for (item, size_bytes) in items {
+                if !self.take(item, size_bytes)? {
+                    return Ok(false);
+                }
+            }
+            return Ok(true);
+        }
+        while !full && let Some((item, size_bytes)) = items.next() {
+            left = left.saturating_sub(1);
+            bytes += size_bytes;
+            full = bytes >= MAX_PAGE_BYTES || left == 0;
+            self.items.push(item);
+        }
+        (self.left, self.bytes) = (left, bytes);
+        if full {
+            self.last = self.items.last().cloned();
+        }
+        Ok(!full)
+    }
 }
 
 /// Items that a page has room for from the beginning; most have no more.

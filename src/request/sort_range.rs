@@ -107,16 +107,16 @@ fn encode(value: &AttributeValue, whole: bool, out: &mut Vec<u8>) -> Result<()> 
 
 /// Whether a condition's values have the attribute's type, and the condition makes sense for it.
 pub fn check_types(attribute: &KeyAttribute, condition: &RangeCondition) -> Result<()> {
-    let values: Vec<&AttributeValue> = match condition {
+    let values = match condition {
         RangeCondition::Less(value)
         | RangeCondition::LessOrEqual(value)
         | RangeCondition::Greater(value)
         | RangeCondition::GreaterOrEqual(value)
-        | RangeCondition::BeginsWith(value) => vec![value],
-        RangeCondition::Between(low, high) => vec![low, high],
+        | RangeCondition::BeginsWith(value) => [Some(value), None],
+        RangeCondition::Between(low, high) => [Some(low), Some(high)],
     };
     let numeric_prefix = matches!(condition, RangeCondition::BeginsWith(_)) && attribute.kind == KeyType::N;
-    match values.iter().find(|value| numeric_prefix || !attribute.kind.matches(value)) {
+    match values.into_iter().flatten().find(|value| numeric_prefix || !attribute.kind.matches(value)) {
         Some(value) => Err(Error::key_condition_type(&attribute.name, attribute.kind.name(), value.type_name())),
         None => Ok(()),
     }

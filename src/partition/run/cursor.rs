@@ -1,7 +1,7 @@
 //! Walks over the entries of a run: one collection in either direction, or everything in a range of tokens upwards.
 
 use super::{
-    leaf::Slot,
+    leaf::{LeafItems, Slot},
     lookup::{LeafAt, Opened, Root},
     node::Node,
     source::Piece,
@@ -172,22 +172,20 @@ impl<'r> RunCursor<'r> {
             if std::mem::take(&mut is_present) && !before.contains(&index) {
                 return Err(opened.damaged(at.offset));
             }
-            let items = at.leaf.items(&at.bytes, index, is_down);
-            let mut items = items.ok_or_else(|| opened.damaged(at.offset))?;
+            let items = at.leaf.items(&at.bytes, index, is_down).ok_or_else(|| opened.damaged(at.offset))?;
             let handle = opened.handle(at).or_else(|| self.shared(at));
-            while before.contains(&index) {
-                match items.next(index) {
-                    Some(Some((start, encoded))) => {
-                        let item = opened.item_from(handle, at, start, start + encoded.len());
-                        if !take.take(item, ItemRef::size_of(encoded))? {
-                            return self.stand_on(index).map(|()| true);
-                        }
-                    }
-                    Some(None) => *stepped_over += 1,
-                    None => return Err(opened.damaged(at.offset)),
-                }
-                index = index.wrapping_add(step);
+            let mut walk =
+                LeafWalk { opened, at, handle, items, before, index, step, stepped_over: 0, is_damaged: false };
+            let wants_more = take.take_each(&mut walk)?;
+            *stepped_over += walk.stepped_over;
+            if !wants_more {
+                let last = walk.index.wrapping_sub(step);
+                return self.stand_on(last).map(|()| true);
             }
+            if walk.is_damaged {
+                return Err(opened.damaged(at.offset));
+            }
+            index = walk.index;
             if self.within.contains(&index) {
                 return self.stand_on(index).map(|()| false);
             }
@@ -302,6 +300,47 @@ impl<'r> RunCursor<'r> {
     #[cold]
     fn fail(&mut self) -> Error {
         self.opened.damaged(self.at.take().map_or(0, |at| at.offset))
+    }
+}
+
+/// The items of a leaf from a position on, each with its size.
+struct LeafWalk<'w, 'r> {
+    opened: &'r Opened,
+    at: &'w LeafAt<'r>,
+    /// What items refer to, and where the leaf begins in it.
+    handle: Option<(&'w Arc<NamedBytes>, usize)>,
+    items: LeafItems<'w>,
+    /// Where the walk ends.
+    before: Range<usize>,
+    index: usize,
+    step: usize,
+    /// Tombstones that were passed.
+    stepped_over: u64,
+    /// The walk ended since the leaf contradicts itself.
+    is_damaged: bool,
+}
+
+impl Iterator for LeafWalk<'_, '_> {
+    type Item = (ItemRef, usize);
+
+    #[inline(always)]
+    fn next(&mut self) -> Option<(ItemRef, usize)> {
+        while self.before.contains(&self.index) {
+            let found = self.items.next(self.index);
+            self.index = self.index.wrapping_add(self.step);
+            match found {
+                Some(Some((start, encoded))) => {
+                    let item = self.opened.item_from(self.handle, self.at, start, start + encoded.len());
+                    return Some((item, ItemRef::size_of(encoded)));
+                }
+                Some(None) => self.stepped_over += 1,
+                None => {
+                    self.is_damaged = true;
+                    return None;
+                }
+            }
+        }
+        None
     }
 }
 
