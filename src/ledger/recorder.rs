@@ -281,7 +281,7 @@ impl Recorder {
             index: index.map(|index| index.name.clone()),
             is_local,
             billing: table.billing,
-            class: table.settings.table_class.as_ref().map(|class| class.value).unwrap_or_default(),
+            class: table.settings.class().map(|class| class.value).unwrap_or_default(),
             has_stream: table.stream.is_some(),
             has_point_in_time_recovery: table.settings.point_in_time_recovery.is_some(),
             max_on_demand: (limit.read_units_per_sec, limit.write_units_per_sec),

@@ -6,6 +6,7 @@
 use super::{
     coordinator::out_of_service,
     region::Region,
+    settings::of_new_replica,
     strong::StrongPeers,
     world::{Inner, State, World},
 };
@@ -257,8 +258,11 @@ impl Inner {
                 replicas: others.map(|other| replica(other, ReplicaStatus::Active, None)).collect(),
                 ..known.clone()
             };
-            let spec =
-                TableSpec { ttl_attribute: definition.ttl_attribute.clone(), ..TableSpec::like(definition, table) };
+            let spec = TableSpec {
+                ttl_attribute: definition.ttl_attribute.clone(),
+                settings: of_new_replica(&definition.settings),
+                ..TableSpec::like(definition, table)
+            };
             let slot = self.regions[*region].engine().create_replica(spec, replication)?;
             for member in &members {
                 if state.topology.is_connected(*member, *region) {

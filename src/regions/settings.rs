@@ -4,13 +4,14 @@ use super::{World, world::Inner};
 use crate::{
     engine::{IndexSpec, TableUpdate},
     error::{Error, Result},
-    schema::{IndexKind, ProvisionedThroughput, TableDefinition},
+    schema::{IndexKind, ProvisionedThroughput, TableDefinition, TableSettings},
 };
 
 impl World {
     /// Brings the settings that replicas share from one region to the others: global indexes that were added or removed, time
-    /// to live, billing and write units, also of indexes, the table class. Tags, protection, read units, streams and recovery are a region's own. To be called
-    /// after a change of the table in a region; a server does so by itself. A table without replicas is left alone.
+    /// to live, billing and write units, also of indexes, the table class. Tags, protection, read units, streams, recovery and a class
+    /// that overrides the shared one (`table_class_override`) are a region's own. To be called after a change of the table in a
+    /// region; a server does so by itself. A table without replicas is left alone.
     ///
     /// # Errors
     /// `NotFound`: there is no such region or table. `LimitExceeded`: another index is being built in a region; call again. Log or
@@ -35,6 +36,11 @@ impl Inner {
             engine.update_table(&wanted.name, |_| Ok::<_, Error>(update))?;
         }
     }
+}
+
+/// What a new replica takes over of a table's settings.
+pub(super) fn of_new_replica(source: &TableSettings) -> TableSettings {
+    TableSettings { table_class: source.table_class, ..TableSettings::default() }
 }
 
 /// Write units are shared. Read units are a region's own, unless it has none.
@@ -71,8 +77,7 @@ fn update_towards(wanted: &TableDefinition, present: &TableDefinition) -> Option
         }
     }
     if present.settings.table_class.map(|class| class.value) != wanted.settings.table_class.map(|class| class.value) {
-        let settings =
-            crate::schema::TableSettings { table_class: wanted.settings.table_class, ..present.settings.clone() };
+        let settings = TableSettings { table_class: wanted.settings.table_class, ..present.settings.clone() };
         update.settings = Some(Box::new(settings));
     }
     let changes = update.create_index.is_some()

@@ -180,7 +180,7 @@ impl Planner<'_> {
             let slot = table.resolve(engine)?;
             let state = slot.state();
             let definition = &state.definition;
-            let class = definition.settings.table_class.as_ref().map(|class| class.value);
+            let class = definition.settings.class().map(|class| class.value);
             for (index, is_local, units) in parts(consumed) {
                 let number = index.and_then(|name| definition.index(name)).map(|index| index.id);
                 let limits = engine.resource_limits(&state, number.filter(|_| !is_local));

@@ -156,8 +156,11 @@ pub struct IndexSettings {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct TableSettings {
-    /// The table class, if one was asked for.
+    /// The table class, if one was asked for. Replicas share it.
     pub table_class: Option<Since<TableClass>>,
+    /// The class that this replica has in the place of the one that it shares with the others.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub table_class_override: Option<Since<TableClass>>,
     /// ARN of the KMS key that the table was asked to be encrypted with; `None` for the service's own.
     pub encryption_key: Option<Since<String>>,
     /// The key that it had before, if its key was changed: it is shown while the change goes on.
@@ -206,6 +209,10 @@ impl TableSettings {
     /// Whether there is nothing to record.
     pub fn is_default(&self) -> bool {
         *self == Self::default()
+    }
+    /// The class that the table has: its own before the one that it shares with other replicas.
+    pub fn class(&self) -> Option<Since<TableClass>> {
+        self.table_class_override.or(self.table_class)
     }
     /// Settings of an index.
     pub fn index(&self, name: &str) -> IndexSettings {

@@ -193,6 +193,7 @@ fn settings() -> TableSettings {
     let pair = |read| UnitPair { read_units_per_sec: Some(read), write_units_per_sec: None };
     TableSettings {
         table_class: Some(Since { value: TableClass::InfrequentAccess, at_millis: 1 }),
+        table_class_override: Some(Since { value: TableClass::Standard, at_millis: 2 }),
         encryption_key: Some(Since { value: "arn:aws:kms:us-east-1:000000000000:key/k".into(), at_millis: 2 }),
         previous_encryption_key: Some("arn:aws:kms:us-east-1:000000000000:key/j".into()),
         encryption_changes_millis: vec![1, 2],

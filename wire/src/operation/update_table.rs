@@ -342,6 +342,7 @@ impl<'a> Request<'a> {
         let mut settings = table.settings.clone();
         if let Some(value) = table_class(self.table_class.as_deref()) {
             settings.table_class = Some(Since { value, at_millis });
+            settings.table_class_override = None;
         }
         if let Some(encryption) = &self.encryption {
             if let Some(keys) = context.keys {

@@ -99,7 +99,7 @@ pub(crate) fn write(out: &mut Writer, context: &Context<'_>, table: &TableDescri
         write_indexes(out, context, table, shown, IndexKind::Local);
         write_indexes(out, context, table, shown, IndexKind::Global);
         write_stream(out, owner, definition);
-        write_class(out, "TableClassSummary", definition.settings.table_class);
+        write_class(out, "TableClassSummary", definition.settings.class());
         encryption::write(out, context, definition, answer.is_encrypting);
         encryption::write_archival(out, context, definition);
         replicas::write(out, context, definition, answer.replicas.as_ref());
@@ -377,7 +377,7 @@ pub(crate) fn is_updating(context: &Context<'_>, table: &TableDefinition) -> boo
     }
     let settings = &table.settings;
     let changes = settings.throughput_changes;
-    let class = settings.table_class.filter(|class| class.at_millis > table.created_millis);
+    let class = settings.class().filter(|class| class.at_millis > table.created_millis);
     let on_demand = &settings.on_demand_switches_millis;
     let to_on_demand = if on_demand.len() > 1 { takes::ON_DEMAND_AGAIN } else { takes::ON_DEMAND };
     [

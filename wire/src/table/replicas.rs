@@ -99,7 +99,7 @@ impl Overrides {
     fn update(&self, context: &Context<'_>, table: &TableDefinition) -> Result<TableUpdate, Failure> {
         let (mut update, mut settings) = (TableUpdate::default(), table.settings.clone());
         if let Some(value) = self.class()? {
-            settings.table_class = Some(Since { value, at_millis: context.now_millis() });
+            settings.table_class_override = Some(Since { value, at_millis: context.now_millis() });
         }
         if let Some(key) = &self.key {
             Encryption::by(key).change(context, &mut settings)?;
@@ -255,9 +255,9 @@ fn write_differences(out: &mut Writer, own: &TableDefinition, there: &TableDefin
         }
         out.end_array();
     }
-    let class = |table: &TableDefinition| table.settings.table_class.map(|class| class.value).unwrap_or_default();
+    let class = |table: &TableDefinition| table.settings.class().map(|class| class.value).unwrap_or_default();
     if class(there) != class(own) {
-        super::description::write_class(out, "ReplicaTableClassSummary", there.settings.table_class);
+        super::description::write_class(out, "ReplicaTableClassSummary", there.settings.class());
     }
 }
 
