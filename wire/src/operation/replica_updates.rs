@@ -169,7 +169,8 @@ impl<'a> Request<'a> {
             )));
         }
         let before = description.definition.replication.as_deref().cloned();
-        let asked = Asked { world, table, own: &context.owner.region, before: before.as_ref() };
+        let (own, definition) = (context.owner.region.as_str(), &*description.definition);
+        let asked = Asked { world, table, own, definition, before: before.as_ref() };
         let is_strong = before.as_ref().is_some_and(|known| known.consistency == Consistency::Strong);
         if is_strong || self.consistency.as_deref() == Some("STRONG") || self.witnesses.is_some() {
             self.run_strong(&asked)?;
@@ -241,6 +242,7 @@ impl<'a> Request<'a> {
                 Kind::Delete => {
                     check_no_source(context, asked.world, asked.table, &action.region)?;
                     asked.world.delete_replica(asked.table, asked.own, &action.region)?;
+                    action.overrides.check_new(context, asked.definition, &action.region)?;
                 }
                 Kind::Update | Kind::Other(_) => {
                     asked.check_member(&action.region)?;
@@ -334,6 +336,7 @@ struct Asked<'a> {
 impl Asked<'_> {
     fn check_member(&self, region: &str) -> Result<(), Failure> {
         if self.before.is_some_and(|known| known.replica(region).is_some()) {
+    definition: &'a TableDefinition,
             return Ok(());
         }
         Err(Failure::validation(format!(

@@ -96,6 +96,21 @@ impl Overrides {
         Ok(())
     }
 
+    /// Whether a replica that is yet to be made of a table can have what is wanted. Errors: as [`apply`](Self::apply) would have
+    /// them, and what it made would be there by then.
+    pub(crate) fn check_new(
+        &self,
+        context: &Context<'_>,
+        source: &TableDefinition,
+        region: &str,
+    ) -> Result<(), Failure> {
+        let mut owner = context.owner.clone();
+        region.clone_into(&mut owner.region);
+        let there = Context { owner: &owner, ..*context };
+        let new = TableDefinition { settings: TableSettings::default(), ..source.clone() };
+        self.update(&there, &new).map(drop)
+    }
+
     fn update(&self, context: &Context<'_>, table: &TableDefinition) -> Result<TableUpdate, Failure> {
         let (mut update, mut settings) = (TableUpdate::default(), table.settings.clone());
         if let Some(value) = self.class()? {

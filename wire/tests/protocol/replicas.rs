@@ -191,6 +191,56 @@ fn a_replica_has_reads_a_key_and_a_class_of_its_own() {
     let throughput = describe(&wires[1])["ProvisionedThroughput"].clone();
     assert_eq!((&throughput["ReadCapacityUnits"], &throughput["WriteCapacityUnits"]), (&json!(7), &json!(6)));
     assert_eq!(describe(&wires[0])["Replicas"][0]["ProvisionedThroughputOverride"], json!({"ReadCapacityUnits": 7}));
+    assert_eq!(describe(&wires[1])["TableClassSummary"]["TableClass"], "STANDARD_INFREQUENT_ACCESS");
+}
+
+#[test]
+fn a_replica_that_cannot_have_its_overrides_is_not_made() {
+    let (_, wires) = endpoints(Timing::Instant);
+    create(&wires[0], on_demand());
+    let refused = |overrides: Value| {
+        let mut action = json!({"RegionName": "eu-west-1"});
+        action.as_object_mut().unwrap().extend(overrides.as_object().unwrap().clone());
+        wires[0].error("UpdateTable", update(json!([{"Create": action}]), json!({})))
+    };
+    let units = json!({"ProvisionedThroughputOverride": {"ReadCapacityUnits": 7}});
+    assert!(refused(units).1.contains("BillingMode is PAY_PER_REQUEST"));
+    let limit = json!({"MaxReadRequestUnits": 30});
+    let unknown = json!({"GlobalSecondaryIndexes": [{"IndexName": "none", "OnDemandThroughputOverride": limit}]});
+    assert!(refused(unknown).0.contains("ResourceNotFound"));
+    assert!(describe(&wires[0])["Replicas"].is_null(), "nothing is left of it");
+    assert!(wires[1].error("DescribeTable", json!({"TableName": "cart"})).0.contains("ResourceNotFound"));
+    wires[0].ok("UpdateTable", update(json!([one("Create", "eu-west-1")]), json!({})));
+}
+
+#[test]
+fn the_class_of_one_replica_is_not_that_of_the_others() {
+    let (_, wires) = endpoints(Timing::Instant);
+    let (standard, infrequent) = ("STANDARD", "STANDARD_INFREQUENT_ACCESS");
+    create(&wires[0], json!({"BillingMode": "PAY_PER_REQUEST", "TableClass": infrequent}));
+    let class_of = |wire: &Wire| describe(wire)["TableClassSummary"]["TableClass"].clone();
+    wires[0].ok("UpdateTable", update(json!([one("Create", "eu-west-1")]), json!({})));
+    assert_eq!(class_of(&wires[1]), infrequent, "a new replica has the class that all share");
+    let class = json!([{"Update": {"RegionName": "eu-west-1", "TableClassOverride": standard}}]);
+    wires[0].ok("UpdateTable", update(class, json!({})));
+    let classes = || [class_of(&wires[0]), class_of(&wires[1])];
+    let ttl = |wire: &Wire, enabled: bool| {
+        let ends = json!({"AttributeName": "ends", "Enabled": enabled});
+        wire.ok("UpdateTimeToLive", json!({"TableName": "cart", "TimeToLiveSpecification": ends}));
+    };
+    ttl(&wires[0], true);
+    assert_eq!(classes(), [infrequent, standard], "a change for all leaves what one has of its own");
+    wires[1].ok("UpdateTable", json!({"TableName": "cart", "DeletionProtectionEnabled": false}));
+    assert_eq!(classes(), [infrequent, standard], "and what one has of its own is not brought to the others");
+    assert_eq!(describe(&wires[0])["Replicas"][0]["ReplicaTableClassSummary"]["TableClass"], standard);
+
+    let change = |wire: &Wire, class: &str| wire.ok("UpdateTable", json!({"TableName": "cart", "TableClass": class}));
+    change(&wires[0], standard);
+    assert_eq!(classes(), [standard, standard]);
+    change(&wires[1], infrequent);
+    assert_eq!(classes(), [infrequent, infrequent], "the override gives way where the table itself is changed");
+    change(&wires[0], standard);
+    assert_eq!(classes(), [standard, standard]);
 }
 
 #[test]
