@@ -18,6 +18,12 @@ use crate::{
 pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let table = decode_name(context, body)?;
     let known = context.database.describe_table(table.name()).map_err(|error| absent(error, table.name()))?;
+    if replica_updates::is_being_added(context, &known.definition) {
+        return Err(Failure::service(
+            "ResourceInUseException",
+            format!("Attempt to change a resource which is still in use: Table: {} is being used.", table.name()),
+        ));
+    }
     let is_changing = is_updating(context, &known.definition) || encryption::is_changing(context, &known.definition);
     if is_changing || Warming::is_any(context, &known.definition) {
         return Err(Failure::service(

@@ -108,6 +108,11 @@ pub(super) fn replica_under_way<'t>(context: &Context<'_>, table: &'t TableDefin
     table.replication.as_ref()?.replicas.iter().find(is_new)
 }
 
+/// Whether the table is itself a replica that is being added: it knows of the others since then, and of none that it was made of.
+pub(super) fn is_being_added(context: &Context<'_>, table: &TableDefinition) -> bool {
+    replica_under_way(context, table).is_some_and(|replica| replica.source.is_none())
+}
+
 /// Errors: a replica was made of the one in this region not long ago.
 fn check_no_source(context: &Context<'_>, world: &World, table: &str, region: &str) -> Result<(), Failure> {
     let Ok(there) = world.database(region).and_then(|there| there.describe_table(table)) else { return Ok(()) };
@@ -159,7 +164,7 @@ impl<'a> Request<'a> {
                 "UpdateTable with ReplicaUpdates: this server has one region; serve several with --region A=PORT --region B=PORT",
             ));
         };
-        self.check_shape()?;
+        self.check_shape(context)?;
         let description = context.database.describe_table(table).map_err(|error| absent(error, table))?;
         if let Some(new) = replica_under_way(context, &description.definition) {
             return Err(Failure::validation(format!(
@@ -189,7 +194,7 @@ impl<'a> Request<'a> {
         self.witnesses.iter().flatten().flatten()
     }
 
-    fn check_shape(&self) -> Result<(), Failure> {
+    fn check_shape(&self, context: &Context<'_>) -> Result<(), Failure> {
         let mut violations = Violations::default();
         violations.one_of(self.consistency.as_deref(), "multiRegionConsistency", &["EVENTUAL", "STRONG"]);
         violations.finish()?;
@@ -198,11 +203,12 @@ impl<'a> Request<'a> {
                 "There are no actions specified in the Replica Update Action of the request.",
             ));
         }
-        if self.actions.as_ref().is_none_or(Vec::is_empty) && self.witnesses.is_none() {
-            return Err(Failure::validation(crate::profile::Profile::default().no_change()));
+        let is_strong = self.consistency.is_some() || self.witnesses.is_some();
+        // A mode or witnesses alone count as no change.
+        if self.actions.as_ref().is_none_or(Vec::is_empty) && !(is_strong && self.has_others) {
+            return Err(Failure::validation(context.profile.no_change()));
         }
         if self.has_others {
-            let is_strong = self.consistency.is_some() || self.witnesses.is_some();
             return Err(match is_strong {
                 true => {
                     Failure::validation("Requests that modify replicas or witnesses must not also modify other fields")
@@ -236,13 +242,13 @@ impl<'a> Request<'a> {
         for action in self.replicas() {
             match action.kind {
                 Kind::Create => {
+                    action.overrides.check_new(context, asked.definition, &action.region)?;
                     asked.world.create_replica(asked.table, asked.own, &action.region)?;
                     action.overrides.apply(context, asked.world, asked.table, &action.region)?;
                 }
                 Kind::Delete => {
                     check_no_source(context, asked.world, asked.table, &action.region)?;
                     asked.world.delete_replica(asked.table, asked.own, &action.region)?;
-                    action.overrides.check_new(context, asked.definition, &action.region)?;
                 }
                 Kind::Update | Kind::Other(_) => {
                     asked.check_member(&action.region)?;
@@ -330,13 +336,13 @@ struct Asked<'a> {
     world: &'a World,
     table: &'a str,
     own: &'a str,
+    definition: &'a TableDefinition,
     before: Option<&'a Replication>,
 }
 
 impl Asked<'_> {
     fn check_member(&self, region: &str) -> Result<(), Failure> {
         if self.before.is_some_and(|known| known.replica(region).is_some()) {
-    definition: &'a TableDefinition,
             return Ok(());
         }
         Err(Failure::validation(format!(

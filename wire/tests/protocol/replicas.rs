@@ -269,6 +269,16 @@ fn strong_consistency_has_its_rules() {
     );
     let alone = json!({"TableName": "cart", "MultiRegionConsistency": "STRONG"});
     assert!(wires[0].error("UpdateTable", alone).1.starts_with("At least one of ProvisionedThroughput"));
+    let mut alone = witness.clone();
+    alone["TableName"] = json!("cart");
+    let no_change = "At least one of ProvisionedThroughput";
+    assert!(wires[0].error("UpdateTable", alone.clone()).1.starts_with(no_change), "a witness alone is no change");
+    alone["MultiRegionConsistency"] = json!("STRONG");
+    alone["DeletionProtectionEnabled"] = json!(true);
+    assert_eq!(
+        wires[0].error("UpdateTable", alone).1,
+        "Requests that modify replicas or witnesses must not also modify other fields"
+    );
     let item = json!({"TableName": "cart", "Item": {"pk": {"S": "x"}}});
     wires[0].ok("PutItem", item.clone());
     assert!(invalid(both.clone(), strong.clone()).contains("must be empty"));
@@ -317,6 +327,9 @@ fn with_the_times_of_the_service_a_replica_is_creating_for_a_while() {
     );
     world.advance(Duration::from_secs(6)).unwrap();
     assert_eq!(describe(&wires[0])["Replicas"][0]["ReplicaStatus"], "CREATING");
+    let (name, text) = wires[1].error("DeleteTable", json!({"TableName": "cart"}));
+    assert!(name.contains("ResourceInUseException"), "{name}");
+    assert_eq!(text, "Attempt to change a resource which is still in use: Table: cart is being used.");
     let (name, text) = wires[0].error("UpdateTable", update(json!([one("Create", "us-west-2")]), json!({})));
     assert_eq!(
         (name.contains("ValidationException"), text.as_str()),
