@@ -18,7 +18,7 @@ use super::{
 use crate::{
     admission::Throughput,
     capacity::{TOKENS_PER_UNIT, TableCapacity, Ticket, Use, write_units},
-    error::{Error, ErrorKind, Result},
+    error::{Error, ErrorKind, Result, ThrottledLimit},
     item::ItemRef,
     ledger::RequestLabel,
     schema::{EncodedKey, IndexKind},
@@ -31,6 +31,8 @@ pub enum Charge {
     /// Each by itself.
     #[default]
     Single,
+    /// Each by itself, once more: where there is no capacity, that was noted before.
+    Again,
     /// As parts of a transaction, which cost twice as much.
     Transaction,
     /// Each by itself, though there is no capacity: what has to be written now, and is only noted.
@@ -98,6 +100,12 @@ impl<'a> WriteCharge<'a> {
         Some((model, self.engine.capacity_of(model, op.slot, state, self.now_millis)?))
     }
 
+    fn note_throttled(&self, state: &TableState, index: Option<usize>, key: &EncodedKey, limit: ThrottledLimit) {
+        if self.charge != Charge::Again {
+            self.engine.note_throttled_write(self.label, state, index, key_ref(key), limit);
+        }
+    }
+
     /// The next item asks its table. Errors: throttled.
     pub fn admit(&mut self, op: &WriteOp<'_>, state: &TableState) -> Result<()> {
         let mut item = ItemCharge::default();
@@ -107,7 +115,7 @@ impl<'a> WriteCharge<'a> {
                 Ok(ticket) => item.ticket = Some(ticket),
                 Err(limit) => {
                     self.items.push(item);
-                    self.engine.note_throttled_write(self.label, state, None, key_ref(op.key), limit);
+                    self.note_throttled(state, None, op.key, limit);
                     let reasons = vec![reason(&state.definition, None, true, limit)];
                     return Err(self.engine.throttled(model, &state.definition, reasons));
                 }
@@ -162,13 +170,7 @@ impl<'a> WriteCharge<'a> {
                         None => None,
                         Some(Ok(ticket)) => Some(ticket),
                         Some(Err(limit)) => {
-                            self.engine.note_throttled_write(
-                                self.label,
-                                state,
-                                Some(change.index),
-                                key_ref(key),
-                                limit,
-                            );
+                            self.note_throttled(state, Some(change.index), key, limit);
                             reasons.push(reason(&state.definition, Some(index), true, limit));
                             break;
                         }

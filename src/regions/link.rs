@@ -6,7 +6,7 @@ use super::{
     places::Places,
     region::Region,
     report::{Counts, LinkReport},
-    transit::{OnItsWay, Transit},
+    transit::{CutOff, OnItsWay, Transit},
 };
 use crate::{
     canary::canary,
@@ -31,6 +31,8 @@ pub(super) struct Link {
     pub to: usize,
     cursor: ChangeCursor,
     transit: Transit,
+    /// Tables for which the receiver has no capacity, by number, as far as their changes wait in the log while others pass them.
+    cut_off: HashMap<u32, CutOffTable>,
     counts: Counts,
     /// The last commit that the receiver has noted.
     noted: u64,
@@ -46,6 +48,14 @@ pub(super) struct Link {
     is_noted: bool,
     /// Something arrived since the receiver last noted its place.
     has_arrived: bool,
+}
+
+/// A table whose later changes wait in the log.
+#[derive(Debug)]
+struct CutOffTable {
+    name: String,
+    /// Before its next change.
+    cursor: ChangeCursor,
 }
 
 /// Both ends of a link.
@@ -72,6 +82,7 @@ impl Link {
             to: at.1,
             cursor: engine.cursor_before(noted + 1),
             transit,
+            cut_off: HashMap::new(),
             counts: Counts::default(),
             noted,
             has_to_compare: known.is_none() && shared_tables(ends).next().is_some(),
@@ -99,15 +110,23 @@ impl Link {
     }
     /// Whether it has nothing to do: all that the sender committed has arrived.
     pub fn is_idle(&self, ends: &Ends<'_>) -> bool {
-        !self.has_to_compare && self.transit.len() == 0 && ends.from.engine().last_commit() < self.cursor.next()
+        !self.has_to_compare
+            && self.transit.len() == 0
+            && self.cut_off.is_empty()
+            && ends.from.engine().last_commit() < self.cursor.next()
     }
 
     pub fn has_to_compare(&self) -> bool {
         self.has_to_compare
     }
     /// Whether it stopped reading because there was too much on its way, and has room now.
-    pub fn is_behind(&self) -> bool {
-        self.is_behind && !self.transit.is_full()
+    pub fn is_behind(&self, now_millis: u64) -> bool {
+        if self.rests_until > now_millis || self.transit.is_full() {
+            return false;
+        }
+        let next = self.cursor.next();
+        let mut cut_off = self.cut_off.iter().filter(|(_, table)| table.cursor.next() < next);
+        self.is_behind || cut_off.any(|(number, _)| self.transit.needs_more(*number))
     }
 
     /// Reads what the sender committed since the last time. Errors: log, disk.
@@ -127,26 +146,7 @@ impl Link {
         if self.has_to_compare {
             self.compare(ends)?;
         }
-        self.is_behind = self.transit.is_full();
-        if self.is_behind {
-            return Ok(());
-        }
-        let Self { cursor, transit, .. } = self;
-        let mut tables: HashMap<u32, Option<SharedTable>> = HashMap::new();
-        let read = ends.from.engine().read_changes(cursor, &mut |mut change| {
-            let table = tables.entry(change.table).or_insert_with(|| shared_table(ends, change.table));
-            // Each region sends what was written in it. Where a second region has to have everything, it also sends what it
-            // was sent.
-            if let Some(table) = table
-                && (table.consistency == Consistency::Strong || change.stamp.region() == ends.from.name)
-            {
-                let sent_millis = ends.clock.to_world(change.at_millis).min(now_millis);
-                // Of its own, so that it does not keep the whole commit in memory.
-                change.new = change.new.map(|new| Bytes::copy_from_slice(&new));
-                transit.send(OnItsWay { table: table.name.clone(), to_table: table.to_number, change, sent_millis });
-            }
-            !transit.is_full()
-        });
+        let read = self.read_tables(ends, now_millis);
         self.is_behind = self.transit.is_full();
         match read {
             Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -157,14 +157,64 @@ impl Link {
         }
     }
 
+    fn read_tables(&mut self, ends: &Ends<'_>, now_millis: u64) -> Result<()> {
+        let mut sender = Sender { ends, now_millis, tables: HashMap::new() };
+        while !self.transit.is_full() {
+            let Self { cursor, transit, cut_off, .. } = self;
+            let begin = cursor.next();
+            ends.from.engine().read_changes(cursor, &mut |change| {
+                // A table that was cut off is read from its own place, unless that has come as far as this one.
+                let own = cut_off.get(&change.table).map(|table| table.cursor.next());
+                if own.is_none_or(|own| own >= begin && change.commit >= own) {
+                    sender.send(transit, change);
+                }
+                !transit.is_full()
+            })?;
+            let end = cursor.next();
+            cut_off.retain(|_, table| !(begin..=end).contains(&table.cursor.next()));
+            if !self.transit.is_full() || !self.make_room(ends, now_millis) {
+                break;
+            }
+        }
+        let Self { cursor, transit, cut_off, .. } = self;
+        for (number, table) in cut_off.iter_mut() {
+            if !transit.is_full() && table.cursor.next() < cursor.next() && transit.needs_more(*number) {
+                ends.from.engine().read_changes(&mut table.cursor, &mut |change| {
+                    if change.table == *number {
+                        sender.send(transit, change);
+                    }
+                    !transit.is_full() && transit.has_blocked_room(*number)
+                })?;
+            }
+        }
+        cut_off.retain(|_, table| table.cursor.next() != cursor.next());
+        Ok(())
+    }
+
+    /// Lets later changes of tables for which the receiver has no capacity wait in the log, so that there is room for others;
+    /// whether there were any.
+    fn make_room(&mut self, ends: &Ends<'_>, now_millis: u64) -> bool {
+        let cut = self.transit.cut_blocked(now_millis);
+        let is_any = !cut.is_empty();
+        for CutOff { number, table, commit } in cut {
+            let cursor = ends.from.engine().cursor_before(commit);
+            self.cut_off.insert(number, CutOffTable { name: table, cursor });
+        }
+        is_any
+    }
+
     /// Applies the next change that arrived; whether it was. Where the receiver has no capacity for it, it comes again a little
-    /// later. Errors: log, disk.
+    /// later, and the others of its table behind it. Errors: log, disk.
     pub fn deliver_next(&mut self, ends: &Ends<'_>, now_millis: u64) -> Result<bool> {
         let Some(next) = self.transit.take_next() else { return Ok(false) };
-        match self.deliver(ends, &next, Charge::Single, now_millis) {
+        let charge = if next.is_again { Charge::Again } else { Charge::Single };
+        match self.deliver(ends, &next, charge, now_millis) {
             Err(error) if error.kind() == ErrorKind::Throttled => {
-                self.counts.throttled += 1;
+                self.counts.throttled += u64::from(!next.is_again);
                 self.transit.put_back(next, now_millis.saturating_add(THROTTLED_MILLIS));
+                if self.transit.is_full() {
+                    self.make_room(ends, now_millis);
+                }
                 Ok(false)
             }
             delivered => delivered.inspect_err(|error| self.fail(error, now_millis)).map(|()| true),
@@ -177,8 +227,11 @@ impl Link {
         loop {
             self.try_read_log(ends, now_millis).inspect_err(|error| self.fail(error, now_millis))?;
             // Otherwise it read to the end of the log.
-            let goes_on = self.has_to_compare || self.transit.is_full();
-            for change in self.transit.take_tables(|table| tables.iter().any(|wanted| wanted == table)) {
+            let is_wanted = |table: &str| tables.iter().any(|wanted| wanted == table);
+            let goes_on = self.has_to_compare
+                || self.transit.is_full()
+                || self.cut_off.values().any(|table| is_wanted(&table.name));
+            for change in self.transit.take_tables(is_wanted) {
                 self.deliver(ends, &change, Charge::Unasked, now_millis)
                     .inspect_err(|error| self.fail(error, now_millis))?;
             }
@@ -198,6 +251,7 @@ impl Link {
     /// What is on its way of a table arrives no more.
     pub fn forget(&mut self, table: &str) {
         self.transit.take_tables(|name| name == table && !canary!(TransitOutlivesReplica));
+        self.cut_off.retain(|_, cut_off| cut_off.name != table);
     }
 
     /// Waits until what arrived is durable. Errors: log, disk.
@@ -230,6 +284,8 @@ impl Link {
         self.counts.failure = Some(error.to_string());
         self.rests_until = now_millis.saturating_add(RETRY_MILLIS);
         self.transit = self.transit.emptied();
+        self.cut_off.clear();
+        self.is_behind = false;
         self.cursor.rewind(self.noted + 1);
     }
 
@@ -237,6 +293,7 @@ impl Link {
     fn compare(&mut self, ends: &Ends<'_>) -> Result<()> {
         // What the walks do not see is behind the cursor.
         self.transit = self.transit.emptied();
+        self.cut_off.clear();
         self.cursor = ends.from.engine().cursor_behind_visible()?;
         let mut compared = false;
         for (table, slot) in shared_tables(ends) {
@@ -260,7 +317,7 @@ impl Link {
     /// Waits until what arrived is durable, and lets the receiver note how far it has come. Errors: log, disk.
     pub fn note_place(&mut self, ends: &Ends<'_>) -> Result<()> {
         self.settle(ends)?;
-        let next = self.transit.first_commit().unwrap_or(self.cursor.next());
+        let next = self.transit.first_commit().unwrap_or(u64::MAX).min(self.next_unread());
         let reached = next.saturating_sub(1);
         // Each note is a commit of the receiver, which its own links read: where nothing arrives there must be hardly any.
         let is_due = self.has_arrived
@@ -273,7 +330,13 @@ impl Link {
         ends.places.put(&ends.from.name, ends.from.engine().database_id(), reached)?;
         (self.noted, self.is_noted, self.has_arrived) = (reached, true, false);
         self.cursor.release_before(reached + 1);
+        self.cut_off.values_mut().for_each(|table| table.cursor.release_before(reached + 1));
         Ok(())
+    }
+
+    /// The first commit that was not read for every table.
+    fn next_unread(&self) -> u64 {
+        self.cut_off.values().map(|table| table.cursor.next()).fold(self.cursor.next(), u64::min)
     }
 
     /// What it counts.
@@ -290,13 +353,38 @@ impl Link {
             is_connected,
             pending: self.transit.len() as u64,
             oldest_pending_millis: oldest.map_or(0, |sent| now_millis.saturating_sub(sent)),
-            unread_commits: (ends.from.engine().last_commit() + 1).saturating_sub(self.cursor.next()),
+            unread_commits: (ends.from.engine().last_commit() + 1).saturating_sub(self.next_unread()),
             applied: self.counts.applied,
             superseded: self.counts.superseded,
             throttled: self.counts.throttled,
             comparisons: self.counts.comparisons,
             latency: self.counts.latency,
             failure: self.counts.failure.clone(),
+        }
+    }
+}
+
+/// What sends the changes of a log.
+struct Sender<'a> {
+    ends: &'a Ends<'a>,
+    now_millis: u64,
+    /// Tables of the sender by number.
+    tables: HashMap<u32, Option<SharedTable>>,
+}
+
+impl Sender<'_> {
+    fn send(&mut self, transit: &mut Transit, mut change: StampedChange) {
+        let Self { ends, now_millis, tables } = self;
+        let table = tables.entry(change.table).or_insert_with(|| shared_table(ends, change.table));
+        // Each region sends what was written in it. Where a second region has to have everything, it also sends what it
+        // was sent.
+        if let Some(table) = table
+            && (table.consistency == Consistency::Strong || change.stamp.region() == ends.from.name)
+        {
+            let sent_millis = ends.clock.to_world(change.at_millis).min(*now_millis);
+            // Of its own, so that it does not keep the whole commit in memory.
+            change.new = change.new.map(|new| Bytes::copy_from_slice(&new));
+            transit.send(OnItsWay::new(table.name.clone(), table.to_number, change, sent_millis));
         }
     }
 }

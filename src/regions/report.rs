@@ -48,13 +48,13 @@ pub struct LinkReport {
     pub pending: u64,
     /// How long the oldest of them is on its way, in milliseconds; 0 if there is none.
     pub oldest_pending_millis: u64,
-    /// Commits of the sender that the link did not read yet.
+    /// Commits of the sender that the link did not read yet, or not for every table.
     pub unread_commits: u64,
     /// Changes that arrived and replaced what was there.
     pub applied: u64,
     /// Changes that arrived, and lost against a later write or were there already.
     pub superseded: u64,
-    /// Times at which a change found no write capacity at the receiver, and was kept for later.
+    /// Changes that found no write capacity at the receiver, and were kept for later.
     pub throttled: u64,
     /// Times at which all items were compared, since the log did not reach back to the link's place, or a replica came or went
     /// while a link was cut.

@@ -352,8 +352,9 @@ impl Inner {
             let count = self.carry_once(state)?;
             arrived += count;
             let State { topology, links, .. } = &*state;
-            let is_behind = |link: &Link| link.is_behind() && topology.is_connected(link.from, link.to);
-            if count == 0 || !links.iter().any(is_behind) {
+            let is_behind =
+                |link: &Link| link.is_behind(self.now_millis()) && topology.is_connected(link.from, link.to);
+            if !links.iter().any(is_behind) {
                 return Ok(arrived);
             }
         }
