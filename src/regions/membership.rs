@@ -146,7 +146,6 @@ impl World {
     pub(super) fn repair_membership(&self) -> Result<()> {
         let world = &self.inner;
         let mut state = world.lock();
-        world.regions.iter().try_for_each(check_name)?;
         let mut tables: Vec<String> = world.regions.iter().flat_map(Region::replicated_tables).collect();
         tables.sort_unstable();
         tables.dedup();
@@ -387,20 +386,6 @@ impl Inner {
             return Ok(());
         }
         self.compare_among(state, &regions)
-    }
-}
-
-/// Errors: the database is that of another region, whose name is in the stamps of its items.
-fn check_name(region: &Region) -> Result<()> {
-    let tables = region.replicated_tables();
-    let known = tables.iter().filter_map(|table| region.replicated(table)).map(|(_, known)| known.region);
-    match known.into_iter().find(|name| *name != region.name) {
-        None => Ok(()),
-        Some(name) => Err(Error::validation(format!(
-            "the database of region {} was that of region {name}, and has replicas there: give it its name, or remove its replicas \
-             under that name first",
-            region.name
-        ))),
     }
 }
 

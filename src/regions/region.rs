@@ -3,6 +3,7 @@
 use crate::{
     database::Database,
     engine::{Engine, TableSlot},
+    error::{Error, Result},
     schema::Replication,
 };
 use std::sync::{Arc, atomic::AtomicBool};
@@ -32,5 +33,18 @@ impl Region {
         let mut names = self.engine().table_names();
         names.retain(|name| self.replicated(name).is_some());
         names
+    }
+    /// Errors: the database is that of another region, whose name is in the stamps of its items.
+    pub fn check_name(&self) -> Result<()> {
+        let tables = self.replicated_tables();
+        let known = tables.iter().filter_map(|table| self.replicated(table)).map(|(_, known)| known.region);
+        match known.into_iter().find(|name| *name != self.name) {
+            None => Ok(()),
+            Some(name) => Err(Error::validation(format!(
+                "the database of region {} was that of region {name}, and has replicas there: give it its name, or remove its \
+                 replicas under that name first",
+                self.name
+            ))),
+        }
     }
 }

@@ -113,9 +113,13 @@ impl World {
                 Place::Folder(folder) => open.open(folder)?,
                 Place::Disk(disk) => open.open_on(disk)?,
             };
-            places.push(Places::open(&database)?);
             clocks.push(region_clock);
             regions.push(Region { name, database, is_down: AtomicBool::new(false) });
+        }
+        // Before anything is written in one of them.
+        regions.iter().try_for_each(Region::check_name)?;
+        for region in &regions {
+            places.push(Places::open(&region.database)?);
         }
         let (mut links, mut put_back) = (Vec::new(), BTreeSet::new());
         for from in 0..regions.len() {

@@ -408,6 +408,11 @@ fn a_folder_of_a_region_is_not_opened_as_another_one() {
     let options = World::options().clock(clock.clone()).database(quiet());
     let error = options.region_on(C, disks[0].clone()).region_on(B, disks[1].clone()).open().unwrap_err();
     assert!(error.kind() == ErrorKind::Validation && error.to_string().contains(A), "{error}");
+    let fresh: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    let options = World::options().clock(clock.clone()).database(quiet());
+    assert!(options.region_on(B, fresh.clone()).region_on(C, disks[0].clone()).open().is_err());
+    let elsewhere = quiet().open_on(fresh).unwrap();
+    assert!(elsewhere.describe_table("hashrange.replication").is_err(), "nothing was written there");
     let world = open(&[A, B], &disks, &clock, quiet());
     put(&table(&world, A), "x", 1);
     assert_converged(&world);
