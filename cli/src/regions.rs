@@ -8,7 +8,7 @@ use hashrange::{
     service::Delay,
 };
 use hashrange_wire::server::{BoundServer, Server, ServerOptions, Stopper};
-use std::{net::SocketAddr, path::Path};
+use std::{io::Read, net::SocketAddr, path::Path};
 
 /// The regions of a server.
 #[derive(Debug, Args)]
@@ -132,16 +132,34 @@ impl ServedRegions {
     }
 }
 
+/// What the file CURRENT of a database begins with. Other stores have a file of that name too.
+const CURRENT_BEGINS: [u8; 5] = *b"hrCUR";
+
+#[expect(clippy::disallowed_methods, reason = "nothing is read but whose folder it is")]
 fn is_database(folder: &Path) -> bool {
-    folder.join("CURRENT").is_file()
+    let mut begin = [0; CURRENT_BEGINS.len()];
+    let read = std::fs::File::open(folder.join("CURRENT")).and_then(|mut file| file.read_exact(&mut begin));
+    read.is_ok() && begin == CURRENT_BEGINS
 }
 
-/// Names of the folders below one that are databases. One that cannot be read has none.
+/// Whether it has the form of the service's names of regions: `us-east-1`, `us-gov-west-1`.
+fn is_region_name(name: &str) -> bool {
+    let parts: Vec<&str> = name.split('-').collect();
+    let Some((number, words)) = parts.split_last() else { return false };
+    let is_word = |word: &&str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    words.len() > 1
+        && words.iter().all(is_word)
+        && !number.is_empty()
+        && number.bytes().all(|byte| byte.is_ascii_digit())
+}
+
+/// Names of the folders below one that are databases and are named like regions. One that cannot be read has none.
 #[expect(clippy::disallowed_methods, reason = "nothing is read but which folders there are")]
 fn regions_below(folder: &Path) -> Vec<String> {
     let entries = std::fs::read_dir(folder).into_iter().flatten().flatten();
     let databases = entries.filter(|entry| is_database(&entry.path()));
     let mut names: Vec<String> = databases.map(|entry| entry.file_name().to_string_lossy().into_owned()).collect();
+    names.retain(|name| is_region_name(name));
     names.sort();
     names
 }
@@ -166,5 +184,15 @@ mod tests {
             Ok(("eu-west-1".into(), Some(8001)))
         );
         assert!(region("eu-west-1=x").is_err());
+    }
+
+    #[test]
+    fn databases_of_regions_are_told_from_others() {
+        assert!(["us-east-1", "us-gov-west-1", "ap-southeast-2"].iter().all(|name| is_region_name(name)));
+        assert!(
+            ["backup", "us-east", "US-EAST-1", "us-east-1a", "old-1", "us--1", ""]
+                .iter()
+                .all(|name| !is_region_name(name))
+        );
     }
 }
