@@ -27,7 +27,7 @@ use std::{
 /// Name of the consumer that stands for a destination, in its stream.
 const CONSUMER: &str = "kinesis";
 /// Most records of a batch: that many Kinesis takes in one request.
-const BATCH_RECORDS: usize = 500;
+pub(super) const BATCH_RECORDS: usize = 500;
 
 /// What became of the records of a destination since the database was opened.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -95,6 +95,17 @@ enum Progress {
 struct Feed {
     /// `None` once everything was delivered and nothing more comes.
     consumer: Option<Consumer>,
+    /// When the first record of the next batch was found, in milliseconds since 1970, while more are gathered.
+    gathers_since: Option<u64>,
+}
+
+impl Feed {
+    /// How long its records are still gathered, in milliseconds.
+    fn gathers_for(&self, gather_millis: u64, now_millis: u64) -> u64 {
+        // A clock that was set back makes everything due.
+        let since = self.gathers_since.filter(|since| *since <= now_millis);
+        since.map_or(0, |since| since.saturating_add(gather_millis).saturating_sub(now_millis))
+    }
 }
 
 /// Hands records to the sink.
@@ -179,8 +190,13 @@ impl Delivery {
         let feed = self.feeds.entry(stream.id).or_insert_with(|| {
             let stream = TableStream::internal(&self.engine, stream.clone());
             let consumer = stream.checkpoint(CONSUMER).batch_records(BATCH_RECORDS).skip_expired();
-            Feed { consumer: Some(consumer) }
+            Feed { consumer: Some(consumer), gathers_since: None }
         });
+        let now_millis = self.engine.options().clock.now_millis();
+        let gather_millis = millis_of(self.sink.gather());
+        if feed.gathers_for(gather_millis, now_millis) > 0 {
+            return Ok(Progress::Waiting);
+        }
         let Some(consumer) = &mut feed.consumer else { return Ok(Progress::Finished) };
         let Some(batch) = consumer.next_batch(Duration::ZERO)? else {
             if !consumer.is_finished() {
@@ -191,14 +207,20 @@ impl Delivery {
         };
         let gaps = batch.skipped().len() as u64;
         self.deliveries.count(stream, |stats| stats.gaps += gaps);
+        let is_first = feed.gathers_since.is_none() && gather_millis > 0;
+        if is_first && batch.records().len() < BATCH_RECORDS {
+            // It comes again, and others with it.
+            feed.gathers_since = Some(now_millis);
+            return Ok(Progress::Waiting);
+        }
         let records: Vec<_> = batch.records().iter().map(|change| KinesisRecord::new(change.clone(), stream)).collect();
-        let now_millis = self.engine.options().clock.now_millis();
         self.deliveries.metrics.lock().note_attempt(&stream.table_name, &records, now_millis);
         let dropped = call(|| self.sink.put(&records)).map_err(|failure| {
             let stream_arn = stream.kinesis.as_ref().map_or("", |feed| &feed.stream_arn);
             Error::io("deliver records to", stream_arn, &io::Error::other(failure))
         })?;
         batch.ack()?;
+        feed.gathers_since = None;
         self.deliveries.metrics.lock().note_taken(&stream.table_name, &records, dropped, now_millis);
         let taken = (records.len() as u64).saturating_sub(dropped);
         self.deliveries.count(stream, |stats| {
@@ -207,6 +229,10 @@ impl Delivery {
         });
         Ok(Progress::Delivered)
     }
+}
+
+fn millis_of(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// Calls the sink; a panic becomes a failure.

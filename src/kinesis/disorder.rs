@@ -1,6 +1,6 @@
 //! What the service does not promise: records that come twice, and in another order. A sink in front of another one.
 
-use super::{KinesisRecord, KinesisSink};
+use super::{KinesisRecord, KinesisSink, delivery::BATCH_RECORDS};
 use crate::{
     error::{Error, Result},
     faults::mix,
@@ -9,7 +9,6 @@ use parking_lot::Mutex;
 use std::{
     collections::BTreeMap,
     sync::atomic::{AtomicU64, Ordering},
-    thread,
     time::Duration,
 };
 
@@ -24,8 +23,9 @@ pub struct Disorder {
     pub shuffle: bool,
     /// Records of a thousand that arrive a second time: with their batch, or with the next one of the destination.
     pub duplicates_per_thousand: u32,
-    /// How long records are gathered before they arrive, so that a batch has more than one also where few are written. At most a
-    /// minute.
+    /// How long records of a destination are gathered from the first one on ([`KinesisSink::gather`]), so that a batch has more than
+    /// one also where few are written. Those that were gathered together are shuffled; they arrive behind earlier batches. At
+    /// most a minute.
     pub gather: Duration,
     /// Decides which records come twice, and in which order all of them come.
     pub seed: u64,
@@ -89,12 +89,13 @@ impl<S: KinesisSink> KinesisSink for DisorderedSink<S> {
         self.sink.check(stream_arn)
     }
 
+    fn gather(&self) -> Duration {
+        self.disorder.gather.max(self.sink.gather())
+    }
+
     fn put(&self, records: &[KinesisRecord]) -> std::result::Result<u64, String> {
         let Some(first) = records.first() else { return Ok(0) };
-        let Disorder { shuffle, duplicates_per_thousand, gather, seed } = self.disorder;
-        if !gather.is_zero() {
-            thread::sleep(gather);
-        }
+        let Disorder { shuffle, duplicates_per_thousand, seed, .. } = self.disorder;
         let of = (first.table_name().to_owned(), first.stream_arn().to_owned());
         let mut all = records.to_vec();
         all.extend(self.late.lock().get(&of).into_iter().flatten().cloned());
@@ -113,7 +114,7 @@ impl<S: KinesisSink> KinesisSink for DisorderedSink<S> {
             }
         }
         // If it fails, all of them come again.
-        let dropped = self.sink.put(&all)?;
+        let dropped = all.chunks(BATCH_RECORDS).map(|records| self.sink.put(records)).sum::<Result<u64, String>>()?;
         self.late.lock().insert(of, later);
         Ok(dropped)
     }

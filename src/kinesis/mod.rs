@@ -17,7 +17,7 @@ pub use delivery::{Deliveries, Delivery, DeliveryStats};
 pub use disorder::{Disorder, DisorderedSink};
 pub use record::KinesisRecord;
 
-use std::fmt;
+use std::{fmt, time::Duration};
 
 /// What takes the records of Kinesis destinations: in place of Kinesis.
 ///
@@ -29,9 +29,15 @@ pub trait KinesisSink: Send + Sync {
         let _ = stream_arn;
         Ok(())
     }
-    /// Takes records of one table and one data stream, in their order; returns how many of them it dropped because Kinesis
-    /// would reject them. They do not come again once it has returned, so it must have made them as durable as they shall be.
-    /// If it fails, all of them come again, with pauses of up to a minute.
+    /// How long records of a destination are gathered, by the clock of the database, from the first one on, before they are put.
+    /// Where 500 are there, they wait for no others. Neither other destinations nor the end of the database wait for it: what was
+    /// not put by then comes when the database is open again.
+    fn gather(&self) -> Duration {
+        Duration::ZERO
+    }
+    /// Takes records of one table and one data stream, in their order: at most 500, which Kinesis takes in one request. Returns how
+    /// many of them it dropped because Kinesis would reject them. They do not come again once it has returned, so it must have
+    /// made them as durable as they shall be. If it fails, all of them come again, with pauses of up to a minute.
     fn put(&self, records: &[KinesisRecord]) -> Result<u64, String>;
 }
 

@@ -367,6 +367,81 @@ fn records_come_twice_and_in_any_order_where_that_is_asked_for() {
     assert!(DisorderedSink::new(Sink::default(), none).is_err());
 }
 
+/// Kinesis takes 500 records at a time, those that come again included.
+#[test]
+fn no_more_records_are_put_at_a_time_than_kinesis_takes() {
+    let db = options(&Clock::manual(START_MILLIS)).in_memory().unwrap();
+    let (table, sizes) = (orders(&db), Arc::new(Mutex::new(Vec::new())));
+    let seen = sizes.clone();
+    let sink = move |records: &[KinesisRecord]| {
+        seen.lock().unwrap().push(records.len());
+        if records.len() > 500 { Err("too many records") } else { Ok(()) }
+    };
+    let disorder = Disorder { shuffle: true, duplicates_per_thousand: 1_000, ..Disorder::default() };
+    db.deliver_to_kinesis(DisorderedSink::new(sink, disorder).unwrap()).unwrap();
+    db.kinesis("orders").enable(STREAM, None).unwrap();
+    (0..600).for_each(|n| put(&table, "x", n));
+    settle(&db);
+    assert!(db.health().failures.is_empty());
+    let sizes = sizes.lock().unwrap();
+    assert!(sizes.iter().sum::<usize>() > 1_000 && sizes.iter().max() == Some(&500), "{sizes:?}");
+}
+
+/// Records wait for others of their destination, and for nothing else.
+#[test]
+fn records_are_gathered_before_they_are_shuffled() {
+    let clock = Clock::manual(START_MILLIS);
+    let db = options(&clock).in_memory().unwrap();
+    let table = orders(&db);
+    let other = db.create_table("others").hash::<S>("id").create().unwrap();
+    let batches = Arc::new(Mutex::new(Vec::new()));
+    let sink = batches.clone();
+    let sink = move |records: &[KinesisRecord]| {
+        let number = |record: &KinesisRecord| record.change.new.as_ref()?.get("n")?.as_i64();
+        sink.lock().unwrap().push(records.iter().filter_map(number).collect::<Vec<_>>());
+        Ok::<_, String>(())
+    };
+    let gather = Duration::from_millis(250);
+    let disorder = Disorder { shuffle: true, gather, seed: 1, ..Disorder::default() };
+    db.deliver_to_kinesis(DisorderedSink::new(sink, disorder).unwrap()).unwrap();
+    db.kinesis("orders").enable(STREAM, None).unwrap();
+    db.kinesis("others").enable(OTHER, None).unwrap();
+    let later = |millis| {
+        clock.advance(Duration::from_millis(millis));
+        settle(&db);
+        std::mem::take(&mut *batches.lock().unwrap())
+    };
+    put(&other, "y", 100);
+    assert_eq!(later(0), Vec::<Vec<i64>>::new());
+    clock.advance(Duration::from_millis(100));
+    for n in 0..8 {
+        put(&table, "x", n);
+        assert_eq!(later(1), Vec::<Vec<i64>>::new(), "they wait for others");
+    }
+    assert_eq!(later(142), [[100]], "another destination has its own time");
+    let gathered = later(101);
+    assert_eq!(gathered.len(), 1, "{gathered:?}");
+    assert!(!gathered[0].is_sorted(), "those of one item come in any order: {gathered:?}");
+    assert_eq!(gathered[0].iter().sum::<i64>(), 28);
+    put(&table, "x", 8);
+    assert_eq!((later(0).len(), later(250)), (0, vec![vec![8]]));
+}
+
+#[test]
+fn a_database_is_closed_while_records_are_gathered() {
+    let db = Database::in_memory().unwrap();
+    let (table, sink) = (orders(&db), Sink::default());
+    let disorder = Disorder { gather: Duration::from_secs(60), ..Disorder::default() };
+    db.deliver_to_kinesis(DisorderedSink::new(sink.clone(), disorder).unwrap()).unwrap();
+    db.kinesis("orders").enable(STREAM, None).unwrap();
+    put(&table, "a", 1);
+    std::thread::sleep(Duration::from_millis(100)); // it is found, and waits for others
+    let (closed, wait) = std::sync::mpsc::channel();
+    std::thread::spawn(move || closed.send(db.close().is_ok()));
+    assert_eq!(wait.recv_timeout(Duration::from_secs(30)), Ok(true), "it waits for no gathering");
+    assert!(sink.take().is_empty());
+}
+
 #[test]
 fn destinations_have_the_service_s_metrics() {
     let clock = Clock::manual(START_MILLIS);
