@@ -191,7 +191,7 @@ impl Engine {
 
     /// Whether a thread calls [`Engine::sync_ahead_step`] when it is woken.
     pub fn serve_log(&self, is_served: bool) {
-        self.wal.sync_ahead(is_served);
+        self.wal.serve_syncs(is_served);
     }
 
     /// Syncs the log if buffered writers are far ahead of the last sync: the writer that finishes the segment has less to wait for.
@@ -201,8 +201,7 @@ impl Engine {
             return Ok(false);
         }
         let _work = self.gate.enter()?;
-        self.wal.sync(self.wal.last_seqno())?;
-        Ok(true)
+        self.wal.sync_ahead_of_writers()
     }
 
     /// Flushes everything that is in memtables now.

@@ -72,7 +72,7 @@ use std::{fmt::Debug, path::Path, sync::Arc};
 const FULL_BELOW_BYTES: u64 = 8 << 20;
 
 /// Longest write that a window takes: beyond that, one call costs less than the page faults.
-pub(crate) const WINDOW_WRITE_BYTES: usize = 8 << 10;
+pub(crate) const WINDOW_WRITE_BYTES: usize = 16 << 10;
 
 /// A folder that holds one database.
 ///

@@ -151,6 +151,18 @@ impl FrameBuffer {
         Some(BufferedFrame { bytes, start: at.bytes, shared, len, end })
     }
 
+    /// Behind the last frame.
+    #[inline]
+    pub(super) fn end(&self) -> Place {
+        self.filled
+    }
+
+    /// What lies between two places, if all of it was copied.
+    #[inline]
+    pub(super) fn in_one_piece(&self, from: Place, to: Place) -> Option<&[u8]> {
+        if from.shared == to.shared { self.bytes.get(from.bytes..to.bytes) } else { None }
+    }
+
     /// What lies between two places, in pieces.
     pub(super) fn pieces(&self, from: Place, to: Place) -> impl Iterator<Item = &[u8]> {
         let shared = self.shared.get(from.shared..to.shared).unwrap_or_default();

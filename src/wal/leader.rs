@@ -56,8 +56,19 @@ impl Wal {
         self.unsynced_bytes.load(Ordering::Relaxed) >= SYNC_AHEAD_BYTES
     }
 
+    /// Syncs what was written, for no writer in particular: the next ones go on as they did before. Whether it did, as it does not
+    /// beside another sync.
+    pub fn sync_ahead_of_writers(&self) -> Result<bool> {
+        let state = self.state.lock();
+        state.check_sound()?;
+        if state.closed.is_some() || state.syncing != SyncPhase::Nobody {
+            return Ok(false);
+        }
+        self.lead_sync(state, false).map(|()| true)
+    }
+
     /// Whether a thread syncs the log whenever [`Wal::is_sync_due`], so that writers need not have the operating system begin.
-    pub fn sync_ahead(&self, is_synced_ahead: bool) {
+    pub fn serve_syncs(&self, is_synced_ahead: bool) {
         self.is_synced_ahead.store(is_synced_ahead, Ordering::Relaxed);
     }
 
@@ -97,7 +108,7 @@ impl Wal {
             if !is_led {
                 return match goal {
                     SyncGoal::Written => self.lead_write(state),
-                    SyncGoal::Synced => self.lead_sync(state),
+                    SyncGoal::Synced => self.lead_sync(state, true),
                 };
             }
             if std::mem::take(&mut stays_awake) {
@@ -168,8 +179,8 @@ impl Wal {
         written
     }
 
-    /// Writes and syncs all that is pending.
-    fn lead_sync(&self, mut state: MutexGuard<'_, WalState>) -> Result<()> {
+    /// Writes and syncs all that is pending. With `reserve` others will want syncs soon.
+    fn lead_sync(&self, mut state: MutexGuard<'_, WalState>, reserve: bool) -> Result<()> {
         state.syncing = SyncPhase::Preparing;
         self.gather(&mut state);
         while state.writing {
@@ -178,7 +189,7 @@ impl Wal {
         let group = self.arrivals.swap(0, Ordering::Relaxed);
         (state.late, state.taken_below) = (0, state.next_seqno);
         let pending = match state.check_sound() {
-            Ok(()) => self.write_pending(&mut state, true, |tail, _| Ok(tail.pending_sync())),
+            Ok(()) => self.write_pending(&mut state, reserve, |tail, _| Ok(tail.pending_sync())),
             Err(poisoned) => Err(poisoned),
         };
         let synced = pending.and_then(|pending| {
@@ -285,7 +296,7 @@ impl Wal {
         let mut written = Place::default();
         loop {
             written = tail.write(frames, written, reserve)?;
-            if frames.frame_at(written).is_none() {
+            if written == frames.end() {
                 if !self.is_synced_ahead.load(Ordering::Relaxed) {
                     tail.write_back();
                 }

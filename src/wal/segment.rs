@@ -233,6 +233,9 @@ impl SegmentWriter {
             frame.stamp(&mut self.protection, offset, synced_to)?;
             (at, taken) = (frame.end, taken + frame.len);
         }
+        if taken == 0 {
+            return Ok(at);
+        }
         let end = self.end + taken as u64;
         if reserve {
             self.file.close_window();
@@ -240,7 +243,10 @@ impl SegmentWriter {
         if end > self.len && end <= self.limit_bytes && (reserve || taken <= WINDOW_WRITE_BYTES) {
             self.extend(end, reserve)?;
         }
-        self.put(frames.pieces(from, at))?;
+        match frames.in_one_piece(from, at) {
+            Some(piece) => self.put(piece)?,
+            None => frames.pieces(from, at).try_for_each(|piece| self.put(piece))?,
+        }
         Ok(at)
     }
 
@@ -269,7 +275,7 @@ impl SegmentWriter {
         let synced_to = self.synced_to();
         self.protection.stamp(&mut seal, self.end, synced_to)?;
         // Nothing follows, so nothing is reserved.
-        self.put([&seal[..]].into_iter())?;
+        self.put(&seal)?;
         self.pending_sync().finish()?;
         // What stays reserved behind the seal takes space and is no part of the log.
         if self.len > self.end && self.file.truncate(self.end).is_ok() {
@@ -294,14 +300,10 @@ impl SegmentWriter {
         Ok(())
     }
 
-    fn put<'p>(&mut self, pieces: impl Iterator<Item = &'p [u8]>) -> Result<()> {
-        let mut end = self.end;
-        for piece in pieces {
-            self.file.write_at(end, piece)?;
-            end += piece.len() as u64;
-        }
-        self.end = end;
-        self.len = self.len.max(end);
+    fn put(&mut self, bytes: &[u8]) -> Result<()> {
+        self.file.write_at(self.end, bytes)?;
+        self.end += bytes.len() as u64;
+        self.len = self.len.max(self.end);
         Ok(())
     }
 }
