@@ -389,7 +389,7 @@ mod tests {
     }
 
     fn written(disk: &Arc<dyn Disk>, count: usize) -> Segment {
-        let context = SegmentContext::new(&disk, &Protection::plain(7), ReadMode::Mapped);
+        let context = SegmentContext::new(disk, &Protection::plain(7), ReadMode::Mapped);
         let mut tail = Tail::default();
         sample(count).iter().for_each(|change| _ = tail.push(change, &key(), true));
         let facts = context.write(3, 9, tail.blocks_through(u64::MAX)).unwrap();
