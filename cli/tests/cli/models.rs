@@ -167,12 +167,14 @@ fn the_folders_of_regions_are_theirs() {
     let text = single.fails(2, &both);
     assert!(text.contains("is the database of one server"), "{text}");
 
-    // Other databases in folders below, also of other stores, are none of regions.
+    // Other databases in folders below, also of other stores, are none of regions: no server begins among them, and none of
+    // several regions is what is missing.
     let place = Place::new();
     place.ok_in(place.file("data/backup").to_str().unwrap(), &one);
     let rocks = place.file("data/us-east-1");
     #[expect(clippy::disallowed_methods, reason = "another store's folder")]
     std::fs::create_dir_all(&rocks).unwrap();
     place.write("data/us-east-1/CURRENT", "MANIFEST-000005\n");
-    place.ok(&one);
+    let text = place.fails(1, &one);
+    assert!(text.contains("holds files that are not a database's"), "{text}");
 }
