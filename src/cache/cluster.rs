@@ -9,6 +9,7 @@ use crate::{
     item::ItemRef,
 };
 use parking_lot::{Mutex, MutexGuard};
+use smallvec::SmallVec;
 use std::sync::atomic::{AtomicU64, Ordering};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -72,11 +73,19 @@ impl Count {
 /// Locks that writers of items share.
 const STRIPES: u64 = 64;
 
-/// The nodes of an accelerator, whose pages are of type `R`. Locks: that of a writer's item, and then each node's own, never
+/// A write of items that is noted: its number, and the locks of its items.
+pub struct Storing<'a> {
+    write: u64,
+    _guards: SmallVec<[MutexGuard<'a, ()>; 1]>,
+}
+
+/// The nodes of an accelerator, whose pages are of type `R`. Locks: those of a writer's items, and then each node's own, never
 /// two nodes at once.
 pub struct Cluster<R> {
     nodes: Vec<Mutex<Node<R>>>,
     storing: Vec<Mutex<()>>,
+    /// The number of the last write that was noted.
+    last_write: AtomicU64,
     options: AcceleratorOptions,
     requests: AtomicU64,
     queries: Count,
@@ -96,9 +105,9 @@ impl<R: Clone> Cluster<R> {
         options.check()?;
         let nodes = (0..options.nodes).map(|_| Mutex::new(Node::new(&options))).collect();
         let (queries, scans) = <(Count, Count)>::default();
-        let (requests, passed_through) = <(AtomicU64, AtomicU64)>::default();
+        let (last_write, requests, passed_through) = <(AtomicU64, AtomicU64, AtomicU64)>::default();
         let storing = (0..STRIPES).map(|_| Mutex::new(())).collect();
-        Ok(Self { nodes, storing, options, requests, queries, scans, passed_through })
+        Ok(Self { nodes, storing, last_write, options, requests, queries, scans, passed_through })
     }
 
     /// The node that the next request goes to.
@@ -131,7 +140,7 @@ impl<R: Clone> Cluster<R> {
         let hash = key.hash();
         let mut node = self.nodes[node].lock();
         node.receive(now);
-        node.item((hash, key), projection, now)
+        node.item((hash, key), projection, now).ok_or_else(|| Miss(self.last_write.load(Ordering::Acquire)))
     }
 
     /// A whole item, if there is one node and it has the item. A miss is not counted: the request comes again.
@@ -166,10 +175,15 @@ impl<R: Clone> Cluster<R> {
         self.spread(Some(node), News::Read(key, projection, item, miss), now);
     }
 
-    /// Keeps other writers of an item from storing what they made of it, until the guard goes: of two writers the one that
-    /// reads the item later stores it later.
-    pub fn storing(&self, key: &ItemKey) -> MutexGuard<'_, ()> {
-        self.storing[usize::try_from(key.hash() % STRIPES).unwrap_or(0)].lock()
+    /// Notes that items were written, before what became of them is read. Until the guard goes, no other writer of them reads
+    /// and stores: of two writers the one that reads an item later has the higher number.
+    pub fn storing<'a>(&self, keys: impl IntoIterator<Item = &'a ItemKey>) -> Storing<'_> {
+        let stripe = |key: &ItemKey| usize::try_from(key.hash() % STRIPES).unwrap_or(0);
+        let mut stripes: SmallVec<[usize; 1]> = keys.into_iter().map(stripe).collect();
+        stripes.sort_unstable(); // two writers of several items take them in one order
+        stripes.dedup();
+        let _guards = stripes.into_iter().map(|stripe| self.storing[stripe].lock()).collect();
+        Storing { write: self.last_write.fetch_add(1, Ordering::AcqRel) + 1, _guards }
     }
 
     /// Stores a page of so many bytes.
@@ -177,14 +191,16 @@ impl<R: Clone> Cluster<R> {
         self.spread(Some(node), News::Page(key, page, bytes), now);
     }
 
-    /// Stores what a write made of an item, in the place of all that was known of it.
-    pub fn replace_item(&self, node: usize, key: ItemKey, item: Option<ItemRef>, now: u64) {
-        self.spread(Some(node), News::Written(key, item), now);
-    }
-
-    /// Stores what a transaction made of an item, at all nodes after the time that news takes.
-    pub fn replace_item_later(&self, key: ItemKey, item: Option<ItemRef>, now: u64) {
-        self.spread(None, News::Written(key, item), now);
+    /// Stores what a write made of an item, in the place of all that was known of it; `None` if it could not be read. The
+    /// other nodes learn of it after the time that news takes, and all of them if there is no node that it went through.
+    pub fn replace_item(
+        &self,
+        (node, storing): (Option<usize>, &Storing<'_>),
+        key: ItemKey,
+        item: Option<Option<ItemRef>>,
+        now: u64,
+    ) {
+        self.spread(node, News::Written(key, item, storing.write), now);
     }
 
     /// Counts a request that no cache was asked for.
@@ -198,23 +214,16 @@ impl<R: Clone> Cluster<R> {
             let mut node = node.lock();
             node.receive(now);
             let is_own = from == Some(at);
-            let news = match news.clone() {
-                News::Read(key, projection, item, _) if !is_own => News::Read(key, projection, item, Miss::default()),
-                news => news,
-            };
             match is_own || due == now {
-                true => node.learn(news, now, now),
-                false => node.expect(due, now, news),
+                true => node.learn(news.clone(), now, now),
+                false => node.expect(due, now, news.clone()),
             }
         }
     }
 
     /// A node starts anew, empty.
     pub fn restart(&self, node: usize) {
-        let mut node = self.nodes[node].lock();
-        let counts = node.counts;
-        *node = Node::new(&self.options);
-        node.counts = counts;
+        self.nodes[node].lock().restart(&self.options, self.last_write.load(Ordering::Acquire));
     }
 
     /// What was counted.

@@ -8,6 +8,9 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 /// Bytes that an entry takes besides key and value, about.
 const ENTRY_BYTES: usize = 240;
 
+/// Slots of hashes for which a node remembers its newest write.
+const SLOTS: usize = 1024;
+
 /// The primary key of an item, in any table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ItemKey {
@@ -49,6 +52,8 @@ pub struct Found<T> {
 struct Entry<T> {
     value: T,
     at_millis: u64,
+    /// Of an item: the number of a write that it is at least as new as.
+    newest: u64,
 }
 
 impl<T: Clone> Entry<T> {
@@ -60,9 +65,10 @@ impl<T: Clone> Entry<T> {
     }
 }
 
-/// The moment at which a node had no answer: what is read from then on is stored, unless a write comes in between.
+/// The moment at which a node had no answer, as the number of the last write that any node had noted by then. What is
+/// read from then on is as new as that write; it is not stored where a later write is known.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Miss(u64);
+pub struct Miss(pub(super) u64);
 
 /// An item, absent or not, as a whole and in the parts that reads with a projection asked for.
 #[derive(Default)]
@@ -70,8 +76,6 @@ struct Views {
     /// In the place of the entry itself, where most reads find it.
     whole: Option<Entry<Option<ItemRef>>>,
     parts: Vec<(Vec<u8>, Entry<Option<ItemRef>>)>,
-    /// How many writes the node had learned of with the last write of this item; 0 if it only was read.
-    written: u64,
 }
 
 impl Views {
@@ -107,10 +111,10 @@ impl Views {
 /// Something that a node learns from another one.
 #[derive(Clone)]
 pub(super) enum News<R> {
-    /// An item that was read, with a projection, after a miss. The other nodes had no miss: no write of theirs gives way.
+    /// An item that was read, with a projection, after a miss.
     Read(ItemKey, Vec<u8>, Option<ItemRef>, Miss),
-    /// An item that was written.
-    Written(ItemKey, Option<ItemRef>),
+    /// An item that was written, as it was read after the write of this number; `None` if it could not be read.
+    Written(ItemKey, Option<Option<ItemRef>>, u64),
     /// A page.
     Page(Vec<u8>, R, usize),
 }
@@ -122,8 +126,9 @@ pub(super) struct Node<R> {
     arrivals: VecDeque<(u64, u64, News<R>)>,
     item_ttl_millis: u64,
     query_ttl_millis: u64,
-    /// Writes that the node has learned of.
-    writes: u64,
+    /// The newest write that the node has learned of among the items of each slot of hashes. It outlives entries, so that an
+    /// older write or read that arrives late does not come back when the entry of a newer one has given way.
+    newest_of_slot: Box<[u64]>,
     pub counts: NodeCounts,
 }
 
@@ -147,7 +152,7 @@ impl<R: Clone> Node<R> {
             arrivals: VecDeque::new(),
             item_ttl_millis: options.item_ttl_millis,
             query_ttl_millis: options.query_ttl_millis,
-            writes: 0,
+            newest_of_slot: vec![0; SLOTS].into(),
             counts: NodeCounts::default(),
         }
     }
@@ -157,26 +162,25 @@ impl<R: Clone> Node<R> {
         self.items.bytes() + self.pages.bytes()
     }
 
-    /// An item as a read with this projection answered, or the moment of the miss.
+    /// An item as a read with this projection answered.
     #[inline]
     pub fn item(
         &mut self,
         (hash, key): (u64, &ItemKey),
         projection: &[u8],
         now_millis: u64,
-    ) -> Result<Found<Option<ItemRef>>, Miss> {
+    ) -> Option<Found<Option<ItemRef>>> {
         let entry = self.items.get(hash, key).and_then(|views| views.get(projection));
-        match entry.and_then(|entry| entry.found(self.item_ttl_millis, now_millis)) {
-            Some(found) => {
-                self.counts.item_hits += 1;
-                Ok(found)
-            }
-            None => {
-                self.counts.item_misses += 1;
-                // What is read from now on is stored, unless a write comes in between.
-                Err(Miss(self.writes))
-            }
-        }
+        let found = entry.and_then(|entry| entry.found(self.item_ttl_millis, now_millis));
+        let count = if found.is_some() { &mut self.counts.item_hits } else { &mut self.counts.item_misses };
+        *count += 1;
+        found
+    }
+
+    /// The node starts anew, empty; writes up to this number may have been on their way to it.
+    pub fn restart(&mut self, options: &AcceleratorOptions, last_write: u64) {
+        let counts = self.counts;
+        *self = Self { counts, newest_of_slot: vec![last_write; SLOTS].into(), ..Self::new(options) };
     }
 
     /// A whole item, if it is there; a miss is not counted.
@@ -211,35 +215,54 @@ impl<R: Clone> Node<R> {
     /// Takes in what was stored somewhere at a moment.
     pub fn learn(&mut self, news: News<R>, at_millis: u64, now_millis: u64) {
         match news {
-            News::Read(key, projection, item, miss) => {
+            News::Read(key, projection, item, Miss(newest)) => {
                 let hash = key.hash();
                 let mut views = self.items.remove(hash, &key).unwrap_or_default();
                 views.retain(|entry| entry.found(self.item_ttl_millis, now_millis).is_some());
                 // What was written after the read had begun is newer than what it read.
-                let is_older = views.written > miss.0 && !views.is_empty();
-                if views.get(&projection).is_none() && !is_older {
-                    views.put(projection, Entry { value: item, at_millis });
+                if newest >= self.newest_known(hash, &views) && views.get(&projection).is_none() {
+                    views.put(projection, Entry { value: item, at_millis, newest });
                 }
                 self.store_item(hash, key, views);
             }
-            News::Written(key, item) => {
-                self.writes += 1;
-                let whole = Some(Entry { value: item, at_millis });
-                self.store_item(key.hash(), key, Views { whole, parts: Vec::new(), written: self.writes });
+            News::Written(key, item, newest) => {
+                let hash = key.hash();
+                let mut views = self.items.remove(hash, &key).unwrap_or_default();
+                let known = self.newest_known(hash, &views);
+                // A read that began after the write is at least as new, and so is what a later write stored.
+                views.retain(|entry| entry.newest >= newest);
+                if newest > known {
+                    views.whole = item.map(|value| Entry { value, at_millis, newest });
+                }
+                let of_slot = &mut self.newest_of_slot[slot_of(hash)];
+                *of_slot = newest.max(*of_slot);
+                self.store_item(hash, key, views);
             }
             News::Page(key, page, bytes) if self.query_ttl_millis > 0 => {
                 let bytes = bytes + key.len() + ENTRY_BYTES;
-                let evicted = self.pages.insert(hash_of(&key), key, Entry { value: page, at_millis }, bytes);
+                let evicted = self.pages.insert(hash_of(&key), key, Entry { value: page, at_millis, newest: 0 }, bytes);
                 self.counts.evicted_bytes += evicted as u64;
             }
             News::Page(..) => {}
         }
     }
 
+    /// The number of a write that is not older than any of this item that the node has learned of.
+    fn newest_known(&self, hash: u64, views: &Views) -> u64 {
+        views.whole.as_ref().map_or(self.newest_of_slot[slot_of(hash)], |whole| whole.newest)
+    }
+
     fn store_item(&mut self, hash: u64, key: ItemKey, views: Views) {
+        if views.is_empty() {
+            return;
+        }
         let bytes = key.bytes() + views.bytes();
         self.counts.evicted_bytes += self.items.insert(hash, key, views, bytes) as u64;
     }
+}
+
+fn slot_of(hash: u64) -> usize {
+    usize::try_from(hash % SLOTS as u64).unwrap_or(0)
 }
 
 fn hash_of(key: &[u8]) -> u64 {

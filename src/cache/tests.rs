@@ -67,7 +67,7 @@ fn news_reaches_other_nodes_after_its_time() {
     cluster.fill_item((0, Miss::default()), (key(1), Vec::new()), value(1), 0);
     assert_eq!((at(0, 500), at(1, 500)), (Some((value(1), 500)), None));
     assert_eq!(at(1, 1000), Some((value(1), 1000)), "its age is counted from when it was stored");
-    cluster.replace_item(1, key(1), value(2), 2000);
+    cluster.replace_item((Some(1), &cluster.storing([&key(1)])), key(1), Some(value(2)), 2000);
     assert_eq!((at(0, 2500), at(1, 2500)), (Some((value(1), 2500)), Some((value(2), 500))));
     assert_eq!(at(0, 3500), Some((value(2), 1500)));
     cluster.restart(0);
@@ -79,7 +79,7 @@ fn a_read_that_began_before_a_write_does_not_replace_it() {
     let cluster = Cluster::<u64>::new(AcceleratorOptions::default()).unwrap();
     for projection in [b"".as_slice(), b"n"] {
         let miss = cluster.item(0, &key(1), projection, 0).unwrap_err();
-        cluster.replace_item(0, key(1), value(2), 10);
+        cluster.replace_item((Some(0), &cluster.storing([&key(1)])), key(1), Some(value(2)), 10);
         cluster.fill_item((0, miss), (key(1), projection.to_vec()), value(1), 20);
         assert_eq!(cluster.item(0, &key(1), &[], 30).unwrap().value, value(2));
         assert!(
@@ -92,6 +92,52 @@ fn a_read_that_began_before_a_write_does_not_replace_it() {
         assert_eq!(cluster.item(0, &key(1), b"other", 60).unwrap().value, value(3));
         cluster.restart(0);
     }
+}
+
+#[test]
+fn of_two_writes_the_later_one_stays_however_news_travels() {
+    // Through one node as transactions and writes are, whose news takes longer; and through two.
+    for (first, second) in [(None, Some(0)), (Some(0), None), (Some(0), Some(1)), (Some(1), Some(0))] {
+        let options = AcceleratorOptions { nodes: 2, replication_millis: 1000, ..AcceleratorOptions::default() };
+        let cluster = Cluster::<u64>::new(options).unwrap();
+        let write = |through, n, now| {
+            cluster.replace_item((through, &cluster.storing([&key(1)])), key(1), Some(value(n)), now);
+        };
+        write(first, 1, 0);
+        write(second, 2, 500);
+        let seen = |now| [0, 1].map(|node| cluster.item(node, &key(1), &[], now).ok().and_then(|found| found.value));
+        assert_eq!(seen(1_600), [value(2), value(2)], "{first:?}, {second:?}");
+    }
+}
+
+#[test]
+fn what_is_older_does_not_come_back_when_the_newer_gave_way() {
+    let options = AcceleratorOptions {
+        nodes: 1,
+        replication_millis: 1000,
+        capacity_bytes: 1 << 16,
+        ..AcceleratorOptions::default()
+    };
+    let cluster = Cluster::<u64>::new(options).unwrap();
+    let miss = cluster.item(0, &key(1), &[], 0).unwrap_err();
+    cluster.replace_item((None, &cluster.storing([&key(1)])), key(1), Some(value(1)), 0);
+    cluster.replace_item((Some(0), &cluster.storing([&key(1)])), key(1), Some(value(2)), 500);
+    for other in 2..=250 {
+        cluster.replace_item((Some(0), &cluster.storing([&key(other)])), key(other), Some(value(0)), 600);
+    }
+    assert!(cluster.item(0, &key(1), &[], 700).is_err(), "it gave way");
+    cluster.fill_item((0, miss), (key(1), Vec::new()), value(0), 800);
+    assert!(cluster.item(0, &key(1), &[], 1_100).is_err());
+}
+
+#[test]
+fn what_could_not_be_read_after_a_write_is_forgotten() {
+    let cluster = Cluster::<u64>::new(AcceleratorOptions::default()).unwrap();
+    let miss = cluster.item(0, &key(1), &[], 0).unwrap_err();
+    cluster.fill_item((0, miss), (key(1), Vec::new()), value(1), 0);
+    assert!(cluster.item(0, &key(1), &[], 1).is_ok());
+    cluster.replace_item((Some(0), &cluster.storing([&key(1)])), key(1), None, 2);
+    assert!(cluster.item(0, &key(1), &[], 3).is_err());
 }
 
 #[test]

@@ -106,10 +106,11 @@ impl<'a> Behind<'a> {
             (state.definition.id, key)
         };
         let key = ItemKey { table, key };
-        let _storing = self.access.cluster.storing(&key);
-        // A table that is gone has no entries that a request could reach.
-        let Ok(item) = read(self.executor.engine, &slot, &key.key) else { return };
-        self.access.cluster.replace_item(self.node, key, item.as_ref().map(own), self.now_millis);
+        let cluster = &self.access.cluster;
+        let storing = cluster.storing([&key]);
+        // What cannot be read now is asked for again by the next reader.
+        let item = read(self.executor.engine, &slot, &key.key).ok().map(|item| item.as_ref().map(own));
+        cluster.replace_item((Some(self.node), &storing), key, item, self.now_millis);
     }
 }
 
@@ -407,11 +408,17 @@ pub(super) fn transact_write(request: &TransactWriteItems<'_>, behind: &Behind<'
         keys.push(ItemKey { table: slot.state().definition.id, key: key.clone() });
         gets.push(TransactGetItem::new(table.clone(), RequestKey::encoded(key)));
     }
-    // What cannot be read stays in the cache as it was until its time is over.
-    if let (false, Ok(read)) = (gets.is_empty(), behind.pass(&TransactGetItems::new(gets))) {
-        for (key, item) in keys.into_iter().zip(read.items) {
-            behind.access.cluster.replace_item_later(key, item.as_ref().map(own), behind.now_millis);
-        }
+    if keys.is_empty() {
+        return Ok(output);
+    }
+    let cluster = &behind.access.cluster;
+    let storing = cluster.storing(&keys);
+    let mut items =
+        behind.pass(&TransactGetItems::new(gets)).map_or_else(|_| Vec::new(), |read| read.items).into_iter();
+    for key in keys {
+        // What cannot be read now is asked for again by the next reader.
+        let item = items.next().map(|item| item.as_ref().map(own));
+        cluster.replace_item((None, &storing), key, item, behind.now_millis);
     }
     Ok(output)
 }
