@@ -31,8 +31,9 @@ pub enum Durability {
 /// How sealed files are read: runs, and segments of change streams.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum ReadMode {
-    /// They are mapped into memory; each block is verified when it is first touched. Mapped is also the end of the log for writing,
-    /// on file systems that overwrite in place (ext4 and tmpfs). The default.
+    /// They are mapped into memory; each block is verified when it is first touched, and a device that fails later ends the
+    /// process (`SIGBUS`). Mapped is also the end of the log for writing, on file systems that overwrite in place (ext4 and
+    /// tmpfs). The default.
     #[default]
     Mapped,
     /// They are read by positioned reads, runs through a block cache, and nothing is mapped: for network disks and files that

@@ -17,7 +17,7 @@ use crate::sync::{OrderedMutex, Rank};
 use crate::{
     canary::canary,
     clock::Deadline,
-    config::Durability,
+    config::{Durability, ReadMode},
     engine::{Engine, TableSlot, TokenRing, WriteAction, WriteOp, WriteOptions, key_ref},
     error::{Error, ErrorKind, Result},
     item::ItemRef,
@@ -267,7 +267,10 @@ impl<'a> Sweep<'a> {
             return Ok(());
         }
         let due = self.expired(lane, after.as_ref(), limit - swept.seen)?;
-        due.chunks(ITEMS_PER_STEP).try_for_each(|due| self.delete_or_pass_over(due, after, swept))
+        // Where files are not mapped, a commit may wait for the disk at each of its items, with all of their partitions locked.
+        let is_mapped = self.engine.options().read_mode == ReadMode::Mapped;
+        let of_a_commit = if is_mapped { ITEMS_PER_STEP } else { 1 };
+        due.chunks(of_a_commit).try_for_each(|due| self.delete_or_pass_over(due, after, swept))
     }
 
     /// Deletes items in one commit, or, if that fails, each by itself, and passes over those of damaged files.

@@ -120,11 +120,11 @@ mod tests {
             .flat_map(|text| (0..=text.len()).map(|at| text.split_at(at)))
             .map(|(prefix, suffix)| SplitKey { token: 1, collection: b"c", prefix, suffix })
             .collect();
-        for first in &splits {
-            for second in splits.iter().step_by(7) {
+        for first in splits.iter().step_by(5) {
+            for second in splits.iter().step_by(11) {
                 for direction in [Direction::Ascending, Direction::Descending] {
                     let fences = Fences::new(direction, [*first, *second].into_iter());
-                    for (a, b) in splits.iter().zip(splits.iter().skip(3)) {
+                    for (a, b) in splits.iter().flat_map(|a| splits.iter().step_by(3).map(move |b| (a, b))) {
                         let order = match direction {
                             Direction::Descending => b.compare_sort(a),
                             _ => a.compare_sort(b),

@@ -138,7 +138,7 @@ impl OpenSegments {
     pub fn keep(&self, place: &Arc<Place>, open: &Arc<OpenSegment>) {
         *place.lock() = Some(Arc::clone(open));
         let mut all = self.0.lock();
-        all.retain(|other| other.strong_count() > 0);
+        all.retain(|other| other.strong_count() > 0 && !std::ptr::eq(other.as_ptr(), Arc::as_ptr(place)));
         all.push_back(Arc::downgrade(place));
         let first = if all.len() > MOST_OPEN { all.pop_front() } else { None };
         drop(all);
