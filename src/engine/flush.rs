@@ -37,6 +37,8 @@ pub enum Work {
     Delivered,
     /// Records of a change stream went from memory to a segment.
     StreamSegmentWritten,
+    /// The log was synced ahead of buffered writers.
+    LogSynced,
     /// There was nothing to do.
     Idle,
 }
@@ -56,6 +58,7 @@ impl Work {
             Self::Triggered => "triggered",
             Self::Delivered => "delivered",
             Self::StreamSegmentWritten => "stream_segment_written",
+            Self::LogSynced => "log_synced",
             Self::Idle => "idle",
         }
     }

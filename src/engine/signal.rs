@@ -45,8 +45,10 @@ pub struct Signal {
     pub flush: WakeFlag,
     /// There are new runs, or an index to be filled.
     pub compaction: WakeFlag,
-    /// Buffered writers are far ahead of the last sync. Otherwise notified at the end only: time passes by itself.
-    pub aging: WakeFlag,
+    /// Buffered writers are far ahead of the last sync of the log. Time, which the same thread minds, passes by itself.
+    pub log: WakeFlag,
+    /// Notified at the end only, for threads that wait for time to pass or for what does not ring here.
+    pub ending: WakeFlag,
     stopping: AtomicBool,
     servants: AtomicUsize,
     /// Those who want background work to rest.
@@ -59,7 +61,7 @@ impl Signal {
     /// Maintenance should end.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Release);
-        for bell in [&self.flush, &self.compaction, &self.aging] {
+        for bell in [&self.flush, &self.compaction, &self.log, &self.ending] {
             bell.notify();
         }
     }
@@ -94,7 +96,7 @@ impl Signal {
     /// Ends a pause.
     pub fn resume(&self) {
         self.pauses.fetch_sub(1, Ordering::AcqRel);
-        for bell in [&self.flush, &self.compaction, &self.aging] {
+        for bell in [&self.flush, &self.compaction, &self.log] {
             bell.notify();
         }
     }
@@ -160,14 +162,14 @@ mod tests {
     #[test]
     fn a_sleep_ends_by_itself() {
         let signal = Signal::default();
-        signal.wait(&signal.aging, SHORT);
+        signal.wait(&signal.ending, SHORT);
     }
 
     #[test]
     fn the_end_wakes_everybody_for_good() {
         let signal = Arc::new(Signal::default());
-        let bells: [fn(&Signal) -> &WakeFlag; 3] =
-            [|signal| &signal.flush, |signal| &signal.compaction, |signal| &signal.aging];
+        let bells: [fn(&Signal) -> &WakeFlag; 4] =
+            [|signal| &signal.flush, |signal| &signal.compaction, |signal| &signal.log, |signal| &signal.ending];
         let sleepers = bells.map(|bell| sleeper(&signal, bell));
         thread::sleep(SHORT);
         assert!(!signal.is_stopping());

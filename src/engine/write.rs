@@ -407,7 +407,7 @@ impl Engine {
             Durability::Buffered => {
                 self.wal.flush_to_os(seqno)?;
                 if self.wal.is_sync_due() {
-                    self.background.signal.aging.notify();
+                    self.background.signal.log.notify();
                 }
             }
         }

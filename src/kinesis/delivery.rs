@@ -132,7 +132,7 @@ impl Delivery {
             if streams.is_empty() {
                 self.feeds.clear();
                 if !patience.is_zero() {
-                    engine.signal().wait(&engine.signal().aging, deadline.remaining());
+                    engine.signal().wait(&engine.signal().ending, deadline.remaining());
                 }
                 return Ok(false);
             }

@@ -102,7 +102,7 @@ impl Maintenance {
         let workers = [
             (Job::Flush, "hashrange-flush", flush_work as Worker, (|signal| &signal.flush) as fn(&Signal) -> &WakeFlag),
             (Job::Compaction, "hashrange-compact", compact_work, |signal| &signal.compaction),
-            (Job::Expiry, "hashrange-age", age_work, |signal| &signal.aging),
+            (Job::Expiry, "hashrange-age", age_work, |signal| &signal.log),
         ];
         for (job, name, work, bell) in workers {
             let (engine, sweeper) = (self.engine.clone(), self.sweeper.clone());
@@ -164,7 +164,7 @@ impl Maintenance {
                 if engine.observe().is_due(Job::Trigger, number) {
                     report(&engine, number, &monitor, &run(IDLE_SLEEP));
                 } else {
-                    engine.signal().wait(&engine.signal().aging, IDLE_SLEEP);
+                    engine.signal().wait(&engine.signal().ending, IDLE_SLEEP);
                 }
             }
         });
@@ -185,7 +185,7 @@ impl Maintenance {
         let spawned = std::thread::Builder::new().name("hashrange-kinesis".to_owned()).spawn(move || {
             while !engine.signal().is_stopping() {
                 if run(IDLE_SLEEP).is_err() {
-                    engine.signal().wait(&engine.signal().aging, IDLE_SLEEP);
+                    engine.signal().wait(&engine.signal().ending, IDLE_SLEEP);
                 }
             }
         });
@@ -218,6 +218,9 @@ impl Maintenance {
         }
         if engine.trim_log()? > 0 {
             return Ok(Work::Trimmed);
+        }
+        if engine.sync_ahead_step()? {
+            return Ok(Work::LogSynced);
         }
         for run in self.deliveries.lock().iter_mut() {
             if run(Duration::ZERO)? {
@@ -302,14 +305,16 @@ fn flush_work(engine: &Engine, _: &Sweeper) -> Result<bool> {
     engine.flush_step()
 }
 
-/// The log is synced ahead of its writers, streams age and items expire, and files that another program removes are noticed: at a measured pace, since no caller
-/// waits for it.
+/// The log is synced ahead of its writers, streams age and items expire, and files that another program removes are noticed: at
+/// a measured pace, since no caller waits for it.
 fn age_work(engine: &Engine, sweeper: &Sweeper) -> Result<bool> {
-    if engine.sync_ahead_step()? || engine.history_step()? {
+    // A log that cannot be synced keeps nothing else from its turn.
+    let synced = engine.sync_ahead_step();
+    if engine.history_step()? {
         return Ok(true);
     }
     if sweeper.rests(engine) {
-        return Ok(false);
+        return synced;
     }
     engine.check_files()?;
     let aged = engine.stream_step();
@@ -317,7 +322,7 @@ fn age_work(engine: &Engine, sweeper: &Sweeper) -> Result<bool> {
     if swept {
         std::thread::sleep(SWEEP_PAUSE);
     }
-    Ok(aged? || swept)
+    Ok(aged? || swept || synced?)
 }
 
 fn compact_work(engine: &Engine, _: &Sweeper) -> Result<bool> {

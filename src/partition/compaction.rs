@@ -7,12 +7,12 @@
 //! rewritten 0.8 times on average until the fifth flush, 1.8 times until the sixteenth and 3.9 times until the 64th.
 //!
 //! Where entries are large, looking costs little beside what is found, and rewriting costs much. There runs are left side by
-//! side for longer, as long as the largest of them has at least half of all bytes, so that what was overwritten or deleted never
-//! takes more space than what is there. Computed as above, a byte is then rewritten 0.8 times until the sixteenth flush and 2.1
+//! side for longer, as long as the largest of them has at least half of all bytes, so that old values of the size of the new ones
+//! never take more space than these. Computed as above, a byte is then rewritten 0.8 times until the sixteenth flush and 2.1
 //! times until the 64th.
 //!
-//! Two more reasons: runs that were shared in a split keep the other half's bytes alive, and tombstones that outlived
-//! what they hide make every read step over them.
+//! Two more reasons: runs that were shared in a split keep the other half's bytes alive, and tombstones make every read step
+//! over them, or, where they are few, keep many bytes of what they hide.
 //!
 //! # When a tombstone may go
 //!
@@ -47,6 +47,8 @@ const LARGE_ENTRY_SPACE: u64 = 2;
 const DENSE_TOMBSTONES: u64 = 4;
 /// ... and at least so many: below, a scan steps over all of them within a millisecond.
 pub(super) const MIN_DENSE_TOMBSTONES: u64 = 1_024;
+/// ... or hide so many bytes, if what they hide is as large as the other entries.
+const MIN_HIDDEN_BYTES: u64 = 8 << 20;
 
 /// What the choice depends on besides the runs.
 #[derive(Clone, Copy, Debug)]
@@ -130,11 +132,13 @@ pub(super) fn choose(
     if let Some(newest_shared) = runs.iter().position(|run| run.shared) {
         return choice(&runs[newest_shared..], Reason::Shared);
     }
-    let entries: u64 = runs.iter().map(|run| run.entries).sum();
+    let sum = |of: fn(&Shape) -> u64| runs.iter().map(of).sum::<u64>();
+    let (bytes, entries, all_tombstones) = (sum(|run| run.bytes), sum(|run| run.entries), sum(|run| run.tombstones));
     let droppable = runs.iter().filter(|run| run.max_seqno < droppable_below);
     let tombstones: u64 = droppable.map(|run| run.tombstones).sum();
     let dense = tombstones >= entries / DENSE_TOMBSTONES || stepped_over >= entries;
-    if tombstones >= MIN_DENSE_TOMBSTONES && dense {
+    let hidden_bytes = tombstones.saturating_mul(bytes / entries.saturating_sub(all_tombstones).max(1));
+    if dense && (tombstones >= MIN_DENSE_TOMBSTONES || hidden_bytes >= MIN_HIDDEN_BYTES) {
         return choice(runs, Reason::Tombstones);
     }
     None
@@ -339,6 +343,11 @@ mod tests {
         let among_many = [dense, run(1, 90_000)];
         assert_eq!(choose(&among_many, 4, 1_000, 99_999), None, "reads meet them seldom");
         assert!(choose(&among_many, 4, 1_000, 100_000).is_some(), "reads meet them all the time");
+        let few_of_large =
+            [Shape { entries: 50, tombstones: 50, ..run(2, 2_000) }, Shape { entries: 60, ..run(1, 18 << 20) }];
+        assert_eq!(chosen(&few_of_large), Some((vec![2, 1], Reason::Tombstones)));
+        let few_of_small = [few_of_large[0], Shape { entries: 60, ..run(1, 60_000) }];
+        assert_eq!(chosen(&few_of_small), None, "they hide next to nothing");
         let few = Shape { tombstones: 10, ..run(2, 10) };
         assert_eq!(chosen(&[few]), None);
     }

@@ -43,9 +43,10 @@ const SPIN_TURNS: usize = 200;
 /// that it takes if that is more.
 const GROWTH_BYTES: u64 = 64 << 10;
 const GROWTH_DIVISOR: u64 = 8;
-/// Bytes that buffered writers are ahead of the last sync when the next one is due: what the writer that finishes a segment has to
-/// sync, at most, while all others wait for it.
+/// Bytes that buffered writers are ahead of the last sync when the next one is due, or this part of a segment if that is less:
+/// what the writer that finishes a segment has to sync, about, while all others wait for it.
 const SYNC_AHEAD_BYTES: u64 = 8 << 20;
+const SYNC_AHEAD_DIVISOR: u64 = 8;
 /// A buffer that grew past this is given back to the allocator after use.
 const KEPT_BUFFER_BYTES: usize = 4 << 20;
 
@@ -53,7 +54,11 @@ impl Wal {
     /// Whether buffered writers are so far ahead of the last sync that the next one is due, though none of them waits for it.
     #[inline]
     pub fn is_sync_due(&self) -> bool {
-        self.unsynced_bytes.load(Ordering::Relaxed) >= SYNC_AHEAD_BYTES
+        let is_far_ahead = self.unsynced_bytes.load(Ordering::Relaxed) >= self.sync_ahead_bytes();
+        is_far_ahead && self.disk.is_durable() && !self.is_poisoned()
+    }
+    fn sync_ahead_bytes(&self) -> u64 {
+        SYNC_AHEAD_BYTES.min(self.segment_bytes / SYNC_AHEAD_DIVISOR)
     }
 
     /// Syncs what was written, for no writer in particular: the next ones go on as they did before. Whether it did, as it does not
@@ -297,7 +302,9 @@ impl Wal {
         loop {
             written = tail.write(frames, written, reserve)?;
             if written == frames.end() {
-                if !self.is_synced_ahead.load(Ordering::Relaxed) {
+                // A thread that syncs ahead may be held up by other work.
+                let is_synced_ahead = self.is_synced_ahead.load(Ordering::Relaxed);
+                if !is_synced_ahead || tail.unsynced_bytes() >= 2 * self.sync_ahead_bytes() {
                     tail.write_back();
                 }
                 return Ok(());

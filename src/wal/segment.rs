@@ -217,7 +217,8 @@ impl SegmentWriter {
         self.next_seqno
     }
 
-    /// Gives as many frames as fit their place and checksum, and hands them to the operating system in one write.
+    /// Gives as many frames as fit their place and checksum, and hands them to the operating system, in one write but for large
+    /// images.
     /// Returns the place of the first that does not fit, which is `from` when the segment is full. A segment without records
     /// takes a frame of any size. With `reserve`, space is reserved for them and some more first.
     pub(super) fn write(&mut self, frames: &mut FrameBuffer, from: Place, reserve: bool) -> Result<Place> {

@@ -173,6 +173,29 @@ fn space_of_overwritten_and_deleted_values_comes_back() {
     assert!(used() < 4 << 20, "{} bytes of nothing", used());
 }
 
+/// They are too few to be in the way of reads.
+#[test]
+fn space_of_few_large_values_that_were_deleted_comes_back_by_itself() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = options().memtable_bytes(1 << 20).log_bytes(2 << 20).durability(Durability::Buffered).open(folder.path());
+    let db = db.unwrap();
+    let table = db.create_table("notes").hash::<N>("number").create().unwrap();
+    let used = || -> u64 {
+        std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().metadata().unwrap().len()).sum()
+    };
+    let rest = || while db.step().unwrap() != hashrange::inspect::Work::Idle {};
+    for number in 0..48 {
+        table.put(&Item::new().with("number", number).with("text", "t".repeat(300_000))).unwrap();
+    }
+    db.flush().unwrap();
+    rest();
+    assert!(used() > 14 << 20, "{} bytes of 14.4 MB", used());
+    (0..48).for_each(|number| drop(table.delete(number).unwrap()));
+    db.flush().unwrap();
+    rest();
+    assert!(used() < 6 << 20, "{} bytes of nothing", used());
+}
+
 /// No writer asks for a sync, and no memtable is full: the log is synced all the same before a segment ends.
 #[test]
 fn the_log_is_synced_ahead_of_buffered_writers() {
