@@ -48,7 +48,7 @@ const DENSE_TOMBSTONES: u64 = 4;
 /// ... and at least so many: below, a scan steps over all of them within a millisecond.
 pub(super) const MIN_DENSE_TOMBSTONES: u64 = 1_024;
 /// ... or hide so many bytes, if what they hide is as large as the other entries.
-const MIN_HIDDEN_BYTES: u64 = 8 << 20;
+const MIN_HIDDEN_BYTES: u64 = 1 << 20;
 
 /// What the choice depends on besides the runs.
 #[derive(Clone, Copy, Debug)]
