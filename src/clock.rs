@@ -78,10 +78,11 @@ impl Clock {
     pub fn now_secs(&self) -> u64 {
         self.now_millis() / 1000
     }
-    /// Moves a manual clock forward; the system clock ignores it.
+    /// Moves a manual clock forward, to the end of time at most; the system clock ignores it.
     pub fn advance(&self, by: Duration) {
         if let Source::Manual(hand) | Source::Shifted(hand, _) = &self.0 {
-            hand.fetch_add(u64::try_from(by.as_millis()).unwrap_or(u64::MAX), Ordering::SeqCst);
+            let millis = u64::try_from(by.as_millis()).unwrap_or(u64::MAX);
+            let _ = hand.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |now| Some(now.saturating_add(millis)));
         }
     }
     /// Sets a manual clock, also backwards; the system clock ignores it.
@@ -161,5 +162,20 @@ impl fmt::Debug for Clock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = if self.is_manual() { "manual" } else { "system" };
         write!(f, "Clock({name}, {} ms)", self.now_millis())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_manual_clock_stops_at_the_end_of_time() {
+        let clock = Clock::manual(5);
+        clock.advance(Duration::from_millis(2));
+        assert_eq!(clock.now_millis(), 7);
+        clock.advance(Duration::MAX);
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(clock.now_millis(), u64::MAX);
     }
 }

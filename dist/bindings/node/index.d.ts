@@ -17,7 +17,10 @@ export class Database {
   advance(millis: number): void;
   /** Deletes the items whose time to live has passed, as background work does sooner or later; says how many this call deleted. */
   sweepNow(): number;
-  /** Closes the database once requests that are under way have ended. Closing again does nothing. */
+  /**
+   * Closes the database once requests that have begun have ended; the program waits meanwhile. Requests that still wait for a
+   * thread are rejected, so await those that count before. Closing again does nothing.
+   */
   close(): void;
 }
 

@@ -79,7 +79,8 @@ impl Database {
         Ok(u32::try_from(swept).unwrap_or(u32::MAX))
     }
 
-    /// Closes the database once requests that are under way have ended. Closing again does nothing.
+    /// Closes the database once requests that have begun have ended. Those that still wait for a thread are rejected. Closing
+    /// again does nothing.
     #[napi]
     pub fn close(&self) -> Result<()> {
         self.embedded.close().map_err(|failure| raised(&failure))

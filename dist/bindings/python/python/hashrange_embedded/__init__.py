@@ -48,7 +48,8 @@ def resource(db: Database, **more: Any) -> Any:
 def session(db: Database, **more: Any) -> boto3.Session:
     """A session of boto3 whose clients and resources of DynamoDB are answered by a database of this process.
 
-    Those of other services go where they always go. ``more`` is passed on to ``boto3.Session``.
+    Clients of other services go to these services, but with the session's made-up credentials and region: give the right ones
+    by ``more``, which is passed on to ``boto3.Session``, or make those clients from a session of their own.
     """
     made = boto3.Session(
         **{"region_name": _REGION, "aws_access_key_id": "embedded", "aws_secret_access_key": "embedded", **more}
