@@ -153,7 +153,7 @@ impl Run {
     }
     /// The entries of one collection between two sort keys, in ascending or descending order. `None` if the run does
     /// not have the collection.
-    #[cfg(test)]
+    #[cfg(any(test, feature = "fuzzing"))]
     pub fn query<'r>(
         &'r self,
         token: u64,
