@@ -52,7 +52,7 @@ const BUDGETS: [(&str, u64); 30] = [
     ("put, buffered, throughput modelled", 13_800),
     ("get, with a ledger", 4_260),
     ("put, buffered, with a ledger", 16_200),
-    ("get, from the cache of an accelerator", 1_000),
+    ("get, from the cache of an accelerator", 630),
 ];
 
 const ITEMS: usize = 5_000;
