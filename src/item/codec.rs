@@ -273,8 +273,8 @@ impl<'a> Cursor<'a> {
                 Some(u64::from(low & 0x7f) | u64::from(high) << 7)
             }
             _ => {
-                // By value, not by reference: what is lent to a function lies in memory, where a walk from member to member
-                // would wait for it.
+                // The function gets the bytes by value. By reference, the compiler would keep the position in memory, and each
+                // step of a walk through members would wait for the one before to be stored.
                 let (value, rest) = long_varint(self.rest)?;
                 self.rest = rest;
                 Some(value)

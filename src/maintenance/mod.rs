@@ -1,5 +1,6 @@
 //! Background work as a thin shell: three threads that call steps. One is for flushes, so that a flush never waits for a
-//! compaction; one for compactions and whatever else may take long; one for what happens because time passes, and for syncs of the log that no writer waits for.
+//! compaction; one for compactions and whatever else may take long; one for what happens because time passes, and for syncs of
+//! the log that no writer waits for.
 //!
 //! All logic is in the steps. A database opened without background threads does the same work by `Database::step`.
 //!

@@ -147,7 +147,7 @@ fn paths(out: &mut Encoder, projection: Option<&ProjectionExpression>) {
 }
 
 /// The item with a key, if a cache answers for it and nothing else wants to see the request: what [`get`] does where it finds the
-/// whole item, without the request. Whatever else there is to say of a key is said by the request that follows.
+/// whole item, without the request. A key that is not sound finds nothing here; the request that follows rejects it.
 #[inline]
 pub(crate) fn hit_by_key(
     executor: &Executor<'_>,

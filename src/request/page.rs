@@ -203,7 +203,7 @@ impl TakeItem for PageBuilder<'_> {
     }
     #[inline(always)]
     fn take_each(&mut self, items: &mut impl Iterator<Item = (ItemRef, usize)>) -> Result<bool> {
-        // What is counted lies in registers meanwhile.
+        // The compiler keeps local counters in registers.
         let (mut left, mut bytes, mut full) = (self.left, self.bytes, false);
         if !self.is_plain {
             for (item, size_bytes) in items {

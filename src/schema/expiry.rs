@@ -71,7 +71,7 @@ pub fn expiry_place(item: &EncodedKey, second: u64) -> Option<EncodedKey> {
     Some(EncodedKey::joined(expiry_token(lane, second), &collection, &sort))
 }
 
-/// The second that an end lies in, if it can ever be swept.
+/// The second in which a time to live ends, if an item with it can ever be swept.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "the range is checked before")]
 fn second_of(expiry: &Number) -> Option<u64> {
     match expiry.to_u64() {

@@ -139,7 +139,7 @@ fn rewritten(text_bytes: usize, items: usize) -> f64 {
     let table = db.create_table("notes").hash::<N>("number").create().unwrap();
     for number in 0..items {
         table.put(&Item::new().with("number", number as i64).with("text", "t".repeat(text_bytes))).unwrap();
-        while db.step().unwrap() != hashrange::inspect::Work::Idle {}
+        rest(&db);
     }
     let statistics = db.statistics();
     assert!(statistics.flushes >= 24, "{} flushes", statistics.flushes);
@@ -152,19 +152,32 @@ fn large_values_are_rewritten_less_often_than_small_ones() {
     assert!(large < 2.3 && large < small * 0.75, "{large} and {small} bytes rewritten for a byte");
 }
 
+/// A table whose memtables and log are small, in a folder that can be weighed.
+fn small_limits() -> (tempfile::TempDir, Database, Table<N>) {
+    let folder = tempfile::tempdir().unwrap();
+    let options = options().memtable_bytes(1 << 20).log_bytes(2 << 20).durability(Durability::Buffered);
+    let db = options.open(folder.path()).unwrap();
+    let table = db.create_table("notes").hash::<N>("number").create().unwrap();
+    (folder, db, table)
+}
+
+fn used_bytes(folder: &std::path::Path) -> u64 {
+    std::fs::read_dir(folder).unwrap().map(|file| file.unwrap().metadata().unwrap().len()).sum()
+}
+
+/// Does all work that is due.
+fn rest(db: &Database) {
+    while db.step().unwrap() != hashrange::inspect::Work::Idle {}
+}
+
 #[test]
 fn space_of_overwritten_and_deleted_values_comes_back() {
-    let folder = tempfile::tempdir().unwrap();
-    let db = options().memtable_bytes(1 << 20).log_bytes(2 << 20).durability(Durability::Buffered).open(folder.path());
-    let db = db.unwrap();
-    let table = db.create_table("notes").hash::<N>("number").create().unwrap();
-    let used = || -> u64 {
-        std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().metadata().unwrap().len()).sum()
-    };
+    let (folder, db, table) = small_limits();
+    let used = || used_bytes(folder.path());
     let item = |number: i64| Item::new().with("number", number).with("text", "t".repeat(50_000));
     for number in 0..600 {
         table.put(&item(number % 40)).unwrap();
-        while db.step().unwrap() != hashrange::inspect::Work::Idle {}
+        rest(&db);
     }
     // 2 MB of items, as much in the log, and what a merge leaves side by side.
     assert!(used() < 12 << 20, "{} bytes of 2 MB that were overwritten", used());
@@ -176,23 +189,17 @@ fn space_of_overwritten_and_deleted_values_comes_back() {
 /// They are too few to be in the way of reads.
 #[test]
 fn space_of_few_large_values_that_were_deleted_comes_back_by_itself() {
-    let folder = tempfile::tempdir().unwrap();
-    let db = options().memtable_bytes(1 << 20).log_bytes(2 << 20).durability(Durability::Buffered).open(folder.path());
-    let db = db.unwrap();
-    let table = db.create_table("notes").hash::<N>("number").create().unwrap();
-    let used = || -> u64 {
-        std::fs::read_dir(folder.path()).unwrap().map(|file| file.unwrap().metadata().unwrap().len()).sum()
-    };
-    let rest = || while db.step().unwrap() != hashrange::inspect::Work::Idle {};
+    let (folder, db, table) = small_limits();
+    let used = || used_bytes(folder.path());
     for number in 0..48 {
         table.put(&Item::new().with("number", number).with("text", "t".repeat(300_000))).unwrap();
     }
     db.flush().unwrap();
-    rest();
+    rest(&db);
     assert!(used() > 14 << 20, "{} bytes of 14.4 MB", used());
     (0..48).for_each(|number| drop(table.delete(number).unwrap()));
     db.flush().unwrap();
-    rest();
+    rest(&db);
     assert!(used() < 6 << 20, "{} bytes of nothing", used());
 }
 
