@@ -1,8 +1,8 @@
 //! Known bugs that a test can plant, to show that the nets that are meant to catch bugs do.
 //!
-//! Who looks for lost writes and finds none has either a good database or a bad search. So the flag `--cfg hashrange_canaries`
-//! plants bugs of the kinds that stores have had, one at a time and chosen at run time, and the tests of the simulation show
-//! that each is found. A place where one can be planted reads `canary!(Name)`, which is the constant `false` unless this
+//! A search for lost writes that finds none was made in a good database or is a bad search. So the flag `--cfg hashrange_canaries`
+//! plants bugs of the kinds that stores have had, one at a time and chosen at run time. The lives of the simulation, the
+//! schedules of threads, `threads waiting::` and `tables planted` show that each is found. A place where one can be planted reads `canary!(Name)`, which is the constant `false` unless this
 //! project's own tests ask for the flag.
 //!
 //! Imports: nothing.

@@ -127,7 +127,8 @@ pub struct Options {
     pub read_mode: ReadMode,
     /// Source of time. Default: the system clock.
     pub clock: Clock,
-    /// Seed of every random choice (file salts, request ids, modelled lag). Default: taken from the clock at opening.
+    /// Seed of the number that the database draws at its creation. Models have seeds of their own; salts and keys come from
+    /// the operating system. Default: taken from the clock at opening.
     pub seed: Option<u64>,
     /// Key under which page tokens are sealed. Default: one derived from the database's number.
     pub page_token_key: Option<PageTokenKey>,

@@ -76,7 +76,8 @@ impl OpenOptions {
         self.options.clock = clock;
         self
     }
-    /// Seed of every random choice. Default: taken from the clock.
+    /// Seed of the number that the database draws at its creation. Models have seeds of their own; salts and keys come from the
+    /// operating system. Default: taken from the clock.
     pub fn seed(mut self, seed: u64) -> Self {
         self.options.seed = Some(seed);
         self
@@ -192,8 +193,8 @@ impl OpenOptions {
         self
     }
     /// Notes what each request consumes, so that [`Database::ledger`] can say what it costs and [`Database::heat`] which keys are
-    /// hot. It takes bounded memory, which the options say, and each access some hundred nanoseconds. Default: nothing is
-    /// noted, which costs a request nothing.
+    /// hot. It takes bounded memory, which the options say, and about a microsecond for each access, more where many threads
+    /// read one table. Default: nothing is noted, which costs a request one branch.
     pub fn ledger(mut self, options: LedgerOptions) -> Self {
         self.options.ledger = Some(options);
         self
@@ -201,7 +202,7 @@ impl OpenOptions {
     /// Lets requests meet faults, so that a program can be tested against them: errors, delays, throttles and lost answers, by
     /// operation, table or key, with a seed. The model can be replaced while the database is open
     /// ([`Database::set_faults`]). A fault never changes what is stored; [`ServiceFault`](crate::service::ServiceFault) says of each
-    /// when it strikes. Default: no faults, which costs a request nothing.
+    /// when it strikes. Default: no faults, which costs a request one branch.
     pub fn faults(mut self, model: FaultModel) -> Self {
         self.options.faults = Some(model);
         self

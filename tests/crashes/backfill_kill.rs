@@ -4,7 +4,7 @@
 //! index and deleting them. The parent kills it at some moment, opens the folder, checks every index that is active, and
 //! every second time lets the filling end, compares the index with the table, and drops it, so that the next child adds it anew.
 //!
-//! `HASHRANGE_KILLS=200 cargo test --release --test crashes backfill_kill::` kills so many times.
+//! `HASHRANGE_KILLS=200 cargo test -p hashrange --release --test crashes backfill_kill::` kills so many times.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

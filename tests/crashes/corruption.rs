@@ -211,7 +211,7 @@ fn bytes_of_an_encrypted_database_flipped() {
 }
 
 #[test]
-#[ignore = "takes a minute or two: `cargo test --release --test crashes corruption:: -- --ignored`"]
+#[ignore = "takes a minute or two: `cargo test -p hashrange --release --test crashes corruption:: -- --ignored`"]
 fn each_byte_of_128_kib_flipped() {
     let database = database_of(Files::Plain, 5, 60, Some(1_000));
     let bytes: usize = files(&database.0).values().map(Vec::len).sum();

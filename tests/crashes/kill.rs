@@ -5,7 +5,7 @@
 //! opening included, opens the folder itself, and finds every transaction that was told of, and none in part. Whether a
 //! write was synced or only buffered makes no difference to a killed process, so the threads do both.
 //!
-//! `HASHRANGE_KILLS=500 cargo test --release --test crashes kill::` kills so many times.
+//! `HASHRANGE_KILLS=500 cargo test -p hashrange --release --test crashes kill::` kills so many times.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -5,7 +5,7 @@
 //! steps. Each answer is compared with the model's, and at the end everything that can be read. A history that fails is
 //! shrunk by proptest; it is then a list of steps to read and to keep as a test with a name.
 //!
-//! `HASHRANGE_HISTORIES=10000 cargo test --test tables model::` runs as many histories of each kind.
+//! `HASHRANGE_HISTORIES=10000 cargo test -p hashrange --test tables model::` runs as many histories of each kind.
 
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 

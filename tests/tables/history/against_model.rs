@@ -1,6 +1,6 @@
 //! Random histories: the database as it was after each of their steps is what the model was then, by commit and by instant.
 //!
-//! `HASHRANGE_HISTORIES=10000 cargo test --test tables history::against_model` runs as many.
+//! `HASHRANGE_HISTORIES=10000 cargo test -p hashrange --test tables history::against_model` runs as many.
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 

@@ -1,7 +1,7 @@
-//! Operations on replicas of tables in other regions: here every table stands in one region.
+//! Operations on global tables of the first kind, and on the automatic scaling of replicas.
 //!
 //! The first kind of global table (2017.11.29) is gone from the service too: none can be made, none is found. Automatic
-//! scaling of replicas is described for a table that has any, so for none.
+//! scaling of replicas is not here: both operations answer as for a table without replicas, also where it has some.
 
 use super::describe_table::{decode_name, no_table};
 use crate::{
@@ -76,7 +76,7 @@ pub(super) fn list(_: &Context<'_>, body: &[u8]) -> Outcome {
     Ok(br#"{"GlobalTables":[]}"#.to_vec())
 }
 
-/// `DescribeTableReplicaAutoScaling`, `UpdateTableReplicaAutoScaling`: the table has no replicas.
+/// `DescribeTableReplicaAutoScaling`, `UpdateTableReplicaAutoScaling`: answered as for a table without replicas.
 pub(super) fn scaling(context: &Context<'_>, body: &[u8]) -> Outcome {
     Err(no_table(decode_name(context, body)?.name()))
 }

@@ -77,7 +77,7 @@ fn md5(bytes: &[u8]) -> String {
 }
 
 /// The service: exports and imports go to S3.
-/// Here: to a folder.
+/// Here: to a folder (`--object-dir`), or with feature `object-store` to a bucket.
 #[test]
 fn a_full_export_is_written_as_the_service_writes_it() {
     let (wire, folder) = with_recovery();

@@ -1,5 +1,5 @@
-//! Rough timings of a run on the real disk, for decisions about the format: `cargo test --release -- --ignored
-//! --nocapture run::tests::timing`.
+//! Rough timings of a run on the real disk, for decisions about the format:
+//! `cargo test --release -p hashrange --lib partition::run::tests::timing -- --ignored --nocapture`.
 
 use super::*;
 use crate::file::RealDisk;
