@@ -32,7 +32,7 @@ impl Clock {
     pub fn system() -> Self {
         Self(Source::System)
     }
-    /// A clock that stands at `epoch_millis` (milliseconds since 1970) until it is moved.
+    /// A clock that is at `epoch_millis` (milliseconds since 1970) until it is moved.
     pub fn manual(epoch_millis: u64) -> Self {
         Self(Source::Manual(Arc::new(AtomicU64::new(epoch_millis))))
     }

@@ -41,12 +41,12 @@ pub enum ReadMode {
     Buffered,
 }
 
-/// Refuses what overlaps, as the service does; see [`OpenOptions::conflicts`](crate::OpenOptions::conflicts).
+/// Rejects what overlaps, as the service does; see [`OpenOptions::conflicts`](crate::OpenOptions::conflicts).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ConflictModel {
-    /// Operations of a thousand that are refused by chance as well, 0 to 1,000.
+    /// Operations of a thousand that are rejected by chance as well, 0 to 1,000.
     pub refused_per_thousand: u32,
-    /// The same seed refuses the same operations of the same sequence.
+    /// The same seed rejects the same operations of the same sequence.
     pub seed: u64,
 }
 
@@ -64,7 +64,7 @@ pub struct HistoryOptions {
 }
 
 impl HistoryOptions {
-    /// Refuses values that are out of range, by the name of the field.
+    /// Rejects values that are out of range, by the name of the field.
     pub(crate) fn check(&self) -> Result<()> {
         check_option("history.retention_secs", self.retention_secs, RETENTION_SECS)?;
         check_option("history.base_bytes", self.base_bytes, 1..=u64::MAX)
@@ -154,7 +154,7 @@ pub struct Options {
     /// that is longer than `stream_retention_millis`. Default 0: no longer than others.
     pub unread_retention_millis: u64,
     /// How long a new table stays in status CREATING, in milliseconds by the clock, as the service's tables do: items are
-    /// refused meanwhile. Default 0.
+    /// rejected meanwhile. Default 0.
     pub creating_millis: u64,
     /// Whether items whose time to live has ended are hidden from reads before they are deleted. The service shows them.
     /// Reads of an index see it only of entries that carry the TTL attribute. Default false.
@@ -163,7 +163,7 @@ pub struct Options {
     /// 10 GB. A write that would make a larger one grow fails with `ItemCollectionSizeLimitExceededException`. The first
     /// write to each collection after opening reads all of it. Default: no limit.
     pub collection_limit_bytes: Option<u64>,
-    /// Refuses operations that overlap, as the service does, instead of letting them wait. Default: none is refused.
+    /// Rejects operations that overlap, as the service does, instead of letting them wait. Default: none is rejected.
     pub conflicts: Option<ConflictModel>,
     /// Rejects what the service would have no capacity for. Default: nothing is rejected.
     pub capacity: Option<CapacityModel>,
@@ -190,7 +190,7 @@ pub struct Options {
 }
 
 impl Options {
-    /// Refuses values that no database can be opened with, by the name of the field.
+    /// Rejects values that no database can be opened with, by the name of the field.
     pub(crate) fn check(&self) -> Result<()> {
         check_option("initial_partitions", self.initial_partitions, INITIAL_PARTITIONS)?;
         check_option("split_bytes", self.split_bytes, 1..=u64::MAX)?;

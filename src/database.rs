@@ -244,7 +244,7 @@ impl Database {
         self.update_table_with(name, |_| Ok::<_, Error>(update))
     }
     /// Changes a table as `decide` says, which is given the table as it is: nothing else changes the table between what it
-    /// sees and what it asks for. If it refuses, nothing is changed, and its refusal is the error. It must not call the
+    /// sees and what it asks for. If it rejects, nothing is changed, and its rejection is the error. It must not call the
     /// database, which would wait for it.
     ///
     /// ```
@@ -341,7 +341,7 @@ impl Database {
         table::stream_of_iterator(self.engine(), iterator)
     }
     /// Up to `limit` records (1 to 1,000; 1 MB), and the iterator that goes on behind them. Errors: an iterator that is
-    /// none, is older than 15 minutes, or stands where records are gone.
+    /// none, is older than 15 minutes, or is where records are gone.
     pub fn stream_records(&self, iterator: &str, limit: Option<usize>) -> Result<StreamRecords> {
         if let Some(recorder) = self.engine().recorder()
             && let Ok((table, _)) = self.stream_of_iterator(iterator)

@@ -1,4 +1,4 @@
-//! Dates of the Gregorian calendar, in UTC: the labels of streams, the times in refusals, and what signatures of requests count with.
+//! Dates of the Gregorian calendar, in UTC: the labels of streams, the times in rejections, and what signatures of requests count with.
 //!
 //! Days are counted in eras of 400 years that begin on a first of March, so that the leap day is the last of its year.
 //!

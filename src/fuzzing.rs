@@ -1,7 +1,7 @@
 //! Doors into the rooms that users do not see, for the fuzz targets in `fuzz/` and the benchmarks in `benches/`.
 //!
 //! Compiled with the feature `fuzzing` only, which is for this project's own programs: nothing here is stable, and what
-//! is reached through it may refuse or lose data that the rest of the crate would protect.
+//! is reached through it may reject or lose data that the rest of the crate would protect.
 //!
 //! Imports: visible, format, item, expression, wal, manifest, partition.
 

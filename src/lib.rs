@@ -1,6 +1,6 @@
 //! DynamoDB's data model as an embedded database with its own log-structured storage engine.
 //!
-//! A partition key is hashed to a 64-bit token; the tokens of a table are cut into partitions; in a partition, items lie
+//! A partition key is hashed to a 64-bit token; the tokens of a table are cut into partitions; in a partition, items are
 //! sorted by (token, partition key, sort key), in a memtable first and in immutable sorted runs later. Every change is
 //! one record of one write-ahead log. Memtables, index entries and stream records are derived from that record, by the writer
 //! and by recovery alike.

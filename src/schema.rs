@@ -89,7 +89,7 @@ pub enum IndexKind {
 /// Whether an index is being built, usable or being removed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub enum IndexStatus {
-    /// Backfill is running; the index takes writes and refuses reads.
+    /// Backfill is running; the index takes writes and rejects reads.
     Creating,
     /// Usable.
     #[default]
@@ -199,7 +199,7 @@ pub struct TableDefinition {
     /// The stream, if one is enabled.
     #[serde(default)]
     pub stream: Option<StreamDefinition>,
-    /// Refuses deletion of the table while set.
+    /// Rejects deletion of the table while set.
     #[serde(default)]
     pub deletion_protection: bool,
     /// Tags, at most 50.
@@ -211,7 +211,7 @@ pub struct TableDefinition {
     /// Its replicas in other regions, if it has any.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replication: Option<Box<Replication>>,
-    /// Whether it has or had replicas, so that stamps lie among its items.
+    /// Whether it has or had replicas, so that stamps are among its items.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub has_stamps: bool,
     /// Log record of the last change of this definition: replay ignores older ones.
@@ -237,7 +237,7 @@ impl TableDefinition {
     pub fn is_internal(&self) -> bool {
         self.name.starts_with(INTERNAL_PREFIX)
     }
-    /// Whether other entries lie among its items: those of local indexes, or stamps.
+    /// Whether other entries are among its items: those of local indexes, or stamps.
     pub(crate) fn is_mixed(&self) -> bool {
         self.has_stamps || self.indexes.iter().any(|index| index.kind == IndexKind::Local)
     }

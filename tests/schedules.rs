@@ -7,7 +7,7 @@
 //! planted and have to be found. Without the first flag there is nothing here.
 //!
 //! In each schedule two writers count in the same item, one with single updates and one with transactions over two
-//! items, while a reader reads and somebody flushes and compacts. Checked: no count is lost; what a reader saw never goes
+//! items, while a reader reads and a third thread flushes and compacts. Checked: no count is lost; what a reader saw never goes
 //! back, and is on every medium that a power failure would have left at that moment; a writer sees its own writes; table
 //! and index agree at the end.
 

@@ -15,6 +15,8 @@ mod face;
 mod floors;
 #[path = "tidy/source.rs"]
 mod source;
+#[path = "tidy/words.rs"]
+mod words;
 
 use floors::{FLOORS, HOUSES, House};
 use source::{PathUse, Token, functions, paths, tokens};
@@ -364,24 +366,6 @@ fn functions_are_short() {
         }
     }
     faults.extend(listed.iter().map(|(path, name)| format!("{path}: {name} is short by now, take it off the list")));
-    assert_tidy(&faults);
-}
-
-/// Words that hide the actor of a sentence: name the writer, reader, leader, caller or process instead.
-const VAGUE_WORDS: [&str; 4] = ["whoever", "somebody", "nobody", "anybody"];
-
-#[test]
-fn comments_name_the_actor() {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-    let mut faults = Vec::new();
-    for source in sources().iter().filter(|source| source.under(&["src/", "wire/src/", "console/src/", "cli/src/"])) {
-        let text = std::fs::read_to_string(root.join(&source.path)).unwrap();
-        for (number, line) in (1..).zip(text.lines()).filter(|(_, line)| line.trim_start().starts_with("//")) {
-            let words = line.split(|c: char| !c.is_alphabetic()).map(str::to_lowercase);
-            let vague = words.filter(|word| VAGUE_WORDS.contains(&word.as_str()));
-            faults.extend(vague.map(|word| format!("{}:{number}: who is {word}?", source.path)));
-        }
-    }
     assert_tidy(&faults);
 }
 

@@ -20,7 +20,7 @@ pub(crate) struct DatabaseArgs {
     #[cfg(feature = "encryption")]
     #[arg(long, global = true, value_name = "PROGRAM", env = "HASHRANGE_KEY_COMMAND")]
     pub(crate) key_command: Option<PathBuf>,
-    /// Refuse a folder that does not reach this commit, as `inspect` shows it: an older copy of the whole folder
+    /// Reject a folder that does not reach this commit, as `inspect` shows it: an older copy of the whole folder
     #[arg(long, global = true, value_name = "NUMBER")]
     pub(crate) least_commit: Option<u64>,
     /// Bytes of all memtables together

@@ -7,7 +7,7 @@ use std::{fmt, io, process::ExitCode};
 /// A failure that ends the program.
 #[derive(Debug)]
 pub(crate) enum Failure {
-    /// The engine refused or failed.
+    /// The engine rejected or failed.
     Engine(Error),
     /// Arguments that do not fit together, or do not fit the table.
     Usage(String),
@@ -18,7 +18,7 @@ pub(crate) enum Failure {
         /// What the operating system says.
         source: io::Error,
     },
-    /// A service refused or could not be reached.
+    /// A service rejected a request, or could not be reached.
     #[cfg(feature = "copy")]
     Service {
         /// What was tried.

@@ -7,7 +7,7 @@
 //! csv        id,name,tags:SS              a header, then a record a line; see `hashrange_console::cells` for the types of columns
 //! ```
 //!
-//! A record that cannot be read is a record all the same: it says where it stood and what is wrong, and the next one is
+//! A record that cannot be read is a record all the same: it says where it was and what is wrong, and the next one is
 //! read. Only an input that fails as such, such as a disk, ends the reading.
 
 mod csv_records;

@@ -69,7 +69,7 @@ fn parse_parts(template: &str) -> Result<Vec<Part>, String> {
 
 impl KeyTemplate {
     /// Adds the attribute to an item. `kind` is its type in the schema. An error names the attribute that is missing or
-    /// cannot stand in a text.
+    /// cannot be in a text.
     pub(crate) fn apply(&self, item: &mut Item, kind: KeyType) -> Result<(), String> {
         let mut text = String::new();
         for part in &self.parts {

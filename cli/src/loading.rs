@@ -108,7 +108,7 @@ impl<'a> Loader<'a> {
         Ok(item)
     }
 
-    /// Puts an item; returns why the item itself was refused.
+    /// Puts an item; returns why the item itself was rejected.
     fn put(&self, item: &Item) -> Result<Option<Error>, Failure> {
         match self.table.put_with(item).durability(Durability::Buffered).send() {
             Ok(_) => Ok(None),

@@ -1,4 +1,4 @@
-//! Stores of objects on the command line: where archives lie, where exports go and imports come from, and what stands for Kinesis.
+//! Stores of objects on the command line: where archives are, where exports go and imports come from, and what stands for Kinesis.
 
 use crate::failure::Failure;
 use clap::{Args, ValueEnum};
@@ -62,7 +62,7 @@ fn remote(text: &str) -> Result<ArchivePlace, Failure> {
     Ok(ArchivePlace::new(Arc::new(store), "", &prefix)?)
 }
 
-/// Refuses a bucket that is no folder.
+/// Rejects a bucket that is no folder.
 #[cfg(not(feature = "object-store"))]
 fn remote(text: &str) -> Result<ArchivePlace, Failure> {
     let folders = "name a folder, or s3://BUCKET/PREFIX with --object-dir DIR";

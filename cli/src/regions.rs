@@ -64,7 +64,7 @@ impl RegionsArgs {
         Ok(BoundRegions(self.regions.iter().map(bind).collect::<Result<_, Failure>>()?))
     }
 
-    /// Refuses a folder that is the database of one server where regions are to be served, and the other way round: neither would
+    /// Rejects a folder that is the database of one server where regions are to be served, and the other way round: neither would
     /// find its data.
     pub(crate) fn check_folder(&self, folder: &Path, in_memory: bool) -> Result<(), Failure> {
         let shown = folder.display();

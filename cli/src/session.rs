@@ -83,7 +83,7 @@ fn no_database(args: &DatabaseArgs, error: Error) -> Failure {
     Error::not_found(text).into()
 }
 
-/// Checks the definition of a new table where nothing is kept, so that one that is refused leaves no folder behind.
+/// Checks the definition of a new table where nothing is kept, so that one that is rejected leaves no folder behind.
 pub(crate) fn check_table(spec: &TableSpec) -> Result<(), Failure> {
     Database::options().background(false).in_memory()?.create_table_from(spec.clone())?;
     Ok(())

@@ -52,7 +52,7 @@ pub(crate) fn parse_millis(text: &str) -> Result<u64, String> {
     parsed.ok_or_else(|| "it must be a number with ms, s, m or h behind it, such as 800ms".to_owned())
 }
 
-/// Reads a number with a unit behind it; how many of the smallest unit that is. A unit stands before those that it ends with.
+/// Reads a number with a unit behind it; how many of the smallest unit that is. A unit is before those that it ends with.
 fn parse_length(text: &str, units: &[(&str, u64)]) -> Option<u64> {
     let (number, factor) = units.iter().find_map(|(unit, factor)| Some((text.strip_suffix(unit)?, *factor)))?;
     number.parse::<u64>().ok()?.checked_mul(factor)

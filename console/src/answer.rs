@@ -74,7 +74,7 @@ fn json_with(status: StatusCode, value: &impl Serialize) -> Answer {
     }
 }
 
-/// A refusal as the JSON API says it: `{"code": ..., "message": ...}`.
+/// A rejection as the JSON API says it: `{"code": ..., "message": ...}`.
 pub(crate) fn refused(refusal: &Refusal) -> Answer {
     #[derive(Serialize)]
     struct Said<'a> {

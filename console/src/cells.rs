@@ -3,7 +3,7 @@
 //! A column is called `name` or `name:TYPE`. Types are those of DynamoDB's scalars (`S`, `N`, `B` in base64, `BOOL`), its sets
 //! (`SS`, `NS`, `BS`, as JSON arrays of strings), and `JSON` for everything else. Without a type, a column that is part of a
 //! key has the type of the key, one whose first cells are all numbers is numbers, and any other is text. What looks like a
-//! type and is none is refused: `tags:XS:S` is how an attribute gets the name `tags:XS`.
+//! type and is none is rejected: `tags:XS:S` is how an attribute gets the name `tags:XS`.
 
 use hashrange::{AttributeValue, ItemRef, Number, key::KeyType, schema::TableDefinition};
 use std::collections::{BTreeMap, BTreeSet};
@@ -51,7 +51,7 @@ impl KeyTypes {
 /// The type of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CellType {
-    /// Text as it stands.
+    /// Text, unchanged.
     S,
     /// A number.
     N,

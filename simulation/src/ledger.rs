@@ -1,6 +1,6 @@
 //! What may be in a database, given what was asked of it and what it answered.
 //!
-//! Records lie in the log in the order of the calls, and a crash loses a tail of them at most. So the states that may be
+//! Records are in the log in the order of the calls, and a crash loses a tail of them at most. So the states that may be
 //! found form a list, oldest first: from the last one that was promised to be durable, over those that were only
 //! buffered, to the newest ones. As long as every call succeeds there is one newest state. A call that failed may have
 //! happened or not, which makes two, until something that the database shows or answers tells them apart.

@@ -96,7 +96,7 @@ impl Decision {
     pub fn is_allowed(&self) -> bool {
         matches!(self.ground, Ground::Root | Ground::Allowed { .. })
     }
-    /// DynamoDB's text of the refusal; `None` if the request is allowed.
+    /// DynamoDB's text of the rejection; `None` if the request is allowed.
     pub fn refusal(&self, principal: &Principal, ask: &Ask<'_>) -> Option<String> {
         let (action, resource) = (ask.action, &ask.resource);
         let why = match self.ground {
@@ -138,7 +138,7 @@ pub(crate) fn decide_at(
     Decision { ground: ground(principal, &Lookup { principal, environment, now_millis, ask }, of_resource) }
 }
 
-/// The policies of a principal, kind by kind, in the order in which a refusal names one.
+/// The policies of a principal, kind by kind, in the order in which a rejection names one.
 pub(super) fn groups(principal: &Principal) -> [(PolicyKind, &[Arc<Policy>]); 4] {
     [
         (PolicyKind::Identity, &principal.policies),

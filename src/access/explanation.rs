@@ -69,7 +69,7 @@ pub struct StatementReport {
 pub struct Explanation {
     /// The decision.
     pub decision: Decision,
-    /// DynamoDB's text, if it is a refusal.
+    /// DynamoDB's text, if it is a rejection.
     pub refusal: Option<String>,
     /// The statements, in the order in which they are looked at.
     pub statements: Vec<StatementReport>,

@@ -1,4 +1,4 @@
-//! JSON as policy documents need it: members keep their order, and a member that is there twice is refused, since one of the
+//! JSON as policy documents need it: members keep their order, and a member that is there twice is rejected, since one of the
 //! two would be ignored.
 
 use super::policy_error::PolicyError;

@@ -5,7 +5,7 @@
 //! through all statements and says why each of them applies or does not. Nothing here reads data, files or the time.
 //!
 //! A document is compiled once by [`Policy::parse`]: actions become a set of bits, patterns become pieces, conditions become
-//! values of their type. What cannot be understood is refused then, with the place in the document: a condition that was
+//! values of their type. What cannot be understood is rejected then, with the place in the document: a condition that was
 //! ignored would be a hole in a `Deny`.
 //!
 //! ```

@@ -1,4 +1,4 @@
-//! Why a policy document is refused.
+//! Why a policy document is rejected.
 
 use crate::error::Error;
 use std::fmt;

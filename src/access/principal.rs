@@ -165,7 +165,7 @@ impl Principal {
         self.service_control_policies.push(policy);
         self
     }
-    /// Refuses what only a missing `dynamodb:LeadingKeys` would allow: in IAM, `ForAllValues` is true for a request that
+    /// Rejects what only a missing `dynamodb:LeadingKeys` would allow: in IAM, `ForAllValues` is true for a request that
     /// names no partition key, so that a `Scan` under such a condition reads the items of all.
     #[must_use]
     pub fn strict(mut self) -> Self {
@@ -185,7 +185,7 @@ impl Principal {
     pub fn account_id(&self) -> &str {
         &self.account
     }
-    /// The ARN that refusals name.
+    /// The ARN that rejections name.
     pub fn arn(&self) -> &str {
         &self.arn
     }

@@ -72,7 +72,7 @@ pub struct ArchiveOptions {
     /// When a commit is in the archive. Default: within about a second.
     pub mode: ArchiveMode,
     /// Goes on with an archive that another copy of the database wrote to last: for a database that was restored from it
-    /// and takes the place of the one that is lost. The other one is refused from then on. Default false.
+    /// and takes the place of the one that is lost. The other one is rejected from then on. Default false.
     pub takes_over: bool,
     /// Bytes of log that may wait for the archive. Default 1 GiB.
     pub backlog_bytes: u64,

@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Entries are numbered without a gap and made only where there is none of that number. So two databases that archive to
-//! one place meet at the next entry, and the second is refused. [`entry_file`](super::entry_file) says how one is written.
+//! one place meet at the next entry, and the second is rejected. [`entry_file`](super::entry_file) says how one is written.
 
 use super::{
     entry_file::{decode, encode, sealed, unsealed},

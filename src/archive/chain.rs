@@ -1,7 +1,7 @@
 //! What the entries of one timeline lead to: its bases, and the log that leads on from each.
 //!
 //! The log of a timeline is in one piece, but where the archiver was away for so long that a part of it was gone: there an
-//! entry says that it follows a gap, and brings a base. A chain is what lies between two gaps.
+//! entry says that it follows a gap, and brings a base. A chain is what is between two gaps.
 
 use super::{
     catalog::{BaseEntry, Entry},

@@ -1,4 +1,4 @@
-//! Where an archive lies: a part of a store of objects.
+//! Where an archive is: a part of a store of objects.
 
 use crate::{
     error::{Error, ErrorKind, Result},

@@ -1,4 +1,4 @@
-//! Where an item or index entry lies among all of its table or index.
+//! Where an item or index entry is among all of its table or index.
 
 /// A place in the order of a table's items or of an index's entries.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,7 +39,7 @@ impl OwnedPlace {
     pub fn as_place(&self) -> Place<'_> {
         Place { token: self.token, collection: &self.collection, sort: &self.sort }
     }
-    /// Whether both lie in one collection.
+    /// Whether both are in one collection.
     pub fn is_same_collection(&self, other: &Self) -> bool {
         self.token == other.token && self.collection == other.collection
     }

@@ -120,7 +120,7 @@ impl State {
     }
 }
 
-/// A refusal, which counts for the partition if that is the reason.
+/// A rejection, which counts for the partition if that is the reason.
 #[cold]
 pub fn noted(state: &State, of: Use, partition: usize, limit: ThrottledLimit) -> ThrottledLimit {
     if let (ThrottledLimit::KeyRangeThroughput, Some(partition)) = (limit, state.partitions.get(partition)) {

@@ -19,7 +19,7 @@ const MOST_BYTES: usize = 128 << 10;
 /// The program is called with the arguments given here and one more, `wrap` or `unwrap`. It reads one line of hexadecimal
 /// digits from its standard input (the key of 32 bytes, or what it returned for one), and writes one such line to its
 /// standard output (what only it can turn back, or the key). `HASHRANGE_DATABASE_ID` and `HASHRANGE_KEY_GENERATION` in its
-/// environment say what the key is for. Any status but 0 is a refusal; what the program wrote to standard error is its reason.
+/// environment say what the key is for. Any status but 0 is a rejection; what the program wrote to standard error is its reason.
 #[derive(Clone, Debug)]
 pub struct KeyCommand {
     program: OsString,

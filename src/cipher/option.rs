@@ -17,7 +17,7 @@ impl Encryption {
     }
     /// Takes a database that is not encrypted as well, and encrypts what it writes from now on. What was written before stays
     /// readable to all until it is rewritten: [`Database::rewrite`](crate::Database::rewrite) does that. Without this, a
-    /// database that is not encrypted is refused, so that a folder that was exchanged is noticed.
+    /// database that is not encrypted is rejected, so that a folder that was exchanged is noticed.
     pub fn encrypt_existing(mut self) -> Self {
         self.encrypts_existing = true;
         self

@@ -4,7 +4,7 @@
 //! What the rows hold is written at [`stream::checkpoint`](crate::stream::checkpoint).
 //!
 //! Rows are written buffered: a row that a power failure takes away lets records come a second time, which a consumer
-//! must stand anyway. A row never outlives a record that it speaks of, since both lie in one log, the record first.
+//! has to expect anyway. A row never outlives a record that it speaks of, since both are in one log, the record first.
 
 use crate::{
     config::Durability,

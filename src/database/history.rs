@@ -109,7 +109,7 @@ impl Database {
     /// The database as it was at a moment, to be read.
     ///
     /// [`Moment::Now`] works always, and has everything that was acknowledged before the call. Other moments need
-    /// [history](crate::OpenOptions::history): the commit or instant must lie within [`Database::history_window`]. Writers do not
+    /// [history](crate::OpenOptions::history): the commit or instant must be within [`Database::history_window`]. Writers do not
     /// wait. It takes as long as replaying the log since the last flush, or for an earlier moment since the base before it
     /// ([`HistoryOptions::base_bytes`]), and that much memory.
     ///

@@ -98,7 +98,7 @@ impl Database {
 
 impl KinesisDestinations {
     /// Lets changes take time, as they do in the service, by the clock of the database: a model that this handle asks for.
-    /// Which changes are refused depends on it.
+    /// Which changes are rejected depends on it.
     #[must_use]
     pub fn timing(self, timing: KinesisTiming) -> Self {
         Self { timing, ..self }

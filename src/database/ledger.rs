@@ -86,7 +86,7 @@ impl Database {
     /// What a request would do, and what that costs: index, keys, partitions, items, units, and how many a second like it can
     /// go on for ever. Nothing is written, asked for or paid. The request is carried out up to there, so the numbers are those of
     /// the items that are there. Errors: a policy does not allow it, or a table or index does not exist; what it would be
-    /// refused for besides is in the plan.
+    /// rejected for besides is in the plan.
     ///
     /// ```
     /// use hashrange::{Database, Item, key::S, request::PutItem};

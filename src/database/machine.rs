@@ -125,7 +125,7 @@ impl Machine {
     }
     /// A new machine with a copy of a database, in which all that was committed is durable. It has the options of that
     /// database and no background threads. The hooks and the observer of the original learn nothing of the copy. The copy has
-    /// a manual clock of its own, which stands at the time of the original until it is moved. Errors: log or disk.
+    /// a manual clock of its own, which is at the time of the original until it is moved. Errors: log or disk.
     pub fn copy_of(database: &Database, seed: u64) -> Result<Self> {
         let disk = SimulatedDisk::new(seed);
         database.fork_onto(&disk)?;

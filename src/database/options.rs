@@ -167,7 +167,7 @@ impl OpenOptions {
         self
     }
     /// Reports conflicts as the service has them, so that an application can be tested against them: an operation that meets
-    /// one that the service would not let it meet is refused with `TransactionConflict` (or `TransactionInProgress`, for a client
+    /// one that the service would not let it meet is rejected with `TransactionConflict` (or `TransactionInProgress`, for a client
     /// request token whose first transaction is not finished), and a share of the others by chance. In a batch write the item
     /// comes back unprocessed; [`Database::transaction`] tries again. Default: operations wait for one another, and nothing
     /// conflicts. A test can also hold an item itself, with [`Table::simulate_conflict`](crate::Table::simulate_conflict).
@@ -251,7 +251,7 @@ impl OpenOptions {
         self.options.encryption = Some(encryption.into());
         self
     }
-    /// Refuses a folder that does not reach this commit: an older copy of the whole folder was put in its place, or its files
+    /// Rejects a folder that does not reach this commit: an older copy of the whole folder was put in its place, or its files
     /// were deleted. Nothing in the folder proves that there was a later one, whether or not it is encrypted, so a program that
     /// has to notice it keeps the number elsewhere: [`last_commit`](crate::observe::Statistics::last_commit) of
     /// [`Database::statistics`], asked for before a [`sync`](Database::sync) that succeeds. Numbers of commits only grow. Default 0: any folder will do.

@@ -126,7 +126,7 @@ impl Database {
         TokenSeal::new(self.engine().options(), self.engine().database_id())
     }
     /// Holds a client request token as a transaction would that does not end, until the answer is dropped: transactions with
-    /// that token are refused with `TransactionInProgressException`. For tests of what an application does then.
+    /// that token are rejected with `TransactionInProgressException`. For tests of what an application does then.
     pub fn simulate_token_conflict(&self, token: impl Into<String>) -> ConflictGuard {
         self.engine().simulate_token_conflict(token.into())
     }

@@ -16,7 +16,7 @@ use crate::{
 use std::{fmt, sync::Arc};
 
 /// A database as a principal sees it: [`Database::as_principal`]. It has DynamoDB's operations, on each of which the
-/// principal's policies decide, and those of tables and streams. What is refused has error kind
+/// principal's policies decide, and those of tables and streams. What is rejected has error kind
 /// [`Denied`](crate::ErrorKind::Denied), has read and written nothing, consumes no capacity, and is shown to no
 /// [`Hook`](crate::request::Hook).
 ///
@@ -106,12 +106,12 @@ impl RestrictedDatabase {
     pub fn abac(self, enabled: bool) -> Self {
         self.with(|caller| caller.tags_count = enabled)
     }
-    /// Whether refusals by an explicit deny name the policy behind their text, as the service began to do in 2026. Default false.
+    /// Whether rejections by an explicit deny name the policy behind their text, as the service began to do in 2026. Default false.
     #[must_use]
     pub fn names_policies(self, enabled: bool) -> Self {
         self.with(|caller| caller.names_policies = enabled)
     }
-    /// Reports what policies refuse, and carries it out all the same: for policies that are to be tried out before they
+    /// Reports what policies reject, and carries it out all the same: for policies that are to be tried out before they
     /// count. `report` is called on the thread of the request and must not block.
     #[must_use]
     pub fn report_only(self, report: impl Fn(&Error) + Send + Sync + 'static) -> Self {

@@ -77,7 +77,7 @@ impl<K: KeyShape> TableBuilder<K> {
         self.spec.throughput = ProvisionedThroughput { read_units_per_sec, write_units_per_sec };
         self
     }
-    /// Refuses deletion of the table.
+    /// Rejects deletion of the table.
     pub fn deletion_protection(mut self) -> Self {
         self.spec.deletion_protection = true;
         self

@@ -20,7 +20,7 @@ impl Engine {
         })
     }
 
-    /// A transaction begins; refused, it is cancelled with the reason at the items that others are at.
+    /// A transaction begins; rejected, it is cancelled with the reason at the items that others are at.
     pub fn enter_transaction<'a>(
         &self,
         access: Access,
@@ -39,7 +39,7 @@ impl Engine {
         })
     }
 
-    /// A transaction with a client request token begins; refused if its twin is not finished.
+    /// A transaction with a client request token begins; rejected if its twin is not finished.
     pub fn enter_token(&self, token: &str) -> Result<Option<ConflictGuard>> {
         if !self.admission.in_flight.is_watched() {
             return Ok(None);

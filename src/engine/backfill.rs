@@ -122,7 +122,7 @@ impl Engine {
             let seqno = cursor.seqno();
             let key = cursor.key();
             last = Some(EncodedKey::at_token(key.token, key.collection, key.sort));
-            // Entries of local indexes lie among the items.
+            // Entries of local indexes are among the items.
             let is_item = key.collection.first() == Some(&ITEM_SPACE);
             let entry = index::entry(&filling.table, &filling.index, &item).filter(|_| is_item);
             if let Some(entry) = entry {

@@ -15,7 +15,7 @@ use std::{
     },
 };
 
-/// A table at one moment: its definition and where its items and index entries lie. Replaced as a whole.
+/// A table at one moment: its definition and where its items and index entries are. Replaced as a whole.
 #[derive(Debug)]
 pub struct TableState {
     /// Keys, indexes and settings.
@@ -49,7 +49,7 @@ impl TableSlot {
         let state = ArcSwap::new(Arc::clone(&first));
         Self { first, state, end: AtomicU8::new(ALIVE), capacity: OnceLock::new() }
     }
-    /// Where the items lie.
+    /// Where the items are.
     #[inline]
     pub fn ring(&self) -> &Arc<TokenRing> {
         &self.first.ring
@@ -77,7 +77,7 @@ impl TableSlot {
     pub fn mark_closed(&self) {
         let _ = self.end.compare_exchange(ALIVE, CLOSED, Ordering::AcqRel, Ordering::Acquire);
     }
-    /// Refuses work on a table that was deleted, or whose database was closed.
+    /// Rejects work on a table that was deleted, or whose database was closed.
     #[inline]
     pub fn check_alive(&self) -> Result<()> {
         match self.end.load(Ordering::Acquire) {

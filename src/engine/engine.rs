@@ -136,7 +136,7 @@ impl Engine {
     pub fn describe(&self) -> String {
         self.files.disk.describe()
     }
-    /// The folder of the database, if it lies in one.
+    /// The folder of the database, if it is in one.
     pub fn folder(&self) -> Option<&Path> {
         self.files.disk.folder()
     }
@@ -150,12 +150,12 @@ impl Engine {
         self.begin_session()?;
         Ok(work)
     }
-    /// Refuses what comes after the end. Operations on a table ask its slot.
+    /// Rejects what comes after the end. Operations on a table ask its slot.
     pub fn check_open(&self) -> Result<()> {
         self.gate.check_open()
     }
-    /// Ends everything: waits for work that is under way, wakes who waits, seals the log, so that what was written without a
-    /// sync is durable afterwards, and gives the folder free, also where that failed. All that comes after it is refused.
+    /// Ends everything: waits for work that is under way, wakes waiting writers, seals the log, so that what was written without a
+    /// sync is durable afterwards, and gives the folder free, also where that failed. All that comes after it is rejected.
     /// Closing again does nothing.
     pub fn close(&self) -> Result<()> {
         if !self.gate.close() {

@@ -49,7 +49,7 @@ pub struct TablePartitionStats {
 /// A database as a whole.
 #[derive(Clone, Debug, Serialize)]
 pub struct DatabaseStats {
-    /// Where it lies.
+    /// Where it is.
     pub folder: String,
     /// Memory of all memtables, in bytes.
     pub memtable_bytes: usize,

@@ -60,7 +60,7 @@ impl Engine {
         }
     }
 
-    /// Bytes of the collection that `key` lies in, by DynamoDB's size rule: of its items and of their entries in local
+    /// Bytes of the collection that `key` is in, by DynamoDB's size rule: of its items and of their entries in local
     /// indexes. `None` for a table without local indexes, whose collections have no limit.
     pub fn collection_bytes(&self, slot: &TableSlot, key: &EncodedKey) -> Result<Option<u64>> {
         slot.check_alive()?;

@@ -99,7 +99,7 @@ impl Engine {
     ) {
         let Some(ledger) = &self.admission.ledger else { return };
         let access = write_access(state, index, key, None);
-        // What a global index refuses says nothing of the keys of its table, nor was its own key asked for.
+        // What a global index rejects says nothing of the keys of its table, nor was its own key asked for.
         ledger.throttled(label, &access, limit, index.is_none(), self.options.clock.coarse_millis());
     }
 

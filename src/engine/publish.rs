@@ -132,7 +132,7 @@ impl Engine {
         let mut plan = self.streams.plan_succession(partition.id, &ranges, self.wal.last_seqno(), now_millis);
         edits.extend(plan.take_edits());
         edits.push(Edit::PutCounters(self.counters()));
-        // The parent takes no writes any more, so that the children stand in for it even if the manifest cannot be
+        // The parent takes no writes any more, so that the children take its place even if the manifest cannot be
         // written: then nothing of theirs is published either, and the next opening begins with the parent.
         let committed = self.commit_manifest(manifest, &edits);
         self.streams.apply(plan);

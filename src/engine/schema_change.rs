@@ -1,7 +1,7 @@
 //! Creating, changing and deleting tables and indexes on a live database.
 //!
 //! A schema change is a record of the log like any other: it is logged while no writer derives index entries, so that
-//! replay knows at every record which indexes stood.
+//! replay knows at every record which indexes there were.
 
 use super::{
     billing_change::change_billing,
@@ -46,7 +46,7 @@ pub struct TableSpec {
     pub stream: Option<StreamView>,
     /// Attribute with the expiry time in epoch seconds.
     pub ttl_attribute: Option<String>,
-    /// Refuses deletion of the table while set.
+    /// Rejects deletion of the table while set.
     pub deletion_protection: bool,
     /// Tags, at most 50.
     pub tags: Vec<(String, String)>,

@@ -81,7 +81,7 @@ fn derives_expiry_alone(definition: &TableDefinition) -> bool {
     !definition.has_change_stream() && definition.indexes.iter().all(|index| index.kind == IndexKind::Expiry)
 }
 
-/// What was decided on each item, in the order of the operations, where some were refused. Positions ascend.
+/// What was decided on each item, in the order of the operations, where some were rejected. Positions ascend.
 pub(super) fn in_order(staged: PerItem<StagedWrite>, refused: Vec<(usize, Error)>) -> PerItem<Result<StagedWrite>> {
     let mut all: PerItem<Result<StagedWrite>> = staged.into_iter().map(Ok).collect();
     refused.into_iter().for_each(|(position, error)| all.insert(position, Err(error)));

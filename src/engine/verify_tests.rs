@@ -78,7 +78,7 @@ fn planted(
 #[test]
 fn what_was_checked_is_counted() {
     let (engine, slot) = database();
-    // Two partitions of the table, in which the local index lies too, and two of the global one.
+    // Two partitions of the table, in which the local index is too, and two of the global one.
     assert_eq!(
         engine.verify().unwrap(),
         VerifyReport { log_records: 4, tables: 1, partitions: 4, items: 3, index_entries: 6 }

@@ -1,4 +1,4 @@
-//! Operations that change files count themselves, so that closing waits for them and refuses those that come after it.
+//! Operations that change files count themselves, so that closing waits for them and rejects those that come after it.
 
 use crate::{
     error::{Error, Result},
@@ -37,11 +37,11 @@ impl WorkGate {
         *working += 1;
         Ok(AtWork(self))
     }
-    /// Refuses what comes after the end.
+    /// Rejects what comes after the end.
     pub fn check_open(&self) -> Result<()> {
         if self.closed.load(Ordering::Acquire) { Err(Error::closed()) } else { Ok(()) }
     }
-    /// Refuses new operations, and waits for those that are under way; false if that was done before.
+    /// Rejects new operations, and waits for those that are under way; false if that was done before.
     pub fn close(&self) -> bool {
         let mut working = self.working.lock();
         let is_first = !self.closed.swap(true, Ordering::AcqRel);

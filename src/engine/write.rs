@@ -47,7 +47,7 @@ pub enum WriteAction {
     Keep,
 }
 
-/// Looks at the newest item and decides; an error refuses the whole commit.
+/// Looks at the newest item and decides; an error rejects the whole commit.
 pub type Decide<'a> = dyn FnMut(&TableDefinition, Option<&ItemRef>) -> Result<WriteAction> + 'a;
 
 /// One item of a commit.

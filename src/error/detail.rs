@@ -166,7 +166,7 @@ pub enum Detail {
         /// ARN of the resource.
         resource: String,
     },
-    /// The operating system refused an operation on a file.
+    /// An operation of the operating system on a file failed.
     File {
         /// What was to be done: `open`, `sync`, ...
         operation: &'static str,

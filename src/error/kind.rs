@@ -31,7 +31,7 @@ pub enum ErrorKind {
     Expired,
     /// A stored item does not fit the Rust type that it is read into. Correct the type, or the item.
     Decode,
-    /// The operating system refused an operation on a file. The message names file and operation; the
+    /// An operation of the operating system on a file failed. The message names file and operation; the
     /// [source](std::error::Error::source) is the [`std::io::Error`].
     Io,
     /// An earlier write or sync failed; the database accepts no writes until it is reopened. Reads go on. The

@@ -158,7 +158,7 @@ impl Error {
             _ => Self::io("open", file, source),
         }
     }
-    /// The operating system refused `operation` on `file`.
+    /// `operation` of the operating system on `file` failed.
     pub fn io(operation: &'static str, file: impl fmt::Display, source: &io::Error) -> Self {
         let file = file.to_string();
         let mut e = Self::new(ErrorKind::Io, "IoError", format!("cannot {operation} {file}: {source}"));

@@ -1,7 +1,7 @@
 //! Applies the clauses of an update to an item.
 //!
 //! All of them happen at once: values are computed from the item as it was, and indexes mean the elements as they were.
-//! So there are four passes. Compute every value; write to existing places; append what lies beyond the end of a list,
+//! So there are four passes. Compute every value; write to existing places; append what is beyond the end of a list,
 //! in the order of the indexes; remove elements of lists, last first, so that none moves before its turn.
 
 use super::{
@@ -165,7 +165,7 @@ impl<'u> Application<'u> {
         Ok(())
     }
 
-    /// Appends what lies beyond the end of lists, in the order of the indexes, without gaps.
+    /// Appends what is beyond the end of lists, in the order of the indexes, without gaps.
     fn append(&mut self) -> Result<()> {
         self.appended.sort_unstable_by_key(|(path, _)| *path);
         for (path, value) in std::mem::take(&mut self.appended) {

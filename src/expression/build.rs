@@ -149,7 +149,7 @@ impl Predicate {
         Self { tree: checked, operators }
     }
 
-    /// Joins two, keeping the first fault. A condition with too many operators is refused in the end; until then it
+    /// Joins two, keeping the first fault. A condition with too many operators is rejected in the end; until then it
     /// keeps only its first part, so that no tree grows without bound.
     fn join(self, other: Self, join: impl FnOnce(Tree, Tree) -> Tree) -> Self {
         let operators = self.operators.saturating_add(other.operators).saturating_add(1);

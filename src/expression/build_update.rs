@@ -191,7 +191,7 @@ impl UpdateBuilder {
         if let Some(fault) = fault {
             return Err(ExpressionKind::Update.error(fault));
         }
-        // As in a text, the clauses of a section stand together, where the first of them was made.
+        // As in a text, the clauses of a section are together, where the first of them was made.
         let mut sections: Vec<std::mem::Discriminant<Action>> = Vec::new();
         for action in &actions {
             let section = std::mem::discriminant(action);

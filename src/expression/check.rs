@@ -51,7 +51,7 @@ impl ExpressionKind {
         }
     }
 
-    /// The refusal of an expression of this kind: `Invalid <name>: <detail>`.
+    /// The error of an expression of this kind: `Invalid <name>: <detail>`.
     pub(super) fn error(self, detail: impl fmt::Display) -> Error {
         Error::validation(format!("Invalid {}: {detail}", self.name()))
     }
@@ -79,7 +79,7 @@ pub(super) struct Findings {
     pub(super) redundant: bool,
     /// A function that does not exist, or not in this kind of expression.
     pub(super) function: Option<String>,
-    /// A function in a place where it may not stand.
+    /// A function in a place where it may not be.
     pub(super) misplaced: Option<String>,
     /// A reserved word used as a name.
     pub(super) reserved: Option<String>,
@@ -144,12 +144,12 @@ pub(crate) fn wrong_type(function: &str, type_name: &str) -> String {
     )
 }
 
-/// The fault of a value where a path must stand.
+/// The fault of a value where a path must be.
 pub(super) fn path_required(function: &str) -> String {
     format!("Operator or function requires a document path; operator or function: {function}")
 }
 
-/// The fault of a call where this function may not stand.
+/// The fault of a call where this function may not be.
 pub(super) fn misplaced(function: &str) -> String {
     format!("The function is not allowed to be used this way in an expression; function: {function}")
 }

@@ -87,7 +87,7 @@ impl Condition {
         self.paths().into_iter().map(Path::top_level).collect()
     }
 
-    /// Refuses a Query's filter that reads an attribute of the queried key. `keys` are the attributes of the key of the
+    /// Rejects a Query's filter that reads an attribute of the queried key. `keys` are the attributes of the key of the
     /// table or index, partition key first.
     pub fn check_reads_no_key<'k>(&self, keys: impl IntoIterator<Item = &'k str>) -> Result<()> {
         let read = self.top_level_attributes();
@@ -103,7 +103,7 @@ impl Condition {
     }
 }
 
-/// Refuses paths that lead into a key attribute, which is always a scalar: the keys of the table first, then those of
+/// Rejects paths that lead into a key attribute, which is always a scalar: the keys of the table first, then those of
 /// its indexes. For the paths of any kind of expression.
 pub(crate) fn check_keys_are_scalars<'k>(
     paths: &[&Path],

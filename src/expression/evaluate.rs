@@ -1,8 +1,8 @@
-//! Evaluates conditions on items as they lie in memory.
+//! Evaluates conditions on items as they are in memory.
 //!
 //! Logic has two values: a test whose operand is missing or of another type is false, except `<>`, which is the
 //! opposite of `=`. Nothing can fail here. Operands are [`View`]s: of an undecoded part of the item, of a value in the
-//! expression, or of a length; two views are compared where they lie.
+//! expression, or of a length; two views are compared where they are.
 
 use super::{
     path::Path,
@@ -52,7 +52,7 @@ fn holds(test: &Test, item: Option<&ItemRef>) -> bool {
     }
 }
 
-/// The value of an operand, where it lies.
+/// The value of an operand, where it is.
 enum View<'a> {
     /// In the item.
     Stored(ValueRef<'a>),

@@ -119,7 +119,7 @@ const MAX_KEY_ATTRIBUTES: usize = 8;
 ///
 /// # Errors
 /// DynamoDB's text unless there are conditions, not more than a key has attributes, with the right number and types of
-/// values. Operators that a key does not allow are refused when it is bound.
+/// values. Operators that a key does not allow are rejected when it is bound.
 pub fn key_conditions(entries: &[(String, LegacyCondition)]) -> Result<KeyCondition> {
     check_names(entries)?;
     let translate = |(name, entry): &(String, LegacyCondition)| {
@@ -189,7 +189,7 @@ fn check_names<T>(entries: &[(String, T)]) -> Result<()> {
     entries.iter().try_for_each(|(name, _)| check_name(name))
 }
 
-/// Refuses a ConditionalOperator that has nothing to join. `conditions` counts the entries of the filter or Expected.
+/// Rejects a ConditionalOperator that has nothing to join. `conditions` counts the entries of the filter or Expected.
 pub fn check_conditional_operator(operator: Option<ConditionalOperator>, conditions: usize) -> Result<()> {
     match (operator, conditions) {
         (None, _) => Ok(()),

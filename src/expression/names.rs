@@ -2,7 +2,7 @@
 //!
 //! The two maps of a request (ExpressionAttributeNames and ExpressionAttributeValues) are shared by all its
 //! expressions. A [`Scope`] lends them to the parsers and notes which entries are used; once the last expression is
-//! parsed, [`Scope::finish`] refuses the request if an entry served none of them.
+//! parsed, [`Scope::finish`] rejects the request if an entry served none of them.
 
 use super::token;
 use crate::error::{Error, Result};
@@ -53,7 +53,7 @@ impl Placeholders {
         }
     }
 
-    /// Refuses maps that are empty or have malformed keys, names before values. To be called before parsing, and only
+    /// Rejects maps that are empty or have malformed keys, names before values. To be called before parsing, and only
     /// when the request has an expression.
     pub fn check(&self) -> Result<()> {
         if let Some(names) = &self.names {
@@ -69,7 +69,7 @@ impl Placeholders {
         }
     }
 
-    /// Refuses maps in a request without the expressions that could use them: `has_expressions` says whether there is
+    /// Rejects maps in a request without the expressions that could use them: `has_expressions` says whether there is
     /// any expression, `has_value_expressions` whether there is one besides a projection.
     pub fn check_needed(&self, has_expressions: bool, has_value_expressions: bool) -> Result<()> {
         let refuse = |map| Err(Error::validation(format!("{map} can only be specified when using expressions")));
@@ -128,7 +128,7 @@ impl<'p> Scope<'p> {
         Some(value)
     }
 
-    /// Refuses entries that no expression used: names first, then values, in the order of their bytes.
+    /// Rejects entries that no expression used: names first, then values, in the order of their bytes.
     pub fn finish(self) -> Result<()> {
         if let Some(names) = &self.placeholders.names {
             check_used("ExpressionAttributeNames", names.keys(), self.used_names)?;

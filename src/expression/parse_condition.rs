@@ -8,7 +8,7 @@
 //! ```
 //!
 //! What an opening parenthesis holds, an operand or a condition, shows only later. So everything that is begun and not
-//! finished lies on a stack of [`Frame`]s, and the loop alternates between a place where a term begins and the place
+//! finished is on a stack of [`Frame`]s, and the loop alternates between a place where a term begins and the place
 //! after one, where the frame on top decides what may follow. No nesting of the text deepens the call stack.
 
 use super::{
@@ -56,7 +56,7 @@ enum Term<'t> {
     Condition(Tree),
 }
 
-/// What stands in for an operand that has been found faulty.
+/// What takes the place of an operand that has been found faulty.
 const STAND_IN: Operand = Operand::Value(AttributeValue::Null);
 
 struct ConditionParser<'t, 's, 'p> {
@@ -151,7 +151,7 @@ impl<'t> ConditionParser<'t, '_, '_> {
         }
     }
 
-    /// After an operand or call where a condition may stand too: it begins a test, or is one.
+    /// After an operand or call where a condition may be too: it begins a test, or is one.
     fn after_free_operand(&mut self, term: Term<'t>) -> Result<After<'t>> {
         let token = self.parser.cursor.current();
         if let Some(comparator) = comparator(token.kind) {
@@ -185,7 +185,7 @@ impl<'t> ConditionParser<'t, '_, '_> {
         }
     }
 
-    /// After an operand or call where only an operand may stand.
+    /// After an operand or call where only an operand may be.
     fn after_bound_operand(&mut self, term: Term<'t>) -> Result<After<'t>> {
         let token = self.parser.cursor.current();
         match self.stack.pop() {
@@ -267,7 +267,7 @@ impl<'t> ConditionParser<'t, '_, '_> {
         }
     }
 
-    /// Joins conditions, unless there are so many operators that the expression is refused anyway: this bounds the
+    /// Joins conditions, unless there are so many operators that the expression is rejected anyway: this bounds the
     /// depth of every tree.
     fn bounded(&self, join: impl FnOnce(Tree) -> Tree, tree: Tree) -> Tree {
         if self.parser.findings.operators > MAX_OPERATORS { tree } else { join(tree) }
@@ -296,7 +296,7 @@ impl<'t> ConditionParser<'t, '_, '_> {
         }
     }
 
-    /// A call in the place of an operand, where only `size` may stand.
+    /// A call in the place of an operand, where only `size` may be.
     fn call_as_operand(&mut self, name: &str, operands: Vec<Operand>) -> Operand {
         let findings = &mut self.parser.findings;
         if !functions::check_name(findings, name) {

@@ -8,7 +8,7 @@
 //! operand := path | :value | if_not_exists(path, operand) | list_append(operand, operand) | '(' operand ')'
 //! ```
 //!
-//! As with conditions, what is begun lies on a stack of its own, so that no nesting deepens the call stack.
+//! As with conditions, what is begun is on a stack of its own, so that no nesting deepens the call stack.
 
 use super::{
     ExpressionKind,

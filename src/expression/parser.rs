@@ -156,7 +156,7 @@ impl<'t, 's, 'p> Parser<'t, 's, 'p> {
         Ok(index.unwrap_or_default())
     }
 
-    /// Reads a `:value`; an undefined one is noted and NULL stands in for it.
+    /// Reads a `:value`; an undefined one is noted and NULL takes its place.
     pub(super) fn value(&mut self) -> Result<AttributeValue> {
         let token = self.cursor.expect(TokenKind::ValuePlaceholder)?;
         let text = self.cursor.text_of(token);

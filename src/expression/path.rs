@@ -159,7 +159,7 @@ impl fmt::Display for Quoted<'_> {
     }
 }
 
-/// Why two paths cannot stand together; `None` if all can. Overlaps are reported before conflicts, and of several the
+/// Why two paths cannot be together; `None` if all can. Overlaps are reported before conflicts, and of several the
 /// one whose second path was written first; `path two` of the message is that path, or the other one if `later_first`.
 pub(crate) fn clash(paths: &[&Path], later_first: bool) -> Option<String> {
     // In sorted order, paths that clash have neighbours that clash; pairs are looked at only to find which to name.

@@ -53,7 +53,7 @@ impl ProjectionExpression {
 }
 
 impl UpdateExpression {
-    /// The update as text. Clauses of a section must stand together, as they do unless the update was made from the
+    /// The update as text. Clauses of a section must be together, as they are unless the update was made from the
     /// legacy parameter.
     pub fn print(&self) -> Printed {
         let mut printer = Printer::default();

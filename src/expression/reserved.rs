@@ -1,4 +1,4 @@
-//! Words that may not stand in an expression as attribute names, in any case; they need an `#alias`.
+//! Words that may not be in an expression as attribute names, in any case; they need an `#alias`.
 //!
 //! The list is the one of the developer guide's page "Reserved words in DynamoDB". The check is part of the cost of
 //! every parsed name, so the table is sorted and the search begins with only the words of the same first letter.

@@ -35,7 +35,7 @@ impl UpdateExpression {
         STATEMENT + self.actions().iter().map(clause).sum::<usize>()
     }
 
-    /// Refuses a statement that counts more than an item may have.
+    /// Rejects a statement that counts more than an item may have.
     ///
     /// # Errors
     /// DynamoDB's text for an update that makes an item too large.

@@ -5,7 +5,7 @@
 //! tokens; any other character stands alone as an unknown token, which no grammar accepts.
 //!
 //! The cursor keeps the token before the current one, because a syntax error quotes the text from there to the token
-//! after the offending one: `ADD hits : incr` is refused with `token: ":", near: "hits : incr"`.
+//! after the offending one: `ADD hits : incr` is rejected with `token: ":", near: "hits : incr"`.
 
 use super::ExpressionKind;
 use crate::error::Error;
@@ -112,7 +112,7 @@ impl<'t> Cursor<'t> {
         found
     }
 
-    /// Steps over a token of this kind, or refuses the current one.
+    /// Steps over a token of this kind, or rejects the current one.
     pub(super) fn expect(&mut self, kind: TokenKind) -> Result<Token, Error> {
         if self.current.kind == kind { Ok(self.advance()) } else { Err(self.syntax_error()) }
     }
@@ -127,7 +127,7 @@ impl<'t> Cursor<'t> {
         self.text.as_bytes().get(self.current.end).is_some_and(u8::is_ascii_digit)
     }
 
-    /// The refusal of the current token.
+    /// The error of the current token.
     pub(super) fn syntax_error(&self) -> Error {
         let token = self.current;
         let from = self.previous_start.unwrap_or(if token.kind == TokenKind::End { 0 } else { token.start });

@@ -1,8 +1,8 @@
 //! Expressions as trees: what the parsers and the builders produce and what evaluation walks.
 //!
-//! Placeholders are resolved: names and values stand in the tree itself, so a parsed expression can be kept and used
+//! Placeholders are resolved: names and values are in the tree itself, so a parsed expression can be kept and used
 //! without the maps it was parsed with. A tree exists only for an expression that passed every static check, and its
-//! depth is bounded by the operator limit; conditions joined by the same word lie in one node side by side.
+//! depth is bounded by the operator limit; conditions joined by the same word are in one node side by side.
 
 use super::path::Path;
 use crate::item::AttributeValue;

@@ -93,7 +93,7 @@ impl UpdateExpression {
         paths
     }
 
-    /// Refuses an update of an attribute of the table's key. `keys` are the attributes of that key, in its order.
+    /// Rejects an update of an attribute of the table's key. `keys` are the attributes of that key, in its order.
     pub fn check_writes_no_key<'k>(&self, keys: impl IntoIterator<Item = &'k str>) -> Result<()> {
         let written = |key: &&str| self.actions.iter().any(|action| action.target().top_level() == *key);
         match keys.into_iter().find(written) {
@@ -165,8 +165,8 @@ impl UpdateExpression {
     }
 
     /// The parts of the new item at the paths that the update writes, for ReturnValues UPDATED_NEW; `None` if it has none
-    /// of them. Paths mean what they say: the value of `SET list[100]` lies at the end of a shorter list and is not shown,
-    /// and after `REMOVE list[0]` the element is that has come to lie there.
+    /// of them. Paths mean what they say: the value of `SET list[100]` is at the end of a shorter list and is not shown,
+    /// and after `REMOVE list[0]` the element is that has come to be there.
     pub fn updated_new(&self, applied: &Applied) -> Option<Item> {
         let item = applied.item.as_ref()?;
         project::parts(self.paths(), |path| path.find_in(item).cloned())

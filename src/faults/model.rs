@@ -1,4 +1,4 @@
-//! The rules of a model of faults, and what is refused of them.
+//! The rules of a model of faults, and what is rejected of them.
 
 use super::Delay;
 use crate::error::{Error, Result};
@@ -242,7 +242,7 @@ impl FaultRule {
 pub struct StateDelay {
     /// Tables that it is about; empty for all.
     pub tables: Vec<String>,
-    /// Milliseconds for which a new table is `CREATING`, by the clock: items are refused meanwhile. At most an hour.
+    /// Milliseconds for which a new table is `CREATING`, by the clock: items are rejected meanwhile. At most an hour.
     pub creating_millis: u64,
     /// Milliseconds for which a server says that a table is `UPDATING` after a change of its throughput, billing, class or
     /// encryption, by the clock. At most an hour.

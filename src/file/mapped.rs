@@ -15,7 +15,7 @@
 //!   bargain of mapped files; for files from elsewhere and for network volumes it is not, and those are opened with
 //!   buffered reads (`map = false`), which copy each block first.
 //! - No page of a map is trusted for its content: readers verify a checksum of each block before they use it.
-//! - A window for writing lies over a part of a file that this crate is writing and that has been filled with zeros, so
+//! - A window for writing is over a part of a file that this crate is writing and that has been filled with zeros, so
 //!   that a copy into it needs no space. It is opened only on file systems that overwrite in place: where a write goes
 //!   elsewhere, a full disk would end the process instead of giving an error. What was copied is in the operating
 //!   system's memory, as after a write: it outlives the process, and a sync of the file makes it durable or says that it
@@ -63,7 +63,7 @@ impl Window {
         Ok(Self { start, bytes })
     }
 
-    /// Copies bytes to their place in the file, if all of it lies in the window; says whether it does.
+    /// Copies bytes to their place in the file, if all of it is in the window; says whether it does.
     pub(super) fn write(&mut self, offset: u64, bytes: &[u8]) -> bool {
         let start = offset.checked_sub(self.start).and_then(|start| usize::try_from(start).ok());
         let place = start.and_then(|start| self.bytes.get_mut(start..start.checked_add(bytes.len())?));
@@ -71,7 +71,7 @@ impl Window {
     }
 }
 
-/// A sealed file in place. It is read here and there: the operating system loads what is touched and not what lies around
+/// A sealed file in place. It is read here and there: the operating system loads what is touched and not what is around
 /// it, which it would on a guess of up to megabytes, and a reader that reads on says so with [`Map::will_need`].
 #[derive(Debug)]
 pub(super) struct Map {
@@ -165,7 +165,7 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         file.write_all(&[9; 10_000]).unwrap();
         let map = map(&file, 10_000).unwrap();
-        // Parts that lie beyond the end, or nowhere, are none.
+        // Parts that are beyond the end, or nowhere, are none.
         for (offset, len) in [(0, 10_000), (4_097, 3), (9_999, u64::MAX), (10_000, 1), (u64::MAX, u64::MAX), (0, 0)] {
             map.will_need(offset, len);
         }

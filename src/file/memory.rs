@@ -231,10 +231,10 @@ impl ReadableFile for GrowingReader {
     }
 }
 
-/// A part of bytes that lie in memory or in a map, without a copy.
+/// A part of bytes that are in memory or in a map, without a copy.
 pub(super) fn read_slice(bytes: &Bytes, offset: u64, len: usize) -> io::Result<Bytes> {
     let end = super::read_end(offset, len, bytes.len() as u64)?;
-    // Both ends were found to lie within a buffer, so they fit its index type.
+    // Both ends were found to be within a buffer, so they fit its index type.
     Ok(bytes.slice(offset as usize..end as usize))
 }
 

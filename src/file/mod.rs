@@ -14,7 +14,7 @@
 //!     by position        live in memory      writes, fails on cue, all from one seed
 //! ```
 //!
-//! A fourth, [`OverlayDisk`], lies over one of these and changes nothing of it: for folders that are not trusted, and, over
+//! A fourth, [`OverlayDisk`], is over one of these and changes nothing of it: for folders that are not trusted, and, over
 //! a `PartDisk` of some of the files, for a database as it was at an earlier moment.
 //!
 //! All disks pass one conformance test, so what is shown on the simulated disk holds for the same calls on the
@@ -100,7 +100,7 @@ pub trait Disk: Debug + Send + Sync {
     /// reader sees and that a power failure takes away. For recovery, before it relies on such bytes; after an error
     /// nothing may be assumed.
     fn sync_file(&self, name: FileName) -> Result<()>;
-    /// Makes creations, renames and removals durable. Never retried: once it failed, this disk value refuses all later
+    /// Makes creations, renames and removals durable. Never retried: once it failed, this disk value rejects all later
     /// calls, because the operating system reports such a failure only once.
     fn sync_directory(&self) -> Result<()>;
     /// Errors: a file that this process wrote was removed by another program
@@ -129,11 +129,11 @@ pub trait Disk: Debug + Send + Sync {
     fn release_reserve(&self) -> bool {
         false
     }
-    /// The folder of the file system that the files lie in, if they do.
+    /// The folder of the file system that the files are in, if they are in one.
     fn folder(&self) -> Option<&Path> {
         None
     }
-    /// The folder of the file system that a file lies in, if it does: a disk may have files of several.
+    /// The folder of the file system that a file is in, if it is in one: a disk may have files of several.
     fn folder_of(&self, _name: FileName) -> Option<&Path> {
         self.folder()
     }

@@ -105,7 +105,7 @@ impl RealDisk {
         self.folder.join(name.to_string())
     }
 
-    /// Refuses to change a folder that another process took meanwhile: the lock file was removed and made anew,
+    /// Rejects changes of a folder that another process took meanwhile: the lock file was removed and made anew,
     /// on a file system where the folder itself cannot be locked, or moved the folder away and put another one there.
     fn check_held(&self) -> Result<()> {
         match &*self.held.lock() {

@@ -133,13 +133,13 @@ pub fn begin(out: &mut Vec<u8>, seqno: u64, kind: FrameKind) {
 }
 
 /// Appends room for `trailer` bytes, which the protection of the file fills, and fills in the length of the frame that begins at
-/// `start` and ends where `out` ends then. Refuses a payload over [`MAX_PAYLOAD_BYTES`]; the caller then cuts `out` back to
+/// `start` and ends where `out` ends then. Rejects a payload over [`MAX_PAYLOAD_BYTES`]; the caller then cuts `out` back to
 /// `start`.
 pub fn end(out: &mut Vec<u8>, start: usize, trailer: usize) -> Result<()> {
     end_with_shared(out, start, trailer, 0)
 }
 
-/// The same for a frame of which so many bytes lie elsewhere.
+/// The same for a frame of which so many bytes are elsewhere.
 #[inline]
 pub fn end_with_shared(out: &mut Vec<u8>, start: usize, trailer: usize, shared: usize) -> Result<()> {
     out.resize(out.len() + trailer, 0);
@@ -172,7 +172,7 @@ pub fn stamp(frame: &mut [u8], seed: FrameSeed, offset: u64, synced_to: u64) {
     frame[..4].copy_from_slice(&checksum.to_le_bytes());
 }
 
-/// The same for a frame of which parts lie elsewhere, each with the number of bytes of `frame` that it comes behind.
+/// The same for a frame of which parts are elsewhere, each with the number of bytes of `frame` that it comes behind.
 pub(super) fn stamp_with_shared<'p>(
     frame: &mut [u8],
     shared: impl Iterator<Item = (usize, &'p [u8])>,

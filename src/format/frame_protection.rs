@@ -8,7 +8,7 @@
 //! frame of an encrypted file := header of a frame, len bytes: encrypted payload, tag 16
 //! ```
 //! The nonce of a frame is its offset. A file is written upwards and never twice at one place, so each nonce is used once;
-//! a frame that lies below the last one is refused.
+//! a frame that is below the last one is rejected.
 
 use super::{
     frame::{self, FRAME_HEADER_BYTES, FrameSeed},
@@ -67,7 +67,7 @@ impl FrameProtection {
         Ok(())
     }
 
-    /// The same for a frame of which parts lie elsewhere, each with the number of bytes of `frame` that it comes behind. Errors:
+    /// The same for a frame of which parts are elsewhere, each with the number of bytes of `frame` that it comes behind. Errors:
     /// the file is encrypted, which only a frame in one piece can be.
     pub fn stamp_with_shared<'p>(
         &mut self,

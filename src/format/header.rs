@@ -4,7 +4,7 @@
 //! offset  bytes
 //!      0      8  magic       which kind of file
 //!      8      4  version     of the format, now 1
-//!     12      4  features    one bit each; a reader that does not know a bit refuses the file;
+//!     12      4  features    one bit each; a reader that does not know a bit rejects the file;
 //!                            bit 0: the file is encrypted, and an encryption header follows
 //!     16      8  database id
 //!     24      8  number      of the file, so that a renamed file is noticed

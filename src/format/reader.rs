@@ -1,4 +1,4 @@
-//! Reads the frames of one file from front to back, in windows of a bounded size, and says what lies where they stop.
+//! Reads the frames of one file from front to back, in windows of a bounded size, and says what is where they stop.
 //!
 //! Files are read by position and not mapped: a log is read once, and a medium that fails under a map kills the process
 //! instead of returning an error.
@@ -32,7 +32,7 @@ pub struct Frame {
     pub payload: Bytes,
 }
 
-/// What lies at an offset at which no frame could be read.
+/// What is at an offset at which no frame could be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rest {
     /// Zeros up to the end of the file, or nothing.
@@ -79,7 +79,7 @@ impl FrameReader {
         Ok(None)
     }
 
-    /// What lies at the current offset, where [`FrameReader::next_frame`] found no frame. Reads on to the end of the
+    /// What is at the current offset, where [`FrameReader::next_frame`] found no frame. Reads on to the end of the
     /// file.
     pub fn rest(&mut self) -> Result<Rest> {
         let from = self.offset;
@@ -105,7 +105,7 @@ impl FrameReader {
         }
     }
 
-    /// Looks for an intact frame behind `bad` whose `synced_to` lies above `bad`. Every offset is tried, since behind
+    /// Looks for an intact frame behind `bad` whose `synced_to` is above `bad`. Every offset is tried, since behind
     /// bad bytes nothing says where frames begin; only the zeros before `nonzero` are skipped, up to where a header
     /// could reach it.
     fn search_voucher(&mut self, bad: u64, nonzero: u64) -> Result<Rest> {

@@ -111,10 +111,10 @@ fn change_of(
     Some(change)
 }
 
-/// An entry of an index: where it lies and what it carries.
+/// An entry of an index: where it is and what it carries.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Entry {
-    /// Where the entry lies.
+    /// Where the entry is.
     pub key: EncodedKey,
     /// The projected item, encoded with inline names.
     pub bytes: Bytes,

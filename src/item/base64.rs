@@ -1,7 +1,7 @@
 //! Base64 as JSON carries binary values: the standard alphabet, with padding, and strict.
 //!
 //! Every byte string has exactly one text. Texts with line breaks, missing padding or bits that would be lost are
-//! refused rather than guessed at.
+//! rejected rather than guessed at.
 
 use crate::error::{Error, ErrorKind, Result};
 use data_encoding::{BASE64, DecodeKind};

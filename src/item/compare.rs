@@ -1,4 +1,4 @@
-//! Comparing values where they lie.
+//! Comparing values where they are.
 //!
 //! Both encodings of numbers and of strings sort like their bytes, and sets and maps are kept in one order, so equality
 //! is one pass over both sides and nothing is decoded. Different types are never equal and have no order.

@@ -11,7 +11,7 @@
 //! BTreeSet and HashSet of texts, numbers, binary    SS, NS, BS
 //! ```
 //! What cannot be a value does not fail here, where nothing could be returned: the fault stays in the number and the
-//! operation that is given it is refused, with DynamoDB's text. Structs and enums become values by
+//! operation that is given it is rejected, with DynamoDB's text. Structs and enums become values by
 //! [`to_value`](super::to_value).
 
 use super::{AttributeValue, Item, ItemRef, Number, ValueRef, number::NumberFault};
@@ -33,7 +33,7 @@ from_number!(i8, i16, i32, i64, isize, u8, u16, u32, u64, usize);
 
 macro_rules! from_faulty_number {
     ($($t:ty, $fault:expr;)*) => {$(
-        /// A number that is none, or out of range, is kept as a fault; the operation that is given it is refused.
+        /// A number that is none, or out of range, is kept as a fault; the operation that is given it is rejected.
         impl From<$t> for AttributeValue {
             fn from(number: $t) -> Self {
                 let fault: fn($t) -> NumberFault = $fault;

@@ -1,4 +1,4 @@
-//! The items that errors carry: an error lies on a lower floor and knows them as bytes only.
+//! The items that errors carry: an error is on a lower floor and knows them as bytes only.
 
 use super::ItemRef;
 use crate::error::{CancellationReason, Error};

@@ -1,6 +1,6 @@
-//! An item as it lies in log, memtable, run or cache, read without decoding.
+//! An item as it is in log, memtable, run or cache, read without decoding.
 //!
-//! An [`ItemRef`] shares the buffer it lies in and can be kept, cloned and sent to other threads; cloning copies no
+//! An [`ItemRef`] shares the buffer it is in and can be kept, cloned and sent to other threads; cloning copies no
 //! content. It keeps that whole buffer alive, though: one that is to outlive many others is better copied out with
 //! [`to_item`](ItemRef::to_item).
 
@@ -22,7 +22,7 @@ use std::{fmt, ops::Range, sync::Arc};
 #[derive(Clone)]
 pub struct ItemRef(Home);
 
-/// Where an item lies. Either way one reference is counted, and no more: counting is what handing out an item costs.
+/// Where an item is. Either way one reference is counted, and no more: counting is what handing out an item costs.
 #[derive(Clone)]
 enum Home {
     /// In bytes of its own or shared ones, names written out.
@@ -76,7 +76,7 @@ impl ItemRef {
     pub fn within(buffer: &Arc<NamedBytes>, place: Range<usize>) -> Self {
         Self(Home::Named { buffer: Arc::clone(buffer), start: place.start, end: place.end })
     }
-    /// The encoded item, as it lies in its buffer.
+    /// The encoded item, as it is in its buffer.
     #[inline]
     pub fn encoded(&self) -> &[u8] {
         match &self.0 {

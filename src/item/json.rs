@@ -8,7 +8,7 @@
 //! - plain: sets become arrays and binaries become base64 texts; reading back gives lists and strings
 //! - DynamoDB's: the form of the AWS command line, of exports and of the wire
 //!
-//! Numbers keep all their digits in both: their text is read as it stands, never through a binary float. Names are
+//! Numbers keep all their digits in both: their text is read as it is, never through a binary float. Names are
 //! printed in the order of their bytes, without spaces. Where a name occurs twice in an object, the last one counts.
 //! However deep a text is, reading descends only a fixed number of levels.
 //!
@@ -104,7 +104,7 @@ impl AttributeValue {
     }
 }
 
-/// A refusal of the JSON itself, before any rule of DynamoDB's is looked at.
+/// An error of the JSON itself, before any rule of DynamoDB's is looked at.
 fn malformed(what: impl ToString) -> Error {
     Error::new(ErrorKind::Validation, "SerializationException", what.to_string())
 }

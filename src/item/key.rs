@@ -82,7 +82,7 @@ pub fn token(hash_bytes: &[u8]) -> u64 {
     xxh3_64(hash_bytes)
 }
 
-/// The value of a key attribute in its last form, borrowed where it lies in that form already.
+/// The value of a key attribute in its last form, borrowed where it is in that form already.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeyBytes<'a> {
     kind: KeyType,

@@ -1,4 +1,4 @@
-//! Bytes of a key while it is built and while it is in use: mostly few, so that they lie in the value itself.
+//! Bytes of a key while it is built and while it is in use: mostly few, so that they are in the value itself.
 
 use std::{
     cmp::Ordering,
@@ -19,7 +19,7 @@ impl KeySink for Vec<u8> {
     }
 }
 
-/// Bytes of a key. Those of usual length lie in the value itself, so that a look-up allocates nothing for them.
+/// Bytes of a key. Those of usual length are in the value itself, so that a look-up allocates nothing for them.
 #[derive(Clone)]
 pub struct KeyBuf(Storage);
 

@@ -3,7 +3,7 @@
 //!
 //! - [`AttributeValue`] and [`Item`] are owned. They are built from Rust's own types ([`Item::with`]) or, through serde, from
 //!   structs and enums ([`to_item`]).
-//! - [`ItemRef`] and [`ValueRef`] are items as they lie in log, memtable and run. Nothing is decoded until it is asked for.
+//! - [`ItemRef`] and [`ValueRef`] are items as they are in log, memtable and run. Nothing is decoded until it is asked for.
 //! - Both have the same accessors: `get` takes an exact name, `path` a document path, `as_str`, `as_i64`, ... answer for
 //!   their type only.
 //! - JSON comes in two forms, plain and DynamoDB's (`{"S": "text"}`), as texts ([`Item::to_json`],

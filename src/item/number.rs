@@ -2,7 +2,7 @@
 //!
 //! A number is kept as `sign × coefficient × 10^exponent`, where the coefficient never ends in a zero digit and zero
 //! has only one form. Two numbers are therefore equal exactly if their fields are, which makes the derived equality and
-//! hash agree with the numeric order. Nothing is ever rounded: a result that does not fit is refused.
+//! hash agree with the numeric order. Nothing is ever rounded: a result that does not fit is rejected.
 //!
 //! The limits are DynamoDB's: at most 38 significant digits, magnitudes from 1E-130 to
 //! 9.9999999999999999999999999999999999999E+125, and zero.
@@ -57,8 +57,8 @@ impl Number {
     /// Zero.
     pub const ZERO: Self = Self { high: 0, low: 0, exponent: 0, negative: false };
 
-    /// Marks what stands in the place of a number that could not be made, for conversions that return no error. The
-    /// operation that is given it is refused; see [`check`](Self::check). No number has this exponent.
+    /// Marks what is in the place of a number that could not be made, for conversions that return no error. The
+    /// operation that is given it is rejected; see [`check`](Self::check). No number has this exponent.
     const FAULT_EXPONENT: i16 = i16::MAX;
 
     /// Keeps a fault until the number is used.
@@ -72,7 +72,7 @@ impl Number {
         self.exponent != Self::FAULT_EXPONENT
     }
 
-    /// Refuses a fault that was kept.
+    /// Rejects a fault that was kept.
     pub(crate) fn check(&self) -> Result<()> {
         if self.is_sound() {
             return Ok(());
@@ -111,7 +111,7 @@ impl Number {
     }
 
     /// A number from any coefficient and exponent: trims trailing zeros, then checks the limits. `too_many_digits` is
-    /// the text of the refusal of more than 38 digits, which is another one for arithmetic than for input.
+    /// the text of the error of more than 38 digits, which is another one for arithmetic than for input.
     fn from_parts(negative: bool, coefficient: u128, exponent: i64, too_many_digits: &'static str) -> Result<Self> {
         if coefficient == 0 {
             return Ok(Self::ZERO);
@@ -205,7 +205,7 @@ impl Ord for Number {
         }
         let (digits, other_digits) = (self.digit_count(), other.digit_count());
         let by_magnitude = self.magnitude().cmp(&other.magnitude()).then_with(|| {
-            // The leading digits stand at the same place: fill up the shorter coefficient and compare.
+            // The leading digits are at the same place: fill up the shorter coefficient and compare.
             let filled = self.coefficient() * power_of_ten(other_digits.saturating_sub(digits));
             filled.cmp(&(other.coefficient() * power_of_ten(digits.saturating_sub(other_digits))))
         });

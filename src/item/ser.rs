@@ -3,7 +3,7 @@
 //! ```text
 //! struct, map                        M       (the outermost becomes the item)
 //! text, char, unit variant           S
-//! integer, float, Number             N       refused: NaN, infinities, more than 38 digits
+//! integer, float, Number             N       rejected: NaN, infinities, more than 38 digits
 //! bytes                              B       (through `serialize_bytes`; a plain Vec<u8> is a list)
 //! bool                               BOOL
 //! None, unit                         NULL

@@ -1,4 +1,4 @@
-//! What an item counts in bytes, and which items are refused.
+//! What an item counts in bytes, and which items are rejected.
 //!
 //! The size of an item is DynamoDB's, not that of any encoding: the bytes of every top-level name and value. It decides
 //! whether an item may be stored, where a page of results ends and how much capacity an operation takes.
@@ -18,7 +18,7 @@ pub const MAX_ITEM_BYTES: usize = 400 * 1024;
 pub const MAX_NAME_BYTES: usize = 65_535;
 /// Most lists and maps around a value, not counting the item itself.
 pub const MAX_NESTING_LEVELS: usize = 31;
-/// Refusal of an update that makes an item too deep.
+/// Rejection of an update that makes an item too deep.
 pub const UPDATED_ITEM_TOO_DEEP: &str = "Nesting Levels have exceeded supported limits";
 
 /// What a list or map counts by itself.
@@ -60,7 +60,7 @@ pub fn is_deeper_than(value: &AttributeValue, levels: usize) -> bool {
     }
 }
 
-/// Refuses a value of an item that has more than [`MAX_NESTING_LEVELS`] lists and maps nested in each other.
+/// Rejects a value of an item that has more than [`MAX_NESTING_LEVELS`] lists and maps nested in each other.
 ///
 /// # Errors
 /// A validation error with DynamoDB's text.
@@ -68,7 +68,7 @@ pub fn check_nesting(value: &AttributeValue) -> Result<()> {
     if is_deeper_than(value, MAX_NESTING_LEVELS) { Err(too_deep()) } else { Ok(()) }
 }
 
-/// Refuses what no table accepts, in this order: empty or overlong names, empty sets, too many levels, too large an
+/// Rejects what no table accepts, in this order: empty or overlong names, empty sets, too many levels, too large an
 /// item. Returns its size in bytes.
 ///
 /// # Errors
@@ -91,7 +91,7 @@ pub fn validate_item(item: &Item) -> Result<usize> {
 }
 
 /// The size of a value that may have `levels` lists and maps nested in each other, as [`value_size`] says it. Clears
-/// `sound` if [`check_value`] or [`check_nesting`] would refuse the value.
+/// `sound` if [`check_value`] or [`check_nesting`] would reject the value.
 fn measure(value: &AttributeValue, levels: usize, sound: &mut bool) -> usize {
     match value {
         AttributeValue::S(text) => text.len(),
@@ -127,7 +127,7 @@ fn measure_name(name: &str, sound: &mut bool) -> usize {
     name.len()
 }
 
-/// Refuses empty and overlong names, empty sets and numbers that are none anywhere in a value, but looks no deeper than `levels`.
+/// Rejects empty and overlong names, empty sets and numbers that are none anywhere in a value, but looks no deeper than `levels`.
 ///
 /// # Errors
 /// A validation error with DynamoDB's text.
@@ -147,7 +147,7 @@ pub fn check_value(value: &AttributeValue, levels: usize) -> Result<()> {
     }
 }
 
-/// Refuses numbers that are none anywhere in a value, but looks no deeper than `levels`; such a value comes of a
+/// Rejects numbers that are none anywhere in a value, but looks no deeper than `levels`; such a value comes of a
 /// conversion that could return no error.
 pub(crate) fn check_numbers(value: &AttributeValue, levels: usize) -> Result<()> {
     match value {
@@ -159,7 +159,7 @@ pub(crate) fn check_numbers(value: &AttributeValue, levels: usize) -> Result<()>
     }
 }
 
-/// Refuses an empty name of an attribute, and one of more than [`MAX_NAME_BYTES`].
+/// Rejects an empty name of an attribute, and one of more than [`MAX_NAME_BYTES`].
 ///
 /// # Errors
 /// A validation error with DynamoDB's text.
@@ -174,7 +174,7 @@ pub fn check_name(name: &str) -> Result<()> {
     Ok(())
 }
 
-/// DynamoDB's refusal of a set (`SS`, `NS` or `BS`) without elements.
+/// DynamoDB's rejection of a set (`SS`, `NS` or `BS`) without elements.
 pub(super) fn empty_set(type_name: &str) -> Error {
     // Two spaces where the service has two.
     Error::invalid_parameter(match type_name {
@@ -184,19 +184,19 @@ pub(super) fn empty_set(type_name: &str) -> Error {
     })
 }
 
-/// DynamoDB's refusal of a put of too large an item.
+/// DynamoDB's rejection of a put of too large an item.
 pub(crate) fn item_too_large(size_bytes: usize) -> Error {
     Error::validation("Item size has exceeded the maximum allowed size")
         .with_detail(Detail::ItemTooLarge { size_bytes, limit_bytes: MAX_ITEM_BYTES })
 }
 
-/// DynamoDB's refusal of an update that makes an item too large.
+/// DynamoDB's rejection of an update that makes an item too large.
 pub(crate) fn updated_item_too_large(size_bytes: usize) -> Error {
     Error::validation("Item size to update has exceeded the maximum allowed size")
         .with_detail(Detail::ItemTooLarge { size_bytes, limit_bytes: MAX_ITEM_BYTES })
 }
 
-/// DynamoDB's refusal of a value with too many levels.
+/// DynamoDB's rejection of a value with too many levels.
 pub(super) fn too_deep() -> Error {
     Error::validation(TOO_DEEP)
 }

@@ -1,6 +1,6 @@
-//! A value as it lies in encoded bytes, looked at without decoding it.
+//! A value as it is in encoded bytes, looked at without decoding it.
 //!
-//! A [`ValueRef`] is three words: where the payload lies, and which names its ids mean. Each accessor reads what it
+//! A [`ValueRef`] is three words: where the payload is, and which names its ids mean. Each accessor reads what it
 //! answers and nothing else: text is validated when it is asked for, a list is walked only as far as the element
 //! that is wanted.
 //! Nothing here panics or loops on damaged bytes; they answer as if what they hold were absent.

@@ -159,7 +159,7 @@ impl Calls {
 }
 
 impl Calls {
-    /// Upper ends of ranges of latencies, in microseconds, and how many lie in each.
+    /// Upper ends of ranges of latencies, in microseconds, and how many are in each.
     pub fn distribution(&self) -> impl Iterator<Item = (u64, u64)> {
         self.latencies.iter().map(|(bucket, count)| (highest_micros(*bucket), *count))
     }

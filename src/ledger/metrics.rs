@@ -41,7 +41,7 @@ pub struct MetricPoint {
     pub minimum: f64,
     /// The highest.
     pub maximum: f64,
-    /// Upper ends of ranges of values and how many lie in each, for percentiles; empty where there are none.
+    /// Upper ends of ranges of values and how many are in each, for percentiles; empty where there are none.
     pub distribution: Vec<(f64, u64)>,
 }
 

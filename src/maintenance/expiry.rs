@@ -1,6 +1,6 @@
 //! Time to live: items whose second has passed are deleted in the background.
 //!
-//! The sweeper does not search tables. A table with TTL has an expiry index, ordered by time: whatever has expired lies
+//! The sweeper does not search tables. A table with TTL has an expiry index, ordered by time: whatever has expired is
 //! at its beginning, and reading stops at the present second. What an item costs is its index entry: about a hundred
 //! bytes of memory and disk, inserted when the item appears or its second changes, and nothing in the log, which has
 //! the item already. A sweep that finds nothing costs eight short reads per table.
@@ -61,7 +61,7 @@ pub struct TtlDescription {
 }
 
 impl TtlDescription {
-    /// TTL of a table as it stands.
+    /// TTL of a table as it is.
     pub fn of(table: &TableDefinition) -> Self {
         let index = table.indexes.iter().find(|index| index.kind == IndexKind::Expiry);
         let status = match index.map(|index| index.status) {
@@ -349,7 +349,7 @@ impl<'a> Sweep<'a> {
         }
     }
 
-    /// Has memory bring what the deletes are going to look at. The items of a second lie in no order of their tokens.
+    /// Has memory bring what the deletes are going to look at. The items of a second are in no order of their tokens.
     fn fetch_ahead(&self, due: &[Due]) {
         let state = self.slot.state();
         let mut keys: Vec<_> = due.iter().map(|due| key_ref(&due.item)).collect();
@@ -367,7 +367,7 @@ impl<'a> Sweep<'a> {
 
 /// An entry of the expiry index whose second has passed.
 struct Due {
-    /// Where the entry lies.
+    /// Where the entry is.
     place: EncodedKey,
     second: u64,
     /// The item that it stands for.

@@ -18,7 +18,7 @@ pub enum Edit {
     PutPartition(PartitionMeta),
     /// The partition with this number is gone.
     DropPartition(u64),
-    /// The log segment ends at this offset, whatever lies behind it.
+    /// The log segment ends at this offset, whatever is behind it.
     PutLogEnd {
         /// Number of the segment.
         segment: u64,

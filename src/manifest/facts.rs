@@ -25,7 +25,7 @@ pub struct RunMeta {
     pub min_seqno: u64,
     /// Highest sequence number of an entry.
     pub max_seqno: u64,
-    /// Whether it is the partition's bottom run, below which nothing lies: tombstones end there.
+    /// Whether it is the partition's bottom run, below which nothing is: tombstones end there.
     pub bottom: bool,
     /// Where the footer begins, in bytes from the start of the file.
     pub footer: u64,

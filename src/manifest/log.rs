@@ -126,7 +126,7 @@ impl Manifest {
         Ok(Self { is_read_only: false, ..Self::open_read_only(disk, keyring, takes_plain)? })
     }
 
-    /// Reads the manifest of an existing database and changes nothing; [`Manifest::commit`] will refuse.
+    /// Reads the manifest of an existing database and changes nothing; [`Manifest::commit`] fails.
     ///
     /// # Errors
     /// As [`Manifest::open`].

@@ -347,7 +347,7 @@ fn a_manifest_with_a_number_that_nobody_counts_up_to_is_damage() {
     }
 }
 
-/// Checksums were right, but a number stood where the next one overflowed: opening the database panicked.
+/// Checksums were right, but a number was where the next one overflowed: opening the database panicked.
 #[test]
 fn a_forged_edit_with_numbers_that_nobody_counts_up_to_is_damage() {
     let counters = |file: u64, table: u32, partition: u64| {

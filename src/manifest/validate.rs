@@ -3,7 +3,7 @@
 //!
 //! All numbers that a database gives out are counted up from 1, so none comes near [`NUMBER_LIMIT`], and what reads the
 //! manifest may add to them without fear. An edit that breaks a rule of its own, such as a range that ends before it
-//! begins, is refused here as well, once for all its readers.
+//! begins, is rejected here as well, once for all its readers.
 
 use super::{
     edit::Edit,

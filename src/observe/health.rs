@@ -77,7 +77,7 @@ pub struct UnreadRecords {
     pub table: String,
     /// Name of the consumer.
     pub consumer: String,
-    /// How many there are; records that lie in one file with them count too.
+    /// How many there are; records that are in one file with them count too.
     pub records: u64,
 }
 

@@ -39,7 +39,7 @@ pub enum WritePoint {
     Inserted {
         /// The partition.
         subject: Subject,
-        /// Whether it is an entry of a local index, which lies in the partition of its item.
+        /// Whether it is an entry of a local index, which is in the partition of its item.
         is_index_entry: bool,
         /// Whether it is a tombstone: the mark of something that was deleted.
         is_tombstone: bool,

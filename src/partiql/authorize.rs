@@ -36,7 +36,7 @@ impl Named {
         let index = target.index.as_ref().map(ToString::to_string);
         Self { action, table: target.table.to_string(), index }
     }
-    /// Decides by action and resource alone, for statements that fail before they have a plan: a refusal hides why.
+    /// Decides by action and resource alone, for statements that fail before they have a plan: a rejection hides why.
     pub fn authorize(&self, database: &Database) -> Result<()> {
         let Some(caller) = database.caller() else { return Ok(()) };
         let resource = resource(&caller.scope, &self.table, self.index.as_deref());
@@ -115,11 +115,11 @@ impl RestrictedDatabase {
     pub fn prepare(&self, text: impl AsRef<str>) -> Result<PreparedStatement> {
         self.database().prepare(text)
     }
-    /// As [`Database::batch_statements`](crate::Database::batch_statements). A refusal is the error of its statement.
+    /// As [`Database::batch_statements`](crate::Database::batch_statements). A rejection is the error of its statement.
     pub fn batch_statements(&self, statements: &[Statement]) -> Result<BatchStatementsOutput> {
         self.database().batch_statements(statements)
     }
-    /// As [`Database::transact_statements`](crate::Database::transact_statements). One refusal refuses all.
+    /// As [`Database::transact_statements`](crate::Database::transact_statements). If one is rejected, all are.
     pub fn transact_statements(
         &self,
         statements: &[Statement],

@@ -62,12 +62,12 @@ impl Continuation {
     }
 }
 
-/// The refusal of bytes or a text that is no continuation.
+/// The error of bytes or a text that is no continuation.
 pub(super) fn invalid() -> Error {
     Error::validation("Invalid NextToken")
 }
 
-/// The refusal of the continuation of another statement.
+/// The error of the continuation of another statement.
 pub(super) fn mismatch() -> Error {
     Error::validation("NextToken does not match request")
 }

@@ -4,32 +4,32 @@ use super::syntax::Span;
 use crate::error::Error;
 use std::fmt;
 
-/// The refusal of a text that is no statement; `detail` is empty for characters that no token has.
+/// The error of a text that is no statement; `detail` is empty for characters that no token has.
 pub(super) fn malformed(detail: impl fmt::Display) -> Error {
     Error::validation(format!("Statement wasn't well formed, can't be processed: {detail}"))
 }
 
-/// The refusal of a text that nests parentheses, lists or maps so deeply that no sensible statement does.
+/// The error of a text that nests parentheses, lists or maps so deeply that no sensible statement does.
 pub(super) fn nested_too_deeply() -> Error {
     malformed("Nesting levels have exceeded supported limits")
 }
 
-/// The refusal of an expression that stands alone.
+/// The error of an expression that stands alone.
 pub(super) fn unsupported_operation(name: &str) -> Error {
     Error::validation(format!("Unsupported operation: {name}"))
 }
 
-/// The refusal of a clause that DynamoDB does not have.
+/// The error of a clause that DynamoDB does not have.
 pub(super) fn unsupported_clause(name: &str, span: Span) -> Error {
     Error::validation(format!("Unsupported clause: {name} at {span}"))
 }
 
-/// The refusal of a function that DynamoDB does not have, or not in this place.
+/// The error of a function that DynamoDB does not have, or not in this place.
 pub(super) fn unrecognized_function(name: &str, span: Span) -> Error {
     Error::validation(format!("Unrecognized function: {name} at {span}"))
 }
 
-/// The refusal of something other than a path where only a path may stand.
+/// The error of something other than a path where only a path may be.
 pub(super) fn unexpected_path_component(span: Span) -> Error {
     Error::validation(format!("Unexpected path component at {span}"))
 }

@@ -303,7 +303,7 @@ pub(super) enum KeywordClass {
     Missing,
     /// `true` or `false`
     Bool,
-    /// A word such as `AND` that joins terms or stands before one.
+    /// A word such as `AND` that joins terms or is before one.
     Operator,
     /// A word such as `ASC` that can only follow something.
     Marker,

@@ -8,7 +8,7 @@
 //!
 //! A text becomes a tree, the tree and its parameters become conditions, updates and paths of the expression language, and
 //! these and the definition of a table become a plan, which is carried out by the same requests that other programs make. So
-//! nothing is evaluated here. Each stage refuses what it can judge, in DynamoDB's order and words. A plan is a value:
+//! nothing is evaluated here. Each stage rejects what it can judge, in DynamoDB's order and words. A plan is a value:
 //! [`Statement::explain`] returns it without running it.
 //!
 //! Imports: error, capacity, item, schema, expression, access, request, table, database.

@@ -92,7 +92,7 @@ fn write_chain(f: &mut Formatter<'_>, first: &Expression, rest: &[(Operator, Exp
     })
 }
 
-/// Writes an expression where one that binds at least so closely may stand.
+/// Writes an expression where one that binds at least so closely may be.
 fn write_expression(f: &mut Formatter<'_>, expression: &Expression, least: u8) -> fmt::Result {
     if precedence_of(expression) < least || matches!(expression.kind, ExpressionKind::Select(_)) {
         f.write_char('(')?;
@@ -354,7 +354,7 @@ impl Display for Update {
     }
 }
 
-/// Whether an expression may stand behind `UPDATE`.
+/// Whether an expression may be behind `UPDATE`.
 fn is_simple(path: &Expression) -> bool {
     let is_simple_step = |step: &PathStep| match step {
         PathStep::Name(_) => true,

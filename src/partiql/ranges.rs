@@ -84,7 +84,7 @@ pub(super) fn check_types(alternatives: &[Alternative], key: KeyNames<'_>, allow
     Ok(())
 }
 
-/// Refuses a value that the attribute of a key cannot have.
+/// Rejects a value that the attribute of a key cannot have.
 pub(super) fn check_type(value: &AttributeValue, attribute: &KeyAttribute) -> Result<()> {
     let name = &attribute.name;
     match KeyScalar::of(value) {
@@ -123,7 +123,7 @@ pub(super) fn ranges(alternatives: &[Alternative], key: KeyNames<'_>) -> Result<
     separate(ranges, key, is_checked).map(Some)
 }
 
-/// Finds ranges with keys in common: refuses them, or takes the whole partition instead.
+/// Finds ranges with keys in common: rejects them, or takes the whole partition instead.
 fn separate(ranges: Vec<KeyRange>, key: KeyNames<'_>, is_checked: bool) -> Result<Vec<KeyRange>> {
     let mut placed = Vec::with_capacity(ranges.len());
     for range in ranges {
@@ -227,7 +227,7 @@ pub(super) fn arrange(ranges: &mut [KeyRange], key: KeyNames<'_>, direction: Dir
     });
 }
 
-/// Refuses keys that are too long.
+/// Rejects keys that are too long.
 pub(super) fn check_sizes(range: &KeyRange) -> Result<()> {
     let bytes = |value: &AttributeValue| match value {
         AttributeValue::S(text) => text.len(),

@@ -168,7 +168,7 @@ impl Statement {
         self
     }
 
-    /// Refuses the statement with this error when it runs, before its text is looked at: for programs that decode parameters
+    /// Rejects the statement with this error when it runs, before its text is looked at: for programs that decode parameters
     /// of others, and for parameters that cannot be decoded.
     pub fn reject(mut self, error: Error) -> Self {
         self.fault.get_or_insert(error);
@@ -181,13 +181,13 @@ impl Statement {
         self
     }
 
-    /// Whether a `SELECT` must be strongly consistent: refused for global indexes, costs twice as much elsewhere.
+    /// Whether a `SELECT` must be strongly consistent: rejected for global indexes, costs twice as much elsewhere.
     pub fn consistent(mut self, consistent: bool) -> Self {
         self.consistent = consistent;
         self
     }
 
-    /// Refuses a `SELECT` that would read everything because no partition key is named.
+    /// Rejects a `SELECT` that would read everything because no partition key is named.
     pub fn no_scans(mut self) -> Self {
         self.no_scans = true;
         self
@@ -221,7 +221,7 @@ impl Statement {
     /// What it would do, without doing it.
     ///
     /// # Errors
-    /// What the statement would be refused for before it runs.
+    /// What the statement would be rejected for before it runs.
     pub fn explain(&self) -> Result<Plan> {
         let bound = self.bound_for_transaction()?;
         let in_transaction = matches!(bound, Bound::Exists(_));
@@ -235,20 +235,20 @@ impl Statement {
     /// are exact for the items that are there; see [`Database::explain`].
     ///
     /// # Errors
-    /// What the statement would be refused for before its first request.
+    /// What the statement would be rejected for before its first request.
     pub fn dry_run(&self) -> Result<Vec<RequestPlan>> {
         let dry = self.database.dry_run();
         let outcome = Self { database: dry.database().clone(), ..self.clone() }.send();
         match (dry.plans(), outcome) {
             (plans, Err(error)) if plans.is_empty() => Err(error),
-            (plans, _) => Ok(plans), // what refuses a request is in its plan
+            (plans, _) => Ok(plans), // what rejects a request is in its plan
         }
     }
 
     /// Runs it: writes, or reads one page.
     ///
     /// # Errors
-    /// What DynamoDB refuses a statement for, in its words, and failures of the disk.
+    /// What DynamoDB rejects a statement for, in its words, and failures of the disk.
     pub fn send(&self) -> Result<StatementOutput> {
         if let Some(output) = self.get()? {
             return Ok(output);

@@ -1,7 +1,7 @@
 //! Statements as they are written: the tree that the parser makes and the printer prints.
 //!
-//! Nothing is judged here. The tree holds whatever the grammar of PartiQL allows, also what DynamoDB refuses later, so
-//! that refusals come in its order and can say where. Every part remembers its place in the text; two trees are equal
+//! Nothing is judged here. The tree holds whatever the grammar of PartiQL allows, also what DynamoDB rejects later, so
+//! that rejections come in its order and can say where. Every part remembers its place in the text; two trees are equal
 //! if they say the same, wherever it is written.
 
 use std::fmt;
@@ -49,7 +49,7 @@ pub enum Statement {
 /// `SELECT items FROM source WHERE condition ORDER BY terms`
 #[derive(Clone, Debug, PartialEq)]
 pub struct Select {
-    /// Whether the word `DISTINCT` stands there.
+    /// Whether the word `DISTINCT` is there.
     pub distinct: bool,
     /// What is returned.
     pub items: SelectItems,
@@ -104,7 +104,7 @@ impl Clause {
 pub struct Source {
     /// `"table"` or `"table"."index"`.
     pub path: Expression,
-    /// The other name, which DynamoDB refuses.
+    /// The other name, which DynamoDB rejects.
     pub alias: Option<Box<str>>,
 }
 
@@ -126,7 +126,7 @@ pub struct Insert {
     pub table: Expression,
     /// The item.
     pub value: Expression,
-    /// Whether the word `VALUE` stands before it.
+    /// Whether the word `VALUE` is before it.
     pub is_single: bool,
     /// `AT position`, which DynamoDB does not have.
     pub position: Option<Expression>,
@@ -176,7 +176,7 @@ pub struct Returning {
     pub modified: bool,
     /// Whether it is returned as it was before.
     pub old: bool,
-    /// A column instead of `*`, which DynamoDB refuses.
+    /// A column instead of `*`, which DynamoDB rejects.
     pub column: Option<Expression>,
 }
 

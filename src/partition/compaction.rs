@@ -2,7 +2,7 @@
 //!
 //! Each flush adds a run, and each run is one more place to look. So when there are too many, the newest are merged,
 //! together with every next older one that is at most twice as large as what is merged already (tiers). The bottom run
-//! is rewritten when what lies above has grown to half of its size, so a byte is rewritten a few times in its life and
+//! is rewritten when what is above has grown to half of its size, so a byte is rewritten a few times in its life and
 //! not once per flush. Computed for flushes of equal size without overwrites and a limit of four runs: a byte is
 //! rewritten 0.8 times on average until the fifth flush, 1.8 times until the sixteenth and 3.9 times until the 64th.
 //!

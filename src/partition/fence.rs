@@ -14,7 +14,7 @@ const MOST_COMMON_BYTES: usize = 40;
 pub(super) struct Fences {
     direction: Direction,
     is_used: bool,
-    /// What the keys of all leaves begin with that the sources stand on at the begin.
+    /// What the keys of all leaves begin with that the sources are on at the begin.
     common: [u8; MOST_COMMON_BYTES],
     common_bytes: usize,
 }
@@ -24,7 +24,7 @@ impl Fences {
     pub fn none(direction: Direction) -> Self {
         Self { direction, is_used: direction == Direction::Scan, common: [0; MOST_COMMON_BYTES], common_bytes: 0 }
     }
-    /// For sources that stand on these keys.
+    /// For sources that are on these keys.
     pub fn new<'k>(direction: Direction, keys: impl Iterator<Item = SplitKey<'k>>) -> Self {
         let mut fences = Self { is_used: true, ..Self::none(direction) };
         // A memtable has no leaves: what its keys begin with does not count.

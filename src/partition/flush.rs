@@ -30,7 +30,7 @@ use std::{fmt, sync::Arc};
 /// What writing and opening a run takes.
 #[derive(Clone)]
 pub struct RunContext<'a> {
-    /// Where runs lie.
+    /// Where runs are.
     pub disk: Arc<dyn Disk>,
     /// The database, and its keys if it is encrypted.
     pub protection: Protection,
@@ -82,7 +82,7 @@ impl RunContext<'_> {
 /// A memtable that was written, until it is published.
 #[derive(Debug)]
 pub struct FlushOutcome {
-    /// The new run; `None` if nothing of the memtable lies in the partition.
+    /// The new run; `None` if nothing of the memtable is in the partition.
     pub facts: Option<RunMeta>,
     /// With this run, every change of the partition up to this sequence number is in a run.
     pub covered_seqno: u64,

@@ -1,4 +1,4 @@
-//! Keys as a partition sees them, and what lies under a key.
+//! Keys as a partition sees them, and what is under a key.
 
 use crate::{error::Result, item::ItemRef};
 use bytes::Bytes;
@@ -8,7 +8,7 @@ use std::{cmp::Ordering, ops::Bound};
 /// bytes; that order is the order of every memtable, run and merge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct KeyRef<'a> {
-    /// Hash of the partition key: where on the token ring the collection lies. Given by the caller, never computed
+    /// Hash of the partition key: the place of the collection on the token ring. Given by the caller, never computed
     /// here.
     pub token: u64,
     /// Key space (one byte: 0 for items, then one per local index) and the encoded partition key.
@@ -17,7 +17,7 @@ pub struct KeyRef<'a> {
     pub sort: &'a [u8],
 }
 
-/// A key as it may lie in a run: the begin of the sort key apart from the rest. Ordered like the whole key.
+/// A key as it may be in a run: the begin of the sort key apart from the rest. Ordered like the whole key.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SplitKey<'a> {
     /// As in [`KeyRef`].

@@ -1,6 +1,6 @@
 //! Reading several sources as one: memtables and runs go in, each key comes out once, with its newest version.
 //!
-//! Every source is in key order. Of the sources that stand on the lowest key (the highest, downwards) the one with the
+//! Every source is in key order. Of the sources that are on the lowest key (the highest, downwards) the one with the
 //! highest sequence number wins, however old the source is; the others step over the key. A tombstone that wins hides
 //! the key, except from a compaction, which must carry it on.
 //!
@@ -92,9 +92,9 @@ pub(super) enum Sources<'v> {
 #[derive(Debug)]
 pub(super) struct Entrant<'v> {
     source: Source<'v>,
-    /// The fence of the key that it stands on.
+    /// The fence of the key that it is on.
     fence: u64,
-    /// Whether it stands on the winner's key, or did when the winner was found.
+    /// Whether it is on the winner's key, or was when the winner was found.
     is_tied: bool,
 }
 
@@ -187,7 +187,7 @@ impl Direction {
 }
 
 /// Items that a source wins one after the other before a walk through its next ones pays, whose end is looked for first: behind a
-/// memtable, whose keys lie in one piece, and behind a run.
+/// memtable, whose keys are in one piece, and behind a run.
 const STREAK_BEFORE_MEMTABLE: u32 = 1;
 const STREAK_BEFORE_RUN: u32 = 4;
 
@@ -199,9 +199,9 @@ pub struct MergeCursor<'v> {
     fences: Fences,
     keeps_tombstones: bool,
     winner: Option<usize>,
-    /// Another source that stands on the first key of all but the winner's.
+    /// Another source that is on the first key of all but the winner's.
     runner_up: Option<usize>,
-    /// Whether another source stands on the winner's key.
+    /// Whether another source is on the winner's key.
     is_tied: bool,
     /// How often the winner has won again, alone on its key.
     streak: u32,
@@ -241,7 +241,7 @@ impl<'v> MergeCursor<'v> {
         }
         .filter(|source| source.valid())
     }
-    /// Whether the cursor stands on an entry.
+    /// Whether the cursor is on an entry.
     #[inline]
     pub fn valid(&self) -> bool {
         match &self.sources {
@@ -265,11 +265,11 @@ impl<'v> MergeCursor<'v> {
     pub fn collection(&self) -> &[u8] {
         self.current().map_or(&[], |source| source.place().collection)
     }
-    /// Sequence number of the version that the cursor stands on.
+    /// Sequence number of the version that the cursor is on.
     pub fn seqno(&self) -> u64 {
         self.current().map_or(0, Source::seqno)
     }
-    /// Whether that version is a tombstone; only a merge for compaction ever stands on one.
+    /// Whether that version is a tombstone; only a merge for compaction ever is on one.
     #[inline]
     pub fn is_tombstone(&self) -> bool {
         match &self.sources {
@@ -358,7 +358,7 @@ impl<'v> MergeCursor<'v> {
         Ok(())
     }
 
-    /// Leaves the current key in all sources that stand on it and finds the next winner. A single source always wins.
+    /// Leaves the current key in all sources that are on it and finds the next winner. A single source always wins.
     #[inline(always)]
     fn step(&mut self) -> Result<()> {
         match &mut self.sources {
@@ -395,7 +395,7 @@ impl<'v> MergeCursor<'v> {
         runner_up.is_none_or(|other| winner.compare(other, self.fences.direction()).is_lt())
     }
 
-    /// Finds the winner and the runner-up among all sources, and which of them stand on the winner's key.
+    /// Finds the winner and the runner-up among all sources, and which of them are on the winner's key.
     fn select(&mut self) {
         (self.winner, self.runner_up, self.is_tied, self.streak) = (None, None, false, 0);
         let direction = self.fences.direction();

@@ -8,7 +8,7 @@
 //! ```
 //!
 //! Keys are (token, collection, sort key), and the newest version of a key is the one with the highest sequence number,
-//! wherever it lies. The room knows neither the log nor other partitions nor the schema: sequence numbers, the visible
+//! in any partition. The room knows neither the log nor other partitions nor the schema: sequence numbers, the visible
 //! point and encoded keys come from the caller.
 //!
 //! Imports: canary, sync, error, cipher, config, visible, file, format, item, manifest.

@@ -35,7 +35,7 @@ const MIN_FLUSHED_TOMBSTONES: u64 = 4_096;
 /// What would spare reads the tombstones that they step over.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Relief {
-    /// A flush: tombstones in memory hide nothing that lies in runs, or will lie close to it.
+    /// A flush: tombstones in memory hide nothing that is in runs, or will be close to it.
     pub flush: bool,
     /// A merge of the runs.
     pub merge: bool,
@@ -104,7 +104,7 @@ impl Partition {
         Self::with_frozen(id, keyspace, (first_token, last_token), flushed_seqno, Vec::new(), runs)
     }
 
-    /// The same with memtables that wait for their flush. Runs that lie outside of the range are left out.
+    /// The same with memtables that wait for their flush. Runs that are outside of the range are left out.
     pub(super) fn with_frozen(
         id: u64,
         keyspace: u32,
@@ -245,7 +245,7 @@ impl Partition {
         self.view.load().memtables().map(|memtable| memtable.bytes()).sum()
     }
 
-    /// The lowest sequence number that lies in a memtable; the log must keep it. `None` if all memtables are empty.
+    /// The lowest sequence number that is in a memtable; the log must keep it. `None` if all memtables are empty.
     pub fn oldest_unflushed_seqno(&self) -> Option<u64> {
         let view = self.view.load();
         view.memtables().filter(|memtable| !memtable.is_empty()).map(|memtable| memtable.min_seqno()).min()
@@ -256,7 +256,7 @@ impl Partition {
         self.view.load().flushed_seqno()
     }
 
-    /// Size of the runs on disk, in bytes; of a run that is shared since a split, the part that lies in the range.
+    /// Size of the runs on disk, in bytes; of a run that is shared since a split, the part that is in the range.
     pub fn disk_bytes(&self) -> u64 {
         self.view.load().runs().iter().map(|run| self.bytes_of(run)).sum()
     }
@@ -266,7 +266,7 @@ impl Partition {
         facts.min_token < self.first_token || facts.max_token > self.last_token
     }
 
-    /// An estimate of what of a run lies in the range, in bytes.
+    /// An estimate of what of a run is in the range, in bytes.
     pub(super) fn bytes_of(&self, run: &Run) -> u64 {
         let all = run.facts().bytes;
         if self.is_shared(run.facts()) {
@@ -277,7 +277,7 @@ impl Partition {
         }
     }
 
-    /// What the manifest keeps of the partition as it stands.
+    /// What the manifest keeps of the partition as it is.
     pub fn record(&self) -> PartitionMeta {
         let view = self.view.load();
         self.record_of(view.flushed_seqno(), view.runs().iter().map(|run| run.facts().clone()).collect())

@@ -21,7 +21,7 @@ impl Partition {
     /// same, but its flush moves the children's flushed sequence number no further.
     ///
     /// The children replace the parent in the manifest (their [`Partition::record`]) and in the table's ring before the
-    /// lock is released. No flush or compaction of the parent may stand between its manifest edit and its publication.
+    /// lock is released. No flush or compaction of the parent may be between its manifest edit and its publication.
     /// `None`, and nothing changes, if `at` is not within the range or the partition is retired already.
     pub fn split(&self, guard: &mut WriteGuard<'_>, at: u64, ids: (u64, u64)) -> Option<(Self, Self)> {
         debug_assert!(self.owns(guard), "splitting needs the lock of the partition");

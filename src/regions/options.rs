@@ -39,7 +39,7 @@ impl LinkModel {
     pub fn lag(lag: Delay) -> Self {
         Self { lag, ..Self::default() }
     }
-    /// Refuses numbers that are none.
+    /// Rejects numbers that are none.
     pub(super) fn check(self) -> Result<Self> {
         if self.lag.largest_millis() > LONGEST_LAG_MILLIS {
             return Err(Error::validation("the lag of a link is at most 30 days"));

@@ -337,7 +337,7 @@ fn add_key(ask: &mut Ask<'_>, names: &mut Names, key: &RequestKey<'_>, definitio
     if !names.needs_key() {
         return;
     }
-    // A key that is none of the table is refused later, by its own error.
+    // A key that is none of the table is rejected later, by its own error.
     if let Ok(item) = key.attributes(definition) {
         add_item(ask, names, &item, definition);
     }

@@ -1,7 +1,7 @@
 //! Who executes a request, and whether policies allow it.
 //!
 //! A handle of a principal has a [`Caller`]. Before a request is carried out, and before its tables are looked at, the caller
-//! decides on everything that the request asks for; one refusal refuses the whole request.
+//! decides on everything that the request asks for; one rejected part rejects the whole request.
 
 use super::{any::RequestRef, asks::Asks};
 use crate::{
@@ -34,16 +34,16 @@ pub(crate) struct Caller {
     pub environment: Environment,
     /// Whether tags of tables are seen by conditions.
     pub tags_count: bool,
-    /// Whether refusals name the policy that denies.
+    /// Whether rejections name the policy that denies.
     pub names_policies: bool,
-    /// What is told of a refusal, instead of refusing.
+    /// What is told of a rejection, instead of rejecting.
     pub report: Option<Report>,
     policies: Arc<ResourcePolicies>,
     /// Asks that were allowed, also those of copies of this caller.
     allowed: Arc<AtomicU64>,
 }
 
-/// What is told of a refusal.
+/// What is told of a rejection.
 #[derive(Clone)]
 pub(crate) struct Report(pub Arc<dyn Fn(&Error) + Send + Sync>);
 
@@ -114,7 +114,7 @@ impl Caller {
 
     /// Decides on everything that a request asks for.
     ///
-    /// Errors: kind [`Denied`](crate::ErrorKind::Denied) for the first part that is refused.
+    /// Errors: kind [`Denied`](crate::ErrorKind::Denied) for the first part that is rejected.
     pub fn authorize(&self, engine: &Engine, request: RequestRef<'_>) -> Result<()> {
         Asks::of(self, engine, request).iter().try_for_each(|(ask, table)| self.decide(engine, ask, table.as_deref()))
     }

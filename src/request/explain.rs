@@ -93,7 +93,7 @@ impl Planner<'_> {
     fn key(&mut self, table: &TableRef<'_>, key: &RequestKey<'_>) -> Result<()> {
         let slot = table.resolve(self.executor.engine)?;
         let definition = slot.state().definition.clone();
-        // A key that is none of the table is what the request is refused for.
+        // A key that is none of the table is what the request is rejected for.
         if let (Ok(encoded), Ok(attributes)) = (key.encode(&definition), key.attributes(&definition)) {
             self.add_access(&slot, None, attributes.to_json(), encoded.token()..=encoded.token());
         }

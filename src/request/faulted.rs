@@ -1,4 +1,4 @@
-//! What a request is about, as rules of faults see it, and how a fault refuses it.
+//! What a request is about, as rules of faults see it, and how a fault rejects it.
 
 use super::{
     BatchWriteItem, TransactGetItems, TransactWriteItem, TransactWriteItems, WriteRequest, any::RequestRef,

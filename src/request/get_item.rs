@@ -155,7 +155,7 @@ pub(super) fn read(engine: &Engine, slot: &TableSlot, key: &EncodedKey) -> Resul
 
 /// The newest items at many places of a table that readers may see, in the order of the places.
 ///
-/// Keys are taken in the order of their tokens: what a partition holds is read through one view of it, and what lies
+/// Keys are taken in the order of their tokens: what a partition holds is read through one view of it, and what is
 /// side by side is read side by side. Fails if a key comes twice.
 pub(super) fn read_many(engine: &Engine, state: &TableState, keys: &[EncodedKey]) -> Result<Vec<Option<ItemRef>>> {
     let mut order: Vec<(u64, usize)> = keys.iter().map(EncodedKey::token).zip(0..).collect();

@@ -1,4 +1,4 @@
-//! What a program may do around each request: refuse it, count it, measure it.
+//! What a program may do around each request: reject it, count it, measure it.
 
 use super::{
     any::{RequestRef, ResponseRef},

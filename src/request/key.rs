@@ -13,7 +13,7 @@ use std::{borrow::Cow, fmt};
     label = "the key of a `Table<(S, N)>` is a pair such as `(\"c#1\", 7)`, of a `Table<S>` a text, of a `Table<Dynamic>` an `Item`"
 )]
 pub trait EncodeKey {
-    /// Where the item lies. Errors: it is no key of that table.
+    /// Where the item is. Errors: it is no key of that table.
     fn encode(&self, table: &TableDefinition) -> Result<EncodedKey>;
 }
 

@@ -1,5 +1,5 @@
 //! Reads of a global index whose changes take time to arrive: entries that have not arrived are passed over, and the
-//! ones that stood before them are shown in their place.
+//! ones that were before them are shown in their place.
 
 use super::target::Target;
 use crate::{

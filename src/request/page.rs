@@ -281,7 +281,7 @@ impl<'a> PageBuilder<'a> {
         self.charge.as_ref().is_some_and(PageCharge::is_bounded)
     }
 
-    /// Takes the next item in order, which lies at this place; `false` if the page is full with it, or ends before it for lack
+    /// Takes the next item in order, which is at this place; `false` if the page is full with it, or ends before it for lack
     /// of throughput.
     pub fn push_at(&mut self, key: KeyRef<'_>, item: ItemRef) -> Result<bool> {
         if let Some(charge) = &mut self.charge {

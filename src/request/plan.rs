@@ -33,7 +33,7 @@ pub struct RequestPlan {
     pub has_more: bool,
     /// Units that it consumes of each table and index.
     pub resources: Vec<PlannedResource>,
-    /// Why it would be refused, if it would.
+    /// Why it would be rejected, if it would.
     pub refusal: Option<Error>,
 }
 

@@ -23,7 +23,7 @@ pub enum SortCondition {
 }
 
 /// What the attributes of a key must be. It is made of a [`KeyCondition`], whose clauses name the attributes, or of a
-/// [`BoundKey`], whose values stand in the order of the key.
+/// [`BoundKey`], whose values are in the order of the key.
 #[derive(Clone, Debug)]
 pub struct QueryKey(Form);
 

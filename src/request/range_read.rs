@@ -82,7 +82,7 @@ impl RangeRead {
     ) -> Result<Vec<ItemRef>> {
         let index = self.query.options.index.as_ref();
         let index = index.and_then(|name| table.indexes.iter().find(|index| index.name == *name));
-        // Where an item stands in the range, by its own key or by that of its entry.
+        // Where an item is in the range, by its own key or by that of its entry.
         let place_of = |item: &ItemRef| match index {
             None => table.key_of_encoded(item),
             Some(index) => table.index_key(index, item),

@@ -88,7 +88,7 @@ impl Run for Scan<'_> {
                         }
                     }
                 }
-                // Items, entries of local indexes and stamps lie side by side, and only one kind is asked for.
+                // Items, entries of local indexes and stamps are side by side, and only one kind is asked for.
                 let belongs = !is_mixed || cursor.collection().first() == Some(&space);
                 if let Some(item) = cursor.item().filter(|_| belongs)
                     && !lagged.as_ref().map_or(Ok(false), |lagged| lagged.hides(&target, &item))?

@@ -21,7 +21,7 @@ pub struct RangeBounds {
 }
 
 impl RangeBounds {
-    /// Whether a sort key lies between the bounds.
+    /// Whether a sort key is between the bounds.
     pub fn contains(&self, sort: &[u8]) -> bool {
         let above = match &self.lower {
             Bound::Unbounded => true,
@@ -36,7 +36,7 @@ impl RangeBounds {
         above && below
     }
 
-    /// Leaves out a sort key that lies between the bounds, and what a reader comes to behind it.
+    /// Leaves out a sort key that is between the bounds, and what a reader comes to behind it.
     pub fn end_before(&mut self, sort: &[u8], ascending: bool) {
         let bound = if ascending { &mut self.upper } else { &mut self.lower };
         *bound = Bound::Excluded(sort.to_vec());
@@ -77,7 +77,7 @@ pub fn bounds(
         encode(value, whole, &mut bytes)?;
         Ok(bytes)
     };
-    // Below a component's successor lie exactly the keys that begin with the component.
+    // Below a component's successor are exactly the keys that begin with the component.
     let past = |bytes: Vec<u8>| successor(bytes).map_or(Bound::Unbounded, Bound::Included);
     let before_past = |bytes: Vec<u8>| successor(bytes).map_or(Bound::Unbounded, Bound::Excluded);
     let after = |value| -> Result<_> { Ok(if whole { Bound::Excluded(at(value)?) } else { past(at(value)?) }) };

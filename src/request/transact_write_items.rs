@@ -296,7 +296,7 @@ pub(super) struct Reasons {
 }
 
 impl Reasons {
-    /// What was prepared of the next action; `None` if it cancels the transaction. Errors: it refuses the whole request.
+    /// What was prepared of the next action; `None` if it cancels the transaction. Errors: it rejects the whole request.
     pub fn take<T>(&mut self, prepared: Result<T>) -> Result<Option<T>> {
         match prepared {
             Ok(prepared) => {
@@ -317,7 +317,7 @@ impl Reasons {
     }
 }
 
-/// What depends on the table's schema cancels a transaction instead of refusing the request.
+/// What depends on the table's schema cancels a transaction instead of rejecting the request.
 fn is_schema_mismatch(error: &Error) -> bool {
     matches!(
         error.detail(),

@@ -114,7 +114,7 @@ pub(super) fn check_targets(definition: &TableDefinition, update: &UpdateExpress
     update.check_writes_no_key(definition.key.attributes().map(|key| key.name.as_str()))
 }
 
-/// An index key that a transaction sets to an empty value refuses the request, and does not cancel the transaction.
+/// An index key that a transaction sets to an empty value rejects the request, and does not cancel the transaction.
 pub(super) fn check_literal_index_keys(definition: &TableDefinition, update: &UpdateExpression) -> Result<()> {
     let check = |(name, value)| definition.check_index_key_not_empty(name, value).map_err(as_update_error);
     update.literal_values().try_for_each(check)

@@ -62,7 +62,7 @@ pub(super) fn consumed(outcome: &engine::ItemResult, factor: f64) -> Consumed {
         let sums = match index.kind {
             IndexKind::Local => &mut consumed.local_indexes,
             IndexKind::Global => &mut consumed.global_indexes,
-            IndexKind::Expiry => continue, // the sweeper's bookkeeping costs nobody units
+            IndexKind::Expiry => continue, // the sweeper's bookkeeping is free for users
         };
         sums.push((index.name.clone(), f64::from(units.units)));
     }

@@ -238,7 +238,7 @@ impl AutoScaling {
     }
 
     /// Makes what is due. Requests and descriptions of tables do the same, so that a program calls this only to see the
-    /// outcome without either. A change that is refused is an activity, and no error. Errors: the database is closed.
+    /// outcome without either. A change that is rejected is an activity, and no error. Errors: the database is closed.
     pub fn step(&self) -> Result<()> {
         self.0.engine.check_open()?;
         self.catch_up();

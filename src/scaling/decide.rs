@@ -179,7 +179,7 @@ impl State {
         let change = Change { resource: action.resource.clone(), units: bounds.0, cause, at_millis };
         self.add_activity(change, Some(bounds), refusal);
     }
-    /// A change was made or refused, from the rate that there was.
+    /// A change was made or rejected, from the rate that there was.
     pub fn note(&mut self, change: Change, before: u64, refusal: Option<String>) {
         let target = self.targets.get_mut(&change.resource).filter(|_| refusal.is_none());
         if let Some(target) = target {

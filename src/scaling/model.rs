@@ -220,7 +220,7 @@ pub struct ScalingAlarm {
 pub enum ActivityStatus {
     /// It was made.
     Successful,
-    /// It was refused, and is attempted again as long as there is a reason for it.
+    /// It was rejected, and is attempted again as long as there is a reason for it.
     Failed,
 }
 
@@ -242,7 +242,7 @@ pub struct ScalingActivity {
     pub bounds: Option<(u64, u64)>,
     /// What became of it.
     pub status: ActivityStatus,
-    /// Why it was refused.
+    /// Why it was rejected.
     pub refusal: Option<String>,
 }
 

@@ -88,7 +88,7 @@ pub struct Planned {
     pub next_millis: Option<u64>,
 }
 
-/// Times of a repeated action that lie longer ago than this when they are looked for are not made up for.
+/// Times of a repeated action that are longer ago than this when they are looked for are not made up for.
 const MOST_LATE_MILLIS: u64 = 24 * 3_600_000;
 
 impl Planned {

@@ -13,7 +13,7 @@ const HOUR_MILLIS: u64 = 60 * 60 * 1000;
 const DAY_MILLIS: u64 = 24 * HOUR_MILLIS;
 
 impl ThroughputChanges {
-    /// Refuses a decrease of throughput that comes too early. What raises both numbers, or one while the other stays, is none.
+    /// Rejects a decrease of throughput that comes too early. What raises both numbers, or one while the other stays, is none.
     ///
     /// Errors: kind [`LimitExceeded`](crate::ErrorKind::LimitExceeded), in the service's words.
     pub fn check_decrease(

@@ -1,7 +1,7 @@
 //! When an item's time to live ends, and where the expiry index keeps it.
 //!
 //! The expiry index is the one index whose order is time: the sweeper reads what has expired from one end and stops at
-//! the present second, whatever else the table holds. An entry lies in one of eight lanes, chosen by the item's own
+//! the present second, whatever else the table holds. An entry is in one of eight lanes, chosen by the item's own
 //! token, so that the writes of one second do not all meet in one partition.
 //!
 //! ```text
@@ -50,7 +50,7 @@ impl TableDefinition {
         self.expiry(item).is_some_and(|expiry| second_of(&expiry) == Some(second) && is_over(&expiry, now_secs))
     }
 
-    /// The first second that is not yet forgotten, and the first one that has not ended: between them lies what is to be
+    /// The first second that is not yet forgotten, and the first one that has not ended: between them is what is to be
     /// swept.
     pub fn expired_seconds(now_secs: u64) -> (u64, u64) {
         (now_secs.saturating_sub(FORGOTTEN_SECS), now_secs)

@@ -1,4 +1,4 @@
-//! Where an item lies: its key attributes, encoded so that comparing bytes compares values.
+//! Where an item is: its key attributes, encoded so that comparing bytes compares values.
 //!
 //! ```text
 //! key space of items    collection = 0, partition key             sort = sort key
@@ -37,7 +37,7 @@ impl EncodedKey {
         bytes.put(sort);
         Self { token: token(hash), bytes, split }
     }
-    /// A key from its two strings as they lie in log and runs; `collection` begins with the key space.
+    /// A key from its two strings as they are in log and runs; `collection` begins with the key space.
     pub fn from_parts(collection: &[u8], sort: &[u8]) -> Self {
         let (space, hash) = collection.split_first().map_or((ITEM_SPACE, collection), |(space, hash)| (*space, hash));
         Self::new(space, hash, sort)
@@ -148,7 +148,7 @@ fn is_empty(value: &AttributeValue) -> Option<&'static str> {
     KeyScalar::of(value)?.emptiness()
 }
 
-/// Refuses an empty value of a key attribute.
+/// Rejects an empty value of a key attribute.
 #[inline(always)]
 pub fn refuse_empty(value: KeyScalar<'_>, name: &str) -> Result<()> {
     match value.emptiness() {
@@ -192,7 +192,7 @@ impl TableDefinition {
         Some(builder.finish())
     }
 
-    /// The refusal of a key that does not consist of the key attributes.
+    /// The error of a key that does not consist of the key attributes.
     pub(crate) fn key_mismatch(&self) -> Error {
         Error::key_mismatch(self.key.attributes().map(|key| (key.name.clone(), key.kind.name())).collect())
     }
@@ -231,7 +231,7 @@ impl TableDefinition {
     }
 
     /// The place of an item's entry in an index; `None` if the item lacks an index key or has one of another type,
-    /// empty or too long (such items are not in the index; writes of them are refused by [`Self::check_index_keys`]).
+    /// empty or too long (such items are not in the index; writes of them are rejected by [`Self::check_index_keys`]).
     pub fn index_key(&self, index: &IndexDefinition, item: &ItemRef) -> Option<EncodedKey> {
         if index.kind == IndexKind::Expiry {
             return self.expiry_key(item);
@@ -260,7 +260,7 @@ impl TableDefinition {
         u8::try_from(position + 1).unwrap_or(u8::MAX)
     }
 
-    /// Refuses an item whose index key attributes cannot be indexed: wrong type, empty or too long. Of several indexes the
+    /// Rejects an item whose index key attributes cannot be indexed: wrong type, empty or too long. Of several indexes the
     /// one is named whose name comes first, as the service does.
     pub fn check_index_keys(&self, item: &Item) -> Result<()> {
         if self.indexes.iter().all(|index| index.check_keys(item).is_ok()) {
@@ -271,7 +271,7 @@ impl TableDefinition {
         by_name.into_iter().try_for_each(|index| index.check_keys(item))
     }
 
-    /// Refuses an empty value of an attribute that is a key of an index, whatever else the item has.
+    /// Rejects an empty value of an attribute that is a key of an index, whatever else the item has.
     pub fn check_index_key_not_empty(&self, attribute: &str, value: &AttributeValue) -> Result<()> {
         let Some(kind) = is_empty(value) else { return Ok(()) };
         let keys = self.indexes.iter().flat_map(|index| index.attributes().map(move |key| (index, key)));

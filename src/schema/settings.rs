@@ -115,7 +115,7 @@ pub enum InsightsMode {
 pub struct Insights {
     /// The global index; `None` for the table.
     pub index: Option<String>,
-    /// Whether they are on. Once they were on, they are described for as long as the table stands.
+    /// Whether they are on. Once they were on, they are described for as long as the table exists.
     pub is_enabled: bool,
     /// What they rank.
     pub mode: InsightsMode,
@@ -128,7 +128,7 @@ pub struct Insights {
     pub has_failed: bool,
 }
 
-/// A policy that stands with a table or with its stream.
+/// A policy that is with a table or with its stream.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ResourcePolicy {
     /// The document, in the form in which it is read back.

@@ -1,13 +1,13 @@
 //! Conflicts as the service has them, for tests of what an application does about them.
 //!
 //! Here an operation that meets another one on the same item waits for the microseconds in which a lock is held, and
-//! no caller sees it. The service refuses instead: a transaction that meets another one, or a write that meets a
+//! no caller sees it. The service rejects instead: a transaction that meets another one, or a write that meets a
 //! transaction, and so on. With a [`ConflictModel`] the database does the same. Every operation says which items it is at
-//! before it begins, and is refused if another one that the service would not let it meet is there; a few more are
-//! refused by chance, so that a program with one thread meets conflicts too. And a test can be the other one itself:
-//! what it holds is refused to everybody until it lets go.
+//! before it begins, and is rejected if another one that the service would not let it meet is there; a few more are
+//! rejected by chance, so that a program with one thread meets conflicts too. And a test can be the other one itself:
+//! requests for what it holds are rejected until it lets go.
 //!
-//! | arrives | is refused where there is |
+//! | arrives | is rejected where there is |
 //! |---|---|
 //! | put, update, delete | a transaction that writes |
 //! | transaction that writes | a transaction that writes |
@@ -128,7 +128,7 @@ impl InFlight {
         ConflictGuard { in_flight: self.clone(), access, places, token, by_hand }
     }
 
-    /// The item at which an operation is refused by chance.
+    /// The item at which an operation is rejected by chance.
     fn unlucky(&self, drawn: u64, items: usize) -> Option<usize> {
         let model = self.model.filter(|_| items > 0)?;
         let random = xxhash_rust::xxh3::xxh3_64_with_seed(&drawn.to_le_bytes(), model.seed);
@@ -185,7 +185,7 @@ impl Drop for ConflictGuard {
     }
 }
 
-/// The refusal of a transaction whose client request token belongs to one that is not finished.
+/// The error of a transaction whose client request token belongs to one that is not finished.
 pub fn in_progress() -> Error {
     let text = "The transaction with the given request token is already in progress.";
     Error::new(ErrorKind::Conflict, "TransactionInProgressException", text)
@@ -243,7 +243,7 @@ mod tests {
         assert!(in_flight.is_watched() && in_flight.begin_token("token").is_none());
         drop((begun, held));
         assert!(!in_flight.is_watched());
-        // A model without chance refuses nothing by chance.
+        // A model without chance rejects nothing by chance.
         let modelled = InFlight::new(Some(ConflictModel { refused_per_thousand: 0, seed: 1 }));
         assert!(modelled.is_watched() && modelled.begin_token("token").is_some());
         assert!((0..5_000).all(|_| modelled.begin(Write, vec![place(b"a")]).is_ok()));

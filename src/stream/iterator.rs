@@ -1,11 +1,11 @@
-//! Shard iterators: where a reader stands, as a text that means nothing to any other program.
+//! Shard iterators: where a reader is, as a text that means nothing to any other program.
 //!
 //! ```text
 //! iterator := "hr1-", hexadecimal of
 //!             stream u64, shard u64, kind u8 (0 oldest, 1 at), seqno u64, place u16, issued_millis u64, crc32 u32
 //! ```
 //! Numbers are big-endian. The checksum begins from the number of the database, so that another database's iterators
-//! are refused.
+//! are rejected.
 
 use super::{retention::is_void, sequence::Sequence, shard::ReadFrom};
 use crate::error::{Error, ErrorKind, Result};
@@ -13,7 +13,7 @@ use crate::error::{Error, ErrorKind, Result};
 const PREFIX: &str = "hr1-";
 const PAYLOAD_BYTES: usize = 35;
 
-/// Where a shard iterator shall stand.
+/// Where a shard iterator begins.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum IteratorStart {
     /// At the oldest record that is left.
@@ -28,7 +28,7 @@ pub enum IteratorStart {
     AtTimestamp(u64),
 }
 
-/// Where a reader of a shard stands.
+/// Where a reader of a shard is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ShardIterator {
     /// Number of the stream.

@@ -62,7 +62,7 @@ impl ChangeEvent {
 /// A change, as far as the view of its stream keeps it.
 #[derive(Clone, Debug)]
 pub struct Change {
-    /// Where it stands.
+    /// Where it is.
     pub sequence: Sequence,
     /// Milliseconds since 1970 of the commit.
     pub at_millis: u64,
@@ -83,7 +83,7 @@ pub struct Change {
 pub struct Occurrence {
     /// What happened.
     pub event: ChangeEvent,
-    /// Where the change stands.
+    /// Where the change is.
     pub sequence: Sequence,
     /// Milliseconds since 1970 of the commit.
     pub at_millis: u64,
@@ -181,7 +181,7 @@ fn is_same(old: &ItemRef, new: &ItemRef) -> bool {
 pub struct ChangeRecord {
     /// What happened.
     pub event: ChangeEvent,
-    /// Where the record stands in its shard; as text a number of 25 digits.
+    /// Where the record is in its shard; as text a number of 25 digits.
     pub sequence: Sequence,
     /// Milliseconds since 1970 of the commit, by the database's clock.
     pub at_millis: u64,

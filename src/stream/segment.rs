@@ -46,7 +46,7 @@ const READ_BYTES: usize = 2 << 20;
 /// What a segment is written from and read with.
 #[derive(Clone, Debug)]
 pub struct SegmentContext {
-    /// Where segments lie.
+    /// Where segments are.
     pub disk: Arc<dyn Disk>,
     /// The database, and its keys if it is encrypted.
     pub protection: Protection,
@@ -76,7 +76,7 @@ pub struct Segment {
 }
 
 impl SegmentContext {
-    /// For a database whose segments lie on a disk and are protected so. They are read as runs are.
+    /// For a database whose segments are on a disk and are protected so. They are read as runs are.
     pub fn new(disk: &Arc<dyn Disk>, protection: &Protection, mode: ReadMode) -> Self {
         let (disk, protection, maps) = (Arc::clone(disk), protection.clone(), mode == ReadMode::Mapped);
         Self { disk, protection, maps, open: Arc::default() }

@@ -1,4 +1,4 @@
-//! Where a change stands in its stream: the commit that made it, and its place among the commit's changes.
+//! Where a change is in its stream: the commit that made it, and its place among the commit's changes.
 //!
 //! As text it is a decimal number of 25 digits, `1`, the number of the commit in 20 digits, its place in 4: long enough
 //! for DynamoDB's rule (21 to 40 digits), without a leading zero that a big integer would lose, and in the same order as

@@ -1,6 +1,6 @@
 //! A shard: the changes of one range of tokens during one range of sequence numbers.
 //!
-//! Its older changes lie in segments, its newer ones in its tail, and a reader passes from the ones to the other without
+//! Its older changes are in segments, its newer ones in its tail, and a reader passes from the ones to the other without
 //! noticing: cutting a segment off the tail is one step under the shard's lock. A shard follows a partition; when the
 //! partition splits, or when the shard is old, it is closed and others continue it. A reader that reads a shard after its
 //! parent sees the changes of each item in the order in which they were committed.

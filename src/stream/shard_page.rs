@@ -48,7 +48,7 @@ impl<T, M: FnMut(Change) -> T> PageFill<T, M> {
     pub fn is_unlimited(&self) -> bool {
         self.limit == usize::MAX
     }
-    /// Where the last change stands, if there was any.
+    /// Where the last change is, if there was any.
     pub fn last(&self) -> Option<Sequence> {
         self.last
     }

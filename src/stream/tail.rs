@@ -1,6 +1,6 @@
 //! The newest changes of a shard, in memory until they are cut into a segment.
 //!
-//! Commits append under the lock of their partition, so changes lie in the order of their sequence numbers. They lie in
+//! Commits append under the lock of their partition, so changes are in the order of their sequence numbers. They are in
 //! blocks, encoded as a segment has them: a commit copies its images behind one another instead of keeping each alive,
 //! readers and cuts share full blocks as they are, and a cut block is given back as a whole. A change may be appended
 //! before it is durable; readers stop at the first one that they may not see yet.
@@ -21,7 +21,7 @@ const MOST_SPARES: usize = 128;
 /// What is known of a change without decoding it, and whether readers may see it before it is durable.
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
-    /// Where it stands.
+    /// Where it is.
     pub sequence: Sequence,
     /// Milliseconds since 1970 of the commit.
     pub at_millis: u64,
@@ -36,7 +36,7 @@ impl Entry {
     }
 }
 
-/// Changes that lie behind one another, with as many entries.
+/// Changes that are behind one another, with as many entries.
 #[derive(Debug, Default)]
 pub struct Block {
     entries: Vec<Entry>,
@@ -97,7 +97,7 @@ impl Block {
     fn memory_bytes(&self) -> usize {
         self.bytes().len() + self.entries.len() * size_of::<Entry>()
     }
-    /// Where the bytes lie of the changes from `from` on, at most `limit`, up to the first that may not be read; and how
+    /// Where the bytes are of the changes from `from` on, at most `limit`, up to the first that may not be read; and how
     /// many they are.
     fn find(&self, from: Sequence, visible: u64, limit: usize) -> (std::ops::Range<usize>, usize) {
         let start = self.entries.partition_point(|entry| entry.sequence < from);
@@ -149,7 +149,7 @@ impl Tail {
     pub fn first_seqno(&self) -> Option<u64> {
         self.full.front().map_or_else(|| self.open.first_seqno(), |block| block.first_seqno())
     }
-    /// Where the last change stands.
+    /// Where the last change is.
     pub fn last(&self) -> Option<Sequence> {
         let last = self.open.entries.last().or_else(|| self.full.back()?.entries.last());
         last.map(|entry| entry.sequence)
@@ -178,12 +178,12 @@ impl Tail {
         (found, limit - room + count)
     }
 
-    /// Where the first readable change stands that is not older than `since_millis`.
+    /// Where the first readable change is that is not older than `since_millis`.
     pub fn first_since(&self, since_millis: u64, visible: u64) -> Option<Sequence> {
         let mut readable = self.entries().take_while(|entry| entry.is_readable(visible));
         readable.find(|entry| entry.at_millis >= since_millis).map(|entry| entry.sequence)
     }
-    /// Where the last readable change stands.
+    /// Where the last readable change is.
     pub fn last_readable(&self, visible: u64) -> Option<Sequence> {
         self.entries().take_while(|entry| entry.is_readable(visible)).last().map(|entry| entry.sequence)
     }

@@ -88,7 +88,7 @@ impl Get<'_> {
     }
 }
 
-/// The refusal of a second projection.
+/// The error of a second projection.
 pub(super) fn projected_twice() -> Error {
     Error::validation("the read has a projection already; give all paths to one `project`")
 }

@@ -1,4 +1,4 @@
-//! Key shapes at compile time: `Table<(S, N)>` takes `("c#1", 7)` as a key and refuses `(1, 2)` before the program runs.
+//! Key shapes at compile time: `Table<(S, N)>` takes `("c#1", 7)` as a key and rejects `(1, 2)` before the program runs.
 
 use crate::{
     error::{Error, Result},
@@ -47,7 +47,7 @@ impl KeyPart for B {
     label = "a shape is `S`, `N` or `B`, a pair of these, or `Dynamic`"
 )]
 pub trait KeyShape: 'static {
-    /// Refuses a table whose key has another shape.
+    /// Rejects a table whose key has another shape.
     fn check(key: &KeySchema) -> Result<()>;
 }
 
@@ -168,7 +168,7 @@ impl<P: KeyPart, V: KeyValue<P> + ?Sized> KeyValue<P> for &V {
     label = "the key of a `Table<(S, N)>` is a pair such as `(\"c#1\", 7)`, of a `Table<S>` a text, of a `Table<Dynamic>` an `Item`"
 )]
 pub trait Key<K: KeyShape> {
-    /// Where the item lies.
+    /// Where the item is.
     fn encode(&self, table: &TableDefinition) -> Result<EncodedKey>;
     /// The key as attributes of the item.
     fn attributes(&self, table: &TableDefinition) -> Result<Item>;

@@ -127,7 +127,7 @@ impl<K: KeyShape> Table<K> {
         &self.slot
     }
     /// Holds an item as a transaction would that does not end, until the answer is dropped: until then, writes of the item
-    /// and transactions that contain it are refused with DynamoDB's `TransactionConflict`, whatever
+    /// and transactions that contain it are rejected with DynamoDB's `TransactionConflict`, whatever
     /// [`OpenOptions::conflicts`](crate::OpenOptions::conflicts) says, and reads of it succeed. For tests of what an application does then.
     ///
     /// ```
@@ -160,7 +160,7 @@ impl<K: KeyShape> Table<K> {
         self.slot.state().definition.name.clone()
     }
     /// Number of the partition that holds the item with a key, as [`Database::facts`](crate::Database::facts) numbers
-    /// them: where the items of this partition key lie. It changes when the partition splits.
+    /// them: where the items of this partition key are. It changes when the partition splits.
     ///
     /// ```
     /// # use hashrange::{Database, key::S};

@@ -22,7 +22,7 @@ pub fn gt(value: impl Into<AttributeValue>) -> SortCondition {
 pub fn ge(value: impl Into<AttributeValue>) -> SortCondition {
     SortCondition::Range(RangeCondition::GreaterOrEqual(value.into()))
 }
-/// The sort key lies between two values, both included.
+/// The sort key is between two values, both included.
 pub fn between(low: impl Into<AttributeValue>, high: impl Into<AttributeValue>) -> SortCondition {
     SortCondition::Range(RangeCondition::Between(low.into(), high.into()))
 }

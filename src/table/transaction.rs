@@ -6,7 +6,7 @@
 //! it was changed and changed back, what the closure saw is true, and so is what it decided.
 //!
 //! The closure reads the newest version of an item, also one whose sync is still going on, which no other read shows:
-//! the commit would refuse anything older. The caller does not hear of it too early, because the answer waits for its own sync, and
+//! the commit would reject anything older. The caller does not hear of it too early, because the answer waits for its own sync, and
 //! that makes durable all that was logged before.
 
 use super::{Delete, HashKey, Key, KeyShape, Put, Read, Table, ToItem, Update, transact_items};

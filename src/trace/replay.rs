@@ -251,7 +251,7 @@ impl<'d> Run<'d> {
 fn admit_entries(table: &mut ModelledTable, now: &Moment<'_>, key: &mut Vec<u8>, at_millis: u64) -> bool {
     let access = now.access;
     let Some(recorded) = now.tables.get(access.table) else { return true };
-    // An entry whose key is not known lies where its item does, among the entries.
+    // An entry whose key is not known is where its item is, among the entries.
     let fallback = access.key.as_deref().unwrap_or_default();
     let mut charges: Vec<(Option<usize>, usize, u64, Vec<u8>)> = Vec::new();
     for (index, half_units, entry) in &access.entries {

@@ -1,6 +1,6 @@
 //! Waiting awake, and when not to.
 //!
-//! To sleep and be woken takes longer than much of what is waited for. Who expects news within a moment therefore yields
+//! To sleep and be woken takes longer than much of what is waited for. A writer that expects news within a moment therefore yields
 //! the processor again and again instead. On a machine with other work, though, a thread that gets the processor that way keeps
 //! it for milliseconds: once that has happened, no thread spins for a while.
 

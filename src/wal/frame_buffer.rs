@@ -1,7 +1,7 @@
 //! Frames on their way from writers to the segment at the end.
 //!
 //! A writer copies its record into one buffer, behind those of others. A large image of an item is not copied: the buffer keeps a
-//! reference to the memory that it lies in already, the checksum of the frame goes over it there, and from there it is handed to
+//! reference to the memory that it is in already, the checksum of the frame goes over it there, and from there it is handed to
 //! the operating system. In an encrypted log all of a frame is copied, since it is encrypted in place.
 
 use crate::{
@@ -20,7 +20,7 @@ pub(super) const SHARED_BYTES: usize = 16 << 10;
 #[derive(Debug, Default)]
 pub(super) struct FrameBuffer {
     bytes: Vec<u8>,
-    /// What lies elsewhere, each with the number of bytes that it comes behind.
+    /// What is elsewhere, each with the number of bytes that it comes behind.
     shared: Vec<(usize, Bytes)>,
     /// The end of the last complete frame.
     filled: Place,
@@ -49,7 +49,7 @@ impl RecordBuffer<'_> {
     pub fn bytes(&mut self) -> &mut Vec<u8> {
         self.bytes
     }
-    /// Adds bytes that lie elsewhere already.
+    /// Adds bytes that are elsewhere already.
     #[inline]
     pub fn put_shared(&mut self, bytes: &Bytes) {
         if bytes.len() >= SHARED_BYTES && self.may_share {
@@ -157,13 +157,13 @@ impl FrameBuffer {
         self.filled
     }
 
-    /// What lies between two places, if all of it was copied.
+    /// What is between two places, if all of it was copied.
     #[inline]
     pub(super) fn in_one_piece(&self, from: Place, to: Place) -> Option<&[u8]> {
         if from.shared == to.shared { self.bytes.get(from.bytes..to.bytes) } else { None }
     }
 
-    /// What lies between two places, in pieces.
+    /// What is between two places, in pieces.
     pub(super) fn pieces(&self, from: Place, to: Place) -> impl Iterator<Item = &[u8]> {
         let shared = self.shared.get(from.shared..to.shared).unwrap_or_default();
         let ends = shared.iter().map(|(behind, _)| *behind).chain([to.bytes]);

@@ -8,7 +8,7 @@
 //!
 //! A leader of a sync that expects others first yields for a moment to let them gather: those that the last sync released
 //! come back soon, and together with those that came while it ran they are a full group. Two halves that take turns would
-//! need twice as many syncs. Who does not come back is not expected any more after one such moment.
+//! need twice as many syncs. A writer that does not come back is not expected any more after one such moment.
 //!
 //! One follower stays awake for the end of a sync, so that a second processor is there for those whom it releases. Neither
 //! it nor the leader waits awake while other programs want the processors, see [`AdaptiveSpin`](super::adaptive_spin::AdaptiveSpin).
@@ -134,7 +134,7 @@ impl Wal {
         }
     }
 
-    /// Wakes everybody who has waited for what a leader did, and one of those who wait for another leader. Woken under
+    /// Wakes every thread that has waited for what a leader did, and one of those who wait for another leader. Woken under
     /// the lock they would run into it.
     pub(super) fn release(&self, mut state: MutexGuard<'_, WalState>) {
         let (mut may_write, mut may_sync) = (!state.writing, state.syncing == SyncPhase::Nobody);

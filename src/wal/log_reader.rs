@@ -3,7 +3,7 @@
 //! A reader touches files only, neither memtables nor the manifest, and changes nothing. Segments are read in the order of
 //! their numbers, each frame is checked once, and memory stays flat whatever the length of the log. Recovery reads the
 //! whole log in this way; a reader that begins at a commit skips the segments that end before it. Beside a writer, read up
-//! to a commit that is durable: what lies behind it may be on its way.
+//! to a commit that is durable: what is behind it may be on its way.
 
 use super::{
     bounds::LogBounds,
@@ -227,7 +227,7 @@ fn segment_numbers(disk: &dyn Disk) -> Result<BTreeSet<u64>> {
     Ok(numbers.collect())
 }
 
-/// The last segment with a header that counts: behind it lie only such that an interrupted opening or creation left.
+/// The last segment with a header that counts: behind it are only such that an interrupted opening or creation left.
 fn last_counting(
     disk: &dyn Disk,
     protection: &Protection,

@@ -1,6 +1,6 @@
 //! The write-ahead log: every change of a database is one record in it, and everything else is derived from it.
 //!
-//! Records are bytes in [frames](crate::format::frame), frames lie in [segments](segment) of a fixed size, and a record is found by
+//! Records are bytes in [frames](crate::format::frame), frames are in [segments](segment) of a fixed size, and a record is found by
 //! its sequence number, which grows by one from record to record. [`Wal`] appends and makes durable, a
 //! [`LogReader`] reads back, [`recover_until`] does at open, [`record`] says what the bytes of a record mean. This room knows bytes and changes, no partitions.
 //!

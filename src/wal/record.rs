@@ -44,7 +44,7 @@ const HAS_STAMP: u8 = 0b1_0000;
 /// Bytes of the smallest change, for bounding what a count can ask for.
 const MIN_CHANGE_BYTES: usize = 4;
 
-/// Who asked for a commit.
+/// The caller that asked for a commit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Origin {
     /// A request.
@@ -59,7 +59,7 @@ pub enum Origin {
 pub struct CommitHeader<'a> {
     /// Milliseconds since 1970.
     pub at_millis: u64,
-    /// Who asked.
+    /// The caller that asked.
     pub origin: Origin,
     /// A transaction's client request token and the fingerprint of its request, if it can be compared.
     pub token: Option<(&'a str, Option<u64>)>,
@@ -107,7 +107,7 @@ pub struct ChangeRef<'a> {
     pub old: Before<&'a [u8]>,
     /// The encoded item after; `None` if it was deleted.
     pub new: Option<&'a [u8]>,
-    /// The memory that all of `new` lies in, if it may be kept instead of a copy.
+    /// The memory that all of `new` is in, if it may be kept instead of a copy.
     pub new_shared: Option<&'a Bytes>,
     /// Microseconds and region of the item's stamp, in a table with replicas.
     pub stamp: Option<(u64, &'a str)>,
@@ -156,7 +156,7 @@ pub struct Commit {
     pub at_millis: u64,
     /// A transaction's client request token.
     pub token: Option<ClientToken>,
-    /// Who asked.
+    /// The caller that asked.
     pub origin: Origin,
     /// The changes, in the order of the request.
     pub changes: Vec<Change>,

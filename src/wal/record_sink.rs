@@ -7,7 +7,7 @@ use bytes::Bytes;
 pub trait RecordSink {
     /// Where bytes are copied to, at the end.
     fn bytes(&mut self) -> &mut Vec<u8>;
-    /// Adds bytes that lie elsewhere already.
+    /// Adds bytes that are elsewhere already.
     fn put_shared(&mut self, bytes: &Bytes);
 }
 

@@ -4,7 +4,7 @@
 //! What a segment means is decided by a table, see [`recovery_table`](super::recovery_table). Reading changes nothing on
 //! disk, so a crash during recovery is a crash like any other.
 //!
-//! What lies behind the last offset that a frame or the manifest vouches for was read, but perhaps from the memory of
+//! What is behind the last offset that a frame or the manifest vouches for was read, but perhaps from the memory of
 //! the operating system only, where it stays readable after a sync that failed; no later sync brings it to the disk.
 //! So the next segment begins with those records once more, and takes over from there:
 //!
@@ -29,7 +29,7 @@ pub struct Recovered {
     /// All segments that count, oldest first.
     pub segments: Vec<SegmentStats>,
     /// Ends of segments (number, offset) to be made known to every later recovery, together with the reach of the log,
-    /// once the next segment exists: what lies behind them is not part of the log.
+    /// once the next segment exists: what is behind them is not part of the log.
     pub ends: Vec<(u64, u64)>,
     /// The records behind the last of the ends, for the next segment to begin with.
     pub taken_over: Vec<(u64, Bytes)>,
@@ -83,7 +83,7 @@ pub fn recover(
 }
 
 /// Reads the segments that `bounds` count in up to a record and calls `apply` with the number and payload of each, in order.
-/// What lies behind that record is found to be no part of the log.
+/// What is behind that record is found to be no part of the log.
 ///
 /// # Errors
 /// `Corrupt` for damage, naming file and offset; `Incompatible` for segments of a newer version; what reading or

@@ -1,8 +1,8 @@
 //! What recovery decides, as a table: every combination of facts about a segment is a row with a name and a decision.
 //!
-//! Three facts are established per segment: what its header says, what lies where its readable records end, and whether
+//! Three facts are established per segment: what its header says, what is where its readable records end, and whether
 //! it is the last that counts. The first row that matches decides. A combination that no row names is damage, so a
-//! forgotten case refuses to open and never loses a record.
+//! forgotten case ends the opening and never loses a record.
 
 /// What the header of a segment says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,7 +35,7 @@ pub(super) enum HeaderFact {
     FileMissing,
 }
 
-/// What lies where the readable records of a segment end.
+/// What is where the readable records of a segment end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum EndFact {
     /// Not looked at, since the header is not good.
@@ -65,9 +65,9 @@ pub(super) enum Decision {
     Continue,
     /// The log ends here. Nothing more is written to this segment; its end must be recorded.
     EndHere,
-    /// Refuse to open: the bytes are not what was written.
+    /// Do not open: the bytes are not what was written.
     Damaged(&'static str),
-    /// Refuse to open: this version cannot read it.
+    /// Do not open: this version cannot read it.
     Refuse(&'static str),
 }
 

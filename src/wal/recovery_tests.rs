@@ -149,7 +149,7 @@ fn end_recorded_by_an_earlier_recovery() {
     wal_on(&disk, 2, 4).close().unwrap();
     let outcome = try_recover(&disk, &[(1, end_after(3))]).unwrap();
     assert_eq!((outcome.records, outcome.ending, outcome.next_segment), (3, "sealed", 3));
-    // A segment that never got its header lies between two that did.
+    // A segment that never got its header is between two that did.
     let disk = open_log(3);
     disk.set_contents(FileName::Log(2), Vec::new());
     wal_on(&disk, 3, 4).close().unwrap();

@@ -54,7 +54,7 @@ pub(super) struct Reading {
     mark: u64,
     /// Where the frames begin.
     header_bytes: u64,
-    /// Where the frames end, or the fault lies.
+    /// Where the frames end, or the fault is.
     offset: u64,
     /// Where the records end: a seal may follow.
     pub records_end: u64,
@@ -163,7 +163,7 @@ impl<'a> Segment<'a> {
         Ok(Opened::Nothing(self, Box::new(reading)))
     }
 
-    /// Lets the table of cases decide, and takes the segment over or refuses it.
+    /// Lets the table of cases decide, and takes the segment over or rejects it.
     pub fn judge(&self, reading: Reading, recovered: &mut Recovered) -> Result<()> {
         let (name, decision) = decide(reading.header, reading.end, self.is_last);
         let file = FileName::Log(self.number);

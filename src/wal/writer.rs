@@ -3,7 +3,7 @@
 //! Appending copies a record into a buffer in memory and gives it the next sequence number; that is all that happens
 //! under the lock. How it gets from there to the disk is the [leader](super::leader)'s matter.
 //!
-//! The first failed write or sync ends writing for good: the failure is kept, everybody who waits gets it, and nothing
+//! The first failed write or sync ends writing for good: the failure is kept, every waiter gets it, and nothing
 //! is retried, since after a failed sync it is unknown what the medium holds.
 
 use super::{

@@ -88,7 +88,7 @@ pub(crate) fn table_id(definition: &TableDefinition) -> String {
     identity(&[&definition.id.to_be_bytes(), &definition.created_millis.to_be_bytes(), definition.name.as_bytes()])
 }
 
-/// The refusal of an ARN that cannot be read.
+/// The error of an ARN that cannot be read.
 pub(crate) fn malformed(arn: &str) -> String {
     format!("Invalid TableArn: Invalid ResourceArn provided as input {arn}")
 }

@@ -1,7 +1,7 @@
 //! Bodies in CBOR, which clients of CloudWatch send: what operations read and write as JSON, translated both ways.
 //!
 //! Times are numbers in JSON, and numbers with the tag of a time in CBOR. Binary values have no place in the operations that
-//! are spoken to like this, and are refused.
+//! are spoken to like this, and are rejected.
 
 use crate::{error::Failure, json::Malformed};
 use ciborium::Value;

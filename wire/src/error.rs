@@ -4,7 +4,7 @@
 //! {"__type":"com.amazonaws.dynamodb.v20120810#ResourceNotFoundException","message":"Requested resource not found"}
 //! ```
 //!
-//! The namespace tells who refuses: the service itself, its validation layer, or the framework that decodes requests.
+//! The namespace tells who rejects: the service itself, its validation layer, or the framework that decodes requests.
 //! Clients look at the part after `#`. A few errors spell the text `Message`, which the clients also accept.
 
 use crate::json::Malformed;
@@ -16,11 +16,11 @@ use hashrange::{
 /// The outcome of an operation before it becomes a response.
 pub(crate) type Outcome<T = Vec<u8>> = Result<T, Failure>;
 
-/// A refused request.
+/// A rejected request.
 #[derive(Debug)]
 pub(crate) struct Failure(pub(crate) Box<Details>);
 
-/// What a refusal says.
+/// What a rejection says.
 #[derive(Debug)]
 pub(crate) struct Details {
     status: u16,
@@ -33,7 +33,7 @@ pub(crate) struct Details {
     pub(crate) reasons: Vec<CancellationReason>,
     /// What had no throughput.
     pub(crate) throttling: Vec<ThrottlingReason>,
-    /// Whether the engine refused it, which has counted it then.
+    /// Whether the engine rejected it, which has counted it then.
     pub(crate) is_of_engine: bool,
     /// If a model of faults wants it: whether the client gets an answer.
     fault: Option<bool>,
@@ -131,7 +131,7 @@ impl Failure {
         failure
     }
 
-    /// The service fails at a request that it does not refuse by name.
+    /// The service fails at a request that it does not reject by name.
     pub(crate) fn internal_failure() -> Self {
         let mut failure = Self::new(FRAMEWORK, "InternalFailure", None);
         failure.0.status = 500;

@@ -88,7 +88,7 @@ impl<'a> Expressions<'a> {
         self.known.iter().any(|name| *name != NAMES[PROJECTION])
     }
 
-    /// Refuses expressions next to older parameters, and placeholders without an expression. `older` names the older
+    /// Rejects expressions next to older parameters, and placeholders without an expression. `older` names the older
     /// parameters of the operation and says which are there.
     pub(crate) fn check_mixing(
         &self,
@@ -98,7 +98,7 @@ impl<'a> Expressions<'a> {
     ) -> Result<(), Failure> {
         let refuse = |text: String| Err(Failure::validation(profile.request(voice, text)));
         let present: Vec<&str> = self.known.iter().copied().filter(|name| self.text(name).is_some()).collect();
-        // A key condition in the older form may stand next to expressions: it has none of its own to contradict.
+        // A key condition in the older form may be next to expressions: it has none of its own to contradict.
         let key_conditions_alone = self.text(NAMES[KEY_CONDITION]).is_none();
         let older: Vec<&str> = older
             .iter()
@@ -123,7 +123,7 @@ impl<'a> Expressions<'a> {
         Ok(())
     }
 
-    /// Parses what is there, in DynamoDB's order, and refuses placeholders that nothing uses.
+    /// Parses what is there, in DynamoDB's order, and rejects placeholders that nothing uses.
     pub(crate) fn parse(&self, profile: Profile, voice: MessageDialect) -> Result<Parsed, Failure> {
         if self.texts.iter().all(Option::is_none) {
             return Ok(Parsed::default());
@@ -174,7 +174,7 @@ fn names(reader: &mut Reader<'_>) -> Result<Option<BTreeMap<String, String>>, Fa
     let mut names = BTreeMap::new();
     let mut left = MAX_OPERAND_BYTES;
     let present = shape::map(reader, "java.lang.String", |reader, alias| {
-        // A null name is as good as an empty one, which is refused.
+        // A null name is as good as an empty one, which is rejected.
         let name = shape::string(reader)?.unwrap_or_default();
         let Some(rest) = left.checked_sub(alias.len() + name.len()) else {
             let text = format!("The names of the request have more than {MAX_OPERAND_BYTES} bytes together");

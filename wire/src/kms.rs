@@ -6,7 +6,7 @@
 //!
 //! | after | what happens |
 //! |---|---|
-//! | 5.5 minutes | reads and writes of the table are refused |
+//! | 5.5 minutes | reads and writes of the table are rejected |
 //! | 30 minutes | the table's status is `INACCESSIBLE_ENCRYPTION_CREDENTIALS` |
 //! | 7 days more | it is `ARCHIVED`, for good |
 //! | enabled again: 5 minutes | reads and writes are possible |
@@ -104,7 +104,7 @@ struct Key {
     history: History,
 }
 
-/// The keys of an account. Cheap to clone; all clones are the same keys. As a [`Hook`] of a database it refuses requests for items
+/// The keys of an account. Cheap to clone; all clones are the same keys. As a [`Hook`] of a database it rejects requests for items
 /// of tables whose key cannot be used.
 #[derive(Clone)]
 pub struct KeyService {
@@ -236,7 +236,7 @@ impl Key {
     }
 }
 
-/// The text of the refusal of a key in a state.
+/// The text of the error of a key in a state.
 fn unusable(state: KeyState, arn: &str) -> String {
     let (kind, name, text) = match state {
         KeyState::Disabled => ("key disabled", "DisabledException", format!("{arn} is disabled.")),
@@ -257,7 +257,7 @@ fn trailed(class: &str, text: &str, code: &str) -> String {
     )
 }
 
-/// The refusal of a name that stands for no key.
+/// The error of a name that stands for no key.
 pub(crate) fn not_found(what: &str) -> Failure {
     let name = "NotFoundException";
     Failure::validation(format!("KMS validation error: {}", trailed(name, what, name)))

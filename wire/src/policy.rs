@@ -34,7 +34,7 @@ const MEMBERS: [&str; 9] =
     ["Sid", "Effect", "Principal", "NotPrincipal", "Action", "NotAction", "Resource", "NotResource", "Condition"];
 const INVALID: &str = "One or more parameter values were invalid: ";
 
-/// The policy that a document is; `account` is the owner's. The error is the text of the refusal.
+/// The policy that a document is; `account` is the owner's. The error is the text of the rejection.
 pub(crate) fn parse(document: &str, account: &str, of: Resource) -> Result<Policy, String> {
     if document.len() > MAX_BYTES {
         return Err(format!("{INVALID}Maximum policy size of {MAX_BYTES} bytes exceeded"));
@@ -168,7 +168,7 @@ fn without_lists_of_one(value: Value) -> Value {
     }
 }
 
-/// Whether a statement allows something to everybody without any condition.
+/// Whether a statement allows something to every principal without any condition.
 fn is_unbounded(statement: &Map<String, Value>) -> bool {
     let is_star = |value: &Value| match value {
         Value::Array(values) => values.iter().any(|value| value.as_str() == Some("*")),

@@ -7,7 +7,7 @@
 
 use hashrange::item::json::{LatestWording, Wording};
 
-/// Which wording refusals have, and in which order a request is checked.
+/// Which wording rejections have, and in which order a request is checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Profile {
     /// As most regions answered in October 2026. The default.
@@ -17,7 +17,7 @@ pub enum Profile {
     May2026,
 }
 
-/// Operations that word some refusals differently.
+/// Operations that word some rejections differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum MessageDialect {
     /// `PutItem`, `UpdateItem`, `DeleteItem`: the newer layer wraps what is wrong with the request itself.
@@ -166,7 +166,7 @@ impl Profile {
         self == Self::Latest
     }
 
-    /// Whether `BatchGetItem` refuses an expression for one table beside the older form for another.
+    /// Whether `BatchGetItem` rejects an expression for one table beside the older form for another.
     pub(crate) fn refuses_mixing_over_tables(self) -> bool {
         self == Self::Latest
     }
@@ -181,7 +181,7 @@ impl Profile {
         self == Self::Latest
     }
 
-    /// The refusal of an `UpdateTable` that changes nothing.
+    /// The error of an `UpdateTable` that changes nothing.
     pub(crate) fn no_change(self) -> &'static str {
         match self {
             Self::Latest => {

@@ -103,7 +103,7 @@ impl Protocol {
         self
     }
 
-    /// Which wording refusals have.
+    /// Which wording rejections have.
     #[must_use]
     pub fn profile(mut self, profile: Profile) -> Self {
         self.profile = profile;
@@ -117,7 +117,7 @@ impl Protocol {
         self
     }
 
-    /// What a refusal by policies does.
+    /// What a rejection by policies does.
     #[must_use]
     pub fn access_mode(mut self, mode: AccessMode) -> Self {
         self.access_mode = mode;
@@ -140,7 +140,7 @@ impl Protocol {
         self
     }
 
-    /// Where exports go and imports come from. Default: nowhere; they are refused.
+    /// Where exports go and imports come from. Default: nowhere; they are rejected.
     #[must_use]
     pub fn objects(mut self, objects: Arc<dyn ObjectStore>) -> Self {
         self.objects = Some(objects);
@@ -186,7 +186,7 @@ impl Protocol {
     }
 
     /// Answers a request of a principal, as [`handle`](Self::handle) does, if policies allow it: its own, and those that the
-    /// tables and streams have. What is refused has done nothing. With another [`AccessMode`] less is refused.
+    /// tables and streams have. What is rejected has done nothing. With another [`AccessMode`] less is rejected.
     pub fn handle_as(&self, caller: &Caller, target: &str, body: &[u8]) -> Response {
         let Some(operation) = operation::find(target) else { return self.unknown(target) };
         if self.access_mode == AccessMode::Off {

@@ -1,7 +1,7 @@
 //! Typed members of requests: numbers, counted lists, and what the engine's JSON has as well (strings, truth values, lists,
 //! maps and structures).
 //!
-//! A JSON value of the wrong kind is refused with `SerializationException` before anything is validated, in the
+//! A JSON value of the wrong kind is rejected with `SerializationException` before anything is validated, in the
 //! wording of DynamoDB's deserialiser, which names Java classes. `null` is the same as an absent member everywhere.
 
 use crate::{
@@ -76,7 +76,7 @@ pub(crate) fn strings(reader: &mut Reader<'_>, path: &str, keep: usize) -> Resul
     Ok(texts.map(|texts| texts.kept))
 }
 
-/// The elements of a list as far as they can be right, and how many there are: a list that is too long is refused for
+/// The elements of a list as far as they can be right, and how many there are: a list that is too long is rejected for
 /// its length, and must not cost memory before.
 #[derive(Debug)]
 pub(crate) struct Counted<T> {
@@ -84,7 +84,7 @@ pub(crate) struct Counted<T> {
     pub(crate) total: usize,
 }
 
-/// A list, the member `path`, whose first `keep` elements are decoded by `one`. An element that is null is refused.
+/// A list, the member `path`, whose first `keep` elements are decoded by `one`. An element that is null is rejected.
 pub(crate) fn counted<'a, T>(
     reader: &mut Reader<'a>,
     path: &str,

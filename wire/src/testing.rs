@@ -46,7 +46,7 @@ impl TestServer {
         Self::of(Database::in_memory().map_err(io::Error::other)?)
     }
 
-    /// As [`start`](Self::start), with a clock that stands until it is moved: for tests of expiry and of streams.
+    /// As [`start`](Self::start), with a clock that does not move until it is moved: for tests of expiry and of streams.
     pub fn with_clock(clock: Clock) -> io::Result<Self> {
         Self::of(Database::options().clock(clock).in_memory().map_err(io::Error::other)?)
     }

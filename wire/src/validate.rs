@@ -36,12 +36,12 @@ const NAME_PATTERN: &str = "[a-zA-Z0-9_.-]+";
 #[derive(Default)]
 pub(crate) struct Violations {
     texts: Vec<String>,
-    /// What stands before every path.
+    /// What is before every path.
     prefix: &'static str,
 }
 
 impl Violations {
-    /// Those of members that stand under a member; `prefix` is its path, with a point.
+    /// Those of members that are under a member; `prefix` is its path, with a point.
     pub(crate) fn under(prefix: &'static str) -> Self {
         Self { texts: Vec::new(), prefix }
     }
@@ -132,7 +132,7 @@ impl Violations {
         self.texts.is_empty()
     }
 
-    /// Refuses the request if anything was found.
+    /// Rejects the request if anything was found.
     pub(crate) fn finish(self) -> Result<(), Failure> {
         let count = self.texts.len();
         match count {

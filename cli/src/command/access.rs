@@ -26,7 +26,7 @@ enum AccessCommand {
         #[arg(long)]
         database: bool,
     },
-    /// Say whether a principal may do something: `allowed`, or the text of the refusal with exit status 1
+    /// Say whether a principal may do something: `allowed`, or the text of the rejection with exit status 1
     Simulate(Question),
     /// Say the same, and of each statement whether it applies, or what keeps it from applying
     Explain(Question),

@@ -38,7 +38,7 @@ pub(crate) struct Bench {
     /// Serve the database over HTTP in this process, and go through that
     #[arg(long)]
     http: bool,
-    /// Refuse requests beyond the table's throughput, as `serve --enforce-capacity` does
+    /// Reject requests beyond the table's throughput, as `serve --enforce-capacity` does
     #[arg(long, conflicts_with = "endpoint")]
     enforce_capacity: bool,
     /// Table; created on demand if it is not there

@@ -102,7 +102,7 @@ impl Folder {
 impl Drop for Folder {
     fn drop(&mut self) {
         if self.temporary {
-            // What cannot be removed lies in the system's folder for such things.
+            // What cannot be removed is in the system's folder for such things.
             let _ = std::fs::remove_dir_all(&self.path);
         }
     }

@@ -1,4 +1,4 @@
-//! `inspect`: where everything lies and how much of it there is.
+//! `inspect`: where everything is and how much of it there is.
 
 use crate::{
     args::DatabaseArgs,

@@ -65,7 +65,7 @@ fn list(args: &DatabaseArgs, json: bool) -> Result<(), Failure> {
 
 fn rotate(args: &DatabaseArgs, rewrite: bool, to: Option<&Path>) -> Result<(), Failure> {
     let new_root = to.map(RootKey::from_file).transpose()?;
-    // A refusal leaves the folder as it is, which an opening to write does not.
+    // A rejection leaves the folder as it is, which an opening to write does not.
     if session::open_to_read(args)?.keys()?.is_none() {
         return Err(not_encrypted(args));
     }

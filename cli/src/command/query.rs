@@ -27,7 +27,7 @@ pub(crate) struct Query {
     /// The sort key begins with a text
     #[arg(long, value_name = "VALUE", allow_hyphen_values = true, group = "sort condition")]
     range_begins_with: Option<String>,
-    /// The sort key lies between two values, both included
+    /// The sort key is between two values, both included
     #[arg(long, num_args = 2, value_names = ["LOW", "HIGH"], allow_hyphen_values = true, group = "sort condition")]
     range_between: Option<Vec<String>>,
     /// The sort key is less than a value

@@ -88,7 +88,7 @@ pub(crate) struct Serve {
     /// File of principals with keys and policies: they may do what it allows, and requests must be signed; read again on SIGHUP
     #[arg(long, value_name = "FILE")]
     policies: Option<PathBuf>,
-    /// What a refusal by policies does
+    /// What a rejection by policies does
     #[arg(long, value_enum, default_value_t, requires = "policies")]
     access: Access,
     /// File of modelled KMS keys that tables can be encrypted with; read again on SIGHUP. Without, any key is taken
@@ -126,10 +126,10 @@ pub(crate) struct Serve {
     /// Note what requests consume, and keep it in this file; `hashrange cost FILE` prices it
     #[arg(long, value_name = "FILE")]
     ledger: Option<PathBuf>,
-    /// Refuse operations that overlap with a transaction, as the service does, and so many of a thousand by chance
+    /// Reject operations that overlap with a transaction, as the service does, and so many of a thousand by chance
     #[arg(long, value_name = "PER_THOUSAND", value_parser = clap::value_parser!(u32).range(0..=1000))]
     conflicts: Option<u32>,
-    /// Refuse requests beyond a table's throughput, as the service does: provisioned or on demand, by partition and index
+    /// Reject requests beyond a table's throughput, as the service does: provisioned or on demand, by partition and index
     #[arg(long)]
     enforce_capacity: bool,
     /// File of faults that requests meet: errors, throttles, delays, lost answers; read again on SIGHUP
@@ -139,7 +139,7 @@ pub(crate) struct Serve {
     accelerator: AcceleratorArgs,
     #[command(flatten)]
     record: RecordArgs,
-    /// Which of the service's wordings and orders of checks refusals have
+    /// Which of the service's wordings and orders of checks rejections have
     #[arg(long, value_enum, default_value_t)]
     wording: Wording,
     /// How long changes of tables take: no time, or as long as in the service
@@ -159,20 +159,20 @@ pub(crate) struct Serve {
     shared_db: bool,
 }
 
-/// What a refusal by policies does.
+/// What a rejection by policies does.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 enum Access {
     /// Nothing: requests have to be signed by a principal, and policies are not asked
     Off,
     /// It is written to the log, and the request is carried out
     Soft,
-    /// It refuses the request
+    /// It rejects the request
     #[default]
     #[value(alias = "strict")]
     Enforced,
 }
 
-/// Which texts refusals have.
+/// Which texts rejections have.
 #[derive(Clone, Copy, Debug, Default, ValueEnum)]
 enum Wording {
     /// As most regions answered in October 2026
@@ -220,7 +220,7 @@ impl Serve {
         }
         let Some(region) = self.regions.single()? else { return self.run_regions(database, &options, reloads) };
         region.clone_into(&mut options.owner.region);
-        // The address is taken before a folder is touched: what is refused leaves nothing behind.
+        // The address is taken before a folder is touched: what is rejected leaves nothing behind.
         let cache = self.accelerator.bind(&options)?;
         let bound = Server::bind(options)
             .map_err(|error| Failure::io(format!("cannot serve on {}:{}", self.host, self.port), error))?;

@@ -31,7 +31,7 @@ pub(crate) struct Sql {
     /// Show items as a table instead of as lines of JSON
     #[arg(long)]
     table: bool,
-    /// Refuse a SELECT that would read a whole table or index
+    /// Reject a SELECT that would read a whole table or index
     #[arg(long)]
     no_scans: bool,
     #[command(flatten)]

@@ -37,7 +37,7 @@ pub(crate) struct UpdateTable {
     /// Keep a stream of changes with these images of items, or none
     #[arg(long, value_enum, value_name = "IMAGES", group = "change")]
     stream: Option<Images>,
-    /// Refuse to delete the table
+    /// Reject the deletion of the table
     #[arg(long, value_name = "ON", group = "change")]
     deletion_protection: Option<bool>,
 }

@@ -155,7 +155,7 @@ impl Mover {
                 break;
             }
         }
-        // An empty page may lie before records: the next round has to go on behind it, not at the last record.
+        // An empty page may be before records: the next round has to go on behind it, not at the last record.
         if let Some(iterator) = next {
             stream.iterators.insert(id.to_owned(), iterator);
         }

@@ -4,7 +4,7 @@
 //! that sends requests. So a copy is the same in each direction: make the table at the target, scan the source in
 //! segments and put what is found, then set what only makes sense on a full table.
 //!
-//! How far it is stands in a database of its own, see [`State`]. Each step there follows what it says: a page of a scan
+//! Its progress is in a database of its own, see [`State`]. Each step there follows what it says: a page of a scan
 //! is noted when all its items are acknowledged by the target. A copy that was killed at any moment repeats at most one
 //! page of each segment, and putting an item again changes nothing.
 //!

@@ -110,7 +110,7 @@ impl State {
         if let Some(row) = rows.get(key(COPY, "copy"))?.map(|row| row.to_item()) {
             copy.check_places(&row)?;
             if text(&row, "mask") != copy.mask {
-                // A copy that was refused before it made a table has masked nothing yet. Then this is the only row.
+                // A copy that was rejected before it made a table has masked nothing yet. Then this is the only row.
                 if rows.scan().items().nth(1).is_some() {
                     return Err(other_mask(&row));
                 }

@@ -7,7 +7,7 @@
 use super::{MAX_RECORD_BYTES, Text, as_text, lines::BYTE_ORDER_MARK, too_long};
 use std::io::{self, BufRead, ErrorKind};
 
-/// Brackets that may be open at a time. Items nest 32 levels, and the parser refuses what is deeper; what is this deep is
+/// Brackets that may be open at a time. Items nest 32 levels, and the parser rejects what is deeper; what is this deep is
 /// no data.
 const MAX_OPEN_BRACKETS: usize = 10_000;
 
@@ -18,7 +18,7 @@ pub(super) struct Elements<R> {
     line: u64,
 }
 
-/// Where the scanner stands.
+/// Where the scanner is.
 #[derive(Clone, Copy, PartialEq)]
 enum ScanState {
     /// Nothing but space was seen.

@@ -14,7 +14,7 @@ struct Design {
     statements: Vec<Asked>,
 }
 
-/// Makes the tables and explains the statements. Errors: arguments of another form; what a table or statement is refused for is
+/// Makes the tables and explains the statements. Errors: arguments of another form; what a table or statement is rejected for is
 /// part of the answer.
 pub(super) fn check(arguments: Value) -> Result<Value, String> {
     let design: Design = read(arguments)?;

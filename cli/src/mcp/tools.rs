@@ -201,7 +201,7 @@ pub(super) fn explain(statement: &Statement) -> Result<Value, String> {
     }))
 }
 
-/// Sends a request of DynamoDB's protocol. Errors: the refusal.
+/// Sends a request of DynamoDB's protocol. Errors: the rejection.
 pub(super) fn request(protocol: &Protocol, operation: &str, body: &Value) -> Result<Value, String> {
     let answer = protocol.handle(&format!("DynamoDB_20120810.{operation}"), body.to_string().as_bytes());
     let value: Value = serde_json::from_slice(&answer.body).map_err(|error| error.to_string())?;

@@ -1,6 +1,6 @@
 //! Items of a file into a table: DynamoDB's JSON by line, plain JSON by line, CSV with a header.
 //!
-//! Each record is put by itself: one that cannot be read, or that the engine refuses, is reported with its line, and the rest
+//! Each record is put by itself: one that cannot be read, or that the engine rejects, is reported with its line, and the rest
 //! is put. Puts are made durable together at the end.
 
 use super::{items::Changed, tables};
@@ -31,7 +31,7 @@ enum Format {
     Csv,
 }
 
-/// A record by where it stood: an item, or what is wrong with it.
+/// A record by where it was: an item, or what is wrong with it.
 type Record = (String, Result<Item, Refusal>);
 
 impl Format {

@@ -24,7 +24,7 @@ use serde::Serialize;
 /// Items that one request changes, at most.
 const MAX_BULK: usize = 1_000;
 
-/// Refusals that an answer names, at most; all are counted.
+/// Rejections that an answer names, at most; all are counted.
 const MAX_REFUSALS: usize = 1_000;
 
 /// A page of items.
@@ -65,7 +65,7 @@ pub(crate) struct Changed {
 /// An item that was not changed.
 #[derive(Debug, Serialize)]
 pub(crate) struct RefusedItem {
-    /// Its key in DynamoDB's JSON, or where it stood in the input.
+    /// Its key in DynamoDB's JSON, or where it was in the input.
     pub(crate) item: String,
     /// The engine's code.
     pub(crate) code: String,
@@ -74,7 +74,7 @@ pub(crate) struct RefusedItem {
 }
 
 impl Changed {
-    /// One more, or a refusal of one.
+    /// One more, or the rejection of one.
     pub(crate) fn note(&mut self, item: impl Into<String>, done: Result<f64, Refusal>) {
         match done {
             Ok(units) => {

@@ -60,7 +60,7 @@ pub(crate) struct SortTest {
     pub(crate) name: String,
     /// One of [`SORT_TESTS`].
     pub(crate) test: &'static str,
-    /// The value, or the two that it lies between.
+    /// The value, or the two that it is between.
     pub(crate) values: Vec<AttributeValue>,
 }
 

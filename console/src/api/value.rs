@@ -18,7 +18,7 @@ pub(crate) const TYPES: [(&str, &str); 10] = [
     ("BS", "Set of binaries"),
 ];
 
-/// The value of a type that a text means: a string as it stands, a number in digits, binary in base64, `true` or `false`, and the
+/// The value of a type that a text means: a string as it is, a number in digits, binary in base64, `true` or `false`, and the
 /// inner part of DynamoDB's JSON for the rest, such as `["a","b"]` for a set. Errors: the engine's, or no such type.
 pub(crate) fn parse(kind: &str, text: &str) -> Result<AttributeValue, Refusal> {
     let typed = match kind {

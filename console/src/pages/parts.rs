@@ -42,7 +42,7 @@ pub(crate) fn figures(figures: &[(&str, String)]) -> Markup {
     html! { dl.figures { @for (name, figure) in figures { div { dt { (name) } dd { (figure) } } } } }
 }
 
-/// What came of a change of items: how many, and what was refused with the engine's words.
+/// What came of a change of items: how many, and what was rejected with the engine's words.
 pub(crate) fn changed(what: &str, changed: &Changed) -> Markup {
     html! {
         p.said role="status" {
@@ -66,5 +66,5 @@ pub(crate) fn changed(what: &str, changed: &Changed) -> Markup {
     }
 }
 
-/// Refused items that a page lists.
+/// Rejected items that a page lists.
 const SHOWN_REFUSALS: usize = 50;

@@ -1,4 +1,4 @@
-//! Conditions: results on one item, and the text of every refusal.
+//! Conditions: results on one item, and the text of every rejection.
 
 use super::*;
 use crate::item::ItemRef;

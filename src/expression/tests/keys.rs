@@ -1,4 +1,4 @@
-//! Key conditions: what they bind to, and the text of every refusal.
+//! Key conditions: what they bind to, and the text of every rejection.
 
 use super::*;
 use crate::{item::KeyType, schema::KeyAttribute};

@@ -1,4 +1,4 @@
-//! The legacy parameters: results on one item, and the text of every refusal.
+//! The legacy parameters: results on one item, and the text of every rejection.
 
 use super::{super::legacy::*, *};
 use crate::{

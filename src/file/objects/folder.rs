@@ -1,6 +1,6 @@
 //! A folder as a store of objects: `s3://BUCKET/KEY` is `DIR/BUCKET/KEY`.
 //!
-//! Every step of a path is opened from the folder before it and follows no link, so that no key and no link that lies in
+//! Every step of a path is opened from the folder before it and follows no link, so that no key and no link that is in
 //! the folder leads out of it, also if the folder changes meanwhile. An object is written aside, in a folder of its bucket
 //! that is not listed, synced, and renamed.
 

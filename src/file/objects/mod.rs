@@ -1,4 +1,4 @@
-//! Objects by bucket and key: where archives lie, and where exports go and imports come from.
+//! Objects by bucket and key: where archives are, and where exports go and imports come from.
 //!
 //! S3 is such a store. The one that comes with the crate is a [folder](FolderStore); a program can bring another one.
 

@@ -96,7 +96,7 @@ fn apply(image: &mut Image, write: &Write, fate: Fate, random: &mut Random) -> i
             Ok(())
         }
         (Write::Zeros { end }, Fate::Garbled) => {
-            // Blocks were given to the file, and what stood in one of them before shows through.
+            // Blocks were given to the file, and what was in one of them before shows through.
             let start = image.len();
             image.extend_to(*end);
             if start >= *end {

@@ -99,7 +99,7 @@ impl Machine {
         next.next_file = self.next_file;
         next.capacity = self.capacity;
         for id in names.values() {
-            // Images only fail at lengths that the live image has refused before.
+            // Images only fail at lengths at which the live image has failed before.
             if let Some(file) = self.files.get_mut(id)
                 && let Ok(mut live) = crash::surviving_bytes(file, &mut random)
             {

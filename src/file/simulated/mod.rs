@@ -48,7 +48,7 @@ pub const CRASHED: &str = "crashed: the simulated machine has no power";
 /// # The model of a crash
 ///
 /// A file has two images: the *live* one, which every read sees (the page cache of the machine), and the *durable* one,
-/// which is what the platters hold for sure. Between them stands the list of unsynced writes. A folder has a live and a
+/// which is what the platters hold for sure. Between them is the list of unsynced writes. A folder has a live and a
 /// durable table of names, and between them the list of unsynced operations.
 ///
 /// ```text
@@ -138,7 +138,7 @@ impl SimulatedDisk {
         self.machine.lock().has_crashed()
     }
 
-    /// Plans a failure. Several plans may stand side by side.
+    /// Plans a failure. Several plans may be side by side.
     pub fn fail(&self, plan: FaultPlan) {
         self.machine.lock().faults.push(plan);
     }

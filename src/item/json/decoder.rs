@@ -8,7 +8,7 @@
 //! Decoding is as lenient as the service (unknown members and members that are null count as absent, a boolean may be a
 //! string such as `"yes"`) and as strict. A JSON value of the wrong kind ends it at once. A value that breaks a rule (an empty
 //! set, an unreadable number) does not: the decoder goes on, and keeps the first fault in the order in which the service
-//! looks for them. What is built is bounded by a budget, so that a text that is refused in the end costs no more.
+//! looks for them. What is built is bounded by a budget, so that a text that is rejected in the end costs no more.
 
 use super::{
     reader::{Malformed, Reader},
@@ -81,7 +81,7 @@ const SEVERAL_TYPES: &str =
 const NULL_FALSE: &str =
     "One or more parameter values were invalid: Null attribute value types must have the value of true";
 
-/// The refusal of a set that has a null among its elements.
+/// The error of a set that has a null among its elements.
 fn null_element(kind: &str) -> String {
     format!("One or more parameter values were invalid: An {kind} set  may not have a null {kind} as a member")
 }
@@ -148,7 +148,7 @@ impl Tagged {
 }
 
 impl<W: Wording> ValueDecoder<W> {
-    /// A pass that builds values up to about `budget` bytes by DynamoDB's size rule: what lies behind is passed over.
+    /// A pass that builds values up to about `budget` bytes by DynamoDB's size rule: what is behind is passed over.
     pub fn new(wording: W, budget: usize) -> Self {
         Self { wording, fault: None, top_level_name: None, nesting: None, left: budget, is_cut: false }
     }
@@ -186,7 +186,7 @@ impl<W: Wording> ValueDecoder<W> {
         self.fault.get_or_insert_with(text);
     }
 
-    /// A value under up to `wraps` more maps and lists; `None` if it is null, breaks a rule, or lies behind the budget.
+    /// A value under up to `wraps` more maps and lists; `None` if it is null, breaks a rule, or is behind the budget.
     pub fn value(
         &mut self,
         reader: &mut Reader<'_>,

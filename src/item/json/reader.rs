@@ -3,7 +3,7 @@
 //! A [`Reader`] walks over a text once, from front to back. The caller looks at the kind of the next value
 //! ([`Reader::peek`]), then takes it as a string, a number, a literal, an object or an array, or skips it. Skipping is
 //! a loop with a counter; taking apart objects and arrays recurses only as deep as the caller does. Both count the
-//! same depth and refuse more than [`MAX_DEPTH`].
+//! same depth and reject more than [`MAX_DEPTH`].
 
 use std::borrow::Cow;
 
@@ -221,7 +221,7 @@ impl<'a> Reader<'a> {
         if self.at == self.text.len() { Ok(()) } else { Err(Malformed::Syntax) }
     }
 
-    /// The rest of an escaped string; `start` is where it begins, `at` stands at the first backslash.
+    /// The rest of an escaped string; `start` is where it begins, `at` is at the first backslash.
     fn escaped(&mut self, start: usize) -> Result<String, Malformed> {
         let mut out = String::from(&self.text[start..self.at]);
         loop {

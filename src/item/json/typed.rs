@@ -10,7 +10,7 @@ use std::borrow::Cow;
 /// Prefix of the classes that DynamoDB's deserialiser names.
 const MODEL: &str = "com.amazonaws.dynamodb.v20120810.";
 
-/// Where a structure or list stands; the deserialiser words a scalar in its place differently.
+/// Where a structure or list is; the deserialiser words a scalar in its place differently.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JsonContext {
     /// A member of a structure.

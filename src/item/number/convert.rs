@@ -106,7 +106,7 @@ impl TryFrom<u128> for Number {
 }
 
 /// The shortest decimal number that reads back as the same double: 0.1 stays 0.1. Infinities, NaN and magnitudes
-/// outside the limits are refused.
+/// outside the limits are rejected.
 impl TryFrom<f64> for Number {
     type Error = Error;
     fn try_from(double: f64) -> Result<Self> {

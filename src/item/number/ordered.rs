@@ -7,7 +7,7 @@
 //! -x    every byte of x inverted
 //! ```
 //!
-//! The bytes tell their own end, so they can stand in front of something else; no encoding is the beginning of
+//! The bytes tell their own end, so they can be in front of something else; no encoding is the beginning of
 //! another. A number of `d` digits takes at most `2 + d / 2` bytes; 42 takes two. The first and the last pair are not
 //! 0 (except in zero), so that a number has exactly one encoding. These bytes are part of the file format.
 

@@ -43,7 +43,7 @@ impl FromStr for Number {
     }
 }
 
-/// DynamoDB's refusal of a text that is not a number.
+/// DynamoDB's rejection of a text that is not a number.
 pub(super) fn not_a_number(text: impl fmt::Display) -> Error {
     Error::validation(format!("The parameter cannot be converted to a numeric value: {text}"))
 }

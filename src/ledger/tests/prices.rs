@@ -1,4 +1,4 @@
-//! Prices are read exactly, and bad files are refused by field.
+//! Prices are read exactly, and bad files are rejected by field.
 
 use crate::ledger::{BillItem, BillOptions, BillingPlan, HourRow, Ledger, Prices, ResourceRow};
 

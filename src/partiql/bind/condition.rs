@@ -119,7 +119,7 @@ impl Binder<'_> {
         let left = match rest {
             [_] => self.side(first)?,
             _ => {
-                // A comparison on the left of another one: its operands are read, and then it is refused.
+                // A comparison on the left of another one: its operands are read, and then it is rejected.
                 self.count(rest.len() - 1)?;
                 for part in std::iter::once(first).chain(rest.iter().rev().skip(1).map(|(_, part)| part)) {
                     self.side(part)?;

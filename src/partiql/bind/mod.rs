@@ -1,7 +1,7 @@
 //! Statements meet their parameters: what is written becomes paths, values, conditions and updates.
 //!
 //! The trees are those of `expression/`; nothing is evaluated here. DynamoDB reads a statement in passes, and so does
-//! the [`Binder`]: what cannot be read at all ends binding where it stands; then parameters are counted; and only then
+//! the [`Binder`]: what cannot be read at all ends binding where it is; then parameters are counted; and only then
 //! the faults of operands count, of which the first is kept while reading goes on.
 
 mod condition;

@@ -121,7 +121,7 @@ impl Binder<'_> {
         }
     }
 
-    /// `EXISTS(SELECT ..)`; other expressions are refused by what they are.
+    /// `EXISTS(SELECT ..)`; other expressions are rejected by what they are.
     fn exists(&mut self, expression: &Expression) -> Result<Bound> {
         let ExpressionKind::Call(name, arguments) = &expression.kind else {
             return Err(match expression.kind {
@@ -293,7 +293,7 @@ fn returning(elements: &[Returning]) -> Result<ReturnValues> {
     }
 }
 
-/// Refuses two paths whose values would come back under one name.
+/// Rejects two paths whose values would come back under one name.
 fn check_results(paths: &[Path]) -> Result<()> {
     let mut names: Vec<String> = paths.iter().map(result_name).collect();
     names.sort_unstable();

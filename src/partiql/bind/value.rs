@@ -49,7 +49,7 @@ impl Place {
     }
 }
 
-/// The refusal of something that is no value.
+/// The error of something that is no value.
 fn unsupported(what: &str, place: &Place, span: Span) -> Error {
     Error::validation(format!("Unsupported data type: {what} under key {} at {span}", place.path))
 }

@@ -28,7 +28,7 @@ impl Infix {
     }
 }
 
-/// Types that may stand on the right of `IS`, and how many whole numbers may follow each in parentheses.
+/// Types that may be on the right of `IS`, and how many whole numbers may follow each in parentheses.
 const TYPES: [(&str, usize); 28] = [
     ("missing", 0),
     ("null", 0),
@@ -205,7 +205,7 @@ impl Parser<'_> {
         Ok(TypeName { name, parameters })
     }
 
-    /// A term with the operators that stand before it.
+    /// A term with the operators that are before it.
     fn unary(&mut self) -> Result<Expression> {
         let token = self.current();
         let sign = match (token.kind, token.word) {

@@ -9,7 +9,7 @@ use crate::{
     },
 };
 
-/// Keywords that are refused by name where an item of a `SELECT` list should begin.
+/// Keywords that are rejected by name where an item of a `SELECT` list should begin.
 const NO_ITEMS: [&str; 8] = ["insert into", "set", "remove", "update", "delete", "select", "from", "where"];
 
 impl Parser<'_> {
@@ -111,7 +111,7 @@ impl Parser<'_> {
                 if !self.accept_word("on") {
                     return Err(malformed("Expected 'ON'"));
                 }
-                // What joins two tables is refused as soon as it is read.
+                // What joins two tables is rejected as soon as it is read.
                 self.expression(above)?;
             }
         }
@@ -163,7 +163,7 @@ impl Parser<'_> {
     }
 }
 
-/// Refuses stars inside of a path.
+/// Rejects stars inside of a path.
 fn check_item(item: &Expression) -> Result<()> {
     let ExpressionKind::Path(_, steps) = &item.kind else { return Ok(()) };
     let Some((last, leading)) = steps.split_last() else { return Ok(()) };

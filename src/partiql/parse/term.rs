@@ -17,7 +17,7 @@ impl Parser<'_> {
         self.steps(root, false)
     }
 
-    /// A name and steps, as it stands behind `UPDATE`, `SET`, `REMOVE`, `DELETE FROM` and `INSERT INTO`.
+    /// A name and steps, as it is behind `UPDATE`, `SET`, `REMOVE`, `DELETE FROM` and `INSERT INTO`.
     pub(super) fn simple_path(&mut self) -> Result<Expression> {
         if !matches!(self.kind(), TokenKind::Name | TokenKind::QuotedName) {
             return Err(malformed("Expected identifier for simple path"));

@@ -47,8 +47,8 @@ fn multi_attribute_keys() -> Error {
     )
 }
 
-/// Refuses an index whose key has several attributes for one part, which DynamoDB does before it reads the rest of a
-/// query. Tables and indexes that are not there are refused later.
+/// Rejects an index whose key has several attributes for one part, which DynamoDB does before it reads the rest of a
+/// query. Tables and indexes that are not there are rejected later.
 pub(super) fn check_index_key(database: &Database, table: &str, index: &str) -> Result<()> {
     let Ok(table) = database.dynamic_table(table) else { return Ok(()) };
     let definition = table.definition();

@@ -27,7 +27,7 @@ pub struct BatchStatementsOutput {
 /// The answer to one statement of a batch.
 #[derive(Clone, Debug, Default)]
 pub struct StatementResponse {
-    /// The table; absent if the statement was refused before the table mattered.
+    /// The table; absent if the statement was rejected before the table mattered.
     pub table: Option<String>,
     /// What was read, or what `RETURNING` asks for.
     pub item: Option<ItemRef>,

@@ -77,7 +77,7 @@ fn fingerprint(statements: &[Statement]) -> u64 {
     hasher.digest()
 }
 
-/// Says which statement is refused.
+/// Says which statement is rejected.
 fn at_statement(at: usize, error: &Error) -> Error {
     Error::validation(format!("Validation failed in TransactStatements[{at}]: {}", error.message()))
 }

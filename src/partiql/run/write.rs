@@ -68,12 +68,12 @@ pub(in crate::partiql) fn write(plan: &WritePlan, old_on_failure: bool) -> Resul
     Ok(WriteAnswer { item: output.attributes, consumed: output.consumed })
 }
 
-/// The refusal of an insert of what is there.
+/// The error of an insert of what is there.
 pub(in crate::partiql) fn duplicate() -> Error {
     Error::new(ErrorKind::ConditionFailed, "DuplicateItemException", "Duplicate primary key exists in table")
 }
 
-/// What an insert is refused for: a put looks at the depth and the size of its item first, an insert at what is there.
+/// What an insert is rejected for: a put looks at the depth and the size of its item first, an insert at what is there.
 fn insert_error(plan: &WritePlan, error: Error) -> Error {
     let WriteKind::Insert(item) = &plan.kind else { return error };
     let is_too_deep = item.values().any(|value| is_deeper_than(value, MAX_NESTING_LEVELS));

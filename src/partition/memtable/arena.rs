@@ -1,4 +1,4 @@
-//! Where the bytes of a memtable lie: records are copied one after the other into shared chunks.
+//! Where the bytes of a memtable are: records are copied one after the other into shared chunks.
 //!
 //! A record is handed out as [`Bytes`], a counted view of its chunk. An item that a reader holds is such a view, so
 //! reading copies nothing and needs no lock; in exchange a held item keeps its whole chunk alive. Chunks are therefore

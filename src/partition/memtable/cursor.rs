@@ -103,7 +103,7 @@ impl<'m> MemtableCursor<'m> {
         Self { memtable, visible, read, walk, resume: None, batch: Batch::new() }
     }
 
-    /// Whether the cursor stands on an entry.
+    /// Whether the cursor is on an entry.
     pub fn valid(&self) -> bool {
         self.batch.at < self.batch.entries.len()
     }
@@ -117,7 +117,7 @@ impl<'m> MemtableCursor<'m> {
             None => KeyRef { token: 0, collection: &[], sort: &[] },
         }
     }
-    /// Sequence number of the version that the cursor stands on.
+    /// Sequence number of the version that the cursor is on.
     pub fn seqno(&self) -> u64 {
         self.current().map_or(0, |(_, entry)| entry.seqno())
     }
@@ -135,7 +135,7 @@ impl<'m> MemtableCursor<'m> {
         self.fill();
     }
 
-    /// Copies further batches until there is an entry to stand on, or none left.
+    /// Copies further batches until there is a current entry, or none left.
     fn fill(&mut self) {
         while !self.valid() && !self.batch.is_last {
             match self.walk {

@@ -2,7 +2,7 @@
 //!
 //! A get finds its key by hash; an ordered read sorts the collection it needs when it needs it. Tokens are cut into
 //! sixteen equal shards, each under a lock of its own, so that a writer stops few readers and a scan goes shard by
-//! shard. Nothing that is read is copied: keys and items lie in shared chunks and are handed out as counted views.
+//! shard. Nothing that is read is copied: keys and items are in shared chunks and are handed out as counted views.
 //!
 //! # Versions
 //!
@@ -149,7 +149,7 @@ impl Memtable {
         shard.get(key, point).map(Stored::version)
     }
 
-    /// The entries of one collection whose sort keys lie between the bounds; `None` if it has no entries at all.
+    /// The entries of one collection whose sort keys are between the bounds; `None` if it has no entries at all.
     pub fn query<'m>(
         &'m self,
         token: u64,

@@ -1,8 +1,8 @@
 //! A list of ids that is sorted when a reader wants it in order, not when it is written.
 //!
-//! Most collections are written more often than they are queried while they lie in a memtable, and most are small. So
+//! Most collections are written more often than they are queried while they are in a memtable, and most are small. So
 //! an id is appended, and the first ordered read sorts what came since the last one. Three shapes keep each size cheap:
-//! a single id needs no allocation, a few lie in one list, and many lie in blocks, where settling one more id moves a
+//! a single id needs no allocation, a few are in one list, and many are in blocks, where settling one more id moves a
 //! block's worth of memory instead of the whole list.
 //!
 //! The list has no keys: the caller brings the comparison.

@@ -1,4 +1,4 @@
-//! What lies under one key: its newest version, and below it those that a reader may still ask for.
+//! What is under one key: its newest version, and below it those that a reader may still ask for.
 //!
 //! A chain is short. Writers add to it while their log records wait for the sync; as soon as a version is visible, no
 //! reader can ask for an older one, and the next write lets go of it. Versions live in memory only: a run holds one

@@ -24,7 +24,7 @@ use std::{
 pub struct RunCursor<'r> {
     opened: &'r Opened,
     way: Way<'r>,
-    /// The leaf that the position lies in; `None` once exhausted.
+    /// The leaf that the position is in; `None` once exhausted.
     at: Option<LeafAt<'r>>,
     index: u32,
     /// Entries of the leaf within the bounds.
@@ -32,9 +32,9 @@ pub struct RunCursor<'r> {
     slot: Slot,
     /// The page up to which the operating system was told what is needed next; 0 before it was.
     ahead: u32,
-    /// The last sort key that was asked for and does not lie in one piece.
+    /// The last sort key that was asked for and is not in one piece.
     sort: Vec<u8>,
-    /// What a walk upwards has in memory of a run that does not lie in place.
+    /// What a walk upwards has in memory of a run that is not in place.
     window: Option<Box<Window>>,
 }
 
@@ -46,7 +46,7 @@ enum Way<'r> {
     Scan { last_token: u64 },
 }
 
-/// The child in which a bound lies, `open` if there is none.
+/// The child in which a bound is, `open` if there is none.
 fn child_for(node: &Node, bytes: &[u8], bound: Bound<&[u8]>, open: usize) -> Option<usize> {
     match bound {
         Bound::Unbounded => Some(open),
@@ -60,7 +60,7 @@ impl<'r> RunCursor<'r> {
         let (slot, sort) = (Slot::default(), Vec::new());
         Self { opened, way, at: None, index: 0, within: 0..0, slot, ahead: 0, sort, window: None }
     }
-    /// Over the entries of a collection within the bounds, in ascending or descending order. It stands nowhere until
+    /// Over the entries of a collection within the bounds, in ascending or descending order. It has no entry until
     /// [`RunCursor::begin`].
     #[inline(always)]
     pub(super) fn over(opened: &'r Opened, lower: Bound<&'r [u8]>, upper: Bound<&'r [u8]>, descending: bool) -> Self {
@@ -92,7 +92,7 @@ impl<'r> RunCursor<'r> {
     pub fn valid(&self) -> bool {
         self.at.is_some()
     }
-    /// The key of the entry as it lies in the run; of an exhausted cursor an empty key.
+    /// The key of the entry as it is in the run; of an exhausted cursor an empty key.
     #[inline]
     pub fn place(&self) -> SplitKey<'_> {
         let Some(at) = &self.at else { return SplitKey::default() };
@@ -134,7 +134,7 @@ impl<'r> RunCursor<'r> {
             _ => self.opened.item(at, self.slot),
         }
     }
-    /// What items of a leaf that was read into memory can share, if it lies in the window.
+    /// What items of a leaf that was read into memory can share, if it is in the window.
     #[inline]
     fn shared(&self, at: &LeafAt<'_>) -> Option<(&Arc<NamedBytes>, usize)> {
         match (&at.bytes, &self.window) {
@@ -152,7 +152,7 @@ impl<'r> RunCursor<'r> {
         if self.at.is_some() && self.within.contains(&next) { self.stand_on(next) } else { self.turn_over() }
     }
     /// Gives `take` the items from here on, each with its size, until it has enough (`false`), the cursor is exhausted, or it
-    /// stands on the first entry that does not come before `limit`; the present one must. Tombstones are counted in
+    /// is on the first entry that does not come before `limit`; the present one must. Tombstones are counted in
     /// `stepped_over` only. Says whether `take` has enough.
     pub(in crate::partition) fn each_item(
         &mut self,
@@ -225,7 +225,7 @@ impl<'r> RunCursor<'r> {
         };
         if bounded { Ok(()) } else { self.leave(&at) }
     }
-    /// Goes from a leaf, all of whose entries lie behind the cursor, to the neighbour in its direction.
+    /// Goes from a leaf, all of whose entries are behind the cursor, to the neighbour in its direction.
     fn leave(&mut self, at: &LeafAt<'r>) -> Result<()> {
         let opened = self.opened;
         self.at = None;

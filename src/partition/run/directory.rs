@@ -2,9 +2,9 @@
 //!
 //! Tokens are hashes, spread evenly over the run's range of tokens, so the position of a collection among all
 //! collections is nearly known from its token alone. The range is cut into buckets of about eight collections; an
-//! array says where each bucket begins, and the collections of a bucket lie in token order with the next 24 bits of
+//! array says where each bucket begins, and the collections of a bucket are in token order with the next 24 bits of
 //! their token as a fingerprint beside their offset. A look-up touches two cache lines. Fingerprints of absent
-//! collections differ except once in millions, so the directory is its own filter. It is used in place, as it lies in
+//! collections differ except once in millions, so the directory is its own filter. It is used in place, as it is in
 //! the file.
 //!
 //! ```text
@@ -67,7 +67,7 @@ impl Spread {
     }
 }
 
-/// Where the directory lies and how to look things up in it.
+/// Where the directory is and how to look things up in it.
 #[derive(Debug)]
 pub(super) struct Directory {
     identity: Identity,
@@ -137,7 +137,7 @@ impl Directory {
         }
         Ok(low)
     }
-    /// Where it lies at which collection the bucket of a token begins.
+    /// Where the list is of the collections at which the buckets of tokens begin.
     #[inline]
     pub(super) fn bucket_at(&self, token: u64) -> u64 {
         let bucket = self.spread.place(token.clamp(self.spread.min_token, self.spread.max_token)).0;

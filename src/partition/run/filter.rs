@@ -45,7 +45,7 @@ fn bits_of(hash: u64) -> [u32; 8] {
     MULTIPLIERS.map(|multiplier| 1 << ((hash as u32).wrapping_mul(multiplier) >> 27))
 }
 
-/// Where the filter lies; without blocks it excludes nothing.
+/// Where the filter is; without blocks it excludes nothing.
 #[derive(Debug)]
 pub(super) struct Filter {
     at: u64,

@@ -54,7 +54,7 @@ pub const HEADER_BYTES: usize = 40;
 /// Bytes of the footer before its own checksum or tag.
 pub(super) const FOOTER_CONTENT_BYTES: usize = 132;
 pub(super) const FOOTER_BYTES: usize = FOOTER_CONTENT_BYTES + 4;
-/// A block of the filter is half a cache line, and aligned to its size so that it lies in one.
+/// A block of the filter is half a cache line, and aligned to its size so that it is in one.
 pub(super) const FILTER_BLOCK_BYTES: u64 = 32;
 /// A bucket of the hash index is a cache line, and aligned to it.
 pub(super) const BUCKET_BYTES: u64 = 64;
@@ -86,7 +86,7 @@ impl Identity {
     pub(super) fn name(self) -> FileName {
         FileName::Run(self.file)
     }
-    /// Checksum of `bytes` that lie at `offset`.
+    /// Checksum of `bytes` that are at `offset`.
     pub(super) fn crc(self, offset: u64, bytes: &[u8]) -> u32 {
         let mut hasher = crc32fast::Hasher::new();
         let mut seed = [0; 24];
@@ -116,7 +116,7 @@ impl Identity {
         out[36..].copy_from_slice(&crc.to_le_bytes());
         out
     }
-    /// Whether a header is this file's. Versions and features that this code does not know are refused as such; the
+    /// Whether a header is this file's. Versions and features that this code does not know are rejected as such; the
     /// header has an unseeded checksum of its own, so that news can be told from damage. Returns the version, and whether
     /// the run is encrypted.
     pub(super) fn check_header(self, header: &[u8]) -> Result<(u32, bool)> {
@@ -219,7 +219,7 @@ impl Footer {
     pub(super) fn sums_at(&self) -> u64 {
         self.hash_at() + self.hash_blocks * self.hash_block_bytes()
     }
-    /// The last bytes of a file that is not encrypted, which lie at `offset`.
+    /// The last bytes of a file that is not encrypted, which are at `offset`.
     pub(super) fn encode(&self, identity: Identity, offset: u64) -> [u8; FOOTER_BYTES] {
         let mut out = [0; FOOTER_BYTES];
         out[..FOOTER_CONTENT_BYTES].copy_from_slice(&self.encode_content());
@@ -237,7 +237,7 @@ impl Footer {
         out[128..].copy_from_slice(&self.sums_crc.to_le_bytes());
         out
     }
-    /// Reads the footer that lies at `offset` of a file of that version that is not encrypted, and checks that its sections
+    /// Reads the footer that is at `offset` of a file of that version that is not encrypted, and checks that its sections
     /// fill the file up to itself.
     pub(super) fn decode(bytes: &[u8], identity: Identity, version: u32, offset: u64) -> Result<Self> {
         let damaged = |what| identity.corrupt(offset, what);

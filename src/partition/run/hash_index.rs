@@ -60,7 +60,7 @@ pub(super) struct Place {
     pub(super) index: Option<usize>,
 }
 
-/// Where the index lies; without buckets there is none.
+/// Where the index is; without buckets there is none.
 #[derive(Debug)]
 pub(super) struct HashIndex {
     at: u64,
@@ -165,7 +165,7 @@ impl HashIndex {
         }
         Ok(taken)
     }
-    /// Where the bucket of a key with this hash lies.
+    /// Where the bucket of a key with this hash is.
     #[inline]
     pub(super) fn bucket_at(&self, hash: u64) -> u64 {
         self.at + bucket_of(hash, self.buckets) * BUCKET_BYTES

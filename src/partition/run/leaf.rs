@@ -1,6 +1,6 @@
 //! A leaf: entries of one collection, in order of their sort keys.
 //!
-//! A small collection is one leaf; a large one is cut into leaves of about 16 KiB. Keys lie together in front and items
+//! A small collection is one leaf; a large one is cut into leaves of about 16 KiB. Keys are together in front and items
 //! behind them, so that a search touches a few adjacent cache lines and no item. The part that all sort keys share is
 //! stored once, and every entry has its place in a table of fixed stride: any entry is reached at once, forwards or
 //! backwards.
@@ -30,7 +30,7 @@ fn ends(bytes: &[u8], at: usize) -> Option<(u32, u32, bool)> {
     Some((u16::from_le_bytes([a, b]).into(), item >> 1, item & 1 == 1))
 }
 
-/// Where the parts of a leaf lie in its bytes. A holder of the bytes can read entries from it; all accessors take the
+/// Where the parts of a leaf are in its bytes. A holder of the bytes can read entries from it; all accessors take the
 /// bytes that it was parsed from and answer `None` where they contradict themselves. Positions fit 32 bits, as a
 /// record's length does.
 #[derive(Clone, Debug)]
@@ -203,7 +203,7 @@ impl Leaf {
         let slot = Slot { seqno, start: self.items_at + start, end: self.items_at + end, is_tombstone };
         (index < self.len() && has_item).then_some(Some(slot))
     }
-    /// The entry with a sort key, or else where it would stand.
+    /// The entry with a sort key, or else where it would be.
     pub(super) fn search(&self, bytes: &[u8], sort: &[u8]) -> Option<Result<usize, usize>> {
         let prefix = self.prefix(bytes)?;
         let Some(wanted) = sort.strip_prefix(prefix) else {
@@ -269,7 +269,7 @@ impl<'a> LeafItems<'a> {
     fn end_of(&self, index: usize) -> Option<u32> {
         u32_at(self.entries, index * self.stride + 2)
     }
-    /// The end of what lies before an item.
+    /// The end of what is before an item.
     #[inline(always)]
     fn end_before(&self, index: usize) -> Option<u32> {
         index.checked_sub(1).map_or(Some(0), |before| self.end_of(before))

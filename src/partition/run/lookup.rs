@@ -35,7 +35,7 @@ pub(super) struct Opened {
     pub(super) hashes: HashIndex,
     /// The attribute names.
     pub(super) names: Arc<Dictionary>,
-    /// The names and the whole file, once it lies in one piece: what items refer to. There are several, each with a count of its
+    /// The names and the whole file, once it is in one piece: what items refer to. There are several, each with a count of its
     /// references, so that threads that read different items seldom wait for each other's count.
     named: OnceLock<[Arc<NamedBytes>; HANDLES]>,
     pub(super) identity: Identity,
@@ -67,7 +67,7 @@ pub(super) enum Root<'a> {
 pub(super) enum Found<'a> {
     /// With its position in the directory.
     At(Root<'a>, u64),
-    /// Not in this run; the position in the directory at which it would stand.
+    /// Not in this run; the position in the directory at which it would be.
     Before(u64),
 }
 
@@ -248,7 +248,7 @@ impl Opened {
         let slot = at.leaf.slot(&at.bytes, index).ok_or_else(|| self.damaged(at.offset))?;
         Ok(Some(Version { seqno: slot.seqno, item: self.item(&at, slot) }))
     }
-    /// What a look-up of a key goes by, and where the first thing lies that it reads: the hash of the key and its bucket in
+    /// What a look-up of a key goes by, and the offset of the first thing that it reads: the hash of the key and its bucket in
     /// the hash index, or the token and its bucket in the directory.
     #[inline]
     pub(super) fn route(&self, key: KeyRef<'_>) -> (u64, u64) {
@@ -304,7 +304,7 @@ impl Opened {
         }
         Ok(None)
     }
-    /// The same, in memory that goes along with the walk: for a leaf that does not lie in place.
+    /// The same, in memory that goes along with the walk: for a leaf that is not in place.
     #[inline(never)]
     pub(super) fn leaf_behind_through<'a>(
         &'a self,
@@ -340,7 +340,7 @@ impl Opened {
     pub(super) fn item_at(&self, at: &LeafAt<'_>, start: usize, end: usize) -> ItemRef {
         self.item_from(self.handle(at), at, start, end)
     }
-    /// What items of a leaf refer to, and where the leaf begins in that, if it lies in the file as a whole.
+    /// What items of a leaf refer to, and where the leaf begins in that, if it is in the file as a whole.
     #[inline(always)]
     pub(super) fn handle(&self, at: &LeafAt<'_>) -> Option<(&Arc<NamedBytes>, usize)> {
         match &at.bytes {

@@ -1,7 +1,7 @@
 //! Sorted runs: immutable files of entries in key order, made for one shape of reading.
 //!
 //! A get has the whole key, a query stays within one collection and may go backwards, and a scan goes through a range
-//! of tokens. So a run is a row of collections, each lying together under its partition key, and a directory that
+//! of tokens. So a run is a row of collections, each together under its partition key, and a directory that
 //! leads from a token to its collection in two cache lines. Reads use the file's bytes in place: a get copies nothing
 //! and allocates nothing.
 //!

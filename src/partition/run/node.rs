@@ -1,4 +1,4 @@
-//! A node: where the parts of a large collection lie.
+//! A node: where the parts of a large collection are.
 //!
 //! A collection that is cut into leaves has a small static tree above them. A node lists its children, and between
 //! two neighbours the shortest sort key that tells them apart; a full node is written behind its children, so the
@@ -27,7 +27,7 @@ const NODE_CHILDREN_MIN: usize = 8;
 /// or when it has this many children.
 const NODE_CHILDREN_MAX: usize = 512;
 
-/// Where the parts of a node lie in its bytes.
+/// Where the parts of a node are in its bytes.
 #[derive(Clone, Debug)]
 pub(super) struct Node {
     pub(super) token: u64,
@@ -98,7 +98,7 @@ impl Node {
         let prefix = bytes.get(self.prefix_at..self.children_at)?;
         Some([prefix, self.suffix(bytes, index)?].concat())
     }
-    /// The child in whose range a sort key lies.
+    /// The child in whose range a sort key is.
     pub(super) fn find(&self, bytes: &[u8], sort: &[u8]) -> Option<usize> {
         let prefix = bytes.get(self.prefix_at..self.children_at)?;
         let separators = self.children - 1;
@@ -140,8 +140,8 @@ pub(super) struct NodeHead<'a> {
 }
 
 impl TreeBuilder {
-    /// Adds the next leaf. `separator` lies above the keys of all leaves before and not above the keys of this one.
-    /// Full nodes are appended to `out`, whose begin lies at `base` in the file; answers how many.
+    /// Adds the next leaf. `separator` is above the keys of all leaves before and not above the keys of this one.
+    /// Full nodes are appended to `out`, whose begin is at `base` in the file; answers how many.
     pub(super) fn push(
         &mut self,
         head: NodeHead<'_>,

@@ -92,7 +92,7 @@ impl PageProtection {
         (if self.is_encrypted() { TAG_BYTES } else { CRC_BYTES }) as u64
     }
 
-    /// Protects the page that lies at `offset`, in place, and appends its sum. Errors: a page at this place was encrypted before.
+    /// Protects the page that is at `offset`, in place, and appends its sum. Errors: a page at this place was encrypted before.
     pub(super) fn protect_page(&mut self, offset: u64, page: &mut [u8], sums: &mut Vec<u8>) -> Result<()> {
         let Some(cipher) = &self.cipher else {
             sums.extend_from_slice(&self.identity.crc(offset, page).to_le_bytes());
@@ -111,7 +111,7 @@ impl PageProtection {
     fn clear_bytes(&self, offset: u64) -> usize {
         if offset == 0 { MAX_HEADER_BYTES } else { 0 }
     }
-    /// The footer as it lies in the file, at `offset`.
+    /// The footer as it is in the file, at `offset`.
     pub(super) fn protect_footer(&self, footer: &Footer, offset: u64) -> Result<Vec<u8>> {
         let Some(cipher) = &self.cipher else { return Ok(footer.encode(self.identity, offset).to_vec()) };
         let mut bytes = footer.encode_content().to_vec();
@@ -120,7 +120,7 @@ impl PageProtection {
         Ok(bytes)
     }
 
-    /// Checks and decrypts, in place, the page that lies at `offset`. `number` is that of its sum.
+    /// Checks and decrypts, in place, the page that is at `offset`. `number` is that of its sum.
     pub(super) fn open_page(&self, number: u64, offset: u64, page: &mut [u8], sums: &[u8]) -> Result<()> {
         let Some(cipher) = &self.cipher else { return self.check_page(number, offset, page, sums) };
         let at = usize::try_from(number).ok().and_then(|number| number.checked_mul(TAG_BYTES));
@@ -141,7 +141,7 @@ impl PageProtection {
             Err(self.identity.corrupt(offset, format!("checksum of {} bytes differs", bytes.len())))
         }
     }
-    /// Reads the footer that lies at `offset` of a run of that version.
+    /// Reads the footer that is at `offset` of a run of that version.
     pub(super) fn open_footer(&self, bytes: &[u8], version: u32, offset: u64) -> Result<Footer> {
         let Some(cipher) = &self.cipher else { return Footer::decode(bytes, self.identity, version, offset) };
         let opened = bytes.split_last_chunk::<TAG_BYTES>().and_then(|(content, tag)| {

@@ -1,6 +1,6 @@
 //! A sealed run, opened for reading.
 //!
-//! Opening a run opens its file and reads nothing: what a reader decides by stands in the manifest. The first access
+//! Opening a run opens its file and reads nothing: what a reader decides by is in the manifest. The first access
 //! reads the footer and the checksums, and from then on a look-up goes through the directory to the collection's
 //! record, through its nodes if it has any, to a leaf.
 
@@ -94,7 +94,7 @@ impl Run {
         }
         Opened::new(self.identity, source, footer)
     }
-    /// Whether a token lies in the run's range and its directory does not exclude it. Damage counts as a yes, so that
+    /// Whether a token is in the run's range and its directory does not exclude it. Damage counts as a yes, so that
     /// the read that follows reports it.
     #[cfg(test)]
     pub fn may_hold(&self, token: u64) -> bool {

@@ -41,7 +41,7 @@ impl Run {
     pub fn split_token(&self) -> Option<u64> {
         self.split_token_within(0, u64::MAX).ok().flatten()
     }
-    /// As [`Run::split_token`], for the part of the run that lies between two tokens, both inclusive.
+    /// As [`Run::split_token`], for the part of the run that is between two tokens, both inclusive.
     pub fn split_token_within(&self, first_token: u64, last_token: u64) -> Result<Option<u64>> {
         let opened = self.opened()?;
         let (start, end) = (opened.position(first_token)?, opened.position_behind(last_token)?);

@@ -1,8 +1,8 @@
 //! Verified access to the bytes of a run, in place or through the page cache.
 //!
-//! A reader says which bytes it wants, and gets them only if the checksums of all pages that they lie on are right. In a
+//! A reader says which bytes it wants, and gets them only if the checksums of all pages that they are on are right. In a
 //! mapped file a page is verified when it is first touched, one bit per page remembers that, and the bytes are used in
-//! place. Otherwise pages are read and verified on their way into the cache, and bytes that lie on several pages are
+//! place. Otherwise pages are read and verified on their way into the cache, and bytes that are on several pages are
 //! put together in a buffer of their own.
 
 use super::{
@@ -257,7 +257,7 @@ impl Source {
     fn will_need(&self, pages: Range<u64>) {
         self.file.will_need(pages.start * PAGE_BYTES as u64, (pages.end - pages.start) * PAGE_BYTES as u64);
     }
-    /// For a walk that stands at `offset`: has what follows loaded in time. `ahead` is the page that the walk was told last,
+    /// For a walk that is at `offset`: has what follows loaded in time. `ahead` is the page that the walk was told last,
     /// 0 at its begin; the answer is for the next time.
     #[inline]
     pub(super) fn read_ahead(&self, offset: u64, ahead: u32) -> u32 {
@@ -376,7 +376,7 @@ impl Source {
         }
         Ok(buffer.freeze())
     }
-    /// `len` bytes from `offset`, which lie on the pages `first` to `last`.
+    /// `len` bytes from `offset`, which are on the pages `first` to `last`.
     fn gather(&self, offset: u64, len: usize, first: u64, last: u64) -> Result<Bytes> {
         let skip = (offset - first * PAGE_BYTES as u64) as usize;
         let short = || self.identity.corrupt(offset, "a page is shorter than it should be");

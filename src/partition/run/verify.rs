@@ -1,7 +1,7 @@
 //! Checks a whole run: every byte and every relation between them.
 //!
 //! Reads trust what checksums cover. This check does not: it shows that records fill their section without a gap, keys
-//! ascend, items are whole, every key is found where it lies, and that figures, names and directory are those of the
+//! ascend, items are whole, every key is found where it is, and that figures, names and directory are those of the
 //! records.
 
 use super::{

@@ -61,7 +61,7 @@ impl Window {
     fn place(&self, offset: u64) -> Option<usize> {
         usize::try_from(offset.checked_sub(self.start)?).ok()
     }
-    /// The record at `offset`, if all of it is here and none of it lies behind `end`; also its flags.
+    /// The record at `offset`, if all of it is here and none of it is behind `end`; also its flags.
     #[inline]
     pub(super) fn record(&self, offset: u64, end: u64) -> Option<(Bytes, u8)> {
         let start = self.place(offset)?;

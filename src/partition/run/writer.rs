@@ -140,7 +140,7 @@ impl RunWriter {
         self.figures.entries
     }
     /// Adds an entry; `None` is a tombstone. Keys must ascend strictly; one that does not, which only damaged input
-    /// of a merge can bring about, is refused. Collections and sort keys are at most 65,535 bytes long.
+    /// of a merge can bring about, is rejected. Collections and sort keys are at most 65,535 bytes long.
     pub fn add(&mut self, key: KeyRef<'_>, seqno: u64, item: Option<&ItemRef>) -> Result<()> {
         if key.collection.len() > MAX_KEY_BYTES || key.sort.len() > MAX_KEY_BYTES {
             return Err(Error::limit_exceeded(format!("A key of a run is longer than {MAX_KEY_BYTES} bytes")));

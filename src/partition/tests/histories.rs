@@ -67,7 +67,7 @@ fn steps() -> impl Strategy<Value = Vec<Step>> {
     prop::collection::vec(step, 1..120)
 }
 
-/// Tokens lie far apart, so that shards and splits matter.
+/// Tokens are far apart, so that shards and splits matter.
 fn token(number: u64) -> u64 {
     number * (u64::MAX / TOKENS) + 5
 }

@@ -1,13 +1,13 @@
-//! What a refusal by policies does.
+//! What a rejection by policies does.
 
-/// What a refusal by policies does. In every mode requests have to be signed with the key of a principal.
+/// What a rejection by policies does. In every mode requests have to be signed with the key of a principal.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum AccessMode {
     /// Policies are not asked: each principal may do everything.
     Off,
-    /// What policies refuse is written to the log (target `hashrange_wire::access`, level `warn`), and carried out.
+    /// What policies reject is written to the log (target `hashrange_wire::access`, level `warn`), and carried out.
     Soft,
-    /// What policies refuse is refused. The default.
+    /// What policies reject is rejected. The default.
     #[default]
     Enforced,
 }

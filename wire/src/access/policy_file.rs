@@ -75,7 +75,7 @@ struct Member<'t> {
     strict: bool,
 }
 
-/// Members of an object by name. One that is there twice is refused, since one of the two would be ignored.
+/// Members of an object by name. One that is there twice is rejected, since one of the two would be ignored.
 struct Unique<V>(Vec<(String, V)>);
 
 impl<V> Default for Unique<V> {

@@ -1,4 +1,4 @@
-//! Why a policy file is refused.
+//! Why a policy file is rejected.
 
 use std::fmt;
 

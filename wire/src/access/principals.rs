@@ -20,7 +20,7 @@ pub struct Caller {
 pub(crate) struct FileOptions {
     /// Whether conditions see the tags of tables.
     pub(crate) abac: bool,
-    /// Whether refusals name the policy that denies.
+    /// Whether rejections name the policy that denies.
     pub(crate) names_policies: bool,
 }
 
@@ -41,7 +41,7 @@ impl Caller {
         self.options.abac = enabled;
         self
     }
-    /// Whether refusals by an explicit deny name the policy; false, unless this says otherwise.
+    /// Whether rejections by an explicit deny name the policy; false, unless this says otherwise.
     #[must_use]
     pub fn names_policies(mut self, enabled: bool) -> Self {
         self.options.names_policies = enabled;

@@ -1,8 +1,8 @@
 //! Memory that all connections share, borrowed in bytes.
 //!
 //! Requests that do not fit wait in the order in which they came. Clients at one address get at most three quarters, so
-//! that others always have a share; who waits for the share of its own address only is passed by others. A request that is
-//! larger than everything there is gets it when it is alone. None of those who hold memory here waits for more of
+//! that others always have a share; a request that waits for the share of its own address only is passed by others. A request that is
+//! larger than everything there is gets it when it is alone. No request that holds memory here waits for more of
 //! the same budget, so they all come to an end.
 
 use super::pace::now;

@@ -21,7 +21,7 @@ pub(crate) struct Guard {
 pub(crate) enum Verdict {
     /// Serve it; a browser has to be told that this origin was allowed.
     Allowed(Option<String>),
-    /// Refuse it, for this reason.
+    /// Reject it, for this reason.
     Refused(&'static str),
 }
 

@@ -38,7 +38,7 @@ pub struct Credentials {
 }
 
 impl Credentials {
-    /// Whether there is both an id and a secret. Without them everybody could sign.
+    /// Whether there is both an id and a secret. Without them any client could sign.
     pub(crate) fn are_complete(&self) -> bool {
         !self.access_key_id.trim().is_empty() && !self.secret_access_key.trim().is_empty()
     }

@@ -13,7 +13,7 @@ use std::{
     sync::{Arc, PoisonError, RwLock},
 };
 
-/// The protocol that clients may ask for. A client that offers HTTP/2 only is refused in the handshake.
+/// The protocol that clients may ask for. A client that offers HTTP/2 only is rejected in the handshake.
 const ALPN: &[u8] = b"http/1.1";
 
 /// The certificate and private key with which a server proves its name, by TLS 1.2 and 1.3. They can be replaced while it
@@ -21,7 +21,7 @@ const ALPN: &[u8] = b"http/1.1";
 #[derive(Clone)]
 pub struct TlsIdentity(Arc<RwLock<Arc<ServerConfig>>>);
 
-/// Why a certificate or key is refused.
+/// Why a certificate or key is rejected.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TlsIdentityError {

@@ -2,7 +2,7 @@
 //!
 //! A copy shares the runs of the database, as hard links or as the same memory, so that it is made at once and takes space only
 //! as the two go apart. It holds everything that was acknowledged before the call, and of each commit all or nothing. Later
-//! the other tables are deleted from the copy. The copies of a database in a folder lie in its folder `backups`.
+//! the other tables are deleted from the copy. The copies of a database in a folder are in its folder `backups`.
 
 use super::{
     Jobs, Stopped,

@@ -186,7 +186,7 @@ pub(super) enum Put {
 /// Puts a record that was read.
 pub(super) type PutRecord<'a> = &'a mut dyn FnMut(&ItemRecord, &Place<'_>) -> Result<Put, Stopped>;
 
-/// Reads all objects of a source in the order of their keys. `refuse` is told what is left out.
+/// Reads all objects of a source in the order of their keys. What is left out is given to `refuse`.
 pub(super) fn read_objects(
     objects: &dyn ObjectStore,
     source: &Source,

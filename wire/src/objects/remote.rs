@@ -29,7 +29,7 @@ const AT_A_TIME: usize = 32;
 /// Buckets of a service, with the credentials, the region and the endpoint that the environment names.
 ///
 /// Calls wait for the service, also on threads of an asynchronous runtime. A request that fails is tried again up to
-/// ten times within half a minute. The service has to refuse a second object of one key where it is asked to
+/// ten times within half a minute. The service has to reject a second object of one key where it is asked to
 /// (`If-None-Match: *`); S3, Google, Azure, Cloudflare R2 and MinIO do.
 pub struct RemoteStore {
     calls: Arc<Calls>,

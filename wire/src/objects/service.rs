@@ -8,7 +8,7 @@ use object_store::{
 use std::{io, sync::Arc, time::Duration};
 use url::Url;
 
-/// How long a request is tried again before it fails. Who called tries again: an archive goes on, a job is reported.
+/// How long a request is tried again before it fails. The caller tries again: an archive goes on, a job is reported.
 const RETRIES: Duration = Duration::from_secs(30);
 
 /// A service that stores objects in buckets.
@@ -60,7 +60,7 @@ impl ObjectService {
         made.map_err(|error| invalid(format!("{url}: {error}; {}", self.advice())))
     }
 
-    /// What to do where a service refuses.
+    /// What to do where a service rejects.
     pub(super) fn advice(self) -> &'static str {
         match self {
             Self::S3 => "AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_REGION and AWS_ENDPOINT say who asks and where",

@@ -24,7 +24,7 @@ const MAX_PAGE: i64 = 100;
 /// What the backup of a deleted table is called behind the table's name.
 const SYSTEM_NAME: &str = "$DeletedTableBackup";
 
-/// The refusal where there is no backup.
+/// The rejection where there is no backup.
 pub(super) fn not_found(arn: &JobArn) -> Failure {
     Failure::service("BackupNotFoundException", format!("Backup not found: {}", arn.given))
 }

@@ -24,7 +24,7 @@ const MAX_WRITES: usize = 25;
 const SEVERAL_TYPES: &str =
     "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes";
 
-/// A put or a delete; exactly one of them, or the request is refused.
+/// A put or a delete; exactly one of them, or the request is rejected.
 #[derive(Default)]
 struct WriteRequest {
     /// The outer option tells whether the member is there, the inner one whether it has an item.
@@ -195,7 +195,7 @@ fn collect<'a>(tables: &'a [WritesOfTable<'_>]) -> Result<Vec<(&'a str, Action<'
     Ok(all)
 }
 
-/// In a batch, an item with a wrong key is refused like a wrong key.
+/// In a batch, an item with a wrong key is rejected like a wrong key.
 fn as_key_mismatch(error: hashrange::Error) -> Failure {
     if matches!(error.detail(), Some(Detail::KeyMissing { .. } | Detail::KeyType { index: None, .. })) {
         return Failure::validation("The provided key element does not match the schema");

@@ -23,7 +23,7 @@ use std::sync::Arc;
 const MAX_PERIOD_DAYS: u32 = 35;
 const DAY_MILLIS: u64 = 24 * 60 * 60 * 1000;
 
-/// The refusal of operations on backups where there is no table.
+/// The error of operations on backups where there is no table.
 fn no_table(given: &str) -> Failure {
     Failure::service("TableNotFoundException", format!("Table not found: {given}"))
 }
@@ -68,7 +68,7 @@ pub(super) fn recovery(context: &Context<'_>, table: &TableDefinition) -> Result
     }
 }
 
-/// Refuses a table that is too young for backups.
+/// Rejects a table that is too young for backups.
 pub(super) fn check_age(context: &Context<'_>, table: &TableDefinition) -> Result<(), Failure> {
     if context.is_under_way(table.created_millis, takes::CONTINUOUS_BACKUPS) { Err(too_young(table)) } else { Ok(()) }
 }

@@ -57,7 +57,7 @@ pub(super) fn absent(error: hashrange::Error, table: &str) -> Failure {
     error.into()
 }
 
-/// The refusal of operations on tables where there is no table of a name.
+/// The error of operations on tables where there is no table of a name.
 pub(super) fn no_table(table: &str) -> Failure {
     Failure::not_found(format!("Requested resource not found: Table: {table} not found"))
 }

@@ -247,7 +247,7 @@ fn taken(table: &str) -> Failure {
     Failure::service("ResourceInUseException", format!("Table already exists: {table}"))
 }
 
-/// Refuses what the engine would refuse, before a job is promised.
+/// Rejects what the engine would reject, before a job is promised.
 fn check_definition(spec: &hashrange::admin::TableSpec) -> Result<(), Failure> {
     let scratch = hashrange::Database::options().background(false).in_memory()?;
     scratch.create_table_from(spec.clone())?;

@@ -33,7 +33,7 @@ struct Request<'a> {
 }
 
 impl<'a> Request<'a> {
-    /// Decodes a request whose precision stands in the member `configuration`.
+    /// Decodes a request whose precision is in the member `configuration`.
     fn decode(context: &Context<'_>, body: &'a [u8], configuration: &str) -> Result<Self, Failure> {
         let mut request = Self::default();
         let (mut stream, mut precision) = (None, None);

@@ -6,7 +6,7 @@
 use crate::{arn::Arn, context::Context, error::Failure, jobs::records::is_loading, operation::describe_table, shape};
 use std::borrow::Cow;
 
-/// Refuses an operation on a table that is being filled.
+/// Rejects an operation on a table that is being filled.
 pub(crate) fn check(context: &Context<'_>, operation: &str, body: &[u8]) -> Result<(), Failure> {
     // What is wrong with the request itself is told by the operation.
     let Some(name) = table_of(body) else { return Ok(()) };

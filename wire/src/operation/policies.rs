@@ -1,7 +1,7 @@
 //! `PutResourcePolicy`, `GetResourcePolicy` and `DeleteResourcePolicy`.
 //!
 //! A policy is kept with its table or with the table's stream, in the form in which it is read back, under a revision. Where
-//! requests have principals, it decides on them; a document that could not be understood then is refused.
+//! requests have principals, it decides on them; a document that could not be understood then is rejected.
 
 use super::describe_table::absent;
 use crate::{

@@ -245,7 +245,7 @@ pub(super) fn to_point_in_time(context: &Context<'_>, body: &[u8]) -> Outcome {
     request.common.check_target(context)?;
     let now_millis = context.now_millis();
     let commit = context.jobs().last_commit();
-    // What lies ahead by less than a second, and what is the present, is everything that there is.
+    // What is ahead by less than a second, and what is the present, is everything that there is.
     let is_now = asked >= now_millis;
     let at_millis = (!is_now).then_some(asked);
     request.common.begin(context, &definition, RestoreSource::Point { at_millis, commit }, asked)

@@ -49,7 +49,7 @@ impl<'a> StatementMembers<'a> {
         Ok(true)
     }
 
-    /// Constraint on what is returned if a condition fails; `path` stands before the member.
+    /// Constraint on what is returned if a condition fails; `path` is before the member.
     pub(crate) fn check_mode(&self, path: &str, violations: &mut Violations) {
         let member = format!("{path}returnValuesOnConditionCheckFailure");
         violations.one_of(self.on_condition_failure.as_deref(), &member, values::ON_CONDITION_FAILURE);
@@ -79,7 +79,7 @@ impl<'a> StatementMembers<'a> {
         }
     }
 
-    /// The statement, which is refused for its parameters, if that has to be, when it runs.
+    /// The statement, which is rejected for its parameters, if that has to be, when it runs.
     pub(crate) fn statement(&self, database: &Database) -> Statement {
         let mut statement = database.statement(self.text.as_deref().unwrap_or_default());
         if let Some(parameters) = &self.parameters {

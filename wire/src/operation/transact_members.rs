@@ -55,7 +55,7 @@ pub(super) fn action<'a>(
 }
 
 impl Action<'_> {
-    /// Constraints on table and item or key; `path` is where the action stands.
+    /// Constraints on table and item or key; `path` is where the action is.
     pub(super) fn check_members(&self, path: &str, attributes: &str, violations: &mut Violations) {
         self.table.check(violations, &format!("{path}.tableName"), false);
         violations.not_null(&self.attributes, &format!("{path}.{attributes}"));

@@ -484,7 +484,7 @@ fn change_throughput(
     Ok(())
 }
 
-/// The refusal of throughput that is what it was.
+/// The error of throughput that is what it was.
 fn unchanged(what: &str, name: &str, units: ProvisionedThroughput) -> String {
     let subject = if name.is_empty() { what.to_owned() } else { format!("{what} {name}") };
     let (read, write) = (units.read_units_per_sec, units.write_units_per_sec);

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 
 /// Prefix of all actions.
 const PREFIX: &str = "dynamodb:";
-/// Actions on a stream. In the policy of a table they are refused.
+/// Actions on a stream. In the policy of a table they are rejected.
 const STREAM_ACTIONS: [&str; 3] = ["DescribeStream", "GetRecords", "GetShardIterator"];
 /// Actions on a table, a stream or the whole account by this name and no other.
 const ACTIONS: [&str; 65] = [
@@ -118,7 +118,7 @@ fn covers(element: &Value, action: &str) -> bool {
     texts(element).iter().any(|pattern| matches(&pattern.to_ascii_lowercase(), &action))
 }
 
-/// Refuses actions that there are not on such a resource.
+/// Rejects actions that there are not on such a resource.
 pub(super) fn check_actions(element: &Value, of: Resource) -> Result<(), String> {
     let is_known = |action: &&str| {
         let action = action.to_ascii_lowercase();
@@ -136,7 +136,7 @@ pub(super) fn check_actions(element: &Value, of: Resource) -> Result<(), String>
     }
 }
 
-/// Refuses principals that there cannot be.
+/// Rejects principals that there cannot be.
 pub(super) fn check_principals(principal: &Value) -> Result<(), String> {
     let Value::Object(kinds) = principal else { return Ok(()) };
     for (kind, named) in kinds {
@@ -150,7 +150,7 @@ pub(super) fn check_principals(principal: &Value) -> Result<(), String> {
     Ok(())
 }
 
-/// Everybody, the number of an account, or the ARN of an identity. Whether that is there is not known here.
+/// All principals (`*`), the number of an account, or the ARN of an identity. Whether that one exists is not known here.
 fn is_identity(name: &str) -> bool {
     let is_account = |text: &str| text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
     let parts: Vec<&str> = name.splitn(6, ':').collect();

@@ -15,7 +15,7 @@ const ANSWER_BYTES_PER_BYTE: usize = 2;
 const MAX_ITEM_BYTES: usize = 400 << 10;
 /// Most actions of a transaction.
 const MAX_ACTIONS: usize = 100;
-/// What an action of a transaction says that wants its old item in a refusal.
+/// What an action of a transaction says that wants its old item in a rejection.
 const WANTS_OLD_ITEM: &[u8] = b"ALL_OLD";
 
 /// Bytes to borrow for carrying out a request whose body has so many bytes, unpacked; `body` unless it came packed.
@@ -36,7 +36,7 @@ fn most_answer_bytes(target: &str, body: Option<&[u8]>) -> usize {
     }
 }
 
-/// How many old items the refusal of a transaction may show.
+/// How many old items the error of a transaction may show.
 fn most_old_items(body: Option<&[u8]>) -> usize {
     let Some(body) = body else { return MAX_ACTIONS };
     body.windows(WANTS_OLD_ITEM.len()).filter(|part| *part == WANTS_OLD_ITEM).count().min(MAX_ACTIONS)

@@ -30,7 +30,7 @@ use std::{
 const MAX_HEAD_BYTES: usize = 32 << 10;
 /// Headers of a request.
 const MAX_HEADERS: usize = 64;
-/// Pause after the system refused to accept a connection, and between two looks for a connection that can be closed.
+/// Pause after the system did not accept a connection, and between two looks for a connection that can be closed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// How many such pauses a connection that is closed for another one gets to end.
 const EVICTION_PAUSES: u32 = 20;

@@ -27,7 +27,7 @@ pub struct ServerOptions {
     /// [`credentials`](Self::credentials), or [`any_client`](Self::any_client).
     pub address: SocketAddr,
     /// Whether requests of other machines are served though nothing has to be signed, whatever their `Host` header names: for
-    /// a container, whose network decides who reaches it. Web pages stay refused unless
+    /// a container, whose network decides who reaches it. Web pages stay rejected unless
     /// [`allowed_origins`](Self::allowed_origins) names them. Default: no.
     pub any_client: bool,
     /// If set, everything but `GET /` has to be signed (Signature Version 4) with these; neither part may be empty.
@@ -41,7 +41,7 @@ pub struct ServerOptions {
     /// 400. It can be replaced while the server runs. Default: none, requests and answers can be read on their way.
     #[cfg(feature = "tls")]
     pub tls: Option<TlsIdentity>,
-    /// What a refusal by the policies of [`principals`](Self::principals) does. Default: it refuses.
+    /// What a rejection by the policies of [`principals`](Self::principals) does. Default: it rejects.
     pub access_mode: AccessMode,
     /// The keys that tables can be encrypted with; the database has them as a [hook](hashrange::OpenOptions::hook) too. Default:
     /// none, any key is taken.
@@ -53,16 +53,16 @@ pub struct ServerOptions {
     /// ports. An entry `*` allows all. Default: none; all if [`credentials`](Self::credentials) are set.
     pub allowed_hosts: Vec<String>,
     /// Origins of web pages that may send requests, such as `http://localhost:3000`. An entry `*` allows all.
-    /// Default: none, requests with an `Origin` header are refused.
+    /// Default: none, requests with an `Origin` header are rejected.
     pub allowed_origins: Vec<String>,
     /// Region and account in ARNs. Default `us-east-1`, `000000000000`.
     pub owner: Owner,
-    /// Wording of refusals.
+    /// Wording of rejections.
     pub profile: Profile,
     /// How long changes of tables take.
     pub timing: Timing,
     /// Where exports go and imports come from, such as a [folder](crate::objects::FolderStore). Default: nowhere; exports and
-    /// imports are refused.
+    /// imports are rejected.
     pub objects: Option<Arc<dyn ObjectStore>>,
     /// Whether `GET /metrics` answers with metrics in OpenMetrics' text format, and `GET /ledger` with the database's ledger as
     /// JSON, if it keeps one. With [`credentials`](Self::credentials) it
@@ -129,7 +129,7 @@ impl Default for ServerOptions {
 }
 
 impl ServerOptions {
-    /// Checks that the server is not open to everybody by mistake.
+    /// Checks that the server is not open to all clients by mistake.
     pub(super) fn check(&self) -> io::Result<()> {
         if self.credentials.as_ref().is_some_and(|credentials| !credentials.are_complete()) {
             let text = "the access key id or the secret access key is empty; set both, or none";

@@ -20,11 +20,11 @@ pub(crate) struct NamedKind {
 }
 
 impl NamedKind {
-    /// The name; empty if absent (which the constraints refuse).
+    /// The name; empty if absent (which the constraints reject).
     pub(crate) fn name(&self) -> &str {
         self.name.as_deref().unwrap_or_default()
     }
-    /// The kind; empty if absent (which the constraints refuse).
+    /// The kind; empty if absent (which the constraints reject).
     pub(crate) fn kind(&self) -> &str {
         self.kind.as_deref().unwrap_or_default()
     }
@@ -49,7 +49,7 @@ pub(crate) struct IndexMember {
 }
 
 impl IndexMember {
-    /// The name; empty if absent (which the constraints refuse).
+    /// The name; empty if absent (which the constraints reject).
     pub(crate) fn name(&self) -> &str {
         self.name.as_deref().unwrap_or_default()
     }
@@ -78,7 +78,7 @@ pub(crate) fn text(reader: &mut Reader<'_>) -> Result<Option<String>, Failure> {
     Ok(shape::string(reader)?.map(Cow::into_owned))
 }
 
-/// Elements of a list that are looked at: every list here is refused for its length well before.
+/// Elements of a list that are looked at: every list here is rejected for its length well before.
 const MAX_ELEMENTS: usize = 1_024;
 
 /// A list of structures.

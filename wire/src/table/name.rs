@@ -43,7 +43,7 @@ impl<'a> TableName<'a> {
         }
     }
 
-    /// Constraints on the name, with those of other members; `path` is where the member stands.
+    /// Constraints on the name, with those of other members; `path` is where the member is.
     pub(crate) fn check(&self, violations: &mut Violations, path: &str, both: bool) {
         violations.not_null(&self.given, path);
         if let Some(given) = self.given.as_deref()

@@ -1,5 +1,5 @@
 //! Quotas of the account on throughput: for each table and each global index, for all that are provisioned together, and for
-//! how often it is changed. They hold whether or not requests are refused beyond the throughput of their tables.
+//! how often it is changed. They hold whether or not requests are rejected beyond the throughput of their tables.
 
 use super::description::is_updating;
 use crate::{context::Context, error::Failure, timing::Timing};
@@ -11,7 +11,7 @@ use hashrange::{
 
 const REFER: &str = "Refer to the Amazon DynamoDB Developer Guide for current limits and how to request higher limits.";
 
-/// Refuses throughput of a table, or of an index of it, that is above the quota.
+/// Rejects throughput of a table, or of an index of it, that is above the quota.
 fn check_one(context: &Context<'_>, index: Option<&str>, throughput: ProvisionedThroughput) -> Result<(), Failure> {
     let (quotas, region) = (context.quotas(), &context.owner.region);
     for (member, units, quota) in [
@@ -60,7 +60,7 @@ pub(crate) fn of_others(context: &Context<'_>, but: &str) -> Sum {
     })
 }
 
-/// Refuses what would bring the account above its quotas: `others` are provisioned besides, the table with `before` until
+/// Rejects what would bring the account above its quotas: `others` are provisioned besides, the table with `before` until
 /// now and with `after` from now on.
 fn check_account(context: &Context<'_>, others: Sum, before: Sum, after: Sum) -> Result<(), Failure> {
     let (quotas, region) = (context.quotas(), &context.owner.region);
@@ -105,11 +105,11 @@ impl Simultaneous {
         }
         found
     }
-    /// Refuses one more.
+    /// Rejects one more.
     pub(crate) fn check(&self) -> Result<(), Failure> {
         if self.all < MAX_SIMULTANEOUS { Ok(()) } else { Err(too_many(MAX_SIMULTANEOUS)) }
     }
-    /// Refuses one more that is created.
+    /// Rejects one more that is created.
     pub(crate) fn check_new(&self, has_indexes: bool) -> Result<(), Failure> {
         self.check()?;
         match has_indexes && self.created_with_indexes >= MAX_SIMULTANEOUS_WITH_INDEXES {
@@ -129,7 +129,7 @@ fn too_many(most: usize) -> Failure {
 const SWITCHES_A_DAY: usize = 4;
 const DAY_MILLIS: u64 = 24 * 60 * 60 * 1000;
 
-/// Refuses a new table that is above a quota.
+/// Rejects a new table that is above a quota.
 pub(crate) fn check_new(context: &Context<'_>, spec: &TableSpec) -> Result<(), Failure> {
     check_settings(context, &spec.settings, &TableSettings::default())?;
     if spec.billing != BillingMode::Provisioned {
@@ -145,7 +145,7 @@ pub(crate) fn check_new(context: &Context<'_>, spec: &TableSpec) -> Result<(), F
     check_account(context, of_others(context, &spec.name), (0, 0), sum)
 }
 
-/// Refuses a change that is above a quota, or comes too early. `others` is what other tables are provisioned with.
+/// Rejects a change that is above a quota, or comes too early. `others` is what other tables are provisioned with.
 pub(crate) fn check_change(
     context: &Context<'_>,
     others: Sum,
@@ -185,7 +185,7 @@ pub(crate) fn check_change(
     check_account(context, others, of_table(table), after)
 }
 
-/// Refuses a switch to on-demand billing that is the fifth in a day.
+/// Rejects a switch to on-demand billing that is the fifth in a day.
 fn check_switch(table: &TableDefinition, now_millis: u64) -> Result<(), Failure> {
     let switches = &table.settings.on_demand_switches_millis;
     let today: Vec<u64> = switches.iter().copied().filter(|at| now_millis < at.saturating_add(DAY_MILLIS)).collect();
@@ -201,7 +201,7 @@ fn check_switch(table: &TableDefinition, now_millis: u64) -> Result<(), Failure>
     )))
 }
 
-/// Refuses limits on demand and warm throughput above the quota of a table.
+/// Rejects limits on demand and warm throughput above the quota of a table.
 fn check_settings(context: &Context<'_>, settings: &TableSettings, before: &TableSettings) -> Result<(), Failure> {
     check_pair(context, settings.on_demand_limit, before.on_demand_limit, ON_DEMAND, "table")?;
     check_pair(context, settings.warm_throughput, before.warm_throughput, WARM, "table")?;

@@ -53,7 +53,7 @@ fn check_defined(keys: &[NamedKind], definitions: &[NamedKind]) -> Result<(), Fa
     Err(undefined(keys, definitions))
 }
 
-/// The refusal of key attributes that are not defined.
+/// The error of key attributes that are not defined.
 pub(crate) fn undefined(keys: &[NamedKind], definitions: &[NamedKind]) -> Failure {
     Failure::invalid_parameter(format_args!(
         "Some index key attributes are not defined in AttributeDefinitions. Keys: [{}], AttributeDefinitions: [{}]",

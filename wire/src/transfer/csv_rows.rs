@@ -33,7 +33,7 @@ pub(super) struct CsvRows<R> {
     row: StringRecord,
 }
 
-/// Reads no more than may lie in one row, so that a quote that is never closed costs no memory without bound.
+/// Reads no more than may be in one row, so that a quote that is never closed costs no memory without bound.
 struct Bounded<R> {
     input: R,
     left: Rc<Cell<usize>>,

@@ -1,4 +1,4 @@
-//! Where the objects of an export lie, and the files that list them.
+//! Where the objects of an export are, and the files that list them.
 //!
 //! ```text
 //! PREFIX/AWSDynamoDB/ID/_started                             empty, written first

@@ -64,12 +64,12 @@ impl Attributes {
         }
     }
 
-    /// Refuses what is nested too deeply.
+    /// Rejects what is nested too deeply.
     pub(crate) fn check_nesting(&self) -> Result<(), String> {
         self.nesting.clone().map_or(Ok(()), Err)
     }
 
-    /// Refuses what is too large to be put, as DynamoDB does before it looks for the table.
+    /// Rejects what is too large to be put, as DynamoDB does before it looks for the table.
     pub(crate) fn check_size(&self) -> Result<(), Failure> {
         if self.is_cut || item_size(&self.item) > MAX_ITEM_BYTES {
             return Err(Failure::validation("Item size has exceeded the maximum allowed size"));
@@ -126,7 +126,7 @@ impl Decoder {
             if let Some(text) = pass.fault.take() {
                 fault.get_or_insert((name.clone().into_owned(), text));
             }
-            values.insert(name.into_owned(), value.unwrap_or(AttributeValue::Null)); // null is refused: see the fault
+            values.insert(name.into_owned(), value.unwrap_or(AttributeValue::Null)); // null is rejected: see the fault
             Ok(())
         })?;
         Ok(present.then_some((values, fault)))

@@ -16,7 +16,7 @@ const PAUSE: Duration = Duration::from_secs(1);
 const MOST_PAUSES: u32 = 300;
 const CONTENT_TYPE: &str = "application/x-amz-json-1.0";
 
-/// Refuses an address that cannot be one.
+/// Rejects an address that cannot be one.
 pub(super) fn check(address: &str) -> Result<(), Failure> {
     let is_tls = address.starts_with("https://");
     if is_tls && !cfg!(feature = "tls") {

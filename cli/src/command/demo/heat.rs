@@ -1,6 +1,6 @@
 //! `demo heat`: a hot key, minute by minute, on a clock that the program moves.
 //!
-//! A table on demand has four partitions of 3,000 read units a second. A page that everybody looks at takes more than that;
+//! A table on demand has four partitions of 3,000 read units a second. A page that all users look at takes more than that;
 //! so first the pages on its partition are throttled with it, then the partition is cut, and at last the page is alone at
 //! the ceiling of one item, until copies of it share the looks.
 

@@ -19,7 +19,7 @@ use std::collections::BTreeMap;
 /// Columns besides those of keys: the attributes that most items of the page have.
 const MAX_COLUMNS: usize = 10;
 
-/// The page of items. A read that is refused is shown with the form, so that it can be corrected.
+/// The page of items. A read that is rejected is shown with the form, so that it can be corrected.
 pub(super) fn respond(table: &Shown<'_>) -> Result<Answer, Refusal> {
     if !table.request.is_read() {
         return Err(Refusal::method());

@@ -150,7 +150,7 @@ fn poke_forged(model: &Model, step: usize) {
         for value in [0, 0xff, dice.next() as u8, good[at] ^ 1 << dice.below(8)] {
             let mut bytes = good.to_vec();
             bytes[at] = value;
-            // Only the checks of lengths and offsets stand between wrong bytes and a panic.
+            // Only the checks of lengths and offsets are between wrong bytes and a panic.
             test_seal::seal(&mut bytes, DATABASE, 7);
             let disk = disk_with(&bytes);
             poke(&open(&disk, &facts, if at % 2 == 0 { ReadMode::Mapped } else { ReadMode::Buffered }).unwrap(), model);

@@ -57,7 +57,7 @@ fn check_sequence(sequence: Option<&str>, violations: &mut Violations) {
     violations.push(format!("Value at 'sequenceNumber' failed to satisfy constraint: Member must have length {bound}"));
 }
 
-/// Where the iterator shall stand; each kind takes the members that it needs and no other.
+/// Where the iterator begins; each kind takes the members that it needs and no other.
 fn start(kind: &str, sequence: Option<&str>, timestamp: Option<f64>) -> Result<IteratorStart, Failure> {
     let at_sequence = matches!(kind, "AT_SEQUENCE_NUMBER" | "AFTER_SEQUENCE_NUMBER");
     let at_time = kind == "AT_TIMESTAMP";
@@ -77,7 +77,7 @@ fn start(kind: &str, sequence: Option<&str>, timestamp: Option<f64>) -> Result<I
         "LATEST" => IteratorStart::Latest,
         "AT_SEQUENCE_NUMBER" => IteratorStart::AtSequenceNumber(sequence),
         "AFTER_SEQUENCE_NUMBER" => IteratorStart::AfterSequenceNumber(sequence),
-        // The cast saturates: times before 1970 are 1970, those too far ahead are refused as the future.
+        // The cast saturates: times before 1970 are 1970, those too far ahead are rejected as the future.
         "AT_TIMESTAMP" => IteratorStart::AtTimestamp((timestamp.unwrap_or(0.0) * 1000.0) as u64),
         _ => IteratorStart::TrimHorizon,
     })
