@@ -1,6 +1,6 @@
 //! The database as a whole: opening and closing, tables by name, and operations that span tables.
 //!
-//! Imports: error, clock, cipher, capacity, faults, observe, config, file, item, schema, access, stream, service, ledger, cache, engine, request, archive, maintenance, table, scaling, consumer, kinesis.
+//! Imports: error, clock, cipher, capacity, faults, observe, config, date, file, item, schema, access, stream, service, ledger, cache, engine, request, archive, maintenance, table, scaling, consumer, kinesis.
 
 mod accelerator;
 mod archiving;

@@ -3,10 +3,12 @@
 use super::{Database, TableDescription};
 use crate::{
     access::{Action, ArnScope, Ask, Environment, Explanation, Policy, Principal, ResourceArn},
+    date::label,
     engine::{TableSpec, TableUpdate},
     error::{Error, Result},
     maintenance::TtlDescription,
     request::{Caller, Report, Request},
+    schema::{ResourcePolicy, TableDefinition, TableSettings},
     stream::IteratorStart,
     table::{
         BatchGet, BatchWrite, Dynamic, KeyShape, StreamDescription, StreamRecords, Table, TransactGet, TransactWrite,
@@ -184,9 +186,55 @@ impl RestrictedDatabase {
     pub fn transaction<R, E: From<Error>>(&self, body: impl FnMut(&mut Transaction) -> Result<R, E>) -> Result<R, E> {
         self.database.transaction(body)
     }
-    /// As [`Database::create_table_from`].
+    /// Decides on an action on the tags of a table, or on one that sets them.
+    fn ask_tags(&self, action: Action, table: &str, put: &[(String, String)], removed: &[String]) -> Result<()> {
+        let Some(caller) = self.caller() else { return Ok(()) };
+        let mut ask = Ask::new(action, caller.scope.table(table));
+        let names: Vec<_> = put.iter().map(|(name, _)| name).chain(removed).map(|name| name.into()).collect();
+        ask.tag_keys = (!names.is_empty()).then_some(names);
+        ask.request_tags = put.to_vec();
+        self.authorize(&ask)
+    }
+    /// Decides on what operations of their own change in the service, and a table's settings have here.
+    fn ask_settings(&self, table: &str, before: Option<&TableDefinition>, settings: &TableSettings) -> Result<()> {
+        let none = TableSettings::default();
+        let old = before.map_or(&none, |before| &before.settings);
+        let policy_action = |policy: &Option<ResourcePolicy>| match policy {
+            Some(_) => Action::PutResourcePolicy,
+            None => Action::DeleteResourcePolicy,
+        };
+        if settings.policy != old.policy {
+            self.ask_table(policy_action(&settings.policy), table)?;
+        }
+        if settings.stream_policy != old.stream_policy {
+            let label = before.and_then(TableDefinition::latest_stream_millis).map(label).unwrap_or_default();
+            self.ask_stream(policy_action(&settings.stream_policy), table, &label)?;
+        }
+        if settings.point_in_time_recovery != old.point_in_time_recovery {
+            self.ask_table(Action::UpdateContinuousBackups, table)?;
+        }
+        if settings.insights != old.insights {
+            self.ask_table(Action::UpdateContributorInsights, table)?;
+        }
+        if settings.kinesis_destinations != old.kinesis_destinations {
+            self.ask_table(Action::EnableKinesisStreamingDestination, table)?;
+            self.ask_table(Action::UpdateKinesisStreamingDestination, table)?;
+            self.ask_table(Action::DisableKinesisStreamingDestination, table)?;
+        }
+        Ok(())
+    }
+
+    /// As [`Database::create_table_from`]. Tags need `TagResource` besides, time to live `UpdateTimeToLive`, and a policy
+    /// `PutResourcePolicy`; so does each setting that has an operation of its own in the service.
     pub fn create_table_from(&self, spec: TableSpec) -> Result<TableDescription> {
-        self.ask_table(Action::CreateTable, &spec.name)?;
+        self.ask_tags(Action::CreateTable, &spec.name, &spec.tags, &[])?;
+        if !spec.tags.is_empty() {
+            self.ask_tags(Action::TagResource, &spec.name, &spec.tags, &[])?;
+        }
+        if spec.ttl_attribute.is_some() {
+            self.ask_table(Action::UpdateTimeToLive, &spec.name)?;
+        }
+        self.ask_settings(&spec.name, None, &spec.settings)?;
         self.database.create_table_from(spec)
     }
     /// As [`Database::describe_table`].
@@ -199,9 +247,23 @@ impl RestrictedDatabase {
         self.ask_table(Action::ListTables, "*")?;
         Ok(self.database.list_tables())
     }
-    /// As [`Database::update_table`].
+    /// As [`Database::update_table`]. Tags need `TagResource` and `UntagResource` besides, time to live `UpdateTimeToLive`, and
+    /// so on for each setting that has an operation of its own in the service.
     pub fn update_table(&self, name: &str, update: TableUpdate) -> Result<TableDescription> {
         self.ask_table(Action::UpdateTable, name)?;
+        if !update.put_tags.is_empty() {
+            self.ask_tags(Action::TagResource, name, &update.put_tags, &[])?;
+        }
+        if !update.remove_tags.is_empty() {
+            self.ask_tags(Action::UntagResource, name, &[], &update.remove_tags)?;
+        }
+        if update.ttl_attribute.is_some() {
+            self.ask_table(Action::UpdateTimeToLive, name)?;
+        }
+        if let Some(settings) = &update.settings {
+            let before = self.database.engine().table(name).map(|slot| slot.state().definition.clone());
+            self.ask_settings(name, before.as_deref(), settings)?;
+        }
         self.database.update_table(name, update)
     }
     /// As [`Database::delete_table`].

@@ -11,6 +11,9 @@
 use hashrange::{date, schema::TableDefinition};
 use sha2::{Digest, Sha256};
 
+/// The partition of all ARNs here.
+const PARTITION: &str = "aws";
+
 /// Whose resources these are: the parts of an ARN that a local database has to make up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
@@ -42,15 +45,21 @@ impl Owner {
         format!("{}/stream/{}", self.table_arn(table), date::label(label_millis))
     }
 
+    /// Whether an ARN that parses is of the owner's partition and region; the account may be another one.
+    pub(crate) fn has_region_of(&self, arn: &Arn<'_>) -> bool {
+        arn.partition == PARTITION && self.region == arn.region
+    }
+
     /// Whether an ARN that parses belongs to this owner.
     pub(crate) fn owns(&self, arn: &Arn<'_>) -> bool {
-        self.region == arn.region && self.account == arn.account
+        self.has_region_of(arn) && self.account == arn.account
     }
 }
 
 /// An ARN of a table or of something that belongs to a table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Arn<'a> {
+    pub(crate) partition: &'a str,
     pub(crate) region: &'a str,
     pub(crate) account: &'a str,
     pub(crate) table: &'a str,
@@ -62,7 +71,7 @@ impl<'a> Arn<'a> {
     /// Takes an ARN apart; `None` if it is not one of a table.
     pub(crate) fn parse(text: &'a str) -> Option<Self> {
         let mut fields = text.strip_prefix("arn:")?.splitn(5, ':');
-        let (_partition, service) = (fields.next()?, fields.next()?);
+        let (partition, service) = (fields.next()?, fields.next()?);
         let (region, account) = (fields.next()?, fields.next()?);
         let resource = fields.next()?.strip_prefix("table/")?;
         let (table, part) = match resource.split_once('/') {
@@ -71,7 +80,7 @@ impl<'a> Arn<'a> {
         };
         let is_account = !account.is_empty() && account.bytes().all(|byte| byte.is_ascii_digit());
         let is_table = (3..=255).contains(&table.len()) && crate::validate::matches_name_pattern(table);
-        (service == "dynamodb" && is_account && is_table).then_some(Self { region, account, table, part })
+        (service == "dynamodb" && is_account && is_table).then_some(Self { partition, region, account, table, part })
     }
 }
 

@@ -5,7 +5,7 @@
 use hashrange::{
     Clock, Database, Error, ErrorKind, Item, RestrictedDatabase,
     access::{Action, ArnScope, Ask, Policy, Principal},
-    admin::{TableUpdate, index},
+    admin::{TableSpec, TableUpdate, index},
     attr,
     key::{S, eq},
     schema::{ResourcePolicy, StreamView, TableSettings},
@@ -331,5 +331,45 @@ fn several_hooks() {
         let stock = db.create_table("stock").hash::<S>("sku").create().unwrap();
         assert_eq!(stock.put(&Item::new().with("sku", "bolt")).is_err(), rejects);
         assert_eq!(log.lock().unwrap().join(", "), expected);
+    }
+}
+
+#[test]
+fn settings_with_operations_of_their_own_need_their_actions() {
+    let db = world();
+    let as_one = |more: &str| {
+        let own = format!(
+            r#"{{"Effect":"Allow","Action":["dynamodb:UpdateTable","dynamodb:CreateTable"{more}],"Resource":"*"}}"#
+        );
+        db.as_principal(Principal::user("one").policy(policy(&own)))
+    };
+    let document = r#"{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Principal":{"AWS":"arn:aws:iam::000000000000:user/one"},"Action":"dynamodb:GetItem","Resource":"*"}]}"#;
+    let resource_policy = Some(ResourcePolicy { document: document.into(), revision_millis: 1 });
+    let guarded = TableSettings { policy: resource_policy.clone(), ..TableSettings::default() };
+    let streamed = TableSettings { stream_policy: resource_policy, ..TableSettings::default() };
+    let update = TableUpdate::default;
+    for (change, action) in [
+        (TableUpdate { put_tags: vec![("team".into(), "a".into())], ..update() }, "TagResource"),
+        (TableUpdate { remove_tags: vec!["team".into()], ..update() }, "UntagResource"),
+        (TableUpdate { ttl_attribute: Some(Some("ends".into())), ..update() }, "UpdateTimeToLive"),
+        (TableUpdate { settings: Some(Box::new(guarded.clone())), ..update() }, "PutResourcePolicy"),
+        (TableUpdate { settings: Some(Box::default()), ..update() }, "DeleteResourcePolicy"),
+        (TableUpdate { settings: Some(Box::new(streamed)), ..update() }, "PutResourcePolicy"),
+    ] {
+        let error = as_one("").update_table("orders", change.clone()).unwrap_err();
+        assert!(error.message().contains(&format!("perform: dynamodb:{action} on")), "{error}");
+        as_one(&format!(r#","dynamodb:{action}""#)).update_table("orders", change).unwrap();
+        if action == "DeleteResourcePolicy" {
+            assert_eq!(db.describe_table("orders").unwrap().definition.settings.policy, None);
+        }
+    }
+    let key = db.describe_table("orders").unwrap().definition.key.clone();
+    let mut tagged = TableSpec::new("tagged", key.clone());
+    tagged.tags.push(("team".into(), "a".into()));
+    let mut shared = TableSpec::new("shared", key);
+    shared.settings = guarded;
+    for (spec, action) in [(tagged, "TagResource"), (shared, "PutResourcePolicy")] {
+        assert_denied(as_one("").create_table_from(spec.clone()));
+        as_one(&format!(r#","dynamodb:{action}""#)).create_table_from(spec).unwrap();
     }
 }

@@ -1,41 +1,58 @@
 //! What operations on tables, streams and settings ask for.
 //!
 //! The engine decides on requests for items and statements, for which nothing is asked here. Everything else is asked for before
-//! the operation begins, by the names in its body. A body that names no resource asks for all of them: such an operation is
-//! told what is wrong with its body only if it could be allowed.
+//! the operation begins, for what the members of its body name that the operation looks at. A body that names no resource asks
+//! for all of them: such an operation is told what is wrong with its body only if it could be allowed.
 
-use crate::{error::Failure, operation::ITEM_OPERATIONS};
+use crate::{
+    arn::Arn,
+    error::Failure,
+    json::{Reader, Token},
+    operation::ITEM_OPERATIONS,
+    shape::{self, JsonContext},
+    table::members,
+};
 use hashrange::{
     RestrictedDatabase,
     access::{Action, ArnScope, Ask, ResourceArn},
 };
 use serde_json::Value;
 
-/// Operations that name no resource.
-const OF_ALL: [&str; 9] = [
-    "ListTables",
-    "ListStreams",
-    "ListBackups",
-    "ListContributorInsights",
-    "ListGlobalTables",
-    "ListExports",
-    "ListImports",
-    "DescribeLimits",
-    "DescribeEndpoints",
-];
-
-/// Members that name what an operation is about, in the order in which they are looked for.
-const NAMES: [&str; 9] = [
-    "ResourceArn",
-    "StreamArn",
-    "TableArn",
-    "BackupArn",
-    "ExportArn",
-    "ImportArn",
-    "TableName",
-    "GlobalTableName",
-    "SourceTableName",
-];
+/// The members that name what an action is about, as its operation reads them; none for actions on all tables.
+fn members_of(action: Action) -> &'static [&'static str] {
+    match action {
+        Action::ListTables
+        | Action::ListStreams
+        | Action::ListBackups
+        | Action::ListContributorInsights
+        | Action::ListGlobalTables
+        | Action::ListExports
+        | Action::ListImports
+        | Action::DescribeLimits
+        | Action::DescribeEndpoints
+        | Action::GetRecords
+        | Action::ImportTable => &[],
+        Action::TagResource
+        | Action::UntagResource
+        | Action::ListTagsOfResource
+        | Action::PutResourcePolicy
+        | Action::GetResourcePolicy
+        | Action::DeleteResourcePolicy => &["ResourceArn"],
+        Action::DescribeStream | Action::GetShardIterator => &["StreamArn"],
+        Action::ExportTableToPointInTime | Action::ListBulkOperations => &["TableArn"],
+        Action::DescribeBackup | Action::DeleteBackup | Action::RestoreTableFromBackup => &["BackupArn"],
+        Action::RestoreTableToPointInTime => &["SourceTableArn", "SourceTableName"],
+        Action::DescribeExport => &["ExportArn"],
+        Action::DescribeImport => &["ImportArn"],
+        Action::DescribeBulkOperation | Action::CancelBulkOperation => &["BulkOperationArn"],
+        Action::CreateGlobalTable
+        | Action::UpdateGlobalTable
+        | Action::DescribeGlobalTable
+        | Action::DescribeGlobalTableSettings
+        | Action::UpdateGlobalTableSettings => &["GlobalTableName"],
+        _ => &["TableName"],
+    }
+}
 
 /// What a restore does to its target, besides itself.
 const RESTORE: [Action; 7] = [
@@ -48,7 +65,7 @@ const RESTORE: [Action; 7] = [
     Action::BatchWriteItem,
 ];
 
-/// Decides on an operation before it begins. Errors: a policy does not allow it.
+/// Decides on an operation before it begins. Errors: a policy does not allow it; the body cannot be read.
 pub(crate) fn authorize(
     database: &RestrictedDatabase,
     scope: &ArnScope,
@@ -58,8 +75,7 @@ pub(crate) fn authorize(
     if ITEM_OPERATIONS.contains(&operation) {
         return Ok(());
     }
-    let body: Value = serde_json::from_slice(body).unwrap_or_default();
-    asks(database, scope, operation, &body).iter().try_for_each(|ask| Ok(database.authorize(ask)?))
+    asks(database, scope, operation, body)?.iter().try_for_each(|ask| Ok(database.authorize(ask)?))
 }
 
 /// Decides on a request for items that failed before the engine was asked, by actions and resources alone: who may do nothing
@@ -108,76 +124,136 @@ fn text<'v>(body: &'v Value, member: &str) -> Option<&'v str> {
     body.get(member)?.as_str().filter(|text| !text.is_empty())
 }
 
-/// A table by its name, or whatever an ARN names.
+/// What an operation touches that is given a name or an ARN: always a resource of this database. An ARN of another partition,
+/// region or account names none, and its operation is rejected or ignores those parts.
 fn named(scope: &ArnScope, name: &str) -> ResourceArn {
-    ResourceArn::parse(name).unwrap_or_else(|| scope.table(name))
+    match Arn::parse(name) {
+        Some(Arn { table, part: Some(part), .. }) => scope.resource(format_args!("table/{table}/{part}")),
+        Some(Arn { table, part: None, .. }) => scope.table(table),
+        None => scope.table(name),
+    }
 }
 
-fn asks(database: &RestrictedDatabase, scope: &ArnScope, operation: &str, body: &Value) -> Vec<Ask<'static>> {
+/// What a body says of what policies decide on. It is read by the parser of the operations, so that both see the same; of a
+/// member that occurs twice, both values are asked for.
+#[derive(Default)]
+struct Subject {
+    resources: Vec<ResourceArn>,
+    /// Tables that a restore makes.
+    targets: Vec<ResourceArn>,
+    index: Option<String>,
+    tags: Vec<(String, String)>,
+    /// Names of tags that are removed.
+    removed: Vec<String>,
+    has_policy: bool,
+}
+
+impl Subject {
+    fn read(database: &RestrictedDatabase, scope: &ArnScope, action: Action, body: &[u8]) -> Result<Self, Failure> {
+        let mut subject = Self::default();
+        shape::request(body, |reader, name| subject.member(database, scope, action, reader, name))?;
+        if subject.resources.is_empty() {
+            subject.resources.push(scope.table("*"));
+        }
+        Ok(subject)
+    }
+
+    fn member(
+        &mut self,
+        database: &RestrictedDatabase,
+        scope: &ArnScope,
+        action: Action,
+        reader: &mut Reader<'_>,
+        name: &str,
+    ) -> Result<(), Failure> {
+        let text = |reader: &mut Reader<'_>| Ok::<_, Failure>(members::text(reader)?.filter(|text| !text.is_empty()));
+        match (action, name) {
+            _ if members_of(action).contains(&name) => {
+                self.resources.extend(text(reader)?.map(|name| named(scope, &name)));
+            }
+            (Action::GetRecords, "ShardIterator") => {
+                let stream = text(reader)?.and_then(|iterator| database.database().stream_of_iterator(&iterator).ok());
+                self.resources.extend(stream.map(|(table, label)| scope.stream(&table, &label)));
+            }
+            (Action::ImportTable, "TableCreationParameters") => {
+                shape::structure(reader, JsonContext::Field, "TableCreationParameters", |reader, name| {
+                    match name {
+                        "TableName" => self.resources.extend(text(reader)?.map(|name| named(scope, &name))),
+                        _ => reader.skip()?,
+                    }
+                    Ok(())
+                })?;
+            }
+            (Action::RestoreTableFromBackup | Action::RestoreTableToPointInTime, "TargetTableName") => {
+                self.targets.extend(text(reader)?.map(|name| named(scope, &name)));
+            }
+            (
+                Action::SearchVectors | Action::UpdateContributorInsights | Action::DescribeContributorInsights,
+                "IndexName",
+            ) => self.index = text(reader)?,
+            (Action::CreateTable | Action::TagResource, "Tags") => {
+                let tags = members::tags(reader)?.unwrap_or_default();
+                self.tags.extend(tags.into_iter().filter_map(|tag| Some((tag.key?, tag.value.unwrap_or_default()))));
+            }
+            (Action::UntagResource, "TagKeys") => {
+                self.removed.extend(members::strings(reader, "tagKeys")?.unwrap_or_default());
+            }
+            (Action::CreateTable, "ResourcePolicy") => {
+                self.has_policy |= reader.peek()? != Token::Null;
+                reader.skip()?;
+            }
+            _ => reader.skip()?,
+        }
+        Ok(())
+    }
+
+    fn add_tags(&self, mut ask: Ask<'static>) -> Ask<'static> {
+        let names = self.tags.iter().map(|(name, _)| name).chain(&self.removed);
+        let names: Vec<_> = names.map(|name| name.clone().into()).collect();
+        ask.tag_keys = (!names.is_empty()).then_some(names);
+        ask.request_tags = self.tags.clone();
+        ask
+    }
+
+    /// What an action asks for on one resource.
+    fn asks(&self, action: Action, resource: ResourceArn) -> Vec<Ask<'static>> {
+        let ask = self.add_tags(Ask::new(action, resource.clone()));
+        let mut asks = vec![ask];
+        if action == Action::CreateTable && !self.tags.is_empty() {
+            asks.push(self.add_tags(Ask::new(Action::TagResource, resource.clone())));
+        }
+        if self.has_policy {
+            asks.push(Ask::new(Action::PutResourcePolicy, resource.clone()));
+        }
+        let index = self.index.as_deref();
+        if let Some(index) = index.and_then(|index| ResourceArn::parse(format!("{resource}/index/{index}"))) {
+            if action != Action::SearchVectors {
+                asks.clear();
+            }
+            asks.push(Ask::new(action, index));
+        }
+        asks
+    }
+}
+
+fn asks(
+    database: &RestrictedDatabase,
+    scope: &ArnScope,
+    operation: &str,
+    body: &[u8],
+) -> Result<Vec<Ask<'static>>, Failure> {
     // An operation without an action of its name would be one that was added without one here.
-    let Some(action) = Action::named(operation) else { return vec![Ask::new(Action::InjectError, scope.table("*"))] };
-    let all = || scope.table("*");
-    let resource = match operation {
-        _ if OF_ALL.contains(&operation) => all(),
-        "GetRecords" => {
-            let iterator =
-                text(body, "ShardIterator").and_then(|iterator| database.database().stream_of_iterator(iterator).ok());
-            iterator.map_or_else(all, |(table, label)| scope.stream(&table, &label))
-        }
-        "ImportTable" => {
-            text(&body["TableCreationParameters"], "TableName").map_or_else(all, |name| named(scope, name))
-        }
-        _ => NAMES.iter().find_map(|member| text(body, member)).map_or_else(all, |name| named(scope, name)),
+    let Some(action) = Action::named(operation) else {
+        return Ok(vec![Ask::new(Action::InjectError, scope.table("*"))]);
     };
-    let mut ask = Ask::new(action, resource.clone());
-    let tags = tags(body);
-    if matches!(action, Action::TagResource | Action::CreateTable | Action::UntagResource) {
-        add_tags(&mut ask, &tags, body);
+    let mut subject = Subject::read(database, scope, action, body)?;
+    let resources = std::mem::take(&mut subject.resources);
+    let mut asks: Vec<_> = resources.into_iter().flat_map(|resource| subject.asks(action, resource)).collect();
+    for target in subject.targets {
+        asks.push(Ask::new(action, target.clone()));
+        if action == Action::RestoreTableFromBackup {
+            asks.extend(RESTORE.map(|action| Ask::new(action, target.clone())));
+        }
     }
-    let mut asks = vec![ask];
-    match action {
-        Action::CreateTable => {
-            if !tags.is_empty() {
-                let mut ask = Ask::new(Action::TagResource, resource.clone());
-                add_tags(&mut ask, &tags, body);
-                asks.push(ask);
-            }
-            if body.get("ResourcePolicy").is_some_and(|policy| !policy.is_null()) {
-                asks.push(Ask::new(Action::PutResourcePolicy, resource));
-            }
-        }
-        Action::SearchVectors | Action::UpdateContributorInsights | Action::DescribeContributorInsights => {
-            if let Some(index) =
-                text(body, "IndexName").and_then(|index| ResourceArn::parse(format!("{resource}/index/{index}")))
-            {
-                if action != Action::SearchVectors {
-                    asks.clear();
-                }
-                asks.push(Ask::new(action, index));
-            }
-        }
-        Action::RestoreTableFromBackup | Action::RestoreTableToPointInTime => {
-            if let Some(target) = text(body, "TargetTableName").map(|target| named(scope, target)) {
-                asks.push(Ask::new(action, target.clone()));
-                if action == Action::RestoreTableFromBackup {
-                    asks.extend(RESTORE.map(|action| Ask::new(action, target.clone())));
-                }
-            }
-        }
-        _ => {}
-    }
-    asks
-}
-
-fn tags(body: &Value) -> Vec<(String, String)> {
-    let tags = body["Tags"].as_array().into_iter().flatten();
-    tags.filter_map(|tag| Some((tag["Key"].as_str()?.to_owned(), tag["Value"].as_str()?.to_owned()))).collect()
-}
-
-fn add_tags(ask: &mut Ask<'static>, tags: &[(String, String)], body: &Value) {
-    let removed = body["TagKeys"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    let names = tags.iter().map(|(name, _)| name.as_str()).chain(removed);
-    let names: Vec<_> = names.map(|name| name.to_owned().into()).collect();
-    ask.tag_keys = (!names.is_empty()).then_some(names);
-    ask.request_tags = tags.to_vec();
+    Ok(asks)
 }

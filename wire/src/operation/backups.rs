@@ -40,7 +40,7 @@ pub(super) fn create(context: &Context<'_>, body: &[u8]) -> Outcome {
         }
         Ok(())
     })?;
-    table.check_control(context.profile)?;
+    table.check_control(context)?;
     let mut violations = Violations::default();
     violations.required_name(&backup, "backupName");
     violations.finish()?;

@@ -57,6 +57,7 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     if total > MAX_KEYS {
         return Err(Failure::validation("Too many items requested for the BatchGetItem call"));
     }
+    tables.iter().try_for_each(|table| table.table.check_owner(context.owner))?;
     check_mixing_over_tables(&tables, profile)?;
     let mut request = BatchGetItem::default();
     for table in &tables {

@@ -54,7 +54,7 @@ impl<'a> Request<'a> {
             }
             Ok(())
         })?;
-        request.table.check_control(context.profile)?;
+        request.table.check_control(context)?;
         request.check()?;
         Ok(request)
     }

@@ -99,7 +99,7 @@ pub(super) fn update(context: &Context<'_>, body: &[u8]) -> Outcome {
         }
         Ok(())
     })?;
-    name.check_control(context.profile)?;
+    name.check_control(context)?;
     let mut violations = Violations::default();
     violations.not_null(&has_specification.then_some(()), "pointInTimeRecoverySpecification");
     if has_specification {

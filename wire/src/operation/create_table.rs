@@ -55,7 +55,7 @@ pub(super) struct Request<'a> {
 
 pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let request = Request::decode(body)?;
-    request.table.check_control(context.profile)?;
+    request.table.check_control(context)?;
     request.check_members(Violations::default())?;
     let spec = request.into_spec(context)?;
     quotas::check_new(context, &spec)?;

@@ -22,7 +22,7 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
         }
         Ok(())
     })?;
-    members.check_members(profile, &key, "key", false)?;
+    members.check_members(context, &key, "key", false)?;
     members.check_mixing(profile, &[])?;
     let returned = members.return_values(profile, true)?;
     let key = key.unwrap_or_default();

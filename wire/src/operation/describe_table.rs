@@ -30,7 +30,7 @@ pub(super) fn decode_name<'a>(context: &Context<'_>, body: &'a [u8]) -> Result<T
         }
         Ok(())
     })?;
-    table.check_control(context.profile)?;
+    table.check_control(context)?;
     Ok(table)
 }
 

@@ -33,7 +33,7 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
         }
         Ok(())
     })?;
-    table.check_alone(profile, MessageDialect::Read)?;
+    table.check_alone(context, MessageDialect::Read)?;
     let mut violations = Violations::default();
     capacity::check(report.as_deref(), &mut violations);
     read_members::check_attributes_to_get(attributes.as_deref(), "attributesToGet", &mut violations);

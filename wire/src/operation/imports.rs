@@ -191,7 +191,7 @@ pub(super) fn import(context: &Context<'_>, body: &[u8]) -> Outcome {
     let request = Request::decode(body)?;
     let parameters = request.parameters.unwrap_or_default();
     let creation = create_table::Request::decode(parameters.as_bytes())?;
-    creation.table.check_control(context.profile)?;
+    creation.table.check_control(context)?;
     creation.check_members(Violations::under("tableCreationParameters."))?;
     let name = creation.table.name().to_owned();
     let spec = creation.into_spec(context)?;

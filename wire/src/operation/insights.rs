@@ -44,7 +44,7 @@ impl<'a> Request<'a> {
             }
             Ok(())
         })?;
-        request.table.check_control(context.profile)?;
+        request.table.check_control(context)?;
         let mut violations = Violations::default();
         if needs_action {
             violations.not_null(&request.action, "contributorInsightsAction");
@@ -183,7 +183,7 @@ pub(super) fn list(context: &Context<'_>, body: &[u8]) -> Outcome {
         None => context.database.list_tables(),
         Some(table) => {
             let table = TableName::new(Some(table));
-            table.check_control(context.profile)?;
+            table.check_control(context)?;
             context.database.describe_table(table.name()).map_err(|error| absent(error, table.name()))?;
             vec![table.name().to_owned()]
         }

@@ -54,7 +54,7 @@ impl<'a> Request<'a> {
             }
             Ok(())
         })?;
-        request.table.check_control(context.profile)?;
+        request.table.check_control(context)?;
         let mut violations = Violations::default();
         violations.not_null(&stream, "streamArn");
         if let Some(stream) = &stream {

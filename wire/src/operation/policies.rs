@@ -83,7 +83,7 @@ impl Request {
             let text = format!("Provided Arn is not a DynamoDB resource arn: {arn}");
             return Err(Failure::invalid_parameter(text));
         };
-        if parsed.region != owner.region {
+        if !owner.has_region_of(&parsed) {
             return Err(Failure::invalid_parameter(format_args!("Invalid resource Arn: {arn}")));
         }
         if parsed.account != owner.account {

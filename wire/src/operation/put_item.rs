@@ -22,7 +22,7 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
         }
         Ok(())
     })?;
-    members.check_members(profile, &item, "item", false)?;
+    members.check_members(context, &item, "item", false)?;
     members.check_mixing(profile, &[])?;
     let returned = members.return_values(profile, true)?;
     let item = item.unwrap_or_default();

@@ -25,7 +25,7 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
         }
         Ok(())
     })?;
-    members.table.check_alone(profile, MessageDialect::Read)?;
+    members.table.check_alone(context, MessageDialect::Read)?;
     members.check_operator_alone(profile)?;
     let mut violations = Violations::default();
     members.check_members(profile, MessageDialect::Read, false, "queryFilter", &mut violations);

@@ -157,7 +157,7 @@ impl<'a> Request<'a> {
     }
 
     fn run(&self, context: &Context<'_>) -> Outcome {
-        self.table.check_control(context.profile)?;
+        self.table.check_control(context)?;
         let table = self.table.name();
         let Some(world) = context.world else {
             return Err(Failure::unsupported(

@@ -6,7 +6,7 @@
 use super::{
     backups,
     continuous_backups::{self, Window},
-    describe_table::answer,
+    describe_table::{answer, no_table},
     job_arns,
     restore_overrides::Overrides,
 };
@@ -223,11 +223,14 @@ impl PointRequest {
                     let text = "Invalid Request: sseSpecificationOverride must be provided for cross-region restores";
                     return Err(Failure::validation(text));
                 }
+                if !context.owner.owns(&parsed) {
+                    return Err(no_table(arn));
+                }
                 arn
             }
         };
         let name = TableName::new(Some(std::borrow::Cow::Owned(name.clone())));
-        name.check_control(context.profile)?;
+        name.check_control(context)?;
         Ok(name)
     }
 }

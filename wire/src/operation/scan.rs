@@ -27,7 +27,7 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
         }
         Ok(())
     })?;
-    members.table.check_alone(profile, MessageDialect::Older)?;
+    members.table.check_alone(context, MessageDialect::Older)?;
     let mut violations = Violations::default();
     members.check_members(profile, MessageDialect::Older, true, "scanFilter", &mut violations);
     check_segment_members(segment, total, profile, &mut violations);

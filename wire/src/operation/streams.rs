@@ -47,6 +47,7 @@ fn parse(arn: &str) -> Result<(&str, &str), Failure> {
 /// The stream that an ARN names.
 fn find(context: &Context<'_>, arn: &str) -> Result<StreamDescription, Failure> {
     let (table, label) = parse(arn)?;
-    let found = context.database.describe_stream(table, label);
-    found.map_err(|_| Failure::not_found(format!("Requested resource not found: Stream: {arn} not found")))
+    let found = context.database.describe_stream(table, label).ok();
+    let found = found.filter(|_| Arn::parse(arn).is_some_and(|arn| context.owner.owns(&arn)));
+    found.ok_or_else(|| Failure::not_found(format!("Requested resource not found: Stream: {arn} not found")))
 }

@@ -44,7 +44,7 @@ pub(super) fn update(context: &Context<'_>, body: &[u8]) -> Outcome {
         }
         Ok(())
     })?;
-    table.check_control(context.profile)?;
+    table.check_control(context)?;
     let (attribute, enabled) = check(specification)?;
     check_pause(context, table.name())?;
     let changed = context.database.update_ttl(table.name(), &attribute, enabled);

@@ -73,7 +73,7 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     violations.finish()?;
     let gets: Vec<Action<'_>> = gets.into_iter().flatten().collect();
     for get in &gets {
-        get.table.check_alone(profile, MessageDialect::Older)?;
+        get.table.check_alone(context, MessageDialect::Older)?;
         get.check_values(profile)?;
     }
     let mut request = TransactGetItems::default();

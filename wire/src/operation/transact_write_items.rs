@@ -66,7 +66,7 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     violations.one_of(metrics.as_deref(), "returnItemCollectionMetrics", values::COLLECTION_METRICS);
     violations.finish()?;
     let actions = single_actions(elements.map(|elements| elements.kept).unwrap_or_default())?;
-    check_members(&actions, profile)?;
+    check_members(context, &actions)?;
     if !profile.checks_action_by_action() {
         for (_, action) in &actions {
             action.check_values(profile)?;
@@ -130,10 +130,10 @@ fn single_actions(elements: Vec<Element<'_>>) -> Result<Vec<(usize, Action<'_>)>
     Ok(actions)
 }
 
-fn check_members(actions: &[(usize, Action<'_>)], profile: Profile) -> Result<(), Failure> {
+fn check_members(context: &Context<'_>, actions: &[(usize, Action<'_>)]) -> Result<(), Failure> {
     let mut violations = Violations::default();
     for (position, (kind, action)) in actions.iter().enumerate() {
-        action.table.check_alone(profile, MessageDialect::Older)?;
+        action.table.check_alone(context, MessageDialect::Older)?;
         let (_, member, _, attributes, _) = KINDS[*kind];
         let path = format!("transactItems.{}.member.{member}", position + 1);
         action.check_members(&path, attributes, &mut violations);

@@ -24,7 +24,7 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
         }
         Ok(())
     })?;
-    members.check_members(profile, &key, "key", true)?;
+    members.check_members(context, &key, "key", true)?;
     members.check_mixing(profile, &[("AttributeUpdates", updates.is_some())])?;
     let returned = members.return_values(profile, false)?;
     let key = key.unwrap_or_default();

@@ -66,7 +66,7 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
         return outcome;
     }
     let request = Request::decode(body)?;
-    request.table.check_control(context.profile)?;
+    request.table.check_control(context)?;
     request.check_members()?;
     request.check_changes(context.profile)?;
     // Other tables are looked at before this one is held.

@@ -61,15 +61,16 @@ impl<'a> WriteMembers<'a> {
     /// Checks what is checked alone, then all members by themselves; `main` is the member with item or key.
     pub(super) fn check_members<T>(
         &self,
-        profile: Profile,
+        context: &Context<'_>,
         main: &Option<T>,
         main_path: &str,
         both_name_faults: bool,
     ) -> Result<(), Failure> {
         // An update that lacks its key is told so with everything else that is wrong with it.
+        let profile = context.profile;
         let tells_all = main.is_none() && both_name_faults && profile.joins_faults_of_a_missing_key();
         if !tells_all {
-            self.table.check_alone(profile, MessageDialect::Write)?;
+            self.table.check_alone(context, MessageDialect::Write)?;
         }
         let mut violations = Violations::default();
         capacity::check(self.report.as_deref(), &mut violations);

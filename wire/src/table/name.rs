@@ -1,9 +1,10 @@
 //! The member `TableName`, which is a name or an ARN, and its checks, which differ between operations.
 
 use crate::{
-    arn::{self, Arn},
+    arn::{self, Arn, Owner},
+    context::Context,
     error::Failure,
-    profile::{MessageDialect, Profile},
+    profile::MessageDialect,
     validate::{Violations, matches_name_pattern, shortened},
 };
 use std::borrow::Cow;
@@ -34,11 +35,11 @@ impl<'a> TableName<'a> {
         Arn::parse(given).map_or(given, |arn| arn.table)
     }
 
-    /// What is reported alone, before any other constraint: an empty name, an unreadable ARN.
-    pub(crate) fn check_alone(&self, profile: Profile, voice: MessageDialect) -> Result<(), Failure> {
+    /// What is reported alone, before any other constraint: an empty name, an ARN that is unreadable or another owner's.
+    pub(crate) fn check_alone(&self, context: &Context<'_>, voice: MessageDialect) -> Result<(), Failure> {
         match self.given.as_deref() {
-            Some("") => Err(Failure::validation(profile.empty_table_name(voice))),
-            Some(given) if given.starts_with("arn:") => check_arn(given),
+            Some("") => Err(Failure::validation(context.profile.empty_table_name(voice))),
+            Some(given) if given.starts_with("arn:") => check_arn(given, context.owner),
             _ => Ok(()),
         }
     }
@@ -68,17 +69,26 @@ impl<'a> TableName<'a> {
         }
     }
 
+    /// Rejects the ARN of a table of another partition, region or account: the table of that name here is not that one.
+    pub(crate) fn check_owner(&self, owner: &Owner) -> Result<(), Failure> {
+        match Arn::parse(self.given()) {
+            Some(arn) if !owner.has_region_of(&arn) => Err(Failure::validation(arn::malformed(self.given()))),
+            Some(arn) if !owner.owns(&arn) => Err(Failure::access_denied("Access is denied")),
+            _ => Ok(()),
+        }
+    }
+
     /// The checks of an operation on tables: first that it is there, then its length, alone.
-    pub(crate) fn check_control(&self, profile: Profile) -> Result<(), Failure> {
+    pub(crate) fn check_control(&self, context: &Context<'_>) -> Result<(), Failure> {
         let Some(given) = self.given.as_deref() else {
             let text = "The parameter 'TableName' is required but was not present in the request";
             return Err(Failure::validation(text));
         };
         if given.starts_with("arn:") {
-            return check_arn(given);
+            return check_arn(given, context.owner);
         }
         if !(3..=255).contains(&given.chars().count())
-            && let Some(text) = profile.control_table_name_length()
+            && let Some(text) = context.profile.control_table_name_length()
         {
             return Err(Failure::validation(text));
         }
@@ -88,10 +98,10 @@ impl<'a> TableName<'a> {
     }
 }
 
-fn check_arn(given: &str) -> Result<(), Failure> {
+fn check_arn(given: &str, owner: &Owner) -> Result<(), Failure> {
     let fits = given.chars().count() <= MAX_ARN_CHARACTERS;
     match Arn::parse(given) {
-        Some(Arn { part: None, .. }) if fits => Ok(()),
+        Some(Arn { part: None, .. }) if fits => TableName::new(Some(given.into())).check_owner(owner),
         _ => Err(Failure::validation(arn::malformed(given))),
     }
 }

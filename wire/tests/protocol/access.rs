@@ -185,3 +185,185 @@ fn operations_on_tables_name_their_resources() {
     assert!(refusal(&wire, &creator, "CreateTable", &create).contains("dynamodb:TagResource"));
     refusal(&wire, &caller, "GetRecords", &json!({"ShardIterator": "nothing"}));
 }
+
+const EVERYTHING: &str = r#"{"Effect":"Allow","Action":"dynamodb:*","Resource":"*"}"#;
+
+/// Everything on all resources but all on one, whoever owns it.
+fn all_but(resource: &str) -> Caller {
+    let deny = format!(r#"{{"Effect":"Deny","Action":"dynamodb:*","Resource":"arn:aws:dynamodb:*:*:{resource}"}}"#);
+    principal(&format!("{EVERYTHING},{deny}"))
+}
+
+/// A request of each kind about a table.
+fn requests_about(arn: &str) -> Vec<(&'static str, Value)> {
+    let policy = r#"{"Version":"2012-10-17","Statement":[{"Sid":"a","Effect":"Deny","Principal":"*","Action":"dynamodb:Scan","Resource":"*"}]}"#;
+    let kinesis = "arn:aws:kinesis:us-east-1:000000000000:stream/x";
+    vec![
+        ("DescribeTable", json!({"TableName": arn})),
+        ("UpdateTable", json!({"TableName": arn, "DeletionProtectionEnabled": false})),
+        (
+            "UpdateTimeToLive",
+            json!({"TableName": arn, "TimeToLiveSpecification": {"Enabled": true, "AttributeName": "t"}}),
+        ),
+        ("DescribeTimeToLive", json!({"TableName": arn})),
+        ("CreateBackup", json!({"TableName": arn, "BackupName": "one"})),
+        (
+            "UpdateContinuousBackups",
+            json!({"TableName": arn, "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": true}}),
+        ),
+        ("DescribeContinuousBackups", json!({"TableName": arn})),
+        ("UpdateContributorInsights", json!({"TableName": arn, "ContributorInsightsAction": "ENABLE"})),
+        ("DescribeContributorInsights", json!({"TableName": arn})),
+        ("EnableKinesisStreamingDestination", json!({"TableName": arn, "StreamArn": kinesis})),
+        ("DescribeKinesisStreamingDestination", json!({"TableName": arn})),
+        ("TagResource", json!({"ResourceArn": arn, "Tags": [{"Key": "a", "Value": "b"}]})),
+        ("UntagResource", json!({"ResourceArn": arn, "TagKeys": ["a"]})),
+        ("ListTagsOfResource", json!({"ResourceArn": arn})),
+        ("PutResourcePolicy", json!({"ResourceArn": arn, "Policy": policy})),
+        ("GetResourcePolicy", json!({"ResourceArn": arn})),
+        ("DeleteResourcePolicy", json!({"ResourceArn": arn})),
+        ("GetItem", json!({"TableName": arn, "Key": key("t1")})),
+        ("PutItem", json!({"TableName": arn, "Item": key("t1")})),
+        ("UpdateItem", json!({"TableName": arn, "Key": key("t1")})),
+        ("DeleteItem", json!({"TableName": arn, "Key": key("t1")})),
+        ("Scan", json!({"TableName": arn})),
+        ("BatchGetItem", json!({"RequestItems": {arn: {"Keys": [key("t1")]}}})),
+        ("BatchWriteItem", json!({"RequestItems": {arn: [{"PutRequest": {"Item": key("t1")}}]}})),
+        ("TransactGetItems", json!({"TransactItems": [{"Get": {"TableName": arn, "Key": key("t1")}}]})),
+        ("TransactWriteItems", json!({"TransactItems": [{"Put": {"TableName": arn, "Item": key("t1")}}]})),
+        (
+            "RestoreTableToPointInTime",
+            json!({"SourceTableArn": arn, "TargetTableName": "copy", "UseLatestRestorableTime": true,
+                   "SSESpecificationOverride": {"Enabled": true}}),
+        ),
+        ("DeleteTable", json!({"TableName": arn})),
+    ]
+}
+
+#[test]
+fn an_arn_of_another_owner_names_nothing_here() {
+    let wire = Wire::with_table();
+    let elsewhere = [
+        "arn:x:dynamodb:us-east-1:000000000000:table/things",
+        "arn:aws:dynamodb:eu-west-1:000000000000:table/things",
+        "arn:aws:dynamodb:us-east-1:111111111111:table/things",
+    ];
+    let stranger = Principal::user("bob").account("111111111111");
+    let everything = Policy::parse(&format!(r#"{{"Version":"2012-10-17","Statement":[{EVERYTHING}]}}"#)).unwrap();
+    let stranger = Caller::new(stranger.policy(everything));
+    let strange_root = Caller::new(Principal::root().account("111111111111"));
+    let own = "arn:aws:dynamodb:us-east-1:000000000000:table/things";
+    for arn in elsewhere {
+        for (operation, body) in requests_about(arn) {
+            let (status, answer) = wire.raw(operation, body.to_string().as_bytes());
+            assert_eq!(status, 400, "{operation} {body}: {answer}");
+            for caller in [&stranger, &strange_root, &all_but("table/things"), &principal(EVERYTHING)] {
+                let (response, answer) = send(&wire, caller, operation, &body);
+                assert_eq!(response.status, 400, "{operation} {body}: {answer}");
+            }
+        }
+    }
+    // Its own ARN is refused by the same policies, and to another account.
+    for (operation, body) in requests_about(own) {
+        for caller in [&stranger, &strange_root, &all_but("table/things")] {
+            refusal(&wire, caller, operation, &body);
+        }
+    }
+    let table = wire.ok("DescribeTable", json!({"TableName": own}))["Table"].clone();
+    assert_eq!((&table["TableStatus"], &table["ItemCount"]), (&json!("ACTIVE"), &json!(0)));
+    assert_eq!(wire.ok("ListBackups", json!({}))["BackupSummaries"], json!([]));
+    assert_eq!(
+        wire.invalid("DeleteTable", json!({"TableName": elsewhere[1]})),
+        format!("Invalid TableArn: Invalid ResourceArn provided as input {}", elsewhere[1])
+    );
+    let (name, _) = wire.error("DeleteTable", json!({"TableName": elsewhere[2]}));
+    assert_eq!(name, "AccessDeniedException");
+}
+
+#[test]
+fn streams_and_backups_are_decided_on_under_any_region_in_their_arns() {
+    let wire = Wire::with_table();
+    let stream = json!({"TableName": "things", "StreamSpecification":
+        {"StreamEnabled": true, "StreamViewType": "NEW_IMAGE"}});
+    let stream = wire.ok("UpdateTable", stream)["TableDescription"]["LatestStreamArn"].as_str().unwrap().to_owned();
+    let shard = wire.ok("DescribeStream", json!({"StreamArn": stream}))["StreamDescription"]["Shards"][0].clone();
+    let iterator =
+        |stream: &str| json!({"StreamArn": stream, "ShardId": shard["ShardId"], "ShardIteratorType": "LATEST"});
+    let backup = wire.ok("CreateBackup", json!({"TableName": "things", "BackupName": "one"}))["BackupDetails"].clone();
+    let backup = backup["BackupArn"].as_str().unwrap().to_owned();
+    let caller = all_but("table/things/*");
+    let regional = principal(&format!(
+        "{EVERYTHING},{}",
+        r#"{"Effect":"Deny","Action":"dynamodb:*","Resource":"arn:aws:dynamodb:us-east-1:000000000000:table/things/*"}"#
+    ));
+    let stranger = Caller::new(Principal::root().account("111111111111"));
+    for (from, to) in [("us-east-1", "us-east-1"), ("us-east-1", "eu-west-1"), ("000000000000", "111111111111")] {
+        let (stream, backup) = (stream.replace(from, to), backup.replace(from, to));
+        for caller in [&caller, &regional, &stranger] {
+            refusal(&wire, caller, "DescribeStream", &json!({"StreamArn": stream}));
+            refusal(&wire, caller, "GetShardIterator", &iterator(&stream));
+            for operation in ["DescribeBackup", "DeleteBackup"] {
+                refusal(&wire, caller, operation, &json!({"BackupArn": backup}));
+            }
+            let restore = json!({"BackupArn": backup, "TargetTableName": "copy"});
+            refusal(&wire, caller, "RestoreTableFromBackup", &restore);
+        }
+        if from != to && to != "us-east-1" {
+            for (operation, body) in
+                [("DescribeStream", json!({"StreamArn": stream})), ("GetShardIterator", iterator(&stream))]
+            {
+                assert_eq!(wire.error(operation, body).0, "ResourceNotFoundException");
+            }
+        }
+    }
+    wire.ok("DescribeBackup", json!({"BackupArn": backup}));
+}
+
+#[test]
+fn policies_decide_on_what_the_operation_looks_at() {
+    let wire = Wire::with_table();
+    let caller = all_but("table/things");
+    let own = "arn:aws:dynamodb:us-east-1:000000000000:table/things";
+    let public = "arn:aws:dynamodb:us-east-1:000000000000:table/public";
+    let kinesis = "arn:aws:kinesis:us-east-1:000000000000:stream/x";
+    for operation in
+        ["EnableKinesisStreamingDestination", "UpdateKinesisStreamingDestination", "DisableKinesisStreamingDestination"]
+    {
+        refusal(&wire, &caller, operation, &json!({"TableName": "things", "StreamArn": kinesis}));
+    }
+    let only = principal(&allow("EnableKinesisStreamingDestination"));
+    let enable = json!({"TableName": "things", "StreamArn": kinesis});
+    assert_eq!(send(&wire, &only, "EnableKinesisStreamingDestination", &enable).0.status, 200);
+    for source in
+        [json!({"SourceTableArn": own}), json!({"SourceTableName": "things"}), json!({"SourceTableName": own})]
+    {
+        let to = json!({"TargetTableName": "copy", "UseLatestRestorableTime": true, "TableName": "public"});
+        refusal(&wire, &caller, "RestoreTableToPointInTime", &crate::support::merged(source, to));
+    }
+    let bulk = json!({"BulkOperationArn": format!("{own}/bulk/01")});
+    for operation in ["DescribeBulkOperation", "CancelBulkOperation"] {
+        refusal(&wire, &all_but("table/things/*"), operation, &bulk);
+    }
+    // Members that the operation skips say nothing.
+    for other in ["ResourceArn", "StreamArn", "TableArn", "BackupArn", "ExportArn", "ImportArn", "GlobalTableName"] {
+        for operation in ["DescribeTable", "DeleteTable", "CreateBackup", "UpdateTimeToLive"] {
+            refusal(&wire, &caller, operation, &json!({"TableName": "things", other: public}));
+        }
+    }
+    let tags = json!({"ResourceArn": own, "TableName": "public", "Tags": [{"Key": "a", "Value": "b"}]});
+    refusal(&wire, &caller, "TagResource", &tags);
+    refusal(&wire, &caller, "GetResourcePolicy", &json!({"ResourceArn": own, "TableArn": public}));
+    // What one parser reads, the other reads alike.
+    let deep = format!("{}{}", "[".repeat(500), "]".repeat(500));
+    for body in [
+        r#"{"TableName":"things","Other":1e999}"#.to_owned(),
+        format!(r#"{{"TableName":"things","Other":{deep}}}"#),
+        r#"{"TableName":"public","TableName":"things"}"#.to_owned(),
+        r#"{"TableName":"things","TableName":"public"}"#.to_owned(),
+        r#"{"Table\u004eame":"things"}"#.to_owned(),
+    ] {
+        let response = wire.protocol.handle_as(&caller, "DynamoDB_20120810.DescribeTable", body.as_bytes());
+        assert_eq!((response.status, response.error), (400, "AccessDeniedException"), "{body}");
+    }
+    wire.ok("DescribeTable", json!({"TableName": "things"}));
+}

@@ -27,7 +27,7 @@ pub(in crate::operation) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     })?;
     let has_table = table.is_some();
     let table = TableName::new(table);
-    table.check_alone(context.profile, MessageDialect::Older)?;
+    table.check_alone(context, MessageDialect::Older)?;
     let mut violations = Violations::default();
     violations.at_least(limit, "limit", 1);
     violations.at_most(limit, "limit", MAX_PAGE);
