@@ -22,7 +22,7 @@
 //! With names written out an item has exactly one encoding. Under a [`Dictionary`] it may have
 //! several, since a name may be written out although it has an id.
 
-use super::{AttributeValue, Dictionary, Item, Number, ValueRef, size::item_size};
+use super::{AttributeValue, Dictionary, Item, Number, ValueRef, checked_names::CHECKED_NAMES, size::item_size};
 use std::collections::BTreeMap;
 #[cfg(any(test, feature = "fuzzing"))]
 use {super::ItemRef, crate::error::Result, bytes::Bytes};
@@ -307,7 +307,10 @@ impl<'a> Cursor<'a> {
         if head & 1 == 1 {
             names?.name(u32::try_from(head >> 1).ok()?)
         } else {
-            std::str::from_utf8(self.take(head >> 1)?).ok()
+            let len = usize::try_from(head >> 1).ok()?;
+            let name = CHECKED_NAMES.name_at(self.rest, len)?;
+            self.rest = self.rest.get(len..)?;
+            Some(name)
         }
     }
     /// A value, whose names (if it has any) are those of `names`.

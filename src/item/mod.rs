@@ -25,6 +25,7 @@ mod accessors;
 pub(crate) mod arbitrary;
 pub mod base64;
 mod check;
+mod checked_names;
 pub(crate) mod codec;
 mod compare;
 mod convert;
