@@ -63,6 +63,11 @@ impl ProjectionExpression {
         &self.paths
     }
 
+    /// The paths into attributes among them.
+    pub(crate) fn nested_paths(&self) -> Vec<&Path> {
+        self.paths.iter().filter(|path| path.is_nested()).collect()
+    }
+
     /// The attributes that it returns, or returns parts of; each as often as it is named.
     pub fn top_level_attributes(&self) -> Vec<&str> {
         self.paths.iter().map(Path::top_level).collect()

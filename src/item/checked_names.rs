@@ -19,7 +19,7 @@ const MOST_BYTES: usize = 16;
 /// A place for one name.
 struct Slot {
     name: OnceLock<Name>,
-    /// Part of the hash of the last name that was seen once and would lie here.
+    /// Part of the hash of the last name that was seen once and belongs here.
     seen: AtomicU32,
 }
 

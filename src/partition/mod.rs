@@ -20,6 +20,7 @@ mod inspect;
 mod key;
 mod memtable;
 mod merge;
+mod overlay;
 #[expect(clippy::module_inception, reason = "the room is named after what it is about")]
 mod partition;
 mod run;

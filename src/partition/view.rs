@@ -8,6 +8,7 @@ use super::{
     key::{CollectionRange, KeyRef, ReadPoint, TakeItem, Version},
     memtable::Memtable,
     merge::{Direction, MergeCursor, Source, Sources, USUAL_SOURCES},
+    overlay,
     run::{Located, Run},
 };
 use crate::{error::Result, visible::Visible};
@@ -132,6 +133,11 @@ impl View {
             && self.active.is_empty()
         {
             return run.query_each(range, take); // nothing to merge: the usual case
+        }
+        // Memory brings the directories while memtables are looked at.
+        std::hint::black_box(self.runs.iter().fold(0, |touched, run| touched ^ run.touch_directory(range.token)));
+        if let Some(stepped_over) = overlay::query_each(self, range, visible, take)? {
+            return Ok(stepped_over);
         }
         let sources = self.memtable_sources(range, ReadPoint::Visible, visible);
         if let (Sources::None, [run]) = (&sources, &self.runs[..]) {

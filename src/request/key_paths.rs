@@ -7,18 +7,16 @@ use crate::{
 };
 
 /// Rejects a condition or filter with a path into a key attribute of the table or of an index.
-#[inline]
+#[inline(always)]
 pub(super) fn check_condition_paths(table: &TableDefinition, condition: Option<&Condition>) -> Result<()> {
     let Some(condition) = condition else { return Ok(()) };
     check(table, &condition.nested_paths())
 }
 
 /// The same of a projection.
-#[inline]
+#[inline(always)]
 pub(super) fn check_projection_paths(table: &TableDefinition, projection: Option<&ProjectionExpression>) -> Result<()> {
-    let Some(projection) = projection else { return Ok(()) };
-    let nested: Vec<&Path> = projection.paths().iter().filter(|path| path.is_nested()).collect();
-    check(table, &nested)
+    projection.map_or(Ok(()), |projection| check(table, &projection.nested_paths()))
 }
 
 /// The same of an update.
@@ -27,7 +25,6 @@ pub(super) fn check_update_paths(table: &TableDefinition, update: &UpdateExpress
     check(table, &update.nested_paths())
 }
 
-#[inline]
 fn check(table: &TableDefinition, nested: &[&Path]) -> Result<()> {
     if nested.is_empty() {
         return Ok(()); // most expressions

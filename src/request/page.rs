@@ -231,7 +231,7 @@ impl TakeItem for PageBuilder<'_> {
 const USUAL_ITEMS: usize = 16;
 
 impl<'a> PageBuilder<'a> {
-    #[inline]
+    #[inline(always)]
     pub fn new(
         executor: &'a Executor<'a>,
         slot: &'a TableSlot,
@@ -328,7 +328,7 @@ impl<'a> PageBuilder<'a> {
         Ok(item.unwrap_or(entry))
     }
 
-    #[inline]
+    #[inline(always)] // or else the builder is copied
     pub fn finish(self) -> Page {
         let units = read_units(self.bytes, ReadStrength::of(self.options.consistent_read));
         if let Some(charge) = &self.charge {

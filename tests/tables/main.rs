@@ -28,6 +28,7 @@ mod inspect;
 mod iterators;
 mod key_paths;
 mod kinesis;
+mod laid_over;
 mod large_values;
 mod ledger;
 mod memory;

@@ -289,6 +289,24 @@ fn settled<'a>(
         return shard;
     }
     drop(shard);
+    settled_anew(lock, settle)
+}
+
+/// The same for a collection of a shard that is locked for reading already.
+pub(super) fn settled_behind<'a>(
+    lock: &'a RwLock<Shard>,
+    shard: RwLockReadGuard<'a, Shard>,
+    number: u32,
+) -> RwLockReadGuard<'a, Shard> {
+    if shard.is_settled(number) {
+        return shard;
+    }
+    drop(shard);
+    settled_anew(lock, |shard| _ = shard.settle(number))
+}
+
+#[cold]
+fn settled_anew<'a>(lock: &'a RwLock<Shard>, settle: impl Fn(&mut Shard)) -> RwLockReadGuard<'a, Shard> {
     let mut shard = lock.write();
     settle(&mut shard);
     RwLockWriteGuard::downgrade(shard)

@@ -19,6 +19,7 @@
 
 mod arena;
 mod cursor;
+mod few;
 mod order;
 mod shard;
 #[cfg(test)]
@@ -38,7 +39,8 @@ use std::{
     ops::Bound,
     sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
 };
-use versions::{Point, Stored};
+use versions::Point;
+pub use versions::Stored;
 
 /// Shards of a memtable: slices of its token range.
 const SHARDS: usize = 16;

@@ -133,7 +133,6 @@ impl Order {
     }
 
     /// The place before all ids.
-    #[cfg(test)]
     pub(super) fn start(&self) -> Position {
         Position { block: 0, at: 0 }
     }

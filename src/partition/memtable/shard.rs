@@ -95,6 +95,12 @@ impl Shard {
         find(&self.names, collection_hash(token, collection), |at| self.name(at) == collection)
     }
 
+    /// A collection of this token and, as far as a hash tells, of this name: names are not looked at.
+    pub(super) fn probable_collection(&self, token: u64, collection: &[u8]) -> Option<u32> {
+        let has_token = |at: u32| self.collections.get(at as usize).is_some_and(|c| c.token == token);
+        find(&self.names, collection_hash(token, collection), has_token)
+    }
+
     /// Adds a version under its key. `None` if the key is new, else the bytes that versions give back which no reader can ask
     /// for any more.
     pub(super) fn insert(&mut self, key: KeyRef<'_>, version: Stored, point: Point) -> Option<usize> {
@@ -195,6 +201,17 @@ impl Shard {
     pub(super) fn collections_from(&self, token: u64, name: &[u8]) -> impl Iterator<Item = (u64, u32)> + '_ {
         let start = self.order.seek(|other| self.place_of(other) < (token, name));
         self.order.ascending(start).map(|number| (self.place_of(number).0, number))
+    }
+
+    /// How many entries a collection has.
+    pub(super) fn len_of(&self, collection: u32) -> usize {
+        self.collections.get(collection as usize).map_or(0, |c| c.order.len())
+    }
+
+    /// All entries of a settled collection, ascending.
+    pub(super) fn all_of(&self, collection: u32) -> impl Iterator<Item = Chain<'_>> {
+        let ids = self.collections.get(collection as usize).map(|c| c.order.ascending(c.order.start()));
+        ids.into_iter().flatten().filter_map(|id| self.entries.get(id as usize).map(Chain))
     }
 
     /// Entries of a settled collection, ascending, from the first one whose sort key is not `before`.

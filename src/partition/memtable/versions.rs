@@ -8,13 +8,16 @@ use super::{
     super::key::{KeyRef, ReadPoint, Version},
     arena::{Arena, LARGE_VALUE_BYTES},
 };
-use crate::{item::ItemRef, visible::Visible};
-use bytes::Bytes;
+use crate::{
+    item::{ItemRef, load_ahead},
+    visible::Visible,
+};
+use bytes::{Buf, Bytes};
 
 /// A key and one state of it: the record is `collection, sort key, encoded item`, and a tombstone ends at the key. A large item is
 /// apart from it.
 #[derive(Clone, Debug)]
-pub(super) struct Stored {
+pub struct Stored {
     record: Bytes,
     large: Option<Box<Bytes>>,
     /// Sequence number, shifted left by one; the lowest bit says that the write was buffered, so visible at once.
@@ -41,7 +44,8 @@ impl Stored {
         let key_bytes = collection_bytes + key.sort.len() as u32;
         Self { record, large: None, stamp: 0, collection_bytes, key_bytes }
     }
-    pub(super) fn seqno(&self) -> u64 {
+    /// Sequence number of the change.
+    pub fn seqno(&self) -> u64 {
         self.stamp >> 1
     }
     /// Memory that it takes, in bytes.
@@ -59,7 +63,8 @@ impl Stored {
     pub(super) fn collection(&self) -> &[u8] {
         self.record.get(..self.collection_bytes as usize).unwrap_or_default()
     }
-    pub(super) fn sort(&self) -> &[u8] {
+    /// The sort key.
+    pub fn sort(&self) -> &[u8] {
         self.record.get(self.collection_bytes as usize..self.key_bytes as usize).unwrap_or_default()
     }
     /// A byte of the item: reading it brings the item into the processor's cache.
@@ -81,7 +86,25 @@ impl Stored {
         };
         Some(ItemRef::from_bytes(item))
     }
+    /// The item, `None` for a tombstone. Counts no reference: that of the state becomes the item's.
+    pub fn into_item(self) -> Option<ItemRef> {
+        let is_tombstone = self.is_tombstone();
+        let Self { mut record, large, key_bytes, .. } = self;
+        match large {
+            Some(large) => Some(ItemRef::from_bytes(*large)),
+            None if is_tombstone => None,
+            None => {
+                record.advance(key_bytes as usize);
+                Some(ItemRef::from_bytes(record))
+            }
+        }
+    }
+    /// Loads the record. The answer means nothing.
+    pub(super) fn load_ahead(&self) -> u8 {
+        load_ahead(&self.record)
+    }
     pub(super) fn version(&self) -> Version {
+        std::hint::black_box(self.load_ahead());
         Version { seqno: self.seqno(), item: self.item() }
     }
 }

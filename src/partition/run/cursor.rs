@@ -1,7 +1,8 @@
 //! Walks over the entries of a run: one collection in either direction, or everything in a range of tokens upwards.
 
 use super::{
-    leaf::{LeafItems, Slot},
+    leaf::Slot,
+    leaf_walk::LeafWalk,
     lookup::{LeafAt, Opened, Root},
     node::Node,
     source::Piece,
@@ -162,7 +163,6 @@ impl<'r> RunCursor<'r> {
     ) -> Result<bool> {
         let opened = self.opened;
         let is_down = matches!(self.way, Way::Down { .. });
-        let step = if is_down { usize::MAX } else { 1 };
         let mut is_present = true;
         while let Some(at) = &self.at {
             let before = limit.map_or(Some(self.within.clone()), |limit| self.before(at, &limit));
@@ -172,20 +172,23 @@ impl<'r> RunCursor<'r> {
             if std::mem::take(&mut is_present) && !before.contains(&index) {
                 return Err(opened.damaged(at.offset));
             }
-            let items = at.leaf.items(&at.bytes, index, is_down).ok_or_else(|| opened.damaged(at.offset))?;
-            let handle = opened.handle(at).or_else(|| self.shared(at));
-            let mut walk =
-                LeafWalk { opened, at, handle, items, before, index, step, stepped_over: 0, is_damaged: false };
+            let indexes = match is_down {
+                true => before.start.min(index + 1)..index + 1,
+                false => index..before.end.max(index),
+            };
+            let walk = LeafWalk::new(opened, at, self.shared(at), indexes.clone(), is_down);
+            let mut walk = walk.ok_or_else(|| opened.damaged(at.offset))?;
             let wants_more = take.take_each(&mut walk)?;
-            *stepped_over += walk.stepped_over;
+            *stepped_over += walk.stepped_over();
+            let passed = indexes.len() - walk.left();
+            index = if is_down { index.wrapping_sub(passed) } else { index + passed };
             if !wants_more {
-                let last = walk.index.wrapping_sub(step);
+                let last = if is_down { index.wrapping_add(1) } else { index.wrapping_sub(1) };
                 return self.stand_on(last).map(|()| true);
             }
-            if walk.is_damaged {
+            if walk.is_damaged() {
                 return Err(opened.damaged(at.offset));
             }
-            index = walk.index;
             if self.within.contains(&index) {
                 return self.stand_on(index).map(|()| false);
             }
@@ -300,47 +303,6 @@ impl<'r> RunCursor<'r> {
     #[cold]
     fn fail(&mut self) -> Error {
         self.opened.damaged(self.at.take().map_or(0, |at| at.offset))
-    }
-}
-
-/// The items of a leaf from a position on, each with its size.
-struct LeafWalk<'w, 'r> {
-    opened: &'r Opened,
-    at: &'w LeafAt<'r>,
-    /// What items refer to, and where the leaf begins in it.
-    handle: Option<(&'w Arc<NamedBytes>, usize)>,
-    items: LeafItems<'w>,
-    /// Where the walk ends.
-    before: Range<usize>,
-    index: usize,
-    step: usize,
-    /// Tombstones that were passed.
-    stepped_over: u64,
-    /// The walk ended since the leaf contradicts itself.
-    is_damaged: bool,
-}
-
-impl Iterator for LeafWalk<'_, '_> {
-    type Item = (ItemRef, usize);
-
-    #[inline(always)]
-    fn next(&mut self) -> Option<(ItemRef, usize)> {
-        while self.before.contains(&self.index) {
-            let found = self.items.next(self.index);
-            self.index = self.index.wrapping_add(self.step);
-            match found {
-                Some(Some((start, encoded))) => {
-                    let item = self.opened.item_from(self.handle, self.at, start, start + encoded.len());
-                    return Some((item, ItemRef::size_of(encoded)));
-                }
-                Some(None) => self.stepped_over += 1,
-                None => {
-                    self.is_damaged = true;
-                    return None;
-                }
-            }
-        }
-        None
     }
 }
 

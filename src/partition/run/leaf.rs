@@ -17,7 +17,10 @@ use super::format::{
     FLAG_EARLIER, FLAG_LATER, FLAG_NODE, FLAG_ZERO, HEAD_BYTES, common_prefix, fence, put_varint, take_len,
     take_lengths_and_varint, take_varint, u16_at, u32_at, u32_of, u64_at,
 };
-use std::{cmp::Ordering, ops::Bound};
+use std::{
+    cmp::Ordering,
+    ops::{Bound, Range},
+};
 
 /// Bytes of an entry before its seqno delta.
 const ENTRY_BYTES: usize = 6;
@@ -158,19 +161,25 @@ impl Leaf {
         };
         (index < self.len() && has_suffix && has_item).then_some(slot)
     }
-    /// The items alone, for a walk over many of them that begins with the one at an index.
+    /// The items at some indexes, for a walk from one to the next.
     #[inline(always)]
-    pub(super) fn items<'a>(&self, bytes: &'a [u8], first: usize, is_down: bool) -> Option<LeafItems<'a>> {
-        let items = LeafItems {
-            entries: bytes.get(self.entries_at as usize..self.suffixes_at as usize)?,
-            items: bytes.get(self.items_at as usize..)?,
-            items_at: self.items_at as usize,
-            stride: self.stride(),
-            is_down,
-            edge: 0,
+    pub(super) fn items<'a>(&self, bytes: &'a [u8], indexes: Range<usize>, is_down: bool) -> Option<LeafItems<'a>> {
+        let (stride, entries_at) = (self.stride(), self.entries_at as usize);
+        let entries = bytes.get(entries_at..self.suffixes_at as usize)?.get(..indexes.end * stride)?;
+        let (before, entries) = entries.split_at_checked(indexes.start * stride)?;
+        // Ends count from the begin of the items; before the first one there is none.
+        let end_of_last = |entries: &[u8]| match entries.len().checked_sub(stride) {
+            Some(last) => u32_at(entries, last + 2),
+            None => Some(0),
         };
-        let edge = if is_down { items.end_of(first)? } else { items.end_before(first)? };
-        Some(LeafItems { edge, ..items })
+        let start = end_of_last(before)?;
+        let edge = if is_down && !entries.is_empty() { end_of_last(entries)? } else { start };
+        Some(LeafItems { entries, items: bytes.get(self.items_at as usize..)?, start, stride, is_down, edge })
+    }
+    /// Where the items lie in the bytes of the leaf.
+    #[inline(always)]
+    pub(super) fn items_at(&self) -> usize {
+        self.items_at as usize
     }
     /// An integer of `seqno_bytes` bytes.
     #[inline]
@@ -254,41 +263,54 @@ impl Leaf {
 /// The items of a leaf, for a walk from one to the next.
 #[derive(Debug)]
 pub(super) struct LeafItems<'a> {
+    /// The entries that are left.
     entries: &'a [u8],
     items: &'a [u8],
-    items_at: usize,
+    /// Where the first item of the walk in the order of the leaf begins, as an entry has it.
+    start: u32,
     stride: usize,
     is_down: bool,
     /// Where the next item begins on the way up, or ends on the way down, as its entry has it.
     edge: u32,
 }
 
+/// What a walk comes to.
+pub(super) enum LeafItem<'a> {
+    /// An item, and where it begins among the items of the leaf.
+    At(usize, &'a [u8]),
+    Tombstone,
+    /// There is no more.
+    End,
+}
+
 impl<'a> LeafItems<'a> {
-    /// The end of an item, as its entry has it.
-    #[inline(always)]
-    fn end_of(&self, index: usize) -> Option<u32> {
-        u32_at(self.entries, index * self.stride + 2)
+    /// How many entries are left.
+    #[inline]
+    pub(super) fn left(&self) -> usize {
+        self.entries.len() / self.stride
     }
-    /// The end of what is before an item.
+    /// The next item of the walk; `None` if the leaf contradicts itself.
     #[inline(always)]
-    fn end_before(&self, index: usize) -> Option<u32> {
-        index.checked_sub(1).map_or(Some(0), |before| self.end_of(before))
-    }
-    /// The item at an index, which is the next one of the walk, and where it begins in the bytes of the leaf; without an item,
-    /// `None` inside, for a tombstone.
-    #[inline(always)]
-    pub(super) fn next(&mut self, index: usize) -> Option<Option<(usize, &'a [u8])>> {
-        let (start, end) = match self.is_down {
-            true => (self.end_before(index)?, self.edge),
-            false => (self.edge, self.end_of(index)?),
+    pub(super) fn next(&mut self) -> Option<LeafItem<'a>> {
+        let (start, end) = if self.is_down {
+            let Some(rest) = self.entries.len().checked_sub(self.stride) else { return Some(LeafItem::End) };
+            self.entries = self.entries.get(..rest)?;
+            let before = match rest.checked_sub(self.stride) {
+                Some(before) => u32_at(self.entries, before + 2)?,
+                None => self.start,
+            };
+            (before, std::mem::replace(&mut self.edge, before))
+        } else {
+            let Some(end) = u32_at(self.entries, 2) else { return Some(LeafItem::End) };
+            self.entries = self.entries.get(self.stride..)?;
+            (std::mem::replace(&mut self.edge, end), end)
         };
-        self.edge = if self.is_down { start } else { end };
         let (start, is_tombstone) = (start as usize >> 1, end & 1 == 1);
         let item = self.items.get(start..end as usize >> 1)?;
         if !is_tombstone {
-            return Some(Some((self.items_at + start, item)));
+            return Some(LeafItem::At(start, item));
         }
-        item.is_empty().then_some(None)
+        item.is_empty().then_some(LeafItem::Tombstone)
     }
 }
 

@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    item::{Dictionary, ItemRef, NamedBytes},
+    item::{Dictionary, ItemRef, NamedBytes, load_ahead},
     partition::key::{KeyRef, Version},
 };
 use std::{
@@ -229,6 +229,8 @@ impl Opened {
             },
         };
         let Some(slot) = leaf.entry_if(bytes, index, key.sort).ok_or_else(damaged)? else { return Ok(None) };
+        let encoded = bytes.get(slot.start as usize..slot.end as usize).unwrap_or_default();
+        std::hint::black_box(load_ahead(encoded));
         Ok(Some(Version { seqno: slot.seqno, item: self.item(&at, slot) }))
     }
     fn get_by_directory<'a>(&'a self, source: impl Access<'a>, key: KeyRef<'_>) -> Result<Option<Version>> {

@@ -21,8 +21,10 @@ mod format;
 mod hash_index;
 mod image;
 mod leaf;
+mod leaf_walk;
 mod lookup;
 mod node;
+mod one_leaf;
 mod page_cache;
 mod page_protection;
 mod reader;
@@ -39,6 +41,7 @@ mod writer;
 pub use cursor::RunCursor;
 #[cfg(feature = "encryption")]
 pub use format::HEADER_BYTES as RUN_HEADER_BYTES;
+pub use one_leaf::{Lookup, OneLeaf};
 pub use page_cache::PageCache;
 pub use reader::{Located, Run};
 pub use run_stats::RunContentStats;

@@ -9,6 +9,7 @@ use super::{
     directory::Candidates,
     format::Identity,
     lookup::{Found, Opened, Root},
+    one_leaf::{Lookup, OneLeaf},
     page_cache::PageCache,
     page_protection::footer_bytes,
     source::Source,
@@ -184,6 +185,14 @@ impl Run {
     pub fn query_each(&self, range: &CollectionRange<'_>, take: &mut impl TakeItem) -> Result<u64> {
         let CollectionRange { token, collection, lower, upper, descending } = *range;
         let Some((opened, root)) = self.root_of(token, collection)? else { return Ok(0) };
+        let root = match OneLeaf::of(opened, root) {
+            Ok(leaf) => {
+                let mut stepped_over = 0;
+                leaf.each_item(leaf.within(lower, upper)?, descending, &mut stepped_over, take)?;
+                return Ok(stepped_over);
+            }
+            Err(root) => root,
+        };
         let mut cursor = RunCursor::over(opened, lower, upper, descending);
         cursor.begin(root, lower, upper)?;
         let mut stepped_over = 0;
@@ -237,6 +246,14 @@ impl<'r> Located<'r> {
     pub fn touch(&self) -> u64 {
         let Self { opened, candidates: Candidates { offset, .. } } = self;
         opened.source.touch(*offset) ^ opened.source.touch(offset + LINE_BYTES)
+    }
+    /// What the run has of a collection.
+    #[inline]
+    pub fn look_up(&self, token: u64, collection: &[u8]) -> Result<Lookup<'r>> {
+        Ok(match self.opened.find_candidate(self.candidates, token, collection)? {
+            Found::At(root, _) => OneLeaf::of(self.opened, root).map_or(Lookup::Larger, Lookup::Leaf),
+            Found::Before(_) => Lookup::Absent,
+        })
     }
     /// The entries of one collection between two sort keys, in ascending or descending order. `None` if the run does
     /// not have the collection; a cursor that is not valid if it has nothing within the bounds.
