@@ -129,11 +129,14 @@ impl Database {
     pub fn options() -> OpenOptions {
         OpenOptions::default()
     }
-    /// Opens the database in a folder with default options; creates it where there is none.
+    /// Opens the database in a folder with default options; creates it where there is none. Errors: as
+    /// [`OpenOptions::open`].
     pub fn open(folder: impl AsRef<Path>) -> Result<Self> {
         Self::options().open(folder)
     }
-    /// A database that lives in memory, with default options.
+    /// A database that is in memory only, with default options, and gone when its last handle is dropped. Errors: as
+    /// [`OpenOptions::in_memory`]; with default options there is none but a thread that cannot be started, which is shown by
+    /// [`health`](Self::health).
     pub fn in_memory() -> Result<Self> {
         Self::options().in_memory()
     }
@@ -169,7 +172,12 @@ impl Database {
         let key = KeySchema { hash: KeyAttribute::new("", crate::item::KeyType::S), range: None };
         TableBuilder { database: self.clone(), spec: TableSpec::new(name, key), shape: PhantomData }
     }
-    /// Creates a table from a specification made at run time.
+    /// Creates a table from a specification made at run time. It is durable and usable when this returns; in the service it is
+    /// `CREATING` for a while (`OpenOptions::creating_millis` makes it so here). Limits are DynamoDB's: a name of 3 to 255 characters
+    /// of `[a-zA-Z0-9_.-]`, 5 local and 20 global indexes.
+    ///
+    /// Errors: the table exists ([`InUse`](crate::ErrorKind::InUse)); a name, key or index breaks a rule
+    /// ([`Validation`](crate::ErrorKind::Validation)); disk; closed.
     pub fn create_table_from(&self, spec: TableSpec) -> Result<TableDescription> {
         let slot = self.engine().create_table(spec)?;
         self.engine().pass_commit_gate()?;
@@ -207,7 +215,8 @@ impl Database {
     pub fn folder(&self) -> Option<&Path> {
         self.engine().folder()
     }
-    /// Definition and numbers of a table.
+    /// Definition and numbers of a table, as `DescribeTable` has them; sizes are in bytes. In the service numbers are up to six
+    /// hours old, here they are of this moment. Errors: not found; closed.
     pub fn describe_table(&self, name: &str) -> Result<TableDescription> {
         self.engine().check_open()?;
         self.inner.scaling.iter().for_each(AutoScaling::catch_up);
@@ -239,13 +248,19 @@ impl Database {
         names.retain(|name| !name.starts_with(crate::schema::INTERNAL_PREFIX));
         names
     }
-    /// Changes settings, adds or removes a global index, turns stream or TTL on or off.
+    /// Changes settings, adds or removes a global index, turns stream or TTL on or off. The change is durable when this returns; a
+    /// new index is filled in the background, and [`wait_active`](Self::wait_active) waits for it. As in the service one global index
+    /// of a table is added or removed at a time, and keys and local indexes cannot be changed.
+    ///
+    /// Errors: not found; the table is being created ([`InUse`](crate::ErrorKind::InUse)); another index is being added
+    /// ([`LimitExceeded`](crate::ErrorKind::LimitExceeded)); the index exists, the stream or TTL is on or off already, or a rule is
+    /// broken ([`Validation`](crate::ErrorKind::Validation)); disk; closed.
     pub fn update_table(&self, name: &str, update: TableUpdate) -> Result<TableDescription> {
         self.update_table_with(name, |_| Ok::<_, Error>(update))
     }
     /// Changes a table as `decide` says, which is given the table as it is: nothing else changes the table between what it
     /// sees and what it asks for. If it rejects, nothing is changed, and its rejection is the error. It must not call the
-    /// database, which would wait for it.
+    /// database, which would wait for it. Errors also: as [`update_table`](Self::update_table).
     ///
     /// ```
     /// use hashrange::{Database, Error, admin::TableUpdate, key::S};
@@ -314,7 +329,11 @@ impl Database {
             Error::unsupported("the database was opened without auto scaling; open it with OpenOptions::auto_scaling")
         })
     }
-    /// Deletes a table with everything in it and gives its space back. Returns what it was.
+    /// Deletes a table with everything in it and gives its space back. Returns what it was. Records of its stream can be read for as
+    /// long as they are kept, as in the service.
+    ///
+    /// Errors: not found; the table is being created, or an index of it is being filled ([`InUse`](crate::ErrorKind::InUse)); it is
+    /// protected against deletion or is a replica that others need ([`Validation`](crate::ErrorKind::Validation)); disk; closed.
     pub fn delete_table(&self, name: &str) -> Result<TableDescription> {
         let description = self.describe_table(name)?;
         self.engine().delete_table(name)?;
@@ -377,26 +396,33 @@ impl Database {
         self.describe_ttl(table)
     }
     /// Deletes every item of every table whose time to live has ended by now; returns how many that were. Background work
-    /// does the same at its own pace.
+    /// does the same at its own pace; the service does it within days. Nothing is charged. Errors: an item that is damaged, after all
+    /// others were deleted; disk; closed.
     pub fn sweep_now(&self) -> Result<u64> {
         self.engine().check_open()?;
         self.inner.maintenance.sweep_now()
     }
 
-    /// Writes all memtables as runs.
+    /// Writes all memtables as runs, so that the next opening has no log to read. Errors: disk; writing has ended
+    /// ([`Poisoned`](crate::ErrorKind::Poisoned)); opened for reading only; closed.
     pub fn flush(&self) -> Result<()> {
         self.engine().flush_all()
     }
-    /// Merges every partition down to one run, and gives back the space of what was overwritten and deleted.
+    /// Flushes, merges every partition down to one run, and gives back the space of what was overwritten and deleted. It reads and
+    /// writes the whole database. Errors: as [`flush`](Self::flush), and damage; a partition that fails stops no other, and the
+    /// error is that of the first.
     pub fn compact(&self) -> Result<()> {
         self.engine().compact_all()
     }
-    /// Makes everything that was written durable, whatever durability it was written with.
+    /// Makes everything that was written durable, whatever durability it was written with. Errors: the sync failed, which ends
+    /// writing ([`Poisoned`](crate::ErrorKind::Poisoned)); closed.
     pub fn sync(&self) -> Result<()> {
         self.engine().check_open()?;
         self.engine().wait_all_durable(Some(Durability::Sync))
     }
-    /// Checks every byte of every run and every index against its table; the first thing wrong is the error.
+    /// Checks the log, every byte of every run and stream segment, and every index against its table; the first thing that is wrong is
+    /// the error. Meant for a database that is not written meanwhile, since an index may be read before or after its table.
+    /// Errors: damage, with file and offset ([`Corrupt`](crate::ErrorKind::Corrupt)); disk; closed.
     pub fn verify(&self) -> Result<VerifyReport> {
         self.engine().verify()
     }

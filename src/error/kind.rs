@@ -18,7 +18,8 @@ pub enum ErrorKind {
     Conflict,
     /// A client request token was used before with another request. Use a new token.
     TokenMismatch,
-    /// A documented limit would be passed.
+    /// A documented limit would be passed; nothing was written. Wait until what counts towards it is done or gone (an index that is
+    /// being filled, old decreases of throughput), ask for less, or raise the limit where it is an option.
     LimitExceeded,
     /// A policy does not allow it; nothing was read or written. The text names the action, the resource and the kind of policy.
     Denied,
@@ -39,7 +40,8 @@ pub enum ErrorKind {
     Poisoned,
     /// Bytes on disk are not what was written. The message names file and offset. Restore the file from a copy.
     Corrupt,
-    /// Another process has the database open.
+    /// The database is open already, in this process or in another one. Close it there, send requests to its server, or open it
+    /// everywhere with [`open_read_only`](crate::OpenOptions::open_read_only).
     Locked,
     /// The key does not fit: none was given for an encrypted database, or another one, or one for a database that is not
     /// encrypted, or what should be a key is none. Nothing was changed. Open the database with its key.

@@ -218,6 +218,9 @@ fn read_end(offset: u64, len: usize, file_len: u64) -> std::io::Result<u64> {
 
 /// The error of a second taker of [`Disk::lock`].
 fn locked(folder: &dyn std::fmt::Display) -> crate::error::Error {
-    let text = format!("the database in {folder} is open already, in this process or in another one");
+    let text = format!(
+        "the database in {folder} is open already, in this process or in another one; close it there, ask its server, or open \
+         it for reading only everywhere (OpenOptions::open_read_only)"
+    );
     crate::error::Error::new(crate::error::ErrorKind::Locked, "DatabaseLocked", text)
 }

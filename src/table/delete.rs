@@ -15,7 +15,11 @@ pub struct Delete<'a> {
 }
 
 impl<K: KeyShape> Table<K> {
-    /// Deletes the item with this key, if there is one.
+    /// Deletes the item with this key, if there is one. It is charged by the item that was there: a write unit for each KB, rounded
+    /// up, one if there was none.
+    ///
+    /// Errors: a key that breaks a rule ([`Validation`](crate::ErrorKind::Validation)); the table was deleted; what options ask for
+    /// (throttled, denied, conflicts, a fault); disk; writing has ended ([`Poisoned`](crate::ErrorKind::Poisoned)); closed.
     pub fn delete(&self, key: impl Key<K>) -> Result<WriteOutput> {
         self.delete_with(key).send()
     }

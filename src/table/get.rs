@@ -19,7 +19,11 @@ pub struct Get<'a> {
 }
 
 impl<K: KeyShape> Table<K> {
-    /// The item with this key, as a view that decodes what is looked at. Sees every write that returned before.
+    /// The item with this key, as a view that decodes what is looked at; `None` if there is none. Sees every write that returned
+    /// before, and is charged as an eventually consistent read: half a read unit for each 4 KB, rounded up.
+    ///
+    /// Errors: a key of the wrong type, or empty or too long ([`Validation`](crate::ErrorKind::Validation)); the table was deleted;
+    /// what options ask for (throttled, denied, a fault); damage; disk; closed.
     pub fn get(&self, key: impl Key<K>) -> Result<Option<ItemRef>> {
         if !self.hooks.is_some() {
             // What the request below does, without the request that no hook looks at.

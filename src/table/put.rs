@@ -40,7 +40,12 @@ pub struct Put<'a> {
 }
 
 impl<K: KeyShape> Table<K> {
-    /// Puts an item, replacing the one with the same key. Errors: validation (keys, sizes, types), disk.
+    /// Puts an item, replacing the one with the same key. It is charged by the larger of the two: a write unit for each KB, rounded
+    /// up, and what indexes take.
+    ///
+    /// Errors: keys, sizes or types that break a rule, such as an item over 400 KB ([`Validation`](crate::ErrorKind::Validation)); the
+    /// table was deleted; what options ask for (throttled, denied, conflicts, a fault); disk; writing has ended
+    /// ([`Poisoned`](crate::ErrorKind::Poisoned)); closed.
     pub fn put<T: ToItem + ?Sized>(&self, item: &T) -> Result<WriteOutput> {
         self.put_with(item).send()
     }

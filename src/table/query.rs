@@ -9,7 +9,12 @@ use crate::{
 };
 
 impl<K: KeyShape> Table<K> {
-    /// The items of a partition key, in ascending order of the sort key until said otherwise.
+    /// The items of a partition key, in ascending order of the sort key until said otherwise. A page reads up to 1 MB, and is charged
+    /// for the sum of what it read: half a read unit for each 4 KB, rounded up, twice that if it is strongly consistent; what a
+    /// filter leaves out is charged too. Nothing is read before a page or an item is asked for.
+    ///
+    /// Errors, of the page or item: a key, range, filter or index that breaks a rule ([`Validation`](crate::ErrorKind::Validation));
+    /// the table was deleted; what options ask for (throttled, denied, a fault); damage; disk; closed.
     pub fn query(&self, hash: impl HashKey<K>) -> Read<Query<'static>> {
         self.query_key(QueryKey::of_scalar(hash.hash_scalar()))
     }

@@ -20,7 +20,12 @@ pub struct Update<'a> {
 }
 
 impl<K: KeyShape> Table<K> {
-    /// An update of the item with this key. Without any change it makes sure that the item exists.
+    /// An update of the item with this key, which [`Update::send`] carries out. Without any change it makes sure that the item exists.
+    /// It is charged by the larger of the old and the new item: a write unit for each KB, rounded up, and what indexes take.
+    ///
+    /// Errors of `send`: a key, path or value that breaks a rule, an item over 400 KB ([`Validation`](crate::ErrorKind::Validation));
+    /// the condition was false ([`ConditionFailed`](crate::ErrorKind::ConditionFailed)); the table was deleted; what options ask for
+    /// (throttled, denied, conflicts, a fault); disk; writing has ended; closed.
     pub fn update(&self, key: impl Key<K>) -> Update<'_> {
         let key = key.encode(&self.slot.state().definition);
         let update = expression::UpdateExpression::none();
