@@ -67,6 +67,7 @@ mod manifest;
 pub mod observe;
 pub mod partiql;
 mod partition;
+mod random;
 pub mod regions;
 pub mod request;
 pub mod scaling;
@@ -177,6 +178,7 @@ pub mod testing {
     pub use crate::{
         database::{CrashOutcomes, FollowedPoint, Machine},
         file::simulated::{CRASHED, Fault, FaultPlan, Operation, SimulatedDisk},
+        random::Random,
     };
 }
 
@@ -220,6 +222,7 @@ struct AsyncPage;
 #[cfg(doctest)]
 #[doc = include_str!("../docs/recipes.md")]
 #[doc = include_str!("../docs/start.md")]
+#[doc = include_str!("../docs/schema.md")]
 #[doc = include_str!("../docs/regions.md")]
 #[doc = include_str!("../docs/kinesis.md")]
 struct Recipes;

@@ -16,7 +16,7 @@ pub(crate) struct RegionsArgs {
     /// Region as ARNs name it. REGION=PORT, several times, serves a region at each port: tables can have replicas in the others,
     /// by UpdateTable
     #[arg(long = "region", value_name = "REGION[=PORT]", default_value = "us-east-1", value_parser = region)]
-    regions: Vec<Place>,
+    regions: Vec<RegionArgument>,
     /// How long a write takes to the other regions: 800ms, 2s, ...
     #[arg(long, value_name = "TIME", default_value = "800ms", value_parser = parse_millis)]
     replication_lag: u64,
@@ -24,7 +24,7 @@ pub(crate) struct RegionsArgs {
 
 /// A region, and the port at which it is served, if it has one of its own.
 #[derive(Clone, Debug)]
-struct Place {
+struct RegionArgument {
     region: String,
     port: Option<u16>,
 }
@@ -52,7 +52,7 @@ impl RegionsArgs {
 
     /// Takes the ports of all regions, with the other options of the server. Errors: one is taken.
     pub(crate) fn bind(&self, options: &ServerOptions) -> Result<BoundRegions, Failure> {
-        let bind = |place: &Place| {
+        let bind = |place: &RegionArgument| {
             let mut options = options.clone();
             options.address = SocketAddr::new(options.address.ip(), place.port.unwrap_or_default());
             options.owner.region.clone_from(&place.region);
@@ -96,7 +96,7 @@ impl RegionsArgs {
     ) -> Result<ServedRegions, Failure> {
         let link = LinkModel::lag(Delay::Fixed(self.replication_lag));
         let options = World::options().link(link).database(engine);
-        let at = |options: WorldOptions, place: &Place| match in_memory {
+        let at = |options: WorldOptions, place: &RegionArgument| match in_memory {
             true => options.region(&place.region),
             false => options.region_in(&place.region, database.folder().join(&place.region)),
         };
@@ -164,12 +164,12 @@ fn regions_below(folder: &Path) -> Vec<String> {
     names
 }
 
-fn region(text: &str) -> Result<Place, String> {
+fn region(text: &str) -> Result<RegionArgument, String> {
     let Some((region, port)) = text.split_once('=') else {
-        return Ok(Place { region: text.to_owned(), port: None });
+        return Ok(RegionArgument { region: text.to_owned(), port: None });
     };
     let port = port.parse().map_err(|_| format!("{port:?} is no port"))?;
-    Ok(Place { region: region.to_owned(), port: Some(port) })
+    Ok(RegionArgument { region: region.to_owned(), port: Some(port) })
 }
 
 #[cfg(test)]

@@ -15,14 +15,14 @@ const LONGEST_IDLE: Duration = Duration::from_secs(600);
 pub(crate) struct Pause(Arc<Shared>);
 
 struct Shared {
-    state: Mutex<State>,
+    state: Mutex<PauseState>,
     /// Wakes the thread that ends a forgotten pause: something was asked for, or the pause has ended.
     changed: Condvar,
     longest_idle: Duration,
 }
 
 #[derive(Default)]
-struct State {
+struct PauseState {
     stepper: Option<Stepper>,
     /// Steps and pauses so far: one that has not changed tells that nothing was asked for.
     asked: u64,
@@ -90,7 +90,7 @@ impl Drop for Pause {
 }
 
 impl Shared {
-    fn asked(&self, state: &mut State) {
+    fn asked(&self, state: &mut PauseState) {
         state.asked += 1;
         self.changed.notify_all();
     }

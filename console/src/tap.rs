@@ -28,11 +28,11 @@ pub struct TraceTap(Arc<Shared>);
 #[derive(Debug, Default)]
 struct Shared {
     is_recording: AtomicBool,
-    state: Mutex<State>,
+    state: Mutex<TapState>,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct TapState {
     recorder: Option<Arc<Recorder>>,
     /// What is being recorded.
     trace: Buffer,

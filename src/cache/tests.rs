@@ -3,32 +3,25 @@
 use super::{AcceleratorOptions, Cluster, ItemKey, Miss, ResultKind, lru::Lru};
 use crate::{
     item::{Item, ItemRef},
+    random::Random,
     schema::EncodedKey,
 };
 
-/// A seeded stream of numbers (SplitMix64).
-fn next(seed: &mut u64) -> u64 {
-    *seed = seed.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    let z = (*seed ^ (*seed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    let z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    z ^ (z >> 31)
-}
-
 #[test]
 fn what_was_used_least_recently_gives_way() {
-    let mut seed = 7;
+    let mut random = Random::new(7);
     let mut lru = Lru::new(100);
     // What was used last comes last.
     let mut list: Vec<(u64, u64, usize)> = Vec::new();
     for step in 0..20_000 {
-        let (key, what) = (next(&mut seed) % 24, next(&mut seed) % 8);
+        let (key, what) = (random.below(24), random.below(8));
         // Few hashes, so that keys share one.
         let hash = key % 5;
         let at = list.iter().position(|(known, ..)| *known == key);
         match what {
             0 => assert_eq!(lru.remove(hash, &key), at.map(|at| list.remove(at).1)),
             1..=3 => {
-                let bytes = usize::try_from(next(&mut seed) % 30).unwrap() + usize::from(step % 500 == 0) * 100;
+                let bytes = usize::try_from(random.below(30)).unwrap() + usize::from(step % 500 == 0) * 100;
                 at.map(|at| list.remove(at));
                 let mut evicted = if bytes > 100 { bytes } else { 0 };
                 while bytes <= 100 && list.iter().map(|entry| entry.2).sum::<usize>() + bytes > 100 {

@@ -16,13 +16,13 @@
 
 mod bucket;
 mod heat;
+mod key_position;
 mod lease;
 mod limits;
 mod model;
 mod model_time;
 mod partition;
 mod peaks;
-mod place;
 mod refusal;
 mod report;
 mod resource;
@@ -34,11 +34,11 @@ mod tests;
 mod units;
 
 pub(crate) use bucket::TOKENS_PER_UNIT;
+pub(crate) use key_position::KeyPosition;
 pub use limits::{ResourceLimits, ThroughputMode};
 pub use model::{AdmissionRule, CapacityModel, HeatModel, IndexRefusal, Quotas};
 pub(crate) use model_time::ModelTime;
 pub(crate) use partition::Use;
-pub(crate) use place::Place;
 pub(crate) use refusal::throttled;
 pub use report::{ArmReport, ResourceReport, ThroughputReport, VirtualPartitionReport};
 pub(crate) use resource::Resource;

@@ -3,9 +3,9 @@
 use super::{
     bucket::Bucket,
     heat::Heat,
+    key_position::{KeyPosition, OwnedKeyPosition},
     lease::{Slots, lease_of},
     model::CapacityModel,
-    place::{OwnedPlace, Place},
 };
 use crate::sync::Mutex;
 use std::sync::{
@@ -97,7 +97,7 @@ impl Side {
 #[derive(Debug)]
 pub struct VirtualPartition {
     /// First place of the range.
-    pub start: OwnedPlace,
+    pub start: OwnedKeyPosition,
     weights: Weights,
     /// Reads and writes.
     pub sides: [Side; 2],
@@ -130,7 +130,7 @@ impl Use {
 
 impl VirtualPartition {
     /// A partition with a full ceiling.
-    pub fn new(start: OwnedPlace, model: &CapacityModel, seed: u64, now_millis: u64) -> Self {
+    pub fn new(start: OwnedKeyPosition, model: &CapacityModel, seed: u64, now_millis: u64) -> Self {
         let weights = Weights::of(model);
         let ceiling = |rate: i64| Arc::new(Bucket::new(rate, 1, Bucket::second_of(rate), now_millis));
         let reads = ceiling(weights.read_rate);
@@ -169,7 +169,7 @@ impl VirtualPartition {
 
     /// An access costs so many tokens of its table.
     #[inline]
-    pub fn debit(&self, of: Use, cost: i64, place: Place<'_>, now_millis: u64) {
+    pub fn debit(&self, of: Use, cost: i64, place: KeyPosition<'_>, now_millis: u64) {
         let side = &self.sides[of.side()];
         let weighted = cost.saturating_mul(self.weight(of));
         side.ceiling.debit(weighted, now_millis);

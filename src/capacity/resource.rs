@@ -5,14 +5,14 @@
 
 use super::{
     bucket::{Bucket, TOKENS_PER_UNIT},
+    key_position::{KeyPosition, OwnedKeyPosition},
     lease,
     limits::{ResourceLimits, ThroughputMode},
     model::CapacityModel,
     partition::{Use, VirtualPartition},
     peaks::Peaks,
-    place::{OwnedPlace, Place},
     report::{ArmReport, ResourceReport, VirtualPartitionReport},
-    state::{Arm, State, Ticket, arms, noted},
+    state::{Arm, ResourceState, Ticket, arms, noted},
 };
 use crate::error::ThrottledLimit;
 use crate::sync::Mutex;
@@ -30,7 +30,7 @@ pub struct Resource {
     seed: u64,
     /// When something is due next.
     next_event_millis: AtomicU64,
-    state: ArcSwap<State>,
+    state: ArcSwap<ResourceState>,
     /// Number of the state.
     number: AtomicU64,
     /// Whether a thread may have taken something ahead.
@@ -57,7 +57,7 @@ struct Pending {
 #[derive(Debug)]
 enum Change {
     Limits(ResourceLimits),
-    Cut { partition: Arc<VirtualPartition>, at: OwnedPlace },
+    Cut { partition: Arc<VirtualPartition>, at: OwnedKeyPosition },
 }
 
 impl Resource {
@@ -65,7 +65,7 @@ impl Resource {
     pub fn new(model: Arc<CapacityModel>, limits: ResourceLimits, seed: u64, now_millis: u64) -> Self {
         let mut changing = Changing { sec: now_millis / 1_000, peaks: Peaks::default(), pending: Vec::new(), made: 0 };
         let empty = [Arm::none(), Arm::none()];
-        let mut state = State { number: 0, limits, arms: empty, partitions: Vec::new(), shares: Vec::new() };
+        let mut state = ResourceState { number: 0, limits, arms: empty, partitions: Vec::new(), shares: Vec::new() };
         state.arms = arms(&model, &limits, None, now_millis);
         let resource = Self {
             next_event_millis: AtomicU64::new((changing.sec + 1) * 1_000),
@@ -85,7 +85,13 @@ impl Resource {
 
     /// Admits an access, or says which limit it meets. `expected` is what it is thought to cost, in tokens.
     #[inline]
-    pub fn admit(&self, of: Use, place: Place<'_>, expected: i64, now_millis: u64) -> Result<Ticket, ThrottledLimit> {
+    pub fn admit(
+        &self,
+        of: Use,
+        place: KeyPosition<'_>,
+        expected: i64,
+        now_millis: u64,
+    ) -> Result<Ticket, ThrottledLimit> {
         if now_millis >= self.next_event_millis.load(Ordering::Relaxed) {
             self.catch_up(now_millis);
         }
@@ -121,14 +127,14 @@ impl Resource {
             ticket.state.credit(partition, of, tokens);
         }
         if leases.give(lease, token, tokens) {
-            ticket.debit(tokens, Place::default());
+            ticket.debit(tokens, KeyPosition::default());
             self.has_leases.store(true, Ordering::Relaxed);
         }
     }
 
     /// Takes back what threads have not spent. `false` if none has taken anything.
     #[cold]
-    fn take_back(&self, state: &State) -> bool {
+    fn take_back(&self, state: &ResourceState) -> bool {
         if !self.has_leases.swap(false, Ordering::Relaxed) {
             return false;
         }
@@ -141,7 +147,7 @@ impl Resource {
     }
 
     /// Puts another state in the place of the present one.
-    fn replace(&self, mut state: State) {
+    fn replace(&self, mut state: ResourceState) {
         self.take_back(&self.state.load());
         state.number = lease::next_number(state.partitions.len());
         let number = state.number;
@@ -248,7 +254,12 @@ impl Resource {
         limits.partitions(self.model.partition_read_units, self.model.partition_write_units)
     }
 
-    fn new_partition(&self, start: OwnedPlace, changing: &mut Changing, now_millis: u64) -> Arc<VirtualPartition> {
+    fn new_partition(
+        &self,
+        start: OwnedKeyPosition,
+        changing: &mut Changing,
+        now_millis: u64,
+    ) -> Arc<VirtualPartition> {
         changing.made += 1;
         let seed = self.seed.wrapping_mul(31).wrapping_add(changing.made);
         Arc::new(VirtualPartition::new(start, &self.model, seed, now_millis))
@@ -256,12 +267,12 @@ impl Resource {
 
     /// Cuts partitions until none holds more than an equal part of the tokens. What is cut already stays cut.
     #[expect(clippy::cast_possible_truncation, reason = "the quotient of a 64-bit shift by its divisor fits 64 bits")]
-    fn cut_evenly(&self, state: &mut State, parts: usize, changing: &mut Changing, now_millis: u64) {
+    fn cut_evenly(&self, state: &mut ResourceState, parts: usize, changing: &mut Changing, now_millis: u64) {
         if parts <= state.partitions.len() {
             return;
         }
         for part in 0..parts {
-            let start = OwnedPlace::of_token((((part as u128) << 64) / parts as u128) as u64);
+            let start = OwnedKeyPosition::of_token((((part as u128) << 64) / parts as u128) as u64);
             let at = state.partitions.partition_point(|partition| partition.start < start);
             if state.partitions.get(at).is_none_or(|partition| partition.start != start) {
                 let partition = self.new_partition(start, changing, now_millis);
@@ -273,9 +284,9 @@ impl Resource {
     /// Two partitions take the place of one.
     fn cut(
         &self,
-        state: &mut State,
+        state: &mut ResourceState,
         hot: &Arc<VirtualPartition>,
-        at: OwnedPlace,
+        at: OwnedKeyPosition,
         changing: &mut Changing,
         now_millis: u64,
     ) {
@@ -290,7 +301,7 @@ impl Resource {
     }
 
     /// Gives each partition an equal share of provisioned throughput, if they do not share it.
-    fn share_out(&self, state: &mut State, before: Option<ResourceLimits>, now_millis: u64) {
+    fn share_out(&self, state: &mut ResourceState, before: Option<ResourceLimits>, now_millis: u64) {
         let ThroughputMode::Provisioned { read_units, write_units } = state.limits.mode else {
             state.shares.clear();
             return;

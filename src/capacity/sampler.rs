@@ -3,7 +3,7 @@
 //! A reservoir keeps 64 accesses, each drawn with a chance in proportion to its units. A cut does not help if all of them are
 //! at one item, or if keys of one collection are used in order, so that all accesses are at its end for ever.
 
-use super::place::{OwnedPlace, Place};
+use super::key_position::{KeyPosition, OwnedKeyPosition};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 /// Accesses that are kept.
@@ -29,10 +29,10 @@ pub struct Sampler {
     drawn: u64,
     /// Tokens of all accesses.
     weight: u64,
-    samples: Vec<OwnedPlace>,
+    samples: Vec<OwnedKeyPosition>,
     accesses: u64,
     /// Lowest and highest place, and how many accesses were new ones of each.
-    extremes: Option<(OwnedPlace, OwnedPlace)>,
+    extremes: Option<(OwnedKeyPosition, OwnedKeyPosition)>,
     falling: u64,
     rising: u64,
 }
@@ -52,17 +52,17 @@ impl Sampler {
     }
 
     /// An access that cost so many tokens.
-    pub fn take(&mut self, place: Place<'_>, cost: i64) {
+    pub fn take(&mut self, place: KeyPosition<'_>, cost: i64) {
         let cost = u64::try_from(cost).unwrap_or(0);
         self.accesses += 1;
         self.weight = self.weight.saturating_add(cost);
         match &mut self.extremes {
             None => self.extremes = Some((place.to_owned(), place.to_owned())),
-            Some((lowest, _)) if place < lowest.as_place() => {
+            Some((lowest, _)) if place < lowest.as_position() => {
                 *lowest = place.to_owned();
                 self.falling += 1;
             }
-            Some((_, highest)) if place > highest.as_place() => {
+            Some((_, highest)) if place > highest.as_position() => {
                 *highest = place.to_owned();
                 self.rising += 1;
             }
@@ -82,8 +82,8 @@ impl Sampler {
     }
 
     /// Where to cut.
-    pub fn cut(&self, keeps_collections: bool) -> Result<OwnedPlace, CutRefusal> {
-        let mut samples: Vec<&OwnedPlace> = self.samples.iter().collect();
+    pub fn cut(&self, keeps_collections: bool) -> Result<OwnedKeyPosition, CutRefusal> {
+        let mut samples: Vec<&OwnedKeyPosition> = self.samples.iter().collect();
         samples.sort();
         let (Some(first), Some(last)) = (samples.first(), samples.last()) else { return Err(CutRefusal::OneItem) };
         if first == last {
@@ -96,7 +96,7 @@ impl Sampler {
         if is_one_collection && self.rising.max(self.falling) * 100 >= self.accesses * IN_ORDER_PERCENT {
             return Err(CutRefusal::InOrder);
         }
-        let start = |place: &OwnedPlace| if keeps_collections { place.collection_start() } else { place.clone() };
+        let start = |place: &OwnedKeyPosition| if keeps_collections { place.collection_start() } else { place.clone() };
         let lowest = start(first);
         // The cut is the first place of the upper half: at or after the median, and above the lowest.
         let upper = samples[samples.len() / 2..].iter().map(|place| start(place)).find(|place| *place > lowest);

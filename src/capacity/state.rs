@@ -3,11 +3,11 @@
 
 use super::{
     bucket::Bucket,
+    key_position::KeyPosition,
     lease::{self, LeaseOf},
     limits::{ResourceLimits, ThroughputMode},
     model::CapacityModel,
     partition::{Use, VirtualPartition},
-    place::Place,
 };
 use crate::error::ThrottledLimit;
 use arc_swap::Guard;
@@ -15,7 +15,7 @@ use std::sync::Arc;
 
 /// What an access looks at. Replaced as a whole.
 #[derive(Clone, Debug)]
-pub struct State {
+pub struct ResourceState {
     /// A number that no other state has.
     pub number: u64,
     pub limits: ResourceLimits,
@@ -41,7 +41,7 @@ pub struct Arm {
 /// Admission of one access, which pays when it has been carried out.
 #[must_use = "an access that was admitted has to pay"]
 pub struct Ticket {
-    pub state: Guard<Arc<State>>,
+    pub state: Guard<Arc<ResourceState>>,
     pub partition: usize,
     pub of: Use,
     pub now_millis: u64,
@@ -50,7 +50,7 @@ pub struct Ticket {
 impl Ticket {
     /// The access cost so many tokens.
     #[inline]
-    pub fn debit(&self, cost: i64, place: Place<'_>) {
+    pub fn debit(&self, cost: i64, place: KeyPosition<'_>) {
         let arm = &self.state.arms[self.of.side()];
         for bucket in [&arm.account, &arm.limit].into_iter().flatten() {
             bucket.debit(cost, self.now_millis);
@@ -77,16 +77,16 @@ impl Ticket {
         (is_whole && tokens > 0).then_some((lease, tokens))
     }
     /// First place of the next partition; `None` behind the last one.
-    pub fn next_start(&self) -> Option<Place<'_>> {
-        self.state.partitions.get(self.partition + 1).map(|partition| partition.start.as_place())
+    pub fn next_start(&self) -> Option<KeyPosition<'_>> {
+        self.state.partitions.get(self.partition + 1).map(|partition| partition.start.as_position())
     }
     /// First place of the partition.
-    pub fn start(&self) -> Option<Place<'_>> {
-        self.state.partitions.get(self.partition).map(|partition| partition.start.as_place())
+    pub fn start(&self) -> Option<KeyPosition<'_>> {
+        self.state.partitions.get(self.partition).map(|partition| partition.start.as_position())
     }
 }
 
-impl State {
+impl ResourceState {
     /// Tokens that were taken ahead come back.
     pub fn credit(&self, partition: &VirtualPartition, of: Use, tokens: i64) {
         let arm = &self.arms[of.side()];
@@ -95,8 +95,8 @@ impl State {
     }
     #[inline]
     /// Position of the partition of a place.
-    pub fn locate(&self, place: Place<'_>) -> usize {
-        let after = self.partitions.partition_point(|partition| partition.start.as_place() <= place);
+    pub fn locate(&self, place: KeyPosition<'_>) -> usize {
+        let after = self.partitions.partition_point(|partition| partition.start.as_position() <= place);
         after.saturating_sub(1)
     }
     #[inline]
@@ -122,7 +122,7 @@ impl State {
 
 /// A rejection, which counts for the partition if that is the reason.
 #[cold]
-pub fn noted(state: &State, of: Use, partition: usize, limit: ThrottledLimit) -> ThrottledLimit {
+pub fn noted(state: &ResourceState, of: Use, partition: usize, limit: ThrottledLimit) -> ThrottledLimit {
     if let (ThrottledLimit::KeyRangeThroughput, Some(partition)) = (limit, state.partitions.get(partition)) {
         partition.note_refusal(of);
     }
@@ -137,7 +137,12 @@ impl Arm {
 }
 
 /// Buckets for limits; what `before` had left is kept where it goes on.
-pub fn arms(model: &CapacityModel, limits: &ResourceLimits, before: Option<&State>, now_millis: u64) -> [Arm; 2] {
+pub fn arms(
+    model: &CapacityModel,
+    limits: &ResourceLimits,
+    before: Option<&ResourceState>,
+    now_millis: u64,
+) -> [Arm; 2] {
     let burst_secs = model.burst_secs;
     let rate = |units: u64| i64::try_from(units).unwrap_or(i64::MAX);
     let was_on_demand = before.is_some_and(|before| before.limits.is_on_demand());

@@ -3,7 +3,7 @@
 use super::Database;
 use crate::{
     error::{Error, Result},
-    faults::{FaultCount, FaultModel, OperationFault, Place},
+    faults::{FaultCount, FaultModel, FaultSubject, OperationFault},
 };
 
 impl Database {
@@ -31,7 +31,7 @@ impl Database {
     /// `ExecuteStatement`. Its delay has passed when this returns. Requests for items meet their faults by themselves.
     pub fn operation_fault(&self, operation: &str, table: Option<&str>) -> OperationFault {
         let Some(faults) = self.engine().faults() else { return OperationFault::default() };
-        let place = table.map(|table| Place { table: table.to_owned(), key: None, is_write: false });
+        let place = table.map(|table| FaultSubject { table: table.to_owned(), key: None, is_write: false });
         let plan = faults.plan(operation, place.as_slice(), false);
         faults.delay(&plan);
         OperationFault { failure: plan.failure, lost: plan.lost }

@@ -8,7 +8,7 @@ use super::{
 use crate::{error::Result, schema::TableDefinition, sync::OrderedReadGuard};
 use std::sync::Arc;
 
-/// A table at one moment, on loan.
+/// A table at one moment, borrowed.
 pub(super) type TableStateGuard = arc_swap::Guard<Arc<TableState>>;
 
 /// The tables of a commit as they are, and stay until this is dropped: a schema change waits for it. So what a request was

@@ -6,7 +6,7 @@ use super::{compaction::everything, engine::Engine, ring::TokenRing};
 use crate::{error::Result, observe::Job, partition::Partition};
 use std::sync::Arc;
 
-type Place = (Arc<TokenRing>, Arc<Partition>);
+type RingPartition = (Arc<TokenRing>, Arc<Partition>);
 
 impl Engine {
     /// Writes the memtable of a partition as a run, the largest one if none is named; false if there is none to write.
@@ -51,7 +51,7 @@ impl Engine {
     }
 
     /// All partitions of all tables and indexes, or the one with this number.
-    fn places(&self, partition: Option<u64>) -> Vec<Place> {
+    fn places(&self, partition: Option<u64>) -> Vec<RingPartition> {
         let mut places = Vec::new();
         for ring in self.tables.rings() {
             let all = ring.all();

@@ -22,7 +22,7 @@ pub struct TokenRing {
     dropped: AtomicBool,
 }
 
-/// A partition on loan from the ring: the ring may change meanwhile, the partition stays readable.
+/// A partition borrowed from the ring: the ring may change meanwhile, the partition stays readable.
 pub struct PartitionRef {
     partitions: Guard<Arc<Vec<Arc<Partition>>>>,
     position: usize,

@@ -10,8 +10,8 @@ use super::{
 use crate::{
     admission::Throughput,
     capacity::{
-        Place, ReadStrength, Resource, ResourceLimits, TOKENS_PER_UNIT, TableCapacity, TableLimits, ThroughputMode,
-        ThroughputReport, Ticket, Use, VirtualPartitionReport, throttled,
+        KeyPosition, ReadStrength, Resource, ResourceLimits, TOKENS_PER_UNIT, TableCapacity, TableLimits,
+        ThroughputMode, ThroughputReport, Ticket, Use, VirtualPartitionReport, throttled,
     },
     error::{Error, Result, ThrottledLimit, ThrottlingReason},
     ledger::RequestLabel,
@@ -89,8 +89,8 @@ pub(super) fn tokens(units: f64) -> i64 {
     (units * TOKENS_PER_UNIT as f64) as i64
 }
 
-pub(super) fn place(key: KeyRef<'_>) -> Place<'_> {
-    Place { token: key.token, collection: key.collection, sort: key.sort }
+pub(super) fn place(key: KeyRef<'_>) -> KeyPosition<'_> {
+    KeyPosition { token: key.token, collection: key.collection, sort: key.sort }
 }
 
 impl Engine {

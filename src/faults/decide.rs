@@ -1,11 +1,11 @@
 //! Which rules strike a request.
 
 use super::{
-    delay::{mix, share},
-    injector::Place,
+    delay::share,
+    injector::FaultSubject,
     model::{FaultModel, FaultRule, ServiceFault},
 };
-use crate::sync::Mutex;
+use crate::{random::mix, sync::Mutex};
 
 /// A model that is in force, and how far its rules have come.
 #[derive(Debug)]
@@ -45,7 +45,7 @@ impl Active {
     }
 
     /// Decides on a request that is at these places; `by_item` if it consists of items that can fail one by one.
-    pub fn decide(&self, operation: &str, places: &[Place], by_item: bool) -> Verdict {
+    pub fn decide(&self, operation: &str, places: &[FaultSubject], by_item: bool) -> Verdict {
         let mut verdict = Verdict::default();
         for (number, rule) in self.model.rules.iter().enumerate() {
             if !rule.operations.is_empty() && !rule.operations.iter().any(|known| known == operation) {
@@ -67,7 +67,7 @@ impl Active {
         verdict
     }
 
-    fn throttle_items(&self, number: usize, places: &[Place], verdict: &mut Verdict) {
+    fn throttle_items(&self, number: usize, places: &[FaultSubject], verdict: &mut Verdict) {
         let rule = &self.model.rules[number];
         let Some(fault) = rule.fault else { return };
         let mut delay_millis = 0;
@@ -100,7 +100,7 @@ impl Active {
 }
 
 impl FaultRule {
-    fn is_about(&self, place: &Place) -> bool {
+    fn is_about(&self, place: &FaultSubject) -> bool {
         (self.tables.is_empty() || self.tables.contains(&place.table))
             && self
                 .key_prefix

@@ -1,5 +1,7 @@
 //! How long something takes, by chance.
 
+use crate::random::mix;
+
 /// How long something takes: a delay of a request, or of a change on its way to a global index.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Delay {
@@ -57,14 +59,6 @@ impl Delay {
 #[expect(clippy::cast_precision_loss, reason = "53 bits fit a float")]
 pub(super) fn share(random: u64) -> f64 {
     ((random >> 11) as f64 + 1.0) / (1u64 << 53) as f64
-}
-
-/// Spreads a number over all 64 bits (the finisher of SplitMix64).
-pub(crate) fn mix(number: u64) -> u64 {
-    let mut mixed = number.wrapping_add(0x9E37_79B9_7F4A_7C15);
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    mixed ^ (mixed >> 31)
 }
 
 #[cfg(test)]

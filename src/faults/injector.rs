@@ -14,7 +14,7 @@ use std::{sync::Arc, time::Duration};
 
 /// Where a request is at, or one of its items.
 #[derive(Clone, Debug)]
-pub struct Place {
+pub struct FaultSubject {
     /// The table.
     pub table: String,
     /// The partition key as text, if it is known.
@@ -98,7 +98,7 @@ impl Faults {
     }
 
     /// What becomes of a request; `by_item` if it consists of items that can be throttled one by one.
-    pub fn plan(&self, operation: &str, places: &[Place], by_item: bool) -> Plan {
+    pub fn plan(&self, operation: &str, places: &[FaultSubject], by_item: bool) -> Plan {
         let active = self.active.load();
         let Verdict { delay_millis, failure, throttled } = active.decide(operation, places, by_item);
         let name = |number: usize| active.model.rules.get(number).map_or("", |rule| rule.name.as_str());
@@ -125,7 +125,7 @@ impl Faults {
     }
 }
 
-fn error(fault: ServiceFault, rule: &str, place: Option<&Place>) -> Error {
+fn error(fault: ServiceFault, rule: &str, place: Option<&FaultSubject>) -> Error {
     let unavailable = |code: &'static str, text: &'static str, is_carried_out: bool, has_answer: bool| {
         let rule = rule.to_owned();
         Error::new(ErrorKind::Unavailable, code, text).with_detail(Detail::Fault { rule, is_carried_out, has_answer })

@@ -51,7 +51,7 @@ enum DelayForm {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct State {
+struct StatesForm {
     #[serde(default)]
     tables: Vec<String>,
     #[serde(default)]
@@ -117,7 +117,7 @@ impl FaultModel {
         for (at, state) in file.states.into_iter().enumerate() {
             let state =
                 serde_json::from_value(state).map_err(|error| invalid(format!("faults.states[{at}]"), &error))?;
-            let State { tables, creating_millis, updating_millis } = state;
+            let StatesForm { tables, creating_millis, updating_millis } = state;
             model.states.push(StateDelay { tables, creating_millis, updating_millis });
         }
         model.check()?;

@@ -9,7 +9,7 @@
 //!
 //! The rules are plain values here; what they are asked about is in `request`.
 //!
-//! Imports: sync, error, clock, capacity.
+//! Imports: sync, error, clock, random, capacity.
 
 mod decide;
 mod delay;
@@ -18,9 +18,8 @@ mod json;
 mod model;
 
 pub use delay::Delay;
-pub(crate) use delay::mix;
 pub use injector::{FaultCount, OperationFault};
-pub(crate) use injector::{Faults, Place, Plan};
+pub(crate) use injector::{FaultSubject, Faults, Plan};
 pub use model::{FaultModel, FaultRule, ServiceFault, StateDelay};
 
 /// Compiles and runs what the guide shows.

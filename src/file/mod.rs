@@ -28,7 +28,7 @@
 //! - after a failed sync nothing is known about the bytes written since the last good one, also if a later call says
 //!   `Ok`.
 //!
-//! Imports: error, cipher.
+//! Imports: error, random, cipher.
 
 #[cfg(test)]
 mod conformance;

@@ -226,7 +226,9 @@ pub(crate) fn write_with_length<R>(out: &mut Vec<u8>, fill: impl FnOnce(&mut Vec
     result
 }
 
-/// A varint of any length, and what is behind it.
+/// A varint of any length, and what is behind it. The room of the log's formats has varints too (`format/varint.rs`), and this one
+/// does not share them: they may be written in longer forms, while items are compared by their bytes, so that a number has one form
+/// here; and items need nothing of the rooms of files.
 #[inline(never)]
 fn long_varint(bytes: &[u8]) -> Option<(u64, &[u8])> {
     let mut value = 0u64;

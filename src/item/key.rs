@@ -140,7 +140,7 @@ impl<'a> KeyBytes<'a> {
     }
 }
 
-/// A value that can be a key attribute, on loan.
+/// A value that can be a key attribute, borrowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum KeyScalar<'a> {
     /// A string.

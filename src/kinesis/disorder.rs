@@ -3,7 +3,7 @@
 use super::{KinesisRecord, KinesisSink, delivery::BATCH_RECORDS};
 use crate::{
     error::{Error, Result},
-    faults::mix,
+    random::mix,
 };
 use parking_lot::Mutex;
 use std::{

@@ -6,7 +6,7 @@
 //! each record arrives at least once, those of an item in their order, whatever crashes in between. A sink that fails is
 //! tried again, with pauses that grow; meanwhile the records wait in the stream, as long as records of streams are kept.
 //!
-//! Imports: error, clock, capacity, faults, observe, item, schema, manifest, stream, ledger, engine, consumer.
+//! Imports: error, clock, random, capacity, observe, item, schema, manifest, stream, ledger, engine, consumer.
 
 mod delivery;
 mod disorder;

@@ -1,7 +1,7 @@
 //! What is noted of one table or index. Everything here is behind the one lock of that resource.
 
 use super::{label::RequestLabel, rates::HOUR_MILLIS, row::Usage, sketch::Sketch};
-use crate::{capacity::Place, config::LedgerOptions, error::ThrottledLimit};
+use crate::{capacity::KeyPosition, config::LedgerOptions, error::ThrottledLimit};
 use std::collections::BTreeMap;
 
 /// Milliseconds of a minute.
@@ -83,7 +83,7 @@ pub struct Book {
 #[derive(Clone, Copy, Debug)]
 pub struct Noted<'a> {
     pub key: RowKey,
-    pub place: Place<'a>,
+    pub place: KeyPosition<'a>,
     /// Whether the place is that of one item or entry, and not of a range.
     pub is_whole_key: bool,
     pub is_write: bool,

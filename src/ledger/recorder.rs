@@ -7,7 +7,7 @@ use super::{
     rates::{Rate, Rates},
 };
 use crate::{
-    capacity::Place,
+    capacity::KeyPosition,
     config::LedgerOptions,
     error::ThrottledLimit,
     schema::{BillingMode, IndexDefinition, IndexKind, TableClass, TableDefinition},
@@ -39,7 +39,7 @@ pub struct Access<'a> {
     /// Number of the table or index.
     pub resource: u32,
     /// Where it is.
-    pub place: Place<'a>,
+    pub place: KeyPosition<'a>,
     /// First token of the partition that the place is in.
     pub partition: u64,
     /// Whether the place is that of one item or entry, and not of a range.

@@ -44,7 +44,7 @@ pub(super) struct KeyTerms {
     range: Option<(usize, KeyType)>,
 }
 
-/// The values of a key, on loan.
+/// The values of a key, borrowed.
 pub(super) struct BorrowedKey<'v> {
     hash: KeyScalar<'v>,
     range: Option<KeyScalar<'v>>,

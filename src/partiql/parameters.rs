@@ -1,4 +1,4 @@
-//! The values of a prepared statement, on loan from the program that runs it.
+//! The values of a prepared statement, borrowed from the program that runs it.
 
 use crate::item::{AttributeValue, KeyScalar, Number};
 use bytes::Bytes;
@@ -6,7 +6,7 @@ use bytes::Bytes;
 /// The value of one `?`: text, a number, binary, a boolean, an [`AttributeValue`], or a reference to one of these. Values of
 /// other types are bound by [`PreparedStatement::bind`](super::PreparedStatement::bind).
 pub trait Parameter {
-    /// The value, on loan, if it has a type that a key attribute can have.
+    /// The value, borrowed, if it has a type that a key attribute can have.
     fn scalar(&self) -> Option<KeyScalar<'_>>;
     /// The value.
     fn to_value(&self) -> AttributeValue;
@@ -15,7 +15,7 @@ pub trait Parameter {
 /// The values of all `?` of a statement, in the order in which they are written: a tuple of [`Parameter`]s, an array or a slice
 /// of parameters of one type, or `()` for a statement without.
 pub trait Parameters {
-    /// The value at a position from 0, on loan, if there is one and it has a type that a key attribute can have.
+    /// The value at a position from 0, borrowed, if there is one and it has a type that a key attribute can have.
     fn scalar(&self, position: usize) -> Option<KeyScalar<'_>>;
     /// All values.
     fn to_values(&self) -> Vec<AttributeValue>;

@@ -166,7 +166,7 @@ impl Partition {
         self.view.load().get(key, read, visible)
     }
 
-    /// The current view on loan, for a read of one page: cheaper than [`Partition::view`], and the cursors of a read
+    /// The current view, borrowed, for a read of one page: cheaper than [`Partition::view`], and the cursors of a read
     /// borrow from it.
     #[inline]
     pub fn pin(&self) -> Guard<Arc<View>> {

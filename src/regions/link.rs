@@ -2,8 +2,8 @@
 
 use super::{
     clocks::RegionClock,
+    link_positions::LinkPositions,
     options::LinkModel,
-    places::Places,
     region::Region,
     report::{Counts, LinkReport},
     transit::{CutOff, OnItsWay, Transit},
@@ -64,8 +64,8 @@ pub(super) struct Ends<'a> {
     pub to: &'a Region,
     /// The clock of the sender.
     pub clock: &'a RegionClock,
-    /// The places that the receiver keeps.
-    pub places: &'a Places,
+    /// The positions that the receiver keeps.
+    pub positions: &'a LinkPositions,
 }
 
 impl Link {
@@ -74,7 +74,7 @@ impl Link {
     pub fn open(at: (usize, usize), ends: &Ends<'_>, transit: Transit) -> Result<(Self, bool)> {
         let engine = ends.from.engine();
         let last = engine.last_commit();
-        let place = ends.places.get(&ends.from.name, engine.database_id())?;
+        let place = ends.positions.get(&ends.from.name, engine.database_id())?;
         let known = place.filter(|known| *known <= last);
         let noted = known.unwrap_or(last);
         let link = Self {
@@ -308,7 +308,7 @@ impl Link {
     /// Everything has to be compared before the link goes on, also if the world is closed before. Errors: log, disk.
     pub fn compare_later(&mut self, ends: &Ends<'_>) -> Result<()> {
         if !canary!(CompareForgottenAtRestart) {
-            ends.places.forget(&ends.from.name)?;
+            ends.positions.forget(&ends.from.name)?;
         }
         (self.has_to_compare, self.is_noted) = (true, false);
         Ok(())
@@ -327,7 +327,7 @@ impl Link {
         if self.has_to_compare || (reached == self.noted && self.is_noted) || !is_due {
             return Ok(());
         }
-        ends.places.put(&ends.from.name, ends.from.engine().database_id(), reached)?;
+        ends.positions.put(&ends.from.name, ends.from.engine().database_id(), reached)?;
         (self.noted, self.is_noted, self.has_arrived) = (reached, true, false);
         self.cursor.release_before(reached + 1);
         self.cut_off.values_mut().for_each(|table| table.cursor.release_before(reached + 1));

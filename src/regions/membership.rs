@@ -8,7 +8,7 @@ use super::{
     region::Region,
     settings::of_new_replica,
     strong::StrongPeers,
-    world::{Inner, State, World},
+    world::{Inner, World, WorldState},
 };
 use crate::{
     engine::TableSpec,
@@ -177,7 +177,7 @@ impl Inner {
     /// Adds replicas to what is a table of one region, or of several.
     fn add_replicas(
         &self,
-        state: &mut State,
+        state: &mut WorldState,
         definition: &TableDefinition,
         from: usize,
         to: &[usize],
@@ -217,7 +217,7 @@ impl Inner {
 
     fn added(
         &self,
-        state: &mut State,
+        state: &mut WorldState,
         definition: &TableDefinition,
         from: usize,
         known: &Replication,
@@ -309,7 +309,7 @@ impl Inner {
         )))
     }
 
-    fn remove_replica(&self, state: &mut State, table: &str, known: &Replication, region: usize) -> Result<()> {
+    fn remove_replica(&self, state: &mut WorldState, table: &str, known: &Replication, region: usize) -> Result<()> {
         let name = &self.regions[region].name;
         self.check_unprotected(table, region)?;
         let members: Vec<usize> =
@@ -341,7 +341,7 @@ impl Inner {
         }
     }
 
-    fn repair(&self, state: &mut State, table: &str) -> Result<()> {
+    fn repair(&self, state: &mut WorldState, table: &str) -> Result<()> {
         let there: Vec<(usize, Replication)> =
             (0..self.regions.len()).filter_map(|at| Some((at, self.regions[at].replicated(table)?.1))).collect();
         let named = |region: &str| there.iter().any(|(at, _)| self.regions[*at].name == region);

@@ -14,15 +14,15 @@
 //!
 //! What a table knows of its replicas, and the stamp of an item, are in [`schema`](crate::schema).
 //!
-//! Imports: canary, error, clock, faults, config, file, item, schema, ledger, engine, request, table, scaling, database.
+//! Imports: canary, error, clock, random, faults, config, file, item, schema, ledger, engine, request, table, scaling, database.
 
 mod clocks;
 mod coordinator;
 mod inspection;
 mod link;
+mod link_positions;
 mod membership;
 mod options;
-mod places;
 mod region;
 mod report;
 mod settings;

@@ -53,7 +53,7 @@ impl LinkModel {
 
 /// Where the database of a region is.
 #[derive(Clone, Debug)]
-pub(super) enum Place {
+pub(super) enum DatabaseLocation {
     Memory,
     Folder(PathBuf),
     Disk(Arc<dyn Disk>),
@@ -63,7 +63,7 @@ pub(super) enum Place {
 #[derive(Clone, Debug)]
 #[must_use = "nothing is opened before `open`"]
 pub struct WorldOptions {
-    pub(super) regions: Vec<(String, Place)>,
+    pub(super) regions: Vec<(String, DatabaseLocation)>,
     pub(super) clock: Option<Clock>,
     pub(super) seed: u64,
     pub(super) link: LinkModel,
@@ -90,18 +90,18 @@ impl WorldOptions {
     /// Adds a region whose database is in memory. Names are those of DynamoDB's regions, or any of 1 to 64 letters, digits and
     /// hyphens.
     pub fn region(self, name: impl Into<String>) -> Self {
-        self.at(name, Place::Memory)
+        self.at(name, DatabaseLocation::Memory)
     }
     /// Adds a region whose database is in a folder, which is created where there is none.
     pub fn region_in(self, name: impl Into<String>, folder: impl AsRef<Path>) -> Self {
         let folder = folder.as_ref().to_owned();
-        self.at(name, Place::Folder(folder))
+        self.at(name, DatabaseLocation::Folder(folder))
     }
     /// Adds a region whose database is on a disk: for disks of one's own, and for tests on the simulated one.
     pub fn region_on(self, name: impl Into<String>, disk: Arc<dyn Disk>) -> Self {
-        self.at(name, Place::Disk(disk))
+        self.at(name, DatabaseLocation::Disk(disk))
     }
-    fn at(mut self, name: impl Into<String>, place: Place) -> Self {
+    fn at(mut self, name: impl Into<String>, place: DatabaseLocation) -> Self {
         self.regions.push((name.into(), place));
         self
     }

@@ -8,11 +8,11 @@
 
 use super::{
     coordinator::out_of_service,
-    world::{Inner, State},
+    world::{Inner, WorldState},
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    faults::mix,
+    random::mix,
     request::{Call, Coordinated, RequestRef, TableRef, WriteRequest},
     schema::{Consistency, EncodedKey, Replication, TableDefinition},
 };
@@ -75,7 +75,7 @@ impl Strong {
 pub(super) struct Turn<'a> {
     world: &'a Arc<Inner>,
     region: usize,
-    state: MutexGuard<'a, State>,
+    state: MutexGuard<'a, WorldState>,
     /// The tables, and for each the region that agrees.
     tables: Vec<(String, usize)>,
     /// The items that are written.
@@ -138,7 +138,7 @@ impl Coordinated for Turn<'_> {
 }
 
 /// The region of a table that can be reached and answers first, and how long that takes.
-fn nearest(world: &Inner, state: &mut State, region: usize, replication: &Replication) -> Result<(usize, u64)> {
+fn nearest(world: &Inner, state: &mut WorldState, region: usize, replication: &Replication) -> Result<(usize, u64)> {
     state.strong.drawn += 1;
     let random = mix(state.strong.drawn);
     let peers = replication.regions().filter_map(|name| world.number_of(name).ok()).filter(|peer| *peer != region);

@@ -1,7 +1,7 @@
 //! Changes on their way over one link: when each arrives.
 
 use super::options::LinkModel;
-use crate::{engine::StampedChange, faults::mix, schema::EncodedKey};
+use crate::{engine::StampedChange, random::mix, schema::EncodedKey};
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Changes that a link keeps in memory; what is behind them stays in the log.

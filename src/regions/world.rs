@@ -4,8 +4,8 @@ use super::{
     clocks::RegionClock,
     coordinator::Coordinator,
     link::{Ends, Link},
-    options::{LinkModel, Place, WorldOptions},
-    places::Places,
+    link_positions::LinkPositions,
+    options::{DatabaseLocation, LinkModel, WorldOptions},
     region::Region,
     report::LinkReport,
     strong::Strong,
@@ -17,7 +17,7 @@ use crate::{
     clock::Clock,
     database::Database,
     error::{Error, Result},
-    faults::mix,
+    random::mix,
 };
 use parking_lot::{Mutex, MutexGuard};
 use std::{
@@ -62,23 +62,23 @@ pub struct World {
 
 pub(super) struct Inner {
     pub regions: Vec<Region>,
-    places: Vec<Places>,
+    positions: Vec<LinkPositions>,
     pub clock: Clock,
     /// Taken before any lock of a database, and never while one is held.
-    state: Mutex<State>,
+    state: Mutex<WorldState>,
     stop: Arc<Stop>,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// What changes while a world is open.
-pub(super) struct State {
+pub(super) struct WorldState {
     pub topology: Topology,
     clocks: Vec<RegionClock>,
     links: Vec<Link>,
     pub strong: Strong,
 }
 
-impl State {
+impl WorldState {
     pub fn links(&self) -> &[Link] {
         &self.links
     }
@@ -104,14 +104,14 @@ impl World {
 
     pub(super) fn open(options: WorldOptions) -> Result<Self> {
         let clock = options.clock.unwrap_or_default();
-        let (mut regions, mut places, mut clocks) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut regions, mut positions, mut clocks) = (Vec::new(), Vec::new(), Vec::new());
         for (name, place) in options.regions {
             let region_clock = RegionClock::of(&clock);
             let open = options.database.clone().clock(region_clock.clock.clone());
             let database = match place {
-                Place::Memory => open.in_memory()?,
-                Place::Folder(folder) => open.open(folder)?,
-                Place::Disk(disk) => open.open_on(disk)?,
+                DatabaseLocation::Memory => open.in_memory()?,
+                DatabaseLocation::Folder(folder) => open.open(folder)?,
+                DatabaseLocation::Disk(disk) => open.open_on(disk)?,
             };
             clocks.push(region_clock);
             regions.push(Region { name, database, is_down: AtomicBool::new(false) });
@@ -119,13 +119,14 @@ impl World {
         // Before anything is written in one of them.
         regions.iter().try_for_each(Region::check_name)?;
         for region in &regions {
-            places.push(Places::open(&region.database)?);
+            positions.push(LinkPositions::open(&region.database)?);
         }
         let (mut links, mut put_back) = (Vec::new(), BTreeSet::new());
         for from in 0..regions.len() {
             for to in (0..regions.len()).filter(|to| *to != from) {
                 let seed = mix(options.seed ^ mix((from * regions.len() + to) as u64));
-                let ends = Ends { from: &regions[from], to: &regions[to], clock: &clocks[from], places: &places[to] };
+                let ends =
+                    Ends { from: &regions[from], to: &regions[to], clock: &clocks[from], positions: &positions[to] };
                 let transit = Transit::new(options.link, seed, options.pending_bytes);
                 let (link, is_put_back) = Link::open((from, to), &ends, transit)?;
                 links.push(link);
@@ -133,9 +134,9 @@ impl World {
             }
         }
         let is_driven = !clock.is_manual() && !options.is_stepped;
-        let state = State { topology: Topology::default(), clocks, links, strong: Strong::default() };
+        let state = WorldState { topology: Topology::default(), clocks, links, strong: Strong::default() };
         let (state, stop, thread) = (Mutex::new(state), Arc::default(), Mutex::default());
-        let world = Self { inner: Arc::new(Inner { regions, places, clock, state, stop, thread }) };
+        let world = Self { inner: Arc::new(Inner { regions, positions, clock, state, stop, thread }) };
         // What such a region wrote before is in the others only, and they do not send it by themselves.
         for region in put_back {
             let mut state = world.inner.lock();
@@ -310,14 +311,14 @@ impl Inner {
     pub fn now_millis(&self) -> u64 {
         self.clock.now_millis()
     }
-    pub fn lock(&self) -> MutexGuard<'_, State> {
+    pub fn lock(&self) -> MutexGuard<'_, WorldState> {
         self.state.lock()
     }
     fn ends<'a>(&'a self, clocks: &'a [RegionClock], (from, to): (usize, usize)) -> Ends<'a> {
-        let (clock, places) = (&clocks[from], &self.places[to]);
-        Ends { from: &self.regions[from], to: &self.regions[to], clock, places }
+        let (clock, positions) = (&clocks[from], &self.positions[to]);
+        Ends { from: &self.regions[from], to: &self.regions[to], clock, positions }
     }
-    fn report(&self, state: &State, link: &Link) -> LinkReport {
+    fn report(&self, state: &WorldState, link: &Link) -> LinkReport {
         let at = (link.from, link.to);
         link.report(&self.ends(&state.clocks, at), state.topology.is_connected(at.0, at.1), self.now_millis())
     }
@@ -327,7 +328,7 @@ impl Inner {
     }
 
     /// Moves the clock to a time, and stops on the way wherever a change arrives.
-    fn run_until(&self, state: &mut State, until: u64) -> Result<u64> {
+    fn run_until(&self, state: &mut WorldState, until: u64) -> Result<u64> {
         let mut arrived = self.carry(state)?;
         while let Some(next) = self.next_arrival(state).filter(|next| *next <= until) {
             self.clock.set_millis(next.max(self.now_millis()));
@@ -338,24 +339,24 @@ impl Inner {
     }
 
     /// When the next change arrives over a link that works.
-    fn next_arrival(&self, state: &State) -> Option<u64> {
+    fn next_arrival(&self, state: &WorldState) -> Option<u64> {
         let working = state.links.iter().filter(|link| state.topology.is_connected(link.from, link.to));
         working.filter_map(Link::wakes_at).min()
     }
     /// Whether everything has arrived that can.
-    fn is_idle(&self, state: &State) -> bool {
+    fn is_idle(&self, state: &WorldState) -> bool {
         let mut working = state.links.iter().filter(|link| state.topology.is_connected(link.from, link.to));
         working.all(|link| link.is_idle(&self.ends(&state.clocks, (link.from, link.to))))
     }
 
     /// Reads the logs, and applies what has arrived by now, in the order of arrival. A link that had no room for all of its log goes
     /// on as soon as there is some.
-    fn carry(&self, state: &mut State) -> Result<u64> {
+    fn carry(&self, state: &mut WorldState) -> Result<u64> {
         let mut arrived = 0;
         loop {
             let count = self.carry_once(state)?;
             arrived += count;
-            let State { topology, links, .. } = &*state;
+            let WorldState { topology, links, .. } = &*state;
             let is_behind =
                 |link: &Link| link.is_behind(self.now_millis()) && topology.is_connected(link.from, link.to);
             if !links.iter().any(is_behind) {
@@ -364,9 +365,9 @@ impl Inner {
         }
     }
 
-    fn carry_once(&self, state: &mut State) -> Result<u64> {
+    fn carry_once(&self, state: &mut WorldState) -> Result<u64> {
         let now_millis = self.now_millis();
-        let State { topology, clocks, links, .. } = state;
+        let WorldState { topology, clocks, links, .. } = state;
         let mut failures = Vec::new();
         for link in links.iter_mut() {
             let (ends, is_connected) =
@@ -396,15 +397,15 @@ impl Inner {
     }
 
     /// Brings everything of some tables that a region has over to another one at once. Errors: log, disk.
-    pub fn bring_over(&self, state: &mut State, at: (usize, usize), tables: &[String]) -> Result<()> {
+    pub fn bring_over(&self, state: &mut WorldState, at: (usize, usize), tables: &[String]) -> Result<()> {
         let now_millis = self.now_millis();
-        let State { clocks, links, .. } = state;
+        let WorldState { clocks, links, .. } = state;
         let ends = self.ends(clocks, at);
         let mut found = links.iter_mut().filter(|link| (link.from, link.to) == at);
         found.try_for_each(|link| link.bring_over(&ends, tables, now_millis))
     }
-    fn read_logs_of(&self, state: &mut State, region: usize) -> Result<()> {
-        let State { topology, clocks, links, .. } = state;
+    fn read_logs_of(&self, state: &mut WorldState, region: usize) -> Result<()> {
+        let WorldState { topology, clocks, links, .. } = state;
         let mut own = links.iter_mut().filter(|link| link.from == region);
         own.try_for_each(|link| {
             let at = (link.from, link.to);
@@ -416,30 +417,30 @@ impl Inner {
         })
     }
     /// Lets a link compare all items before it goes on. Errors: log, disk.
-    pub fn compare_later(&self, state: &mut State, at: (usize, usize)) -> Result<()> {
-        let State { clocks, links, .. } = state;
+    pub fn compare_later(&self, state: &mut WorldState, at: (usize, usize)) -> Result<()> {
+        let WorldState { clocks, links, .. } = state;
         let ends = self.ends(clocks, at);
         let mut found = links.iter_mut().filter(|link| (link.from, link.to) == at);
         found.try_for_each(|link| link.compare_later(&ends))
     }
     /// Lets the links between some regions compare all items, each with each. Errors: log, disk.
-    pub fn compare_among(&self, state: &mut State, regions: &[usize]) -> Result<()> {
+    pub fn compare_among(&self, state: &mut WorldState, regions: &[usize]) -> Result<()> {
         let pairs = regions.iter().flat_map(|from| regions.iter().map(move |to| (*from, *to)));
         pairs.filter(|(from, to)| from != to).try_for_each(|at| self.compare_later(state, at))
     }
     /// What is on its way of a table from a region, or to it, arrives no more.
-    pub fn forget(state: &mut State, table: &str, region: usize) {
+    pub fn forget(state: &mut WorldState, table: &str, region: usize) {
         let links = state.links.iter_mut().filter(|link| link.from == region || link.to == region);
         links.for_each(|link| link.forget(table));
     }
     /// Copies all items of a table from one region to another. Errors: log, disk.
-    pub fn copy_table(&self, state: &State, at: (usize, usize), table: &str) -> Result<()> {
+    pub fn copy_table(&self, state: &WorldState, at: (usize, usize), table: &str) -> Result<()> {
         let ends = self.ends(&state.clocks, at);
         let Some((slot, _)) = ends.from.replicated(table) else { return Ok(()) };
         super::link::copy(&ends, table, &slot)
     }
     /// How long a link takes at the moment, in milliseconds, for a random number.
-    pub fn lag_millis(state: &State, at: (usize, usize), random: u64) -> u64 {
+    pub fn lag_millis(state: &WorldState, at: (usize, usize), random: u64) -> u64 {
         let found = state.links.iter().find(|link| (link.from, link.to) == at);
         found.map_or(0, |link| link.model().lag.draw(random))
     }

@@ -6,14 +6,14 @@ use super::{
 };
 use crate::{
     error::{CancellationReason, Error},
-    faults::{Faults, Place, Plan},
+    faults::{FaultSubject, Faults, Plan},
     item::Item,
     schema::TableDefinition,
 };
 
 /// What a model of faults has for a request.
 pub fn plan(faults: &Faults, call: &Call<'_>) -> Plan {
-    let places = Places { call, with_keys: faults.asks_for_keys() }.all();
+    let places = FaultSubjects { call, with_keys: faults.asks_for_keys() }.all();
     let by_item = matches!(
         call.request,
         RequestRef::BatchGetItem(_)
@@ -45,14 +45,14 @@ pub fn refusal(plan: &mut Plan, call: &Call<'_>) -> Option<Error> {
 }
 
 /// Where a request is at.
-struct Places<'c> {
+struct FaultSubjects<'c> {
     call: &'c Call<'c>,
     /// Whether keys are wanted as text, which costs an allocation each.
     with_keys: bool,
 }
 
-impl Places<'_> {
-    fn all(&self) -> Vec<Place> {
+impl FaultSubjects<'_> {
+    fn all(&self) -> Vec<FaultSubject> {
         let page = |table: &TableRef<'_>, key: Option<String>| vec![self.place(table, key, false)];
         match self.call.request {
             RequestRef::GetItem(get) => vec![self.of_key(&get.table, &get.key, false)],
@@ -104,10 +104,10 @@ impl Places<'_> {
         let name = table.name();
         self.call.tables.iter().find(|definition| definition.name == *name).map(|definition| &**definition)
     }
-    fn place(&self, table: &TableRef<'_>, key: Option<String>, is_write: bool) -> Place {
-        Place { table: table.name().into_owned(), key, is_write }
+    fn place(&self, table: &TableRef<'_>, key: Option<String>, is_write: bool) -> FaultSubject {
+        FaultSubject { table: table.name().into_owned(), key, is_write }
     }
-    fn of_key(&self, table: &TableRef<'_>, key: &RequestKey<'_>, is_write: bool) -> Place {
+    fn of_key(&self, table: &TableRef<'_>, key: &RequestKey<'_>, is_write: bool) -> FaultSubject {
         let definition = self.definition(table).filter(|_| self.with_keys);
         let text = definition.and_then(|definition| {
             let attributes = key.attributes(definition).ok()?;
@@ -115,7 +115,7 @@ impl Places<'_> {
         });
         self.place(table, text, is_write)
     }
-    fn of_item(&self, table: &TableRef<'_>, item: &Item) -> Place {
+    fn of_item(&self, table: &TableRef<'_>, item: &Item) -> FaultSubject {
         let definition = self.definition(table).filter(|_| self.with_keys);
         let text = definition.and_then(|definition| item.get(&definition.key.hash.name).and_then(key_text));
         self.place(table, text, true)

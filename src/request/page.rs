@@ -22,7 +22,8 @@ use crate::{
 use serde::de::DeserializeOwned;
 use std::{borrow::Cow, sync::Arc};
 
-/// Bytes of items after which a page ends, by DynamoDB's size rule and before filter and projection.
+/// Bytes after which a page ends, by DynamoDB's size rule: of items before filter and projection, or of the keys and images of
+/// stream records.
 pub const MAX_PAGE_BYTES: usize = 1 << 20;
 
 /// What a page returns of the items that pass its filter.

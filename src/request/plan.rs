@@ -191,7 +191,8 @@ impl Display for RequestPlan {
         for resource in &self.resources {
             let kind = if resource.is_write { "write" } else { "read" };
             let name = resource.index.as_ref().unwrap_or(&resource.table);
-            write!(f, "\n{:<8}{} {kind} units of {name}", "units", resource.units)?;
+            let noun = if resource.units == 1.0 { "unit" } else { "units" };
+            write!(f, "\n{:<8}{} {kind} {noun} of {name}", "units", resource.units)?;
         }
         if let Some(most) = self.most_per_sec() {
             write!(f, "\n{:<8}{most} a second at these keys", "at most")?;

@@ -15,7 +15,7 @@ use crate::{
 use arc_swap::Guard;
 use std::sync::Arc;
 
-/// The table or index that is read, on loan: the schema may change meanwhile.
+/// The table or index that is read, borrowed: the schema may change meanwhile.
 pub(super) struct Target {
     pub state: Guard<Arc<TableState>>,
     /// Position of the index in the definition.

@@ -1,7 +1,7 @@
 //! Scaling of an open database: what programs and front ends call, and how consumption reaches it.
 
 use super::{
-    decide::{Change, MINUTE_MILLIS, State, Target},
+    decide::{Change, MINUTE_MILLIS, ScalingState, Target},
     model::{ScalableResource, ScalableTarget, ScalingActivity, ScalingPolicy},
     scheduled_action::{Planned, ScheduledAction},
     store::{self, Row},
@@ -52,7 +52,7 @@ pub struct AutoScaling(Arc<Shared>);
 
 struct Shared {
     engine: Arc<Engine>,
-    state: Mutex<State>,
+    state: Mutex<ScalingState>,
     /// When the next evaluation is due; `u64::MAX` without targets.
     next_millis: AtomicU64,
     /// One thread at a time makes what is due.
@@ -69,7 +69,7 @@ impl AutoScaling {
     /// Of a database, with the targets and policies that it keeps.
     pub(crate) fn open(engine: &Arc<Engine>) -> Result<Self> {
         let now_millis = engine.options().clock.now_millis();
-        let mut state = State::at(now_millis);
+        let mut state = ScalingState::at(now_millis);
         for row in store::load(engine)? {
             match row {
                 Row::Target(target) => {

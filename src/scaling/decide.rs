@@ -17,7 +17,7 @@ const MOST_ACTIVITIES: usize = 1_000;
 
 /// Everything that scaling knows.
 #[derive(Debug, Default)]
-pub struct State {
+pub struct ScalingState {
     pub targets: BTreeMap<ScalableResource, Target>,
     pub policies: BTreeMap<(ScalableResource, String), ScalingPolicy>,
     pub actions: BTreeMap<(ScalableResource, String), Planned>,
@@ -96,7 +96,7 @@ fn needed_units(consumed: f64, target_percent: f64) -> u64 {
     (consumed / 60.0 / (target_percent / 100.0) - 1e-9).ceil().max(0.0) as u64
 }
 
-impl State {
+impl ScalingState {
     /// Begins at a moment: minutes that ended before are not evaluated.
     pub fn at(now_millis: u64) -> Self {
         Self { next_minute: now_millis / MINUTE_MILLIS, ..Self::default() }

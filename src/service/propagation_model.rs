@@ -5,10 +5,7 @@
 //! So the model touches neither log nor files: a crash loses nothing, and a database that is opened again begins with
 //! every change arrived. Changes of one item arrive in their order, those of different items do not.
 
-use crate::{
-    faults::{Delay, mix},
-    schema::EncodedKey,
-};
+use crate::{faults::Delay, random::mix, schema::EncodedKey};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, VecDeque};

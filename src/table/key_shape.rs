@@ -109,7 +109,7 @@ impl KeyShape for Dynamic {
     label = "give a `&str` or `String` for `S`, an integer or `Number` for `N`, bytes for `B`"
 )]
 pub trait KeyValue<P: KeyPart> {
-    /// The value, on loan.
+    /// The value, borrowed.
     fn scalar(&self) -> KeyScalar<'_>;
     /// The attribute value.
     fn to_value(&self) -> AttributeValue {
@@ -117,7 +117,7 @@ pub trait KeyValue<P: KeyPart> {
     }
 }
 
-macro_rules! loaned_keys {
+macro_rules! borrowed_keys {
     ($part:ident: $($t:ty),*) => {$(
         impl KeyValue<$part> for $t {
             #[inline]
@@ -127,8 +127,8 @@ macro_rules! loaned_keys {
         }
     )*};
 }
-loaned_keys!(S: str, String, Box<str>, Arc<str>, Cow<'_, str>);
-loaned_keys!(B: [u8], Vec<u8>, Box<[u8]>, Arc<[u8]>, Cow<'_, [u8]>);
+borrowed_keys!(S: str, String, Box<str>, Arc<str>, Cow<'_, str>);
+borrowed_keys!(B: [u8], Vec<u8>, Box<[u8]>, Arc<[u8]>, Cow<'_, [u8]>);
 impl<const LEN: usize> KeyValue<B> for [u8; LEN] {
     fn scalar(&self) -> KeyScalar<'_> {
         KeyScalar::B(self)
@@ -235,7 +235,7 @@ impl Key<Dynamic> for &Item {
     label = "give the partition key alone: a text for `S` and `(S, N)`, an integer for `N`, bytes for `B`"
 )]
 pub trait HashKey<K: KeyShape> {
-    /// The value, on loan; `None` if it cannot be a key.
+    /// The value, borrowed; `None` if it cannot be a key.
     fn hash_scalar(&self) -> Option<KeyScalar<'_>>;
 }
 impl<H: KeyPart, R: KeyPart, V: KeyValue<H>> HashKey<(H, R)> for V {

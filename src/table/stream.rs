@@ -6,6 +6,7 @@ use crate::{
     engine::Engine,
     error::{Detail, Error, Result},
     manifest::StreamMeta,
+    request::MAX_PAGE_BYTES,
     schema::{KeySchema, StreamPurpose, StreamView},
     stream::{
         ChangeRecord, IteratorStart, MAX_SEQUENCE_DIGITS, MIN_SEQUENCE_DIGITS, ReadFrom, Sequence, Shard,
@@ -16,8 +17,6 @@ use std::sync::Arc;
 
 /// Most records of one page.
 pub const MAX_PAGE_RECORDS: usize = 1000;
-/// Bytes of keys and images after which a page of records ends, by DynamoDB's size rule.
-pub const MAX_PAGE_BYTES: usize = 1 << 20;
 
 /// Whether a stream takes records.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,6 +1,6 @@
 //! How long requests take by the model: the service's own time by chance, and the waits of a client between attempts.
 
-use crate::faults::{Delay, mix};
+use crate::{faults::Delay, random::mix};
 
 /// Median and 99th percentile of the service's own time, in milliseconds.
 const READ: Delay = Delay::LogNormal(3, 10);

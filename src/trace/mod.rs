@@ -5,7 +5,7 @@
 //! ask the [model of capacity](crate::capacity) under each design, at the times of the trace and with the retries of a client, and
 //! answers with units, throttles, hot keys and latencies. It needs no database.
 //!
-//! Imports: error, clock, capacity, faults, format, item, schema, request.
+//! Imports: error, clock, random, capacity, faults, format, item, schema, request.
 
 mod design;
 mod format;

@@ -66,10 +66,10 @@ impl Default for RecordOptions {
 pub struct Recorder {
     options: RecordOptions,
     clock: Clock,
-    state: Mutex<State>,
+    state: Mutex<RecorderState>,
 }
 
-struct State {
+struct RecorderState {
     out: Box<dyn Write + Send>,
     block: Vec<u8>,
     /// Tables that were described, by their definitions.
@@ -95,7 +95,7 @@ impl Recorder {
         out.write_all(MAGIC).map_err(|error| Error::io("write", "a trace", &error))?;
         let mut block = Vec::with_capacity(BLOCK_BYTES + (BLOCK_BYTES >> 2));
         options.attributes.iter().for_each(|name| put_attribute(name, &mut block));
-        let state = State {
+        let state = RecorderState {
             out,
             block,
             tables: Vec::new(),
@@ -149,7 +149,7 @@ impl Recorder {
     }
 }
 
-impl State {
+impl RecorderState {
     fn write_block(&mut self, now_millis: u64) {
         self.written_millis = now_millis;
         if self.block.is_empty() || self.failure.is_some() {

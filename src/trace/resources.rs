@@ -6,7 +6,7 @@ use super::{
     report::{HotKey, ResourceTotals},
 };
 use crate::{
-    capacity::{CapacityModel, Place, Resource, ResourceLimits, TOKENS_PER_UNIT, ThroughputMode, Ticket, Use},
+    capacity::{CapacityModel, KeyPosition, Resource, ResourceLimits, TOKENS_PER_UNIT, ThroughputMode, Ticket, Use},
     item::key::token,
 };
 use hashbrown::HashTable;
@@ -52,13 +52,13 @@ impl Modelled {
     }
 
     /// Admits an access at a place, which has not paid then; `None` if it is throttled.
-    pub fn admit(&mut self, of: Use, place: Place<'_>, half_units: u64, now_millis: u64) -> Option<Ticket> {
+    pub fn admit(&mut self, of: Use, place: KeyPosition<'_>, half_units: u64, now_millis: u64) -> Option<Ticket> {
         let admitted = self.resource.admit(of, place, tokens(half_units), now_millis).ok();
         self.totals.throttled += u64::from(admitted.is_none());
         admitted
     }
     /// An access that was admitted pays.
-    pub fn pay(&mut self, ticket: &Ticket, place: Place<'_>, half_units: u64) {
+    pub fn pay(&mut self, ticket: &Ticket, place: KeyPosition<'_>, half_units: u64) {
         #[expect(clippy::cast_precision_loss, reason = "units of a trace are far below 2^53")]
         let units = half_units as f64 / 2.0;
         *(if ticket.of == Use::Write { &mut self.totals.write_units } else { &mut self.totals.read_units }) += units;
@@ -76,8 +76,8 @@ fn tokens(half_units: u64) -> i64 {
 }
 
 /// The place of a key.
-pub fn place<'k>(key: &'k [u8], sort: &'k [u8]) -> Place<'k> {
-    Place { token: token(key), collection: key, sort }
+pub fn place<'k>(key: &'k [u8], sort: &'k [u8]) -> KeyPosition<'k> {
+    KeyPosition { token: token(key), collection: key, sort }
 }
 
 /// A table of a design.

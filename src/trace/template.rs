@@ -4,7 +4,7 @@
 //! `{time:60}` the number of the minute. Everything else stands for itself.
 
 use super::format::{Access, RecordedTable};
-use crate::faults::mix;
+use crate::random::mix;
 use xxhash_rust::xxh3::xxh3_64;
 
 #[derive(Clone, Debug, PartialEq)]

@@ -3,7 +3,7 @@
 /// The rooms of `src/`, from the ground up. A room is a file or a folder with the files in it.
 #[rustfmt::skip]
 pub const FLOORS: [&[&str]; 13] = [
-    &["canary", "sync", "error", "clock", "cipher", "capacity", "faults", "observe", "config", "visible", "entity", "date"],
+    &["canary", "sync", "error", "clock", "random", "cipher", "capacity", "faults", "observe", "config", "visible", "entity", "date"],
     &["file"],
     &["format", "item"],
     &["schema", "expression", "access"],

@@ -1,6 +1,6 @@
 //! `access`: what policies allow, without a server: for authors of policy files.
 
-use crate::{args::DatabaseArgs, failure::Failure, outcome::Outcome, output::Output, policies, session};
+use crate::{args::DatabaseArgs, failure::Failure, outcome::Outcome, output::Output, policies, session, text::counted};
 use clap::{Args, Subcommand};
 use hashrange::{
     Clock, Database,
@@ -106,7 +106,11 @@ fn check(principals: &Principals, database: Option<&Database>) -> Result<Outcome
     for remark in &remarks {
         out.line(remark)?;
     }
-    out.line(format_args!("{} principals, {} remarks", principals.len(), remarks.len()))?;
+    out.line(format_args!(
+        "{}, {}",
+        counted(principals.len() as u64, "principal"),
+        counted(remarks.len() as u64, "remark")
+    ))?;
     out.finish()?;
     Ok(Outcome::Done)
 }

@@ -102,7 +102,7 @@ impl Bench {
         spec.item_bytes = self.item_bytes.unwrap_or(spec.item_bytes);
         let spec = Arc::new(spec);
         let prices = prices::read(self.prices.as_deref())?;
-        let place = Place::open(self, args)?;
+        let place = BenchTarget::open(self, args)?;
         let mut clients = Vec::new();
         for _ in 0..self.threads {
             clients.push(place.client(&self.table)?);
@@ -162,13 +162,13 @@ impl Bench {
 }
 
 /// What is measured.
-enum Place {
+enum BenchTarget {
     Engine(Database),
     Served(Server),
     Endpoint(String),
 }
 
-impl Place {
+impl BenchTarget {
     fn open(bench: &Bench, args: &DatabaseArgs) -> Result<Self, Failure> {
         if let Some(endpoint) = &bench.endpoint {
             http::check(endpoint)?;

@@ -2,7 +2,7 @@
 
 use crate::{
     args::DatabaseArgs,
-    copy::{CopyTarget, Copying, End, Mover, State},
+    copy::{CopyState, CopyTarget, Copying, End, Mover},
     failure::Failure,
     mask::{self, Masks},
     outcome::Outcome,
@@ -57,7 +57,7 @@ impl Copy {
         }
         let masks = self.mask.read()?;
         let copying = Copying { from: &self.from, to: &self.to, mask: masks.as_ref().map(Masks::fingerprint) };
-        let state = State::open(session::open_or_create(args, &self.state)?, &copying, self.segments)?;
+        let state = CopyState::open(session::open_or_create(args, &self.state)?, &copying, self.segments)?;
         if state.is_going_on() {
             output::remark(format_args!("going on from {}", self.state.display()));
         }

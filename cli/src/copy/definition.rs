@@ -1,6 +1,6 @@
 //! The definition of a table: read at the source, made at the target.
 
-use super::{End, State, incomplete, refused};
+use super::{CopyState, End, incomplete, refused};
 use crate::failure::Failure;
 use aws_sdk_dynamodb::{
     client::Waiters,
@@ -70,7 +70,7 @@ pub(super) async fn read(end: &End, name: &str) -> Result<Definition, Failure> {
 
 /// Makes the table at the target, unless it is there already: then it has to be the same, and empty if this copy has not
 /// made it.
-pub(super) async fn make(to: &End, definition: &Definition, state: &State) -> Result<(), Failure> {
+pub(super) async fn make(to: &End, definition: &Definition, state: &CopyState) -> Result<(), Failure> {
     let name = &definition.name;
     let what = || format!("cannot make {name} at the target");
     let stream = definition.stream().and(definition.description.latest_stream_arn());

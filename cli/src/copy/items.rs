@@ -39,7 +39,7 @@ pub(super) async fn copy(mover: &Mover, table: &str, expected: u64) -> Result<u6
 struct Part {
     from: aws_sdk_dynamodb::Client,
     to: aws_sdk_dynamodb::Client,
-    state: super::State,
+    state: super::CopyState,
     masks: Option<Masks>,
     progress: Arc<Progress>,
     table: String,

@@ -4,7 +4,7 @@
 //! that sends requests. So a copy is the same in each direction: make the table at the target, scan the source in
 //! segments and put what is found, then set what only makes sense on a full table.
 //!
-//! Its progress is in a database of its own, see [`State`]. Each step there follows what it says: a page of a scan
+//! Its progress is in a database of its own, see [`CopyState`]. Each step there follows what it says: a page of a scan
 //! is noted when all its items are acknowledged by the target. A copy that was killed at any moment repeats at most one
 //! page of each segment, and putting an item again changes nothing.
 //!
@@ -19,7 +19,7 @@ mod items;
 mod state;
 
 pub(crate) use end::{CopyTarget, End};
-pub(crate) use state::{Copying, State};
+pub(crate) use state::{CopyState, Copying};
 
 use crate::{failure::Failure, mask::Masks, output};
 use aws_sdk_dynamodb::{
@@ -33,13 +33,13 @@ use std::{collections::HashMap, error::Error};
 pub(crate) struct Mover {
     from: End,
     to: End,
-    state: State,
+    state: CopyState,
     masks: Option<Masks>,
 }
 
 impl Mover {
     /// A copy between two places; `state` says how far it is.
-    pub(crate) fn new(from: End, to: End, state: State, masks: Option<Masks>) -> Self {
+    pub(crate) fn new(from: End, to: End, state: CopyState, masks: Option<Masks>) -> Self {
         Self { from, to, state, masks }
     }
 

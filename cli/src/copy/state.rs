@@ -47,7 +47,7 @@ pub(super) struct Shard {
 
 /// The state of one copy. Every change is durable when the call returns.
 #[derive(Clone)]
-pub(crate) struct State {
+pub(crate) struct CopyState {
     /// Open as long as this is there.
     database: Database,
     rows: Table<Dynamic>,
@@ -99,7 +99,7 @@ const TABLE: &str = "progress";
 /// Partition key of the row about the copy as a whole; no table has this name.
 const COPY: &str = " ";
 
-impl State {
+impl CopyState {
     /// The state of a copy between two places: the one that is there, or that of a copy that begins.
     /// Errors: the one that is there is of other places, or its items were masked by other rules or another key.
     pub(crate) fn open(database: Database, copy: &Copying<'_>, segments: u32) -> Result<Self, Failure> {

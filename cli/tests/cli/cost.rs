@@ -33,7 +33,7 @@ fn requests_are_explained_and_not_done() {
     place.fails(5, &["get", "orders", "--hash", "c#2", "--range", "1"]);
     let plan = place.ok(&["query", "orders", "--hash", "c#1", "--range-ge", "2", "--explain"]);
     assert!(plan.contains("keys    customer = \"c#1\" AND number >= 2\n"), "{plan}");
-    assert!(plan.contains("items   3, exactly\n") && plan.contains("units   1 read units of orders\n"), "{plan}");
+    assert!(plan.contains("items   3, exactly\n") && plan.contains("units   1 read unit of orders\n"), "{plan}");
     let plan = place.ok(&["scan", "orders", "--explain"]);
     assert!(plan.contains("parts   4 of 4 ") && plan.contains("items   5, exactly\n"), "{plan}");
     let plan = place.ok(&[

@@ -2,7 +2,7 @@
 
 use super::{World, full, provisioned};
 use crate::{
-    capacity::{AdmissionRule, CapacityModel, Place, Use},
+    capacity::{AdmissionRule, CapacityModel, KeyPosition, Use},
     error::ThrottledLimit::ProvisionedThroughput,
 };
 
@@ -13,7 +13,7 @@ fn a_new_table_has_one_second_of_throughput() {
     world.advance(100);
     assert_eq!(world.passing(Use::StrongRead, 1), (1, ProvisionedThroughput));
     let world = World::service(provisioned(1, 1));
-    let eventual = |world: &World| world.access_at(Use::EventualRead, Place::default(), 500);
+    let eventual = |world: &World| world.access_at(Use::EventualRead, KeyPosition::default(), 500);
     assert_eq!([eventual(&world), eventual(&world)], [Ok(()), Ok(())]);
     assert_eq!(eventual(&world), Err(ProvisionedThroughput));
 }

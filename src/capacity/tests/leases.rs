@@ -2,7 +2,7 @@
 
 use super::{World, full, provisioned};
 use crate::{
-    capacity::{CapacityModel, Place, Ticket, Use, bucket::TOKENS_PER_UNIT},
+    capacity::{CapacityModel, KeyPosition, Ticket, Use, bucket::TOKENS_PER_UNIT},
     error::ThrottledLimit,
 };
 use std::{sync::mpsc, thread, time::Duration};
@@ -20,7 +20,7 @@ impl World {
         if self.resource.pay_leased(Use::StrongRead, token, TOKENS_PER_UNIT).is_some() {
             return Ok(true);
         }
-        let place = Place { token, ..Place::default() };
+        let place = KeyPosition { token, ..KeyPosition::default() };
         let ticket: Ticket = self.resource.admit(Use::StrongRead, place, TOKENS_PER_UNIT, self.now_millis)?;
         ticket.debit(TOKENS_PER_UNIT, place);
         self.resource.lease(&ticket, token);

@@ -8,7 +8,7 @@ mod on_demand;
 mod partitions;
 mod random;
 
-use super::{CapacityModel, Place, Resource, ResourceLimits, ThroughputMode, Use, bucket::TOKENS_PER_UNIT};
+use super::{CapacityModel, KeyPosition, Resource, ResourceLimits, ThroughputMode, Use, bucket::TOKENS_PER_UNIT};
 use crate::error::ThrottledLimit;
 use std::sync::Arc;
 
@@ -57,11 +57,11 @@ impl World {
         self.now_millis += millis;
     }
     /// An access of so many thousandths of a unit at a place.
-    fn access_at(&self, of: Use, place: Place<'_>, cost: i64) -> Result<(), ThrottledLimit> {
+    fn access_at(&self, of: Use, place: KeyPosition<'_>, cost: i64) -> Result<(), ThrottledLimit> {
         self.resource.admit(of, place, cost, self.now_millis).map(|ticket| ticket.debit(cost, place))
     }
     fn access(&self, of: Use, token: u64, units: i64) -> Result<(), ThrottledLimit> {
-        self.access_at(of, Place { token, ..Place::default() }, units * TOKENS_PER_UNIT)
+        self.access_at(of, KeyPosition { token, ..KeyPosition::default() }, units * TOKENS_PER_UNIT)
     }
     fn read(&self, units: i64) -> Result<(), ThrottledLimit> {
         self.access(Use::StrongRead, 1, units)

@@ -2,7 +2,7 @@
 
 use super::{World, full, on_demand, provisioned};
 use crate::{
-    capacity::{CapacityModel, CutRefusal, Place, ResourceLimits, TOKENS_PER_UNIT, Use},
+    capacity::{CapacityModel, CutRefusal, KeyPosition, ResourceLimits, TOKENS_PER_UNIT, Use},
     error::ThrottledLimit::KeyRangeThroughput,
 };
 
@@ -19,7 +19,7 @@ fn burst_does_not_lift_the_ceiling_of_a_partition() {
 fn eventual_reads_may_have_a_ceiling_of_their_own() {
     let reads = |model: CapacityModel, of: Use, cost: i64| {
         let world = World::new(model, on_demand());
-        (0..).take_while(|_| world.access_at(of, Place::default(), cost).is_ok()).count()
+        (0..).take_while(|_| world.access_at(of, KeyPosition::default(), cost).is_ok()).count()
     };
     let service = CapacityModel::service();
     assert_eq!(reads(service, Use::StrongRead, 1_000), 3_000);
@@ -38,7 +38,7 @@ fn reads_and_writes_may_share_a_ceiling() {
 }
 
 /// Writes so many units a second to each place, a hundred times a second; returns whether anything was rejected.
-fn second(world: &mut World, places: &[Place<'_>], units: i64) -> bool {
+fn second(world: &mut World, places: &[KeyPosition<'_>], units: i64) -> bool {
     let mut refused = false;
     for _ in 0..100 {
         for place in places {
@@ -49,8 +49,8 @@ fn second(world: &mut World, places: &[Place<'_>], units: i64) -> bool {
     refused
 }
 
-fn place(token: u64, sort: &[u8]) -> Place<'_> {
-    Place { token, collection: b"c", sort }
+fn place(token: u64, sort: &[u8]) -> KeyPosition<'_> {
+    KeyPosition { token, collection: b"c", sort }
 }
 
 #[test]

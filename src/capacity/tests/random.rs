@@ -1,7 +1,7 @@
 //! Random histories: no limit is passed by more than one request, nothing panics, and everything repeats.
 
 use super::{BEGIN_MILLIS, World, on_demand, provisioned};
-use crate::capacity::{CapacityModel, HeatModel, Place, Use};
+use crate::capacity::{CapacityModel, HeatModel, KeyPosition, Use};
 use proptest::prelude::*;
 
 #[derive(Clone, Debug)]
@@ -53,7 +53,7 @@ fn run(model: CapacityModel, steps: &[Step]) -> Vec<(u64, Use, Option<i64>)> {
         match step {
             Step::Access { of, token, sort, cost } => {
                 let sort = [*sort];
-                let place = Place { token: *token, collection: b"c", sort: &sort };
+                let place = KeyPosition { token: *token, collection: b"c", sort: &sort };
                 let admitted = world.access_at(*of, place, *cost).is_ok();
                 outcomes.push((world.now_millis, *of, admitted.then_some(*cost)));
             }
@@ -89,7 +89,7 @@ proptest! {
             match step {
                 Step::Access { of, token, sort, cost } => {
                     let sort = [*sort];
-                    let place = Place { token: *token, collection: b"c", sort: &sort };
+                    let place = KeyPosition { token: *token, collection: b"c", sort: &sort };
                     if world.access_at(*of, place, *cost).is_ok() {
                         admitted.push((world.now_millis, *of == Use::Write, *cost));
                     }

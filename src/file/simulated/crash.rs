@@ -2,7 +2,7 @@
 
 use super::super::image::Image;
 use super::files::{NameChange, Names, SimulatedFile, Write};
-use super::random::Random;
+use crate::random::Random;
 use std::io;
 
 /// Bytes that a disk writes as a whole.
@@ -145,7 +145,7 @@ fn noise(len: usize, random: &mut Random) -> Vec<u8> {
     match random.below(4) {
         0 => vec![0; len],
         1 => vec![0xFF; len],
-        _ => (0..len).map(|_| random.next() as u8).collect(),
+        _ => (0..len).map(|_| random.next_u64() as u8).collect(),
     }
 }
 

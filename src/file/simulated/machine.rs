@@ -6,7 +6,7 @@ use super::CRASHED;
 use super::crash;
 use super::fault::{Counts, Fault, FaultPlan, Operation, Trace};
 use super::files::{FileId, NameChange, Names, SimulatedFile, Write};
-use super::random::Random;
+use crate::random::Random;
 use bytes::Bytes;
 use std::{collections::BTreeMap, io};
 
@@ -95,7 +95,7 @@ impl Machine {
     pub(super) fn after_crash(&mut self, seed: u64) -> Self {
         let mut random = Random::new(seed);
         let names = crash::surviving_names(&self.durable_names, &self.unsynced_names, &mut random);
-        let mut next = Self::new(random.next());
+        let mut next = Self::new(random.next_u64());
         next.next_file = self.next_file;
         next.capacity = self.capacity;
         for id in names.values() {

@@ -4,7 +4,6 @@ mod crash;
 mod fault;
 mod files;
 mod machine;
-mod random;
 #[cfg(test)]
 mod tests;
 

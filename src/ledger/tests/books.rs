@@ -1,7 +1,7 @@
 //! Rows are folded and hours add up.
 
 use crate::{
-    capacity::Place,
+    capacity::KeyPosition,
     config::LedgerOptions,
     error::ThrottledLimit,
     ledger::{
@@ -17,7 +17,7 @@ const BEGIN: u64 = 1_800_000_000_000;
 
 fn noted(partition: u64, is_write: bool) -> Noted<'static> {
     let label = RequestLabel { operation: "GetItem", tag: 0 };
-    let place = Place { token: 1, collection: b"\0a", sort: b"s" };
+    let place = KeyPosition { token: 1, collection: b"\0a", sort: b"s" };
     Noted { key: RowKey { label, partition }, place, is_whole_key: true, is_write }
 }
 

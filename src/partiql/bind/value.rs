@@ -21,12 +21,12 @@ use std::{
 };
 
 /// Where a value is inside of another, and how many lists and maps are around it.
-struct Place {
+struct ValuePath {
     path: String,
     depth: usize,
 }
 
-impl Place {
+impl ValuePath {
     /// Goes on inside of a list or map, one step further.
     fn inside<T>(&mut self, step: std::fmt::Arguments<'_>, read: impl FnOnce(&mut Self) -> Result<T>) -> Result<T> {
         let length = self.path.len();
@@ -50,17 +50,17 @@ impl Place {
 }
 
 /// The error of something that is no value.
-fn unsupported(what: &str, place: &Place, span: Span) -> Error {
+fn unsupported(what: &str, place: &ValuePath, span: Span) -> Error {
     Error::validation(format!("Unsupported data type: {what} under key {} at {span}", place.path))
 }
 
 impl Binder<'_> {
     /// The value that an expression is.
     pub(super) fn value(&self, expression: &Expression) -> Result<AttributeValue> {
-        self.value_at(expression, &mut Place { path: "root".to_owned(), depth: 0 })
+        self.value_at(expression, &mut ValuePath { path: "root".to_owned(), depth: 0 })
     }
 
-    fn value_at(&self, expression: &Expression, place: &mut Place) -> Result<AttributeValue> {
+    fn value_at(&self, expression: &Expression, place: &mut ValuePath) -> Result<AttributeValue> {
         let span = expression.span;
         Ok(match &expression.kind {
             ExpressionKind::Null => AttributeValue::Null,
@@ -98,7 +98,7 @@ impl Binder<'_> {
     fn members(
         &self,
         members: &[(Expression, Expression)],
-        place: &mut Place,
+        place: &mut ValuePath,
     ) -> Result<BTreeMap<String, AttributeValue>> {
         if place.levels() == 0 {
             return Err(place.too_deep());
@@ -122,7 +122,7 @@ impl Binder<'_> {
         let mut attributes = BTreeMap::new();
         for (name, value) in members {
             let ExpressionKind::Text(text) = &name.kind else {
-                let root = Place { path: "root".to_owned(), depth: 0 };
+                let root = ValuePath { path: "root".to_owned(), depth: 0 };
                 return Err(unsupported(name.kind_name(), &root, name.span));
             };
             if text.is_empty() {
@@ -134,14 +134,14 @@ impl Binder<'_> {
     }
 }
 
-fn number(digits: &str, place: &Place) -> Result<Number> {
+fn number(digits: &str, place: &ValuePath) -> Result<Number> {
     Number::parse(digits).map_err(|error| Error::validation(format!("{} under {}", error.message(), place.path)))
 }
 
 const WRONG_MEMBER: &str = "Unsupported data type in Bag. DynamoDB only supports either numbers or strings in bags";
 
 /// The set that a bag is: of strings or of numbers, by its first member.
-fn bag(members: &[Expression], place: &Place) -> Result<AttributeValue> {
+fn bag(members: &[Expression], place: &ValuePath) -> Result<AttributeValue> {
     match members.first().map(|first| (&first.kind, first.span)) {
         None => Err(Error::validation("Empty bags are not supported")),
         Some((ExpressionKind::Text(_), _)) => string_bag(members, place),
@@ -150,7 +150,7 @@ fn bag(members: &[Expression], place: &Place) -> Result<AttributeValue> {
     }
 }
 
-fn string_bag(members: &[Expression], place: &Place) -> Result<AttributeValue> {
+fn string_bag(members: &[Expression], place: &ValuePath) -> Result<AttributeValue> {
     let mut set = BTreeSet::new();
     for member in members {
         match &member.kind {
@@ -166,7 +166,7 @@ fn string_bag(members: &[Expression], place: &Place) -> Result<AttributeValue> {
     Ok(AttributeValue::Ss(set))
 }
 
-fn number_bag(members: &[Expression], place: &Place) -> Result<AttributeValue> {
+fn number_bag(members: &[Expression], place: &ValuePath) -> Result<AttributeValue> {
     let mut set = BTreeSet::new();
     for member in members {
         match &member.kind {

@@ -1,21 +1,18 @@
-//! A stream of numbers from a seed (SplitMix64, Steele, Lea and Flood, 2014): the same on every machine, so that a
-//! failing test is repeated by its seed.
+//! The engine's stream of numbers from a seed, with the forms that tests ask for: a failing test is repeated by its seed.
+
+use hashrange::testing;
 
 /// A seeded stream of numbers.
 #[derive(Clone, Debug)]
-pub struct Random(u64);
+pub struct Random(testing::Random);
 
 impl Random {
     pub fn new(seed: u64) -> Self {
-        Self(seed)
+        Self(testing::Random::new(seed))
     }
 
     pub fn next_u64(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut z = self.0;
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
+        self.0.next_u64()
     }
 
     /// A number below `limit`, which is not 0.

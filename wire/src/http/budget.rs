@@ -20,12 +20,12 @@ const RELIEF_INTERVAL: Duration = Duration::from_millis(250);
 #[derive(Debug)]
 pub(crate) struct Budget {
     bytes: usize,
-    state: Mutex<State>,
+    state: Mutex<BudgetState>,
     returned: Condvar,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct BudgetState {
     used: usize,
     by_address: HashMap<IpAddr, usize>,
     waiting: VecDeque<Waiting>,
@@ -45,7 +45,7 @@ impl Budget {
         Arc::new(Self { bytes, state: Mutex::default(), returned: Condvar::new() })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, BudgetState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -54,9 +54,9 @@ impl Budget {
         self.state().used
     }
 
-    /// Borrows nothing yet: a loan that only [`grow`](Loan::grow)s.
-    pub(crate) fn empty_loan(self: &Arc<Self>, address: IpAddr) -> Loan {
-        Loan { budget: Arc::clone(self), address, bytes: 0 }
+    /// Borrows nothing yet: memory that only [`grow`](BorrowedMemory::grow)s.
+    pub(crate) fn borrow_nothing(self: &Arc<Self>, address: IpAddr) -> BorrowedMemory {
+        BorrowedMemory { budget: Arc::clone(self), address, bytes: 0 }
     }
 
     /// Borrows bytes for a request of a client at `address`, and blocks until they are there; `None` if that took longer
@@ -67,7 +67,7 @@ impl Budget {
         bytes: usize,
         timeout: Duration,
         relieve: impl Fn(),
-    ) -> Option<Loan> {
+    ) -> Option<BorrowedMemory> {
         let deadline = now() + timeout;
         let mut state = self.state();
         let waiting = Waiting { ticket: state.next_ticket, address, bytes };
@@ -78,7 +78,7 @@ impl Budget {
                 state.leave(waiting.ticket);
                 state.take(address, bytes);
                 self.returned.notify_all(); // the next in the queue may fit too
-                return Some(Loan { budget: Arc::clone(self), address, bytes });
+                return Some(BorrowedMemory { budget: Arc::clone(self), address, bytes });
             }
             let left = deadline.saturating_duration_since(now());
             if left.is_zero() {
@@ -97,7 +97,7 @@ impl Budget {
     }
 }
 
-impl State {
+impl BudgetState {
     fn used_by(&self, address: IpAddr) -> usize {
         self.by_address.get(&address).copied().unwrap_or(0)
     }
@@ -136,13 +136,13 @@ impl State {
 
 /// Borrowed bytes; they are returned when this is dropped.
 #[derive(Debug)]
-pub(crate) struct Loan {
+pub(crate) struct BorrowedMemory {
     budget: Arc<Budget>,
     address: IpAddr,
     bytes: usize,
 }
 
-impl Loan {
+impl BorrowedMemory {
     /// Borrows more without waiting, for bytes that are there already; others wait the longer for it.
     pub(crate) fn grow(&mut self, bytes: usize) {
         if bytes > 0 {
@@ -167,7 +167,7 @@ impl Loan {
     }
 }
 
-impl Drop for Loan {
+impl Drop for BorrowedMemory {
     fn drop(&mut self) {
         self.shrink_to(0);
     }
@@ -218,7 +218,7 @@ mod tests {
         let alone = budget.borrow(HERE, 500, SOON, || {}).unwrap();
         assert!(budget.borrow(THERE, 1, SOON, || {}).is_none());
         drop(alone);
-        let mut grown = budget.empty_loan(HERE);
+        let mut grown = budget.borrow_nothing(HERE);
         grown.resize(300);
         assert_eq!(budget.used(), 300);
         grown.resize(20);

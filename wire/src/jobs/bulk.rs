@@ -5,7 +5,7 @@
 
 use super::{
     JobFailure, Jobs, Stopped,
-    imports::{Place, Put, form, read_objects},
+    imports::{Put, RecordPosition, form, read_objects},
     item_errors::ItemErrors,
     records::{BulkRecord, JobStatus, Record},
 };
@@ -89,7 +89,7 @@ impl Jobs {
         let lines = || RefCell::new(ItemErrors::new(&request.source.bucket, None));
         let (errors, condition_failures) = (lines(), lines());
         let mut written_bytes = 0;
-        let mut put_one = |item: &ItemRecord, place: &Place<'_>| {
+        let mut put_one = |item: &ItemRecord, place: &RecordPosition<'_>| {
             let put = self.put_bulk(record, item, written_bytes)?;
             match &put {
                 Put::Done => written_bytes += item_size(&item.item) as u64,
@@ -98,7 +98,7 @@ impl Jobs {
             }
             Ok(put)
         };
-        let mut refuse = |place: &Place<'_>, what: &str| errors.borrow_mut().add(place, what);
+        let mut refuse = |place: &RecordPosition<'_>, what: &str| errors.borrow_mut().add(place, what);
         let counts = read_objects(objects, &request.source, &form, &mut put_one, &mut refuse)?;
         (record.counts, record.written_bytes) = (counts, written_bytes);
         let layout = Layout::new(request.output_prefix.as_deref(), &record.id);

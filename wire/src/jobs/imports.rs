@@ -131,14 +131,14 @@ impl Jobs {
         };
         let form = form(&record.source, &loader.definition());
         let mut loading = Loading::new(self, loader);
-        let mut put = |record: &ItemRecord, _: &Place<'_>| {
+        let mut put = |record: &ItemRecord, _: &RecordPosition<'_>| {
             Ok(match loading.put(&record.item)? {
                 None => Put::Done,
                 Some(error) => Put::Refused(error.message().to_owned()),
             })
         };
         let mut errors = ItemErrors::new(&record.source.bucket, Some(&record.arn));
-        let mut refuse = |place: &Place<'_>, what: &str| {
+        let mut refuse = |place: &RecordPosition<'_>, what: &str| {
             errors.add(place, what);
             tracing::warn!(job = record.id, key = place.key, item_index = place.index, what, "a record is left out");
         };
@@ -168,7 +168,7 @@ pub(super) fn form(source: &Source, table: &TableDefinition) -> InputForm {
 }
 
 /// Where a record was read.
-pub(super) struct Place<'a> {
+pub(super) struct RecordPosition<'a> {
     pub(super) key: &'a str,
     /// Its number among those of its object, from 0.
     pub(super) index: u64,
@@ -184,7 +184,7 @@ pub(super) enum Put {
 }
 
 /// Puts a record that was read.
-pub(super) type PutRecord<'a> = &'a mut dyn FnMut(&ItemRecord, &Place<'_>) -> Result<Put, Stopped>;
+pub(super) type PutRecord<'a> = &'a mut dyn FnMut(&ItemRecord, &RecordPosition<'_>) -> Result<Put, Stopped>;
 
 /// Reads all objects of a source in the order of their keys. What is left out is given to `refuse`.
 pub(super) fn read_objects(
@@ -192,12 +192,12 @@ pub(super) fn read_objects(
     source: &Source,
     form: &InputForm,
     put: PutRecord<'_>,
-    refuse: &mut dyn FnMut(&Place<'_>, &str),
+    refuse: &mut dyn FnMut(&RecordPosition<'_>, &str),
 ) -> Result<Counts, Stopped> {
     let mut counts = Counts::default();
     let bytes = Arc::new(AtomicU64::new(0));
     for key in objects.list(&source.bucket, source.prefix.as_deref().unwrap_or_default())? {
-        let mut place = Place { key: &key, index: 0 };
+        let mut place = RecordPosition { key: &key, index: 0 };
         let object = Counted { object: objects.read(&source.bucket, &key)?, bytes: bytes.clone() };
         each_record(Box::new(object), source.compression, form, |found| {
             let put = match found {

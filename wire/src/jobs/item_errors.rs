@@ -3,7 +3,7 @@
 //! A bulk write puts its lines into a bucket. Those of an import are for CloudWatch in the service; here they are the file
 //! `imports/ID/error` in the folder of the database.
 
-use super::{Jobs, imports::Place, records::ImportRecord};
+use super::{Jobs, imports::RecordPosition, records::ImportRecord};
 use crate::json::Writer;
 use std::{fs, io, path::Path};
 
@@ -25,7 +25,7 @@ impl ItemErrors {
     }
 
     /// A record was left out.
-    pub(super) fn add(&mut self, place: &Place<'_>, what: &str) {
+    pub(super) fn add(&mut self, place: &RecordPosition<'_>, what: &str) {
         if self.lines.len() > MAX_BYTES {
             return;
         }

@@ -1,7 +1,7 @@
-//! Answers as HTTP has them: bodies with their loans, checksums, texts, and what a browser asks before a request.
+//! Answers as HTTP has them: bodies with the memory that they borrow, checksums, texts, and what a browser asks before a request.
 
 use super::body::AnswerBody;
-use crate::http::budget::Loan;
+use crate::http::budget::BorrowedMemory;
 use bytes::Bytes;
 use http_body_util::Full;
 use hyper::{
@@ -24,7 +24,7 @@ const PREFLIGHT_SECONDS: HeaderValue = HeaderValue::from_static("172800");
 /// The body of an answer, and the memory that was borrowed for it until it is sent.
 struct Lent<B> {
     bytes: B,
-    _loan: Loan,
+    _borrowed: BorrowedMemory,
 }
 
 impl<B: AsRef<[u8]>> AsRef<[u8]> for Lent<B> {
@@ -34,13 +34,13 @@ impl<B: AsRef<[u8]>> AsRef<[u8]> for Lent<B> {
 }
 
 /// An answer with a body that was borrowed for.
-pub(super) fn lent(bytes: Vec<u8>, loan: Loan) -> Answer {
-    Response::new(lent_body(bytes, loan))
+pub(super) fn lent(bytes: Vec<u8>, borrowed: BorrowedMemory) -> Answer {
+    Response::new(lent_body(bytes, borrowed))
 }
 
 /// A body that was borrowed for.
-pub(super) fn lent_body(bytes: impl AsRef<[u8]> + Send + 'static, loan: Loan) -> AnswerBody {
-    Full::new(Bytes::from_owner(Lent { bytes, _loan: loan })).into()
+pub(super) fn lent_body(bytes: impl AsRef<[u8]> + Send + 'static, borrowed: BorrowedMemory) -> AnswerBody {
+    Full::new(Bytes::from_owner(Lent { bytes, _borrowed: borrowed })).into()
 }
 
 /// A text.

@@ -3,7 +3,7 @@
 //! The estimate decides how many requests are carried out at once; when the answer is there, its size takes the place of the
 //! estimate. A small request of one item costs nothing here: it is bounded by the number of connections.
 
-/// Bodies up to this size are read and decoded without a loan.
+/// Bodies up to this size are read and decoded without borrowing memory.
 pub(super) const SMALL_BODY_BYTES: usize = 64 << 10;
 /// What a byte of a body becomes when it is decoded, encoded for the log and the memtable, and copied on the way. Measured:
 /// batches of 14.7 MB take 5.2 times as much beside the body.

@@ -40,15 +40,15 @@ impl Service {
             Err(Missing::Broken) => return answer::closing(StatusCode::BAD_REQUEST),
         };
         let work_bytes = if bytes.len() > SMALL_BODY_BYTES { bytes.len() * WORK_BYTES_PER_BYTE } else { 0 };
-        let Some(mut loan) = self.borrow_for_work(work_bytes) else {
+        let Some(mut borrowed) = self.borrow_for_work(work_bytes) else {
             return answer::closing(StatusCode::SERVICE_UNAVAILABLE);
         };
         let (head, body) = mount.handler().answer(Request::from_parts(head, bytes)).into_parts();
         drop(arriving);
         let body = match body {
             MountedBody::Whole(bytes) => {
-                loan.resize(if bytes.len() > SMALL_BODY_BYTES { bytes.len() } else { 0 });
-                answer::lent_body(bytes, loan)
+                borrowed.resize(if bytes.len() > SMALL_BODY_BYTES { bytes.len() } else { 0 });
+                answer::lent_body(bytes, borrowed)
             }
             MountedBody::Live(source) => {
                 let (connection, interest) = (Arc::clone(&self.connection), Rc::clone(&self.interest));

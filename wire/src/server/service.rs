@@ -14,7 +14,7 @@ use crate::{
     error::Failure,
     http::{
         MAX_BODY_BYTES,
-        budget::Loan,
+        budget::BorrowedMemory,
         coding::{Coding, Unpackable},
         connections::Connection,
         driver::{Beside, Interest},
@@ -247,7 +247,7 @@ impl Service {
                 Err(failure) => {
                     let mut response = Response::refusal("Unauthenticated", &failure, self.owner());
                     expected.dialect.encode(&mut response);
-                    let answer = self.send(&expected, response, self.no_loan(), None);
+                    let answer = self.send(&expected, response, self.nothing_borrowed(), None);
                     return Ok(self.refuse_body(body, answer));
                 }
             }
@@ -258,7 +258,7 @@ impl Service {
             self.receive(&mut body).await
         };
         let status = match arrived {
-            Ok((bytes, loan)) => match self.carry_out(&expected, bytes, loan) {
+            Ok((bytes, borrowed)) => match self.carry_out(&expected, bytes, borrowed) {
                 Ok(answer) => return answer.ok_or(Unanswered),
                 Err(status) => status,
             },
@@ -275,35 +275,35 @@ impl Service {
         })
     }
 
-    /// A loan of nothing.
-    fn no_loan(&self) -> Loan {
-        self.context.work.empty_loan(self.connection.address())
+    /// No memory is borrowed.
+    fn nothing_borrowed(&self) -> BorrowedMemory {
+        self.context.work.borrow_nothing(self.connection.address())
     }
 
     /// Reads a body, and borrows memory for it when it turns out not to be small.
-    pub(super) async fn receive(&self, body: &mut Incoming) -> Result<(Vec<u8>, Option<Loan>), Missing> {
+    pub(super) async fn receive(&self, body: &mut Incoming) -> Result<(Vec<u8>, Option<BorrowedMemory>), Missing> {
         let announced = body.size_hint().exact().and_then(|length| usize::try_from(length).ok());
         let length = announced.unwrap_or(MAX_BODY_BYTES);
         let mut bytes = Vec::with_capacity(length.min(SMALL_BODY_BYTES));
-        let mut loan: Option<Loan> = None;
+        let mut borrowed: Option<BorrowedMemory> = None;
         self.connection.begin_body();
         while let Some(part) = self.part(body).await? {
             if bytes.len() + part.len() > MAX_BODY_BYTES {
                 return Err(Missing::TooLarge);
             }
-            if loan.is_none() && bytes.len() + part.len() > SMALL_BODY_BYTES {
+            if borrowed.is_none() && bytes.len() + part.len() > SMALL_BODY_BYTES {
                 // All of it at once: requests that each hold a part and wait for more would wait for ever. And not
                 // before a part has arrived, so that announcing a large body holds nothing.
-                loan = Some(self.borrow_for_body(length).ok_or(Missing::NoMemory)?);
+                borrowed = Some(self.borrow_for_body(length).ok_or(Missing::NoMemory)?);
                 bytes.reserve_exact(length - bytes.len());
             }
             bytes.extend_from_slice(&part);
         }
         self.connection.arrived();
-        if let Some(loan) = &mut loan {
-            loan.shrink_to(bytes.capacity());
+        if let Some(borrowed) = &mut borrowed {
+            borrowed.shrink_to(bytes.capacity());
         }
-        Ok((bytes, loan))
+        Ok((bytes, borrowed))
     }
 
     /// The next bytes of a body; `None` at its end.
@@ -326,19 +326,19 @@ impl Service {
         }
     }
 
-    fn borrow_for_body(&self, length: usize) -> Option<Loan> {
+    fn borrow_for_body(&self, length: usize) -> Option<BorrowedMemory> {
         // The client is not to blame for the time that this takes.
         self.connection.arrived();
         let context = &self.context;
         let (address, timeout) = (self.connection.address(), context.options.memory_timeout);
-        let loan = context.arriving.borrow(address, length, timeout, || context.connections.evict_slow());
+        let borrowed = context.arriving.borrow(address, length, timeout, || context.connections.evict_slow());
         self.connection.begin_body();
-        loan
+        borrowed
     }
 
-    pub(super) fn borrow_for_work(&self, bytes: usize) -> Option<Loan> {
+    pub(super) fn borrow_for_work(&self, bytes: usize) -> Option<BorrowedMemory> {
         if bytes == 0 {
-            return Some(self.no_loan());
+            return Some(self.nothing_borrowed());
         }
         let context = &self.context;
         let (address, timeout) = (self.connection.address(), context.options.memory_timeout);
@@ -379,27 +379,27 @@ impl Service {
         &self,
         expected: &Expected<'_>,
         body: Vec<u8>,
-        arriving: Option<Loan>,
+        arriving: Option<BorrowedMemory>,
     ) -> Result<Option<Answer>, StatusCode> {
         let started = now();
         let received = body.len();
-        let (mut response, mut loan) = match self.unpacked(expected, &body) {
-            Ok((body, loan)) => {
+        let (mut response, mut borrowed) = match self.unpacked(expected, &body) {
+            Ok((body, borrowed)) => {
                 let protocol = self.protocol(expected);
                 let response = match (expected.dialect.decode(body), &expected.caller) {
                     (Ok(body), None) => protocol.handle(expected.target(), &body),
                     (Ok(body), Some(caller)) => protocol.handle_as(caller, expected.target(), &body),
                     (Err(failure), _) => Response::refusal("Unknown", &failure, self.owner()),
                 };
-                (response, loan)
+                (response, borrowed)
             }
             Err(Refusal::TooLarge) => return Err(StatusCode::PAYLOAD_TOO_LARGE),
             Err(Refusal::NoMemory) => return Err(StatusCode::SERVICE_UNAVAILABLE),
             Err(Refusal::Unauthenticated(failure)) => {
-                (Response::refusal("Unauthenticated", &failure, self.owner()), self.no_loan())
+                (Response::refusal("Unauthenticated", &failure, self.owner()), self.nothing_borrowed())
             }
             Err(Refusal::Damaged) => {
-                (Response::refusal("Unknown", &Malformed::Syntax.into(), self.owner()), self.no_loan())
+                (Response::refusal("Unknown", &Malformed::Syntax.into(), self.owner()), self.nothing_borrowed())
             }
         };
         drop((body, arriving));
@@ -412,9 +412,9 @@ impl Service {
         });
         if response.body.len() > SMALL_BODY_BYTES {
             response.body.shrink_to_fit();
-            loan.resize(response.body.len());
+            borrowed.resize(response.body.len());
         } else {
-            loan.shrink_to(0);
+            borrowed.shrink_to(0);
         }
         let took = started.elapsed();
         self.context.metrics.request(response.operation, response.error, received, response.body.len(), took);
@@ -431,13 +431,19 @@ impl Service {
             micros = u64::try_from(took.as_micros()).unwrap_or(u64::MAX),
             "answered"
         );
-        Ok((!response.is_lost).then(|| self.send(expected, response, loan, coding)))
+        Ok((!response.is_lost).then(|| self.send(expected, response, borrowed, coding)))
     }
 
-    fn send(&self, expected: &Expected<'_>, response: Response, loan: Loan, coding: Option<Coding>) -> Answer {
+    fn send(
+        &self,
+        expected: &Expected<'_>,
+        response: Response,
+        borrowed: BorrowedMemory,
+        coding: Option<Coding>,
+    ) -> Answer {
         let checksum = response.crc32();
         let outcome = (response.status, response.error);
-        let mut answer = expected.dialect.answer(answer::lent(response.body, loan), outcome, checksum);
+        let mut answer = expected.dialect.answer(answer::lent(response.body, borrowed), outcome, checksum);
         if let Some(coding) = coding {
             answer.headers_mut().insert(header::CONTENT_ENCODING, HeaderValue::from_static(coding.name()));
         }
@@ -445,17 +451,21 @@ impl Service {
     }
 
     /// The body of a request that carries a good signature, if it needs one, and the memory for carrying it out.
-    fn unpacked<'b>(&self, expected: &Expected<'_>, body: &'b [u8]) -> Result<(Cow<'b, [u8]>, Loan), Refusal> {
+    fn unpacked<'b>(
+        &self,
+        expected: &Expected<'_>,
+        body: &'b [u8],
+    ) -> Result<(Cow<'b, [u8]>, BorrowedMemory), Refusal> {
         if let Some(claim) = &expected.claim {
             claim.check_body(body).map_err(Refusal::Unauthenticated)?;
         }
         let coding = Coding::of_body(&expected.head.headers).map_err(|_| Refusal::Damaged)?;
         let unpacked_bytes = coding.map_or(body.len(), |_| Coding::most_unpacked(body.len()));
         let cost = cost::of_request(expected.target(), coding.is_none().then_some(body), unpacked_bytes);
-        let loan = self.borrow_for_work(cost).ok_or(Refusal::NoMemory)?;
-        let Some(coding) = coding else { return Ok((Cow::Borrowed(body), loan)) };
+        let borrowed = self.borrow_for_work(cost).ok_or(Refusal::NoMemory)?;
+        let Some(coding) = coding else { return Ok((Cow::Borrowed(body), borrowed)) };
         match coding.unpack(body) {
-            Ok(unpacked) => Ok((Cow::Owned(unpacked), loan)),
+            Ok(unpacked) => Ok((Cow::Owned(unpacked), borrowed)),
             Err(Unpackable::TooLarge) => Err(Refusal::TooLarge),
             Err(Unpackable::Damaged | Unpackable::Unknown) => Err(Refusal::Damaged),
         }

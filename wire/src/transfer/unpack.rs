@@ -26,13 +26,13 @@ const SKIPPED_FRAMES: u32 = 0x184d_2a50;
 
 /// The frames of a zstd file, one after the other.
 struct Zstd<R: Read> {
-    state: State<R>,
+    state: ZstdState<R>,
 }
 
 /// A frame, whose first four bytes have been looked at.
 type Frame<R> = StreamingDecoder<Chain<Cursor<[u8; 4]>, R>, FrameDecoder>;
 
-enum State<R: Read> {
+enum ZstdState<R: Read> {
     Between(R),
     Inside(Box<Frame<R>>),
     Ended,
@@ -40,7 +40,7 @@ enum State<R: Read> {
 
 impl<R: BufRead> Zstd<R> {
     fn new(object: R) -> Self {
-        Self { state: State::Between(object) }
+        Self { state: ZstdState::Between(object) }
     }
 }
 
@@ -48,16 +48,16 @@ impl<R: BufRead> Read for Zstd<R> {
     fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
         loop {
             // After an error the file has ended.
-            match std::mem::replace(&mut self.state, State::Ended) {
-                State::Ended => return Ok(0),
-                State::Between(object) => self.state = next_frame(object)?,
-                State::Inside(mut frame) => {
+            match std::mem::replace(&mut self.state, ZstdState::Ended) {
+                ZstdState::Ended => return Ok(0),
+                ZstdState::Between(object) => self.state = next_frame(object)?,
+                ZstdState::Inside(mut frame) => {
                     let read = frame.read(bytes)?;
                     if read > 0 || bytes.is_empty() {
-                        self.state = State::Inside(frame);
+                        self.state = ZstdState::Inside(frame);
                         return Ok(read);
                     }
-                    self.state = State::Between(frame.into_inner().into_inner().1);
+                    self.state = ZstdState::Between(frame.into_inner().into_inner().1);
                 }
             }
         }
@@ -65,17 +65,17 @@ impl<R: BufRead> Read for Zstd<R> {
 }
 
 /// Begins the next frame that holds data.
-fn next_frame<R: BufRead>(mut object: R) -> io::Result<State<R>> {
+fn next_frame<R: BufRead>(mut object: R) -> io::Result<ZstdState<R>> {
     loop {
         if object.fill_buf()?.is_empty() {
-            return Ok(State::Ended);
+            return Ok(ZstdState::Ended);
         }
         let (mut magic, mut length) = ([0; 4], [0; 4]);
         object.read_exact(&mut magic)?;
         if u32::from_le_bytes(magic) & !0xf != SKIPPED_FRAMES {
             let frame = StreamingDecoder::new(Cursor::new(magic).chain(object));
             let frame = frame.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error.to_string()))?;
-            return Ok(State::Inside(Box::new(frame)));
+            return Ok(ZstdState::Inside(Box::new(frame)));
         }
         object.read_exact(&mut length)?;
         let length = u64::from(u32::from_le_bytes(length));

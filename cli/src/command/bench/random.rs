@@ -1,20 +1,21 @@
 //! Numbers by a seed, and which key comes next.
 
-/// Numbers that follow from a seed (SplitMix64).
+use hashrange::testing;
+
+/// Numbers that follow from a seed.
 #[derive(Clone, Debug)]
-pub(super) struct Random(u64);
+pub(super) struct Random(testing::Random);
 
 impl Random {
     pub(super) fn new(seed: u64) -> Self {
-        Self(mix(seed ^ 0x6265_6E63_6800))
+        Self(testing::Random::new(mix(seed ^ 0x6265_6E63_6800)))
     }
     pub(super) fn next(&mut self) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        mix(self.0)
+        self.0.next_u64()
     }
     /// A number below another one, which is not 0.
     pub(super) fn below(&mut self, end: u64) -> u64 {
-        self.next() % end.max(1)
+        self.0.below(end.max(1))
     }
     /// A share from 0 to below 1.
     #[expect(clippy::cast_precision_loss, reason = "53 bits fit a float")]
@@ -25,10 +26,7 @@ impl Random {
 
 /// Spreads a number over all 64 bits.
 pub(super) fn mix(number: u64) -> u64 {
-    let mut mixed = number;
-    mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-    mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-    mixed ^ (mixed >> 31)
+    testing::Random::new(number).next_u64()
 }
 
 /// Which of so many records comes next: the lower its rank, the more often (Gray and others, 1994, as YCSB has it).

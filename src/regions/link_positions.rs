@@ -12,9 +12,9 @@ const TABLE: &str = "hashrange.replication";
 
 /// The rows of one region.
 #[derive(Debug)]
-pub(super) struct Places(Table<S>);
+pub(super) struct LinkPositions(Table<S>);
 
-impl Places {
+impl LinkPositions {
     /// Of this database. Errors: log, disk.
     pub fn open(database: &Database) -> Result<Self> {
         Ok(Self(database.create_table(TABLE).hash::<S>("from").open_or_create()?))
