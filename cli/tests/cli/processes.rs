@@ -59,7 +59,7 @@ fn two_processes_cannot_open_one_folder() {
     BufReader::new(child.stdout.as_mut().unwrap()).read_line(&mut line).unwrap();
     assert_eq!(line, "acknowledged 1\n");
     let second = place.fails(1, &["scan", "things"]);
-    assert!(second.contains("is open already"), "{second}");
+    assert!(second.contains("is open already") && second.contains("for reading only everywhere"), "{second}");
     drop(input);
     assert!(child.wait().unwrap().success());
     assert_eq!(place.ok(&["scan", "things", "--count"]), "1\n");

@@ -245,7 +245,7 @@ fn without_a_feature() -> Vec<(&'static str, Value)> {
 }
 
 /// The service: has vector indexes and `SearchVectors`.
-/// Here: both are refused with `UnsupportedOperationException` or `ValidationException`.
+/// Here: both are rejected with `UnsupportedOperationException` or `ValidationException`.
 #[test]
 fn operations_without_a_feature_succeed_in_no_case_and_no_operation_is_unknown() {
     let wire = database();

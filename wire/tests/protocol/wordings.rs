@@ -133,7 +133,7 @@ fn an_update_without_a_key_is_told_everything() {
     assert!(position(&older, "'conditionalOperator'") > position(&older, "'key'"), "{older}");
 }
 
-/// The service: refusals have the wording of today.
+/// The service: rejections have the wording of today.
 /// Here: the newest, or that of May 2026 by `--wording 2026-05`.
 #[test]
 fn outcomes_differ_in_a_few_cases() {
