@@ -23,10 +23,10 @@ fn requests_are_explained_and_not_done() {
         "PutItem orders",
         r#"keys    {"customer":"c#2","number":1}"#,
         "items   1, exactly",
-        "units   1 write units of orders",
+        "units   1 write unit of orders",
         "at most 1000 a second at these keys",
         "costs   0.6250 USD for a million of them on demand",
-        "refuses some at 1500 a second: TableWriteKeyRangeThroughputExceeded of table orders",
+        "rejects some at 1500 a second: TableWriteKeyRangeThroughputExceeded of table orders",
     ] {
         assert!(plan.lines().any(|known| known.starts_with(line)), "{line}\n{plan}");
     }
