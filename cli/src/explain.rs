@@ -41,10 +41,10 @@ impl ExplainArgs {
             let Some(rate) = self.at else { continue };
             let reasons = plan.throttles_at(rate);
             if reasons.is_empty() {
-                output.line(format_args!("{:<8}nothing at {rate} a second", "refuses"))?;
+                output.line(format_args!("{:<8}nothing at {rate} a second", "rejects"))?;
             }
             for reason in reasons {
-                output.line(format_args!("{:<8}some at {rate} a second: {reason}", "refuses"))?;
+                output.line(format_args!("{:<8}some at {rate} a second: {reason}", "rejects"))?;
             }
         }
         Ok(())

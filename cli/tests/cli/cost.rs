@@ -49,7 +49,7 @@ fn requests_are_explained_and_not_done() {
     ]);
     assert!(plan.contains("refused ") && plan.contains("ConditionalCheckFailedException"), "{plan}");
     let plan = place.ok(&["sql", "SELECT * FROM orders WHERE customer = 'c#1'", "--explain", "--at", "10"]);
-    assert!(plan.starts_with("query   orders\n") && plan.contains("refuses nothing at 10 a second\n"), "{plan}");
+    assert!(plan.starts_with("query   orders\n") && plan.contains("rejects nothing at 10 a second\n"), "{plan}");
     place.ok(&["get", "orders", "--hash", "c#1", "--range", "1"]);
     place.fails(2, &["get", "orders", "--hash", "c#1", "--range", "1", "--at", "10"]);
 }
