@@ -18,15 +18,16 @@ export class Database {
   /** Deletes the items whose time to live has passed, as background work does sooner or later; says how many this call deleted. */
   sweepNow(): number;
   /**
-   * Closes the database once requests that have begun have ended; the program waits meanwhile. Requests that still wait for a
-   * thread are rejected, so await those that count before. Closing again does nothing.
+   * Closes the database once all requests that it was given have ended, also those that still wait for a thread; the program waits
+   * meanwhile. Later ones are rejected as DatabaseClosed. A client hands a request over some time after `send`, so await what
+   * counts before. Closing again does nothing.
    */
   close(): void;
 }
 
 /** What a database cannot do. */
 export class DatabaseError extends Error {
-  /** Why, in one word, such as "DatabaseLocked". */
+  /** Why, in one word, such as "DatabaseLocked". "InternalError": the engine panicked, which is a bug of it. */
   code: string;
 }
 

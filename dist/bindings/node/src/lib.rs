@@ -1,12 +1,12 @@
 //! A database for Node.js. What the AWS SDK sees of it is JavaScript, in `index.js`.
 
-use hashrange_shell::{Answer as Answered, Embedded, Failure, Settings};
+use hashrange_shell::{Accepted, Answer as Answered, Embedded, Failure, Settings};
 use napi::{
     Env, Error, Result, Status, Task,
     bindgen_prelude::{AsyncTask, Buffer},
 };
 use napi_derive::napi;
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, time::Duration};
 
 /// A failure as an exception: its text begins with its code, which `index.js` takes off.
 fn raised(failure: &Failure) -> Error {
@@ -25,7 +25,7 @@ pub struct Options {
 /// An open database.
 #[napi]
 pub struct Database {
-    embedded: Arc<Embedded>,
+    embedded: Embedded,
 }
 
 /// The answer to a request.
@@ -50,20 +50,20 @@ impl Database {
             durability: options.durability,
             clock_millis: options.clock_millis.map(whole_millis),
         };
-        Ok(Self { embedded: Arc::new(Embedded::open(settings).map_err(|failure| raised(&failure))?) })
+        Ok(Self { embedded: Embedded::open(settings).map_err(|failure| raised(&failure))? })
     }
 
-    /// Answers a request on a thread of Node's pool; `target` is the header X-Amz-Target. The answer is null if a model of
-    /// faults loses it.
+    /// Answers a request on a thread of Node's pool; `target` is the header X-Amz-Target. The request is accepted or rejected
+    /// here and now, however long it waits for a thread. The answer is null if a model of faults loses it.
     #[napi(ts_return_type = "Promise<Answer | null>")]
     pub fn handle(&self, target: String, body: Buffer) -> AsyncTask<Request> {
-        AsyncTask::new(Request { embedded: self.embedded.clone(), target, body: body.to_vec() })
+        AsyncTask::new(Request { accepted: Some(self.embedded.accept()), target, body: body.to_vec() })
     }
 
     /// A copy in memory that lives apart from this database, with a clock of its own: cheap, also of a large one.
     #[napi]
     pub fn fork(&self) -> Result<Self> {
-        Ok(Self { embedded: Arc::new(self.embedded.fork().map_err(|failure| raised(&failure))?) })
+        Ok(Self { embedded: self.embedded.fork().map_err(|failure| raised(&failure))? })
     }
 
     /// Moves the clock forward; only if the database was opened with one.
@@ -79,7 +79,7 @@ impl Database {
         Ok(u32::try_from(swept).unwrap_or(u32::MAX))
     }
 
-    /// Closes the database once requests that have begun have ended. Those that still wait for a thread are rejected. Closing
+    /// Closes the database once all requests that were accepted have ended, also those that still wait for a thread. Closing
     /// again does nothing.
     #[napi]
     pub fn close(&self) -> Result<()> {
@@ -95,7 +95,8 @@ fn whole_millis(millis: f64) -> u64 {
 
 /// A request on its way.
 pub struct Request {
-    embedded: Arc<Embedded>,
+    /// Let go on the pool's thread: this object ends on the main thread, which may be waiting in `close`.
+    accepted: Option<std::result::Result<Accepted, Failure>>,
     target: String,
     body: Vec<u8>,
 }
@@ -105,7 +106,8 @@ impl Task for Request {
     type JsValue = Option<Answer>;
 
     fn compute(&mut self) -> Result<Self::Output> {
-        self.embedded.handle(&self.target, &self.body).map_err(|failure| raised(&failure))
+        let accepted = self.accepted.take().unwrap_or(Err(Failure::Closed)).map_err(|failure| raised(&failure))?;
+        accepted.handle(&self.target, &self.body).map_err(|failure| raised(&failure))
     }
 
     fn resolve(&mut self, _: Env, answer: Self::Output) -> Result<Self::JsValue> {

@@ -130,3 +130,29 @@ test("a request that was aborted, and CommonJS", async () => {
   await assert.rejects(client.send(new ListTablesCommand({}), { abortSignal: abort.signal }), { name: "AbortError" });
   assert.equal(createRequire(import.meta.url)("@hashrange/embedded").Database, Database);
 });
+
+test("a close answers all requests that the database was given", async () => {
+  const folder = join(mkdtempSync(join(tmpdir(), "hashrange-")), "data");
+  const db = new Database(folder);
+  await filled(db);
+  // Far more than the pool has threads, so most of them wait for one.
+  const puts = Array.from({ length: 200 }, (_, n) =>
+    db.handle("DynamoDB_20120810.PutItem", JSON.stringify({ TableName: "orders", Item: { pk: { S: "q" }, n: { N: `${n}` } } })),
+  );
+  db.close();
+  const late = db.handle("DynamoDB_20120810.ListTables", "{}");
+  assert.deepEqual(new Set((await Promise.all(puts)).map((answer) => answer.status)), new Set([200]));
+  await assert.rejects(late, (error) => error instanceof DatabaseError && error.code === "DatabaseClosed");
+  const found = await new DynamoDBClient(clientConfig(new Database(folder))).send(new ScanCommand({ TableName: "orders", Select: "COUNT" }));
+  assert.equal(found.Count, 200);
+});
+
+const skip = !process.env.HASHRANGE_PLANTED && "needs dist/bindings/check --debug";
+
+test("a panic inside rejects one request, and the process goes on", { skip }, async () => {
+  const db = new Database();
+  const panics = (error) => error instanceof DatabaseError && error.code === "InternalError" && /planted/.test(error.message);
+  await assert.rejects(db.handle("Planted.Panic", ""), panics);
+  assert.equal((await db.handle("DynamoDB_20120810.ListTables", "{}")).status, 200);
+  db.close();
+});

@@ -74,7 +74,8 @@ impl Database {
         py.detach(|| self.embedded.sweep_now()).map_err(|failure| raised(py, &failure))
     }
 
-    /// Closes the database once requests that are under way have ended. Closing again does nothing.
+    /// Closes the database once requests that are under way have ended. A call beside another one waits for that; closing again
+    /// does nothing.
     fn close(&self, py: Python<'_>) -> PyResult<()> {
         py.detach(|| self.embedded.close()).map_err(|failure| raised(py, &failure))
     }
@@ -91,6 +92,21 @@ impl Database {
         _trace: &Bound<'_, PyAny>,
     ) -> PyResult<()> {
         self.close(py)
+    }
+}
+
+impl Drop for Database {
+    /// Closes it, which can wait for a disk: other threads run meanwhile. What fails has no caller; Python reports it as it does
+    /// what a `__del__` raises.
+    fn drop(&mut self) {
+        let attached = Python::try_attach(|py| match py.detach(|| self.embedded.close()) {
+            Ok(()) | Err(Failure::Forked) => {}
+            Err(failure) => raised(py, &failure).write_unraisable(py, None),
+        });
+        if attached.is_none() {
+            // The interpreter ends. No thread of it runs any more, and none can be told of a failure.
+            drop(self.embedded.close());
+        }
     }
 }
 

@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from datetime import datetime, timedelta, timezone
 
 import boto3
@@ -21,6 +22,8 @@ TABLE = {
     "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "n", "KeyType": "RANGE"}],
     "StreamSpecification": {"StreamEnabled": True, "StreamViewType": "NEW_IMAGE"},
 }
+# `dist/bindings/check --debug` builds doors for what a test cannot bring about otherwise.
+planted = pytest.mark.skipif("HASHRANGE_PLANTED" not in os.environ, reason="needs dist/bindings/check --debug")
 
 
 @pytest.fixture(autouse=True)
@@ -204,3 +207,64 @@ with hashrange_embedded.Database(sys.argv[1]) as db:
 """
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", program, str(tmp_path / "data")], capture_output=True, text=True, timeout=60)
     assert done.stdout == "7 ['parent']\n", done.stderr
+
+
+@planted
+def test_a_panic_inside_is_an_ordinary_exception(db):
+    with pytest.raises(hashrange_embedded.DatabaseError) as panicked:
+        db.handle("Planted.Panic", b"")
+    assert panicked.value.code == "InternalError" and "planted" in str(panicked.value)
+    assert isinstance(panicked.value, Exception)  # what `except Exception` catches
+    assert hashrange_embedded.client(db).list_tables()["TableNames"] == []
+
+
+@planted
+def test_a_close_beside_another_one_waits_for_it(tmp_path):
+    db = hashrange_embedded.Database(tmp_path / "data")
+    db.handle("Planted.SlowClose", b"500")
+    first = threading.Thread(target=db.close)
+    first.start()
+    with pytest.raises(hashrange_embedded.DatabaseError):
+        while True:  # until the first close has begun
+            db.handle("DynamoDB_20120810.ListTables", b"{}")
+    db.close()
+    hashrange_embedded.Database(tmp_path / "data").close()  # the folder is free
+    first.join()
+
+
+@planted
+def test_other_threads_run_while_a_database_is_dropped():
+    db = hashrange_embedded.Database()
+    db.handle("Planted.SlowClose", b"500")
+    ticks, ends = [], threading.Event()
+
+    def tick():
+        while not ends.wait(0.005):
+            ticks.append(time.monotonic())
+
+    ticker = threading.Thread(target=tick)
+    ticker.start()
+    begin = time.monotonic()
+    del db
+    end = time.monotonic()
+    ends.set()
+    ticker.join()
+    assert end - begin >= 0.5  # it was closed here and now
+    assert len([at for at in ticks if begin + 0.1 < at < end - 0.1]) >= 3
+
+
+def test_dropping_a_database_interrupts_a_restore_and_frees_the_folder(tmp_path):
+    db = hashrange_embedded.Database(tmp_path / "data", durability="buffered")
+    client = hashrange_embedded.client(db)
+    client.create_table(**TABLE)
+    for begin in range(0, 4000, 25):
+        puts = [{"PutRequest": {"Item": {"pk": {"S": "a"}, "n": {"N": str(n)}}}} for n in range(begin, begin + 25)]
+        client.batch_write_item(RequestItems={"orders": puts})
+    backup = client.create_backup(TableName="orders", BackupName="kept")["BackupDetails"]["BackupArn"]
+    client.restore_table_from_backup(TargetTableName="copy", BackupArn=backup)
+    del client, db
+    gc.collect()
+    with hashrange_embedded.Database(tmp_path / "data") as db:
+        client = hashrange_embedded.client(db)
+        client.get_waiter("table_exists").wait(TableName="copy", WaiterConfig={"Delay": 1})
+        assert client.scan(TableName="copy", Select="COUNT")["Count"] == 4000

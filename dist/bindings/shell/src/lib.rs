@@ -1,8 +1,14 @@
 //! An open database as programs in other languages see it: opened, asked by requests of DynamoDB's protocol, copied, closed.
 //!
 //! What is here is what both languages need and the engine's handles do not do by themselves: a close that waits for the
-//! requests that are under way, and a guard against a process that was forked with the database open.
+//! requests that were accepted, a guard against panics, which must not reach frames of another language, and a guard against a
+//! process that was forked with the database open.
 
+mod guard;
+#[cfg(feature = "planted")]
+mod planted;
+
+use guard::guarded;
 use hashrange::{Clock, Database, Durability, Error, file::MemoryDisk};
 use hashrange_wire::Protocol;
 use std::{
@@ -10,7 +16,7 @@ use std::{
     mem::forget,
     path::PathBuf,
     process,
-    sync::{Arc, PoisonError, RwLock, RwLockReadGuard},
+    sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError},
     time::Duration,
 };
 
@@ -38,6 +44,8 @@ pub enum Failure {
     NoManualClock,
     /// There is no such durability.
     UnknownDurability(String),
+    /// The engine panicked with this text, which is a bug of it.
+    Panic(String),
 }
 
 impl Failure {
@@ -49,6 +57,7 @@ impl Failure {
             Self::Forked => "DatabaseForked",
             Self::NoManualClock => "UnsupportedOperation",
             Self::UnknownDurability(_) => "ValidationException",
+            Self::Panic(_) => "InternalError",
         }
     }
 }
@@ -63,6 +72,9 @@ impl fmt::Display for Failure {
             }
             Self::NoManualClock => f.write_str("the clock is the system's; name a time when the database is opened"),
             Self::UnknownDurability(name) => write!(f, "durability {name}: it is sync or buffered"),
+            Self::Panic(text) => {
+                write!(f, "a bug of hashrange: {text}; close the database, open it again, and report this, please")
+            }
         }
     }
 }
@@ -86,11 +98,38 @@ pub struct Answer {
     pub crc32: u32,
 }
 
-/// A database that is open until it is closed.
+/// A database that is open until it is closed. Clones are handles of the same one; the last one that is dropped closes it.
+#[derive(Clone)]
 pub struct Embedded {
-    protocol: RwLock<Option<Protocol>>,
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    state: Mutex<State>,
+    changed: Condvar,
     /// The process that opened it.
     process: u32,
+    #[cfg(feature = "planted")]
+    planted: planted::Planted,
+}
+
+struct State {
+    stage: Stage,
+    /// Requests that were accepted and have not ended.
+    accepted: usize,
+}
+
+enum Stage {
+    Open(Arc<Protocol>),
+    /// One thread closes it; others that want to, wait.
+    Closing,
+    Closed,
+}
+
+/// A request that was accepted: a close that is asked for later waits for its end, which is when this is dropped.
+pub struct Accepted {
+    protocol: Arc<Protocol>,
+    inner: Arc<Inner>,
 }
 
 impl Embedded {
@@ -101,33 +140,48 @@ impl Embedded {
             Some("buffered") => Durability::Buffered,
             Some(other) => return Err(Failure::UnknownDurability(other.to_owned())),
         };
-        let clock = settings.clock_millis.map_or_else(Clock::system, Clock::manual);
-        let options = Database::options().durability(durability).clock(clock);
-        let database = match settings.folder {
-            Some(folder) => options.open(folder)?,
-            None => options.in_memory()?,
-        };
-        Ok(Self::over(database))
-    }
-
-    fn over(database: Database) -> Self {
-        Self { protocol: RwLock::new(Some(Protocol::new(database))), process: process::id() }
-    }
-
-    /// Answers a request; `target` is the header `X-Amz-Target`. Blocks while the engine reads or writes. Nothing is answered
-    /// if a model of faults wants so: a client takes that for a connection that was closed.
-    pub fn handle(&self, target: &str, body: &[u8]) -> Result<Option<Answer>, Failure> {
-        self.with(|protocol| {
-            let answer = protocol.handle(target, body);
-            let crc32 = answer.crc32();
-            Ok((!answer.is_lost).then_some(Answer { status: answer.status, body: answer.body, crc32 }))
+        guarded(|| {
+            let clock = settings.clock_millis.map_or_else(Clock::system, Clock::manual);
+            let options = Database::options().durability(durability).clock(clock);
+            Ok(Self::over(match settings.folder {
+                Some(folder) => options.open(folder)?,
+                None => options.in_memory()?,
+            }))
         })
+    }
+
+    /// A database that is open already.
+    pub fn over(database: Database) -> Self {
+        let stage = Stage::Open(Arc::new(Protocol::new(database)));
+        let inner = Inner {
+            state: Mutex::new(State { stage, accepted: 0 }),
+            changed: Condvar::new(),
+            process: process::id(),
+            #[cfg(feature = "planted")]
+            planted: planted::Planted::default(),
+        };
+        Self { inner: Arc::new(inner) }
+    }
+
+    /// Accepts a request, which may be carried out later and on another thread. Errors: the database was closed, or is being closed.
+    pub fn accept(&self) -> Result<Accepted, Failure> {
+        // First: in a forked process the lock may be held by a thread that is not there.
+        self.inner.check_process()?;
+        let mut state = self.inner.state();
+        let Stage::Open(protocol) = &state.stage else { return Err(Failure::Closed) };
+        let protocol = protocol.clone();
+        state.accepted += 1;
+        Ok(Accepted { protocol, inner: self.inner.clone() })
+    }
+
+    /// Accepts a request and carries it out.
+    pub fn handle(&self, target: &str, body: &[u8]) -> Result<Option<Answer>, Failure> {
+        self.accept()?.handle(target, body)
     }
 
     /// A copy in memory that lives apart from this database, with a clock of its own; both share runs until one changes.
     pub fn fork(&self) -> Result<Self, Failure> {
-        self.with(|protocol| {
-            let database = protocol.database();
+        self.with(|database| {
             let clock = database.clock();
             let clock = if clock.is_manual() { Clock::manual(clock.now_millis()) } else { Clock::system() };
             let disk = Arc::new(MemoryDisk::new());
@@ -138,8 +192,8 @@ impl Embedded {
 
     /// Moves the clock forward. Errors: it is the system's.
     pub fn advance(&self, by: Duration) -> Result<(), Failure> {
-        self.with(|protocol| {
-            let clock = protocol.database().clock();
+        self.with(|database| {
+            let clock = database.clock();
             if !clock.is_manual() {
                 return Err(Failure::NoManualClock);
             }
@@ -150,37 +204,88 @@ impl Embedded {
 
     /// Deletes the items whose time to live has passed, as background work does sooner or later; says how many this call deleted.
     pub fn sweep_now(&self) -> Result<u64, Failure> {
-        self.with(|protocol| Ok(protocol.database().sweep_now()?))
+        self.with(|database| Ok(database.sweep_now()?))
     }
 
-    /// Closes the database once requests that are under way have ended. Closing again does nothing. Errors: log or disk; the
-    /// folder is free all the same.
+    /// Closes the database once the requests that were accepted have ended. Work on backups, restores, exports and imports is
+    /// interrupted, and goes on when the folder is opened again. A call beside another one waits for that; a call after it does
+    /// nothing. Errors: log or disk; the folder is free all the same.
     pub fn close(&self) -> Result<(), Failure> {
-        if self.process != process::id() {
-            return Err(Failure::Forked);
-        }
-        let taken = self.protocol.write().unwrap_or_else(PoisonError::into_inner).take();
-        let Some(protocol) = taken else { return Ok(()) };
-        protocol.pause();
-        Ok(protocol.database().clone().close()?)
+        self.inner.close()
     }
 
-    fn with<T>(&self, act: impl FnOnce(&Protocol) -> Result<T, Failure>) -> Result<T, Failure> {
-        // First: in a forked process the lock may be held by a thread that is not there.
-        if self.process != process::id() {
-            return Err(Failure::Forked);
-        }
-        let protocol: RwLockReadGuard<'_, _> = self.protocol.read().unwrap_or_else(PoisonError::into_inner);
-        act(protocol.as_ref().ok_or(Failure::Closed)?)
+    fn with<T>(&self, act: impl FnOnce(&Database) -> Result<T, Failure>) -> Result<T, Failure> {
+        let accepted = self.accept()?;
+        guarded(|| act(accepted.protocol.database()))
     }
 }
 
-impl Drop for Embedded {
+impl Accepted {
+    /// Answers the request; `target` is the header `X-Amz-Target`. Blocks while the engine reads or writes. Nothing is answered
+    /// if a model of faults wants so: a client takes that for a connection that was closed.
+    pub fn handle(&self, target: &str, body: &[u8]) -> Result<Option<Answer>, Failure> {
+        guarded(|| {
+            #[cfg(feature = "planted")]
+            self.inner.planted.meet(target, body);
+            let answer = self.protocol.handle(target, body);
+            let crc32 = answer.crc32();
+            Ok((!answer.is_lost).then_some(Answer { status: answer.status, body: answer.body, crc32 }))
+        })
+    }
+}
+
+impl Drop for Accepted {
     fn drop(&mut self) {
-        let taken = self.protocol.get_mut().unwrap_or_else(PoisonError::into_inner).take();
-        if self.process != process::id() {
+        self.inner.state().accepted -= 1;
+        self.inner.changed.notify_all();
+    }
+}
+
+impl Inner {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // What the lock guards is whole after each statement.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait_while(&self, state: MutexGuard<'_, State>, mut is_early: impl FnMut(&State) -> bool) {
+        drop(self.changed.wait_while(state, |state| is_early(state)).unwrap_or_else(PoisonError::into_inner));
+    }
+
+    fn check_process(&self) -> Result<(), Failure> {
+        if self.process == process::id() { Ok(()) } else { Err(Failure::Forked) }
+    }
+
+    fn close(&self) -> Result<(), Failure> {
+        self.check_process()?;
+        let mut state = self.state();
+        let protocol = match &state.stage {
+            Stage::Open(protocol) => protocol.clone(),
+            Stage::Closing => {
+                self.wait_while(state, |state| matches!(state.stage, Stage::Closing));
+                return Ok(());
+            }
+            Stage::Closed => return Ok(()),
+        };
+        state.stage = Stage::Closing;
+        self.wait_while(state, |state| state.accepted > 0);
+        let closed = guarded(|| {
+            #[cfg(feature = "planted")]
+            self.planted.delay_close();
+            protocol.pause();
+            Ok(protocol.database().clone().close()?)
+        });
+        self.state().stage = Stage::Closed;
+        self.changed.notify_all();
+        closed
+    }
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        if let Err(Failure::Forked) = self.close() {
             // Files and threads are the parent's: to close them here would write into its log.
-            forget(taken);
+            let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+            forget(std::mem::replace(&mut state.stage, Stage::Closed));
         }
     }
 }
