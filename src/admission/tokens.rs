@@ -8,13 +8,16 @@ use crate::{
     sync::{OrderedMutex, Rank},
     wal::record::ClientToken,
 };
-use std::collections::{BTreeMap, VecDeque};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    sync::Arc,
+};
 
 /// How long a token is remembered.
 pub const TOKEN_MILLIS: u64 = 10 * 60 * 1000;
 
 /// What is known about a token that was used.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TokenUse {
     /// Of the request.
     pub fingerprint: Option<u64>,
@@ -22,6 +25,8 @@ pub struct TokenUse {
     pub at_millis: u64,
     /// Number of the log record that tells.
     pub seqno: u64,
+    /// Bytes of the larger image of each item, before and after; `None` if the token was read from the log.
+    pub images: Option<Arc<[usize]>>,
 }
 
 impl TokenUse {
@@ -51,9 +56,16 @@ impl Tokens {
     /// A transaction with this token has been logged, or its token once more.
     pub fn remember(&self, token: &ClientToken, at_millis: u64, seqno: u64) {
         let mut inner = self.0.lock();
-        let used = TokenUse { fingerprint: token.fingerprint, at_millis, seqno };
+        let used = TokenUse { fingerprint: token.fingerprint, at_millis, seqno, images: None };
         if inner.by_token.insert(token.token.clone(), used).is_none_or(|before| before.at_millis != at_millis) {
             inner.by_age.push_back((token.token.clone(), at_millis));
+        }
+    }
+
+    /// The images of the items of the transaction with this token, in the order of its actions.
+    pub fn note_images(&self, token: &str, images: Arc<[usize]>) {
+        if let Some(used) = self.0.lock().by_token.get_mut(token) {
+            used.images = Some(images);
         }
     }
 
@@ -70,7 +82,7 @@ impl Tokens {
 
     /// What a token was used for, if it is still remembered.
     pub fn known(&self, token: &str, now_millis: u64) -> Option<TokenUse> {
-        self.0.lock().by_token.get(token).copied().filter(|used| used.is_living(now_millis))
+        self.0.lock().by_token.get(token).cloned().filter(|used| used.is_living(now_millis))
     }
 
     /// Calls back with every token that still counts and that only log records below a number tell of.

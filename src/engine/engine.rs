@@ -176,6 +176,10 @@ impl Engine {
         }
         manifest.close(&reach_of(&self.wal))
     }
+    /// Notes what the items of a transaction with a client request token were sized on.
+    pub fn note_token_images(&self, token: &str, image_bytes: Arc<[usize]>) {
+        self.admission.tokens.note_images(token, image_bytes);
+    }
     /// The transaction that was carried out with a client request token, if that is not long ago.
     pub fn known_token(&self, token: &str) -> Option<TokenUse> {
         self.admission.tokens.known(token, self.options.clock.now_millis())

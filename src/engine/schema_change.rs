@@ -16,7 +16,7 @@ use crate::{
     error::{Detail, Error, Result},
     manifest::{Counters, Edit},
     schema::{
-        BillingMode, IndexDefinition, IndexKind, IndexStatus, KeyAttribute, KeySchema, Projection,
+        BillingMode, IndexDefinition, IndexKind, IndexStatus, KeyAttribute, KeySchema, MAX_GLOBAL_INDEXES, Projection,
         ProvisionedThroughput, StreamDefinition, StreamView, TableDefinition, TableSettings, TableStatus,
         validate_table,
     },
@@ -307,6 +307,12 @@ impl Engine {
             return Err(Error::limit_exceeded(
                 "Subscriber limit exceeded: Only 1 online index can be created or deleted simultaneously per table",
             ));
+        }
+        let global = definition.indexes.iter().filter(|index| index.kind == IndexKind::Global).count();
+        if global >= MAX_GLOBAL_INDEXES {
+            return Err(Error::limit_exceeded(format!(
+                "Subscriber limit exceeded: Number of global secondary indexes exceeds per-table limit of {MAX_GLOBAL_INDEXES}"
+            )));
         }
         definition.indexes.push(self.index_definition(spec, IndexStatus::Creating));
         Ok(())

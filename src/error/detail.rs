@@ -136,6 +136,13 @@ pub enum Detail {
         /// The most that is allowed.
         limit_bytes: usize,
     },
+    /// The items that a transaction writes are larger together than allowed.
+    TransactionTooLarge {
+        /// Their size by DynamoDB's rule.
+        size_bytes: usize,
+        /// The most that is allowed.
+        limit_bytes: usize,
+    },
     /// A write would make an item collection larger than allowed.
     CollectionTooLarge {
         /// Its size after the write.
@@ -202,7 +209,8 @@ impl Detail {
             Self::Throttled { reasons } => Some(reasons.iter().map(|r| r.to_string()).collect::<Vec<_>>().join(", ")),
             Self::Fault { rule, .. } => Some(format!("fault: {rule}")),
             // The texts of these have the facts.
-            Self::TableExists { .. }
+            Self::TransactionTooLarge { .. }
+            | Self::TableExists { .. }
             | Self::TableDiffers { .. }
             | Self::NoIndex { .. }
             | Self::IndexCreating { .. }

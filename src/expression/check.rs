@@ -234,9 +234,9 @@ fn bound_text(value: &AttributeValue) -> String {
         AttributeValue::S(text) => format!("{{S:{text}}}"),
         AttributeValue::N(number) => format!("{{N:{number}}}"),
         AttributeValue::B(bytes) => {
-            let mut text = "{B:".to_owned();
+            let mut text = "{B:[".to_owned();
             base64::encode_into(bytes, &mut text);
-            text + "}"
+            text + "]}"
         }
         other => format!("{{{}}}", other.type_name()),
     }

@@ -5,7 +5,7 @@
 
 use crate::{
     canary::canary,
-    item::ItemRef,
+    item::{ItemRef, size::MAX_ITEM_BYTES},
     schema::{EncodedKey, IndexDefinition, IndexKind, IndexStatus, Projection, TableDefinition, expiry_place},
 };
 use bytes::Bytes;
@@ -120,6 +120,18 @@ pub struct Entry {
     pub bytes: Bytes,
     /// Size of the projected item by DynamoDB's rule, in bytes.
     pub size_bytes: usize,
+}
+
+/// Bytes of an encoded item of `size_bytes` together with its entries in local indexes, which may have as many as one item.
+/// Where they cannot be too many they are not counted, and the item's own bytes are returned.
+pub fn bytes_with_local_entries(table: &TableDefinition, item: &Bytes, size_bytes: usize) -> usize {
+    let locals = || table.indexes.iter().filter(|index| index.kind == IndexKind::Local);
+    if size_bytes * (1 + locals().count()) <= MAX_ITEM_BYTES {
+        return size_bytes;
+    }
+    let item = ItemRef::from_bytes(item.clone());
+    let entries = locals().filter_map(|index| entry(table, index, &item));
+    size_bytes + entries.map(|entry| entry.size_bytes).sum::<usize>()
 }
 
 /// The entry of an item in an index; `None` where the item is not indexed.

@@ -47,14 +47,18 @@ impl Run for Query<'_> {
         let (engine, options) = (executor.engine, &self.options);
         let slot = self.table.resolve(engine)?;
         let target = Target::find(&slot, options)?;
-        let mut selection = self.select(&target)?;
+        // The order of the checks is DynamoDB's.
         target.check_readable(options)?;
+        if let Some(start) = &options.exclusive_start_key {
+            target.place_of(start)?;
+        }
+        let mut selection = self.select(&target)?;
         target.check_paths(options)?;
+        self.narrow(&target, &mut selection)?;
         if options.filter.is_some() {
             target.check_filter_reads_no_key(options.filter.as_ref())?;
             target.check_filter_is_projected(options)?;
         }
-        self.narrow(&target, &mut selection)?;
         let mut builder = PageBuilder::new(executor, &slot, &target, options);
         builder.begin_at(self.begin(&selection))?;
         let partition = target.ring().find(selection.token);

@@ -20,7 +20,9 @@ use crate::{
     admission::TokenUse,
     capacity::{Consumed, ReadStrength, read_units},
     config::Durability,
-    engine::{Charge, Decide, Engine, HeldTables, ItemResults, TableSlot, WriteOp, WriteOptions},
+    engine::{
+        Charge, Decide, Engine, HeldTables, ItemResult, ItemResults, TableSlot, WriteAction, WriteOp, WriteOptions,
+    },
     error::{CancellationReason, Detail, Error, ErrorKind, Result},
     expression::Condition,
     item::ItemRef,
@@ -28,6 +30,7 @@ use crate::{
     service::Access,
     wal::record::ClientToken,
 };
+use std::cell::Cell;
 
 /// Most actions of one transaction.
 pub const MAX_TRANSACTION_ACTIONS: usize = 100;
@@ -116,7 +119,8 @@ impl<'a> TransactWriteItems<'a> {
 #[derive(Clone, Debug, Default)]
 #[non_exhaustive]
 pub struct TransactOutput {
-    /// Write units by table, in order of first appearance; read units if it was replayed.
+    /// Write units by table, in order of first appearance. Read units if it was replayed: of the larger image of each item,
+    /// before or after the first call, or, once the database was opened again, of the items that are there.
     pub consumed: Vec<(String, Consumed)>,
     /// The token was known: the transaction had been carried out before, and was not again.
     pub replayed: bool,
@@ -226,7 +230,10 @@ impl Run for TransactWriteItems<'_> {
         let options = WriteOptions { durability: self.durability, token, charge, ..executor.write_options() };
         let results = commit(engine, held, &writes, &options)?;
         if results.iter().any(Result::is_err) {
-            return Err(cancelled(results));
+            return Err(rejection(results));
+        }
+        if let Some(token) = &options.token {
+            engine.note_token_images(&token.token, results.iter().flatten().map(image_bytes).collect());
         }
         let mut output = TransactOutput::default();
         for (definition, outcome) in names.iter().zip(results.into_iter().flatten()) {
@@ -249,10 +256,16 @@ impl Run for TransactWriteItems<'_> {
 
 /// Commits all writes as one.
 fn commit(engine: &Engine, held: HeldTables<'_>, writes: &[Write<'_>], options: &WriteOptions) -> Result<ItemResults> {
+    let written = Cell::new(0);
     let mut closures: Vec<Box<Decide<'_>>> = Vec::with_capacity(writes.len());
     for write in writes {
-        closures.push(Box::new(move |definition: &TableDefinition, old: Option<&ItemRef>| {
-            write.decide(definition, old, &mut None)
+        closures.push(Box::new(|definition: &TableDefinition, old: Option<&ItemRef>| {
+            let decision = write.decide(definition, old, &mut None)?;
+            if let WriteAction::Put(item) = &decision {
+                written.set(written.get() + ItemRef::from_bytes(item.clone()).size_bytes());
+            }
+            check_bytes(written.get())?;
+            Ok(decision)
         }));
     }
     let mut ops: Vec<WriteOp<'_>> = Vec::with_capacity(writes.len());
@@ -270,7 +283,7 @@ impl TransactWriteItems<'_> {
         for (at, (action, slot)) in self.actions.iter().zip(slots).enumerate() {
             let Some(write) = reasons.take(action.prepare(held.definition(at), slot))? else { continue };
             if let Change::Put(item) = &write.change {
-                bytes += item.len();
+                bytes += ItemRef::from_bytes(item.clone()).size_bytes();
             }
             if all.iter().any(|other| std::ptr::eq(other.slot, write.slot) && other.key == write.key) {
                 return Err(Error::validation(DUPLICATE));
@@ -278,14 +291,28 @@ impl TransactWriteItems<'_> {
             all.push(write);
         }
         reasons.finish()?;
-        if bytes > MAX_TRANSACTION_BYTES {
-            return Err(Error::validation(format!(
-                "Collection size of items exceeded: the items of a transaction have at most {MAX_TRANSACTION_BYTES} \
-                 bytes together, not {bytes}"
-            )));
-        }
+        check_bytes(bytes)?;
         Ok(all)
     }
+}
+
+/// Rejects a transaction whose items have more bytes together than they may.
+fn check_bytes(size_bytes: usize) -> Result<()> {
+    if size_bytes <= MAX_TRANSACTION_BYTES {
+        return Ok(());
+    }
+    let detail = Detail::TransactionTooLarge { size_bytes, limit_bytes: MAX_TRANSACTION_BYTES };
+    let text = format!(
+        "Collection size of items exceeded: the items of a transaction have at most {MAX_TRANSACTION_BYTES} bytes together, \
+         not {size_bytes}"
+    );
+    Err(Error::validation(text).with_detail(detail))
+}
+
+/// Bytes of the larger one of the images of an item, before and after.
+fn image_bytes(outcome: &ItemResult) -> usize {
+    let bytes = |item: &Option<ItemRef>| item.as_ref().map_or(0, ItemRef::size_bytes);
+    bytes(&outcome.old).max(bytes(&outcome.new))
 }
 
 /// Why actions cannot be carried out; collected for all of them, since the answer has a reason for each.
@@ -327,21 +354,26 @@ fn is_schema_mismatch(error: &Error) -> bool {
     )
 }
 
-fn cancelled(results: ItemResults) -> Error {
-    let reasons = results.into_iter().map(|result| match result {
-        Ok(_) => CancellationReason::none(),
-        Err(error) if error.kind() == ErrorKind::ConditionFailed => {
-            CancellationReason::new("ConditionalCheckFailed", error.message())
-                .with_old_item_bytes(error.old_item_bytes().cloned())
-        }
-        Err(error) if matches!(error.detail(), Some(Detail::CollectionTooLarge { .. })) => {
-            CancellationReason::new("ItemCollectionSizeLimitExceeded", error.message())
-        }
-        Err(error) => {
-            throttling_reason(&error).unwrap_or_else(|| CancellationReason::new("ValidationError", error.message()))
-        }
-    });
-    Error::transaction_canceled(reasons.collect())
+/// Why nothing was written: items that are too large together reject the request, everything else cancels the transaction.
+fn rejection(results: ItemResults) -> Error {
+    let mut reasons = Vec::new();
+    for result in results {
+        reasons.push(match result {
+            Ok(_) => CancellationReason::none(),
+            Err(error) if matches!(error.detail(), Some(Detail::TransactionTooLarge { .. })) => return error,
+            Err(error) if error.kind() == ErrorKind::ConditionFailed => {
+                CancellationReason::new("ConditionalCheckFailed", error.message())
+                    .with_old_item_bytes(error.old_item_bytes().cloned())
+            }
+            Err(error) if matches!(error.detail(), Some(Detail::CollectionTooLarge { .. })) => {
+                CancellationReason::new("ItemCollectionSizeLimitExceeded", error.message())
+            }
+            Err(error) => {
+                throttling_reason(&error).unwrap_or_else(|| CancellationReason::new("ValidationError", error.message()))
+            }
+        });
+    }
+    Error::transaction_canceled(reasons)
 }
 
 /// Why an action is cancelled that was throttled.
@@ -368,8 +400,12 @@ fn replay(engine: &Engine, writes: &[Write<'_>], token: &ClientToken, used: Toke
     // The first of the two may still be on its way to the disk; no answer rests on it before it is there.
     engine.wal().sync(used.seqno)?;
     let mut output = TransactOutput { replayed: true, ..TransactOutput::default() };
-    for write in writes {
-        let size = read(engine, write.slot, &write.key)?.map_or(0, |item| item.size_bytes());
+    for (at, write) in writes.iter().enumerate() {
+        // What the first call was sized on is not known any more once the database was opened again.
+        let size = match used.images.as_ref().and_then(|images| images.get(at)) {
+            Some(size) => *size,
+            None => read(engine, write.slot, &write.key)?.map_or(0, |item| item.size_bytes()),
+        };
         let units = read_units(size, ReadStrength::Transactional);
         add_consumed(&mut output.consumed, &write.slot.state().definition.name, &Consumed::of_table(units));
     }

@@ -15,12 +15,14 @@ use crate::{
     engine::{WriteAction, WriteOptions},
     error::{Detail, Error, Result},
     expression::{Applied, Condition, UpdateExpression},
+    index,
     item::{
         Item, ItemRef, encode_item_of_size,
         size::{MAX_ITEM_BYTES, item_size, updated_item_too_large},
     },
     schema::{EncodedKey, TableDefinition},
 };
+use bytes::Bytes;
 
 /// Changes attributes of the item with a key. Without any change it makes sure that the item exists.
 #[derive(Clone, Debug)]
@@ -38,6 +40,9 @@ pub struct UpdateItem<'a> {
     pub return_values: ReturnValues,
     /// Attaches the item to the error if the condition fails.
     pub return_old_on_failure: bool,
+    /// Whether the update as it is written counts as well as the item that comes out, as in most regions of the service: by a
+    /// rule of its own it may have 400 KB. Default false.
+    pub measures_statement: bool,
     /// When to answer; the database's durability if absent.
     pub durability: Option<Durability>,
 }
@@ -52,6 +57,7 @@ impl<'a> UpdateItem<'a> {
             condition: None,
             return_values: ReturnValues::None,
             return_old_on_failure: false,
+            measures_statement: false,
             durability: None,
         }
     }
@@ -60,9 +66,18 @@ impl<'a> UpdateItem<'a> {
 impl UpdateItem<'_> {
     /// The same request of that table without what it borrows. Errors: the key is none of that table.
     pub fn into_owned(self, definition: &TableDefinition) -> Result<UpdateItem<'static>> {
-        let Self { table, key, update, condition, return_values, return_old_on_failure, durability } = self;
-        let (table, key) = (table.into_owned(), key.into_owned(definition)?);
-        Ok(UpdateItem { table, key, update, condition, return_values, return_old_on_failure, durability })
+        let (table, key) = (self.table.into_owned(), self.key.into_owned(definition)?);
+        let Self { update, condition, return_values, return_old_on_failure, measures_statement, durability, .. } = self;
+        Ok(UpdateItem {
+            table,
+            key,
+            update,
+            condition,
+            return_values,
+            return_old_on_failure,
+            measures_statement,
+            durability,
+        })
     }
 }
 
@@ -75,6 +90,9 @@ impl Run for UpdateItem<'_> {
         let held = engine.hold_tables([&**slot])?;
         let key = self.key.encode(held.definition(0))?;
         check_targets(held.definition(0), &self.update)?;
+        if self.measures_statement {
+            self.update.check_statement_size()?;
+        }
         let write = Write {
             slot: &slot,
             key,
@@ -141,8 +159,12 @@ pub(super) fn apply_update(
         return Err(updated_item_too_large(size));
     }
     definition.check_index_keys(item).map_err(as_update_error)?;
-    let bytes = encoded.map_or_else(|| encode_item_of_size(item, size), |(bytes, _)| bytes);
-    Ok((WriteAction::Put(bytes.into()), Some(applied)))
+    let bytes = Bytes::from(encoded.map_or_else(|| encode_item_of_size(item, size), |(bytes, _)| bytes));
+    let with_entries = index::bytes_with_local_entries(definition, &bytes, size);
+    if with_entries > MAX_ITEM_BYTES {
+        return Err(updated_item_too_large(with_entries));
+    }
+    Ok((WriteAction::Put(bytes), Some(applied)))
 }
 
 fn attributes_of(definition: &TableDefinition, key: &EncodedKey) -> Result<Item> {

@@ -6,7 +6,11 @@ use crate::{
     engine::{Engine, HeldTables, ItemResult, TableSlot, WriteAction, WriteOp, WriteOptions},
     error::{Error, ErrorKind, Result},
     expression::{Applied, Condition, UpdateExpression},
-    item::{self, Item, ItemRef, size::validate_item},
+    index,
+    item::{
+        self, Item, ItemRef,
+        size::{MAX_ITEM_BYTES, item_too_large, validate_item},
+    },
     schema::{EncodedKey, TableDefinition},
 };
 use bytes::Bytes;
@@ -80,7 +84,12 @@ pub(crate) fn prepare_put(definition: &TableDefinition, item: &Item) -> Result<(
     let size = validate_item(item)?;
     let key = definition.key_of_item(item)?;
     definition.check_index_keys(item)?;
-    Ok((key, Bytes::from(item::encode_item_of_size(item, size))))
+    let bytes = Bytes::from(item::encode_item_of_size(item, size));
+    let with_entries = index::bytes_with_local_entries(definition, &bytes, size);
+    if with_entries > MAX_ITEM_BYTES {
+        return Err(item_too_large(with_entries));
+    }
+    Ok((key, bytes))
 }
 
 /// A condition that is false rejects the write, with the old item if it was asked for.

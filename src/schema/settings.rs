@@ -161,6 +161,9 @@ pub struct TableSettings {
     /// The class that this replica has in the place of the one that it shares with the others.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub table_class_override: Option<Since<TableClass>>,
+    /// When its table class was set by a change, in milliseconds since 1970: the last two times.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub table_class_changes_millis: Vec<u64>,
     /// ARN of the KMS key that the table was asked to be encrypted with; `None` for the service's own.
     pub encryption_key: Option<Since<String>>,
     /// The key that it had before, if its key was changed: it is shown while the change goes on.

@@ -62,7 +62,7 @@ pub fn validate_table(table: &TableDefinition) -> Result<()> {
     }
     check_types_agree(table)?;
     if table.tags.len() > MAX_TAGS {
-        return Err(Error::invalid_parameter("Number of tags exceed the current limit for the provided ResourceArn"));
+        return Err(Error::validation("Number of Tags exceed the current limit for the provided ResourceArn"));
     }
     Ok(())
 }

@@ -129,7 +129,7 @@ fn tags_are_put_in_place_of_those_with_the_same_key_and_removed_before() {
     let changed = change(vec![tag("b", "2"), tag("d", "2")], &["a", "d", "none"]).unwrap();
     assert_eq!(changed.definition.tags, [tag("c", "1"), tag("b", "2"), tag("d", "2")]);
     let many = (0..48).map(|n| tag(&n.to_string(), "")).collect();
-    assert!(refusal(change(many, &[])).1.contains("Number of tags exceed the current limit"));
+    assert!(refusal(change(many, &[])).1.contains("Number of Tags exceed the current limit"));
 }
 
 #[test]
@@ -194,6 +194,7 @@ fn settings() -> TableSettings {
     TableSettings {
         table_class: Some(Since { value: TableClass::InfrequentAccess, at_millis: 1 }),
         table_class_override: Some(Since { value: TableClass::Standard, at_millis: 2 }),
+        table_class_changes_millis: vec![1, 2],
         encryption_key: Some(Since { value: "arn:aws:kms:us-east-1:000000000000:key/k".into(), at_millis: 2 }),
         previous_encryption_key: Some("arn:aws:kms:us-east-1:000000000000:key/j".into()),
         encryption_changes_millis: vec![1, 2],

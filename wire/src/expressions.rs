@@ -24,6 +24,8 @@ pub(crate) struct Expressions<'a> {
     placeholders: Placeholders,
     /// The first value of a placeholder that breaks a rule.
     value_fault: Option<(String, String)>,
+    /// The value of a placeholder has a form that only the older layer reads.
+    pub(crate) has_older_form: bool,
 }
 
 /// Names of the expressions; the position is that of the text.
@@ -54,7 +56,8 @@ impl<'a> Expressions<'a> {
             "ExpressionAttributeNames" => self.placeholders.names = names(reader)?,
             "ExpressionAttributeValues" if self.takes_values() => {
                 let found = decoder.placeholders(reader)?;
-                let (values, fault) = found.map_or((None, None), |(values, fault)| (Some(values), fault));
+                self.has_older_form = found.as_ref().is_some_and(|found| found.has_older_form);
+                let (values, fault) = found.map_or((None, None), |found| (Some(found.values), found.fault));
                 (self.placeholders.values, self.value_fault) = (values, fault);
             }
             _ => {

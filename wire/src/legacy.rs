@@ -184,8 +184,9 @@ pub(crate) fn expected_condition(
     expected: Option<&Expectations>,
     operator: Option<&str>,
     profile: Profile,
+    dialect: MessageDialect,
 ) -> Result<Option<Condition>, Failure> {
-    let refuse = |text: String| Failure::validation(profile.request(MessageDialect::Write, text));
+    let refuse = |text: String| Failure::validation(profile.request(dialect, text));
     let operator = conditional_operator(operator);
     let Some(expected) = expected else {
         legacy::check_conditional_operator(operator, 0).map_err(|error| refuse(error.message().to_owned()))?;
@@ -199,8 +200,9 @@ pub(crate) fn expected_condition(
 pub(crate) fn update(
     updates: Option<&AttributeUpdates>,
     profile: Profile,
+    dialect: MessageDialect,
 ) -> Result<Option<UpdateExpression>, Failure> {
-    let refuse = |text: String| Failure::validation(profile.request(MessageDialect::Write, text));
+    let refuse = |text: String| Failure::validation(profile.request(dialect, text));
     let Some(updates) = updates else { return Ok(None) };
     updates.check_values().map_err(refuse)?;
     let mut entries = Vec::with_capacity(updates.entries.len());

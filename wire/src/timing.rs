@@ -70,7 +70,7 @@ pub(crate) mod takes {
     /// What can be restored ends so long ago.
     pub(crate) const RECOVERY_LAG: u64 = 300_000;
     /// The pause between two changes of time to live.
-    pub(crate) const TTL_PAUSE: u64 = 60 * 60 * 1000;
+    pub(crate) const TTL_PAUSE: u64 = 31 * 60 * 1000;
     /// How long a resource policy is said to be pending.
     pub(crate) const POLICY: u64 = 1_500;
     /// The pause between two changes of a resource policy.

@@ -11,7 +11,7 @@
 //! looks for them. What is built is bounded by a budget, so that a text that is rejected in the end costs no more.
 
 use super::{
-    reader::{Malformed, Reader},
+    reader::{Malformed, Reader, Token},
     typed::{self, JsonContext},
 };
 use crate::item::{
@@ -96,6 +96,8 @@ pub struct ValueDecoder<W> {
     pub top_level_name: Option<String>,
     /// That a value is nested too deeply.
     pub nesting: Option<String>,
+    /// A value named two types, or a truth value was a string: a request with one is read by the service's older layer.
+    pub has_older_form: bool,
     left: usize,
     is_cut: bool,
 }
@@ -150,7 +152,15 @@ impl Tagged {
 impl<W: Wording> ValueDecoder<W> {
     /// A pass that builds values up to about `budget` bytes by DynamoDB's size rule: what is behind is passed over.
     pub fn new(wording: W, budget: usize) -> Self {
-        Self { wording, fault: None, top_level_name: None, nesting: None, left: budget, is_cut: false }
+        Self {
+            wording,
+            fault: None,
+            top_level_name: None,
+            nesting: None,
+            has_older_form: false,
+            left: budget,
+            is_cut: false,
+        }
     }
 
     /// Whether there was more than the budget: what came behind is not built.
@@ -212,7 +222,10 @@ impl<W: Wording> ValueDecoder<W> {
         match tagged.tags {
             0 => self.report(|| EMPTY_VALUE.to_owned()),
             1 => {}
-            _ => self.report(|| SEVERAL_TYPES.to_owned()),
+            _ => {
+                self.has_older_form = true;
+                self.report(|| SEVERAL_TYPES.to_owned());
+            }
         }
         Ok(tagged.value)
     }
@@ -238,6 +251,7 @@ impl<W: Wording> ValueDecoder<W> {
             }
             "BOOL" => {
                 self.spend(1);
+                self.has_older_form |= reader.peek()? == Token::String;
                 out.put(typed::boolean(reader)?.map(AttributeValue::Bool));
             }
             "NULL" => self.null(reader, out)?,
@@ -286,6 +300,7 @@ impl<W: Wording> ValueDecoder<W> {
 
     fn null(&mut self, reader: &mut Reader<'_>, out: &mut Tagged) -> Result<(), Malformed> {
         self.spend(1);
+        self.has_older_form |= reader.peek()? == Token::String;
         let value = typed::boolean(reader)?;
         if value == Some(false) {
             out.report(Rank::Null, NULL_FALSE);

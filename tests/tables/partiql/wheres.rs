@@ -137,6 +137,10 @@ fn comparisons_have_two_values() {
     let bounds = "The BETWEEN operator requires upper bound to be greater than or equal to lower bound; lower bound operand: \
                   AttributeValue: {N:3}, upper bound operand: AttributeValue: {N:1}";
     assert_eq!(fault(&db, "n BETWEEN 3 AND 1"), bounds);
+    let bytes = |byte: u8| hashrange::AttributeValue::B(vec![byte].into());
+    let statement = db.statement("SELECT * FROM Eye WHERE b BETWEEN ? AND ?");
+    let error = statement.bind(bytes(b'2')).bind(bytes(b'1')).page().unwrap_err();
+    assert!(error.message().ends_with("{B:[Mg==]}, upper bound operand: AttributeValue: {B:[MQ==]}"), "{error}");
 }
 
 #[test]

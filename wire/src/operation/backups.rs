@@ -56,12 +56,12 @@ pub(super) fn create(context: &Context<'_>, body: &[u8]) -> Outcome {
 }
 
 /// Keeps a table with point-in-time recovery that is being deleted.
-pub(super) fn before_deletion(context: &Context<'_>, table: &TableDefinition) -> Result<(), Failure> {
+pub(super) fn before_deletion(context: &Context<'_>, table: &TableDefinition) -> Result<Option<BackupRecord>, Failure> {
     if table.settings.point_in_time_recovery.is_none() || table.deletion_protection {
-        return Ok(());
+        return Ok(None);
     }
     let name = format!("{}{SYSTEM_NAME}", table.name);
-    context.jobs().create_backup(&name, BackupKind::System, table).map(drop)
+    context.jobs().create_backup(&name, BackupKind::System, table).map(Some)
 }
 
 pub(super) fn describe(context: &Context<'_>, body: &[u8]) -> Outcome {

@@ -111,7 +111,6 @@ impl<'a> Request<'a> {
 
     pub(super) fn check_members(&self, mut violations: Violations) -> Result<(), Failure> {
         violations.one_of(self.billing.as_deref(), "billingMode", values::BILLING_MODE);
-        violations.one_of(self.table_class.as_deref(), "tableClass", values::TABLE_CLASS);
         units::check_throughput(self.throughput, "provisionedThroughput", &mut violations);
         members::check_key_schema(&self.keys, "keySchema", MAX_KEY_ELEMENTS, &mut violations);
         violations.not_null(&self.definitions, "attributeDefinitions");
@@ -137,7 +136,8 @@ impl<'a> Request<'a> {
         if let Some(encryption) = &self.encryption {
             encryption.check(&mut violations);
         }
-        violations.finish()
+        violations.finish()?;
+        spec::check_table_class(self.table_class.as_deref())
     }
 
     /// What the engine is to create.

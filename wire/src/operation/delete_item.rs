@@ -1,32 +1,29 @@
 //! `DeleteItem`.
 
-use super::write_members::WriteMembers;
-use crate::{
-    context::Context,
-    error::{Failure, Outcome},
-    profile::MessageDialect,
-    shape,
-    value::Decoder,
-};
+use super::write_members::{WriteMembers, decoded};
+use crate::{context::Context, error::Outcome, shape};
 use hashrange::request::DeleteItem;
 
 pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let profile = context.profile;
-    let decoder = Decoder { profile, dialect: MessageDialect::Write };
-    let mut members = WriteMembers::new(&["ConditionExpression"]);
-    let mut key = None;
-    shape::request(body, |reader, name| {
-        match name {
-            "Key" => key = decoder.attributes(reader)?,
-            _ => members.member(reader, name, decoder)?,
-        }
-        Ok(())
+    let (mut members, key) = decoded(profile, |decoder| {
+        let mut members = WriteMembers::new(&["ConditionExpression"], decoder.dialect);
+        let mut key = None;
+        shape::request(body, |reader, name| {
+            match name {
+                "Key" => key = decoder.attributes(reader)?,
+                _ => members.member(reader, name, decoder)?,
+            }
+            Ok(())
+        })?;
+        let is_older = members.is_older(&key);
+        Ok(((members, key), is_older))
     })?;
     members.check_members(context, &key, "key", false)?;
     members.check_mixing(profile, &[])?;
     let returned = members.return_values(profile, true)?;
     let key = key.unwrap_or_default();
-    key.check().map_err(|text| Failure::validation(profile.request(MessageDialect::Write, text)))?;
+    key.check().map_err(|text| members.rejected(profile, text))?;
     let older = members.older_condition(profile)?;
     let parsed = members.parse(profile)?;
 

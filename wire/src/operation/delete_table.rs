@@ -14,6 +14,7 @@ use crate::{
         units::Warming,
     },
 };
+use hashrange::admin::TableDescription;
 
 pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     let table = decode_name(context, body)?;
@@ -35,13 +36,26 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
         ));
     }
     quotas::Simultaneous::of_others(context, table.name()).check()?;
-    backups::before_deletion(context, &known.definition)?;
-    let description = match replica_updates::leave(context, &known)? {
-        true => known.clone(),
-        false => context.database.delete_table(table.name()).map_err(|error| absent(error, table.name()))?,
+    let backup = backups::before_deletion(context, &known.definition)?;
+    let description = match delete(context, &known) {
+        Ok(description) => description,
+        Err(failure) => {
+            // What is rejected leaves no backup.
+            backup.map(|backup| context.jobs().delete_backup(&backup.id)).transpose()?;
+            return Err(failure);
+        }
     };
     if known.definition.settings.point_in_time_recovery.is_some() {
         context.jobs().stop_history()?;
     }
     Ok(answer(context, "TableDescription", &description, DELETING))
+}
+
+/// The description of the table that was deleted, or that leaves its replicas.
+fn delete(context: &Context<'_>, known: &TableDescription) -> Result<TableDescription, Failure> {
+    let name = &known.definition.name;
+    match replica_updates::leave(context, known)? {
+        true => Ok(known.clone()),
+        false => context.database.delete_table(name).map_err(|error| absent(error, name)),
+    }
 }

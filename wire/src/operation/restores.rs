@@ -83,7 +83,8 @@ impl Request {
     ) -> Outcome {
         let jobs = context.jobs();
         if jobs.records().list::<RestoreRecord>()?.len() >= MAX_RESTORES {
-            let text = format!("Subscriber limit exceeded: Only {MAX_RESTORES} restore operations can run at a time");
+            let text =
+                format!("Subscriber limit exceeded: Only {MAX_RESTORES} restore operations can be done simultaneously");
             return Err(Failure::limit_exceeded(text));
         }
         let target = self.target().to_owned();

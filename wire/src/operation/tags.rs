@@ -140,8 +140,8 @@ pub(super) fn pairs(tags: Vec<Tag>) -> Result<Vec<(String, String)>, Failure> {
     for tag in tags {
         let (key, value) = (tag.key.unwrap_or_default(), tag.value.unwrap_or_default());
         if key.starts_with(RESERVED_PREFIX) {
-            let text = format!("Tag keys that begin with {RESERVED_PREFIX} are reserved: {key}");
-            return Err(Failure::invalid_parameter(text));
+            let text = format!("Tag Key cannot be prefixed with {RESERVED_PREFIX}, Key: {key}");
+            return Err(Failure::validation(text));
         }
         if let Some(text) = [&key, &value].into_iter().find(|text| !text.chars().all(is_allowed)) {
             let text = format!("Tags consist of letters, numbers, spaces and any of {ALLOWED_SIGNS}: {text}");

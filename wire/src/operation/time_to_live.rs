@@ -46,7 +46,7 @@ pub(super) fn update(context: &Context<'_>, body: &[u8]) -> Outcome {
     })?;
     table.check_control(context)?;
     let (attribute, enabled) = check(specification)?;
-    check_pause(context, table.name())?;
+    check_pause(context, table.name(), &attribute, enabled)?;
     let changed = context.database.update_ttl(table.name(), &attribute, enabled);
     changed.map_err(|error| absent(error, table.name()))?;
     replica_updates::share_settings(context, table.name())?;
@@ -61,11 +61,15 @@ pub(super) fn update(context: &Context<'_>, body: &[u8]) -> Outcome {
     Ok(out.into_bytes())
 }
 
-/// Time to live changes once an hour, where changes take their time.
-fn check_pause(context: &Context<'_>, table: &str) -> Result<(), Failure> {
+/// Time to live changes once in half an hour, where changes take their time. What is no change is rejected as such first.
+fn check_pause(context: &Context<'_>, table: &str, attribute: &str, enabled: bool) -> Result<(), Failure> {
     let description = context.database.describe_table(table).map_err(|error| absent(error, table))?;
+    let is_change = match &description.definition.ttl_attribute {
+        Some(current) => !enabled && current == attribute,
+        None => enabled,
+    };
     let changed_millis = description.definition.settings.ttl_changed_millis;
-    if context.is_under_way(changed_millis, takes::TTL_PAUSE) {
+    if is_change && context.is_under_way(changed_millis, takes::TTL_PAUSE) {
         return Err(Failure::validation("Time to live has been modified multiple times within a fixed interval"));
     }
     Ok(())

@@ -144,7 +144,6 @@ impl<'a> Request<'a> {
     fn check_members(&self) -> Result<(), Failure> {
         let mut violations = Violations::default();
         violations.one_of(self.billing.as_deref(), "billingMode", values::BILLING_MODE);
-        violations.one_of(self.table_class.as_deref(), "tableClass", values::TABLE_CLASS);
         members::check_definitions(self.definitions.as_deref().unwrap_or_default(), &mut violations);
         units::check_throughput(self.throughput, "provisionedThroughput", &mut violations);
         for (position, update) in self.updates().iter().enumerate() {
@@ -169,7 +168,8 @@ impl<'a> Request<'a> {
         if let Some(encryption) = &self.encryption {
             encryption.check(&mut violations);
         }
-        violations.finish()
+        violations.finish()?;
+        spec::check_table_class(self.table_class.as_deref())
     }
 
     /// What can be told without looking at the table.
@@ -304,7 +304,7 @@ impl<'a> Request<'a> {
         }
         if let Some(stream) = &self.stream {
             update.stream = Some(match stream.enabled {
-                Some(true) => spec::stream(stream)?,
+                Some(true) => spec::enabled_stream(stream)?,
                 _ => None,
             });
         }
@@ -341,6 +341,7 @@ impl<'a> Request<'a> {
         let at_millis = context.now_millis();
         let mut settings = table.settings.clone();
         if let Some(value) = table_class(self.table_class.as_deref()) {
+            quotas::count_class_change(&mut settings.table_class_changes_millis, at_millis)?;
             settings.table_class = Some(Since { value, at_millis });
             settings.table_class_override = None;
         }

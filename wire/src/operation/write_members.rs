@@ -11,7 +11,7 @@ use crate::{
     shape,
     table::name::TableName,
     validate::{Violations, values},
-    value::{self, Decoder},
+    value::{self, Attributes, Decoder},
 };
 use hashrange::{
     Item,
@@ -21,8 +21,9 @@ use hashrange::{
 use std::borrow::Cow;
 
 /// The shared members.
-#[derive(Default)]
 pub(super) struct WriteMembers<'a> {
+    /// The layer that reads the request.
+    pub(super) dialect: MessageDialect,
     pub(super) table: TableName<'a>,
     pub(super) expressions: Expressions<'a>,
     pub(super) expected: Option<Expectations>,
@@ -33,10 +34,43 @@ pub(super) struct WriteMembers<'a> {
     on_condition_failure: Option<Cow<'a, str>>,
 }
 
+/// Decodes a request. One that has a value of a form that only the older layer reads is read by that layer as a whole: `decode`
+/// says whether it has.
+pub(super) fn decoded<T>(
+    profile: Profile,
+    decode: impl Fn(Decoder) -> Result<(T, bool), Failure>,
+) -> Result<T, Failure> {
+    let (request, is_older) = decode(Decoder { profile, dialect: MessageDialect::Write })?;
+    if !is_older {
+        return Ok(request);
+    }
+    Ok(decode(Decoder { profile, dialect: MessageDialect::Older })?.0)
+}
+
 impl<'a> WriteMembers<'a> {
     /// Members of an operation with these expressions.
-    pub(super) fn new(expressions: &'static [&'static str]) -> Self {
-        Self { expressions: Expressions::of(expressions), ..Self::default() }
+    pub(super) fn new(expressions: &'static [&'static str], dialect: MessageDialect) -> Self {
+        Self {
+            dialect,
+            table: TableName::default(),
+            expressions: Expressions::of(expressions),
+            expected: None,
+            conditional_operator: None,
+            return_values: None,
+            report: None,
+            collection_metrics: None,
+            on_condition_failure: None,
+        }
+    }
+
+    /// Whether the older layer reads the request, because of a value in it; `main` is the item or key.
+    pub(super) fn is_older(&self, main: &Option<Attributes>) -> bool {
+        self.expressions.has_older_form || main.as_ref().is_some_and(|main| main.has_older_form)
+    }
+
+    /// A text about the request itself.
+    pub(super) fn rejected(&self, profile: Profile, text: String) -> Failure {
+        Failure::validation(profile.request(self.dialect, text))
     }
 
     /// Decodes one of the shared members; skips a member that no operation of these knows.
@@ -70,7 +104,7 @@ impl<'a> WriteMembers<'a> {
         let profile = context.profile;
         let tells_all = main.is_none() && both_name_faults && profile.joins_faults_of_a_missing_key();
         if !tells_all {
-            self.table.check_alone(context, MessageDialect::Write)?;
+            self.table.check_alone(context, self.dialect)?;
         }
         let mut violations = Violations::default();
         capacity::check(self.report.as_deref(), &mut violations);
@@ -100,7 +134,7 @@ impl<'a> WriteMembers<'a> {
         let mut older = more.to_vec();
         older.push(("Expected", self.expected.is_some()));
         older.push(("ConditionalOperator", self.conditional_operator.is_some()));
-        self.expressions.check_mixing(&older, profile, MessageDialect::Write)
+        self.expressions.check_mixing(&older, profile, self.dialect)
     }
 
     /// What shall be returned; `old_only` if the operation can return old values only.
@@ -114,7 +148,7 @@ impl<'a> WriteMembers<'a> {
         };
         if old_only && !matches!(values, ReturnValues::None | ReturnValues::AllOld) {
             let text = "ReturnValues can only be ALL_OLD or NONE".to_owned();
-            return Err(Failure::validation(profile.request(MessageDialect::Write, text)));
+            return Err(self.rejected(profile, text));
         }
         Ok(values)
     }
@@ -122,12 +156,12 @@ impl<'a> WriteMembers<'a> {
     /// Checks the older condition.
     pub(super) fn older_condition(&self, profile: Profile) -> Result<Option<Condition>, Failure> {
         let operator = self.conditional_operator.as_deref();
-        legacy::expected_condition(self.expected.as_ref(), operator, profile)
+        legacy::expected_condition(self.expected.as_ref(), operator, profile, self.dialect)
     }
 
     /// Parses the expressions.
     pub(super) fn parse(&mut self, profile: Profile) -> Result<Parsed, Failure> {
-        self.expressions.parse(profile, MessageDialect::Write)
+        self.expressions.parse(profile, self.dialect)
     }
 
     /// Whether the error of a failed condition shall carry the item.

@@ -94,7 +94,8 @@ pub(crate) fn write(out: &mut Writer, context: &Context<'_>, table: &TableDescri
     out.integer_member("ItemCount", table.item_count);
     out.string_member("TableArn", &owner.table_arn(&definition.name));
     out.string_member("TableId", &arn::table_id(definition));
-    write_billing(out, definition, answer.status == Some(CREATING));
+    let is_switching = definition.billing == BillingMode::PayPerRequest && shown.billing == BillingMode::Provisioned;
+    write_billing(out, definition, answer.status == Some(CREATING) || is_switching);
     if is_whole {
         write_indexes(out, context, table, shown, IndexKind::Local);
         write_indexes(out, context, table, shown, IndexKind::Global);
@@ -111,8 +112,9 @@ pub(crate) fn write(out: &mut Writer, context: &Context<'_>, table: &TableDescri
     out.end_object();
 }
 
-/// How the table is billed, unless it always was provisioned. The answer to a creation does not tell since when.
-fn write_billing(out: &mut Writer, definition: &TableDefinition, is_creating: bool) {
+/// How the table is billed, unless it always was provisioned. The answers to a creation and to a switch do
+/// not tell since when.
+fn write_billing(out: &mut Writer, definition: &TableDefinition, is_new: bool) {
     let Some(last_millis) = definition.last_on_demand_millis() else { return };
     let mode = match definition.billing {
         BillingMode::PayPerRequest => "PAY_PER_REQUEST",
@@ -121,7 +123,7 @@ fn write_billing(out: &mut Writer, definition: &TableDefinition, is_creating: bo
     out.name("BillingModeSummary");
     out.begin_object();
     out.string_member("BillingMode", mode);
-    if !is_creating {
+    if !is_new {
         out.name("LastUpdateToPayPerRequestDateTime");
         out.epoch_seconds(last_millis);
     }

@@ -201,6 +201,23 @@ fn check_switch(table: &TableDefinition, now_millis: u64) -> Result<(), Failure>
     )))
 }
 
+/// Changes of the table class of one table in a month, of which those to the class that it has are some.
+const CLASS_CHANGES_A_MONTH: usize = 2;
+const MONTH_DAYS: u64 = 30;
+
+/// Counts a change of the table class among those before; rejects one that is the third in a month.
+pub(crate) fn count_class_change(changes_millis: &mut Vec<u64>, now_millis: u64) -> Result<(), Failure> {
+    changes_millis.retain(|at| now_millis < at.saturating_add(MONTH_DAYS * DAY_MILLIS));
+    if changes_millis.len() >= CLASS_CHANGES_A_MONTH {
+        return Err(Failure::limit_exceeded(format!(
+            "Subscriber limit exceeded: Updates to TableClass are limited to {CLASS_CHANGES_A_MONTH} times in {MONTH_DAYS} \
+             day(s)."
+        )));
+    }
+    changes_millis.push(now_millis);
+    Ok(())
+}
+
 /// Rejects limits on demand and warm throughput above the quota of a table.
 fn check_settings(context: &Context<'_>, settings: &TableSettings, before: &TableSettings) -> Result<(), Failure> {
     check_pair(context, settings.on_demand_limit, before.on_demand_limit, ON_DEMAND, "table")?;

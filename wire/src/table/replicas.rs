@@ -3,7 +3,7 @@
 
 use super::{
     encryption::Encryption,
-    members,
+    members, spec,
     units::{self, Subject, Units},
 };
 use crate::{
@@ -77,10 +77,7 @@ impl Overrides {
             None => Ok(None),
             Some("STANDARD") => Ok(Some(TableClass::Standard)),
             Some("STANDARD_INFREQUENT_ACCESS") => Ok(Some(TableClass::InfrequentAccess)),
-            Some(_) => Err(Failure::validation(
-                "Invalid table-class parameter provided. Please try again with a valid table-class value: [STANDARD, \
-                 STANDARD_INFREQUENT_ACCESS].",
-            )),
+            Some(_) => Err(spec::unknown_table_class()),
         }
     }
 

@@ -4,7 +4,7 @@ use super::{
     members::{IndexMember, NamedKind, StreamMember},
     units::Units,
 };
-use crate::{error::Failure, profile::Profile};
+use crate::{error::Failure, profile::Profile, validate::values};
 use hashrange::{
     admin::IndexSpec,
     key::KeyType,
@@ -217,6 +217,29 @@ pub(crate) fn stream(member: &StreamMember) -> Result<Option<StreamView>, Failur
             "Table is being created with a stream disabled, UpdateViewType should not be specified",
         )),
     }
+}
+
+/// The stream that a change of a table enables.
+pub(crate) fn enabled_stream(member: &StreamMember) -> Result<Option<StreamView>, Failure> {
+    match member.view.as_deref() {
+        Some(view) => Ok(stream_view(view)),
+        None => Err(Failure::invalid_parameter("If stream is being enabled then UpdateViewType is required")),
+    }
+}
+
+/// Rejects a table class that there is not.
+pub(crate) fn check_table_class(class: Option<&str>) -> Result<(), Failure> {
+    match class {
+        Some(class) if !values::TABLE_CLASS.contains(&class) => Err(unknown_table_class()),
+        _ => Ok(()),
+    }
+}
+
+pub(crate) fn unknown_table_class() -> Failure {
+    let classes = values::TABLE_CLASS.join(", ");
+    Failure::validation(format!(
+        "Invalid table-class parameter provided. Please try again with a valid table-class value: [{classes}]."
+    ))
 }
 
 /// A stream view as the wire names it.

@@ -44,6 +44,8 @@ pub(crate) struct Attributes {
     top_level_name: Option<String>,
     /// That a value is nested too deeply.
     nesting: Option<String>,
+    /// A value has a form that only the older layer reads.
+    pub(crate) has_older_form: bool,
     /// There is more than an item may have.
     is_cut: bool,
 }
@@ -107,8 +109,8 @@ impl Decoder {
             Ok(())
         })?;
         let is_cut = pass.is_cut();
-        let ValueDecoder { fault, top_level_name, nesting, .. } = pass;
-        Ok(present.then_some(Attributes { item, is_cut, fault, top_level_name, nesting }))
+        let ValueDecoder { fault, top_level_name, nesting, has_older_form, .. } = pass;
+        Ok(present.then_some(Attributes { item, is_cut, fault, top_level_name, nesting, has_older_form }))
     }
 
     /// The values of placeholders, and the first that breaks a rule, with its name.
@@ -129,7 +131,8 @@ impl Decoder {
             values.insert(name.into_owned(), value.unwrap_or(AttributeValue::Null)); // null is rejected: see the fault
             Ok(())
         })?;
-        Ok(present.then_some((values, fault)))
+        let has_older_form = pass.has_older_form;
+        Ok(present.then_some(Placeholders { values, fault, has_older_form }))
     }
 
     /// One value, `Null` if nothing could be read; `None` if the member is null.
@@ -173,8 +176,14 @@ impl Decoder {
     }
 }
 
-/// Values of placeholders by name, and the name and fault of the first that breaks a rule.
-pub(crate) type Placeholders = (BTreeMap<String, AttributeValue>, Option<(String, String)>);
+/// Values of placeholders by name.
+pub(crate) struct Placeholders {
+    pub(crate) values: BTreeMap<String, AttributeValue>,
+    /// Name and fault of the first that breaks a rule.
+    pub(crate) fault: Option<(String, String)>,
+    /// One has a form that only the older layer reads.
+    pub(crate) has_older_form: bool,
+}
 
 fn operand_fault(pass: ValueDecoder<Decoder>) -> Option<String> {
     let is_cut = pass.is_cut();

@@ -166,3 +166,33 @@ fn segments_are_disjoint_and_complete() {
          TotalSegments: 2"
     );
 }
+
+#[test]
+fn a_query_is_checked_in_the_services_order() {
+    let wire = filled();
+    let create = json!([{"Create": {"IndexName": "by_few", "Projection": {"ProjectionType": "KEYS_ONLY"},
+        "KeySchema": [{"AttributeName": "kind", "KeyType": "HASH"}]}}]);
+    wire.ok(
+        "UpdateTable",
+        json!({"TableName": "things", "GlobalSecondaryIndexUpdates": create,
+        "AttributeDefinitions": [{"AttributeName": "kind", "AttributeType": "S"}]}),
+    );
+    crate::backups::eventually(|| {
+        let table = wire.ok("DescribeTable", json!({"TableName": "things"}))["Table"].clone();
+        table["GlobalSecondaryIndexes"].as_array().unwrap().iter().all(|index| index["IndexStatus"] == "ACTIVE")
+    });
+    let other = |more: Value| {
+        let condition = json!({"TableName": "things", "KeyConditionExpression": "elsewhere = :v",
+                               "ExpressionAttributeValues": {":v": {"S": "a"}}});
+        wire.invalid("Query", merged(condition, more))
+    };
+    let text = other(json!({"IndexName": "by_few", "Select": "ALL_ATTRIBUTES"}));
+    assert!(text.contains("Select type ALL_ATTRIBUTES is not supported"), "{text}");
+    let text = other(json!({"ExclusiveStartKey": {"x": {"S": "a"}}}));
+    assert!(text.starts_with("The provided starting key is invalid"), "{text}");
+    assert!(other(json!({})).contains("missed key schema element"));
+    let behind = json!({"TableName": "things", "KeyConditionExpression": "pk = :v", "FilterExpression": "pk = :v",
+        "ExpressionAttributeValues": {":v": {"S": "a"}}, "ExclusiveStartKey": key("b", 1)});
+    let outside = "The provided starting key is outside query boundaries based on provided conditions";
+    assert_eq!(wire.invalid("Query", behind), outside);
+}

@@ -428,3 +428,21 @@ fn an_export_that_fails_at_any_write_is_not_taken_for_a_whole_one() {
     assert!(failures > 15, "{failures}");
     assert_eq!(fs::read_dir(folder.path().join("mine/.hashrange-parts")).unwrap().count(), 0);
 }
+
+#[test]
+fn a_rejected_deletion_leaves_no_backup() {
+    let wire = Wire::with_options(|options| options.background(false));
+    wire.create_things();
+    switch(&wire, true);
+    wire.put(key("a", 1));
+    let create = json!([{"Create": {"IndexName": "late", "Projection": {"ProjectionType": "KEYS_ONLY"},
+        "KeySchema": [{"AttributeName": "kind", "KeyType": "HASH"}]}}]);
+    wire.ok(
+        "UpdateTable",
+        json!({"TableName": "things", "GlobalSecondaryIndexUpdates": create,
+        "AttributeDefinitions": [{"AttributeName": "kind", "AttributeType": "S"}]}),
+    );
+    let (name, text) = wire.error("DeleteTable", json!({"TableName": "things"}));
+    assert_eq!(name, "ResourceInUseException", "{text}");
+    assert_eq!(wire.ok("ListBackups", json!({"BackupType": "ALL"}))["BackupSummaries"], json!([]));
+}

@@ -283,7 +283,8 @@ fn changes_take_the_services_time_where_they_are_asked_to() {
     wire.ok("UpdateTimeToLive", specification(true));
     let text = "Time to live has been modified multiple times within a fixed interval";
     assert_eq!(wire.invalid("UpdateTimeToLive", specification(false)), text);
-    wire.clock.advance(Duration::from_secs(3_600));
+    assert_eq!(wire.invalid("UpdateTimeToLive", specification(true)), "TimeToLive is already enabled");
+    wire.clock.advance(Duration::from_secs(31 * 60));
     wire.ok("UpdateTimeToLive", specification(false));
 
     wire.ok("UpdateContributorInsights", things(json!({"ContributorInsightsAction": "ENABLE"})));
@@ -333,4 +334,71 @@ fn an_attribute_that_is_defined_again_keeps_its_type() {
     );
     let older = Wire::with_table().older();
     assert!(older.invalid("UpdateTable", things(create)).contains("Attributes cannot be redefined."));
+}
+
+#[test]
+fn a_table_class_changes_twice_in_thirty_days() {
+    let wire = Wire::with_table();
+    let class = |class: &str| things(json!({"TableClass": class}));
+    wire.ok("UpdateTable", class("STANDARD_INFREQUENT_ACCESS"));
+    wire.clock.advance(Duration::from_secs(86_400));
+    // What is no change counts too.
+    wire.ok("UpdateTable", class("STANDARD_INFREQUENT_ACCESS"));
+    let (name, text) = wire.error("UpdateTable", class("STANDARD"));
+    assert_eq!(name, "LimitExceededException");
+    assert_eq!(text, "Subscriber limit exceeded: Updates to TableClass are limited to 2 times in 30 day(s).");
+    wire.clock.advance(Duration::from_secs(29 * 86_400));
+    wire.ok("UpdateTable", class("STANDARD"));
+    assert_eq!(described(&wire, "things")["TableClassSummary"]["TableClass"], "STANDARD");
+    let unknown = "Invalid table-class parameter provided. Please try again with a valid table-class value: [STANDARD, \
+                   STANDARD_INFREQUENT_ACCESS].";
+    assert_eq!(wire.invalid("UpdateTable", class("GLACIER")), unknown);
+    let kind = json!([{"AttributeName": "pk", "AttributeType": "S"}]);
+    let key = json!([{"AttributeName": "pk", "KeyType": "HASH"}]);
+    let create = json!({"TableName": "cold", "BillingMode": "PAY_PER_REQUEST", "KeySchema": key,
+                        "AttributeDefinitions": kind, "TableClass": "GLACIER"});
+    assert_eq!(wire.invalid("CreateTable", create), unknown);
+}
+
+#[test]
+fn the_answer_to_a_switch_to_on_demand_does_not_tell_since_when() {
+    let wire = Wire::new();
+    let units = json!({"ReadCapacityUnits": 5, "WriteCapacityUnits": 5});
+    create(&wire, "cart", json!({"BillingMode": "PROVISIONED", "ProvisionedThroughput": units}));
+    let request = json!({"TableName": "cart", "BillingMode": "PAY_PER_REQUEST"});
+    let answer = wire.ok("UpdateTable", request)["TableDescription"]["BillingModeSummary"].clone();
+    assert_eq!(answer, json!({"BillingMode": "PAY_PER_REQUEST"}));
+    let since = described(&wire, "cart")["BillingModeSummary"]["LastUpdateToPayPerRequestDateTime"].clone();
+    assert_eq!(since, 1_767_225_600.0);
+}
+
+#[test]
+fn a_table_has_twenty_global_indexes_at_most() {
+    let wire = Wire::with_table();
+    let index = |n: usize| {
+        json!({"IndexName": format!("more_{n}"), "Projection": {"ProjectionType": "KEYS_ONLY"},
+               "KeySchema": [{"AttributeName": "kind", "KeyType": "HASH"}]})
+    };
+    let add = |n: usize| {
+        let kind = json!([{"AttributeName": "kind", "AttributeType": "S"}]);
+        things(json!({"AttributeDefinitions": kind, "GlobalSecondaryIndexUpdates": [{"Create": index(n)}]}))
+    };
+    for n in 1..20 {
+        wire.ok("UpdateTable", add(n));
+        crate::backups::eventually(|| {
+            let indexes = described(&wire, "things")["GlobalSecondaryIndexes"].clone();
+            indexes.as_array().unwrap().iter().all(|index| index["IndexStatus"] == "ACTIVE")
+        });
+    }
+    let (name, text) = wire.error("UpdateTable", add(20));
+    assert_eq!(name, "LimitExceededException");
+    let limit = "Subscriber limit exceeded: Number of global secondary indexes exceeds per-table limit of 20";
+    assert_eq!(text, limit);
+}
+
+#[test]
+fn a_stream_is_enabled_with_its_view() {
+    let wire = Wire::with_table();
+    let text = wire.invalid("UpdateTable", things(json!({"StreamSpecification": {"StreamEnabled": true}})));
+    assert_eq!(text, format!("{INVALID}If stream is being enabled then UpdateViewType is required"));
 }

@@ -150,3 +150,55 @@ fn batches_are_checked_before_anything_is_done() {
         "Provided list of item keys contains duplicates"
     );
 }
+
+#[test]
+fn a_replayed_token_is_charged_for_what_the_first_call_was_sized_on() {
+    let wire = Wire::with_table();
+    let units = |request: &Value| {
+        let consumed = wire.ok("TransactWriteItems", request.clone())["ConsumedCapacity"][0].clone();
+        (consumed["WriteCapacityUnits"].clone(), consumed["ReadCapacityUnits"].clone())
+    };
+    let with_token = |token: &str, action: Value| json!({"ClientRequestToken": token, "ReturnConsumedCapacity": "TOTAL", "TransactItems": [action]});
+    let large = merged(key("a", 1), json!({"v": {"S": "x".repeat(9_200)}}));
+    wire.put(large);
+    let delete = with_token("t-1", json!({"Delete": {"TableName": "things", "Key": key("a", 1)}}));
+    assert_eq!(units(&delete), (json!(18.0), Value::Null));
+    assert_eq!(units(&delete), (Value::Null, json!(6.0)));
+    // What became of the item meanwhile makes no difference.
+    let small = with_token("t-2", put(key("a", 1)));
+    assert_eq!(units(&small), (json!(2.0), Value::Null));
+    wire.put(merged(key("a", 1), json!({"v": {"S": "x".repeat(9_200)}})));
+    assert_eq!(units(&small), (Value::Null, json!(2.0)));
+}
+
+#[test]
+fn the_items_of_a_transaction_have_four_megabytes_together() {
+    let wire = Wire::with_table();
+    // Names and keys have eight bytes.
+    let item = |pk: &str, n: i64, bytes: usize| merged(key(pk, n), json!({"v": {"S": "x".repeat(bytes - 8)}}));
+    let puts = |bytes: usize| {
+        let puts = ["a", "b"].iter().flat_map(|pk| (10..60).map(|n| put(item(pk, n, bytes))));
+        let puts: Vec<Value> = puts.collect();
+        write(json!(puts))
+    };
+    wire.ok("TransactWriteItems", puts(41_943));
+    let text = wire.invalid("TransactWriteItems", puts(41_944));
+    assert!(text.starts_with("Collection size of items exceeded"), "{text}");
+    // What updates make of items counts as what is put.
+    for n in 10..21 {
+        wire.put(item("a", n, 400_000));
+    }
+    let updates = |count: i64| {
+        let updates: Vec<Value> = (10..10 + count)
+            .map(|n| {
+                json!({"Update": {"TableName": "things", "Key": key("a", n), "UpdateExpression": "SET w = :w",
+                                  "ExpressionAttributeValues": {":w": {"BOOL": true}}}})
+            })
+            .collect();
+        write(json!(updates))
+    };
+    wire.ok("TransactWriteItems", updates(10));
+    let text = wire.invalid("TransactWriteItems", updates(11));
+    assert!(text.starts_with("Collection size of items exceeded"), "{text}");
+    assert_eq!(wire.get("a", 20)["w"], Value::Null, "nothing was written");
+}

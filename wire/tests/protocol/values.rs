@@ -165,3 +165,66 @@ fn items_end_at_400_kilobytes() {
     wire.put(merged(key("a", 1), json!({"v": {"S": "x".repeat(room)}})));
     assert_eq!(refusal(&wire, json!({"S": "x".repeat(room + 1)})), "Item size has exceeded the maximum allowed size");
 }
+
+#[test]
+fn the_older_layer_reads_requests_with_values_of_its_forms() {
+    let wire = Wire::with_table();
+    let several =
+        "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes";
+    let (twice, set) = (json!({"S": "a", "N": "1"}), json!({"SS": []}));
+    let put = |value: &Value| json!({"TableName": "things", "Item": merged(key("a", 1), json!({"v": value}))});
+    assert_eq!(wire.invalid("PutItem", put(&twice)), several);
+    let in_key = json!({"TableName": "things", "Key": {"pk": twice, "sk": {"N": "1"}}});
+    assert_eq!(wire.invalid("UpdateItem", in_key.clone()), several);
+    assert_eq!(wire.invalid("DeleteItem", in_key), several);
+    // So is all else that is wrong with such a request.
+    let empty = "One or more parameter values were invalid: An string set  may not be empty";
+    assert_eq!(wire.invalid("PutItem", put(&set)), format!("1 validation error detected: {empty}"));
+    assert_eq!(wire.invalid("PutItem", put(&json!({"L": [{"BOOL": "true"}, set]}))), empty);
+    let condition = json!({"TableName": "things", "Item": key("a", 1), "ConditionExpression": "a,",
+                           "ExpressionAttributeValues": {":v": {"NULL": "true"}}});
+    let text = wire.invalid("PutItem", condition);
+    assert!(text.starts_with("Invalid ConditionExpression: "), "{text}");
+}
+
+#[test]
+fn an_item_and_its_entries_in_local_indexes_have_the_bytes_of_one_item() {
+    let wire = Wire::new();
+    let of_local = |name: &str, projection: &str| {
+        json!({
+            "TableName": name, "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [
+                {"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "sk", "AttributeType": "N"},
+                {"AttributeName": "rank", "AttributeType": "N"}],
+            "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+            "LocalSecondaryIndexes": [{
+                "IndexName": "by_rank", "Projection": {"ProjectionType": projection},
+                "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "rank", "KeyType": "RANGE"}]}],
+        })
+    };
+    wire.ok("CreateTable", of_local("whole", "ALL"));
+    wire.ok("CreateTable", of_local("keys", "KEYS_ONLY"));
+    let large = merged(key("a", 1), json!({"v": {"S": "x".repeat(250_000)}}));
+    let ranked = merged(large.clone(), json!({"rank": {"N": "1"}}));
+    let put = |table: &str, item: &Value| json!({"TableName": table, "Item": item});
+    wire.ok("PutItem", put("keys", &ranked));
+    wire.ok("PutItem", put("whole", &large));
+    assert_eq!(wire.invalid("PutItem", put("whole", &ranked)), "Item size has exceeded the maximum allowed size");
+    let rank = json!({"TableName": "whole", "Key": key("a", 1), "UpdateExpression": "SET #r = :r",
+                      "ExpressionAttributeNames": {"#r": "rank"}, "ExpressionAttributeValues": {":r": {"N": "1"}}});
+    assert_eq!(wire.invalid("UpdateItem", rank), "Item size to update has exceeded the maximum allowed size");
+}
+
+#[test]
+fn the_statement_of_an_update_is_measured_behind_its_table_and_key() {
+    let wire = Wire::with_table();
+    let update = |table: &str, set: &str| {
+        json!({"TableName": table, "Key": key("a", 1), "UpdateExpression": format!("SET {set} = :v"),
+               "ExpressionAttributeValues": {":v": {"S": "x".repeat(409_600)}}})
+    };
+    assert_eq!(wire.error("UpdateItem", update("missing", "v")).0, "ResourceNotFoundException");
+    let text = wire.invalid("UpdateItem", update("things", "pk"));
+    assert!(text.starts_with("One or more parameter values were invalid: Cannot update attribute pk"), "{text}");
+    let text = wire.invalid("UpdateItem", update("things", "v"));
+    assert_eq!(text, "Item size to update has exceeded the maximum allowed size");
+}
