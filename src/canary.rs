@@ -81,6 +81,8 @@ mod planted {
         LostTombstone,
         /// Compaction removes its inputs before the manifest names the result.
         RunsRemovedEarly,
+        /// A flush that leaves no run brings a partition back that was dropped meanwhile.
+        DroppedPartitionRevived,
         /// A half of a split loses its first token.
         LostBoundaryToken,
         /// An index keeps the old entry of an item that moved.
@@ -89,6 +91,8 @@ mod planted {
         DoubleStreamRecord,
         /// The manifest does not learn of a segment of a stream.
         LostStreamSegment,
+        /// A shard ends behind a commit that a power failure can still take.
+        ShardEndUnsynced,
         /// The sweeper deletes an item whose end was moved.
         ExpiryBelievesIndex,
         /// A segment is sealed without waiting for a sync that is under way.
@@ -111,7 +115,7 @@ mod planted {
 
     impl Canary {
         /// All of them.
-        pub const ALL: [Self; 36] = [
+        pub const ALL: [Self; 38] = [
             Self::SegmentNameUnsynced,
             Self::EarlyAcknowledgement,
             Self::ForgivenSync,
@@ -135,10 +139,12 @@ mod planted {
             Self::LogTrimmedEarly,
             Self::LostTombstone,
             Self::RunsRemovedEarly,
+            Self::DroppedPartitionRevived,
             Self::LostBoundaryToken,
             Self::StaleIndexEntry,
             Self::DoubleStreamRecord,
             Self::LostStreamSegment,
+            Self::ShardEndUnsynced,
             Self::ExpiryBelievesIndex,
             Self::SealBesideSync,
             Self::AppliedEarly,

@@ -11,7 +11,7 @@ mod tokens;
 pub use backpressure::WriteBudget;
 pub use item_collection_sizes::{CollectionDelta, ItemCollectionSizes};
 pub use throughput::Throughput;
-pub use tokens::{TokenUse, Tokens};
+pub use tokens::{Claim, TokenUse, Tokens};
 
 use crate::{config::Options, faults::Faults, ledger::Recorder, service::InFlight};
 use std::sync::Arc;

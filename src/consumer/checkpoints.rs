@@ -108,7 +108,7 @@ impl Checkpoints {
     }
     /// Says that this worker is there, for as long as a lease.
     pub fn announce(&self) -> Result<()> {
-        let until_millis = self.now_millis() + LEASE_MILLIS;
+        let until_millis = self.now_millis().saturating_add(LEASE_MILLIS);
         let item = Item::new().with("consumer", self.consumer.as_str()).with("shard", announcement_key(&self.worker));
         let item = item.with("owner", self.worker.as_str()).with("until", until_millis);
         self.table.put_with(&item).durability(Durability::Buffered).send().map(drop)
@@ -202,7 +202,7 @@ impl Checkpoints {
     }
 
     fn held(&self, row: Row) -> Row {
-        Row { owner: Some(self.worker.clone()), until_millis: self.now_millis() + LEASE_MILLIS, ..row }
+        Row { owner: Some(self.worker.clone()), until_millis: self.now_millis().saturating_add(LEASE_MILLIS), ..row }
     }
 
     fn check_lease(&self, row: &Row) -> Result<()> {

@@ -113,13 +113,14 @@ impl Engine {
     /// Leaves the timeline for a new one: another copy of the database goes on with it.
     pub fn begin_timeline(&self) -> Result<Timeline> {
         let left = self.timeline()?.id;
-        self.put_timeline(Some((left, self.wal.last_seqno())))
+        self.put_timeline(Some((left, self.last_durable_commit()?)))
     }
 
     fn put_timeline(&self, parent: Option<(u64, u64)>) -> Result<Timeline> {
+        let _work = self.gate.enter()?;
         let timeline = Timeline { id: self.fresh_number(), parent };
         let note = Edit::PutNote { key: TIMELINE_NOTE.to_owned(), value: timeline.to_note()? };
-        self.commit_manifest(&mut *self.manifest_to_change()?, &[note])?;
+        self.commit_manifest_or_retry(&mut *self.manifest_to_change()?, &[note])?;
         Ok(timeline)
     }
 

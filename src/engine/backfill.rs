@@ -8,6 +8,12 @@
 //! Nothing of this is logged. Instead, whenever a partition of the table has been read to its end, the memtables of the
 //! index are flushed, and then a note in the manifest says how far the filling has come. An opened database goes on from
 //! there; a crash costs at most the filling from one partition.
+//!
+//! So the log need not be kept for what filling adds. A crash finds each of these entries either in a run, or behind the
+//! last note: then it is added anew, from the item that is there by that time. Nothing depends on replay bringing it back,
+//! and replay could not: it derives entries from the changes of writers. An entry that a writer derives keeps the log
+//! itself, also where filling adds the same one before or after. It is no answer to leave out the items that were written
+//! since the index was created: a change that leaves an item's entry as it is derives none.
 
 use super::{
     engine::Engine,
@@ -63,27 +69,36 @@ impl Engine {
 
     fn fill(&self, filling: &Filling) -> Result<bool> {
         self.begin_session()?;
+        self.apply_backpressure()?;
         let progress = self.background.backfills.lock().get(&filling.index.id).cloned().unwrap_or_default();
         match self.fill_some(filling, progress)? {
             Some(next) => {
                 if let Some(after) = next.after.as_ref().filter(|_| next.is_partition_end) {
                     self.flush_ring(&filling.ring)?;
                     let note = Edit::PutNote { key: note_of(filling.index.id), value: after.token().into() };
-                    self.commit_manifest(&mut self.files.manifest(), &[note])?;
+                    self.commit_manifest_or_retry(&mut self.files.manifest(), &[note])?;
                 }
                 self.background.backfills.lock().insert(filling.index.id, next);
             }
             None => {
                 self.flush_ring(&filling.ring)?;
                 self.activate_index(filling.table.id, filling.index.id)?;
-                self.commit_manifest(&mut self.files.manifest(), &[Edit::DropNote(note_of(filling.index.id))])?;
                 self.background.backfills.lock().remove(&filling.index.id);
+                self.forget_note(filling.index.id)?;
                 let (table, index) = (filling.table.name.clone(), filling.index.name.clone());
                 self.observe.event(EventKind::Backfilled { subject: Subject::Index { table, index } });
             }
         }
         self.observe.counters().backfill_steps.add(1);
         Ok(true)
+    }
+
+    /// Drops the note of an index that is filled. One that has to stay is dropped by the next opening.
+    fn forget_note(&self, index: u32) -> Result<()> {
+        match self.commit_manifest_or_retry(&mut self.files.manifest(), &[Edit::DropNote(note_of(index))]) {
+            Err(error) if self.wal.is_poisoned() => Err(error),
+            _ => Ok(()),
+        }
     }
 
     fn filling(&self) -> Option<Filling> {
@@ -126,10 +141,13 @@ impl Engine {
             let is_item = key.collection.first() == Some(&ITEM_SPACE);
             let entry = index::entry(&filling.table, &filling.index, &item).filter(|_| is_item);
             if let Some(entry) = entry {
-                let bytes = self.insert_global(&filling.ring, &entry.key, seqno, Some(&entry.bytes), true);
+                let bytes = self.insert_unlogged(&filling.ring, &entry.key, seqno, Some(&entry.bytes), true);
                 self.admission.write_budget.add(bytes);
             }
             cursor.advance()?;
+            if self.admission.write_budget.is_high() {
+                break; // a few large items are as much as many small ones
+            }
         }
         Ok(Some(Progress::after(last)))
     }

@@ -29,8 +29,11 @@ pub struct TableState {
 /// The lasting place of a table that handles point to; what it holds changes with the schema.
 #[derive(Debug)]
 pub struct TableSlot {
-    /// As it was first: name, key and ring of a table never change, so that a get need not borrow the present state.
-    first: Arc<TableState>,
+    /// Where the items lie and the first definition: name, key and ring of a table never change, so that a get need not borrow
+    /// the present state. No ring of an index is here: an index that is deleted gives back its memory, and its files, which the
+    /// operating system keeps for as long as they are mapped.
+    ring: Arc<TokenRing>,
+    first_definition: Arc<TableDefinition>,
     state: ArcSwap<TableState>,
     end: AtomicU8,
     /// Throughput, from the first request on that the model of it sees.
@@ -45,19 +48,19 @@ const CLOSED: u8 = 2;
 impl TableSlot {
     /// A slot for a table.
     pub fn new(state: TableState) -> Self {
-        let first = Arc::new(state);
-        let state = ArcSwap::new(Arc::clone(&first));
-        Self { first, state, end: AtomicU8::new(ALIVE), capacity: OnceLock::new() }
+        let (ring, first_definition) = (Arc::clone(&state.ring), Arc::clone(&state.definition));
+        let state = ArcSwap::from_pointee(state);
+        Self { ring, first_definition, state, end: AtomicU8::new(ALIVE), capacity: OnceLock::new() }
     }
     /// Where the items are.
     #[inline]
     pub fn ring(&self) -> &Arc<TokenRing> {
-        &self.first.ring
+        &self.ring
     }
     /// An earlier definition, for what never changes in one: the name and the key.
     #[inline]
     pub fn key_definition(&self) -> &TableDefinition {
-        &self.first.definition
+        &self.first_definition
     }
     /// The table as it is now.
     #[inline]
@@ -66,7 +69,7 @@ impl TableSlot {
     }
     /// Replaces the state. The caller holds the schema gate exclusively.
     pub fn set_state(&self, state: TableState) {
-        debug_assert!(Arc::ptr_eq(&state.ring, &self.first.ring), "the items of a table stay in their ring");
+        debug_assert!(Arc::ptr_eq(&state.ring, &self.ring), "the items of a table stay in their ring");
         self.state.store(Arc::new(state));
     }
     /// Marks the table as gone, for handles that are still around.

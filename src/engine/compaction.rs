@@ -186,6 +186,7 @@ impl Engine {
             return Ok(false);
         }
         let Some(at) = partition.split_token() else { return Ok(false) };
+        self.end_of_shards(partition)?;
         let Some(_shape) = self.tables.split_gate.try_write_for(SPLIT_PATIENCE) else {
             self.consider_partition(ring, partition.id);
             return Ok(false);

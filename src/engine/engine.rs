@@ -13,7 +13,7 @@ use super::{
     work_gate::{AtWork, WorkGate},
 };
 use crate::{
-    admission::{Admission, TokenUse},
+    admission::{Admission, Claim, TokenUse},
     cipher::Encryption,
     config::Options,
     error::{Error, Result},
@@ -183,6 +183,10 @@ impl Engine {
     /// The transaction that was carried out with a client request token, if that is not long ago.
     pub fn known_token(&self, token: &str) -> Option<TokenUse> {
         self.admission.tokens.known(token, self.options.clock.now_millis())
+    }
+    /// Takes a client request token for a transaction that is about to be logged, unless another one has it.
+    pub(super) fn claim_token<'a>(&'a self, token: &'a str) -> Option<Claim<'a>> {
+        self.admission.tokens.claim(token, self.options.clock.now_millis())
     }
     /// Changes on their way to an index, if its lag is modelled.
     pub fn pending_propagation(&self, index: u32) -> Option<Arc<PendingPropagation>> {

@@ -8,8 +8,9 @@ use crate::{
     item::{Item, ItemRef, KeyType},
     schema::{IndexKind, KeyAttribute, KeySchema, Projection},
     service::{Delay, IndexLag, StaleReplica},
+    wal::record::ClientToken,
 };
-use std::sync::Arc;
+use std::{sync::Arc, thread};
 
 fn global(name: &str) -> IndexSpec {
     IndexSpec {
@@ -57,6 +58,61 @@ fn what_the_database_keeps_for_itself_meets_no_conflict() {
         let key = slot.state().definition.key_of_item(&Item::new().with("h", "one")).unwrap();
         assert_eq!(engine.enter_write(&slot, &key).is_err(), is_refused, "{name}");
     }
+}
+
+/// Its slot kept the first state of the table, and with it the runs and memtables of an index that came with the table.
+#[test]
+fn an_index_that_is_deleted_is_kept_by_nothing() {
+    let disk = Arc::new(MemoryDisk::new());
+    let options = || Options { background: false, ..Options::default() };
+    let key = KeySchema { hash: KeyAttribute::new("h", KeyType::S), range: None };
+    let engine = Engine::open(disk.clone(), options()).unwrap();
+    let indexes = ["one", "two"].map(global).to_vec();
+    let spec = TableSpec { indexes, ttl_attribute: Some("end".to_owned()), ..TableSpec::new("items", key) };
+    engine.create_table(spec).unwrap();
+    let goes = |engine: &Engine, update: TableUpdate| {
+        let slot = engine.table("items").unwrap();
+        let state = arc_swap::Guard::into_inner(slot.state());
+        let rings = state.index_rings.iter().map(Arc::downgrade).collect::<Vec<_>>();
+        drop(state);
+        engine.update_table("items", |_| Ok::<_, Error>(update)).unwrap();
+        while engine.compact_step().unwrap() != Work::Idle {}
+        rings.iter().filter(|ring| ring.upgrade().is_none()).count()
+    };
+    let delete = |name: &str| TableUpdate { delete_index: Some(name.to_owned()), ..TableUpdate::default() };
+    assert_eq!(goes(&engine, delete("one")), 1);
+    engine.close().unwrap();
+    drop(engine);
+    let engine = Engine::open(disk, options()).unwrap();
+    assert_eq!(goes(&engine, delete("two")), 1);
+    assert_eq!(goes(&engine, TableUpdate { ttl_attribute: Some(None), ..TableUpdate::default() }), 1);
+}
+
+/// Both were carried out where their items had no partition in common.
+#[test]
+fn of_two_transactions_with_one_token_one_is_carried_out() {
+    let options = Options { background: false, initial_partitions: 64, ..Options::default() };
+    let engine = Engine::open(Arc::new(MemoryDisk::new()), options).unwrap();
+    let schema = KeySchema { hash: KeyAttribute::new("h", KeyType::S), range: None };
+    let slot = engine.create_table(TableSpec::new("items", schema)).unwrap();
+    let write = |name: &str, meanwhile: &mut dyn FnMut()| {
+        let item = Item::new().with("h", name);
+        let key = slot.state().definition.key_of_item(&item).unwrap();
+        let decide = &mut |_: &_, _: Option<&ItemRef>| {
+            meanwhile();
+            Ok(WriteAction::Put(ItemRef::from(&item).to_inline_bytes()))
+        };
+        let token = Some(ClientToken { token: "token".to_owned(), fingerprint: Some(1) });
+        let options = WriteOptions { token, ..WriteOptions::default() };
+        engine.write_one(WriteOp { slot: &slot, key: &key, decide }, &options).map(drop)
+    };
+    let mut second = None;
+    let first = write("one", &mut || {
+        second = Some(thread::scope(|scope| scope.spawn(|| write("two", &mut || {})).join().unwrap()));
+    });
+    first.unwrap();
+    assert_eq!(second.unwrap().unwrap_err().kind(), ErrorKind::Conflict);
+    assert!(write("three", &mut || {}).is_err(), "it was used");
 }
 
 #[test]

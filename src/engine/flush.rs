@@ -130,7 +130,8 @@ impl Engine {
                 candidates
                     .extend(ring.all().iter().filter(unflushed).map(|partition| (ring.clone(), partition.clone())));
             }
-            let oldest = candidates.iter().min_by_key(|(_, partition)| partition.oldest_unflushed_seqno());
+            let pinned = candidates.iter().filter_map(|place| Some((place.1.oldest_logged_seqno()?, place)));
+            let oldest = pinned.min_by_key(|(oldest, _)| *oldest).map(|(_, place)| place);
             // While the one that pins the log fails, flushing others frees no log.
             if let Some(pins_log) = oldest.filter(|(_, partition)| log_full && may_flush(partition)) {
                 return Some(pins_log.clone());
@@ -185,7 +186,8 @@ impl Engine {
         if self.options.background && self.background.signal.is_served() {
             return self.admission.write_budget.wait(|| !self.wal.is_poisoned() && self.background.signal.is_served());
         }
-        // No background thread will do it: the writer that passes the limit pays for the flush.
+        // No background thread will do it: the writer that passes the limit pays for the flush, for which closing waits.
+        let _work = self.gate.enter()?;
         match self.relieve(true) {
             Err(error) if error.kind() != ErrorKind::Poisoned => Err(error),
             _ => Ok(()),

@@ -24,6 +24,7 @@ impl Engine {
         // durable in the log, too. Commits go on; the copy ends with the last one that is durable now.
         let manifest = self.files.manifest();
         let state = manifest.state();
+        let left_at = self.wal.visible().load();
         let (last_segment, end) = self.wal.durable_end();
         let runs = state.live_runs();
         for name in self.files.disk.list()? {
@@ -50,7 +51,7 @@ impl Engine {
         // The copy has no history: it begins its own, on a timeline of its own.
         let mut copy = state.without_history();
         if let Some(origin) = Timeline::of_note(copy.notes.get(TIMELINE_NOTE)).filter(|origin| origin.id != 0) {
-            let left = Timeline { id: 0, parent: Some((origin.id, self.wal.last_seqno())) };
+            let left = Timeline { id: 0, parent: Some((origin.id, left_at)) };
             copy.notes.insert(TIMELINE_NOTE.to_owned(), left.to_note()?);
         }
         Manifest::write_to(disk, &self.files.protection, &copy)

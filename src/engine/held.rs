@@ -27,8 +27,8 @@ impl HeldTables<'_> {
 }
 
 impl Engine {
-    /// Holds tables for a commit, once there is room for one in memory. Errors: a table was deleted; there is no room since
-    /// flushes fail.
+    /// Holds tables for a commit, once there is room for one in memory. Errors: a table was deleted; the database was closed;
+    /// there is no room since flushes fail.
     pub fn hold_tables<'t>(&self, slots: impl IntoIterator<Item = &'t TableSlot>) -> Result<HeldTables<'_>> {
         self.begin_session()?;
         self.apply_backpressure()?;

@@ -128,7 +128,7 @@ impl Engine {
             let same = |known: HistoryMeta| HistoryMeta { stamp_millis: history.stamp_millis, ..known } == history;
             let is_known = self.files.manifest().state().history.is_some_and(same);
             if !is_known {
-                self.commit_manifest(&mut *self.manifest_to_change()?, &[Edit::PutHistory(history)])?;
+                self.commit_manifest_or_retry(&mut *self.manifest_to_change()?, &[Edit::PutHistory(history)])?;
             }
             self.history.is_on.store(true, Ordering::Relaxed);
             self.history.bases.lock().is_empty()
@@ -178,16 +178,22 @@ impl Engine {
         self.history.needed_commit.load(Ordering::Relaxed)
     }
 
+    /// What is alive now, with its files held, and the number of the last commit: everything that is alive is in commits up to
+    /// this one. The number is read while the manifest is held. So the log up to it tells of no index that was filled and of no
+    /// table that was loaded whose last run is missing here: that run is published before its record is logged.
+    pub(super) fn alive_now(&self) -> (ManifestState, Hold, u64) {
+        let manifest = self.files.manifest();
+        let state = manifest.state().without_history();
+        let hold = self.files.kept.hold(state.live_runs(), state.log.first_segment);
+        (state, hold, self.wal.last_seqno())
+    }
+
     /// Writes down what is alive now, and keeps it.
     fn take_base(&self) -> Result<()> {
         self.begin_session()?;
         let _one = self.history.changing.lock();
-        let manifest = self.files.manifest();
-        let state = manifest.state().without_history();
-        let hold = self.files.kept.hold(state.live_runs(), state.log.first_segment);
-        drop(manifest);
-        // Everything that the state has is in commits up to this one.
-        let (seqno, segment) = (self.wal.last_seqno(), self.wal.segments().last().map_or(0, |last| last.number));
+        let (state, hold, seqno) = self.alive_now();
+        let segment = self.wal.segments().last().map_or(0, |last| last.number);
         self.wal.sync(seqno)?;
         let file = self.files.new_file();
         write_base(&*self.files.disk, &self.files.protection, file, &state)

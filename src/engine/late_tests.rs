@@ -58,7 +58,7 @@ fn an_entry_that_waited_for_a_partition_while_it_was_split_enters_an_heir() {
     let mut manifest = engine.files.manifest();
     let mut guard = partition.lock();
     thread::scope(|scope| {
-        let entry = scope.spawn(|| engine.insert_global(&ring, &key, 5, Some(&Bytes::from_static(b"entry")), true));
+        let entry = scope.spawn(|| engine.insert_unlogged(&ring, &key, 5, Some(&Bytes::from_static(b"entry")), true));
         thread::sleep(Duration::from_millis(50));
         assert!(engine.publish_split(&ring, &partition, &mut manifest, &mut guard, 1 << 63).unwrap());
         drop((guard, manifest));

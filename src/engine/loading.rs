@@ -4,8 +4,9 @@
 //! runs, and no item is logged: that makes loading faster than writing. At the end the runs are durable, and one record of
 //! the log makes the table active. A table that a crash leaves as being created is dropped by the next opening.
 //!
-//! All items of a load share one sequence number, that of the record that began it. An item that comes a second time
-//! takes a new number, drawn by an empty commit, and so do those behind it; so the last one stays.
+//! All items of a load share one sequence number, that of the record that began it. An item of whose key there is a version
+//! with that number or a higher one takes a new number, drawn by an empty commit, and so do those behind it; so the item
+//! that comes last stays.
 
 use super::{
     catalog::TableSlot, engine::Engine, item_walk::ItemWalk, replication::is_witness, ring::key_ref,
@@ -53,19 +54,20 @@ impl Loading {
         let state = self.slot.state();
         let partition = state.ring.find(key.token());
         let old = partition.get(key_ref(key), ReadPoint::Newest, self.engine.wal().visible())?;
-        let old = old.and_then(|version| version.item);
-        if old.is_some() {
+        // A tombstone is a version too.
+        if old.as_ref().is_some_and(|version| version.seqno >= self.seqno) {
             self.seqno = self.engine.log_empty_commit()?;
         }
+        let old = old.and_then(|version| version.item);
         let new = ItemRef::from_bytes(bytes.clone());
-        let mut taken = self.engine.insert_global(&state.ring, key, self.seqno, Some(&bytes), true);
+        let mut taken = self.engine.insert_unlogged(&state.ring, key, self.seqno, Some(&bytes), true);
         for change in index::changes(&state.definition, key, |_| true, old.as_ref(), Some(&new)) {
             let ring = &state.index_rings[change.index];
             if let Some(key) = &change.remove {
-                taken += self.engine.insert_global(ring, key, self.seqno, None, true);
+                taken += self.engine.insert_unlogged(ring, key, self.seqno, None, true);
             }
             if let Some((key, entry)) = &change.put {
-                taken += self.engine.insert_global(ring, key, self.seqno, Some(entry), true);
+                taken += self.engine.insert_unlogged(ring, key, self.seqno, Some(entry), true);
             }
         }
         self.engine.note_memory(taken);

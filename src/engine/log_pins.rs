@@ -64,7 +64,7 @@ impl Engine {
         }
         for ring in self.tables.rings() {
             for partition in ring.all().iter() {
-                let Some(oldest) = partition.oldest_unflushed_seqno() else { continue };
+                let Some(oldest) = partition.oldest_logged_seqno() else { continue };
                 pins.push(pin(LogHolder::Memtable { subject: self.subject_of(&ring, partition) }, oldest));
             }
         }

@@ -17,7 +17,7 @@ impl Engine {
         let rings = if canary!(LogTrimmedEarly) { Vec::new() } else { self.tables.rings() };
         for ring in rings {
             for partition in ring.all().iter() {
-                needed_from = needed_from.min(partition.oldest_unflushed_seqno().unwrap_or(u64::MAX));
+                needed_from = needed_from.min(partition.oldest_logged_seqno().unwrap_or(u64::MAX));
             }
         }
         needed_from.min(self.log_needed_by_streams())
@@ -50,7 +50,7 @@ impl Engine {
             self.files.kept.note_ends(&manifest.state().log.ends);
             let history = self.history_of_trimmed(manifest.state());
             let edits: Vec<Edit> = [Edit::PutLogStart(first)].into_iter().chain(history).collect();
-            self.commit_manifest(&mut manifest, &edits)?;
+            self.commit_manifest_or_retry(&mut manifest, &edits)?;
         }
         drop(manifest);
         let kept = &self.files.kept;

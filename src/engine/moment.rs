@@ -100,12 +100,8 @@ impl Engine {
     }
 
     fn cut_now(&self) -> Result<Cut> {
-        let manifest = self.files.manifest();
-        let state = manifest.state().without_history();
-        let hold = self.files.kept.hold(state.live_runs(), state.log.first_segment);
-        drop(manifest);
-        // All that the state has, and all that was acknowledged, is in commits up to this one.
-        let last = self.wal.last_seqno();
+        // All that was acknowledged is in it too.
+        let (state, hold, last) = self.alive_now();
         let at_millis = self.history.stamp_millis();
         self.wal.sync(last)?;
         Ok(Cut { state, hold, until: ReadUntil::Commit(last), at_millis })

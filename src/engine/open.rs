@@ -86,6 +86,7 @@ impl Engine {
         check_reach(&manifest, disk.as_ref(), &options, until, recovered.next_seqno)?;
         let next_file = 1 + highest_file(disk.as_ref())?.max(counters.next_file.saturating_sub(1));
         let (next_table, next_shard) = (highest_keyspace + 1, streams.next_id());
+        edits.extend(manifest.state().orphans().map(|partition| Edit::DropPartition(partition.id)));
         // What replay adds to the manifest is not in it yet.
         let may_wait = edits.is_empty() && !was_plain && may_wait(disk.as_ref(), &manifest, &recovered)?;
         edits.push(Edit::PutCounters(Counters { next_file, next_table, next_partition, next_shard }));
@@ -135,7 +136,9 @@ impl Engine {
 /// Every file that the manifest names must be there; one that was removed is damage like any other.
 fn check_files_exist(disk: &dyn Disk, manifest: &Manifest) -> Result<()> {
     let present: BTreeSet<FileName> = disk.list()?.into_iter().collect();
-    let runs = manifest.state().live_runs().into_iter().map(FileName::Run);
+    let orphans: BTreeSet<u64> = manifest.state().orphans().map(|partition| partition.id).collect();
+    let needed = manifest.state().partitions.values().filter(|partition| !orphans.contains(&partition.id));
+    let runs = needed.flat_map(|partition| &partition.runs).map(|run| FileName::Run(run.file));
     let streams = manifest.state().stream_segments.keys().map(|number| FileName::Stream(*number));
     match runs.chain(streams).find(|name| !present.contains(name)) {
         Some(name) => Err(Error::corrupt(name, 0, "the file is missing")),

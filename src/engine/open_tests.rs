@@ -7,7 +7,7 @@ use crate::{
     error::ErrorKind,
     file::{Disk, MemoryDisk},
     item::KeyType,
-    manifest::{Edit, Manifest, PartitionMeta},
+    manifest::{Edit, Manifest, PartitionMeta, RunMeta},
     schema::{KeyAttribute, KeySchema},
 };
 use std::sync::Arc;
@@ -33,6 +33,24 @@ fn a_partition_that_was_flushed_further_than_the_log_reaches_is_damage() {
         });
         let found = open(&disk).map(drop).map_err(|error| error.kind());
         assert_eq!(found, if is_damage { Err(ErrorKind::Corrupt) } else { Ok(()) }, "{beyond}");
+    }
+}
+
+/// Version 0.1.0 brought a partition back that was dropped while it was flushed. Its run was removed.
+#[test]
+fn a_partition_of_no_table_is_dropped_though_its_run_is_missing() {
+    for is_missing in [false, true] {
+        let disk = MemoryDisk::new();
+        with_edits(&disk, |manifest| {
+            let record = manifest.state().partitions.values().next().unwrap().clone();
+            let facts = RunMeta { file: 77, ..RunMeta::default() };
+            let runs = if is_missing { vec![facts] } else { Vec::new() };
+            vec![Edit::PutPartition(PartitionMeta { id: 100, keyspace: record.keyspace + 1, runs, ..record })]
+        });
+        let engine = open(&disk).unwrap();
+        let ids: Vec<u64> = engine.files.manifest().state().partitions.keys().copied().collect();
+        assert!(ids.len() == 2 && !ids.contains(&100), "{ids:?}");
+        engine.verify().unwrap();
     }
 }
 

@@ -12,7 +12,8 @@ use crate::{
 use std::sync::Arc;
 
 impl Engine {
-    /// Commits edits of the manifest. If that fails, the content of the manifest is unknown, and all writing ends.
+    /// Commits edits of the manifest that the log or memory has told of already. If that fails, they contradict the manifest, and
+    /// all writing ends.
     pub(super) fn commit_manifest(&self, manifest: &mut Manifest, edits: &[Edit]) -> Result<()> {
         self.files.commit(manifest, edits, &self.wal)
     }
@@ -27,6 +28,14 @@ impl Engine {
         })
     }
 
+    /// The number of the last commit, which is durable when this returns. An edit of the manifest, which is synced, takes
+    /// no other number from the log: a power failure would take the commit, and another one would get its number.
+    pub(super) fn last_durable_commit(&self) -> Result<u64> {
+        let commit = self.wal.last_seqno();
+        self.wal.sync(commit)?;
+        Ok(commit)
+    }
+
     pub(super) fn publish_flush(
         &self,
         ring: &TokenRing,
@@ -34,14 +43,15 @@ impl Engine {
         outcome: FlushOutcome,
     ) -> Result<()> {
         let mut manifest = self.files.manifest();
-        let run = match &outcome.facts {
-            Some(facts) if !ring.contains(partition.id) => {
-                self.files.remove_run(facts.file);
-                return Ok(());
-            }
-            Some(facts) => Some(self.files.open_run(facts).inspect_err(|_| self.files.remove_run(facts.file))?),
-            None => None, // every entry of the memtable belongs to the other half of a split
-        };
+        // An edit would bring the partition back into the manifest, and with it runs whose files were removed.
+        let is_forgotten = canary!(DroppedPartitionRevived) && outcome.facts.is_none();
+        if !ring.contains(partition.id) && !is_forgotten {
+            outcome.facts.iter().for_each(|facts| self.files.remove_run(facts.file));
+            return Ok(());
+        }
+        // There is no run where every entry belongs to the other half of a split, or is a tombstone that hides nothing.
+        let open = |facts| self.files.open_run(facts).inspect_err(|_| self.files.remove_run(facts.file));
+        let run = outcome.facts.as_ref().map(open).transpose()?;
         let edits = [Edit::PutPartition(partition.record_with_flush(&outcome))];
         self.commit_manifest_or_retry(&mut manifest, &edits).inspect_err(|_| {
             // After a failure that ended writing the manifest may name the run.
@@ -119,6 +129,7 @@ impl Engine {
         if !ring.contains(partition.id) {
             return Ok(false);
         }
+        let shard_end = self.end_of_shards(partition)?;
         let children = [self.tables.new_partition(), self.tables.new_partition()];
         let Some((low, high)) = partition.split(guard, at, (children[0], children[1])) else { return Ok(false) };
         // The counters go along: after a crash the children's numbers must not be given out again.
@@ -129,7 +140,7 @@ impl Engine {
         ];
         let ranges = [range_of(&low), range_of(&high)];
         let now_millis = self.options.clock.now_millis();
-        let mut plan = self.streams.plan_succession(partition.id, &ranges, self.wal.last_seqno(), now_millis);
+        let mut plan = self.streams.plan_succession(partition.id, &ranges, shard_end, now_millis);
         edits.extend(plan.take_edits());
         edits.push(Edit::PutCounters(self.counters()));
         // The parent takes no writes any more, so that the children take its place even if the manifest cannot be

@@ -336,7 +336,8 @@ impl Engine {
         Ok(())
     }
 
-    /// Deletes a table with everything that belongs to it; its space is given back at once.
+    /// Deletes a table with everything that belongs to it; its space is given back at once, or with the last handle of the table
+    /// where the system keeps files for as long as they are mapped.
     pub fn delete_table(&self, name: &str) -> Result<Arc<TableDefinition>> {
         let _work = self.gate.enter()?;
         let _gate = self.tables.schema_gate.write();

@@ -43,7 +43,7 @@ impl Engine {
             }
             let mut manifest = self.manifest_to_change()?;
             let ranges: Vec<_> = state.ring.all().iter().map(|partition| range_of(partition)).collect();
-            let (seqno, now_millis) = (self.wal.last_seqno(), self.options.clock.now_millis());
+            let (seqno, now_millis) = (self.last_durable_commit()?, self.options.clock.now_millis());
             let mut plan = self.streams.plan_definition(&state.definition, &ranges, seqno, now_millis);
             let mut edits = plan.take_edits();
             edits.push(Edit::PutCounters(self.counters()));
@@ -95,7 +95,7 @@ impl Engine {
         let oldest = self.streams.shards().into_iter().filter_map(|shard| Some((shard.oldest_uncut_seqno()?, shard)));
         let Some((seqno, shard)) = oldest.min_by_key(|(seqno, _)| *seqno) else { return Ok(false) };
         let rings = self.tables.rings();
-        let unflushed = |ring: &Arc<TokenRing>| ring.all().iter().filter_map(|p| p.oldest_unflushed_seqno()).min();
+        let unflushed = |ring: &Arc<TokenRing>| ring.all().iter().filter_map(|p| p.oldest_logged_seqno()).min();
         let pins = rings.iter().filter_map(unflushed).min().is_none_or(|unflushed| seqno <= unflushed);
         if !pins || !may_cut(&shard) || !self.attempt_cut(&shard)? {
             return Ok(false);
@@ -184,16 +184,25 @@ impl Engine {
         Ok(rolled)
     }
 
+    /// The commit behind which the shards of a partition end and others begin, for the caller that holds its lock. It is
+    /// durable if there are shards. A call before the lock is taken leaves little to sync under it.
+    pub(super) fn end_of_shards(&self, partition: &Partition) -> Result<u64> {
+        let has_shards = self.streams.has_open(partition.id) && !canary!(ShardEndUnsynced);
+        if has_shards { self.last_durable_commit() } else { Ok(self.wal.last_seqno()) }
+    }
+
     fn roll(&self, shard: &Shard, record: &ShardMeta, now_millis: u64) -> Result<bool> {
         let _shape = self.tables.split_gate.read();
+        self.last_durable_commit()?;
         let mut manifest = self.manifest_to_change()?;
         // No thread closes a shard or replaces its partition now, but one may have before.
         let partition = self.partition_of(record).filter(|_| shard.is_open());
         let Some(partition) = partition else { return Ok(false) };
         let _guard = partition.lock();
         let child = [range_of(&partition)];
-        let mut plan = self.streams.plan_succession(partition.id, &child, self.wal.last_seqno(), now_millis);
-        self.commit_manifest(&mut manifest, &plan.take_edits())?;
+        let end = self.end_of_shards(&partition)?;
+        let mut plan = self.streams.plan_succession(partition.id, &child, end, now_millis);
+        self.commit_manifest_or_retry(&mut manifest, &plan.take_edits())?;
         self.streams.apply(plan);
         Ok(true)
     }
@@ -236,7 +245,7 @@ impl Engine {
             drop(manifest);
             return self.begin_session().map(|()| true); // and the next step goes on
         }
-        self.commit_manifest(&mut manifest, &edits)?;
+        self.commit_manifest_or_retry(&mut manifest, &edits)?;
         for (shard, last) in trimmed {
             shard.trim(&last);
         }

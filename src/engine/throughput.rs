@@ -210,7 +210,7 @@ impl Engine {
         if state.definition.is_internal() {
             return None;
         }
-        let limits = self.limits_of(state, now_millis + model.model().update_millis);
+        let limits = self.limits_of(state, now_millis.saturating_add(model.model().update_millis));
         let make = || {
             let seed = model.model().seed ^ u64::from(state.definition.id);
             Box::new(TableCapacity::new(model.model().clone(), &limits, seed, now_millis))

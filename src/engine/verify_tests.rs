@@ -69,7 +69,7 @@ fn planted(
 ) -> String {
     let state = slot.state();
     let ring = position.map_or(&state.ring, |position| &state.index_rings[position]);
-    engine.insert_global(ring, key, LATER, bytes, true);
+    engine.insert_unlogged(ring, key, LATER, bytes, true);
     let error = engine.verify().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Corrupt);
     error.to_string()

@@ -152,10 +152,9 @@ impl Engine {
         places: &LockSet<'_>,
         options: &WriteOptions,
     ) -> Result<CommitResult> {
-        if options.token.as_ref().is_some_and(|token| self.known_token(&token.token).is_some()) {
-            // Its twin was logged since the caller looked: the caller asks again and gets the twin's answer.
-            return Err(in_progress());
-        }
+        // Its twin was logged since the caller looked, or is about to be: the caller asks again and gets the twin's answer.
+        let token = options.token.as_ref();
+        let _claim = token.map(|token| self.claim_token(&token.token).ok_or_else(in_progress)).transpose()?;
         let mut newest_read = 0;
         let mut growth = CollectionDelta::default();
         let mut charge = WriteCharge::begin(self, options);
@@ -362,8 +361,9 @@ impl Engine {
         entry_bytes(key, version.value)
     }
 
-    /// Inserts an entry into a global index, whatever partition holds it by now; returns the memory it took.
-    pub(super) fn insert_global(
+    /// Inserts an item or entry of which no record of the log tells, whatever partition holds it by now; returns the memory it
+    /// took.
+    pub(super) fn insert_unlogged(
         &self,
         ring: &Arc<TokenRing>,
         key: &EncodedKey,
@@ -377,7 +377,11 @@ impl Engine {
             if guard.retired() {
                 continue;
             }
-            return self.insert_locked(ring, &partition, &guard, key, NewVersion { seqno, value, buffered });
+            let version = NewVersion { seqno, value, buffered };
+            if partition.insert_unlogged(&guard, key_ref(key), version, self.wal.visible()) {
+                self.flush_tombstones(ring, &partition);
+            }
+            return entry_bytes(key, value);
         }
     }
 

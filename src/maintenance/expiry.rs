@@ -22,7 +22,9 @@ use crate::{
     error::{Error, ErrorKind, Result},
     item::ItemRef,
     observe::{EventKind, Job, Subject},
-    schema::{EXPIRY_LANES, EncodedKey, ExpiryPlace, IndexKind, IndexStatus, TableDefinition, expiry_token},
+    schema::{
+        EXPIRY_LANES, EncodedKey, ExpiryPlace, IndexKind, IndexStatus, TableDefinition, TableStatus, expiry_token,
+    },
     wal::record::Origin,
 };
 use parking_lot::Mutex;
@@ -208,7 +210,7 @@ impl Sweeper {
             // A clock that was set back makes a sweep begin anew as well, and so does the next attempt at what failed.
             let retries = progress.failed && engine.observe().is_due(Job::Expiry, u64::from(index));
             let since = progress.whole_since_millis;
-            !retries && (since..since + WHOLE_SWEEP_MILLIS).contains(&now_millis)
+            !retries && (since..since.saturating_add(WHOLE_SWEEP_MILLIS)).contains(&now_millis)
         };
         let fresh = Progress { whole_since_millis: now_millis, ..Progress::default() };
         known.filter(is_fresh).unwrap_or(fresh)
@@ -216,9 +218,13 @@ impl Sweeper {
 }
 
 impl<'a> Sweep<'a> {
-    /// The expiry index of a table, if it has one, and its number.
+    /// The expiry index of a table, if it has one, and its number. A table that is being loaded is passed over: it can be neither
+    /// read nor written.
     fn of(engine: &'a Engine, slot: &'a TableSlot) -> Option<(u32, Self)> {
         let state = slot.state();
+        if state.definition.status == TableStatus::Creating {
+            return None;
+        }
         let position = state.definition.indexes.iter().position(|index| index.kind == IndexKind::Expiry)?;
         let sweep = Self {
             engine,

@@ -4,10 +4,11 @@
 //!
 //! All logic is in the steps. A database opened without background threads does the same work by `Database::step`.
 //!
-//! Imports: canary, sync, error, clock, observe, config, item, schema, wal, engine.
+//! Imports: canary, sync, error, clock, observe, config, file, item, schema, wal, engine.
 
 mod expiry;
 mod trigger;
+mod turns;
 
 pub use expiry::{Sweeper, TtlDescription, TtlStatus};
 pub use trigger::{Run, TriggerHealth, TriggerMonitor};
@@ -19,16 +20,13 @@ use crate::{
 };
 use parking_lot::Mutex;
 use std::{sync::Arc, thread::JoinHandle, time::Duration};
+use turns::Turns;
 
 /// Longest sleep of a maintenance thread that is not woken.
 const IDLE_SLEEP: Duration = Duration::from_millis(200);
 
 /// Pause behind each step of the sweeper, so that foreground writes find the log and the locks free most of the time.
 const SWEEP_PAUSE: Duration = Duration::from_micros(500);
-
-/// Pause behind each step that fills an index, about as long as the step: half of the time writers have the locks of the
-/// index and the processor to themselves.
-const BACKFILL_PAUSE: Duration = Duration::from_millis(2);
 
 /// A kind of background work, of which a [`Stepper`](crate::inspect::Stepper) does one piece.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -79,6 +77,8 @@ pub struct Maintenance {
     monitors: Mutex<Vec<Arc<TriggerMonitor>>>,
     /// What hands records to Kinesis destinations, if it has no thread of its own.
     deliveries: Mutex<Vec<Run>>,
+    /// Those of [`Maintenance::step`].
+    turns: Mutex<Turns>,
 }
 
 impl Maintenance {
@@ -91,6 +91,7 @@ impl Maintenance {
             triggers: Mutex::new(Vec::new()),
             monitors: Mutex::new(Vec::new()),
             deliveries: Mutex::new(Vec::new()),
+            turns: Mutex::default(),
         }
     }
 
@@ -100,12 +101,19 @@ impl Maintenance {
             return;
         }
         let mut threads = self.threads.lock();
+        let mut turns = Turns::default();
+        let compact_work: Worker = Box::new(move |engine, _| turns.work(engine));
         let workers = [
-            (Job::Flush, "hashrange-flush", flush_work as Worker, (|signal| &signal.flush) as fn(&Signal) -> &WakeFlag),
+            (
+                Job::Flush,
+                "hashrange-flush",
+                Box::new(flush_work) as Worker,
+                (|signal| &signal.flush) as fn(&Signal) -> &WakeFlag,
+            ),
             (Job::Compaction, "hashrange-compact", compact_work, |signal| &signal.compaction),
-            (Job::Expiry, "hashrange-age", age_work, |signal| &signal.log),
+            (Job::Expiry, "hashrange-age", Box::new(age_work), |signal| &signal.log),
         ];
-        for (job, name, work, bell) in workers {
+        for (job, name, mut work, bell) in workers {
             let (engine, sweeper) = (self.engine.clone(), self.sweeper.clone());
             // Writers ask whether a thread flushes; the other threads do nothing for them.
             let (flushes, ages) = (job == Job::Flush, job == Job::Expiry);
@@ -201,10 +209,7 @@ impl Maintenance {
         if engine.flush_step()? {
             return Ok(Work::Flushed);
         }
-        if engine.backfill_step()? {
-            return Ok(Work::Backfilled);
-        }
-        let work = engine.compact_step()?;
+        let work = self.turns.lock().step(engine)?;
         if work != Work::Idle {
             return Ok(work);
         }
@@ -300,7 +305,7 @@ fn report(engine: &Engine, number: u64, monitor: &TriggerMonitor, ran: &Result<b
 }
 
 /// One unit of work of a thread; `false` if there was nothing to do.
-type Worker = fn(&Engine, &Sweeper) -> Result<bool>;
+type Worker = Box<dyn FnMut(&Engine, &Sweeper) -> Result<bool> + Send>;
 
 fn flush_work(engine: &Engine, _: &Sweeper) -> Result<bool> {
     engine.flush_step()
@@ -324,15 +329,4 @@ fn age_work(engine: &Engine, sweeper: &Sweeper) -> Result<bool> {
         std::thread::sleep(SWEEP_PAUSE);
     }
     Ok(aged? || swept || synced?)
-}
-
-fn compact_work(engine: &Engine, _: &Sweeper) -> Result<bool> {
-    // An index that cannot be filled keeps no partition from its compaction.
-    let filled = engine.backfill_step();
-    if matches!(filled, Ok(true)) {
-        std::thread::sleep(BACKFILL_PAUSE);
-        return Ok(true);
-    }
-    let compacted = engine.compact_step()? != Work::Idle;
-    Ok(filled? || compacted)
 }

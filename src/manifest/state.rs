@@ -118,6 +118,14 @@ impl ManifestState {
     pub fn live_runs(&self) -> BTreeSet<u64> {
         self.partitions.values().flat_map(|partition| &partition.runs).map(|run| run.file).collect()
     }
+
+    /// Partitions that belong to no table or index. Version 0.1.0 could leave one behind when a table or index was dropped
+    /// while a partition of it was flushed; its files are gone.
+    pub fn orphans(&self) -> impl Iterator<Item = &PartitionMeta> {
+        let of_indexes = self.tables.values().flat_map(|table| table.indexes.iter().map(|index| index.id));
+        let keyspaces: BTreeSet<u32> = self.tables.keys().copied().chain(of_indexes).collect();
+        self.partitions.values().filter(move |partition| !keyspaces.contains(&partition.keyspace))
+    }
 }
 
 impl Counters {

@@ -160,6 +160,21 @@ impl Partition {
         version.value.is_none() && is_dense(active)
     }
 
+    /// Adds a version of which the log does not tell, so that it does not keep the log: after a crash its maker makes it again.
+    pub fn insert_unlogged(
+        &self,
+        guard: &WriteGuard<'_>,
+        key: KeyRef<'_>,
+        version: NewVersion<'_>,
+        visible: &Visible,
+    ) -> bool {
+        debug_assert!(self.owns(guard) && !guard.retired(), "a write needs the lock of a living partition");
+        let view = self.view.load();
+        let active = view.active();
+        active.insert_unlogged(key, version.seqno, version.value, version.buffered, visible);
+        version.value.is_none() && is_dense(active)
+    }
+
     /// The newest version of a key that the read may see; a tombstone is a version too.
     #[inline]
     pub fn get(&self, key: KeyRef<'_>, read: ReadPoint, visible: &Visible) -> Result<Option<Version>> {
@@ -245,7 +260,13 @@ impl Partition {
         self.view.load().memtables().map(|memtable| memtable.bytes()).sum()
     }
 
-    /// The lowest sequence number that is in a memtable; the log must keep it. `None` if all memtables are empty.
+    /// The lowest sequence number for whose version in a memtable the log is needed; `None` if there is none.
+    pub fn oldest_logged_seqno(&self) -> Option<u64> {
+        let view = self.view.load();
+        view.memtables().map(|memtable| memtable.min_logged_seqno()).min().filter(|oldest| *oldest < u64::MAX)
+    }
+
+    /// The lowest sequence number that is in a memtable. `None` if all memtables are empty.
     pub fn oldest_unflushed_seqno(&self) -> Option<u64> {
         let view = self.view.load();
         view.memtables().filter(|memtable| !memtable.is_empty()).map(|memtable| memtable.min_seqno()).min()

@@ -101,17 +101,21 @@ impl ScalingState {
     pub fn at(now_millis: u64) -> Self {
         Self { next_minute: now_millis / MINUTE_MILLIS, ..Self::default() }
     }
+    /// When the next minute is evaluated. At the end of time that is never over.
+    fn evaluation_millis(&self) -> u64 {
+        (self.next_minute + 1).saturating_mul(MINUTE_MILLIS).saturating_add(EVALUATION_MILLIS)
+    }
     /// When the next evaluation is due.
     pub fn next_millis(&self) -> u64 {
         if self.targets.is_empty() {
             return u64::MAX;
         }
-        let evaluation = (self.next_minute + 1) * MINUTE_MILLIS + EVALUATION_MILLIS;
+        let evaluation = self.evaluation_millis();
         self.actions.values().filter_map(|planned| planned.next_millis).fold(evaluation, u64::min)
     }
     /// The scheduled action that is due first, if its time has come before that of the next evaluation, and the time.
     pub fn take_due_action(&mut self, now_millis: u64) -> Option<(ScheduledAction, u64)> {
-        let evaluation = (self.next_minute + 1) * MINUTE_MILLIS + EVALUATION_MILLIS;
+        let evaluation = self.evaluation_millis();
         let next = self.actions.values_mut().filter(|planned| planned.next_millis.is_some());
         let first = next.min_by_key(|planned| planned.next_millis)?;
         let due_millis = first.next_millis.filter(|due| *due <= now_millis)?;
@@ -125,7 +129,7 @@ impl ScalingState {
     pub fn take_due(&mut self, now_millis: u64) -> Option<(u64, u64)> {
         let first = (now_millis / MINUTE_MILLIS).saturating_sub(MOST_MINUTES);
         self.next_minute = self.next_minute.max(first);
-        let (minute, at_millis) = (self.next_minute, (self.next_minute + 1) * MINUTE_MILLIS + EVALUATION_MILLIS);
+        let (minute, at_millis) = (self.next_minute, self.evaluation_millis());
         (at_millis <= now_millis).then(|| {
             self.next_minute += 1;
             (minute, at_millis)

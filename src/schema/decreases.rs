@@ -28,8 +28,8 @@ impl ThroughputChanges {
         let Some(last_millis) = self.last_decrease_millis.filter(|_| is_lower && today >= DECREASES_AT_ONCE) else {
             return Ok(());
         };
-        let midnight_millis = (now_millis / DAY_MILLIS + 1) * DAY_MILLIS;
-        let next_millis = (last_millis + HOUR_MILLIS).min(midnight_millis);
+        let midnight_millis = (now_millis / DAY_MILLIS + 1).saturating_mul(DAY_MILLIS);
+        let next_millis = last_millis.saturating_add(HOUR_MILLIS).min(midnight_millis);
         if now_millis >= next_millis {
             return Ok(());
         }

@@ -92,17 +92,18 @@ impl EncodedKey {
     pub fn sort(&self) -> &[u8] {
         &self.bytes[self.split..]
     }
-    /// The longer of its two parts' limits, checked: 2,048 bytes of partition key, 1,024 of sort key.
-    #[inline(always)]
-    fn check_lengths(&self, range_bytes: usize) -> Result<()> {
-        if self.split - 1 > MAX_HASH_KEY_BYTES {
-            return Err(hash_too_large(self.split - 1));
-        }
-        if range_bytes > MAX_RANGE_KEY_BYTES {
-            return Err(range_too_large(range_bytes));
-        }
-        Ok(())
+}
+
+/// Checks the bytes of the values of a key, not of their encoding: 2,048 of the partition key, 1,024 of the sort key.
+#[inline(always)]
+fn check_lengths(hash_bytes: usize, range_bytes: usize) -> Result<()> {
+    if hash_bytes > MAX_HASH_KEY_BYTES {
+        return Err(hash_too_large(hash_bytes));
     }
+    if range_bytes > MAX_RANGE_KEY_BYTES {
+        return Err(range_too_large(range_bytes));
+    }
+    Ok(())
 }
 
 /// Fills the one buffer of a key from left to right.
@@ -211,7 +212,8 @@ impl TableDefinition {
             refuse_empty(value, &key.name)?;
         }
         let encoded = EncodedKey::of_scalars(hash, range);
-        encoded.check_lengths(encoded.sort().len())?;
+        // The only part of a collection, and of a sort key, is encoded as it is.
+        check_lengths(encoded.split - 1, encoded.sort().len())?;
         Ok(encoded)
     }
 
@@ -356,15 +358,16 @@ fn index_key_from<'a>(
         value_of(&key.name).filter(|value| key.kind == value.kind() && !value.is_empty())
     };
     let mut builder = Builder::new(space);
-    if let [only] = index.hash.as_slice() {
-        indexable(only)?.append_last(&mut builder.bytes);
-    } else {
-        for key in &index.hash {
-            indexable(key)?.append_component(&mut builder.bytes);
+    let (mut hash_bytes, mut range_bytes) = (0, 0);
+    for key in &index.hash {
+        let value = indexable(key)?;
+        hash_bytes += value.size_bytes();
+        match index.hash.len() {
+            1 => value.append_last(&mut builder.bytes),
+            _ => value.append_component(&mut builder.bytes),
         }
     }
     builder.end_collection();
-    let mut range_bytes = 0;
     for key in &index.range {
         let value = indexable(key)?;
         range_bytes += value.size_bytes();
@@ -380,6 +383,5 @@ fn index_key_from<'a>(
         (None, IndexKind::Local) => {}
         (_, IndexKind::Expiry) => return None,
     }
-    let key = builder.finish();
-    key.check_lengths(range_bytes).ok().map(|()| key)
+    check_lengths(hash_bytes, range_bytes).ok().map(|()| builder.finish())
 }

@@ -155,6 +155,11 @@ impl Streams {
         open.get(at).map(|(_, shard)| work(shard))
     }
 
+    /// Whether a shard takes the changes of a partition.
+    pub fn has_open(&self, partition: u64) -> bool {
+        StreamPurpose::ALL.into_iter().any(|purpose| self.with_open(partition, purpose, |_| ()).is_some())
+    }
+
     fn new_id(&self) -> u64 {
         self.next_id.fetch_add(1, Ordering::Relaxed)
     }

@@ -7,12 +7,17 @@ use hashrange::{
     Database, Item, Table,
     admin::{TableUpdate, index},
     file::{Disk, FileName, MemoryDisk},
-    key::S,
+    inspect::{Piece, Work},
+    key::{N, S},
     testing::Operation,
 };
 use hashrange_test_support::slow_disk::SlowDisk;
 use std::{
-    sync::{Arc, Condvar, Mutex, mpsc},
+    sync::{
+        Arc, Condvar, Mutex,
+        atomic::{AtomicBool, Ordering},
+        mpsc,
+    },
     thread,
     time::Duration,
 };
@@ -113,6 +118,68 @@ fn a_run_that_is_flushed_while_its_table_or_index_goes_is_removed() {
         let work = move || flushed.flush().unwrap();
         gate.during(work, || go(&db));
         assert_eq!(runs(&*disk), left);
+        db.verify().unwrap();
+    }
+}
+
+/// A table whose items end far in the future, with an index and TTL, all of it in runs. In memory is what was put and deleted
+/// since: tombstones of which the hash indexes of the runs know that they hide nothing, so that the next flush leaves no run.
+fn in_runs_but_for_tombstones(db: &Database) {
+    let table = db.create_table("items").hash::<S>("id").range::<N>("n").gsi(index("by_group").hash::<S>("group"));
+    let table = table.ttl("ends").create().unwrap();
+    let item = |n: u64| Item::new().with("id", "one").with("n", n).with("group", "g").with("ends", 4_000_000_000 + n);
+    (0..200).for_each(|n| drop(table.put(&item(n)).unwrap()));
+    db.flush().unwrap();
+    table.put(&item(500)).unwrap();
+    table.delete(("one", 500)).unwrap();
+}
+
+/// Flushes the partition of a table or index, which leaves no run, on another thread while something goes: the flush begins
+/// once the manifest is held for that, and comes to its end behind it.
+fn flush_nothing_while(go: Going, index: Option<&str>) -> Arc<dyn Disk> {
+    let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
+    let is_going = Arc::new(AtomicBool::new(false));
+    let ((begin, begins), (tell, written)) = (mpsc::channel::<()>(), mpsc::channel::<()>());
+    let (asked, held) = (is_going.clone(), Mutex::new((begin, written)));
+    let hook = move |operation: Operation, name: FileName| match (operation, name) {
+        (Operation::Sync, FileName::Manifest(_)) if asked.swap(false, Ordering::SeqCst) => {
+            let (begin, written) = &*held.lock().unwrap();
+            begin.send(()).unwrap();
+            written.recv_timeout(PATIENCE).unwrap();
+        }
+        // The empty run goes before the manifest is asked for.
+        (Operation::Remove, FileName::Run(_)) => drop(tell.send(())),
+        _ => {}
+    };
+    let options = Database::options().background(false).initial_partitions(1);
+    let db = options.open_on(SlowDisk::new(disk.clone(), Arc::new(hook))).unwrap();
+    in_runs_but_for_tombstones(&db);
+    let facts = db.facts().partitions.into_iter().find(|part| part.index.as_deref() == index).unwrap();
+    let (stepper, partition) = (db.stepper().unwrap(), Some(facts.partition.id));
+    let flush = thread::spawn(move || {
+        begins.recv_timeout(PATIENCE).unwrap();
+        stepper.step(Piece::Flush { partition }).unwrap()
+    });
+    is_going.store(true, Ordering::SeqCst);
+    go(&db);
+    assert_eq!(flush.join().unwrap().work, Work::Flushed);
+    db.close().unwrap();
+    disk
+}
+
+/// The manifest got the partition back, with runs whose files were removed: no opening found them ever after.
+#[test]
+pub(crate) fn a_flush_without_a_run_brings_nothing_back_that_goes_meanwhile() {
+    let drop_ttl = |db: &Database| {
+        let update = TableUpdate { ttl_attribute: Some(None), ..TableUpdate::default() };
+        drop(db.update_table("items", update).unwrap());
+    };
+    let [(drop_table, _), (drop_index, _)] = goings();
+    let goings = [(drop_table, None, 0), (drop_index, Some("by_group"), 2), (drop_ttl, Some(":expiry"), 2)];
+    for (go, index, left) in goings {
+        let disk = flush_nothing_while(go, index);
+        let db = Database::options().background(false).open_on(disk.clone()).unwrap();
+        assert_eq!((db.facts().partitions.len(), runs(&*disk)), (left, left), "{index:?}");
         db.verify().unwrap();
     }
 }

@@ -5,12 +5,15 @@
 
 use hashrange::{
     Database, Durability, Error, ErrorKind, Item, Result, Table,
+    admin::TableSpec,
+    file::{Disk, FileName, MemoryDisk},
     inspect::Work,
-    key::S,
-    schema::StreamView,
+    key::{KeyType, S},
+    schema::{KeyAttribute, KeySchema, StreamView},
     streams::{ChangeRecord, Consumer},
-    testing::SimulatedDisk,
+    testing::{Operation, SimulatedDisk},
 };
+use hashrange_test_support::slow_disk::SlowDisk;
 use std::{
     path::Path,
     process::Command,
@@ -134,6 +137,68 @@ fn a_close_waits_for_work_that_is_under_way() {
         }
         again.verify().unwrap();
         again.flush().unwrap();
+    }
+}
+
+/// Memory that is far beyond its budget: the next writer has to flush before it writes.
+fn overfull(disk: Arc<dyn Disk>) -> (Database, Table<S>) {
+    let db = Database::options().background(false).memtable_bytes(16 << 10).open_on(disk).unwrap();
+    let table = orders(&db);
+    table.put(&order("large").with("text", "x".repeat(100 << 10))).unwrap();
+    (db, table)
+}
+
+/// It flushed before it looked whether the database was open, into a folder that was another's by then.
+#[test]
+fn a_writer_that_has_to_flush_changes_nothing_after_the_end() {
+    let disk = SimulatedDisk::new(1);
+    let (db, table) = overfull(Arc::new(disk.clone()));
+    let other = db.clone();
+    let key = KeySchema { hash: KeyAttribute::new("id", KeyType::S), range: None };
+    let mut loader = db.load_table(TableSpec::new("loaded", key)).unwrap();
+    db.close().unwrap();
+    let before = disk.operations();
+    assert_closed(table.put(&order("1")));
+    assert_closed(loader.put(&order("1")));
+    assert_closed(other.transact_write().put(&table, &order("2")).send());
+    drop(loader);
+    assert_eq!(disk.operations(), before);
+    let (again, _) = overfull(Arc::new(disk));
+    again.flush().unwrap();
+    again.verify().unwrap();
+}
+
+#[test]
+fn a_close_waits_for_a_writer_that_flushes() {
+    let (is_flushing, may_go_on) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicBool::new(false)));
+    let (flushing, going_on) = (is_flushing.clone(), may_go_on.clone());
+    let hook = move |operation, name| {
+        if operation == Operation::Sync && matches!(name, FileName::Run(_) | FileName::Stream(_)) {
+            flushing.store(true, Ordering::SeqCst);
+            wait_until(&going_on);
+        }
+    };
+    let disk = Arc::new(MemoryDisk::new());
+    let (db, table) = overfull(SlowDisk::new(disk.clone(), Arc::new(hook)));
+    let writer = thread::spawn(move || table.put(&order("1")).map(drop));
+    wait_until(&is_flushing);
+    let closes = thread::spawn(move || db.close());
+    thread::sleep(Duration::from_millis(50));
+    assert!(!closes.is_finished());
+    may_go_on.store(true, Ordering::SeqCst);
+    closes.join().unwrap().unwrap();
+    // The write comes before the end or after it.
+    let written = writer.join().unwrap();
+    let again = Database::options().background(false).open_on(disk).unwrap();
+    assert_eq!(orders(&again).get("1").unwrap().is_some(), written.is_ok(), "{written:?}");
+}
+
+#[track_caller]
+fn wait_until(flag: &AtomicBool) {
+    let start = Instant::now();
+    while !flag.load(Ordering::SeqCst) {
+        assert!(start.elapsed() < Duration::from_secs(60), "nothing happens");
+        thread::sleep(Duration::from_millis(1));
     }
 }
 

@@ -3,12 +3,12 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    Clock, Database, Durability, ErrorKind, Item, ItemRef, Table,
-    admin::{IndexSpec, TableUpdate, index},
+    AttributeValue, Clock, Database, Durability, ErrorKind, Item, ItemRef, Table,
+    admin::{IndexSpec, TableSpec, TableUpdate, index},
     file::{Disk, MemoryDisk},
     inspect::Work,
     key::{KeyType, N, S},
-    schema::{IndexKind, KeyAttribute, Projection},
+    schema::{IndexKind, KeyAttribute, KeySchema, Projection},
     service::{Delay, IndexLag, StaleReplica},
     testing::{Fault, FaultPlan, Operation, SimulatedDisk},
 };
@@ -366,6 +366,42 @@ fn the_filling_of_an_index_goes_on_after_reopening() {
     assert_eq!(table.scan().index("by_group").items().count(), 7999);
     drop((db, table));
     assert_eq!(progress(&open().0), None);
+}
+
+/// Their lengths were compared in their encoding, which writes each end of a part and each zero byte as two bytes. The write was
+/// taken, and the item was in no index.
+#[test]
+fn keys_of_several_attributes_are_as_long_as_their_values() {
+    let db = Database::options().background(false).in_memory().unwrap();
+    let attribute = |name: &str| KeyAttribute::new(name, KeyType::B);
+    let by_parts = IndexSpec {
+        name: "by_parts".to_owned(),
+        kind: IndexKind::Global,
+        hash: vec![attribute("a"), attribute("b")],
+        range: vec![attribute("c"), attribute("d")],
+        projection: Projection::KeysOnly,
+        throughput: None,
+    };
+    let key = KeySchema { hash: KeyAttribute::new("n", KeyType::N), range: None };
+    let slot = TableSpec { indexes: vec![by_parts], ..TableSpec::new("tab", key) };
+    db.create_table_from(slot).unwrap();
+    let table = db.table::<N>("tab").unwrap();
+    let item = |n: u64, lens: [usize; 4]| {
+        let parts = ["a", "b", "c", "d"].into_iter().zip(lens);
+        parts.fold(Item::new().with("n", n), |item, (name, len)| {
+            item.with(name, AttributeValue::B(vec![u8::try_from(n % 2).unwrap(); len].into()))
+        })
+    };
+    for (n, lens) in [[1024, 1024, 512, 512], [2047, 1, 1, 1023], [1, 2047, 1023, 1]].into_iter().enumerate() {
+        (0..2).for_each(|zero| drop(table.put(&item(2 * n as u64 + zero, lens)).unwrap()));
+    }
+    for lens in [[1024, 1025, 1, 1], [1, 1, 512, 513]] {
+        assert_eq!(table.put(&item(9, lens)).unwrap_err().kind(), ErrorKind::Validation);
+    }
+    db.verify().unwrap();
+    assert_eq!(table.scan().index("by_parts").items().count(), 6);
+    db.compact().unwrap();
+    assert_eq!(table.scan().index("by_parts").items().count(), 6);
 }
 
 /// Bytes of all files of a folder.

@@ -19,6 +19,7 @@ mod decrypted;
 mod encryption;
 mod examples;
 mod faults;
+mod filling;
 mod foreign_types;
 mod fork;
 mod history;

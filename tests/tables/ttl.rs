@@ -279,6 +279,18 @@ fn the_background_thread_sweeps() {
     panic!("{} items are left", table.scan().items().count());
 }
 
+#[test]
+fn sweeps_go_on_at_the_end_of_time() {
+    let clock = clock();
+    let db = in_memory(&clock);
+    let table = sessions(&db);
+    clock.set_millis(u64::MAX);
+    (0..3).for_each(|_| assert!(db.step().is_ok()));
+    table.put(&Item::new().with("id", "a")).unwrap();
+    let mut consumer = table.stream().unwrap().checkpoint("c");
+    assert!(consumer.next_batch(Duration::ZERO).is_ok());
+}
+
 /// Background work needs no call: an opened database is enough.
 #[test]
 fn items_expire_in_a_database_of_which_nothing_is_asked() {

@@ -35,7 +35,7 @@ struct Gate {
 
 impl Gate {
     fn pass(&self, operation: Operation, name: FileName) {
-        if matches!(name, FileName::Log(_)) {
+        if operation != Operation::Remove && matches!(name, FileName::Log(_)) {
             let comers = if operation == Operation::Sync { &self.syncs } else { &self.writes };
             comers.fetch_add(1, Ordering::SeqCst);
             let closed = self.changed.wait_while(self.closed_to.lock().unwrap(), |closed| *closed == Some(operation));

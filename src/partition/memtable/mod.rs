@@ -76,6 +76,8 @@ struct Writing {
     bytes: AtomicUsize,
     min_seqno: AtomicU64,
     max_seqno: AtomicU64,
+    /// Changed by the holder of the lock of the partition.
+    min_logged_seqno: AtomicU64,
 }
 
 impl Memtable {
@@ -96,6 +98,7 @@ impl Memtable {
                 bytes: AtomicUsize::new(0),
                 min_seqno: AtomicU64::new(u64::MAX),
                 max_seqno: AtomicU64::new(0),
+                min_logged_seqno: AtomicU64::new(u64::MAX),
             },
         }
     }
@@ -114,8 +117,22 @@ impl Memtable {
     ///
     /// The caller holds the partition's lock, or is the only one who writes.
     pub fn insert(&self, key: KeyRef<'_>, seqno: u64, value: Option<&Bytes>, buffered: bool, visible: &Visible) {
+        let lowest = &self.writing.min_logged_seqno;
+        lowest.store(lowest.load(Ordering::Relaxed).min(seqno), Ordering::Release);
+        self.insert_unlogged(key, seqno, value, buffered, visible);
+    }
+
+    /// Adds a version that no replay of the log would bring back.
+    pub fn insert_unlogged(
+        &self,
+        key: KeyRef<'_>,
+        seqno: u64,
+        value: Option<&Bytes>,
+        buffered: bool,
+        visible: &Visible,
+    ) {
         let Some(lock) = self.shard(self.shard_number(key.token)) else { return };
-        let Writing { arena, keys, tombstones, bytes, min_seqno, max_seqno } = &self.writing;
+        let Writing { arena, keys, tombstones, bytes, min_seqno, max_seqno, .. } = &self.writing;
         let mut arena = arena.lock();
         let version = Stored::new(&mut arena, key, value, seqno, buffered);
         let version_bytes = version.bytes();
@@ -201,6 +218,10 @@ impl Memtable {
     /// Lowest sequence number that was ever added; `u64::MAX` if there is none.
     pub fn min_seqno(&self) -> u64 {
         self.writing.min_seqno.load(Ordering::Acquire)
+    }
+    /// Lowest sequence number that replay would bring back; `u64::MAX` if there is none.
+    pub fn min_logged_seqno(&self) -> u64 {
+        self.writing.min_logged_seqno.load(Ordering::Acquire)
     }
     /// Highest sequence number that was ever added; 0 if there is none.
     pub fn max_seqno(&self) -> u64 {

@@ -1,4 +1,4 @@
-//! A disk whose writes and syncs a test can hold up.
+//! A disk whose writes and syncs a test can hold up, and that tells it of removals.
 
 use hashrange::{
     Result,
@@ -7,10 +7,10 @@ use hashrange::{
 };
 use std::{fmt, sync::Arc};
 
-/// Called before a file is written to or synced.
+/// Called before a file is written to or synced, and behind its removal.
 pub type Hook = Arc<dyn Fn(Operation, FileName) + Send + Sync>;
 
-/// A disk that calls a hook before each write and sync of a file, and is another disk otherwise.
+/// A disk that calls a hook before each write and sync of a file and behind each removal, and is another disk otherwise.
 pub struct SlowDisk {
     inner: Arc<dyn Disk>,
     before: Hook,
@@ -76,7 +76,9 @@ impl Disk for SlowDisk {
         self.inner.rename(from, to)
     }
     fn remove(&self, name: FileName) -> Result<()> {
-        self.inner.remove(name)
+        self.inner.remove(name)?;
+        (self.before)(Operation::Remove, name);
+        Ok(())
     }
     fn sync_file(&self, name: FileName) -> Result<()> {
         self.inner.sync_file(name)

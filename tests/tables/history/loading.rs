@@ -94,6 +94,23 @@ fn a_loaded_table_is_what_was_put_last_and_takes_writes() {
     }
 }
 
+/// The item went in below the tombstone of a sweep, which had no business there.
+#[test]
+fn an_item_that_is_loaded_again_after_its_end_stays() {
+    let clock = Clock::manual(1_795_000_000_000);
+    let db = options().clock(clock.clone()).in_memory().unwrap();
+    let mut loader = db.load_table(TableSpec { ttl_attribute: Some("end".into()), ..spec("orders") }).unwrap();
+    let ending = |n, secs: u64| item(n, n).with("end", secs);
+    (0..20).for_each(|n| loader.put(&ending(n, 1_794_000_000)).unwrap());
+    assert_eq!(db.sweep_now().unwrap(), 0, "it can be neither read nor written");
+    (0..10).for_each(|n| loader.put(&ending(n, 1_796_000_000)).unwrap());
+    loader.finish().unwrap();
+    assert_eq!(db.sweep_now().unwrap(), 10);
+    let table = db.table::<(S, N)>("orders").unwrap();
+    assert_eq!(table.scan().items().map(Result::unwrap).count(), 10);
+    db.verify().unwrap();
+}
+
 #[test]
 fn nothing_of_it_is_seen_before_its_end() {
     let db = options().in_memory().unwrap();
