@@ -9,7 +9,8 @@ use crate::{
 
 impl Database {
     /// All change streams, also disabled ones and those of deleted tables, for as long as records are kept after their end
-    /// (24 hours unless [`OpenOptions::stream_retention`] says otherwise); of one table name only, if one is given.
+    /// (24 hours unless [`OpenOptions::stream_retention`](crate::OpenOptions::stream_retention) says otherwise); of one table name
+    /// only, if one is given.
     pub fn list_streams(&self, table: Option<&str>) -> Vec<StreamDescription> {
         table::list_streams(self.engine(), table)
     }
