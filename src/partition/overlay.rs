@@ -179,12 +179,13 @@ pub(super) fn query_each<'v>(
             return Ok(None);
         }
     }
-    let Some(bottom) = bottom else { return hand_out(gathered, range.descending, take) };
+    let Some(bottom) = bottom else { return hand_out(&mut gathered, range.descending, take) };
     gathered.place(bottom)?;
-    lay_over(bottom, gathered, range, take).map(Some)
+    lay_over(bottom, &mut gathered, range, take).map(Some)
 }
 
 /// The leaves that the runs have of a collection; `None` if one has more than one.
+#[inline(always)] // or else the leaves are copied
 fn leaves<'v>(runs: &'v [Arc<Run>], range: &CollectionRange<'_>) -> Result<Option<SmallVec<[OneLeaf<'v>; 2]>>> {
     let mut located: SmallVec<[Located<'_>; 4]> = SmallVec::new();
     for run in runs {
@@ -203,7 +204,7 @@ fn leaves<'v>(runs: &'v [Arc<Run>], range: &CollectionRange<'_>) -> Result<Optio
 }
 
 /// Gives `take` what one memtable has alone.
-fn hand_out(mut gathered: Gathered<'_>, descending: bool, take: &mut impl TakeItem) -> Result<Option<u64>> {
+fn hand_out(gathered: &mut Gathered<'_>, descending: bool, take: &mut impl TakeItem) -> Result<Option<u64>> {
     if gathered.sources > 1 {
         return Ok(None);
     }
@@ -222,12 +223,12 @@ fn hand_out(mut gathered: Gathered<'_>, descending: bool, take: &mut impl TakeIt
 /// Gives `take` the items of a leaf, with newer versions in their places.
 fn lay_over(
     bottom: &OneLeaf<'_>,
-    gathered: Gathered<'_>,
+    gathered: &mut Gathered<'_>,
     range: &CollectionRange<'_>,
     take: &mut impl TakeItem,
 ) -> Result<u64> {
     let within = bottom.within(range.lower, range.upper)?;
-    let Gathered { mut newer, order, .. } = gathered;
+    let Gathered { newer, order, .. } = gathered;
     let (mut left, mut stepped_over) = (within, 0);
     let mut placed = order.iter();
     while let Some(Placed { place, at }) = if range.descending { placed.next_back() } else { placed.next() } {
