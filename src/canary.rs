@@ -47,6 +47,8 @@ mod planted {
         CurrentNameUnsynced,
         /// A run is published before its bytes are synced.
         RunUnsynced,
+        /// A former segment of the log keeps its header until a new one is written over it.
+        SpareKeepsHeader,
         /// Recovery does not write again what nothing vouches for.
         ForgottenTakeOver,
         /// Recovery believes a frame whose checksum is wrong.
@@ -115,13 +117,14 @@ mod planted {
 
     impl Canary {
         /// All of them.
-        pub const ALL: [Self; 38] = [
+        pub const ALL: [Self; 39] = [
             Self::SegmentNameUnsynced,
             Self::EarlyAcknowledgement,
             Self::ForgivenSync,
             Self::ManifestUnsynced,
             Self::CurrentNameUnsynced,
             Self::RunUnsynced,
+            Self::SpareKeepsHeader,
             Self::ForgottenTakeOver,
             Self::TornFrame,
             Self::SharedImageUnchecked,

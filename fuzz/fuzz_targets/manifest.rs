@@ -120,7 +120,7 @@ fn check_committed(u: &mut Unstructured<'_>) -> Result<()> {
 /// Any bytes as edits, under right checksums.
 fn check_forged(u: &mut Unstructured<'_>) -> Result<()> {
     let seed = FrameSeed::new(FileMagic::Manifest, DATABASE, 1);
-    let header = |magic, detail| FileHeader { magic, database_id: DATABASE, number: 1, detail, takes_over: false , mark: 0};
+    let header = |magic, detail| FileHeader { magic, database_id: DATABASE, number: 1, detail, takes_over: false, is_reused: false, mark: 0};
     let first = schema::count(u)?;
     let mut bytes = header(FileMagic::Manifest, first).encode().to_vec();
     for number in 0..u.int_in_range(0..=3u64)? {

@@ -129,6 +129,7 @@ impl Engine {
                 }
             }
         }
+        self.wal.remove_spares();
         failure.map_or(Ok(()), Err)
     }
 

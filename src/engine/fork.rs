@@ -36,6 +36,7 @@ impl Engine {
                 | FileName::Keys
                 | FileName::KeysNext
                 | FileName::Restoring
+                | FileName::Spare(_)
                 | FileName::Manifest(_)
                 | FileName::Base(_) => continue,
                 FileName::Run(number) if !runs.contains(&number) => continue,

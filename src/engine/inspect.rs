@@ -63,6 +63,9 @@ pub struct DatabaseStats {
     pub logical_bytes: u64,
     /// Bytes of all log segments on disk.
     pub log_bytes: u64,
+    /// Bytes of former log segments that are kept on disk to be written over by later ones: at most four segments. They go when
+    /// the database is closed or compacted, and when the disk is nearly full.
+    pub log_spare_bytes: u64,
     /// Bytes of all segments of change streams on disk.
     pub stream_bytes: u64,
     /// Memory of the records of change streams that are not yet in segments, in bytes.
@@ -205,6 +208,7 @@ impl Engine {
             run_bytes,
             logical_bytes,
             log_bytes: segments.iter().map(|segment| segment.bytes).sum(),
+            log_spare_bytes: self.wal.spare_bytes(),
             stream_bytes,
             stream_tail_bytes: self.streams.tail_bytes(),
             log: LogStats {

@@ -195,6 +195,7 @@ fn count_generations(disk: &dyn Disk) -> Result<Counted> {
             FileName::Lock
             | FileName::Reserve
             | FileName::CurrentNext
+            | FileName::Spare(_)
             | FileName::Keys
             | FileName::KeysNext
             | FileName::Restoring => {

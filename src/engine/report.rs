@@ -35,7 +35,13 @@ impl Engine {
             Ok(_) => self.observe.succeeded(job, id),
             // That writing ended is reported where it happened, and closing is no failure.
             Err(error) if self.wal.is_poisoned() || error.kind() == ErrorKind::Closed => {}
-            Err(error) => self.observe.failed(job, id, subject, error),
+            Err(error) => {
+                if error.kind() == ErrorKind::Io && self.files.disk.is_full() {
+                    // The next attempt may have room enough.
+                    self.wal.remove_spares();
+                }
+                self.observe.failed(job, id, subject, error);
+            }
         }
         done
     }
@@ -64,6 +70,7 @@ impl Engine {
         let mut statistics = self.observe.counters().read();
         statistics.memtable_bytes = self.admission.write_budget.used_bytes() as u64;
         statistics.log_bytes = self.wal.segments().iter().map(|segment| segment.bytes).sum();
+        statistics.log_spare_bytes = self.wal.spare_bytes();
         statistics.last_commit = self.wal.last_seqno();
         statistics
     }

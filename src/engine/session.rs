@@ -95,7 +95,7 @@ fn leftovers(disk: &dyn Disk, manifest: &Manifest) -> Result<Vec<FileName>> {
     files.retain(|name| match name {
         FileName::Run(number) => !alive.contains(number),
         FileName::Stream(number) => !state.stream_segments.contains_key(number),
-        FileName::KeysNext | FileName::Restoring => true,
+        FileName::KeysNext | FileName::Restoring | FileName::Spare(_) => true,
         FileName::Log(number) => *number < first_log || state.log.ends.get(number) == Some(&0),
         FileName::Base(number) => !state.bases.contains_key(number),
         name => manifest.is_leftover(*name),

@@ -5,6 +5,7 @@ use crate::error::ErrorKind;
 use bytes::Bytes;
 
 const LOG: FileName = FileName::Log(1);
+const FORMER: FileName = FileName::Log(2);
 const RUN: FileName = FileName::Run(7);
 
 /// Runs all checks on an empty folder.
@@ -14,6 +15,7 @@ pub(super) fn check(disk: &dyn Disk) {
     writes_and_reads(disk);
     windows(disk);
     cuts(disk);
+    files_that_are_set_aside(disk);
     empty_files(disk);
     readers_and_a_writer(disk);
     reads_past_the_end_fail(disk);
@@ -78,6 +80,40 @@ fn cuts(disk: &dyn Disk) {
     file.sync().unwrap();
     assert_eq!(contents(disk, RUN), "written once more");
     disk.remove(RUN).unwrap();
+}
+
+/// What is set aside is gone, and where its space is kept, another file is written over it.
+fn files_that_are_set_aside(disk: &dyn Disk) {
+    let spare = FileName::Spare(1);
+    put(disk, FORMER, b"former");
+    let kept = disk.set_aside(FORMER, spare).unwrap();
+    assert!(disk.set_aside(FORMER, spare).is_err() && disk.open(FORMER, false).is_err());
+    for map in [false, true] {
+        put(disk, LOG, b"a reader has it");
+        let reader = disk.open(LOG, map).unwrap();
+        assert!(!disk.set_aside(LOG, FileName::Spare(2)).unwrap());
+        assert_eq!(reader.read_at(2, 6).unwrap(), "reader");
+        assert_eq!(disk.list().unwrap().len(), usize::from(kept));
+    }
+    if !kept {
+        assert!(disk.reopen(spare).is_err());
+        return;
+    }
+    disk.rename(spare, FORMER).unwrap();
+    disk.sync_directory().unwrap();
+    let (mut file, len) = disk.reopen(FORMER).unwrap();
+    assert_eq!((len, contents(disk, FORMER)), (6, "former".into()));
+    file.write_at(0, b"now").unwrap();
+    file.reserve(5).unwrap();
+    assert_eq!(contents(disk, FORMER), "nowmer");
+    file.reserve(8).unwrap();
+    assert_eq!(contents(disk, FORMER), "nowmer\0\0");
+    file.write_at(3, b"!").unwrap();
+    file.truncate(4).unwrap();
+    file.sync().unwrap();
+    assert_eq!(contents(disk, FORMER), "now!");
+    drop(file);
+    disk.remove(FORMER).unwrap();
 }
 
 fn writes_and_reads(disk: &dyn Disk) {

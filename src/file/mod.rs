@@ -1,7 +1,8 @@
 //! The only room with files: everything that touches a disk goes through the [`Disk`] trait.
 //!
 //! A database is one flat folder; [`FileName`] builds and parses every name in it. A file is written by the one handle
-//! that created it, synced, and read from then on; nothing opens an existing file for writing.
+//! that created it, synced, and read from then on. An existing file is opened for writing in one case: it was taken out of
+//! use where no reader has it and no other name leads to it ([`Disk::set_aside`]), and becomes another file.
 //!
 //! ```text
 //!              the engine: log, manifest, runs, streams
@@ -48,6 +49,7 @@ mod real_lock;
 mod real_writer;
 #[cfg(unix)]
 mod reserve;
+mod segments_read;
 pub(crate) mod simulated;
 
 pub use fork::TakeOver;
@@ -64,7 +66,7 @@ pub(crate) use real::create_folder as make_folder;
 #[cfg(test)]
 pub(crate) use simulated::{Fault, FaultPlan, Operation, SimulatedDisk};
 
-use crate::error::Result;
+use crate::error::{Error, Result};
 use bytes::Bytes;
 use std::{fmt::Debug, path::Path, sync::Arc};
 
@@ -96,6 +98,19 @@ pub trait Disk: Debug + Send + Sync {
     /// Removes a file. Readers that have it open or mapped keep its bytes (on Windows a mapped file cannot be removed:
     /// an error, and nothing happens).
     fn remove(&self, name: FileName) -> Result<()>;
+    /// Removes a file that is not needed any more, as [`Disk::remove`] does, but keeps its space under the name `spare` if no
+    /// reader of this disk has the file open or mapped and the file has no second name, so that no reader can ever see what is
+    /// written over its bytes. Says whether the space was kept; where the disk cannot know, it is not. Durable after
+    /// [`Disk::sync_directory`].
+    fn set_aside(&self, name: FileName, _spare: FileName) -> Result<bool> {
+        self.remove(name).map(|()| false)
+    }
+    /// Opens a file that was set aside, to be written anew from its begin; also its length. What it held is there until it is
+    /// written over, and in a crash any of its pages may have the old bytes or the new ones. Errors: the file has a second name
+    /// now.
+    fn reopen(&self, name: FileName) -> Result<(Box<dyn WritableFile>, u64)> {
+        Err(Error::io("reopen", name, &std::io::ErrorKind::Unsupported.into()))
+    }
     /// Makes all bytes of an existing file durable, whichever process wrote them: one that was killed leaves bytes that every
     /// reader sees and that a power failure takes away. For recovery, before it relies on such bytes; after an error
     /// nothing may be assumed.
@@ -154,7 +169,7 @@ pub trait WritableFile: Debug + Send + Sync {
     /// Does the same without the writer, which can go on writing meanwhile.
     fn syncer(&self) -> Arc<dyn SyncFile>;
     /// Extends the file with real, written zeros up to `len`, so that later writes below it change no metadata. Does
-    /// nothing if the file is that long already.
+    /// nothing if the file is that long already, also where that is because of bytes that it held before it was reopened.
     fn reserve(&mut self, len: u64) -> Result<()>;
     /// Cuts the file off at `len`, which is not below the end of what was written: gives back space that was reserved. A
     /// crash may undo it, as long as no later sync of the folder was over. Does nothing where the disk cannot.
@@ -162,7 +177,8 @@ pub trait WritableFile: Debug + Send + Sync {
         Ok(())
     }
     /// Like [`WritableFile::reserve`], for many small writes to come: where the disk can, they are copied into memory that
-    /// the operating system writes back like any other write. Says whether it can; if not, nothing is reserved.
+    /// the operating system writes back like any other write. What a reopened file held there is zeros then. Says whether it
+    /// can; if not, nothing is reserved.
     fn open_window(&mut self, _len: u64) -> Result<bool> {
         Ok(false)
     }

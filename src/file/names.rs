@@ -27,6 +27,8 @@ pub enum FileName {
     Manifest(u64),
     /// A segment of the write-ahead log.
     Log(u64),
+    /// A file that was a segment of the log and may become another one. It holds nothing.
+    Spare(u64),
     /// A sorted run of a partition.
     Run(u64),
     /// A segment of a change stream.
@@ -54,6 +56,7 @@ impl FileName {
             let file = match kind {
                 "manifest" => Self::Manifest(number),
                 "log" => Self::Log(number),
+                "spare" => Self::Spare(number),
                 "run" => Self::Run(number),
                 "stream" => Self::Stream(number),
                 "base" => Self::Base(number),
@@ -76,6 +79,7 @@ impl fmt::Display for FileName {
             Self::Restoring => f.write_str("RESTORING"),
             Self::Manifest(n) => write!(f, "{n:010}.manifest"),
             Self::Log(n) => write!(f, "{n:010}.log"),
+            Self::Spare(n) => write!(f, "{n:010}.spare"),
             Self::Run(n) => write!(f, "{n:010}.run"),
             Self::Stream(n) => write!(f, "{n:010}.stream"),
             Self::Base(n) => write!(f, "{n:010}.base"),
@@ -90,7 +94,8 @@ mod tests {
     #[test]
     fn each_name_is_parsed_back_and_no_other_spelling_of_it() {
         let numbers = [0, 1, 42, 9_999_999_999, 10_000_000_000, NUMBER_LIMIT - 1];
-        let numbered = [FileName::Manifest, FileName::Log, FileName::Run, FileName::Stream, FileName::Base];
+        let numbered =
+            [FileName::Manifest, FileName::Log, FileName::Spare, FileName::Run, FileName::Stream, FileName::Base];
         let mut names = vec![FileName::Lock, FileName::Reserve, FileName::Current, FileName::CurrentNext];
         names.extend([FileName::Keys, FileName::KeysNext, FileName::Restoring]);
         names.extend(numbered.iter().flat_map(|kind| numbers.map(kind)));

@@ -1,6 +1,6 @@
 //! Reading and writing at a position, without moving a cursor that others share.
 
-use super::ReadableFile;
+use super::{ReadableFile, segments_read::SegmentRead};
 use crate::error::{Error, Result};
 use bytes::Bytes;
 use std::{fs::File, io, path::PathBuf};
@@ -63,11 +63,12 @@ pub(super) struct PositionedReader {
     file: Positioned,
     path: PathBuf,
     len: u64,
+    _counted: Option<SegmentRead>,
 }
 
 impl PositionedReader {
-    pub(super) fn new(file: File, path: PathBuf, len: u64) -> Self {
-        Self { file: file.into(), path, len }
+    pub(super) fn new(file: File, path: PathBuf, len: u64, counted: Option<SegmentRead>) -> Self {
+        Self { file: file.into(), path, len, _counted: counted }
     }
 }
 

@@ -11,6 +11,7 @@ use super::memory::read_slice;
 use super::positioned::PositionedReader;
 use super::real_lock::{FolderLock, HeldLock, LockFile};
 use super::real_writer::{RealWriter, failed_before};
+use super::segments_read::SegmentsRead;
 use super::{Disk, FileName, ReadableFile, WritableFile};
 use crate::error::{Error, ErrorKind, Result};
 use bytes::Bytes;
@@ -38,6 +39,7 @@ pub struct RealDisk {
     access: Access,
     /// The lock file that this process holds, while it does.
     held: Arc<Mutex<Option<LockFile>>>,
+    readers: SegmentsRead,
 }
 
 /// What a folder is opened for.
@@ -71,6 +73,7 @@ impl RealDisk {
             directory_failed: AtomicBool::new(false),
             access: Access::Write,
             held: Arc::default(),
+            readers: SegmentsRead::default(),
             folder,
         })
     }
@@ -167,20 +170,22 @@ impl Disk for RealDisk {
         self.check_held()?;
         let path = self.path_of(name);
         match OpenOptions::new().read(true).write(true).create_new(true).open(&path) {
-            Ok(file) => Ok(Box::new(RealWriter::new(file, path))),
+            Ok(file) => Ok(Box::new(RealWriter::new(file, path, 0))),
             Err(e) => Err(Error::io("create", path.display(), &e)),
         }
     }
 
     fn open(&self, name: FileName, map: bool) -> Result<Box<dyn ReadableFile>> {
         let path = self.path_of(name);
-        let (file, len) =
-            open_for_reading(&path, self.follows_no_links()).map_err(|e| Error::open(path.display(), &e))?;
+        let opened = self.readers.open(name, || open_for_reading(&path, self.follows_no_links()));
+        let ((file, len), counted) = opened.map_err(|e| Error::open(path.display(), &e))?;
         // A volume without maps, or a process with too many of them, is read by position.
         if map && let Ok(map) = super::mapped::map(&file, len) {
+            // The bytes of a map may outlive its reader: the segment stays in use for good.
+            std::mem::forget(counted);
             return Ok(Box::new(MappedReader { map, path }));
         }
-        Ok(Box::new(PositionedReader::new(file, path, len)))
+        Ok(Box::new(PositionedReader::new(file, path, len, counted)))
     }
 
     fn rename(&self, from: FileName, to: FileName) -> Result<()> {
@@ -193,6 +198,35 @@ impl Disk for RealDisk {
         self.check_held()?;
         let path = self.path_of(name);
         fs::remove_file(&path).map_err(|e| Error::io("remove", path.display(), &e))
+    }
+
+    #[cfg(unix)]
+    fn set_aside(&self, name: FileName, spare: FileName) -> Result<bool> {
+        self.rename(name, spare)?;
+        // From here on no reader can open it, and no process that looks for a segment gives it a second name.
+        let has_reader = self.readers.has(name);
+        let path = self.path_of(spare);
+        if !has_reader && fs::symlink_metadata(&path).is_ok_and(|metadata| has_one_name(&metadata)) {
+            return Ok(true);
+        }
+        self.remove(spare).map(|()| false)
+    }
+
+    #[cfg(unix)]
+    fn reopen(&self, name: FileName) -> Result<(Box<dyn WritableFile>, u64)> {
+        self.check_held()?;
+        let path = self.path_of(name);
+        let open = || {
+            let file = OpenOptions::new().read(true).write(true).open(&path)?;
+            let metadata = file.metadata()?;
+            if has_one_name(&metadata) {
+                Ok((file, metadata.len()))
+            } else {
+                Err(io::Error::new(io::ErrorKind::ResourceBusy, "the file has a second name"))
+            }
+        };
+        let (file, len) = open().map_err(|e| Error::io("reopen", path.display(), &e))?;
+        Ok((Box::new(RealWriter::new(file, path, len)), len))
     }
 
     fn check_present(&self, name: FileName) -> Result<()> {
@@ -284,6 +318,12 @@ pub fn create_folder(folder: &Path) -> Result<()> {
         sync_folder(parent).map_err(|e| Error::io("sync", parent.display(), &e))?;
     }
     Ok(())
+}
+
+/// Whether a file is one, and no other name leads to its bytes.
+#[cfg(unix)]
+fn has_one_name(metadata: &fs::Metadata) -> bool {
+    metadata.is_file() && std::os::unix::fs::MetadataExt::nlink(metadata) == 1
 }
 
 #[cfg(unix)]

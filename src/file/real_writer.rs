@@ -64,16 +64,18 @@ pub(super) struct RealWriter {
     shared: Arc<RealFile>,
     /// Behind the last byte that was written or reserved with success.
     end: u64,
+    /// Length of the file, which is more than `end` in one that was reopened.
+    len: u64,
     /// Covers what was written since the last sync or write-back; reserved zeros do not count.
     unsynced: Range<u64>,
     window: Option<Window>,
 }
 
 impl RealWriter {
-    /// Of a file that was just created.
-    pub(super) fn new(file: File, path: PathBuf) -> Self {
+    /// Of a file that was just created, or that is written anew and has `len` bytes.
+    pub(super) fn new(file: File, path: PathBuf, len: u64) -> Self {
         let shared = RealFile { file: file.into(), path, sync_failed: AtomicBool::new(false) };
-        Self { shared: Arc::new(shared), end: 0, unsynced: 0..0, window: None }
+        Self { shared: Arc::new(shared), end: 0, len, unsynced: 0..0, window: None }
     }
 
     fn file(&self) -> &File {
@@ -88,8 +90,20 @@ impl RealWriter {
             self.shared.file.write_all_at(bytes, offset)?;
         }
         self.end = self.end.max(end);
+        self.len = self.len.max(end);
         let Range { start, end: until } = self.unsynced;
         self.unsynced = if start == until { offset..end } else { start.min(offset)..until.max(end) };
+        Ok(())
+    }
+
+    /// Writes zeros from the end of what was written up to `len`.
+    fn write_zeros(&mut self, len: u64) -> Result<()> {
+        let unsynced = self.unsynced.clone();
+        while self.end < len {
+            let part = usize::try_from(len - self.end).unwrap_or(usize::MAX).min(ZEROS.len());
+            self.write(self.end, &ZEROS[..part]).map_err(|e| self.problem("reserve", &e))?;
+        }
+        self.unsynced = unsynced;
         Ok(())
     }
 
@@ -117,12 +131,10 @@ impl WritableFile for RealWriter {
     }
 
     fn reserve(&mut self, len: u64) -> Result<()> {
-        let unsynced = self.unsynced.clone();
-        while self.end < len {
-            let part = usize::try_from(len - self.end).unwrap_or(usize::MAX).min(ZEROS.len());
-            self.write(self.end, &ZEROS[..part]).map_err(|e| self.problem("reserve", &e))?;
+        if len > self.len {
+            self.end = self.len;
+            self.write_zeros(len)?;
         }
-        self.unsynced = unsynced;
         Ok(())
     }
 
@@ -131,6 +143,7 @@ impl WritableFile for RealWriter {
         self.window = None;
         self.shared.check_sound().and_then(|()| self.file().set_len(len)).map_err(|e| self.problem("truncate", &e))?;
         self.end = self.end.min(len);
+        self.len = len;
         Ok(())
     }
 
@@ -140,7 +153,7 @@ impl WritableFile for RealWriter {
         }
         let start = self.end - self.end % WINDOW_ALIGN_BYTES;
         self.window = None;
-        self.reserve(len)?;
+        self.write_zeros(len)?;
         // Without a map the zeros are there all the same, and do no harm.
         self.window = Window::open(self.file(), start, self.end).ok();
         Ok(self.window.is_some())
@@ -175,7 +188,7 @@ mod tests {
 
     #[test]
     fn a_failed_sync_is_not_forgotten() {
-        let mut writer = RealWriter::new(tempfile::tempfile().unwrap(), PathBuf::from("a file"));
+        let mut writer = RealWriter::new(tempfile::tempfile().unwrap(), PathBuf::from("a file"), 0);
         writer.append(b"x").unwrap();
         writer.shared.sync_failed.store(true, Ordering::Release);
         assert!(writer.append(b"x").is_err());

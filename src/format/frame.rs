@@ -13,7 +13,8 @@
 //!      8      8  seqno     number of the record; for a seal, the number that the next record will get
 //!     16      4  synced_to offset in this file below which all bytes were on stable storage
 //!     20      1  kind      1 record, 2 seal: nothing follows in this file; 0 is never written, so zeros are no frame
-//!     21      3  zeros
+//!     21      3  tag       in a log segment whose file was one before, begin of the seed without an offset: no frame of
+//!                          the earlier one has it; else zeros
 //!     24    len  payload
 //! ```
 //! Numbers are little-endian.
@@ -23,11 +24,14 @@ use crate::{
     canary::canary,
     error::{Error, Result},
 };
+use std::ops::Range;
 
 /// Bytes of a frame before its payload.
 pub const FRAME_HEADER_BYTES: usize = 24;
 /// Largest payload: a transaction of 4 MB with its old images fits many times over.
 pub const MAX_PAYLOAD_BYTES: usize = 32 << 20;
+/// Bytes that are looked at in one step where headers are searched.
+const SEARCHED_BYTES: usize = 64;
 
 /// What a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -69,6 +73,12 @@ impl FrameSeed {
         Self(hasher.finalize())
     }
 
+    /// What tells the frames of a file from those that it had when it was another one.
+    pub(super) fn tag(self) -> FrameTag {
+        let [a, b, c, _] = self.0.to_le_bytes();
+        FrameTag([a, b, c])
+    }
+
     /// The checksum of a frame's bytes behind the checksum field. From two different starting values the same bytes
     /// never give the same CRC, so mixing the offset in by XOR is enough to tell the offsets of a file apart.
     pub(super) fn checksum(self, offset: u64, covered: &[u8]) -> u32 {
@@ -80,6 +90,38 @@ impl FrameSeed {
     fn hasher(self, offset: u64) -> crc32fast::Hasher {
         let folded = (offset ^ (offset >> 32)) as u32;
         crc32fast::Hasher::new_with_initial(self.0 ^ folded)
+    }
+}
+
+/// Three bytes by which a frame names its file: zeros where the file was never another one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct FrameTag([u8; 3]);
+
+impl FrameTag {
+    /// Fills in the tag of a frame.
+    #[inline]
+    pub(super) fn put(self, frame: &mut [u8]) {
+        frame[21..FRAME_HEADER_BYTES].copy_from_slice(&self.0);
+    }
+
+    /// The next places of `bytes` from `from` on at some of which a header with this tag may begin.
+    pub(super) fn search(self, bytes: &[u8], from: usize) -> Option<Range<usize>> {
+        let [first, ..] = self.0;
+        let begins = (bytes.len() + 1).checked_sub(FRAME_HEADER_BYTES)?;
+        let mut at = from;
+        while at < begins {
+            let end = begins.min(at + SEARCHED_BYTES);
+            // As simple a question as can be, so that the compiler asks it about many bytes in one step.
+            let (kinds, tags) = (&bytes[at + 20..end + 20], &bytes[at + 21..end + 21]);
+            let found = kinds.iter().zip(tags).fold(0, |found, (kind, tag)| {
+                found | (u8::from(kind.wrapping_sub(1) < 2) & u8::from(*tag == first))
+            });
+            if found != 0 {
+                return Some(at..end);
+            }
+            at = end;
+        }
+        None
     }
 }
 
@@ -99,14 +141,13 @@ pub struct FrameHeader {
 }
 
 impl FrameHeader {
-    /// Reads a header; `None` if these bytes cannot be one, whatever follows.
-    pub fn parse(bytes: &[u8]) -> Option<Self> {
+    /// Reads a header; `None` if these bytes cannot be one with that tag, whatever follows.
+    #[inline]
+    pub fn parse(bytes: &[u8], tag: FrameTag) -> Option<Self> {
         let header: &[u8; FRAME_HEADER_BYTES] = bytes.first_chunk()?;
-        let [c0, c1, c2, c3, l0, l1, l2, l3, seqno @ .., y0, y1, y2, y3, kind, 0, 0, 0] = *header else {
-            return None;
-        };
+        let [c0, c1, c2, c3, l0, l1, l2, l3, seqno @ .., y0, y1, y2, y3, kind, t0, t1, t2] = *header;
         let len = u32::from_le_bytes([l0, l1, l2, l3]);
-        if len as usize > MAX_PAYLOAD_BYTES {
+        if len as usize > MAX_PAYLOAD_BYTES || tag != FrameTag([t0, t1, t2]) {
             return None;
         }
         Some(Self {
@@ -231,7 +272,7 @@ mod tests {
         let seed = FrameSeed::new(FileMagic::Log, 7, 9);
         let mut frame = sample(3, b"payload");
         stamp(&mut frame, seed, 4096, 64);
-        let header = FrameHeader::parse(&frame).unwrap();
+        let header = FrameHeader::parse(&frame, FrameTag::default()).unwrap();
         assert_eq!((header.seqno, header.len, header.synced_to), (3, 7, 64));
         assert_eq!(header.frame_bytes(), frame.len());
         assert!(is_intact(&frame, header.checksum, seed, 4096));
@@ -239,7 +280,7 @@ mod tests {
         // Segments may be of any size: of two places 4 GiB apart it tells too.
         for (offset, high) in [(4096, 1 << 32), (1, 1 << 32)] {
             stamp(&mut frame, seed, offset, 64);
-            let checksum = FrameHeader::parse(&frame).unwrap().checksum;
+            let checksum = FrameHeader::parse(&frame, FrameTag::default()).unwrap().checksum;
             assert!(is_intact(&frame, checksum, seed, offset) && !is_intact(&frame, checksum, seed, offset + high));
         }
         assert!(!is_intact(&frame, header.checksum, FrameSeed::new(FileMagic::Log, 8, 9), 4096));
@@ -253,8 +294,8 @@ mod tests {
 
     #[test]
     fn zeros_are_no_frame() {
-        assert_eq!(FrameHeader::parse(&[0; FRAME_HEADER_BYTES]), None);
-        assert_eq!(FrameHeader::parse(&[1; FRAME_HEADER_BYTES - 1]), None);
+        assert_eq!(FrameHeader::parse(&[0; FRAME_HEADER_BYTES], FrameTag::default()), None);
+        assert_eq!(FrameHeader::parse(&[1; FRAME_HEADER_BYTES - 1], FrameTag::default()), None);
     }
 
     #[test]
@@ -267,7 +308,7 @@ mod tests {
         assert!(end(&mut out, 0, 0).is_ok());
         let has_header = |len: usize| {
             out[4..8].copy_from_slice(&u32::try_from(len).unwrap().to_le_bytes());
-            FrameHeader::parse(&out).is_some()
+            FrameHeader::parse(&out, FrameTag::default()).is_some()
         };
         assert_eq!(
             [MAX_PAYLOAD_BYTES, MAX_PAYLOAD_BYTES + 1, 2 * MAX_PAYLOAD_BYTES].map(has_header),

@@ -11,7 +11,7 @@
 //! a frame that is below the last one is rejected.
 
 use super::{
-    frame::{self, FRAME_HEADER_BYTES, FrameSeed},
+    frame::{self, FRAME_HEADER_BYTES, FrameSeed, FrameTag},
     header::FileMagic,
 };
 use crate::{
@@ -27,6 +27,8 @@ pub struct FrameProtection {
     magic: FileMagic,
     number: u64,
     seed: FrameSeed,
+    /// That of all its frames.
+    tag: FrameTag,
     cipher: Option<FileCipher>,
     /// The end of the last frame that was encrypted.
     encrypted_to: u64,
@@ -35,11 +37,22 @@ pub struct FrameProtection {
 impl FrameProtection {
     /// Of a file of that kind and number; it is encrypted if it has a cipher.
     pub(super) fn new(magic: FileMagic, database_id: u64, number: u64, cipher: Option<FileCipher>) -> Self {
-        Self { magic, number, seed: FrameSeed::new(magic, database_id, number), cipher, encrypted_to: 0 }
+        let seed = FrameSeed::new(magic, database_id, number);
+        Self { magic, number, seed, tag: FrameTag::default(), cipher, encrypted_to: 0 }
     }
     /// Of a file whose header is not readable, of which only checksums can be looked at.
     pub fn of_checksums(magic: FileMagic, database_id: u64, number: u64) -> Self {
         Self::new(magic, database_id, number, None)
+    }
+
+    /// The same with or without a tag in its frames, which those of a file have that was another one before.
+    pub fn tagged(mut self, is_tagged: bool) -> Self {
+        self.tag = if is_tagged { self.seed.tag() } else { FrameTag::default() };
+        self
+    }
+    /// The tag of its frames.
+    pub(super) fn tag(&self) -> FrameTag {
+        self.tag
     }
 
     /// Bytes that a frame has behind its payload.
@@ -60,6 +73,7 @@ impl FrameProtection {
     /// one that was encrypted before.
     #[inline]
     pub fn stamp(&mut self, frame: &mut [u8], offset: u64, synced_to: u64) -> Result<()> {
+        self.tag.put(frame);
         if self.cipher.is_some() {
             return self.encrypt(frame, offset, synced_to);
         }
@@ -79,6 +93,7 @@ impl FrameProtection {
         if self.cipher.is_some() {
             return Err(Error::corrupt(self.name(), offset, "a part of it would not be encrypted"));
         }
+        self.tag.put(frame);
         frame::stamp_with_shared(frame, shared, self.seed, offset, synced_to);
         Ok(())
     }

@@ -5,7 +5,9 @@
 //!      0      8  magic       which kind of file
 //!      8      4  version     of the format, now 1
 //!     12      4  features    one bit each; a reader that does not know a bit rejects the file;
-//!                            bit 0: the file is encrypted, and an encryption header follows
+//!                            bit 0: the file is encrypted, and an encryption header follows;
+//!                            bit 1: a log segment in a file that was one before: its frames have a tag, and behind
+//!                            them there may be bytes of the earlier segment
 //!     16      8  database id
 //!     24      8  number      of the file, so that a renamed file is noticed
 //!     32      8  detail      log, manifest, base: number of the first record; CURRENT: bytes of the manifest that are safe;
@@ -28,6 +30,8 @@ pub const FORMAT_VERSION: u32 = 1;
 const CHECKED_BYTES: usize = FILE_HEADER_BYTES - 4;
 /// The bit of the features of an encrypted file.
 pub const FEATURE_ENCRYPTED: u32 = 1;
+/// The bit of the features of a log segment in a file that was one before.
+const FEATURE_REUSED: u32 = 2;
 
 /// The kinds of files that begin with a [`FileHeader`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -74,6 +78,8 @@ pub struct FileHeader {
     /// Whether a log segment begins with the records that the segment before might lose; such a segment is made at
     /// each opening, and counts once the manifest says so.
     pub takes_over: bool,
+    /// Whether the file was an earlier log segment: bytes of that one may lie behind its frames, which have a tag therefore.
+    pub is_reused: bool,
     /// The mark of the file that this one goes with: of the log segment before, of the manifest that `CURRENT` names. 0 if
     /// that is not encrypted or there is none.
     pub mark: u64,
@@ -105,6 +111,7 @@ impl FileHeader {
         let mut out = [0; FILE_HEADER_BYTES];
         out[..8].copy_from_slice(self.magic.bytes());
         out[8..12].copy_from_slice(&FORMAT_VERSION.to_le_bytes());
+        let features = features | if self.is_reused { FEATURE_REUSED } else { 0 };
         out[12..16].copy_from_slice(&features.to_le_bytes());
         out[16..24].copy_from_slice(&self.database_id.to_le_bytes());
         out[24..32].copy_from_slice(&self.number.to_le_bytes());
@@ -119,13 +126,13 @@ impl FileHeader {
     /// Reads the header of a file of kind `magic` that is not encrypted.
     pub fn decode(magic: FileMagic, bytes: &[u8]) -> Result<Self, HeaderFault> {
         match Self::decode_with(magic, bytes)? {
-            (header, 0) => Ok(header),
-            _ => Err(HeaderFault::Locked),
+            (header, false) => Ok(header),
+            (_, true) => Err(HeaderFault::Locked),
         }
     }
 
-    /// Reads the header of a file of kind `magic`; also its features.
-    pub(super) fn decode_with(magic: FileMagic, bytes: &[u8]) -> Result<(Self, u32), HeaderFault> {
+    /// Reads the header of a file of kind `magic`; also whether the file is encrypted.
+    pub(super) fn decode_with(magic: FileMagic, bytes: &[u8]) -> Result<(Self, bool), HeaderFault> {
         let header: &[u8; FILE_HEADER_BYTES] = bytes.first_chunk().ok_or(HeaderFault::Damaged)?;
         if header[..8] != *magic.bytes() {
             return Err(HeaderFault::Damaged);
@@ -134,7 +141,8 @@ impl FileHeader {
             return Err(HeaderFault::Damaged);
         }
         let features = number_at::<4>(header, 12) as u32;
-        if number_at::<4>(header, 8) > u64::from(FORMAT_VERSION) || features & !FEATURE_ENCRYPTED != 0 {
+        let known = FEATURE_ENCRYPTED | if magic == FileMagic::Log { FEATURE_REUSED } else { 0 };
+        if number_at::<4>(header, 8) > u64::from(FORMAT_VERSION) || features & !known != 0 {
             return Err(HeaderFault::Newer);
         }
         let header = Self {
@@ -143,9 +151,10 @@ impl FileHeader {
             number: number_at::<8>(header, 24),
             detail: number_at::<8>(header, 32),
             takes_over: header[40] & 1 != 0,
+            is_reused: features & FEATURE_REUSED != 0,
             mark: number_at::<8>(header, 44),
         };
-        Ok((header, features))
+        Ok((header, features & FEATURE_ENCRYPTED != 0))
     }
 }
 
@@ -160,8 +169,15 @@ fn number_at<const N: usize>(header: &[u8; FILE_HEADER_BYTES], offset: usize) ->
 mod tests {
     use super::*;
 
-    const SAMPLE: FileHeader =
-        FileHeader { magic: FileMagic::Log, database_id: 0x1122, number: 3, detail: 77, takes_over: false, mark: 0 };
+    const SAMPLE: FileHeader = FileHeader {
+        magic: FileMagic::Log,
+        database_id: 0x1122,
+        number: 3,
+        detail: 77,
+        takes_over: false,
+        is_reused: false,
+        mark: 0,
+    };
 
     #[test]
     fn golden_bytes() {
@@ -173,6 +189,11 @@ mod tests {
         let taking_over = FileHeader { takes_over: true, ..SAMPLE };
         assert_eq!(taking_over.encode()[40..60], *b"\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0");
         assert_eq!(FileHeader::decode(FileMagic::Log, &taking_over.encode()), Ok(taking_over));
+        let reused = FileHeader { is_reused: true, ..SAMPLE };
+        assert_eq!(reused.encode()[8..16], *b"\x01\0\0\0\x02\0\0\0");
+        assert_eq!(FileHeader::decode(FileMagic::Log, &reused.encode()), Ok(reused));
+        let stream = FileHeader { magic: FileMagic::Stream, ..reused };
+        assert_eq!(FileHeader::decode(FileMagic::Stream, &stream.encode()), Err(HeaderFault::Newer));
     }
 
     const GOLDEN_CHECKSUM: [u8; 4] = [124, 65, 239, 192];
@@ -193,7 +214,7 @@ mod tests {
 
     #[test]
     fn newer_versions_and_unknown_features_are_told_apart_from_damage() {
-        for (at, change) in [(8, 1), (12, 2)] {
+        for (at, change) in [(8, 1), (12, 4)] {
             let mut newer = SAMPLE.encode();
             newer[at] += change;
             assert_eq!(FileHeader::decode(FileMagic::Log, &newer), Err(HeaderFault::Damaged));

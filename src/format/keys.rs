@@ -187,6 +187,7 @@ fn encode(keyring: &Keyring, generations: &[Generation], least_manifest: u64) ->
         number: 0,
         detail: least_manifest,
         takes_over: false,
+        is_reused: false,
         mark: 0,
     };
     let (mut out, salt) = (header.encode().to_vec(), random()?);

@@ -62,8 +62,8 @@ impl FileStart {
     }
     /// What checks and opens its frames.
     pub fn protection(&self) -> FrameProtection {
-        let FileHeader { magic, database_id, number, .. } = self.header;
-        FrameProtection::new(magic, database_id, number, self.cipher.clone())
+        let FileHeader { magic, database_id, number, is_reused, .. } = self.header;
+        FrameProtection::new(magic, database_id, number, self.cipher.clone()).tagged(is_reused)
     }
 }
 
@@ -106,7 +106,8 @@ impl Protection {
             bytes.extend_from_slice(&encryption_header);
             cipher = Some(its_cipher);
         }
-        Ok((bytes, FrameProtection::new(header.magic, header.database_id, header.number, cipher)))
+        let frames = FrameProtection::new(header.magic, header.database_id, header.number, cipher);
+        Ok((bytes, frames.tagged(header.is_reused)))
     }
 
     /// Reads the first bytes of a file, as many as it has up to [`MAX_HEADER_BYTES`]. `takes_plain` says whether it may be
@@ -117,8 +118,8 @@ impl Protection {
         bytes: &[u8],
         takes_plain: bool,
     ) -> std::result::Result<FileStart, HeaderFault> {
-        let (header, features) = FileHeader::decode_with(magic, bytes)?;
-        if features & FEATURE_ENCRYPTED == 0 {
+        let (header, is_encrypted) = FileHeader::decode_with(magic, bytes)?;
+        if !is_encrypted {
             if self.is_encrypted() && !takes_plain {
                 return Err(HeaderFault::Plain);
             }

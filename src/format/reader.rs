@@ -60,6 +60,11 @@ impl FrameReader {
         Self { file, protection, offset, window: Bytes::new(), window_offset: 0 }
     }
 
+    /// From here on frames have a tag, or none.
+    pub fn set_tagged(&mut self, is_tagged: bool) {
+        self.protection = self.protection.clone().tagged(is_tagged);
+    }
+
     /// Where the next frame would begin.
     pub fn offset(&self) -> u64 {
         self.offset
@@ -109,6 +114,7 @@ impl FrameReader {
     /// bad bytes nothing says where frames begin; only the zeros before `nonzero` are skipped, up to where a header
     /// could reach it.
     fn search_voucher(&mut self, bad: u64, nonzero: u64) -> Result<Rest> {
+        let tag = self.protection.tag();
         let mut at = (bad + 1).max(nonzero.saturating_sub(FRAME_HEADER_BYTES as u64));
         let mut effort_left = SEARCH_EFFORT.saturating_mul(self.file.len().saturating_sub(bad));
         loop {
@@ -117,23 +123,27 @@ impl FrameReader {
             let Some(last) = window.len().checked_sub(FRAME_HEADER_BYTES) else {
                 return Ok(Rest::Unsettled);
             };
-            for ahead in 0..=last {
-                let offset = at + ahead as u64;
-                let Some(header) = window.get(ahead..).and_then(FrameHeader::parse) else {
-                    continue;
-                };
-                let synced_to = u64::from(header.synced_to);
-                let bytes = header.frame_bytes() as u64;
-                if synced_to <= bad || synced_to > offset || bytes > self.file.len() - offset {
-                    continue;
-                }
-                let Some(left) = effort_left.checked_sub(bytes) else {
-                    return Ok(Rest::Vouched(offset));
-                };
-                effort_left = left;
-                let frame = self.file.read_at(offset, header.frame_bytes())?;
-                if self.protection.is_intact(&frame, header.checksum, offset) {
-                    return Ok(Rest::Vouched(offset));
+            let mut from = 0;
+            while let Some(places) = tag.search(&window, from) {
+                from = places.end;
+                for ahead in places {
+                    let Some(header) = window.get(ahead..).and_then(|bytes| FrameHeader::parse(bytes, tag)) else {
+                        continue;
+                    };
+                    let offset = at + ahead as u64;
+                    let synced_to = u64::from(header.synced_to);
+                    let bytes = header.frame_bytes() as u64;
+                    if synced_to <= bad || synced_to > offset || bytes > self.file.len() - offset {
+                        continue;
+                    }
+                    let Some(left) = effort_left.checked_sub(bytes) else {
+                        return Ok(Rest::Vouched(offset));
+                    };
+                    effort_left = left;
+                    let frame = self.file.read_at(offset, header.frame_bytes())?;
+                    if self.protection.is_intact(&frame, header.checksum, offset) {
+                        return Ok(Rest::Vouched(offset));
+                    }
                 }
             }
             at += last as u64 + 1;
@@ -141,7 +151,8 @@ impl FrameReader {
     }
 
     fn frame_at(&mut self, offset: u64) -> Result<Option<(FrameHeader, Bytes)>> {
-        let Some(header) = FrameHeader::parse(&self.bytes_up_to(offset, FRAME_HEADER_BYTES)?) else {
+        let tag = self.protection.tag();
+        let Some(header) = FrameHeader::parse(&self.bytes_up_to(offset, FRAME_HEADER_BYTES)?, tag) else {
             return Ok(None);
         };
         let bytes = self.bytes_up_to(offset, header.frame_bytes())?;

@@ -315,7 +315,7 @@ fn prepare_current(disk: &dyn Disk, protection: &Protection, number: u64, file: 
         disk.remove(FileName::CurrentNext)?;
     }
     let (magic, database_id, mark) = (FileMagic::Current, protection.database_id(), file.protection.mark());
-    let current = FileHeader { magic, database_id, number, detail: file.end, takes_over: false, mark };
+    let current = FileHeader { magic, database_id, number, detail: file.end, takes_over: false, is_reused: false, mark };
     let (current, _) = protection.begin(&current)?;
     let mut next = disk.create(FileName::CurrentNext)?;
     next.append(&current)?;
@@ -341,7 +341,7 @@ pub(super) fn write_state(
         _ => return Err(Error::unsupported("a state is written to a manifest or a base")),
     };
     let database_id = state.database_id;
-    let header = FileHeader { magic, database_id, number, detail: 1, takes_over: false, mark: 0 };
+    let header = FileHeader { magic, database_id, number, detail: 1, takes_over: false, is_reused: false, mark: 0 };
     let (header, frames) = protection.begin(&header)?;
     let mut file = disk.create(name)?;
     file.append(&header)?;

@@ -34,6 +34,8 @@ macro_rules! counters {
             pub memtable_bytes: u64,
             /// Bytes of the log segments that exist now.
             pub log_bytes: u64,
+            /// Bytes of former log segments that are kept to be written over.
+            pub log_spare_bytes: u64,
             /// Number of the newest commit. It goes on counting when the database is opened again.
             pub last_commit: u64,
         }

@@ -8,7 +8,7 @@ use crate::{
     error::{Error, Result},
     file::{FileName, ReadableFile},
     format::{
-        frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind},
+        frame::{FRAME_HEADER_BYTES, FrameHeader, FrameKind, FrameTag},
         frame_protection::FrameProtection,
         varint,
     },
@@ -114,7 +114,7 @@ pub(super) fn frame_at(
     kind: FrameKind,
 ) -> Result<Bytes> {
     let frame = file.read_at(offset, bytes)?;
-    let header = FrameHeader::parse(&frame).filter(|header| header.frame_bytes() == bytes && header.kind == kind);
+    let header = FrameHeader::parse(&frame, FrameTag::default()).filter(|header| header.frame_bytes() == bytes && header.kind == kind);
     match header {
         Some(header) if protection.is_intact(&frame, header.checksum, offset) => protection.payload(&frame, offset),
         _ => Err(corrupt(number, offset, "the checksum does not match")),

@@ -134,6 +134,7 @@ impl<'a> SegmentWriter<'a> {
             number: file,
             detail: shard,
             takes_over: false,
+            is_reused: false,
             mark: 0,
         };
         let (header, protection) = context.protection.begin(&header)?;

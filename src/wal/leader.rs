@@ -255,6 +255,7 @@ impl Wal {
             }
             let outcome = written.and_then(|()| then(tail, &mut sealed));
             self.unsynced_bytes.store(tail.unsynced_bytes(), Ordering::Relaxed);
+            self.spares.note_rest(tail.spare_bytes());
             (outcome, Some(tail.info()))
         });
 
@@ -318,7 +319,7 @@ impl Wal {
     /// write that does not fit tries again.
     pub(super) fn next_segment(&self, tail: &mut SegmentWriter, sealed: &mut Vec<SegmentStats>) -> Result<bool> {
         let number = tail.info().number + 1;
-        let file = match SegmentWriter::prepare(&*self.disk, number) {
+        let file = match SegmentWriter::prepare(&*self.disk, number, &self.spares) {
             Ok(file) => file,
             Err(error) if tail.grow(GROWTH_BYTES.max(self.segment_bytes / GROWTH_DIVISOR)) => {
                 self.observe.failed(Job::LogSegment, 0, || Subject::Database, &error);

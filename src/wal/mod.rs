@@ -19,6 +19,7 @@ mod recovery;
 mod recovery_table;
 mod segment;
 mod segment_reader;
+mod spares;
 mod tail;
 mod writer;
 
@@ -28,6 +29,8 @@ mod log_reader_tests;
 mod recovery_damage_tests;
 #[cfg(test)]
 mod recovery_tests;
+#[cfg(test)]
+mod spares_tests;
 #[cfg(test)]
 mod writer_tests;
 

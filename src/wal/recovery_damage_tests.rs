@@ -141,7 +141,7 @@ proptest! {
         let disk = SimulatedDisk::new(0);
         let mut file = bytes;
         if header {
-            let header = FileHeader { magic: FileMagic::Log, database_id: DATABASE_ID, number: 1, detail: 1, takes_over: false , mark: 0};
+            let header = FileHeader { magic: FileMagic::Log, database_id: DATABASE_ID, number: 1, detail: 1, takes_over: false, is_reused: false, mark: 0};
             file.splice(0..0, header.encode());
         }
         disk.set_contents(FileName::Log(1), file);

@@ -44,7 +44,7 @@ pub(super) enum EndFact {
     RecordedEnd,
     /// An unreadable frame before the recorded end.
     BeforeRecordedEnd,
-    /// A seal, then zeros.
+    /// A seal, then zeros or, in a file that was a segment before, bytes that no frame vouches for.
     Sealed,
     /// A seal, then bytes.
     BytesBehindSeal,
@@ -52,6 +52,8 @@ pub(super) enum EndFact {
     Zeros,
     /// Bytes that no later frame vouches for.
     Unsettled,
+    /// The same in a file that was a segment before: they may be of that one.
+    OldBytes,
     /// An unreadable frame that was on stable storage, as a later frame or the manifest says.
     Vouched,
     /// An intact record with another number than the next.
@@ -144,6 +146,10 @@ pub(super) const CASES: &[Case] = &[
         EndHere),
     case("torn tail", Some(H::Good), Some(E::Unsettled), Some(true),
         EndHere),
+    case("end before old bytes", Some(H::Good), Some(E::OldBytes), Some(true),
+        EndHere),
+    case("unsealed before old bytes, but later segments", Some(H::Good), Some(E::OldBytes), Some(false),
+        Damaged("the segment has no end, but later segments exist")),
     case("unsealed, but later segments", Some(H::Good), Some(E::Zeros), Some(false),
         Damaged("the segment has no end, but later segments exist")),
     case("damage in a sealed segment", Some(H::Good), Some(E::Unsettled), Some(false),
@@ -180,13 +186,14 @@ mod tests {
         H::OtherFirstRecord,
         H::FileMissing,
     ];
-    const ENDS: [EndFact; 8] = [
+    const ENDS: [EndFact; 9] = [
         E::RecordedEnd,
         E::BeforeRecordedEnd,
         E::Sealed,
         E::BytesBehindSeal,
         E::Zeros,
         E::Unsettled,
+        E::OldBytes,
         E::Vouched,
         E::OutOfOrder,
     ];

@@ -378,7 +378,7 @@ fn file_missing() {
 fn segment_of_another_database() {
     let disk = sealed_log();
     let header =
-        FileHeader { magic: FileMagic::Log, database_id: 43, number: 1, detail: 1, takes_over: false, mark: 0 };
+        FileHeader { magic: FileMagic::Log, database_id: 43, number: 1, detail: 1, takes_over: false, is_reused: false, mark: 0 };
     change(&disk, 1, |bytes| bytes[..FILE_HEADER_BYTES].copy_from_slice(&header.encode()));
     assert_damaged(&disk, &[], 1, 0, "another database");
 }
@@ -433,6 +433,7 @@ fn a_header_with_a_number_that_no_log_counts_up_to_is_damaged() {
             number: 1,
             detail: first_seqno,
             takes_over: false,
+            is_reused: false,
             mark: 0,
         };
         disk.set_contents(FileName::Log(1), header.encode().to_vec());

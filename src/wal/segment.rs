@@ -5,9 +5,15 @@
 //! a segment reserves nothing, since every opening of a database that writes creates one and many write little. Appends that are not
 //! synced reserve only where the disk then takes them without a call each, at most 1 MiB at a time: nothing waits for
 //! their metadata. A segment that is full is sealed, and then cut to what was written; from then on it is never touched
-//! again until it is removed. A crash that undoes the cut leaves zeros behind the seal, as a crash before it does.
+//! again until it is given up. A crash that undoes the cut leaves zeros behind the seal, as a crash before it does.
+//!
+//! A segment that is written over a [spare](super::spares) has its space already: nothing is reserved below the length of
+//! the file, except that a window has zeros ahead. Instead of zeros, bytes of the former segment lie behind its frames.
 
-use super::frame_buffer::{FrameBuffer, Place};
+use super::{
+    frame_buffer::{FrameBuffer, Place},
+    spares::Spares,
+};
 use crate::{
     canary::canary,
     error::Result,
@@ -44,8 +50,17 @@ pub struct SegmentStats {
     pub first_seqno: u64,
     /// Number of its last record; one below `first_seqno` if it has none.
     pub last_seqno: u64,
-    /// Length of the file in bytes.
+    /// Length of the file in bytes, without what a former segment left behind the end of the one that is being written.
     pub bytes: u64,
+}
+
+/// A file that becomes a segment: its header is zeros.
+#[derive(Debug)]
+pub(super) struct SegmentFile {
+    /// The file.
+    pub file: Box<dyn WritableFile>,
+    /// Length of the segment that it was before; 0 for a new file.
+    pub old_bytes: u64,
 }
 
 /// The segment at the end of the log.
@@ -63,8 +78,10 @@ pub(super) struct SegmentWriter {
     windows: bool,
     /// Where the next frame goes.
     end: u64,
-    /// Length of the file.
+    /// Up to where the file is written or prepared for writes.
     len: u64,
+    /// Length of the segment that the file was before, until it is cut; 0 for a new file.
+    old_bytes: u64,
     /// The offset before which all is durable.
     synced_to: Arc<AtomicU64>,
 }
@@ -94,14 +111,17 @@ impl SegmentWriter {
     /// Creates the file of a segment, in which nothing counts yet: its header is zeros. What can fail for want of
     /// descriptors or space fails here, before the segment at the end is sealed; a file that is left over is one that was
     /// created and never synced.
-    pub(super) fn prepare(disk: &dyn Disk, number: u64) -> Result<Box<dyn WritableFile>> {
+    pub(super) fn prepare(disk: &dyn Disk, number: u64, spares: &Spares) -> Result<SegmentFile> {
+        if let Some(file) = spares.take(disk, number) {
+            return Ok(file);
+        }
         let mut file = disk.create(FileName::Log(number))?;
         if let Err(error) = file.reserve(FILE_HEADER_BYTES as u64) {
             drop(file);
             let _ = disk.remove(FileName::Log(number));
             return Err(error);
         }
-        Ok(file)
+        Ok(SegmentFile { file, old_bytes: 0 })
     }
 
     /// Lets a segment that is full take more, for want of a next one; false if it cannot take any more.
@@ -124,7 +144,7 @@ impl SegmentWriter {
         mark_before: u64,
         taken_over: Option<&[(u64, Bytes)]>,
     ) -> Result<Self> {
-        let file = disk.create(FileName::Log(number))?;
+        let file = SegmentFile { file: disk.create(FileName::Log(number))?, old_bytes: 0 };
         Self::begin(file, disk, protection, number, first_seqno, limit_bytes, windows, mark_before, taken_over)
             .inspect_err(|_| drop(disk.remove(FileName::Log(number))))
     }
@@ -132,7 +152,7 @@ impl SegmentWriter {
     /// Makes a segment of a file that was created for it.
     #[expect(clippy::too_many_arguments, reason = "everything that a segment begins with")]
     pub(super) fn begin(
-        mut file: Box<dyn WritableFile>,
+        SegmentFile { mut file, old_bytes }: SegmentFile,
         disk: &dyn Disk,
         protection: &Protection,
         number: u64,
@@ -150,6 +170,7 @@ impl SegmentWriter {
             number,
             detail: first_seqno,
             takes_over,
+            is_reused: old_bytes > 0,
             mark: mark_before,
         };
         let (mut bytes, mut frames) = protection.begin(&header)?;
@@ -188,6 +209,7 @@ impl SegmentWriter {
             windows,
             end,
             len: end,
+            old_bytes,
             synced_to,
         })
     }
@@ -210,6 +232,16 @@ impl SegmentWriter {
             last_seqno: self.next_seqno.saturating_sub(1),
             bytes: self.len,
         }
+    }
+
+    /// Length of the file.
+    fn file_bytes(&self) -> u64 {
+        self.len.max(self.old_bytes)
+    }
+
+    /// Bytes of a former segment that lie behind the end of this one.
+    pub(super) fn spare_bytes(&self) -> u64 {
+        self.old_bytes.saturating_sub(self.len)
     }
 
     /// Number of the record after the last one written here.
@@ -241,7 +273,8 @@ impl SegmentWriter {
         if reserve {
             self.file.close_window();
         }
-        if end > self.len && end <= self.limit_bytes && (reserve || taken <= WINDOW_WRITE_BYTES) {
+        let prepared = if reserve { self.file_bytes() } else { self.len };
+        if end > prepared && end <= self.limit_bytes && (reserve || taken <= WINDOW_WRITE_BYTES) {
             self.extend(end, reserve)?;
         }
         match frames.in_one_piece(from, at) {
@@ -279,8 +312,8 @@ impl SegmentWriter {
         self.put(&seal)?;
         self.pending_sync().finish()?;
         // What stays reserved behind the seal takes space and is no part of the log.
-        if self.len > self.end && self.file.truncate(self.end).is_ok() {
-            self.len = self.end;
+        if self.file_bytes() > self.end && self.file.truncate(self.end).is_ok() {
+            (self.len, self.old_bytes) = (self.end, 0);
         }
         Ok(())
     }

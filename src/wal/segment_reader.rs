@@ -46,10 +46,19 @@ pub(super) struct Segment<'a> {
     pub exists: bool,
 }
 
+/// Whether a frame was written behind a header that cannot be read, whether the file was a segment before or not.
+fn has_voucher(frames: &mut FrameReader) -> Result<bool> {
+    let is_new = matches!(frames.rest()?, Rest::Vouched(_));
+    frames.set_tagged(true);
+    Ok(is_new || matches!(frames.rest()?, Rest::Vouched(_)))
+}
+
 /// The facts that reading established.
 pub(super) struct Reading {
     pub header: HeaderFact,
     end: EndFact,
+    /// Whether the file was a segment before.
+    is_reused: bool,
     /// By which other files know the segment.
     mark: u64,
     /// Where the frames begin.
@@ -104,6 +113,7 @@ impl<'a> Segment<'a> {
         let mut reading = Reading {
             header: HeaderFact::FileMissing,
             end: EndFact::Unread,
+            is_reused: false,
             mark: 0,
             header_bytes: FILE_HEADER_BYTES as u64,
             offset: 0,
@@ -141,7 +151,7 @@ impl<'a> Segment<'a> {
             Err(HeaderFault::Plain) => HeaderFact::Plain,
             Err(HeaderFault::Forged) => HeaderFact::Forged,
             Err(HeaderFault::Damaged) if self.is_known => HeaderFact::Damaged,
-            Err(HeaderFault::Damaged) if matches!(frames.rest()?, Rest::Vouched(_)) => HeaderFact::Damaged,
+            Err(HeaderFault::Damaged) if has_voucher(&mut frames)? => HeaderFact::Damaged,
             Err(HeaderFault::Damaged) => HeaderFact::Absent,
             Ok(header) if header.database_id != database_id => HeaderFact::OtherDatabase,
             Ok(header) if header.number != self.number => HeaderFact::OtherNumber,
@@ -152,6 +162,7 @@ impl<'a> Segment<'a> {
             Ok(header) if expected.is_some_and(|next| next != header.detail) => HeaderFact::OtherFirstRecord,
             Ok(header) if self.mark_before.is_some_and(|before| before != header.mark) => HeaderFact::Exchanged,
             Ok(header) => {
+                reading.is_reused = header.is_reused;
                 reading.first_seqno = header.detail;
                 reading.next_seqno = header.detail;
                 HeaderFact::Good
@@ -224,7 +235,7 @@ impl OpenSegment<'_> {
             Ok(record) => return Ok(Some(record)),
             Err(end) => end,
         };
-        let is_open = matches!(end, EndFact::Zeros | EndFact::Unsettled);
+        let is_open = matches!(end, EndFact::Zeros | EndFact::Unsettled | EndFact::OldBytes);
         self.reading.offset = self.frames.offset();
         let is_cut = self.reading.offset < self.segment.safe_to && is_open;
         self.reading.end = if is_cut { EndFact::Vouched } else { end };
@@ -244,6 +255,7 @@ impl OpenSegment<'_> {
             }
             return Ok(Err(match frames.rest()? {
                 Rest::Zeros => EndFact::Zeros,
+                Rest::Unsettled if reading.is_reused => EndFact::OldBytes,
                 Rest::Unsettled => EndFact::Unsettled,
                 Rest::Vouched(_) => EndFact::Vouched,
             }));
@@ -256,7 +268,11 @@ impl OpenSegment<'_> {
             if segment.recorded_end.is_some() {
                 return Ok(Err(EndFact::BeforeRecordedEnd));
             }
-            let is_clean = frames.rest()? == Rest::Zeros;
+            let is_clean = match frames.rest()? {
+                Rest::Zeros => true,
+                Rest::Unsettled => reading.is_reused,
+                Rest::Vouched(_) => false,
+            };
             return Ok(Err(if is_clean { EndFact::Sealed } else { EndFact::BytesBehindSeal }));
         }
         reading.records_end = frames.offset();

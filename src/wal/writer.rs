@@ -11,6 +11,7 @@ use super::{
     frame_buffer::{FrameBuffer, RecordBuffer},
     group_commit::{SyncGoal, SyncPhase, Waiter},
     segment::{MAX_SEGMENT_BYTES, SegmentStats, SegmentWriter},
+    spares::Spares,
     tail::{NextSegment, Tail, not_begun},
 };
 use crate::{
@@ -92,6 +93,8 @@ pub struct Wal {
     pub(super) observe: Arc<Observe>,
     pub(super) segment_bytes: u64,
     pub(super) windows: bool,
+    /// Number of the first segment that this log created.
+    first_own_segment: u64,
     pub(super) state: Mutex<WalState>,
     /// Signalled when a leader is done, for other leaders.
     pub(super) done: Condvar,
@@ -113,8 +116,10 @@ pub struct Wal {
     pub(super) unsynced_bytes: AtomicU64,
     /// Whether a thread syncs the log ahead of those who need it.
     pub(super) is_synced_ahead: AtomicBool,
-    /// Held while segments are removed.
+    /// Held while segments are given up, and spares.
     pub(super) removal: Mutex<()>,
+    /// Files of segments that were given up.
+    pub(super) spares: Spares,
 }
 
 impl Wal {
@@ -145,6 +150,7 @@ impl Wal {
             observe,
             segment_bytes,
             windows,
+            first_own_segment: first_segment,
             state: Mutex::new(WalState {
                 pending: FrameBuffer::default(),
                 spare: FrameBuffer::default(),
@@ -172,6 +178,7 @@ impl Wal {
             unsynced_bytes: AtomicU64::new(0),
             is_synced_ahead: AtomicBool::new(false),
             removal: Mutex::new(()),
+            spares: Spares::default(),
         }
     }
 
@@ -315,11 +322,15 @@ impl Wal {
         state.sealed.iter().copied().chain(state.has_begun.then_some(state.active)).collect()
     }
 
-    /// Gives up finished segments whose records all have numbers below `seqno`, oldest first; returns the bytes freed.
+    /// Gives up finished segments whose records all have numbers below `seqno`, oldest first; returns their bytes.
     /// A segment's file stays where `gives_up` says that something else needs it. One is gone durably before the next is
-    /// removed, so a crash leaves no gap. An error stops the removal and harms nothing else.
+    /// removed, so a crash leaves no gap. Some files are kept to be written over, unless space is short. An error stops the
+    /// removal and harms nothing else.
     pub fn trim_below(&self, seqno: u64, gives_up: &dyn Fn(&SegmentStats) -> bool) -> Result<u64> {
         let _removal = self.removal.lock();
+        if self.disk.is_full() {
+            self.spares.remove_all(&*self.disk);
+        }
         let mut freed_bytes = 0;
         loop {
             let oldest = self.state.lock().sealed.first().copied();
@@ -330,11 +341,33 @@ impl Wal {
                 self.state.lock().sealed.retain(|segment| segment.number != oldest.number);
                 continue;
             }
-            self.disk.remove(FileName::Log(oldest.number))?;
+            let wants = self.spares.wants(oldest.bytes, self.segment_bytes) && self.keeps(oldest.number);
+            let (name, spare) = (FileName::Log(oldest.number), FileName::Spare(oldest.number));
+            let is_kept = if wants { self.disk.set_aside(name, spare)? } else { self.disk.remove(name).map(|()| false)? };
             self.state.lock().sealed.retain(|segment| segment.number != oldest.number);
             self.disk.sync_directory()?;
             freed_bytes += oldest.bytes;
+            if is_kept {
+                self.spares.add(&*self.disk, oldest.number)?;
+            }
         }
+    }
+
+    /// Whether the file of a segment may be kept to be written over. One that this log did not write may be of a time when the
+    /// database was not encrypted.
+    fn keeps(&self, number: u64) -> bool {
+        number >= self.first_own_segment && !self.disk.is_full() && self.state.lock().closed.is_none()
+    }
+
+    /// Bytes of former segments that are kept to be written over.
+    pub fn spare_bytes(&self) -> u64 {
+        self.spares.bytes()
+    }
+
+    /// Removes the files that are kept to be written over; the bytes given back.
+    pub fn remove_spares(&self) -> u64 {
+        let _removal = self.removal.lock();
+        self.spares.remove_all(&*self.disk)
     }
 
     /// Gives up and removes finished segments whose records all have numbers below `seqno`.
@@ -365,7 +398,10 @@ impl Wal {
         let tail = tail.begun()?;
         let sealed = tail.seal();
         state.active = tail.info();
-        sealed.map(|()| true).inspect_err(|error| self.fail(&mut state, Job::Log, error))
+        sealed.inspect_err(|error| self.fail(&mut state, Job::Log, error))?;
+        drop(state);
+        self.remove_spares();
+        Ok(true)
     }
 
     /// Takes no more records, for a database that is only read. Closing it then writes nothing.

@@ -66,6 +66,8 @@ pub const CRASHED: &str = "crashed: the simulated machine has no power";
 ///   others are kept), or garbled (one sector of it holds zeros, ones or noise from some byte on). Those that are kept
 ///   need not have happened in order: any may be there without the ones before it. Where several overlap, an older one
 ///   may have the last word.
+/// - A write over bytes that the file had before, in a file that was reopened, is no exception: where it is lost or torn, the
+///   old bytes are there.
 /// - A cut of a file happened or did not.
 /// - Where a write past the end is lost, the file may still have grown: what was not written reads as zeros.
 /// - Each unsynced operation of the folder happened or did not, in any combination. A rename happens as a whole. A file
@@ -225,6 +227,29 @@ impl Disk for SimulatedDisk {
 
     fn remove(&self, name: FileName) -> Result<()> {
         self.machine.lock().remove(self.process, name).map_err(|e| Error::io("remove", name, &e))
+    }
+
+    fn set_aside(&self, name: FileName, spare: FileName) -> Result<bool> {
+        let mut machine = self.machine.lock();
+        let id = machine.id(name);
+        let has_reader = id.is_some_and(|id| machine.file(id).is_ok_and(|file| file.handles > 0));
+        if has_reader {
+            return machine.remove(self.process, name).map(|()| false).map_err(|e| Error::io("remove", name, &e));
+        }
+        machine.rename(self.process, name, spare).map(|()| true).map_err(|e| Error::io("rename", name, &e))
+    }
+
+    fn reopen(&self, name: FileName) -> Result<(Box<dyn WritableFile>, u64)> {
+        let reopen = || {
+            let mut machine = self.enter(Call { name: Some(name), ..Call::of(Operation::Open) })?;
+            let id = machine.id(name).ok_or(io::ErrorKind::NotFound)?;
+            let file = machine.file(id)?;
+            file.handles += 1;
+            Ok((id, file.live.len()))
+        };
+        let (id, len) = reopen().map_err(|e: io::Error| Error::io("reopen", name, &e))?;
+        let handle = Arc::new(Handle::new(self, id, name));
+        Ok((Box::new(Writer { handle, end: 0 }), len))
     }
 
     fn sync_file(&self, name: FileName) -> Result<()> {

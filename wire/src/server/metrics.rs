@@ -138,6 +138,8 @@ impl Collector for Engine {
         let counts = self.0.statistics();
         gauge(encoder, "memtable_bytes", "Bytes of memtables and surplus tails of streams", counts.memtable_bytes)?;
         gauge(encoder, "log_bytes", "Bytes of the log segments that exist", counts.log_bytes)?;
+        let text = "Bytes of former log segments that are kept to be written over";
+        gauge(encoder, "log_spare_bytes", text, counts.log_spare_bytes)?;
         for (name, help, count) in [
             ("log_syncs", "Syncs of the log", counts.log_syncs),
             ("log_written_bytes", "Bytes of records written to the log", counts.log_bytes_written),
