@@ -7,7 +7,7 @@ use bytes::Bytes;
 use hashrange::{
     file::{Disk, FileName, MemoryDisk},
     fuzzing::{
-        Before, ChangeRef, CommitHeader, FILE_HEADER_BYTES, FileHeader, FileMagic, FrameKind, FrameSeed, LogBounds, Protection,
+        Before, ChangeRef, CommitHeader, FILE_HEADER_BYTES, FileHeader, FileMagic, FrameKind, LogBounds, Protection,
         Record, Wal, WalOptions, encode_commit, encode_item, frame, recover,
     },
 };
@@ -102,10 +102,10 @@ fn check_forged(u: &mut Unstructured<'_>) -> Result<()> {
             number,
             detail: seqno,
             takes_over: u.ratio(1, 4)?,
+            is_reused: u.ratio(1, 3)?,
             mark: 0,
         };
-        let mut bytes = header.encode().to_vec();
-        let seed = FrameSeed::new(FileMagic::Log, DATABASE, number);
+        let (mut bytes, mut frames) = Protection::plain(DATABASE).begin(&header).expect("a header needs no randomness");
         for _ in 0..u.int_in_range(0..=8)? {
             let kind = if u.ratio(1, 6)? { FrameKind::Seal } else { FrameKind::Data };
             let start = bytes.len();
@@ -119,11 +119,18 @@ fn check_forged(u: &mut Unstructured<'_>) -> Result<()> {
             if frame::end(&mut one, 0, 0).is_err() {
                 continue;
             }
-            frame::stamp(&mut one, seed, start as u64, schema::count(u)?.min(1 << 33));
+            let synced_to = schema::count(u)?.min(1 << 33);
+            frames.stamp(&mut one, start as u64, synced_to).expect("frames are stamped upwards");
             bytes.extend(one);
             if kind == FrameKind::Data && !u.ratio(1, 16)? {
                 seqno = seqno.saturating_add(1);
             }
+        }
+        // What the former segment had behind the end of this one.
+        if header.is_reused
+            && let Some(rest) = files.get(&FileName::Log(number - 1)).and_then(|former: &Vec<u8>| former.get(bytes.len()..))
+        {
+            bytes.extend_from_slice(rest);
         }
         files.insert(FileName::Log(number), bytes);
     }

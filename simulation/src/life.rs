@@ -4,7 +4,11 @@ use crate::{
     event::{Aftermath, Event, Script},
     ledger::{Ledger, is_synced},
 };
-use hashrange::{Database, Durability, ErrorKind, testing::SimulatedDisk};
+use hashrange::{
+    Database, Durability, ErrorKind,
+    file::{Disk, FileName},
+    testing::SimulatedDisk,
+};
 use hashrange_test_support::world::{
     Mutation, Setup, State, Step,
     answer::{compare, contents, difference},
@@ -34,6 +38,8 @@ pub struct Counts {
     pub expired: u64,
     /// Records of change streams that were replayed.
     pub stream_records: u64,
+    /// Segments of the log, on the media that were opened, that were written over former ones.
+    pub reused_segments: u64,
     /// Partitions that a database had at most.
     pub most_partitions: usize,
 }
@@ -41,12 +47,12 @@ pub struct Counts {
 impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { crash_points, crashes_in_recovery, kills, steps, failures, .. } = self;
-        let Self { expired, stream_records, most_partitions, .. } = self;
+        let Self { expired, stream_records, reused_segments, most_partitions, .. } = self;
         write!(
             f,
             "{crash_points} crash points, {crashes_in_recovery} crashes during recovery, {kills} kills, {steps} steps, \
-             {failures} calls that a disk made fail, {expired} items expired, {stream_records} stream records replayed, up \
-             to {most_partitions} partitions"
+             {failures} calls that a disk made fail, {expired} items expired, {stream_records} stream records replayed, \
+             {reused_segments} segments written over former ones, up to {most_partitions} partitions"
         )
     }
 }
@@ -61,6 +67,7 @@ impl Counts {
         self.failures += other.failures;
         self.expired += other.expired;
         self.stream_records += other.stream_records;
+        self.reused_segments += other.reused_segments;
         self.most_partitions = self.most_partitions.max(other.most_partitions);
     }
 }
@@ -105,6 +112,14 @@ struct Life<'a> {
     has_whole_streams: bool,
     trace: u64,
     counts: &'a mut Counts,
+}
+
+/// Segments of the log that were written over former ones, as their headers say (bit 1 of the features).
+fn reused_segments(disk: &SimulatedDisk) -> u64 {
+    let files = disk.list().unwrap_or_default();
+    let logs = files.into_iter().filter(|name| matches!(name, FileName::Log(_)));
+    logs.filter(|name| disk.contents(*name).is_some_and(|bytes| bytes.get(12).is_some_and(|bits| bits & 2 != 0))).count()
+        as u64
 }
 
 fn open(setup: &Setup, disk: &SimulatedDisk) -> hashrange::Result<Database> {
@@ -426,6 +441,7 @@ impl<'a> Life<'a> {
     fn recover(&mut self, disk: &SimulatedDisk) -> Result<Database, String> {
         self.counts.crash_points += 1;
         disk.set_capacity(None);
+        self.counts.reused_segments += reused_segments(disk);
         open(&self.setup, disk).map_err(|error| format!("recovery after a power failure: {error}"))
     }
 

@@ -5,9 +5,10 @@
 //! `&[u8]` that the compiler takes for immutable, while the bytes belong to a file that others may change. What we do
 //! and what we cannot do:
 //!
-//! - This crate maps only files that it has finished writing. It opens no existing file for writing, truncates none,
-//!   and holds the lock of the folder, so no second instance of it does either. A file that is removed while it is
-//!   mapped keeps its bytes until the last view is dropped.
+//! - This crate maps only files that it has finished writing. It opens no existing file for writing but former segments of
+//!   the log that this process never mapped and that have no other name, truncates none, and holds the lock of the folder, so
+//!   no second instance of it does either. A file that is removed while it is mapped keeps its bytes until the last view is
+//!   dropped.
 //! - Another program with the right to write to the folder can still change or truncate a mapped file. Reading a page
 //!   that was cut off raises `SIGBUS` (an access violation on Windows), which ends the process; a read error of the
 //!   device does the same; and bytes that change under a reader are, strictly, undefined behaviour. No check can rule

@@ -1,7 +1,7 @@
 //! Segments that are written over former ones: what is read is what was written last, after a power failure at any moment too.
 
 use super::{
-    LogBounds, Wal, recover,
+    LogBounds, Recovered, Wal, recover,
     recovery_tests::{DATABASE_ID, change, options},
 };
 use crate::{
@@ -79,12 +79,16 @@ impl Bench {
 type Records = BTreeMap<u64, Vec<u8>>;
 
 fn read(disk: &dyn Disk, bounds: &LogBounds) -> Result<(Records, &'static str)> {
+    recovered(disk, bounds).map(|(records, recovered)| (records, recovered.ending()))
+}
+
+fn recovered(disk: &dyn Disk, bounds: &LogBounds) -> Result<(Records, Recovered)> {
     let mut records = Records::new();
     let recovered = recover(disk, &Protection::plain(DATABASE_ID), bounds, &mut |seqno, payload| {
         records.insert(seqno, payload.to_vec());
         Ok(())
     })?;
-    Ok((records, recovered.ending()))
+    Ok((records, recovered))
 }
 
 fn is_reused(disk: &SimulatedDisk, segment: u64) -> bool {
@@ -201,13 +205,15 @@ fn after_a_power_failure_at_any_moment_what_was_synced_is_there_and_nothing_else
         assert!(lived.is_ok() || disk.has_crashed());
         for after in 0..4 {
             let disk = disk.crash(seed * 100 + after);
-            let (records, ending) = read(&disk, &bench.bounds).unwrap_or_else(|error| panic!("{seed} {after}: {error}"));
-            old_bytes += u32::from(ending == "end before old bytes");
+            let read = recovered(&disk, &bench.bounds);
+            let (records, recovered) = read.unwrap_or_else(|error| panic!("{seed} {after}: {error}"));
+            old_bytes += u32::from(recovered.ending() == "end before old bytes");
             reused += disk.list().unwrap().iter().filter(|name| matches!(name, FileName::Spare(_))).count();
             let from = records.keys().next().copied().unwrap_or(bench.synced + 1);
             assert!(records.iter().eq(bench.written.range(from..).take(records.len())), "{seed} {after}");
-            let last = records.keys().last().copied().unwrap_or(0);
-            assert!(last >= bench.synced, "{seed} {after}: {last} of {}", bench.synced);
+            let next = recovered.next_seqno;
+            assert!(next > bench.synced, "{seed} {after}: {next} of {}", bench.synced);
+            assert!(records.keys().last().is_none_or(|last| last + 1 == next));
         }
     }
     assert!(old_bytes > 100 && reused > 100, "{old_bytes} {reused}");

@@ -398,6 +398,7 @@ impl Wal {
         let tail = tail.begun()?;
         let sealed = tail.seal();
         state.active = tail.info();
+        self.spares.note_rest(tail.spare_bytes());
         sealed.inspect_err(|error| self.fail(&mut state, Job::Log, error))?;
         drop(state);
         self.remove_spares();

@@ -2,6 +2,7 @@
 
 use super::{
     LogBounds, Wal, WalOptions, group_commit::SyncPhase, recover, recovery::Recovered, segment::SegmentWriter,
+    spares::Spares,
 };
 use crate::{
     error::{ErrorKind, Result},
@@ -338,7 +339,7 @@ fn a_segment_that_was_never_begun_does_not_seem_lost() {
         let wal = log_on(&disk, 4096);
         wal.append(b"kept").unwrap();
         wal.sync_all().unwrap();
-        drop(SegmentWriter::prepare(&disk, 2).unwrap());
+        drop(SegmentWriter::prepare(&disk, 2, &Spares::default()).unwrap());
         let disk = disk.kill();
         let (recovered, _) = read_back(&disk).unwrap();
         disk.crash_at(disk.operations() + at);
