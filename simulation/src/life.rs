@@ -118,8 +118,8 @@ struct Life<'a> {
 fn reused_segments(disk: &SimulatedDisk) -> u64 {
     let files = disk.list().unwrap_or_default();
     let logs = files.into_iter().filter(|name| matches!(name, FileName::Log(_)));
-    logs.filter(|name| disk.contents(*name).is_some_and(|bytes| bytes.get(12).is_some_and(|bits| bits & 2 != 0))).count()
-        as u64
+    logs.filter(|name| disk.contents(*name).is_some_and(|bytes| bytes.get(12).is_some_and(|bits| bits & 2 != 0)))
+        .count() as u64
 }
 
 fn open(setup: &Setup, disk: &SimulatedDisk) -> hashrange::Result<Database> {

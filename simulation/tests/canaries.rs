@@ -41,9 +41,10 @@ fn every_planted_bug_is_found_and_none_where_none_is() {
     moved_ends(ROUNDS).unwrap_or_else(|failure| panic!("{failure}"));
 
     let mut escaped = Vec::new();
-    // Two show to other threads only: tests/schedules.rs and tests/threads/waiting.rs of the engine find them. Twelve show in
-    // history, archives and replicas, which lives do not have: tests/tables/planted.rs finds them. Two show in what was dropped while
-    // it was flushed, and to consumers: tests/crashes/planted.rs finds them.
+    // Two show to other threads only: tests/schedules.rs and tests/threads/waiting.rs of the engine find them. Thirteen show in
+    // history, archives and replicas, which lives do not have, or where segments are written over, which lives rarely come to:
+    // tests/tables/planted.rs finds them. Two show in what was dropped while it was flushed, and to consumers:
+    // tests/crashes/planted.rs finds them.
     let of_others = [
         Canary::AppliedEarly,
         Canary::SealBesideSync,
@@ -61,6 +62,7 @@ fn every_planted_bug_is_found_and_none_where_none_is() {
         Canary::TieByArrival,
         Canary::DroppedPartitionRevived,
         Canary::ShardEndUnsynced,
+        Canary::SpareKeepsHeader,
     ];
     let canaries: Vec<Canary> = Canary::ALL.into_iter().filter(|canary| !of_others.contains(canary)).collect();
     for &canary in &canaries {

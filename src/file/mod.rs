@@ -49,7 +49,7 @@ mod real_lock;
 mod real_writer;
 #[cfg(unix)]
 mod reserve;
-mod segments_read;
+mod reuse;
 pub(crate) mod simulated;
 
 pub use fork::TakeOver;

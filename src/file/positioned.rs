@@ -1,6 +1,6 @@
 //! Reading and writing at a position, without moving a cursor that others share.
 
-use super::{ReadableFile, segments_read::SegmentRead};
+use super::{ReadableFile, reuse::SegmentRead};
 use crate::error::{Error, Result};
 use bytes::Bytes;
 use std::{fs::File, io, path::PathBuf};

@@ -11,7 +11,7 @@ use super::memory::read_slice;
 use super::positioned::PositionedReader;
 use super::real_lock::{FolderLock, HeldLock, LockFile};
 use super::real_writer::{RealWriter, failed_before};
-use super::segments_read::SegmentsRead;
+use super::reuse::SegmentsRead;
 use super::{Disk, FileName, ReadableFile, WritableFile};
 use crate::error::{Error, ErrorKind, Result};
 use bytes::Bytes;
@@ -205,8 +205,7 @@ impl Disk for RealDisk {
         self.rename(name, spare)?;
         // From here on no reader can open it, and no process that looks for a segment gives it a second name.
         let has_reader = self.readers.has(name);
-        let path = self.path_of(spare);
-        if !has_reader && fs::symlink_metadata(&path).is_ok_and(|metadata| has_one_name(&metadata)) {
+        if !has_reader && super::reuse::has_one_name(&self.path_of(spare)) {
             return Ok(true);
         }
         self.remove(spare).map(|()| false)
@@ -216,16 +215,8 @@ impl Disk for RealDisk {
     fn reopen(&self, name: FileName) -> Result<(Box<dyn WritableFile>, u64)> {
         self.check_held()?;
         let path = self.path_of(name);
-        let open = || {
-            let file = OpenOptions::new().read(true).write(true).open(&path)?;
-            let metadata = file.metadata()?;
-            if has_one_name(&metadata) {
-                Ok((file, metadata.len()))
-            } else {
-                Err(io::Error::new(io::ErrorKind::ResourceBusy, "the file has a second name"))
-            }
-        };
-        let (file, len) = open().map_err(|e| Error::io("reopen", path.display(), &e))?;
+        let opened = super::reuse::open_to_write_over(&path);
+        let (file, len) = opened.map_err(|e| Error::io("reopen", path.display(), &e))?;
         Ok((Box::new(RealWriter::new(file, path, len)), len))
     }
 
@@ -318,12 +309,6 @@ pub fn create_folder(folder: &Path) -> Result<()> {
         sync_folder(parent).map_err(|e| Error::io("sync", parent.display(), &e))?;
     }
     Ok(())
-}
-
-/// Whether a file is one, and no other name leads to its bytes.
-#[cfg(unix)]
-fn has_one_name(metadata: &fs::Metadata) -> bool {
-    metadata.is_file() && std::os::unix::fs::MetadataExt::nlink(metadata) == 1
 }
 
 #[cfg(unix)]

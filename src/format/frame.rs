@@ -113,9 +113,10 @@ impl FrameTag {
             let end = begins.min(at + SEARCHED_BYTES);
             // As simple a question as can be, so that the compiler asks it about many bytes in one step.
             let (kinds, tags) = (&bytes[at + 20..end + 20], &bytes[at + 21..end + 21]);
-            let found = kinds.iter().zip(tags).fold(0, |found, (kind, tag)| {
-                found | (u8::from(kind.wrapping_sub(1) < 2) & u8::from(*tag == first))
-            });
+            let found = kinds
+                .iter()
+                .zip(tags)
+                .fold(0, |found, (kind, tag)| found | (u8::from(kind.wrapping_sub(1) < 2) & u8::from(*tag == first)));
             if found != 0 {
                 return Some(at..end);
             }

@@ -315,7 +315,8 @@ fn prepare_current(disk: &dyn Disk, protection: &Protection, number: u64, file: 
         disk.remove(FileName::CurrentNext)?;
     }
     let (magic, database_id, mark) = (FileMagic::Current, protection.database_id(), file.protection.mark());
-    let current = FileHeader { magic, database_id, number, detail: file.end, takes_over: false, is_reused: false, mark };
+    let current =
+        FileHeader { magic, database_id, number, detail: file.end, takes_over: false, is_reused: false, mark };
     let (current, _) = protection.begin(&current)?;
     let mut next = disk.create(FileName::CurrentNext)?;
     next.append(&current)?;

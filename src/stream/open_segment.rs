@@ -114,7 +114,8 @@ pub(super) fn frame_at(
     kind: FrameKind,
 ) -> Result<Bytes> {
     let frame = file.read_at(offset, bytes)?;
-    let header = FrameHeader::parse(&frame, FrameTag::default()).filter(|header| header.frame_bytes() == bytes && header.kind == kind);
+    let header = FrameHeader::parse(&frame, FrameTag::default())
+        .filter(|header| header.frame_bytes() == bytes && header.kind == kind);
     match header {
         Some(header) if protection.is_intact(&frame, header.checksum, offset) => protection.payload(&frame, offset),
         _ => Err(corrupt(number, offset, "the checksum does not match")),

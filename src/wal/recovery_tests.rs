@@ -377,8 +377,15 @@ fn file_missing() {
 #[test]
 fn segment_of_another_database() {
     let disk = sealed_log();
-    let header =
-        FileHeader { magic: FileMagic::Log, database_id: 43, number: 1, detail: 1, takes_over: false, is_reused: false, mark: 0 };
+    let header = FileHeader {
+        magic: FileMagic::Log,
+        database_id: 43,
+        number: 1,
+        detail: 1,
+        takes_over: false,
+        is_reused: false,
+        mark: 0,
+    };
     change(&disk, 1, |bytes| bytes[..FILE_HEADER_BYTES].copy_from_slice(&header.encode()));
     assert_damaged(&disk, &[], 1, 0, "another database");
 }

@@ -23,7 +23,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 /// Most files that are kept. Together with the segments of the log they are no more than the log had.
 const MOST_SPARES: usize = 4;
 /// A file is kept if it has this part of a segment at least.
-const LEAST_SHARE: u64 = 2;
+const LEAST_SHARE: u64 = 8;
 /// A file is kept if it has so many segments at most: one that grew beyond its size is none to keep.
 const MOST_SEGMENTS: u64 = 2;
 

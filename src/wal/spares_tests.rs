@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     error::{Error, ErrorKind, Result},
-    file::{Disk, FileName, Operation, RealDisk, SimulatedDisk},
+    file::{Disk, FileName, Operation, RealDisk, SimulatedDisk, TakeOver},
     format::{
         frame::{self, FRAME_HEADER_BYTES, FrameKind},
         header::{FILE_HEADER_BYTES, FileHeader, FileMagic},
@@ -162,19 +162,22 @@ fn a_file_with_a_second_name_is_not_written_over() {
         }
     };
     fill(1, 4);
-    let name = |name: FileName| folder.path().join(name.to_string());
-    let second = other.path().join("second");
-    std::fs::hard_link(name(FileName::Log(1)), &second).unwrap();
-    let before = std::fs::read(&second).unwrap();
+    // Where the file system has them, these are hard links.
+    let other = RealDisk::open(other.path(), true).unwrap();
+    let bytes = |name| {
+        let file = other.open(name, false).unwrap();
+        file.read_at(0, file.len() as usize).unwrap()
+    };
+    other.take_over(&*disk, FileName::Log(1), None).unwrap();
+    let before = bytes(FileName::Log(1));
     wal.trim_below(wal.segments()[3].first_seqno, &|_| true).unwrap();
     assert_eq!(spares(&*disk), 2);
     // One that gets a second name later neither.
-    let spare = other.path().join("spare");
-    std::fs::hard_link(name(FileName::Spare(3)), &spare).unwrap();
-    let spare_before = std::fs::read(&spare).unwrap();
+    other.take_over(&*disk, FileName::Spare(3), None).unwrap();
+    let spare_before = bytes(FileName::Spare(3));
     fill(2, 4);
     wal.sync_all().unwrap();
-    assert!(std::fs::read(&second).unwrap() == before && std::fs::read(&spare).unwrap() == spare_before);
+    assert!(bytes(FileName::Log(1)) == before && bytes(FileName::Spare(3)) == spare_before);
     assert_eq!(spares(&*disk), 0, "the other one was used");
     let first = wal.segments()[0].number;
     let (records, _) = read(&*disk, &LogBounds { first_segment: first, ..LogBounds::default() }).unwrap();

@@ -343,7 +343,8 @@ impl Wal {
             }
             let wants = self.spares.wants(oldest.bytes, self.segment_bytes) && self.keeps(oldest.number);
             let (name, spare) = (FileName::Log(oldest.number), FileName::Spare(oldest.number));
-            let is_kept = if wants { self.disk.set_aside(name, spare)? } else { self.disk.remove(name).map(|()| false)? };
+            let is_kept =
+                if wants { self.disk.set_aside(name, spare)? } else { self.disk.remove(name).map(|()| false)? };
             self.state.lock().sealed.retain(|segment| segment.number != oldest.number);
             self.disk.sync_directory()?;
             freed_bytes += oldest.bytes;

@@ -32,6 +32,7 @@ mod kinesis;
 mod laid_over;
 mod large_values;
 mod ledger;
+mod log_reuse;
 mod memory;
 mod model;
 mod partiql;

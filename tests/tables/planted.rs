@@ -1,13 +1,18 @@
-//! Bugs that are planted in history, archives and replicas are found by the tests of those.
+//! Bugs that are planted in history, archives and replicas, and where segments are written over, are found by the tests of
+//! those.
 
-use super::{archive, history, regions};
+use super::{archive, history, log_reuse, regions};
 use hashrange::canary::{Canary, plant};
 use std::panic::catch_unwind;
 
 #[test]
 #[ignore = "plants bugs in the whole process; run it by its name"]
-fn every_planted_bug_of_history_archives_and_replicas_is_found() {
-    let hunts: [(Canary, fn()); 12] = [
+fn every_planted_bug_of_history_archives_replicas_and_reuse_is_found() {
+    let hunts: [(Canary, fn()); 13] = [
+        (
+            Canary::SpareKeepsHeader,
+            log_reuse::what_was_acknowledged_outlives_a_power_failure_while_segments_are_written_over,
+        ),
         (Canary::BaseNotTaken, history::moments::an_index_that_was_filled_meanwhile_is_whole),
         (
             Canary::BaseDroppedEarly,

@@ -1,8 +1,15 @@
-//! Which segments of the log this process reads: their files may be written over only when no reader has them any more.
+#![cfg_attr(unix, expect(clippy::disallowed_methods, reason = "this is the room that opens files"))]
+//! When the file of a segment may be written over: when no reader has it any more and no other name leads to it.
 
 use super::FileName;
 use parking_lot::Mutex;
 use std::{collections::BTreeMap, sync::Arc};
+#[cfg(unix)]
+use std::{
+    fs::{self, File, OpenOptions},
+    io,
+    path::Path,
+};
 
 /// The segments that are open for reading.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +39,7 @@ impl SegmentsRead {
     }
 
     /// Whether a reader has the segment. Asked when the segment has lost its name, the answer no stays true.
+    #[cfg(unix)]
     pub(super) fn has(&self, name: FileName) -> bool {
         self.0.lock().contains_key(&name)
     }
@@ -47,4 +55,23 @@ impl Drop for SegmentRead {
             }
         }
     }
+}
+
+/// Whether what a name stands for is a file, and no other name leads to its bytes.
+#[cfg(unix)]
+pub(super) fn has_one_name(path: &Path) -> bool {
+    fs::symlink_metadata(path).is_ok_and(|metadata| is_alone(&metadata))
+}
+
+/// Opens a file to write over it; also its length. Errors: another name leads to its bytes.
+#[cfg(unix)]
+pub(super) fn open_to_write_over(path: &Path) -> io::Result<(File, u64)> {
+    let file = OpenOptions::new().read(true).write(true).open(path)?;
+    let metadata = file.metadata()?;
+    if is_alone(&metadata) { Ok((file, metadata.len())) } else { Err(io::ErrorKind::ResourceBusy.into()) }
+}
+
+#[cfg(unix)]
+fn is_alone(metadata: &fs::Metadata) -> bool {
+    metadata.is_file() && std::os::unix::fs::MetadataExt::nlink(metadata) == 1
 }
