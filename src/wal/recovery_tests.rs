@@ -63,6 +63,12 @@ fn sealed_log() -> SimulatedDisk {
     disk
 }
 
+/// Of segment 1.
+fn header(database_id: u64, detail: u64) -> FileHeader {
+    let (magic, number, takes_over, is_reused, mark) = (FileMagic::Log, 1, false, false, 0);
+    FileHeader { magic, database_id, number, detail, takes_over, is_reused, mark }
+}
+
 pub(super) fn change(disk: &SimulatedDisk, segment: u64, change: impl FnOnce(&mut Vec<u8>)) {
     let name = FileName::Log(segment);
     let mut bytes = disk.contents(name).unwrap().to_vec();
@@ -377,15 +383,7 @@ fn file_missing() {
 #[test]
 fn segment_of_another_database() {
     let disk = sealed_log();
-    let header = FileHeader {
-        magic: FileMagic::Log,
-        database_id: 43,
-        number: 1,
-        detail: 1,
-        takes_over: false,
-        is_reused: false,
-        mark: 0,
-    };
+    let header = header(43, 1);
     change(&disk, 1, |bytes| bytes[..FILE_HEADER_BYTES].copy_from_slice(&header.encode()));
     assert_damaged(&disk, &[], 1, 0, "another database");
 }
@@ -434,15 +432,7 @@ fn newer_version() {
 fn a_header_with_a_number_that_no_log_counts_up_to_is_damaged() {
     for (first_seqno, is_damaged) in [(0, true), (NUMBER_LIMIT, true), (u64::MAX, true), (NUMBER_LIMIT - 1, false)] {
         let disk = SimulatedDisk::new(0);
-        let header = FileHeader {
-            magic: FileMagic::Log,
-            database_id: DATABASE_ID,
-            number: 1,
-            detail: first_seqno,
-            takes_over: false,
-            is_reused: false,
-            mark: 0,
-        };
+        let header = header(DATABASE_ID, first_seqno);
         disk.set_contents(FileName::Log(1), header.encode().to_vec());
         if is_damaged {
             assert_damaged(&disk, &[], 1, 0, "header is unreadable");
