@@ -21,7 +21,6 @@ fn lives(plot: Plot, variable: &str, usual: u64) {
     let (lives, first) = (number(variable).unwrap_or(usual), number("HASHRANGE_SEED").unwrap_or(0));
     let counts = passed(live_seeds(plot, first..first + lives));
     println!("{lives} lives from seed {first}: {counts:?}");
-    assert!(plot == Plot::Faults || counts.reused_segments > 0, "the log never wrote over a former segment");
 }
 
 #[test]
