@@ -134,9 +134,8 @@ impl Database {
     pub fn open(folder: impl AsRef<Path>) -> Result<Self> {
         Self::options().open(folder)
     }
-    /// A database that is in memory only, with default options, and gone when its last handle is dropped. Errors: as
-    /// [`OpenOptions::in_memory`]; with default options there is none but a thread that cannot be started, which is shown by
-    /// [`health`](Self::health).
+    /// A database that is in memory only, with default options, and gone with its last handle. Errors: as
+    /// [`OpenOptions::in_memory`].
     pub fn in_memory() -> Result<Self> {
         Self::options().in_memory()
     }

@@ -363,7 +363,7 @@ impl OpenOptions {
         database.engine().end_writing();
         Ok(database)
     }
-    /// A database that lives in memory and goes with its last handle.
+    /// A database that is in memory only and gone with its last handle. Errors: an option that is out of range.
     pub fn in_memory(self) -> Result<Database> {
         self.open_on(Arc::new(MemoryDisk::new()))
     }
