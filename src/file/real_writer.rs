@@ -15,8 +15,9 @@ use std::{
     },
 };
 
-/// Bytes of zeros that are written with one call when space is reserved.
-const ZEROS: &[u8] = &[0; 256 << 10];
+/// Bytes of zeros that are written with one call when space is reserved. They are made when needed: a constant would be a part of
+/// each program.
+const ZERO_BYTES: u64 = 64 << 10;
 
 /// Bytes that are gathered before [`WritableFile::write_back`] asks the operating system for anything.
 #[cfg(target_os = "linux")]
@@ -99,9 +100,10 @@ impl RealWriter {
     /// Writes zeros from the end of what was written up to `len`.
     fn write_zeros(&mut self, len: u64) -> Result<()> {
         let unsynced = self.unsynced.clone();
+        let zeros = vec![0; len.saturating_sub(self.end).min(ZERO_BYTES) as usize];
         while self.end < len {
-            let part = usize::try_from(len - self.end).unwrap_or(usize::MAX).min(ZEROS.len());
-            self.write(self.end, &ZEROS[..part]).map_err(|e| self.problem("reserve", &e))?;
+            let part = usize::try_from(len - self.end).unwrap_or(usize::MAX).min(zeros.len());
+            self.write(self.end, &zeros[..part]).map_err(|e| self.problem("reserve", &e))?;
         }
         self.unsynced = unsynced;
         Ok(())

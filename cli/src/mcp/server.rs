@@ -22,7 +22,7 @@ struct Handler(Tools);
 /// Serves a client until it closes standard input.
 pub(crate) fn serve(tools: Tools) -> Result<(), Failure> {
     let cannot = |error: String| Failure::io("cannot serve the protocol", io::Error::other(error));
-    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     let runtime = runtime.map_err(|error| Failure::io("cannot start threads", error))?;
     let outcome = runtime.block_on(async {
         let service =
