@@ -79,16 +79,16 @@ fn what_filling_adds_keeps_no_log() {
 #[test]
 fn filling_stays_within_the_memory_for_memtables() {
     const MEMTABLE_BYTES: usize = 256 << 10;
-    let db = options().memtable_bytes(MEMTABLE_BYTES).in_memory().unwrap();
+    let db = options().memtable_bytes(MEMTABLE_BYTES).initial_partitions(1).in_memory().unwrap();
     let (table, stepper) = (items(&db), db.stepper().unwrap());
-    (0..300).for_each(|number| drop(table.put(&item(number, number % 10, 10 << 10)).unwrap()));
+    (0..700).for_each(|number| drop(table.put(&item(number, number % 10, 10 << 10)).unwrap()));
     db.flush().unwrap();
     create_index(&db, Projection::All);
     while fills(&stepper) {
         assert!(db.facts().memtable_bytes <= MEMTABLE_BYTES * 3 / 2, "{}", db.facts().memtable_bytes);
     }
     db.verify().unwrap();
-    assert_eq!(table.scan().index("by_group").items().count(), 300);
+    assert_eq!(table.scan().index("by_group").items().count(), 700);
 }
 
 /// The group of each item.
