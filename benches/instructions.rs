@@ -35,7 +35,7 @@ const BUDGETS: [(&str, u64); 30] = [
     ("query of 10 by a global index", 5_640),
     ("the same by an expression", 7_180),
     ("filter of one test", 610),
-    ("put, buffered", 11_500),
+    ("put, buffered", 11_750),
     ("put with a condition, buffered", 12_650),
     ("update by expression, buffered", 15_540),
     ("put with two global indexes, buffered", 32_600),
