@@ -83,8 +83,6 @@ mod planted {
         LostTombstone,
         /// Compaction removes its inputs before the manifest names the result.
         RunsRemovedEarly,
-        /// A flush that leaves no run brings a partition back that was dropped meanwhile.
-        DroppedPartitionRevived,
         /// A half of a split loses its first token.
         LostBoundaryToken,
         /// An index keeps the old entry of an item that moved.
@@ -142,7 +140,6 @@ mod planted {
             Self::LogTrimmedEarly,
             Self::LostTombstone,
             Self::RunsRemovedEarly,
-            Self::DroppedPartitionRevived,
             Self::LostBoundaryToken,
             Self::StaleIndexEntry,
             Self::DoubleStreamRecord,

@@ -60,7 +60,6 @@ fn every_planted_bug_is_found_and_none_where_none_is() {
         Canary::StampIgnored,
         Canary::DeleteForgetsStamp,
         Canary::TieByArrival,
-        Canary::DroppedPartitionRevived,
         Canary::ShardEndUnsynced,
         Canary::SpareKeepsHeader,
     ];

@@ -44,8 +44,7 @@ impl Engine {
     ) -> Result<()> {
         let mut manifest = self.files.manifest();
         // An edit would bring the partition back into the manifest, and with it runs whose files were removed.
-        let is_forgotten = canary!(DroppedPartitionRevived) && outcome.facts.is_none();
-        if !ring.contains(partition.id) && !is_forgotten {
+        if !ring.contains(partition.id) {
             outcome.facts.iter().for_each(|facts| self.files.remove_run(facts.file));
             return Ok(());
         }

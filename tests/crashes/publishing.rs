@@ -169,7 +169,7 @@ fn flush_nothing_while(go: Going, index: Option<&str>) -> Arc<dyn Disk> {
 
 /// The manifest got the partition back, with runs whose files were removed: no opening found them ever after.
 #[test]
-pub(crate) fn a_flush_without_a_run_brings_nothing_back_that_goes_meanwhile() {
+fn a_flush_without_a_run_brings_nothing_back_that_goes_meanwhile() {
     let drop_ttl = |db: &Database| {
         let update = TableUpdate { ttl_attribute: Some(None), ..TableUpdate::default() };
         drop(db.update_table("items", update).unwrap());
