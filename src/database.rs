@@ -383,7 +383,7 @@ impl Database {
     pub fn compact(&self) -> Result<()> {
         self.engine().compact_all()
     }
-    /// Makes everything that was written durable, whatever durability it was written with. Errors: the sync failed, which ends
+    /// Makes all writes durable that were acknowledged before, also those of `Buffered`. Errors: the sync failed, which ends
     /// writing ([`Poisoned`](crate::ErrorKind::Poisoned)); closed.
     pub fn sync(&self) -> Result<()> {
         self.engine().check_open()?;

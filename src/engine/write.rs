@@ -361,8 +361,8 @@ impl Engine {
         entry_bytes(key, version.value)
     }
 
-    /// Inserts an item or entry of which no record of the log tells, whatever partition holds it by now; returns the memory it
-    /// took.
+    /// Inserts an item or entry that has no record in the log, into the partition that holds its key now; returns the memory
+    /// that it takes, in bytes.
     pub(super) fn insert_unlogged(
         &self,
         ring: &Arc<TokenRing>,

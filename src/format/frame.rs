@@ -142,7 +142,7 @@ pub struct FrameHeader {
 }
 
 impl FrameHeader {
-    /// Reads a header; `None` if these bytes cannot be one with that tag, whatever follows.
+    /// Reads a header. `None` if these bytes are not one with that tag; the payload is not looked at.
     #[inline]
     pub fn parse(bytes: &[u8], tag: FrameTag) -> Option<Self> {
         let header: &[u8; FRAME_HEADER_BYTES] = bytes.first_chunk()?;
