@@ -179,8 +179,9 @@ impl Engine {
     }
 
     /// What is alive now, with its files held, and the number of the last commit: everything that is alive is in commits up to
-    /// this one. The number is read while the manifest is held. So the log up to it tells of no index that was filled and of no
-    /// table that was loaded whose last run is missing here: that run is published before its record is logged.
+    /// this one. The number is read while the manifest is locked. The last run of an index that is filled, or of a table that is
+    /// loaded, is published before the log says that it is active. So no record up to this number names one whose run is missing
+    /// here.
     pub(super) fn alive_now(&self) -> (ManifestState, Hold, u64) {
         let manifest = self.files.manifest();
         let state = manifest.state().without_history();

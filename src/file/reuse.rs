@@ -57,7 +57,7 @@ impl Drop for SegmentRead {
     }
 }
 
-/// Whether what a name stands for is a file, and no other name leads to its bytes.
+/// Whether a path is that of a file, and no other name leads to its bytes.
 #[cfg(unix)]
 pub(super) fn has_one_name(path: &Path) -> bool {
     fs::symlink_metadata(path).is_ok_and(|metadata| is_alone(&metadata))

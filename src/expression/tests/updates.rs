@@ -174,7 +174,7 @@ fn updated_parts_are_those_of_the_paths() {
         ("REMOVE l[1]", Some(item([("l", texts(&["y"]))])), Some(item([("l", texts(&["z"]))]))),
         ("REMOVE l[2]", Some(item([("l", texts(&["z"]))])), none.clone()),
         ("SET l[1] = :s5, l[9] = :s1", Some(item([("l", texts(&["y"]))])), Some(item([("l", texts(&["5"]))]))),
-        // The place that is named, whatever came to be there.
+        // The element that has this index by then.
         ("SET l[3] = :s5, l[4] = :s1, l[9] = :s5", none.clone(), Some(item([("l", texts(&["5", "1"]))]))),
         (
             "REMOVE ll[0] SET ll[1][1] = :5, m.k = :2",
