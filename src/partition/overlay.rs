@@ -58,7 +58,7 @@ impl Newer<'_> {
     }
 }
 
-/// Where a newer version stands.
+/// The position of a newer version among the entries of the leaf.
 #[derive(Clone, Copy)]
 struct Placed {
     /// Twice the index of the first entry of the leaf that does not come before it, and one more if that has its key.
