@@ -85,8 +85,8 @@ pub(crate) fn refused(refusal: &Refusal) -> Answer {
 }
 
 /// A file of the console, which changes only with the program; its address names the version.
-pub(crate) fn file(content_type: &'static str, bytes: &'static [u8]) -> Answer {
-    let mut answer = whole(StatusCode::OK, content_type, Bytes::from_static(bytes));
+pub(crate) fn file(content_type: &'static str, bytes: Bytes) -> Answer {
+    let mut answer = whole(StatusCode::OK, content_type, bytes);
     answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=86400"));
     answer
 }
