@@ -5,6 +5,7 @@
 //! that is said about them goes to standard error. What a script can rely on is the exit status, see [`outcome`].
 
 mod accelerator;
+mod agent;
 mod args;
 #[cfg(feature = "tls")]
 mod certificates;

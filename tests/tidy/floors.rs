@@ -49,7 +49,18 @@ const CONSOLE_FLOORS: [&[&str]; 8] = [
 const CLI_FLOORS: [&[&str]; 8] = [
     &["outcome", "args", "stopwatch", "text", "when", "dynamodb_local"],
     &["failure"],
-    &["output", "key_value", "expressions", "session", "places", "private_file", "policies", "certificates", "signals"],
+    &[
+        "agent",
+        "output",
+        "key_value",
+        "expressions",
+        "session",
+        "places",
+        "private_file",
+        "policies",
+        "certificates",
+        "signals",
+    ],
     &[
         "accelerator",
         "key_template",

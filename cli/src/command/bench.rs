@@ -194,8 +194,8 @@ impl BenchTarget {
     fn client(&self, table: &str) -> Result<Box<dyn Client>, Failure> {
         Ok(match self {
             Self::Engine(database) => Box::new(EngineClient::new(database.clone(), table)?),
-            Self::Served(server) => Box::new(HttpClient::new(&format!("http://{}", server.address()), table)),
-            Self::Endpoint(address) => Box::new(HttpClient::new(address, table)),
+            Self::Served(server) => Box::new(HttpClient::new(&format!("http://{}", server.address()), table)?),
+            Self::Endpoint(address) => Box::new(HttpClient::new(address, table)?),
         })
     }
 

@@ -1,9 +1,8 @@
 //! `health`: whether a server answers, for health checks where no other program is.
 
-use crate::{failure::Failure, outcome::Outcome, output::Output};
+use crate::{agent, failure::Failure, outcome::Outcome, output::Output};
 use clap::Args;
 use std::{io, time::Duration};
-use ureq::Agent;
 
 /// Arguments of `health`.
 #[derive(Debug, Args)]
@@ -25,10 +24,7 @@ impl Health {
         let url = self.url.clone().unwrap_or_else(|| format!("http://127.0.0.1:{}/", self.port));
         let unwell = |why: String| Failure::io(format!("{url} is not well"), io::Error::other(why));
         let timeout = Duration::from_millis(self.timeout_millis);
-        // The server is on this machine or named by its address: a proxy of the environment is not asked.
-        let config =
-            Agent::config_builder().timeout_global(Some(timeout)).http_status_as_error(false).proxy(None).build();
-        let mut answer = Agent::from(config).get(&url).call().map_err(|error| unwell(error.to_string()))?;
+        let mut answer = agent::of(&url, timeout)?.get(&url).call().map_err(|error| unwell(error.to_string()))?;
         let status = answer.status();
         let body = answer.body_mut().read_to_string().map_err(|error| unwell(error.to_string()))?;
         if status != 200 {

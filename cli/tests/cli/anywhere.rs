@@ -101,6 +101,34 @@ fn any_client_is_served_only_where_that_is_said() {
     assert!(answer.contains("MissingAuthenticationToken"), "{answer}");
 }
 
+/// Which authorities are trusted says the machine, or a variable.
+#[test]
+#[cfg(all(unix, feature = "tls"))]
+fn servers_with_a_certificate_of_ones_own_are_asked() {
+    let place = Place::new();
+    let certified = |name: &str| {
+        let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        let certificate = place.write(&format!("{name}.pem"), &certified.cert.pem());
+        let key = place.write(&format!("{name}.key"), &certified.signing_key.serialize_pem());
+        protect(&key);
+        (certificate, key)
+    };
+    let ((own, key), (other, _)) = (certified("own"), certified("other"));
+    let served =
+        Served::start(&place, &["serve", "--in-memory", "--port", "0", "--tls-cert", &own, "--tls-key", &key], &[]);
+    let url = format!("https://localhost:{}/", served.port);
+    let missing = place.file("none.pem").display().to_string();
+    let bench = ["bench", "ycsb-c", "--records", "20", "--operations", "20", "--endpoint", &url];
+    for command in [&["health", &url][..], &bench] {
+        let run = |trusted: &str| Run::of(&place.command(command).env("SSL_CERT_FILE", trusted).output().unwrap());
+        assert_eq!(run(&own).code, 0, "{:?}", run(&own));
+        for (trusted, expected) in [(&other, "certificate"), (&key, "no certificate in PEM"), (&missing, "none.pem")] {
+            let run = run(trusted);
+            assert!(run.code == 1 && run.err.contains(expected) && !run.err.contains("panicked"), "{run:?}");
+        }
+    }
+}
+
 #[test]
 fn health_says_whether_a_server_answers() {
     let place = Place::new();

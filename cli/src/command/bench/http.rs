@@ -1,7 +1,7 @@
 //! The operations of a workload over HTTP, signed as DynamoDB's clients sign.
 
 use super::client::{Answer, Client, Key};
-use crate::failure::Failure;
+use crate::{agent, failure::Failure};
 use hashrange::{Clock, date};
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::{Value, json};
@@ -119,14 +119,12 @@ fn item_json(key: &Key, payload: &str) -> Value {
 }
 
 impl HttpClient {
-    pub(super) fn new(address: &str, table: &str) -> Self {
-        // A proxy of the environment would be measured too, and would see the keys of requests.
-        let config =
-            Agent::config_builder().timeout_global(Some(TIMEOUT)).http_status_as_error(false).proxy(None).build();
+    /// Errors: there is no authority to trust, for an address with TLS.
+    pub(super) fn new(address: &str, table: &str) -> Result<Self, Failure> {
         let host = address.split_once("://").map_or(address, |(_, host)| host);
         let host = host.split('/').next().unwrap_or_default().to_owned();
-        let (agent, keys) = (config.into(), Keys::of_environment());
-        Self { agent, address: address.to_owned(), host, table: table.to_owned(), keys }
+        let (agent, keys) = (agent::of(address, TIMEOUT)?, Keys::of_environment());
+        Ok(Self { agent, address: address.to_owned(), host, table: table.to_owned(), keys })
     }
 
     /// Sends a request. The status and body of the answer. Errors: there is none.
