@@ -108,8 +108,8 @@ fn servers_with_a_certificate_of_ones_own_are_asked() {
     let place = Place::new();
     let certified = |name: &str| {
         let certified = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
-        let certificate = place.write(&format!("{name}.pem"), &certified.cert.pem());
-        let key = place.write(&format!("{name}.key"), &certified.signing_key.serialize_pem());
+        let certificate = place.write(&format!("{name}.pem"), certified.cert.pem());
+        let key = place.write(&format!("{name}.key"), certified.signing_key.serialize_pem());
         protect(&key);
         (certificate, key)
     };
