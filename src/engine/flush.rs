@@ -209,9 +209,20 @@ impl Engine {
         self.wal.sync_ahead_of_writers()
     }
 
-    /// Flushes everything that is in memtables now.
+    /// Flushes everything that is in memtables now. Where the disk has no room for it, once more without spares of the log.
     pub fn flush_all(&self) -> Result<()> {
         let _work = self.enter_work()?;
+        let had_spares = self.wal.spare_bytes() > 0;
+        match self.flush_and_trim() {
+            Err(error) if error.kind() == ErrorKind::Io && had_spares => {
+                self.wal.remove_spares();
+                self.flush_and_trim()
+            }
+            flushed => flushed,
+        }
+    }
+
+    fn flush_and_trim(&self) -> Result<()> {
         for ring in self.tables.rings() {
             self.flush_ring(&ring)?;
         }

@@ -36,8 +36,9 @@ impl Engine {
             // That writing ended is reported where it happened, and closing is no failure.
             Err(error) if self.wal.is_poisoned() || error.kind() == ErrorKind::Closed => {}
             Err(error) => {
-                if error.kind() == ErrorKind::Io && self.files.disk.is_full() {
-                    // The next attempt may have room enough.
+                if error.kind() == ErrorKind::Io {
+                    // The next attempt may have room enough. Whether room was short cannot be asked any more: a file that did not
+                    // fit is gone, and quotas do not show.
                     self.wal.remove_spares();
                 }
                 self.observe.failed(job, id, subject, error);

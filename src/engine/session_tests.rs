@@ -4,7 +4,7 @@ use super::{Engine, TableSpec, WriteAction, WriteOp, WriteOptions, key_ref};
 use crate::{
     config::{Durability, Options},
     error::{ErrorKind, Result},
-    file::{Fault, FaultPlan, Operation, SimulatedDisk},
+    file::{Disk, Fault, FaultPlan, Operation, SimulatedDisk},
     item::{Item, ItemRef, KeyType},
     partition::ReadPoint,
     schema::{KeyAttribute, KeySchema},
@@ -133,6 +133,27 @@ fn a_session_that_cannot_begin_leaves_reads_and_begins_later() {
     engine.close().unwrap();
     drop(engine);
     assert!(has(&open(&disk.kill()).unwrap(), "second"));
+}
+
+#[test]
+fn a_flush_gets_the_space_of_former_segments() {
+    let disk = SimulatedDisk::new(1);
+    let options = Options { background: false, log_segment_bytes: 16 << 10, ..Options::default() };
+    let engine = Engine::open(Arc::new(disk.clone()), options).unwrap();
+    let key = KeySchema { hash: KeyAttribute::new("h", KeyType::S), range: None };
+    engine.create_table(TableSpec::new("items", key)).unwrap();
+    (0..2000).for_each(|n| put(&engine, &format!("item {n}"), Durability::Buffered).unwrap());
+    engine.flush_all().unwrap();
+    let spare_bytes = engine.wal().spare_bytes();
+    assert!(spare_bytes >= 32 << 10, "{spare_bytes}");
+    (0..100).for_each(|n| put(&engine, &format!("later item {n}"), Durability::Buffered).unwrap());
+    // The disk tells how much is left of a capacity, and so how much is used.
+    disk.set_capacity(Some(u64::MAX));
+    let used_bytes = u64::MAX - disk.available_bytes().unwrap();
+    disk.set_capacity(Some(used_bytes + 100));
+    engine.flush_all().unwrap();
+    assert!(engine.wal().spare_bytes() < spare_bytes);
+    assert!(has(&engine, "later item 99"));
 }
 
 #[test]

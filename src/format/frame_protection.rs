@@ -146,6 +146,7 @@ impl FrameProtection {
             FileMagic::Current => FileName::Current,
             FileMagic::Keys => FileName::Keys,
             FileMagic::Base => FileName::Base(self.number),
+            FileMagic::Spare => FileName::Spare(self.number),
         }
     }
 }

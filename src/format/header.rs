@@ -19,6 +19,9 @@
 //!     52      8  zeros
 //!     60      4  checksum    CRC-32 of bytes 0 to 60
 //! ```
+//! A file that was a log segment and may become another one begins with such a header too, of no database and with nothing but its
+//! number: it says that no frame in the file counts.
+//!
 //! Numbers are little-endian. The checksum has no seed: a file of another database shall be recognised as such, not be
 //! called damaged. All versions to come keep this form, so that a header that was torn by a crash is never taken for
 //! one of a newer version.
@@ -46,6 +49,8 @@ pub enum FileMagic {
     Stream,
     /// What was alive at a moment from which history can be read.
     Base,
+    /// A file that was a segment of the log.
+    Spare,
     /// The wrapped keys of an encrypted database.
     #[cfg_attr(not(feature = "encryption"), expect(dead_code, reason = "only a program with encryption reads it"))]
     Keys,
@@ -59,6 +64,7 @@ impl FileMagic {
             Self::Current => b"hrCUR\r\n\x1a",
             Self::Stream => b"hrSTR\r\n\x1a",
             Self::Base => b"hrBAS\r\n\x1a",
+            Self::Spare => b"hrSPR\r\n\x1a",
             Self::Keys => b"hrKEY\r\n\x1a",
         }
     }
@@ -98,6 +104,17 @@ pub enum HeaderFault {
     Plain,
     /// The header is whole and was not written with the key.
     Forged,
+}
+
+/// The first bytes of a file that was segment `number` of the log and may become another one.
+pub fn spare_header(number: u64) -> [u8; FILE_HEADER_BYTES] {
+    let magic = FileMagic::Spare;
+    FileHeader { magic, database_id: 0, number, detail: 0, takes_over: false, is_reused: false, mark: 0 }.encode_with(0)
+}
+
+/// Whether a file that begins with these bytes was a segment of the log, and nothing in it counts.
+pub fn is_spare(bytes: &[u8]) -> bool {
+    FileHeader::decode_with(FileMagic::Spare, bytes).is_ok()
 }
 
 impl FileHeader {
@@ -194,6 +211,14 @@ mod tests {
         assert_eq!(FileHeader::decode(FileMagic::Log, &reused.encode()), Ok(reused));
         let stream = FileHeader { magic: FileMagic::Stream, ..reused };
         assert_eq!(FileHeader::decode(FileMagic::Stream, &stream.encode()), Err(HeaderFault::Newer));
+    }
+
+    #[test]
+    fn a_spare_is_no_segment() {
+        let spare = spare_header(7);
+        assert_eq!(spare[..32], *b"hrSPR\r\n\x1a\x01\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\x07\0\0\0\0\0\0\0");
+        assert!(is_spare(&spare) && !is_spare(&spare[..63]) && !is_spare(&SAMPLE.encode()) && !is_spare(&[0; 64]));
+        assert_eq!(FileHeader::decode(FileMagic::Log, &spare), Err(HeaderFault::Damaged));
     }
 
     const GOLDEN_CHECKSUM: [u8; 4] = [124, 65, 239, 192];

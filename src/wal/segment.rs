@@ -54,7 +54,7 @@ pub struct SegmentStats {
     pub bytes: u64,
 }
 
-/// A file that becomes a segment: its header is zeros.
+/// A file that becomes a segment: its header is zeros, or that of a spare.
 #[derive(Debug)]
 pub(super) struct SegmentFile {
     /// The file.
@@ -108,7 +108,7 @@ impl PendingSync {
 }
 
 impl SegmentWriter {
-    /// Creates the file of a segment, in which nothing counts yet: its header is zeros. What can fail for want of
+    /// Creates the file of a segment, in which nothing counts yet. What can fail for want of
     /// descriptors or space fails here, before the segment at the end is sealed; a file that is left over is one that was
     /// created and never synced.
     pub(super) fn prepare(disk: &dyn Disk, number: u64, spares: &Spares) -> Result<SegmentFile> {

@@ -13,7 +13,7 @@ use crate::{
     format::{
         frame::FrameKind,
         frame_protection::FrameProtection,
-        header::{FILE_HEADER_BYTES, FileMagic, HeaderFault},
+        header::{FILE_HEADER_BYTES, FileMagic, HeaderFault, is_spare},
         protection::{FileStart, MAX_HEADER_BYTES, Protection},
         reader::{FrameReader, Rest},
     },
@@ -134,7 +134,8 @@ impl<'a> Segment<'a> {
         }
         let file = self.disk.open(FileName::Log(self.number), false)?;
         reading.file_bytes = file.len();
-        let start = self.protection.read(FileMagic::Log, &first_bytes(&*file)?, self.takes_plain);
+        let first = first_bytes(&*file)?;
+        let start = self.protection.read(FileMagic::Log, &first, self.takes_plain);
         let database_id = self.protection.database_id();
         let protection = start.as_ref().map(FileStart::protection);
         let protection =
@@ -151,6 +152,7 @@ impl<'a> Segment<'a> {
             Err(HeaderFault::Plain) => HeaderFact::Plain,
             Err(HeaderFault::Forged) => HeaderFact::Forged,
             Err(HeaderFault::Damaged) if self.is_known => HeaderFact::Damaged,
+            Err(HeaderFault::Damaged) if is_spare(&first) => HeaderFact::Absent,
             Err(HeaderFault::Damaged) if has_voucher(&mut frames)? => HeaderFact::Damaged,
             Err(HeaderFault::Damaged) => HeaderFact::Absent,
             Ok(header) if header.database_id != database_id => HeaderFact::OtherDatabase,

@@ -5,17 +5,20 @@
 //! written over it.
 //!
 //! ```text
-//! 7.log  -- given up -->  7.spare, with zeros for a header  -- a segment is needed -->  12.log: header, frames, old bytes
+//! 7.log  -- given up -->  7.spare, with the header of a spare  -- a segment is needed -->  12.log: header, frames, old bytes
 //! ```
-//! Each step is durable before the next. A crash leaves a spare, which the next opening removes, or a segment without a header
-//! that nothing vouches for, as a crash leaves of a new file. Old bytes in a segment are told from its frames by their tags.
+//! Each step is durable before the next. A crash leaves a spare, which the next opening removes, or a segment that begins with the
+//! header of a spare: it was never begun, whatever is in it. Old bytes in a segment are told from its frames by their tags.
 
 use super::segment::SegmentFile;
 use crate::{
     canary::canary,
     error::Result,
     file::{Disk, FileName},
-    format::protection::MAX_HEADER_BYTES,
+    format::{
+        header::{FILE_HEADER_BYTES, spare_header},
+        protection::MAX_HEADER_BYTES,
+    },
     sync::Mutex,
 };
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -53,9 +56,9 @@ impl Spares {
         fits && self.files.lock().len() < MOST_SPARES
     }
 
-    /// Takes a file that was set aside, durably: makes zeros of its header, durably. Errors: disk; then the file is gone.
+    /// Takes a file that was set aside, durably: gives it the header of a spare, durably. Errors: disk; then the file is gone.
     pub fn add(&self, disk: &dyn Disk, number: u64) -> Result<()> {
-        match clear_header(disk, number) {
+        match mark_as_spare(disk, number) {
             Ok(bytes) => {
                 self.files.lock().push((number, bytes));
                 Ok(())
@@ -93,11 +96,14 @@ impl Spares {
     }
 }
 
-/// Without its header the file would be taken for a segment with another number, were it left as a segment by a crash.
-fn clear_header(disk: &dyn Disk, number: u64) -> Result<u64> {
+/// With its own header the file would be taken for a segment with another number, were it left as a segment by a crash. Without any, bytes
+/// of items in it might be taken for frames.
+fn mark_as_spare(disk: &dyn Disk, number: u64) -> Result<u64> {
     let (mut file, bytes) = disk.reopen(FileName::Spare(number))?;
     if !canary!(SpareKeepsHeader) {
-        file.write_at(0, &[0; MAX_HEADER_BYTES])?;
+        let mut header = [0; MAX_HEADER_BYTES];
+        header[..FILE_HEADER_BYTES].copy_from_slice(&spare_header(number));
+        file.write_at(0, &header)?;
     }
     file.sync()?;
     Ok(bytes)

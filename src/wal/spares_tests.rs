@@ -9,7 +9,7 @@ use crate::{
     file::{Disk, FileName, Operation, RealDisk, SimulatedDisk, TakeOver},
     format::{
         frame::{self, FRAME_HEADER_BYTES, FrameKind},
-        header::{FILE_HEADER_BYTES, FileHeader, FileMagic},
+        header::{FILE_HEADER_BYTES, FileHeader, FileMagic, spare_header},
         protection::Protection,
     },
 };
@@ -294,6 +294,10 @@ fn old_bytes_made_to_look_like_frames_are_told_by_their_tag() {
     let reads_before = bench.disk.count(Operation::Read);
     assert_eq!(read(&bench.disk, &bench.bounds).unwrap(), expected);
     assert!(bench.disk.count(Operation::Read) - reads_before < 100);
+    // A crash leaves them in a segment that was not begun.
+    let unbegun = [&spare_header(1)[..], &[0; FILE_HEADER_BYTES], &header.repeat(10_000)].concat();
+    bench.disk.set_contents(FileName::Log(segment + 1), unbegun);
+    assert_eq!(read(&bench.disk, &bench.bounds).unwrap().0, expected.0);
 }
 
 #[test]

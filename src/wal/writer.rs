@@ -83,6 +83,9 @@ pub(super) struct WalState {
     pub(super) closed: Option<Error>,
 }
 
+/// Spares are kept while the disk has space for so many segments: for flushes and merges, whose files are larger.
+const SPARE_ROOM_SEGMENTS: u64 = 8;
+
 /// The write-ahead log of a database.
 #[derive(Debug)]
 pub struct Wal {
@@ -328,7 +331,7 @@ impl Wal {
     /// removal and harms nothing else.
     pub fn trim_below(&self, seqno: u64, gives_up: &dyn Fn(&SegmentStats) -> bool) -> Result<u64> {
         let _removal = self.removal.lock();
-        if self.disk.is_full() {
+        if !self.has_room_for_spares() {
             self.spares.remove_all(&*self.disk);
         }
         let mut freed_bytes = 0;
@@ -357,7 +360,13 @@ impl Wal {
     /// Whether the file of a segment may be kept to be written over. One that this log did not write may be of a time when the
     /// database was not encrypted.
     fn keeps(&self, number: u64) -> bool {
-        number >= self.first_own_segment && !self.disk.is_full() && self.state.lock().closed.is_none()
+        number >= self.first_own_segment && self.has_room_for_spares() && self.state.lock().closed.is_none()
+    }
+
+    /// Whether the disk has so much space left that nothing else needs that of spares.
+    fn has_room_for_spares(&self) -> bool {
+        let wanted = self.segment_bytes.saturating_mul(SPARE_ROOM_SEGMENTS);
+        !self.disk.is_full() && self.disk.available_bytes().is_none_or(|available| available >= wanted)
     }
 
     /// Bytes of former segments that are kept to be written over.
@@ -368,7 +377,12 @@ impl Wal {
     /// Removes the files that are kept to be written over; the bytes given back.
     pub fn remove_spares(&self) -> u64 {
         let _removal = self.removal.lock();
-        self.spares.remove_all(&*self.disk)
+        let bytes = self.spares.remove_all(&*self.disk);
+        if bytes > 0 {
+            // Until it is durable that they are gone, a disk may keep their space.
+            let _ = self.disk.sync_directory();
+        }
+        bytes
     }
 
     /// Gives up and removes finished segments whose records all have numbers below `seqno`.
