@@ -136,6 +136,15 @@ pub enum Detail {
         /// The most that is allowed.
         limit_bytes: usize,
     },
+    /// An expression is longer than one may be.
+    ExpressionTooLarge {
+        /// The parameter of the request that it is, such as `FilterExpression`.
+        expression: &'static str,
+        /// Its length in bytes.
+        size_bytes: usize,
+        /// How long it may be, in bytes.
+        limit_bytes: usize,
+    },
     /// The items that a transaction writes are larger together than allowed.
     TransactionTooLarge {
         /// Their size by DynamoDB's rule.
@@ -200,7 +209,8 @@ impl Detail {
                 Some(format!("key {attribute} expected: {expected} actual: {actual}"))
             }
             Self::KeyTooLarge { size_bytes, .. } => Some(format!("it has {size_bytes} bytes")),
-            Self::ItemTooLarge { size_bytes, limit_bytes } => {
+            Self::ItemTooLarge { size_bytes, limit_bytes }
+            | Self::ExpressionTooLarge { size_bytes, limit_bytes, .. } => {
                 Some(format!("it has {size_bytes} bytes, {limit_bytes} are allowed"))
             }
             Self::CollectionTooLarge { size_bytes, limit_bytes } => {

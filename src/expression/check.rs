@@ -10,7 +10,7 @@ use super::{
     tree::{Comparator, Operand, Test},
 };
 use crate::{
-    error::{Error, Result},
+    error::{Detail, Error, Result},
     item::{AttributeValue, base64},
 };
 use std::fmt;
@@ -62,7 +62,9 @@ impl ExpressionKind {
             return Err(self.error("The expression can not be empty;"));
         }
         if text.len() > MAX_EXPRESSION_BYTES {
-            return Err(self.error("Expression size has exceeded the maximum allowed size;"));
+            let (expression, size_bytes, limit_bytes) = (self.name(), text.len(), MAX_EXPRESSION_BYTES);
+            let detail = Detail::ExpressionTooLarge { expression, size_bytes, limit_bytes };
+            return Err(self.error("Expression size has exceeded the maximum allowed size;").with_detail(detail));
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ use crate::{
 
 /// Every statement.
 const STATEMENT: usize = 3;
-/// `SET` to a value, and `ADD`.
+/// `SET` and `ADD`.
 const WRITE: usize = 19;
 /// `REMOVE`, `DELETE`, and reading a path.
 const TOUCH: usize = 1;
@@ -47,7 +47,7 @@ impl UpdateExpression {
 
 fn clause(action: &Action) -> usize {
     match action {
-        Action::Set(path, value) => target(path) + set_value(value),
+        Action::Set(path, value) => WRITE + target(path) + set_value(value),
         Action::Add(path, value) => WRITE + target(path) + value_size(value),
         Action::Remove(path) | Action::Delete(path, _) => TOUCH + target(path),
     }
@@ -64,7 +64,7 @@ fn set_value(value: &SetValue) -> usize {
 fn operand(value: &SetOperand) -> usize {
     match value {
         SetOperand::Path(path) => read(path),
-        SetOperand::Value(given) => WRITE + value_size(given),
+        SetOperand::Value(given) => value_size(given),
         SetOperand::IfNotExists(path, other) => IF_NOT_EXISTS + read(path) + operand(other),
         SetOperand::ListAppend(first, second) => LIST_APPEND + operand(first) + operand(second),
     }

@@ -320,6 +320,8 @@ fn image_bytes(outcome: &ItemResult) -> usize {
 pub(super) struct Reasons {
     all: Vec<CancellationReason>,
     is_cancelled: bool,
+    /// That of the first action with an empty key.
+    empty_key: Option<Error>,
 }
 
 impl Reasons {
@@ -335,11 +337,19 @@ impl Reasons {
                 self.is_cancelled = true;
                 Ok(None)
             }
+            // Told behind faults of all actions together, such as two of them on one item.
+            Err(error) if matches!(error.detail(), Some(Detail::KeyEmpty { .. })) => {
+                self.empty_key.get_or_insert(error);
+                Ok(None)
+            }
             Err(error) => Err(error),
         }
     }
-    /// The cancellation, if there is a reason for it.
+    /// The cancellation, if there is a reason for it. Errors: also that a key is empty.
     pub fn finish(self) -> Result<()> {
+        if let Some(error) = self.empty_key {
+            return Err(error);
+        }
         if self.is_cancelled { Err(Error::transaction_canceled(self.all)) } else { Ok(()) }
     }
 }

@@ -10,6 +10,7 @@ use crate::{
     shape,
     value::{Decoder, MAX_OPERAND_BYTES},
 };
+use hashrange::error::Detail;
 use hashrange::expression::{
     Condition, ExpressionKind, KeyCondition, Placeholders, ProjectionExpression, Scope, UpdateExpression,
 };
@@ -101,14 +102,10 @@ impl<'a> Expressions<'a> {
     ) -> Result<(), Failure> {
         let refuse = |text: String| Err(Failure::validation(profile.request(voice, text)));
         let present: Vec<&str> = self.known.iter().copied().filter(|name| self.text(name).is_some()).collect();
+        let older: Vec<&str> = older.iter().filter(|(_, given)| *given).map(|(name, _)| *name).collect();
         // A key condition in the older form may be next to expressions: it has none of its own to contradict.
-        let key_conditions_alone = self.text(NAMES[KEY_CONDITION]).is_none();
-        let older: Vec<&str> = older
-            .iter()
-            .filter(|(name, given)| *given && !(*name == "KeyConditions" && key_conditions_alone))
-            .map(|(name, _)| *name)
-            .collect();
-        if !present.is_empty() && !older.is_empty() {
+        let may_mix = older == ["KeyConditions"] && self.text(NAMES[KEY_CONDITION]).is_none();
+        if !may_mix && !present.is_empty() && !older.is_empty() {
             return refuse(format!(
                 "Can not use both expression and non-expression parameters in the same request: \
                  Non-expression parameters: {{{}}} Expression parameters: {{{}}}",
@@ -170,7 +167,13 @@ impl<'a> Expressions<'a> {
 }
 
 fn refused(profile: Profile, voice: MessageDialect, error: &hashrange::Error) -> Failure {
-    Failure::validation(profile.request(voice, error.message().to_owned()))
+    let mut text = error.message().to_owned();
+    if let Some(Detail::ExpressionTooLarge { expression, size_bytes, .. }) = error.detail()
+        && profile.says_size_of_expression(voice, expression)
+    {
+        text.push_str(&format!(" expression size: {size_bytes}"));
+    }
+    Failure::validation(profile.request(voice, text))
 }
 
 fn names(reader: &mut Reader<'_>) -> Result<Option<BTreeMap<String, String>>, Failure> {

@@ -123,15 +123,19 @@ impl Profile {
         }
     }
 
-    /// A number that cannot be read or is out of range. The older layer takes the largest exponent that an integer of 32 bits
-    /// has for a small one.
+    /// A number that cannot be read or is out of range. The older layer reads a number as Java's `BigDecimal` does: an exponent or a
+    /// scale that no integer of 32 bits has is none, and the largest exponent becomes a small one.
     pub(crate) fn number_fault(self, dialect: MessageDialect, text: &str, fault: &str) -> String {
-        let exponent = text.rsplit(['e', 'E']).next().unwrap_or_default();
-        if self == Self::Latest && dialect == MessageDialect::Older && exponent.parse() == Ok(i32::MAX) {
-            return "Number underflow. Attempting to store a number with magnitude smaller than supported range"
-                .to_owned();
+        if self != Self::Latest || dialect != MessageDialect::Older {
+            return fault.to_owned();
         }
-        fault.to_owned()
+        match exponent_of(text) {
+            Some(i32::MAX) => {
+                "Number underflow. Attempting to store a number with magnitude smaller than supported range".to_owned()
+            }
+            Some(_) => fault.to_owned(),
+            None => format!("The parameter cannot be converted to a numeric value: {text}"),
+        }
     }
 
     /// A string set that holds an element twice.
@@ -264,6 +268,11 @@ impl Profile {
         }
     }
 
+    /// Whether the text about an expression that is too long ends with its length: the older layer says that, but not of updates.
+    pub(crate) fn says_size_of_expression(self, dialect: MessageDialect, expression: &str) -> bool {
+        self == Self::Latest && dialect == MessageDialect::Older && expression != "UpdateExpression"
+    }
+
     /// What a `Select` chooses, as messages name it.
     pub(crate) fn chosen(self, select: &str) -> &str {
         if self == Self::Latest && select == "COUNT" { "only the Count" } else { select }
@@ -273,6 +282,16 @@ impl Profile {
     pub(crate) fn verb(self, verb: &str) -> &str {
         if self == Self::Latest { "Querying" } else { verb }
     }
+}
+
+/// The exponent of a number, 0 if it has none; `None` if it, or the number of places behind the point that it leaves, has more than 32
+/// bits.
+fn exponent_of(text: &str) -> Option<i32> {
+    let (digits, exponent) = text.split_once(['e', 'E']).unwrap_or((text, "0"));
+    let exponent: i64 = exponent.parse().ok()?;
+    let fraction = digits.split_once('.').map_or(0, |(_, fraction)| fraction.len());
+    i32::try_from(i64::try_from(fraction).ok()?.checked_sub(exponent)?).ok()?;
+    i32::try_from(exponent).ok()
 }
 
 /// `TableName` as `tableName`.

@@ -374,6 +374,11 @@ fn a_statement_counts_what_it_writes_and_its_clauses() {
     assert_eq!(bytes("SET a = :x REMOVE b") - one, 2);
     assert_eq!(bytes("SET abc = :x") - one, 2);
     assert_eq!(bytes("SET a.bc[10] = :x") - one, 4 + 2 + 4 + 2);
-    assert_eq!(bytes("SET a = b"), 3 + 1 + 1 + 14 + 1);
+    assert_eq!(bytes("SET a = b"), 3 + 19 + 1 + 1 + 14 + 1);
+    assert_eq!(bytes("SET a = b.c[10]"), 3 + 19 + 1 + 1 + 14 + 1 + 14 + 1 + 14 + 2);
+    assert_eq!(bytes("SET a = a + :1"), 3 + 19 + 1 + 34 + 1 + 14 + 1 + 2);
+    assert_eq!(bytes("SET a = a - b"), 3 + 19 + 1 + 37 + 2 * (1 + 14 + 1));
+    assert_eq!(bytes("SET a = if_not_exists(a, :x)"), 3 + 19 + 1 + 39 + 1 + 14 + 1 + 1);
+    assert_eq!(bytes("SET a = list_append(:list, :list)"), 3 + 19 + 1 + 37 + 2 * (3 + 1 + 2));
     assert_eq!(bytes("ADD a :1"), 3 + 19 + 1 + 2);
 }

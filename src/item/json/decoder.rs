@@ -36,14 +36,13 @@ pub trait Wording {
     }
     /// A string set that holds an element twice.
     fn duplicate_strings(&self, texts: &[String]) -> String {
-        let mut sorted = texts.to_vec();
-        sorted.sort_unstable();
-        let shown = quoted(&sorted, ", ");
+        let shown = quoted(&up_to_first_repeat(texts.to_vec(), |text| text.as_bytes().to_vec()), ", ");
         format!("One or more parameter values were invalid: Input collection [{shown}] contains duplicates.")
     }
     /// A binary set that holds an element twice; `texts` in base64.
     fn duplicate_binaries(&self, texts: &[String]) -> String {
-        let shown = quoted(texts, ",");
+        let bytes = |text: &String| super::super::base64::decode(text).unwrap_or_default();
+        let shown = quoted(&up_to_first_repeat(texts.to_vec(), bytes), ",");
         format!("One or more parameter values were invalid: Input collection [{shown}]of type BS contains duplicates.")
     }
     /// A number set that holds an element twice.
@@ -57,10 +56,22 @@ pub trait Wording {
 pub struct LatestWording;
 impl Wording for LatestWording {}
 
+/// The elements of a set up to its first repeat are listed in the order of their bytes, and the others as they were sent.
+fn up_to_first_repeat(mut texts: Vec<String>, bytes: impl Fn(&String) -> Vec<u8>) -> Vec<String> {
+    let mut seen = BTreeSet::new();
+    let end = texts.iter().position(|text| !seen.insert(bytes(text))).unwrap_or(texts.len());
+    texts[..end].sort_by_cached_key(&bytes);
+    texts
+}
+
 fn quoted(texts: &[String], separator: &str) -> String {
     let quoted: Vec<String> = texts.iter().map(|text| format!("\"{text}\"")).collect();
     quoted.join(separator)
 }
+
+/// Levels of JSON below the deepest value that is read: a request with so many is read by the service's older layer. About 62 maps or
+/// lists around a value are (40 are not, 63 are), each of them two levels.
+const OLDER_DEPTH: usize = 60;
 
 /// Bytes of a value that a message repeats.
 const MAX_ECHO_BYTES: usize = 1_024;
@@ -96,7 +107,8 @@ pub struct ValueDecoder<W> {
     pub top_level_name: Option<String>,
     /// That a value is nested too deeply.
     pub nesting: Option<String>,
-    /// A value named two types, or a truth value was a string: a request with one is read by the service's older layer.
+    /// A value named two types, a truth value was a string, or a value was nested very deeply: a request with one is read by the service's
+    /// older layer.
     pub has_older_form: bool,
     left: usize,
     is_cut: bool,
@@ -264,7 +276,7 @@ impl<W: Wording> ValueDecoder<W> {
                 out.put(set);
             }
             "L" | "M" if wraps == 0 => {
-                reader.skip()?;
+                self.has_older_form |= reader.skip_and_measure()? >= OLDER_DEPTH;
                 let fault = || too_deep().message().to_owned();
                 self.report(fault);
                 self.nesting.get_or_insert_with(fault);

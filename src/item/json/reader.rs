@@ -182,9 +182,16 @@ impl<'a> Reader<'a> {
 
     /// Skips one value of any kind, without recursion.
     pub fn skip(&mut self) -> Result<(), Malformed> {
+        self.skip_and_measure().map(drop)
+    }
+
+    /// The same; how many levels of objects and arrays the value has.
+    pub fn skip_and_measure(&mut self) -> Result<usize, Malformed> {
         // One bit per open bracket would do; a byte keeps it plain, and MAX_DEPTH bounds it.
         let mut open: Vec<u8> = Vec::new();
+        let mut depth = 0;
         loop {
+            depth = depth.max(open.len());
             match self.peek()? {
                 Token::String => self.skip_string()?,
                 Token::Number => self.number().map(drop)?,
@@ -210,7 +217,7 @@ impl<'a> Reader<'a> {
                 }
             }
             if self.close(&mut open)? {
-                return Ok(());
+                return Ok(depth);
             }
         }
     }

@@ -20,6 +20,8 @@ use std::borrow::Cow;
 
 /// Most puts and deletes of one request.
 const MAX_WRITES: usize = 25;
+/// Names of attributes that a message repeats of one item.
+const SHOWN_NAMES: usize = 8;
 
 const SEVERAL_TYPES: &str =
     "Supplied AttributeValue has more than one datatypes set, must contain exactly one of the supported datatypes";
@@ -119,15 +121,18 @@ fn holder(
 
 fn check_members(tables: &[WritesOfTable<'_>], violations: &mut Violations) {
     for WritesOfTable { table, writes } in tables {
-        table.check_map_key(violations, |name| format!("{{{name}=...}}"));
+        let shown = || {
+            let all: Vec<String> = writes.iter().take(MAX_WRITES + 1).map(WriteRequest::shown).collect();
+            all.join(", ")
+        };
+        table.check_map_key(violations, |name| format!("{{{name}=[{}]}}", shown()));
         let name = shortened(table.given());
         if !(1..=MAX_WRITES).contains(&writes.len()) {
-            let kinds: Vec<&str> = writes.iter().take(MAX_WRITES + 1).map(WriteRequest::shown).collect();
             violations.push(format!(
                 "Value '{{{name}=[{}]}}' at 'requestItems' failed to satisfy constraint: Map value must satisfy \
                  constraint: [Member must have length less than or equal to {MAX_WRITES}, Member must have length \
                  greater than or equal to 1]",
-                kinds.join(", ")
+                shown()
             ));
         }
         for (position, write) in writes.iter().enumerate() {
@@ -143,8 +148,18 @@ fn check_members(tables: &[WritesOfTable<'_>], violations: &mut Violations) {
 }
 
 impl WriteRequest {
-    fn shown(&self) -> &'static str {
-        if self.put.is_some() { "WriteRequest(putRequest=...)" } else { "WriteRequest(deleteRequest=...)" }
+    /// As messages print it, but for values.
+    fn shown(&self) -> String {
+        let names = |attributes: &Option<Attributes>| {
+            let names = attributes.iter().flat_map(|attributes| attributes.item.keys()).take(SHOWN_NAMES);
+            let shown: Vec<String> = names.map(|name| format!("{}=...", shortened(name))).collect();
+            shown.join(", ")
+        };
+        match (&self.put, &self.delete) {
+            (Some(item), _) => format!("WriteRequest(putRequest=PutRequest(item={{{}}}))", names(item)),
+            (None, Some(key)) => format!("WriteRequest(deleteRequest=DeleteRequest(key={{{}}}))", names(key)),
+            (None, None) => "WriteRequest()".to_owned(),
+        }
     }
 }
 

@@ -152,10 +152,11 @@ impl<'a> ReadMembers<'a> {
     pub(super) fn check_start(&self, profile: Profile) -> Result<(), Failure> {
         let Some(start) = &self.start else { return Ok(()) };
         start.check().map_err(|text| {
-            // These families of faults never got the prefix in the older layer.
+            // These families of faults never got the prefix in the older layer, and the first does not in the newer one.
             let bare =
                 ["contains duplicates", "number set", "numeric value", "significant digits", "number with magnitude"];
-            let is_bare = profile == Profile::May2026 && bare.iter().any(|part| text.contains(part));
+            let families = if profile == Profile::May2026 { &bare[..] } else { &bare[..1] };
+            let is_bare = families.iter().any(|part| text.contains(part));
             if is_bare { Failure::validation(text) } else { Failure::validation(format!("{START_KEY}: {text}")) }
         })
     }

@@ -108,18 +108,23 @@ impl<'a> WriteMembers<'a> {
         }
         let mut violations = Violations::default();
         capacity::check(self.report.as_deref(), &mut violations);
-        self.table.check(&mut violations, "tableName", both_name_faults && !tells_all);
+        if tells_all && self.table.is_empty() {
+            violations.length(0, "", "tableName", 1, 255);
+        } else {
+            self.table.check(&mut violations, "tableName", both_name_faults && !tells_all);
+        }
         let metrics = self.collection_metrics.as_deref();
         violations.one_of(metrics, "returnItemCollectionMetrics", values::COLLECTION_METRICS);
         let operator = self.conditional_operator.as_deref();
         if tells_all {
             violations.one_of(operator, "conditionalOperator", values::CONDITIONAL_OPERATOR);
+            violations.one_of(self.return_values.as_deref(), "returnValues", values::RETURN_VALUES);
             violations.not_null(main, main_path);
         } else {
             violations.not_null(main, main_path);
             violations.one_of(operator, "conditionalOperator", values::CONDITIONAL_OPERATOR);
         }
-        if profile.return_values_is_constraint() {
+        if profile.return_values_is_constraint() || self.dialect == MessageDialect::Older {
             violations.one_of(self.return_values.as_deref(), "returnValues", values::RETURN_VALUES);
         }
         let on_failure = self.on_condition_failure.as_deref();

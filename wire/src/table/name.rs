@@ -29,6 +29,11 @@ impl<'a> TableName<'a> {
         self.given.as_deref().unwrap_or_default()
     }
 
+    /// Whether an empty name was given.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.given.as_deref() == Some("")
+    }
+
     /// The name of the table, also when the request gave its ARN.
     pub(crate) fn name(&self) -> &str {
         let given = self.given();

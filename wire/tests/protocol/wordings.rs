@@ -50,6 +50,73 @@ fn bad_numbers_are_worded_by_operation() {
     assert_eq!((latest, older), (format!("{ENVELOPE}{overflow}"), overflow.to_owned()));
     let batch = json!({"RequestItems": {"things": [{"PutRequest": {"Item": item(large)}}]}});
     assert_eq!(both("BatchWriteItem", &batch), (underflow.to_owned(), overflow.to_owned()));
+    // Where they are read as Java reads them, neither exponent nor scale may have more than 32 bits.
+    for number in ["1e99999999999", "-1e99999999999", "1e-99999999999", "1e2147483648", "1e-2147483648"] {
+        for value in [json!({"N": number}), json!({"L": [{"N": "1"}, {"N": number}]}), json!({"NS": ["1", number]})] {
+            let statement =
+                json!({"Statement": "SELECT * FROM things WHERE pk = 'a' AND n = ?", "Parameters": [value]});
+            let (latest, _) = both("ExecuteStatement", &statement);
+            assert_eq!(latest, format!("The parameter cannot be converted to a numeric value: {number}"));
+        }
+    }
+}
+
+#[test]
+fn very_deep_requests_are_read_by_the_older_layer() {
+    let deep = |levels: usize| (0..levels).fold(json!({"S": "leaf"}), |value, _| json!({"M": {"n": value}}));
+    let delete = |levels: usize, returned: &str| {
+        things(json!({"Key": key("a", 1), "ReturnValues": returned, "ConditionExpression": "d = :d",
+            "ExpressionAttributeValues": {":d": deep(levels)}}))
+    };
+    let enumerated = format!(
+        "{ENVELOPE}Value 'BOGUS' at 'returnValues' failed to satisfy constraint: Member must satisfy enum value set: \
+         [ALL_NEW, UPDATED_OLD, ALL_OLD, NONE, UPDATED_NEW]"
+    );
+    assert_eq!(both("DeleteItem", &delete(63, "BOGUS")).0, enumerated);
+    assert_ne!(both("DeleteItem", &delete(40, "BOGUS")).0, enumerated);
+    assert_eq!(both("DeleteItem", &delete(100, "UPDATED_NEW")).0, "ReturnValues can only be ALL_OLD or NONE");
+}
+
+#[test]
+fn the_older_layer_says_how_long_an_expression_is() {
+    let condition = format!("a = :v{}", " AND a = :v".repeat(373));
+    let delete = json!({"TableName": "things", "Key": key("a", 1), "ConditionExpression": condition,
+        "ExpressionAttributeValues": {":v": {"S": "x"}}});
+    let size = "Invalid ConditionExpression: Expression size has exceeded the maximum allowed size;";
+    let (latest, older) = both("TransactWriteItems", &json!({"TransactItems": [{"Delete": delete}]}));
+    assert_eq!((latest, older), (format!("{size} expression size: 4109"), size.to_owned()));
+    assert_eq!(both("DeleteItem", &delete).0, format!("{ENVELOPE}{size}"));
+    let update = json!({"TableName": "things", "Key": key("a", 1), "ExpressionAttributeValues": {":v": {"S": "x"}},
+        "UpdateExpression": format!("SET a = :v{}", ", a = :v".repeat(600))});
+    let (latest, _) = both("TransactWriteItems", &json!({"TransactItems": [{"Update": update}]}));
+    assert_eq!(latest, "Invalid UpdateExpression: Expression size has exceeded the maximum allowed size;");
+}
+
+#[test]
+fn a_batch_with_a_malformed_table_name_is_repeated() {
+    let batch = json!({"RequestItems": {"bad!name": [{"PutRequest": {"Item": {"pk": {"S": "x"}}}}]}});
+    let (latest, _) = both("BatchWriteItem", &batch);
+    let shown = "{bad!name=[WriteRequest(putRequest=PutRequest(item={pk=...}))]}";
+    assert!(latest.starts_with(&format!("{ENVELOPE}Value '{shown}' at 'requestItems' ")), "{latest}");
+}
+
+#[test]
+fn all_older_parameters_beside_an_expression_are_named() {
+    let pk = json!({"pk": {"ComparisonOperator": "EQ", "AttributeValueList": [{"S": "a"}]}});
+    let query = things(json!({"KeyConditions": pk, "ProjectionExpression": "x"}));
+    filled().ok("Query", query.clone());
+    let filter = json!({"QueryFilter": {"x": {"ComparisonOperator": "NULL"}}});
+    let (latest, _) = both("Query", &merged(query, filter));
+    assert!(latest.contains("Non-expression parameters: {QueryFilter, KeyConditions} Expression"), "{latest}");
+}
+
+#[test]
+fn two_actions_on_one_item_are_told_before_an_empty_key() {
+    let put = |pk: &str| json!({"Put": {"TableName": "things", "Item": key(pk, 1)}});
+    let (latest, _) = both("TransactWriteItems", &json!({"TransactItems": [put(""), put("a"), put("a")]}));
+    assert_eq!(latest, "Transaction request cannot include multiple operations on one item");
+    let (latest, _) = both("TransactWriteItems", &json!({"TransactItems": [put(""), put("a")]}));
+    assert!(latest.contains("empty string value"), "{latest}");
 }
 
 #[test]
@@ -61,6 +128,15 @@ fn duplicates_are_printed_in_order_and_in_quotes() {
     let (latest, _) = both("PutItem", &put(json!({"BS": ["AA==", "/w==", "AA=="]})));
     let shown = "Input collection [\"AA==\",\"/w==\",\"AA==\"]of type BS contains duplicates.";
     assert_eq!(latest, format!("{ENVELOPE}{INVALID}{shown}"));
+    // Up to the first repeat they are in order, and then as they were sent.
+    let (latest, _) = both("PutItem", &put(json!({"BS": ["/w==", "AA==", "AA=="]})));
+    assert_eq!(latest, format!("{ENVELOPE}{INVALID}{shown}"));
+    let (latest, _) = both("PutItem", &put(json!({"SS": ["c", "a", "c", "b"]})));
+    assert!(latest.ends_with("Input collection [\"a\", \"c\", \"c\", \"b\"] contains duplicates."), "{latest}");
+    let query = json!({"KeyConditionExpression": "pk = :p", "ExpressionAttributeValues": {":p": {"S": "a"}},
+        "ExclusiveStartKey": {"pk": {"SS": ["b", "a", "b"]}}});
+    let (latest, _) = both("Query", &things(query));
+    assert_eq!(latest, format!("{INVALID}Input collection [\"a\", \"b\", \"b\"] contains duplicates."));
     let (latest, older) = both("PutItem", &put(json!({"NS": ["1", "1.0"]})));
     let plain = "Input collection contains duplicates";
     assert_eq!((latest, older), (format!("{ENVELOPE}{INVALID}{plain}."), plain.to_owned()));
@@ -125,6 +201,22 @@ fn an_update_without_a_key_is_told_everything() {
         .collect();
     assert!(places.is_sorted(), "{latest}");
     assert!(older.starts_with(ENVELOPE), "{older}");
+    let (latest, _) = both(
+        "UpdateItem",
+        &json!({"TableName": "", "UpdateExpression": "SET a = :a", "ExpressionAttributeValues": {":a": {"S": "x"}},
+            "ReturnConsumedCapacity": "INVALID", "ReturnValues": "INVALID"}),
+    );
+    let constraint = "failed to satisfy constraint: Member must";
+    assert_eq!(
+        latest,
+        format!(
+            "4 validation errors detected: \
+             Value 'INVALID' at 'returnConsumedCapacity' {constraint} satisfy enum value set: [INDEXES, TOTAL, NONE]; \
+             Value '' at 'tableName' {constraint} have length greater than or equal to 1; \
+             Value 'INVALID' at 'returnValues' {constraint} satisfy enum value set: \
+             [ALL_NEW, UPDATED_OLD, ALL_OLD, NONE, UPDATED_NEW]; Value null at 'key' {constraint} not be null"
+        )
+    );
     let exists = json!({"Value": {"S": "x"}});
     let expected = json!({"ConditionalOperator": "XOR", "Expected": {"x": exists, "w": exists}});
     let (latest, older) = both("UpdateItem", &things(expected));
