@@ -171,23 +171,8 @@ impl<'a> LogReader<'a> {
         self.segments.start = self.segments.end;
     }
 
-    /// Whether all that is to be read was read; then the reader stops. It does not look for a further record, which a writer may be
-    /// writing: of a segment that was one before, half a record cannot be told from old bytes.
-    fn has_read_all(&mut self) -> bool {
-        let ReadUntil::Commit(last) = self.until else { return false };
-        let is_next = self.current.as_ref().is_some_and(|open| Some(open.reading.next_seqno) == last.checked_add(1));
-        let is_all = is_next && self.from.is_none_or(|from| from > last);
-        if is_all {
-            self.stop(last + 1);
-        }
-        is_all
-    }
-
     fn next_of_all(&mut self) -> Result<Option<(u64, Bytes)>> {
         loop {
-            if self.has_read_all() {
-                return Ok(None);
-            }
             if let Some(mut open) = self.current.take() {
                 if let Some(record) = open.next_record()? {
                     self.current = Some(open);
