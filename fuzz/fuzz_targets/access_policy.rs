@@ -2,7 +2,7 @@
 #![no_main]
 
 use hashrange::access::{Action, ArnScope, Ask, Environment, Policy, Principal, explain};
-use hashrange_test_support::access::Case;
+use hashrange_fuzz::access::Case;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
