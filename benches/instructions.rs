@@ -46,7 +46,7 @@ const BUDGETS: [(&str, u64); 30] = [
     ("put with a stream of both images", 17_580),
     ("read of 100 records of a stream", 53_100),
     ("sweep, an item", 11_860),
-    ("check of a policy of 5 statements", 2_900),
+    ("check of a policy of 5 statements", 3_000),
     ("get as a principal of 5 statements", 9_500),
     ("get, throughput modelled", 1_220),
     ("put, buffered, throughput modelled", 13_800),

@@ -55,6 +55,10 @@ impl Engine {
     /// The database as it was at a moment.
     pub fn at_moment(&self, moment: Moment) -> Result<EngineAtMoment> {
         let _work = self.gate.enter()?;
+        self.read_beside_writers(|| self.read_moment(moment))
+    }
+
+    fn read_moment(&self, moment: Moment) -> Result<EngineAtMoment> {
         let Cut { mut state, hold, until, at_millis } = match moment {
             Moment::Now => self.cut_now()?,
             Moment::Commit(commit) => self.cut_at_commit(commit)?,

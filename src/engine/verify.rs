@@ -5,7 +5,7 @@ use super::{
     ring::{TokenRing, key_ref},
 };
 use crate::{
-    error::{Error, Result},
+    error::{Error, ErrorKind, Result},
     index,
     partition::ReadPoint,
     schema::{EncodedKey, ITEM_SPACE, IndexDefinition, IndexStatus, TableDefinition, TableStatus},
@@ -59,8 +59,21 @@ impl Engine {
         Ok(report)
     }
 
+    /// Reads the log while others write it. In a segment that was written over a former one, what a writer has written of its next
+    /// records may look like damage; so a log that grew meanwhile is read a second time before it is called damaged.
+    pub(super) fn read_beside_writers<T>(&self, read: impl Fn() -> Result<T>) -> Result<T> {
+        let before = self.wal.last_seqno();
+        match read() {
+            Err(error) if error.kind() == ErrorKind::Corrupt && self.wal.last_seqno() != before => read(),
+            done => done,
+        }
+    }
+
     /// Reads the records that are durable back from the files, and takes each apart.
     fn verify_log(&self) -> Result<u64> {
+        self.read_beside_writers(|| self.verify_log_once())
+    }
+    fn verify_log_once(&self) -> Result<u64> {
         let bounds = self.files.manifest().state().log.clone();
         let until = ReadUntil::Commit(self.wal.visible().load());
         let mut reader = LogReader::new(self.files.disk.as_ref(), &self.files.protection, &bounds)?.until(until);
