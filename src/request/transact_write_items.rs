@@ -320,12 +320,13 @@ fn image_bytes(outcome: &ItemResult) -> usize {
 pub(super) struct Reasons {
     all: Vec<CancellationReason>,
     is_cancelled: bool,
-    /// That of the first action with an empty key.
+    /// The error of the first action whose key is empty.
     empty_key: Option<Error>,
 }
 
 impl Reasons {
-    /// What was prepared of the next action; `None` if it cancels the transaction. Errors: it rejects the whole request.
+    /// What was prepared of the next action; `None` if [`Reasons::finish`] will say why it cannot be carried out. Errors: it rejects
+    /// the whole request.
     pub fn take<T>(&mut self, prepared: Result<T>) -> Result<Option<T>> {
         match prepared {
             Ok(prepared) => {
@@ -337,7 +338,7 @@ impl Reasons {
                 self.is_cancelled = true;
                 Ok(None)
             }
-            // Told behind faults of all actions together, such as two of them on one item.
+            // The service reports an empty key after faults of several actions, such as two on one item.
             Err(error) if matches!(error.detail(), Some(Detail::KeyEmpty { .. })) => {
                 self.empty_key.get_or_insert(error);
                 Ok(None)

@@ -108,9 +108,8 @@ impl PendingSync {
 }
 
 impl SegmentWriter {
-    /// Creates the file of a segment, in which nothing counts yet. What can fail for want of
-    /// descriptors or space fails here, before the segment at the end is sealed; a file that is left over is one that was
-    /// created and never synced.
+    /// Creates the file of a segment, or takes a spare for it; nothing in it counts yet. What can fail for want of descriptors or
+    /// space fails here, before the segment at the end is sealed. A file that is left over is one that was never begun.
     pub(super) fn prepare(disk: &dyn Disk, number: u64, spares: &Spares) -> Result<SegmentFile> {
         if let Some(file) = spares.take(disk, number) {
             return Ok(file);

@@ -8,7 +8,8 @@
 //! 7.log  -- given up -->  7.spare, with the header of a spare  -- a segment is needed -->  12.log: header, frames, old bytes
 //! ```
 //! Each step is durable before the next. A crash leaves a spare, which the next opening removes, or a segment that begins with the
-//! header of a spare: it was never begun, whatever is in it. Old bytes in a segment are told from its frames by their tags.
+//! header of a spare. The log never began to write to such a segment, so the opening reads nothing of it. In a segment that was begun,
+//! frames have a tag, and a reader tells them from old bytes by it.
 
 use super::segment::SegmentFile;
 use crate::{

@@ -36,13 +36,13 @@ pub trait Wording {
     }
     /// A string set that holds an element twice.
     fn duplicate_strings(&self, texts: &[String]) -> String {
-        let shown = quoted(&up_to_first_repeat(texts.to_vec(), |text| text.as_bytes().to_vec()), ", ");
+        let shown = quoted(&sorted_up_to_first_repeat(texts.to_vec(), |text| text.as_bytes().to_vec()), ", ");
         format!("One or more parameter values were invalid: Input collection [{shown}] contains duplicates.")
     }
     /// A binary set that holds an element twice; `texts` in base64.
     fn duplicate_binaries(&self, texts: &[String]) -> String {
         let bytes = |text: &String| super::super::base64::decode(text).unwrap_or_default();
-        let shown = quoted(&up_to_first_repeat(texts.to_vec(), bytes), ",");
+        let shown = quoted(&sorted_up_to_first_repeat(texts.to_vec(), bytes), ",");
         format!("One or more parameter values were invalid: Input collection [{shown}]of type BS contains duplicates.")
     }
     /// A number set that holds an element twice.
@@ -56,8 +56,8 @@ pub trait Wording {
 pub struct LatestWording;
 impl Wording for LatestWording {}
 
-/// The elements of a set up to its first repeat are listed in the order of their bytes, and the others as they were sent.
-fn up_to_first_repeat(mut texts: Vec<String>, bytes: impl Fn(&String) -> Vec<u8>) -> Vec<String> {
+/// Elements of a set as the service lists them: in the order of their bytes up to the first repeat, and then as they were sent.
+fn sorted_up_to_first_repeat(mut texts: Vec<String>, bytes: impl Fn(&String) -> Vec<u8>) -> Vec<String> {
     let mut seen = BTreeSet::new();
     let end = texts.iter().position(|text| !seen.insert(bytes(text))).unwrap_or(texts.len());
     texts[..end].sort_by_cached_key(&bytes);
