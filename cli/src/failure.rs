@@ -57,6 +57,14 @@ impl Failure {
     }
 }
 
+/// What a server says of itself: it serves on where nobody reads that.
+pub(crate) fn unless_unread(said: Result<(), Failure>) -> Result<(), Failure> {
+    match said {
+        Err(Failure::OutputClosed) => Ok(()),
+        said => said,
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::Engine(error)

@@ -35,6 +35,13 @@ impl RecordArgs {
     pub(crate) fn is_wanted(&self) -> bool {
         self.record.is_some()
     }
+    /// Removes the file of a recorder that was made for a server that did not begin.
+    #[expect(clippy::disallowed_methods, reason = "a trace is no file of a database")]
+    pub(crate) fn discard(&self) {
+        if let Some(path) = &self.record {
+            let _ = std::fs::remove_file(path);
+        }
+    }
     /// The recorder, if there is to be one. Errors: the file is there already, or cannot be written.
     pub(crate) fn recorder(&self) -> Result<Option<Arc<Recorder>>, Failure> {
         let Some(path) = &self.record else { return Ok(None) };
@@ -50,7 +57,11 @@ impl RecordArgs {
 
 #[expect(clippy::disallowed_methods, reason = "a trace is no file of a database")]
 fn create(path: &PathBuf) -> std::io::Result<File> {
-    File::options().write(true).create_new(true).open(path)
+    let mut options = File::options();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600); // it shows keys
+    options.open(path)
 }
 
 /// A secret from the system's randomness.

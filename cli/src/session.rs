@@ -3,7 +3,7 @@
 use crate::{args::DatabaseArgs, failure::Failure};
 #[cfg(feature = "encryption")]
 use hashrange::encryption::{Encryption, KeyCommand, RootKey};
-use hashrange::{Database, Error, ErrorKind, OpenOptions, Table, admin::TableSpec, key::Dynamic};
+use hashrange::{Database, Error, ErrorKind, OpenOptions, Table, admin::TableSpec, error::Detail, key::Dynamic};
 use std::path::Path;
 
 /// How the arguments want a database to be opened.
@@ -96,7 +96,7 @@ pub(crate) fn table(database: &Database, name: &str) -> Result<Table<Dynamic>, F
 
 /// Says of a table that was not found which tables there are.
 pub(crate) fn explain(database: &Database, name: &str, error: Error) -> Failure {
-    if error.kind() != ErrorKind::NotFound {
+    if !matches!(error.detail(), Some(Detail::NoTable { .. })) {
         return error.into();
     }
     let known = database.list_tables();

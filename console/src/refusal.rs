@@ -53,6 +53,6 @@ impl From<Error> for Refusal {
             kind if kind.is_server_fault() => StatusCode::INTERNAL_SERVER_ERROR,
             _ => StatusCode::BAD_REQUEST,
         };
-        Self { status, code: error.code().to_owned().into(), message: error.to_string() }
+        Self { status, code: error.code().to_owned().into(), message: error.message().to_owned() }
     }
 }

@@ -83,6 +83,12 @@ impl ResourceArn {
         ends.iter_mut().zip(text.match_indices(':')).take(PARTS - 1).for_each(|(end, (at, _))| *end = at);
         Self { text, ends }
     }
+    /// The same resource in another region.
+    #[must_use]
+    pub fn in_region(&self, region: &str) -> Self {
+        let (before, after) = (&self.text[..self.ends[2]], &self.text[self.ends[3]..]);
+        Self::split(format!("{before}:{region}{after}"))
+    }
     /// As text.
     pub fn as_str(&self) -> &str {
         &self.text

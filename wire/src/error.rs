@@ -214,9 +214,12 @@ impl From<hashrange::Error> for Failure {
         let namespace = match error.kind() {
             ErrorKind::Validation => VALIDATION,
             ErrorKind::Denied => FRAMEWORK,
+            ErrorKind::Unsupported => FRAMEWORK,
             _ => SERVICE,
         };
         let (status, name) = match error.kind() {
+            // An attempt of a client's library to send it again would help nobody.
+            ErrorKind::Unsupported => (400, "UnsupportedOperationException"),
             ErrorKind::Unavailable if error.code() == UNAVAILABLE => (503, UNAVAILABLE),
             kind if kind.is_server_fault() => (500, "InternalServerError"),
             _ => (400, error.code()),

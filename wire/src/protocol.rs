@@ -192,20 +192,8 @@ impl Protocol {
         if self.access_mode == AccessMode::Off {
             return self.answer(operation, &self.database, None, body);
         }
-        let Owner { region, account } = self.owner.clone();
-        let scope = ArnScope { region, account, ..ArnScope::default() };
-        let mut environment = caller.environment.clone();
-        environment.return_consumed_capacity = string_member(body, "ReturnConsumedCapacity");
-        environment.requested_region.get_or_insert_with(|| self.owner.region.clone());
-        let restricted = self.database.as_principal(caller.principal.clone());
-        let mut restricted = restricted.arns(scope.clone()).environment(environment).abac(caller.options.abac);
-        restricted = restricted.names_policies(caller.options.names_policies);
-        if self.access_mode == AccessMode::Soft {
-            let name = operation.name;
-            restricted = restricted.report_only(move |refused| {
-                tracing::warn!(target: "hashrange_wire::access", operation = name, "{}", refused.message());
-            });
-        }
+        let scope = self.scope();
+        let restricted = self.restricted(caller, operation.name, body);
         if let Err(refused) = control::authorize(&restricted, &scope, operation.name, body) {
             return Response::refusal(operation.name, &refused, &self.owner);
         }
@@ -218,6 +206,37 @@ impl Protocol {
             return Response::refusal(operation.name, &refused, &self.owner);
         }
         response
+    }
+
+    /// Decides whether a principal may see what all tables consume: as on CloudWatch's operations, for which DynamoDB has no action of
+    /// their own. Errors: policies do not allow it.
+    pub(crate) fn authorize_figures(&self, caller: &Caller) -> Result<(), Failure> {
+        const NAME: &str = "GetMetricData";
+        match self.access_mode {
+            AccessMode::Off => Ok(()),
+            _ => control::authorize(&self.restricted(caller, NAME, b"{}"), &self.scope(), NAME, b"{}"),
+        }
+    }
+
+    fn scope(&self) -> ArnScope {
+        let Owner { region, account } = self.owner.clone();
+        ArnScope { region, account, ..ArnScope::default() }
+    }
+
+    /// The database as a principal has it.
+    fn restricted(&self, caller: &Caller, operation: &'static str, body: &[u8]) -> RestrictedDatabase {
+        let mut environment = caller.environment.clone();
+        environment.return_consumed_capacity = string_member(body, "ReturnConsumedCapacity");
+        environment.requested_region.get_or_insert_with(|| self.owner.region.clone());
+        let restricted = self.database.as_principal(caller.principal.clone());
+        let restricted = restricted.arns(self.scope()).environment(environment).abac(caller.options.abac);
+        let restricted = restricted.names_policies(caller.options.names_policies);
+        match self.access_mode {
+            AccessMode::Soft => restricted.report_only(move |refused| {
+                tracing::warn!(target: "hashrange_wire::access", operation, "{}", refused.message());
+            }),
+            _ => restricted,
+        }
     }
 
     fn answer(

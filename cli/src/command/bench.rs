@@ -141,7 +141,7 @@ impl Bench {
             });
             let mut worker = Worker::new(client, spec.clone(), self.seed, number as u64);
             let progress = progress.clone();
-            let run = move || worker.run(&progress, pace);
+            let run = move || worker.run(&progress, pace).inspect_err(|_| progress.failed());
             let name = format!("bench-{number}");
             let thread = thread::Builder::new().name(name).spawn(run);
             threads.push(thread.map_err(|error| Failure::io("cannot start a thread", error))?);

@@ -9,7 +9,7 @@ use crate::{
     accelerator::{AcceleratorArgs, ServedCache},
     args::DatabaseArgs,
     console::{self, Access as ConsoleAccess},
-    failure::Failure,
+    failure::{Failure, unless_unread},
     faults,
     ledger_file::LedgerFile,
     outcome::Outcome,
@@ -232,7 +232,8 @@ impl Serve {
         let tap = TraceTap::default();
         let engine = if self.console { engine.hook(Arc::new(tap.clone())) } else { engine };
         let engine = recorder.iter().fold(engine, |engine, recorder| engine.hook(recorder.clone()));
-        let db = if self.in_memory { engine.in_memory()? } else { engine.open(database.folder())? };
+        let opened = if self.in_memory { engine.in_memory() } else { engine.open(database.folder()) };
+        let db = opened.inspect_err(|_| self.record.discard())?;
         let _ledger = self.ledger.as_deref().map(|path| LedgerFile::begin(path, &db)).transpose()?;
         let served = Arc::new(Mutex::new(Some(db.clone())));
         reloads.extend(self.faults.clone().map(|path| reload_faults(path, served.clone())));
@@ -250,7 +251,7 @@ impl Serve {
         let reload = (!reloads.is_empty()).then_some(move || reloads.iter().for_each(|reload| reload()));
         self.until_stdin_closes.then(|| stop_at_end_of_input(stoppers.clone()));
         signals::handle(move || stoppers.iter().for_each(Stopper::stop), reload);
-        self.announce(server.address(), cache.as_ref())?;
+        unless_unread(self.announce(server.address(), cache.as_ref()))?;
         server.wait();
         cache.into_iter().for_each(ServedCache::finish);
         drop(archiving);
@@ -285,7 +286,7 @@ impl Serve {
         let reload = (!reloads.is_empty()).then_some(move || reloads.iter().for_each(|reload| reload()));
         self.until_stdin_closes.then(|| stop_at_end_of_input(stoppers.clone()));
         signals::handle(move || stoppers.iter().for_each(Stopper::stop), reload);
-        served.announce(self.scheme())?;
+        unless_unread(served.announce(self.scheme()))?;
         served.finish()?;
         Ok(Outcome::Done)
     }

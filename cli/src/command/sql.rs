@@ -143,15 +143,20 @@ fn as_table(items: &[ItemRef]) -> Table {
         }
     }
     let mut table = Table::new();
-    table.load_style(presets::UTF8_FULL_CONDENSED).set_header(&columns);
+    table.load_style(presets::UTF8_FULL_CONDENSED).set_header(columns.iter().cloned().map(shown));
     for item in items {
         table.add_row(columns.iter().map(|column| match item.get(column).map(|value| value.to_value()) {
             None => String::new(),
-            Some(AttributeValue::S(text)) => text,
+            Some(AttributeValue::S(text)) => shown(text),
             Some(value) => value.to_json(),
         }));
     }
     table
+}
+
+/// A text as a terminal may have it: characters that would control the terminal are escaped, as in JSON.
+fn shown(text: String) -> String {
+    if text.chars().any(char::is_control) { AttributeValue::S(text).to_json() } else { text }
 }
 
 #[expect(clippy::disallowed_methods, reason = "a file of the user's, not of a database")]

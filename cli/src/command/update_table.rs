@@ -6,12 +6,15 @@ use clap::{Args, ValueEnum};
 use hashrange::{
     Database,
     admin::{IndexSpec, TableUpdate},
+    observe::Job,
     schema::{IndexStatus, Projection, StreamView},
 };
 use std::{thread, time::Duration};
 
 /// How often it is looked whether an index is filled.
 const WAIT_INTERVAL: Duration = Duration::from_millis(20);
+/// Failures in a row, with pauses that become longer, after which nobody waits for an index any more.
+const MOST_ATTEMPTS: u64 = 5;
 
 /// Arguments of `update-table`.
 #[derive(Debug, Args)]
@@ -111,13 +114,24 @@ impl UpdateTable {
         }
     }
 
-    /// Waits until the index is filled. A process that ends before leaves the rest to the next one that opens the folder.
+    /// Waits until the index is filled. Errors: filling fails again and again. A process that ends before leaves the rest to the next one that opens the folder.
     fn wait(&self, database: &Database, index: &str) -> Result<(), Failure> {
         loop {
             let table = database.describe_table(&self.table)?;
             let status = table.definition.index(index).map(|index| index.status);
             if status.is_none_or(|status| status == IndexStatus::Active) {
                 return Ok(());
+            }
+            let health = database.health();
+            if let Some(failure) = health.writing_ended {
+                return Err(failure.error.into());
+            }
+            if let Some(failure) = health.failures.into_iter().find(|failure| failure.job == Job::Backfill)
+                && failure.attempts >= MOST_ATTEMPTS
+            {
+                let text = "the index is not filled yet; the next program that opens the folder goes on with it";
+                output::remark(format_args!("hashrange: {text}"));
+                return Err(failure.error.into());
             }
             thread::sleep(WAIT_INTERVAL);
         }

@@ -20,11 +20,16 @@ struct Served {
 impl Served {
     /// Starts one whose limit on descriptors is `descriptors`.
     fn start(place: &Place, descriptors: u32, options: &[&str]) -> Self {
+        Self::start_behind(&format!("ulimit -n {descriptors}"), place, options)
+    }
+
+    /// Starts one by a shell that does something before.
+    fn start_behind(before: &str, place: &Place, options: &[&str]) -> Self {
         let serve = place.command(&[&["serve", "--port", "0"], options].concat());
-        let mut limited = Command::new("sh");
-        limited.args(["-c", "ulimit -n \"$0\" && exec \"$@\"", &descriptors.to_string()]);
-        limited.arg(serve.get_program()).args(serve.get_args());
-        let mut child = limited.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut shell = Command::new("sh");
+        shell.args(["-c", &format!("{before} && exec \"$0\" \"$@\"")]);
+        shell.arg(serve.get_program()).args(serve.get_args());
+        let mut child = shell.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening on http://").unwrap_or_default().to_owned();
@@ -44,9 +49,12 @@ impl Served {
         line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() / 1024
     }
 
+    fn signal(&self, signal: &str) {
+        assert!(Command::new("kill").args([signal, &self.child.id().to_string()]).status().unwrap().success());
+    }
+
     fn end(mut self) -> Run {
-        let pid = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().unwrap().success());
+        self.signal("-TERM");
         let mut stderr = Vec::new();
         self.child.stderr.take().unwrap().read_to_end(&mut stderr).unwrap();
         Run::of(&Output { status: self.child.wait().unwrap(), stdout: Vec::new(), stderr })
@@ -102,6 +110,59 @@ fn many_idle_connections_leave_writing_alone() {
     let run = served.end();
     assert_eq!(run.code, 0, "{run:?}");
     assert_eq!(place.ok(&["scan", "things", "--count"]), "200\n");
+}
+
+#[test]
+fn signals_that_are_ignored_at_the_start_stop_no_server() {
+    let place = Place::new();
+    // As `nohup` does, and a script with what it runs in the background.
+    let served = Served::start_behind("trap '' HUP INT", &place, &[]);
+    served.signal("-HUP");
+    served.signal("-INT");
+    thread::sleep(Duration::from_millis(500));
+    assert_eq!(call(&mut served.connect(), "ListTables", "{}"), 200);
+    let run = served.end();
+    assert_eq!(run.code, 0, "{run:?}");
+}
+
+#[test]
+fn a_server_whose_words_nobody_reads_serves() {
+    let place = Place::new();
+    let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let mut command = place.command(&["serve", "--port", &port.to_string()]);
+    let mut child = command.stdin(Stdio::null()).stdout(Stdio::piped()).spawn().unwrap();
+    drop(child.stdout.take());
+    let mut served = Served { child, address: format!("127.0.0.1:{port}") };
+    let begin = Instant::now();
+    while TcpStream::connect(&served.address).is_err() {
+        assert!(served.child.try_wait().unwrap().is_none(), "it ended");
+        assert!(begin.elapsed() < Duration::from_secs(60));
+        thread::sleep(Duration::from_millis(20));
+    }
+    thread::sleep(Duration::from_millis(200)); // by then it has said where it is
+    assert_eq!(call(&mut served.connect(), "ListTables", "{}"), 200);
+    assert_eq!(served.end().code, 0);
+}
+
+#[test]
+fn a_measurement_ends_with_the_first_error() {
+    let place = Place::new();
+    let served = Served::start(&place, 128, &[]);
+    let endpoint = format!("http://{}", served.address);
+    let bench =
+        ["bench", "ycsb-a", "--endpoint", &endpoint, "--seconds", "600", "--records", "50", "--threads", "2", "--live"];
+    let mut command = Place::new().command(&bench);
+    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut remarks = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while !line.contains("operations") {
+        line.clear();
+        assert!(remarks.read_line(&mut line).unwrap() > 0);
+    }
+    drop(served);
+    let begin = Instant::now();
+    let status = child.wait().unwrap();
+    assert!(!status.success() && begin.elapsed() < Duration::from_secs(120), "{status}, {:?}", begin.elapsed());
 }
 
 /// Batches of 25 items that are nearly as large as a body may be.

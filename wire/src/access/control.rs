@@ -8,7 +8,7 @@ use crate::{
     arn::Arn,
     error::Failure,
     json::{Reader, Token},
-    operation::ITEM_OPERATIONS,
+    operation::{ITEM_OPERATIONS, replica_updates},
     shape::{self, JsonContext},
     table::members,
 };
@@ -141,6 +141,8 @@ struct Subject {
     resources: Vec<ResourceArn>,
     /// Tables that a restore makes.
     targets: Vec<ResourceArn>,
+    /// What happens to the table in other regions.
+    elsewhere: Vec<(String, &'static [Action])>,
     index: Option<String>,
     tags: Vec<(String, String)>,
     /// Names of tags that are removed.
@@ -198,6 +200,10 @@ impl Subject {
             (Action::UntagResource, "TagKeys") => {
                 self.removed.extend(members::strings(reader, "tagKeys")?.unwrap_or_default());
             }
+            (Action::UpdateTable, _) => match replica_updates::permissions(reader, name)? {
+                Some(asked) => self.elsewhere.extend(asked),
+                None => reader.skip()?,
+            },
             (Action::CreateTable, "ResourcePolicy") => {
                 self.has_policy |= reader.peek()? != Token::Null;
                 reader.skip()?;
@@ -219,6 +225,10 @@ impl Subject {
     fn asks(&self, action: Action, resource: ResourceArn) -> Vec<Ask<'static>> {
         let ask = self.add_tags(Ask::new(action, resource.clone()));
         let mut asks = vec![ask];
+        for (region, actions) in &self.elsewhere {
+            let there = resource.in_region(region);
+            asks.extend(actions.iter().map(|action| Ask::new(*action, there.clone())));
+        }
         if action == Action::CreateTable && !self.tags.is_empty() {
             asks.push(self.add_tags(Ask::new(Action::TagResource, resource.clone())));
         }

@@ -69,6 +69,12 @@ impl Guard {
         if hosts.next().is_some() || !self.allows_name(host) {
             return Err("the Host header names a host that is not allowed");
         }
+        let fetch = |name| headers.get(name).map(|value| value.as_bytes());
+        let is_of_page = fetch("sec-fetch-site").is_none_or(|site| site == b"same-origin" || site == b"none");
+        // Another page may link to this one. What else it asks for it cannot read, but it would cost a place or a walk through a table.
+        if !is_of_page && fetch("sec-fetch-mode") != Some(b"navigate") {
+            return Err("requests of pages of other sites are not allowed");
+        }
         let mut origins = headers.get_all(header::ORIGIN).iter();
         let Some(origin) = origins.next() else { return Ok(()) };
         let is_own = origin.to_str().is_ok_and(|origin| origin.eq_ignore_ascii_case(&format!("{scheme}://{host}")));
@@ -110,6 +116,7 @@ fn ends_inside_brackets(name: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use hyper::header::HeaderValue;
 
     const PAGE: &str = "http://localhost:3000";
 
@@ -163,6 +170,17 @@ mod tests {
             assert!(check(&guard, None, None).is_err());
         }
         assert_eq!(check(&guard(&["db"], &[]), Some("db:8000"), Some("http://db:8000")), Ok(()));
+        let fetched = |site, mode| {
+            let mut headers = headers(Some("localhost:8000"), None);
+            headers.insert("sec-fetch-site", HeaderValue::from_static(site));
+            headers.insert("sec-fetch-mode", HeaderValue::from_static(mode));
+            guard(&[], &[]).check_page(&headers, "http")
+        };
+        assert_eq!(fetched("same-origin", "cors"), Ok(()));
+        assert_eq!(fetched("none", "navigate"), Ok(()));
+        assert_eq!(fetched("cross-site", "navigate"), Ok(()), "a link");
+        assert!(fetched("cross-site", "no-cors").is_err(), "a picture");
+        assert!(fetched("same-site", "cors").is_err(), "a page of another port");
     }
 
     #[test]

@@ -38,6 +38,8 @@ use std::{
 pub(crate) const TOKEN_MILLIS: u64 = 8 * 60 * 60 * 1000;
 /// How often a job that waits for the database's clock looks at it.
 const CLOCK_PAUSE: Duration = Duration::from_millis(20);
+/// The pauses become longer up to this: many jobs may wait for minutes.
+const LONGEST_CLOCK_PAUSE: Duration = Duration::from_millis(200);
 
 /// What all protocols over one open database share of its jobs.
 #[derive(Default)]
@@ -196,9 +198,11 @@ impl Jobs {
 
     /// Waits until the database's clock shows a time.
     fn wait_until(&self, millis: u64) -> Result<(), Stopped> {
+        let mut pause = CLOCK_PAUSE;
         while self.now_millis() < millis {
             self.check_going_on()?;
-            thread::sleep(CLOCK_PAUSE);
+            thread::sleep(pause);
+            pause = (pause * 2).min(LONGEST_CLOCK_PAUSE);
         }
         Ok(())
     }

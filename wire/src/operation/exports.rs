@@ -21,6 +21,8 @@ use crate::{
 };
 use hashrange::schema::TableDefinition;
 
+/// Exports that may go on at a time.
+const MAX_EXPORTS: usize = 300;
 /// The shortest and longest time that an incremental export is about.
 const SPAN_MILLIS: std::ops::RangeInclusive<u64> = 15 * 60 * 1000..=24 * 60 * 60 * 1000;
 
@@ -219,6 +221,10 @@ pub(super) fn export(context: &Context<'_>, body: &[u8]) -> Outcome {
         return Err(Failure::unsupported(
             "ExportTableToPointInTime: the server has no buckets (--object-dir, --object-store)",
         ));
+    }
+    if jobs.records().list::<ExportRecord>()?.iter().filter(|export| export.status.is_open()).count() >= MAX_EXPORTS {
+        let text = format!("Subscriber limit exceeded: Only {MAX_EXPORTS} exports can run at a time");
+        return Err(Failure::limit_exceeded(text));
     }
     let id = jobs.new_id::<ExportRecord>(now_millis)?;
     let record = ExportRecord {

@@ -28,7 +28,7 @@ mod policies;
 mod put_item;
 mod query;
 mod read_members;
-mod replica_updates;
+pub(crate) mod replica_updates;
 mod restore_overrides;
 mod restores;
 mod scaling;

@@ -16,6 +16,7 @@ use crate::{
     validate::Violations,
 };
 use hashrange::{
+    access::Action as Permission,
     admin::TableDescription,
     regions::{StrongPeers, World},
     schema::{Consistency, Replica, Replication, TableDefinition},
@@ -61,6 +62,19 @@ struct Request<'a> {
     has_others: bool,
 }
 
+/// What adding a replica asks for in its region, where all items come to be written.
+const ADDING: [Permission; 9] = [
+    Permission::CreateTableReplica,
+    Permission::CreateTable,
+    Permission::GetItem,
+    Permission::Query,
+    Permission::Scan,
+    Permission::PutItem,
+    Permission::UpdateItem,
+    Permission::DeleteItem,
+    Permission::BatchWriteItem,
+];
+
 /// The members of `UpdateTable` that are about replicas.
 const MEMBERS: [&str; 3] = ["ReplicaUpdates", "GlobalTableWitnessUpdates", "MultiRegionConsistency"];
 
@@ -78,6 +92,30 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Option<Outcome> {
         return None;
     }
     Some(request.run(context))
+}
+
+/// What a member of the request asks of policies in other regions, read as the request itself reads it; `None` if the member asks for nothing there.
+pub(crate) fn permissions(
+    reader: &mut Reader<'_>,
+    member: &str,
+) -> Result<Option<Vec<(String, &'static [Permission])>>, Failure> {
+    let (path, create, delete): (_, &[Permission], &[Permission]) = match member {
+        "ReplicaUpdates" => ("replicaUpdates", &ADDING, &[Permission::DeleteTableReplica, Permission::DeleteTable]),
+        "GlobalTableWitnessUpdates" => (
+            "globalTableWitnessUpdates",
+            &[Permission::CreateGlobalTableWitness],
+            &[Permission::DeleteGlobalTableWitness],
+        ),
+        _ => return Ok(None),
+    };
+    let actions = members::structures(reader, path, |reader| action(reader, "ReplicationGroupUpdate", &KINDS))?;
+    let asked = actions.unwrap_or_default().into_iter().flatten().map(|Action { kind, region, .. }| match kind {
+        Kind::Create => (region, create),
+        Kind::Delete => (region, delete),
+        Kind::Update => (region, &[Permission::UpdateTable][..]),
+        Kind::Other(_) => (region, &[][..]),
+    });
+    Ok(Some(asked.collect()))
 }
 
 /// Brings settings that replicas share to the other regions.

@@ -187,13 +187,22 @@ impl Service {
         let keys = self.keys();
         let given = head.headers.get(header::AUTHORIZATION);
         let basic = given.is_some_and(|given| keys.root().is_some_and(|root| root.match_basic(given.as_bytes())));
-        let signed = || {
+        let signed = || -> Result<_, Failure> {
             let now = self.context.protocol.database().clock().now_millis();
-            Claim::of(|id| keys.find(id), &head, &[], now).and_then(|claim| claim.check_body(b""))
+            let claim = Claim::of(|id| keys.find(id), &head, &[], now)?;
+            claim.check_body(b"")?;
+            Ok(keys.principal(claim.key_id(), &self.context.options.owner.account))
         };
-        let allowed = if basic { Ok(()) } else { signed() };
+        let allowed = if basic { Ok(None) } else { signed() };
         match allowed {
-            Ok(()) => show(),
+            Ok(None) => show(),
+            Ok(Some(principal)) => {
+                let caller = self.caller(principal, &keys, &head);
+                match self.context.protocol.authorize_figures(&caller) {
+                    Ok(()) => show(),
+                    Err(failure) => self.refuse_body(body, answer::text(StatusCode::FORBIDDEN, failure.message())),
+                }
+            }
             Err(failure) => {
                 let mut answer = self.refuse_body(body, answer::text(StatusCode::UNAUTHORIZED, failure.message()));
                 let basic = HeaderValue::from_static("Basic realm=\"hashrange\"");

@@ -1,8 +1,12 @@
 //! Replicas in other regions: what is refused and how, what is described, and what reaches the other endpoint.
 
 use crate::support::Wire;
-use hashrange::{Clock, Database, regions::World};
-use hashrange_wire::{Protocol, Timing};
+use hashrange::{
+    Clock, Database,
+    access::{Policy, Principal},
+    regions::World,
+};
+use hashrange_wire::{Protocol, Timing, access::Caller};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -354,6 +358,32 @@ fn with_the_times_of_the_service_a_replica_is_creating_for_a_while() {
     world.advance(Duration::from_secs(24 * 3600)).unwrap();
     wires[1].ok("UpdateTable", update(json!([one("Delete", "us-east-1")]), json!({})));
     assert!(describe(&wires[1])["Replicas"].is_null());
+}
+
+#[test]
+fn policies_decide_on_the_region_where_a_replica_is_made() {
+    let (_, wires) = endpoints(Timing::default());
+    create(&wires[0], on_demand());
+    let allowing = |statements: Value| {
+        let policy = json!({"Version": "2012-10-17", "Statement": statements}).to_string();
+        Caller::new(Principal::user("alice").policy(Policy::parse(&policy).unwrap()))
+    };
+    let here = json!({"Effect": "Allow", "Action": "dynamodb:*", "Resource": "arn:aws:dynamodb:us-east-1:*:table/*"});
+    let there =
+        json!({"Effect": "Allow", "Action": "dynamodb:*", "Resource": "arn:aws:dynamodb:eu-west-1:*:table/cart"});
+    let deny = json!({"Effect": "Deny", "Action": "dynamodb:DeleteTableReplica", "Resource": "*"});
+    let send = |caller: &Caller, kind| {
+        let body = update(json!([one(kind, "eu-west-1")]), json!({})).to_string();
+        let response = wires[0].protocol.handle_as(caller, "DynamoDB_20120810.UpdateTable", body.as_bytes());
+        (response.status, String::from_utf8(response.body).unwrap())
+    };
+    let (status, text) = send(&allowing(json!([here])), "Create");
+    let action = "dynamodb:CreateTableReplica on resource: arn:aws:dynamodb:eu-west-1:000000000000:table/cart";
+    assert!(status == 400 && text.contains(action), "{text}");
+    let (status, text) = send(&allowing(json!([here, there])), "Create");
+    assert_eq!(status, 200, "{text}");
+    let (status, text) = send(&allowing(json!([here, there, deny])), "Delete");
+    assert!(status == 400 && text.contains("dynamodb:DeleteTableReplica on resource"), "{text}");
 }
 
 #[test]

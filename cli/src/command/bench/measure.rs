@@ -18,7 +18,7 @@ use serde_json::json;
 use std::{
     collections::BTreeMap,
     io,
-    sync::atomic::{AtomicU64, Ordering},
+    sync::atomic::{AtomicBool, AtomicU64, Ordering},
     thread,
     time::Duration,
 };
@@ -36,19 +36,21 @@ pub(super) struct Progress {
     begun: AtomicU64,
     ended: AtomicU64,
     throttled: AtomicU64,
+    has_failed: AtomicBool,
 }
 
 impl Progress {
     pub(super) fn new(most: Option<u64>, time: Duration) -> Self {
         let (begun, ended, throttled) = (AtomicU64::new(0), AtomicU64::new(0), AtomicU64::new(0));
-        Self { watch: Stopwatch::start(), most, time, begun, ended, throttled }
+        let has_failed = AtomicBool::new(false);
+        Self { watch: Stopwatch::start(), most, time, begun, ended, throttled, has_failed }
     }
     pub(super) fn elapsed(&self) -> Duration {
         since(&self.watch)
     }
-    /// Whether there is time, and one more operation, left.
+    /// Whether no thread failed, and there is time, and one more operation, left.
     pub(super) fn may_begin(&self) -> bool {
-        self.elapsed() < self.time && {
+        !self.has_failed.load(Ordering::Relaxed) && self.elapsed() < self.time && {
             let begun = self.begun.fetch_add(1, Ordering::Relaxed);
             self.most.is_none_or(|most| begun < most)
         }
@@ -57,9 +59,15 @@ impl Progress {
         self.ended.fetch_add(1, Ordering::Relaxed);
         self.throttled.fetch_add(u64::from(is_throttled), Ordering::Relaxed);
     }
+    /// A thread failed: the others end too.
+    pub(super) fn failed(&self) {
+        self.has_failed.store(true, Ordering::Relaxed);
+    }
     fn is_over(&self) -> bool {
         let ended = self.ended.load(Ordering::Relaxed);
-        self.elapsed() >= self.time || self.most.is_some_and(|most| ended >= most)
+        self.has_failed.load(Ordering::Relaxed)
+            || self.elapsed() >= self.time
+            || self.most.is_some_and(|most| ended >= most)
     }
 
     /// A line for each second, until it is over.
