@@ -120,8 +120,8 @@ mod tests {
             .flat_map(|text| (0..=text.len()).map(|at| text.split_at(at)))
             .map(|(prefix, suffix)| SplitKey { token: 1, collection: b"c", prefix, suffix })
             .collect();
-        for first in splits.iter().step_by(5) {
-            for second in splits.iter().step_by(11) {
+        for first in splits.iter().step_by(13) {
+            for second in splits.iter().step_by(19) {
                 for direction in [Direction::Ascending, Direction::Descending] {
                     let fences = Fences::new(direction, [*first, *second].into_iter());
                     for (a, b) in splits.iter().flat_map(|a| splits.iter().step_by(3).map(move |b| (a, b))) {

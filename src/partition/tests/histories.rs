@@ -352,7 +352,7 @@ fn run(steps: Vec<Step>, mode: ReadMode) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 24, max_shrink_iters: 2_000, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 12, max_shrink_iters: 2_000, ..ProptestConfig::default() })]
     #[test]
     fn partitions_agree_with_a_map(steps in steps(), mapped in any::<bool>()) {
         run(steps, if mapped { ReadMode::Mapped } else { ReadMode::Buffered });

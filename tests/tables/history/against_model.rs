@@ -87,7 +87,7 @@ fn history(seed: u64, count: usize, disk: &Arc<dyn Disk>) -> Result<(), String> 
 
 #[test]
 fn each_commit_of_a_history_can_be_read() {
-    for seed in seeds(8) {
+    for seed in seeds(3) {
         let disk: Arc<dyn Disk> = Arc::new(MemoryDisk::new());
         history(seed, 80, &disk).unwrap_or_else(|error| panic!("history {seed}: {error}"));
     }
