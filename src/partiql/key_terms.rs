@@ -60,6 +60,11 @@ impl Alternative {
         (!values.is_empty()).then_some(values)
     }
 
+    /// That of a condition that demands nothing of keys.
+    fn of_no_key(tree: &Tree, key: KeyNames<'_>) -> Self {
+        Self { is_loose: is_loose(tree, key), ..Self::default() }
+    }
+
     fn and(&self, other: &Self) -> Self {
         let mut both = self.clone();
         both.hash.extend(other.hash.iter().cloned());
@@ -100,16 +105,11 @@ pub(super) fn alternatives(tree: &Tree, key: KeyNames<'_>) -> Option<Vec<Alterna
             }
             (sum.len() <= MAX_ALTERNATIVES).then_some(sum)
         }
-        Tree::Or(_) => Some(vec![Alternative::default()]),
-        Tree::Not(one) => Some(vec![Alternative { is_loose: reads_sort_key(one, key), ..Alternative::default() }]),
+        Tree::Or(_) | Tree::Not(_) => Some(vec![Alternative::of_no_key(tree, key)]),
         Tree::Test(test) => Some(vec![match key_term(test, key) {
             Some(KeyTerm::Hash(values)) => Alternative { hash: vec![values], ..Alternative::default() },
             Some(KeyTerm::Sort(term)) => Alternative { sort: vec![term], ..Alternative::default() },
-            None => {
-                let is_unequal = matches!(test, Test::Compare(_, Comparator::NotEqual, _));
-                let is_loose = is_unequal && reads_sort_key(tree, key);
-                Alternative { is_loose, ..Alternative::default() }
-            }
+            None => Alternative::of_no_key(tree, key),
         }]),
     }
 }
@@ -128,6 +128,16 @@ fn has_key_term(tree: &Tree, key: KeyNames<'_>) -> bool {
         Tree::And(all) | Tree::Or(all) => all.iter().any(|one| has_key_term(one, key)),
         Tree::Not(_) => false,
         Tree::Test(test) => key_term(test, key).is_some(),
+    }
+}
+
+/// Whether a part of a condition tests the sort key in a way that narrows nothing.
+fn is_loose(tree: &Tree, key: KeyNames<'_>) -> bool {
+    match tree {
+        Tree::And(all) | Tree::Or(all) => all.iter().any(|one| is_loose(one, key)),
+        Tree::Not(one) => reads_sort_key(one, key),
+        Tree::Test(Test::Compare(_, Comparator::NotEqual, _)) => reads_sort_key(tree, key),
+        Tree::Test(_) => false,
     }
 }
 

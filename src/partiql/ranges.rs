@@ -6,7 +6,7 @@ use super::{
 };
 use crate::{
     error::{Error, Result},
-    expression::{BoundKey, RangeCondition},
+    expression::{BoundKey, RangeCondition, check::MAX_IN_OPERANDS},
     item::{
         AttributeValue, KeyScalar,
         key::{MAX_HASH_KEY_BYTES, MAX_RANGE_KEY_BYTES, encode_last},
@@ -14,7 +14,12 @@ use crate::{
     request::{RangeBounds, sort_bounds},
     schema::KeyAttribute,
 };
-use std::{cmp::Ordering, ops::Bound};
+use std::{cmp::Ordering, collections::HashSet, ops::Bound};
+
+/// Most partition keys of one query.
+const MAX_PARTITIONS: usize = 50;
+/// Most ranges that are read one by one: as many as one alternative may have. Of what has more, whole partitions are read.
+const MAX_RANGES: usize = MAX_IN_OPERANDS * MAX_IN_OPERANDS;
 
 /// Items of one partition key between two sort keys.
 #[derive(Clone, Debug, PartialEq)]
@@ -103,19 +108,30 @@ pub(super) fn check_type(value: &AttributeValue, attribute: &KeyAttribute) -> Re
 /// be read.
 ///
 /// # Errors
-/// Ranges that have keys in common. Where DynamoDB does not look for those, ranges that do are widened to one.
+/// Too many partition keys; ranges that have keys in common. Where DynamoDB does not look for those, ranges that do are
+/// widened to one.
 pub(super) fn ranges(alternatives: &[Alternative], key: KeyNames<'_>) -> Result<Option<Vec<KeyRange>>> {
-    let mut ranges = Vec::new();
+    let mut parts = Vec::with_capacity(alternatives.len());
     for alternative in alternatives {
-        let Some(values) = alternative.hash_values() else { return Ok(None) };
-        let sorts = match alternative.sort.iter().find(|term| matches!(term, SortTerm::In(_))) {
-            Some(SortTerm::In(values)) => values.iter().cloned().map(SortRange::Equal).collect(),
-            _ => match alternative.sort.first() {
-                Some(SortTerm::Range(range)) => vec![SortRange::Range(range.clone())],
-                _ => vec![SortRange::All],
-            },
-        };
-        for hash in values {
+        let Some(hashes) = alternative.hash_values() else { return Ok(None) };
+        parts.push((hashes, sort_ranges(alternative)));
+    }
+    let partitions = distinct(parts.iter().flat_map(|(hashes, _)| hashes));
+    if partitions.len() > MAX_PARTITIONS {
+        let count = partitions.len();
+        return Err(Error::validation(format!(
+            "The IN operator is provided with too many operands; number of operands: {count}"
+        )));
+    }
+    let count: usize = parts.iter().map(|(hashes, sorts)| hashes.len() * sorts.len()).sum();
+    // The filter of several alternatives is the whole condition.
+    if parts.len() > 1 && count > MAX_RANGES {
+        let whole = |hash: &AttributeValue| KeyRange { hash: hash.clone(), sort: SortRange::All };
+        return Ok(Some(partitions.into_iter().map(whole).collect()));
+    }
+    let mut ranges = Vec::with_capacity(count);
+    for (hashes, sorts) in parts {
+        for hash in hashes {
             ranges.extend(sorts.iter().map(|sort| KeyRange { hash: hash.clone(), sort: sort.clone() }));
         }
     }
@@ -123,14 +139,40 @@ pub(super) fn ranges(alternatives: &[Alternative], key: KeyNames<'_>) -> Result<
     separate(ranges, key, is_checked).map(Some)
 }
 
+/// The ranges of sort keys that an alternative reads of each of its partitions.
+fn sort_ranges(alternative: &Alternative) -> Vec<SortRange> {
+    match alternative.sort.iter().find(|term| matches!(term, SortTerm::In(_))) {
+        Some(SortTerm::In(values)) => values.iter().cloned().map(SortRange::Equal).collect(),
+        _ => match alternative.sort.first() {
+            Some(SortTerm::Range(range)) => vec![SortRange::Range(range.clone())],
+            _ => vec![SortRange::All],
+        },
+    }
+}
+
+/// Partition keys, each once, in their order.
+fn distinct<'v>(hashes: impl Iterator<Item = &'v AttributeValue>) -> Vec<&'v AttributeValue> {
+    let mut known = HashSet::new();
+    hashes.filter(|hash| known.insert(encoded(hash))).collect()
+}
+
+fn encoded(hash: &AttributeValue) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    encode_last(hash, &mut bytes);
+    bytes
+}
+
+/// Whether there is more than one partition key.
+pub(super) fn has_several_partitions(ranges: &[KeyRange]) -> bool {
+    ranges.windows(2).any(|pair| pair[0].hash != pair[1].hash)
+}
+
 /// Finds ranges with keys in common: rejects them, or takes the whole partition instead.
 fn separate(ranges: Vec<KeyRange>, key: KeyNames<'_>, is_checked: bool) -> Result<Vec<KeyRange>> {
     let mut placed = Vec::with_capacity(ranges.len());
     for range in ranges {
-        let mut hash = Vec::new();
-        encode_last(&range.hash, &mut hash);
         let bounds = range.bounds(key)?;
-        placed.push((hash, bounds, range));
+        placed.push((encoded(&range.hash), bounds, range));
     }
     let mut order: Vec<usize> = (0..placed.len()).collect();
     order.sort_by(|one, two| {
@@ -211,20 +253,21 @@ pub(super) fn direction(order: &[BoundOrder], key: KeyNames<'_>) -> Direction {
     Direction { partitions, descending: sort.is_none_or(|term| term.descending) }
 }
 
-/// Puts ranges in the order in which they are read.
-pub(super) fn arrange(ranges: &mut [KeyRange], key: KeyNames<'_>, direction: Direction) {
-    let Some(descending) = direction.partitions else { return };
-    let place = |range: &KeyRange| {
-        let mut hash = Vec::new();
-        encode_last(&range.hash, &mut hash);
-        (hash, range.bounds(key).map_or(Bound::Unbounded, |bounds| bounds.lower))
-    };
-    ranges.sort_by(|one, two| {
-        let ((hash, lower), (other_hash, other_lower)) = (place(one), place(two));
-        let turned = |order: Ordering, turn: bool| if turn { order.reverse() } else { order };
-        turned(hash.cmp(&other_hash), descending)
-            .then_with(|| turned(compare_lower(&lower, &other_lower), direction.descending))
+/// Ranges in the order in which they are read: of one partition ascending, unless `ORDER BY` says otherwise. Several
+/// partitions without an order come as they are written.
+pub(super) fn arrange(ranges: Vec<KeyRange>, key: KeyNames<'_>, direction: Direction) -> Vec<KeyRange> {
+    let is_ordered = direction.partitions.is_some() || !has_several_partitions(&ranges);
+    if ranges.len() < 2 || !is_ordered {
+        return ranges;
+    }
+    let turned = |order: Ordering, turn: bool| if turn { order.reverse() } else { order };
+    let lower = |range: &KeyRange| range.bounds(key).map_or(Bound::Unbounded, |bounds| bounds.lower);
+    let mut placed: Vec<_> = ranges.into_iter().map(|range| (encoded(&range.hash), lower(&range), range)).collect();
+    placed.sort_by(|(hash, lower, _), (other_hash, other_lower, _)| {
+        turned(hash.cmp(other_hash), direction.partitions.unwrap_or(false))
+            .then_with(|| turned(compare_lower(lower, other_lower), direction.descending))
     });
+    placed.into_iter().map(|(.., range)| range).collect()
 }
 
 /// Rejects keys that are too long.

@@ -8,15 +8,13 @@ use crate::{
     partiql::{
         bind::BoundSelect,
         key_terms::{Alternative, KeyNames, alternatives, is_answered},
-        ranges::{self, Direction, KeyRange, SortRange},
+        ranges::{self, Direction, KeyRange, SortRange, has_several_partitions},
     },
     schema::{IndexDefinition, IndexKind, Projection as Projected, TableDefinition},
     table::{Dynamic, Table},
 };
 use std::sync::Arc;
 
-/// Most partition keys of one query.
-const MAX_PARTITIONS: usize = 50;
 /// Most items of a page of a query of several partition keys (AWS documents it for `IN`).
 const MAX_ITEMS_OF_PARTITIONS: usize = 10;
 
@@ -144,8 +142,8 @@ fn access(
     key: KeyNames<'_>,
     direction: Direction,
 ) -> (Access, Option<Tree>) {
-    let Some(mut ranges) = keyed else { return (Access::Scan, condition) };
-    ranges::arrange(&mut ranges, key, direction);
+    let Some(ranges) = keyed else { return (Access::Scan, condition) };
+    let ranges = ranges::arrange(ranges, key, direction);
     let filter = match alternatives {
         Some([only]) => condition.and_then(|condition| without_keys(condition, key, only)),
         _ => condition,
@@ -176,22 +174,8 @@ fn check_order_terms(select: &BoundSelect, key: KeyNames<'_>) -> Result<()> {
     Ok(())
 }
 
-fn has_several_partitions(ranges: &[KeyRange]) -> bool {
-    ranges.windows(2).any(|pair| pair[0].hash != pair[1].hash)
-}
-
 fn check_order_needs(select: &BoundSelect, key: KeyNames<'_>, keyed: Option<&[KeyRange]>) -> Result<()> {
     let several = keyed.is_some_and(has_several_partitions);
-    if let Some(ranges) = keyed {
-        let mut hashes: Vec<_> = ranges.iter().map(|range| &range.hash).collect();
-        hashes.dedup();
-        if hashes.len() > MAX_PARTITIONS {
-            let count = hashes.len();
-            return Err(Error::validation(format!(
-                "The IN operator is provided with too many operands; number of operands: {count}"
-            )));
-        }
-    }
     if select.order.is_empty() {
         return Ok(());
     }

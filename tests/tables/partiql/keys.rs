@@ -29,7 +29,12 @@ fn order_by_has_its_quirks() {
         ("pk='a'", "a1 a2 a3"),
         ("pk='a' AND sk NOT BETWEEN 2 AND 2", "a1 a3"),
         ("pk='x' AND pk='y'", ""),
-        ("pk='a' AND pk='a' AND sk IN [3, 1]", "a3 a1"),
+        ("pk='a' AND pk='a' AND sk IN [3, 1]", "a1 a3"),
+        ("pk='a' AND (sk = 3 OR sk < 2)", "a1 a3"),
+        ("pk='a' AND sk IN [3, 1, 2] ORDER BY sk", "a1 a2 a3"),
+        ("pk='a' AND sk IN [1, 3, 2] ORDER BY sk DESC", "a3 a2 a1"),
+        ("pk='a' AND (sk < 2 OR sk >= 2) ORDER BY sk DESC", "a3 a2 a1"),
+        ("pk='a' AND (sk < 2 OR sk >= 2) ORDER BY pk", "a3 a2 a1"),
         ("pk='a' AND sk > 1 AND x < 30", "a2"),
         ("pk='a' AND 2 <= sk", "a2 a3"),
         ("pk='a' AND sk BETWEEN 1 AND 2 AND x > 10", "a2"),
@@ -73,6 +78,8 @@ fn ranges_must_not_overlap() {
     for (condition, expected) in [
         ("pk='a' AND sk > 0 AND sk < 3 OR pk='a' AND sk = 2", "a1 a2"),
         ("pk='a' AND sk <> 1 OR pk='a' AND sk = 2", "a2 a3"),
+        ("pk='a' AND (sk <> 1 OR x = 10) OR pk='a' AND sk = 2", "a1 a2 a3"),
+        ("pk='a' AND (NOT sk = 1 OR x = 30) OR pk='a' AND sk = 2", "a2 a3"),
         ("pk='a' AND sk < 2 OR pk='a' AND sk >= 2", "a1 a2 a3"),
         ("pk='a' AND sk = 3 OR pk='b' AND sk = 1", "a3 b1"),
         ("(pk='a' OR pk='b') AND sk = 1", "a1 b1"),
@@ -128,6 +135,8 @@ fn indexes_are_read_by_name() {
         all(&db, "SELECT a FROM Gee.lix WHERE pk = 'a'").iter().map(|item| item.to_item().to_json()).collect();
     assert_eq!(fetched, [r#"{"a":1}"#, r#"{"a":2}"#, r#"{"a":3}"#]);
     assert_eq!(keys(&db, "SELECT pk, sk FROM Gee.lix WHERE pk = 'a' ORDER BY lk DESC"), ["a3", "a2", "a1"]);
+    let listed = "SELECT pk, sk FROM Gee.lix WHERE pk = 'a' AND lk IN ['k2', 'k3', 'k1'] ORDER BY lk";
+    assert_eq!(keys(&db, listed), ["a1", "a2", "a3"]);
     let expected = format!("{invalid}Global secondary index gix does not project [a]");
     assert_eq!(refusal(&db, "SELECT a FROM Gee.gix WHERE gk='x'"), expected);
     let expected = format!("{invalid}Secondary index lix does not project one or more filter attributes: [a]");
@@ -163,7 +172,7 @@ fn pages_go_over_partitions() {
     assert_eq!(pages(&db, descending, 2), ["b2 b1", "a3 a2", "a1"]);
     assert_eq!(pages(&db, "SELECT * FROM Arr WHERE pk = 'a'", 3), ["a1 a2 a3", ""]);
     assert_eq!(pages(&db, "SELECT * FROM Arr WHERE pk = 'a' AND x = 30", 2), ["", "a3"]);
-    assert_eq!(pages(&db, "SELECT * FROM Arr WHERE pk = 'a' AND sk IN [3, 1]", 1), ["a3", "a1", ""]);
+    assert_eq!(pages(&db, "SELECT * FROM Arr WHERE pk = 'a' AND sk IN [3, 1]", 1), ["a1", "a3", ""]);
     let scanned: usize = pages(&db, "SELECT * FROM Arr", 2).iter().map(|page| page.split_whitespace().count()).sum();
     assert_eq!(scanned, 5);
     let by_index: Vec<_> = pages(&db, "SELECT * FROM Gee.gix WHERE gk = 'x'", 1);
@@ -199,6 +208,33 @@ fn absent_items_fill_no_page() {
         assert!(page.items.len() == 4 && page.next.is_some(), "{sort}: {}", page.items.len());
         assert_eq!(all(&db, &text).len(), 5);
     }
+}
+
+#[test]
+fn partition_keys_are_counted_once_and_bounded() {
+    let db = database();
+    let sorts: Vec<String> = (1..=26).map(|sk| format!("sk = {sk}")).collect();
+    let (sorts, hashes) = (sorts.join(" OR "), "pk = 'a' OR pk = 'b'");
+    let alternating = keys(&db, &format!("SELECT * FROM Arr WHERE ({sorts}) AND ({hashes})"));
+    assert_eq!(alternating.len(), 5);
+    assert_eq!(keys(&db, &format!("SELECT * FROM Arr WHERE ({hashes}) AND ({sorts})")).len(), 5);
+    let many: Vec<String> = (0..51).map(|at| format!("pk = 'p{at}'")).collect();
+    let expected = "The IN operator is provided with too many operands; number of operands: 51";
+    assert_eq!(refused(&db, &many.join(" OR ")), expected);
+    assert_eq!(read(&db, &many[1..].join(" OR ")), "");
+
+    // 15,000 ranges are too many to be read one by one.
+    db.table::<(S, N)>("Arr").unwrap().put(&Item::new().with("pk", "a").with("sk", 500)).unwrap();
+    let pks: Vec<AttributeValue> = (0..49).map(|at| format!("p{at}").into()).chain(["a".into()]).collect();
+    let branch = "pk IN ? AND sk IN ?";
+    let mut statement = db.statement(format!("SELECT * FROM Arr WHERE {branch} OR {branch} OR {branch}"));
+    for at in 0..3 {
+        let sks: Vec<AttributeValue> = (100 * at..100 * (at + 1)).map(|sk| sk.into()).collect();
+        statement = statement.bind_value(AttributeValue::L(pks.clone())).bind_value(AttributeValue::L(sks));
+    }
+    assert_eq!(statement.explain().unwrap().keys.len(), 50);
+    let found: Vec<String> = statement.items().map(|item| key(&item.unwrap())).collect();
+    assert_eq!(found, ["a1", "a2", "a3"]);
 }
 
 #[test]
