@@ -82,6 +82,7 @@ pub use page::{MAX_PAGE_BYTES, Page, PageOptions, Select};
 pub(crate) use page_token::{TokenSeal, open_page_token};
 pub use plan::{PlannedAccess, PlannedResource, RequestPlan};
 pub use put_item::PutItem;
+pub(crate) use query::PartQuery;
 pub use query::Query;
 pub use query_key::{QueryKey, SortCondition};
 pub(crate) use range_read::RangeRead;

@@ -276,6 +276,23 @@ impl<'a> PageBuilder<'a> {
         Ok(())
     }
 
+    /// So many bytes count for the page already, which another request read.
+    #[inline(always)]
+    pub fn go_on_behind(&mut self, bytes: usize) {
+        if bytes > 0 {
+            self.bytes = bytes;
+            if let Some(charge) = &mut self.charge {
+                charge.bytes_before = bytes;
+            }
+        }
+    }
+
+    /// Bytes that count for the page.
+    #[inline(always)]
+    pub fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Whether the page asks for throughput: then each item comes by [`push_at`](Self::push_at).
     #[inline]
     pub fn is_charged(&self) -> bool {
@@ -331,7 +348,13 @@ impl<'a> PageBuilder<'a> {
 
     #[inline(always)] // or else the builder is copied
     pub fn finish(self) -> Page {
-        let units = read_units(self.bytes, ReadStrength::of(self.options.consistent_read));
+        self.finish_behind(0)
+    }
+
+    /// The page, of whose bytes so many were read by another request.
+    #[inline(always)]
+    pub fn finish_behind(self, before: usize) -> Page {
+        let units = read_units(self.bytes - before, ReadStrength::of(self.options.consistent_read));
         if let Some(charge) = &self.charge {
             charge.pay(units, self.fetched_units);
         }

@@ -28,6 +28,8 @@ pub(super) struct PageCharge<'a> {
     /// The partitions that it left, and what it evaluated there.
     left: Vec<(Option<ReadTicket>, EncodedKey, f64)>,
     left_units: f64,
+    /// Bytes that count for the page, and that others paid.
+    pub bytes_before: usize,
 }
 
 impl<'a> PageCharge<'a> {
@@ -52,6 +54,7 @@ impl<'a> PageCharge<'a> {
             place: EncodedKey::at_token(place.token, place.collection, place.sort),
             left: Vec::new(),
             left_units: 0.0,
+            bytes_before: 0,
         };
         charge.ticket = executor.engine.admit_read(&charge.access(place), charge.expected_units)?;
         Ok(Some(charge))
@@ -73,6 +76,7 @@ impl<'a> PageCharge<'a> {
         if self.ticket.as_ref().is_none_or(|ticket| ticket.covers(key)) {
             return Ok(true);
         }
+        let bytes = bytes.saturating_sub(self.bytes_before);
         match self.executor.engine.admit_read(&self.access(key), self.expected_units) {
             Ok(Some(ticket)) => {
                 let place = EncodedKey::at_token(key.token, key.collection, key.sort);

@@ -16,7 +16,7 @@ use crate::{
     partition::{CollectionRange, KeyRef, MergeCursor},
     schema::{EncodedKey, KeyAttribute},
 };
-use std::ops::Bound;
+use std::{cell::Cell, mem::replace, ops::Bound};
 
 /// Reads a page of the items, or entries of an index, of one partition key.
 #[derive(Clone, Debug)]
@@ -44,6 +44,63 @@ impl Request for Query<'_> {}
 impl Run for Query<'_> {
     type Response = Page;
     fn run(&self, executor: &Executor<'_>) -> Result<Page> {
+        self.read::<false>(executor, &mut 0)
+    }
+    fn run_cached(&self, behind: &Behind<'_>) -> Result<Page> {
+        cached::query(self, behind)
+    }
+    fn as_request(&self) -> RequestRef<'_> {
+        RequestRef::Query(self)
+    }
+    fn tables(&self) -> Vec<&TableRef<'_>> {
+        vec![&self.table]
+    }
+}
+
+/// A query that reads a part of a page: the page ends after 1 MB of all its parts. The service's operation has no such member:
+/// it is how statements read several ranges.
+#[derive(Debug)]
+pub(crate) struct PartQuery<'a> {
+    query: Query<'a>,
+    bytes: Cell<usize>,
+}
+
+impl<'a> PartQuery<'a> {
+    /// A part behind others, which have so many bytes.
+    pub fn new(query: Query<'a>, bytes: usize) -> Self {
+        Self { query, bytes: Cell::new(bytes) }
+    }
+    /// Bytes of the parts, with this one once it was read.
+    pub fn bytes(&self) -> usize {
+        self.bytes.get()
+    }
+}
+
+impl Request for PartQuery<'_> {}
+impl Run for PartQuery<'_> {
+    type Response = Page;
+    fn run(&self, executor: &Executor<'_>) -> Result<Page> {
+        let mut bytes = self.bytes.get();
+        let page = self.query.read::<true>(executor, &mut bytes)?;
+        self.bytes.set(bytes);
+        Ok(page)
+    }
+    fn as_request(&self) -> RequestRef<'_> {
+        RequestRef::Query(&self.query)
+    }
+    fn tables(&self) -> Vec<&TableRef<'_>> {
+        self.query.tables()
+    }
+}
+
+/// Behind every sort key of a collection, as far as it matters which virtual partition that is in.
+const LAST_SORT_KEY: [u8; 8] = [u8::MAX; 8];
+
+impl Query<'_> {
+    /// Reads a page that has so many bytes already, which become those that it has then. A part of a page takes item after item,
+    /// so that the loops of whole pages have one caller.
+    #[inline(always)]
+    fn read<const IS_PART: bool>(&self, executor: &Executor<'_>, bytes: &mut usize) -> Result<Page> {
         let (engine, options) = (executor.engine, &self.options);
         let slot = self.table.resolve(engine)?;
         let target = Target::find(&slot, options)?;
@@ -61,6 +118,7 @@ impl Run for Query<'_> {
         }
         let mut builder = PageBuilder::new(executor, &slot, &target, options);
         builder.begin_at(self.begin(&selection))?;
+        builder.go_on_behind(*bytes);
         let partition = target.ring().find(selection.token);
         let view = partition.pin();
         let (visible, descending) = (engine.wal().visible(), !self.scan_index_forward);
@@ -75,31 +133,19 @@ impl Run for Query<'_> {
         if let Some(lagged) = LaggedRead::of(engine, &target, descending, selects) {
             push_lagged(&mut builder, &target, lagged, view.query(&range, visible)?)?;
         } else {
-            let stepped_over = match builder.is_charged() {
-                false => view.query_each(&range, visible, &mut builder)?,
-                true => push_charged(&mut builder, view.query(&range, visible)?)?,
+            let stepped_over = if IS_PART || builder.is_charged() {
+                push_charged(&mut builder, view.query(&range, visible)?)?
+            } else {
+                view.query_each(&range, visible, &mut builder)?
             };
             if stepped_over > 0 {
                 engine.stepped_over(target.ring(), &partition, stepped_over);
             }
         }
-        Ok(builder.finish())
+        let before = replace(bytes, builder.bytes());
+        Ok(builder.finish_behind(before))
     }
-    fn run_cached(&self, behind: &Behind<'_>) -> Result<Page> {
-        cached::query(self, behind)
-    }
-    fn as_request(&self) -> RequestRef<'_> {
-        RequestRef::Query(self)
-    }
-    fn tables(&self) -> Vec<&TableRef<'_>> {
-        vec![&self.table]
-    }
-}
 
-/// Behind every sort key of a collection, as far as it matters which virtual partition that is in.
-const LAST_SORT_KEY: [u8; 8] = [u8::MAX; 8];
-
-impl Query<'_> {
     #[inline(always)]
     fn select(&self, target: &Target) -> Result<Selection<'_>> {
         let definition = &target.state.definition;
@@ -165,7 +211,7 @@ fn end_before(target: &Target, selection: &mut Selection<'_>, key: &Item, ascend
     Ok(())
 }
 
-/// Fills a page that asks for throughput wherever it comes to.
+/// Fills a page item after item: one that asks for throughput wherever it comes to.
 fn push_charged(builder: &mut PageBuilder<'_>, cursor: Option<MergeCursor<'_>>) -> Result<u64> {
     let Some(mut cursor) = cursor else { return Ok(0) };
     while let Some(item) = cursor.item() {

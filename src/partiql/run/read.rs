@@ -1,16 +1,16 @@
 //! Reads: ranges of keys one after the other, or everything, a page at a time.
 
 use crate::{
-    capacity::{Consumed, READ_UNIT_BYTES},
+    capacity::Consumed,
     error::Result,
     expression::Path,
     item::{Item, ItemRef},
     partiql::{
         bind::result_name,
         plan::{Access, ReadPlan},
-        ranges::{KeyRange, SortRange},
+        ranges::{self, KeyRange, SortRange},
     },
-    request::{GetItem, MAX_PAGE_BYTES, Page, PageOptions, Query, Scan},
+    request::{GetItem, MAX_PAGE_BYTES, Page, PageOptions, PartQuery, Query, Scan},
 };
 use std::borrow::Cow;
 
@@ -32,7 +32,7 @@ pub(in crate::partiql) struct ReadAnswer {
     pub consumed: Consumed,
     /// How many items were looked at.
     pub evaluated: usize,
-    /// How many bytes of them were read, in whole units where pages report only these.
+    /// How many bytes of them were read, where there are several ranges.
     bytes: usize,
 }
 
@@ -59,17 +59,16 @@ pub(in crate::partiql) fn read_page(
                     answer.next = Some(Position { range: at, key: None });
                     break;
                 }
-                if plan.is_single(range) && left != Some(1) {
-                    // Behind the only item of a range, reading goes on with the next range.
-                    if key.is_none() {
-                        answer.get(plan, range)?;
-                    }
-                    continue;
-                }
+                // Behind the only item of a range, reading goes on with the next range.
                 if plan.is_single(range) && key.is_some() {
                     continue;
                 }
-                let page = query(plan, range, left, key)?;
+                // Of several keys, one that is too long is not there: a query does not measure them.
+                if plan.is_single(range) && left != Some(1) && ranges::check_sizes(range).is_ok() {
+                    answer.get(plan, range)?;
+                    continue;
+                }
+                let page = answer.query(plan, range, left, key)?;
                 answer.take(plan, page, at);
                 if answer.next.is_some() {
                     break;
@@ -84,7 +83,6 @@ impl ReadAnswer {
     fn take(&mut self, plan: &ReadPlan, page: Page, range: usize) {
         self.next = page.last_evaluated_key().map(|key| Position { range, key: Some(key) });
         self.evaluated += page.scanned_count;
-        self.bytes += bytes(page.consumed.total(), plan.consistent);
         self.consumed.add(&page.consumed);
         self.items.extend(page.items.into_iter().filter_map(|item| present(plan, item)));
     }
@@ -101,21 +99,24 @@ impl ReadAnswer {
         Ok(())
     }
 
+    fn query(&mut self, plan: &ReadPlan, range: &KeyRange, limit: Option<usize>, start: Option<&Item>) -> Result<Page> {
+        let mut query = Query::new(&plan.table, range.bound_key());
+        query.options = options(plan, limit, start);
+        query.options.filter = plan.filter.clone().filter(|_| !plan.filter_reads_key);
+        query.scan_index_forward = !plan.descending;
+        if matches!(&plan.access, Access::Keys(ranges) if ranges.len() == 1) {
+            return plan.database.execute(&query);
+        }
+        let part = PartQuery::new(query, self.bytes);
+        let page = plan.database.execute(&part)?;
+        self.bytes = part.bytes();
+        Ok(page)
+    }
+
     /// Whether a megabyte was read.
     fn is_full(&self) -> bool {
         self.bytes >= MAX_PAGE_BYTES
     }
-}
-
-/// The most bytes that units of reading stand for.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "units of a page, which are few and above 0"
-)]
-fn bytes(units: f64, consistent: bool) -> usize {
-    let strength = if consistent { 1.0 } else { 0.5 };
-    (units / strength) as usize * READ_UNIT_BYTES
 }
 
 fn scan(plan: &ReadPlan, limit: Option<usize>, start: Option<&Item>) -> Result<Page> {
@@ -123,14 +124,6 @@ fn scan(plan: &ReadPlan, limit: Option<usize>, start: Option<&Item>) -> Result<P
     scan.options = options(plan, limit, start);
     scan.options.filter = plan.filter.clone();
     plan.database.execute(&scan)
-}
-
-fn query(plan: &ReadPlan, range: &KeyRange, limit: Option<usize>, start: Option<&Item>) -> Result<Page> {
-    let mut query = Query::new(&plan.table, range.bound_key());
-    query.options = options(plan, limit, start);
-    query.options.filter = plan.filter.clone().filter(|_| !plan.filter_reads_key);
-    query.scan_index_forward = !plan.descending;
-    plan.database.execute(&query)
 }
 
 /// What both have in common.

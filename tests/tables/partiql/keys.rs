@@ -211,6 +211,47 @@ fn absent_items_fill_no_page() {
 }
 
 #[test]
+fn a_page_has_a_megabyte_over_all_its_ranges() {
+    let db = database();
+    let arr = db.table::<(S, N)>("Arr").unwrap();
+    let put = |pk: &str, sk: i64, bytes: usize| {
+        arr.put(&Item::new().with("pk", pk).with("sk", sk).with("x", "x".repeat(bytes))).unwrap();
+    };
+    (0..3).for_each(|sk| put("l1", sk, 300_000));
+    (0..4).for_each(|sk| put("l2", sk, 300_000));
+    for text in [
+        "SELECT * FROM Arr WHERE pk IN ['l1', 'l2']",
+        "SELECT * FROM Arr WHERE pk IN ['l1', 'l2'] AND sk >= 0",
+        "SELECT * FROM Arr WHERE pk = 'l1' OR pk = 'l2' AND (sk < 1 OR sk > 1)",
+    ] {
+        let page = db.statement(text).page().unwrap();
+        assert!(page.items.len() == 4 && page.next.is_some(), "{text}: {}", page.items.len());
+        let rest = db.statement(text).resume(page.next.unwrap()).page().unwrap();
+        assert_eq!(page.items.len() + rest.items.len(), all(&db, text).len(), "{text}");
+    }
+    // Each range has a few bytes more than a unit: the bytes count, and not the units, of which there are twice as many.
+    (0..145).for_each(|at| put("m", 2 * at, 4_096));
+    let ranges: Vec<String> = (0..145).map(|at| format!("sk BETWEEN {} AND {}", 2 * at, 2 * at)).collect();
+    let text = format!("SELECT sk FROM Arr WHERE pk = 'm' AND ({})", ranges.join(" OR "));
+    let page = db.statement(&text).page().unwrap();
+    assert_eq!((page.items.len(), page.next), (145, None), "145 items of 4 KB have less than a megabyte");
+}
+
+#[test]
+fn a_key_that_is_too_long_is_not_there_where_several_are_read() {
+    let db = database();
+    let long = "a".repeat(2_049);
+    let text = format!("SELECT pk FROM Eye WHERE pk IN ['{long}', 'i']");
+    assert_eq!(keys(&db, &text), ["i"]);
+    let page = db.statement(&text).page().unwrap();
+    assert_eq!((page.items.len(), page.consumed.total()), (1, 1.0));
+    let sort = "x".repeat(1_025);
+    assert_eq!(keys(&db, &format!("SELECT * FROM Que WHERE pk = 'a' AND sk IN ['x', '{sort}']")), ["ax"]);
+    let size = "Size of hashkey has exceeded the maximum size limit of2048 bytes";
+    assert!(refusal(&db, &format!("SELECT pk FROM Eye WHERE pk = '{long}'")).ends_with(size));
+}
+
+#[test]
 fn partition_keys_are_counted_once_and_bounded() {
     let db = database();
     let sorts: Vec<String> = (1..=26).map(|sk| format!("sk = {sk}")).collect();
