@@ -4,6 +4,7 @@ use super::Database;
 use crate::{
     capacity::ReadStrength,
     error::{Error, Result},
+    item::ItemRef,
     request::{Executor, GetItem, GetOutput, Request, RequestKey, TableRef, TokenSeal, read_admitted},
     schema::{EncodedKey, TableDefinition},
     service::ConflictGuard,
@@ -18,6 +19,10 @@ impl Database {
     /// operation; the table is not there; a handle of another database.
     pub fn execute<R: Request>(&self, request: &R) -> Result<R::Response> {
         self.executor().execute(request)
+    }
+    /// What is there, for another request: nothing is asked, paid or noted, and no hook sees it.
+    pub(crate) fn peek(&self, get: &GetItem<'_>) -> Result<Option<ItemRef>> {
+        get.peek(&self.executor())
     }
     /// Gets an item by the key that a function finds for the definition of the table's key. `None` if it finds none, or there is no
     /// such table: nothing was read.

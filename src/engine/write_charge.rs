@@ -3,7 +3,7 @@
 //! Each item asks its table before it is looked at, so that a throttled write says nothing of its condition. A write whose
 //! index entries change asks their global indexes once the changes are known: an index without capacity rejects the write,
 //! although it is served apart from the table. What is throttled pays nothing; a failed condition pays for the item that
-//! it was tested on.
+//! it was tested on, or for the one that was to be put, if that is larger.
 
 use super::{
     catalog::TableState,
@@ -18,7 +18,7 @@ use super::{
 use crate::{
     admission::Throughput,
     capacity::{TOKENS_PER_UNIT, TableCapacity, Ticket, Use, write_units},
-    error::{Error, ErrorKind, Result, ThrottledLimit},
+    error::{Detail, Error, ErrorKind, Result, ThrottledLimit},
     item::ItemRef,
     ledger::RequestLabel,
     schema::{EncodedKey, IndexKind},
@@ -135,7 +135,11 @@ impl<'a> WriteCharge<'a> {
     ) -> Result<StagedWrite> {
         if let Some(item) = self.items.last_mut() {
             let bytes = old.map_or(0, ItemRef::size_bytes);
-            item.cost_of_failure = tokens(self.charge.factor() * write_units(bytes, bytes));
+            let wanted = match planned.as_ref().err().and_then(Error::detail) {
+                Some(Detail::ConditionFailed { put_bytes, .. }) => put_bytes.unwrap_or(0),
+                _ => 0,
+            };
+            item.cost_of_failure = tokens(self.charge.factor() * write_units(bytes, wanted));
         }
         let staged = planned?;
         self.admit_staged(op, state, &staged).map(|()| staged)

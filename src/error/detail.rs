@@ -122,7 +122,14 @@ pub enum Detail {
         /// The attribute's name.
         attribute: String,
     },
-    /// The key of an item is longer than allowed.
+    /// A condition was false. DynamoDB charges the larger one of two sizes.
+    ConditionFailed {
+        /// Size of the item that the condition was tested on; `None` if there was none.
+        item_bytes: Option<usize>,
+        /// Size of the item that was to be put; `None` of other writes.
+        put_bytes: Option<usize>,
+    },
+    /// The key of an item is longer than allowed, or the key of its entry in an index.
     KeyTooLarge {
         /// Bytes of the key, as the limit counts them.
         size_bytes: usize,
@@ -218,8 +225,9 @@ impl Detail {
             }
             Self::Throttled { reasons } => Some(reasons.iter().map(|r| r.to_string()).collect::<Vec<_>>().join(", ")),
             Self::Fault { rule, .. } => Some(format!("fault: {rule}")),
-            // The texts of these have the facts.
-            Self::TransactionTooLarge { .. }
+            // The texts of these have the facts, or they are for programs.
+            Self::ConditionFailed { .. }
+            | Self::TransactionTooLarge { .. }
             | Self::TableExists { .. }
             | Self::TableDiffers { .. }
             | Self::NoIndex { .. }

@@ -41,6 +41,13 @@ impl<'a> GetItem<'a> {
     }
 }
 
+impl GetItem<'_> {
+    /// What is there, for another request: nothing is asked, paid or noted, and no hook sees it.
+    pub(crate) fn peek(&self, executor: &Executor<'_>) -> Result<Option<ItemRef>> {
+        Ok(self.run(&executor.for_dry_run())?.item)
+    }
+}
+
 /// The response to a get.
 #[derive(Clone, Debug)]
 pub struct GetOutput {

@@ -4,7 +4,7 @@
 use super::{key_paths::check_condition_paths, update_item::apply_update};
 use crate::{
     engine::{Engine, HeldTables, ItemResult, TableSlot, WriteAction, WriteOp, WriteOptions},
-    error::{Error, ErrorKind, Result},
+    error::{Detail, Error, ErrorKind, Result},
     expression::{Applied, Condition, UpdateExpression},
     index,
     item::{
@@ -46,7 +46,9 @@ impl Write<'_> {
         old: Option<&ItemRef>,
         applied: &mut Option<Applied>,
     ) -> Result<WriteAction> {
-        check_condition(self.condition, old, self.return_old_on_failure)?;
+        if self.condition.is_some_and(|condition| !condition.matches(old)) {
+            return Err(self.condition_failed(old));
+        }
         Ok(match &self.change {
             Change::Put(bytes) => WriteAction::Put(bytes.clone()),
             Change::Delete => WriteAction::Delete,
@@ -57,6 +59,17 @@ impl Write<'_> {
                 decision
             }
         })
+    }
+    /// A condition that is false rejects the write, with the old item if it was asked for.
+    #[cold]
+    fn condition_failed(&self, old: Option<&ItemRef>) -> Error {
+        let put_bytes = match &self.change {
+            Change::Put(bytes) => Some(ItemRef::size_of(bytes)),
+            _ => None,
+        };
+        let item_bytes = old.map(ItemRef::size_bytes);
+        Error::condition_failed(old.filter(|_| self.return_old_on_failure).map(ItemRef::to_inline_bytes))
+            .with_detail(Detail::ConditionFailed { item_bytes, put_bytes })
     }
 }
 
@@ -90,14 +103,4 @@ pub(crate) fn prepare_put(definition: &TableDefinition, item: &Item) -> Result<(
         return Err(item_too_large(with_entries));
     }
     Ok((key, bytes))
-}
-
-/// A condition that is false rejects the write, with the old item if it was asked for.
-fn check_condition(condition: Option<&Condition>, old: Option<&ItemRef>, return_old: bool) -> Result<()> {
-    match condition {
-        Some(condition) if !condition.matches(old) => {
-            Err(Error::condition_failed(old.filter(|_| return_old).map(ItemRef::to_inline_bytes)))
-        }
-        _ => Ok(()),
-    }
 }

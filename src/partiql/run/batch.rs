@@ -147,7 +147,7 @@ impl BatchStatementsOutput {
                     Err(error) => {
                         let is_failed = error.is_condition_failed();
                         if is_failed {
-                            self.add(&table, &Consumed::default(), write::failed_units(&plan));
+                            self.add(&table, &Consumed::default(), write::failed_units(&error));
                         }
                         StatementResponse { table: is_failed.then_some(table), item: None, error: Some(error) }
                     }

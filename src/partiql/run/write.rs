@@ -5,7 +5,7 @@ use crate::{
     error::{Detail, Error, ErrorKind, Result},
     item::{
         ItemRef,
-        size::{MAX_NESTING_LEVELS, UPDATED_ITEM_TOO_DEEP, is_deeper_than, item_size},
+        size::{MAX_NESTING_LEVELS, UPDATED_ITEM_TOO_DEEP, is_deeper_than},
     },
     partiql::plan::{WriteKind, WritePlan},
     request::{ConditionCheck, DeleteItem, GetItem, PutItem, TransactWriteItem, UpdateItem},
@@ -76,9 +76,12 @@ pub(in crate::partiql) fn duplicate() -> Error {
 /// What an insert is rejected for: a put looks at the depth and the size of its item first, an insert at what is there.
 fn insert_error(plan: &WritePlan, error: Error) -> Error {
     let WriteKind::Insert(item) = &plan.kind else { return error };
+    if error.is_condition_failed() {
+        return duplicate().with_detail_of(&error);
+    }
     let is_too_deep = item.values().any(|value| is_deeper_than(value, MAX_NESTING_LEVELS));
     let is_too_large = matches!(error.detail(), Some(Detail::ItemTooLarge { .. }));
-    if error.is_condition_failed() || ((is_too_deep || is_too_large) && found(plan).is_some()) {
+    if (is_too_deep || is_too_large) && found(plan).is_some() {
         duplicate()
     } else if is_too_deep {
         Error::validation(UPDATED_ITEM_TOO_DEEP)
@@ -88,16 +91,16 @@ fn insert_error(plan: &WritePlan, error: Error) -> Error {
 }
 
 /// What a write costs whose condition failed: as though it had been done, as far as the table goes.
-pub(super) fn failed_units(plan: &WritePlan) -> f64 {
-    let there = found(plan).map_or(0, |item| item.size_bytes());
-    let wanted = match &plan.kind {
-        WriteKind::Insert(item) => item_size(item),
-        WriteKind::Update(..) | WriteKind::Delete(_) | WriteKind::Check(_) => 0,
-    };
-    write_units(there, wanted)
+pub(super) fn failed_units(error: &Error) -> f64 {
+    match error.detail() {
+        Some(Detail::ConditionFailed { item_bytes, put_bytes }) => {
+            write_units(item_bytes.unwrap_or(0), put_bytes.unwrap_or(0))
+        }
+        _ => 0.0,
+    }
 }
 
 /// The item that a plan is about, if it is there and can be read.
 pub(super) fn found(plan: &WritePlan) -> Option<ItemRef> {
-    plan.database.execute(&GetItem::new(&plan.table, plan.key())).ok()?.item
+    plan.database.peek(&GetItem::new(&plan.table, plan.key())).ok()?
 }

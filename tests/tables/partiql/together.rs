@@ -1,7 +1,7 @@
 //! Batches and transactions of statements.
 
 use super::*;
-use hashrange::{Error, Result, partiql::TransactStatementsOutput};
+use hashrange::{Error, Result, ledger::LedgerOptions, partiql::TransactStatementsOutput};
 
 fn batch(db: &Database, texts: &[&str]) -> Result<hashrange::partiql::BatchStatementsOutput> {
     let statements: Vec<_> = texts.iter().map(|text| db.statement(text)).collect();
@@ -83,6 +83,44 @@ fn a_batch_writes_what_it_can() {
     let consumed: Vec<_> =
         output.consumed.iter().map(|(table, units, failed)| (table.as_str(), units.total(), *failed)).collect();
     assert_eq!(consumed, [("Things", 1.0, 1.0), ("Eye", 1.0, 0.0)]);
+}
+
+/// What is consumed is what responses say, also where a condition failed, and a write that fails reads nothing.
+#[test]
+fn a_failed_write_costs_the_larger_item_and_no_reads() {
+    let db = Database::options().ledger(LedgerOptions::new()).in_memory().unwrap();
+    let table = db.create_table("Things").hash::<S>("pk").create().unwrap();
+    for pk in ["small", "other"] {
+        table.put(&Item::new().with("pk", pk)).unwrap();
+    }
+    table.put(&Item::new().with("pk", "large").with("x", "x".repeat(5_000))).unwrap();
+    let noted = || db.ledger().unwrap().total(|row| row.table == "Things");
+    let large = "x".repeat(7_000);
+    for (text, failed) in [
+        (format!("INSERT INTO Things VALUE {{'pk': 'small', 'x': '{large}'}}"), 7.0),
+        ("INSERT INTO Things VALUE {'pk': 'large'}".to_owned(), 5.0),
+        ("UPDATE Things SET x = 1 WHERE pk = 'large' AND x = 1".to_owned(), 5.0),
+        ("UPDATE Things SET x = 1 WHERE pk = 'absent'".to_owned(), 1.0),
+        ("DELETE FROM Things WHERE pk = 'large' AND x = 1".to_owned(), 5.0),
+    ] {
+        let before = noted();
+        let output = batch(&db, &[&text, "UPDATE Things SET y = 1 WHERE pk = 'other'"]).unwrap();
+        assert!(output.responses[0].error.is_some() && output.responses[1].error.is_none(), "{text}");
+        let units: Vec<_> = output.consumed.iter().map(|(_, units, failed)| (units.total(), *failed)).collect();
+        assert_eq!(units, [(1.0, failed)], "{text}");
+        let after = noted();
+        #[expect(clippy::cast_precision_loss, reason = "some units")]
+        let written = (after.write_milliunits - before.write_milliunits) as f64 / 1_000.0;
+        assert_eq!(written, 1.0 + failed, "{text}");
+        assert_eq!(after.read_milliunits, 0, "{text}");
+    }
+    let gone = "DELETE FROM Things WHERE pk = 'gone' AND a = 1";
+    let error = transact(&db, &[gone, "INSERT INTO Things VALUE {'pk': 'small'}"]).unwrap_err();
+    assert_eq!(codes(&error), ["ConditionalCheckFailed", "DuplicateItem"]);
+    let deep = (0..32).fold(AttributeValue::Null, |inner, _| list([inner]));
+    let insert = db.statement("INSERT INTO Things VALUE {'pk': 'small', 'x': ?}").bind_value(deep);
+    assert_eq!(insert.send().unwrap_err().code(), "DuplicateItemException");
+    assert_eq!(noted().read_milliunits, 0);
 }
 
 #[test]
