@@ -8,8 +8,8 @@ use crate::{
     partiql::{
         error,
         syntax::{
-            Arguments, Delete, Expression, ExpressionKind, Insert, OrderTerm, PathStep, Returning, Select, SelectItems,
-            Source, Span, Statement, Update,
+            Arguments, Change, Delete, Expression, ExpressionKind, Insert, OrderTerm, PathStep, Returning, Select,
+            SelectItems, Source, Span, Statement, Update,
         },
     },
     request::ReturnValues,
@@ -209,9 +209,13 @@ impl Binder<'_> {
 
     fn update(&mut self, update: &Update) -> Result<BoundUpdate> {
         let target = target(&update.from)?;
-        // The condition is read before the changes, wherever it is written.
+        // The condition is read before the changes, wherever it is written; faults of operands count as they are written.
         let condition = self.optional_condition(update.condition.as_ref())?;
+        let of_condition = self.fault.take();
         let actions = self.changes(&update.clauses)?;
+        let of_changes = self.fault.take();
+        self.fault =
+            if begins_with_condition(update) { of_condition.or(of_changes) } else { of_changes.or(of_condition) };
         let returning = returning(&update.returning)?;
         Ok(BoundUpdate { target, actions, condition, returning })
     }
@@ -233,6 +237,17 @@ impl Binder<'_> {
         }
         Ok(BoundDelete { target, condition, returning: values })
     }
+}
+
+/// Whether the condition is written before the changes.
+fn begins_with_condition(update: &Update) -> bool {
+    let (Some(condition), Some(Change::Set(path, _) | Change::Remove(path))) =
+        (&update.condition, update.clauses.first())
+    else {
+        return false;
+    };
+    let place = |span: Span| (span.line, span.column);
+    place(condition.span) < place(path.span)
 }
 
 fn not_an_item(value: &Expression) -> Error {

@@ -74,6 +74,11 @@ fn updates_read_the_item_as_it_was() {
     assert_eq!(update_refusal(&db, "SET k = zz + 1"), absent);
     let wrong = "Incorrect operand type for operator or function; operator or function: +, operand type: S";
     assert_eq!(update_refusal(&db, "SET k = n + 'x'"), wrong);
+    // Of two operands that are wrong the one that is written first is named.
+    assert_eq!(refusal(&db, "UPDATE Things SET k = 'x' + 1 WHERE pk = 's0' AND l < [1]"), wrong);
+    let compared = "Incorrect operand type for operator or function; operator or function: <, operand type: L";
+    assert_eq!(refusal(&db, "FROM Things WHERE pk = 's0' AND l < [1] SET k = 'x' + 1"), compared);
+    assert_eq!(refusal(&db, "UPDATE Things SET k = 1 WHERE pk = 's0' AND l < [1]"), compared);
     assert_eq!(update_refusal(&db, "SET k = s + 1"), "An operand in the update expression has an incorrect data type");
     updated(&db, "SET l = [1, 2, 3]");
     assert_eq!(
