@@ -360,7 +360,11 @@ fn is_schema_mismatch(error: &Error) -> bool {
     matches!(
         error.detail(),
         Some(
-            Detail::KeyMismatch { .. } | Detail::KeyType { .. } | Detail::KeyMissing { .. } | Detail::KeyUpdated { .. }
+            Detail::KeyMismatch { .. }
+                | Detail::KeyType { .. }
+                | Detail::KeyMissing { .. }
+                | Detail::KeyUpdated { .. }
+                | Detail::KeyTooLarge { .. }
         )
     )
 }

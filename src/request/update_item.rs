@@ -171,12 +171,17 @@ fn attributes_of(definition: &TableDefinition, key: &EncodedKey) -> Result<Item>
     definition.attributes_of_key(key).ok_or_else(|| definition.key_mismatch())
 }
 
-/// An update says of an empty index key that it was updated to be so.
+/// An update says of an index key that is empty or too long that it was updated to be so.
 fn as_update_error(error: Error) -> Error {
-    let Some(Detail::KeyEmpty { what, index: Some(_), .. }) = error.detail() else { return error };
-    let text = format!(
-        "One or more parameter values are not valid. The update expression attempted to update a secondary index key to \
-         a value that is not supported. The AttributeValue for a key attribute cannot contain an empty {what} value."
-    );
+    let text = match error.detail() {
+        Some(Detail::KeyEmpty { what, index: Some(_), .. }) => format!(
+            "One or more parameter values are not valid. The update expression attempted to update a secondary index key \
+             to a value that is not supported. The AttributeValue for a key attribute cannot contain an empty {what} value."
+        ),
+        Some(Detail::KeyTooLarge { .. }) => {
+            "The update expression attempted to update the secondary index key beyond allowed size limits".to_owned()
+        }
+        _ => return error,
+    };
     Error::validation(text).with_detail_of(&error)
 }

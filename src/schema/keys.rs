@@ -293,8 +293,18 @@ impl IndexDefinition {
                 return Err(empty_index_key(self, key, kind));
             }
         }
-        check_aggregate(&self.hash, item, MAX_HASH_KEY_BYTES, hash_too_large)?;
-        check_aggregate(&self.range, item, MAX_RANGE_KEY_BYTES, range_too_large)
+        self.check_size(&self.hash, item, MAX_HASH_KEY_BYTES, hash_too_large)?;
+        self.check_size(&self.range, item, MAX_RANGE_KEY_BYTES, range_too_large)
+    }
+
+    /// Rejects a part of the key that is too long: an attribute by its name, several of them together.
+    fn check_size(&self, keys: &[KeyAttribute], item: &Item, limit: usize, refuse: fn(usize) -> Error) -> Result<()> {
+        let total: usize = keys.iter().filter_map(|key| item.get(&key.name)).map(key_bytes).sum();
+        match keys {
+            _ if total <= limit => Ok(()),
+            [key] => Err(index_key_too_large(self, key, total, limit)),
+            _ => Err(refuse(total)),
+        }
     }
 }
 
@@ -318,6 +328,14 @@ fn index_key_type(index: &IndexDefinition, key: &KeyAttribute, value: &Attribute
     Error::invalid_parameter(text).with_detail(Detail::KeyType { attribute, index, expected, actual })
 }
 
+fn index_key_too_large(index: &IndexDefinition, key: &KeyAttribute, size_bytes: usize, limit_bytes: usize) -> Error {
+    Error::invalid_parameter(format_args!(
+        "Size limit exceeded for Index Key {} Actual Size: {size_bytes} bytes Max Size: {limit_bytes} bytes IndexName: {}",
+        key.name, index.name
+    ))
+    .with_detail(Detail::KeyTooLarge { size_bytes, limit_bytes })
+}
+
 fn empty_index_key(index: &IndexDefinition, key: &KeyAttribute, what: &'static str) -> Error {
     let text = format!(
         "One or more parameter values are not valid. A value specified for a secondary index key is not supported. The \
@@ -326,11 +344,6 @@ fn empty_index_key(index: &IndexDefinition, key: &KeyAttribute, what: &'static s
     );
     let (attribute, index) = (key.name.clone(), Some(index.name.clone()));
     Error::validation(text).with_detail(Detail::KeyEmpty { attribute, index, what })
-}
-
-fn check_aggregate(keys: &[KeyAttribute], item: &Item, limit: usize, refuse: fn(usize) -> Error) -> Result<()> {
-    let total: usize = keys.iter().filter_map(|key| item.get(&key.name)).map(key_bytes).sum();
-    if total > limit { Err(refuse(total)) } else { Ok(()) }
 }
 
 /// Bytes of a key value as its limit counts them.

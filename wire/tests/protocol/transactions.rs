@@ -100,6 +100,38 @@ fn keys_that_do_not_fit_cancel() {
 }
 
 #[test]
+fn keys_that_are_too_long_cancel() {
+    let wire = Wire::with_table();
+    let long = "k".repeat(2_049);
+    let size =
+        "One or more parameter values were invalid: Size of hashkey has exceeded the maximum size limit of2048 bytes";
+    let of_index = "One or more parameter values were invalid: Size limit exceeded for Index Key kind Actual Size: 2049 bytes \
+                    Max Size: 2048 bytes IndexName: by_kind";
+    let reasons = |operation: &str, second: Value| {
+        let first = if operation == "TransactGetItems" {
+            json!({"Get": {"TableName": "things", "Key": key("a", 1)}})
+        } else {
+            put(key("a", 1))
+        };
+        let (status, body) = wire.raw(operation, write(json!([first, second])).to_string().as_bytes());
+        assert_eq!(status, 400, "{body}");
+        body["CancellationReasons"].clone()
+    };
+    let expected = |text: &str| json!([{"Code": "None"}, {"Code": "ValidationError", "Message": text}]);
+    let at = json!({"TableName": "things", "Key": key(&long, 1)});
+    assert_eq!(reasons("TransactWriteItems", put(key(&long, 1))), expected(size));
+    assert_eq!(reasons("TransactWriteItems", json!({"Delete": at})), expected(size));
+    assert_eq!(reasons("TransactGetItems", json!({"Get": at})), expected(size));
+    let indexed = merged(key("a", 2), json!({"kind": {"S": long}}));
+    assert_eq!(reasons("TransactWriteItems", put(indexed)), expected(of_index));
+    let update = json!({"Update": {"TableName": "things", "Key": key("a", 2), "UpdateExpression": "SET kind = :k",
+        "ExpressionAttributeValues": {":k": {"S": long}}}});
+    let updated = "The update expression attempted to update the secondary index key beyond allowed size limits";
+    assert_eq!(reasons("TransactWriteItems", update), expected(updated));
+    assert_eq!(wire.get("a", 1), Value::Null);
+}
+
+#[test]
 fn transactional_reads_are_parallel_to_the_request() {
     let wire = Wire::with_table();
     wire.put(merged(key("a", 1), json!({"v": {"N": "1"}})));

@@ -360,6 +360,28 @@ fn of_two_indexes_with_one_key_the_first_by_name_is_named() {
 }
 
 #[test]
+fn the_key_of_an_index_that_is_too_long_is_named() {
+    let wire = filled();
+    let long = json!({"S": "k".repeat(2_049)});
+    let put = json!({"Item": merged(key("a", 2), json!({"kind": long}))});
+    let text = format!(
+        "{INVALID}Size limit exceeded for Index Key kind Actual Size: 2049 bytes Max Size: 2048 bytes IndexName: by_kind"
+    );
+    assert_eq!(wire.invalid("PutItem", things(put.clone())), text);
+    let batch = json!({"RequestItems": {"things": [{"PutRequest": put}]}});
+    assert_eq!(wire.invalid("BatchWriteItem", batch), text);
+    let insert = json!({"Statement": "INSERT INTO things VALUE {'pk': 'a', 'sk': 2, 'kind': ?}", "Parameters": [long]});
+    assert_eq!(wire.invalid("ExecuteStatement", insert), text);
+    let update =
+        json!({"Key": key("a", 1), "UpdateExpression": "SET kind = :k", "ExpressionAttributeValues": {":k": long}});
+    let updated = "The update expression attempted to update the secondary index key beyond allowed size limits";
+    assert_eq!(wire.invalid("UpdateItem", things(update)), updated);
+    let update = json!({"Statement": "UPDATE things SET kind = ? WHERE pk = 'a' AND sk = 1", "Parameters": [long]});
+    assert_eq!(wire.invalid("ExecuteStatement", update), updated);
+    assert_eq!((wire.get("a", 1)["kind"].clone(), wire.get("a", 2)), (Value::Null, Value::Null));
+}
+
+#[test]
 fn older_key_conditions_are_as_many_as_the_key_has_attributes() {
     let wire = Wire::new();
     let defined: Vec<Value> =
