@@ -106,12 +106,10 @@ impl Profile {
         self == Self::May2026 || dialect == MessageDialect::Older
     }
 
-    /// Maps and lists that may be wrapped around a scalar in `ExpressionAttributeValues`.
-    pub(crate) fn value_wraps(self) -> usize {
-        match self {
-            Self::Latest => 31,
-            Self::May2026 => 32,
-        }
+    /// Maps and lists that may be wrapped around a scalar in `ExpressionAttributeValues`: the older layer compares values that
+    /// are too deep to be stored.
+    pub(crate) fn value_wraps(self, dialect: MessageDialect) -> usize {
+        if self.reads_values_as_before(dialect) { 32 } else { 31 }
     }
 
     /// A number without a digit.

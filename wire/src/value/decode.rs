@@ -120,7 +120,7 @@ impl Decoder {
         let mut pass = ValueDecoder::new(self, MAX_OPERAND_BYTES);
         let present = shape::map(reader, "AttributeValue", |reader, name| {
             pass.spend(name.len());
-            let value = pass.value(reader, JsonContext::Element, self.profile.value_wraps())?;
+            let value = pass.value(reader, JsonContext::Element, self.profile.value_wraps(self.dialect))?;
             if pass.is_cut() {
                 fault.get_or_insert((name.into_owned(), TOO_MANY_OPERANDS.to_owned()));
                 return Ok(());

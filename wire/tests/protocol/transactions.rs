@@ -132,6 +132,30 @@ fn keys_that_are_too_long_cancel() {
 }
 
 #[test]
+fn a_value_that_is_too_deep_to_be_stored_may_be_compared() {
+    let deep = |levels: usize| (0..levels).fold(json!({"S": "x"}), |inner, _| json!({"M": {"m": inner}}));
+    let check = |levels: usize| {
+        json!({"ConditionCheck": {"TableName": "things", "Key": key("a", 1), "ConditionExpression": "d = :deep",
+            "ExpressionAttributeValues": {":deep": deep(levels)}}})
+    };
+    let update = json!({"Update": {"TableName": "things", "Key": key("a", 1), "UpdateExpression": "SET d = :deep",
+        "ExpressionAttributeValues": {":deep": deep(32)}}});
+    let nesting = "Nesting Levels have exceeded supported limits";
+    for wire in [Wire::with_table(), Wire::with_table().older()] {
+        wire.put(key("a", 1));
+        let reasons = |action: &Value| {
+            wire.raw("TransactWriteItems", write(json!([action])).to_string().as_bytes()).1["CancellationReasons"]
+                .clone()
+        };
+        assert_eq!(reasons(&check(32))[0]["Code"], "ConditionalCheckFailed");
+        assert_eq!(reasons(&update), json!([{"Code": "ValidationError", "Message": nesting}]));
+        let text = wire.invalid("TransactWriteItems", write(json!([check(33)])));
+        assert!(text.starts_with("ExpressionAttributeValues contains invalid value: Nesting Levels"), "{text}");
+        assert!(text.ends_with("for key :deep"), "{text}");
+    }
+}
+
+#[test]
 fn transactional_reads_are_parallel_to_the_request() {
     let wire = Wire::with_table();
     wire.put(merged(key("a", 1), json!({"v": {"N": "1"}})));
