@@ -5,7 +5,7 @@
 //! ```
 //!
 //! The two numbers are hashes: a token is good for the statement as it is written and for the same parameters, of which
-//! numbers are the same if value and scale are. A statement with a list or map among its parameters cannot be resumed, as in
+//! numbers are the same if value and scale are, and those of sets if their values are. A statement with a list or map among its parameters cannot be resumed, as in
 //! the service, though its first page hands out a token.
 
 use crate::{
@@ -17,6 +17,7 @@ use crate::{
 };
 use hashrange::{
     AttributeValue, Database, Error,
+    item::Number,
     partiql::{Continuation, MAX_STATEMENT_LENGTH, Statement},
 };
 use sha2::{Digest, Sha256};
@@ -154,7 +155,7 @@ fn describe_parameters(reader: &mut Reader<'_>, out: &mut String) -> Result<Opti
                     let mut members = Vec::new();
                     shape::list(reader, |reader| {
                         let member = shape::string(reader)?.unwrap_or_default();
-                        members.push(if tag == "NS" { scaled(&member) } else { member.into_owned() });
+                        members.push(if tag == "NS" { valued(&member) } else { member.into_owned() });
                         Ok(())
                     })?;
                     members.sort_unstable();
@@ -187,7 +188,13 @@ fn scaled(text: &str) -> String {
     let digits = digits.trim_start_matches('0');
     let exponent: i64 = exponent.parse().unwrap_or_default();
     let scale = i64::try_from(fraction.len()).unwrap_or_default().saturating_sub(exponent);
-    format!("{}{digits}@{scale}", if is_negative { "-" } else { "" })
+    let sign = if is_negative && !digits.is_empty() { "-" } else { "" };
+    format!("{sign}{digits}@{scale}")
+}
+
+/// A number by its value, as sets compare them: `1` and `1.0` are the same.
+fn valued(text: &str) -> String {
+    text.parse::<Number>().map_or_else(|_| text.to_owned(), |number| number.to_string())
 }
 
 #[cfg(test)]
@@ -196,7 +203,7 @@ mod tests {
 
     #[test]
     fn numbers_are_the_same_by_value_and_scale() {
-        for (one, two) in [("1E2", "1e+2"), ("01", "1"), ("1.5E1", "15"), ("+7", "7")] {
+        for (one, two) in [("1E2", "1e+2"), ("01", "1"), ("1.5E1", "15"), ("+7", "7"), ("-0", "0"), ("-0.0", "0.0")] {
             assert_eq!(scaled(one), scaled(two), "{one} {two}");
         }
         for (one, two) in [("0", "0.0"), ("100", "1E2"), ("1", "-1"), ("1", "1.0")] {

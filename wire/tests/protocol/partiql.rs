@@ -106,7 +106,18 @@ fn tokens_are_bound_to_statement_and_parameters() {
             "{other}"
         );
     }
-    let listed = "SELECT * FROM things WHERE pk = 'a' AND x <> ?";
+    // Members of sets are the same by value alone, in any order; zero has no sign.
+    let unequal = "SELECT * FROM things WHERE pk = 'a' AND x <> ?";
+    for (one, same, other) in [
+        (json!({"NS": ["1", "2"]}), json!({"NS": ["2", "1.0"]}), json!({"NS": ["1", "3"]})),
+        (json!({"N": "0"}), json!({"N": "-0"}), json!({"N": "0.0"})),
+    ] {
+        let token = wire.ok("ExecuteStatement", page(unequal, &json!([one]), 1, None))["NextToken"].clone();
+        let second = wire.ok("ExecuteStatement", page(unequal, &json!([same]), 1, Some(&token)));
+        assert_eq!(second["Items"].as_array().map(Vec::len), Some(1));
+        assert_eq!(message(&wire, "ExecuteStatement", page(unequal, &json!([other]), 1, Some(&token))), mismatch);
+    }
+    let listed = unequal;
     let list = json!([{"L": []}]);
     let token = wire.ok("ExecuteStatement", page(listed, &list, 1, None))["NextToken"].clone();
     assert_eq!(message(&wire, "ExecuteStatement", page(listed, &list, 1, Some(&token))), mismatch);
