@@ -29,7 +29,7 @@ use crate::{
     item::ItemRef,
     partition::CollectionRange,
     schema::{EncodedKey, IndexKind, TableDefinition},
-    service::is_hidden,
+    service::{hides_expired, is_hidden},
 };
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -41,7 +41,7 @@ pub(crate) struct RangeRead {
     pub place: EncodedKey,
     query: Query<'static>,
     bounds: RangeBounds,
-    /// Items that were asked for, deleted ones of the transaction included.
+    /// Items that were asked for, deleted ones of the transaction included and hidden ones not.
     limit: usize,
     /// What the table had.
     items: Vec<ItemRef>,
@@ -123,7 +123,8 @@ impl RangeRead {
     }
 }
 
-/// Reads the newest versions of the items of a range, durable or not, expired or not.
+/// Reads the newest versions of the items of a range, durable or not, expired or not. Expired ones that the database hides are
+/// compared at the commit as others are, and do not count for the limit.
 struct QueryNewest<'a> {
     query: &'a Query<'static>,
     limit: usize,
@@ -195,9 +196,13 @@ fn read(engine: &Engine, slot: &TableSlot, query: &Query<'_>, limit: usize) -> R
     let range = CollectionRange { token: selection.token, collection: &selection.collection, lower, upper, descending };
     let (mut items, mut bytes) = (Vec::new(), 0);
     let Some(mut cursor) = view.query_newest(&range, engine.wal().visible())? else { return Ok(items) };
-    while items.len() < limit
+    let (options, definition) = (engine.options(), &target.state.definition);
+    let hides_expired = hides_expired(options, definition);
+    let mut shown = 0;
+    while shown < limit
         && let Some(item) = cursor.item()
     {
+        shown += usize::from(!(hides_expired && is_hidden(options, definition, &item)));
         bytes += item.size_bytes();
         if bytes > MAX_TRANSACTION_BYTES {
             return Err(Error::validation(format!(

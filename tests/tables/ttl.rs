@@ -154,6 +154,35 @@ fn expired_items_can_be_hidden_from_reads() {
 }
 
 #[test]
+fn hidden_items_take_no_place_of_a_limit_in_a_transaction() {
+    let clock = clock();
+    let db = Database::options().clock(clock.clone()).background(false).hide_expired(true).in_memory().unwrap();
+    let holds = db.create_table("holds").hash::<S>("seat").range::<N>("number").ttl("until").create().unwrap();
+    for number in 1..=4 {
+        let until = if number <= 2 { NOW_SECS + 1 } else { NOW_SECS + 100 };
+        holds.put(&Item::new().with("seat", "7").with("number", number).with("until", until)).unwrap();
+    }
+    clock.advance(Duration::from_secs(60));
+    let (mut runs, mut seen) = (0, Vec::new());
+    db.transaction(|tx| {
+        runs += 1;
+        let first = tx.query(&holds, "7", |query| query.limit(1))?;
+        seen = first.iter().map(|item| item.get("number").unwrap().as_u64().unwrap()).collect();
+        if runs == 1 {
+            holds.delete(("7", 3))?; // what was read is compared, although hidden items lie before it
+        }
+        tx.put(&holds, &Item::new().with("seat", "8").with("number", 1))
+    })
+    .unwrap();
+    assert_eq!((runs, seen), (2, vec![4]));
+    let first = holds.query("7").first().unwrap().unwrap();
+    assert_eq!(first.get("number").unwrap().as_u64(), Some(4), "as outside of a transaction");
+    clock.advance(Duration::from_secs(3600));
+    let none = db.transaction(|tx| tx.query(&holds, "7", |query| query.limit(1))).unwrap();
+    assert!(none.is_empty(), "{none:?}");
+}
+
+#[test]
 fn ttl_is_turned_on_for_what_is_there_and_off() {
     let clock = clock();
     let db = in_memory(&clock);
