@@ -42,7 +42,7 @@ fn main() -> Result<()> {
     let orders = db.create_table("orders").hash::<S>("id").stream(StreamView::NewAndOld).open_or_create()?;
     let sums = db.create_table("sums").hash::<S>("status").open_or_create()?;
 
-    let before = orders.scan().items().count() as u64;
+    let before = orders.scan().count()? as u64;
     for n in before..before + 100 {
         let status = ["OPEN", "PAID", "SHIPPED"][usize::try_from(n % 3).unwrap_or(0)];
         orders.put(&Item::new().with("id", format!("o-{n}")).with("status", status).with("total", n * 10))?;

@@ -301,9 +301,9 @@ impl Database {
     /// db.set_index_lag("users", "by_mail", Some(lag))?;
     ///
     /// users.put(&Item::new().with("id", "u1").with("mail", "a@b.c"))?;
-    /// assert_eq!(users.scan().index("by_mail").items().count(), 0);
+    /// assert_eq!(users.scan().index("by_mail").count()?, 0);
     /// clock.advance(std::time::Duration::from_millis(50));
-    /// assert_eq!(users.scan().index("by_mail").items().count(), 1);
+    /// assert_eq!(users.scan().index("by_mail").count()?, 1);
     /// # Ok(())
     /// # }
     /// ```
@@ -464,8 +464,9 @@ impl Database {
         copy
     }
     /// Closes the database, whatever other handles there are: ends triggers and background work, waits for what is under
-    /// way, makes everything durable, and gives the folder free for another opening. Whatever is asked of any handle
-    /// afterwards fails with [`ErrorKind::Closed`](crate::ErrorKind::Closed); consumers that wait are woken with it.
+    /// way, makes everything durable, and gives the folder free for another opening. Every read and write of items and every
+    /// change of a table afterwards fails with [`ErrorKind::Closed`](crate::ErrorKind::Closed), of any handle; consumers that
+    /// wait are woken with it. What only describes (tables, streams, the ledger, statistics) answers as before.
     /// Closing again does nothing.
     ///
     /// Dropping the last handle does the same work, and says nothing of a failure. Errors: log or disk. What was written

@@ -15,7 +15,7 @@
 //!
 //! let item = orders.get(("c#1", "o#7"))?.expect("it was just put");
 //! assert_eq!(item.get("total").and_then(|total| total.as_i64()), Some(120));
-//! assert_eq!(orders.query("c#1").range(begins_with("o#")).items().count(), 1);
+//! assert_eq!(orders.query("c#1").range(begins_with("o#")).count()?, 1);
 //! # Ok(())
 //! # }
 //! ```
@@ -97,6 +97,7 @@ pub mod prelude {
         admin::index,
         attr,
         expression::{if_not_exists, list_append},
+        item::{to_item, to_value},
         key::{B, N, S, begins_with, between},
         schema::StreamView,
         values,

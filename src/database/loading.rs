@@ -29,7 +29,7 @@ use std::sync::Arc;
 /// }
 /// assert!(db.table::<S>("stock").is_err(), "nothing of it is seen yet");
 /// loader.finish()?;
-/// assert_eq!(db.table::<S>("stock")?.scan().items().count(), 1000);
+/// assert_eq!(db.table::<S>("stock")?.scan().count()?, 1000);
 /// # Ok(())
 /// # }
 /// ```

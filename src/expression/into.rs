@@ -8,8 +8,8 @@
 //! let db = Database::in_memory()?;
 //! let users = db.create_table("users").hash::<S>("id").create()?;
 //! users.put(&Item::new().with("id", "u#1").with("age", 41))?;
-//! let built = users.scan().filter(attr("age").ge(18) & !attr("banned").exists()).items().count();
-//! let text = users.scan().filter(("age >= :a", values! {":a" => 18})).items().count();
+//! let built = users.scan().filter(attr("age").ge(18) & !attr("banned").exists()).count()?;
+//! let text = users.scan().filter(("age >= :a", values! {":a" => 18})).count()?;
 //! assert_eq!((built, text), (1, 1));
 //! # Ok(())
 //! # }

@@ -32,7 +32,7 @@ use std::sync::Arc;
 /// assert!(by_key.item(("c#1", "o#8"))?.is_none());
 ///
 /// let above = db.prepare("SELECT * FROM orders WHERE customer = ? AND total > ?")?;
-/// assert_eq!(above.bind("c#1").bind(100).items().count(), 1);
+/// assert_eq!(above.bind("c#1").bind(100).count()?, 1);
 /// # Ok(())
 /// # }
 /// ```

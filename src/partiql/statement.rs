@@ -175,7 +175,8 @@ impl Statement {
         self
     }
 
-    /// Evaluates at most so many items a page; [`Statement::items`] returns at most so many in all.
+    /// Evaluates at most so many items a page, before what the statement tests besides the key. [`Statement::items`] returns
+    /// at most so many in all, and reads whole pages where the statement tests more than the key.
     pub fn limit(mut self, items: usize) -> Self {
         self.limit = Some(items);
         self
@@ -250,7 +251,13 @@ impl Statement {
     /// # Errors
     /// What DynamoDB rejects a statement for, in its words, and failures of the disk.
     pub fn send(&self) -> Result<StatementOutput> {
-        if let Some(output) = self.get()? {
+        self.run(false)
+    }
+
+    /// Runs it. `limits_answer` says that its limit is on what is returned in all, which the caller counts: a page with a filter
+    /// is read without it then.
+    fn run(&self, limits_answer: bool) -> Result<StatementOutput> {
+        if let Some(output) = self.get(limits_answer)? {
             return Ok(output);
         }
         let bound = self.bound()?;
@@ -258,7 +265,10 @@ impl Statement {
             return Err(Error::validation("NextToken is only valid on a SELECT statement"));
         }
         match self.plan_bound(bound, false, &mut false)? {
-            Planned::Read(plan) => self.read(&plan),
+            Planned::Read(plan) => {
+                let limit = self.limit.filter(|_| !limits_answer || plan.filter.is_none());
+                self.read(&plan, limit)
+            }
             Planned::Write(plan) => {
                 let answer = run::write(&plan, self.old_on_failure)?;
                 Ok(StatementOutput {
@@ -282,23 +292,25 @@ impl Statement {
     /// Reads item after item, page by page; of a write, what `RETURNING` asks for.
     pub fn items(self) -> impl Iterator<Item = Result<ItemRef>> {
         let left = self.limit.unwrap_or(usize::MAX);
-        let is_filtered = self.parsed.as_ref().is_ok_and(|parsed| match &parsed.statement {
-            syntax::Statement::Select(select) => select.condition.is_some(),
-            _ => false,
-        });
-        // The limit is on what is returned, not on what is evaluated.
-        let statement = if is_filtered { Self { limit: None, ..self } } else { self };
-        StatementItems { statement, page: Vec::new().into_iter(), left, is_done: false }
+        StatementItems { statement: self, page: Vec::new().into_iter(), left, is_done: false }
     }
 
-    fn read(&self, plan: &ReadPlan) -> Result<StatementOutput> {
+    /// How many items it returns. The first error is the answer, which `items().count()` counts as an item.
+    ///
+    /// # Errors
+    /// As for [`Statement::send`].
+    pub fn count(self) -> Result<usize> {
+        self.items().try_fold(0, |count, item| item.map(|_| count + 1))
+    }
+
+    fn read(&self, plan: &ReadPlan, limit: Option<usize>) -> Result<StatementOutput> {
         let fingerprint = || self.fingerprint();
         let from = match &self.resume {
             Some(next) if next.fingerprint != fingerprint() => return Err(continuation::mismatch()),
             Some(next) => Some(&next.position),
             None => None,
         };
-        let answer = run::read_page(plan, self.limit, from)?;
+        let answer = run::read_page(plan, limit, from)?;
         Ok(StatementOutput {
             items: answer.items,
             next: answer.next.map(|position| Continuation { fingerprint: fingerprint(), position }),
@@ -317,10 +329,11 @@ impl Statement {
         self.parsed.as_ref().ok()?.key_read.as_ref()
     }
 
-    /// The answer to a statement that reads one item by its key, if it is one and nothing else was asked for.
-    fn get(&self) -> Result<Option<StatementOutput>> {
+    /// The answer to a statement that reads one item by its key, if it is one and nothing else was asked for. That item is not
+    /// more than any limit of the answer.
+    fn get(&self, limits_answer: bool) -> Result<Option<StatementOutput>> {
         let Some(read) = self.key_read().filter(|_| self.database.caller().is_none()) else { return Ok(None) };
-        if self.fault.is_some() || self.resume.is_some() || self.limit.is_some() {
+        if self.fault.is_some() || self.resume.is_some() || (self.limit.is_some() && !limits_answer) {
             return Ok(None);
         }
         let find_key = |table: &TableDefinition| {
@@ -439,7 +452,7 @@ impl Iterator for StatementItems {
             if self.is_done {
                 return None;
             }
-            match self.statement.send() {
+            match self.statement.run(true) {
                 Ok(output) => {
                     self.is_done = output.next.is_none();
                     self.statement.resume = output.next.map(Box::new);

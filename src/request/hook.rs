@@ -43,7 +43,7 @@ use std::{fmt, sync::Arc};
 /// let db = Database::options().hook(hook.clone()).in_memory()?;
 /// let stock = db.create_table("stock").hash::<S>("sku").create()?;
 /// stock.put(&Item::new().with("sku", "bolt"))?;
-/// assert_eq!(stock.query("bolt").items().count(), 1);
+/// assert_eq!(stock.query("bolt").count()?, 1);
 /// assert!(stock.scan().page().is_err());
 /// assert_eq!(hook.requests.load(Ordering::Relaxed), 3);
 /// # Ok(())

@@ -85,7 +85,7 @@ impl Read<Query<'static>> {
         self.request.scan_index_forward = false;
         self
     }
-    /// The last item in the order of the query, if there is one; reads no more than it needs.
+    /// The last item in the order of the query, if there is one; reads no more than [`first`](Self::first) does.
     pub fn last(mut self) -> Result<Option<ItemRef>> {
         self.request.scan_index_forward = !self.request.scan_index_forward;
         self.first()

@@ -97,7 +97,8 @@ impl<R: PagedRequest> Read<R> {
         };
         self.or_refuse(only)
     }
-    /// Evaluates at most so many items a page; [`Read::items`] returns at most so many in all.
+    /// Evaluates at most so many items a page. [`Read::items`] and what follows from it return at most so many in all; with a
+    /// filter they read whole pages, so that the limit is on what passes the filter. A page of none is rejected.
     pub fn limit(mut self, items: usize) -> Self {
         self.request.options().limit = Some(items);
         self
@@ -188,7 +189,7 @@ impl<R: PagedRequest> Read<R> {
         executor.execute(&request)
     }
 
-    /// The first item, if there is one; reads no more than it needs.
+    /// The first item, if there is one; reads no more than it needs. With a filter it reads whole pages until an item fulfils it.
     pub fn first(mut self) -> Result<Option<ItemRef>> {
         self.request.options().limit = Some(1);
         self.items().next().transpose()
@@ -227,6 +228,21 @@ impl<R: PagedRequest> Read<R> {
         self.filter(attr_named(T::KIND_ATTRIBUTE).eq(T::KIND)).typed()
     }
 
+    /// How many items there are: at most as many as a [`limit`](Self::limit) says. They are read and paid for page by page, and
+    /// not returned. An error of any page is the answer, which `items().count()` counts as an item.
+    pub fn count(self) -> Result<usize> {
+        let mut read = self.count_only();
+        let limit = read.limit_of_all();
+        let mut count = 0;
+        for page in read.pages() {
+            count += page?.count;
+            if let Some(limit) = limit.filter(|limit| count >= *limit) {
+                return Ok(limit);
+            }
+        }
+        Ok(count)
+    }
+
     /// Reads page after page.
     pub fn pages(self) -> Pages<R> {
         Pages::of(self)
@@ -240,14 +256,20 @@ impl<R: PagedRequest> Read<R> {
 
     /// Pages whose items are wanted one by one, and how many of them at most.
     pub(crate) fn into_pages_and_limit(mut self) -> (Pages<R>, Option<usize>) {
-        let options = self.request.options();
-        let limit = options.limit;
-        if options.filter.is_some() {
-            options.limit = None; // the limit is on what is returned, not on what is evaluated
-        }
-        if options.select == Select::Count {
+        let limit = self.limit_of_all();
+        if self.request.options().select == Select::Count {
             self = self.refuse(Error::validation("a read that counts only has no items; read its pages"));
         }
         (self.pages(), limit)
+    }
+
+    /// The limit, as one of what is returned in all; what is evaluated has none then, where there is a filter.
+    fn limit_of_all(&mut self) -> Option<usize> {
+        let options = self.request.options();
+        let limit = options.limit;
+        if options.filter.is_some() {
+            options.limit = None;
+        }
+        limit
     }
 }

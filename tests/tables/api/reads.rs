@@ -3,6 +3,7 @@
 use hashrange::{
     Database, ErrorKind, Item, Result, Table,
     admin::index,
+    attr,
     key::{N, S, gt},
 };
 use serde::Deserialize;
@@ -83,5 +84,22 @@ fn a_token_is_good_for_its_read_only() -> Result<()> {
             .collect();
         assert!(changed == token || table.query("ann").start_at(changed).page().is_err(), "character {at}");
     }
+    Ok(())
+}
+
+#[test]
+fn a_count_has_the_error_that_an_iterator_counts_as_an_item() -> Result<()> {
+    let db = Database::in_memory()?;
+    let notes = notes(&db)?;
+    assert_eq!((notes.query("ann").count()?, notes.scan().count()?, notes.query("bob").count()?), (5, 5, 0));
+    assert_eq!((notes.query("ann").limit(2).count()?, notes.scan().limit(9).count()?), (2, 5));
+    let late = || notes.scan().filter(attr("at").gt(2) | attr("at").eq(0));
+    assert_eq!((late().count()?, late().limit(2).count()?), (3, 2));
+    assert_eq!(notes.query_index("by_kind", ["k"]).range(gt(1)).count()?, 4);
+    let absent = || notes.scan().index("by_nothing");
+    assert_eq!(absent().items().count(), 1);
+    assert_eq!(absent().count().unwrap_err().kind(), ErrorKind::Validation);
+    assert_eq!(db.statement("SELECT * FROM notes WHERE author = 'ann'").count()?, 5);
+    assert_eq!(db.statement("SELECT * FROM absent").count().unwrap_err().kind(), ErrorKind::NotFound);
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! Reads by key, in order, of indexes, page by page, and what comes back.
 
 use super::*;
+use hashrange::{ledger::LedgerOptions, partiql::Statement};
 
 const OVERLAP: &str = "Overlapping conditions with range keys are not supported in where clause";
 
@@ -296,4 +297,34 @@ fn a_page_belongs_to_its_statement() {
     }
     let write = db.statement("DELETE FROM Arr WHERE pk = 'a' AND sk = 1").resume(next).send().unwrap_err();
     assert_eq!(write.message(), "NextToken is only valid on a SELECT statement");
+}
+
+/// Thousandths of a unit of reading that `read` consumes.
+fn read_units(db: &Database, read: impl FnOnce() -> usize) -> (usize, u64) {
+    let before = db.ledger().unwrap().total(|_| true).read_milliunits;
+    let items = read();
+    (items, db.ledger().unwrap().total(|_| true).read_milliunits - before)
+}
+
+#[test]
+fn a_limit_without_a_filter_is_a_limit_of_what_is_read() {
+    let db = Database::options().ledger(LedgerOptions::new()).background(false).in_memory().unwrap();
+    let jobs = db.create_table("jobs").hash::<S>("queue").range::<N>("due").create().unwrap();
+    for at in 0..200 {
+        let item =
+            Item::new().with("queue", "q").with("due", at).with("even", at % 2 == 0).with("text", "x".repeat(1000));
+        jobs.put(&item).unwrap();
+    }
+    let select = |text: &str| db.statement(text).bind("q");
+    let count = |statement: Statement| read_units(&db, || statement.items().map(Result::unwrap).count());
+    let of_key = "SELECT * FROM jobs WHERE queue = ?";
+    assert_eq!(count(select(of_key).limit(1)), (1, 500));
+    assert_eq!(count(select("SELECT * FROM jobs WHERE queue = ? AND due > 50 ORDER BY due DESC").limit(3)), (3, 500));
+    assert_eq!(count(select("SELECT * FROM jobs WHERE queue = ? AND due = 7").limit(1)), (1, 500));
+    let (all, units) = count(select(of_key));
+    assert_eq!((all, units > 20_000), (200, true));
+    // What is tested besides the key has no bound on what is read, only on what is returned.
+    let (odd, units) = count(select("SELECT * FROM jobs WHERE queue = ? AND even = false").limit(10));
+    assert_eq!((odd, units > 20_000), (10, true));
+    assert_eq!(select(of_key).limit(0).items().count(), 0);
 }
