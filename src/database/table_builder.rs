@@ -3,13 +3,13 @@
 use super::{Database, TableDifference};
 use crate::{
     clock::Deadline,
-    engine::{TableSpec, Work},
+    engine::{TableSpec, TableUpdate, Work},
     error::{Detail, Error, Result},
     item::KeyType,
     schema::{BillingMode, IndexKind, IndexStatus, KeyAttribute, ProvisionedThroughput, StreamView, TableStatus},
     table::{self, KeyPart, KeyShape, Table},
 };
-use std::{marker::PhantomData, time::Duration};
+use std::{fmt, marker::PhantomData, time::Duration};
 
 /// How long [`TableBuilder::open_or_update`] waits for one index before it adds the next.
 const LONGEST_FILLING: Duration = Duration::from_secs(24 * 3600);
@@ -22,6 +22,18 @@ pub struct TableBuilder<K> {
     pub(super) database: Database,
     pub(super) spec: TableSpec,
     pub(super) shape: PhantomData<fn() -> K>,
+}
+
+impl<K> Clone for TableBuilder<K> {
+    fn clone(&self) -> Self {
+        Self { database: self.database.clone(), spec: self.spec.clone(), shape: PhantomData }
+    }
+}
+
+impl<K> fmt::Debug for TableBuilder<K> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("TableBuilder").field(&self.spec).finish()
+    }
 }
 
 impl TableBuilder<()> {
@@ -120,10 +132,22 @@ impl<K: KeyShape> TableBuilder<K> {
     /// how ([`Detail::TableDiffers`]); [`open_or_update`](Self::open_or_update) changes it,
     /// [`open`](Self::open) takes it as it is.
     pub fn open_or_create(self) -> Result<Table<K>> {
+        if let Some(created) = self.create_if_absent()? {
+            return Ok(created);
+        }
         match self.differences().as_slice() {
-            [] if self.database.engine().table(&self.spec.name).is_none() => self.create(),
             [] => self.open(),
             differences => Err(differs(&self.spec.name, differences)),
+        }
+    }
+    /// Creates the table; `None` if there is one, which another thread may have created in this moment.
+    fn create_if_absent(&self) -> Result<Option<Table<K>>> {
+        if self.database.engine().table(&self.spec.name).is_some() {
+            return Ok(None);
+        }
+        match self.clone().create() {
+            Err(error) if matches!(error.detail(), Some(Detail::TableExists { .. })) => Ok(None),
+            created => created.map(Some),
         }
     }
     /// Opens the table, creates it where there is none, and changes the one that exists to what is described: adds global
@@ -133,8 +157,8 @@ impl<K: KeyShape> TableBuilder<K> {
     /// A new index is filled in the background; [`Database::wait_active`] waits for it. Where several are added, each waits
     /// for the one before.
     ///
-    /// Errors: what cannot be changed (keys, local indexes, the key or projection of an index, the images of a stream), before
-    /// anything is.
+    /// Errors: what cannot be changed (keys, local indexes, the key or projection of an index, the images of a stream), and what
+    /// breaks a rule of tables and indexes, before anything is changed.
     ///
     /// ```
     /// use hashrange::{Database, Item, admin::index, key::S};
@@ -151,28 +175,41 @@ impl<K: KeyShape> TableBuilder<K> {
     /// assert!(described().open_or_create().is_err());
     /// let users = described().open_or_update()?;
     /// db.wait_active("users", Duration::from_secs(60))?;
-    /// assert_eq!(users.query_index("by_mail", ["a@b.c"]).items().count(), 1);
+    /// assert_eq!(users.query_index("by_mail", ["a@b.c"]).count()?, 1);
     /// # Ok(())
     /// # }
     /// ```
     pub fn open_or_update(self) -> Result<Table<K>> {
-        let (database, name) = (self.database.clone(), self.spec.name.clone());
-        if database.engine().table(&name).is_none() {
-            return self.create();
+        if let Some(created) = self.create_if_absent()? {
+            return Ok(created);
         }
+        let (database, name) = (self.database.clone(), self.spec.name.clone());
         self.check_ttl()?;
         let differences = self.differences();
         let fixed: Vec<_> = differences.iter().filter(|difference| !difference.can_be_changed()).cloned().collect();
         if !fixed.is_empty() {
             return Err(differs(&name, &fixed));
         }
-        for difference in &differences {
-            if matches!(difference, TableDifference::IndexMissing { .. }) {
+        let updates: Vec<_> = differences.iter().map(|difference| difference.update(&self.spec)).collect();
+        self.check(&updates)?;
+        for update in updates {
+            if update.create_index.is_some() {
                 database.wait_active(&name, LONGEST_FILLING)?;
             }
-            database.update_table(&name, difference.update(&self.spec))?;
+            database.update_table(&name, update)?;
         }
         self.open()
+    }
+    /// Rejects updates, one after the other, of which one breaks a rule. An index that is being filled is taken for filled, as
+    /// each waits for the one before.
+    fn check(&self, updates: &[TableUpdate]) -> Result<()> {
+        let engine = self.database.engine();
+        let mut definition = (*engine.existing(&self.spec.name)?.state().definition).clone();
+        for update in updates {
+            definition.indexes.iter_mut().for_each(|index| index.status = IndexStatus::Active);
+            definition = engine.changed(definition, update.clone())?;
+        }
+        Ok(())
     }
 }
 

@@ -195,7 +195,12 @@ impl Engine {
 
     /// Changes a table. The caller holds the gate.
     fn change_table(&self, slot: &Arc<TableSlot>, update: TableUpdate) -> Result<Arc<TableSlot>> {
-        let mut definition = (*slot.state().definition).clone();
+        let definition = self.changed((*slot.state().definition).clone(), update)?;
+        self.put_definition(definition, Some(slot))
+    }
+
+    /// What an update makes of a definition.
+    pub fn changed(&self, mut definition: TableDefinition, update: TableUpdate) -> Result<TableDefinition> {
         check_replica_update(&definition, &update)?;
         let now_millis = self.options.clock.now_millis();
         if let Some(settings) = update.settings {
@@ -230,7 +235,7 @@ impl Engine {
             self.set_expiry(&mut definition, attribute, IndexStatus::Creating)?;
         }
         validate_table(&definition)?;
-        self.put_definition(definition, Some(slot))
+        Ok(definition)
     }
 
     /// Enables or disables the stream of a table; the label of a disabled one is kept, since its records stay readable.

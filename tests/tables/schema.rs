@@ -14,7 +14,10 @@ use hashrange::{
     },
     streams::IteratorStart,
 };
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Barrier},
+    time::Duration,
+};
 
 fn index_spec(name: &str, kind: IndexKind) -> IndexSpec {
     IndexSpec {
@@ -340,4 +343,47 @@ fn a_key_that_is_text_is_no_time_to_live() {
     described().open_or_create().unwrap();
     assert_eq!(refusal(described().ttl("id").open_or_update()).1, text);
     described().ttl("until").open_or_update().unwrap();
+}
+
+#[test]
+fn threads_that_open_or_create_a_table_at_once_all_get_it() {
+    let db = Database::options().background(false).in_memory().unwrap();
+    let barrier = Barrier::new(2);
+    std::thread::scope(|scope| {
+        for by_update in [false, true] {
+            let (db, barrier) = (&db, &barrier);
+            scope.spawn(move || {
+                for number in 0..500 {
+                    let table = db.create_table(format!("t{number:03}")).hash::<S>("id");
+                    barrier.wait();
+                    let opened = if by_update { table.open_or_update() } else { table.open_or_create() };
+                    opened.map(drop).unwrap_or_else(|error| panic!("{number}: {error}"));
+                }
+            });
+        }
+    });
+    assert_eq!(db.list_tables().len(), 500);
+}
+
+#[test]
+fn an_update_that_breaks_a_rule_changes_nothing() {
+    let db = Database::options().background(false).in_memory().unwrap();
+    db.create_table("users").hash::<S>("id").create().unwrap();
+    let users = || db.create_table("users").hash::<S>("id").gsi(index("by_mail").hash::<S>("mail"));
+    let many = |n: usize| (0..n).fold(users(), |table, n| table.gsi(index(format!("index_{n}")).hash::<S>("group")));
+    let rejected = [
+        (users().gsi(index("x").hash::<S>("y")), "at 'indexName'"),
+        (users().gsi(index("by_id").hash::<N>("id")), "defined with two types"),
+        (users().gsi(index("by_name").hash::<S>("name").include(Vec::<String>::new())), "NonKeyAttributes"),
+        (users().ttl("x".repeat(256)), "between 1 and 255"),
+        (many(20), "per-table limit of 20"),
+    ];
+    for (described, text) in rejected {
+        let (_, message) = refusal(described.clone().open_or_update());
+        assert!(message.contains(text), "{described:?}: {message}");
+        assert!(db.describe_table("users").unwrap().definition.indexes.is_empty(), "{message}");
+    }
+    many(3).ttl("until").open_or_update().unwrap();
+    db.wait_active("users", Duration::from_secs(60)).unwrap();
+    assert_eq!(many(3).ttl("until").differences(), []);
 }
