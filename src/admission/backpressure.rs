@@ -27,7 +27,7 @@ impl WriteBudget {
     /// Pressure for memtables of `budget_bytes` together.
     pub fn new(budget_bytes: usize) -> Self {
         Self {
-            budget_bytes: budget_bytes.max(1),
+            budget_bytes: budget_bytes.clamp(1, usize::MAX / 2), // so that twice as much is a number
             used_bytes: AtomicUsize::new(0),
             failure: Mutex::new(None),
             relieved: Condvar::new(),

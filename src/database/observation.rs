@@ -28,8 +28,9 @@ impl Database {
     pub fn health(&self) -> Health {
         self.engine().health()
     }
-    /// A queue of the events of background work from now on. It holds at most `capacity` events (at least 1); those that
-    /// come while it is full are left out and counted, since the database waits for no reader.
+    /// A queue of the events of background work from now on. It holds at most `capacity` events (1 to 65,536; what
+    /// is beyond is taken for the nearest); those that come while it is full are left out and counted, since the database waits
+    /// for no reader.
     ///
     /// ```
     /// # use hashrange::{Database, Item, key::S, observe::EventKind};

@@ -53,6 +53,9 @@ impl Subscription {
     }
 }
 
+/// Most events of a queue, whose places are allocated at once.
+const MAX_CAPACITY: usize = 65_536;
+
 #[derive(Debug)]
 struct Queue {
     events: SyncSender<Event>,
@@ -71,7 +74,7 @@ impl Subscribers {
     }
 
     pub(super) fn subscribe(&self, capacity: usize) -> Subscription {
-        let (events, receiver) = sync_channel(capacity.max(1));
+        let (events, receiver) = sync_channel(capacity.clamp(1, MAX_CAPACITY));
         let lost = Arc::new(AtomicU64::new(0));
         self.queues.lock().push(Queue { events, lost: lost.clone() });
         Subscription { events: receiver, lost }

@@ -183,3 +183,20 @@ fn looking_for_work_where_there_is_none_touches_no_disk() {
     assert_eq!(db.step().unwrap(), Work::Idle);
     assert_eq!(disk.operations(), before);
 }
+
+#[test]
+fn the_largest_budget_of_memtables_is_none_at_all() {
+    let db = small(usize::MAX).in_memory().unwrap();
+    let table = db.create_table("items").hash::<S>("h").range::<S>("r").create().unwrap();
+    put(&table, 1, 500);
+    assert_eq!(table.scan().items().count(), 1);
+}
+
+#[test]
+fn a_queue_of_events_is_never_larger_than_memory() {
+    let db = small(64 << 20).in_memory().unwrap();
+    let (most, least) = (db.subscribe(usize::MAX), db.subscribe(0));
+    db.create_table("items").hash::<S>("h").create().unwrap().put(&Item::new().with("h", "h")).unwrap();
+    db.flush().unwrap();
+    assert!(most.try_next().is_some() && least.try_next().is_some());
+}
