@@ -210,7 +210,7 @@ impl Checkpoints {
             return Ok(());
         }
         let text = "another worker reads this shard now; its records come again there";
-        Err(Error::new(ErrorKind::Conflict, "TransactionConflictException", text))
+        Err(Error::new(ErrorKind::Expired, "ExpiredIteratorException", text))
     }
 
     /// Replaces a row by what becomes of it, under its lock; `None` leaves it as it is.

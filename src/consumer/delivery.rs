@@ -96,7 +96,7 @@ impl Delivery {
     ///
     /// # Errors
     /// Records before it in its shard are not acknowledged (validation): it stays unacknowledged, and comes again behind
-    /// those. Another worker has taken the shard over (conflict).
+    /// those. Another worker has taken the shard over ([`Expired`](crate::ErrorKind::Expired)).
     pub fn ack(&self) -> Result<()> {
         self.receipt.acknowledge(self.begin, self.next)
     }

@@ -2,7 +2,7 @@
 
 use super::{delivery::Batch, worker::Consumer};
 use crate::{
-    error::{Error, ErrorKind, Result},
+    error::{Detail, Error, ErrorKind, Result},
     stream::ChangeRecord,
     table::TransactWrite,
 };
@@ -19,8 +19,8 @@ impl Consumer {
     /// [`Consumer::process_in_transaction`] does better.
     ///
     /// # Errors
-    /// That of `handle` if there is no table for dead letters: the records come again with the next call. That of the
-    /// acknowledgement, and those of [`Consumer::next_batch`].
+    /// If there is no table for dead letters, a validation error with [`Detail::Unprocessed`], which has the text of `handle`'s
+    /// error: the records come again with the next call. That of the acknowledgement, and those of [`Consumer::next_batch`].
     pub fn process<E: fmt::Display>(
         &mut self,
         patience: Duration,
@@ -37,8 +37,8 @@ impl Consumer {
     /// one, so that each record takes effect exactly once, whatever fails. A batch whose transaction is too large is halved.
     ///
     /// # Errors
-    /// As for [`Consumer::process`]. Another worker has taken the shard over (conflict): nothing was written, and the
-    /// records come again there.
+    /// As for [`Consumer::process`]. Another worker has taken the shard over ([`Expired`](ErrorKind::Expired)): nothing was
+    /// written, and the records come again there.
     ///
     /// ```
     /// use hashrange::{Database, Error, Item, key::S, schema::StreamView};
@@ -110,7 +110,9 @@ impl Consumer {
     /// Puts a record aside that cannot be processed, and acknowledges it.
     fn put_aside(&self, batch: &Batch, part: Range<usize>, record: &ChangeRecord, failure: &str) -> Result<()> {
         let Some(table) = &self.dead_letters else {
-            return Err(Error::validation(format!("record {} cannot be processed: {failure}", record.sequence)));
+            let text = format!("record {} cannot be processed: {failure}", record.sequence);
+            let detail = Detail::Unprocessed { sequence: record.sequence_number(), failure: failure.to_owned() };
+            return Err(Error::validation(text).with_detail(detail));
         };
         let letter = record
             .to_item()
@@ -129,11 +131,11 @@ impl Consumer {
 
 /// Carries out what a part of a batch changes, with its acknowledgement.
 fn commit(batch: &Batch, part: Range<usize>, transaction: TransactWrite) -> Attempt {
-    match batch.ack_part_in(transaction, part).and_then(TransactWrite::send) {
+    match batch.ack_part_in(transaction, part).and_then(|transaction| transaction.send()) {
         Ok(_) => Ok(None),
         Err(error) if is_taken_over(&error) => {
             let text = "another worker has processed these records or reads their shard now";
-            Err(Error::new(ErrorKind::Conflict, "TransactionConflictException", text))
+            Err(Error::new(ErrorKind::Expired, "ExpiredIteratorException", text))
         }
         Err(error) if is_of_the_records(&error) => Ok(Some(error.to_string())),
         Err(error) => Err(error),

@@ -180,6 +180,13 @@ pub enum Detail {
         /// Whether there is an answer, if only an error; a server closes the connection without one otherwise.
         has_answer: bool,
     },
+    /// A record of a change stream could not be processed, and there is no table for such records.
+    Unprocessed {
+        /// Its number in its shard, as [`ChangeRecord::sequence_number`](crate::streams::ChangeRecord::sequence_number) has it.
+        sequence: String,
+        /// The text of the error of the function that processes records.
+        failure: String,
+    },
     /// A policy does not allow what was asked for.
     AccessDenied {
         /// ARN of the principal.
@@ -241,6 +248,7 @@ impl Detail {
             | Self::KeyType { .. }
             | Self::KeyEmpty { .. }
             | Self::KeyUpdated { .. }
+            | Self::Unprocessed { .. }
             | Self::AccessDenied { .. }
             | Self::File { .. }
             | Self::OutsideHistory { .. }

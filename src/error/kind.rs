@@ -28,7 +28,8 @@ pub enum ErrorKind {
     /// The service failed, or gave no answer, as a [model of faults](crate::OpenOptions::faults) wants it. Retry; whether the
     /// request was carried out is said by [`Detail::Fault`](super::Detail::Fault).
     Unavailable,
-    /// A stream iterator or position is too old. Take a new iterator.
+    /// A stream iterator or position is too old, or another worker of the consumer goes on from it. Take a new iterator, or the
+    /// next batch.
     Expired,
     /// A stored item does not fit the Rust type that it is read into. Correct the type, or the item.
     Decode,

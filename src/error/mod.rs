@@ -191,10 +191,10 @@ impl Error {
         self.0.kind
     }
     /// DynamoDB's error name, such as `ResourceNotFoundException`. Errors that only an embedded database has carry names
-    /// of their own: `IoError`, `CorruptData`, `DatabaseLocked`, `DatabaseClosed`, `WritingStopped`,
-    /// `IncompatibleFormat`, `UnsupportedOperation`, `DecodeError`, `NoAnswer`, and for keys `EncryptionKeyMissing`,
-    /// `EncryptionKeyWrong`, `EncryptionKeyUnusable` and `NotEncrypted`. A server answers those with `InternalServerError`, but for `UnsupportedOperation`;
-    /// see [`ErrorKind::is_server_fault`].
+    /// of their own: `IoError`, `CorruptData`, `DatabaseLocked`, `DatabaseClosed`, `DatabaseRolledBack`, `WritingStopped`,
+    /// `IncompatibleFormat`, `UnsupportedOperation`, `DecodeError`, `MomentOutsideHistory`, `ArchiveStoreReplaces`, `NoAnswer`,
+    /// and for keys `EncryptionKeyMissing`, `EncryptionKeyWrong`, `EncryptionKeyUnusable` and `NotEncrypted`. A server answers those
+    /// with `InternalServerError`, but for `UnsupportedOperation`; see [`ErrorKind::is_server_fault`].
     pub fn code(&self) -> &'static str {
         self.0.code
     }

@@ -118,7 +118,7 @@ impl RealDisk {
                      database; nothing more is written to it",
                     self.describe()
                 );
-                Err(Error::new(ErrorKind::Locked, "InternalServerError", text))
+                Err(Error::new(ErrorKind::Locked, "DatabaseLocked", text))
             }
             _ => Ok(()),
         }

@@ -101,7 +101,8 @@ fn a_writer_whose_lock_file_was_replaced_changes_the_folder_no_more() {
     fs::remove_file(folder.path().join("LOCK")).unwrap();
     fs::write(folder.path().join("LOCK"), "").unwrap();
     let before = contents(folder.path());
-    assert_eq!(db.flush().unwrap_err().kind(), ErrorKind::Locked);
+    let error = db.flush().unwrap_err();
+    assert_eq!((error.kind(), error.code()), (ErrorKind::Locked, "DatabaseLocked"));
     assert!(contents(folder.path()).keys().eq(before.keys()), "a file was made or removed");
 }
 

@@ -4,6 +4,7 @@
 
 use hashrange::{
     Clock, Database, Durability, ErrorKind, Item, Table, attr,
+    error::Detail,
     key::S,
     schema::StreamView,
     streams::{ChangeEvent, ChangeRecord, Consumer},
@@ -208,6 +209,8 @@ fn what_fails_is_tried_again_then_halved_then_put_aside() {
     for _ in 0..3 {
         let error = stuck.process(NO_WAIT, &mut refuse_13).unwrap_err();
         assert!(error.message().contains("thirteen"), "{error}");
+        let Some(Detail::Unprocessed { sequence, failure }) = error.detail() else { panic!("{error:?}") };
+        assert_eq!((sequence.len(), failure.as_str()), (25, "thirteen"));
     }
     assert_eq!(handled, (0..13).collect(), "it stops at the record that fails");
     drop(stuck);
@@ -284,7 +287,8 @@ fn another_worker_takes_over_when_a_lease_ends() {
     assert!(second.next_batch(NO_WAIT).unwrap().is_none(), "the first one has the shard");
     clock.advance(Duration::from_secs(31));
     assert_eq!(second.next_batch(Duration::from_secs(5)).unwrap().unwrap().records().len(), 1);
-    assert!(batch.ack().is_err(), "the lease is lost");
+    let lost = batch.ack().unwrap_err();
+    assert_eq!((lost.kind(), lost.is_retryable()), (ErrorKind::Expired, false), "the lease is lost for good: {lost}");
     let lost = batch.ack_in(db.transact_write()).unwrap().send();
     assert!(lost.is_err());
 }
