@@ -17,6 +17,7 @@ use super::{
 };
 use crate::{
     capacity::{Consumed, ReadStrength},
+    config::Durability,
     engine::{Charge, Decide, Engine, TableSlot, WriteAction, WriteOp, WriteOptions, key_ref},
     error::{Error, ErrorKind, Result},
     item::ItemRef,
@@ -83,6 +84,11 @@ impl<'a> CommitTransaction<'a> {
         let relevant = touched.iter().filter(|touched| with_writes || touched.read.is_some());
         let described = relevant.clone().filter(|_| is_described && with_writes).filter_map(describe);
         Self { described: TransactWriteItems::new(described), touched: relevant.collect(), ranges, with_writes }
+    }
+    /// When to answer; the database's durability if absent.
+    pub fn durability(mut self, durability: Option<Durability>) -> Self {
+        self.described.durability = durability;
+        self
     }
     /// Whether there is nothing to be done.
     pub fn is_empty(&self) -> bool {
@@ -164,7 +170,12 @@ impl Run for CommitTransaction<'_> {
             .collect();
         // What only compares has paid when it was read.
         let charge = if self.with_writes { Charge::Transaction } else { Charge::Free };
-        let options = WriteOptions { report_conflict_early: true, charge, ..executor.write_options() };
+        let options = WriteOptions {
+            durability: self.described.durability,
+            report_conflict_early: true,
+            charge,
+            ..executor.write_options()
+        };
         let results = engine.write_held(held, &mut ops, &options)?;
         for (at, result) in results.into_iter().enumerate() {
             match result {

@@ -37,7 +37,7 @@ use std::sync::Arc;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 #[must_use = "nothing is written before `send`"]
 pub struct TransactWrite {
     engine: Arc<Engine>,
@@ -121,10 +121,11 @@ impl TransactWrite {
     pub fn check<K: KeyShape>(self, table: &Table<K>, key: impl Key<K>, condition: impl IntoCondition) -> Self {
         self.action(check(table, key, condition).map(TransactWriteItem::ConditionCheck))
     }
-    /// Carries the transaction out: all of it or, with an error, nothing. Errors also: what is wrong with the description.
-    pub fn send(self) -> Result<TransactOutput> {
-        match self.fault {
-            Some(fault) => Err(fault),
+    /// Carries the transaction out: all of it or, with an error, nothing. One that failed with a
+    /// [retryable](Error::is_retryable) error can be sent again. Errors also: what is wrong with the description.
+    pub fn send(&self) -> Result<TransactOutput> {
+        match &self.fault {
+            Some(fault) => Err(fault.clone()),
             None => Executor::new(&self.engine, &self.hooks).execute(&self.request),
         }
     }

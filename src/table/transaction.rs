@@ -11,6 +11,7 @@
 
 use super::{Delete, HashKey, Key, KeyShape, Put, Read, Table, ToItem, Update, transact_items};
 use crate::{
+    config::Durability,
     engine::{Engine, WriteAction},
     error::{Error, ErrorKind, Result},
     expression::IntoCondition,
@@ -71,9 +72,16 @@ pub struct Transaction {
     decided: Hooks,
     touched: Vec<Touched>,
     ranges: Vec<RangeRead>,
+    durability: Option<Durability>,
 }
 
 impl Transaction {
+    /// Overrides the database's durability for this transaction: the last call before its end decides. Under
+    /// [`Durability::Buffered`] a crash can take what it writes, and with it what others wrote before it and what it had read.
+    pub fn durability(&mut self, durability: Durability) {
+        self.durability = Some(durability);
+    }
+
     /// The item with this key: as this transaction wrote it, or else as it is in the table, which is checked again at
     /// commit. Errors: validation (key, more than 100 items, a table of another database), disk.
     pub fn get<K: KeyShape>(&mut self, table: &Table<K>, key: impl Key<K>) -> Result<Option<ItemRef>> {
@@ -303,6 +311,7 @@ impl Transaction {
             )));
         }
         let commit = CommitTransaction::new(&self.touched, &self.ranges, with_writes, self.decided.is_some());
+        let commit = commit.durability(self.durability);
         Ok(commit.is_empty() || Executor::new(&self.engine, &self.decided).execute(&commit)?.is_committed)
     }
 }
@@ -324,6 +333,7 @@ pub fn transaction<R, E: From<Error>>(
             decided: hooks.decided(),
             touched: Vec::new(),
             ranges: Vec::new(),
+            durability: None,
         };
         let answer = body(&mut transaction);
         // A closure that gives up may have been misled by items of different moments: what it saw is checked as well.

@@ -55,6 +55,8 @@ fn what_a_test_holds_is_refused_to_writers_and_transactions_and_shown_to_readers
     assert!(stock.get("bolt").unwrap().is_some());
     assert_eq!(stock.query("bolt").items().count() + stock.scan().items().count(), 3);
     drop(held);
+    transaction.clone().send().unwrap();
+    assert!(stock.get("nut").unwrap().is_some(), "what was rejected is sent again as it was described");
     stock.put(&item("bolt")).unwrap();
     db.transact_write().delete_with(&stock, "bolt", |delete| delete.when(attr("count").eq(1))).send().unwrap();
 }

@@ -3,7 +3,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    Database, Durability, Error, ErrorKind, Item, ItemRef, Table,
+    Database, Durability, Error, ErrorKind, Item, ItemRef, Table, Transaction,
     key::{N, S},
 };
 use std::{sync::Barrier, thread};
@@ -146,4 +146,20 @@ fn neither_lost_updates_nor_write_skew() {
         }
     });
     assert_eq!(value(table.get(("count", 0)).unwrap()), Some(1200));
+}
+
+#[test]
+fn a_transaction_may_wait_for_less_than_its_database_does() {
+    let db = Database::options().background(false).in_memory().unwrap();
+    let table = db.create_table("items").hash::<S>("name").range::<N>("number").create().unwrap();
+    let syncs = |durability: Option<Durability>| {
+        let before = db.statistics().log_syncs;
+        let write = |tx: &mut Transaction| {
+            durability.into_iter().for_each(|durability| tx.durability(durability));
+            tx.put(&table, &item("a", 1, 1))
+        };
+        db.transaction(write).unwrap();
+        db.statistics().log_syncs - before
+    };
+    assert_eq!((syncs(None), syncs(Some(Durability::Buffered)), syncs(Some(Durability::Sync))), (1, 0, 1));
 }
