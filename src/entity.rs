@@ -20,7 +20,7 @@
 //!
 //! #[derive(Debug, PartialEq, Entity, Deserialize)]
 //! #[entity(kind = "order")]
-//! #[key(pk = "USER#{user}", sk = "ORDER#{number:08}")]
+//! #[key(pk = "USER#{user}", sk = "ORDER#{number:010}")]
 //! struct Order {
 //!     user: String,
 //!     number: u32,
@@ -57,7 +57,7 @@
 //! `Deserialize` is derived as ever: the attributes that no field has are passed over. All items of a partition are read
 //! at once into an enum of entities with `#[serde(tag = "entity")]`.
 //!
-//! A template is a text for `format!`, so `{number:08}` keeps numbers sorted. A field may be a key attribute by itself:
+//! A template is a text for `format!`, so `{number:010}` keeps numbers of up to ten digits sorted: those of a `u32`. A field may be a key attribute by itself:
 //! `#[key(pk = "USER#{id}", sk = version)]`.
 //!
 //! A field that does not exist, a missing key or a field with the name of a key attribute does not compile:

@@ -5,11 +5,12 @@
 
 use crate::{
     model::{Entity, KeyAttribute},
+    stored::SerdeOptions,
     template::Source,
 };
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
-use syn::{Attribute, Field, Ident, LitStr};
+use syn::{Attribute, Field, Ident, LitStr, ext::IdentExt};
 
 pub fn expand(entity: &Entity) -> TokenStream {
     let serialize = serialize(entity);
@@ -35,10 +36,13 @@ fn serialize(entity: &Entity) -> TokenStream {
         let attributes = field.attrs.iter().filter(|attribute: &&Attribute| attribute.path().is_ident("serde"));
         quote! { #(#attributes)* #ident: #ty }
     });
-    // A field that is a key attribute of its own name is stored by serde already.
-    let is_stored = |key: &&KeyAttribute| !matches!(&key.source, Source::Field(field) if *field == key.name);
-    let filled: Vec<&KeyAttribute> = entity.filled().filter(is_stored).collect();
-    let names = filled.iter().map(|key| &key.name);
+    // With `tag`, serde stores the name of the struct, which is not that of the twin.
+    let renamed = SerdeOptions::of(container).get("rename").is_none().then(|| {
+        let plain = LitStr::new(&name.unraw().to_string(), Span::call_site());
+        quote!(#[serde(rename = #plain)])
+    });
+    let filled: Vec<&KeyAttribute> = entity.filled().filter(|key| !entity.is_stored(key)).collect();
+    let options = filled.iter().map(|key| options(key, entity));
     let members: Vec<Ident> = (0..filled.len()).map(|number| format_ident!("key_{number}")).collect();
     let types = filled.iter().map(|key| match &key.source {
         Source::Template(_) => quote!(::std::string::String),
@@ -57,6 +61,7 @@ fn serialize(entity: &Entity) -> TokenStream {
 
         #[derive(serde::Serialize)]
         #[serde(crate = "::hashrange::entity::serde", remote = #text)]
+        #renamed
         #(#container)*
         #[allow(dead_code, reason = "only its description is used")]
         struct Twin { #(#fields,)* }
@@ -76,7 +81,7 @@ fn serialize(entity: &Entity) -> TokenStream {
             fields: Fields<'a>,
             #[serde(rename = #kind_attribute)]
             kind: &'static str,
-            #(#[serde(rename = #names)] #members: #types,)*
+            #(#options #members: #types,)*
         }
 
         impl serde::Serialize for #name {
@@ -85,6 +90,23 @@ fn serialize(entity: &Entity) -> TokenStream {
                 serde::Serialize::serialize(&stored, serializer)
             }
         }
+    }
+}
+
+/// How a key attribute is stored. A field that is absent when it is `None` is so as a key attribute too, which is how an item
+/// stays out of an index.
+fn options(key: &KeyAttribute, entity: &Entity) -> TokenStream {
+    let name = &key.name;
+    let source = match &key.source {
+        Source::Field(field) => entity.fields.iter().find(|known| known.ident.as_ref() == Some(field)),
+        Source::Template(_) => None,
+    };
+    let left_out = source.and_then(|field| SerdeOptions::of(&field.attrs).text("skip_serializing_if"));
+    match left_out {
+        Some(path) if path.value() == "Option::is_none" => {
+            quote!(#[serde(rename = #name, skip_serializing_if = #path)])
+        }
+        _ => quote!(#[serde(rename = #name)]),
     }
 }
 

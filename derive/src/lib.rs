@@ -4,6 +4,7 @@
 
 mod expand;
 mod model;
+mod stored;
 mod template;
 
 use proc_macro::TokenStream;

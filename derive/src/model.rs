@@ -1,6 +1,9 @@
 //! What the attributes of a struct say.
 
-use crate::template::{Source, Template, no_field};
+use crate::{
+    stored::{SerdeOptions, stored_name},
+    template::{Source, Template, no_field},
+};
 use syn::{
     Attribute, Data, DeriveInput, Error, Field, Fields, Ident, LitStr, Result, Token, Visibility,
     ext::IdentExt,
@@ -64,7 +67,7 @@ impl Entity {
             fields: fields.named.iter().cloned().collect(),
             serde: input.attrs.iter().filter(|attribute| attribute.path().is_ident("serde")).cloned().collect(),
         };
-        entity.check(&known)?;
+        entity.check()?;
         Ok(entity)
     }
 
@@ -73,15 +76,44 @@ impl Entity {
         self.key.iter().chain(&self.index)
     }
 
-    fn check(&self, known: &[Ident]) -> Result<()> {
+    /// Whether serde stores a field in the attribute that it fills, so that nothing else has to.
+    pub fn is_stored(&self, attribute: &KeyAttribute) -> bool {
+        let Source::Field(source) = &attribute.source else { return false };
+        self.fields
+            .iter()
+            .any(|field| field.ident.as_ref() == Some(source) && self.is_stored_as(field, &attribute.name))
+    }
+
+    fn is_stored_as(&self, field: &Field, attribute: &str) -> bool {
+        stored_name(field, &SerdeOptions::of(&self.serde)).is_some_and(|stored| stored == attribute)
+    }
+
+    fn check(&self) -> Result<()> {
         let mut names: Vec<&str> = vec![&self.kind_attribute];
+        if let Some(field) = self.fields.iter().find(|field| self.is_stored_as(field, &self.kind_attribute)) {
+            let message = format!(
+                "the attribute `{}` says which kind an item is; rename the field, or choose another attribute for the \
+                 kind: #[entity(attribute = \"..\")]",
+                self.kind_attribute
+            );
+            return Err(Error::new(field.span(), message));
+        }
         for attribute in self.filled() {
-            let stored_twice = |field: &&Ident| *field == attribute.name.as_str();
-            if let Some(field) = known.iter().find(stored_twice)
-                && !matches!(&attribute.source, Source::Field(source) if source == field)
-            {
+            let other = |field: &&Field| {
+                let is_source =
+                    matches!(&attribute.source, Source::Field(source) if field.ident.as_ref() == Some(source));
+                !is_source && self.is_stored_as(field, &attribute.name)
+            };
+            if let Some(field) = self.fields.iter().find(other) {
+                let (name, filled_by) = (
+                    &attribute.name,
+                    match &attribute.source {
+                        Source::Template(_) => "a template",
+                        Source::Field(_) => "another field",
+                    },
+                );
                 let message =
-                    format!("the attribute `{field}` is filled by a template; remove the field, or rename it");
+                    format!("the attribute `{name}` is filled by {filled_by}; remove the field, or rename it");
                 return Err(Error::new(field.span(), message));
             }
             if names.contains(&attribute.name.as_str()) {
@@ -90,23 +122,13 @@ impl Entity {
             }
             names.push(&attribute.name);
         }
-        if let Some(denying) = self.serde.iter().find(|attribute| denies_unknown(attribute)) {
+        if let Some(denying) = SerdeOptions::of(&self.serde).get("deny_unknown_fields") {
             let message =
                 "an item of an entity has more attributes than the struct has fields: remove deny_unknown_fields";
             return Err(Error::new(denying.span(), message));
         }
         Ok(())
     }
-}
-
-fn denies_unknown(attribute: &Attribute) -> bool {
-    let mut denies = false;
-    // What is wrong with the attribute is reported by serde.
-    let _ = attribute.parse_nested_meta(|meta| {
-        denies |= meta.path.is_ident("deny_unknown_fields");
-        Ok(())
-    });
-    denies
 }
 
 fn read_kind(input: &DeriveInput) -> Result<(LitStr, String)> {
@@ -163,5 +185,61 @@ impl Parse for Assignment {
         input.parse::<Token![=]>()?;
         let value = if input.peek(LitStr) { Value::Text(input.parse()?) } else { Value::Field(input.parse()?) };
         Ok(Self { name, value })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use syn::parse_quote;
+
+    fn rejected(input: DeriveInput) -> String {
+        Entity::read(&input).err().map_or_else(String::new, |error| error.to_string())
+    }
+
+    #[test]
+    fn no_attribute_is_stored_twice() {
+        let kind = rejected(parse_quote! {
+            #[entity(kind = "event")]
+            #[key(pk = "EVENT#{id}")]
+            struct Event { id: String, entity: String }
+        });
+        assert!(kind.contains("which kind an item is"), "{kind}");
+        let raw = rejected(parse_quote! {
+            #[entity(kind = "event", attribute = "type")]
+            #[key(pk = "EVENT#{id}")]
+            struct Event { id: String, r#type: String }
+        });
+        assert!(raw.contains("which kind an item is"), "{raw}");
+        let renamed = rejected(parse_quote! {
+            #[entity(kind = "user")]
+            #[key(pk = "USER#{id}")]
+            struct User { id: String, #[serde(rename = "pk")] partition: String }
+        });
+        assert!(renamed.contains("`pk` is filled by a template"), "{renamed}");
+        let renamed_all = rejected(parse_quote! {
+            #[entity(kind = "user")]
+            #[key(PK = "USER#{id}")]
+            #[serde(rename_all = "UPPERCASE")]
+            struct User { id: String, pk: String }
+        });
+        assert!(renamed_all.contains("`PK` is filled by a template"), "{renamed_all}");
+        let elsewhere = rejected(parse_quote! {
+            #[entity(kind = "user")]
+            #[key(pk = "USER#{id}")]
+            struct User { id: String, #[serde(rename = "partition")] pk: String, #[serde(skip)] entity: String }
+        });
+        assert_eq!(elsewhere, "");
+    }
+
+    #[test]
+    fn unknown_attributes_may_not_be_denied() {
+        let denied = rejected(parse_quote! {
+            #[entity(kind = "user")]
+            #[key(pk = "USER#{id}")]
+            #[serde(rename_all = "camelCase", deny_unknown_fields)]
+            struct User { id: String }
+        });
+        assert!(denied.contains("remove deny_unknown_fields"), "{denied}");
     }
 }

@@ -1,13 +1,4 @@
-//! Items as values of a user's types, read straight from the encoded bytes.
-//!
-//! Texts and bytes can be borrowed from the item (`&str`, `&[u8]`); attributes that the type does not have are stepped
-//! over. The types are those of [`to_item`](super::to_item) the other way round, and a little wider:
-//!
-//! - an `Option` is `None` if the attribute is absent or `NULL`;
-//! - a set is read into any sequence, set or array; a `B` into bytes or a `Vec<u8>`;
-//! - a number is read into any integer or float that it fits, and into [`Number`] with all its digits. Where a type
-//!   does not say what it expects (untagged enums, flattened fields), a number that is neither a 64-bit integer nor exact
-//!   as a double comes as text, so that nothing is rounded silently.
+//! Items as values of a user's types, read straight from the encoded bytes; [`from_item`] says what is read into what.
 
 mod access;
 #[cfg(test)]
@@ -18,7 +9,6 @@ use super::{
     codec::{MAX_DEPTH, Tag},
     serde_error::SerdeError,
     serde_values::{VALUE_NAME, visit_exact},
-    set,
 };
 use crate::error::{Error, Result};
 use access::{ElementAccess, MemberAccess, Variant};
@@ -29,7 +19,19 @@ use serde::{
 
 type DeResult<T> = std::result::Result<T, SerdeError>;
 
-/// Reads a value of any deserialisable type from an item.
+/// Reads a value of any deserialisable type from an item. Texts and bytes can be borrowed from an [`ItemRef`] (`&str`, `&[u8]`);
+/// attributes that the type does not have are passed over. The types are those of [`to_item`](super::to_item) the other way
+/// round, and a little wider:
+///
+/// - an `Option` is `None` if the attribute is absent or `NULL`;
+/// - a set is read into any sequence, set or array; a `B` into bytes or a `Vec<u8>`;
+/// - a number is read into any integer or float that it fits, and into [`Number`] with all its digits;
+/// - an [`AttributeValue`](super::AttributeValue) or [`Item`] is read as it is stored.
+///
+/// Serde keeps what it reads for tagged and untagged enums and for `#[serde(flatten)]` in a form of its own, which has fewer types: a
+/// set comes as a list there, and a number that is neither a 64-bit integer nor exact as a double as text, so that
+/// nothing is rounded silently. So `#[serde(flatten)] rest: Item` changes the types of such attributes when it is written back;
+/// a program that keeps attributes it does not know takes them from [`ItemRef::to_item`].
 ///
 /// # Errors
 /// An error of kind `Decode` that names the attribute which does not fit.
@@ -199,7 +201,6 @@ impl<'de> Deserializer<'de> for ValueDeserializer<'de> {
             },
             (Number::SERDE_NAME, _) => Err(self.mismatch(&visitor)),
             (VALUE_NAME, _) => visit_exact(self.value, visitor),
-            (set::SERDE_NAME, Tag::Null) => visitor.visit_seq(value::SeqDeserializer::<_, SerdeError>::new(NOTHING)),
             _ => visitor.visit_newtype_struct(self),
         }
     }
@@ -239,8 +240,6 @@ impl<'de> Deserializer<'de> for ValueDeserializer<'de> {
         bool char str string bytes byte_buf unit unit_struct map struct identifier
     }
 }
-
-const NOTHING: std::iter::Empty<u8> = std::iter::empty();
 
 fn damaged() -> SerdeError {
     SerdeError::new("the item is damaged")

@@ -16,7 +16,10 @@
 //! `NULL` and read back as empty. Reading without this module works too, for sets that are not empty.
 
 use super::{AttributeValue, serde_error::SerdeError};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{
+    Deserialize, Deserializer, Serialize, Serializer,
+    de::{Visitor, value::SeqDeserializer},
+};
 use std::{collections::BTreeSet, fmt, marker::PhantomData};
 
 /// Name of the newtype struct that tells this crate's item format to make a set; other formats see a sequence.
@@ -40,16 +43,42 @@ pub fn deserialize<'de, T: Deserialize<'de>, D: Deserializer<'de>>(deserializer:
 
 struct SetVisitor<T>(PhantomData<T>);
 
-impl<'de, T: Deserialize<'de>> serde::de::Visitor<'de> for SetVisitor<T> {
+impl<'de, T: Deserialize<'de>> Visitor<'de> for SetVisitor<T> {
     type Value = T;
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a set")
     }
     fn visit_newtype_struct<D: Deserializer<'de>>(self, inner: D) -> Result<T, D::Error> {
-        T::deserialize(inner)
+        if !inner.is_human_readable() {
+            return T::deserialize(inner); // such a format may not know by itself whether there is a `NULL`
+        }
+        match Option::deserialize(inner)? {
+            Some(set) => Ok(set),
+            None => T::deserialize(Nothing(PhantomData)),
+        }
     }
     fn visit_seq<A: serde::de::SeqAccess<'de>>(self, elements: A) -> Result<T, A::Error> {
         T::deserialize(serde::de::value::SeqAccessDeserializer::new(elements))
+    }
+}
+
+/// What an empty set is read from: no elements, and `None` for an optional set.
+struct Nothing<E>(PhantomData<E>);
+
+impl<'de, E: serde::de::Error> Deserializer<'de> for Nothing<E> {
+    type Error = E;
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, E> {
+        visitor.visit_seq(SeqDeserializer::new(std::iter::empty::<()>()))
+    }
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, E> {
+        visitor.visit_none()
+    }
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, _: &'static str, visitor: V) -> Result<V::Value, E> {
+        visitor.visit_newtype_struct(self)
+    }
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
+        tuple_struct map struct enum identifier ignored_any
     }
 }
 

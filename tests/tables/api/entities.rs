@@ -1,11 +1,14 @@
 //! Structs as kinds of items of one table.
 
 use hashrange::{
-    Database, Item, attr,
+    Database, Item,
+    admin::index,
+    attr,
     entity::Entity,
     key::{N, S, begins_with},
 };
 use serde::Deserialize;
+use std::collections::BTreeSet;
 
 #[derive(Clone, Debug, PartialEq, Entity, Deserialize)]
 #[entity(kind = "user")]
@@ -85,5 +88,80 @@ fn fields_may_be_keys_themselves() -> hashrange::Result<()> {
     assert_eq!(stored.get("type").and_then(|kind| kind.as_str()), Some("reading"));
     assert_eq!(stored.iter().count(), 5, "sensor, at, value, sensor-id and type: {stored:?}");
     assert_eq!(stored.de::<Reading>()?, reading);
+    Ok(())
+}
+
+#[derive(Clone, Debug, PartialEq, Entity, Deserialize)]
+#[entity(kind = "job")]
+#[key(pk = "JOB#{job_id}")]
+#[index(due_date = due_date, gsi2pk = due_date)]
+#[serde(rename_all = "camelCase")]
+struct Job {
+    job_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    due_date: Option<u64>,
+}
+
+#[test]
+fn keys_are_filled_from_fields_that_serde_renames() -> hashrange::Result<()> {
+    let db = Database::in_memory()?;
+    let jobs = db
+        .create_table("jobs")
+        .hash::<S>("pk")
+        .gsi(index("by_due").hash::<N>("due_date"))
+        .gsi(index("by_copy").hash::<N>("gsi2pk"))
+        .create()?;
+    let due = Job { job_id: "j1".into(), due_date: Some(7) };
+    jobs.put(&due)?;
+    jobs.put(&Job { job_id: "j2".into(), due_date: None })?;
+    for index in ["by_due", "by_copy"] {
+        let found: Vec<Job> = jobs.query_index(index, [7]).typed().try_collect()?;
+        assert_eq!(found, [due.clone()], "{index}");
+        assert_eq!(jobs.scan().index(index).items().count(), 1, "{index}");
+    }
+    assert_eq!(
+        jobs.get(Job::key("j1"))?.unwrap().iter().count(),
+        6,
+        "jobId, dueDate, entity, pk and two keys of indexes"
+    );
+    Ok(())
+}
+
+#[derive(Clone, Debug, PartialEq, Entity, Deserialize)]
+#[entity(kind = "article")]
+#[key(pk = "ARTICLE#{id}")]
+#[serde(tag = "type")]
+struct Article {
+    id: String,
+    #[serde(with = "hashrange::item::set", default)]
+    tags: BTreeSet<String>,
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+#[serde(tag = "entity", rename_all = "lowercase")]
+enum OfShelf {
+    Article(Article),
+}
+
+#[derive(Debug, PartialEq, Deserialize)]
+struct Numbered {
+    number: u32,
+    #[serde(flatten)]
+    article: Article,
+}
+
+#[test]
+fn an_empty_set_comes_back_through_every_type() -> hashrange::Result<()> {
+    let db = Database::in_memory()?;
+    let table = db.create_table("shelf").hash::<S>("pk").create()?;
+    let article = Article { id: "a1".into(), tags: BTreeSet::new() };
+    table.put(&article)?;
+    let stored = table.get(Article::key("a1"))?.unwrap();
+    assert_eq!(stored.get("type").and_then(|name| name.as_str()), Some("Article"), "the name of the struct");
+    assert_eq!(stored.de::<Article>()?, article);
+    let all: Vec<OfShelf> = table.scan().typed().try_collect()?;
+    assert_eq!(all, [OfShelf::Article(article.clone())]);
+    table.update(Article::key("a1")).set("number", 4).send()?;
+    assert_eq!(table.get_as::<Numbered>(Article::key("a1"))?, Some(Numbered { number: 4, article }));
     Ok(())
 }
