@@ -1,18 +1,4 @@
-//! Attribute values from and to Rust's own types.
-//!
-//! ```text
-//! &str, String, char, Cow<str>, Box<str>            S
-//! integers, floats, Number                          N    NaN, infinities and numbers out of range are kept as a fault
-//! Vec<u8>, &[u8], [u8; N], Bytes                    B
-//! bool                                              BOOL
-//! Option                                            the value, or NULL
-//! Vec, array or slice of texts, numbers, values,..  L
-//! Item, BTreeMap and HashMap of texts               M
-//! BTreeSet and HashSet of texts, numbers, binary    SS, NS, BS
-//! ```
-//! What cannot be a value does not fail here, where nothing could be returned: the fault stays in the number and the
-//! operation that is given it is rejected, with DynamoDB's text. Structs and enums become values by
-//! [`to_value`](super::to_value).
+//! Attribute values from and to Rust's own types; [`AttributeValue`] says what becomes of each.
 
 use super::{AttributeValue, Item, ItemRef, Number, ValueRef, number::NumberFault};
 use crate::error::{Error, Result};
@@ -20,6 +6,7 @@ use bytes::Bytes;
 use std::{
     borrow::Cow,
     collections::{BTreeMap, BTreeSet, HashMap, HashSet},
+    sync::Arc,
 };
 
 macro_rules! from_number {
@@ -65,6 +52,30 @@ macro_rules! from_text {
     )*};
 }
 from_text!(&str, String, &String, char, Box<str>, Cow<'_, str>);
+
+/// What a reference is to, as the value itself would be.
+macro_rules! from_reference {
+    ($($t:ty: $value:ident => $convert:expr;)*) => {$(
+        impl From<$t> for AttributeValue {
+            fn from($value: $t) -> Self { $convert.into() }
+        }
+    )*};
+}
+from_reference! {
+    &&str: text => *text;
+    Arc<str>: text => &*text;
+    &Arc<str>: text => &**text;
+    &Vec<u8>: bytes => bytes.as_slice();
+    &Bytes: bytes => bytes.clone();
+    &Number: number => *number;
+    &bool: value => *value;
+    &i32: number => *number;
+    &i64: number => *number;
+    &u32: number => *number;
+    &u64: number => *number;
+    &usize: number => *number;
+    &f64: number => *number;
+}
 
 macro_rules! from_binary {
     ($($t:ty),*) => {$(
@@ -193,13 +204,47 @@ macro_rules! into_type {
     )*};
 }
 
+/// The number of an `N`. Errors: kind [`Decode`](crate::ErrorKind::Decode), if the value is of another type; a validation error,
+/// if it was made of something that is no number, such as NaN.
+impl TryFrom<AttributeValue> for Number {
+    type Error = Error;
+    fn try_from(value: AttributeValue) -> Result<Self> {
+        match value.as_number() {
+            Some(number) => number.check().map(|()| *number),
+            None => Err(Error::decode(format!("expected N, found {}", value.type_name()))),
+        }
+    }
+}
+
 fn integer<T: TryFrom<i128>>(value: &AttributeValue) -> Option<T> {
     T::try_from(value.as_number()?.to_i128()?).ok()
 }
 
+fn texts(value: AttributeValue) -> Option<Vec<String>> {
+    let AttributeValue::L(list) = value else { return None };
+    list.into_iter().map(|element| String::try_from(element).ok()).collect()
+}
+
+macro_rules! from_kept_number {
+    ($($t:ty: $method:ident, $what:literal;)*) => {$(
+        /// Errors: kind [`Decode`](crate::ErrorKind::Decode), if the number is none of this type.
+        impl TryFrom<Number> for $t {
+            type Error = Error;
+            fn try_from(number: Number) -> Result<Self> {
+                number.$method().ok_or_else(|| Error::decode(format!(concat!("expected ", $what, ", found {}"), number)))
+            }
+        }
+    )*};
+}
+from_kept_number! {
+    i64: to_i64, "a 64-bit integer";
+    u64: to_u64, "a 64-bit integer without a sign";
+    i128: to_i128, "a 128-bit integer";
+    f64: to_f64, "a double";
+}
+
 into_type! {
     String, "S", |value| if let AttributeValue::S(text) = value { Some(text) } else { None };
-    Number, "N", |value| value.as_number().copied();
     i8, "N, an integer that fits", |value| integer(&value);
     i16, "N, an integer that fits", |value| integer(&value);
     i32, "N, an integer that fits", |value| integer(&value);
@@ -211,11 +256,15 @@ into_type! {
     u32, "N, an integer that fits", |value| integer(&value);
     u64, "N, an integer that fits", |value| integer(&value);
     usize, "N, an integer that fits", |value| integer(&value);
+    u128, "N, an integer that fits", |value| value.as_number()?.to_string().parse().ok();
+    f32, "N", |value| value.as_f64().map(|double| double as f32);
     f64, "N", |value| value.as_f64();
     bool, "BOOL", |value| value.as_bool();
     Bytes, "B", |value| if let AttributeValue::B(bytes) = value { Some(bytes) } else { None };
     Vec<u8>, "B", |value| value.as_bytes().map(<[u8]>::to_vec);
     Vec<AttributeValue>, "L", |value| if let AttributeValue::L(list) = value { Some(list) } else { None };
+    Vec<String>, "L of S", |value| texts(value);
+    BTreeMap<String, AttributeValue>, "M", |value| if let AttributeValue::M(members) = value { Some(members) } else { None };
     Item, "M", |value| if let AttributeValue::M(members) = value { Some(Item(members)) } else { None };
     BTreeSet<String>, "SS", |value| if let AttributeValue::Ss(set) = value { Some(set) } else { None };
     BTreeSet<Number>, "NS", |value| if let AttributeValue::Ns(set) = value { Some(set) } else { None };

@@ -181,6 +181,24 @@ impl From<&Item> for ItemRef {
     }
 }
 
+impl From<Item> for ItemRef {
+    fn from(item: Item) -> Self {
+        Self::from(&item)
+    }
+}
+
+impl From<&ItemRef> for Item {
+    fn from(item: &ItemRef) -> Self {
+        item.to_item()
+    }
+}
+
+impl From<ItemRef> for Item {
+    fn from(item: ItemRef) -> Self {
+        item.to_item()
+    }
+}
+
 impl<'a> IntoIterator for &'a ItemRef {
     type Item = (&'a str, ValueRef<'a>);
     type IntoIter = Members<'a>;

@@ -44,13 +44,14 @@ pub struct Number {
     negative: bool,
 }
 
-/// Why something is no number.
+/// Why something is no number. Kept as a coefficient that no number has, since it ends in zeros: the ordered bytes end in a
+/// pair of them then, which no reader takes for a number.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum NumberFault {
-    NotFinite = 1,
-    Overflow,
-    Underflow,
-    TooManyDigits,
+    NotFinite = 100,
+    Overflow = 200,
+    Underflow = 300,
+    TooManyDigits = 400,
 }
 
 impl Number {

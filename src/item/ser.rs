@@ -1,15 +1,4 @@
-//! Values of a user's types as items.
-//!
-//! ```text
-//! struct, map                        M       (the outermost becomes the item)
-//! text, char, unit variant           S
-//! integer, float, Number             N       rejected: NaN, infinities, more than 38 digits
-//! bytes                              B       (through `serialize_bytes`; a plain Vec<u8> is a list)
-//! bool                               BOOL
-//! None, unit                         NULL
-//! sequence, tuple, array             L       or a set, see [`set`]
-//! variant with content               M       of one member, named after the variant
-//! ```
+//! Values of a user's types as items; [`to_item`] says what becomes of each.
 
 use super::{AttributeValue, Item, Number, base64, serde_error::SerdeError, serde_values::BINARY_NAME, set};
 use crate::error::{Error, Result};
@@ -21,6 +10,21 @@ type SerResult<T> = std::result::Result<T, SerdeError>;
 
 /// Turns a struct or a map into an item. `None` becomes `NULL`; mark the field with `skip_serializing_if` to leave it
 /// out instead, as the keys of sparse indexes need.
+///
+/// ```text
+/// struct, map                        M       (the outermost becomes the item)
+/// text, char, unit variant           S
+/// integer, float, Number             N       rejected: NaN, infinities, more than 38 digits
+/// bytes                              B       (what serde calls bytes)
+/// bool                               BOOL
+/// None, unit                         NULL
+/// sequence, tuple, array, Rust's set L       or a set, see `item::set`
+/// variant with content               M       of one member, named after the variant
+/// ```
+///
+/// To serde a `Vec<u8>` is a sequence of numbers, so that it becomes a list: several times as large, and no binary key. A field of
+/// type [`Bytes`] is `B`, and so is one with `#[serde(with = "serde_bytes")]`, of the crate of that name. The
+/// fields of [`set`](crate::item::set) are sets. [`AttributeValue`] and [`Item`] are stored as they are.
 ///
 /// # Errors
 /// A validation error that names the place, if `value` is no struct or map, or holds a number that is not finite or has

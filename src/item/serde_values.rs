@@ -2,7 +2,9 @@
 //!
 //! In JSON and other formats a value is what it looks like: a text, a number, a list. Binary becomes base64 text in formats
 //! for people, and sets become lists; both stay texts and lists when they are read back. [`DynamoDbJson`] loses nothing.
-//! Within this crate's own item format nothing is lost either way: fields of user types may be values and items.
+//! Within this crate's own item format nothing is lost either way: fields of user types may be values and items. Under
+//! `#[serde(flatten)]` and in tagged and untagged enums serde keeps fields in a form of its own, which knows no sets and no long
+//! numbers: [`from_item`](super::from_item) says what becomes of them.
 
 use super::{AttributeValue, Item, ItemRef, Number, ValueRef, base64, serde_error::SerdeError, set};
 use bytes::Bytes;
@@ -17,8 +19,8 @@ use std::{collections::BTreeMap, fmt};
 pub(super) const BINARY_NAME: &str = "$hashrange::Binary";
 /// Name of the newtype struct as which a value is asked for: this crate's own format answers with [`EXACT_KEY`].
 pub(super) const VALUE_NAME: &str = "$hashrange::AttributeValue";
-/// The only key of a map whose value is an attribute value as DynamoDB JSON.
-const EXACT_KEY: &str = "$hashrange::AttributeValue";
+/// The only key of a map whose value is an attribute value as DynamoDB JSON. It comes as bytes, which no key of JSON is.
+const EXACT_KEY: &[u8] = b"$hashrange::AttributeValue";
 
 /// Bytes, as base64 in formats for people.
 pub(super) struct Binary<'a>(pub(super) &'a [u8]);
@@ -117,6 +119,40 @@ pub(super) fn visit_exact<'de, V: Visitor<'de>>(value: ValueRef<'_>, visitor: V)
     visitor.visit_newtype_struct(de::value::MapDeserializer::new(entry))
 }
 
+/// The name of a member, or that the value beside it is an exact one.
+enum Name {
+    Member(String),
+    Exact,
+}
+
+impl<'de> Deserialize<'de> for Name {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_string(NameVisitor)
+    }
+}
+
+struct NameVisitor;
+
+impl Visitor<'_> for NameVisitor {
+    type Value = Name;
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("the name of a member")
+    }
+    fn visit_str<E: de::Error>(self, name: &str) -> Result<Name, E> {
+        Ok(Name::Member(name.to_owned()))
+    }
+    fn visit_string<E: de::Error>(self, name: String) -> Result<Name, E> {
+        Ok(Name::Member(name))
+    }
+    fn visit_bytes<E: de::Error>(self, name: &[u8]) -> Result<Name, E> {
+        match str::from_utf8(name) {
+            _ if name == EXACT_KEY => Ok(Name::Exact),
+            Ok(name) => self.visit_str(name),
+            Err(_) => Err(E::invalid_value(de::Unexpected::Bytes(name), &self)),
+        }
+    }
+}
+
 struct ValueVisitor;
 
 impl<'de> Visitor<'de> for ValueVisitor {
@@ -175,12 +211,14 @@ impl<'de> Visitor<'de> for ValueVisitor {
     }
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<AttributeValue, A::Error> {
         let mut map = BTreeMap::new();
-        while let Some(name) = members.next_key::<String>()? {
-            if map.is_empty() && name == EXACT_KEY {
-                let text: String = members.next_value()?;
-                return AttributeValue::from_dynamodb_json(&text).map_err(de::Error::custom);
+        while let Some(name) = members.next_key()? {
+            match name {
+                Name::Member(name) => drop(map.insert(name, members.next_value()?)),
+                Name::Exact => {
+                    let text: String = members.next_value()?;
+                    return AttributeValue::from_dynamodb_json(&text).map_err(de::Error::custom);
+                }
             }
-            map.insert(name, members.next_value()?);
         }
         Ok(AttributeValue::M(map))
     }

@@ -5,7 +5,7 @@
 use super::Number;
 use bytes::Bytes;
 use std::{
-    collections::{BTreeMap, BTreeSet},
+    collections::{BTreeMap, BTreeSet, HashMap},
     ops::{Deref, DerefMut},
 };
 
@@ -13,6 +13,23 @@ use std::{
 ///
 /// Equality and hash are by value: numbers numerically, sets whatever the order. The order of Rust's `Ord` is for maps and
 /// sorting only: values of different types are ordered by their type, which DynamoDB never compares.
+///
+/// Rust's own types become values by `From`:
+///
+/// ```text
+/// &str, String, char, Cow<str>, Box<str>, Arc<str>  S
+/// integers, floats, Number                          N    NaN, infinities and numbers out of range are kept as a fault
+/// Vec<u8>, &[u8], [u8; N], Bytes                    B
+/// bool                                              BOOL
+/// Option                                            the value, or NULL
+/// Vec, array or slice of texts, numbers, values,..  L
+/// Item, BTreeMap and HashMap of texts               M
+/// BTreeSet and HashSet of texts, numbers, binary    SS, NS, BS
+/// ```
+///
+/// What cannot be a value does not fail there, where nothing could be returned: the fault stays in the number, and the
+/// operation that is given it is rejected, with DynamoDB's text. Structs and enums become values by
+/// [`to_value`](super::to_value). `TryFrom` is the way back.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum AttributeValue {
     /// String, compared by its UTF-8 bytes.
@@ -96,6 +113,26 @@ impl DerefMut for Item {
 impl FromIterator<(String, AttributeValue)> for Item {
     fn from_iter<I: IntoIterator<Item = (String, AttributeValue)>>(pairs: I) -> Self {
         Self(pairs.into_iter().collect())
+    }
+}
+impl<K: Into<String>, V: Into<AttributeValue>> Extend<(K, V)> for Item {
+    fn extend<I: IntoIterator<Item = (K, V)>>(&mut self, pairs: I) {
+        self.0.extend(pairs.into_iter().map(|(name, value)| (name.into(), value.into())));
+    }
+}
+impl<K: Into<String>, V: Into<AttributeValue>, const N: usize> From<[(K, V); N]> for Item {
+    fn from(pairs: [(K, V); N]) -> Self {
+        pairs.into_iter().map(|(name, value)| (name.into(), value.into())).collect()
+    }
+}
+impl From<BTreeMap<String, AttributeValue>> for Item {
+    fn from(attributes: BTreeMap<String, AttributeValue>) -> Self {
+        Self(attributes)
+    }
+}
+impl From<HashMap<String, AttributeValue>> for Item {
+    fn from(attributes: HashMap<String, AttributeValue>) -> Self {
+        attributes.into_iter().collect()
     }
 }
 impl IntoIterator for Item {

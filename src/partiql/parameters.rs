@@ -87,7 +87,7 @@ macro_rules! numbers {
         }
     )*};
 }
-numbers!(i8, i16, i32, i64, u8, u16, u32, u64, Number);
+numbers!(i8, i16, i32, i64, isize, u8, u16, u32, u64, usize, Number);
 
 impl Parameters for () {
     fn scalar(&self, _: usize) -> Option<KeyScalar<'_>> {

@@ -151,7 +151,7 @@ macro_rules! number_keys {
         }
     )*};
 }
-number_keys!(i8, i16, i32, i64, u8, u16, u32, u64, Number);
+number_keys!(i8, i16, i32, i64, isize, u8, u16, u32, u64, usize, Number);
 impl<P: KeyPart, V: KeyValue<P> + ?Sized> KeyValue<P> for &V {
     #[inline]
     fn scalar(&self) -> KeyScalar<'_> {
@@ -249,8 +249,20 @@ impl HashKey<Dynamic> for AttributeValue {
         KeyScalar::of(self)
     }
 }
-impl HashKey<Dynamic> for &str {
+impl HashKey<Dynamic> for &AttributeValue {
     fn hash_scalar(&self) -> Option<KeyScalar<'_>> {
-        Some(KeyScalar::S(self))
+        KeyScalar::of(self)
     }
 }
+macro_rules! dynamic_keys {
+    ($part:ident: $($t:ty),*) => {$(
+        impl HashKey<Dynamic> for $t {
+            fn hash_scalar(&self) -> Option<KeyScalar<'_>> {
+                Some(KeyValue::<$part>::scalar(self))
+            }
+        }
+    )*};
+}
+dynamic_keys!(S: &str, String, &String);
+dynamic_keys!(N: i8, i16, i32, i64, isize, u8, u16, u32, u64, usize, Number);
+dynamic_keys!(B: &[u8], Vec<u8>, &Vec<u8>, Bytes);

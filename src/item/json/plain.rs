@@ -4,7 +4,8 @@
 //! string  S      number  N      true, false  BOOL      null  NULL      array  L      object  M
 //! ```
 //!
-//! Printing goes the same way back; sets print as arrays in ascending order and binaries as strings of base64.
+//! Printing goes the same way back; sets print as arrays in ascending order, binaries as strings of base64, and what was made
+//! of no number (NaN) as `null`.
 
 use super::{parse, push_array, push_binary, push_members, push_string, text_of};
 use crate::{
@@ -56,6 +57,9 @@ pub(super) fn write(value: &AttributeValue, out: &mut String) {
 }
 
 fn push_number(number: &Number, out: &mut String) {
+    if !number.is_sound() {
+        return out.push_str("null"); // as JavaScript prints NaN; JSON has no such number
+    }
     // Writing to a string cannot fail.
     let _ = write!(out, "{number}");
 }
@@ -87,6 +91,11 @@ mod tests {
         let error = Item::from_json(&format!("{{\"a\":{digits}9}}")).unwrap_err();
         assert_eq!(error.message(), "Attempting to store more than 38 significant digits in a Number");
         assert!(Item::from_json("{\"a\":1e126}").unwrap_err().message().starts_with("Number overflow."));
+    }
+
+    #[test]
+    fn what_is_no_number_prints_as_null() {
+        assert_eq!(Item::new().with("n", [f64::NAN, 1.0]).to_json(), r#"{"n":[null,1]}"#);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use hashrange::{
     AttributeValue, Database, Item, ItemRef, Number, attr,
-    item::{DynamoDbJson, to_value},
+    item::{DynamoDbJson, from_item, to_value},
     key::{B, N, S, gt},
 };
 use serde::{Deserialize, Serialize};
@@ -54,6 +54,28 @@ fn rust_types_become_values() -> hashrange::Result<()> {
     assert_eq!(error.message(), "expected N, an integer that fits, found N");
     let sorted: BTreeSet<AttributeValue> = item.values().cloned().collect();
     assert!(sorted.contains(&19.99.into()));
+    Ok(())
+}
+
+#[test]
+fn what_is_no_number_is_no_key_and_reads_back_as_none() -> hashrange::Result<()> {
+    let db = Database::in_memory()?;
+    let readings = db.create_table("readings").hash::<N>("at").create()?;
+    for at in [0.1, 0.2, 0.3, 0.4] {
+        readings.put(&Item::new().with("at", at))?;
+    }
+    for faulty in [f64::NAN, 1e300, 1e-300].map(AttributeValue::from).into_iter().chain([u128::MAX.into()]) {
+        let lazy = ItemRef::from(&Item::new().with("price", faulty.clone()));
+        assert_eq!(lazy.get("price").and_then(|price| price.as_f64()), None, "{faulty:?}");
+        assert!(from_item::<BTreeMap<String, f64>>(&Item::new().with("price", faulty.clone())).is_err());
+        assert!(Number::try_from(faulty.clone()).is_err());
+        // By way of the variant a program gets at it all the same.
+        let AttributeValue::N(number) = faulty else { panic!("{faulty:?}") };
+        assert_eq!(readings.get(number)?, None);
+        readings.delete(number)?;
+        assert!(readings.update(number).set("x", 1).send().is_err());
+    }
+    assert_eq!(readings.scan().items().filter(|item| item.is_ok()).count(), 4);
     Ok(())
 }
 
@@ -196,5 +218,64 @@ fn texts_and_bytes_are_keys_however_they_are_owned() -> hashrange::Result<()> {
     assert!(pairs.get((Cow::Borrowed(&key.0[..]), key.1))?.is_some());
     pairs.delete(&key)?;
     assert_eq!(pairs.query(b"ab").items().count(), 0);
+    Ok(())
+}
+
+#[test]
+fn keys_and_items_are_made_of_what_is_at_hand() -> hashrange::Result<()> {
+    let db = Database::in_memory()?;
+    let list = ["a", "b", "c"];
+    let counts = db.create_table("counts").hash::<N>("n").range::<S>("s").create()?;
+    counts.put(&Item::from([("n", AttributeValue::from(list.len())), ("s", "x".into())]))?;
+    assert!(counts.get((list.len(), "x"))?.is_some() && counts.get((3isize, "x"))?.is_some());
+    let dynamic = db.dynamic_table("counts")?;
+    assert_eq!(
+        (dynamic.query(list.len()).count()?, dynamic.query(3).count()?, dynamic.query(4u64).count()?),
+        (1, 1, 0)
+    );
+    assert_eq!(dynamic.query(&AttributeValue::from(3)).count()?, 1);
+    let named = db.create_table("named").hash::<S>("s").create()?;
+    named.put(&Item::new().with("s", "x"))?;
+    let (named, name) = (db.dynamic_table("named")?, "x".to_owned());
+    assert_eq!((named.query(&name).count()?, named.query(name).count()?), (1, 1));
+    let prepared = db.prepare("SELECT * FROM counts WHERE n = ? AND s = ?")?;
+    assert_eq!(prepared.bind(list.len()).bind("x").items().count(), 1);
+
+    let mut item: Item = counts.get((3, "x"))?.map(Item::from).unwrap_or_default();
+    item.extend([("text", Arc::<str>::from("t"))]);
+    item.extend(list.iter().map(|name| (*name, AttributeValue::from(name))));
+    let lazy = ItemRef::from(item.clone());
+    assert_eq!(Item::from(&lazy), item);
+    assert_eq!(Item::from(HashMap::from_iter(item.clone())), item);
+    assert_eq!(Item::from(BTreeMap::from_iter(item.clone())), item);
+    let sum: AttributeValue = [1i64, 2].iter().map(AttributeValue::from).collect::<Vec<_>>().into();
+    assert_eq!(sum.type_name(), "L");
+
+    let texts: Vec<String> = AttributeValue::from(list).try_into()?;
+    assert_eq!(texts, list);
+    assert!(Vec::<String>::try_from(sum).is_err());
+    assert_eq!(f32::try_from(AttributeValue::from(0.5))?, 0.5);
+    assert_eq!(u128::try_from(AttributeValue::from(3 * 10u128.pow(38)))?, 3 * 10u128.pow(38));
+    assert_eq!(BTreeMap::try_from(AttributeValue::from(item.clone()))?, *item);
+    let number = Number::parse("1.5")?;
+    assert_eq!(
+        (f64::try_from(number)?, i64::try_from(number).is_err(), u64::try_from(Number::from(7))?),
+        (1.5, true, 7)
+    );
+    Ok(())
+}
+
+#[test]
+fn plain_json_is_never_taken_for_an_exact_value() -> hashrange::Result<()> {
+    let document = r#"{"a":{"$hashrange::AttributeValue":"{\"SS\":[\"x\"]}"}}"#;
+    let item: Item = serde_json::from_str(document).map_err(|error| hashrange::Error::validation(error.to_string()))?;
+    assert_eq!(item["a"].type_name(), "M");
+    assert_eq!(item.to_json(), document);
+    let db = Database::in_memory()?;
+    let table = db.create_table("documents").hash::<S>("id").create()?;
+    let set = AttributeValue::from(BTreeSet::from(["x"]));
+    table.put(&item.with("id", "1").with("set", set.clone()))?;
+    let read: BTreeMap<String, AttributeValue> = table.get_as("1")?.unwrap_or_default();
+    assert_eq!((read["a"].type_name(), &read["set"]), ("M", &set));
     Ok(())
 }
