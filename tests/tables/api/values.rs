@@ -233,7 +233,8 @@ fn keys_and_items_are_made_of_what_is_at_hand() -> hashrange::Result<()> {
         (dynamic.query(list.len()).count()?, dynamic.query(3).count()?, dynamic.query(4u64).count()?),
         (1, 1, 0)
     );
-    assert_eq!(dynamic.query(&AttributeValue::from(3)).count()?, 1);
+    let three = AttributeValue::from(3);
+    assert_eq!((dynamic.query(&three).count()?, dynamic.query(three).count()?), (1, 1));
     let named = db.create_table("named").hash::<S>("s").create()?;
     named.put(&Item::new().with("s", "x"))?;
     let (named, name) = (db.dynamic_table("named")?, "x".to_owned());
