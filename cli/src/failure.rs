@@ -57,7 +57,7 @@ impl Failure {
     }
 }
 
-/// What a server says of itself: it serves on where nobody reads that.
+/// What a server says of itself: it serves on where that is not read.
 pub(crate) fn unless_unread(said: Result<(), Failure>) -> Result<(), Failure> {
     match said {
         Err(Failure::OutputClosed) => Ok(()),

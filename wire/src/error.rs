@@ -218,7 +218,7 @@ impl From<hashrange::Error> for Failure {
             _ => SERVICE,
         };
         let (status, name) = match error.kind() {
-            // An attempt of a client's library to send it again would help nobody.
+            // A client's library would send it again, and get the same answer.
             ErrorKind::Unsupported => (400, "UnsupportedOperationException"),
             ErrorKind::Unavailable if error.code() == UNAVAILABLE => (503, UNAVAILABLE),
             kind if kind.is_server_fault() => (500, "InternalServerError"),

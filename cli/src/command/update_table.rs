@@ -13,7 +13,7 @@ use std::{thread, time::Duration};
 
 /// How often it is looked whether an index is filled.
 const WAIT_INTERVAL: Duration = Duration::from_millis(20);
-/// Failures in a row, with pauses that become longer, after which nobody waits for an index any more.
+/// Failures in a row, with pauses that become longer, after which the command no longer waits for an index.
 const MOST_ATTEMPTS: u64 = 5;
 
 /// Arguments of `update-table`.

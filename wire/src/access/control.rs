@@ -142,7 +142,7 @@ struct Subject {
     /// Tables that a restore makes.
     targets: Vec<ResourceArn>,
     /// What happens to the table in other regions.
-    elsewhere: Vec<(String, &'static [Action])>,
+    elsewhere: Vec<replica_updates::InRegion>,
     index: Option<String>,
     tags: Vec<(String, String)>,
     /// Names of tags that are removed.

@@ -94,11 +94,12 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Option<Outcome> {
     Some(request.run(context))
 }
 
-/// What a member of the request asks of policies in other regions, read as the request itself reads it; `None` if the member asks for nothing there.
-pub(crate) fn permissions(
-    reader: &mut Reader<'_>,
-    member: &str,
-) -> Result<Option<Vec<(String, &'static [Permission])>>, Failure> {
+/// A region, and what is asked of policies there.
+pub(crate) type InRegion = (String, &'static [Permission]);
+
+/// What a member of the request asks of policies in other regions, read as the request itself reads it; `None` if the member asks for
+/// nothing there.
+pub(crate) fn permissions(reader: &mut Reader<'_>, member: &str) -> Result<Option<Vec<InRegion>>, Failure> {
     let (path, create, delete): (_, &[Permission], &[Permission]) = match member {
         "ReplicaUpdates" => ("replicaUpdates", &ADDING, &[Permission::DeleteTableReplica, Permission::DeleteTable]),
         "GlobalTableWitnessUpdates" => (
