@@ -34,7 +34,6 @@ pub(crate) fn handle(stop: impl Fn() + Send + 'static, reload: Option<impl Fn() 
 
 /// Signals that the process was started to ignore, a bit each: SIGHUP is the lowest. None where the operating system does not tell.
 #[cfg(unix)]
-#[expect(clippy::disallowed_methods, reason = "a file of the operating system, not of a database")]
 fn ignored() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
