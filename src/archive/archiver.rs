@@ -12,7 +12,7 @@ use super::{
 use crate::{
     canary::canary,
     config::Durability,
-    engine::{CommitGate, DurableLog, Engine, Hold, Point, Timeline},
+    engine::{CommitGate, DurableLog, Engine, HistoryNeed, Hold, Point, Timeline},
     error::{Error, ErrorKind, Result},
     file::FileName,
 };
@@ -98,6 +98,8 @@ impl Default for ArchiveOptions {
 /// The archiver of a database.
 pub(super) struct Archiver {
     engine: Arc<Engine>,
+    /// History stays on meanwhile.
+    _history: HistoryNeed,
     place: ArchivePlace,
     options: ArchiveOptions,
     timeline: Timeline,
@@ -142,7 +144,12 @@ struct Progress {
 impl Archiver {
     /// Goes on where the archive ends. Errors: it is that of another database; another copy wrote to it last; it has what the
     /// database never had; damage of its catalog; the place cannot be reached.
-    pub fn open(engine: Arc<Engine>, place: ArchivePlace, options: ArchiveOptions) -> Result<Self> {
+    pub fn open(
+        engine: Arc<Engine>,
+        history: HistoryNeed,
+        place: ArchivePlace,
+        options: ArchiveOptions,
+    ) -> Result<Self> {
         let database_id = engine.database_id();
         write_id(&place, database_id)?;
         let entries = read_entries(&place)?;
@@ -169,6 +176,7 @@ impl Archiver {
         let session = engine.fresh_number();
         Ok(Self {
             engine,
+            _history: history,
             place,
             options,
             timeline,
@@ -203,6 +211,8 @@ impl Archiver {
         if let Some(error) = &progress.stopped {
             return Err(error.clone());
         }
+        // Without it there are no bases before what the log does not tell.
+        self.engine.check_history()?;
         let (base, base_hold) = base.unzip();
         let begins_at = base.as_ref().filter(|base| base.follows_gap || progress.log.is_none());
         let begins_at = begins_at.map(|base| (base.first_segment, 0));

@@ -5,12 +5,13 @@ use super::{
     place::ArchivePlace,
 };
 use crate::{
-    engine::{CommitGate, Engine, Point},
+    engine::{CommitGate, Engine, HistoryNeed, Point},
     error::{Error, ErrorKind, Result},
     observe::{Job, Subject},
 };
 use parking_lot::{Condvar, Mutex};
 use std::{fmt, sync::Arc, thread::JoinHandle, time::Duration};
+use xxhash_rust::xxh3::xxh3_64;
 
 /// The pause between two looks for a new base, where commits bring the log to the archive themselves.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
@@ -28,6 +29,8 @@ pub struct Archiving {
 struct Shared {
     engine: Arc<Engine>,
     archiver: Arc<Archiver>,
+    /// What its failures are known by: that of the place, so that who archives there next makes up for them.
+    number: u64,
     stops: Mutex<bool>,
     woken: Condvar,
 }
@@ -48,10 +51,10 @@ impl Shared {
 
     fn report<T>(&self, archived: Result<T>) -> Result<T> {
         match &archived {
-            Ok(_) => self.engine.observe().succeeded(Job::Archive, 0),
+            Ok(_) => self.engine.observe().succeeded(Job::Archive, self.number),
             // The end of the database is no failure.
             Err(error) if error.kind() == ErrorKind::Closed => {}
-            Err(error) => self.engine.observe().failed(Job::Archive, 0, || Subject::Database, error),
+            Err(error) => self.engine.observe().failed(Job::Archive, self.number, || Subject::Database, error),
         }
         archived
     }
@@ -67,7 +70,7 @@ impl Shared {
             }
             drop(stops);
             // A failure is reported, and tried again when that is due.
-            if self.engine.observe().is_due(Job::Archive, 0) {
+            if self.engine.observe().is_due(Job::Archive, self.number) {
                 let _ = self.step();
             } else {
                 self.watch_backlog();
@@ -83,10 +86,16 @@ impl fmt::Debug for Archiving {
 }
 
 impl Archiving {
-    /// Begins to archive a database that keeps history.
-    pub(crate) fn begin(engine: Arc<Engine>, place: ArchivePlace, options: ArchiveOptions) -> Result<Self> {
-        let archiver = Arc::new(Archiver::open(engine.clone(), place, options)?);
-        let shared = Shared { engine, archiver, stops: Mutex::new(false), woken: Condvar::new() };
+    /// Begins to archive a database that keeps history, and has to until the end.
+    pub(crate) fn begin(
+        engine: Arc<Engine>,
+        history: HistoryNeed,
+        place: ArchivePlace,
+        options: ArchiveOptions,
+    ) -> Result<Self> {
+        let number = xxh3_64(place.to_string().as_bytes());
+        let archiver = Arc::new(Archiver::open(engine.clone(), history, place, options)?);
+        let shared = Shared { engine, archiver, number, stops: Mutex::new(false), woken: Condvar::new() };
         let mut archiving = Self { shared: Arc::new(shared), thread: None, gate: None };
         archiving.step()?;
         if archiving.shared.archiver.is_waited_for() {

@@ -69,10 +69,11 @@ impl Archive {
 
     /// The first entry that a moment from the horizon on needs.
     fn needed_from(&self, horizon_millis: u64) -> u64 {
-        let newest = self.entries.last().map(|entry| entry.timeline);
+        let newest = self.entries.last().map(|entry| entry.number);
         let mut needed = BTreeSet::new();
         for chain in chains(&self.entries) {
-            let is_newest = Some(chain.timeline) == newest;
+            // What a timeline has before a gap is as old as its last moment there.
+            let is_newest = chain.entries().last().map(|entry| entry.number) == newest;
             if !is_newest && chain.latest().at_millis < horizon_millis {
                 continue;
             }

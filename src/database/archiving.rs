@@ -12,7 +12,8 @@ use std::{path::Path, sync::Arc};
 
 impl Database {
     /// Archives the database to a place: its bases, runs and log, from which [`Archive`] makes it again as it was after any
-    /// commit. History is turned on with its defaults if none is kept, as archives are made of it. The first archive of a
+    /// commit. History is turned on with its defaults if none is kept, as archives are made of it, and cannot be turned off
+    /// before the end of the archiving. The first archive of a
     /// database takes as long as copying its runs, and this call with it. A database opened without background work is
     /// archived by [`Archiving::step`].
     ///
@@ -40,10 +41,11 @@ impl Database {
     /// # fn main() {}
     /// ```
     pub fn archive_to(&self, place: ArchivePlace, options: ArchiveOptions) -> Result<Archiving> {
+        let history = self.engine().need_history();
         if self.history_options().is_none() {
             self.keep_history(HistoryOptions::default())?;
         }
-        Archiving::begin(self.engine().clone(), place, options)
+        Archiving::begin(self.engine().clone(), history, place, options)
     }
 }
 

@@ -126,7 +126,8 @@ impl Database {
     pub fn keep_history(&self, options: HistoryOptions) -> Result<()> {
         self.engine().keep_history(options)
     }
-    /// Keeps no history any more, and gives its space back. Snapshots stay readable. Errors: disk.
+    /// Keeps no history any more, and gives its space back. Snapshots stay readable. Errors:
+    /// [`ErrorKind::InUse`](crate::ErrorKind::InUse) while the database is [archived](Self::archive_to); disk.
     pub fn stop_history(&self) -> Result<()> {
         self.engine().stop_history()
     }

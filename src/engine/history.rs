@@ -33,7 +33,10 @@ use crate::{
 use serde::Serialize;
 use std::{
     collections::BTreeSet,
-    sync::atomic::{AtomicBool, AtomicU64, Ordering},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering},
+    },
 };
 
 /// What is known of a commit in time.
@@ -76,8 +79,19 @@ pub(super) struct History {
     needed_commit: AtomicU64,
     /// What commits wait for besides the log, where they do.
     pub commit_gates: Gates,
+    /// Archives that are made of the history, which stays on as long as there is one.
+    needed_by: AtomicUsize,
     /// One base is taken or dropped at a time.
     changing: OrderedMutex<()>,
+}
+
+/// History is not turned off while this is there.
+pub struct HistoryNeed(Arc<Engine>);
+
+impl Drop for HistoryNeed {
+    fn drop(&mut self) {
+        self.0.history.needed_by.fetch_sub(1, Ordering::Relaxed);
+    }
 }
 
 impl History {
@@ -92,6 +106,7 @@ impl History {
             needed_commit: AtomicU64::new(state.bases.values().map(|base| base.seqno).max().unwrap_or(0)),
             bases: Mutex::new(bases),
             commit_gates: Gates::default(),
+            needed_by: AtomicUsize::new(0),
             changing: OrderedMutex::new(Rank::History, ()),
         }
     }
@@ -136,13 +151,34 @@ impl Engine {
         if has_none { self.take_base() } else { Ok(()) }
     }
 
-    /// Keeps no history any more, and gives its space back.
+    /// Keeps no history any more, and gives its space back. Errors: an archive is made of it; disk.
     pub fn stop_history(&self) -> Result<()> {
         let _work = self.gate.enter()?;
         let _one = self.history.changing.lock();
+        if self.history.needed_by.load(Ordering::Relaxed) > 0 {
+            let text = "history stays on while the database is archived, since an archive is made of it";
+            return Err(Error::new(ErrorKind::InUse, "HistoryInUse", text));
+        }
         self.history.is_on.store(false, Ordering::Relaxed);
         let count = self.history.bases.lock().len();
-        self.drop_bases(count, true)
+        // It stays on where its end could not be noted.
+        self.drop_bases(count, true).inspect_err(|_| self.history.is_on.store(true, Ordering::Relaxed))
+    }
+
+    /// Lets history stay on, where it is on, until the need ends.
+    pub fn need_history(self: &Arc<Self>) -> HistoryNeed {
+        let _one = self.history.changing.lock();
+        self.history.needed_by.fetch_add(1, Ordering::Relaxed);
+        HistoryNeed(self.clone())
+    }
+
+    /// Errors: no history is kept.
+    pub fn check_history(&self) -> Result<()> {
+        if self.history.is_on() {
+            return Ok(());
+        }
+        let text = "nothing is archived while the database keeps no history, of which an archive is made";
+        Err(Error::new(ErrorKind::Unsupported, "ArchiveWithoutHistory", text))
     }
 
     /// How history is kept, if it is.

@@ -88,7 +88,7 @@ pub use digest::{Digest, TableDigest};
 pub use engine::Engine;
 pub use flush::Work;
 pub use held::HeldTables;
-pub use history::{HistoryWindow, Point};
+pub use history::{HistoryNeed, HistoryWindow, Point};
 pub use inspect::{Amplification, DatabaseStats, LogStats, TablePartitionStats};
 pub use item_changes::{ItemChange, ItemChanges};
 pub use item_versions::ItemVersion;

@@ -211,6 +211,28 @@ fn a_database_with_two_archives_waits_for_each_until_it_ends() {
     assert_eq!(stock(&db).put(&Item::new().with("sku", "refused")).unwrap_err().kind(), ErrorKind::Io);
 }
 
+#[test]
+fn each_archive_has_a_failure_of_its_own() {
+    let clock = Clock::manual(BEGIN);
+    let db = options(&clock).in_memory().unwrap();
+    let (down, up) = (Flaky::new(u64::MAX), Flaky::new(u64::MAX));
+    let begin = |flaky: &Arc<Flaky>, name: &str| {
+        let place = ArchivePlace::new(flaky.clone(), "", name).unwrap();
+        db.archive_to(place, ArchiveOptions::default()).unwrap()
+    };
+    let (fails, works) = (begin(&down, "one"), begin(&up, "other"));
+    down.is_down.store(true, Ordering::Relaxed);
+    put(&db, "x", 1);
+    fails.step().unwrap_err();
+    assert!(works.step().unwrap());
+    assert_eq!(db.health().failures.len(), 1, "what works does not hide what fails");
+    drop(fails);
+    assert_eq!(db.health().failures.len(), 1);
+    down.is_down.store(false, Ordering::Relaxed);
+    drop(begin(&down, "one"));
+    assert!(db.health().is_good());
+}
+
 /// The log that a synchronous archive gave up is gone: what follows it is a gap that the archive counts, and no log with a
 /// hole in it.
 #[test]

@@ -182,3 +182,55 @@ fn a_copy_of_an_earlier_moment_has_its_streams_anew() {
         assert!(told.contains(&r#"{"sku":"new"}"#.to_owned()) && told.len() < 80, "{told:?}");
     }
 }
+
+#[test]
+fn history_stays_on_while_an_archive_is_made_of_it() {
+    let (clock, store) = (Clock::manual(BEGIN), MemoryStore::new());
+    let db = options(&clock).in_memory().unwrap();
+    let archiving = db.archive_to(place(&store), ArchiveOptions::default()).unwrap();
+    (0..120).for_each(|n| put(&db, &format!("{n}"), n));
+    db.flush().unwrap();
+    let rejected = db.stop_history().map_err(|error| (error.kind(), error.code().to_owned()));
+    // What the log does not tell is in a base before the log tells of it.
+    let spec = IndexSpec {
+        name: "by_text".into(),
+        kind: IndexKind::Global,
+        hash: vec![KeyAttribute::new("text", KeyType::S)],
+        range: Vec::new(),
+        projection: Projection::All,
+        throughput: None,
+    };
+    db.update_table("stock", TableUpdate { create_index: Some(spec), ..TableUpdate::default() }).unwrap();
+    while db.step().unwrap() != Work::Idle {}
+    archiving.step().unwrap();
+    let restored = restore(&open(&store), Moment::Now, &clock).unwrap();
+    restored.verify().unwrap();
+    assert_eq!(stock(&restored).scan().index("by_text").items().map(Result::unwrap).count(), 120);
+    assert_eq!(rejected, Err((ErrorKind::InUse, "HistoryInUse".to_owned())));
+    drop(archiving);
+    db.stop_history().unwrap();
+    assert!(db.history_options().is_none());
+}
+
+#[test]
+fn what_an_archive_has_before_a_gap_is_removed_when_it_is_old() {
+    let (clock, store, mut known) = (Clock::manual(BEGIN), MemoryStore::new(), BTreeMap::new());
+    let db = options(&clock).in_memory().unwrap();
+    work(&db, &store, &mut known);
+    let before = open(&store).status().timelines[0].latest;
+    db.stop_history().unwrap();
+    (0..50).for_each(|n| put(&db, "away", n));
+    db.compact().unwrap();
+    work(&db, &store, &mut known);
+    assert_eq!(open(&store).status().timelines[0].gaps, 1);
+    // The last moment before the gap is needed as long as it is asked for.
+    let now = clock.now_millis();
+    open(&store).prune(now, before.at_millis, 0).unwrap();
+    assert_eq!(open(&store).status().timelines[0].gaps, 1);
+    assert!(restore(&open(&store), Moment::Commit(before.commit), &clock).is_ok());
+    open(&store).prune(now, before.at_millis + 1_000, 0).unwrap();
+    let archive = open(&store);
+    let status = archive.verify().unwrap();
+    assert!(status.timelines[0].gaps == 0 && status.timelines[0].earliest.commit > before.commit, "{status:?}");
+    assert_eq!(contents(&restore(&archive, Moment::Now, &clock).unwrap()), contents(&db));
+}

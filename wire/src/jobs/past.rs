@@ -5,7 +5,10 @@ use super::{
     records::{ExportRecord, RestoreRecord, RestoreSource},
 };
 use crate::error::Failure;
-use hashrange::history::{HistoryOptions, Moment, Snapshot};
+use hashrange::{
+    ErrorKind,
+    history::{HistoryOptions, Moment, Snapshot},
+};
 
 /// How long history is kept for tables with point-in-time recovery, in seconds: 35 days.
 const RETENTION_SECS: u64 = 35 * 24 * 60 * 60;
@@ -51,7 +54,7 @@ impl Jobs {
         self.database.list_tables().iter().any(is_on)
     }
 
-    /// Keeps no history any more, if no table, no job and not the program that opened the database wants it.
+    /// Keeps no history any more, if no table, no job, no archive and not the program that opened the database wants it.
     pub(crate) fn stop_history(&self) -> Result<(), Failure> {
         if self.database.opened_with().history.is_some() || self.database.history_options().is_none() {
             return Ok(());
@@ -64,6 +67,10 @@ impl Jobs {
         if exports || self.records().list::<RestoreRecord>()?.iter().any(is_point) {
             return Ok(());
         }
-        Ok(self.database.stop_history()?)
+        match self.database.stop_history() {
+            // An archive is made of it.
+            Err(error) if error.kind() == ErrorKind::InUse => Ok(()),
+            stopped => Ok(stopped?),
+        }
     }
 }

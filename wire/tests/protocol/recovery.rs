@@ -6,7 +6,10 @@ use crate::{
     support::{Wire, key, merged},
     transfers::with_bucket,
 };
-use hashrange::{Clock, Database};
+use hashrange::{
+    Clock, Database,
+    history::{ArchiveOptions, ArchivePlace},
+};
 use hashrange_wire::{
     Protocol, Timing,
     objects::{FolderStore, ObjectStore, ObjectWriter},
@@ -445,4 +448,19 @@ fn a_rejected_deletion_leaves_no_backup() {
     let (name, text) = wire.error("DeleteTable", json!({"TableName": "things"}));
     assert_eq!(name, "ResourceInUseException", "{text}");
     assert_eq!(wire.ok("ListBackups", json!({"BackupType": "ALL"}))["BackupSummaries"], json!([]));
+}
+
+#[test]
+fn an_archive_keeps_the_history_that_it_is_made_of() {
+    let wire = Wire::with_table();
+    let database = wire.protocol.database();
+    let place = ArchivePlace::new(Arc::new(hashrange::file::MemoryStore::new()), "", "").unwrap();
+    let archiving = database.archive_to(place, ArchiveOptions::default()).unwrap();
+    for on in [true, false] {
+        switch(&wire, on);
+        assert!(database.history_options().is_some(), "{on}");
+    }
+    drop(archiving);
+    switch(&wire, false);
+    assert!(database.history_options().is_none(), "no table wants it any more");
 }
