@@ -347,21 +347,7 @@ impl Database {
     }
     /// Turns TTL of a table on or off. Errors: not found, it is on or off already.
     pub fn update_ttl(&self, table: &str, attribute: &str, enabled: bool) -> Result<TtlDescription> {
-        let now = self.describe_ttl(table)?;
-        let refusal = match (&now.attribute, enabled) {
-            (Some(current), true) if current == attribute => Some("TimeToLive is already enabled".to_owned()),
-            (Some(current), _) if current != attribute => {
-                Some(format!("TimeToLive is active on a different AttributeName: current AttributeName is {current}"))
-            }
-            (None, false) => Some("TimeToLive is already disabled".to_owned()),
-            _ => None,
-        };
-        if let Some(text) = refusal {
-            let detail = Detail::TtlUnchanged { table: table.to_owned(), is_enabled: now.attribute.is_some() };
-            return Err(Error::validation(text).with_detail(detail));
-        }
-        let ttl_attribute = Some(enabled.then(|| attribute.to_owned()));
-        self.update_table(table, TableUpdate { ttl_attribute, ..TableUpdate::default() })?;
+        self.update_table_with(table, |definition| ttl_change(definition, attribute, enabled))?;
         self.describe_ttl(table)
     }
     /// Deletes every item of every table whose time to live has ended by now; returns how many that were. Background work
@@ -489,4 +475,22 @@ impl Database {
 
 fn not_found(name: &str) -> Error {
     Error::no_table_named(name)
+}
+
+/// What turns time to live of a table on or off. Errors: it is on or off already.
+pub(crate) fn ttl_change(table: &TableDefinition, attribute: &str, enabled: bool) -> Result<TableUpdate> {
+    let refusal = match (&table.ttl_attribute, enabled) {
+        (Some(current), true) if current == attribute => Some("TimeToLive is already enabled".to_owned()),
+        (Some(current), _) if current != attribute => {
+            Some(format!("TimeToLive is active on a different AttributeName: current AttributeName is {current}"))
+        }
+        (None, false) => Some("TimeToLive is already disabled".to_owned()),
+        _ => None,
+    };
+    if let Some(text) = refusal {
+        let detail = Detail::TtlUnchanged { table: table.name.clone(), is_enabled: table.ttl_attribute.is_some() };
+        return Err(Error::validation(text).with_detail(detail));
+    }
+    let ttl_attribute = Some(enabled.then(|| attribute.to_owned()));
+    Ok(TableUpdate { ttl_attribute, ..TableUpdate::default() })
 }

@@ -14,7 +14,7 @@
 //!
 //! What a table knows of its replicas, and the stamp of an item, are in [`schema`](crate::schema).
 //!
-//! Imports: canary, error, clock, random, faults, config, file, item, schema, ledger, engine, request, table, scaling, database.
+//! Imports: canary, error, clock, random, faults, config, file, item, schema, ledger, engine, request, maintenance, table, scaling, database.
 
 mod clocks;
 mod coordinator;

@@ -171,3 +171,45 @@ fn settings_that_replicas_share_are_brought_over() {
     world.share_settings("ttt", A).unwrap();
     assert!(world.database(B).unwrap().describe_table("ttt").unwrap().definition.index("by_owner").is_none());
 }
+
+#[test]
+fn a_change_in_one_region_takes_nothing_away_that_another_one_has() {
+    let world = world();
+    let tables = replicated(&world, &[A, B]);
+    put(&tables[0], "x", 1);
+    world.settle().unwrap();
+    let spec = |name: &str| hashrange::admin::IndexSpec {
+        name: name.into(),
+        kind: hashrange::schema::IndexKind::Global,
+        hash: vec![hashrange::schema::KeyAttribute::new("owner", hashrange::key::KeyType::S)],
+        range: Vec::new(),
+        projection: hashrange::schema::Projection::All,
+        throughput: None,
+    };
+    let add = |name: &str| TableUpdate { create_index: Some(spec(name)), ..TableUpdate::default() };
+    let change = |region: &str, update: TableUpdate| {
+        world.update_table_with("ttt", region, |_| Ok::<_, hashrange::Error>(update))
+    };
+    let definition = |region: &str| world.database(region).unwrap().describe_table("ttt").unwrap().definition.clone();
+    let has = |region: &str| ["first", "second"].map(|name| definition(region).index(name).is_some());
+    let fill =
+        |region: &str| while world.database(region).unwrap().step().unwrap() != hashrange::inspect::Work::Idle {};
+    change(A, add("first")).unwrap();
+    assert_eq!((has(A), has(B)), ([true, false], [true, false]));
+    fill(A);
+    assert_eq!(change(A, add("second")).unwrap_err().kind(), ErrorKind::LimitExceeded, "B still fills the first one");
+    assert_eq!(has(A), [true, false], "nothing was changed");
+    fill(B);
+    // One that the world does not learn of stays where it is.
+    world.database(A).unwrap().update_table("ttt", add("second")).unwrap();
+    world.update_ttl("ttt", B, "ends", true).unwrap();
+    assert_eq!((has(A), has(B)), ([true, true], [true, false]));
+    assert_eq!(definition(A).ttl_attribute.as_deref(), Some("ends"));
+    assert_eq!(world.update_ttl("ttt", A, "ends", true).unwrap_err().message(), "TimeToLive is already enabled");
+    world.share_settings("ttt", A).unwrap();
+    assert_eq!(has(B), [true, true]);
+    let delete = TableUpdate { delete_index: Some("first".into()), ..TableUpdate::default() };
+    change(B, delete).unwrap();
+    assert_eq!((has(A), has(B)), ([false, true], [false, true]));
+    assert!(world.update_table_with("none", A, |_| Ok::<_, hashrange::Error>(add("x"))).unwrap_err().is_not_found());
+}

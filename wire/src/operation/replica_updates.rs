@@ -119,14 +119,6 @@ pub(crate) fn permissions(reader: &mut Reader<'_>, member: &str) -> Result<Optio
     Ok(Some(asked.collect()))
 }
 
-/// Brings settings that replicas share to the other regions.
-pub(super) fn share_settings(context: &Context<'_>, table: &str) -> Result<(), Failure> {
-    match context.world {
-        Some(world) => Ok(world.share_settings(table, &context.owner.region)?),
-        None => Ok(()),
-    }
-}
-
 /// A replica that is deleted where it is leaves the others; whether that was done.
 pub(super) fn leave(context: &Context<'_>, table: &TableDescription) -> Result<bool, Failure> {
     let Some((world, known)) = context.world.zip(table.definition.replication.as_deref()) else { return Ok(false) };

@@ -1,9 +1,6 @@
 //! `UpdateTimeToLive` and `DescribeTimeToLive`.
 
-use super::{
-    describe_table::{absent, decode_name},
-    replica_updates,
-};
+use super::describe_table::{absent, decode_name};
 use crate::{
     context::Context,
     error::{Failure, Outcome},
@@ -47,9 +44,11 @@ pub(super) fn update(context: &Context<'_>, body: &[u8]) -> Outcome {
     table.check_control(context)?;
     let (attribute, enabled) = check(specification)?;
     check_pause(context, table.name(), &attribute, enabled)?;
-    let changed = context.database.update_ttl(table.name(), &attribute, enabled);
+    let changed = match context.world {
+        None => context.database.update_ttl(table.name(), &attribute, enabled),
+        Some(world) => world.update_ttl(table.name(), &context.owner.region, &attribute, enabled),
+    };
     changed.map_err(|error| absent(error, table.name()))?;
-    replica_updates::share_settings(context, table.name())?;
     let mut out = Writer::with_capacity(96);
     out.begin_object();
     out.name("TimeToLiveSpecification");

@@ -85,8 +85,10 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
         before = Some(Box::new(table.clone()));
         Ok::<_, Failure>(update)
     };
-    let description = context.database.update_table_with(request.table.name(), decide)?;
-    replica_updates::share_settings(context, request.table.name())?;
+    let description = match context.world {
+        None => context.database.update_table_with(request.table.name(), decide)?,
+        Some(world) => world.update_table_with(request.table.name(), &context.owner.region, decide)?,
+    };
     let is_encrypting = request.encryption.is_some();
     let status = request.shows_updating().then_some(UPDATING);
     let clears = |units: Option<i64>| units == Some(units::NO_LIMIT);

@@ -4,6 +4,7 @@ use crate::support::Wire;
 use hashrange::{
     Clock, Database,
     access::{Policy, Principal},
+    inspect::Work,
     regions::World,
 };
 use hashrange_wire::{Protocol, Timing, access::Caller};
@@ -384,6 +385,33 @@ fn policies_decide_on_the_region_where_a_replica_is_made() {
     assert_eq!(status, 200, "{text}");
     let (status, text) = send(&allowing(json!([here, there, deny])), "Delete");
     assert!(status == 400 && text.contains("dynamodb:DeleteTableReplica on resource"), "{text}");
+}
+
+#[test]
+fn an_index_is_added_once_no_region_builds_another_one() {
+    let (world, wires) = endpoints(Timing::Instant);
+    create(&wires[0], on_demand());
+    wires[0].ok("UpdateTable", update(json!([one("Create", "eu-west-1")]), json!({})));
+    let add = |name: &str| {
+        json!({"TableName": "cart", "AttributeDefinitions": [{"AttributeName": "v", "AttributeType": "S"}],
+            "GlobalSecondaryIndexUpdates": [{"Create": {"IndexName": name,
+                "KeySchema": [{"AttributeName": "v", "KeyType": "HASH"}], "Projection": {"ProjectionType": "ALL"}}}]})
+    };
+    let fill = |region: &str| while world.database(region).unwrap().step().unwrap() != Work::Idle {};
+    let indexes = |wire: &Wire| describe(wire)["GlobalSecondaryIndexes"].as_array().unwrap().len();
+    wires[0].ok("UpdateTable", add("first"));
+    fill("us-east-1");
+    let (name, _) = wires[0].error("UpdateTable", add("second"));
+    assert_eq!(
+        (name.as_str(), indexes(&wires[0])),
+        ("LimitExceededException", 1),
+        "eu-west-1 still builds the first one"
+    );
+    let ends = json!({"AttributeName": "ends", "Enabled": true});
+    wires[1].ok("UpdateTimeToLive", json!({"TableName": "cart", "TimeToLiveSpecification": ends}));
+    fill("eu-west-1");
+    wires[0].ok("UpdateTable", add("second"));
+    assert_eq!((indexes(&wires[0]), indexes(&wires[1])), (2, 2));
 }
 
 #[test]
