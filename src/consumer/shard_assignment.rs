@@ -104,8 +104,10 @@ impl ShardAssignment {
     }
 
     fn refresh(&mut self) -> Result<()> {
-        let shards = self.engine.streams().shards_of(self.stream.id);
+        // In this order: a shard that the later list has not is gone, however late the list is. With an older list than the rows, a
+        // shard that was opened in between would be taken for one.
         let CheckpointSnapshot { mut rows, others, announced_until_millis, .. } = self.checkpoints.ledger()?;
+        let shards = self.engine.streams().shards_of(self.stream.id);
         let is_mine = |id: u64| rows.get(&id).is_some_and(|row| self.checkpoints.is_mine(row));
         self.lanes.retain(|lane| is_among(&shards, lane.shard.id) && is_mine(lane.shard.id));
         self.forget_gone(&shards, &rows)?;

@@ -137,7 +137,7 @@ impl OpenOptions {
     /// [`stream_retention`](Self::stream_retention), until they are as old as `longest`. A consumer that has begun is one, also
     /// while no worker of it runs; one that never comes back costs the disk space of so many days.
     /// [`Health::unread`](crate::observe::Health::unread) tells for which consumers older records are kept. Readers without
-    /// a checkpoint do not see them. Default: none is kept for longer.
+    /// a checkpoint do not see them. A stream that was disabled stays as long as its records do. Default: none is kept for longer.
     ///
     /// ```
     /// # use hashrange::Database;

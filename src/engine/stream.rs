@@ -215,7 +215,7 @@ impl Engine {
     }
 
     fn trim_streams(&self) -> Result<bool> {
-        let _one = self.streams.cutting.lock();
+        let one = self.streams.cutting.lock();
         let now_millis = self.options.clock.now_millis();
         let retention = self.retention();
         let unread = self.unread()?;
@@ -256,6 +256,10 @@ impl Engine {
         }
         self.account_memory();
         self.trim_log()?;
+        drop(one);
+        if !streams.is_empty() {
+            self.forget_consumers()?;
+        }
         Ok(true)
     }
 }

@@ -1,11 +1,16 @@
 //! What consumers of streams have still to process, as their rows say: where records are kept for them beyond the age at which
 //! others are removed ([`Options::unread_retention_millis`](crate::config::Options)).
 
-use super::engine::Engine;
+use super::{
+    engine::Engine,
+    write::{WriteAction, WriteOp, WriteOptions},
+};
 use crate::{
+    config::Durability,
     error::Result,
     item::ItemRef,
     observe::UnreadRecords,
+    schema::TableDefinition,
     stream::{
         Sequence,
         checkpoint::{Row, consumer_of, is_begun, table_name},
@@ -57,7 +62,7 @@ impl Engine {
         Ok(found)
     }
 
-    /// Where the consumers of enabled streams are in shards that they have not processed to the end.
+    /// Where the consumers of streams are in shards that they have not processed to the end.
     fn positions(&self) -> Result<BTreeMap<ConsumerId, Vec<Position>>> {
         let (mut rows, mut begun) = (BTreeMap::<ConsumerId, BTreeMap<u64, Row>>::new(), BTreeSet::new());
         self.each_checkpoint(|item| {
@@ -71,9 +76,6 @@ impl Engine {
         let mut positions = BTreeMap::new();
         for consumer in begun {
             let rows = rows.remove(&consumer).unwrap_or_default();
-            if self.streams.stream(consumer.0).is_none_or(|stream| stream.disabled_millis.is_some()) {
-                continue;
-            }
             let shards = self.streams.shards_of(consumer.0);
             let unread = shards.iter().filter_map(|shard| {
                 let row = rows.get(&shard.id);
@@ -86,6 +88,23 @@ impl Engine {
             positions.insert(consumer, unread.collect());
         }
         Ok(positions)
+    }
+
+    /// Removes what consumers of streams have noted that are not there any more. Errors: log, disk.
+    pub(super) fn forget_consumers(&self) -> Result<()> {
+        let Some(slot) = self.table(&table_name()) else { return Ok(()) };
+        let (definition, mut keys) = (slot.state().definition.clone(), Vec::new());
+        self.each_checkpoint(|item| {
+            if consumer_of(item).is_some_and(|(stream, _)| self.streams.stream(stream).is_none()) {
+                keys.push(definition.key_of_item(&item.to_item()));
+            }
+        })?;
+        for key in keys {
+            let mut decide = |_: &TableDefinition, _: Option<&ItemRef>| Ok(WriteAction::Delete);
+            let options = WriteOptions { durability: Some(Durability::Buffered), ..WriteOptions::default() };
+            self.write_one(WriteOp { slot: &slot, key: &key?, decide: &mut decide }, &options)?;
+        }
+        Ok(())
     }
 
     fn each_checkpoint(&self, mut visit: impl FnMut(&ItemRef)) -> Result<()> {

@@ -93,6 +93,7 @@ enum Progress {
 
 /// A stream for a destination, as its worker reads it.
 struct Feed {
+    stream: Arc<StreamMeta>,
     /// `None` once everything was delivered and nothing more comes.
     consumer: Option<Consumer>,
     /// When the first record of the next batch was found, in milliseconds since 1970, while more are gathered.
@@ -129,8 +130,8 @@ impl Delivery {
         loop {
             engine.check_open()?;
             let streams = engine.streams().all_for(StreamPurpose::Kinesis);
+            self.forget_gone(&streams);
             if streams.is_empty() {
-                self.feeds.clear();
                 if !patience.is_zero() {
                     engine.signal().wait(&engine.signal().ending, deadline.remaining());
                 }
@@ -148,7 +149,6 @@ impl Delivery {
     }
 
     fn deliver_all(&mut self, streams: &[Arc<StreamMeta>]) -> bool {
-        self.feeds.retain(|id, _| streams.iter().any(|stream| stream.id == *id));
         let (mut delivered, mut unfinished) = (false, BTreeSet::new());
         for stream in streams {
             let place = (stream.table, stream.kinesis.as_ref().map(|feed| feed.stream_arn.as_str()));
@@ -162,6 +162,18 @@ impl Delivery {
             }
         }
         delivered
+    }
+
+    /// Forgets the streams that are gone. What was not delivered of one is a gap.
+    fn forget_gone(&mut self, streams: &[Arc<StreamMeta>]) {
+        let deliveries = &self.deliveries;
+        self.feeds.retain(|id, feed| {
+            let is_there = streams.iter().any(|stream| stream.id == *id);
+            if !is_there && feed.consumer.is_some() {
+                deliveries.count(&feed.stream, |stats| stats.gaps += 1);
+            }
+            is_there
+        });
     }
 
     /// Delivers the next batch of a stream, if an attempt is due; a failure is reported.
@@ -188,15 +200,13 @@ impl Delivery {
 
     fn deliver(&mut self, stream: &Arc<StreamMeta>) -> Result<Progress> {
         let feed = self.feeds.entry(stream.id).or_insert_with(|| {
-            let stream = TableStream::internal(&self.engine, stream.clone());
-            let consumer = stream.checkpoint(CONSUMER).batch_records(BATCH_RECORDS).skip_expired();
-            Feed { consumer: Some(consumer), gathers_since: None }
+            let changes = TableStream::internal(&self.engine, stream.clone());
+            let consumer = changes.checkpoint(CONSUMER).batch_records(BATCH_RECORDS).skip_expired();
+            Feed { stream: stream.clone(), consumer: Some(consumer), gathers_since: None }
         });
         let now_millis = self.engine.options().clock.now_millis();
         let gather_millis = millis_of(self.sink.gather());
-        if feed.gathers_for(gather_millis, now_millis) > 0 {
-            return Ok(Progress::Waiting);
-        }
+        let gathers = feed.gathers_for(gather_millis, now_millis) > 0;
         let Some(consumer) = &mut feed.consumer else { return Ok(Progress::Finished) };
         let Some(batch) = consumer.next_batch(Duration::ZERO)? else {
             if !consumer.is_finished() {
@@ -208,9 +218,9 @@ impl Delivery {
         let gaps = batch.skipped().len() as u64;
         self.deliveries.count(stream, |stats| stats.gaps += gaps);
         let is_first = feed.gathers_since.is_none() && gather_millis > 0;
-        if is_first && batch.records().len() < BATCH_RECORDS {
+        if (is_first || gathers) && batch.records().len() < BATCH_RECORDS {
             // It comes again, and others with it.
-            feed.gathers_since = Some(now_millis);
+            feed.gathers_since.get_or_insert(now_millis);
             return Ok(Progress::Waiting);
         }
         let records: Vec<_> = batch.records().iter().map(|change| KinesisRecord::new(change.clone(), stream)).collect();

@@ -216,7 +216,8 @@ impl ChangeRecord {
     pub fn keys(&self) -> Item {
         self.key_source().map(|item| key_attributes(self.stream.key.attributes(), item)).unwrap_or_default()
     }
-    /// A number that no other record of the database has.
+    /// A number that no other record of the database has. If a record was read before it was durable
+    /// ([`Durability::Buffered`](crate::Durability::Buffered)) and a power failure took it, another record gets the number.
     pub fn event_id(&self) -> u128 {
         let mut identity = [0; 26];
         identity[..8].copy_from_slice(&self.database_id.to_le_bytes());

@@ -60,9 +60,9 @@ pub fn horizon_millis(now_millis: u64, retention_millis: u64) -> u64 {
 pub fn is_gone(closed_millis: u64, now_millis: u64, retention_millis: u64) -> bool {
     closed_millis.saturating_add(retention_millis) <= now_millis
 }
-/// Whether a shard that was opened then is to be closed.
+/// Whether a shard that was opened then is to be closed: also one that was opened by a clock that was far ahead.
 pub fn is_old(opened_millis: u64, now_millis: u64) -> bool {
-    opened_millis.saturating_add(SHARD_MILLIS) <= now_millis
+    opened_millis.saturating_add(SHARD_MILLIS) <= now_millis || now_millis.saturating_add(SHARD_MILLIS) < opened_millis
 }
 /// Whether an iterator that was given out then is void.
 pub fn is_void(issued_millis: u64, now_millis: u64) -> bool {

@@ -21,7 +21,7 @@ use crate::{
     schema::KeySchema,
 };
 use parking_lot::Mutex;
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// A shard of a change stream.
 #[derive(Debug)]
@@ -295,6 +295,24 @@ impl Shard {
         }
         Ok(in_tail)
     }
+}
+
+/// When the shards were closed that are, in milliseconds since 1970. Where the clock was ahead then, so that it is not so late yet,
+/// a shard was closed no later than one that continues it.
+pub fn closed_millis(shards: &BTreeMap<u64, Arc<Shard>>, now_millis: u64) -> BTreeMap<u64, u64> {
+    let (mut closed, mut continued) = (BTreeMap::new(), BTreeMap::<u64, u64>::new());
+    // Those that continue others have higher numbers.
+    for shard in shards.values().rev() {
+        let record = shard.record();
+        let Some(own) = record.closed_millis else { continue };
+        let later = continued.get(&shard.id).copied().filter(|_| own > now_millis);
+        let at = later.map_or(own, |later| later.min(own));
+        closed.insert(shard.id, at);
+        if let Some(parent) = record.parent {
+            continued.entry(parent).and_modify(|known| *known = at.min(*known)).or_insert(at);
+        }
+    }
+    closed
 }
 
 fn note_trimmed(record: &mut ShardMeta, seqno: u64, ordinal: Option<u16>) {

@@ -8,7 +8,7 @@ use super::{
     record::Change,
     retention::{Horizon, Retention, is_gone},
     segment::{Segment, SegmentContext},
-    shard::Shard,
+    shard::{Shard, closed_millis},
     tail::BlockPool,
 };
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
 };
 use arc_swap::ArcSwap;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicU64, AtomicUsize, Ordering},
@@ -290,7 +290,8 @@ impl Streams {
         self.announce();
     }
 
-    /// Streams and closed shards that are gone by now: their numbers. A shard that `is_unread` is kept for longer.
+    /// Streams and closed shards that are gone by now: their numbers. A shard that `is_unread` is kept for longer, and its stream
+    /// with it.
     pub fn gone(
         &self,
         now_millis: u64,
@@ -298,17 +299,18 @@ impl Streams {
         is_unread: impl Fn(&Shard) -> bool,
     ) -> (Vec<u64>, Vec<Arc<Shard>>) {
         let registry = self.registry.read();
-        let is_past = |closed: Option<u64>, longest: u64| closed.is_some_and(|at| is_gone(at, now_millis, longest));
-        let streams: Vec<u64> = registry
-            .streams
-            .values()
-            .filter(|stream| is_past(stream.disabled_millis, retention.millis))
-            .map(|stream| stream.id)
-            .collect();
-        let shards = registry.shards.values();
-        let shards = shards.filter(|shard| {
-            let longest = if is_unread(shard) { retention.longest_millis() } else { retention.millis };
-            streams.contains(&shard.stream) || is_past(shard.record().closed_millis, longest)
+        let longest = |is_unread: bool| if is_unread { retention.longest_millis() } else { retention.millis };
+        let unread: BTreeSet<u64> =
+            registry.shards.values().filter(|shard| is_unread(shard)).map(|s| s.stream).collect();
+        let is_past = |closed: u64, is_unread: bool| is_gone(closed, now_millis, longest(is_unread));
+        let disabled =
+            |stream: &StreamMeta| stream.disabled_millis.is_some_and(|at| is_past(at, unread.contains(&stream.id)));
+        let streams: Vec<u64> =
+            registry.streams.values().filter(|stream| disabled(stream)).map(|stream| stream.id).collect();
+        let closed = closed_millis(&registry.shards, now_millis);
+        let shards = registry.shards.values().filter(|shard| {
+            let is_closed = |at: &u64| is_past(*at, is_unread(shard));
+            streams.contains(&shard.stream) || closed.get(&shard.id).is_some_and(is_closed)
         });
         (streams.clone(), shards.cloned().collect())
     }

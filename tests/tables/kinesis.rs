@@ -2,6 +2,8 @@
 
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
+mod undelivered;
+
 use hashrange::{
     Clock, Database, Item, Table,
     inspect::{Piece, Work},

@@ -4,6 +4,7 @@
 
 use hashrange::{
     Clock, Database, ErrorKind, Item, Table,
+    admin::TableUpdate,
     inspect::Work,
     key::S,
     schema::StreamView,
@@ -235,4 +236,63 @@ fn records_are_not_kept_for_readers_without_a_checkpoint() {
     }
     assert_eq!(seen, [1]);
     assert_eq!(world.read(world.consumer()).unwrap(), (vec![], vec![0, 1]));
+}
+
+#[test]
+fn records_are_kept_for_a_consumer_after_their_stream_was_disabled() {
+    let (clock, disk) = (Clock::manual(START_MILLIS), SimulatedDisk::new(1));
+    let world = open_for_consumers(&clock, &disk);
+    world.put(0);
+    let stream = world.table.stream().unwrap();
+    assert_eq!(world.read(stream.checkpoint("mailer")).unwrap().1, [0]);
+    world.put(1);
+    let disable = TableUpdate { stream: Some(None), ..TableUpdate::default() };
+    world.db.update_table("orders", disable).unwrap();
+    world.pass(40);
+    assert_eq!(world.db.health().unread.len(), 1);
+    assert_eq!(world.read(stream.checkpoint("mailer")).unwrap(), (vec![], vec![1]));
+    world.pass(1);
+    assert!(world.db.list_streams(Some("orders")).is_empty(), "it is read, and more than a day old");
+}
+
+#[test]
+fn what_consumers_noted_goes_with_their_stream() {
+    let (clock, disk) = (Clock::manual(START_MILLIS), SimulatedDisk::new(1));
+    let world = open(&clock, &disk, None);
+    world.put(0);
+    assert_eq!(world.read(world.consumer()).unwrap().1, [0]);
+    let rows = || world.db.describe_table("hashrange.checkpoints").unwrap().item_count;
+    assert!(rows() > 0);
+    let stream = |view| TableUpdate { stream: Some(view), ..TableUpdate::default() };
+    world.db.update_table("orders", stream(None)).unwrap();
+    world.db.update_table("orders", stream(Some(StreamView::NewImage))).unwrap();
+    world.put(1);
+    assert_eq!(world.read(world.consumer()).unwrap().1, [1]);
+    let of_both = rows();
+    world.pass(25);
+    assert!((1..of_both).contains(&rows()), "{} of {of_both} are left", rows());
+    world.put(2);
+    assert_eq!(world.read(world.consumer()).unwrap(), (vec![], vec![2]));
+}
+
+/// Shards that a clock opened and closed which was a year ahead for a while.
+#[test]
+fn shards_of_a_time_that_was_ahead_go_like_others() {
+    let (clock, disk) = (Clock::manual(START_MILLIS), SimulatedDisk::new(1));
+    let world = open(&clock, &disk, None);
+    world.put(0);
+    clock.set_millis(START_MILLIS + 365 * 24 * 3_600_000);
+    world.pass(5);
+    world.put(1);
+    let shards = || world.db.list_streams(Some("orders"))[0].shards.clone();
+    let ahead = shards();
+    assert_eq!(ahead.len(), 2, "one was closed, another one was opened");
+    clock.set_millis(START_MILLIS);
+    for n in 2..10 {
+        world.pass(5);
+        world.put(n);
+    }
+    assert!(shards().iter().all(|shard| ahead.iter().all(|gone| gone.id != shard.id)), "{:?}", shards());
+    let late = world.table.stream().unwrap().checkpoint("late");
+    assert_eq!(world.read(late).unwrap().1, [5, 6, 7, 8, 9], "a day of records");
 }
