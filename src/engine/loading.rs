@@ -37,7 +37,7 @@ impl Loading {
     /// Creates the table that `spec` says. Its stream begins behind the load.
     pub fn begin(engine: &Arc<Engine>, mut spec: TableSpec) -> Result<Self> {
         let stream = spec.stream.take();
-        let slot = engine.create_table_as(spec, TableStatus::Creating)?;
+        let slot = engine.create_table_as(spec, TableStatus::Creating, None)?;
         let seqno = slot.state().definition.changed_seqno;
         Ok(Self { engine: engine.clone(), slot, stream, seqno, is_finished: false })
     }

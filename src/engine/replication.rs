@@ -163,13 +163,7 @@ impl Engine {
 
     /// Creates a table that requests do not find before [`Engine::activate_replica`].
     pub fn create_replica(&self, spec: TableSpec, replication: Replication) -> Result<Arc<TableSlot>> {
-        let slot = self.create_table_as(spec, TableStatus::Creating)?;
-        let _work = self.gate.enter()?;
-        let _gate = self.tables.schema_gate.write();
-        let mut definition = (*slot.state().definition).clone();
-        definition.replication = Some(Box::new(replication));
-        definition.has_stamps = true;
-        self.put_definition(definition, Some(&slot))
+        self.create_table_as(spec, TableStatus::Creating, Some(Box::new(replication)))
     }
 
     /// Makes a replica that has all items a table in use, whose stream begins now.

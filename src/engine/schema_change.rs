@@ -17,7 +17,7 @@ use crate::{
     manifest::{Counters, Edit},
     schema::{
         BillingMode, IndexDefinition, IndexKind, IndexStatus, KeyAttribute, KeySchema, MAX_GLOBAL_INDEXES, Projection,
-        ProvisionedThroughput, StreamDefinition, StreamView, TableDefinition, TableSettings, TableStatus,
+        ProvisionedThroughput, Replication, StreamDefinition, StreamView, TableDefinition, TableSettings, TableStatus,
         validate_table,
     },
     wal::record::{SchemaChange, encode_schema},
@@ -119,11 +119,16 @@ pub struct TableUpdate {
 impl Engine {
     /// Creates a table; it is durable and usable when this returns.
     pub fn create_table(&self, spec: TableSpec) -> Result<Arc<TableSlot>> {
-        self.create_table_as(spec, TableStatus::Active)
+        self.create_table_as(spec, TableStatus::Active, None)
     }
 
-    /// Creates a table with a status.
-    pub(super) fn create_table_as(&self, spec: TableSpec, status: TableStatus) -> Result<Arc<TableSlot>> {
+    /// Creates a table with a status, and with what it knows of its replicas.
+    pub(super) fn create_table_as(
+        &self,
+        spec: TableSpec,
+        status: TableStatus,
+        replication: Option<Box<Replication>>,
+    ) -> Result<Arc<TableSlot>> {
         let _work = self.gate.enter()?;
         let gate = self.tables.schema_gate.write();
         if self.table(&spec.name).is_some() {
@@ -145,8 +150,8 @@ impl Engine {
             deletion_protection: spec.deletion_protection,
             tags: spec.tags,
             settings: spec.settings,
-            replication: None,
-            has_stamps: false,
+            has_stamps: replication.is_some(),
+            replication,
             changed_seqno: 0,
         };
         for index in spec.indexes {

@@ -14,12 +14,13 @@ pub(super) struct Coordinator {
 }
 
 impl Coordination for Coordinator {
-    fn begin<'a>(&'a self, call: &Call<'_>) -> Result<Option<Box<dyn Coordinated + 'a>>> {
+    fn begin<'a>(&'a self, call: &Call<'_>, is_in_transaction: bool) -> Result<Option<Box<dyn Coordinated + 'a>>> {
         let region = &self.world.regions[self.region];
         if region.is_down.load(Ordering::Acquire) {
             return Err(out_of_service(&format!("region {} is down", region.name)));
         }
-        Ok(Turn::begin(&self.world, self.region, call)?.map(|turn| Box::new(turn) as Box<dyn Coordinated + 'a>))
+        let turn = Turn::begin(&self.world, self.region, call, is_in_transaction)?;
+        Ok(turn.map(|turn| Box::new(turn) as Box<dyn Coordinated + 'a>))
     }
 }
 

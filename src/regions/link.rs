@@ -279,10 +279,15 @@ impl Link {
         Ok(())
     }
 
-    /// What was on its way is read from the log again.
     fn fail(&mut self, error: &crate::error::Error, now_millis: u64) {
+        self.begin_again();
         self.counts.failure = Some(error.to_string());
         self.rests_until = now_millis.saturating_add(RETRY_MILLIS);
+    }
+
+    /// What was on its way is read from the log again.
+    pub fn begin_again(&mut self) {
+        self.rests_until = 0;
         self.transit = self.transit.emptied();
         self.cut_off.clear();
         self.is_behind = false;

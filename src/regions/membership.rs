@@ -65,7 +65,9 @@ impl World {
         check_strong(&world.regions[from], &definition)?;
         to.iter().try_for_each(|to| world.check_absent(table, *to))?;
         check_capacity(&world.regions[from], &definition)?;
-        world.add_replicas(&mut state, &definition, from, &to, Consistency::Strong, peers.witness())
+        world.add_replicas(&mut state, &definition, from, &to, Consistency::Strong, peers.witness())?;
+        // Where nothing is noted when the world is opened again, a region that lost what it agreed to could not be told.
+        world.note_places(&mut state, &[from, to[0], to[1]])
     }
 
     /// Removes the replica of a table in a region, with its items. `from` is another region that has the table. What was written in
@@ -115,7 +117,8 @@ impl World {
         };
         let peers: Vec<usize> = replication.regions().skip(1).filter_map(|name| world.number_of(name).ok()).collect();
         peers.iter().try_for_each(|peer| world.check_unprotected(table, *peer))?;
-        let reached: Vec<usize> = peers.iter().copied().filter(|peer| state.topology.can_agree(from, *peer)).collect();
+        let agrees = |peer: &usize| state.topology.can_agree(from, *peer) && world.share(table, (from, *peer));
+        let reached: Vec<usize> = peers.iter().copied().filter(agrees).collect();
         if reached.is_empty() {
             return Err(out_of_service(&format!("region {} reaches no second region", replication.region)));
         }
@@ -257,12 +260,7 @@ impl Inner {
                 replicas: others.map(|other| replica(other, ReplicaStatus::Active, None)).collect(),
                 ..known.clone()
             };
-            let spec = TableSpec {
-                ttl_attribute: definition.ttl_attribute.clone(),
-                settings: of_new_replica(&definition.settings),
-                ..TableSpec::like(definition, table)
-            };
-            let slot = self.regions[*region].engine().create_replica(spec, replication)?;
+            let slot = self.regions[*region].engine().create_replica(spec_of_replica(definition), replication)?;
             for member in &members {
                 if state.topology.is_connected(*member, *region) {
                     self.copy_table(state, (*member, *region), table)?;
@@ -378,14 +376,57 @@ impl Inner {
                     })
                     .collect();
                 replication.replicas.extend(missing);
+                // It never came to be, or is all that was there besides.
+                let is_missing = |witness: &String| !named(witness) && self.number_of(witness).is_ok();
+                if replication.replicas.is_empty() {
+                    replication.witness.take_if(|witness| is_missing(witness));
+                }
             })?;
         }
+        self.renew_witness(state, table)?;
         // Between what was sent by the one and by the other, changes may have been lost.
         let regions: Vec<usize> = there.iter().map(|(at, _)| *at).collect();
         if regions.iter().map(|at| members(*at)).collect::<Vec<_>>() == before {
             return Ok(());
         }
         self.compare_among(state, &regions)
+    }
+}
+
+impl Inner {
+    /// Makes the copy of a witness anew that has none any more. The regions that serve the table have among them what it had, if all of
+    /// them are there; otherwise nothing agrees with it until they are.
+    fn renew_witness(&self, state: &mut WorldState, table: &str) -> Result<()> {
+        let serving = (0..self.regions.len()).find_map(|at| Some((at, self.regions[at].replicated(table)?)));
+        let Some((serving, (slot, known))) = serving else { return Ok(()) };
+        let witness = known.witness.as_deref().and_then(|witness| self.number_of(witness).ok());
+        let Some(at) = witness.filter(|at| self.regions[*at].engine().table(table).is_none()) else { return Ok(()) };
+        let names: Vec<String> =
+            known.regions().filter(|name| *name != self.regions[at].name).map(str::to_owned).collect();
+        let others: Vec<usize> = names.iter().filter_map(|name| self.number_of(name).ok()).collect();
+        if others.len() < names.len() || !others.iter().all(|other| self.share(table, (serving, *other))) {
+            return Ok(());
+        }
+        // First, so that what it has counts only with what the others have, also if the process ends in between.
+        others.iter().try_for_each(|other| self.compare_later(state, (*other, at)))?;
+        let replica = |region: &String| Replica {
+            region: region.clone(),
+            status: ReplicaStatus::Active,
+            created_millis: self.now_millis(),
+            source: None,
+        };
+        let replicas = names.iter().map(replica).collect();
+        let replication = Replication { region: self.regions[at].name.clone(), replicas, ..known };
+        self.regions[at].engine().create_replica(spec_of_replica(&slot.state().definition), replication).map(drop)
+    }
+}
+
+/// A new replica of a table.
+fn spec_of_replica(definition: &TableDefinition) -> TableSpec {
+    TableSpec {
+        ttl_attribute: definition.ttl_attribute.clone(),
+        settings: of_new_replica(&definition.settings),
+        ..TableSpec::like(definition, &definition.name)
     }
 }
 

@@ -8,6 +8,7 @@
 
 use super::{
     coordinator::out_of_service,
+    link::Link,
     world::{Inner, WorldState},
 };
 use crate::{
@@ -89,12 +90,23 @@ pub(super) struct Turn<'a> {
 impl<'a> Turn<'a> {
     /// Waits until it is the turn of a request; `None` if it needs none. Errors: no second region can be reached, the item is
     /// being changed in another one, the request is none that tables with strong consistency take.
-    pub fn begin(world: &'a Arc<Inner>, region: usize, call: &Call<'_>) -> Result<Option<Self>> {
+    pub fn begin(
+        world: &'a Arc<Inner>,
+        region: usize,
+        call: &Call<'_>,
+        is_in_transaction: bool,
+    ) -> Result<Option<Self>> {
         let is_strong = |table: &&Arc<TableDefinition>| {
             table.replication.as_ref().is_some_and(|replication| replication.consistency == Consistency::Strong)
         };
         let strong: Vec<&Arc<TableDefinition>> = call.tables.iter().filter(is_strong).collect();
-        if strong.is_empty() || !needs_latest(&call.request, &strong)? {
+        if strong.is_empty() {
+            return Ok(None);
+        }
+        if is_in_transaction {
+            return Err(no_transactions());
+        }
+        if !needs_latest(&call.request, &strong)? {
             return Ok(None);
         }
         let items = written_items(&call.request, &strong)?;
@@ -105,7 +117,8 @@ impl<'a> Turn<'a> {
         let (mut tables, mut round_trip_millis) = (Vec::new(), 0);
         for table in strong {
             let Some(replication) = &table.replication else { continue };
-            let (peer, millis) = nearest(world, &mut state, region, replication)?;
+            world.catch_up(&mut state, &table.name, region)?;
+            let (peer, millis) = nearest(world, &mut state, region, (&table.name, replication))?;
             round_trip_millis = round_trip_millis.max(millis);
             let own = std::slice::from_ref(&table.name);
             world.bring_over(&mut state, (peer, region), own)?;
@@ -137,20 +150,54 @@ impl Coordinated for Turn<'_> {
     }
 }
 
-/// The region of a table that can be reached and answers first, and how long that takes.
-fn nearest(world: &Inner, state: &mut WorldState, region: usize, replication: &Replication) -> Result<(usize, u64)> {
+impl Inner {
+    /// Whether two regions have replicas of a table that know each other.
+    pub fn share(&self, table: &str, (one, other): (usize, usize)) -> bool {
+        let knows = |at: usize, other: usize| {
+            let known = self.regions[at].replicated(table);
+            known.is_some_and(|(_, known)| known.regions().any(|name| name == self.regions[other].name))
+        };
+        knows(one, other) && knows(other, one)
+    }
+    /// Compares what a region has of a table with the others, where that has to be done before it counts: its database was put
+    /// back, or is a new one. Errors: a region that it has to be compared with cannot be reached; log, disk.
+    pub fn catch_up(&self, state: &mut WorldState, table: &str, region: usize) -> Result<()> {
+        let has_to =
+            |link: &&Link| link.to == region && link.has_to_compare() && self.share(table, (link.from, region));
+        let others: Vec<usize> = state.links().iter().filter(has_to).map(|link| link.from).collect();
+        for from in others {
+            if !state.topology.is_connected(from, region) {
+                return Err(out_of_service(&format!("region {} is not reached", self.regions[from].name)));
+            }
+            self.bring_over(state, (from, region), &[table.to_owned()])?;
+        }
+        Ok(())
+    }
+}
+
+/// The region that can be reached, has the table with all that it ever agreed to, and answers first; and how long that takes.
+fn nearest(
+    world: &Inner,
+    state: &mut WorldState,
+    region: usize,
+    (table, replication): (&str, &Replication),
+) -> Result<(usize, u64)> {
     state.strong.drawn += 1;
     let random = mix(state.strong.drawn);
     let peers = replication.regions().filter_map(|name| world.number_of(name).ok()).filter(|peer| *peer != region);
-    let reached = peers.filter(|peer| state.topology.can_agree(region, *peer));
+    let reached = peers.filter(|peer| state.topology.can_agree(region, *peer) && world.share(table, (region, *peer)));
     let answer = |peer: usize| {
         let there = Inner::lag_millis(state, (region, peer), random);
         (there.saturating_add(Inner::lag_millis(state, (peer, region), mix(random))), peer)
     };
-    let (millis, peer) = reached.map(answer).min().ok_or_else(|| {
-        out_of_service(&format!("region {} reaches no second region of the table", replication.region))
-    })?;
-    Ok((peer, millis))
+    let mut answers: Vec<(u64, usize)> = reached.map(answer).collect();
+    answers.sort_unstable();
+    for (millis, peer) in answers {
+        if world.catch_up(state, table, peer).is_ok() {
+            return Ok((peer, millis));
+        }
+    }
+    Err(out_of_service(&format!("region {} reaches no second region of the table", replication.region)))
 }
 
 /// Whether a request has to see the latest. Errors: it is a transaction.
@@ -164,9 +211,7 @@ fn needs_latest(request: &RequestRef<'_>, strong: &[&Arc<TableDefinition>]) -> R
             batch.tables.iter().any(|keys| keys.consistent_read && is_strong(&keys.table))
         }
         RequestRef::TransactGetItems(_) | RequestRef::TransactWriteItems(_) => {
-            return Err(Error::validation(
-                "Transactions are not supported for global tables with MultiRegionConsistency set to STRONG",
-            ));
+            return Err(no_transactions());
         }
         RequestRef::PutItem(_)
         | RequestRef::UpdateItem(_)
@@ -208,6 +253,11 @@ fn written_items(request: &RequestRef<'_>, strong: &[&Arc<TableDefinition>]) -> 
         _ => {}
     }
     Ok(items)
+}
+
+#[cold]
+fn no_transactions() -> Error {
+    Error::validation("Transactions are not supported for global tables with MultiRegionConsistency set to STRONG")
 }
 
 #[cold]

@@ -2,7 +2,7 @@
 
 use super::{
     clocks::RegionClock,
-    coordinator::Coordinator,
+    coordinator::{Coordinator, out_of_service},
     link::{Ends, Link},
     link_positions::LinkPositions,
     options::{DatabaseLocation, LinkModel, WorldOptions},
@@ -31,6 +31,8 @@ use std::{
     time::Duration,
 };
 
+/// How much the clock may go back without more being done about it than that something comes so much later, in milliseconds.
+const SET_BACK_MILLIS: u64 = 1_000;
 /// How much the clock of a region can differ from the world's, in milliseconds: a year.
 const MOST_AHEAD_MILLIS: u64 = 365 * 24 * 3600 * 1000;
 
@@ -76,6 +78,8 @@ pub(super) struct WorldState {
     clocks: Vec<RegionClock>,
     links: Vec<Link>,
     pub strong: Strong,
+    /// The latest time that was looked at, in milliseconds since 1970.
+    seen_millis: u64,
 }
 
 impl WorldState {
@@ -134,14 +138,17 @@ impl World {
             }
         }
         let is_driven = !clock.is_manual() && !options.is_stepped;
-        let state = WorldState { topology: Topology::default(), clocks, links, strong: Strong::default() };
+        let state =
+            WorldState { topology: Topology::default(), clocks, links, strong: Strong::default(), seen_millis: 0 };
         let (state, stop, thread) = (Mutex::new(state), Arc::default(), Mutex::default());
         let world = Self { inner: Arc::new(Inner { regions, positions, clock, state, stop, thread }) };
-        // What such a region wrote before is in the others only, and they do not send it by themselves.
+        // What such a region wrote before is in the others only, and they do not send it by themselves. What it writes from now on
+        // has the numbers of what they have. Last goes what says that it was put back.
         for region in put_back {
             let mut state = world.inner.lock();
-            let others = (0..world.inner.regions.len()).filter(|from| *from != region);
-            others.into_iter().try_for_each(|from| world.inner.compare_later(&mut state, (from, region)))?;
+            let others = || (0..world.inner.regions.len()).filter(move |other| *other != region);
+            let ways = others().map(|from| (from, region)).chain(others().map(|to| (region, to)));
+            ways.into_iter().try_for_each(|at| world.inner.compare_later(&mut state, at))?;
         }
         world.repair_membership()?;
         if is_driven {
@@ -293,7 +300,8 @@ impl World {
             // It has no panic to report: a step fails with an error.
             let _ = thread.join();
         }
-        let _state = self.inner.lock();
+        // A step that is under way ends first. The lock is free meanwhile: a trigger whose end a database waits for may take it.
+        drop(self.inner.lock());
         let closed: Vec<Result<()>> = self.inner.regions.iter().map(|region| region.database.clone().close()).collect();
         closed.into_iter().collect()
     }
@@ -312,7 +320,19 @@ impl Inner {
         self.clock.now_millis()
     }
     pub fn lock(&self) -> MutexGuard<'_, WorldState> {
-        self.state.lock()
+        let mut state = self.state.lock();
+        self.follow_clock(&mut state);
+        state
+    }
+    /// After a clock was set back, times that were reckoned by it would come too late: nothing waits for them any more.
+    fn follow_clock(&self, state: &mut WorldState) {
+        let now_millis = self.now_millis();
+        if now_millis.saturating_add(SET_BACK_MILLIS) < state.seen_millis {
+            state.seen_millis = now_millis;
+            state.links.iter_mut().for_each(Link::begin_again);
+            state.strong = Strong::default();
+        }
+        state.seen_millis = state.seen_millis.max(now_millis);
     }
     fn ends<'a>(&'a self, clocks: &'a [RegionClock], (from, to): (usize, usize)) -> Ends<'a> {
         let (clock, positions) = (&clocks[from], &self.positions[to]);
@@ -396,8 +416,13 @@ impl Inner {
         failures.into_iter().next().map_or(Ok(arrived), Err)
     }
 
-    /// Brings everything of some tables that a region has over to another one at once. Errors: log, disk.
+    /// Brings everything of some tables that a region has over to another one at once. Errors: one of the regions has no replica
+    /// of a table; log, disk.
     pub fn bring_over(&self, state: &mut WorldState, at: (usize, usize), tables: &[String]) -> Result<()> {
+        if let Some(table) = tables.iter().find(|table| !self.share(table, at)) {
+            let (from, to) = (&self.regions[at.0].name, &self.regions[at.1].name);
+            return Err(out_of_service(&format!("table {table} is not in region {from} and in region {to}")));
+        }
         let now_millis = self.now_millis();
         let WorldState { clocks, links, .. } = state;
         let ends = self.ends(clocks, at);
@@ -427,6 +452,12 @@ impl Inner {
     pub fn compare_among(&self, state: &mut WorldState, regions: &[usize]) -> Result<()> {
         let pairs = regions.iter().flat_map(|from| regions.iter().map(move |to| (*from, *to)));
         pairs.filter(|(from, to)| from != to).try_for_each(|at| self.compare_later(state, at))
+    }
+    /// Lets some regions note how far they have what the others sent. Errors: log, disk.
+    pub fn note_places(&self, state: &mut WorldState, regions: &[usize]) -> Result<()> {
+        let WorldState { clocks, links, .. } = state;
+        let mut own = links.iter_mut().filter(|link| regions.contains(&link.from) && regions.contains(&link.to));
+        own.try_for_each(|link| link.note_place(&self.ends(clocks, (link.from, link.to))))
     }
     /// What is on its way of a table from a region, or to it, arrives no more.
     pub fn forget(state: &mut WorldState, table: &str, region: usize) {

@@ -44,6 +44,10 @@ pub(super) mod sealed {
         }
         /// The request, as one of all kinds.
         fn as_request(&self) -> RequestRef<'_>;
+        /// Whether it is a read of a transaction that runs as a closure, which the request as one of all kinds does not tell.
+        fn is_in_transaction(&self) -> bool {
+            false
+        }
         /// The tables that it is about, each once, in the order of their first appearance.
         fn tables(&self) -> Vec<&TableRef<'_>>;
     }
@@ -199,7 +203,7 @@ impl<'a> Executor<'a> {
     /// Carries a request out in its turn, where it has to wait for one.
     fn run_coordinated<R: Run + ?Sized>(&self, call: &Call<'_>, request: &R) -> Result<R::Response> {
         let Some(coordination) = self.hooks.coordination() else { return request.run(self) };
-        let coordinated = coordination.begin(call)?;
+        let coordinated = coordination.begin(call, request.is_in_transaction())?;
         let result = request.run(self);
         coordinated.map_or(Ok(()), |coordinated| coordinated.finish(result.is_ok()))?;
         result

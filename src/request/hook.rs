@@ -86,8 +86,9 @@ pub struct Completion<'a> {
 
 /// Lets requests of one region agree with those of others, where tables have replicas that must.
 pub(crate) trait Coordination: Send + Sync {
-    /// The request is about to be carried out. An error rejects it. What is returned is held meanwhile.
-    fn begin<'a>(&'a self, call: &Call<'_>) -> Result<Option<Box<dyn Coordinated + 'a>>>;
+    /// The request is about to be carried out. An error rejects it. What is returned is held meanwhile. `is_in_transaction` tells a
+    /// read of a transaction that runs as a closure.
+    fn begin<'a>(&'a self, call: &Call<'_>, is_in_transaction: bool) -> Result<Option<Box<dyn Coordinated + 'a>>>;
 }
 
 /// A request that is being carried out, and that requests of other regions wait for.

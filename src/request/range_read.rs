@@ -158,6 +158,9 @@ impl Run for QueryNewest<'_> {
         };
         Ok(Page::of(items, consumed))
     }
+    fn is_in_transaction(&self) -> bool {
+        true
+    }
     fn as_request(&self) -> RequestRef<'_> {
         RequestRef::Query(self.query)
     }

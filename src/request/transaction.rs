@@ -50,6 +50,9 @@ impl Run for ReadNewest<'_> {
     fn as_request(&self) -> RequestRef<'_> {
         RequestRef::GetItem(&self.0)
     }
+    fn is_in_transaction(&self) -> bool {
+        true
+    }
     fn tables(&self) -> Vec<&TableRef<'_>> {
         vec![&self.0.table]
     }

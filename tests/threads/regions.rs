@@ -8,7 +8,9 @@ use hashrange::{
     Database, ErrorKind, Item, Result, Table, attr,
     key::S,
     regions::{LinkModel, StrongPeers, World},
+    schema::StreamView,
     service::Delay,
+    streams::ChangeRecord,
 };
 use hashrange_test_support::{Random, seeds};
 use std::{
@@ -16,6 +18,7 @@ use std::{
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
+        mpsc,
     },
     thread,
     time::Duration,
@@ -116,4 +119,27 @@ fn history(seed: u64) {
 #[test]
 fn strong_consistency_between_regions_is_linearisable() {
     seeds(8).for_each(history);
+}
+
+/// A trigger whose last batch writes to a table with strong consistency waits for its turn while the world is closed.
+#[test]
+fn a_world_is_closed_while_a_trigger_needs_it() {
+    let options = World::options().link(LinkModel::lag(Delay::Fixed(1)));
+    let world = REGIONS.iter().fold(options, |options, region| options.region(*region)).open().unwrap();
+    let database = world.database(REGIONS[0]).unwrap();
+    let sums = database.create_table("sums").hash::<S>("id").create().unwrap();
+    let log = database.create_table("log").hash::<S>("id").stream(StreamView::KeysOnly).create().unwrap();
+    world.create_strong("sums", REGIONS[0], &StrongPeers::Replicas(REGIONS[1].into(), REGIONS[2].into())).unwrap();
+    let (called, is_called) = mpsc::channel();
+    let add = move |records: &[ChangeRecord]| {
+        called.send(()).unwrap();
+        thread::sleep(Duration::from_millis(300)); // the world begins to close
+        sums.update("all").add("n", records.len() as u64).send().map(drop)
+    };
+    database.on_change(log.stream().unwrap().checkpoint("sum"), add).unwrap();
+    log.put(&Item::new().with("id", "x")).unwrap();
+    is_called.recv_timeout(Duration::from_secs(60)).unwrap();
+    let (closed, is_closed) = mpsc::channel();
+    thread::spawn(move || closed.send(world.close().is_ok()));
+    assert_eq!(is_closed.recv_timeout(Duration::from_secs(60)), Ok(true));
 }

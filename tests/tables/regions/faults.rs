@@ -26,25 +26,25 @@ use std::{
 
 const LAG: Duration = Duration::from_millis(800);
 
-fn table(world: &World, region: &str) -> Table<S> {
+pub(super) fn table(world: &World, region: &str) -> Table<S> {
     world.database(region).unwrap().table("ttt").unwrap()
 }
 
-fn memory_disks() -> [Arc<dyn Disk>; 3] {
+pub(super) fn memory_disks() -> [Arc<dyn Disk>; 3] {
     [(); 3].map(|()| Arc::new(MemoryDisk::new()) as Arc<dyn Disk>)
 }
 
-fn open(names: &[&str], disks: &[Arc<dyn Disk>], clock: &Clock, database: hashrange::OpenOptions) -> World {
+pub(super) fn open(names: &[&str], disks: &[Arc<dyn Disk>], clock: &Clock, database: hashrange::OpenOptions) -> World {
     let options = World::options().clock(clock.clone()).link(LinkModel::lag(Delay::Fixed(800))).database(database);
     let regions = names.iter().zip(disks);
     regions.fold(options, |options, (name, disk)| options.region_on(*name, disk.clone())).open().unwrap()
 }
 
-fn quiet() -> hashrange::OpenOptions {
+pub(super) fn quiet() -> hashrange::OpenOptions {
     Database::options().background(false)
 }
 
-fn assert_converged(world: &World) {
+pub(super) fn assert_converged(world: &World) {
     world.heal();
     world.settle().unwrap();
     assert!(world.is_converged("ttt").unwrap(), "{:?}", world.digests("ttt"));

@@ -5,6 +5,7 @@
 mod cost;
 pub(crate) mod faults;
 pub(crate) mod histories;
+mod lost_regions;
 mod membership;
 mod strong;
 pub(crate) mod vectors;

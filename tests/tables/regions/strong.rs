@@ -107,4 +107,18 @@ fn what_strong_consistency_is_not_for_is_refused() {
     let read = database.transact_get().get(&table, "x").send();
     assert_eq!(read.unwrap_err().kind(), ErrorKind::Validation);
     assert!(database.transaction(|t| t.put(&table, &item)).is_err());
+    // Also a closure that only reads there, since what it reads is what is here.
+    let plain = database.create_table("plain").hash::<S>("id").create().unwrap();
+    let decides = database.transaction(|t| {
+        if t.get(&table, "x")?.is_none() {
+            t.put(&plain, &item)?;
+        }
+        Ok::<_, hashrange::Error>(())
+    });
+    assert_eq!(decides.unwrap_err().kind(), ErrorKind::Validation);
+    let sorted = database.create_table("sorted").hash::<S>("id").range::<S>("sort").create().unwrap();
+    world.create_strong("sorted", A, &both).unwrap();
+    let queries = database.transaction(|t| t.query(&sorted, "x", |query| query).map(drop));
+    assert_eq!(queries.unwrap_err().kind(), ErrorKind::Validation);
+    assert!(get(&plain, "x").is_none());
 }
