@@ -256,6 +256,7 @@ impl Statement {
 
     /// Runs it. `limits_answer` says that its limit is on what is returned in all, which the caller counts: a page with a filter
     /// is read without it then.
+    #[inline]
     fn run(&self, limits_answer: bool) -> Result<StatementOutput> {
         if let Some(output) = self.get(limits_answer)? {
             return Ok(output);
