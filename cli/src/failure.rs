@@ -57,7 +57,7 @@ impl Failure {
     }
 }
 
-/// What a server says of itself: it serves on where that is not read.
+/// Ignores that standard output is closed. A server serves on, also if no program reads its address.
 pub(crate) fn unless_unread(said: Result<(), Failure>) -> Result<(), Failure> {
     match said {
         Err(Failure::OutputClosed) => Ok(()),

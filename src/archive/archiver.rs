@@ -98,7 +98,7 @@ impl Default for ArchiveOptions {
 /// The archiver of a database.
 pub(super) struct Archiver {
     engine: Arc<Engine>,
-    /// History stays on meanwhile.
+    /// The database cannot turn its history off while this archiver lives.
     _history: HistoryNeed,
     place: ArchivePlace,
     options: ArchiveOptions,
@@ -211,7 +211,7 @@ impl Archiver {
         if let Some(error) = &progress.stopped {
             return Err(error.clone());
         }
-        // Without it there are no bases before what the log does not tell.
+        // Without history the database takes no bases, and only a base has the items of a table that was loaded.
         self.engine.check_history()?;
         let (base, base_hold) = base.unzip();
         let begins_at = base.as_ref().filter(|base| base.follows_gap || progress.log.is_none());

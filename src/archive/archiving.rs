@@ -29,7 +29,8 @@ pub struct Archiving {
 struct Shared {
     engine: Arc<Engine>,
     archiver: Arc<Archiver>,
-    /// What its failures are known by: that of the place, so that who archives there next makes up for them.
+    /// The number under which its failures are reported. It is made of the place, so that a success of the next archiver of the same
+    /// place ends them.
     number: u64,
     stops: Mutex<bool>,
     woken: Condvar,
@@ -86,7 +87,7 @@ impl fmt::Debug for Archiving {
 }
 
 impl Archiving {
-    /// Begins to archive a database that keeps history, and has to until the end.
+    /// Begins to archive a database. `history` keeps the history on until the end of the archiving.
     pub(crate) fn begin(
         engine: Arc<Engine>,
         history: HistoryNeed,

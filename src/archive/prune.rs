@@ -72,7 +72,7 @@ impl Archive {
         let newest = self.entries.last().map(|entry| entry.number);
         let mut needed = BTreeSet::new();
         for chain in chains(&self.entries) {
-            // What a timeline has before a gap is as old as its last moment there.
+            // A gap divides a timeline into several chains; only the last chain is the newest one.
             let is_newest = chain.entries().last().map(|entry| entry.number) == newest;
             if !is_newest && chain.latest().at_millis < horizon_millis {
                 continue;

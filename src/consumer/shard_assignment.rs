@@ -104,8 +104,8 @@ impl ShardAssignment {
     }
 
     fn refresh(&mut self) -> Result<()> {
-        // In this order: a shard that the later list has not is gone, however late the list is. With an older list than the rows, a
-        // shard that was opened in between would be taken for one.
+        // The rows are read before the list of shards. So a shard that has a row and is not in the list was removed. In the other
+        // order, a shard that was opened between the two reads would look removed.
         let CheckpointSnapshot { mut rows, others, announced_until_millis, .. } = self.checkpoints.ledger()?;
         let shards = self.engine.streams().shards_of(self.stream.id);
         let is_mine = |id: u64| rows.get(&id).is_some_and(|row| self.checkpoints.is_mine(row));

@@ -79,13 +79,13 @@ pub(super) struct History {
     needed_commit: AtomicU64,
     /// What commits wait for besides the log, where they do.
     pub commit_gates: Gates,
-    /// Archives that are made of the history, which stays on as long as there is one.
+    /// Number of archivers that need the history. While it is above 0, history cannot be turned off.
     needed_by: AtomicUsize,
     /// One base is taken or dropped at a time.
     changing: OrderedMutex<()>,
 }
 
-/// History is not turned off while this is there.
+/// An archiver's need of history: while this value lives, the database cannot turn its history off.
 pub struct HistoryNeed(Arc<Engine>);
 
 impl Drop for HistoryNeed {
@@ -161,11 +161,11 @@ impl Engine {
         }
         self.history.is_on.store(false, Ordering::Relaxed);
         let count = self.history.bases.lock().len();
-        // It stays on where its end could not be noted.
+        // If the manifest could not be written, history stays on.
         self.drop_bases(count, true).inspect_err(|_| self.history.is_on.store(true, Ordering::Relaxed))
     }
 
-    /// Lets history stay on, where it is on, until the need ends.
+    /// Keeps history from being turned off until the returned value is dropped. It does not turn history on.
     pub fn need_history(self: &Arc<Self>) -> HistoryNeed {
         let _one = self.history.changing.lock();
         self.history.needed_by.fetch_add(1, Ordering::Relaxed);

@@ -90,7 +90,7 @@ impl Engine {
         Ok(positions)
     }
 
-    /// Removes what consumers of streams have noted that are not there any more. Errors: log, disk.
+    /// Deletes the checkpoints of consumers whose stream was removed. Errors: log, disk.
     pub(super) fn forget_consumers(&self) -> Result<()> {
         let Some(slot) = self.table(&table_name()) else { return Ok(()) };
         let (definition, mut keys) = (slot.state().definition.clone(), Vec::new());

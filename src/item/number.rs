@@ -44,8 +44,8 @@ pub struct Number {
     negative: bool,
 }
 
-/// Why something is no number. Kept as a coefficient that no number has, since it ends in zeros: the ordered bytes end in a
-/// pair of them then, which no reader takes for a number.
+/// Why something is no number. It is kept as a coefficient that ends in zeros, which no number has. Encoded, it ends in a pair of
+/// zeros, and a decoder rejects that.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum NumberFault {
     NotFinite = 100,

@@ -164,7 +164,7 @@ impl Delivery {
         delivered
     }
 
-    /// Forgets the streams that are gone. What was not delivered of one is a gap.
+    /// Forgets the streams that were removed. If records of a stream were not delivered, this counts one gap.
     fn forget_gone(&mut self, streams: &[Arc<StreamMeta>]) {
         let deliveries = &self.deliveries;
         self.feeds.retain(|id, feed| {

@@ -66,7 +66,8 @@ impl World {
         to.iter().try_for_each(|to| world.check_absent(table, *to))?;
         check_capacity(&world.regions[from], &definition)?;
         world.add_replicas(&mut state, &definition, from, &to, Consistency::Strong, peers.witness())?;
-        // Where nothing is noted when the world is opened again, a region that lost what it agreed to could not be told.
+        // Each region notes now how far it has the log of the others. Without these notes the next opening could not tell that a region was
+        // put back.
         world.note_places(&mut state, &[from, to[0], to[1]])
     }
 
@@ -376,7 +377,7 @@ impl Inner {
                     })
                     .collect();
                 replication.replicas.extend(missing);
-                // It never came to be, or is all that was there besides.
+                // The creation of the table was interrupted, or only the witness is left besides this region.
                 let is_missing = |witness: &String| !named(witness) && self.number_of(witness).is_ok();
                 if replication.replicas.is_empty() {
                     replication.witness.take_if(|witness| is_missing(witness));
@@ -394,8 +395,8 @@ impl Inner {
 }
 
 impl Inner {
-    /// Makes the copy of a witness anew that has none any more. The regions that serve the table have among them what it had, if all of
-    /// them are there; otherwise nothing agrees with it until they are.
+    /// Makes a new copy for a witness that lost its copy. It does so only if all regions that serve the table are in this world:
+    /// together they have every write that the witness had. Until then no region agrees with the witness.
     fn renew_witness(&self, state: &mut WorldState, table: &str) -> Result<()> {
         let serving = (0..self.regions.len()).find_map(|at| Some((at, self.regions[at].replicated(table)?)));
         let Some((serving, (slot, known))) = serving else { return Ok(()) };
@@ -407,7 +408,8 @@ impl Inner {
         if others.len() < names.len() || !others.iter().all(|other| self.share(table, (serving, *other))) {
             return Ok(());
         }
-        // First, so that what it has counts only with what the others have, also if the process ends in between.
+        // The comparison is noted before the copy is made. So the witness agrees with no region before it has what the others have, also
+        // if the process ends between the two steps.
         others.iter().try_for_each(|other| self.compare_later(state, (*other, at)))?;
         let replica = |region: &String| Replica {
             region: region.clone(),

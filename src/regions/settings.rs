@@ -120,8 +120,8 @@ fn shared(wanted: ProvisionedThroughput, own: ProvisionedThroughput) -> Provisio
     ProvisionedThroughput { read_units_per_sec, ..wanted }
 }
 
-/// The next change of a region on the way to a definition, as far as that differs from what was before it; `None` if there is none
-/// of what replicas share.
+/// The next update that brings a region closer to the definition `wanted`, of settings that replicas share only. Where `wanted` equals
+/// `before`, the region keeps what it has. `None` if nothing is left to do.
 fn update_towards(
     before: Option<&TableDefinition>,
     wanted: &TableDefinition,

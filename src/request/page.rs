@@ -276,7 +276,7 @@ impl<'a> PageBuilder<'a> {
         Ok(())
     }
 
-    /// So many bytes count for the page already, which another request read.
+    /// Begins behind earlier parts of the page, which have so many bytes.
     #[inline(always)]
     pub fn go_on_behind(&mut self, bytes: usize) {
         if bytes > 0 {

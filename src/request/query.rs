@@ -97,8 +97,8 @@ impl Run for PartQuery<'_> {
 const LAST_SORT_KEY: [u8; 8] = [u8::MAX; 8];
 
 impl Query<'_> {
-    /// Reads a page that has so many bytes already, which become those that it has then. A part of a page takes item after item,
-    /// so that the loops of whole pages have one caller.
+    /// Reads a page. `bytes` is what earlier parts of the page have; this part adds its own. A part reads item after item: so the
+    /// compiler makes the loop of whole pages for one caller only, and keeps it inline.
     #[inline(always)]
     fn read<const IS_PART: bool>(&self, executor: &Executor<'_>, bytes: &mut usize) -> Result<Page> {
         let (engine, options) = (executor.engine, &self.options);

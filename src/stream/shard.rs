@@ -297,11 +297,11 @@ impl Shard {
     }
 }
 
-/// When the shards were closed that are, in milliseconds since 1970. Where the clock was ahead then, so that it is not so late yet,
-/// a shard was closed no later than one that continues it.
+/// When each closed shard was closed, in milliseconds since 1970. If the clock was ahead at that time, the time is still in the future;
+/// then the time of a shard that continues it counts, if that is earlier.
 pub fn closed_millis(shards: &BTreeMap<u64, Arc<Shard>>, now_millis: u64) -> BTreeMap<u64, u64> {
     let (mut closed, mut continued) = (BTreeMap::new(), BTreeMap::<u64, u64>::new());
-    // Those that continue others have higher numbers.
+    // A shard that continues another one has a higher number.
     for shard in shards.values().rev() {
         let record = shard.record();
         let Some(own) = record.closed_millis else { continue };

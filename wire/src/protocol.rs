@@ -208,8 +208,8 @@ impl Protocol {
         response
     }
 
-    /// Decides whether a principal may see what all tables consume: as on CloudWatch's operations, for which DynamoDB has no action of
-    /// their own. Errors: policies do not allow it.
+    /// Decides whether a principal may see what all tables consume. Policies are asked the same as for CloudWatch's operations. Errors:
+    /// they do not allow it.
     pub(crate) fn authorize_figures(&self, caller: &Caller) -> Result<(), Failure> {
         const NAME: &str = "GetMetricData";
         match self.access_mode {

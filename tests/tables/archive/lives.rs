@@ -191,7 +191,7 @@ fn history_stays_on_while_an_archive_is_made_of_it() {
     (0..120).for_each(|n| put(&db, &format!("{n}"), n));
     db.flush().unwrap();
     let rejected = db.stop_history().map_err(|error| (error.kind(), error.code().to_owned()));
-    // What the log does not tell is in a base before the log tells of it.
+    // A load writes no items to the log. So the archiver uploads a base with them before it uploads the log that activates the table.
     let spec = IndexSpec {
         name: "by_text".into(),
         kind: IndexKind::Global,
@@ -223,7 +223,7 @@ fn what_an_archive_has_before_a_gap_is_removed_when_it_is_old() {
     db.compact().unwrap();
     work(&db, &store, &mut known);
     assert_eq!(open(&store).status().timelines[0].gaps, 1);
-    // The last moment before the gap is needed as long as it is asked for.
+    // While the horizon lies before the gap, `prune` keeps the entries before the gap.
     let now = clock.now_millis();
     open(&store).prune(now, before.at_millis, 0).unwrap();
     assert_eq!(open(&store).status().timelines[0].gaps, 1);

@@ -71,7 +71,8 @@ impl Guard {
         }
         let fetch = |name| headers.get(name).map(|value| value.as_bytes());
         let is_of_page = fetch("sec-fetch-site").is_none_or(|site| site == b"same-origin" || site == b"none");
-        // Another page may link to this one. What else it asks for it cannot read, but it would cost a place or a walk through a table.
+        // A page of another site may link to this page. It cannot read other answers, but its requests would cost a place in a stream or a
+        // walk through a table.
         if !is_of_page && fetch("sec-fetch-mode") != Some(b"navigate") {
             return Err("requests of pages of other sites are not allowed");
         }

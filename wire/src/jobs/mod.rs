@@ -38,7 +38,7 @@ use std::{
 pub(crate) const TOKEN_MILLIS: u64 = 8 * 60 * 60 * 1000;
 /// How often a job that waits for the database's clock looks at it.
 const CLOCK_PAUSE: Duration = Duration::from_millis(20);
-/// The pauses become longer up to this: many jobs may wait for minutes.
+/// The longest pause. Pauses double up to it, since many jobs may wait for minutes.
 const LONGEST_CLOCK_PAUSE: Duration = Duration::from_millis(200);
 
 /// What all protocols over one open database share of its jobs.
