@@ -54,8 +54,8 @@ fn members_of(action: Action) -> &'static [&'static str] {
     }
 }
 
-/// What a restore does to its target, besides itself.
-const RESTORE: [Action; 7] = [
+/// What copies the items of a table to another one, besides its own action: a restore and a new replica.
+const COPY: [Action; 7] = [
     Action::GetItem,
     Action::Query,
     Action::Scan,
@@ -227,7 +227,8 @@ impl Subject {
         let mut asks = vec![ask];
         for (region, actions) in &self.elsewhere {
             let there = resource.in_region(region);
-            asks.extend(actions.iter().map(|action| Ask::new(*action, there.clone())));
+            let copied = if actions.contains(&Action::CreateTableReplica) { &COPY[..] } else { &[] };
+            asks.extend(actions.iter().chain(copied).map(|action| Ask::new(*action, there.clone())));
         }
         if action == Action::CreateTable && !self.tags.is_empty() {
             asks.push(self.add_tags(Ask::new(Action::TagResource, resource.clone())));
@@ -262,7 +263,7 @@ fn asks(
     for target in subject.targets {
         asks.push(Ask::new(action, target.clone()));
         if action == Action::RestoreTableFromBackup {
-            asks.extend(RESTORE.map(|action| Ask::new(action, target.clone())));
+            asks.extend(COPY.map(|action| Ask::new(action, target.clone())));
         }
     }
     Ok(asks)

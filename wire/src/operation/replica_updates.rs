@@ -62,19 +62,6 @@ struct Request<'a> {
     has_others: bool,
 }
 
-/// What adding a replica asks for in its region, where all items come to be written.
-const ADDING: [Permission; 9] = [
-    Permission::CreateTableReplica,
-    Permission::CreateTable,
-    Permission::GetItem,
-    Permission::Query,
-    Permission::Scan,
-    Permission::PutItem,
-    Permission::UpdateItem,
-    Permission::DeleteItem,
-    Permission::BatchWriteItem,
-];
-
 /// The members of `UpdateTable` that are about replicas.
 const MEMBERS: [&str; 3] = ["ReplicaUpdates", "GlobalTableWitnessUpdates", "MultiRegionConsistency"];
 
@@ -94,14 +81,18 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Option<Outcome> {
     Some(request.run(context))
 }
 
-/// A region, and what is asked of policies there.
+/// A region, and the actions that policies are asked for there. Those that copy items are left to the caller.
 pub(crate) type InRegion = (String, &'static [Permission]);
 
 /// What a member of the request asks of policies in other regions, read as the request itself reads it; `None` if the member asks for
 /// nothing there.
 pub(crate) fn permissions(reader: &mut Reader<'_>, member: &str) -> Result<Option<Vec<InRegion>>, Failure> {
     let (path, create, delete): (_, &[Permission], &[Permission]) = match member {
-        "ReplicaUpdates" => ("replicaUpdates", &ADDING, &[Permission::DeleteTableReplica, Permission::DeleteTable]),
+        "ReplicaUpdates" => (
+            "replicaUpdates",
+            &[Permission::CreateTableReplica, Permission::CreateTable],
+            &[Permission::DeleteTableReplica, Permission::DeleteTable],
+        ),
         "GlobalTableWitnessUpdates" => (
             "globalTableWitnessUpdates",
             &[Permission::CreateGlobalTableWitness],
