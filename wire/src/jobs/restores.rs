@@ -3,7 +3,7 @@
 use super::{
     Jobs, Stopped,
     loading::{Loading, spec_of},
-    records::{BackupRecord, RestoreRecord, RestoreSource},
+    records::{BackupRecord, RestoreRecord, RestoreSource, is_loading},
 };
 use crate::{error::Failure, timing::takes};
 use hashrange::{
@@ -39,7 +39,18 @@ impl Jobs {
     /// The restore that reads a backup, if one does.
     pub(crate) fn restore_from(&self, backup: &str) -> Result<Option<RestoreRecord>, Failure> {
         let reads = |record: &RestoreRecord| matches!(&record.source, RestoreSource::Backup { id, .. } if id == backup);
-        Ok(self.records().list()?.into_iter().find(reads))
+        Ok(self.restores()?.into_iter().find(reads))
+    }
+
+    /// The restores that are under way. The row of a restore outlives the filling of its table by a moment; clients that see the
+    /// table as active take the restore for ended.
+    pub(crate) fn restores(&self) -> Result<Vec<RestoreRecord>, Failure> {
+        let mut restores = self.records().list::<RestoreRecord>()?;
+        restores.retain(|record| {
+            let table = self.database.describe_table(&record.target);
+            table.map_or(true, |table| is_loading(&table.definition))
+        });
+        Ok(restores)
     }
 
     /// Begins a restore again whose table went with the process that made it.
@@ -95,5 +106,35 @@ impl Jobs {
         let backup = self.records().get::<BackupRecord>(id)?;
         let now_millis = self.now_millis();
         Ok(backup.filter(|backup| backup.expiry_millis.is_none_or(|expiry| now_millis < expiry)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::timing::Timing;
+    use hashrange::{Database, key::S};
+
+    #[test]
+    fn a_restore_whose_table_is_full_holds_its_backup_no_longer() {
+        let database = Database::in_memory().unwrap();
+        let jobs =
+            Jobs { database: database.clone(), objects: None, timing: Timing::Instant, board: Default::default() };
+        database.create_table("source").hash::<S>("id").create().unwrap();
+        let definition = (*database.describe_table("source").unwrap().definition).clone();
+        let spec = TableSpec { name: "copy".to_owned(), ..spec_of(&definition) };
+        let loader = database.load_table(spec).unwrap();
+        let record = RestoreRecord {
+            target: "copy".to_owned(),
+            source: RestoreSource::Backup { id: "b".to_owned(), arn: "arn".to_owned() },
+            source_table: "source".to_owned(),
+            restore_millis: 0,
+            started_millis: 0,
+            definition,
+        };
+        jobs.records().put(&record).unwrap();
+        assert!(jobs.restore_from("b").unwrap().is_some());
+        loader.finish().unwrap();
+        assert!(jobs.restore_from("b").unwrap().is_none() && jobs.restores().unwrap().is_empty());
     }
 }

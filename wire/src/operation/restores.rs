@@ -82,7 +82,7 @@ impl Request {
         restore_millis: u64,
     ) -> Outcome {
         let jobs = context.jobs();
-        if jobs.records().list::<RestoreRecord>()?.len() >= MAX_RESTORES {
+        if jobs.restores()?.len() >= MAX_RESTORES {
             let text =
                 format!("Subscriber limit exceeded: Only {MAX_RESTORES} restore operations can be done simultaneously");
             return Err(Failure::limit_exceeded(text));
