@@ -42,18 +42,32 @@ impl CheckedNames {
     /// The first `len` bytes of `bytes` as text; `None` if they are not UTF-8, or not as many.
     #[inline]
     pub(super) fn name_at<'a>(&'a self, bytes: &'a [u8], len: usize) -> Option<&'a str> {
-        if let Some(head) = bytes.first_chunk::<MOST_BYTES>()
-            && (1..=MOST_BYTES).contains(&len)
-        {
-            let word = u128::from_le_bytes(*head) & u128::MAX >> (8 * (MOST_BYTES - len));
-            let hash = hash_of(word);
-            let slot = &self.0[hash as usize % SLOTS];
-            return match slot.name.get() {
-                Some(name) if name.word == word && name.text.len() == len => Some(&name.text),
-                _ => check(&head[..len], word, (hash >> 32) as u32, slot),
-            };
+        if !(1..=MOST_BYTES).contains(&len) {
+            return std::str::from_utf8(bytes.get(..len)?).ok();
         }
-        std::str::from_utf8(bytes.get(..len)?).ok()
+        let word = match bytes.first_chunk() {
+            Some(head) => u128::from_le_bytes(*head) & u128::MAX >> (8 * (MOST_BYTES - len)),
+            None => word_of(bytes.get(..len)?),
+        };
+        let hash = hash_of(word);
+        let slot = &self.0[hash as usize % SLOTS];
+        match slot.name.get() {
+            Some(name) if name.word == word && name.text.len() == len => Some(&name.text),
+            _ => check(bytes.get(..len)?, word, (hash >> 32) as u32, slot),
+        }
+    }
+}
+
+/// The word of a name behind which too few bytes follow to load a whole word: the name of the last attribute, mostly. It is put
+/// together of its first and its last bytes, which may be the same in part.
+#[inline]
+fn word_of(name: &[u8]) -> u128 {
+    if let (Some(first), Some(last)) = (name.first_chunk::<8>(), name.last_chunk::<8>()) {
+        u128::from(u64::from_le_bytes(*first)) | u128::from(u64::from_le_bytes(*last)) << (8 * (name.len() - 8))
+    } else if let (Some(first), Some(last)) = (name.first_chunk::<4>(), name.last_chunk::<4>()) {
+        u128::from(u32::from_le_bytes(*first)) | u128::from(u32::from_le_bytes(*last)) << (8 * (name.len() - 4))
+    } else {
+        name.iter().rev().fold(0, |word, byte| word << 8 | u128::from(*byte))
     }
 }
 
@@ -88,6 +102,11 @@ mod tests {
         assert_eq!(names.name_at(&bytes, 7), Some("only in"));
         assert_eq!(names.name_at(&bytes, 8), Some("only in "));
         assert_eq!(names.name_at(b"only in", 7), Some("only in"), "with nothing behind it");
+        for len in 1..=MOST_BYTES {
+            let alone = &b"each length alone"[..len];
+            assert_eq!(word_of(alone).to_le_bytes()[..len], *alone);
+            assert_eq!(word_of(alone) >> (8 * len - 1) >> 1, 0, "filled up with zeros");
+        }
         let zero = *b"only in\0 follows the same word";
         assert_eq!(names.name_at(&zero, 8), Some("only in\0"));
         assert_eq!((names.name_at(&bytes, 0), names.name_at(&bytes, 36)), (Some(""), None));

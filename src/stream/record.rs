@@ -14,7 +14,7 @@
 use super::sequence::Sequence;
 use crate::{
     format::varint,
-    item::{Item, ItemRef, NamedBytes},
+    item::{Item, ItemRef, NamedBytes, load_ahead},
     manifest::StreamMeta,
     schema::{KeyAttribute, KeySchema, StreamView, key_attributes},
     wal::record::Origin,
@@ -160,8 +160,11 @@ impl Change {
 #[inline(always)]
 fn take_image(buffer: &Arc<NamedBytes>, end: usize, bytes: &mut &[u8]) -> Option<ItemRef> {
     let len = usize::try_from(varint::take(bytes)?).ok()?;
-    *bytes = bytes.get(len..)?;
-    let end = end - bytes.len();
+    let (image, rest) = bytes.split_at_checked(len)?;
+    *bytes = rest;
+    // Its reader comes to it after all records of the page.
+    std::hint::black_box(load_ahead(image));
+    let end = end - rest.len();
     Some(ItemRef::within(buffer, end - len..end))
 }
 

@@ -195,11 +195,16 @@ pub(crate) fn stream_records(engine: &Engine, iterator_text: &str, limit: Option
     let (Some(shard), Some(stream)) = (streams.shard(place.shard), streams.stream(place.stream)) else {
         return Err(trimmed());
     };
-    let record = |change| ChangeRecord::new(change, &stream, engine.database_id());
+    let mut most_bytes = 0;
+    let record = |change| {
+        let record = ChangeRecord::new(change, &stream, engine.database_id());
+        most_bytes += record.most_bytes();
+        record
+    };
     let page = shard.read(place.from, limit, engine.read_horizon(), record)?;
     let (mut records, mut next) = (page.changes, page.next);
     // Hardly any page comes near the limit, and what keys count has to be looked up.
-    if records.iter().map(ChangeRecord::most_bytes).sum::<usize>() > MAX_PAGE_BYTES {
+    if most_bytes > MAX_PAGE_BYTES {
         let mut bytes = 0;
         let mut fits = |record: &ChangeRecord| {
             bytes += record.size_bytes();
