@@ -21,7 +21,7 @@ use std::{env, fs, hint::black_box, time::Duration};
 
 /// Operations in the order in which [`run_all`] does them, with the most instructions each may take.
 ///
-/// A budget is what was counted, and 5 % for what differs between compilers and C libraries.
+/// A budget is what was counted, and up to 5 % for what differs between compilers and C libraries.
 const BUDGETS: [(&str, u64); 30] = [
     ("get from the memtable", 995),
     ("get from a run", 1_335),

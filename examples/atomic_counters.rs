@@ -10,7 +10,7 @@ use hashrange::{Database, Durability, Table, key::S};
 use std::{panic::resume_unwind, thread};
 
 const THREADS: usize = 8;
-const INCREMENTS_PER_THREAD: usize = 10_000;
+const INCREMENTS_PER_THREAD: usize = 2_500;
 const PAGES: [&str; 3] = ["/", "/about", "/prices"];
 
 pub(crate) fn main() -> hashrange::Result<()> {

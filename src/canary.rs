@@ -2,7 +2,7 @@
 //!
 //! A search for lost writes that finds none was made in a good database or is a bad search. So the flag `--cfg hashrange_canaries`
 //! plants bugs of the kinds that stores have had, one at a time and chosen at run time. The lives of the simulation, the
-//! schedules of threads, `threads waiting::` and `tables planted` show that each is found. A place where one can be planted reads `canary!(Name)`, which is the constant `false` unless this
+//! schedules of threads, `threads waiting::`, `tables planted` and `crashes planted` show that each is found. A place where one can be planted reads `canary!(Name)`, which is the constant `false` unless this
 //! project's own tests ask for the flag.
 //!
 //! Imports: nothing.

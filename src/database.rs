@@ -441,6 +441,8 @@ impl Database {
             creating_millis: 0,
             conflicts: None,
             capacity: None,
+            faults: None,
+            auto_scaling: false,
             history: None,
             ledger: None,
             observer: None,

@@ -1,6 +1,6 @@
 //! Recording the requests of a server to a file.
 
-use crate::failure::Failure;
+use crate::{failure::Failure, output};
 use clap::Args;
 use hashrange::{
     Clock,
@@ -35,15 +35,8 @@ impl RecordArgs {
     pub(crate) fn is_wanted(&self) -> bool {
         self.record.is_some()
     }
-    /// Removes the file of a recorder that was made for a server that did not begin.
-    #[expect(clippy::disallowed_methods, reason = "a trace is no file of a database")]
-    pub(crate) fn discard(&self) {
-        if let Some(path) = &self.record {
-            let _ = std::fs::remove_file(path);
-        }
-    }
-    /// The recorder, if there is to be one. Errors: the file is there already, or cannot be written.
-    pub(crate) fn recorder(&self) -> Result<Option<Arc<Recorder>>, Failure> {
+    /// A recording, if there is to be one. Errors: the file is there already, or cannot be written.
+    pub(crate) fn begin(&self) -> Result<Option<Recording>, Failure> {
         let Some(path) = &self.record else { return Ok(None) };
         let file = create(path).map_err(|error| Failure::io(format!("cannot create {}", path.display()), error))?;
         let options = RecordOptions {
@@ -51,7 +44,44 @@ impl RecordArgs {
             attributes: self.record_attribute.clone(),
             max_bytes: self.record_max_mb << 20,
         };
-        Ok(Some(Arc::new(Recorder::new(file, Clock::system(), options)?)))
+        let unused = UnusedFile(Some(path.clone()));
+        Ok(Some(Recording { recorder: Arc::new(Recorder::new(file, Clock::system(), options)?), unused }))
+    }
+}
+
+/// What a server records. Its file goes with it unless the server began to serve.
+#[derive(Debug)]
+pub(crate) struct Recording {
+    /// What writes the file.
+    pub(crate) recorder: Arc<Recorder>,
+    unused: UnusedFile,
+}
+
+impl Recording {
+    /// The server serves: the file stays.
+    pub(crate) fn keep(&mut self) {
+        self.unused.0 = None;
+    }
+    /// Writes what is left, and says how much was recorded.
+    pub(crate) fn finish(self) -> Result<(), Failure> {
+        self.recorder.finish()?;
+        let (recorded, dropped) = self.recorder.counts();
+        output::remark(format_args!("recorded {recorded} accesses; {dropped} did not fit"));
+        Ok(())
+    }
+}
+
+/// A file that nothing needs.
+#[derive(Debug)]
+struct UnusedFile(Option<PathBuf>);
+
+impl Drop for UnusedFile {
+    #[expect(clippy::disallowed_methods, reason = "a trace is no file of a database")]
+    fn drop(&mut self) {
+        if let Some(path) = self.0.take() {
+            // What cannot be removed is left: the error that ended the start is the one to be shown.
+            let _ = std::fs::remove_file(path);
+        }
     }
 }
 

@@ -167,8 +167,8 @@ impl OpenOptions {
         self
     }
     /// Reports conflicts as the service has them, so that an application can be tested against them: an operation that meets
-    /// one that the service would not let it meet is rejected with `TransactionConflict` (or `TransactionInProgress`, for a client
-    /// request token whose first transaction is not finished), and a share of the others by chance. In a batch write the item
+    /// one that the service would not let it meet is rejected with `TransactionConflictException` (or `TransactionInProgressException`,
+    /// for a client request token whose first transaction is not finished), and a share of the others by chance. In a batch write the item
     /// comes back unprocessed; [`Database::transaction`] tries again. Default: operations wait for one another, and nothing
     /// conflicts. A test can also hold an item itself, with [`Table::simulate_conflict`](crate::Table::simulate_conflict).
     pub fn conflicts(mut self, model: ConflictModel) -> Self {

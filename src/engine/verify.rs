@@ -1,4 +1,5 @@
-//! Checking a database against itself: every record of the log, every byte of every run, and every index against its table.
+//! Checking a database against itself: every record of the log, every byte of every run and of every
+//! segment of a stream, and every index against its table.
 
 use super::{
     engine::Engine,

@@ -56,8 +56,8 @@ pub enum ErrorKind {
 }
 
 impl ErrorKind {
-    /// Whether the database failed rather than the request: a server answers such an error with a status of 500, any
-    /// other with 400.
+    /// Whether the database failed rather than the request: a server answers such an error with a status of 500
+    /// ([`Unsupported`](Self::Unsupported) with 400, an injected ServiceUnavailable with 503), any other with 400.
     pub fn is_server_fault(self) -> bool {
         match self {
             Self::Decode

@@ -69,7 +69,7 @@ const MOST_AHEAD_BYTES: usize = 1 << 10;
 /// Lines of an item that are loaded ahead.
 const MOST_AHEAD_LINES: usize = 8;
 
-/// Loads an encoded item that will be read, line by line and side by side: its reader goes from length to length, and would wait
+/// Loads the begin of an encoded item that will be read, line by line and side by side: its reader goes from length to length, and would wait
 /// for one line after the other. The answer means nothing; it is there so that the loads are.
 #[inline(always)]
 pub(crate) fn load_ahead(encoded: &[u8]) -> u8 {

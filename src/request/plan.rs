@@ -197,7 +197,7 @@ impl Display for RequestPlan {
         if let Some(most) = self.most_per_sec() {
             write!(f, "\n{:<8}{most} a second at these keys", "at most")?;
         }
-        self.refusal.as_ref().map_or(Ok(()), |error| write!(f, "\n{:<8}{error}", "refused"))
+        self.refusal.as_ref().map_or(Ok(()), |error| write!(f, "\n{:<8}{error}", "rejected"))
     }
 }
 

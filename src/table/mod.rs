@@ -127,7 +127,7 @@ impl<K: KeyShape> Table<K> {
         &self.slot
     }
     /// Holds an item as a transaction would that does not end, until the answer is dropped: until then, writes of the item
-    /// and transactions that contain it are rejected with DynamoDB's `TransactionConflict`, whatever
+    /// and transactions that contain it are rejected with DynamoDB's `TransactionConflictException`, whatever
     /// [`OpenOptions::conflicts`](crate::OpenOptions::conflicts) says, and reads of it succeed. For tests of what an application does then.
     ///
     /// ```

@@ -13,8 +13,8 @@ pub enum Timing {
     /// Changes are done with the answer, and may follow each other at once. The default.
     #[default]
     Instant,
-    /// Changes take as long as they were seen to take, and some may follow only after a pause: time to live changes once an
-    /// hour, a resource policy every 15 seconds. New tables are usable at once all the same; that they are not is an option
+    /// Changes take as long as they were seen to take, and some may follow only after a pause: time to live changes once in
+    /// 31 minutes, a resource policy every 15 seconds. New tables are usable at once all the same; that they are not is an option
     /// of the database ([`creating_millis`](hashrange::OpenOptions::creating_millis)).
     Service,
 }

@@ -13,10 +13,10 @@ use crate::{
     faults,
     ledger_file::LedgerFile,
     outcome::Outcome,
-    output::{self, Output},
+    output::Output,
     places::{self, ArchiveArgs, KinesisArgs, Service},
     policies,
-    recording::RecordArgs,
+    recording::{RecordArgs, Recording},
     regions::RegionsArgs,
     reloads::{Reloads, reload_faults, reload_keys, reload_policies, take_keys},
     session, signals,
@@ -189,7 +189,7 @@ enum Pace {
     /// They are done with their answer
     #[default]
     Instant,
-    /// As long as in the service, by the clock; time to live changes once an hour
+    /// As long as in the service, by the clock; time to live changes once in 31 minutes
     Service,
 }
 
@@ -228,12 +228,11 @@ impl Serve {
             tracing::warn!("items and answers can be read on their way: {} is reached without encryption", self.host);
         }
         let engine = self.engine(database, keys)?;
-        let recorder = self.record.recorder()?;
+        let mut recording = self.record.begin()?;
         let tap = TraceTap::default();
         let engine = if self.console { engine.hook(Arc::new(tap.clone())) } else { engine };
-        let engine = recorder.iter().fold(engine, |engine, recorder| engine.hook(recorder.clone()));
-        let opened = if self.in_memory { engine.in_memory() } else { engine.open(database.folder()) };
-        let db = opened.inspect_err(|_| self.record.discard())?;
+        let engine = recording.iter().fold(engine, |engine, recording| engine.hook(recording.recorder.clone()));
+        let db = if self.in_memory { engine.in_memory() } else { engine.open(database.folder()) }?;
         let _ledger = self.ledger.as_deref().map(|path| LedgerFile::begin(path, &db)).transpose()?;
         let served = Arc::new(Mutex::new(Some(db.clone())));
         reloads.extend(self.faults.clone().map(|path| reload_faults(path, served.clone())));
@@ -247,6 +246,7 @@ impl Serve {
         };
         let cache = cache.map(|cache| self.accelerator.serve(cache, &db)).transpose()?;
         let server = bound.serve(db).map_err(|error| Failure::io("cannot begin to serve", error))?;
+        recording.iter_mut().for_each(Recording::keep);
         let stoppers: Vec<_> = [server.stopper()].into_iter().chain(cache.as_ref().map(ServedCache::stopper)).collect();
         let reload = (!reloads.is_empty()).then_some(move || reloads.iter().for_each(|reload| reload()));
         self.until_stdin_closes.then(|| stop_at_end_of_input(stoppers.clone()));
@@ -257,11 +257,7 @@ impl Serve {
         drop(archiving);
         // What handles signals lives on. The database closes with the handles that go here.
         drop(served.lock().map(|mut served| served.take()));
-        if let Some(recorder) = recorder {
-            recorder.finish()?;
-            let (recorded, dropped) = recorder.counts();
-            output::remark(format_args!("recorded {recorded} accesses; {dropped} did not fit"));
-        }
+        recording.map(Recording::finish).transpose()?;
         Ok(Outcome::Done)
     }
 

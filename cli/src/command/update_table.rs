@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use hashrange::{
     Database,
     admin::{IndexSpec, TableUpdate},
-    observe::Job,
+    observe::{Failure as BackgroundFailure, Job, Subject},
     schema::{IndexStatus, Projection, StreamView},
 };
 use std::{thread, time::Duration};
@@ -126,7 +126,9 @@ impl UpdateTable {
             if let Some(failure) = health.writing_ended {
                 return Err(failure.error.into());
             }
-            if let Some(failure) = health.failures.into_iter().find(|failure| failure.job == Job::Backfill)
+            let filled = Subject::Index { table: self.table.clone(), index: index.to_owned() };
+            let is_of_it = |failure: &BackgroundFailure| failure.job == Job::Backfill && failure.subject == filled;
+            if let Some(failure) = health.failures.into_iter().find(is_of_it)
                 && failure.attempts >= MOST_ATTEMPTS
             {
                 let text = "the index is not filled yet; the next program that opens the folder goes on with it";

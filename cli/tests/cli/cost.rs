@@ -47,7 +47,7 @@ fn requests_are_explained_and_not_done() {
         "attribute_exists(absent)",
         "--explain",
     ]);
-    assert!(plan.contains("refused ") && plan.contains("ConditionalCheckFailedException"), "{plan}");
+    assert!(plan.contains("rejected") && plan.contains("ConditionalCheckFailedException"), "{plan}");
     let plan = place.ok(&["sql", "SELECT * FROM orders WHERE customer = 'c#1'", "--explain", "--at", "10"]);
     assert!(plan.starts_with("query   orders\n") && plan.contains("rejects nothing at 10 a second\n"), "{plan}");
     place.ok(&["get", "orders", "--hash", "c#1", "--range", "1"]);

@@ -151,6 +151,10 @@ fn what_a_server_records_is_replayed_on_other_designs() {
     assert!(refused.contains("designs[0].tables.orders.partition_key: a { has no }"), "{refused}");
     let twice = place.fails(1, &["serve", "--port", "0", "--record", &trace]);
     assert!(twice.contains("cannot create"), "{twice}");
+    // A server that does not come to serve leaves no trace behind.
+    let (unused, ledger) = (path("unused.trace"), path("no folder/ledger.json"));
+    let refused = place.fails(1, &["serve", "--port", "0", "--record", &unused, "--ledger", &ledger]);
+    assert!(refused.contains("cannot write") && !std::path::Path::new(&unused).exists(), "{refused}");
 }
 
 /// A server of regions and one of a single database never take each other's folder for an empty one.

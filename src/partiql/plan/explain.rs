@@ -20,7 +20,7 @@ use std::fmt::{self, Display, Formatter};
 /// query   orders by index by_status
 /// keys    status = "OPEN" AND total >= 5
 /// filter  attribute_exists(note)
-/// units   at least 0.5 a page of reading, at most 128
+/// units   at least 0.5 for each page, at most 128
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]

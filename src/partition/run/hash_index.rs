@@ -29,7 +29,7 @@ const SLOTS: usize = 8;
 /// Bytes of the tags of a bucket, before its places.
 const TAGS_BYTES: usize = SLOTS * 2;
 const PLACE_BYTES: usize = 6;
-/// Of so many slots the writer fills `FILLED`, on average.
+/// Of so many slots (the second number) the writer fills the first, on average.
 const FILL: (u64, u64) = (3, 4);
 /// Buckets that a look-up goes through at most; a writer that needs more leaves the index out.
 const PROBES_MAX: u64 = 32;

@@ -101,7 +101,7 @@ fn nothing_is_written_and_refusals_are_told() {
     conditional.condition = Some(attr("customer").exists().build(ExpressionKind::Condition).unwrap());
     let refused = world.db.explain(&conditional).unwrap();
     assert!(refused.refusal.as_ref().unwrap().is_condition_failed());
-    assert!(refused.to_string().contains("refused "));
+    assert!(refused.to_string().contains("rejected"));
     assert!(world.db.explain(&PutItem::new("absent", order("a", 1))).is_err());
     // A whole program can be planned: a transaction as a closure, and statements.
     let dry = world.db.dry_run();

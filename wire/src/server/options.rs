@@ -50,7 +50,8 @@ pub struct ServerOptions {
     /// then. Default: none, there is one region.
     pub world: Option<World>,
     /// Names, besides those of the loopback interface and the address listened on, that a `Host` header may have; no
-    /// ports. An entry `*` allows all. Default: none; all if [`credentials`](Self::credentials) are set.
+    /// ports. An entry `*` allows all. Default: none; all if requests have to be signed, or with
+    /// [`any_client`](Self::any_client).
     pub allowed_hosts: Vec<String>,
     /// Origins of web pages that may send requests, such as `http://localhost:3000`. An entry `*` allows all.
     /// Default: none, requests with an `Origin` header are rejected.
@@ -73,7 +74,7 @@ pub struct ServerOptions {
     /// the program, is lower. A new connection closes the one that is idle for the longest time; while all are busy it
     /// waits. Default 1,024.
     pub max_connections: usize,
-    /// Connections from one address, at most; further ones are answered with status 503. Default: three quarters of
+    /// Connections from one address, at most; a further one takes the place of one that is idle, or is answered with status 503. Default: three quarters of
     /// [`max_connections`](Self::max_connections).
     pub max_connections_per_address: Option<usize>,
     /// Bytes of memory for requests, over all connections: bodies, what they become when they are decoded, and answers.
