@@ -46,10 +46,13 @@ use futures_core::Stream;
 use std::{
     future::Future,
     pin::Pin,
-    task::{Context, Poll, ready},
+    task::{Context, Poll},
     time::Duration,
 };
-use tokio::task::{JoinError, JoinHandle, spawn_blocking};
+use tokio::{
+    runtime::Handle,
+    task::{JoinError, JoinHandle, spawn_blocking},
+};
 
 /// Types with an asynchronous handle.
 pub trait Asynchronous {
@@ -223,7 +226,7 @@ impl Consumer {
     /// [`Consumer::next_batch`]; acknowledging writes, so it belongs on the pool. The stream holds one thread of the pool
     /// while it waits.
     pub fn batches(self) -> BatchStream {
-        BatchStream { waiting: Some(wait(self)) }
+        BatchStream(Batching::Idle(Box::new(self)))
     }
     /// The records as a stream, which does not end: one by one, as those of [`Consumer::follow`], each to be acknowledged
     /// before the next is asked for. The stream holds one thread of the pool while it waits, and none while it is not polled.
@@ -251,40 +254,64 @@ impl Consumer {
     }
 }
 
-type BatchRead = (Consumer, Result<Option<Batch>>);
-
-fn wait(mut consumer: Consumer) -> JoinHandle<BatchRead> {
-    spawn_blocking(move || {
-        let batch = consumer.next_batch(PATIENCE);
-        (consumer, batch)
-    })
+/// Where a stream of batches is.
+#[derive(Debug)]
+enum Batching {
+    Idle(Box<Consumer>),
+    Waiting(JoinHandle<(Box<Consumer>, Result<Option<Batch>>)>),
+    Done,
 }
 
 /// Batches of change records; see [`Consumer::batches`].
 #[derive(Debug)]
 #[must_use = "a stream reads nothing until it is polled"]
-pub struct BatchStream {
-    /// `None` after an error.
-    waiting: Option<JoinHandle<BatchRead>>,
-}
+pub struct BatchStream(Batching);
 
 impl Stream for BatchStream {
     type Item = Result<Batch>;
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Batch>>> {
         loop {
-            let Some(waiting) = &mut self.waiting else { return Poll::Ready(None) };
-            let outcome = joined(ready!(Pin::new(waiting).poll(context)));
-            self.waiting = None;
-            match outcome {
-                Ok((consumer, Ok(batch))) => {
-                    self.waiting = Some(wait(consumer));
-                    if let Some(batch) = batch {
-                        return Poll::Ready(Some(Ok(batch)));
+            match std::mem::replace(&mut self.0, Batching::Done) {
+                Batching::Done => return Poll::Ready(None),
+                Batching::Idle(mut consumer) => {
+                    self.0 = Batching::Waiting(spawn_blocking(move || {
+                        let batch = consumer.next_batch(PATIENCE);
+                        (consumer, batch)
+                    }));
+                }
+                Batching::Waiting(mut waiting) => {
+                    let Poll::Ready(outcome) = Pin::new(&mut waiting).poll(context) else {
+                        self.0 = Batching::Waiting(waiting);
+                        return Poll::Pending;
+                    };
+                    match joined(outcome) {
+                        Ok((consumer, Ok(batch))) => {
+                            self.0 = Batching::Idle(consumer);
+                            if let Some(batch) = batch {
+                                return Poll::Ready(Some(Ok(batch)));
+                            }
+                        }
+                        Ok((_, Err(error))) | Err(error) => return Poll::Ready(Some(Err(error))),
                     }
                 }
-                Ok((_, Err(error))) | Err(error) => return Poll::Ready(Some(Err(error))),
             }
         }
+    }
+}
+
+impl Drop for BatchStream {
+    fn drop(&mut self) {
+        if let Batching::Idle(consumer) = std::mem::replace(&mut self.0, Batching::Done) {
+            drop_on_pool(consumer);
+        }
+    }
+}
+
+/// Drops a reader of a change stream, which gives its leases back: that writes, and belongs on the pool where there is one.
+fn drop_on_pool(reader: impl Send + 'static) {
+    match Handle::try_current() {
+        Ok(runtime) => drop(runtime.spawn_blocking(move || drop(reader))),
+        Err(_) => drop(reader),
     }
 }
 
@@ -335,6 +362,14 @@ impl Stream for DeliveryStream {
                     }
                 }
             }
+        }
+    }
+}
+
+impl Drop for DeliveryStream {
+    fn drop(&mut self) {
+        if let Following::Idle(follow) = std::mem::replace(&mut self.0, Following::Done) {
+            drop_on_pool(follow);
         }
     }
 }

@@ -57,7 +57,9 @@
 //! `Deserialize` is derived as ever: the attributes that no field has are passed over. All items of a partition are read
 //! at once into an enum of entities with `#[serde(tag = "entity")]`.
 //!
-//! A template is a text for `format!`, so `{number:010}` keeps numbers of up to ten digits sorted: those of a `u32`. A field may be a key attribute by itself:
+//! A template is a text for `format!`, so `{number:010}` keeps numbers of up to ten digits sorted: those of a `u32`. The functions of keys take
+//! whatever is displayed as the field is; a field whose placeholder says how it is written, as `number` here, they take as a value of its
+//! own type, since `"7"` would be filled up with blanks. A field may be a key attribute by itself:
 //! `#[key(pk = "USER#{id}", sk = version)]`.
 //!
 //! A field that does not exist, a missing key or a field with the name of a key attribute does not compile:

@@ -10,7 +10,7 @@ use crate::{
 };
 use proc_macro2::{Span, TokenStream};
 use quote::{format_ident, quote};
-use syn::{Attribute, Field, Ident, LitStr, ext::IdentExt};
+use syn::{Attribute, Field, Ident, LitStr, Type, ext::IdentExt};
 
 pub fn expand(entity: &Entity) -> TokenStream {
     let serialize = serialize(entity);
@@ -64,21 +64,21 @@ fn serialize(entity: &Entity) -> TokenStream {
         #renamed
         #(#container)*
         #[allow(dead_code, reason = "only its description is used")]
-        struct Twin { #(#fields,)* }
+        struct HashrangeTwin { #(#fields,)* }
 
-        struct Fields<'a>(&'a #name);
+        struct HashrangeFields<'a>(&'a #name);
 
-        impl serde::Serialize for Fields<'_> {
+        impl serde::Serialize for HashrangeFields<'_> {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> ::core::result::Result<S::Ok, S::Error> {
-                Twin::serialize(self.0, serializer)
+                HashrangeTwin::serialize(self.0, serializer)
             }
         }
 
         #[derive(serde::Serialize)]
         #[serde(crate = "::hashrange::entity::serde")]
-        struct Stored<'a> {
+        struct HashrangeStored<'a> {
             #[serde(flatten)]
-            fields: Fields<'a>,
+            fields: HashrangeFields<'a>,
             #[serde(rename = #kind_attribute)]
             kind: &'static str,
             #(#options #members: #types,)*
@@ -86,7 +86,7 @@ fn serialize(entity: &Entity) -> TokenStream {
 
         impl serde::Serialize for #name {
             fn serialize<S: serde::Serializer>(&self, serializer: S) -> ::core::result::Result<S::Ok, S::Error> {
-                let stored = Stored { fields: Fields(self), kind: #kind, #(#members: #values,)* };
+                let stored = HashrangeStored { fields: HashrangeFields(self), kind: #kind, #(#members: #values,)* };
                 serde::Serialize::serialize(&stored, serializer)
             }
         }
@@ -129,6 +129,11 @@ fn type_of(key: &KeyAttribute, fields: &[Field]) -> TokenStream {
             quote!(#found)
         }
     }
+}
+
+/// Whether this is a `String`, which is written as any other text is.
+fn is_text(of_field: &Type) -> bool {
+    matches!(of_field, Type::Path(path) if path.path.segments.last().is_some_and(|last| last.ident == "String"))
 }
 
 /// `Entity`.
@@ -180,7 +185,9 @@ fn constructor(entity: &Entity, keys: &[KeyAttribute], function: &Ident, doc: &s
             seen.push(field);
             let of_field =
                 entity.fields.iter().find(|known| known.ident.as_ref() == Some(field)).map(|known| &known.ty);
-            arguments.push(if keys.iter().any(|key| matches!(&key.source, Source::Field(name) if name == field)) {
+            let is_stored = |key: &KeyAttribute| matches!(&key.source, Source::Field(name) if name == field);
+            let is_formatted = |key: &KeyAttribute| key.source.formats(field) && !of_field.is_some_and(is_text);
+            arguments.push(if keys.iter().any(|key| is_stored(key) || is_formatted(key)) {
                 quote!(#field: #of_field)
             } else {
                 quote!(#field: impl ::core::fmt::Display)

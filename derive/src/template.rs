@@ -16,6 +16,8 @@ pub enum Source {
 pub struct Template {
     pub text: LitStr,
     pub fields: Vec<Ident>,
+    /// Those of which a placeholder says how they are written: `{number:010}`.
+    pub formatted: Vec<Ident>,
 }
 
 impl Source {
@@ -25,6 +27,10 @@ impl Source {
             Self::Template(template) => &template.fields,
             Self::Field(field) => std::slice::from_ref(field),
         }
+    }
+    /// Whether a template says how the field is written. Values of other types would be written in another way then.
+    pub fn formats(&self, field: &Ident) -> bool {
+        matches!(self, Self::Template(template) if template.formatted.contains(field))
     }
     /// What every value begins with.
     pub fn prefix(&self) -> String {
@@ -43,6 +49,7 @@ impl Template {
     /// Reads a template; `known` are the fields of the struct.
     pub fn read(text: LitStr, known: &[Ident]) -> Result<Self> {
         let mut fields: Vec<Ident> = Vec::new();
+        let mut formatted = Vec::new();
         let value = text.value();
         for (_, inner) in placeholders(&value) {
             let name = inner.split(':').next().unwrap_or_default().trim();
@@ -56,8 +63,11 @@ impl Template {
             if !fields.contains(field) {
                 fields.push(field.clone());
             }
+            if inner.contains(':') {
+                formatted.push(field.clone());
+            }
         }
-        Ok(Self { text, fields })
+        Ok(Self { text, fields, formatted })
     }
 }
 

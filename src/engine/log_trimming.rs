@@ -6,7 +6,10 @@ use crate::{
     error::Result,
     manifest::Edit,
     observe::{EventKind, Job, Subject},
-    wal::record::{CommitHeader, encode_commit},
+    wal::{
+        SegmentStats,
+        record::{CommitHeader, encode_commit},
+    },
 };
 
 impl Engine {
@@ -41,8 +44,10 @@ impl Engine {
             return self.begin_session().map(|()| 0); // which trims the log
         }
         let needed_from = self.log_needed_from();
-        self.log_tokens_again(needed_from)?;
+        // One look at the segments decides which go. One that is finished meanwhile stays: its tokens were not looked at, and the
+        // manifest may say that the log begins with it.
         let segments = self.wal.segments();
+        self.log_tokens_again(needed_from, &segments)?;
         let first = segments.iter().find(|segment| segment.last_seqno >= needed_from).or(segments.last());
         let first = first.map_or(0, |segment| segment.number);
         let mut manifest = self.files.manifest();
@@ -54,8 +59,7 @@ impl Engine {
         }
         drop(manifest);
         let kept = &self.files.kept;
-        let bytes =
-            self.wal.trim_below(needed_from, &|segment| kept.gives_up_segment(segment.number, segment.bytes))?;
+        let bytes = self.wal.trim_before(first, &|segment| kept.gives_up_segment(segment.number, segment.bytes))?;
         if bytes > 0 {
             self.observe.counters().log_bytes_trimmed.add(bytes);
             self.observe.event(EventKind::LogTrimmed { bytes });
@@ -64,10 +68,9 @@ impl Engine {
     }
 
     /// Takes the client request tokens that still count out of the segments that hold nothing else below a number.
-    fn log_tokens_again(&self, needed_from: u64) -> Result<()> {
-        let mut segments = self.wal.segments();
-        segments.pop(); // the one that is written to stays
-        let removable = segments.iter().take_while(|segment| segment.last_seqno < needed_from);
+    fn log_tokens_again(&self, needed_from: u64, segments: &[SegmentStats]) -> Result<()> {
+        let finished = segments.split_last().map_or(segments, |(_, finished)| finished); // the one that is written to stays
+        let removable = finished.iter().take_while(|segment| segment.last_seqno < needed_from);
         let Some(last) = removable.last().filter(|_| !canary!(TokenGoneWithSegment)) else { return Ok(()) };
         self.admission.tokens.below(last.last_seqno + 1, self.options.clock.now_millis(), &mut |token, used| {
             let token = Some((token, used.fingerprint));

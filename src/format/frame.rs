@@ -28,8 +28,8 @@ use std::ops::Range;
 
 /// Bytes of a frame before its payload.
 pub const FRAME_HEADER_BYTES: usize = 24;
-/// Largest payload: a transaction of 4 MB with its old images fits many times over.
-pub const MAX_PAYLOAD_BYTES: usize = 32 << 20;
+/// Largest payload. A transaction of 100 items writes at most 4 MB, and the log may have the old images of all, 400 KB each.
+pub const MAX_PAYLOAD_BYTES: usize = 64 << 20;
 /// Bytes that are looked at in one step where headers are searched.
 const SEARCHED_BYTES: usize = 64;
 

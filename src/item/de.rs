@@ -206,7 +206,13 @@ impl<'de> Deserializer<'de> for ValueDeserializer<'de> {
     }
     fn deserialize_seq<V: Visitor<'de>>(self, visitor: V) -> DeResult<V::Value> {
         match self.value.tag {
-            Tag::B => visitor.visit_seq(value::SeqDeserializer::new(self.value.payload.iter().copied())),
+            Tag::B => {
+                let mut bytes = value::SeqDeserializer::<_, SerdeError>::new(self.value.payload.iter().copied());
+                let value = visitor.visit_seq(&mut bytes)?;
+                // An array takes as many as it has room for, and asks for no more.
+                bytes.end()?;
+                Ok(value)
+            }
             _ => self.deserialize_any(visitor),
         }
     }

@@ -50,7 +50,7 @@ impl Bench {
     fn trim(&mut self) -> Result<()> {
         let last = *self.wal.segments().last().unwrap();
         self.bounds.begin_at(last.number);
-        self.wal.trim_below(last.first_seqno, &|_| true).map(drop)
+        self.wal.trim_before(last.number, &|_| true).map(drop)
     }
     /// Writes so many segments.
     fn fill(&mut self, segments: usize, len: usize) -> Result<()> {
@@ -145,7 +145,7 @@ fn few_files_are_kept_and_none_that_something_else_has() {
     bench.wal.close().unwrap();
     let after = options(SEGMENT, number, bench.wal.last_seqno() + 1);
     let wal = Wal::create(Arc::new(bench.disk.clone()), super::WalOptions { older_segments: older, ..after }).unwrap();
-    assert!(wal.trim_below(u64::MAX, &|_| true).unwrap() > 0);
+    assert!(wal.trim_before(u64::MAX, &|_| true).unwrap() > 0);
     assert_eq!(spares(&bench.disk), 0);
 }
 
@@ -170,7 +170,7 @@ fn a_file_with_a_second_name_is_not_written_over() {
     };
     other.take_over(&*disk, FileName::Log(1), None).unwrap();
     let before = bytes(FileName::Log(1));
-    wal.trim_below(wal.segments()[3].first_seqno, &|_| true).unwrap();
+    wal.trim_before(wal.segments()[3].number, &|_| true).unwrap();
     assert_eq!(spares(&*disk), 2);
     // One that gets a second name later neither.
     other.take_over(&*disk, FileName::Spare(3), None).unwrap();

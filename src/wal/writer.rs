@@ -325,11 +325,10 @@ impl Wal {
         state.sealed.iter().copied().chain(state.has_begun.then_some(state.active)).collect()
     }
 
-    /// Gives up finished segments whose records all have numbers below `seqno`, oldest first; returns their bytes.
-    /// A segment's file stays where `gives_up` says that something else needs it. One is gone durably before the next is
-    /// removed, so a crash leaves no gap. Some files are kept to be written over, unless space is short. An error stops the
-    /// removal and harms nothing else.
-    pub fn trim_below(&self, seqno: u64, gives_up: &dyn Fn(&SegmentStats) -> bool) -> Result<u64> {
+    /// Gives up the finished segments before segment `first`, oldest first; returns their bytes. A segment's file stays where
+    /// `gives_up` says that something else needs it. One is gone durably before the next is removed, so a crash leaves no gap.
+    /// Some files are kept to be written over, unless space is short. An error stops the removal and harms nothing else.
+    pub fn trim_before(&self, first: u64, gives_up: &dyn Fn(&SegmentStats) -> bool) -> Result<u64> {
         let _removal = self.removal.lock();
         if !self.has_room_for_spares() {
             self.spares.remove_all(&*self.disk);
@@ -337,7 +336,7 @@ impl Wal {
         let mut freed_bytes = 0;
         loop {
             let oldest = self.state.lock().sealed.first().copied();
-            let Some(oldest) = oldest.filter(|segment| segment.last_seqno < seqno) else {
+            let Some(oldest) = oldest.filter(|segment| segment.number < first) else {
                 return Ok(freed_bytes);
             };
             if !gives_up(&oldest) {
@@ -388,7 +387,9 @@ impl Wal {
     /// Gives up and removes finished segments whose records all have numbers below `seqno`.
     #[cfg(test)]
     pub fn remove_segments_below(&self, seqno: u64) -> Result<u64> {
-        self.trim_below(seqno, &|_| true)
+        let segments = self.segments();
+        let first = segments.iter().find(|segment| segment.last_seqno >= seqno).or(segments.last());
+        self.trim_before(first.map_or(0, |segment| segment.number), &|_| true)
     }
 
     /// Syncs what was appended and seals the last segment. Appends fail from now on; closing again does nothing, as closing a

@@ -71,3 +71,13 @@ async fn changes_come_as_a_stream() -> hashrange::Result<()> {
     assert!(table.asynchronous().put(Item::new().with("id", "d")).await.unwrap_err().is_closed());
     Ok(())
 }
+
+#[test]
+fn a_stream_of_batches_reads_nothing_until_it_is_polled() -> hashrange::Result<()> {
+    let db = Database::in_memory()?;
+    let table = db.create_table("notes").hash::<S>("id").stream(StreamView::NewAndOld).create()?;
+    table.put(&Item::new().with("id", "a"))?;
+    // Without a runtime, in which alone it could be polled.
+    drop(table.stream()?.checkpoint("reader").batches());
+    Ok(())
+}

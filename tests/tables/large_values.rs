@@ -220,3 +220,23 @@ fn the_log_is_synced_ahead_of_buffered_writers() {
     assert!(after.log_syncs > before.log_syncs);
     assert_eq!((after.flushes, after.log_segments_sealed), (before.flushes, before.log_segments_sealed));
 }
+
+/// The service takes 100 deletes of whatever size in a transaction; the log has the old items of a table with an index.
+#[test]
+fn a_transaction_may_delete_a_hundred_of_the_largest_items() {
+    let disk = SimulatedDisk::new(0);
+    let open = || Database::options().background(false).initial_partitions(1).open_on(Arc::new(disk.clone())).unwrap();
+    let db = open();
+    let by_kind = index("by_kind").hash::<S>("kind").keys_only();
+    let notes: Notes = db.create_table("notes").hash::<S>("id").range::<N>("n").gsi(by_kind).create().unwrap();
+    let large = Item::new().with("id", "a").with("kind", "k").with("text", "t".repeat(409_000));
+    for n in 0..100 {
+        notes.put_with(&large.clone().with("n", n)).durability(Durability::Buffered).send().unwrap();
+    }
+    let deletes = (0..100).fold(db.transact_write(), |deletes, n| deletes.delete(&notes, ("a", n)));
+    deletes.send().unwrap();
+    db.verify().unwrap();
+    drop((db, notes));
+    let db = open();
+    assert_eq!(db.table::<(S, N)>("notes").unwrap().scan().items().count(), 0);
+}

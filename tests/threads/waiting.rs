@@ -11,7 +11,7 @@ use hashrange::{
 use hashrange_test_support::slow_disk::SlowDisk;
 use std::{
     sync::{
-        Arc, Condvar, Mutex,
+        Arc, Condvar, Mutex, OnceLock,
         atomic::{AtomicUsize, Ordering},
         mpsc,
     },
@@ -381,4 +381,48 @@ fn fill_a_segment_beside_a_sync_that_fails() {
     assert_eq!(buffered.unwrap_err().kind(), ErrorKind::Poisoned);
     assert_eq!(machine.count(Operation::Sync), asked + 1, "a failed sync is not tried again");
     assert_eq!(db.facts().log.segments.len(), segments);
+}
+
+/// A flush ends a segment of which nothing is needed, at the moment at which another thread decides which segments go.
+#[test]
+fn the_log_begins_with_the_segment_that_the_manifest_names_whenever_the_process_is_killed() {
+    for last in 1..=24 {
+        let disk = SimulatedDisk::new(last);
+        let image = kill_behind_removal(&disk, last as usize);
+        let db = Database::options().background(false).open_on(Arc::new(image)).unwrap();
+        db.table::<S>("items").unwrap().scan().items().for_each(|item| drop(item.unwrap()));
+    }
+}
+
+/// Writes and flushes beside background work, until the process is killed behind so many removals of segments of the log.
+fn kill_behind_removal(disk: &SimulatedDisk, last: usize) -> SimulatedDisk {
+    let (removals, image) = (AtomicUsize::new(0), Arc::new(OnceLock::new()));
+    let (machine, killed) = (disk.clone(), image.clone());
+    let hook = move |operation, name| match (operation, name) {
+        (Operation::Sync, FileName::Manifest(_)) => thread::sleep(Duration::from_millis(4)),
+        (Operation::Remove, FileName::Log(_)) if removals.fetch_add(1, Ordering::SeqCst) + 1 == last => {
+            killed.get_or_init(|| machine.kill());
+        }
+        _ => {}
+    };
+    let options = Database::options().background(false).initial_partitions(1).log_segment_bytes(4 << 10);
+    let slow = SlowDisk::new(Arc::new(disk.clone()), Arc::new(hook));
+    let db = options.memtable_bytes(16 << 10).open_on(slow).unwrap();
+    let table = db.create_table("items").hash::<S>("name").create().unwrap();
+    thread::scope(|scope| {
+        scope.spawn(|| {
+            while db.flush().is_ok() {
+                thread::sleep(Duration::from_millis(2));
+            }
+        });
+        scope.spawn(|| while db.step().is_ok() {});
+        for round in 0.. {
+            let large = Item::new().with("name", format!("{}", round % 7)).with("value", "v".repeat(20 << 10));
+            if table.put(&large).is_err() {
+                break;
+            }
+            thread::sleep(Duration::from_millis(12));
+        }
+    });
+    image.get().unwrap().clone()
 }

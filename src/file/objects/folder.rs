@@ -142,26 +142,29 @@ impl ObjectStore for FolderStore {
             Err(Errno::PERM | Errno::OPNOTSUPP | Errno::NOSYS | Errno::MLINK) => part.rename_to_free_name()?,
             Err(error) => return Err(error.into()),
         };
-        fs::fsync(folder)?;
+        sync_folder(folder)?;
         Ok(is_new)
     }
 
     fn remove(&self, bucket: &str, key: &str) -> io::Result<()> {
         let mut folder = self.existing(bucket)?;
-        let mut names = key::names(key);
-        let Some(last) = names.pop() else { return Ok(()) };
-        for name in &names {
-            folder = match fs::openat(&folder, name.as_str(), FOLDER, Mode::empty()) {
-                Ok(inner) => inner,
-                Err(Errno::NOENT) => return Ok(()),
-                Err(error) => return Err(error.into()),
-            };
+        let segments: Vec<&str> = key.split('/').collect();
+        let names = key::names(key);
+        for (at, (name, segment)) in names.iter().zip(&segments).enumerate() {
+            // What was put there by other means has the name that it has.
+            let other = Some(*segment).filter(|segment| key::is_plain(segment));
+            if at + 1 == names.len() {
+                let remove = |name: &str| fs::unlinkat(&folder, name, AtFlags::empty());
+                return match or_by_its_name(name, other, remove)? {
+                    Some(()) => sync_folder(&folder),
+                    None => Ok(()),
+                };
+            }
+            let open = |name: &str| fs::openat(&folder, name, FOLDER, Mode::empty());
+            let Some(inner) = or_by_its_name(name, other, open)? else { return Ok(()) };
+            folder = inner;
         }
-        match fs::unlinkat(&folder, last.as_str(), AtFlags::empty()) {
-            Ok(()) => Ok(fs::fsync(&folder)?),
-            Err(Errno::NOENT) => Ok(()),
-            Err(error) => Err(error.into()),
-        }
+        Ok(())
     }
 }
 
@@ -185,10 +188,27 @@ impl FolderStore {
     }
 }
 
+/// Makes the names in a folder durable: as for files, where the call that `fsync` is does not reach the medium (macOS).
+fn sync_folder(folder: &OwnedFd) -> io::Result<()> {
+    File::from(folder.try_clone()?).sync_all()
+}
+
+/// Does something to the file of a name, or, if there is none, to that of another name; `None` if there is none of either.
+fn or_by_its_name<T>(name: &str, other: Option<&str>, act: impl Fn(&str) -> Result<T, Errno>) -> io::Result<Option<T>> {
+    match (act(name), other) {
+        (Err(Errno::NOENT), Some(other)) => match act(other) {
+            Err(Errno::NOENT) => Ok(None),
+            acted => Ok(Some(acted?)),
+        },
+        (Err(Errno::NOENT), None) => Ok(None),
+        (acted, _) => Ok(Some(acted?)),
+    }
+}
+
 /// Opens a folder of a folder, and makes it, durably, if it is missing.
 fn open_or_make(folder: &OwnedFd, name: &str) -> io::Result<OwnedFd> {
     match fs::mkdirat(folder, name, Mode::from_raw_mode(0o755)) {
-        Ok(()) => fs::fsync(folder)?,
+        Ok(()) => sync_folder(folder)?,
         Err(Errno::EXIST) => {}
         Err(error) => return Err(error.into()),
     }
@@ -297,8 +317,7 @@ impl ObjectWriter for FolderWriter {
         let Part { parts, part, folder, name, is_finished } = &mut self.part;
         fs::renameat(&*parts, part.as_str(), &*folder, name.as_str())?;
         *is_finished = true;
-        fs::fsync(&*folder)?;
-        Ok(())
+        sync_folder(folder)
     }
 }
 
@@ -361,6 +380,14 @@ mod tests {
         assert_eq!(around, ["mine"], "nothing left the bucket");
         put(&store, "a/b", b"again");
         assert_eq!(text(&store, "a/b").unwrap(), "again");
+        // What other programs put there under names that would be written in another way here.
+        std::fs::create_dir(folder.path().join("mine/d e")).unwrap();
+        std::fs::write(folder.path().join("mine/d e/x y"), "theirs").unwrap();
+        assert_eq!(text(&store, "d e/x y").unwrap(), "theirs");
+        store.remove("mine", "d e/x y").unwrap();
+        store.remove("mine", "no such folder/x").unwrap();
+        keys.into_iter().for_each(|key| store.remove("mine", key).unwrap());
+        assert_eq!(store.list("mine", "").unwrap(), [] as [&str; 0]);
     }
 
     #[test]

@@ -115,7 +115,10 @@ fn bytes_are_binary() {
     let item = ItemRef::from(&Item::new().with("blob", Bytes::from_static(b"\0\xff")).with("text", "t"));
     let borrowed: Borrowed<'_> = item.de().unwrap();
     assert_eq!((borrowed.text, borrowed.blob), ("t", &b"\0\xff"[..]));
-    assert_eq!(item.get("blob").unwrap().de::<Vec<u8>>().unwrap(), [0, 255]);
+    let blob = item.get("blob").unwrap();
+    assert_eq!(blob.de::<Vec<u8>>().unwrap(), [0, 255]);
+    assert_eq!((blob.de::<[u8; 2]>().unwrap(), blob.de::<(u8, u8)>().unwrap()), ([0, 255], (0, 255)));
+    assert!(blob.de::<[u8; 1]>().is_err() && blob.de::<(u8,)>().is_err() && blob.de::<[u8; 3]>().is_err());
 }
 
 #[test]

@@ -39,6 +39,14 @@ struct Reading {
     value: f64,
 }
 
+/// A type of the name that a part of the derived code once had.
+#[derive(Clone, Debug, PartialEq, Entity, Deserialize)]
+#[entity(kind = "stored")]
+#[key(pk = "STORED#{id}")]
+struct Stored {
+    id: u8,
+}
+
 /// All that lies in a user's partition.
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(tag = "entity", rename_all = "lowercase")]
@@ -72,6 +80,7 @@ fn kinds_share_a_table() -> hashrange::Result<()> {
     let by_prefix = table.query(Order::partition_key("u1")).range(begins_with(Order::SORT_PREFIX));
     assert_eq!(by_prefix.items().count(), 3);
     assert_eq!((User::SORT_PREFIX, Order::SORT_PREFIX), ("PROFILE", "ORDER#"));
+    assert_eq!(Order::key("u1", 7), ("USER#u1".to_owned(), "ORDER#00007".to_owned()));
     let all: Vec<OfUser> = table.query("USER#u1").typed().try_collect()?;
     assert!(matches!(&all[0], OfUser::Order(order) if order.number == 7) && all[3] == OfUser::User(user));
     Ok(())
@@ -163,5 +172,14 @@ fn an_empty_set_comes_back_through_every_type() -> hashrange::Result<()> {
     assert_eq!(all, [OfShelf::Article(article.clone())]);
     table.update(Article::key("a1")).set("number", 4).send()?;
     assert_eq!(table.get_as::<Numbered>(Article::key("a1"))?, Some(Numbered { number: 4, article }));
+    Ok(())
+}
+
+#[test]
+fn an_entity_has_the_name_that_it_likes() -> hashrange::Result<()> {
+    let db = Database::in_memory()?;
+    let table = db.create_table("shop").hash::<S>("pk").create()?;
+    table.put(&Stored { id: 7 })?;
+    assert_eq!(table.get(Stored::key("7"))?.unwrap().de::<Stored>()?, Stored { id: 7 });
     Ok(())
 }
