@@ -9,7 +9,7 @@ use crate::{
     request::Hooks,
     table::{Dynamic, KeyShape, Table},
 };
-use std::sync::Arc;
+use std::{ops::ControlFlow, sync::Arc};
 
 /// A database as it was at one moment: exactly the state after one commit, whole transactions included.
 ///
@@ -137,7 +137,8 @@ impl Database {
     }
     /// All versions of an item that history has, oldest first: what each commit that wrote it made of it. The item is named by
     /// its key attributes. The table may have been deleted since, or be another one of that name: its items are shown too. It
-    /// reads the log of the whole history. Errors: [`Detail::OutsideHistory`](crate::error::Detail::OutsideHistory) if none is
+    /// reads the log of the whole history, and has all versions in memory at the end: for an item that is large and often written,
+    /// [`visit_item_versions`](Self::visit_item_versions) has one at a time. Errors: [`Detail::OutsideHistory`](crate::error::Detail::OutsideHistory) if none is
     /// kept, there never was such a table, the key does not fit it, damage, disk.
     ///
     /// ```
@@ -154,7 +155,22 @@ impl Database {
     /// # }
     /// ```
     pub fn item_versions(&self, table: &str, key: &Item) -> Result<Vec<ItemVersion>> {
-        self.engine().item_versions(table, key)
+        let mut versions = Vec::new();
+        self.visit_item_versions(table, key, |version| {
+            versions.push(version);
+            ControlFlow::Continue(())
+        })?;
+        Ok(versions)
+    }
+    /// Shows the versions that [`item_versions`](Self::item_versions) lists to `visit`, one after the other, oldest first, until it
+    /// breaks off. Errors: the same, perhaps after some versions were shown.
+    pub fn visit_item_versions(
+        &self,
+        table: &str,
+        key: &Item,
+        mut visit: impl FnMut(ItemVersion) -> ControlFlow<()>,
+    ) -> Result<()> {
+        self.engine().visit_item_versions(table, key, &mut visit)
     }
     /// A table in one number: two tables with the same items have the same, also in different databases and whatever led to
     /// them. It reads every item. To compare one state with another while the table is written, ask a

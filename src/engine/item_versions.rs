@@ -12,7 +12,7 @@ use crate::{
     },
 };
 use bytes::Bytes;
-use std::collections::BTreeMap;
+use std::{collections::BTreeMap, ops::ControlFlow};
 
 /// What an item was from one commit to the next one that wrote it.
 #[derive(Clone, Debug)]
@@ -47,14 +47,32 @@ impl Tables<'_> {
     }
 }
 
+/// Hands versions to their reader, and knows whether the last one was an item.
+struct Versions<'a> {
+    visit: &'a mut dyn FnMut(ItemVersion) -> ControlFlow<()>,
+    was_there: bool,
+}
+
+impl Versions<'_> {
+    fn take(&mut self, version: ItemVersion) -> ControlFlow<()> {
+        self.was_there = version.item.is_some();
+        (self.visit)(version)
+    }
+}
+
 impl Engine {
-    /// All versions of an item that history has, oldest first. The item is named by its key attributes; the table may have
-    /// been deleted since, and created again.
-    pub fn item_versions(&self, table: &str, key: &Item) -> Result<Vec<ItemVersion>> {
+    /// Shows all versions of an item that history has, oldest first, until the reader breaks off. One at a time is in memory. The
+    /// item is named by its key attributes; the table may have been deleted since, and created again.
+    pub fn visit_item_versions(
+        &self,
+        table: &str,
+        key: &Item,
+        visit: &mut dyn FnMut(ItemVersion) -> ControlFlow<()>,
+    ) -> Result<()> {
         let Some(window) = self.history_window() else { return Err(self.outside_history("an earlier version")) };
         let earliest = self.at_moment(Moment::Commit(window.earliest.commit))?;
         let mut tables = Tables { name: table, key, keys: BTreeMap::new(), were_met: false };
-        let mut versions = Vec::new();
+        let mut versions = Versions { visit, was_there: false };
         if let Some(slot) = earliest.engine.table(table) {
             let state = slot.state();
             tables.meet(&state.definition);
@@ -63,7 +81,9 @@ impl Engine {
                 let found = partition.get(key_ref(key), ReadPoint::Visible, earliest.engine.wal.visible())?;
                 if let Some(item) = found.and_then(|version| version.item) {
                     let (commit, at_millis) = (earliest.commit, earliest.at_millis);
-                    versions.push(ItemVersion { commit, at_millis, item: Some(item), is_expiry: false });
+                    if versions.take(ItemVersion { commit, at_millis, item: Some(item), is_expiry: false }).is_break() {
+                        return Ok(());
+                    }
                 }
             }
         }
@@ -80,7 +100,7 @@ impl Engine {
             let existing = self.table(table).ok_or_else(|| Error::no_table(table))?;
             existing.state().definition.key_of_attributes(key)?;
         }
-        Ok(versions)
+        Ok(())
     }
 }
 
@@ -88,16 +108,17 @@ fn read_versions(
     mut reader: LogReader<'_>,
     tables: &mut Tables<'_>,
     mut at_millis: u64,
-    versions: &mut Vec<ItemVersion>,
+    versions: &mut Versions<'_>,
 ) -> Result<()> {
     while let Some((commit, payload)) = reader.next_record()? {
         let Some(record) = CommitRef::decode(&payload)? else {
             match Record::decode(&payload)? {
                 Record::Schema(SchemaChange::Put(definition)) => tables.meet(&definition),
                 Record::Schema(SchemaChange::Drop(id)) => {
-                    let was_there = versions.last().is_some_and(|version: &ItemVersion| version.item.is_some());
-                    if tables.keys.remove(&id).is_some() && was_there {
-                        versions.push(ItemVersion { commit, at_millis, item: None, is_expiry: false });
+                    let was_there = tables.keys.remove(&id).is_some() && versions.was_there;
+                    let gone = ItemVersion { commit, at_millis, item: None, is_expiry: false };
+                    if was_there && versions.take(gone).is_break() {
+                        return Ok(());
                     }
                 }
                 Record::Commit(_) => {}
@@ -112,7 +133,9 @@ fn read_versions(
         };
         for change in record.changes().filter(is_it) {
             let item = change.new.map(|new| ItemRef::from_bytes(Bytes::copy_from_slice(new)));
-            versions.push(ItemVersion { commit, at_millis, item, is_expiry });
+            if versions.take(ItemVersion { commit, at_millis, item, is_expiry }).is_break() {
+                return Ok(());
+            }
         }
     }
     Ok(())

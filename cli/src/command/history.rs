@@ -16,6 +16,7 @@ use hashrange::{
     history::{HistoryOptions, HistoryWindow, ItemVersion},
 };
 use hashrange_console::cells::KeyTypes;
+use std::ops::ControlFlow;
 
 /// Arguments of `history`.
 #[derive(Debug, Args)]
@@ -90,16 +91,18 @@ impl History {
 
     fn show_item(&self, database: &Database, table: &str, key: &str) -> Result<Outcome, Failure> {
         let key = self.key(database, table, key)?;
-        let versions = database.item_versions(table, &key)?;
-        if versions.is_empty() {
+        let (mut output, mut printed, mut is_empty) = (Output::new(), Ok(()), true);
+        database.visit_item_versions(table, &key, |version| {
+            is_empty = false;
+            printed = output.line(self.line(&version));
+            if printed.is_err() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        printed?;
+        output.finish()?;
+        if is_empty {
             output::remark(format_args!("hashrange: {table} had no item {} in its history", key.to_json()));
             return Ok(Outcome::NoItem);
         }
-        let mut output = Output::new();
-        for version in &versions {
-            output.line(self.line(version))?;
-        }
-        output.finish()?;
         Ok(Outcome::Done)
     }
 

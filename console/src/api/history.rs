@@ -7,9 +7,13 @@ use crate::{
     refusal::Refusal,
     request::Request,
 };
-use hashrange::{Database, Item, ItemRef, history::Moment};
+use hashrange::{
+    Database, Item, ItemRef,
+    history::{ItemVersion, Moment},
+};
 use serde::Serialize;
 use serde_json::Value;
+use std::{collections::VecDeque, ops::ControlFlow};
 
 /// Differences that an answer has, at most.
 const MAX_CHANGES: u64 = 1_000;
@@ -100,22 +104,26 @@ pub(crate) fn window(db: &Database) -> Option<Window> {
     })
 }
 
-/// Versions of an item, as many of the newest as an answer has room for.
+/// Versions of an item, as many of the newest as an answer has room for. No more than those are in memory.
 pub(crate) fn versions(db: &Database, table: &str, key: &Item) -> Result<Versions, Refusal> {
-    let all = db.item_versions(table, key)?;
-    let (count, mut room) = (all.len(), Room::default());
-    let newest = all.into_iter().rev().take_while(|version| room.takes([&version.item]));
-    let mut versions: Vec<Version> = newest
-        .map(|version| Version {
-            commit: version.commit,
-            at_millis: version.at_millis,
-            item: version.item.map(|item| item.to_item()),
-            is_expiry: version.is_expiry,
-        })
-        .collect();
-    versions.reverse();
-    let has_more = versions.len() < count;
-    Ok(Versions { versions, has_more })
+    let (mut newest, mut bytes, mut has_more) = (VecDeque::new(), 0, false);
+    let size = |version: &ItemVersion| ENTRY_BYTES + version.item.as_ref().map_or(0, ItemRef::size_bytes);
+    db.visit_item_versions(table, key, |version| {
+        bytes += size(&version);
+        newest.push_back(version);
+        while bytes > MAX_BYTES && newest.len() > 1 {
+            bytes -= newest.pop_front().as_ref().map_or(0, size);
+            has_more = true;
+        }
+        ControlFlow::Continue(())
+    })?;
+    let versions = newest.into_iter().map(|version| Version {
+        commit: version.commit,
+        at_millis: version.at_millis,
+        item: version.item.map(|item| item.to_item()),
+        is_expiry: version.is_expiry,
+    });
+    Ok(Versions { versions: versions.collect(), has_more })
 }
 
 /// What is left of the bytes that an answer may have.
