@@ -93,6 +93,15 @@ export async function drive({ page, server, step, go, text, settle, says, follow
     await settle(() => document.querySelectorAll("tbody[data-events] tr").length === 1);
     check((await page.title()) !== "run" && (await text()).includes("<img src=x"), "its text is shown and not run");
   });
+  await step("a page that is too slow says that records were left out", async () => {
+    await go("/console/tables/orders/stream");
+    await says("State: live");
+    for (let round = 0; round < 140; round += 1) {
+      const puts = Array.from({ length: 25 }, (_, order) => ({ PutRequest: { Item: { customer: { S: "many" }, order: { S: `${order}` }, round: { N: `${round}` } } } }));
+      await dynamodb(server.origin, "BatchWriteItem", { RequestItems: { orders: puts } });
+    }
+    await settle(() => [...document.querySelectorAll("tbody[data-events] td.refusal")].some((cell) => cell.textContent.startsWith("records were left out")));
+  });
   await step("a lag is set and shown", async () => {
     await go("/console/tables/orders/indexes");
     await page.click('[name="millis"]', { clickCount: 3 });

@@ -73,6 +73,7 @@ impl Engine {
         statistics.log_bytes = self.wal.segments().iter().map(|segment| segment.bytes).sum();
         statistics.log_spare_bytes = self.wal.spare_bytes();
         statistics.last_commit = self.wal.last_seqno();
+        statistics.durable_commit = self.wal.visible().load();
         statistics
     }
 

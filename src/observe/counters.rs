@@ -38,6 +38,8 @@ macro_rules! counters {
             pub log_spare_bytes: u64,
             /// Number of the newest commit. It goes on counting when the database is opened again.
             pub last_commit: u64,
+            /// Number of the newest commit that is on stable storage.
+            pub durable_commit: u64,
         }
 
         impl Counters {

@@ -1,9 +1,9 @@
 //! Change streams: their shards, and records as they come.
 //!
-//! A tail begins behind the newest record of every shard. It looks only when the database has committed something, takes a
-//! bounded number of records and bytes at a time and at most ten times a second, and holds none of them. If writers are faster than that
-//! for two seconds, it goes on behind the newest record and says so: a page that is left open never makes the database keep or
-//! copy more.
+//! A tail begins behind the newest record of every shard. It looks only after a commit, again when it has become durable, and every
+//! five minutes to have new iterators, takes a bounded number of records and bytes at a time and at most ten times a second, and holds none of them.
+//! If writers are faster than that for two seconds, it goes on behind the newest record and says so: a page that is left open
+//! never makes the database keep or copy more. It does the same when it was not asked until its iterators were void.
 
 use super::{tables, value};
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
 };
 use bytes::Bytes;
 use hashrange::{
-    Database, Error, Item,
+    Database, Error, ErrorKind, Item,
     streams::{ChangeRecord, IteratorStart, StreamDescription, StreamStatus},
 };
 use serde::Serialize;
@@ -31,6 +31,14 @@ const MAX_FULL_PARTS: u32 = 20;
 const QUIET_PARTS: u32 = 50;
 /// Shards that one part looks at.
 const PART_SHARDS: usize = 64;
+/// Age of the oldest iterator at which all shards are read though there is no commit, for the new iterators that this gives: those
+/// older than 15 minutes are void.
+const RENEW_MILLIS: u64 = 5 * 60 * 1000;
+
+/// What a reader is told who is slower than the writers.
+const TOO_FAST: &str = "records were left out: they come faster than a page can show";
+/// What a reader is told who took nothing for so long that the iterators were void.
+const TOO_LATE: &str = "records may have been left out: this reader took none for 15 minutes";
 
 /// A change stream of a table.
 #[derive(Debug, Serialize)]
@@ -124,6 +132,10 @@ pub(crate) fn of_table(db: &Database, table: &str) -> Vec<Stream> {
 /// How a tail writes a record.
 pub(crate) type Write = fn(&Record) -> String;
 
+/// Numbers of the newest commit and of the newest one that is on stable storage. Records of a buffered write can be read after the
+/// former, those of another one after the latter.
+type Commits = (u64, u64);
+
 /// A reader behind the newest records of a stream.
 struct Tail {
     db: Database,
@@ -134,8 +146,14 @@ struct Tail {
     shards: VecDeque<(String, String)>,
     /// Shards that were met.
     known: BTreeSet<String>,
-    /// The last commit when every shard was read to its end; `None` before.
-    seen_commit: Option<u64>,
+    /// The commits all of whose records were read; `None` before every shard was read to its end twice.
+    seen: Option<Commits>,
+    /// The commits before every shard was read to its end the last time.
+    swept: Option<Commits>,
+    /// The commits and the time, in milliseconds since 1970, before the first of the quiet shards was read.
+    began: (Commits, u64),
+    /// No iterator is from an earlier time than this, in milliseconds since 1970.
+    renewed_millis: u64,
     /// Shards that had nothing new, one after the other.
     quiet_shards: usize,
     full_parts: u32,
@@ -154,6 +172,7 @@ impl Tail {
             if shard.ending_sequence_number.is_none() || *start == IteratorStart::TrimHorizon {
                 let iterator = self.db.shard_iterator(&self.table, &self.label, &shard.id, start)?;
                 self.shards.push_back((shard.id, iterator));
+                (self.quiet_shards, self.swept, self.seen) = (0, None, None);
             }
         }
         Ok(())
@@ -181,27 +200,44 @@ impl Tail {
     }
 
     fn part(&mut self) -> Result<String, Error> {
-        let commit = self.db.statistics().last_commit;
-        if self.seen_commit == Some(commit) {
+        let (statistics, now_millis) = (self.db.statistics(), self.db.clock().now_millis());
+        let commits = (statistics.last_commit, statistics.durable_commit);
+        let is_renewal_due = now_millis.abs_diff(self.renewed_millis) >= RENEW_MILLIS;
+        if self.seen == Some(commits) && !is_renewal_due {
             return Ok(String::new());
         }
-        let before = commit;
-        let (records, is_full) = self.read()?;
+        if self.quiet_shards == 0 {
+            self.began = (commits, now_millis);
+        }
+        let (records, is_full) = match self.read() {
+            Err(error) if error.kind() == ErrorKind::Expired => return self.start_again(TOO_LATE),
+            read => read?,
+        };
         if self.quiet_shards >= self.shards.len() {
-            // Nothing came since the commit was looked at: until the next one there is nothing to read.
-            (self.seen_commit, self.quiet_shards) = (Some(before), 0);
+            // Nothing came since the commits were looked at. A writer brings a record to its shard a moment after its commit has its number:
+            // where a second look finds nothing either, there is nothing to read until the commits are others.
+            let (commits, millis) = self.began;
+            self.seen = Some(commits).filter(|_| self.swept == Some(commits));
+            (self.swept, self.renewed_millis, self.quiet_shards) = (Some(commits), millis, 0);
             self.find_shards(&IteratorStart::TrimHorizon)?;
         }
         self.full_parts = if is_full { self.full_parts + 1 } else { 0 };
         let mut text: String = records.iter().map(|record| answer::event(None, &(self.write)(record))).collect();
         if self.full_parts > MAX_FULL_PARTS {
-            self.full_parts = 0;
-            self.shards.clear();
-            self.known.clear();
-            self.find_shards(&IteratorStart::Latest)?;
-            text += &answer::event(Some("gap"), "records were left out: they come faster than a page can show");
+            text += &self.start_again(TOO_FAST)?;
         }
         Ok(text)
+    }
+
+    /// Goes on behind the newest record of every shard; what the reader is told about that.
+    fn start_again(&mut self, why: &str) -> Result<String, Error> {
+        (self.full_parts, self.quiet_shards) = (0, 0);
+        self.renewed_millis = self.db.clock().now_millis();
+        self.shards.clear();
+        self.known.clear();
+        (self.swept, self.seen) = (None, None);
+        self.find_shards(&IteratorStart::Latest)?;
+        Ok(answer::event(Some("gap"), why))
     }
 }
 
@@ -228,6 +264,7 @@ pub(crate) fn tail(context: &Context, table: &str, write: Write) -> Result<Answe
     let enabled = db.list_streams(Some(table)).into_iter().rev().find(|stream| stream.status == StreamStatus::Enabled);
     let stream =
         enabled.ok_or_else(|| Refusal::not_found(format!("the table {table} has no stream that is enabled")))?;
+    let began = ((0, 0), db.clock().now_millis());
     let mut tail = Tail {
         db,
         table: table.to_owned(),
@@ -235,7 +272,10 @@ pub(crate) fn tail(context: &Context, table: &str, write: Write) -> Result<Answe
         write,
         shards: VecDeque::new(),
         known: BTreeSet::new(),
-        seen_commit: None,
+        seen: None,
+        swept: None,
+        began,
+        renewed_millis: began.1,
         quiet_shards: 0,
         full_parts: 0,
         quiet_parts: QUIET_PARTS, // the first part is sent at once, so that the browser knows that it is connected

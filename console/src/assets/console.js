@@ -105,18 +105,35 @@
     let source = null;
     const status = document.querySelector(list.dataset.status);
     const say = (text) => { if (status) status.textContent = text; };
+    const keepMost = () => {
+      while (list.children.length > Number(list.dataset.most || 200)) list.lastElementChild.remove();
+    };
+    // Records that the server left out: a row over all columns, where they would be.
+    const addGap = (text) => {
+      const cell = document.createElement("td");
+      cell.colSpan = 100;
+      cell.className = "refusal";
+      cell.textContent = text;
+      const row = document.createElement("tr");
+      row.append(cell);
+      list.prepend(row);
+      keepMost();
+    };
     const open = () => {
       source = new EventSource(list.dataset.events);
       source.onopen = () => say("live");
-      source.onerror = () => say("not connected; trying again");
+      // A browser tries again after a connection that broke, and not after an answer that rejects it.
+      source.onerror = () => say(source?.readyState === EventSource.CLOSED ? "not connected; load the page again" : "not connected; trying again");
       source.onmessage = (event) => {
         list.insertAdjacentHTML("afterbegin", event.data);
-        while (list.children.length > Number(list.dataset.most || 200)) list.lastElementChild.remove();
+        keepMost();
       };
+      source.addEventListener("gap", (event) => addGap(event.data));
     };
     const close = () => { source?.close(); source = null; say("paused while the page is hidden"); };
     document.addEventListener("visibilitychange", () => (document.hidden ? close() : source || open()));
-    open();
+    // A page that is opened in the background is hidden from its beginning.
+    if (document.hidden) close(); else open();
   };
   document.addEventListener("DOMContentLoaded", () => document.querySelectorAll("[data-events]").forEach(follow));
 })();

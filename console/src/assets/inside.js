@@ -38,7 +38,7 @@
   document.addEventListener("DOMContentLoaded", () => {
     const list = document.querySelector("[data-work]");
     if (!list) return;
-    open(list);
+    if (!document.hidden) open(list);
     document.addEventListener("visibilitychange", () => {
       source?.close();
       source = null;

@@ -1,8 +1,9 @@
 //! Records that are followed as they come.
 
 use super::support::{get, watched};
-use hashrange::{Database, Durability, Item, key::S, request::PutItem, schema::StreamView};
-use hashrange_console::{Body, Console, EventSource};
+use hashrange::{Clock, Database, Durability, Item, key::S, request::PutItem, schema::StreamView};
+use hashrange_console::{Body, Console, ConsoleOptions, EventSource};
+use std::time::Duration;
 
 fn streamed() -> (Database, Console) {
     let (db, console) = watched(|options| options.background(false));
@@ -101,4 +102,47 @@ fn a_quiet_stream_says_that_it_is_there() {
     let (_, console) = streamed();
     let mut events = follow(&console).unwrap();
     assert_eq!(looks(&mut *events, 60).matches(": still here\n\n").count(), 2, "at once, and after five seconds");
+}
+
+#[test]
+fn a_stream_that_is_quiet_for_longer_than_an_iterator_lives_shows_what_comes_then() {
+    let clock = Clock::manual(1_800_000_000_000);
+    let (db, console) = watched(|options| options.background(false).clock(clock.clone()));
+    db.create_table("tab").hash::<S>("id").stream(StreamView::NewAndOld).create().unwrap();
+    let mut events = follow(&console).unwrap();
+    for _ in 0..8 {
+        clock.advance(Duration::from_secs(240));
+        let text = looks(&mut *events, 8);
+        assert!(!text.contains("event:"), "{text}");
+    }
+    put(&db, 1);
+    let text = looks(&mut *events, 8);
+    assert!(text.contains("i000001") && !text.contains("event: gap"), "{text}");
+    // A machine that slept asks when its iterators are void.
+    clock.advance(Duration::from_secs(1_000));
+    assert!(looks(&mut *events, 1).contains("event: gap\ndata: records may have been left out"));
+    put(&db, 2);
+    assert!(looks(&mut *events, 8).contains("i000002"));
+}
+
+#[test]
+fn a_record_that_becomes_durable_after_a_look_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let db = Database::options().background(false).open(folder.path()).unwrap();
+    let table = db.create_table("tab").hash::<S>("id").stream(StreamView::NewAndOld).create().unwrap();
+    let console = Console::new(db.clone(), ConsoleOptions::default());
+    let mut events = follow(&console).unwrap();
+    for number in 0..30 {
+        let id = format!("i{number:06}");
+        let mut text = String::new();
+        // Looks fall between the moment at which the commit is in the log and that at which it is durable.
+        std::thread::scope(|scope| {
+            let put = scope.spawn(|| table.put(&Item::new().with("id", id.as_str())).unwrap());
+            while !put.is_finished() {
+                text += &looks(&mut *events, 1);
+            }
+        });
+        text += &looks(&mut *events, 8);
+        assert!(text.contains(&id), "{number}: {text}");
+    }
 }
