@@ -56,4 +56,7 @@ impl LiveBody for Events {
     fn is_cut_off(&self) -> bool {
         self.0.is_cut_off()
     }
+    fn has_end(&self) -> bool {
+        self.0.has_end()
+    }
 }

@@ -24,6 +24,10 @@ pub trait EventSource: Send {
     fn is_cut_off(&self) -> bool {
         false
     }
+    /// Whether the body has an end, as a file has. A server that stops before that end must tell its reader. Default false.
+    fn has_end(&self) -> bool {
+        false
+    }
 }
 
 impl fmt::Debug for Body {

@@ -54,6 +54,9 @@ impl EventSource for Export {
     fn is_cut_off(&self) -> bool {
         self.is_cut_off
     }
+    fn has_end(&self) -> bool {
+        true
+    }
 }
 
 impl Format {

@@ -90,7 +90,7 @@ impl Body for AnswerBody {
 impl Live {
     fn poll(&mut self) -> Poll<Option<Result<Bytes, CutOff>>> {
         if self.connection.is_stopping() {
-            return Poll::Ready(None);
+            return Poll::Ready(self.source.has_end().then_some(Err(CutOff)));
         }
         // Whatever else makes the connection look, the source is asked no more often.
         if let Some(at) = self.ask_at.filter(|at| *at > now()) {

@@ -35,6 +35,11 @@ pub trait LiveBody: Send {
     fn is_cut_off(&self) -> bool {
         false
     }
+    /// Whether it has an end, as a file has: a server that stops before that end breaks the connection. What would go on for ever, as events
+    /// do, ends in order. Default false.
+    fn has_end(&self) -> bool {
+        false
+    }
 }
 
 /// A handler, and the prefix of the paths that it answers.

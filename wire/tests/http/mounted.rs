@@ -23,14 +23,17 @@ struct Echo {
     live: Arc<AtomicUsize>,
 }
 
-/// Counts how often it is asked; every second part is empty.
-struct Counting(Arc<AtomicUsize>, usize);
+/// Counts how often it is asked; every second part is empty. The flag says whether it is a file.
+struct Counting(Arc<AtomicUsize>, usize, bool);
 
 impl LiveBody for Counting {
     fn next(&mut self) -> Option<Bytes> {
         self.1 += 1;
         self.0.fetch_add(1, Ordering::Relaxed);
         Some(if self.1.is_multiple_of(2) { Bytes::new() } else { Bytes::from(format!("part {}\n", self.1)) })
+    }
+    fn has_end(&self) -> bool {
+        self.2
     }
 }
 
@@ -51,8 +54,8 @@ impl Handler for Echo {
         if request.uri().path() == "/pages/broken" {
             return Response::new(MountedBody::Live(Box::new(Broken(false))));
         }
-        if request.uri().path() == "/pages/live" {
-            return Response::new(MountedBody::Live(Box::new(Counting(self.live.clone(), 0))));
+        if let path @ ("/pages/live" | "/pages/file") = request.uri().path() {
+            return Response::new(MountedBody::Live(Box::new(Counting(self.live.clone(), 0, path == "/pages/file"))));
         }
         let text = format!("{} {} {}", request.method(), request.uri(), String::from_utf8_lossy(request.body()));
         Response::new(MountedBody::Whole(Bytes::from(text)))
@@ -160,15 +163,17 @@ fn a_body_that_breaks_off_does_not_look_whole() {
 }
 
 #[test]
-fn a_stop_ends_bodies_that_would_go_on() {
-    let server = mounted(Echo::default());
-    let mut stream = connect(&server);
-    stream.write_all(b"GET /pages/live HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
-    read(&mut stream).unwrap();
-    let begun = Instant::now();
-    server.stop();
-    assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
-    let mut rest = Vec::new();
-    stream.read_to_end(&mut rest).unwrap();
-    assert!(rest.ends_with(b"0\r\n\r\n"), "the body ends in order");
+fn a_stop_ends_bodies_that_would_go_on_and_breaks_files_off() {
+    for (path, is_in_order) in [("live", true), ("file", false)] {
+        let server = mounted(Echo::default());
+        let mut stream = connect(&server);
+        stream.write_all(format!("GET /pages/{path} HTTP/1.1\r\nhost: localhost\r\n\r\n").as_bytes()).unwrap();
+        read(&mut stream).unwrap();
+        let begun = Instant::now();
+        server.stop();
+        assert!(begun.elapsed() < Duration::from_secs(5), "{:?}", begun.elapsed());
+        let mut rest = Vec::new();
+        stream.read_to_end(&mut rest).unwrap();
+        assert_eq!(rest.ends_with(b"0\r\n\r\n"), is_in_order, "{path}");
+    }
 }
