@@ -84,7 +84,10 @@ pub(crate) fn run(
         Format::Csv => csv_records(text, &KeyTypes::of(&description.definition), put)?,
         _ => {
             for (number, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty()) {
-                let item = if format == Format::DynamoDbJson { typed(line) } else { Ok(Item::from_json(line)?) };
+                let item = match format {
+                    Format::DynamoDbJson => typed(line),
+                    _ => Item::from_json(line).map_err(Refusal::from),
+                };
                 put((format!("line {}", number + 1), item));
             }
         }

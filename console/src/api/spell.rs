@@ -8,7 +8,7 @@ use super::{
 };
 use hashrange::{AttributeValue, Item, schema::TableDefinition};
 use serde::Serialize;
-use serde_json::{Map, Value, json};
+use serde_json::json;
 use std::fmt::Write;
 
 /// A read in four languages.
@@ -69,9 +69,19 @@ fn rust_value(value: &AttributeValue) -> String {
     match value {
         AttributeValue::S(text) => rust_text(text),
         AttributeValue::Bool(flag) => flag.to_string(),
-        AttributeValue::N(number) if number.to_string().parse::<i64>().is_ok() => number.to_string(),
-        AttributeValue::N(number) => format!("{}.parse::<Number>()?", rust_text(&number.to_string())),
+        AttributeValue::N(number) => rust_number(&number.to_string()),
         other => format!("AttributeValue::from_dynamodb_json({})?", rust_text(&other.to_dynamodb_json())),
+    }
+}
+
+/// A number of Rust. A literal without a type becomes an `i32` here, where other numbers do not fit.
+fn rust_number(digits: &str) -> String {
+    if digits.parse::<i32>().is_ok() {
+        digits.to_owned()
+    } else if digits.parse::<i64>().is_ok() {
+        format!("{digits}i64")
+    } else {
+        format!("{}.parse::<Number>()?", rust_text(digits))
     }
 }
 
@@ -129,37 +139,36 @@ fn python_text(text: &str) -> String {
     json!(text).to_string()
 }
 
+/// A value as boto3 takes it: a number that is no whole one of 64 bits is a `Decimal`, a binary is `bytes`.
 fn python_value(value: &AttributeValue) -> String {
+    fn listed(values: impl Iterator<Item = String>) -> String {
+        values.collect::<Vec<_>>().join(", ")
+    }
     match value {
         AttributeValue::S(text) => python_text(text),
-        AttributeValue::N(number) => match number.to_string() {
-            digits if digits.parse::<i64>().is_ok() => digits,
-            digits => format!("Decimal({})", python_text(&digits)),
-        },
+        AttributeValue::N(number) => python_number(&number.to_string()),
+        AttributeValue::B(_) => format!("b64decode({})", python_text(&value::text(value))),
         AttributeValue::Bool(true) => "True".to_owned(),
         AttributeValue::Bool(false) => "False".to_owned(),
         AttributeValue::Null => "None".to_owned(),
-        other => format!("TypeDeserializer().deserialize({})", python_json(&other.to_dynamodb_json())),
+        AttributeValue::L(elements) => format!("[{}]", listed(elements.iter().map(python_value))),
+        AttributeValue::M(members) => {
+            let member =
+                |(name, value): (&String, &AttributeValue)| format!("{}: {}", python_text(name), python_value(value));
+            format!("{{{}}}", listed(members.iter().map(member)))
+        }
+        AttributeValue::Ss(texts) => format!("{{{}}}", listed(texts.iter().map(|text| python_text(text)))),
+        AttributeValue::Ns(numbers) => {
+            format!("{{{}}}", listed(numbers.iter().map(|number| python_number(&number.to_string()))))
+        }
+        AttributeValue::Bs(binaries) => {
+            format!("{{{}}}", listed(binaries.iter().map(|binary| python_value(&AttributeValue::B(binary.clone())))))
+        }
     }
 }
 
-/// JSON as an expression of Python: only `true`, `false` and `null` are written otherwise, and those in strings are left alone.
-fn python_json(json: &str) -> String {
-    fn print(value: &Value) -> String {
-        match value {
-            Value::Null => "None".to_owned(),
-            Value::Bool(true) => "True".to_owned(),
-            Value::Bool(false) => "False".to_owned(),
-            Value::Array(elements) => format!("[{}]", elements.iter().map(print).collect::<Vec<_>>().join(", ")),
-            Value::Object(members) => print_object(members),
-            other => other.to_string(),
-        }
-    }
-    fn print_object(members: &Map<String, Value>) -> String {
-        let member = |(name, value): (&String, &Value)| format!("{}: {}", python_text(name), print(value));
-        format!("{{{}}}", members.iter().map(member).collect::<Vec<_>>().join(", "))
-    }
-    serde_json::from_str(json).map_or_else(|_| json.to_owned(), |value: Value| print(&value))
+fn python_number(digits: &str) -> String {
+    if digits.parse::<i64>().is_ok() { digits.to_owned() } else { format!("Decimal({})", python_text(digits)) }
 }
 
 /// A test as boto3's conditions name it.
@@ -205,9 +214,10 @@ fn python(read: &Read) -> String {
     if !read.attributes.is_empty() {
         let aliases: Vec<String> = (0..read.attributes.len()).map(|number| format!("#p{number}")).collect();
         add("ProjectionExpression", python_text(&aliases.join(", ")));
-        let names: Map<String, Value> =
-            aliases.into_iter().zip(read.attributes.iter().map(|name| json!(name))).collect();
-        add("ExpressionAttributeNames", python_json(&Value::Object(names).to_string()));
+        let named = aliases.iter().zip(&read.attributes);
+        let names: Vec<String> =
+            named.map(|(alias, name)| format!("{}: {}", python_text(alias), python_text(name))).collect();
+        add("ExpressionAttributeNames", format!("{{{}}}", names.join(", ")));
     }
     if let Some(start) = &read.start {
         let parts = start.0.iter().map(|(name, value)| format!("{}: {}", python_text(name), python_value(value)));
@@ -221,7 +231,7 @@ fn python(read: &Read) -> String {
     }
     add("Limit", read.limit.to_string());
     let arguments = arguments.concat();
-    for (name, module) in [("Decimal", "decimal"), ("TypeDeserializer", "boto3.dynamodb.types")] {
+    for (name, module) in [("Decimal", "decimal"), ("b64decode", "base64")] {
         if arguments.contains(&format!("{name}(")) {
             out = format!("from {module} import {name}\n{out}");
         }

@@ -7,6 +7,7 @@ use hashrange::{
     key::{N, S},
 };
 use hashrange_console::Console;
+use std::ops::ControlFlow;
 
 fn stock() -> (Database, Console) {
     let (db, console) = watched(|options| options);
@@ -150,6 +151,35 @@ fn files_come_in_and_go_out() {
 }
 
 #[test]
+fn a_line_that_cannot_be_read_ends_no_import() {
+    let (db, console) = stock();
+    let many_digits = format!("{{\"sku\":\"a\",\"bin\":{}}}", "1".repeat(39));
+    let lines = format!("{{\"sku\":\"a\",\"bin\":1}}\n{{\"sku\": }}\n{many_digits}\n{{\"sku\":\"a\",\"bin\":4}}\n");
+    let changed = send_body(&console, "POST", "api/tables/stock/import?name=x.jsonl", &lines).good().json();
+    let places: Vec<&str> =
+        changed["refused"].as_array().unwrap().iter().map(|line| line["item"].as_str().unwrap()).collect();
+    assert_eq!((changed["changed"].as_u64(), places), (Some(2), vec!["line 2", "line 3"]), "{changed}");
+    assert!(item(&db, "a", 4).is_some());
+}
+
+#[test]
+fn an_item_whose_texts_fields_would_change_is_edited_as_json() {
+    let (_, console) = stock();
+    let key = [("key", r#"{"sku":{"S":"nut"},"bin":{"N":"1"}}"#)];
+    let attributes = ["\"note\":{\"S\":\"a\\r\\nb\"}", "\"note\":{\"S\":\"a\\u0000\"}", "\"a\\nb\":{\"S\":\"x\"}"];
+    for (attribute, has_rows) in
+        attributes.map(|text| (text, false)).into_iter().chain([("\"note\":{\"S\":\"a\\nb\"}", true)])
+    {
+        let json = format!("{{\"sku\":{{\"S\":\"nut\"}},\"bin\":{{\"N\":\"1\"}},{attribute}}}");
+        send_body(&console, "PUT", "api/tables/stock/items", &json).good();
+        let editor = get_with(&console, "tables/stock/item", &key).good().text;
+        assert_eq!(editor.contains("id=\"attributes\""), has_rows, "{attribute}: {editor}");
+        assert_eq!(editor.contains("It is changed as JSON"), !has_rows, "{attribute}");
+        assert!(editor.contains("name=\"json\""));
+    }
+}
+
+#[test]
 fn refusals_are_all_counted_and_the_first_are_named() {
     let (db, console) = stock();
     let csv = format!("sku,bin\n{}a,1\n", "a,x\n".repeat(1_500));
@@ -196,6 +226,13 @@ fn an_answer_about_the_past_has_so_many_bytes_and_says_that_there_is_more() {
     let versions = found["versions"].as_array().unwrap();
     assert_eq!((versions.len(), found["has_more"].as_bool()), (43, Some(true)), "43 times 390 KB are 16 MiB");
     assert_eq!(versions[42]["item"]["n"]["N"], "49", "the newest are there");
+    let (nut, mut seen) = (Item::new().with("sku", "nut").with("bin", 0), 0);
+    db.visit_item_versions("stock", &nut, |version| {
+        seen += version.item.unwrap().get("n").unwrap().as_u64().unwrap();
+        if seen == 3 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+    })
+    .unwrap();
+    assert_eq!(seen, 3, "the third one is the last that is shown");
     let found = get_with(&console, "api/tables/stock/difference", &[("from", &from), ("limit", "1000")]).good().json();
     assert_eq!((found["changes"].as_array().unwrap().len(), found["has_more"].as_bool()), (43, Some(true)));
     assert!(get_with(&console, "tables/stock/versions", &key).good().text.contains("There are earlier versions"));

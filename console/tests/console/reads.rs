@@ -4,7 +4,7 @@ use super::support::{get, get_with, watched};
 use hashrange::{
     Database, Item,
     admin::index,
-    key::{N, S},
+    key::{B, N, S},
 };
 use hashrange_console::Console;
 use serde_json::Value;
@@ -105,6 +105,52 @@ fn an_index_is_read_with_its_own_keys() {
     assert!(found["spelled"]["rust"].as_str().unwrap().contains(".query_index(\"by_status\", [\"OPEN\"])"));
     let page = get_with(&console, "tables/orders/items", &query).good().text;
     assert!(page.contains("Partition key status (S)") && page.contains("Sort key total (N)"));
+    assert!(
+        page.contains("item?key=%7B%22customer%22") && !page.contains("item?key=%7B%7D"),
+        "rows lead to items: {page}"
+    );
+    assert!(!page.contains("(empty)"), "{page}");
+}
+
+#[test]
+fn values_are_spelled_so_that_other_clients_take_them() {
+    let (db, console) = watched(|options| options);
+    db.create_table("blobs").hash::<B>("id").range::<N>("at").create().unwrap();
+    let read = [
+        ("pk", "AAE="),
+        ("op", "ge"),
+        ("sk", "1767225600000"),
+        ("filter_name", "parts"),
+        ("filter_op", "eq"),
+        ("filter_type", "L"),
+        ("filter_value", r#"[{"BS":["AAE="]},{"NS":["1","2.5"]},{"M":{"a":{"SS":["x"]}}}]"#),
+    ];
+    let found = get_with(&console, "api/tables/blobs/items", &read).good().json();
+    let (rust, python) = (found["spelled"]["rust"].as_str().unwrap(), found["spelled"]["python"].as_str().unwrap());
+    assert!(rust.contains(".range(ge(1767225600000i64))"), "an i32 would be too small: {rust}");
+    assert!(
+        python.contains("from base64 import b64decode") && python.contains("from decimal import Decimal"),
+        "{python}"
+    );
+    assert!(python.contains("Key(\"id\").eq(b64decode(\"AAE=\")) & Key(\"at\").gte(1767225600000)"), "{python}");
+    let parts = "Attr(\"parts\").eq([{b64decode(\"AAE=\")}, {1, Decimal(\"2.5\")}, {\"a\": {\"x\"}}])";
+    assert!(python.contains(parts), "{python}");
+}
+
+#[test]
+fn a_filter_that_is_sent_is_in_the_form() {
+    let (_, console) = orders();
+    let read = [
+        ("filter_name", ""),
+        ("filter_name", ""),
+        ("filter_name", "total"),
+        ("filter_op", "eq"),
+        ("filter_op", "eq"),
+        ("filter_op", "exists"),
+    ];
+    let page = get_with(&console, "tables/orders/items", &read).good().text;
+    assert!(page.contains("name=\"filter_name\" value=\"total\""), "{page}");
+    assert_eq!(page.matches("name=\"filter_name\"").count(), 4, "and an empty one");
 }
 
 #[test]

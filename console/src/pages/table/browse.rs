@@ -25,8 +25,7 @@ pub(super) fn respond(table: &Shown<'_>) -> Result<Answer, Refusal> {
         return Err(Refusal::method());
     }
     let form = builder::form(table)?;
-    let found = Read::of(&table.description.definition, table.request)
-        .and_then(|read| Ok((items::page(&table.context.db, table.description, &read)?, read)));
+    let found = asked(table).and_then(|read| Ok((items::page(&table.context.db, table.description, &read)?, read)));
     let content = html! {
         (form)
         @match &found {
@@ -44,13 +43,23 @@ pub(super) fn respond(table: &Shown<'_>) -> Result<Answer, Refusal> {
     Ok(answer)
 }
 
+/// The read that the form describes. If it chooses attributes, those of the keys are among them: a row without its key would lead to
+/// no item.
+fn asked(table: &Shown<'_>) -> Result<Read, Refusal> {
+    let mut read = Read::of(&table.description.definition, table.request)?;
+    if !read.attributes.is_empty() {
+        let keys = key_names(table).into_iter().filter(|name| !read.attributes.contains(name)).collect::<Vec<_>>();
+        read.attributes.extend(keys);
+    }
+    Ok(read)
+}
+
 /// What the read that the form describes would do and cost.
 pub(super) fn explained(table: &Shown<'_>) -> Result<Answer, Refusal> {
     if !table.request.is_read() {
         return Err(Refusal::method());
     }
-    let plan =
-        Read::of(&table.description.definition, table.request).and_then(|read| explain::read(table.context, &read));
+    let plan = asked(table).and_then(|read| explain::read(table.context, &read));
     let content = html! {
         (builder::form(table)?)
         @match &plan {
@@ -132,8 +141,8 @@ struct Columns {
     has_more: bool,
 }
 
-/// Key attributes of the table first, then those of the index, then what most items have.
-fn columns(table: &Shown<'_>, items: &[Item]) -> Columns {
+/// Key attributes of the table, then those of the index that is read.
+fn key_names(table: &Shown<'_>) -> Vec<String> {
     let definition = &table.description.definition;
     let index = table.request.parameter("index").and_then(|name| definition.index(name));
     let mut keys: Vec<String> = definition.key.attributes().map(|key| key.name.clone()).collect();
@@ -142,6 +151,12 @@ fn columns(table: &Shown<'_>, items: &[Item]) -> Columns {
             keys.push(key.name.clone());
         }
     }
+    keys
+}
+
+/// Key attributes first, then what most items have.
+fn columns(table: &Shown<'_>, items: &[Item]) -> Columns {
+    let keys = key_names(table);
     let mut others: BTreeMap<&str, usize> = BTreeMap::new();
     for name in items.iter().flat_map(|item| item.0.keys()).filter(|name| !keys.contains(name)) {
         *others.entry(name).or_default() += 1;

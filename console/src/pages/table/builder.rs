@@ -71,8 +71,10 @@ pub(super) fn form(table: &Shown<'_>) -> Result<Markup, Refusal> {
     })
 }
 
+/// Rows of filters up to the last one with a name: rows before it that have none stay where they are.
 fn filters_given(table: &Shown<'_>) -> usize {
-    table.request.parameters("filter_name").iter().filter(|name| !name.is_empty()).count()
+    let last = table.request.parameters("filter_name").iter().rposition(|name| !name.is_empty());
+    last.map_or(0, |last| last + 1)
 }
 
 fn has_options(table: &Shown<'_>) -> bool {

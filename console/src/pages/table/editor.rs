@@ -102,10 +102,14 @@ fn size(item: &Item) -> u64 {
 
 fn form(table: &Shown<'_>, item: &Item, was: Option<&str>) -> Markup {
     let may_write = table.context.options.write;
-    let is_large = item.0.len() > MAX_ROWS;
+    let is_plain = item.0.iter().all(|(name, value)| is_kept_by_fields(name, value));
+    let has_rows = is_plain && item.0.len() <= MAX_ROWS;
     html! {
         div #saved aria-live="polite" {}
-        @if !is_large {
+        @if !is_plain {
+            p.quiet { "This item has a text with carriage returns, or with other characters that fields of a page change. It is changed as JSON." }
+        }
+        @if has_rows {
             form hx-post=(table.address("item")) hx-target="#saved" {
                 @if let Some(was) = was { input type="hidden" name="was" value=(was); }
                 div #attributes {
@@ -125,7 +129,7 @@ fn form(table: &Shown<'_>, item: &Item, was: Option<&str>) -> Markup {
                 }
             }
         }
-        details open[is_large] {
+        details open[!has_rows] {
             summary { "As DynamoDB JSON" }
             form hx-post=(table.address("item")) hx-target="#saved" {
                 @if let Some(was) = was { input type="hidden" name="was" value=(was); }
@@ -134,6 +138,13 @@ fn form(table: &Shown<'_>, item: &Item, was: Option<&str>) -> Markup {
             }
         }
     }
+}
+
+/// Whether a browser sends a name and a value as they are: its fields make line feeds of carriage returns, and another character of
+/// NUL; that of a name has one line. The JSON of values that are no texts has these characters in escapes.
+fn is_kept_by_fields(name: &str, value: &AttributeValue) -> bool {
+    let is_text_kept = |text: &str| !text.contains(['\r', '\0']);
+    is_text_kept(name) && !name.contains('\n') && value.as_str().is_none_or(is_text_kept)
 }
 
 /// Attributes, those of the key first.
