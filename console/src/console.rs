@@ -32,7 +32,8 @@ impl Console {
     pub fn answer(&self, request: http::Request<Vec<u8>>) -> http::Response<Body> {
         let is_api = request.uri().path().strip_prefix(PREFIX).is_some_and(|path| path.starts_with("/api/"));
         let is_part = request.headers().contains_key("hx-request");
-        let parsed = check_write_header(&request).and_then(|()| Request::new(request, PREFIX));
+        let checked = check_write_header(&request).and_then(|()| if is_api { check_site(&request) } else { Ok(()) });
+        let parsed = checked.and_then(|()| Request::new(request, PREFIX));
         let answered = parsed.and_then(|request| self.route(&request));
         answer::guard(answered.unwrap_or_else(|refusal| match is_api {
             true => answer::refused(&refusal),
@@ -55,4 +56,13 @@ fn check_write_header(request: &http::Request<Vec<u8>>) -> Result<(), Refusal> {
         return Ok(());
     }
     Err(Refusal::forbidden(format!("a request other than GET needs the header {WRITE_HEADER}: 1")))
+}
+
+/// Errors: a page of another site asks. It may link to pages, and has no reason to link to values, whose making may cost much.
+fn check_site(request: &http::Request<Vec<u8>>) -> Result<(), Refusal> {
+    let site = request.headers().get("sec-fetch-site").map(http::HeaderValue::as_bytes);
+    match site {
+        None | Some(b"same-origin" | b"none") => Ok(()),
+        Some(_) => Err(Refusal::forbidden("pages of other sites get no values")),
+    }
 }

@@ -157,6 +157,19 @@ pub(crate) fn weight(write_units: f64, read_units: f64) -> f64 {
     3.0f64.mul_add(write_units, read_units)
 }
 
+/// What parts are told apart by: names of [`BREAKDOWNS`], each once. Errors: another name, or one that is there twice.
+pub(crate) fn parts_by<'n>(names: impl IntoIterator<Item = &'n str>) -> Result<Vec<&'n str>, Refusal> {
+    let mut by: Vec<&str> = Vec::new();
+    for name in names.into_iter().filter(|name| !name.is_empty()) {
+        if !BREAKDOWNS.iter().any(|(known, _)| *known == name) || by.contains(&name) {
+            let text = "by: it is operation, table, index, tag, partition or minute, or several of them, each once";
+            return Err(Refusal::invalid(text));
+        }
+        by.push(name);
+    }
+    Ok(by)
+}
+
 fn value(by: &str, row: &UsageRow) -> Option<String> {
     let or_none = |text: Option<String>| text.unwrap_or_else(|| "-".to_owned());
     Some(match by {
@@ -269,7 +282,7 @@ pub(crate) fn respond(context: &Context, request: &Request, what: &str) -> Resul
     let ledger = context.db.ledger()?;
     let pricing = Pricing::new(&ledger, context.options.prices.as_ref());
     let by = request.parameter("by").unwrap_or("operation");
-    let by: Vec<&str> = by.split(',').filter(|name| !name.is_empty()).collect();
+    let by = parts_by(by.split(','))?;
     Ok(match what {
         "throttles" => answer::json(&throttles(&ledger)),
         "minutes" => answer::json(&minutes(&ledger, &pricing, request.parameter("table"), 60)),

@@ -165,6 +165,20 @@ fn a_page_of_another_origin_cannot_write() {
 }
 
 #[test]
+fn a_page_of_another_site_gets_no_values() {
+    let (_, console) = hostile();
+    let from = |site: &str, address: &str| {
+        let request = http::Request::get(format!("/console/{address}")).header("sec-fetch-site", site);
+        send(&console, request.body(Vec::new()).unwrap()).status
+    };
+    for address in ["api/costs", "api/tables/tab/export", "api/inside"] {
+        assert_eq!((from("cross-site", address), from("same-site", address)), (403, 403), "{address}");
+        assert_eq!((from("same-origin", address), from("none", address)), (200, 200), "{address}");
+    }
+    assert_eq!(from("cross-site", "costs"), 200, "it may link to a page");
+}
+
+#[test]
 fn a_console_that_reads_changes_nothing() {
     let (db, _) = hostile();
     let mut options = ConsoleOptions::default();

@@ -72,8 +72,10 @@ impl Guard {
         let fetch = |name| headers.get(name).map(|value| value.as_bytes());
         let is_of_page = fetch("sec-fetch-site").is_none_or(|site| site == b"same-origin" || site == b"none");
         // A page of another site may link to this page. It cannot read other answers, but its requests would cost a place in a stream or a
-        // walk through a table.
-        if !is_of_page && fetch("sec-fetch-mode") != Some(b"navigate") {
+        // walk through a table; a frame would ask without a click of its reader.
+        let is_link = fetch("sec-fetch-mode") == Some(b"navigate")
+            && fetch("sec-fetch-dest").is_none_or(|destination| destination == b"document");
+        if !is_of_page && !is_link {
             return Err("requests of pages of other sites are not allowed");
         }
         let mut origins = headers.get_all(header::ORIGIN).iter();
@@ -171,15 +173,19 @@ mod tests {
             assert!(check(&guard, None, None).is_err());
         }
         assert_eq!(check(&guard(&["db"], &[]), Some("db:8000"), Some("http://db:8000")), Ok(()));
-        let fetched = |site, mode| {
+        let fetched_for = |site, mode, destination| {
             let mut headers = headers(Some("localhost:8000"), None);
             headers.insert("sec-fetch-site", HeaderValue::from_static(site));
             headers.insert("sec-fetch-mode", HeaderValue::from_static(mode));
+            headers.insert("sec-fetch-dest", HeaderValue::from_static(destination));
             guard(&[], &[]).check_page(&headers, "http")
         };
+        let fetched = |site, mode| fetched_for(site, mode, "document");
         assert_eq!(fetched("same-origin", "cors"), Ok(()));
         assert_eq!(fetched("none", "navigate"), Ok(()));
         assert_eq!(fetched("cross-site", "navigate"), Ok(()), "a link");
+        assert!(fetched_for("cross-site", "navigate", "iframe").is_err(), "a frame");
+        assert_eq!(fetched_for("same-origin", "cors", "empty"), Ok(()), "a script of the page");
         assert!(fetched("cross-site", "no-cors").is_err(), "a picture");
         assert!(fetched("same-site", "cors").is_err(), "a page of another port");
     }
