@@ -29,7 +29,7 @@ impl ExplainArgs {
         let prices = prices::read(self.prices.as_deref())?;
         for plan in plans {
             output.line(plan)?;
-            let million = plan.on_demand_nanos(&prices).saturating_mul(1_000_000);
+            let million = plan.on_demand_nanos_of(&prices, 1_000_000);
             output.line(format_args!(
                 "{:<8}{} {} for a million of them on demand, prices of {} as of {}",
                 "costs",

@@ -131,12 +131,18 @@ impl RequestPlan {
 
     /// What the units cost on demand, in billionths of the currency of the prices.
     pub fn on_demand_nanos(&self, prices: &Prices) -> u64 {
+        self.on_demand_nanos_of(prices, 1)
+    }
+
+    /// What so many requests like this one cost on demand, in billionths of the currency of the prices. It is rounded once, behind
+    /// the multiplication.
+    pub fn on_demand_nanos_of(&self, prices: &Prices, requests: u64) -> u64 {
         let cost = |resource: &PlannedResource| {
-            let milliunits = milliunits(resource.units);
+            let milliunits = milliunits(resource.units).saturating_mul(requests);
             let (reads, writes) = if resource.is_write { (0, milliunits) } else { (milliunits, 0) };
             prices.of_class(resource.is_infrequent_access).on_demand_nanos(reads, writes)
         };
-        self.resources.iter().map(cost).sum()
+        self.resources.iter().map(cost).fold(0, u64::saturating_add)
     }
 
     /// All units together.

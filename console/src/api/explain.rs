@@ -90,7 +90,7 @@ impl Plan {
             resources: resources.collect(),
             units: plan.units(),
             most_per_sec: plan.most_per_sec(),
-            million_nanos: prices.map(|prices| plan.on_demand_nanos(prices).saturating_mul(1_000_000)),
+            million_nanos: prices.map(|prices| plan.on_demand_nanos_of(prices, 1_000_000)),
             refusal: plan.refusal.as_ref().map(ToString::to_string),
             text: plan.to_string(),
         }

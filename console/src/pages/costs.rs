@@ -25,7 +25,7 @@ pub(super) fn respond(context: &Context, request: &Request) -> Result<Answer, Re
     if !request.is_read() {
         return Err(Refusal::method());
     }
-    let by = request.parameters("by").into_iter().filter(|name| !name.is_empty()).collect::<Vec<_>>();
+    let by = costs::parts_by(request.parameters("by"))?;
     let by = if by.is_empty() { vec!["operation", "table"] } else { by };
     let ledger = context.db.ledger()?;
     let (currency, pricing) = (context.currency(), Pricing::new(&ledger, context.options.prices.as_ref()));
@@ -39,6 +39,7 @@ pub(super) fn respond(context: &Context, request: &Request) -> Result<Answer, Re
             p { "No request has consumed anything yet. Read or write items, then look again." }
         } @else {
             h2 { "Over time" }
+            (draw::day(minutes.last().map(|minute| minute.minute_millis), costs.ended_millis))
             (draw::minutes(&minutes, currency))
             h2 { "By parts" }
             (rows(&costs, &by))

@@ -59,6 +59,13 @@ fn time(millis: u64) -> String {
     moment::text(millis).get(11..16).unwrap_or_default().to_owned()
 }
 
+/// Says of which day the last minute is that is drawn, where that is not today.
+pub(super) fn day(last_millis: Option<u64>, now_millis: u64) -> Markup {
+    let day = |millis| moment::text(millis).get(..10).unwrap_or_default().to_owned();
+    let other = last_millis.map(day).filter(|last| *last != day(now_millis));
+    html! { @if let Some(day) = other { p { "Nothing was consumed since " (day) " (UTC): the minutes that are drawn are of that day." } } }
+}
+
 /// A share, 0 to 1, as a bar.
 pub(super) fn share(share: f64) -> Markup {
     let width = share.clamp(0.0, 1.0) * 100.0;

@@ -106,7 +106,11 @@ fn of_table(context: &Context, request: &Request, table: &str) -> Result<Answer,
         return Ok(answer::html(items(&sizes::of_table(context, table)?)));
     }
     let resources = heat::of_table(context, table)?;
-    let shown = html! { @for resource in &resources { (one(table, resource, context.currency())) } };
+    let drawn = resources.iter().flat_map(|resource| resource.partition_keys_over_time.minutes.last());
+    let shown = html! {
+        (draw::day(drawn.max().copied(), context.db.clock().now_millis()))
+        @for resource in &resources { (one(table, resource, context.currency())) }
+    };
     if request.flag("part") {
         return Ok(answer::html(shown));
     }

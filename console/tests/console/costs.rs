@@ -32,7 +32,11 @@ fn parts_add_up_to_what_the_ledger_has() {
         assert_eq!(sum, ledger.total(|_| true).write_milliunits as f64 / 1_000.0, "{by}");
         assert_eq!(costs["total"]["read_units"], 0.5, "{by}");
     }
-    assert_eq!(get_with(&console, "api/costs", &[("by", "shoe")]).status, 400);
+    for by in ["shoe", "minute,minute"] {
+        assert_eq!(get_with(&console, "api/costs", &[("by", by)]).status, 400, "{by}");
+        assert_eq!(get_with(&console, "api/costs/over-time", &[("by", by)]).status, 400, "{by}");
+    }
+    assert_eq!(get_with(&console, "costs", &[("by", "table"), ("by", "table")]).status, 400);
     let minutes = get(&console, "api/minutes").good().json();
     assert!(!minutes.as_array().unwrap().is_empty());
     assert!(get(&console, "costs").good().text.contains("PutItem"));
@@ -96,6 +100,33 @@ fn units_and_money_of_parts_and_keys_are_shown_minute_by_minute() {
         let page = get(&console, page).good().text;
         assert!(page.contains(cell) && page.contains("USD") && page.contains("d&lt;7&gt;"), "{page}");
     }
+}
+
+#[test]
+fn minutes_of_another_day_are_shown_with_it() {
+    let clock = Clock::manual(1_800_000_000_000); // 2027-01-15
+    let (db, console) = watched(|options| options.clock(clock.clone()));
+    let table = db.create_table("events").hash::<S>("device").create().unwrap();
+    table.put(&Item::new().with("device", "d")).unwrap();
+    let said = "Nothing was consumed since 2027-01-15";
+    for (later_secs, is_said) in [(0, false), (86_400, true)] {
+        clock.advance(std::time::Duration::from_secs(later_secs));
+        for page in ["costs", "heat/events"] {
+            assert_eq!(get(&console, page).good().text.contains(said), is_said, "{page} {later_secs}");
+        }
+    }
+}
+
+#[test]
+fn a_million_reads_are_priced_before_they_are_rounded() {
+    let db = Database::in_memory().unwrap();
+    db.create_table("events").hash::<S>("device").create().unwrap();
+    let mut options = ConsoleOptions::default();
+    options.prices = Some(Prices::from_json(include_str!("../../../cli/data/prices.json")).unwrap());
+    let console = Console::new(db, options);
+    let get = [("operation", "GetItem"), ("body", r#"{"TableName":"events","Key":{"device":{"S":"d"}}}"#)];
+    let plan = post(&console, "api/explain", &get).good().json();
+    assert_eq!((plan[0]["units"].as_f64(), plan[0]["million_nanos"].as_u64()), (Some(0.5), Some(62_500_000)));
 }
 
 #[test]
