@@ -23,7 +23,7 @@ const ANSWER_LINES: usize = 40;
 /// Arguments of `lesson`.
 #[derive(Debug, Args)]
 pub(crate) struct LessonCommand {
-    /// Name of the lesson; without it the lessons are listed
+    /// Name of the lesson; without it the lessons are listed, or with --check all of them are carried out
     name: Option<String>,
     /// Folder of lessons of your own, one in each file NAME.md; they come behind those of the program
     #[arg(long, value_name = "DIR")]
@@ -37,15 +37,22 @@ impl LessonCommand {
     pub(crate) fn run(&self) -> Result<Outcome, Failure> {
         let lessons = lessons::all(self.lessons.as_deref())?;
         let mut out = Output::new();
-        let Some(name) = &self.name else {
-            list(&lessons, &mut out)?;
-            return out.finish().map(|()| Outcome::Done);
+        let wanted: Vec<&Arc<Lesson>> = match &self.name {
+            Some(name) => lessons.iter().filter(|lesson| lesson.name == *name).collect(),
+            None if self.check => lessons.iter().collect(),
+            None => {
+                list(&lessons, &mut out)?;
+                return out.finish().map(|()| Outcome::Done);
+            }
         };
-        let found = lessons.iter().find(|lesson| lesson.name == *name);
-        let lesson = found.ok_or_else(|| {
-            Failure::Usage(format!("there is no lesson {name}; `hashrange lesson` lists those that there are"))
-        })?;
-        let unmet = show(lesson, self.waits(), &mut out)?;
+        if let (true, Some(name)) = (wanted.is_empty(), &self.name) {
+            let text = format!("there is no lesson {name}; `hashrange lesson` lists those that there are");
+            return Err(Failure::Usage(text));
+        }
+        let mut unmet = 0;
+        for lesson in wanted {
+            unmet += show(lesson, self.waits(), &mut out)?;
+        }
         out.finish()?;
         if unmet > 0 {
             output::remark(format_args!("{unmet} answers are not as the lesson expects"));

@@ -53,6 +53,29 @@ fn a_teacher_adds_lessons_and_learns_what_is_wrong_with_one() {
     place.write("one-item.md", OWN.replace("Count is 1", "Count is 2"));
     let unmet = fails(1, &["one-item", "--check"]);
     assert!(unmet.contains("1 answers are not as the lesson expects"), "{unmet}");
+    let unmet = fails(1, &["--check"]);
+    assert!(unmet.contains("1 answers are not as the lesson expects"), "all lessons: {unmet}");
+    // What fails, and what is not there, is not as expected.
+    let put = "INSERT INTO stock VALUE {'sku': 'bolt'}";
+    for (lesson, count) in [
+        (OWN.replace(put, "INSERT INTO stock VALUE {'sku': 7}").replace("Count is 1", "Count is 0"), 1),
+        (OWN.replace("Count is 1", "Items[0].left.N is not \"5\""), 1),
+        (OWN.replace("Count is 1", "Count is not 1.0\nCount is 1.0\nCount is not 2"), 1),
+        (
+            OWN.replace(put, "SELEKT")
+                .replace("```json Scan", "```expect\nerror is there\n```\n\n```json Scan")
+                .replace("Count is 1", "Count is 0"),
+            0,
+        ),
+    ] {
+        place.write("one-item.md", lesson);
+        if count == 0 {
+            ok(&["one-item", "--check"]);
+        } else {
+            let unmet = fails(1, &["one-item", "--check"]);
+            assert!(unmet.contains(&format!("{count} answers are not as the lesson expects")), "{unmet}");
+        }
+    }
     for (bad, said) in [
         (OWN.replace("Count is 1", "Count equals 1"), "one-item.md:20: `equals 1` does not compare"),
         (OWN.replace("```sql", "```prolog"), "one-item.md:11: there is no kind of block `prolog`"),

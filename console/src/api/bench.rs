@@ -3,7 +3,7 @@
 use crate::{
     answer::{self, Answer},
     context::Context,
-    lessons::{Lab, MOST_COPIED_BYTES, Setup, StepKind, held_bytes},
+    lessons::{Lab, MOST_COPIED_BYTES, Setup, StepKind, copied_bytes},
     refusal::Refusal,
     request::Request,
 };
@@ -20,7 +20,7 @@ pub(crate) struct Bench {
 /// A new workbench: a copy of the database, or an empty one. Errors: the database is too large for a copy; log or disk.
 pub(crate) fn begin(context: &Context, is_copy: bool) -> Result<Bench, Refusal> {
     let lab = if is_copy {
-        let bytes = held_bytes(&context.db);
+        let bytes = copied_bytes(&context.db);
         if bytes > MOST_COPIED_BYTES {
             return Err(Refusal::invalid(format!(
                 "the database has {bytes} bytes; a workbench copies up to {MOST_COPIED_BYTES}. Begin with an empty one"

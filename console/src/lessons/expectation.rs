@@ -91,13 +91,18 @@ impl Expectation {
         Ok(Self { text: text.to_owned(), path: path_of(subject)?, wanted })
     }
 
+    /// Whether it is about what failed.
+    pub(super) fn is_about_failure(&self) -> bool {
+        matches!(self.path.first(), Some(Part::Member(name)) if ["error", "message", "failed", "errors"].contains(&name.as_str()))
+    }
+
     /// Compares an answer. What is to be kept is handed to `keep`.
     pub(super) fn check(&self, answer: &Value, keep: &mut dyn FnMut(&str, &Value)) -> Check {
         let found = find(answer, &self.path);
         let met = match (&self.wanted, &found) {
             (Wanted::Absent, found) => found.is_none(),
-            (Wanted::IsNot(value), found) => found.as_ref() != Some(value),
             (_, None) => false,
+            (Wanted::IsNot(value), Some(found)) => !same(value, found),
             (Wanted::There, Some(_)) => true,
             (Wanted::Is(value), Some(found)) => same(value, found),
             (Wanted::Contains(value), Some(found)) => contains(found, value),
@@ -111,11 +116,20 @@ impl Expectation {
     }
 }
 
+/// Whether two values are the same; numbers are by their values, however they are written.
 fn same(wanted: &Value, found: &Value) -> bool {
     match (wanted.as_f64(), found.as_f64()) {
-        (Some(wanted), Some(found)) => wanted == found,
+        (Some(wanted_float), Some(found_float)) => match (whole(wanted), whole(found)) {
+            (Some(wanted), Some(found)) => wanted == found,
+            _ => wanted_float == found_float,
+        },
         _ => wanted == found,
     }
+}
+
+/// A number that is kept as a whole one, with all of its digits.
+fn whole(number: &Value) -> Option<i128> {
+    number.as_i64().map(i128::from).or_else(|| number.as_u64().map(i128::from))
 }
 
 fn contains(found: &Value, wanted: &Value) -> bool {

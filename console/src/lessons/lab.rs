@@ -4,17 +4,17 @@ use super::{action, lesson::StepKind, setup::Setup};
 use hashrange::{
     Database,
     history::Moment,
+    inspect::DatabaseStats,
     testing::{FollowedPoint, Machine},
 };
 use hashrange_wire::{Protocol, Response};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
-/// Bytes of memtables, runs and log up to which a database is copied, and up to which a request is followed: that opens and reads
-/// more than a hundred copies.
+/// Bytes up to which a database is copied, and up to which a request is followed: that opens and reads more than a hundred copies.
 pub(crate) const MOST_COPIED_BYTES: u64 = 8 << 20;
 
-/// Bytes of memtables, runs and log up to which a scratch database takes requests; also the bytes that a step sends at most.
+/// Bytes up to which a scratch database takes requests; also the bytes that a step sends at most.
 const MOST_BYTES: u64 = 32 << 20;
 
 /// A scratch database on a simulated machine. What is asked of it is answered by a JSON value, whatever happens; what fails
@@ -166,10 +166,20 @@ impl Lab {
     }
 }
 
-/// Bytes of the memtables, runs and log of a database.
-pub(crate) fn held_bytes(db: &Database) -> u64 {
+/// Bytes that a copy of a database has: memtables, runs, log and change streams. History stays with the original.
+pub(crate) fn copied_bytes(db: &Database) -> u64 {
+    bytes_without_history(&db.facts())
+}
+
+/// Bytes that a database holds: those of a copy, and the segments of the log that only history needs.
+fn held_bytes(db: &Database) -> u64 {
     let facts = db.facts();
-    facts.run_bytes + facts.log_bytes + facts.memtable_bytes as u64
+    bytes_without_history(&facts) + facts.log.kept.iter().map(|segment| segment.bytes).sum::<u64>()
+}
+
+fn bytes_without_history(facts: &DatabaseStats) -> u64 {
+    let in_memory = (facts.memtable_bytes + facts.stream_tail_bytes) as u64;
+    facts.run_bytes + facts.log_bytes + facts.stream_bytes + in_memory
 }
 
 /// What `i` or `i % NUMBER` is in the request with this number.
@@ -251,6 +261,29 @@ mod tests {
         let refusal = ask(&mut lab, false);
         assert!(refusal["message"].as_str().is_some_and(|text| text.contains("takes requests up to 33554432")));
         assert_eq!(lab.run(&StepKind::Action, "sync"), json!({ "done": true }), "actions go on");
+    }
+
+    #[test]
+    fn what_streams_and_history_keep_counts_too() {
+        for has_history in [false, true] {
+            let options = Setup { has_history, ..Setup::default() }.options().log_segment_bytes(1 << 20);
+            let mut lab = Lab::on(Machine::new(options, 1).expect("a machine"));
+            let table = lab.database().create_table("tab").hash::<hashrange::key::S>("id");
+            let view = hashrange::schema::StreamView::NewAndOld;
+            let table = if has_history { table.create() } else { table.stream(view).create() }.expect("a table");
+            for n in 0..40 {
+                table
+                    .put(&hashrange::Item::new().with("id", "a").with("n", n).with("pad", "x".repeat(300_000)))
+                    .expect("a put");
+            }
+            for action in ["flush everything", "trim", "trim"] {
+                assert!(lab.run(&StepKind::Action, action)["error"].is_null());
+            }
+            let facts = lab.database().facts();
+            assert!(facts.run_bytes + facts.log_bytes + (facts.memtable_bytes as u64) < MOST_COPIED_BYTES, "{facts:?}");
+            assert!(held_bytes(lab.database()) > MOST_COPIED_BYTES, "{has_history}");
+            assert_eq!(copied_bytes(lab.database()) > MOST_COPIED_BYTES, !has_history, "a copy has no history");
+        }
     }
 
     #[test]

@@ -20,7 +20,7 @@ pub use builtin::built_in;
 pub use expectation::Check;
 pub use folder::{LessonError, read_folder};
 pub use lab::Lab;
-pub(crate) use lab::{MOST_COPIED_BYTES, held_bytes};
+pub(crate) use lab::{MOST_COPIED_BYTES, copied_bytes};
 pub use lesson::{Block, Lesson, Step, StepKind};
 pub use run::{Answered, Run};
 pub use setup::Setup;

@@ -1,12 +1,12 @@
 //! A lesson that is being carried out, step by step.
 
 use super::{
-    expectation::Check,
+    expectation::{Check, Expectation},
     lab::Lab,
     lesson::{Lesson, Step, StepKind},
 };
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::sync::Arc;
 
 /// A lesson and the scratch database on which it runs.
@@ -68,6 +68,8 @@ impl Run {
         let mut checks: Vec<Check> = checks.collect();
         if is_changed {
             checks.clear();
+        } else if !step.expectations.iter().any(Expectation::is_about_failure) {
+            checks.extend(unexpected_failure(&answer));
         }
         Some(Answered { step: step.number, answer, checks })
     }
@@ -75,4 +77,13 @@ impl Run {
     pub fn try_out(&mut self, kind: &StepKind, text: &str) -> Answered {
         Answered { step: 0, answer: self.lab.run(kind, text), checks: Vec::new() }
     }
+}
+
+/// The check that a step does not meet which failed, though its lesson says nothing of that.
+fn unexpected_failure(answer: &Value) -> Option<Check> {
+    let failed = [answer, answer.get("answer").unwrap_or(&Value::Null)]
+        .into_iter()
+        .find(|answer| answer["error"].is_string())?;
+    let found = json!({ "error": failed["error"], "message": failed["message"] });
+    Some(Check { expected: "the step does not fail".to_owned(), met: false, found: Some(found) })
 }
