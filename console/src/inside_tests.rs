@@ -78,6 +78,8 @@ fn what_is_drawn_is_what_the_engine_has() {
     let said: Value = serde_json::from_str(&get(&console, "api/inside")).expect("JSON");
     assert_eq!(said["facts"]["partitions"][0]["runs"].as_array().map(Vec::len), Some(1));
     assert_eq!(said["facts"]["log"]["pins"], Value::Array(Vec::new()));
+    let last = said["facts"]["partitions"].as_array().and_then(|partitions| partitions.last()).expect("a partition");
+    assert_eq!(last["last_token"], "ffffffffffffffff", "a number of 64 bits would be rounded");
     assert_eq!(ask(&console, Method::GET, "inside/partition/999", "").0, StatusCode::NOT_FOUND);
 }
 

@@ -38,6 +38,7 @@ mod sessions;
 mod tap;
 
 pub use answer::{Body, EventSource};
+pub use api::inside::tokens_as_text;
 pub use console::{Console, PREFIX, WRITE_HEADER};
 pub use options::ConsoleOptions;
 pub use tap::TraceTap;

@@ -13,7 +13,7 @@ use hashrange::{
     Database,
     inspect::{DatabaseStats, LogHolder, LogPin, TablePartitionStats},
 };
-use serde_json::Value;
+use hashrange_console::tokens_as_text;
 use std::collections::BTreeSet;
 
 /// Arguments of `inspect`.
@@ -44,23 +44,6 @@ impl Inspect {
         }
         output.finish()?;
         Ok(Outcome::Done)
-    }
-}
-
-/// Writes tokens as texts of 16 hexadecimal digits, as the other output has them: a number of 64 bits would be rounded by jq
-/// and by JavaScript.
-fn tokens_as_text(json: &mut Value) {
-    match json {
-        Value::Array(elements) => elements.iter_mut().for_each(tokens_as_text),
-        Value::Object(members) => {
-            for (name, value) in members {
-                match (name.ends_with("_token"), value.as_u64()) {
-                    (true, Some(token)) => *value = format!("{token:016x}").into(),
-                    _ => tokens_as_text(value),
-                }
-            }
-        }
-        _ => {}
     }
 }
 

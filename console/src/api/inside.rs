@@ -14,6 +14,7 @@ use hashrange::{
     observe::{Event, EventKind, Subject, Subscription},
 };
 use serde::Serialize;
+use serde_json::Value;
 
 /// Events that wait for a reader at most; more are left out and counted.
 const WAITING_EVENTS: usize = 256;
@@ -26,6 +27,7 @@ const QUIET_POLLS: u32 = 150;
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Inside {
     /// Partitions with memtables and runs, the log with what needs its segments.
+    #[serde(serialize_with = "with_token_texts")]
     pub(crate) facts: DatabaseStats,
     /// Bytes written and kept for a byte, places that a read may have to ask.
     pub(crate) amplification: Amplification,
@@ -33,6 +35,30 @@ pub(crate) struct Inside {
     pub(crate) recovery: RecoveryReport,
     /// Whether background work is stopped and done step by step.
     pub(crate) is_paused: bool,
+}
+
+/// Writes facts with tokens as texts of 16 hexadecimal digits: a number of 64 bits would be rounded by jq and by JavaScript.
+fn with_token_texts<S: serde::Serializer>(facts: &DatabaseStats, serializer: S) -> Result<S::Ok, S::Error> {
+    let mut json = serde_json::to_value(facts).map_err(serde::ser::Error::custom)?;
+    tokens_as_text(&mut json);
+    json.serialize(serializer)
+}
+
+/// Writes the tokens of facts about a database, which are in members whose names end with `_token`, as texts of 16 hexadecimal
+/// digits: a number of 64 bits would be rounded by jq and by JavaScript.
+pub fn tokens_as_text(json: &mut Value) {
+    match json {
+        Value::Array(elements) => elements.iter_mut().for_each(tokens_as_text),
+        Value::Object(members) => {
+            for (name, value) in members {
+                match (name.ends_with("_token"), value.as_u64()) {
+                    (true, Some(token)) => *value = format!("{token:016x}").into(),
+                    _ => tokens_as_text(value),
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 /// What a database is made of now. Errors: it is closed; disk, damage.
