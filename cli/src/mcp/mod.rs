@@ -4,6 +4,7 @@
 //! output by `rmcp`.
 
 mod design;
+mod numbers;
 mod server;
 mod tools;
 

@@ -1,8 +1,8 @@
 //! The tools, without the protocol: names, arguments, answers.
 
-use super::design;
+use super::{design, numbers};
 use hashrange::{
-    AttributeValue, Database, ItemRef,
+    Database, ItemRef,
     partiql::{PlanKind, Statement},
 };
 use hashrange_wire::Protocol;
@@ -15,6 +15,10 @@ const ITEMS: usize = 100;
 const MOST_ITEMS: usize = 1_000;
 /// Bytes of items in an answer: an assistant cannot use more.
 const MOST_BYTES: usize = 256 << 10;
+
+/// What the parameters of a statement are.
+const PARAMETERS: &str = "Values of the ?s, in order, as plain JSON. A number from 2^53 on, or a fraction of more than 15 digits, is \
+                          written {\"N\": \"12345678901234567890\"}, so that no reader rounds it; items of answers have them so too";
 
 /// A tool as it is listed.
 pub(crate) struct Tool {
@@ -64,7 +68,7 @@ impl Tools {
     pub(crate) fn list(&self) -> Vec<Tool> {
         let statement =
             json!({"type": "string", "description": "PartiQL, such as SELECT * FROM orders WHERE customer = ?"});
-        let parameters = json!({"type": "array", "description": "Values of the ?s, in order, as plain JSON"});
+        let parameters = json!({"type": "array", "description": PARAMETERS});
         let asked = json!({"statement": statement, "parameters": parameters});
         let mut queried = asked.clone();
         queried["limit"] = json!({"type": "integer", "minimum": 1, "maximum": MOST_ITEMS, "default": ITEMS});
@@ -85,7 +89,7 @@ impl Tools {
             ),
             tool(
                 "query",
-                "Items that a PartiQL SELECT selects, as plain JSON. It must name a partition key of the table or of an index \
+                "Items that a PartiQL SELECT selects, as plain JSON, and numbers that readers would round as {\"N\": \"...\"}. It must name a partition key of the table or of an index \
                  (FROM \"table\".\"index\"), unless allow_scan is set.",
                 queried,
                 &["statement"],
@@ -161,7 +165,7 @@ impl Tools {
                 is_complete = false;
                 break;
             }
-            items.push(serde_json::from_str::<Value>(&text).map_err(|error| error.to_string())?);
+            items.push(numbers::exact(&text).map_err(|error| error.to_string())?);
         }
         Ok(json!({ "items": items, "is_complete": is_complete }))
     }
@@ -184,7 +188,7 @@ impl Tools {
 pub(super) fn bound(database: &Database, asked: &Asked) -> Result<Statement, String> {
     let mut statement = database.statement(&asked.statement);
     for parameter in &asked.parameters {
-        statement = statement.bind_value(AttributeValue::from_json(&parameter.to_string()).map_err(said)?);
+        statement = statement.bind_value(numbers::parameter(parameter)?);
     }
     Ok(statement)
 }

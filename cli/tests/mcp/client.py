@@ -11,6 +11,7 @@ from mcp.client.stdio import stdio_client
 
 program, folder = os.environ["HASHRANGE_BIN"], sys.argv[1] + "/data"
 passed = 0
+DIGITS = "12345678901234567890123"
 
 
 def hashrange(*args, text=None):
@@ -44,7 +45,7 @@ async def reading():
         check("they only read", all(tool.annotations.readOnlyHint for tool in tools.values()))
 
         tables, _ = await call(client, "list_tables")
-        check("list_tables", tables["tables"][0]["name"] == "orders" and tables["tables"][0]["items"] == 50)
+        check("list_tables", [(table["name"], table["items"]) for table in tables["tables"]] == [("orders", 50), ("wide", 1)])
         table, _ = await call(client, "describe_table", table="orders")
         check("describe_table", [key["AttributeName"] for key in table["Table"]["KeySchema"]] == ["customer", "n"])
         missing, failed = await call(client, "describe_table", table="nothing")
@@ -52,6 +53,11 @@ async def reading():
 
         some, _ = await call(client, "query", statement="SELECT * FROM orders WHERE customer = ?", parameters=["c1"], limit=3)
         check("query", [item["n"] for item in some["items"]] == [1, 11, 21] and not some["is_complete"])
+        wide = "SELECT * FROM wide WHERE id = ?"
+        rounded, failed = await call(client, "query", statement=wide, parameters=[int(DIGITS)])
+        check("a number that may have been rounded is no parameter", failed and '"N"' in rounded)
+        one, _ = await call(client, "query", statement=wide, parameters=[{"N": DIGITS}])
+        check("a number of many digits", one["items"] == [{"id": {"N": DIGITS}, "share": {"N": "0." + DIGITS}}])
         scan, failed = await call(client, "query", statement="SELECT * FROM orders")
         check("a scan is refused", failed and "scan" in scan.lower())
         whole, _ = await call(client, "query", statement="SELECT * FROM orders", allow_scan=True)
@@ -78,7 +84,7 @@ async def reading():
         check("it names the table", "table x: ValidationException" in verdict["problems"][0])
         check("and the scan", "author" in verdict["problems"][1])
         tables, _ = await call(client, "list_tables")
-        check("a design on trial leaves nothing", len(tables["tables"]) == 1)
+        check("a design on trial leaves nothing", len(tables["tables"]) == 2)
     check("nothing was changed", hashrange("scan", "orders", "--count").strip() == "50")
 
 
@@ -89,12 +95,18 @@ async def writing():
         check("write is there when it is asked for", not tools["write"].annotations.readOnlyHint)
         done, failed = await call(client, "write", statement="DELETE FROM orders WHERE customer = 'c1' AND n = 1")
         check("write", not failed and done["done"])
+        insert = {"statement": "INSERT INTO wide VALUE {'id': ?}", "parameters": [{"N": "-" + DIGITS}]}
+        done, failed = await call(client, "write", **insert)
+        check("a number of many digits is written", not failed and done["done"])
+    check("with all of them", f'"id":-{DIGITS}' in hashrange("scan", "wide").replace(" ", ""))
     check("one item less", hashrange("scan", "orders", "--count").strip() == "49")
 
 
 hashrange("create", "orders", "--hash", "customer:S", "--range", "n:N")
 items = "".join(json.dumps({"customer": f"c{n % 10}", "n": n, "total": n * 2}) + "\n" for n in range(50))
 hashrange("import", "orders", "-", text=items)
+hashrange("create", "wide", "--hash", "id:N")
+hashrange("import", "wide", "-", text=f'{{"id":{DIGITS},"share":0.{DIGITS}}}\n')
 asyncio.run(reading())
 asyncio.run(writing())
 print(f"{passed} passed, 0 failed")
