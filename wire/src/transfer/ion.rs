@@ -186,6 +186,9 @@ mod tests {
             ("1E+125", "1d125"),
             ("1E-130", "1d-130"),
             ("0.0000001234", "1234d-10"),
+            // The fifth character is a minus, as it is in a timestamp.
+            ("0.0000000123", "123d-10"),
+            ("-0.000000999", "-999d-9"),
             ("0.000012", "0.000012"),
         ] {
             let item = Item::new().with("n", AttributeValue::N(number.parse().unwrap()));

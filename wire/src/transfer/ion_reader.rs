@@ -367,7 +367,7 @@ impl<'a> Parser<'a> {
             Some(rest) => (&text[..1], rest),
             None => ("", text.as_str()),
         };
-        if digits == "inf" || digits.get(4..5).is_some_and(|byte| byte == "-" || byte == "T") {
+        if digits == "inf" || is_timestamp(digits) {
             return Ok(self.refuse("A timestamp or an infinite number"));
         }
         let radix = [("0x", 16), ("0X", 16), ("0b", 2), ("0B", 2)];
@@ -387,6 +387,12 @@ impl<'a> Parser<'a> {
             }
         })
     }
+}
+
+/// Whether it begins as a timestamp does: a year of four digits, and what follows a year.
+fn is_timestamp(text: &str) -> bool {
+    let bytes = text.as_bytes();
+    matches!(bytes.get(4), Some(b'-' | b'T')) && bytes[..4].iter().all(u8::is_ascii_digit)
 }
 
 /// The text of a number as the engine reads it.
@@ -459,6 +465,7 @@ mod tests {
                 "{Item:{a:null.string,b:$dynamodb_NS::[1,2.],c:'$dynamodb_SS'::[\"x\"],d:true}}",
                 r#"{"a":{"NULL":true},"b":{"NS":["1","2"]},"c":{"SS":["x"]},"d":{"BOOL":true}}"#,
             ),
+            ("{Item:{a:-1.5d-3,b:1.2e-7}}", r#"{"a":{"N":"-0.0015"},"b":{"N":"0.00000012"}}"#),
             ("other::{Item:{}}", "{}"),
         ] {
             assert_eq!(item(text).as_deref(), Ok(json), "{text}");
