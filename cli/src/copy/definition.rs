@@ -1,7 +1,7 @@
 //! The definition of a table: read at the source, made at the target.
 
-use super::{CopyState, End, incomplete, refused};
-use crate::failure::Failure;
+use super::{CopyState, End, incomplete, refused, state::Made};
+use crate::{failure::Failure, output};
 use aws_sdk_dynamodb::{
     client::Waiters,
     error::{BuildError, ProvideErrorMetadata},
@@ -68,29 +68,86 @@ pub(super) async fn read(end: &End, name: &str) -> Result<Definition, Failure> {
     Ok(Definition { name: name.to_owned(), description, tags, ttl_attribute })
 }
 
-/// Makes the table at the target, unless it is there already: then it has to be the same, and empty if this copy has not
-/// made it.
+/// Checks that a copy that goes on meets the tables that it began with. Errors: it meets others, or the target is gone.
+pub(super) async fn check_ends(from: &End, to: &End, name: &str, state: &CopyState) -> Result<(), Failure> {
+    let Some(made) = state.made(name)? else { return Ok(()) };
+    let wrong = |what: &str| {
+        let text = "begin again with an empty target and another folder for --state";
+        Err(Failure::Usage(format!("{name} {what}; {text}")))
+    };
+    let is_other = |noted: &Option<String>, found: &TableDescription| {
+        noted.as_deref().zip(found.table_id()).is_some_and(|(noted, found)| noted != found)
+    };
+    match describe(to, name).await? {
+        None if made.target.is_some() || state.has_begun(name)? => {
+            return wrong("is at the target no more, where this copy has put items");
+        }
+        Some(there) if is_other(&made.target, &there) => {
+            return wrong("at the target is another table than the one that this copy has made");
+        }
+        _ => {}
+    }
+    match describe(from, name).await? {
+        Some(there) if is_other(&made.source, &there) => {
+            wrong("at the source is another table than the one that this copy began with")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Makes the table at the target, unless it is there already: then it has to have the same key, and to be empty if this copy has
+/// not made it.
 pub(super) async fn make(to: &End, definition: &Definition, state: &CopyState) -> Result<(), Failure> {
     let name = &definition.name;
     let what = || format!("cannot make {name} at the target");
-    let stream = definition.stream().and(definition.description.latest_stream_arn());
+    let source = &definition.description;
+    let known = state.made(name)?;
+    let mut made = known.clone().unwrap_or_else(|| Made {
+        stream: definition.stream().and(source.latest_stream_arn.clone()),
+        source: source.table_id.clone(),
+        target: None,
+    });
     if let Some(there) = describe(to, name).await? {
-        if !same_key(&there, &definition.description) {
+        if !same_key(&there, source) {
             let why = "there is a table of this name with another key";
             return Err(Failure::Service { what: what(), why: why.to_owned() });
         }
-        if state.is_made(name)? {
-            return wait(to, name).await;
-        }
-        if has_items(to, name).await? {
+        if known.is_none() && has_items(to, name).await? {
             let why = "there is a table of this name that holds items; drop it, or choose others with --table";
             return Err(Failure::Service { what: what(), why: why.to_owned() });
         }
-        return state.note_made(name, stream);
+        if known.is_none() {
+            say_missing_indexes(&there, source);
+        }
+    } else {
+        // A copy that is killed between the two finds a table that it may have made.
+        state.note_made(name, &made)?;
+        create(to, definition).await?;
     }
-    if !state.is_made(name)? {
-        state.note_made(name, stream)?;
+    wait(to, name).await?;
+    made.source = made.source.or_else(|| source.table_id.clone());
+    made.target = describe(to, name).await?.and_then(|there| there.table_id);
+    state.note_made(name, &made)
+}
+
+/// Says which indexes a table that was there before lacks.
+fn say_missing_indexes(there: &TableDescription, source: &TableDescription) {
+    let names = |table: &TableDescription| -> Vec<String> {
+        let locals = table.local_secondary_indexes().iter().filter_map(|index| index.index_name.clone());
+        let globals = table.global_secondary_indexes().iter().filter_map(|index| index.index_name.clone());
+        locals.chain(globals).collect()
+    };
+    let present = names(there);
+    for index in names(source).iter().filter(|index| !present.contains(index)) {
+        let table = source.table_name().unwrap_or_default();
+        output::remark(format_args!("{table} at the target was there before and has no index {index}"));
     }
+}
+
+/// Asks the target for the table.
+async fn create(to: &End, definition: &Definition) -> Result<(), Failure> {
+    let name = &definition.name;
+    let what = || format!("cannot make {name} at the target");
     let source = &definition.description;
     let billing = definition.billing();
     let provisioned = billing == BillingMode::Provisioned;
@@ -116,8 +173,7 @@ pub(super) async fn make(to: &End, definition: &Definition, state: &CopyState) -
     for index in source.global_secondary_indexes() {
         create = create.global_secondary_indexes(global(index, provisioned).map_err(built)?);
     }
-    create.send().await.map_err(|error| refused(what(), error))?;
-    wait(to, name).await
+    create.send().await.map(drop).map_err(|error| refused(what(), error))
 }
 
 /// Sets what makes sense on a full table only: its stream shall not tell of the copy, and nothing shall expire or be

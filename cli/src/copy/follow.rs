@@ -2,7 +2,7 @@
 //!
 //! A shard is read only when its parent was read to the end, so that the changes of one item stay in their order. Of a
 //! page of records the last of each key is applied, then the page is noted; a page that was applied and not noted is
-//! applied again, and ends the same.
+//! applied again, and ends the same. Each round reads a page of each shard, so that no shard waits for a busy one.
 
 use super::{
     Mover,
@@ -24,6 +24,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 const RETENTION_MILLIS: u64 = 24 * 3_600 * 1_000;
 /// How often it is noted that the streams were read, in milliseconds.
 const NOTE_MILLIS: u64 = 60 * 1_000;
+/// Rounds with one list of shards. The end of a shard ends it too, since its children begin then.
+const ROUNDS_WITH_LIST: u32 = 25;
 
 /// Whether the changes of a table can be followed.
 pub(super) fn check(definition: &Definition) -> Result<(), Failure> {
@@ -45,12 +47,25 @@ struct Stream<'t> {
     arn: String,
     /// Where to go on, by shard, for as long as the program runs.
     iterators: HashMap<String, String>,
+    /// The shards, and for how many rounds they are not listed again.
+    shards: Vec<Shard>,
+    rounds_left: u32,
+    /// The times up to which shards were read that have not ended, in milliseconds.
+    read_until: HashMap<String, u64>,
+}
+
+impl Stream<'_> {
+    /// All changes of before this time were applied; `None` if all shards have ended.
+    fn read_until(&self) -> Option<u64> {
+        self.read_until.values().copied().min()
+    }
 }
 
 impl Mover {
     /// Applies the changes of the tables until the program is stopped.
     pub(crate) async fn follow(&self, tables: &[String]) -> Result<(), Failure> {
-        if self.state.millis_since_seen()? >= RETENTION_MILLIS {
+        let mut seen_millis = self.state.seen_millis()?;
+        if self.state.now_millis().saturating_sub(seen_millis) >= RETENTION_MILLIS {
             let text = "the changes of the source were last seen more than a day ago and streams keep a day, so some are \
                         lost; copy again with another --state";
             return Err(Failure::Usage(text.to_owned()));
@@ -61,26 +76,30 @@ impl Mover {
             check(&definition)?;
             let arn = definition.description.latest_stream_arn;
             let arn = arn.ok_or_else(|| incomplete(format!("cannot find the stream of {table}")))?;
-            if self.state.stream(table)?.as_deref() != Some(arn.as_str()) {
+            let began_with = self.state.made(table)?.and_then(|made| made.stream);
+            if began_with.as_deref() != Some(arn.as_str()) {
                 let text = format!(
                     "the stream of {table} was enabled after the copy began, so changes of between are lost; copy again \
                      with another --state"
                 );
                 return Err(Failure::Usage(text));
             }
-            streams.push(Stream { table, arn, iterators: HashMap::new() });
+            let (iterators, read_until) = (HashMap::new(), HashMap::new());
+            streams.push(Stream { table, arn, iterators, shards: Vec::new(), rounds_left: 0, read_until });
         }
         output::remark("following the changes of the source; stop with Ctrl-C");
         loop {
-            let mut applied = 0;
+            let (mut applied, began_millis) = (0, self.state.now_millis());
             for stream in &mut streams {
                 applied += self.follow_once(stream).await?;
             }
             if applied > 0 {
                 output::remark(format_args!("{} applied", counted(applied, "change")));
             }
-            if self.state.millis_since_seen()? > NOTE_MILLIS {
-                self.state.note_seen()?;
+            let read_until = streams.iter().map(|stream| stream.read_until().unwrap_or(began_millis)).min();
+            if let Some(millis) = read_until.filter(|millis| *millis > seen_millis + NOTE_MILLIS) {
+                self.state.note_seen(millis)?;
+                seen_millis = millis;
             }
             if applied == 0 {
                 tokio::time::sleep(PAUSE).await;
@@ -88,11 +107,18 @@ impl Mover {
         }
     }
 
-    /// One round over the shards of a stream; returns how many records were applied.
+    /// One page of each shard of a stream that can be read; returns how many records were applied.
     async fn follow_once(&self, stream: &mut Stream<'_>) -> Result<u64, Failure> {
         let table = stream.table;
+        if stream.rounds_left == 0 {
+            stream.shards = self.shards(table, &stream.arn).await?;
+            stream.rounds_left = ROUNDS_WITH_LIST;
+            let is_listed = |id: &str| stream.shards.iter().any(|shard| shard.shard_id() == Some(id));
+            stream.read_until.retain(|id, _| is_listed(id));
+        }
+        stream.rounds_left -= 1;
         let mut applied = 0;
-        let shards = self.shards(table, &stream.arn).await?;
+        let shards = std::mem::take(&mut stream.shards);
         for shard in &shards {
             let id = shard.shard_id().unwrap_or_default();
             let state = self.state.shard(table, id)?;
@@ -105,6 +131,7 @@ impl Mover {
                 applied += self.follow_shard(stream, id, state).await?;
             }
         }
+        stream.shards = shards;
         Ok(applied)
     }
 
@@ -124,42 +151,48 @@ impl Mover {
         }
     }
 
-    /// Applies what a shard has behind the last record that was noted.
+    /// Applies the page that a shard has behind the last record that was noted; returns how many records those are.
     async fn follow_shard(&self, stream: &mut Stream<'_>, id: &str, mut state: Progress) -> Result<u64, Failure> {
         let table = stream.table;
-        let mut next = match stream.iterators.remove(id) {
+        let iterator = match stream.iterators.remove(id) {
             Some(iterator) => Some(iterator),
             None => self.iterator(stream, id, &state).await?,
         };
-        let mut applied = 0;
-        while let Some(iterator) = next {
-            let page = match self.from.streams.get_records().shard_iterator(iterator).send().await {
-                Ok(page) => page,
-                // The target kept this waiting for too long; the next round begins at what was noted.
-                Err(error) if error.code() == Some("ExpiredIteratorException") => return Ok(applied),
-                Err(error) => return Err(refused(format!("cannot read the changes of {table}"), error)),
-            };
-            next = page.next_shard_iterator;
-            let records = page.records.unwrap_or_default();
-            let last = records.iter().rev().find_map(|record| record.dynamodb()?.sequence_number());
-            state.after = last.map(str::to_owned).or(state.after);
-            state.is_done = next.is_none();
-            let is_empty = records.is_empty();
-            applied += records.len() as u64;
-            let changes = last_of_each_key(records).into_iter().map(|change| self.mask(table, change));
-            batch::write(&self.to.items, table, changes.collect::<Result<_, _>>()?).await?;
-            if !is_empty || state.is_done {
-                self.state.note_shard(table, id, &state)?;
+        let Some(iterator) = iterator else { return Ok(0) };
+        let asked_millis = self.state.now_millis();
+        let page = match self.from.streams.get_records().shard_iterator(iterator).send().await {
+            Ok(page) => page,
+            // The target kept this waiting for too long; the next round begins at what was noted.
+            Err(error) if error.code() == Some("ExpiredIteratorException") => return Ok(0),
+            Err(error) => return Err(refused(format!("cannot read the changes of {table}"), error)),
+        };
+        let records = page.records.unwrap_or_default();
+        let last = records.iter().rev().find_map(|record| record.dynamodb()?.sequence_number());
+        state.after = last.map(str::to_owned).or(state.after);
+        state.is_done = page.next_shard_iterator.is_none();
+        let count = records.len() as u64;
+        // A page may be empty before records: the next round has to go on behind it, not at the last record.
+        let until_millis = match records.last() {
+            None => asked_millis,
+            Some(last) => written_millis(last).unwrap_or_default().min(asked_millis),
+        };
+        let changes = last_of_each_key(records).into_iter().map(|change| self.mask(table, change));
+        batch::write(&self.to.items, table, changes.collect::<Result<_, _>>()?).await?;
+        if count > 0 || state.is_done {
+            self.state.note_shard(table, id, &state)?;
+        }
+        match page.next_shard_iterator {
+            Some(next) => {
+                stream.iterators.insert(id.to_owned(), next);
+                let read_until = stream.read_until.entry(id.to_owned()).or_default();
+                *read_until = until_millis.max(*read_until);
             }
-            if is_empty {
-                break;
+            None => {
+                stream.read_until.remove(id);
+                stream.rounds_left = 0;
             }
         }
-        // An empty page may be before records: the next round has to go on behind it, not at the last record.
-        if let Some(iterator) = next {
-            stream.iterators.insert(id.to_owned(), iterator);
-        }
-        Ok(applied)
+        Ok(count)
     }
 
     /// A change as the rules leave it. A key is masked as the same key in an item, so a deletion finds what it deletes.
@@ -181,6 +214,12 @@ impl Mover {
         let what = || format!("cannot read the changes of {}", stream.table);
         Ok(answer.map_err(|error| refused(what(), error))?.shard_iterator)
     }
+}
+
+/// When the change of a record was made, in milliseconds since 1970, to the second.
+fn written_millis(record: &Record) -> Option<u64> {
+    let seconds = record.dynamodb()?.approximate_creation_date_time()?.secs();
+    u64::try_from(seconds).ok()?.checked_mul(1_000)
 }
 
 /// The changes to make: of several records of one key the last counts.

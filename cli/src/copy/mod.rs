@@ -46,6 +46,7 @@ impl Mover {
     /// Copies the tables, one after another.
     pub(crate) async fn copy(&self, tables: &[String], follow: bool) -> Result<(), Failure> {
         for table in tables {
+            definition::check_ends(&self.from, &self.to, table, &self.state).await?;
             if self.state.is_copied(table)? {
                 output::remark(format_args!("{table}: copied before"));
                 continue;

@@ -6,7 +6,7 @@
 //! |---|---|---|
 //! | ` ` | `copy` | `from`, `to`, `segments`, `seen`; `mask`: the fingerprint of the rules, if items are masked |
 //! | ` ` | `following` | `seen` |
-//! | table | `made` | the table was made by this copy; `stream`: the source's ARN then |
+//! | table | `made` | the table was made by this copy; `stream`: the source's ARN then; `source`, `target`: the ids of the tables |
 //! | table | `segment N` | `last`: the key behind which the scan goes on, `items` so far, `done` |
 //! | table | `copied` | all items are at the target |
 //! | table | `shard ID` | `after`: the sequence number of the last record that was applied, `done` |
@@ -34,6 +34,17 @@ pub(super) struct Segment {
     pub(super) items: u64,
     /// There is nothing left to read.
     pub(super) is_done: bool,
+}
+
+/// The tables that a copy began with.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Made {
+    /// ARN of the stream that the table of the source had before the first of its items was read.
+    pub(super) stream: Option<String>,
+    /// Id of the table at the source. States of older versions have none.
+    pub(super) source: Option<String>,
+    /// Id of the table at the target, once that is there.
+    pub(super) target: Option<String>,
 }
 
 /// How far a shard of a stream is.
@@ -130,19 +141,24 @@ impl CopyState {
         self.is_going_on
     }
 
-    /// How long ago the streams of the source were read, or the copy began, in milliseconds.
-    pub(super) fn millis_since_seen(&self) -> Result<u64, Failure> {
+    /// The time up to which the streams of the source were read, or at which the copy began, in milliseconds.
+    pub(super) fn seen_millis(&self) -> Result<u64, Failure> {
         let parts = ["following", "copy"].map(|part| self.rows.get(key(COPY, part)));
         let mut seen = 0;
         for row in parts {
             seen = seen.max(row?.and_then(|row| number(&row.to_item(), "seen")).unwrap_or_default());
         }
-        Ok(self.database.clock().now_millis().saturating_sub(seen))
+        Ok(seen)
     }
 
-    /// The streams of the source were read to their ends a moment ago.
-    pub(super) fn note_seen(&self) -> Result<(), Failure> {
-        self.put(key(COPY, "following").with("seen", self.database.clock().now_millis()))
+    /// The present, in milliseconds.
+    pub(super) fn now_millis(&self) -> u64 {
+        self.database.clock().now_millis()
+    }
+
+    /// What the streams of the source hold of before a time was applied.
+    pub(super) fn note_seen(&self, millis: u64) -> Result<(), Failure> {
+        self.put(key(COPY, "following").with("seen", millis))
     }
 
     /// Whether all items of a table are at the target.
@@ -155,24 +171,32 @@ impl CopyState {
         self.put(key(table, "copied"))
     }
 
-    /// The stream that a table of the source had before the first of its items was read.
-    pub(super) fn stream(&self, table: &str) -> Result<Option<String>, Failure> {
-        let row = self.rows.get(key(table, "made"))?;
-        Ok(row.and_then(|row| text(&row.to_item(), "stream").map(str::to_owned)))
+    /// The tables that this copy began with, if it has made the table at the target or was about to.
+    pub(super) fn made(&self, table: &str) -> Result<Option<Made>, Failure> {
+        let Some(row) = self.rows.get(key(table, "made"))?.map(|row| row.to_item()) else { return Ok(None) };
+        let [stream, source, target] = ["stream", "source", "target"].map(|name| text(&row, name).map(str::to_owned));
+        Ok(Some(Made { stream, source, target }))
     }
 
-    /// Whether this copy has made the table at the target, or was about to.
-    pub(super) fn is_made(&self, table: &str) -> Result<bool, Failure> {
-        Ok(self.rows.get(key(table, "made"))?.is_some())
+    /// This copy makes the table, or has made it.
+    pub(super) fn note_made(&self, table: &str, made: &Made) -> Result<(), Failure> {
+        let mut row = key(table, "made");
+        for (name, value) in [("stream", &made.stream), ("source", &made.source), ("target", &made.target)] {
+            if let Some(value) = value {
+                row = row.with(name, value.as_str());
+            }
+        }
+        self.put(row)
     }
 
-    /// This copy makes the table; `stream` is the one that its source has by now.
-    pub(super) fn note_made(&self, table: &str, stream: Option<&str>) -> Result<(), Failure> {
-        let row = key(table, "made");
-        self.put(match stream {
-            Some(stream) => row.with("stream", stream),
-            None => row,
-        })
+    /// Whether items of a table were copied, or all of them are.
+    pub(super) fn has_begun(&self, table: &str) -> Result<bool, Failure> {
+        for segment in 0..self.segments {
+            if self.rows.get(key(table, &format!("segment {segment}")))?.is_some() {
+                return Ok(true);
+            }
+        }
+        self.is_copied(table)
     }
 
     /// How far a segment is.

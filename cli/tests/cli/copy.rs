@@ -173,6 +173,57 @@ fn a_copy_arrives_whole_however_often_it_is_killed() {
     }
 }
 
+#[test]
+fn a_copy_whose_tables_are_gone_does_not_go_on() {
+    let place = Place::new();
+    let [source, target, state] = ["source", "target", "state"].map(|name| place.file(name));
+    fill(&source);
+    let run = || {
+        let places = ["copy", "--from", text(&source), "--to", text(&target), "--state", text(&state)];
+        place.run(&[&places[..], &["--table", "counters"]].concat())
+    };
+    let create = |folder: &Path| {
+        let database = Database::open(folder).unwrap();
+        database.create_table("counters").hash::<N>("k").create().unwrap();
+        database.close().unwrap();
+    };
+    let drop_at = |folder: &Path| {
+        let database = Database::open(folder).unwrap();
+        database.delete_table("counters").unwrap();
+        database.close().unwrap();
+    };
+    assert_eq!(run().code, 0);
+    let again = run();
+    assert!(again.code == 0 && again.err.contains("counters: copied before"), "{again:?}");
+    drop_at(&target);
+    let gone = run();
+    assert!(gone.code == 2 && gone.err.contains("is at the target no more"), "{gone:?}");
+    create(&target);
+    let other = run();
+    assert!(other.code == 2 && other.err.contains("at the target is another table"), "{other:?}");
+    // The same from the side of the source.
+    let [target, state] = ["target 2", "state 2"].map(|name| place.file(name));
+    let places = ["copy", "--from", text(&source), "--to", text(&target), "--state", text(&state)];
+    let run = || place.run(&[&places[..], &["--table", "counters"]].concat());
+    assert_eq!(run().code, 0);
+    drop_at(&source);
+    create(&source);
+    let other = run();
+    assert!(other.code == 2 && other.err.contains("at the source is another table"), "{other:?}");
+}
+
+#[test]
+fn a_table_that_was_there_before_is_told_to_lack_indexes() {
+    let place = Place::new();
+    let [source, target, state] = ["source", "target", "state"].map(|name| place.file(name));
+    fill(&source);
+    let database = Database::open(&target).unwrap();
+    database.create_table("orders").hash::<S>("id").range::<N>("n").create().unwrap();
+    database.close().unwrap();
+    let run = place.run(&["copy", "--from", text(&source), "--to", text(&target), "--state", text(&state)]);
+    assert!(run.code == 0 && run.err.contains("has no index by_status"), "{run:?}");
+}
+
 /// The official Rust SDK over TLS, with an authority of the test's own in the place of the system's.
 #[test]
 #[cfg(all(unix, feature = "tls"))]
@@ -262,6 +313,63 @@ fn changes_are_followed_through_kills() {
     };
     let (expected, found) = (orders(&source), orders(&target));
     assert!(found == expected, "{} of {} items", found.len(), expected.len());
+}
+
+/// A table that is written to without a pause lets the changes of the others through.
+#[test]
+fn a_busy_table_does_not_hold_up_the_others() {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    let place = Place::new();
+    let [source, target, state] = ["source", "target", "state"].map(|name| place.file(name));
+    let (from, to) = (Served::start(&source), Served::start(&target));
+    for name in ["busy", "quiet"] {
+        from.call("CreateTable", &USERS.replace("users", name));
+    }
+    let put = |table: &str, key: &str| {
+        let item = format!(
+            r#"{{"TableName":"{table}","Item":{{"pk":{{"S":"{key}"}},"text":{{"S":"{}"}}}}}}"#,
+            "x".repeat(2_000)
+        );
+        from.call("PutItem", &item);
+    };
+    put("busy", "first");
+    let places = ["copy", "--from", &from.address, "--to", &to.address, "--state", text(&state), "--follow"];
+    let mut child = place.command(&[&places[..], &["--table", "busy", "--table", "quiet"]].concat()).spawn().unwrap();
+    let is_over = AtomicBool::new(false);
+    let arrived = std::thread::scope(|scope| {
+        for writer in 0..2 {
+            let (put, is_over) = (&put, &is_over);
+            scope.spawn(move || {
+                for n in 0.. {
+                    put("busy", &format!("{writer} {n}"));
+                    if is_over.load(Ordering::Relaxed) {
+                        break;
+                    }
+                }
+            });
+        }
+        let count = |table: &str| {
+            let is_there = to.call("ListTables", "{}").contains(table);
+            is_there && !to.call("Scan", &format!(r#"{{"TableName":"{table}","Limit":1}}"#)).contains("\"Count\":0")
+        };
+        let waits_for = |table: &str| {
+            (0..1_500).any(|_| {
+                count(table) || {
+                    std::thread::sleep(Duration::from_millis(20));
+                    false
+                }
+            })
+        };
+        let copied = waits_for("busy");
+        std::thread::sleep(Duration::from_secs(2));
+        put("quiet", "change");
+        let arrived = copied && waits_for("quiet");
+        is_over.store(true, Ordering::Relaxed);
+        arrived
+    });
+    child.kill().unwrap();
+    let run = Run::of(&child.wait_with_output().unwrap());
+    assert!(arrived, "{run:?}");
 }
 
 #[test]
