@@ -105,7 +105,7 @@ impl Source {
         if let Some(rule) = rules.iter().find(|rule| others != Others::Keep && !rule.path.is_whole()) {
             return Err(wrong(format!(
                 "a rule for a part of {} lets its other parts pass, which \"others\" forbids; name {0} as a whole",
-                rule.path.attribute
+                rule.path.attribute()
             )));
         }
         let needs_key =
@@ -183,13 +183,16 @@ impl Masks {
     /// attribute that no rule names where all such attributes are dropped.
     pub(crate) fn check<'k>(&self, table: &str, key: impl IntoIterator<Item = &'k str>) -> Result<(), Failure> {
         for attribute in key {
-            let mut of_key = self.rules_of(table).filter(|rule| rule.path.attribute == attribute).peekable();
+            let mut of_key =
+                self.rules_of(table).filter_map(|rule| Some((rule, rule.path.names(attribute)?))).peekable();
             if of_key.peek().is_none() && self.others == Others::Drop {
                 let text =
                     format!("--mask: no rule names {attribute}, which is in the key of {table}; hash or keep it");
                 return Err(Failure::Usage(text));
             }
-            if of_key.any(|rule| matches!(rule.action, Action::Drop | Action::Fake(_)) || !rule.path.is_whole()) {
+            let is_unfit =
+                |(rule, is_whole): (&Rule, bool)| matches!(rule.action, Action::Drop | Action::Fake(_)) || !is_whole;
+            if of_key.any(is_unfit) {
                 let text =
                     format!("--mask: {attribute} is in the key of {table}, where values must stay apart; hash it");
                 return Err(Failure::Usage(text));
@@ -201,10 +204,10 @@ impl Masks {
     /// An item of a table, or the key of one, as the rules leave it.
     pub(crate) fn apply(&self, table: &str, item: Item) -> Item {
         let Item(attributes) = item;
-        let named = |name: &str| self.rules_of(table).any(|rule| rule.path.attribute == name);
+        let named = |name: &str| self.rules_of(table).any(|rule| rule.path.names(name).is_some());
         let left = attributes.into_iter().filter_map(|(name, value)| match self.others {
-            _ if named(&name) => Some((name, value)),
             Others::Keep => Some((name, value)),
+            _ if named(&name) => Some((name, value)),
             Others::Hash => Some((name, self.key.value(value))),
             Others::Drop => None,
         });

@@ -13,6 +13,8 @@ use std::fmt::Write;
 
 /// Bytes of a hash that are kept: 128 bits, so that two values meet by no chance.
 const KEPT_BYTES: usize = 16;
+/// Bytes that a text of made up words may have, or as many as the text that it stands for.
+const SHORT_TEXT_BYTES: usize = 1_024;
 /// Numbers are hashed to 18 digits.
 const NUMBERS: u64 = 1_000_000_000_000_000_000;
 
@@ -26,7 +28,7 @@ pub(super) enum Look {
     Email,
     /// A telephone number of the range that is kept for fiction.
     Phone,
-    /// As many words as the text has.
+    /// As many words as the text has; fewer if they would be longer than a long text.
     Text,
 }
 
@@ -102,7 +104,14 @@ impl HashKey {
             Look::Text => {
                 let words = bytes.split_whitespace().count().max(1);
                 let words: Vec<String> = Words(words..words + 1).fake_with_rng(&mut random);
-                words.join(" ")
+                // A text of one-letter words must not become too large for an item.
+                let mut left = bytes.len().max(SHORT_TEXT_BYTES);
+                let fits = |word: &&String| {
+                    let rest = left.checked_sub(word.len() + 1);
+                    left = rest.unwrap_or_default();
+                    rest.is_some()
+                };
+                words.iter().take_while(fits).map(String::as_str).collect::<Vec<_>>().join(" ")
             }
         })
     }

@@ -123,6 +123,35 @@ fn a_part_that_is_kept_keeps_no_value_of_another_shape() {
 }
 
 #[test]
+fn a_made_up_text_is_no_longer_than_a_long_one() {
+    let (place, _, key) = place();
+    let rules = place.write("text.json", r#"{"rules":[{"attribute":"bio","do":"fake","as":"text"}]}"#);
+    let file = place.write("long.jsonl", format!(r#"{{"pk":"1","bio":"{}"}}"#, "a ".repeat(150_000)));
+    place.ok(&["import", "users", &file, "--mask", &rules, "--mask-key-file", &key]);
+    let item: serde_json::Value = serde_json::from_str(&place.ok(&["scan", "users"])).unwrap();
+    let length = item["bio"].as_str().unwrap().len();
+    assert!((200_000..=300_000).contains(&length), "{length}");
+}
+
+#[test]
+fn names_with_dots_are_masked() {
+    let (place, _, key) = place();
+    let rules = r#"{"rules":[{"attribute":"user.mail","do":"drop"},{"attribute":"home.at","do":"hash"}]}"#;
+    let rules = place.write("dots.json", rules);
+    let item =
+        r#"{"pk":"1","user.mail":"clear","user":{"mail":"clear","age":7},"more":1,"home.at":{"street":"clear"}}"#;
+    let file = place.write("dots.jsonl", item);
+    place.ok(&["import", "users", &file, "--mask", &rules, "--mask-key-file", &key]);
+    let items = place.ok(&["scan", "users"]);
+    assert!(!items.contains("clear") && items.contains("\"age\":7") && items.contains("home.at"), "{items}");
+    // A key attribute is known by its whole name.
+    place.ok(&["create", "dotted", "--hash", "user.id:S"]);
+    let rules = place.write("key.json", r#"{"rules":[{"attribute":"user.id","do":"drop"}]}"#);
+    let error = place.fails(2, &["import", "dotted", &file, "--mask", &rules]);
+    assert!(error.contains("user.id is in the key of dotted"), "{error}");
+}
+
+#[test]
 fn a_key_for_all_commands_is_read_only_where_rules_are() {
     let (place, rules, key) = place();
     let file = place.write("items.jsonl", ITEMS);
