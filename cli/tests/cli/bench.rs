@@ -77,3 +77,9 @@ fn what_is_wrong_is_refused() {
     assert!(place.fails(2, &["bench", &own]).contains("mix.raed: there is no such operation"));
     assert!(place.fails(2, &["bench", "ycsb-a", "--threads", "0"]).contains("0 is not in 1..=1024"));
 }
+
+#[test]
+fn no_operation_begins_after_the_end() {
+    let result = bench(&["ycsb-b", "--rate", "1", "--threads", "8", "--seconds", "1"]);
+    assert_eq!(result["operations"], 1, "the others were planned for later: {result}");
+}

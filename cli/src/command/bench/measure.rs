@@ -55,6 +55,10 @@ impl Progress {
             self.most.is_none_or(|most| begun < most)
         }
     }
+    /// Whether an operation that is planned for a time, counted from the beginning, is within the time of the run.
+    pub(super) fn is_within(&self, planned: Duration) -> bool {
+        planned < self.time
+    }
     pub(super) fn ended(&self, is_throttled: bool) {
         self.ended.fetch_add(1, Ordering::Relaxed);
         self.throttled.fetch_add(u64::from(is_throttled), Ordering::Relaxed);

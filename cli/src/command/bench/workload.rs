@@ -87,6 +87,9 @@ impl Worker {
         while progress.may_begin() {
             let begin = match (planned, pace) {
                 (Some(at), Some((each, _))) => {
+                    if !progress.is_within(at) {
+                        break;
+                    }
                     planned = Some(at + each);
                     let now = progress.elapsed();
                     thread::sleep(at.saturating_sub(now));
