@@ -93,3 +93,16 @@ fn states_take_their_time() {
     wire.clock.advance(Duration::from_millis(1));
     assert_eq!(status(), "ACTIVE");
 }
+
+#[test]
+fn what_the_database_keeps_for_itself_meets_no_faults() {
+    let model = json!({"rules": [{"name": "once", "operations": ["PutItem", "GetItem", "Query"], "times": 1,
+        "fault": "AnswerLost"}]});
+    let wire = faulty(&model);
+    create(&wire);
+    wire.ok("CreateBackup", json!({"TableName": "things", "BackupName": "mine"}));
+    assert_eq!(wire.ok("ListBackups", json!({}))["BackupSummaries"].as_array().unwrap().len(), 1);
+    // The first request of the client is the first that the rule is about.
+    let put = json!({"TableName": "things", "Item": {"pk": {"S": "a"}}}).to_string();
+    assert!(wire.protocol.handle("DynamoDB_20120810.PutItem", put.as_bytes()).is_lost);
+}
