@@ -55,9 +55,10 @@ struct Stream<'t> {
 }
 
 impl Stream<'_> {
-    /// All changes of before this time were applied; `None` if all shards have ended.
-    fn read_until(&self) -> Option<u64> {
-        self.read_until.values().copied().min()
+    /// All changes of before this time were applied. If all shards have ended, that is the time at which the round began; it is not
+    /// known before the shards were listed again of which some may be children of one that has ended.
+    fn read_until(&self, began_millis: u64) -> u64 {
+        if self.rounds_left == 0 { 0 } else { self.read_until.values().copied().min().unwrap_or(began_millis) }
     }
 }
 
@@ -96,7 +97,7 @@ impl Mover {
             if applied > 0 {
                 output::remark(format_args!("{} applied", counted(applied, "change")));
             }
-            let read_until = streams.iter().map(|stream| stream.read_until().unwrap_or(began_millis)).min();
+            let read_until = streams.iter().map(|stream| stream.read_until(began_millis)).min();
             if let Some(millis) = read_until.filter(|millis| *millis > seen_millis + NOTE_MILLIS) {
                 self.state.note_seen(millis)?;
                 seen_millis = millis;
