@@ -109,9 +109,16 @@ fn take_records<E>(
     is_end: bool,
     each: &mut impl FnMut(Found) -> Result<bool, E>,
 ) -> Result<Taken, E> {
-    let Ok(text) = std::str::from_utf8(buffer) else {
-        each(Found::End("the bytes are not UTF-8".to_owned()))?;
-        return Ok(Taken::Stop);
+    let text = match std::str::from_utf8(buffer) {
+        Ok(text) => text,
+        // A record that is longer than what is read at a time may be cut within a character.
+        Err(cut) if cut.error_len().is_none() && !is_end => {
+            std::str::from_utf8(&buffer[..cut.valid_up_to()]).unwrap_or_default()
+        }
+        Err(_) => {
+            each(Found::End("the bytes are not UTF-8".to_owned()))?;
+            return Ok(Taken::Stop);
+        }
     };
     let mut at = 0;
     loop {
@@ -177,6 +184,35 @@ mod tests {
         let ion = b"$ion_1_0 {Item:{a:1}}\n$ion_1_0 {Item:{a:sym}}\n$ion_1_0 {Item:{a:2";
         assert_eq!(read(ion, Compression::None, DataFormat::Ion), ["{\"a\":1}", "bad", "end"]);
         assert_eq!(read(b"{Item:{a:1}}", Compression::None, DataFormat::Ion), ["{\"a\":1}"]);
+    }
+
+    #[test]
+    fn what_is_read_at_a_time_may_end_within_a_character() {
+        let text = "{\"Item\":{}} {\"Item\":{\"a\":{\"S\":\"\u{20ac}";
+        for cut in 1..3 {
+            let mut found = 0;
+            let mut each = |one| {
+                assert!(matches!(one, Found::Record(Ok(_))));
+                found += 1;
+                Ok::<_, Infallible>(true)
+            };
+            let bytes = &text.as_bytes()[..text.len() - cut];
+            let taken = take_records(bytes, DataFormat::DynamoDbJson, false, &mut each).unwrap();
+            assert!(matches!(taken, Taken::Used(11 | 12)));
+            assert_eq!(found, 1);
+        }
+    }
+
+    #[test]
+    fn a_frame_of_zstd_with_another_checksum_is_damaged() {
+        // `printf '{"Item":{}}\n' | zstd -q`: one block as it is, and a checksum.
+        let mut frame = vec![0x28, 0xb5, 0x2f, 0xfd, 0x04, 0x58, 0x61, 0, 0];
+        frame.extend_from_slice(b"{\"Item\":{}}\n");
+        frame.extend_from_slice(&[0x24, 0xc3, 0x4d, 0x6f]);
+        assert_eq!(read(&frame, Compression::Zstd, DataFormat::DynamoDbJson), ["{}"]);
+        let last = frame.len() - 1;
+        frame[last] ^= 1;
+        assert_eq!(read(&frame, Compression::Zstd, DataFormat::DynamoDbJson).last().unwrap(), "end");
     }
 
     #[test]

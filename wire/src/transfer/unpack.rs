@@ -57,10 +57,21 @@ impl<R: BufRead> Read for Zstd<R> {
                         self.state = ZstdState::Inside(frame);
                         return Ok(read);
                     }
+                    check(&frame.decoder)?;
                     self.state = ZstdState::Between(frame.into_inner().into_inner().1);
                 }
             }
         }
+    }
+}
+
+/// Errors: the frame has a checksum, which is not that of what it held.
+fn check(decoder: &FrameDecoder) -> io::Result<()> {
+    match decoder.get_checksum_from_data() {
+        Some(stated) if decoder.get_calculated_checksum() != Some(stated) => {
+            Err(io::Error::new(io::ErrorKind::InvalidData, "the bytes of a zstd frame do not have its checksum"))
+        }
+        _ => Ok(()),
     }
 }
 
