@@ -1,13 +1,13 @@
 //! Bulk writes: the items of objects, put into a table that is in use.
 //!
-//! Each item is a put as `PutItem` is one: through conditions, indexes and the change stream. A bulk write that was interrupted
-//! begins again; puts that were done are done once more.
+//! Each item is a put as `PutItem` is one: through conditions, indexes and the change stream. A bulk write that is interrupted
+//! notes how far it is and goes on from there. Where the process was killed, up to [`NOTE_EVERY`] puts are done once more.
 
 use super::{
     JobFailure, Jobs, Stopped,
-    imports::{Put, RecordPosition, form, read_objects},
     item_errors::ItemErrors,
-    records::{BulkRecord, JobStatus, Record},
+    reading::{Put, Sink, form, read_objects},
+    records::{BulkRecord, Counts, JobStatus, Record, RecordPlace},
 };
 use crate::{
     error::Failure,
@@ -16,8 +16,13 @@ use crate::{
     transfer::{json::ItemRecord, manifest::Layout},
 };
 use hashrange::{ErrorKind, item::size::item_size, request::PutItem};
-use std::{cell::RefCell, sync::Arc, thread, time::Duration};
+use std::{sync::Arc, thread, time::Duration};
 
+/// Records after which it is noted how far a bulk write is.
+const NOTE_EVERY: u64 = 1_024;
+/// Objects that tell what was left out, and what failed by its condition.
+const ERRORS: &str = "error.json";
+const CONDITION_FAILURES: &str = "condition-check-failure.json";
 /// Bytes of one write unit.
 const UNIT_BYTES: u64 = 1_024;
 /// How long a put waits that was throttled, or that is not due.
@@ -86,43 +91,52 @@ impl Jobs {
         }
         let table = self.database.describe_table(&record.table)?;
         let form = form(&request.source, &table.definition);
-        let lines = || RefCell::new(ItemErrors::new(&request.source.bucket, None));
-        let (errors, condition_failures) = (lines(), lines());
-        let mut written_bytes = 0;
-        let mut put_one = |item: &ItemRecord, place: &RecordPosition<'_>| {
-            let put = self.put_bulk(record, item, written_bytes)?;
-            match &put {
-                Put::Done => written_bytes += item_size(&item.item) as u64,
-                Put::ConditionFailed => condition_failures.borrow_mut().add(place, "The conditional request failed"),
-                Put::Refused(_) => {}
-            }
-            Ok(put)
-        };
-        let mut refuse = |place: &RecordPosition<'_>, what: &str| errors.borrow_mut().add(place, what);
-        let counts = read_objects(objects, &request.source, &form, &mut put_one, &mut refuse)?;
-        (record.counts, record.written_bytes) = (counts, written_bytes);
         let layout = Layout::new(request.output_prefix.as_deref(), &record.id);
-        for (is_wanted, name, errors) in [
-            (request.tells_errors, "error.json", errors),
-            (request.tells_condition_failures, "condition-check-failure.json", condition_failures),
-        ] {
-            let errors = errors.into_inner();
-            if is_wanted && !errors.lines().is_empty() {
-                put(objects, output_bucket, &layout.own(name), errors.lines())?;
-            }
+        let lines = |name: &str| -> Result<ItemErrors, Stopped> {
+            let kept = match record.done_before {
+                Some(_) => objects.read_many(output_bucket, &[layout.own(name)])?.pop().flatten(),
+                None => None,
+            };
+            Ok(ItemErrors::new(&request.source.bucket, None).behind(kept.unwrap_or_default().to_vec()))
+        };
+        let (errors, condition_failures) = (lines(ERRORS)?, lines(CONDITION_FAILURES)?);
+        let (from, mut counts) = (record.done_before.clone(), record.counts);
+        let mut sink =
+            UsedTable { jobs: self, noted: record.clone(), record, errors, condition_failures, since_noted: 0 };
+        let read = read_objects(objects, &request.source, &form, from.as_ref(), &mut counts, &mut sink);
+        let UsedTable { record, noted, errors, condition_failures, .. } = sink;
+        let is_to_go_on = matches!(read, Err(Stopped::Ending)) && !self.is_cancelled(&record.id);
+        if !is_to_go_on {
+            record.counts = counts;
         }
-        Ok(())
+        let lines = [
+            (request.tells_errors, ERRORS, errors),
+            (request.tells_condition_failures, CONDITION_FAILURES, condition_failures),
+        ];
+        let told = lines.into_iter().try_for_each(|(is_wanted, name, errors)| {
+            let is_kept = is_wanted && !errors.lines().is_empty();
+            if is_kept { put(objects, output_bucket, &layout.own(name), errors.lines()) } else { Ok(()) }
+        });
+        if !is_to_go_on {
+            told?;
+        } else if told.is_err() || self.records().replace(&noted, record).is_err() {
+            tracing::warn!(
+                job = record.id,
+                "how far a bulk write is cannot be noted; some of its puts are done once more"
+            );
+        }
+        read
     }
 
     /// Puts one item, not faster than was asked for.
-    fn put_bulk(&self, record: &BulkRecord, item: &ItemRecord, written_bytes: u64) -> Result<Put, Stopped> {
+    fn put_bulk(&self, record: &BulkRecord, item: &ItemRecord) -> Result<Put, Stopped> {
         if self.is_cancelled(&record.id) {
             return Err(Stopped::Ending);
         }
         self.check_not_stopping()?;
         if let Some(rate) = record.request.max_units_per_sec {
             // What one second may write is written at once.
-            let over = (written_bytes / UNIT_BYTES).saturating_sub(rate);
+            let over = (record.written_bytes / UNIT_BYTES).saturating_sub(rate);
             let due_millis = record.started_millis + over * 1000 / rate.max(1);
             while self.now_millis() < due_millis {
                 if self.is_cancelled(&record.id) {
@@ -142,11 +156,58 @@ impl Jobs {
                     return Ok(Put::Refused(error.message().to_owned()));
                 }
                 Err(error) if error.kind() == ErrorKind::Throttled || error.kind() == ErrorKind::Conflict => {
+                    if self.is_cancelled(&record.id) {
+                        return Err(Stopped::Ending);
+                    }
                     self.check_going_on()?;
                     thread::sleep(PAUSE);
                 }
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+}
+
+/// The table that a bulk write puts items into.
+struct UsedTable<'j> {
+    jobs: &'j Jobs,
+    record: &'j mut BulkRecord,
+    /// The row as it was noted last.
+    noted: BulkRecord,
+    /// Records since then.
+    since_noted: u64,
+    errors: ItemErrors,
+    condition_failures: ItemErrors,
+}
+
+impl Sink for UsedTable<'_> {
+    fn put(&mut self, record: &ItemRecord, place: &RecordPlace) -> Result<Put, Stopped> {
+        let put = self.jobs.put_bulk(self.record, record)?;
+        match &put {
+            Put::Done => self.record.written_bytes += item_size(&record.item) as u64,
+            Put::ConditionFailed => self.condition_failures.add(place, "The conditional request failed"),
+            Put::Refused(_) => {}
+        }
+        Ok(put)
+    }
+
+    fn leave_out(&mut self, place: &RecordPlace, what: &str) {
+        self.errors.add(place, what);
+    }
+
+    fn done_before(&mut self, place: &RecordPlace, counts: &Counts) -> Result<(), Stopped> {
+        self.record.counts = *counts;
+        match &mut self.record.done_before {
+            Some(known) if known.key == place.key => known.index = place.index,
+            other => *other = Some(place.clone()),
+        }
+        self.since_noted += 1;
+        if self.since_noted >= NOTE_EVERY {
+            self.since_noted = 0;
+            // A cancellation that came between keeps its row.
+            self.jobs.records().replace(&self.noted, self.record)?;
+            self.noted = self.record.clone();
+        }
+        Ok(())
     }
 }

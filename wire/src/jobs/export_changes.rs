@@ -10,8 +10,10 @@ impl Files<'_> {
         let record = self.record;
         let Some(span) = record.span else { return Ok(()) };
         let filter = record.request.filter.as_deref().map(ExportFilter::parse).transpose()?.unwrap_or_default();
-        // What was written in the first millisecond counts, what was written in the last one does not.
-        let earlier = self.jobs.past(Some(span.from_millis.saturating_sub(1)), 0)?;
+        // What was written in the first millisecond counts, what was written in the last one does not. Where history begins with
+        // that millisecond, it begins behind what was written then.
+        let from_millis = span.from_millis.saturating_sub(1).max(self.jobs.earliest_millis().min(span.from_millis));
+        let earlier = self.jobs.past(Some(from_millis), 0)?;
         let later = self.jobs.past(Some(span.to_millis.saturating_sub(1)), 0)?;
         let mut file = self.begin()?;
         for (number, change) in later.changes_since(&earlier, &record.table)?.enumerate() {

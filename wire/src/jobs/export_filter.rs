@@ -7,7 +7,11 @@ use crate::{
     profile::{MessageDialect, Profile},
     value::Decoder,
 };
-use hashrange::{ItemRef, expression::KeyCondition, request::PageOptions};
+use hashrange::{
+    Database, ItemRef,
+    expression::KeyCondition,
+    request::{PageOptions, Query, Scan},
+};
 
 const KNOWN: &[&str] = &["ProjectionExpression", "FilterExpression", "KeyConditionExpression"];
 /// The rules are those of Query.
@@ -34,6 +38,25 @@ impl ExportFilter {
             return Err(Failure::validation("Invalid FilterSpecification: The specification can not be empty"));
         }
         expressions.parse(Profile::Latest, DIALECT).map(Self)
+    }
+
+    /// Errors: it is none for a table.
+    pub(crate) fn check(&self, database: &Database, table: &str) -> Result<(), Failure> {
+        let plan = match self.key_condition() {
+            Some(condition) => {
+                let mut query = Query::new(table, condition);
+                self.apply(&mut query.options);
+                query.options.limit = Some(1);
+                database.explain(&query)
+            }
+            None => {
+                let mut scan = Scan::new(table);
+                self.apply(&mut scan.options);
+                scan.options.limit = Some(1);
+                database.explain(&scan)
+            }
+        };
+        plan?.refusal.map_or(Ok(()), |error| Err(error.into()))
     }
 
     /// The keys that are asked for, if not all are.

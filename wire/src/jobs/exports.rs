@@ -55,6 +55,7 @@ impl Jobs {
         }
         record.ended_millis.get_or_insert_with(|| self.now_millis());
         self.keep_outcome(&record);
+        self.stop_history_after_job();
     }
 
     fn write_export(&self, record: &mut ExportRecord, objects: &dyn ObjectStore) -> Result<(), Stopped> {
@@ -156,7 +157,8 @@ impl Files<'_> {
     /// The items at one moment: a file for each range of hashes.
     fn items(&mut self) -> Result<(), Stopped> {
         let record = self.record;
-        let at_millis = if record.commit.is_some() { None } else { Some(record.at_millis) };
+        let at_millis =
+            if record.commit.is_some() { None } else { Some(record.read_millis.unwrap_or(record.at_millis)) };
         let past = self.jobs.past(at_millis, record.commit.unwrap_or_default())?;
         let filter = record.request.filter.as_deref().map(ExportFilter::parse).transpose()?.unwrap_or_default();
         if filter.key_condition().is_some() {

@@ -4,33 +4,15 @@ use super::{
     JobFailure, Jobs, Stopped,
     item_errors::ItemErrors,
     loading::{Loading, spec_of},
-    records::{Counts, ImportRecord, JobStatus, Source},
+    reading::{Put, Sink, form, read_objects},
+    records::{Counts, ImportRecord, JobStatus, RecordPlace},
 };
-use crate::{
-    arn::table_id,
-    error::Failure,
-    objects::ObjectStore,
-    timing::takes,
-    transfer::{
-        DataFormat,
-        csv_rows::CsvForm,
-        input::{Found, InputForm, each_record},
-        json::ItemRecord,
-    },
-};
+use crate::{arn::table_id, error::Failure, objects::ObjectStore, timing::takes, transfer::json::ItemRecord};
 use hashrange::{
     ErrorKind,
     admin::{TableLoader, TableSpec},
-    schema::TableDefinition,
 };
-use std::{
-    collections::BTreeMap,
-    io::{self, Read},
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
-};
+use std::sync::Arc;
 
 /// What is said of an import that left items out.
 const ITEM_ERRORS: &str = "Some of the items failed validation checks and were not imported. Please check CloudWatch error logs \
@@ -70,8 +52,11 @@ impl Jobs {
         Ok(open)
     }
 
-    /// Begins an import again whose table went with the process that made it.
+    /// Begins an import again whose table went with the process that made it. A server without objects leaves it to the next one.
     pub(super) fn go_on_with_import(&self, mut record: ImportRecord) -> Result<(), Failure> {
+        if self.objects.is_none() {
+            return Ok(());
+        }
         let mut loader = None;
         if let Some(definition) = &record.definition {
             match self.database.load_table(spec_of(definition)) {
@@ -116,33 +101,18 @@ impl Jobs {
         loader: Option<TableLoader>,
         objects: &Arc<dyn ObjectStore>,
     ) -> Result<(), Stopped> {
+        let Some(loader) = loader else { return self.without_table(record, objects.as_ref()) };
         let bucket = &record.source.bucket;
         if !objects.has_bucket(bucket)? {
             return Err(Stopped::Failed(JobFailure::no_bucket(bucket)));
         }
-        let Some(loader) = loader else {
-            // It was full when the process that filled it ended, or another table has the name.
-            let table = self.database.describe_table(&record.table).ok();
-            if table.is_some_and(|table| table_id(&table.definition) == record.table_id) {
-                return Ok(());
-            }
-            let text = format!("Table already exists: {}", record.table);
-            return Err(Stopped::Failed(JobFailure::new("TableAlreadyExists", text)));
-        };
         let form = form(&record.source, &loader.definition());
-        let mut loading = Loading::new(self, loader);
-        let mut put = |record: &ItemRecord, _: &RecordPosition<'_>| {
-            Ok(match loading.put(&record.item)? {
-                None => Put::Done,
-                Some(error) => Put::Refused(error.message().to_owned()),
-            })
-        };
-        let mut errors = ItemErrors::new(&record.source.bucket, Some(&record.arn));
-        let mut refuse = |place: &RecordPosition<'_>, what: &str| {
-            errors.add(place, what);
-            tracing::warn!(job = record.id, key = place.key, item_index = place.index, what, "a record is left out");
-        };
-        record.counts = read_objects(objects.as_ref(), &record.source, &form, &mut put, &mut refuse)?;
+        let errors = ItemErrors::new(&record.source.bucket, Some(&record.arn));
+        let mut sink = NewTable { loading: Loading::new(self, loader), errors, id: &record.id };
+        let mut counts = Counts::default();
+        read_objects(objects.as_ref(), &record.source, &form, None, &mut counts, &mut sink)?;
+        let NewTable { loading, errors, .. } = sink;
+        record.counts = counts;
         self.keep_item_errors(record, &errors);
         // The counts are there before the table is: it is not read again then.
         self.records().put(record)?;
@@ -150,86 +120,44 @@ impl Jobs {
         loading.finish()?;
         self.wait_until(self.due_millis(record.started_millis, takes::IMPORT))
     }
-}
 
-/// How the objects of a source hold items of a table.
-pub(super) fn form(source: &Source, table: &TableDefinition) -> InputForm {
-    match source.format.as_str() {
-        "CSV" => {
-            let of_indexes = table.indexes.iter().flat_map(|index| index.attributes());
-            let keys: BTreeMap<_, _> =
-                table.key.attributes().chain(of_indexes).map(|key| (key.name.clone(), key.kind)).collect();
-            let delimiter = source.delimiter.as_ref().and_then(|delimiter| delimiter.bytes().next()).unwrap_or(b',');
-            InputForm::Csv(CsvForm { delimiter, header: source.header.clone(), keys })
-        }
-        "ION" => InputForm::Data(DataFormat::Ion),
-        _ => InputForm::Data(DataFormat::DynamoDbJson),
-    }
-}
-
-/// Where a record was read.
-pub(super) struct RecordPosition<'a> {
-    pub(super) key: &'a str,
-    /// Its number among those of its object, from 0.
-    pub(super) index: u64,
-}
-
-/// What became of an item.
-pub(super) enum Put {
-    Done,
-    /// It is no item of the table.
-    Refused(String),
-    /// Its condition does not hold.
-    ConditionFailed,
-}
-
-/// Puts a record that was read.
-pub(super) type PutRecord<'a> = &'a mut dyn FnMut(&ItemRecord, &RecordPosition<'_>) -> Result<Put, Stopped>;
-
-/// Reads all objects of a source in the order of their keys. What is left out is given to `refuse`.
-pub(super) fn read_objects(
-    objects: &dyn ObjectStore,
-    source: &Source,
-    form: &InputForm,
-    put: PutRecord<'_>,
-    refuse: &mut dyn FnMut(&RecordPosition<'_>, &str),
-) -> Result<Counts, Stopped> {
-    let mut counts = Counts::default();
-    let bytes = Arc::new(AtomicU64::new(0));
-    for key in objects.list(&source.bucket, source.prefix.as_deref().unwrap_or_default())? {
-        let mut place = RecordPosition { key: &key, index: 0 };
-        let object = Counted { object: objects.read(&source.bucket, &key)?, bytes: bytes.clone() };
-        each_record(Box::new(object), source.compression, form, |found| {
-            let put = match found {
-                Found::Record(Ok(record)) => put(&record, &place)?,
-                Found::Record(Err(what)) | Found::End(what) => Put::Refused(what),
-            };
-            match put {
-                Put::Done => counts.imported += 1,
-                Put::ConditionFailed => counts.condition_failures += 1,
-                Put::Refused(what) => {
-                    counts.errors += 1;
-                    refuse(&place, &what);
-                }
+    /// What becomes of an import that has no table to fill.
+    fn without_table(&self, record: &ImportRecord, objects: &dyn ObjectStore) -> Result<(), Stopped> {
+        match self.database.describe_table(&record.table) {
+            // It was full when the process that filled it ended.
+            Ok(table) if record.definition.is_some() && table_id(&table.definition) == record.table_id => Ok(()),
+            Ok(_) if objects.has_bucket(&record.source.bucket)? => {
+                let text = format!("Table already exists: {}", record.table);
+                Err(Stopped::Failed(JobFailure::new("TableAlreadyExists", text)))
             }
-            place.index += 1;
-            Ok::<_, Stopped>(true)
-        })?;
+            // There was no bucket when the import was asked for.
+            _ => Err(Stopped::Failed(JobFailure::no_bucket(&record.source.bucket))),
+        }
     }
-    counts.processed_bytes = bytes.load(Ordering::Relaxed);
-    Ok(counts)
 }
 
-/// An object whose bytes are counted as they are read.
-struct Counted {
-    object: Box<dyn Read + Send>,
-    bytes: Arc<AtomicU64>,
+/// The table that an import fills.
+struct NewTable<'i> {
+    loading: Loading<'i>,
+    errors: ItemErrors,
+    /// Id of the import.
+    id: &'i str,
 }
 
-impl Read for Counted {
-    fn read(&mut self, bytes: &mut [u8]) -> io::Result<usize> {
-        let read = self.object.read(bytes)?;
-        self.bytes.fetch_add(read as u64, Ordering::Relaxed);
-        Ok(read)
+impl Sink for NewTable<'_> {
+    fn put(&mut self, record: &ItemRecord, _: &RecordPlace) -> Result<Put, Stopped> {
+        Ok(match self.loading.put(&record.item)? {
+            None => Put::Done,
+            Some(error) => Put::Refused(error.message().to_owned()),
+        })
+    }
+
+    fn leave_out(&mut self, place: &RecordPlace, what: &str) {
+        self.errors.add(place, what);
+        tracing::warn!(job = self.id, key = place.key, item_index = place.index, what, "a record is left out");
+    }
+
+    fn done_before(&mut self, _: &RecordPlace, _: &Counts) -> Result<(), Stopped> {
+        Ok(())
     }
 }

@@ -3,7 +3,10 @@
 //! A bulk write puts its lines into a bucket. Those of an import are for CloudWatch in the service; here they are the file
 //! `imports/ID/error` in the folder of the database.
 
-use super::{Jobs, imports::RecordPosition, records::ImportRecord};
+use super::{
+    Jobs,
+    records::{ImportRecord, RecordPlace},
+};
 use crate::json::Writer;
 use std::{fs, io, path::Path};
 
@@ -24,8 +27,13 @@ impl ItemErrors {
         Self { bucket: bucket.to_owned(), import_arn: import_arn.map(str::to_owned), lines: Vec::new() }
     }
 
+    /// Goes on behind lines that were kept.
+    pub(super) fn behind(self, lines: Vec<u8>) -> Self {
+        Self { lines, ..self }
+    }
+
     /// A record was left out.
-    pub(super) fn add(&mut self, place: &RecordPosition<'_>, what: &str) {
+    pub(super) fn add(&mut self, place: &RecordPlace, what: &str) {
         if self.lines.len() > MAX_BYTES {
             return;
         }
@@ -34,7 +42,7 @@ impl ItemErrors {
         out.name("itemS3Pointer");
         out.begin_object();
         out.string_member("bucket", &self.bucket);
-        out.string_member("key", place.key);
+        out.string_member("key", &place.key);
         out.integer_member("itemIndex", place.index);
         out.end_object();
         if let Some(arn) = &self.import_arn {

@@ -14,6 +14,7 @@ mod imports;
 mod item_errors;
 mod loading;
 mod past;
+mod reading;
 pub(crate) mod records;
 mod restores;
 
@@ -36,6 +37,8 @@ use std::{
 
 /// How long a client token stands for its job, in milliseconds: 8 hours.
 pub(crate) const TOKEN_MILLIS: u64 = 8 * 60 * 60 * 1000;
+/// How long a job is listed that has ended, in milliseconds: 90 days. The next start forgets those that ended before.
+const LISTED_MILLIS: u64 = 90 * 24 * 60 * 60 * 1000;
 /// How often a job that waits for the database's clock looks at it.
 const CLOCK_PAUSE: Duration = Duration::from_millis(20);
 /// The longest pause. Pauses double up to it, since many jobs may wait for minutes.
@@ -46,7 +49,11 @@ const LONGEST_CLOCK_PAUSE: Duration = Duration::from_millis(200);
 pub(crate) struct JobBoard {
     /// Whether what an earlier process left was taken up.
     is_begun: AtomicBool,
+    /// Held while that is done.
+    beginning: Mutex<()>,
     is_stopping: AtomicBool,
+    /// Held by what begins to need history, or looks whether anything still does: neither overtakes the other.
+    history: Mutex<()>,
     state: Mutex<BoardState>,
     changed: Condvar,
 }
@@ -76,7 +83,12 @@ impl JobBoard {
 
     /// Whether what an earlier process left was taken up.
     pub(crate) fn has_begun(&self) -> bool {
-        self.is_begun.load(Ordering::Relaxed)
+        self.is_begun.load(Ordering::Acquire)
+    }
+
+    /// While this is held, history is not given up, and nothing else begins to need it.
+    pub(crate) fn hold_history(&self) -> MutexGuard<'_, ()> {
+        self.history.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends the threads; what they work on is taken up by the next start.
@@ -151,6 +163,7 @@ impl Jobs {
             );
         }
     }
+
     /// The rows.
     pub(crate) fn records(&self) -> Records<'_> {
         Records(&self.database)
@@ -215,7 +228,7 @@ impl Jobs {
     /// Ends the work if the server or the database ends.
     fn check_going_on(&self) -> Result<(), Stopped> {
         self.check_not_stopping()?;
-        match self.database.describe_table("hashrange.jobs") {
+        match self.database.describe_table(records::TABLE) {
             Err(error) if error.kind() == hashrange::ErrorKind::Closed => Err(Stopped::Ending),
             _ => Ok(()),
         }
@@ -229,34 +242,64 @@ impl Jobs {
         }
     }
 
-    /// Takes up what an earlier process promised and did not finish.
+    /// Takes up what an earlier process promised and did not finish. Requests that come meanwhile wait for it.
     pub(crate) fn begin(&self) {
-        if self.board.is_begun.swap(true, Ordering::SeqCst) {
-            return;
-        }
-        if let Err(failure) = self.take_up() {
-            tracing::error!(message = failure.message(), "what an earlier process began cannot be taken up");
+        let _one_at_a_time = self.board.beginning.lock().unwrap_or_else(PoisonError::into_inner);
+        if !self.board.has_begun() {
+            self.take_up();
+            self.board.is_begun.store(true, Ordering::SeqCst);
         }
     }
 
-    fn take_up(&self) -> Result<(), Failure> {
-        self.keep_wanted_history()?;
-        for backup in self.records().list::<BackupRecord>()? {
+    fn take_up(&self) {
+        tell(self.keep_wanted_history());
+        self.take_up_each(|backup: BackupRecord| {
             self.go_on_with_backup(backup);
-        }
-        self.remove_left_over_backups()?;
-        for restore in self.records().list::<RestoreRecord>()? {
-            self.go_on_with_restore(restore)?;
-        }
-        for export in self.records().list::<ExportRecord>()?.into_iter().filter(|export| export.status.is_open()) {
+            Ok(())
+        });
+        tell(self.remove_left_over_backups());
+        self.take_up_each(|restore: RestoreRecord| self.go_on_with_restore(restore));
+        self.take_up_each(|export: ExportRecord| {
+            if !export.status.is_open() {
+                return self.forget_after_a_while(&export, export.ended_millis);
+            }
             self.go_on_with_export(export);
-        }
-        for import in self.records().list::<ImportRecord>()?.into_iter().filter(|import| import.status.is_open()) {
-            self.go_on_with_import(import)?;
-        }
-        for bulk in self.records().list::<BulkRecord>()?.into_iter().filter(|bulk| bulk.status.is_open()) {
+            Ok(())
+        });
+        self.take_up_each(|import: ImportRecord| {
+            if !import.status.is_open() {
+                return self.forget_after_a_while(&import, import.ended_millis);
+            }
+            self.go_on_with_import(import)
+        });
+        self.take_up_each(|bulk: BulkRecord| {
+            if !bulk.status.is_open() {
+                return self.forget_after_a_while(&bulk, bulk.ended_millis);
+            }
+            // As this version writes it, so that its progress can be noted.
+            self.records().put(&bulk)?;
             self.go_on_with_bulk(bulk);
+            Ok(())
+        });
+    }
+
+    /// Takes up the jobs of a kind. One that cannot be taken up leaves the others to be.
+    fn take_up_each<R: Record>(&self, take_up: impl Fn(R) -> Result<(), Failure>) {
+        match self.records().list::<R>() {
+            Ok(jobs) => jobs.into_iter().for_each(|job| tell(take_up(job))),
+            Err(failure) => tell(Err(failure)),
         }
-        Ok(())
+    }
+
+    /// Removes the row of a job that ended long ago.
+    fn forget_after_a_while<R: Record>(&self, record: &R, ended_millis: Option<u64>) -> Result<(), Failure> {
+        let is_old = ended_millis.is_some_and(|ended| ended.saturating_add(LISTED_MILLIS) < self.now_millis());
+        if is_old { self.records().remove::<R>(record.id()).map(drop) } else { Ok(()) }
+    }
+}
+
+fn tell(taken_up: Result<(), Failure>) {
+    if let Err(failure) = taken_up {
+        tracing::error!(message = failure.message(), "what an earlier process began cannot be taken up");
     }
 }

@@ -59,6 +59,7 @@ impl Jobs {
         if self.database.opened_with().history.is_some() || self.database.history_options().is_none() {
             return Ok(());
         }
+        let _history = self.board.hold_history();
         if self.is_recovery_on() {
             return Ok(());
         }
@@ -71,6 +72,13 @@ impl Jobs {
             // An archive is made of it.
             Err(error) if error.kind() == ErrorKind::InUse => Ok(()),
             stopped => Ok(stopped?),
+        }
+    }
+
+    /// Does the same for a job that needed history and has ended. What fails is told only: the job is done.
+    pub(super) fn stop_history_after_job(&self) {
+        if let Err(failure) = self.stop_history() {
+            tracing::warn!(message = failure.message(), "history that no table wants cannot be given up");
         }
     }
 }

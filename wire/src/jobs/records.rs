@@ -8,14 +8,15 @@ use crate::{
     transfer::{Compression, DataFormat},
 };
 use hashrange::{
-    Database, Item, Table,
+    Database, Durability, ErrorKind, Item, Table,
+    expression::attr,
     key::S,
     schema::{TableDefinition, TableStatus},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// The table of the rows.
-const TABLE: &str = "hashrange.jobs";
+pub(super) const TABLE: &str = "hashrange.jobs";
 
 /// A row.
 pub(crate) trait Record: Serialize + DeserializeOwned {
@@ -208,6 +209,9 @@ pub(crate) struct ExportRecord {
     pub(crate) token: String,
     /// Of a full export: the moment, in milliseconds since 1970.
     pub(crate) at_millis: u64,
+    /// The moment that is read: the first that there is, if the one that was asked for is in the same second.
+    #[serde(default)]
+    pub(crate) read_millis: Option<u64>,
     /// Of a full export of the present: the last commit in it.
     pub(crate) commit: Option<u64>,
     /// Of an incremental export.
@@ -239,6 +243,14 @@ pub(crate) struct Source {
     pub(crate) compression: Compression,
     pub(crate) delimiter: Option<String>,
     pub(crate) header: Option<Vec<String>>,
+}
+
+/// Where a record is among the objects of a source.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct RecordPlace {
+    pub(crate) key: String,
+    /// Its number among those of its object, from 0.
+    pub(crate) index: u64,
 }
 
 /// What came of reading items.
@@ -311,6 +323,9 @@ pub(crate) struct BulkRecord {
     pub(crate) counts: Counts,
     /// Bytes of the items that were written.
     pub(crate) written_bytes: u64,
+    /// Everything before this was written, and is in the counts.
+    #[serde(default)]
+    pub(crate) done_before: Option<RecordPlace>,
 }
 
 impl Record for BulkRecord {
@@ -327,7 +342,7 @@ impl Records<'_> {
     fn existing(&self) -> Result<Option<Table<(S, S)>>, Failure> {
         match self.0.describe_table(TABLE) {
             Ok(_) => Ok(Some(self.0.table(TABLE)?)),
-            Err(error) if error.kind() == hashrange::ErrorKind::NotFound => Ok(None),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error.into()),
         }
     }
@@ -338,29 +353,65 @@ impl Records<'_> {
             Some(table) => table,
             None => self.0.create_table(TABLE).hash::<S>("kind").range::<S>("id").open_or_create()?,
         };
-        let text = serde_json::to_string(record).map_err(unreadable)?;
-        let item = Item::new().with("kind", R::KIND).with("id", record.id()).with("record", text);
-        table.put_with(&item).durability(hashrange::Durability::Sync).send()?;
+        table.put_with(&row(record)?).durability(Durability::Sync).send()?;
         Ok(())
+    }
+
+    /// Writes a row anew, durably, if it was not removed meanwhile.
+    pub(crate) fn update<R: Record>(&self, record: &R) -> Result<(), Failure> {
+        let Some(table) = self.existing()? else { return Ok(()) };
+        let put = table.put_with(&row(record)?).when(attr("id").exists()).durability(Durability::Sync).send();
+        unless_condition_failed(put)
     }
 
     /// A row; `None` if there is none.
     pub(crate) fn get<R: Record>(&self, id: &str) -> Result<Option<R>, Failure> {
         let Some(table) = self.existing()? else { return Ok(None) };
-        let Some(item) = table.get((R::KIND, id))? else { return Ok(None) };
+        // A cache in front of the database knows nothing of jobs, and may be minutes behind.
+        let Some(item) = table.get_with((R::KIND, id)).consistent(true).send()?.item else { return Ok(None) };
         read(&item).map(Some)
     }
 
     /// All rows of a kind, in the order of their ids.
     pub(crate) fn list<R: Record>(&self) -> Result<Vec<R>, Failure> {
         let Some(table) = self.existing()? else { return Ok(Vec::new()) };
-        table.query(R::KIND).items().map(|item| read(&item?)).collect()
+        table.query(R::KIND).consistent(true).items().map(|item| read(&item?)).collect()
+    }
+
+    /// Writes a row in the place of one, durably, if nothing else took that place meanwhile.
+    pub(crate) fn replace<R: Record>(&self, old: &R, new: &R) -> Result<(), Failure> {
+        let Some(table) = self.existing()? else { return Ok(()) };
+        let is_same = attr("record").eq(text(old)?);
+        unless_condition_failed(table.put_with(&row(new)?).when(is_same).durability(Durability::Sync).send())
     }
 
     /// Removes a row; whether there was one.
     pub(crate) fn remove<R: Record>(&self, id: &str) -> Result<bool, Failure> {
         let Some(table) = self.existing()? else { return Ok(false) };
         Ok(table.delete_with((R::KIND, id)).return_old().send()?.attributes().is_some())
+    }
+
+    /// Removes a row, unless another one has taken its place.
+    pub(crate) fn remove_same<R: Record>(&self, record: &R) -> Result<(), Failure> {
+        let Some(table) = self.existing()? else { return Ok(()) };
+        let is_same = attr("record").eq(text(record)?);
+        unless_condition_failed(table.delete_with((R::KIND, record.id())).when(is_same).send())
+    }
+}
+
+fn text<R: Record>(record: &R) -> Result<String, Failure> {
+    serde_json::to_string(record).map_err(unreadable)
+}
+
+fn row<R: Record>(record: &R) -> Result<Item, Failure> {
+    Ok(Item::new().with("kind", R::KIND).with("id", record.id()).with("record", text(record)?))
+}
+
+/// What came of a write that is left undone where its condition does not hold.
+fn unless_condition_failed<T>(written: hashrange::Result<T>) -> Result<(), Failure> {
+    match written {
+        Err(error) if error.kind() == ErrorKind::ConditionFailed => Ok(()),
+        written => Ok(written.map(drop)?),
     }
 }
 

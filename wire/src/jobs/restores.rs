@@ -43,12 +43,12 @@ impl Jobs {
     }
 
     /// The restores that are under way. The row of a restore outlives the filling of its table by a moment; clients that see the
-    /// table as active take the restore for ended.
+    /// table as active, or have deleted it since, take the restore for ended.
     pub(crate) fn restores(&self) -> Result<Vec<RestoreRecord>, Failure> {
         let mut restores = self.records().list::<RestoreRecord>()?;
         restores.retain(|record| {
             let table = self.database.describe_table(&record.target);
-            table.map_or(true, |table| is_loading(&table.definition))
+            table.is_ok_and(|table| is_loading(&table.definition))
         });
         Ok(restores)
     }
@@ -56,16 +56,24 @@ impl Jobs {
     /// Begins a restore again whose table went with the process that made it.
     pub(super) fn go_on_with_restore(&self, record: RestoreRecord) -> Result<(), Failure> {
         match self.database.load_table(spec_of(&record.definition)) {
-            Ok(loader) => self.begin_restore(record, loader),
+            Ok(loader) => {
+                // As this version writes it, so that the end of the restore knows the row.
+                self.records().put(&record)?;
+                self.begin_restore(record, loader);
+            }
             // It is full, or another table has its name.
-            Err(error) if error.kind() == hashrange::ErrorKind::InUse => self.forget_restore(&record)?,
+            Err(error) if error.kind() == hashrange::ErrorKind::InUse => {
+                self.records().remove::<RestoreRecord>(&record.target)?;
+            }
             Err(error) => return Err(error.into()),
         }
         Ok(())
     }
 
     fn begin_restore(&self, record: RestoreRecord, loader: TableLoader) {
-        self.spawn(&format!("restore of {}", record.target), move |jobs| {
+        // The thread of an earlier restore to this name may not have ended, although its table is full.
+        let number = loader.definition().id;
+        self.spawn(&format!("restore of {} as table {number}", record.target), move |jobs| {
             let loading = Loading::new(jobs, loader);
             let failure = match jobs.fill_restored(&record, loading) {
                 Err(Stopped::Ending) => return,
@@ -78,11 +86,15 @@ impl Jobs {
             if let Err(failure) = jobs.forget_restore(&record) {
                 tracing::error!(message = failure.message(), "what became of a restore cannot be kept");
             }
+            if matches!(record.source, RestoreSource::Point { .. }) {
+                jobs.stop_history_after_job();
+            }
         });
     }
 
+    /// Removes the row of a restore, if no later one to the same name has put its own there.
     fn forget_restore(&self, record: &RestoreRecord) -> Result<(), Failure> {
-        self.records().remove::<RestoreRecord>(&record.target).map(drop)
+        self.records().remove_same(record)
     }
 
     fn fill_restored(&self, record: &RestoreRecord, mut loading: Loading<'_>) -> Result<(), Stopped> {

@@ -181,6 +181,7 @@ pub(super) fn start(context: &Context<'_>, body: &[u8]) -> Outcome {
         failure: None,
         counts: Default::default(),
         written_bytes: 0,
+        done_before: None,
     };
     jobs.start_bulk(&record)?;
     Ok(described(&record))

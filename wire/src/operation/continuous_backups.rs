@@ -117,8 +117,11 @@ pub(super) fn update(context: &Context<'_>, body: &[u8]) -> Outcome {
     }
     let definition = table(context, &name)?;
     check_age(context, &definition)?;
+    let jobs = context.jobs();
+    // Until the setting is there, another table that goes must not take history with it.
+    let history = jobs.board.hold_history();
     if enabled {
-        context.jobs().keep_history()?;
+        jobs.keep_history()?;
     }
     let now_millis = context.now_millis();
     let decide = |table: &TableDefinition| {
@@ -134,8 +137,9 @@ pub(super) fn update(context: &Context<'_>, body: &[u8]) -> Outcome {
     };
     let changed =
         context.database.update_table_with(name.name(), decide).map_err(|error| missing(error, name.given()))?;
+    drop(history);
     if !enabled {
-        context.jobs().stop_history()?;
+        jobs.stop_history()?;
     }
     Ok(respond(context, &changed.definition))
 }

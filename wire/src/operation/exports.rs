@@ -194,12 +194,10 @@ impl Request {
 pub(super) fn export(context: &Context<'_>, body: &[u8]) -> Outcome {
     let request = Request::decode(body)?;
     request.check_couplings()?;
-    if let Some(filter) = &request.fields.filter {
-        let filter = ExportFilter::parse(filter)?;
-        if request.fields.is_incremental && filter.key_condition().is_some() {
-            let text = "Invalid FilterSpecification: KeyConditionExpression is supported for full exports only";
-            return Err(Failure::validation(text));
-        }
+    let filter = request.fields.filter.as_deref().map(ExportFilter::parse).transpose()?;
+    if request.fields.is_incremental && filter.as_ref().is_some_and(|filter| filter.key_condition().is_some()) {
+        let text = "Invalid FilterSpecification: KeyConditionExpression is supported for full exports only";
+        return Err(Failure::validation(text));
     }
     let name = request.table(context)?;
     let jobs = context.jobs();
@@ -214,9 +212,12 @@ pub(super) fn export(context: &Context<'_>, body: &[u8]) -> Outcome {
             return Err(Failure::service("ExportConflictException", text));
         }
     }
+    // What was found to be there is there until the export is promised.
+    let _history = jobs.board.hold_history();
     let definition = continuous_backups::table(context, &name)?;
     let span = request.span(context, &definition)?;
     let moment = if span.is_none() { request.moment(context, &definition)? } else { None };
+    filter.map_or(Ok(()), |filter| filter.check(context.root, &definition.name))?;
     if context.objects.is_none() {
         return Err(Failure::unsupported(
             "ExportTableToPointInTime: the server has no buckets (--object-dir, --object-store)",
@@ -236,6 +237,7 @@ pub(super) fn export(context: &Context<'_>, body: &[u8]) -> Outcome {
         table_number: definition.id,
         key: definition.key.attributes().map(|key| key.name.clone()).collect(),
         at_millis: request.fields.export_millis.unwrap_or(now_millis),
+        read_millis: moment,
         commit: moment.is_none().then(|| jobs.last_commit()),
         request: request.fields,
         span,

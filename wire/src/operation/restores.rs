@@ -240,6 +240,9 @@ pub(super) fn to_point_in_time(context: &Context<'_>, body: &[u8]) -> Outcome {
     let request = PointRequest::decode(body)?;
     let source = request.source(context)?;
     let time = request.time()?;
+    let jobs = context.jobs();
+    // What was found to be there is there until the restore is promised.
+    let _history = jobs.board.hold_history();
     let definition = continuous_backups::table(context, &source)?;
     let window = continuous_backups::recovery(context, &definition)?;
     let asked = match time {
@@ -248,7 +251,7 @@ pub(super) fn to_point_in_time(context: &Context<'_>, body: &[u8]) -> Outcome {
     };
     request.common.check_target(context)?;
     let now_millis = context.now_millis();
-    let commit = context.jobs().last_commit();
+    let commit = jobs.last_commit();
     // What is ahead by less than a second, and what is the present, is everything that there is.
     let is_now = asked >= now_millis;
     let at_millis = (!is_now).then_some(asked);

@@ -8,14 +8,14 @@ use crate::{
 use serde_json::{Value, json};
 use std::fs;
 
-fn bulk(wire: &Wire, more: Value) -> Value {
+pub(crate) fn bulk(wire: &Wire, more: Value) -> Value {
     let request = json!({
         "TableName": "things", "InputS3Configuration": {"S3Bucket": "mine", "S3KeyPrefix": "in/", "InputFormat": "DYNAMODB_JSON"},
         "OutputS3Configuration": {"OutputType": ["ERROR", "CONDITION_CHECK_FAILURE"], "S3KeyPrefix": "out"}});
     wire.ok("StartBulkPutItems", merged(request, more))["BulkOperationDescription"].clone()
 }
 
-fn finished(wire: &Wire, bulk: &Value) -> Value {
+pub(crate) fn finished(wire: &Wire, bulk: &Value) -> Value {
     let arn = json!({"BulkOperationArn": bulk["BulkOperationArn"]});
     let described = || wire.ok("DescribeBulkOperation", arn.clone())["BulkOperationDescription"].clone();
     eventually(|| !["IN_PROGRESS", "CANCELLING"].contains(&described()["BulkOperationStatus"].as_str().unwrap()));
@@ -79,7 +79,11 @@ fn a_bulk_write_fails_without_its_bucket_and_is_cancelled() {
     eventually(|| wire.get("p5", 1) != Value::Null);
     let arn = json!({"BulkOperationArn": slow["BulkOperationArn"]});
     assert_eq!(wire.ok("CancelBulkOperation", arn.clone())["BulkOperationStatus"], "CANCELLING");
-    assert_eq!(finished(&wire, &slow)["BulkOperationStatus"], "CANCELLED");
+    let cancelled = finished(&wire, &slow);
+    assert_eq!(cancelled["BulkOperationStatus"], "CANCELLED");
+    // What it has written is told.
+    let (items, usage) = (&cancelled["ProcessedItemCount"], &cancelled["BulkOperationUsage"][0]["BulkPutBytes"]);
+    assert!(items.as_u64().unwrap() >= 6 && usage.as_u64().unwrap() >= 6 * 200_000, "{cancelled}");
     assert_eq!(wire.get("p7", 1), Value::Null);
     assert_eq!(wire.ok("CancelBulkOperation", arn)["BulkOperationStatus"], "CANCELLED");
     let arn = format!("{}x", slow["BulkOperationArn"].as_str().unwrap());

@@ -12,6 +12,7 @@ mod encryption;
 mod every_member;
 mod faults;
 mod items;
+mod jobs;
 mod kinesis;
 mod malformed;
 mod members;

@@ -28,7 +28,7 @@ use std::{
 
 const ARN: &str = "arn:aws:dynamodb:us-east-1:000000000000:table/things";
 
-fn switch(wire: &Wire, on: bool) -> Value {
+pub(crate) fn switch(wire: &Wire, on: bool) -> Value {
     let recovery = json!({"PointInTimeRecoveryEnabled": on});
     wire.ok("UpdateContinuousBackups", json!({"TableName": "things", "PointInTimeRecoverySpecification": recovery}))
 }
@@ -295,14 +295,14 @@ fn an_incremental_export_has_a_line_for_each_key_that_was_written() {
 }
 
 /// A protocol over a folder.
-fn open(folder: &Path, clock: &Clock, timing: Timing) -> Wire {
+pub(crate) fn open(folder: &Path, clock: &Clock, timing: Timing) -> Wire {
     let database = Database::options().clock(clock.clone()).open(folder).unwrap();
     let protocol = Protocol::new(database).timing(timing);
     Wire { protocol, clock: clock.clone() }
 }
 
 /// Ends a protocol as the end of a server does.
-fn end(wire: Wire) {
+pub(crate) fn end(wire: Wire) {
     wire.protocol.pause();
     wire.protocol.database().clone().close().unwrap();
 }

@@ -190,6 +190,36 @@ fn exports_are_refused_in_the_order_of_the_service() {
 }
 
 #[test]
+fn a_filter_is_checked_against_the_table_before_the_export_begins() {
+    let (wire, _folder) = with_recovery();
+    let filtered = |filter: Value| json!({"TableArn": ARN, "S3Bucket": "mine", "FilterSpecification": filter});
+    let values = json!({":x": {"S": "x"}, ":n": {"N": "1"}});
+    for filter in [
+        json!({"KeyConditionExpression": "foo = :x"}),
+        json!({"KeyConditionExpression": "pk = :n"}),
+        json!({"KeyConditionExpression": "pk = :x", "FilterExpression": "sk = :n"}),
+    ] {
+        let used: Value = values
+            .as_object()
+            .unwrap()
+            .iter()
+            .filter(|(name, _)| filter.to_string().contains(*name))
+            .map(|(name, value)| (name.clone(), value.clone()))
+            .collect::<serde_json::Map<_, _>>()
+            .into();
+        let filter = merged(filter, json!({"ExpressionAttributeValues": used}));
+        wire.invalid("ExportTableToPointInTime", filtered(filter));
+    }
+    let values = json!({":x": {"S": "x"}});
+    let done = export(
+        &wire,
+        json!({"FilterSpecification": {
+        "KeyConditionExpression": "pk = :x", "ExpressionAttributeValues": values}}),
+    );
+    assert_eq!(done["ExportStatus"], "COMPLETED", "{done}");
+}
+
+#[test]
 fn times_and_tokens_of_exports_are_checked() {
     let (wire, _folder) = with_bucket(Wire::with_table());
     let request = |more: Value| merged(json!({"TableArn": ARN, "S3Bucket": "none"}), more);
