@@ -3,7 +3,7 @@
 use super::{Database, Snapshot, TableDescription};
 use crate::{
     engine::{IndexSpec, Loading, TableSpec},
-    error::Result,
+    error::{Error, Result},
     item::Item,
     request::prepare_put,
     schema::{IndexDefinition, IndexKind, TableDefinition},
@@ -57,8 +57,20 @@ impl TableLoader {
     /// Adds all items of a table as it was at a moment; returns how many those are. Errors: there is no such table, its
     /// primary key differs in name or type, damage, log or disk.
     pub fn copy_from(&mut self, from: &Snapshot, table: &str) -> Result<u64> {
-        let copied = self.loading.copy(from.database().engine(), table)?;
+        let copied = self.loading.copy(from.database().engine(), table, &mut || true)?.unwrap_or_default();
         self.items += copied;
+        Ok(copied)
+    }
+    /// As [`copy_from`](Self::copy_from), for as long as `goes_on` says so, which is asked every thousand items or so; `None` if
+    /// it ended the copy, which is not whole then.
+    pub fn copy_from_while(
+        &mut self,
+        from: &Snapshot,
+        table: &str,
+        mut goes_on: impl FnMut() -> bool,
+    ) -> Result<Option<u64>> {
+        let copied = self.loading.copy(from.database().engine(), table, &mut goes_on)?;
+        self.items += copied.unwrap_or_default();
         Ok(copied)
     }
     /// Items that were added, those included that were replaced.
@@ -98,6 +110,29 @@ impl Database {
     pub fn load_table(&self, spec: TableSpec) -> Result<TableLoader> {
         let loading = Loading::begin(self.engine(), spec)?;
         Ok(TableLoader { loading, database: self.clone(), items: 0 })
+    }
+    /// Deletes a table of a copy that was made for the sake of another table, whatever protects this one or is being done with it:
+    /// deletion protection, strongly consistent replicas, an index that is being filled. Errors: not found; disk; closed.
+    ///
+    /// ```
+    /// use hashrange::{Database, file::MemoryDisk, key::S};
+    /// use std::sync::Arc;
+    ///
+    /// # fn main() -> hashrange::Result<()> {
+    /// let db = Database::in_memory()?;
+    /// db.create_table("stock").hash::<S>("sku").deletion_protection().create()?;
+    /// let kept = Arc::new(MemoryDisk::new());
+    /// db.fork_onto(&*kept)?;
+    /// let copy = db.copy_options().open_on(kept)?;
+    /// assert!(copy.delete_table("stock").is_err());
+    /// copy.drop_from_copy("stock")?;
+    /// assert!(copy.list_tables().is_empty() && db.list_tables() == ["stock"]);
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn drop_from_copy(&self, name: &str) -> Result<()> {
+        let slot = self.engine().table(name).ok_or_else(|| Error::no_table(name))?;
+        self.engine().drop_replica(&slot)
     }
     /// Restores a table as it was at a moment into a new one, which `spec` says: [`TableSpec::like`] makes one like it. The
     /// new table has the items, and its indexes are built from them; the snapshot may be of another database. Nothing of

@@ -22,6 +22,9 @@ use crate::{
 use bytes::Bytes;
 use std::sync::Arc;
 
+/// Items of a copy between two questions whether it goes on.
+const ITEMS_BETWEEN_QUESTIONS: u64 = 1_024;
+
 /// A table that is being loaded. Dropped before its end, the table goes.
 #[derive(Debug)]
 pub struct Loading {
@@ -73,18 +76,22 @@ impl Loading {
         self.engine.note_memory(taken);
         Ok(())
     }
-    /// Adds all items of a table of a database, which has a key of the same kind; returns how many those are.
-    pub fn copy(&mut self, from: &Arc<Engine>, table: &str) -> Result<u64> {
+    /// Adds all items of a table of a database, which has a key of the same kind; returns how many those are. Every so many items
+    /// the copy asks whether it goes on; `None` if it does not.
+    pub fn copy(&mut self, from: &Arc<Engine>, table: &str, goes_on: &mut dyn FnMut() -> bool) -> Result<Option<u64>> {
         let slot = from.table(table).ok_or_else(|| Error::no_table(table))?;
         if slot.state().definition.key != self.slot.state().definition.key {
             return Err(Error::validation(format!("the key of table {table} is another one")));
         }
-        let (mut walk, mut count) = (ItemWalk::new(from, &slot.state()), 0);
+        let (mut walk, mut count) = (ItemWalk::new(from, &slot.state()), 0_u64);
         while let Some((key, item)) = walk.next_item()? {
+            if count.is_multiple_of(ITEMS_BETWEEN_QUESTIONS) && !goes_on() {
+                return Ok(None);
+            }
             self.put(&key, item.to_inline_bytes())?;
             count += 1;
         }
-        Ok(count)
+        Ok(Some(count))
     }
     /// Makes the table active, with everything that was added.
     pub fn finish(mut self) -> Result<Arc<TableSlot>> {

@@ -171,7 +171,7 @@ impl Engine {
         self.activate_table(slot, stream)
     }
 
-    /// Drops a replica, in use or not, with its items.
+    /// Drops a replica, or a table of a copy, with its items, in use or not.
     pub fn drop_replica(&self, slot: &Arc<TableSlot>) -> Result<()> {
         let _work = self.gate.enter()?;
         let _gate = self.tables.schema_gate.write();

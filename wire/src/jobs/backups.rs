@@ -6,11 +6,11 @@
 
 use super::{
     Jobs, Stopped,
-    records::{BackupKind, BackupRecord},
+    records::{self, BackupKind, BackupRecord},
 };
 use crate::error::Failure;
 use hashrange::{
-    Database,
+    Database, ErrorKind,
     file::{MemoryDisk, RealDisk},
     schema::TableDefinition,
 };
@@ -136,20 +136,19 @@ impl Jobs {
                 self.check_going_on()?;
             }
         }
-        for (name, is_protected) in other_tables(&copy, &record.definition.name)? {
-            if is_protected {
-                let update = hashrange::admin::TableUpdate { deletion_protection: Some(false), ..Default::default() };
-                copy.update_table(&name, update)?;
+        let mut others = copy.list_tables();
+        others.push(records::TABLE.to_owned());
+        for name in others.iter().filter(|name| **name != record.definition.name) {
+            match copy.drop_from_copy(name) {
+                // There were no jobs when the copy was made.
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                dropped => dropped?,
             }
-            copy.delete_table(&name)?;
         }
         copy.close()?;
         (record.item_count, record.size_bytes, record.is_counted) = (items, bytes, true);
         // It may have been deleted meanwhile.
-        if self.records().get::<BackupRecord>(&record.id)?.is_some() {
-            self.records().put(&record)?;
-        }
-        Ok(())
+        Ok(self.records().update(&record)?)
     }
 
     /// Removes a backup with its files; whether there was one.
@@ -189,22 +188,6 @@ impl Jobs {
         }
         Ok(alive)
     }
-}
-
-/// The tables of a copy besides one, and whether they are protected against deletion.
-fn other_tables(copy: &Database, table: &str) -> Result<Vec<(String, bool)>, Stopped> {
-    let mut names = copy.list_tables();
-    names.push("hashrange.jobs".to_owned());
-    names.retain(|name| name != table);
-    let mut others = Vec::new();
-    for name in names {
-        match copy.describe_table(&name) {
-            Ok(table) => others.push((name, table.definition.deletion_protection)),
-            Err(error) if error.kind() == hashrange::ErrorKind::NotFound => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(others)
 }
 
 fn is_id(name: &str) -> bool {

@@ -36,7 +36,9 @@ impl<'j> Loading<'j> {
 
     /// Puts all items of a table as it was.
     pub(super) fn copy_from(&mut self, source: &Snapshot, table: &str) -> Result<(), Stopped> {
-        Ok(self.loader.copy_from(source, table).map(drop)?)
+        let jobs = self.jobs;
+        let copied = self.loader.copy_from_while(source, table, || jobs.check_going_on().is_ok())?;
+        copied.map(drop).ok_or(Stopped::Ending)
     }
 
     /// The table is full: what was put is durable, and requests find it.
