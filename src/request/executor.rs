@@ -193,8 +193,8 @@ impl<'a> Executor<'a> {
             None => self.hooks.busy().try_for_each(|hook| hook.before(&call)),
         };
         // What the database keeps for itself is no request of the program whose faults these are.
-        let is_own = !tables.is_empty() && tables.iter().all(|table| table.is_internal());
-        let result = admitted.and_then(|()| match self.hooks.faults().filter(|_| !is_own) {
+        let is_own = || !tables.is_empty() && tables.iter().all(|table| table.is_internal());
+        let result = admitted.and_then(|()| match self.hooks.faults().filter(|_| !is_own()) {
             None => self.run_coordinated(&call, request),
             Some(faults) => self.run_faulted(faults, &call, request, &mut lost),
         });
