@@ -24,12 +24,12 @@ macro_rules! targets {
 }
 
 targets! {
-    access_policy: 3500,
-    database: 15,
+    access_policy: 1500,
+    database: 25,
     encrypted: 180,
     expression_evaluate: 6500,
     expression_parse: 6000,
-    item_codec: 5500,
+    item_codec: 4500,
     key_order: 16_000,
     manifest: 1500,
     number: 26_000,
@@ -37,7 +37,7 @@ targets! {
     partiql_requests: 270,
     protocol: 270,
     run_file: 450,
-    wal_recover: 1300,
+    wal_recover: 900,
 }
 
 fn run(name: &'static str, target: fn(&[u8]), inputs: usize) {
