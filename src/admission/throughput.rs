@@ -30,6 +30,6 @@ impl Throughput {
     /// The model's time, in milliseconds since 1970.
     #[inline]
     pub fn now_millis(&self, clock: &Clock) -> u64 {
-        self.time.at(clock.coarse_millis())
+        self.time.of(|| clock.coarse_millis())
     }
 }

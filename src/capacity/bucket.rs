@@ -68,6 +68,12 @@ impl Bucket {
     pub fn with_rate(&self, rate: i64, secs: u32, now_millis: u64) -> Self {
         Self::new(rate, secs, self.tokens(now_millis), now_millis)
     }
+    /// The same, where what cost `before` tokens costs `after`: it holds what is worth as much.
+    pub fn with_costs(&self, rate: i64, secs: u32, (before, after): (usize, usize), now_millis: u64) -> Self {
+        let worth = i128::from(self.tokens(now_millis)) * after as i128 / before.max(1) as i128;
+        let tokens = i64::try_from(worth).unwrap_or(if worth < 0 { i64::MIN + 1 } else { i64::MAX });
+        Self::new(rate, secs, tokens, now_millis)
+    }
     /// Gives back tokens that were taken and not used.
     pub fn credit(&self, tokens: i64) {
         self.spent.fetch_sub(tokens, Ordering::Relaxed);

@@ -15,6 +15,7 @@ pub struct Heat {
     latest_sec: u64,
     /// What the counters of its sides said when they were last looked at.
     used: [i64; 2],
+    done: [i64; 2],
     refused: [u64; 2],
     /// Samples of its accesses while it is warm.
     pub sampler: Sampler,
@@ -26,8 +27,8 @@ pub struct Heat {
 
 /// What a partition used in the second that ended.
 pub struct Second {
-    /// Tokens of the ceilings of reads and writes.
-    pub used: [i64; 2],
+    /// Tokens of the table, by reads and writes.
+    pub done: [i64; 2],
     /// Whether so many seconds were hot that it is to be cut.
     pub is_too_hot: bool,
 }
@@ -39,6 +40,7 @@ impl Heat {
             seconds: 0,
             latest_sec: 0,
             used: [0; 2],
+            done: [0; 2],
             refused: [0; 2],
             sampler: Sampler::new(seed),
             is_cut_decided: false,
@@ -49,14 +51,19 @@ impl Heat {
     /// A second has ended. What the counters of the partition gained since the last call is counted to this second.
     pub fn end_second(&mut self, sec: u64, partition: &VirtualPartition, model: Option<&HeatModel>) -> Second {
         let mut is_hot = false;
-        let mut second = Second { used: [0; 2], is_too_hot: false };
+        let mut second = Second { done: [0; 2], is_too_hot: false };
+        let mut gained = [0; 2];
         let percent = i64::from(model.map_or(100, |model| model.percent));
         for (at, side) in partition.sides.iter().enumerate() {
-            let (used, refused) = (side.used(), side.refused());
-            second.used[at] = used - self.used[at];
-            is_hot |= second.used[at].saturating_mul(100) >= side.ceiling().most().saturating_mul(percent);
+            let (used, done, refused) = (side.used(), side.done(), side.refused());
+            (gained[at], second.done[at]) = (used - self.used[at], done - self.done[at]);
             is_hot |= refused > self.refused[at];
-            (self.used[at], self.refused[at]) = (used, refused);
+            (self.used[at], self.done[at], self.refused[at]) = (used, done, refused);
+        }
+        for (at, side) in partition.sides.iter().enumerate() {
+            // Of a ceiling that both share, both together have used that much.
+            let used = if partition.shares_ceiling() { gained[0] + gained[1] } else { gained[at] };
+            is_hot |= used.saturating_mul(100) >= side.ceiling().most().saturating_mul(percent);
         }
         let Some(model) = model else { return second };
         let passed = u32::try_from(sec.saturating_sub(self.latest_sec)).unwrap_or(u32::MAX);

@@ -43,7 +43,7 @@ pub(crate) use refusal::throttled;
 pub use report::{ArmReport, ResourceReport, ThroughputReport, VirtualPartitionReport};
 pub(crate) use resource::Resource;
 pub use sampler::CutRefusal;
-pub(crate) use state::Ticket;
+pub(crate) use state::{Rejected, Ticket};
 pub(crate) use table::{TableCapacity, TableLimits};
 pub use units::{Consumed, IndexUnits, READ_UNIT_BYTES, ReadStrength, WRITE_UNIT_BYTES, read_units, write_units};
 

@@ -108,7 +108,7 @@ pub struct CapacityModel {
     /// false: they are judged apart.
     pub combined: bool,
     /// Whether a partition may use what others leave of a provisioned table's throughput. Default true, as in the service
-    /// today; false gives each partition an equal share, as it was before 2018.
+    /// today; false gives each partition an equal share, as it was before 2018, exact to parts of a unit.
     pub adaptive: bool,
     /// When a partition is cut for heat. `None`: never.
     pub heat: Option<HeatModel>,

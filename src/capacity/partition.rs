@@ -67,6 +67,8 @@ pub struct Side {
     ceiling: Arc<Bucket>,
     /// Tokens of the ceiling that were taken.
     used: AtomicI64,
+    /// Tokens of the table that were taken: an eventually consistent unit may take less of the ceiling than a strong one.
+    done: AtomicI64,
     /// Requests that were rejected because of the partition.
     refused: AtomicU64,
 }
@@ -82,6 +84,10 @@ impl Side {
     /// Tokens of the ceiling that were taken since the beginning.
     pub fn used(&self) -> i64 {
         self.used.load(Ordering::Relaxed)
+    }
+    /// Tokens of the table that were taken since the beginning.
+    pub fn done(&self) -> i64 {
+        self.done.load(Ordering::Relaxed)
     }
     /// Requests that were rejected since the beginning.
     pub fn refused(&self) -> u64 {
@@ -135,7 +141,12 @@ impl VirtualPartition {
         let ceiling = |rate: i64| Arc::new(Bucket::new(rate, 1, Bucket::second_of(rate), now_millis));
         let reads = ceiling(weights.read_rate);
         let writes = if model.combined { reads.clone() } else { ceiling(weights.write_rate) };
-        let side = |ceiling: Arc<Bucket>| Side { ceiling, used: AtomicI64::new(0), refused: AtomicU64::new(0) };
+        let side = |ceiling: Arc<Bucket>| Side {
+            ceiling,
+            used: AtomicI64::new(0),
+            done: AtomicI64::new(0),
+            refused: AtomicU64::new(0),
+        };
         Self {
             start,
             weights,
@@ -174,6 +185,7 @@ impl VirtualPartition {
         let weighted = cost.saturating_mul(self.weight(of));
         side.ceiling.debit(weighted, now_millis);
         side.used.fetch_add(weighted, Ordering::Relaxed);
+        side.done.fetch_add(cost, Ordering::Relaxed);
         if self.is_warm.load(Ordering::Relaxed) {
             self.heat.lock().sampler.take(place, cost);
         }
@@ -185,6 +197,7 @@ impl VirtualPartition {
         let weighted = tokens.saturating_mul(self.weight(of));
         side.ceiling.credit(weighted);
         side.used.fetch_sub(weighted, Ordering::Relaxed);
+        side.done.fetch_sub(tokens, Ordering::Relaxed);
     }
 
     /// The most tokens of its table that it may give ahead; 0 if it gives none, as while its accesses are sampled.
@@ -201,8 +214,8 @@ impl VirtualPartition {
         self.is_warm.store(is_warm, Ordering::Relaxed);
     }
 
-    /// Tokens of a table for tokens of the ceiling of one direction, rounded down.
-    pub fn table_tokens(&self, side: usize, tokens: i64) -> i64 {
-        tokens / if side == 0 { self.weights.strong } else { self.weights.write }
+    /// Whether reads and writes share the ceiling.
+    pub fn shares_ceiling(&self) -> bool {
+        Arc::ptr_eq(&self.sides[0].ceiling, &self.sides[1].ceiling)
     }
 }

@@ -12,9 +12,8 @@ use super::{
     partition::{Use, VirtualPartition},
     peaks::Peaks,
     report::{ArmReport, ResourceReport, VirtualPartitionReport},
-    state::{Arm, ResourceState, Ticket, arms, noted},
+    state::{Arm, Rejected, ResourceState, Ticket, arms, noted},
 };
-use crate::error::ThrottledLimit;
 use crate::sync::Mutex;
 use arc_swap::ArcSwap;
 use std::sync::{
@@ -68,7 +67,7 @@ impl Resource {
         let mut state = ResourceState { number: 0, limits, arms: empty, partitions: Vec::new(), shares: Vec::new() };
         state.arms = arms(&model, &limits, None, now_millis);
         let resource = Self {
-            next_event_millis: AtomicU64::new((changing.sec + 1) * 1_000),
+            next_event_millis: AtomicU64::new(end_of(changing.sec)),
             seed,
             state: ArcSwap::from_pointee(state.clone()),
             number: AtomicU64::new(0),
@@ -83,15 +82,9 @@ impl Resource {
         resource
     }
 
-    /// Admits an access, or says which limit it meets. `expected` is what it is thought to cost, in tokens.
+    /// Admits an access, or says which limit it meets and where. `expected` is what it is thought to cost, in tokens.
     #[inline]
-    pub fn admit(
-        &self,
-        of: Use,
-        place: KeyPosition<'_>,
-        expected: i64,
-        now_millis: u64,
-    ) -> Result<Ticket, ThrottledLimit> {
+    pub fn admit(&self, of: Use, place: KeyPosition<'_>, expected: i64, now_millis: u64) -> Result<Ticket, Rejected> {
         if now_millis >= self.next_event_millis.load(Ordering::Relaxed) {
             self.catch_up(now_millis);
         }
@@ -207,13 +200,13 @@ impl Resource {
             let mut heat = partition.heat.lock();
             let second = heat.end_second(changing.sec, partition, heat_model);
             for (side, sum) in tokens.iter_mut().enumerate() {
-                *sum += u64::try_from(partition.table_tokens(side, second.used[side])).unwrap_or(0);
+                *sum += u64::try_from(second.done[side]).unwrap_or(0);
             }
             let Some(model) = heat_model.filter(|_| second.is_too_hot) else { continue };
             match heat.sampler.cut(state.limits.keeps_collections) {
                 Ok(at) => {
                     heat.is_cut_decided = true;
-                    let due_millis = (changing.sec + 1 + u64::from(model.delay_secs)) * 1_000;
+                    let due_millis = end_of(changing.sec.saturating_add(u64::from(model.delay_secs)));
                     let change = Change::Cut { partition: partition.clone(), at };
                     changing.pending.push(Pending { due_millis, change });
                 }
@@ -247,7 +240,7 @@ impl Resource {
             self.replace(state);
         }
         let next = changing.pending.first().map_or(u64::MAX, |pending| pending.due_millis);
-        self.next_event_millis.store(next.min((changing.sec + 1) * 1_000), Ordering::Relaxed);
+        self.next_event_millis.store(next.min(end_of(changing.sec)), Ordering::Relaxed);
     }
 
     fn partitions_for(&self, limits: &ResourceLimits) -> usize {
@@ -309,26 +302,24 @@ impl Resource {
         if self.model.adaptive {
             return;
         }
-        let parts = state.partitions.len().max(1) as u64;
-        let rate = |units: u64| i64::try_from(units / parts).unwrap_or(i64::MAX);
+        let before_it = self.state.load();
+        let costs = (before_it.partitions.len(), state.partitions.len());
         let burst_secs = self.model.burst_secs;
-        let one = |old: Option<&Arc<Bucket>>, rate: i64| {
+        let one = |old: Option<&Arc<Bucket>>, units: u64| {
+            let rate = i64::try_from(units).unwrap_or(i64::MAX);
             let begin = if self.model.starts_full { i64::MAX } else { Bucket::second_of(rate) };
             Arc::new(match old {
-                Some(old) => old.with_rate(rate, burst_secs, now_millis),
+                Some(old) => old.with_costs(rate, burst_secs, costs, now_millis),
                 None => Bucket::new(rate, burst_secs, begin, now_millis),
             })
         };
-        let old = std::mem::take(&mut state.shares);
         let keeps = before.is_none_or(|before| !before.is_on_demand());
-        for at in 0..state.partitions.len() {
-            let old = old.get(at.min(old.len().saturating_sub(1))).filter(|_| keeps);
-            let shares = [
-                one(old.map(|shares| &shares[0]), rate(read_units)),
-                one(old.map(|shares| &shares[1]), rate(write_units)),
-            ];
-            state.shares.push(shares);
-        }
+        // Partitions that were cut off begin with what the one had whose places they have now.
+        let share = |partition: &Arc<VirtualPartition>| {
+            let old = before_it.shares.get(before_it.locate(partition.start.as_position())).filter(|_| keeps);
+            [one(old.map(|shares| &shares[0]), read_units), one(old.map(|shares| &shares[1]), write_units)]
+        };
+        state.shares = state.partitions.iter().map(share).collect();
     }
 
     /// What can be seen of it.
@@ -346,7 +337,7 @@ impl Resource {
         let of_secs = self.model.heat.map_or(1, |heat| heat.of_secs);
         let partition = |partition: &Arc<VirtualPartition>| {
             let heat = partition.heat.lock();
-            let used = |side: usize| units(partition.table_tokens(side, partition.sides[side].used()));
+            let used = |side: usize| units(partition.sides[side].done());
             VirtualPartitionReport {
                 first_token: partition.start.token,
                 begins_within_collection: !partition.start.sort.is_empty(),
@@ -362,6 +353,11 @@ impl Resource {
         let partitions = state.partitions.iter().map(partition).collect();
         ResourceReport { index, limits: state.limits, reads: arm(0), writes: arm(1), partitions }
     }
+}
+
+/// When a second has ended; at the end of time none does.
+fn end_of(sec: u64) -> u64 {
+    sec.saturating_add(1).saturating_mul(1_000)
 }
 
 #[expect(clippy::cast_precision_loss, reason = "tokens are far below 2^53")]

@@ -23,7 +23,8 @@ pub struct ResourceState {
     pub arms: [Arm; 2],
     /// In the order of their starts; the first one starts at the lowest place.
     pub partitions: Vec<Arc<VirtualPartition>>,
-    /// Shares of the partitions in provisioned throughput, where they do not share it; else empty.
+    /// Shares of the partitions in provisioned throughput, where they do not share it; else empty. Each earns tokens like the
+    /// whole, and a unit costs it as many times as much as there are partitions, so that no part of a unit is lost.
     pub shares: Vec<[Arc<Bucket>; 2]>,
 }
 
@@ -47,6 +48,15 @@ pub struct Ticket {
     pub now_millis: u64,
 }
 
+/// An access that was not admitted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rejected {
+    /// Which limit it met.
+    pub limit: ThrottledLimit,
+    /// First token of the virtual partition of its place.
+    pub partition: u64,
+}
+
 impl Ticket {
     /// The access cost so many tokens.
     #[inline]
@@ -56,7 +66,7 @@ impl Ticket {
             bucket.debit(cost, self.now_millis);
         }
         if let Some(shares) = self.state.shares.get(self.partition) {
-            shares[self.of.side()].debit(cost, self.now_millis);
+            shares[self.of.side()].debit(self.state.share_tokens(cost), self.now_millis);
         }
         if let Some(partition) = self.state.partitions.get(self.partition) {
             partition.debit(self.of, cost, place, self.now_millis);
@@ -87,6 +97,10 @@ impl Ticket {
 }
 
 impl ResourceState {
+    /// What an access costs the share of its partition, in that bucket's tokens.
+    fn share_tokens(&self, cost: i64) -> i64 {
+        cost.saturating_mul(i64::try_from(self.partitions.len()).unwrap_or(i64::MAX))
+    }
     /// Tokens that were taken ahead come back.
     pub fn credit(&self, partition: &VirtualPartition, of: Use, tokens: i64) {
         let arm = &self.arms[of.side()];
@@ -113,7 +127,10 @@ impl ResourceState {
         if arm.limit.as_deref().is_some_and(lacks) {
             return Some(arm.kind);
         }
-        let has_no_share = self.shares.get(at).is_some_and(|shares| lacks(&shares[of.side()]));
+        let has_no_share = self.shares.get(at).is_some_and(|shares| match wanted {
+            None => !shares[of.side()].has_some(now_millis),
+            Some(cost) => !shares[of.side()].has(self.share_tokens(cost), now_millis),
+        });
         let partition = self.partitions.get(at)?;
         let is_refused = has_no_share || partition.refuses(of, wanted, now_millis);
         is_refused.then_some(ThrottledLimit::KeyRangeThroughput)
@@ -122,11 +139,12 @@ impl ResourceState {
 
 /// A rejection, which counts for the partition if that is the reason.
 #[cold]
-pub fn noted(state: &ResourceState, of: Use, partition: usize, limit: ThrottledLimit) -> ThrottledLimit {
-    if let (ThrottledLimit::KeyRangeThroughput, Some(partition)) = (limit, state.partitions.get(partition)) {
+pub fn noted(state: &ResourceState, of: Use, partition: usize, limit: ThrottledLimit) -> Rejected {
+    let partition = state.partitions.get(partition);
+    if let (ThrottledLimit::KeyRangeThroughput, Some(partition)) = (limit, partition) {
         partition.note_refusal(of);
     }
-    limit
+    Rejected { limit, partition: partition.map_or(0, |partition| partition.start.token) }
 }
 
 impl Arm {

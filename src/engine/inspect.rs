@@ -13,10 +13,12 @@ use crate::{
     wal::SegmentStats,
 };
 use serde::Serialize;
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 /// Entries up to which a table is counted by reading it; a larger one is estimated from its runs.
 const MAX_EXACT_COUNT: u64 = 50_000;
+/// Entries of a larger one that are read to learn what part of it each key space has.
+const SAMPLED_ENTRIES: u64 = 10_000;
 
 /// The log.
 #[derive(Clone, Debug, Serialize)]
@@ -94,6 +96,20 @@ pub struct Amplification {
     pub is_exact: bool,
 }
 
+/// Entries and their bytes (by DynamoDB's size rule), by key space.
+pub type SpaceCounts = BTreeMap<u8, (u64, u64)>;
+
+/// Entries of partitions and their bytes, as memtables and runs have counted them.
+fn estimate(partitions: &[Arc<Partition>]) -> (u64, u64) {
+    let (mut entries, mut bytes) = (0, 0);
+    for facts in partitions.iter().map(|partition| partition.describe()) {
+        let keys = facts.frozen.iter().chain([&facts.active]).map(|memtable| memtable.keys as u64);
+        entries += keys.sum::<u64>() + facts.runs.iter().map(|run| run.facts.entries).sum::<u64>();
+        bytes += facts.runs.iter().map(|run| run.facts.logical_bytes).sum::<u64>();
+    }
+    (entries, bytes)
+}
+
 impl Engine {
     /// What the form of the data costs now. Errors: disk, damage.
     pub fn amplification(&self) -> Result<Amplification> {
@@ -152,27 +168,45 @@ impl Engine {
     /// overwritten items count twice until compaction.
     pub fn counts(&self, ring: &TokenRing) -> (u64, u64) {
         let partitions = ring.all();
-        let (mut entries, mut bytes) = (0, 0);
-        for facts in partitions.iter().map(|partition| partition.describe()) {
-            let keys = facts.frozen.iter().chain([&facts.active]).map(|memtable| memtable.keys as u64);
-            entries += keys.sum::<u64>() + facts.runs.iter().map(|run| run.facts.entries).sum::<u64>();
-            bytes += facts.runs.iter().map(|run| run.facts.logical_bytes).sum::<u64>();
-        }
+        let (entries, bytes) = estimate(&partitions);
         if entries > MAX_EXACT_COUNT {
             return (entries, bytes);
         }
-        self.count_exactly(&partitions).unwrap_or((entries, bytes))
+        let of_items = |spaces: SpaceCounts| spaces.get(&ITEM_SPACE).copied().unwrap_or_default();
+        self.count_spaces(&partitions, u64::MAX).map_or((entries, bytes), of_items)
     }
 
-    fn count_exactly(&self, partitions: &[Arc<Partition>]) -> Result<(u64, u64)> {
-        let mut counts = (0, 0);
+    /// Entries and their bytes in the ring of a table, by key space: its items, and the entries of each local index. Of a large
+    /// ring a sample tells which part of the estimate each has.
+    pub fn counts_by_space(&self, ring: &TokenRing) -> SpaceCounts {
+        let partitions = ring.all();
+        let (entries, bytes) = estimate(&partitions);
+        let most = if entries > MAX_EXACT_COUNT { SAMPLED_ENTRIES } else { u64::MAX };
+        let alone = || SpaceCounts::from([(ITEM_SPACE, (entries, bytes))]);
+        let Ok(counted) = self.count_spaces(&partitions, most) else { return alone() };
+        if most == u64::MAX {
+            return counted;
+        }
+        let (of, of_bytes) = counted.values().fold((0, 0), |sum, counts| (sum.0 + counts.0, sum.1 + counts.1));
+        let part = |count: u64, of: u64, all: u64| {
+            u64::try_from(u128::from(count) * u128::from(all) / u128::from(of.max(1))).unwrap_or(u64::MAX)
+        };
+        let scaled = counted
+            .iter()
+            .map(|(space, (count, size))| (*space, (part(*count, of, entries), part(*size, of_bytes, bytes))));
+        if of == 0 { alone() } else { scaled.collect() }
+    }
+
+    /// Counts entries by key space, up to so many of them.
+    fn count_spaces(&self, partitions: &[Arc<Partition>], most: u64) -> Result<SpaceCounts> {
+        let (mut counts, mut read) = (SpaceCounts::new(), 0);
         for partition in partitions {
             let view = partition.view();
             let mut cursor = view.scan(partition.first_token, partition.last_token, None, self.wal.visible())?;
-            while let Some(item) = cursor.item() {
-                if cursor.collection().first() == Some(&ITEM_SPACE) {
-                    counts = (counts.0 + 1, counts.1 + item.size_bytes() as u64);
-                }
+            while let Some(item) = cursor.item().filter(|_| read < most) {
+                let of_space = counts.entry(cursor.collection().first().copied().unwrap_or(ITEM_SPACE)).or_default();
+                *of_space = (of_space.0 + 1, of_space.1 + item.size_bytes() as u64);
+                read += 1;
                 cursor.advance()?;
             }
         }

@@ -6,10 +6,11 @@ use super::{
     throughput::{ReadAccess, place, tokens},
 };
 use crate::{
-    error::{Error, Result, ThrottledLimit},
+    capacity::Rejected,
+    error::{Error, Result},
     ledger::{Access, HeatReport, Ledger, Recorder, RequestLabel, SizedTable},
     partition::KeyRef,
-    schema::{IndexDefinition, IndexKind},
+    schema::{ITEM_SPACE, IndexKind},
 };
 use std::sync::Arc;
 
@@ -59,18 +60,15 @@ impl Engine {
     }
 
     #[cold]
-    pub(super) fn note_throttled_read(&self, read: &ReadAccess<'_>, limit: ThrottledLimit) {
+    pub(super) fn note_throttled_read(&self, read: &ReadAccess<'_>, rejected: Rejected) {
         let Some(ledger) = &self.admission.ledger else { return };
         // A local index draws on its table.
         let global = read.index.filter(|at| read.state.definition.indexes[*at].kind == IndexKind::Global);
-        let (resource, ring) = match global {
-            None => (read.state.definition.id, &read.state.ring),
-            Some(at) => (read.state.definition.indexes[at].id, &read.state.index_rings[at]),
-        };
-        let partition = ring.find(read.key.token).first_token;
+        let definition = &read.state.definition;
+        let resource = global.map_or(definition.id, |at| definition.indexes[at].id);
         let (place, is_whole_key) = (place(read.key), read.is_whole_key);
-        let access = Access { resource, place, partition, is_whole_key, is_write: false };
-        ledger.throttled(read.label, &access, limit, true, self.options.clock.coarse_millis());
+        let access = Access { resource, place, partition: rejected.partition, is_whole_key, is_write: false };
+        ledger.throttled(read.label, &access, rejected.limit, true, self.options.clock.coarse_millis());
     }
 
     /// A write of an item, or of the entry of an index at a position, consumed so many thousandths of a unit.
@@ -95,12 +93,12 @@ impl Engine {
         state: &TableState,
         index: Option<usize>,
         key: KeyRef<'_>,
-        limit: ThrottledLimit,
+        rejected: Rejected,
     ) {
         let Some(ledger) = &self.admission.ledger else { return };
-        let access = write_access(state, index, key, None);
+        let access = write_access(state, index, key, Some(rejected.partition));
         // What a global index rejects says nothing of the keys of its table, nor was its own key asked for.
-        ledger.throttled(label, &access, limit, index.is_none(), self.options.clock.coarse_millis());
+        ledger.throttled(label, &access, rejected.limit, index.is_none(), self.options.clock.coarse_millis());
     }
 
     /// A copy of the ledger. Errors: the database keeps none.
@@ -110,10 +108,20 @@ impl Engine {
         for slot in self.tables.load().by_id.values() {
             let state = slot.state();
             let definition = &state.definition;
-            sizes.insert(definition.id, self.counts(&state.ring));
-            let rings = definition.indexes.iter().zip(&state.index_rings);
-            let globals = rings.filter(|(index, _)| index.kind == IndexKind::Global);
-            sizes.extend(globals.map(|(index, ring): (&IndexDefinition, _)| (index.id, self.counts(ring))));
+            let of_kind = |kind: IndexKind| {
+                definition.indexes.iter().zip(&state.index_rings).filter(move |(index, _)| index.kind == kind)
+            };
+            if of_kind(IndexKind::Local).next().is_none() {
+                sizes.insert(definition.id, self.counts(&state.ring));
+            } else {
+                // Their entries are in the partitions of the items, and are stored for money as items are.
+                let spaces = self.counts_by_space(&state.ring);
+                let of_space = |space: u8| spaces.get(&space).copied().unwrap_or_default();
+                sizes.insert(definition.id, of_space(ITEM_SPACE));
+                let locals = of_kind(IndexKind::Local).map(|(index, _)| index);
+                sizes.extend(locals.map(|index| (index.id, of_space(definition.local_space(index)))));
+            }
+            sizes.extend(of_kind(IndexKind::Global).map(|(index, ring)| (index.id, self.counts(ring))));
         }
         Ok(recorder.ledger(&sizes, self.options.clock.now_millis()))
     }

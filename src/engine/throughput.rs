@@ -127,9 +127,9 @@ impl Engine {
         };
         match admitted {
             Ok(ticket) => Ok(Some(ReadTicket(ticket))),
-            Err(limit) => {
-                self.note_throttled_read(read, limit);
-                Err(self.throttled(model, definition, vec![reason(definition, index, false, limit)]))
+            Err(rejected) => {
+                self.note_throttled_read(read, rejected);
+                Err(self.throttled(model, definition, vec![reason(definition, index, false, rejected.limit)]))
             }
         }
     }

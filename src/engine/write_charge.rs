@@ -17,8 +17,8 @@ use super::{
 };
 use crate::{
     admission::Throughput,
-    capacity::{TOKENS_PER_UNIT, TableCapacity, Ticket, Use, write_units},
-    error::{Detail, Error, ErrorKind, Result, ThrottledLimit},
+    capacity::{Rejected, TOKENS_PER_UNIT, TableCapacity, Ticket, Use, write_units},
+    error::{Detail, Error, ErrorKind, Result},
     item::ItemRef,
     ledger::RequestLabel,
     schema::{EncodedKey, IndexKind},
@@ -100,9 +100,9 @@ impl<'a> WriteCharge<'a> {
         Some((model, self.engine.capacity_of(model, op.slot, state, self.now_millis)?))
     }
 
-    fn note_throttled(&self, state: &TableState, index: Option<usize>, key: &EncodedKey, limit: ThrottledLimit) {
+    fn note_throttled(&self, state: &TableState, index: Option<usize>, key: &EncodedKey, rejected: Rejected) {
         if self.charge != Charge::Again {
-            self.engine.note_throttled_write(self.label, state, index, key_ref(key), limit);
+            self.engine.note_throttled_write(self.label, state, index, key_ref(key), rejected);
         }
     }
 
@@ -113,10 +113,10 @@ impl<'a> WriteCharge<'a> {
             let expected = tokens(self.charge.factor());
             match capacity.table.admit(Use::Write, place(key_ref(op.key)), expected, self.now_millis) {
                 Ok(ticket) => item.ticket = Some(ticket),
-                Err(limit) => {
+                Err(rejected) => {
                     self.items.push(item);
-                    self.note_throttled(state, None, op.key, limit);
-                    let reasons = vec![reason(&state.definition, None, true, limit)];
+                    self.note_throttled(state, None, op.key, rejected);
+                    let reasons = vec![reason(&state.definition, None, true, rejected.limit)];
                     return Err(self.engine.throttled(model, &state.definition, reasons));
                 }
             }
@@ -173,9 +173,9 @@ impl<'a> WriteCharge<'a> {
                     {
                         None => None,
                         Some(Ok(ticket)) => Some(ticket),
-                        Some(Err(limit)) => {
-                            self.note_throttled(state, Some(change.index), key, limit);
-                            reasons.push(reason(&state.definition, Some(index), true, limit));
+                        Some(Err(rejected)) => {
+                            self.note_throttled(state, Some(change.index), key, rejected);
+                            reasons.push(reason(&state.definition, Some(index), true, rejected.limit));
                             break;
                         }
                     };

@@ -21,7 +21,8 @@ impl World {
             return Ok(true);
         }
         let place = KeyPosition { token, ..KeyPosition::default() };
-        let ticket: Ticket = self.resource.admit(Use::StrongRead, place, TOKENS_PER_UNIT, self.now_millis)?;
+        let admitted = self.resource.admit(Use::StrongRead, place, TOKENS_PER_UNIT, self.now_millis);
+        let ticket: Ticket = admitted.map_err(|rejected| rejected.limit)?;
         ticket.debit(TOKENS_PER_UNIT, place);
         self.resource.lease(&ticket, token);
         Ok(false)

@@ -58,7 +58,8 @@ impl World {
     }
     /// An access of so many thousandths of a unit at a place.
     fn access_at(&self, of: Use, place: KeyPosition<'_>, cost: i64) -> Result<(), ThrottledLimit> {
-        self.resource.admit(of, place, cost, self.now_millis).map(|ticket| ticket.debit(cost, place))
+        let admitted = self.resource.admit(of, place, cost, self.now_millis);
+        admitted.map(|ticket| ticket.debit(cost, place)).map_err(|rejected| rejected.limit)
     }
     fn access(&self, of: Use, token: u64, units: i64) -> Result<(), ThrottledLimit> {
         self.access_at(of, KeyPosition { token, ..KeyPosition::default() }, units * TOKENS_PER_UNIT)

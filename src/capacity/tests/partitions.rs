@@ -37,6 +37,42 @@ fn reads_and_writes_may_share_a_ceiling() {
     assert_eq!(world.read(1), Err(KeyRangeThroughput));
 }
 
+/// Reads and writes that share a ceiling heat the partition together, long before one of them does alone.
+#[test]
+fn a_shared_ceiling_is_hot_by_both_together() {
+    let hot_secs = |combined: bool| {
+        let mut world = World::new(CapacityModel { combined, ..CapacityModel::service() }, on_demand());
+        for _ in 0..10 {
+            world.access(Use::StrongRead, 1, 1_410).unwrap();
+            world.access(Use::Write, 1, 480).unwrap();
+            world.advance(1_000);
+        }
+        world.resource.report(None, world.now_millis).partitions[0].hot_secs
+    };
+    assert_eq!((hot_secs(true), hot_secs(false)), (10, 0));
+}
+
+/// Each half of a partition that was cut begins with what the whole had, and its neighbours keep their own.
+#[test]
+fn shares_after_a_cut_are_those_of_their_places() {
+    let model = CapacityModel { adaptive: false, burst_secs: 600, ..CapacityModel::service() };
+    let mut world = World::new(model, provisioned(10, 3_600));
+    assert_eq!(world.partitions(), 4);
+    let last = u64::MAX - 1;
+    // The first partition works all the time, and the last one never.
+    let keys = [place(7, b""), place(8, b"")];
+    let mut seconds = 0;
+    while world.partitions() == 4 && seconds < 400 {
+        second(&mut world, &keys, 600);
+        seconds += 1;
+    }
+    assert_eq!(world.partitions(), 5);
+    let passing = |token: u64| (0..5_000).take_while(|_| world.access(Use::Write, token, 100).is_ok()).count();
+    // What the ceiling of a partition allows is 1,000 at once; the share of the last one is far from empty.
+    assert_eq!(passing(last), 10);
+    assert!(passing(7) < 10 && passing(8) < 10, "a busy half has not the neighbour's savings");
+}
+
 /// Writes so many units a second to each place, a hundred times a second; returns whether anything was rejected.
 fn second(world: &mut World, places: &[KeyPosition<'_>], units: i64) -> bool {
     let mut refused = false;
