@@ -121,6 +121,9 @@ pub struct PlanCost {
     pub throughput_nanos: u64,
     /// Storage, in billionths of the currency.
     pub storage_nanos: u64,
+    /// Both, for a month like that time. What is billed by the hour is taken by the hours that were billed, begun ones
+    /// included; the rest by the time that passed. `None` where no time passed, or where the amount is too large.
+    pub month_nanos: Option<u64>,
 }
 
 impl PlanCost {
@@ -212,7 +215,7 @@ impl Pricing<'_> {
             lines.push(BillLine { table, index, item, quantity, nanos });
         };
         let mut on_demand = (0, 0);
-        for hour in self.hours_of(resource).filter(|_| !resource.is_deleted || self.is_last_of_its_name(resource)) {
+        for hour in self.hours_of(resource).filter(|_| self.is_first_of_its_name(resource)) {
             on_demand.0 += hour.on_demand_read_milliunits;
             on_demand.1 += hour.on_demand_write_milliunits;
         }
@@ -240,10 +243,11 @@ impl Pricing<'_> {
         add(BillItem::StreamReads, reads, cost(reads, self.prices.stream_reads_million_nanos, 1_000_000));
     }
 
-    /// A table that was deleted and created again has two resources and hours by one name: they count for one of them.
-    fn is_last_of_its_name(&self, resource: &ResourceRow) -> bool {
+    /// A table that was deleted and created again has two resources, and the hours of both by one name. They count for the
+    /// first resource alone, which is the living one where there is one.
+    fn is_first_of_its_name(&self, resource: &ResourceRow) -> bool {
         let same = |other: &&ResourceRow| other.table == resource.table && other.index == resource.index;
-        self.ledger.resources.iter().rfind(same).is_some_and(|last| std::ptr::eq(last, resource))
+        self.ledger.resources.iter().find(same).is_some_and(|first| std::ptr::eq(first, resource))
     }
 
     fn plans(&self) -> Vec<PlanCost> {
@@ -272,17 +276,20 @@ impl Pricing<'_> {
         };
         for resource in resources {
             let (mut used, mut peak) = ((0, 0), (0, 0));
-            let mut scaled = 0;
+            let (mut scaled, mut used_hours) = (0, 0);
             for hour in self.hours_of(resource) {
                 used = (used.0 + hour.read_milliunits, used.1 + hour.write_milliunits);
                 let of_hour = (hour.peak_read_milliunits, hour.peak_write_milliunits);
                 peak = (peak.0.max(of_hour.0), peak.1.max(of_hour.1));
-                scaled = sum(scaled, self.hourly(of_hour, resource, class.provisioned_hour));
+                let hours = hour.hours.max(1);
+                let peaks = (hour.read_peaks_milliunits.max(of_hour.0), hour.write_peaks_milliunits.max(of_hour.1));
+                scaled = sum(scaled, self.of_hours(peaks, hours, resource, class.provisioned_hour));
+                used_hours += hours;
             }
             add(BillingPlan::OnDemand, class.on_demand_nanos(used.0, used.1));
             let hourly = self.hourly(peak, resource, class.provisioned_hour);
             add(BillingPlan::Provisioned, self.times_hours(hourly));
-            add(BillingPlan::AutoScaled, sum(scaled, self.idle_hours(resource, &class)));
+            add(BillingPlan::AutoScaled, sum(scaled, self.idle_hours(used_hours, resource, &class)));
             for reserved in self.prices.reserved.iter().filter(|_| !is_infrequent_access) {
                 let years_hours = reserved.years * 12 * self.prices.hours_per_month;
                 let per_hour = |upfront: u64, hour: u64| sum(upfront.div_ceil(years_hours.max(1)), hour);
@@ -302,19 +309,43 @@ impl Pricing<'_> {
             is_infrequent_access,
             throughput_nanos,
             storage_nanos,
+            month_nanos: self.of_month(plan, throughput_nanos, storage_nanos),
         }));
+    }
+
+    /// What a month like the ledger's time costs.
+    fn of_month(&self, plan: BillingPlan, throughput_nanos: u64, storage_nanos: u64) -> Option<u64> {
+        let month_millis = u128::from(self.prices.hours_per_month) * u128::from(HOUR_MILLIS);
+        let times = |nanos: u64, month: u128, part: u64| {
+            u128::from(nanos)
+                .saturating_mul(month)
+                .checked_div(u128::from(part))
+                .and_then(|nanos| u64::try_from(nanos).ok())
+        };
+        let throughput = match plan {
+            BillingPlan::OnDemand => times(throughput_nanos, month_millis, self.millis()),
+            _ => times(throughput_nanos, u128::from(self.prices.hours_per_month), self.clock_hours()),
+        };
+        throughput?.checked_add(times(storage_nanos, month_millis, self.millis())?)
     }
 
     /// Units a second that are provisioned for a peak: at least one of each, except for local indexes, which have none.
     fn rate(&self, peak: Peak, resource: &ResourceRow) -> (u64, u64) {
-        let least = u64::from(!resource.is_local);
+        self.rate_of_hours(peak, 1, resource)
+    }
+    /// The same for the sum of so many hours' peaks. Hours that were added up are rounded together, not each by itself.
+    fn rate_of_hours(&self, peak: Peak, hours: u64, resource: &ResourceRow) -> (u64, u64) {
+        let least = if resource.is_local { 0 } else { hours };
         // Milliunits a minute, over 60,000, over the share that may be used.
         let per_sec =
             |milliunits: u64| milliunits.saturating_mul(100).div_ceil(60_000 * self.options.utilization_percent);
         (per_sec(peak.0).max(least), per_sec(peak.1).max(least))
     }
     fn hourly(&self, peak: Peak, resource: &ResourceRow, prices: UnitPrices) -> u64 {
-        let (read, write) = self.rate(peak, resource);
+        self.of_hours(peak, 1, resource, prices)
+    }
+    fn of_hours(&self, peaks: Peak, hours: u64, resource: &ResourceRow, prices: UnitPrices) -> u64 {
+        let (read, write) = self.rate_of_hours(peaks, hours, resource);
         sum(cost(read, prices.read_nanos, 1), cost(write, prices.write_nanos, 1))
     }
     /// An amount for an hour, for the whole time.
@@ -326,8 +357,7 @@ impl Pricing<'_> {
         self.ledger.ended_millis / HOUR_MILLIS - self.ledger.began_millis / HOUR_MILLIS + 1
     }
     /// What hours without use cost where throughput follows use: the least that can be provisioned.
-    fn idle_hours(&self, resource: &ResourceRow, class: &ClassPrices) -> u64 {
-        let used = self.hours_of(resource).count() as u64;
+    fn idle_hours(&self, used: u64, resource: &ResourceRow, class: &ClassPrices) -> u64 {
         self.hourly((0, 0), resource, class.provisioned_hour).saturating_mul(self.clock_hours().saturating_sub(used))
     }
 }

@@ -17,15 +17,19 @@ pub struct RowKey {
     pub label: RequestLabel,
 }
 
-/// What was consumed in an hour.
+/// What was consumed in an hour, or in several.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct HourUse {
+    /// How many hours it is.
+    pub hours: u64,
     /// Read and write milliunits, whatever they were paid by.
     pub milliunits: [u64; 2],
     /// Those that were consumed on demand.
     pub on_demand: [u64; 2],
     /// The most of one minute.
     pub peak_minute: [u64; 2],
+    /// The most of one minute of each hour before, added up: the highest minutes of hours that were added.
+    earlier_peaks: [u64; 2],
     minute: u64,
     /// What that minute has so far.
     of_minute: [u64; 2],
@@ -33,6 +37,7 @@ pub struct HourUse {
 
 impl HourUse {
     fn note(&mut self, side: usize, milliunits: u64, is_on_demand: bool, minute: u64) {
+        self.hours = self.hours.max(1);
         if self.minute != minute {
             (self.minute, self.of_minute) = (minute, [0; 2]);
         }
@@ -43,8 +48,15 @@ impl HourUse {
             self.on_demand[side] += milliunits;
         }
     }
+    /// The most of one minute of each hour, added up.
+    pub fn peaks(&self) -> [u64; 2] {
+        if self.hours == 1 { self.peak_minute } else { self.earlier_peaks }
+    }
     fn add(&mut self, other: &Self) {
+        let peaks = (self.peaks(), other.peaks());
+        self.hours += other.hours;
         for side in 0..2 {
+            self.earlier_peaks[side] = peaks.0[side] + peaks.1[side];
             self.milliunits[side] += other.milliunits[side];
             self.on_demand[side] += other.on_demand[side];
             self.peak_minute[side] = self.peak_minute[side].max(other.peak_minute[side]);
@@ -112,7 +124,10 @@ impl Book {
     pub fn used(&mut self, noted: &Noted<'_>, milliunits: u64, is_on_demand: bool, now_millis: u64) {
         let minute = now_millis / MINUTE_MILLIS;
         self.row(minute, noted.key).note(noted.is_write, milliunits);
-        let hour = self.hours.entry(now_millis / HOUR_MILLIS).or_default();
+        // Where the clock was set back by more than all hours that are kept, the oldest of them counts.
+        let oldest =
+            self.hours.first_key_value().filter(|_| self.hours.len() >= MAX_HOURS).map_or(0, |(hour, _)| *hour);
+        let hour = self.hours.entry((now_millis / HOUR_MILLIS).max(oldest)).or_default();
         hour.note(usize::from(noted.is_write), milliunits, is_on_demand, minute);
         while self.hours.len() > MAX_HOURS
             && let Some((_, hour)) = self.hours.pop_first()

@@ -30,6 +30,8 @@ const OTHER_TAGS: &str = "(other)";
 const MAX_ENDED: usize = 1_000;
 /// Minutes of requests that are kept by themselves: a day.
 const MAX_CALL_MINUTES: usize = 24 * 60;
+/// Readings of the clock may overtake each other by so much.
+const JITTER_MILLIS: u64 = MINUTE_MILLIS;
 /// Requests that name no table are noted under this number.
 const NO_TABLE: u32 = 0;
 
@@ -128,13 +130,17 @@ impl Recorder {
         }
     }
 
-    /// The time, which does not go back.
-    fn at(&self, now_millis: u64) -> u64 {
+    /// The time. It does not go back where threads read the clock one before the other, and follows a clock that was set back.
+    pub(super) fn at(&self, now_millis: u64) -> u64 {
         let latest_millis = self.latest_millis.load(Ordering::Relaxed);
-        if now_millis <= latest_millis {
+        if now_millis > latest_millis {
+            return self.latest_millis.fetch_max(now_millis, Ordering::Relaxed).max(now_millis);
+        }
+        if latest_millis - now_millis <= JITTER_MILLIS {
             return latest_millis;
         }
-        self.latest_millis.fetch_max(now_millis, Ordering::Relaxed).max(now_millis)
+        self.latest_millis.store(now_millis, Ordering::Relaxed);
+        now_millis
     }
 
     /// The number of a tag.
@@ -195,6 +201,8 @@ impl Recorder {
         };
         match tables {
             [] => note(NO_TABLE),
+            // A mistake of the caller is one, however many tables the request names. It counts for the first of them.
+            [first, ..] if ending == Ending::UserError => note(*first),
             tables => tables.iter().for_each(|table| note(*table)),
         }
     }

@@ -108,6 +108,8 @@ pub struct UsageRow {
 pub struct HourRow {
     /// When the hour began, in milliseconds since 1970; `None` for hours that were added up.
     pub hour_millis: Option<u64>,
+    /// How many hours were added up. 0, as in ledgers of older programs, is one.
+    pub hours: u64,
     /// Name of the table.
     pub table: String,
     /// Name of the index; `None` for the table.
@@ -124,9 +126,14 @@ pub struct HourRow {
     pub peak_read_milliunits: u64,
     /// The most of one minute.
     pub peak_write_milliunits: u64,
+    /// The most of one minute of each hour, added up. In ledgers of older programs 0 for all.
+    pub read_peaks_milliunits: u64,
+    /// The most of one minute of each hour, added up.
+    pub write_peaks_milliunits: u64,
 }
 
-/// How requests of one operation on one table ended in one minute. A request on several tables is counted for each.
+/// How requests of one operation on one table ended in one minute. A request on several tables is counted for each; a mistake of
+/// its caller is counted for the first one alone.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 #[non_exhaustive]
@@ -179,7 +186,7 @@ impl Recorder {
         let mut ledger = Ledger {
             version: VERSION,
             began_millis: self.began_millis,
-            ended_millis: now_millis.max(self.began_millis),
+            ended_millis: self.at(now_millis).max(self.began_millis),
             ..Ledger::default()
         };
         let (entries, calls) = (self.entries.load(), self.calls.load());
@@ -250,10 +257,11 @@ impl Recorder {
             let of_minute = rows.iter().map(|(key, usage)| row(Some(*minute), &key.label, Some(key.partition), usage));
             ledger.usage.extend(of_minute);
         }
-        let earlier = (book.earlier_hours.milliunits != [0; 2]).then_some((None, &book.earlier_hours));
+        let earlier = (book.earlier_hours.hours > 0).then_some((None, &book.earlier_hours));
         let hours = book.hours.iter().map(|(hour, used)| (Some(*hour), used));
         ledger.hours.extend(earlier.into_iter().chain(hours).map(|(hour, used)| HourRow {
             hour_millis: hour.map(|hour| hour * HOUR_MILLIS),
+            hours: used.hours,
             table: table.to_owned(),
             index: index.cloned(),
             read_milliunits: used.milliunits[0],
@@ -262,6 +270,8 @@ impl Recorder {
             on_demand_write_milliunits: used.on_demand[1],
             peak_read_milliunits: used.peak_minute[0],
             peak_write_milliunits: used.peak_minute[1],
+            read_peaks_milliunits: used.peaks()[0],
+            write_peaks_milliunits: used.peaks()[1],
         }));
     }
 }

@@ -36,9 +36,6 @@ pub(crate) struct Cost {
     json: bool,
 }
 
-/// Hours of the month that plans are compared for.
-const HOURS_PER_MONTH: u64 = 730;
-
 /// What consumed units are broken down by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum By {
@@ -173,8 +170,7 @@ impl Cost {
             let mut table = self::table(&["table", "throughput", "class", &bill.currency, "a month"], 2);
             for plan in &bill.plans {
                 let class = if plan.is_infrequent_access { "infrequent access" } else { "standard" };
-                let month =
-                    prices::of_month(plan.nanos(), bill.millis, HOURS_PER_MONTH).map_or_else(|| "-".to_owned(), amount);
+                let month = plan.month_nanos.map_or_else(|| "-".to_owned(), amount);
                 table.add_row([plan.table.as_str(), &name(plan.plan), class, &amount(plan.nanos()), &month]);
             }
             output.line(table)?;

@@ -107,7 +107,7 @@ fn table(out: &mut Output, report: &ReplayReport, prices: &Prices) -> Result<(),
         table.add_row(cells.collect::<Vec<_>>());
     }
     let nanos = |design: &DesignReport| throughput_nanos(design, report.millis, prices);
-    let month = |design: &DesignReport| prices::of_month(nanos(design), report.millis, prices.hours_per_month);
+    let month = |design: &DesignReport| month_nanos(design, report.millis, prices);
     type Cell<'c> = &'c dyn Fn(&DesignReport) -> String;
     let money: [(String, Cell<'_>); 2] = [
         (format!("{} of the trace", prices.currency), &|design| amount(nanos(design))),
@@ -150,10 +150,26 @@ fn name_of(resource: &ResourceTotals) -> String {
 /// the hour that has begun.
 fn throughput_nanos(design: &DesignReport, millis: u64, prices: &Prices) -> u64 {
     let of_resource = |resource: &ResourceTotals| match resource.provisioned {
-        None => prices.standard.on_demand_nanos(milliunits(resource.read_units), milliunits(resource.write_units)),
+        None => on_demand_nanos(resource, prices),
         Some((read, write)) => prices.standard.provisioned_nanos(read, write, millis.div_ceil(3_600_000).max(1)),
     };
     design.resources.iter().map(of_resource).fold(0, u64::saturating_add)
+}
+
+/// What the throughput of a design costs for a month like the trace: provisioned units by the month's hours, others by the time of
+/// the trace. `None` where no time passed, or the amount is too large.
+fn month_nanos(design: &DesignReport, millis: u64, prices: &Prices) -> Option<u64> {
+    let hours = prices.hours_per_month;
+    let of_resource = |resource: &ResourceTotals| match resource.provisioned {
+        None => prices::of_month(on_demand_nanos(resource, prices), millis, hours),
+        Some((read, write)) => Some(prices.standard.provisioned_nanos(read, write, hours)),
+    };
+    let mut months = design.resources.iter().map(of_resource);
+    months.try_fold(0u64, |total, month| total.checked_add(month?)).filter(|_| millis > 0)
+}
+
+fn on_demand_nanos(resource: &ResourceTotals, prices: &Prices) -> u64 {
+    prices.standard.on_demand_nanos(milliunits(resource.read_units), milliunits(resource.write_units))
 }
 
 fn to_json(report: &ReplayReport, prices: &Prices) -> serde_json::Value {

@@ -89,6 +89,15 @@ fn a_ledger_is_priced() {
     assert_eq!(writes["nanos"], 625_000_000);
     assert_eq!(json["usage"][0]["throttled"], 3);
     assert_eq!(json["plans"].as_array().unwrap().len(), 8, "five ways of class standard, three of the other");
+    let plan = |name: &str| {
+        let plans = json["plans"].as_array().unwrap();
+        let plan = plans.iter().find(|plan| plan["plan"] == name && plan["is_infrequent_access"] == false).unwrap();
+        let nanos = |field: &str| plan[field].as_u64().unwrap();
+        (nanos("throughput_nanos"), nanos("month_nanos") - 730 * nanos("storage_nanos"))
+    };
+    let (on_demand, provisioned) = (plan("on_demand"), plan("provisioned"));
+    // The hour begins and ends with a clock hour, so that two of them are billed.
+    assert_eq!((on_demand.1, provisioned.1), (730 * on_demand.0, 730 / 2 * provisioned.0));
     let piped = place.feed(LEDGER.as_bytes(), &["cost", "-", "--json"]);
     assert_eq!(piped.code, 0, "{}", piped.err);
 }

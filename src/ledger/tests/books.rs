@@ -57,6 +57,21 @@ fn hours_know_their_hottest_minute_and_what_was_on_demand() {
 }
 
 #[test]
+fn hours_that_are_added_up_are_counted_with_their_peaks() {
+    let mut book = Book::new(&LedgerOptions::new());
+    for hour in 0..1_000 {
+        book.used(&noted(0, true), 2_000, false, BEGIN + hour * HOUR_MILLIS);
+    }
+    let earlier = book.earlier_hours;
+    assert_eq!((earlier.hours, earlier.peaks(), earlier.peak_minute), (256, [0, 512_000], [0, 2_000]));
+    let (_, last) = book.hours.last_key_value().unwrap();
+    assert_eq!((last.hours, last.peaks()), (1, [0, 2_000]));
+    // A clock that was set back by months counts to the oldest hour, and makes none of its own for each access.
+    (0..5).for_each(|_| book.used(&noted(0, true), 2_000, false, BEGIN - 10_000 * HOUR_MILLIS));
+    assert_eq!((book.earlier_hours.hours, book.hours.len()), (256, 744));
+}
+
+#[test]
 fn what_an_index_refuses_is_no_throttle_of_a_key() {
     let mut book = Book::new(&LedgerOptions::new());
     book.throttled(&noted(0, true), ThrottledLimit::ProvisionedThroughput, false, BEGIN);

@@ -79,6 +79,13 @@ fn plans_are_compared() {
     let first = steady.bill(&prices, &BillOptions::new()).unwrap().plans[0].plan;
     assert_eq!(first, BillingPlan::Reserved(3));
 
+    // Hours that were added up count as many as they are, each at its own peak.
+    let mut folded = steady.clone();
+    folded.hours.drain(..60);
+    let peaks = 60 * 700 * 60_000;
+    folded.hours.push(HourRow { hour_millis: None, hours: 60, write_peaks_milliunits: peaks, ..hour(0, 700) });
+    assert_eq!(plan(&folded, BillingPlan::AutoScaled), 65_013_000_000);
+
     let mut bursty = table(resource, 100);
     bursty.ended_millis -= 1;
     bursty.hours = vec![hour(50, 700)];
