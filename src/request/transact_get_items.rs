@@ -111,25 +111,26 @@ impl Run for TransactGetItems<'_> {
         let items = places.iter().map(|(slot, key)| (&**slot, key));
         let _here = engine.enter_transaction(Access::TransactRead, items)?;
         let found = engine.read_together(&places)?;
-        if executor.is_metered() {
-            charge_together(executor, &places, &found)?;
-        }
-        let mut output = TransactGetOutput::default();
-        let mut bytes = 0;
-        for ((get, (slot, _)), item) in self.gets.iter().zip(&places).zip(found) {
-            let state = slot.state();
-            let item = item.filter(|item| !is_hidden(engine.options(), &state.definition, item));
-            let size = item.as_ref().map_or(0, ItemRef::size_bytes);
-            bytes += size;
-            let units = read_units(size, ReadStrength::Transactional);
-            add_consumed(&mut output.consumed, &state.definition.name, &Consumed::of_table(units));
-            output.items.push(item.map(|item| projected(item, get.projection.as_ref())));
-        }
+        let is_shown = |slot: &TableSlot, item: &ItemRef| !is_hidden(engine.options(), &slot.state().definition, item);
+        let found = found.into_iter().zip(&places).map(|(item, (slot, _))| item.filter(|item| is_shown(slot, item)));
+        let found: Vec<Option<ItemRef>> = found.collect();
+        let size = |item: &Option<ItemRef>| item.as_ref().map_or(0, ItemRef::size_bytes);
+        let bytes: usize = found.iter().map(size).sum();
         if bytes > MAX_TRANSACTION_BYTES {
             return Err(Error::validation(format!(
                 "Collection size of items exceeded: the items of a transactional read have at most \
                  {MAX_TRANSACTION_BYTES} bytes together, not {bytes}"
             )));
+        }
+        if executor.is_metered() {
+            let reads = places.iter().zip(&found).map(|((slot, key), item)| (&**slot, key, size(item)));
+            charge_together(executor, reads)?;
+        }
+        let mut output = TransactGetOutput::default();
+        for ((get, (slot, _)), item) in self.gets.iter().zip(&places).zip(found) {
+            let units = read_units(size(&item), ReadStrength::Transactional);
+            add_consumed(&mut output.consumed, &slot.state().definition.name, &Consumed::of_table(units));
+            output.items.push(item.map(|item| projected(item, get.projection.as_ref())));
         }
         Ok(output)
     }
@@ -143,16 +144,16 @@ impl Run for TransactGetItems<'_> {
     }
 }
 
-/// All reads ask for throughput, and pay if each of them has it. Errors: the transaction is cancelled.
-fn charge_together(
+/// All reads, each with the bytes that it is sized on, ask for throughput, and pay if each of them has it. Errors: the transaction
+/// is cancelled.
+pub(super) fn charge_together<'r>(
     executor: &Executor<'_>,
-    places: &[(Arc<TableSlot>, EncodedKey)],
-    found: &[Option<ItemRef>],
+    reads: impl Iterator<Item = (&'r TableSlot, &'r EncodedKey, usize)>,
 ) -> Result<()> {
     let (engine, strength) = (executor.engine, ReadStrength::Transactional);
-    let (mut tickets, mut reasons) = (Vec::with_capacity(places.len()), Vec::with_capacity(places.len()));
-    for ((slot, key), item) in places.iter().zip(found) {
-        let units = read_units(item.as_ref().map_or(0, ItemRef::size_bytes), strength);
+    let (mut tickets, mut reasons) = (Vec::new(), Vec::new());
+    for (slot, key, size_bytes) in reads {
+        let units = read_units(size_bytes, strength);
         let state = slot.state();
         let read = ReadAccess::of_item(slot, &state, key_ref(key), strength, executor.label);
         match engine.admit_read(&read, units) {

@@ -12,6 +12,7 @@ use super::{
     key_paths::check_condition_paths,
     put_item::PutItem,
     table_ref::{FoundTable, TableRef},
+    transact_get_items::charge_together,
     update_item::{UpdateItem, check_literal_index_keys, check_targets},
     write::{Change, Write, prepare_put},
     write_output::{ReturnValues, add_consumed, by_position, consumed},
@@ -221,7 +222,7 @@ impl Run for TransactWriteItems<'_> {
             && let Some(used) = engine.known_token(&token.token)
         {
             drop(held); // waiting for the disk would keep schema changes out
-            return replay(engine, &writes, token, used);
+            return replay(executor, &writes, token, used);
         }
         let items = writes.iter().map(|write| (write.slot, &write.key));
         let _here = engine.enter_transaction(Access::TransactWrite, items)?;
@@ -401,8 +402,15 @@ pub(super) fn throttling_reason(error: &Error) -> Option<CancellationReason> {
     Some(CancellationReason::new(code, error.message()))
 }
 
-/// The answer to a transaction whose token is known already; an error if it was used for another request.
-fn replay(engine: &Engine, writes: &[Write<'_>], token: &ClientToken, used: TokenUse) -> Result<TransactOutput> {
+/// The answer to a transaction whose token is known already, which pays for reads of its items. Errors: the token was used for
+/// another request; the reads are throttled.
+fn replay(
+    executor: &Executor<'_>,
+    writes: &[Write<'_>],
+    token: &ClientToken,
+    used: TokenUse,
+) -> Result<TransactOutput> {
+    let engine = executor.engine;
     // A token that was logged before fingerprints had a version cannot be compared. It is taken as the client uses it: for
     // one request, which is not carried out again.
     if used.fingerprint.is_some() && used.fingerprint != token.fingerprint {
@@ -414,13 +422,18 @@ fn replay(engine: &Engine, writes: &[Write<'_>], token: &ClientToken, used: Toke
     }
     // The first of the two may still be on its way to the disk; no answer rests on it before it is there.
     engine.wal().sync(used.seqno)?;
+    // What the first call was sized on is not known any more once the database was opened again.
+    let size = |(at, write): (usize, &Write<'_>)| match used.images.as_ref().and_then(|images| images.get(at)) {
+        Some(size) => Ok(*size),
+        None => Ok(read(engine, write.slot, &write.key)?.map_or(0, |item| item.size_bytes())),
+    };
+    let sizes = writes.iter().enumerate().map(size).collect::<Result<Vec<usize>>>()?;
+    if executor.is_metered() {
+        let reads = writes.iter().zip(&sizes).map(|(write, size)| (write.slot, &write.key, *size));
+        charge_together(executor, reads)?;
+    }
     let mut output = TransactOutput { replayed: true, ..TransactOutput::default() };
-    for (at, write) in writes.iter().enumerate() {
-        // What the first call was sized on is not known any more once the database was opened again.
-        let size = match used.images.as_ref().and_then(|images| images.get(at)) {
-            Some(size) => *size,
-            None => read(engine, write.slot, &write.key)?.map_or(0, |item| item.size_bytes()),
-        };
+    for (write, size) in writes.iter().zip(sizes) {
         let units = read_units(size, ReadStrength::Transactional);
         add_consumed(&mut output.consumed, &write.slot.state().definition.name, &Consumed::of_table(units));
     }

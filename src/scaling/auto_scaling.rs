@@ -9,7 +9,7 @@ use super::{
 use crate::{
     engine::{Engine, TableUpdate},
     error::{Error, ErrorKind, Result},
-    request::{Call, Completion, Hook, RequestRef},
+    request::{Call, Completion, Hook, RequestRef, ResponseRef},
     schema::{BillingMode, IndexKind, ProvisionedThroughput, TableDefinition, UnitPair},
 };
 use parking_lot::Mutex;
@@ -401,16 +401,20 @@ impl Hook for AutoScaling {
         Ok(())
     }
     fn after(&self, call: &Call<'_>, completion: &Completion<'_>) {
-        let is_write = matches!(
-            call.request,
-            RequestRef::PutItem(_)
-                | RequestRef::UpdateItem(_)
-                | RequestRef::DeleteItem(_)
-                | RequestRef::BatchWriteItem(_)
-                | RequestRef::TransactWriteItems(_)
-        );
+        // A transaction that is sent again with its token reads.
+        let is_replayed = matches!(completion.result, Ok(ResponseRef::TransactWrite(output)) if output.replayed);
+        let is_write = !is_replayed
+            && matches!(
+                call.request,
+                RequestRef::PutItem(_)
+                    | RequestRef::UpdateItem(_)
+                    | RequestRef::DeleteItem(_)
+                    | RequestRef::BatchWriteItem(_)
+                    | RequestRef::TransactWriteItems(_)
+            );
         let minute = self.now_millis() / MINUTE_MILLIS;
         let mut state = self.0.state.lock();
+        let is_set_back = state.heed(minute);
         for (table, consumed) in completion.consumed {
             let mut add = |index: Option<&str>, units: f64| {
                 let resource =
@@ -423,6 +427,10 @@ impl Hook for AutoScaling {
             let of_locals: f64 = consumed.local_indexes.iter().map(|(_, units)| units).sum();
             add(None, consumed.table + of_locals);
             consumed.global_indexes.iter().for_each(|(index, units)| add(Some(index), *units));
+        }
+        drop(state);
+        if is_set_back {
+            self.schedule();
         }
     }
 }

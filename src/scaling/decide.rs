@@ -101,6 +101,21 @@ impl ScalingState {
     pub fn at(now_millis: u64) -> Self {
         Self { next_minute: now_millis / MINUTE_MILLIS, ..Self::default() }
     }
+    /// Notices in which minute a request is answered. If the clock was set back, alarms begin anew; `true` if it was.
+    pub fn heed(&mut self, minute: u64) -> bool {
+        if minute >= self.next_minute {
+            return false;
+        }
+        self.next_minute = minute;
+        for target in self.targets.values_mut() {
+            target.series = MinuteSeries::since(minute);
+            let most_millis = minute.saturating_mul(MINUTE_MILLIS);
+            for millis in [&mut target.last_increase_millis, &mut target.last_change_millis].into_iter().flatten() {
+                *millis = most_millis.min(*millis);
+            }
+        }
+        true
+    }
     /// When the next minute is evaluated. At the end of time that is never over.
     fn evaluation_millis(&self) -> u64 {
         (self.next_minute + 1).saturating_mul(MINUTE_MILLIS).saturating_add(EVALUATION_MILLIS)

@@ -146,6 +146,36 @@ fn cooldowns_and_suspension_hold() {
     assert_eq!(world.rate(), 20);
 }
 
+/// A transaction that is sent again with its token reads, and does not write.
+#[test]
+fn transactions_that_are_sent_again_are_reads() {
+    let world = World::with_policy(5, 5, 100, |_| {});
+    let writes = ScalableResource::writes_of("stock");
+    world.scaling.register_target(ScalableTarget::new(writes.clone(), 5, 100)).unwrap();
+    world.scaling.put_policy(ScalingPolicy::new("w", writes.clone(), 70.0)).unwrap();
+    let send = || {
+        let transaction = world.db.transact_write().put(&world.table, &Item::new().with("sku", "bolt")).token("t");
+        transaction.send().unwrap()
+    };
+    send();
+    for _ in 0..2 {
+        (0..150).for_each(|_| assert!(send().replayed));
+        world.clock.advance(Duration::from_secs(60));
+    }
+    world.clock.advance(Duration::from_secs(10));
+    assert_eq!((world.rate(), world.scaling.units(&writes)), (8, Some(5)), "300 read units a minute at 70 percent");
+}
+
+#[test]
+fn a_clock_that_is_set_back_stops_no_alarm() {
+    let world = World::with_policy(5, 5, 100, |_| {});
+    world.minute(300);
+    world.clock.set_millis(BEGIN_MILLIS - 3_600_000);
+    (0..2).for_each(|_| world.minute(300));
+    world.clock.advance(Duration::from_secs(10));
+    assert_eq!(world.rate(), 8);
+}
+
 #[test]
 fn writes_of_an_index_are_scaled_by_themselves() {
     let clock = Clock::manual(BEGIN_MILLIS);

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 mod changes;
+mod payers;
 
 use hashrange::{
     Clock, Database, Error, ErrorKind, Item, Table,
