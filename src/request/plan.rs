@@ -101,16 +101,34 @@ impl PlannedResource {
 }
 
 impl RequestPlan {
+    /// The tables and global indexes that are drawn on. What a local index costs its table pays, together with its own part.
+    fn drawn_on(&self) -> Vec<PlannedResource> {
+        let mut drawn_on: Vec<PlannedResource> = Vec::new();
+        for resource in &self.resources {
+            let index = resource.index.clone().filter(|_| !resource.is_local);
+            let is_it = |known: &&mut PlannedResource| {
+                (&known.table, &known.index, known.is_write) == (&resource.table, &index, resource.is_write)
+            };
+            match drawn_on.iter_mut().find(is_it) {
+                Some(known) => {
+                    known.units += resource.units;
+                    known.units_of_one_partition += resource.units_of_one_partition;
+                }
+                None => drawn_on.push(PlannedResource { index, is_local: false, ..resource.clone() }),
+            }
+        }
+        drawn_on
+    }
+
     /// What has no capacity for so many requests a second like this one, at the same keys, once what was saved up is used: each
     /// table and index with the first of its limits. Empty if all of them would pass.
     pub fn throttles_at(&self, requests_per_sec: u64) -> Vec<ThrottlingReason> {
         let mut reasons = Vec::new();
-        for resource in &self.resources {
+        for resource in self.drawn_on() {
             let exceeded =
                 |(_, allowed, units): &(ThrottledLimit, u64, f64)| units * float(requests_per_sec) > float(*allowed);
             if let Some((limit, ..)) = resource.ceilings().into_iter().find(exceeded) {
-                let index = resource.index.clone().filter(|_| !resource.is_local);
-                reasons.push(ThrottlingReason::new(resource.table.clone(), index, resource.is_write, limit));
+                reasons.push(ThrottlingReason::new(resource.table, resource.index, resource.is_write, limit));
             }
         }
         reasons
@@ -123,7 +141,8 @@ impl RequestPlan {
         reason = "some million units over at least half a one"
     )]
     pub fn most_per_sec(&self) -> Option<u64> {
-        let ceilings = self.resources.iter().flat_map(PlannedResource::ceilings);
+        let drawn_on = self.drawn_on();
+        let ceilings = drawn_on.iter().flat_map(PlannedResource::ceilings);
         let most =
             ceilings.filter(|(.., units)| *units > 0.0).map(|(_, allowed, units)| (float(allowed) / units) as u64);
         most.min()

@@ -135,6 +135,14 @@ fn limits_are_those_of_the_table_the_index_and_the_partition() {
     let get = world.db.explain(&GetItem::new("stock", Item::new().with("sku", "bolt"))).unwrap();
     assert_eq!(get.most_per_sec(), Some(6_000), "eventually consistent reads cost half");
 
+    let locals = world.db.create_table("locals").hash::<S>("sku").range::<S>("bin").provisioned(10, 10);
+    locals.lsi(hashrange::admin::index("by_kind").range::<S>("kind")).create().unwrap();
+    let item = Item::new().with("sku", "bolt").with("bin", "b").with("kind", "k");
+    let both = world.db.explain(&PutItem::new("locals", item)).unwrap();
+    assert_eq!((both.units(), both.most_per_sec()), (2.0, Some(5)), "a local index draws on its table");
+    let names: Vec<_> = both.throttles_at(8).iter().map(|reason| reason.name()).collect();
+    assert_eq!(names, ["TableWriteProvisionedThroughputExceeded"]);
+
     world.db.create_table("free").hash::<S>("sku").create().unwrap();
     let prices = hashrange::ledger::Prices::from_json(include_str!("../../../cli/data/prices.json")).unwrap();
     let put = PutItem::new("free", Item::new().with("sku", "bolt"));
