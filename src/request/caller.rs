@@ -63,7 +63,8 @@ pub(crate) struct ResourcePolicies {
 /// A policy that was compiled.
 #[derive(Debug)]
 struct Compiled {
-    revision_millis: u64,
+    /// What it was compiled from. A revision is no proof of it: one that comes after a deletion may have the same time.
+    document: String,
     /// `None` if it cannot be understood.
     policy: Option<Arc<Policy>>,
 }
@@ -76,7 +77,7 @@ impl ResourcePolicies {
     fn get(&self, table: u32, is_stream: bool, policy: &ResourcePolicy) -> std::result::Result<Arc<Policy>, ()> {
         let key = (table, is_stream);
         if let Some(known) = self.compiled.lock().get(&key)
-            && known.revision_millis == policy.revision_millis
+            && known.document == policy.document
         {
             return known.policy.clone().ok_or(());
         }
@@ -85,7 +86,7 @@ impl ResourcePolicies {
         if known.len() >= MAX_COMPILED {
             known.clear();
         }
-        known.insert(key, Compiled { revision_millis: policy.revision_millis, policy: compiled.clone() });
+        known.insert(key, Compiled { document: policy.document.clone(), policy: compiled.clone() });
         compiled.ok_or(())
     }
 }
