@@ -3,10 +3,14 @@
 use super::{delivery::Batch, worker::Consumer};
 use crate::{
     error::{Detail, Error, ErrorKind, Result},
+    item::Item,
     stream::ChangeRecord,
-    table::TransactWrite,
+    table::{Dynamic, Table, TransactWrite},
 };
 use std::{fmt, ops::Range, sync::Arc, time::Duration};
+
+/// Characters of a failure's text in a letter that has no room for its record.
+const MOST_FAILURE_CHARS: usize = 1_000;
 
 /// What became of an attempt: `None` if the records are processed and acknowledged, or why that failed.
 type Attempt = Result<Option<String>>;
@@ -114,17 +118,28 @@ impl Consumer {
             let detail = Detail::Unprocessed { sequence: record.sequence_number(), failure: failure.to_owned() };
             return Err(Error::validation(text).with_detail(detail));
         };
-        let letter = record
-            .to_item()
-            .with("id", record.event_id_text())
-            .with("consumer", self.name.as_str())
-            .with("sequence", record.sequence_number())
-            .with("failure", failure);
+        let letter = |what: Item, failure: &str| {
+            let letter = what.with("id", record.event_id_text()).with("consumer", self.name.as_str());
+            letter.with("sequence", record.sequence_number()).with("failure", failure)
+        };
+        match self.send_letter(table, batch, part.clone(), &letter(record.to_item(), failure)) {
+            // Both images together may be larger than an item, and are nested one deeper than in theirs.
+            Err(error) if error.kind() == ErrorKind::Validation => {
+                let what = Item::new().with("eventName", record.event.name()).with("Keys", record.keys());
+                let failure: String = failure.chars().take(MOST_FAILURE_CHARS).collect();
+                self.send_letter(table, batch, part, &letter(what.with("truncated", true), &failure))
+            }
+            sent => sent,
+        }
+    }
+
+    /// Puts a letter to the dead ones, and acknowledges its record.
+    fn send_letter(&self, table: &Table<Dynamic>, batch: &Batch, part: Range<usize>, letter: &Item) -> Result<()> {
         if !Arc::ptr_eq(table.engine(), &self.engine) {
-            table.put(&letter)?;
+            table.put(letter)?;
             return batch.ack_part(part);
         }
-        let transaction = TransactWrite::new(self.engine.clone(), self.hooks.clone()).put(table, &letter);
+        let transaction = TransactWrite::new(self.engine.clone(), self.hooks.clone()).put(table, letter);
         batch.ack_part_in(transaction, part)?.send().map(drop)
     }
 }

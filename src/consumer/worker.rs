@@ -200,7 +200,8 @@ impl Consumer {
         self
     }
     /// Where [`Consumer::process`] puts a record that cannot be processed: as [`ChangeRecord::to_item`] with `id` (S, its
-    /// event id), `consumer`, `sequence` and `failure`. Without such a table it stops at the record.
+    /// event id), `consumer`, `sequence` and `failure`. Where that is larger or nested deeper than an item may be, it has no
+    /// images, the first thousand characters of `failure`, and `truncated` (true). Without such a table it stops at the record.
     #[must_use]
     pub fn dead_letters(mut self, table: Table<Dynamic>) -> Self {
         self.dead_letters = Some(table);

@@ -124,6 +124,7 @@ impl Maintenance {
                 engine.serve_log(true);
             }
             let spawned = std::thread::Builder::new().name(name.to_owned()).spawn(move || {
+                let _serving = Serving { engine: &engine, flushes, ages };
                 while !engine.signal().is_stopping() {
                     // A failure is reported where it happened, and what failed waits there for its next attempt.
                     let piece = engine.signal().begin_piece();
@@ -133,24 +134,13 @@ impl Maintenance {
                         engine.signal().wait(bell(engine.signal()), IDLE_SLEEP);
                     }
                 }
-                if flushes {
-                    engine.signal().serve(false);
-                }
-                if ages {
-                    engine.serve_log(false);
-                }
             });
             match spawned {
                 Ok(thread) => threads.push(thread),
                 Err(error) => {
                     let error = Error::io("start", "a maintenance thread", &error);
                     self.engine.observe().failed(job, NO_THREAD, || Subject::Database, &error);
-                    if flushes {
-                        self.engine.signal().serve(false); // writers then flush by themselves
-                    }
-                    if ages {
-                        self.engine.serve_log(false);
-                    }
+                    drop(Serving { engine: &self.engine, flushes, ages });
                 }
             }
         }
@@ -171,7 +161,7 @@ impl Maintenance {
         let spawned = std::thread::Builder::new().name("hashrange-trigger".to_owned()).spawn(move || {
             while !engine.signal().is_stopping() {
                 if engine.observe().is_due(Job::Trigger, number) {
-                    report(&engine, number, &monitor, &run(IDLE_SLEEP));
+                    report(&engine, number, &monitor, &monitor.run(&mut run, IDLE_SLEEP));
                 } else {
                     engine.signal().wait(&engine.signal().ending, IDLE_SLEEP);
                 }
@@ -236,7 +226,7 @@ impl Maintenance {
         // One that fails does not keep the others from their turn.
         let mut failure = None;
         for (number, monitor, run) in self.triggers.lock().iter_mut() {
-            let ran = run(Duration::ZERO);
+            let ran = monitor.run(run, Duration::ZERO);
             report(engine, *number, monitor, &ran);
             match ran {
                 Ok(true) => return Ok(Work::Triggered),
@@ -287,6 +277,24 @@ impl Maintenance {
         let threads = std::mem::take(&mut *self.threads.lock());
         for thread in threads.into_iter().filter(|thread| thread.thread().id() != std::thread::current().id()) {
             let _ = thread.join();
+        }
+    }
+}
+
+/// What writers are told of a thread. However the thread ends, also by a panic, they do its work themselves from then on.
+struct Serving<'e> {
+    engine: &'e Engine,
+    flushes: bool,
+    ages: bool,
+}
+
+impl Drop for Serving<'_> {
+    fn drop(&mut self) {
+        if self.flushes {
+            self.engine.signal().serve(false);
+        }
+        if self.ages {
+            self.engine.serve_log(false);
         }
     }
 }

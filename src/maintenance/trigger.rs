@@ -1,10 +1,13 @@
 //! Functions of the program that are called with the changes of a stream: how they are called, and how they fare.
 //!
-//! A function may fail or panic at any time. Neither ends its trigger: the failure is counted here for
+//! A function may fail or panic at any time, and so may the filter of its consumer. Neither ends the trigger: the failure is counted here for
 //! [`Database::triggers`](crate::Database::triggers), reported as background work that fails, and after a pause that
 //! doubles with each failure in a row the records come again.
 
-use crate::{clock::Clock, error::Result};
+use crate::{
+    clock::Clock,
+    error::{Error, Result},
+};
 use parking_lot::Mutex;
 use std::{
     any::Any,
@@ -28,7 +31,7 @@ pub struct TriggerHealth {
     pub batches: u64,
     /// Calls of its function that failed, panics among them.
     pub failed_calls: u64,
-    /// Calls of its function that panicked.
+    /// Calls of its function that panicked, and calls of its consumer's filter that did.
     pub panics: u64,
     /// Batches in a row that could not be processed: the trigger makes no progress unless this is 0. Records that went to
     /// the dead letters are progress.
@@ -64,7 +67,7 @@ impl TriggerMonitor {
         let panicked = called.is_err();
         let result = match called {
             Ok(result) => result.map_err(|error| error.to_string()),
-            Err(panic) => Err(text_of(panic.as_ref())),
+            Err(panic) => Err(format!("the function of the trigger panicked: {}", message_of(panic.as_ref()))),
         };
         if let Err(failure) = &result {
             let mut health = self.health.lock();
@@ -73,6 +76,15 @@ impl TriggerMonitor {
             self.note(&mut health, failure);
         }
         result
+    }
+
+    /// Does a piece of the trigger's work. A panic, of its filter for example, becomes an error.
+    pub fn run(&self, run: &mut Run, patience: Duration) -> Result<bool> {
+        // What was read and not acknowledged comes again.
+        catch_unwind(AssertUnwindSafe(|| run(patience))).unwrap_or_else(|panic| {
+            self.health.lock().panics += 1;
+            Err(Error::validation(format!("the trigger's filter panicked: {}", message_of(panic.as_ref()))))
+        })
     }
 
     /// Takes note of what became of a batch.
@@ -96,7 +108,7 @@ impl TriggerMonitor {
     }
 }
 
-fn text_of(panic: &(dyn Any + Send)) -> String {
+fn message_of(panic: &(dyn Any + Send)) -> &str {
     let text = panic.downcast_ref::<&str>().copied().or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    format!("the function of the trigger panicked: {}", text.unwrap_or("no message"))
+    text.unwrap_or("no message")
 }

@@ -4,6 +4,7 @@ use super::event::Event;
 use parking_lot::Mutex;
 use std::{
     fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
@@ -13,7 +14,8 @@ use std::{
 };
 
 /// A function that sees every event of a database. It runs on the thread on which the event happened, often while that
-/// holds a lock of the engine: it must be quick, must not block, and must not use the database.
+/// holds a lock of the engine: it must be quick, must not block, and must not use the database. If it panics, that event is lost
+/// to it, and the database goes on.
 #[derive(Clone)]
 pub struct Observer(Arc<dyn Fn(&Event) + Send + Sync>);
 
@@ -84,7 +86,8 @@ impl Subscribers {
         #[cfg(feature = "tracing")]
         trace(&event);
         if let Some(Observer(observe)) = &self.observer {
-            observe(&event);
+            // The panic hook of the program has told of it. Background work must not end by it, nor a caller that did nothing wrong.
+            let _ = catch_unwind(AssertUnwindSafe(|| observe(&event)));
         }
         self.queues.lock().retain(|queue| match queue.events.try_send(event.clone()) {
             Ok(()) => true,

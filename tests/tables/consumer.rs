@@ -236,6 +236,85 @@ fn what_fails_is_tried_again_then_halved_then_put_aside() {
     assert_eq!(consumer.process(NO_WAIT, |_| Err("nothing is left")).unwrap(), 0);
 }
 
+/// Two images together are larger than an item may be, or nested deeper: the letter then has no images.
+#[test]
+fn a_record_that_is_too_large_is_put_aside_without_its_images() {
+    let db = Database::options().background(false).initial_partitions(1).in_memory().unwrap();
+    db.create_table("letters").hash::<S>("id").create().unwrap();
+    let (table, letters) = (orders(&db), db.dynamic_table("letters").unwrap());
+    let large = |n: u64| Item::new().with("id", "o1").with("n", n).with("text", "x".repeat(250 << 10));
+    table.put(&large(1)).unwrap();
+    table.put(&large(2)).unwrap();
+    let deep = (0..31).fold(Item::new().with("leaf", 1), |item, _| Item::new().with("m", item));
+    table.put(&deep.with("id", "o2").with("n", 3)).unwrap();
+    let mut consumer = table.stream().unwrap().checkpoint("all").retries(0).dead_letters(letters.clone());
+    while consumer.process(NO_WAIT, |_| Err("no")).unwrap() > 0 {}
+    let letters: Vec<Item> = letters.scan().items().map(|letter| letter.unwrap().to_item()).collect();
+    assert_eq!(letters.len(), 3);
+    let truncated = letters.iter().filter(|letter| letter.get("truncated").is_some());
+    let keys: BTreeSet<_> =
+        truncated.map(|letter| letter.path("Keys.id").unwrap().as_str().unwrap().to_owned()).collect();
+    assert_eq!(keys.len(), 2);
+    assert!(letters.iter().all(|letter| letter.get("failure").unwrap().as_str() == Some("no")));
+}
+
+/// A filter that panics is a failure of its trigger, which tries again.
+#[test]
+fn a_filter_that_panics_does_not_end_its_trigger() {
+    let clock = Clock::manual(START_MILLIS);
+    let db = options(&clock).in_memory().unwrap();
+    let table = orders(&db);
+    put(&table, 1, 1);
+    let mut panics = 2;
+    let filter = move |_: &ChangeRecord| {
+        panics -= 1;
+        if panics >= 0 {
+            std::panic::resume_unwind(Box::new("a bug of the filter"))
+        }
+        true
+    };
+    let filter = std::sync::Mutex::new(filter);
+    let consumer = table.stream().unwrap().checkpoint("all").filter(move |record| {
+        let mut filter = filter.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        filter(record)
+    });
+    db.on_change(consumer, |_| Ok::<_, String>(())).unwrap();
+    for failures in 1..=2 {
+        let error = loop {
+            match db.step() {
+                Ok(hashrange::inspect::Work::Idle) => panic!("the record was left out"),
+                Ok(_) => {}
+                Err(error) => break error,
+            }
+        };
+        assert!(error.message().contains("filter panicked: a bug of the filter"), "{error}");
+        let health = db.triggers().remove(0);
+        assert_eq!((health.panics, health.failures_in_a_row, health.batches), (failures, failures, 0));
+    }
+    while db.step().unwrap() != hashrange::inspect::Work::Idle {}
+    let health = db.triggers().remove(0);
+    assert_eq!((health.failures_in_a_row, health.batches), (0, 1));
+}
+
+/// What looks on does not end what it looks at.
+#[test]
+fn an_observer_that_panics_loses_the_event_alone() {
+    let seen = Arc::new(std::sync::atomic::AtomicU64::new(0));
+    let count = seen.clone();
+    let db = Database::options().background(false).observer(move |_| {
+        count.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        std::panic::resume_unwind(Box::new("a bug of the observer"))
+    });
+    let db = db.in_memory().unwrap();
+    let table = orders(&db);
+    for n in 0..3 {
+        put(&table, n, n);
+        db.flush().unwrap();
+    }
+    assert!(seen.load(std::sync::atomic::Ordering::Relaxed) >= 3);
+    assert_eq!(table.get("o2").unwrap().unwrap().get("n").unwrap().as_u64(), Some(2));
+}
+
 #[test]
 fn filters_and_windows_make_batches() {
     let db = Database::options().background(false).initial_partitions(1).in_memory().unwrap();
