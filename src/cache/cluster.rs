@@ -5,6 +5,7 @@ use super::{
     options::AcceleratorOptions,
 };
 use crate::{
+    capacity::ModelTime,
     error::{Error, Result},
     item::ItemRef,
 };
@@ -86,6 +87,8 @@ pub struct Cluster<R> {
     storing: Vec<Mutex<()>>,
     /// The number of the last write that was noted.
     last_write: AtomicU64,
+    /// A clock that is set back lets no entry live longer, and keeps no news on its way for longer.
+    time: ModelTime,
     options: AcceleratorOptions,
     requests: AtomicU64,
     queries: Count,
@@ -107,7 +110,8 @@ impl<R: Clone> Cluster<R> {
         let (queries, scans) = <(Count, Count)>::default();
         let (last_write, requests, passed_through) = <(AtomicU64, AtomicU64, AtomicU64)>::default();
         let storing = (0..STRIPES).map(|_| Mutex::new(())).collect();
-        Ok(Self { nodes, storing, last_write, options, requests, queries, scans, passed_through })
+        let time = ModelTime::default();
+        Ok(Self { nodes, storing, last_write, time, options, requests, queries, scans, passed_through })
     }
 
     /// The node that the next request goes to.
@@ -120,6 +124,12 @@ impl<R: Clone> Cluster<R> {
                 usize::try_from(xxh3_64_with_seed(&request.to_le_bytes(), self.options.seed)).unwrap_or(0) % nodes
             }
         }
+    }
+
+    /// The time of the cache when the clock says this; requests say it by all that they do.
+    #[inline]
+    pub fn now_millis(&self, clock_millis: u64) -> u64 {
+        self.time.at(clock_millis)
     }
 
     /// Errors: there is no such node.

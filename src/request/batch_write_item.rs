@@ -145,7 +145,11 @@ impl Run for BatchWriteItem<'_> {
                     output.unprocessed.push(at);
                     throttled = throttled.or(Some(error).filter(|error| error.kind() == ErrorKind::Throttled));
                 }
-                Err(error) => return Err(error),
+                Err(error) => {
+                    // What was done before is there for readers once the caller has the error, and the cache learns of it.
+                    engine.wait_all_durable(self.durability)?;
+                    return Err(error);
+                }
             }
         }
         // A batch of which nothing could be done is answered by the first of its errors.
@@ -156,15 +160,22 @@ impl Run for BatchWriteItem<'_> {
         Ok(output)
     }
     fn run_cached(&self, behind: &Behind<'_>) -> Result<BatchWriteOutput> {
-        let output = behind.pass(self)?;
-        let is_done = |at: &usize| !output.unprocessed.contains(at);
+        let result = behind.pass(self);
+        let is_done = |at: &usize| match &result {
+            Ok(output) => !output.unprocessed.contains(at),
+            // A batch that fails may have done some of its actions, except where it was rejected as a whole.
+            Err(error) => error.kind() != ErrorKind::Throttled,
+        };
+        if result.is_err() && self.prepare(behind.executor()).is_err() {
+            return result;
+        }
         for (table, write) in (0..self.writes.len()).filter(is_done).map(|at| &self.writes[at]) {
-            behind.replace(table, |definition| match write {
+            behind.learn(table, result.is_ok(), |definition| match write {
                 WriteRequest::Put(item) => definition.key_of_item(item),
                 WriteRequest::Delete(key) => key.encode(definition),
             });
         }
-        Ok(output)
+        result
     }
     fn as_request(&self) -> RequestRef<'_> {
         RequestRef::BatchWriteItem(self)

@@ -52,7 +52,12 @@ pub struct Behind<'a> {
 impl<'a> Behind<'a> {
     pub(super) fn new(executor: &'a Executor<'a>, access: &'a CacheAccess) -> Self {
         let node = access.node.unwrap_or_else(|| access.cluster.choose());
-        Self { executor, access, node, now_millis: executor.engine.options().clock.coarse_millis() }
+        let now_millis = access.cluster.now_millis(executor.engine.options().clock.coarse_millis());
+        Self { executor, access, node, now_millis }
+    }
+    /// What carries out what no cache answers.
+    pub(super) fn executor(&self) -> &Executor<'a> {
+        self.executor
     }
     /// Carries out what the cache did not answer.
     pub(super) fn pass<R: Run + ?Sized>(&self, request: &R) -> Result<R::Response> {
@@ -99,6 +104,15 @@ impl<'a> Behind<'a> {
     }
     /// An item was written: what the database has now replaces what the cache had.
     pub(super) fn replace(&self, table: &TableRef<'_>, key_of: impl FnOnce(&TableDefinition) -> Result<EncodedKey>) {
+        self.learn(table, true, key_of);
+    }
+    /// An item was written, or may have been: what the database has now replaces what the cache had, or nothing does.
+    pub(super) fn learn(
+        &self,
+        table: &TableRef<'_>,
+        is_read: bool,
+        key_of: impl FnOnce(&TableDefinition) -> Result<EncodedKey>,
+    ) {
         let Ok(slot) = table.resolve(self.executor.engine) else { return };
         let (table, key) = {
             let state = slot.state();
@@ -109,7 +123,8 @@ impl<'a> Behind<'a> {
         let cluster = &self.access.cluster;
         let storing = cluster.storing([&key]);
         // What cannot be read now is asked for again by the next reader.
-        let item = read(self.executor.engine, &slot, &key.key).ok().map(|item| item.as_ref().map(own));
+        let found = is_read.then(|| read(self.executor.engine, &slot, &key.key).ok()).flatten();
+        let item = found.map(|item| item.as_ref().map(own));
         cluster.replace_item((Some(self.node), &storing), key, item, self.now_millis);
     }
 }
@@ -158,7 +173,8 @@ pub(crate) fn hit_by_key(
     slot.check_alive().ok()?;
     let definition = slot.key_definition();
     let key = ItemKey { table: definition.id, key: encode(definition).ok()? };
-    access.cluster.hit(&key, executor.engine.options().clock.coarse_millis())
+    let now_millis = access.cluster.now_millis(executor.engine.options().clock.coarse_millis());
+    access.cluster.hit(&key, now_millis)
 }
 
 /// Gets an item from the cache, or through it.

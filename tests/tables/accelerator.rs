@@ -136,6 +136,35 @@ fn a_write_that_fails_leaves_the_cache_alone() {
     assert_eq!((answer.cache.hits, answer.cache.misses, answer.cache.stale), (1, 0, 1));
 }
 
+/// The first of two puts is done, and the second meets the limit on item collections.
+#[test]
+fn a_batch_that_fails_in_its_middle_leaves_nothing_stale() {
+    let database = Database::options().collection_limit_bytes(2_000);
+    let World { db, accelerator, .. } = opened(AcceleratorOptions::default(), database);
+    let orders = db.create_table("orders").hash::<S>("id").range::<S>("at");
+    let orders = orders.lsi(hashrange::admin::index("by_n").range::<hashrange::key::N>("n")).create().unwrap();
+    let through = accelerator.database().table::<(S, S)>("orders").unwrap();
+    let order = |id: &str, n: i64| item(id, n).with("at", "x");
+    through.put(&order("a", 1)).unwrap();
+    orders.put(&order("b", 1)).unwrap();
+    let large = order("b", 2).with("text", "x".repeat(3_000));
+    let batch = [order("a", 2), large].map(|item| ("orders".into(), WriteRequest::Put(item.into())));
+    accelerator.execute(&BatchWriteItem::new(batch)).unwrap_err();
+    let n = |id: &str| through.get((id, "x")).unwrap().unwrap().get("n").unwrap().as_i64();
+    assert_eq!((n("a"), n("b")), (Some(2), Some(1)));
+}
+
+#[test]
+fn an_entry_lives_no_longer_where_the_clock_is_set_back() {
+    let World { clock, around, through, .. } = world(AcceleratorOptions::default());
+    through.put(&item("a", 1)).unwrap();
+    around.put(&item("a", 2)).unwrap();
+    clock.set_millis(BEGIN - 3_600_000);
+    assert_eq!(number(&through, "a"), Some(1));
+    clock.advance(Duration::from_secs(301));
+    assert_eq!(number(&through, "a"), Some(2));
+}
+
 #[test]
 fn an_update_stores_the_whole_item_and_drops_every_projection() {
     let World { through, accelerator, .. } = world(AcceleratorOptions::default());
