@@ -5,7 +5,7 @@
 //! So the model touches neither log nor files: a crash loses nothing, and a database that is opened again begins with
 //! every change arrived. Changes of one item arrive in their order, those of different items do not.
 
-use crate::{faults::Delay, random::mix, schema::EncodedKey};
+use crate::{capacity::ModelTime, faults::Delay, random::mix, schema::EncodedKey};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, VecDeque};
@@ -49,8 +49,13 @@ pub type PlacedEntry = (EncodedKey, Bytes);
 #[derive(Debug)]
 pub struct PendingPropagation {
     lag: IndexLag,
+    /// A clock that is set back keeps no change on its way for longer.
+    time: ModelTime,
     state: Mutex<PropagationState>,
 }
+
+/// Changes that are recorded between two looks for what has arrived, at least.
+const LOOK_EVERY: usize = 1_000;
 
 #[derive(Debug, Default)]
 struct PropagationState {
@@ -58,6 +63,21 @@ struct PropagationState {
     reads: u64,
     /// By the item's place in its table.
     on_their_way: BTreeMap<EncodedKey, VecDeque<Change>>,
+    /// Changes that may be recorded until what has arrived is taken away.
+    until_look: usize,
+}
+
+impl PropagationState {
+    /// Takes away what even a replica that is so far behind has by now.
+    fn forget_arrived(&mut self, behind_millis: u64, now_millis: u64) {
+        self.on_their_way.retain(|_, changes| {
+            while changes.front().is_some_and(|change| change.due_millis.saturating_add(behind_millis) <= now_millis) {
+                changes.pop_front();
+            }
+            !changes.is_empty()
+        });
+        self.until_look = LOOK_EVERY.max(self.on_their_way.len());
+    }
 }
 
 #[derive(Debug)]
@@ -69,12 +89,18 @@ struct Change {
 impl PendingPropagation {
     /// Nothing is on its way yet.
     pub fn new(lag: IndexLag) -> Self {
-        Self { lag, state: Mutex::default() }
+        Self { lag, time: ModelTime::default(), state: Mutex::default() }
     }
 
     /// An item's entry has been changed from `before`. The caller holds the lock of the item's partition.
     pub fn record(&self, item: &EncodedKey, before: Option<PlacedEntry>, now_millis: u64) {
+        let now_millis = self.time.at(now_millis);
         let mut state = self.state.lock();
+        // An index that no request reads keeps no more than twice what is on its way.
+        if state.until_look == 0 {
+            state.forget_arrived(self.lag.stale.behind_millis, now_millis);
+        }
+        state.until_look -= 1;
         state.drawn += 1;
         let due_millis = now_millis.saturating_add(self.lag.delay.draw(mix(self.lag.seed ^ mix(state.drawn))));
         let changes = state.on_their_way.entry(item.clone()).or_default();
@@ -84,6 +110,7 @@ impl PendingPropagation {
 
     /// The model, and what is on its way at a time.
     pub fn report(&self, now_millis: u64) -> IndexLagReport {
+        let now_millis = self.time.at(now_millis);
         let state = self.state.lock();
         let changes = state.on_their_way.values().flatten();
         let left = changes.map(|change| change.due_millis.saturating_sub(now_millis)).filter(|millis| *millis > 0);
@@ -94,20 +121,41 @@ impl PendingPropagation {
 
     /// The items whose newest entries one read does not see yet, each with the entry that it sees instead.
     pub fn stale_entries(&self, now_millis: u64) -> BTreeMap<EncodedKey, Option<PlacedEntry>> {
+        let now_millis = self.time.at(now_millis);
         let mut state = self.state.lock();
         state.reads += 1;
         let stale = self.lag.stale;
+        state.forget_arrived(stale.behind_millis, now_millis);
         let chance = mix(self.lag.seed.rotate_left(32) ^ mix(state.reads)) % 1000;
         let behind_millis = if chance < u64::from(stale.reads_per_thousand) { stale.behind_millis } else { 0 };
-        let mut stale_entries = BTreeMap::new();
-        state.on_their_way.retain(|item, changes| {
-            while changes.front().is_some_and(|c| c.due_millis.saturating_add(stale.behind_millis) <= now_millis) {
-                changes.pop_front();
-            }
+        let seen_before = state.on_their_way.iter().filter_map(|(item, changes)| {
             let first = changes.iter().find(|change| change.due_millis.saturating_add(behind_millis) > now_millis);
-            stale_entries.extend(first.map(|change| (item.clone(), change.before.clone())));
-            !changes.is_empty()
+            first.map(|change| (item.clone(), change.before.clone()))
         });
-        stale_entries
+        seen_before.collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_index_that_no_request_reads_keeps_what_is_on_its_way_alone() {
+        let lag = IndexLag { delay: Delay::Fixed(100), stale: StaleReplica::default(), seed: 1 };
+        let pending = PendingPropagation::new(lag);
+        for at in 0..20_000u64 {
+            pending.record(&EncodedKey::new(0, &at.to_be_bytes(), b""), None, at);
+        }
+        assert!(pending.state.lock().on_their_way.len() <= 2 * LOOK_EVERY);
+        assert_eq!(pending.report(19_999).pending_changes, 100);
+    }
+
+    #[test]
+    fn a_clock_that_is_set_back_keeps_nothing_on_its_way_for_longer() {
+        let lag = IndexLag { delay: Delay::Fixed(100), stale: StaleReplica::default(), seed: 1 };
+        let pending = PendingPropagation::new(lag);
+        pending.record(&EncodedKey::new(0, b"a", b""), None, 10_000);
+        assert_eq!([5_000, 5_099, 5_100].map(|now| pending.stale_entries(now).len()), [1, 1, 0]);
     }
 }
