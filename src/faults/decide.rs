@@ -3,7 +3,7 @@
 use super::{
     delay::share,
     injector::FaultSubject,
-    model::{FaultModel, FaultRule, ServiceFault},
+    model::{FaultModel, FaultRule, MOST_DELAY_MILLIS, ServiceFault},
 };
 use crate::{random::mix, sync::Mutex};
 
@@ -34,6 +34,14 @@ pub struct Verdict {
     pub throttled: Vec<(usize, usize, ServiceFault)>,
 }
 
+impl Verdict {
+    /// A rule delays the request too, by an hour at most, whatever chance draws.
+    fn add_delay(&mut self, rule: &FaultRule, random: u64) {
+        let millis = rule.delay.map_or(0, |delay| delay.draw(random).min(MOST_DELAY_MILLIS));
+        self.delay_millis = self.delay_millis.saturating_add(millis);
+    }
+}
+
 impl Active {
     pub fn new(model: FaultModel) -> Self {
         let progress = model.rules.iter().map(|_| Mutex::default()).collect();
@@ -61,7 +69,7 @@ impl Active {
                 continue;
             }
             let Some(random) = self.strike(number) else { continue };
-            verdict.delay_millis += rule.delay.map_or(0, |delay| delay.draw(random));
+            verdict.add_delay(rule, random);
             verdict.failure = verdict.failure.or(fault.map(|fault| (number, fault)));
         }
         verdict
@@ -70,17 +78,19 @@ impl Active {
     fn throttle_items(&self, number: usize, places: &[FaultSubject], verdict: &mut Verdict) {
         let rule = &self.model.rules[number];
         let Some(fault) = rule.fault else { return };
-        let mut delay_millis = 0;
+        let mut delayed_by = None;
         for (at, _) in places.iter().enumerate().filter(|(_, place)| rule.is_about(place)) {
             if verdict.throttled.iter().any(|(known, ..)| *known == at) {
                 continue;
             }
             if let Some(random) = self.strike(number) {
-                delay_millis = rule.delay.map_or(0, |delay| delay.draw(random));
+                delayed_by = Some(random);
                 verdict.throttled.push((at, number, fault));
             }
         }
-        verdict.delay_millis += delay_millis;
+        if let Some(random) = delayed_by {
+            verdict.add_delay(rule, random);
+        }
     }
 
     /// Whether a rule strikes what it is about this time; a random number if it does.

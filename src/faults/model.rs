@@ -73,7 +73,7 @@ const OPERATIONS: &[&str] = &[
     "UpdateTimeToLive",
 ];
 /// Longest delay, in milliseconds: an hour.
-const MOST_DELAY_MILLIS: u64 = 3_600_000;
+pub(super) const MOST_DELAY_MILLIS: u64 = 3_600_000;
 /// Rules at most: each is asked about each request.
 const MOST_RULES: usize = 1_000;
 
@@ -148,7 +148,8 @@ pub struct FaultRule {
     pub skip: u64,
     /// How often it strikes at most. Default: without end.
     pub times: Option<u64>,
-    /// How much longer the request takes. At most an hour. Under a manual clock the clock is advanced instead of waiting.
+    /// How much longer the request takes. At most an hour, also where chance draws more. Under a manual clock the clock is
+    /// advanced instead of waiting.
     pub delay: Option<Delay>,
     /// What happens to the request; without, it is only delayed.
     pub fault: Option<ServiceFault>,

@@ -43,6 +43,22 @@ fn only_what_matches_meets_a_fault() {
     assert_eq!((counts[0].rule.as_str(), counts[0].matched, counts[0].struck), ("r", 1, 1));
 }
 
+/// Whatever chance draws, a rule delays a request by an hour at most.
+#[test]
+fn delays_are_an_hour_at_most() {
+    let hour = 3_600_000;
+    for delay in [Delay::Exponential(hour), Delay::LogNormal(1, hour)] {
+        let (_, stock, clock) = faulty(FaultModel::default().rule(FaultRule::new("slow").delay(delay)));
+        let mut longest = 0;
+        for _ in 0..3_000 {
+            let before = clock.now_millis();
+            stock.get("bolt").unwrap();
+            longest = longest.max(clock.now_millis() - before);
+        }
+        assert_eq!(longest, hour, "{delay:?}");
+    }
+}
+
 #[test]
 fn the_same_seed_strikes_the_same_requests() {
     let struck = |seed: u64| {
