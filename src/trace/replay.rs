@@ -83,7 +83,10 @@ struct Run<'d> {
     design: &'d Design,
     retries: Retries,
     model: Arc<CapacityModel>,
+    /// By the number of their first description.
     tables: BTreeMap<usize, ModelledTable>,
+    /// Descriptions that were seen, each with the first one of its table: one that was changed is described again.
+    described: BTreeMap<usize, usize>,
     waiting: BinaryHeap<Reverse<Waiting>>,
     keys: KeyCounts,
     latencies: Latencies,
@@ -103,6 +106,7 @@ impl<'d> Run<'d> {
             retries,
             model,
             tables: BTreeMap::new(),
+            described: BTreeMap::new(),
             waiting: BinaryHeap::new(),
             keys: KeyCounts::default(),
             latencies: Latencies::default(),
@@ -164,17 +168,35 @@ impl<'d> Run<'d> {
             self.failed += 1;
             return;
         }
-        let due_millis = at_millis + wait_millis(self.retries.base_millis, attempt, number ^ (shard << 40));
+        let wait = wait_millis(self.retries.base_millis, attempt, number ^ (shard << 40));
+        let due_millis = at_millis.saturating_add(wait);
         let access = Box::new(now.access.clone());
         self.waiting.push(Reverse(Waiting { due_millis, number, attempt, began_millis, shard, access }));
+    }
+
+    /// A table is described for the first time, or anew since it was changed; the number of its first description.
+    fn describe(&mut self, now: &Moment<'_>, recorded: &RecordedTable, at_millis: u64) -> usize {
+        let number = now.access.table;
+        let is_it =
+            |(known, _): &(&usize, &usize)| now.tables.get(**known).is_some_and(|one| one.name == recorded.name);
+        let first = self.described.iter().find(is_it).map_or(number, |(_, first)| *first);
+        self.described.insert(number, first);
+        match self.tables.get_mut(&first) {
+            Some(known) => known.follow(&self.model, recorded, at_millis),
+            None => drop(self.tables.insert(first, ModelledTable::new(&self.model, recorded, self.design, at_millis))),
+        }
+        first
     }
 
     /// Whether an access passes; it has paid then.
     fn is_admitted(&mut self, now: &Moment<'_>, shard: u64, at_millis: u64) -> bool {
         let access = now.access;
         let Some(recorded) = now.tables.get(access.table) else { return true };
-        let make = || ModelledTable::new(&self.model, recorded, self.design, at_millis);
-        let table = self.tables.entry(access.table).or_insert_with(make);
+        let first = match self.described.get(&access.table) {
+            Some(first) => *first,
+            None => self.describe(now, recorded, at_millis),
+        };
+        let Some(table) = self.tables.get_mut(&first) else { return true };
         self.key.clear();
         self.sort.clear();
         match (&table.design.partition_key, &access.key) {
@@ -198,16 +220,14 @@ impl<'d> Run<'d> {
         };
         let at = place(&self.key, &self.sort);
         let half_units = access.half_units;
-        let read = access.index.and_then(|index| table.indexes.get_mut(index)).and_then(Option::as_mut);
-        let target = read.unwrap_or(&mut table.table);
+        let target = table.read_by(recorded, access.index);
         let Some(ticket) = target.admit(of, at, half_units, at_millis) else { return false };
         if access.is_write && !admit_entries(table, now, &mut self.entry, at_millis) {
             return false;
         }
-        let read = access.index.and_then(|index| table.indexes.get_mut(index)).and_then(Option::as_mut);
-        read.unwrap_or(&mut table.table).pay(&ticket, at, half_units);
+        table.read_by(recorded, access.index).pay(&ticket, at, half_units);
         if access.key.is_some() {
-            self.keys.add(access.table, &self.key, half_units);
+            self.keys.add(first, &self.key, half_units);
         }
         true
     }
@@ -215,24 +235,11 @@ impl<'d> Run<'d> {
     fn finish(mut self, recorded: &[RecordedTable], attributes: &[String]) -> DesignReport {
         self.attempt_due(u64::MAX, recorded, attributes);
         let latest_millis = self.latest_millis;
-        let mut resources: Vec<super::ResourceTotals> = Vec::new();
-        for table in self.tables.into_values() {
-            let all = std::iter::once(table.table).chain(table.indexes.into_iter().flatten()).chain(table.added);
-            for totals in all.map(|modelled| modelled.totals(latest_millis)) {
-                // A table that was changed meanwhile was described more than once.
-                let known =
-                    resources.iter_mut().find(|known| known.table == totals.table && known.index == totals.index);
-                match known {
-                    None => resources.push(totals),
-                    Some(known) => {
-                        known.read_units += totals.read_units;
-                        known.write_units += totals.write_units;
-                        known.throttled += totals.throttled;
-                        (known.partitions, known.provisioned) = (totals.partitions, totals.provisioned);
-                    }
-                }
-            }
-        }
+        let modelled = self
+            .tables
+            .into_values()
+            .flat_map(|table| std::iter::once(table.table).chain(table.indexes).chain(table.added));
+        let resources = modelled.map(|modelled| modelled.totals(latest_millis)).collect();
         let name = |at: usize| recorded.get(at).map(|table| table.name.clone()).unwrap_or_default();
         DesignReport {
             name: self.design.name.clone(),
@@ -250,7 +257,7 @@ impl<'d> Run<'d> {
 /// Whether the global indexes whose entries a write changes admit it; they have been paid for then.
 fn admit_entries(table: &mut ModelledTable, now: &Moment<'_>, key: &mut Vec<u8>, at_millis: u64) -> bool {
     let access = now.access;
-    let Some(recorded) = now.tables.get(access.table) else { return true };
+    let Some(recorded_table) = now.tables.get(access.table) else { return true };
     // An entry whose key is not known is where its item is, among the entries.
     let fallback = access.key.as_deref().unwrap_or_default();
     let mut charges: Vec<(Option<usize>, usize, u64, Vec<u8>)> = Vec::new();
@@ -260,7 +267,7 @@ fn admit_entries(table: &mut ModelledTable, now: &Moment<'_>, key: &mut Vec<u8>,
     }
     for (at, added) in table.design.add_indexes.iter().enumerate() {
         key.clear();
-        added.key.key(access, recorded, now.attributes, 0, key);
+        added.key.key(access, recorded_table, now.attributes, 0, key);
         let bytes = added.entry_bytes.unwrap_or_else(|| access.bytes.max(access.half_units / 2 * 1024));
         // An item without the attributes of the key is not in the index.
         if !key.is_empty() {
@@ -271,7 +278,7 @@ fn admit_entries(table: &mut ModelledTable, now: &Moment<'_>, key: &mut Vec<u8>,
     let mut is_admitted = true;
     for (recorded, added, half_units, key) in &charges {
         let modelled = match recorded {
-            Some(index) => table.indexes.get_mut(*index).and_then(Option::as_mut),
+            Some(index) => table.index(recorded_table, *index),
             None => table.added.get_mut(*added),
         };
         let at = place(key, &access.sort);
@@ -284,7 +291,7 @@ fn admit_entries(table: &mut ModelledTable, now: &Moment<'_>, key: &mut Vec<u8>,
     }
     for ((recorded, added, half_units, key), ticket) in charges.iter().zip(&tickets) {
         let modelled = match recorded {
-            Some(index) => table.indexes.get_mut(*index).and_then(Option::as_mut),
+            Some(index) => table.index(recorded_table, *index),
             None => table.added.get_mut(*added),
         };
         if let (Some(modelled), Some(ticket)) = (modelled, ticket) {

@@ -28,19 +28,12 @@ pub struct Modelled {
 impl Modelled {
     fn new(
         model: &Arc<CapacityModel>,
-        table: &str,
-        index: Option<&str>,
+        (table, index): (&str, Option<&str>),
         provisioned: Option<(u64, u64)>,
+        keeps_collections: bool,
         now_millis: u64,
     ) -> Self {
-        let (mode, (warm_read_units, warm_write_units)) = match provisioned {
-            Some((read_units, write_units)) => {
-                (ThroughputMode::Provisioned { read_units, write_units }, (read_units, write_units))
-            }
-            None => (ThroughputMode::OnDemand { max_read_units: None, max_write_units: None }, ON_DEMAND_READY),
-        };
-        let limits =
-            ResourceLimits { mode, warm_read_units, warm_write_units, size_bytes: 0, keeps_collections: false };
+        let limits = limits(provisioned, keeps_collections);
         let seed = xxh3_64(table.as_bytes()) ^ index.map_or(0, |index| xxh3_64(index.as_bytes()));
         let totals = ResourceTotals {
             table: table.to_owned(),
@@ -49,6 +42,12 @@ impl Modelled {
             ..ResourceTotals::default()
         };
         Self { resource: Resource::new(model.clone(), limits, seed, now_millis), totals }
+    }
+
+    /// From a moment on it has other throughput. What it has saved up and how it was cut stays.
+    fn set_limits(&mut self, provisioned: Option<(u64, u64)>, keeps_collections: bool, now_millis: u64) {
+        self.resource.set_limits(limits(provisioned, keeps_collections), now_millis, now_millis);
+        self.totals.provisioned = provisioned;
     }
 
     /// Admits an access at a place, which has not paid then; `None` if it is throttled.
@@ -71,6 +70,16 @@ impl Modelled {
     }
 }
 
+fn limits(provisioned: Option<(u64, u64)>, keeps_collections: bool) -> ResourceLimits {
+    let (mode, (warm_read_units, warm_write_units)) = match provisioned {
+        Some((read_units, write_units)) => {
+            (ThroughputMode::Provisioned { read_units, write_units }, (read_units, write_units))
+        }
+        None => (ThroughputMode::OnDemand { max_read_units: None, max_write_units: None }, ON_DEMAND_READY),
+    };
+    ResourceLimits { mode, warm_read_units, warm_write_units, size_bytes: 0, keeps_collections }
+}
+
 fn tokens(half_units: u64) -> i64 {
     i64::try_from(half_units).unwrap_or(i64::MAX / TOKENS_PER_UNIT).saturating_mul(TOKENS_PER_UNIT / 2)
 }
@@ -85,8 +94,8 @@ pub fn place<'k>(key: &'k [u8], sort: &'k [u8]) -> KeyPosition<'k> {
 pub struct ModelledTable {
     pub design: TableDesign,
     pub table: Modelled,
-    /// Global indexes that were recorded, by position; `None` for local ones and those that the design drops.
-    pub indexes: Vec<Option<Modelled>>,
+    /// Global indexes that were recorded, but for those that the design drops.
+    pub indexes: Vec<Modelled>,
     /// Global indexes that the design adds.
     pub added: Vec<Modelled>,
 }
@@ -94,26 +103,75 @@ pub struct ModelledTable {
 impl ModelledTable {
     pub fn new(model: &Arc<CapacityModel>, recorded: &RecordedTable, design: &Design, now_millis: u64) -> Self {
         let design = design.tables.get(&recorded.name).cloned().unwrap_or_default();
-        let name = &recorded.name;
-        let billing = |recorded: Option<(u64, u64)>| match design.billing {
-            None => recorded,
-            Some(None) => None,
-            // Indexes keep what they were provisioned with; an index on demand gets what its table has.
-            Some(Some(units)) => recorded.or(Some(units)),
-        };
+        let name = recorded.name.as_str();
         let of_table = design.billing.unwrap_or(recorded.provisioned);
-        let indexes = recorded.indexes.iter().map(|index| {
-            let stays = index.is_global && !design.drop_indexes.contains(&index.name);
-            stays.then(|| Modelled::new(model, name, Some(&index.name), billing(index.provisioned), now_millis))
-        });
-        let indexes = indexes.collect();
+        let table = Modelled::new(model, (name, None), of_table, keeps_collections(recorded), now_millis);
         let added = design.add_indexes.iter().map(|index| {
-            let units = index.provisioned.or(of_table);
-            Modelled::new(model, name, Some(&index.name), units.filter(|_| of_table.is_some()), now_millis)
+            let units = index.provisioned.or(of_table).filter(|_| of_table.is_some());
+            Modelled::new(model, (name, Some(&index.name)), units, false, now_millis)
         });
         let added = added.collect();
-        Self { table: Modelled::new(model, name, None, of_table, now_millis), indexes, added, design }
+        let mut modelled = Self { table, indexes: Vec::new(), added, design };
+        modelled.follow_indexes(model, recorded, now_millis);
+        modelled
     }
+
+    /// The table was changed: it is described anew. Its indexes that are gone are asked nothing any more.
+    pub fn follow(&mut self, model: &Arc<CapacityModel>, recorded: &RecordedTable, now_millis: u64) {
+        let of_table = self.design.billing.unwrap_or(recorded.provisioned);
+        self.table.set_limits(of_table, keeps_collections(recorded), now_millis);
+        for (added, index) in self.added.iter_mut().zip(&self.design.add_indexes) {
+            added.set_limits(index.provisioned.or(of_table).filter(|_| of_table.is_some()), false, now_millis);
+        }
+        self.follow_indexes(model, recorded, now_millis);
+    }
+
+    fn follow_indexes(&mut self, model: &Arc<CapacityModel>, recorded: &RecordedTable, now_millis: u64) {
+        for index in recorded.indexes.iter().filter(|index| index.is_global) {
+            if self.design.drop_indexes.contains(&index.name) {
+                continue;
+            }
+            let provisioned = match self.design.billing {
+                None => index.provisioned,
+                Some(None) => None,
+                // Indexes keep what they were provisioned with; an index on demand gets what its table has.
+                Some(Some(units)) => index.provisioned.or(Some(units)),
+            };
+            match self.index_named(&index.name) {
+                Some(known) => known.set_limits(provisioned, false, now_millis),
+                None => {
+                    let of = (recorded.name.as_str(), Some(index.name.as_str()));
+                    self.indexes.push(Modelled::new(model, of, provisioned, false, now_millis));
+                }
+            }
+        }
+    }
+
+    fn index_named(&mut self, name: &str) -> Option<&mut Modelled> {
+        self.indexes.iter_mut().find(|known| known.totals.index.as_deref() == Some(name))
+    }
+
+    /// What a read by the index at a position of a description draws on: the table, if it is by none or by a local one.
+    pub fn read_by(&mut self, recorded: &RecordedTable, index: Option<usize>) -> &mut Modelled {
+        let name = index.and_then(|at| recorded.indexes.get(at)).filter(|index| index.is_global);
+        let name = name.map(|index| index.name.as_str());
+        let at = self.indexes.iter().position(|known| name.is_some() && known.totals.index.as_deref() == name);
+        match at {
+            Some(at) => &mut self.indexes[at],
+            None => &mut self.table,
+        }
+    }
+
+    /// The global index at a position of a description of the table; `None` for a local one and one that the design drops.
+    pub fn index(&mut self, recorded: &RecordedTable, at: usize) -> Option<&mut Modelled> {
+        let index = recorded.indexes.get(at).filter(|index| index.is_global)?;
+        self.index_named(&index.name)
+    }
+}
+
+/// Whether a table's collections stay whole: local indexes keep a collection together.
+fn keeps_collections(recorded: &RecordedTable) -> bool {
+    recorded.indexes.iter().any(|index| !index.is_global)
 }
 
 /// Units by key: exact for as many keys as are counted at once, and within a stated error beyond.

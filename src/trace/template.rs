@@ -45,12 +45,17 @@ impl Template {
         if parts.is_empty() {
             return Err("is empty".to_owned());
         }
-        Ok(Self(parts))
+        let template = Self(parts);
+        match template.shards() {
+            shards if shards > MOST_SHARDS => Err(format!("makes more than {MOST_SHARDS} keys of one")),
+            _ => Ok(template),
+        }
     }
 
     /// Over how many keys it spreads one.
     pub fn shards(&self) -> u64 {
-        self.0.iter().map(|part| if let Part::Shard(shards) = part { *shards } else { 1 }).product()
+        let of = |part: &Part| if let Part::Shard(shards) = part { *shards } else { 1 };
+        self.0.iter().map(of).fold(1, u64::saturating_mul)
     }
 
     /// The key of an access; of a sharded key, shard number `shard` of all.
@@ -134,7 +139,7 @@ mod tests {
         assert_eq!(key("{time:60}{none}", 0), "2");
         assert!(key("{sk%3}", 0).parse::<u64>().unwrap() < 3);
         assert_eq!(Template::parse("{shard:4}x{shard:3}").unwrap().shards(), 12);
-        for wrong in ["", "{pk", "pk}", "{}", "{shard:0}", "{shard:x}", "{time:0}", "{pk%0}"] {
+        for wrong in ["", "{pk", "pk}", "{}", "{shard:0}", "{shard:x}", "{time:0}", "{pk%0}", "{shard:200}{shard:51}"] {
             assert!(Template::parse(wrong).is_err(), "{wrong}");
         }
     }

@@ -102,6 +102,54 @@ fn attempts_again_take_time_and_indexes_cost_units() {
     assert_eq!(index.write_units, 2.0 * (15_200.0 - by_status.failed as f64), "{index:?}");
 }
 
+/// A table that is changed goes on as it was: its debt, its cuts, and what it was asked for.
+#[test]
+fn a_table_that_is_changed_stays_the_same_table() {
+    let (bytes, clock) = (Bytes::default(), Clock::manual(1_800_000_000_000));
+    let recorder = Arc::new(Recorder::new(bytes.clone(), clock.clone(), RecordOptions::default()).unwrap());
+    let db = Database::options().clock(clock.clone()).hook(recorder.clone()).durability(Durability::Buffered);
+    let db = db.background(false).in_memory().unwrap();
+    let stock = db.create_table("stock").hash::<S>("sku").provisioned(10, 10).create().unwrap();
+    for step in 0..40 {
+        stock.put(&Item::new().with("sku", "bolt")).unwrap();
+        let units = hashrange::schema::ProvisionedThroughput { read_units_per_sec: 10, write_units_per_sec: 11 + step };
+        let update = hashrange::admin::TableUpdate { throughput: Some(units), ..Default::default() };
+        db.update_table("stock", update).unwrap();
+    }
+    recorder.finish().unwrap();
+    let report = replayed(&bytes.get(), r#"{"retries": {"attempts": 1}, "designs": [{"name": "as recorded"}]}"#);
+    let design = &report.designs[0];
+    // All in one moment: the ten units of the first second, and nothing anew with each change.
+    assert_eq!((design.accesses, design.throttled), (40, 30), "{design:?}");
+    assert_eq!((design.resources.len(), design.resources[0].provisioned), (1, Some((10, 49))));
+    assert_eq!((design.hot_keys.len(), design.hot_keys[0].units), (1, 10.0));
+}
+
+/// Items of one collection stay together where there is a local index, however hot the collection is.
+#[test]
+fn a_collection_with_a_local_index_is_not_cut() {
+    let partitions = |has_local_index: bool| {
+        let (bytes, clock) = (Bytes::default(), Clock::manual(1_800_000_000_000));
+        let recorder = Arc::new(Recorder::new(bytes.clone(), clock.clone(), RecordOptions::default()).unwrap());
+        let db = Database::options().clock(clock.clone()).hook(recorder.clone()).durability(Durability::Buffered);
+        let db = db.background(false).in_memory().unwrap();
+        let table = db.create_table("orders").hash::<S>("customer").range::<S>("order");
+        let table = if has_local_index { table.lsi(index("by_day").range::<S>("day")) } else { table };
+        let table = table.create().unwrap();
+        let text = "x".repeat(100 << 10);
+        for at in 0..6_000 {
+            let item = Item::new().with("customer", "hot").with("order", format!("{:03}", at % 13));
+            table.put(&item.with("text", text.as_str())).unwrap();
+            clock.advance(Duration::from_millis(80));
+        }
+        recorder.finish().unwrap();
+        let report = replayed(&bytes.get(), r#"{"retries": {"attempts": 1}, "designs": [{"name": "as recorded"}]}"#);
+        report.designs[0].resources[0].partitions
+    };
+    assert_eq!(partitions(true), 4);
+    assert!(partitions(false) > 4);
+}
+
 #[test]
 fn a_trace_of_a_crash_is_read_up_to_its_last_whole_block() {
     let trace = hot_customer(RecordOptions::default());
