@@ -326,18 +326,16 @@ fn a_busy_table_does_not_hold_up_the_others() {
         from.call("CreateTable", &USERS.replace("users", name));
     }
     let put = |table: &str, key: &str| {
-        let item = format!(
-            r#"{{"TableName":"{table}","Item":{{"pk":{{"S":"{key}"}},"text":{{"S":"{}"}}}}}}"#,
-            "x".repeat(2_000)
-        );
-        from.call("PutItem", &item);
+        let item = |n: usize| format!(r#"{{"PutRequest":{{"Item":{{"pk":{{"S":"{key} {n}"}}}}}}}}"#);
+        let items = (0..25).map(item).collect::<Vec<_>>().join(",");
+        from.call("BatchWriteItem", &format!(r#"{{"RequestItems":{{"{table}":[{items}]}}}}"#));
     };
     put("busy", "first");
     let places = ["copy", "--from", &from.address, "--to", &to.address, "--state", text(&state), "--follow"];
     let mut child = place.command(&[&places[..], &["--table", "busy", "--table", "quiet"]].concat()).spawn().unwrap();
     let is_over = AtomicBool::new(false);
     let arrived = std::thread::scope(|scope| {
-        for writer in 0..2 {
+        for writer in 0..4 {
             let (put, is_over) = (&put, &is_over);
             scope.spawn(move || {
                 for n in 0.. {
