@@ -221,18 +221,15 @@ impl Database {
         self.inner.scaling.iter().for_each(AutoScaling::catch_up);
         let slot = self.engine().table(name).ok_or_else(|| not_found(name))?;
         let state = slot.state();
-        let (item_count, size_bytes) = self.engine().counts(&state.ring);
+        let counts = self.engine().counts_of(&state);
+        let counted = |id: u32| counts.get(&id).copied().unwrap_or_default();
+        let (item_count, size_bytes) = counted(state.definition.id);
         // The internal index of the TTL sweeper is not shown to users.
         let visible = |index: &IndexDefinition| index.kind != IndexKind::Expiry;
-        let indexes = state.definition.indexes.iter().zip(&state.index_rings).filter(|(index, _)| visible(index));
-        let indexes = indexes.map(|(index, ring)| {
-            let counted = if index.kind == IndexKind::Global { self.engine().counts(ring) } else { (0, 0) };
-            IndexStats {
-                name: index.name.clone(),
-                item_count: counted.0,
-                size_bytes: counted.1,
-                backfill_progress: self.engine().backfill_progress(index.id),
-            }
+        let indexes = state.definition.indexes.iter().filter(|index| visible(index)).map(|index| {
+            let (item_count, size_bytes) = counted(index.id);
+            let backfill_progress = self.engine().backfill_progress(index.id);
+            IndexStats { name: index.name.clone(), item_count, size_bytes, backfill_progress }
         });
         let indexes = indexes.collect();
         let mut definition =

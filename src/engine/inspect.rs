@@ -1,6 +1,7 @@
 //! Facts about an open database, for people and programs that look inside.
 
 use super::{
+    catalog::TableState,
     engine::Engine,
     log_pins::{KeptSegment, LogPin},
     ring::TokenRing,
@@ -9,7 +10,7 @@ use crate::{
     error::Result,
     manifest::RunMeta,
     partition::{Partition, PartitionStats},
-    schema::ITEM_SPACE,
+    schema::{ITEM_SPACE, IndexKind},
     wal::SegmentStats,
 };
 use serde::Serialize;
@@ -174,6 +175,28 @@ impl Engine {
         }
         let of_items = |spaces: SpaceCounts| spaces.get(&ITEM_SPACE).copied().unwrap_or_default();
         self.count_spaces(&partitions, u64::MAX).map_or((entries, bytes), of_items)
+    }
+
+    /// Items of a table, and entries of each of its indexes, with their bytes (by DynamoDB's size rule), by the number of the table or
+    /// index. Counted or estimated as by [`counts`](Self::counts).
+    pub fn counts_of(&self, state: &TableState) -> BTreeMap<u32, (u64, u64)> {
+        let definition = &state.definition;
+        let of_kind = |kind: IndexKind| {
+            definition.indexes.iter().zip(&state.index_rings).filter(move |(index, _)| index.kind == kind)
+        };
+        let mut counts = BTreeMap::new();
+        if of_kind(IndexKind::Local).next().is_none() {
+            counts.insert(definition.id, self.counts(&state.ring));
+        } else {
+            // Entries of local indexes are in the partitions of the items.
+            let spaces = self.counts_by_space(&state.ring);
+            let of_space = |space: u8| spaces.get(&space).copied().unwrap_or_default();
+            counts.insert(definition.id, of_space(ITEM_SPACE));
+            let locals = of_kind(IndexKind::Local).map(|(index, _)| index);
+            counts.extend(locals.map(|index| (index.id, of_space(definition.local_space(index)))));
+        }
+        counts.extend(of_kind(IndexKind::Global).map(|(index, ring)| (index.id, self.counts(ring))));
+        counts
     }
 
     /// Entries and their bytes in the ring of a table, by key space: its items, and the entries of each local index. Of a large

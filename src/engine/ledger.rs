@@ -10,7 +10,6 @@ use crate::{
     error::{Error, Result},
     ledger::{Access, HeatReport, Ledger, Recorder, RequestLabel, SizedTable},
     partition::KeyRef,
-    schema::{ITEM_SPACE, IndexKind},
 };
 use std::sync::Arc;
 
@@ -106,22 +105,7 @@ impl Engine {
         let recorder = self.admission.ledger.as_ref().ok_or_else(no_ledger)?;
         let mut sizes = SizedTable::new();
         for slot in self.tables.load().by_id.values() {
-            let state = slot.state();
-            let definition = &state.definition;
-            let of_kind = |kind: IndexKind| {
-                definition.indexes.iter().zip(&state.index_rings).filter(move |(index, _)| index.kind == kind)
-            };
-            if of_kind(IndexKind::Local).next().is_none() {
-                sizes.insert(definition.id, self.counts(&state.ring));
-            } else {
-                // Their entries are in the partitions of the items, and are stored for money as items are.
-                let spaces = self.counts_by_space(&state.ring);
-                let of_space = |space: u8| spaces.get(&space).copied().unwrap_or_default();
-                sizes.insert(definition.id, of_space(ITEM_SPACE));
-                let locals = of_kind(IndexKind::Local).map(|(index, _)| index);
-                sizes.extend(locals.map(|index| (index.id, of_space(definition.local_space(index)))));
-            }
-            sizes.extend(of_kind(IndexKind::Global).map(|(index, ring)| (index.id, self.counts(ring))));
+            sizes.extend(self.counts_of(&slot.state()));
         }
         Ok(recorder.ledger(&sizes, self.options.clock.now_millis()))
     }
