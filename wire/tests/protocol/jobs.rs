@@ -1,4 +1,3 @@
-#![expect(clippy::disallowed_methods, reason = "the tests look at the folders of objects and backups from outside")]
 //! Jobs beside other requests, beside each other, and across the end of a process.
 
 use crate::{
