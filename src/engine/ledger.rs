@@ -10,6 +10,7 @@ use crate::{
     error::{Error, Result},
     ledger::{Access, HeatReport, Ledger, Recorder, RequestLabel, SizedTable},
     partition::KeyRef,
+    schema::IndexKind,
 };
 use std::sync::Arc;
 
