@@ -101,9 +101,10 @@ impl ScalingState {
     pub fn at(now_millis: u64) -> Self {
         Self { next_minute: now_millis / MINUTE_MILLIS, ..Self::default() }
     }
-    /// Notices in which minute a request is answered. If the clock was set back, alarms begin anew; `true` if it was.
+    /// Notices in which minute a request is answered. If the clock was set back, alarms begin anew; `true` if it was. A thread may
+    /// have read the clock just before a minute ended and was evaluated.
     pub fn heed(&mut self, minute: u64) -> bool {
-        if minute >= self.next_minute {
+        if minute.saturating_add(1) >= self.next_minute {
             return false;
         }
         self.next_minute = minute;
