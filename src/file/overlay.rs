@@ -27,7 +27,7 @@ use std::{
     },
 };
 
-/// More than any honest read asks for: a frame has 32 MiB, and the checksums of a run of 256 GiB have 64.
+/// More than any honest read asks for: a frame has 48 MiB, and the checksums of a run of 256 GiB have 64.
 const MAX_READ_BYTES: usize = 64 << 20;
 
 /// A disk that is read, with what is written over it in memory.

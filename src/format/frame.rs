@@ -9,7 +9,7 @@
 //! ```text
 //! offset  bytes
 //!      0      4  checksum  CRC-32 of everything behind it, begun from the seed of (database, file, offset)
-//!      4      4  len       payload bytes, at most 32 MiB
+//!      4      4  len       payload bytes, at most 48 MiB
 //!      8      8  seqno     number of the record; for a seal, the number that the next record will get
 //!     16      4  synced_to offset in this file below which all bytes were on stable storage
 //!     20      1  kind      1 record, 2 seal: nothing follows in this file; 0 is never written, so zeros are no frame
@@ -29,7 +29,7 @@ use std::ops::Range;
 /// Bytes of a frame before its payload.
 pub const FRAME_HEADER_BYTES: usize = 24;
 /// Largest payload. A transaction of 100 items writes at most 4 MB, and the log may have the old images of all, 400 KB each.
-pub const MAX_PAYLOAD_BYTES: usize = 64 << 20;
+pub const MAX_PAYLOAD_BYTES: usize = 48 << 20;
 /// Bytes that are looked at in one step where headers are searched.
 const SEARCHED_BYTES: usize = 64;
 

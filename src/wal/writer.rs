@@ -227,7 +227,7 @@ impl Wal {
     /// Appends a record that `fill` writes, given its number, to the end of a buffer; returns the number. Nothing is on
     /// disk yet. The record counts as in flight until [`Wal::applied`] is called with its number.
     ///
-    /// Fails if the log is poisoned or closed, or if the record is larger than 32 MiB; no number is used up then.
+    /// Fails if the log is poisoned or closed, or if the record is larger than 48 MiB; no number is used up then.
     pub fn append_with(&self, fill: impl FnOnce(u64, &mut RecordBuffer<'_>)) -> Result<u64> {
         let mut guard = self.state.lock();
         let state = &mut *guard;

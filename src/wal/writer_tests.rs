@@ -7,7 +7,7 @@ use super::{
 use crate::{
     error::{ErrorKind, Result},
     file::{Disk, Fault, FaultPlan, FileName, Operation, RealDisk, SimulatedDisk},
-    format::protection::Protection,
+    format::{frame::MAX_PAYLOAD_BYTES, protection::Protection},
 };
 use std::{sync::Arc, thread, time::Duration};
 
@@ -363,7 +363,7 @@ fn a_segment_that_was_never_begun_does_not_seem_lost() {
 fn a_record_that_is_too_large_uses_no_number() {
     let disk = SimulatedDisk::new(0);
     let wal = log_on(&disk, 1 << 20);
-    let refused = wal.append_with(|_, out| out.bytes().extend(vec![1; (32 << 20) + 1])).unwrap_err();
+    let refused = wal.append_with(|_, out| out.bytes().extend(vec![1; MAX_PAYLOAD_BYTES + 1])).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::LimitExceeded);
     assert_eq!(wal.append(b"small").unwrap(), 1);
     wal.sync_all().unwrap();

@@ -42,7 +42,7 @@ fn the_quota_of_the_account_is_the_end() {
 
 /// Spreads so many units over the table for a second; returns how many were rejected.
 fn spread(world: &mut World, units: i64) -> i64 {
-    const PIECES: i64 = 250;
+    const PIECES: i64 = 1_000;
     let mut refused = 0;
     for piece in 0..PIECES {
         // Neighbours in time are far from each other: multiples of the golden ratio.
@@ -50,7 +50,7 @@ fn spread(world: &mut World, units: i64) -> i64 {
         if world.access(Use::Write, token, units / PIECES).is_err() {
             refused += units / PIECES;
         }
-        world.advance(u64::from(piece % 10 == 9) * 40);
+        world.advance(u64::from(piece % 10 == 9) * 10);
     }
     refused
 }
