@@ -25,12 +25,12 @@ fn lives(plot: Plot, variable: &str, usual: u64) {
 
 #[test]
 fn random_lives_with_crashes() {
-    lives(Plot::Crashes, "HASHRANGE_LIVES", 40);
+    lives(Plot::Crashes, "HASHRANGE_LIVES", 25);
 }
 
 #[test]
 fn random_lives_with_failing_disks() {
-    lives(Plot::Faults, "HASHRANGE_FAULTS", 50);
+    lives(Plot::Faults, "HASHRANGE_FAULTS", 30);
 }
 
 /// Client request tokens of a segment that was to go were logged again; the sync of that failed, and the next trimming took
