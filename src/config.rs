@@ -177,6 +177,8 @@ pub struct Options {
     pub auto_scaling: bool,
     /// Sees every event of background work. Default: none.
     pub observer: Option<Observer>,
+    /// Whether this is a copy that was made to be read or prepared, so that tables can be dropped from it.
+    pub(crate) is_copy: bool,
     /// What sees the points of writes, in a database whose writes are followed.
     pub(crate) follower: Option<Follower>,
     /// Whether the end of the log may be mapped for writing though runs are not read mapped.
@@ -234,6 +236,7 @@ impl Default for Options {
             ledger: None,
             faults: None,
             auto_scaling: false,
+            is_copy: false,
             observer: None,
             follower: None,
             maps_log: false,

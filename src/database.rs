@@ -440,6 +440,7 @@ impl Database {
             capacity: None,
             faults: None,
             auto_scaling: false,
+            is_copy: true,
             history: None,
             ledger: None,
             observer: None,

@@ -35,9 +35,9 @@ const PART_SHARDS: usize = 64;
 /// older than 15 minutes are void.
 const RENEW_MILLIS: u64 = 5 * 60 * 1000;
 
-/// What a reader is told who is slower than the writers.
+/// Text of the event `gap` for a reader that is slower than the writers.
 const TOO_FAST: &str = "records were left out: they come faster than a page can show";
-/// What a reader is told who took nothing for so long that the iterators were void.
+/// Text of the event `gap` for a reader that took no part until the iterators of its tail were void.
 const TOO_LATE: &str = "records may have been left out: this reader took none for 15 minutes";
 
 /// A change stream of a table.
@@ -229,7 +229,7 @@ impl Tail {
         Ok(text)
     }
 
-    /// Goes on behind the newest record of every shard; what the reader is told about that.
+    /// Moves the tail behind the newest record of every shard. Returns the event `gap`, which tells the reader why.
     fn start_again(&mut self, why: &str) -> Result<String, Error> {
         (self.full_parts, self.quiet_shards) = (0, 0);
         self.renewed_millis = self.db.clock().now_millis();

@@ -96,7 +96,7 @@ struct World {
     perhaps: Option<Model>,
     /// What the medium holds once the power was cut, if a cut is planned.
     cut: Option<u8>,
-    /// A failure is planned, or has struck where nobody noticed.
+    /// Whether a failure of the disk is planned, or may have met an operation that returns no error.
     is_disturbed: bool,
 }
 

@@ -10,7 +10,7 @@ use hashrange::{
 };
 use std::sync::Arc;
 
-/// Uses every way of reading. None may panic, whatever the bytes are.
+/// Calls every function that reads an item. No function may panic, whatever the bytes are.
 fn look(item: &ItemRef) {
     let _ = (item.size_bytes(), item.to_json(), item.to_dynamodb_json(), item.to_inline_bytes(), format!("{item:?}"));
     let _ = item.de::<serde_json::Value>();

@@ -99,11 +99,8 @@ impl ObjectStore for FolderStore {
         for (at, (name, segment)) in names.iter().zip(&segments).enumerate() {
             let is_last = at + 1 == names.len();
             let flags = if is_last { OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC } else { FOLDER };
-            let found = match fs::openat(&folder, name.as_str(), flags, Mode::empty()) {
-                // A file that was put there by other means has the name that it has.
-                Err(Errno::NOENT) if key::is_plain(segment) => fs::openat(&folder, *segment, flags, Mode::empty()),
-                found => found,
-            }?;
+            let open = |name: &str| fs::openat(&folder, name, flags, Mode::empty());
+            let found = by_either_name(name, segment, open)?.ok_or(io::ErrorKind::NotFound)?;
             if is_last {
                 let file = File::from(found);
                 if !file.metadata()?.is_file() {
@@ -151,17 +148,15 @@ impl ObjectStore for FolderStore {
         let segments: Vec<&str> = key.split('/').collect();
         let names = key::names(key);
         for (at, (name, segment)) in names.iter().zip(&segments).enumerate() {
-            // What was put there by other means has the name that it has.
-            let other = Some(*segment).filter(|segment| key::is_plain(segment));
             if at + 1 == names.len() {
                 let remove = |name: &str| fs::unlinkat(&folder, name, AtFlags::empty());
-                return match or_by_its_name(name, other, remove)? {
+                return match by_either_name(name, segment, remove)? {
                     Some(()) => sync_folder(&folder),
                     None => Ok(()),
                 };
             }
             let open = |name: &str| fs::openat(&folder, name, FOLDER, Mode::empty());
-            let Some(inner) = or_by_its_name(name, other, open)? else { return Ok(()) };
+            let Some(inner) = by_either_name(name, segment, open)? else { return Ok(()) };
             folder = inner;
         }
         Ok(())
@@ -193,15 +188,16 @@ fn sync_folder(folder: &OwnedFd) -> io::Result<()> {
     File::from(folder.try_clone()?).sync_all()
 }
 
-/// Does something to the file of a name, or, if there is none, to that of another name; `None` if there is none of either.
-fn or_by_its_name<T>(name: &str, other: Option<&str>, act: impl Fn(&str) -> Result<T, Errno>) -> io::Result<Option<T>> {
-    match (act(name), other) {
-        (Err(Errno::NOENT), Some(other)) => match act(other) {
-            Err(Errno::NOENT) => Ok(None),
-            acted => Ok(Some(acted?)),
-        },
-        (Err(Errno::NOENT), None) => Ok(None),
-        (acted, _) => Ok(Some(acted?)),
+/// Opens or removes what has the name that this store gives to a segment of a key. What other programs put there has the segment
+/// itself as its name. `None` if there is neither.
+fn by_either_name<T>(name: &str, segment: &str, act: impl Fn(&str) -> Result<T, Errno>) -> io::Result<Option<T>> {
+    let acted = match act(name) {
+        Err(Errno::NOENT) if key::is_plain(segment) => act(segment),
+        acted => acted,
+    };
+    match acted {
+        Err(Errno::NOENT) => Ok(None),
+        acted => Ok(Some(acted?)),
     }
 }
 
