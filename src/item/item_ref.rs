@@ -62,7 +62,7 @@ impl fmt::Debug for NamedBytes {
 }
 
 /// Bytes of a line of the processor's cache.
-pub(crate) const LINE_BYTES: usize = 64;
+const LINE_BYTES: usize = 64;
 /// Items of more bytes are not loaded ahead: they have long values, which their reader may not want, and which memory brings by
 /// itself.
 const MOST_AHEAD_BYTES: usize = 1 << 10;

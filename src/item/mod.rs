@@ -55,7 +55,7 @@ pub use de::from_item;
 pub(crate) use dictionary::{Dictionary, DictionaryBuilder};
 pub use dynamodb_json::DynamoDbJson;
 pub use item_ref::ItemRef;
-pub(crate) use item_ref::{LINE_BYTES, NamedBytes, load_ahead};
+pub(crate) use item_ref::{NamedBytes, load_ahead};
 pub(crate) use key::{KeyScalar, KeyType};
 pub use number::Number;
 pub use ser::{to_item, to_value};

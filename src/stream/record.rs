@@ -14,7 +14,7 @@
 use super::sequence::Sequence;
 use crate::{
     format::varint,
-    item::{Item, ItemRef, LINE_BYTES, NamedBytes, load_ahead},
+    item::{Item, ItemRef, NamedBytes, load_ahead},
     manifest::StreamMeta,
     schema::{KeyAttribute, KeySchema, StreamView, key_attributes},
     wal::record::Origin,
@@ -162,8 +162,8 @@ fn take_image(buffer: &Arc<NamedBytes>, end: usize, bytes: &mut &[u8]) -> Option
     let len = usize::try_from(varint::take(bytes)?).ok()?;
     let (image, rest) = bytes.split_at_checked(len)?;
     *bytes = rest;
-    // Its reader comes to it after all records of the page. The line that it begins in is here already.
-    std::hint::black_box(load_ahead(image.get(LINE_BYTES..).unwrap_or_default()));
+    // Its reader comes to it after all records of the page.
+    std::hint::black_box(load_ahead(image));
     let end = end - rest.len();
     Some(ItemRef::within(buffer, end - len..end))
 }
