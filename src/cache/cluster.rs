@@ -126,7 +126,7 @@ impl<R: Clone> Cluster<R> {
         }
     }
 
-    /// The time of the cache when the clock says this; requests say it by all that they do.
+    /// The time of the cache for a time of the clock. A request passes it to all that it does with the cache.
     #[inline]
     pub fn now_millis(&self, clock_millis: u64) -> u64 {
         self.time.at(clock_millis)

@@ -314,7 +314,7 @@ impl Resource {
             })
         };
         let keeps = before.is_none_or(|before| !before.is_on_demand());
-        // Partitions that were cut off begin with what the one had whose places they have now.
+        // Each part of a partition that was cut begins with the share of the whole.
         let share = |partition: &Arc<VirtualPartition>| {
             let old = before_it.shares.get(before_it.locate(partition.start.as_position())).filter(|_| keeps);
             [one(old.map(|shares| &shares[0]), read_units), one(old.map(|shares| &shares[1]), write_units)]

@@ -133,7 +133,7 @@ impl Consumer {
         }
     }
 
-    /// Puts a letter to the dead ones, and acknowledges its record.
+    /// Puts a dead letter and acknowledges its record.
     fn send_letter(&self, table: &Table<Dynamic>, batch: &Batch, part: Range<usize>, letter: &Item) -> Result<()> {
         if !Arc::ptr_eq(table.engine(), &self.engine) {
             table.put(letter)?;

@@ -22,7 +22,7 @@ use crate::{
 use bytes::Bytes;
 use std::sync::Arc;
 
-/// Items of a copy between two questions whether it goes on.
+/// After so many items a copy asks its caller again whether to go on.
 const ITEMS_BETWEEN_QUESTIONS: u64 = 1_024;
 
 /// A table that is being loaded. Dropped before its end, the table goes.

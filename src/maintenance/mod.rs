@@ -281,7 +281,7 @@ impl Maintenance {
     }
 }
 
-/// What writers are told of a thread. However the thread ends, also by a panic, they do its work themselves from then on.
+/// Tells writers when a thread that serves them has ended, also by a panic: writers do its work themselves from then on.
 struct Serving<'e> {
     engine: &'e Engine,
     flushes: bool,

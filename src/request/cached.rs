@@ -55,7 +55,7 @@ impl<'a> Behind<'a> {
         let now_millis = access.cluster.now_millis(executor.engine.options().clock.coarse_millis());
         Self { executor, access, node, now_millis }
     }
-    /// What carries out what no cache answers.
+    /// Carries out the requests that no cache answers.
     pub(super) fn executor(&self) -> &Executor<'a> {
         self.executor
     }

@@ -68,7 +68,7 @@ struct PropagationState {
 }
 
 impl PropagationState {
-    /// Takes away what even a replica that is so far behind has by now.
+    /// Removes the changes that have arrived everywhere, also at a replica that is `behind_millis` behind.
     fn forget_arrived(&mut self, behind_millis: u64, now_millis: u64) {
         self.on_their_way.retain(|_, changes| {
             while changes.front().is_some_and(|change| change.due_millis.saturating_add(behind_millis) <= now_millis) {

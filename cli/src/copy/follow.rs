@@ -24,7 +24,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 const RETENTION_MILLIS: u64 = 24 * 3_600 * 1_000;
 /// How often it is noted that the streams were read, in milliseconds.
 const NOTE_MILLIS: u64 = 60 * 1_000;
-/// Rounds with one list of shards. The end of a shard ends it too, since its children begin then.
+/// Rounds for which a list of shards is used. When a shard ends, the list is read again, since its children begin then.
 const ROUNDS_WITH_LIST: u32 = 25;
 
 /// Whether the changes of a table can be followed.

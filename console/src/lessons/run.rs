@@ -79,7 +79,7 @@ impl Run {
     }
 }
 
-/// The check that a step does not meet which failed, though its lesson says nothing of that.
+/// The check that a failed step does not meet if its lesson says nothing of the failure.
 fn unexpected_failure(answer: &Value) -> Option<Check> {
     let failed = [answer, answer.get("answer").unwrap_or(&Value::Null)]
         .into_iter()

@@ -59,7 +59,7 @@ fn time(millis: u64) -> String {
     moment::text(millis).get(11..16).unwrap_or_default().to_owned()
 }
 
-/// Says of which day the last minute is that is drawn, where that is not today.
+/// Names the day of the last minute that is drawn, if it is not today.
 pub(super) fn day(last_millis: Option<u64>, now_millis: u64) -> Markup {
     let day = |millis| moment::text(millis).get(..10).unwrap_or_default().to_owned();
     let other = last_millis.map(day).filter(|last| *last != day(now_millis));

@@ -40,7 +40,7 @@ impl ExportFilter {
         expressions.parse(Profile::Latest, DIALECT).map(Self)
     }
 
-    /// Errors: it is none for a table.
+    /// Errors: the filter does not fit the table.
     pub(crate) fn check(&self, database: &Database, table: &str) -> Result<(), Failure> {
         let plan = match self.key_condition() {
             Some(condition) => {

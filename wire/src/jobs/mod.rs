@@ -52,7 +52,7 @@ pub(crate) struct JobBoard {
     /// Held while that is done.
     beginning: Mutex<()>,
     is_stopping: AtomicBool,
-    /// Held by what begins to need history, or looks whether anything still does: neither overtakes the other.
+    /// A request holds this lock while it begins to need history, and a job or request while it looks whether anything still needs it.
     history: Mutex<()>,
     state: Mutex<BoardState>,
     changed: Condvar,
@@ -283,7 +283,7 @@ impl Jobs {
         });
     }
 
-    /// Takes up the jobs of a kind. One that cannot be taken up leaves the others to be.
+    /// Takes up the jobs of a kind. A job that cannot be taken up keeps no other from it.
     fn take_up_each<R: Record>(&self, take_up: impl Fn(R) -> Result<(), Failure>) {
         match self.records().list::<R>() {
             Ok(jobs) => jobs.into_iter().for_each(|job| tell(take_up(job))),

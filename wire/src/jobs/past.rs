@@ -75,7 +75,7 @@ impl Jobs {
         }
     }
 
-    /// Does the same for a job that needed history and has ended. What fails is told only: the job is done.
+    /// Does the same for a job that needed history and has ended. A failure is logged and returned to no caller: the job is done.
     pub(super) fn stop_history_after_job(&self) {
         if let Err(failure) = self.stop_history() {
             tracing::warn!(message = failure.message(), "history that no table wants cannot be given up");

@@ -51,7 +51,7 @@ pub(super) enum Put {
 pub(super) trait Sink {
     /// Puts a record that was read.
     fn put(&mut self, record: &ItemRecord, place: &RecordPlace) -> Result<Put, Stopped>;
-    /// A record is left out, or bytes that are none.
+    /// A record is left out, or bytes that hold no record.
     fn leave_out(&mut self, place: &RecordPlace, what: &str);
     /// Everything before a place is done; the counts are those of it, and bytes are counted of whole objects.
     fn done_before(&mut self, place: &RecordPlace, counts: &Counts) -> Result<(), Stopped>;
@@ -119,11 +119,11 @@ fn put_found(found: Found, place: &RecordPlace, counts: &mut Counts, sink: &mut 
 #[derive(Default)]
 struct ObjectProgress {
     bytes: AtomicU64,
-    /// What the store said when it could not be read on.
+    /// The error that ended the reading of the object.
     failure: OnceLock<String>,
 }
 
-/// An object whose bytes are counted as they are read, and of which it is kept how it failed.
+/// Counts the bytes of an object as they are read, and keeps the error that ended the reading.
 struct Counted {
     object: Box<dyn Read + Send>,
     progress: Arc<ObjectProgress>,

@@ -212,7 +212,7 @@ pub(super) fn export(context: &Context<'_>, body: &[u8]) -> Outcome {
             return Err(Failure::service("ExportConflictException", text));
         }
     }
-    // What was found to be there is there until the export is promised.
+    // What this request found in the history stays there until its export is recorded.
     let _history = jobs.board.hold_history();
     let definition = continuous_backups::table(context, &name)?;
     let span = request.span(context, &definition)?;

@@ -241,7 +241,7 @@ pub(super) fn to_point_in_time(context: &Context<'_>, body: &[u8]) -> Outcome {
     let source = request.source(context)?;
     let time = request.time()?;
     let jobs = context.jobs();
-    // What was found to be there is there until the restore is promised.
+    // What this request found in the history stays there until its restore is recorded.
     let _history = jobs.board.hold_history();
     let definition = continuous_backups::table(context, &source)?;
     let window = continuous_backups::recovery(context, &definition)?;

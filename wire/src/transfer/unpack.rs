@@ -65,7 +65,7 @@ impl<R: BufRead> Read for Zstd<R> {
     }
 }
 
-/// Errors: the frame has a checksum, which is not that of what it held.
+/// Errors: the checksum of the frame is not that of its content.
 fn check(decoder: &FrameDecoder) -> io::Result<()> {
     match decoder.get_checksum_from_data() {
         Some(stated) if decoder.get_calculated_checksum() != Some(stated) => {
