@@ -2,7 +2,6 @@
 
 use super::{EncryptedAs, Part, Tag};
 use crate::error::Result;
-use std::ops::{Deref, DerefMut};
 
 /// Of a program without encryption, which opens nothing with a key.
 #[derive(Clone, Debug)]
@@ -15,36 +14,6 @@ pub enum Keyring {}
 /// Of a program without encryption, which encrypts nothing.
 #[derive(Clone, Debug)]
 pub enum FileCipher {}
-
-/// A value that a program with encryption would erase; one without decrypts nothing, so that there is nothing to erase.
-#[derive(Debug, Default)]
-pub struct Zeroizing<T>(T);
-
-impl<T> Zeroizing<T> {
-    /// A value.
-    pub fn new(value: T) -> Self {
-        Self(value)
-    }
-}
-
-impl<T> Deref for Zeroizing<T> {
-    type Target = T;
-    fn deref(&self) -> &T {
-        &self.0
-    }
-}
-
-impl<T> DerefMut for Zeroizing<T> {
-    fn deref_mut(&mut self) -> &mut T {
-        &mut self.0
-    }
-}
-
-impl AsRef<[u8]> for Zeroizing<Vec<u8>> {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
-}
 
 impl Encryption {
     /// Whether a database that is not encrypted is taken and encrypted.

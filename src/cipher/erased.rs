@@ -1,20 +1,37 @@
 //! Memory for decrypted bytes: it is used again while there is use for it, and erased when it is given back.
 
-#[cfg(not(feature = "encryption"))]
-use super::absent::Zeroizing;
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::{fmt, sync::Arc};
-#[cfg(feature = "encryption")]
-use zeroize::Zeroizing;
 
-/// Buffers of one size. To overwrite one with what is read next costs nothing; to erase it takes as long as to decrypt it.
+/// Bytes of which nothing is left in memory that was given back.
+#[derive(Default)]
+struct ErasedBytes(Vec<u8>);
+
+impl AsRef<[u8]> for ErasedBytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// Without the feature `encryption` nothing is decrypted, so that there is nothing to erase.
+#[cfg(feature = "encryption")]
+impl Drop for ErasedBytes {
+    fn drop(&mut self) {
+        // All of the allocation, in large pieces: `Zeroizing` takes some 50 times as long, because it writes byte after byte.
+        self.0.fill(0);
+        self.0.resize(self.0.capacity(), 0);
+        zeroize::optimization_barrier(self.0.as_slice()); // so that the compiler does not leave the zeros out
+    }
+}
+
+/// Buffers of one size. To overwrite one with what is read next costs nothing; to erase it takes a pass over its memory.
 pub struct ErasedBuffers {
     /// Length of a buffer; one that has to be longer is made for its purpose.
     bytes: usize,
     /// Buffers that wait to be used again at most.
     most_spare: usize,
-    spare: Mutex<Vec<Zeroizing<Vec<u8>>>>,
+    spare: Mutex<Vec<ErasedBytes>>,
 }
 
 impl fmt::Debug for ErasedBuffers {
@@ -25,27 +42,27 @@ impl fmt::Debug for ErasedBuffers {
 
 /// A buffer in use, which goes back when it is dropped.
 pub struct ErasedBuffer {
-    memory: Zeroizing<Vec<u8>>,
+    memory: ErasedBytes,
     len: usize,
     home: Arc<ErasedBuffers>,
 }
 
 impl AsRef<[u8]> for ErasedBuffer {
     fn as_ref(&self) -> &[u8] {
-        self.memory.get(..self.len).unwrap_or_default()
+        self.memory.0.get(..self.len).unwrap_or_default()
     }
 }
 
 impl AsMut<[u8]> for ErasedBuffer {
     fn as_mut(&mut self) -> &mut [u8] {
-        self.memory.get_mut(..self.len).unwrap_or_default()
+        self.memory.0.get_mut(..self.len).unwrap_or_default()
     }
 }
 
 impl Drop for ErasedBuffer {
     fn drop(&mut self) {
         let mut spare = self.home.spare.lock();
-        if spare.len() < self.home.most_spare && self.memory.len() == self.home.bytes {
+        if spare.len() < self.home.most_spare && self.memory.0.len() == self.home.bytes {
             spare.push(std::mem::take(&mut self.memory));
         }
     }
@@ -67,33 +84,38 @@ impl ErasedBuffers {
     pub fn take(self: &Arc<Self>, len: usize) -> ErasedBuffer {
         let spare = if len <= self.bytes { self.spare.lock().pop() } else { None };
         // A buffer never grows: what was there before would be left in memory that is not erased.
-        let memory = spare.unwrap_or_else(|| Zeroizing::new(vec![0; len.max(self.bytes)]));
+        let memory = spare.unwrap_or_else(|| ErasedBytes(vec![0; len.max(self.bytes)]));
         ErasedBuffer { memory, len, home: self.clone() }
     }
 }
 
 /// Bytes that are decrypted one after another, in one piece of memory that is erased.
-#[derive(Debug)]
-pub struct ErasedImage(Zeroizing<Vec<u8>>);
+pub struct ErasedImage(ErasedBytes);
+
+impl fmt::Debug for ErasedImage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ErasedImage({} bytes)", self.len())
+    }
+}
 
 impl ErasedImage {
     /// Room for so many bytes.
     pub fn with_capacity(bytes: usize) -> Self {
-        Self(Zeroizing::new(Vec::with_capacity(bytes)))
+        Self(ErasedBytes(Vec::with_capacity(bytes)))
     }
     /// Bytes so far.
     pub fn len(&self) -> usize {
-        self.0.len()
+        self.0.0.len()
     }
     /// Appends bytes, for which there is room.
     pub fn extend(&mut self, bytes: &[u8]) {
-        self.0.extend_from_slice(bytes);
+        self.0.0.extend_from_slice(bytes);
     }
     /// Appends so many zeros, for which there is room, to be overwritten.
     pub fn append(&mut self, bytes: usize) -> &mut [u8] {
-        let len = self.0.len();
-        self.0.resize(len + bytes, 0);
-        &mut self.0[len..]
+        let len = self.0.0.len();
+        self.0.0.resize(len + bytes, 0);
+        &mut self.0.0[len..]
     }
     /// The bytes, for readers.
     pub fn freeze(self) -> Bytes {

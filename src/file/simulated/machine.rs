@@ -196,10 +196,16 @@ impl Machine {
 
     pub(super) fn sync_directory(&mut self, process: u64) -> io::Result<()> {
         self.begin(process, &Call::of(Operation::SyncDirectory)).into_result()?;
-        self.durable_names.clone_from(&self.live_names);
-        self.unsynced_names.clear();
-        let Self { files, live_names, .. } = self;
-        files.retain(|id, file| file.handles > 0 || live_names.values().any(|named| named == id));
+        if !self.unsynced_names.is_empty() {
+            self.durable_names.clone_from(&self.live_names);
+            self.unsynced_names.clear();
+        }
+        // Each name is that of one file, so more files than names means that some have none.
+        if self.files.len() > self.live_names.len() {
+            let mut named: Vec<FileId> = self.live_names.values().copied().collect();
+            named.sort_unstable();
+            self.files.retain(|id, file| file.handles > 0 || named.binary_search(id).is_ok());
+        }
         Ok(())
     }
 
