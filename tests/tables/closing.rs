@@ -224,7 +224,7 @@ fn short_openings_leave_as_little_as_they_write() {
 #[test]
 fn many_short_openings_leave_few_segments() {
     let disk = SimulatedDisk::new(1);
-    for n in 0..400 {
+    for n in 0..300 {
         let db = Database::options().background(false).open_on(Arc::new(disk.clone())).unwrap();
         orders(&db).put(&order(&n.to_string())).unwrap();
         while db.step().unwrap() != Work::Idle {}

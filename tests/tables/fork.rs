@@ -120,7 +120,7 @@ fn a_fork_of_a_database_in_use_has_a_prefix_of_every_writer() {
                 for n in 0..FORKS * ITEMS_PER_FORK {
                     // Never far ahead: what is copied and read would grow faster than a slow machine copies and reads it.
                     while n >= begun.load(Ordering::Relaxed) * ITEMS_PER_FORK {
-                        std::thread::yield_now();
+                        std::thread::sleep(Duration::from_micros(200));
                     }
                     let item =
                         |writer: &str| Item::new().with("writer", writer).with("n", n).with("pad", "x".repeat(250));

@@ -129,21 +129,26 @@ fn a_table_of_more_than_fifty_thousand_entries_is_estimated() {
     const FLUSHED: u64 = 30_000;
     let db = options().in_memory().unwrap();
     let table = db.create_table("items").hash::<S>("id").range::<N>("n").create().unwrap();
-    let put = |n: u64| {
-        table.put(&Item::new().with("id", format!("{}", n % 10)).with("n", 100_001 + 10 * n)).map(drop).unwrap()
+    let item = |n: u64| Item::new().with("id", format!("{}", n % 10)).with("n", 100_001 + 10 * n);
+    let put_all = |numbers: std::ops::Range<u64>| {
+        for begin in numbers.clone().step_by(25) {
+            let batch =
+                (begin..(begin + 25).min(numbers.end)).fold(db.batch_write(), |batch, n| batch.put(&table, &item(n)));
+            batch.send().unwrap();
+        }
     };
     let count = || {
         let described = db.describe_table("items").unwrap();
         (described.item_count, described.size_bytes)
     };
-    (0..FLUSHED).for_each(put);
+    put_all(0..FLUSHED);
     db.flush().unwrap();
     // A number of six digits has four bytes.
     let bytes = FLUSHED * ((2 + 1) + (1 + 4));
     assert_eq!(count(), (FLUSHED, bytes));
-    (0..20_000).for_each(put);
+    put_all(0..20_000);
     assert_eq!(count(), (FLUSHED, bytes), "50,000 are counted");
-    put(20_000);
+    put_all(20_000..20_001);
     assert_eq!(count(), (50_001, bytes), "one more, and what runs and memtables have is added up");
     db.compact().unwrap();
     assert_eq!(count(), (FLUSHED, bytes));

@@ -38,23 +38,23 @@ fn work_off(db: &Database) {
 #[test]
 fn items_that_come_and_go_in_memory_leave_nothing() {
     let (db, table) = database();
-    put(&table, 0..20_001);
-    (0..20_000).for_each(|number| drop(table.delete(("q", number)).unwrap()));
-    assert_eq!(first(&db, &table), (20_000, 20_000));
+    put(&table, 0..8_001);
+    (0..8_000).for_each(|number| drop(table.delete(("q", number)).unwrap()));
+    assert_eq!(first(&db, &table), (8_000, 8_000));
     work_off(&db);
-    assert_eq!(first(&db, &table), (20_000, 0), "no run holds what they hide, so that none is written");
+    assert_eq!(first(&db, &table), (8_000, 0), "no run holds what they hide, so that none is written");
     assert!(db.verify().is_ok());
 }
 
 #[test]
 fn dense_tombstones_of_items_in_runs_are_merged_away() {
     let (db, table) = database();
-    put(&table, 0..20_001);
+    put(&table, 0..8_001);
     db.flush().unwrap();
-    (0..20_000).for_each(|number| drop(table.delete(("q", number)).unwrap()));
-    assert_eq!(first(&db, &table), (20_000, 20_000));
+    (0..8_000).for_each(|number| drop(table.delete(("q", number)).unwrap()));
+    assert_eq!(first(&db, &table), (8_000, 8_000));
     work_off(&db);
-    assert_eq!(first(&db, &table), (20_000, 0));
+    assert_eq!(first(&db, &table), (8_000, 0));
 }
 
 /// They are few among all entries, but every read meets them.

@@ -16,6 +16,7 @@ use hashrange::{
     request::{TransactGetItem, TransactGetItems, TransactWriteItem, TransactWriteItems, UpdateItem},
     schema::{IndexKind, IndexStatus, KeyAttribute, Projection},
 };
+use hashrange_test_support::rounds;
 use std::{
     collections::BTreeMap,
     sync::atomic::{AtomicBool, AtomicUsize, Ordering},
@@ -109,7 +110,7 @@ fn count(db: &Database, counters: usize, updates: usize) {
 #[test]
 fn counters_lose_no_update() {
     let db = options().in_memory().unwrap();
-    with_disturbance(&db, || count(&db, 40, 4_000));
+    with_disturbance(&db, || count(&db, 40, rounds(1_500) as usize));
     db.verify().unwrap();
 }
 
@@ -190,7 +191,7 @@ fn transfers_keep_the_sum_that_every_reader_sees() {
                 .map(|writer| {
                     let db = &db;
                     scope.spawn(move || {
-                        for n in 0..6000 {
+                        for n in 0..rounds(2_000) as i64 {
                             let (from, to) = ((n * 5 + writer) % ACCOUNTS, (n * 11 + 3 * writer + 1) % ACCOUNTS);
                             if from != to {
                                 transfer(db, from, to, 1 + (n + writer) % 40);
@@ -390,7 +391,7 @@ fn indexes_and_tables_come_and_go_under_writers() {
             for writer in 0..WRITERS {
                 let (table, done) = (&table, &done);
                 scope.spawn(move || {
-                    for n in 0..4_000_usize {
+                    for n in 0..rounds(2_000) as usize {
                         let (group, name) = (format!("group {}", n % GROUPS), format!("{writer}/{:03}", n * 7 % 200));
                         match n % 5 {
                             4 => drop(table.delete((group, name)).unwrap()),

@@ -177,17 +177,18 @@ fn a_storm_of_large_batches_keeps_to_the_budget() {
     let place = Place::new();
     place.ok(&["create", "things", "--hash", "id:S"]);
     let served = Served::start(&place, 1_024, &[]);
-    let list: String = r#"{"L":[]},"#.repeat(40_000);
+    // Many values, bytes that become fewer in the item, and bytes that stay.
+    let list: String = r#"{"L":[]},"#.repeat(8_000);
+    let text = r"\u0078".repeat(50_000) + &"x".repeat(200_000);
     thread::scope(|scope| {
         for client in 0..STORM_CLIENTS {
-            let (mut stream, list) = (served.connect(), &list);
+            let (mut stream, list, text) = (served.connect(), &list, &text);
             scope.spawn(move || {
                 let puts: Vec<String> = (0..25)
                     .map(|item| {
                         format!(
                             r#"{{"PutRequest":{{"Item":{{"id":{{"S":"{client} {item}"}},"n":{{"L":[{list}{{"NULL":true}}]}},
-                            "t":{{"S":"{}"}}}}}}}}"#,
-                            "x".repeat(200_000)
+                            "t":{{"S":"{text}"}}}}}}}}"#
                         )
                     })
                     .collect();

@@ -17,4 +17,4 @@ pub mod random;
 pub mod slow_disk;
 pub mod world;
 
-pub use random::{Random, seeds};
+pub use random::{Random, rounds, seeds};

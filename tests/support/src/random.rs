@@ -37,5 +37,14 @@ impl Random {
 
 /// The seeds of a test of random histories: as many as the variable `HASHRANGE_HISTORIES` says, or as usual.
 pub fn seeds(usual: u64) -> std::ops::Range<u64> {
-    0..std::env::var("HASHRANGE_HISTORIES").ok().and_then(|count| count.parse().ok()).unwrap_or(usual)
+    0..number_in("HASHRANGE_HISTORIES").unwrap_or(usual)
+}
+
+/// How often a test does what it repeats: as often as the variable `HASHRANGE_ROUNDS` says, or as usual.
+pub fn rounds(usual: u64) -> u64 {
+    number_in("HASHRANGE_ROUNDS").unwrap_or(usual)
+}
+
+fn number_in(variable: &str) -> Option<u64> {
+    std::env::var(variable).ok()?.parse().ok()
 }
