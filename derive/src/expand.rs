@@ -114,10 +114,7 @@ fn options(key: &KeyAttribute, entity: &Entity) -> TokenStream {
 fn value_of(key: &KeyAttribute, owner: &TokenStream) -> TokenStream {
     match &key.source {
         Source::Field(field) => quote! { #owner #field },
-        Source::Template(template) => {
-            let (text, fields) = (&template.text, &template.fields);
-            quote! { ::std::format!(#text, #(#fields = #owner #fields),*) }
-        }
+        Source::Template(template) => template.filled(owner),
     }
 }
 
@@ -197,10 +194,7 @@ fn constructor(entity: &Entity, keys: &[KeyAttribute], function: &Ident, doc: &s
     let types: Vec<TokenStream> = keys.iter().map(|key| type_of(key, &entity.fields)).collect();
     let values = keys.iter().map(|key| match &key.source {
         Source::Field(field) => quote!(::core::clone::Clone::clone(&#field)),
-        Source::Template(template) => {
-            let (text, fields) = (&template.text, &template.fields);
-            quote! { ::std::format!(#text, #(#fields = #fields),*) }
-        }
+        Source::Template(template) => template.filled(&TokenStream::new()),
     });
     let (result, value) = match types.as_slice() {
         [only] => (quote!(#only), quote!(#(#values)*)),

@@ -1,6 +1,8 @@
 //! Templates of key attributes: `USER#{id}`.
 
-use syn::{Error, Ident, LitStr, Result};
+use proc_macro2::TokenStream;
+use quote::quote;
+use syn::{Error, Ident, LitStr, Result, ext::IdentExt};
 
 /// A key attribute's value.
 #[derive(Clone)]
@@ -46,6 +48,12 @@ impl Source {
 }
 
 impl Template {
+    /// The text with values for the fields. A field `r#type` is `type` in it.
+    pub fn filled(&self, owner: &TokenStream) -> TokenStream {
+        let (text, fields) = (&self.text, &self.fields);
+        let names = fields.iter().map(IdentExt::unraw);
+        quote! { ::std::format!(#text, #(#names = #owner #fields),*) }
+    }
     /// Reads a template; `known` are the fields of the struct.
     pub fn read(text: LitStr, known: &[Ident]) -> Result<Self> {
         let mut fields: Vec<Ident> = Vec::new();
@@ -57,7 +65,7 @@ impl Template {
                 let message = "a placeholder names a field: write `{id}`; a brace is written `{{`";
                 return Err(Error::new(text.span(), message));
             }
-            let Some(field) = known.iter().find(|field| *field == name) else {
+            let Some(field) = known.iter().find(|field| field.unraw() == name) else {
                 return Err(Error::new(text.span(), no_field(name, known)));
             };
             if !fields.contains(field) {
@@ -73,7 +81,7 @@ impl Template {
 
 /// What is said of a field that the struct lacks.
 pub fn no_field(name: &str, known: &[Ident]) -> String {
-    let names: Vec<String> = known.iter().map(|field| format!("`{field}`")).collect();
+    let names: Vec<String> = known.iter().map(|field| format!("`{}`", field.unraw())).collect();
     format!("the struct has no field `{name}`; its fields are {}", names.join(", "))
 }
 

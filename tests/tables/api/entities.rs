@@ -47,12 +47,34 @@ struct Stored {
     id: u8,
 }
 
+/// A field whose name is a keyword of Rust.
+#[derive(Clone, Debug, PartialEq, Entity, Deserialize)]
+#[entity(kind = "part", attribute = "entity")]
+#[key(pk = "{type}#{id:03}")]
+struct Part {
+    r#type: String,
+    id: u8,
+}
+
 /// All that lies in a user's partition.
 #[derive(Debug, PartialEq, Deserialize)]
 #[serde(tag = "entity", rename_all = "lowercase")]
 enum OfUser {
     User(User),
     Order(Order),
+}
+
+#[test]
+fn templates_name_a_field_that_is_a_keyword() -> hashrange::Result<()> {
+    let db = Database::in_memory()?;
+    let table = db.create_table("parts").hash::<S>("pk").create()?;
+    let part = Part { r#type: "bolt".into(), id: 7 };
+    table.put(&part)?;
+    assert_eq!(Part::key("bolt", 7), "bolt#007");
+    let stored = table.get(Part::key("bolt", 7))?.unwrap().to_item();
+    assert_eq!((&stored["type"], &stored["pk"]), (&"bolt".into(), &"bolt#007".into()));
+    assert_eq!(table.get_as::<Part>(part.primary_key())?, Some(part));
+    Ok(())
 }
 
 #[test]
