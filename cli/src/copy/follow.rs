@@ -24,6 +24,9 @@ const PAUSE: Duration = Duration::from_millis(200);
 const RETENTION_MILLIS: u64 = 24 * 3_600 * 1_000;
 /// How often it is noted that the streams were read, in milliseconds.
 const NOTE_MILLIS: u64 = 60 * 1_000;
+/// Empty pages of a shard, one after another, after which it counts as read until now: the service also answers with empty pages
+/// where records follow.
+const EMPTY_PAGES: u32 = 50;
 /// Rounds for which a list of shards is used. When a shard ends, the list is read again, since its children begin then.
 const ROUNDS_WITH_LIST: u32 = 25;
 
@@ -52,6 +55,8 @@ struct Stream<'t> {
     rounds_left: u32,
     /// The times up to which shards were read that have not ended, in milliseconds.
     read_until: HashMap<String, u64>,
+    /// How many pages of a shard were empty since the last record.
+    empty_pages: HashMap<String, u32>,
 }
 
 impl Stream<'_> {
@@ -85,8 +90,15 @@ impl Mover {
                 );
                 return Err(Failure::Usage(text));
             }
-            let (iterators, read_until) = (HashMap::new(), HashMap::new());
-            streams.push(Stream { table, arn, iterators, shards: Vec::new(), rounds_left: 0, read_until });
+            streams.push(Stream {
+                table,
+                arn,
+                iterators: HashMap::new(),
+                shards: Vec::new(),
+                rounds_left: 0,
+                read_until: HashMap::new(),
+                empty_pages: HashMap::new(),
+            });
         }
         output::remark("following the changes of the source; stop with Ctrl-C");
         loop {
@@ -116,6 +128,7 @@ impl Mover {
             stream.rounds_left = ROUNDS_WITH_LIST;
             let is_listed = |id: &str| stream.shards.iter().any(|shard| shard.shard_id() == Some(id));
             stream.read_until.retain(|id, _| is_listed(id));
+            stream.empty_pages.retain(|id, _| is_listed(id));
         }
         stream.rounds_left -= 1;
         let mut applied = 0;
@@ -172,8 +185,10 @@ impl Mover {
         state.after = last.map(str::to_owned).or(state.after);
         state.is_done = page.next_shard_iterator.is_none();
         let count = records.len() as u64;
-        // A page may be empty before records: the next round has to go on behind it, not at the last record.
+        let empty_pages = stream.empty_pages.entry(id.to_owned()).or_default();
+        *empty_pages = if records.is_empty() { empty_pages.saturating_add(1) } else { 0 };
         let until_millis = match records.last() {
+            None if *empty_pages < EMPTY_PAGES => 0,
             None => asked_millis,
             Some(last) => written_millis(last).unwrap_or_default().min(asked_millis),
         };
@@ -183,6 +198,7 @@ impl Mover {
             self.state.note_shard(table, id, &state)?;
         }
         match page.next_shard_iterator {
+            // A page may be empty before records: the next round has to go on behind it, not at the last record.
             Some(next) => {
                 stream.iterators.insert(id.to_owned(), next);
                 let read_until = stream.read_until.entry(id.to_owned()).or_default();

@@ -6,6 +6,7 @@
 use super::{
     JobFailure, Jobs, Stopped,
     item_errors::ItemErrors,
+    not_kept,
     reading::{Put, Sink, form, read_objects},
     records::{BulkRecord, Counts, JobStatus, Record, RecordPlace},
 };
@@ -38,12 +39,20 @@ impl Jobs {
 
     /// Ends a bulk write that is going on; what it has written stays.
     pub(crate) fn cancel_bulk(&self, mut record: BulkRecord) -> Result<BulkRecord, Failure> {
-        if record.status == JobStatus::InProgress {
-            record.status = JobStatus::Cancelling;
+        while record.status == JobStatus::InProgress {
             self.board.state().cancelled.insert(record.id.clone());
-            self.records().put(&record)?;
-            // One that no thread works on is ended by a new one.
-            self.go_on_with_bulk(record.clone());
+            let cancelling = BulkRecord { status: JobStatus::Cancelling, ..record.clone() };
+            if self.records().replace(&record, &cancelling)? {
+                // One that no thread works on is ended by a new one.
+                self.go_on_with_bulk(cancelling.clone());
+                return Ok(cancelling);
+            }
+            // The thread has noted how far it is, or that the work has ended.
+            let Some(row) = self.records().get(&record.id)? else { break };
+            record = row;
+        }
+        if !record.status.is_open() {
+            self.board.state().cancelled.remove(&record.id);
         }
         Ok(record)
     }
@@ -61,13 +70,12 @@ impl Jobs {
     }
 
     fn run_bulk(&self, mut record: BulkRecord, objects: &Arc<dyn ObjectStore>) {
-        let outcome = self.write_bulk(&mut record, objects.as_ref());
+        let mut noted = record.clone();
+        let outcome =
+            if record.is_written { Ok(()) } else { self.write_bulk(&mut record, &mut noted, objects.as_ref()) };
         let outcome = outcome.and_then(|()| self.wait_until(self.due_millis(record.started_millis, takes::BULK)));
         match outcome {
-            _ if self.is_cancelled(&record.id) => {
-                record.status = JobStatus::Cancelled;
-                record.failure = Some(JobFailure::new("Cancelled", "The bulk operation was cancelled by a request"));
-            }
+            _ if self.is_cancelled(&record.id) => cancelled(&mut record),
             Ok(()) if record.counts.errors > 0 => record.status = JobStatus::CompletedWithErrors,
             Ok(()) => record.status = JobStatus::Completed,
             Err(Stopped::Ending) => return,
@@ -77,11 +85,32 @@ impl Jobs {
             }
         }
         record.ended_millis = Some(self.now_millis());
-        self.keep_outcome(&record);
+        if let Err(failure) = self.keep_end_of_bulk(&noted, &mut record) {
+            not_kept(&record, &failure);
+        }
         self.board.state().cancelled.remove(record.id());
     }
 
-    fn write_bulk(&self, record: &mut BulkRecord, objects: &dyn ObjectStore) -> Result<(), Stopped> {
+    /// Keeps what became of a bulk write, whose row was noted so last. A cancellation that changed the row first has its way.
+    fn keep_end_of_bulk(&self, noted: &BulkRecord, record: &mut BulkRecord) -> Result<(), Failure> {
+        if self.records().replace(noted, record)? {
+            return Ok(());
+        }
+        match self.records().get::<BulkRecord>(&record.id)? {
+            Some(row) if row.status.is_open() => {
+                cancelled(record);
+                self.records().put(record)
+            }
+            _ => Ok(()), // it has ended already
+        }
+    }
+
+    fn write_bulk(
+        &self,
+        record: &mut BulkRecord,
+        noted: &mut BulkRecord,
+        objects: &dyn ObjectStore,
+    ) -> Result<(), Stopped> {
         let request = record.request.clone();
         let output_bucket = request.output_bucket.as_deref().unwrap_or(&request.source.bucket);
         for bucket in [&request.source.bucket, output_bucket] {
@@ -101,14 +130,15 @@ impl Jobs {
         };
         let (errors, condition_failures) = (lines(ERRORS)?, lines(CONDITION_FAILURES)?);
         let (from, mut counts) = (record.done_before.clone(), record.counts);
-        let mut sink =
-            UsedTable { jobs: self, noted: record.clone(), record, errors, condition_failures, since_noted: 0 };
+        let pace = Pace { begun_millis: self.now_millis(), bytes_before: record.written_bytes };
+        let mut sink = UsedTable { jobs: self, noted, record, errors, condition_failures, since_noted: 0, pace };
         let read = read_objects(objects, &request.source, &form, from.as_ref(), &mut counts, &mut sink);
         let UsedTable { record, noted, errors, condition_failures, .. } = sink;
         let is_to_go_on = matches!(read, Err(Stopped::Ending)) && !self.is_cancelled(&record.id);
         if !is_to_go_on {
             record.counts = counts;
         }
+        record.is_written = read.is_ok();
         let lines = [
             (request.tells_errors, ERRORS, errors),
             (request.tells_condition_failures, CONDITION_FAILURES, condition_failures),
@@ -119,25 +149,26 @@ impl Jobs {
         });
         if !is_to_go_on {
             told?;
-        } else if told.is_err() || self.records().replace(&noted, record).is_err() {
-            tracing::warn!(
-                job = record.id,
-                "how far a bulk write is cannot be noted; some of its puts are done once more"
-            );
+        } else if told.is_err() {
+            not_noted(record);
+            return read;
+        }
+        if is_to_go_on || record.is_written {
+            match self.records().replace(noted, record) {
+                Ok(true) => noted.clone_from(record),
+                Ok(false) => {} // a cancellation that came between keeps its row
+                Err(_) => not_noted(record),
+            }
         }
         read
     }
 
     /// Puts one item, not faster than was asked for.
-    fn put_bulk(&self, record: &BulkRecord, item: &ItemRecord) -> Result<Put, Stopped> {
-        if self.is_cancelled(&record.id) {
-            return Err(Stopped::Ending);
-        }
-        self.check_not_stopping()?;
+    fn put_bulk(&self, record: &BulkRecord, pace: &Pace, item: &ItemRecord) -> Result<Put, Stopped> {
         if let Some(rate) = record.request.max_units_per_sec {
             // What one second may write is written at once.
-            let over = (record.written_bytes / UNIT_BYTES).saturating_sub(rate);
-            let due_millis = record.started_millis + over * 1000 / rate.max(1);
+            let over = ((record.written_bytes - pace.bytes_before) / UNIT_BYTES).saturating_sub(rate);
+            let due_millis = pace.begun_millis + over * 1000 / rate.max(1);
             while self.now_millis() < due_millis {
                 if self.is_cancelled(&record.id) {
                     return Err(Stopped::Ending);
@@ -168,12 +199,29 @@ impl Jobs {
     }
 }
 
+fn cancelled(record: &mut BulkRecord) {
+    record.status = JobStatus::Cancelled;
+    record.failure = Some(JobFailure::new("Cancelled", "The bulk operation was cancelled by a request"));
+}
+
+fn not_noted(record: &BulkRecord) {
+    tracing::warn!(job = record.id, "how far a bulk write is cannot be noted; some of its puts are done once more");
+}
+
+/// From when on a bulk write is measured against its rate: what a server did not write while it was stopped is not made up for.
+struct Pace {
+    begun_millis: u64,
+    /// Bytes that were written before.
+    bytes_before: u64,
+}
+
 /// The table that a bulk write puts items into.
 struct UsedTable<'j> {
     jobs: &'j Jobs,
     record: &'j mut BulkRecord,
+    pace: Pace,
     /// The row as it was noted last.
-    noted: BulkRecord,
+    noted: &'j mut BulkRecord,
     /// Records since then.
     since_noted: u64,
     errors: ItemErrors,
@@ -181,8 +229,12 @@ struct UsedTable<'j> {
 }
 
 impl Sink for UsedTable<'_> {
+    fn check_not_ended(&self) -> Result<(), Stopped> {
+        if self.jobs.is_cancelled(&self.record.id) { Err(Stopped::Ending) } else { self.jobs.check_not_stopping() }
+    }
+
     fn put(&mut self, record: &ItemRecord, place: &RecordPlace) -> Result<Put, Stopped> {
-        let put = self.jobs.put_bulk(self.record, record)?;
+        let put = self.jobs.put_bulk(self.record, &self.pace, record)?;
         match &put {
             Put::Done => self.record.written_bytes += item_size(&record.item) as u64,
             Put::ConditionFailed => self.condition_failures.add(place, "The conditional request failed"),
@@ -205,8 +257,9 @@ impl Sink for UsedTable<'_> {
         if self.since_noted >= NOTE_EVERY {
             self.since_noted = 0;
             // A cancellation that came between keeps its row.
-            self.jobs.records().replace(&self.noted, self.record)?;
-            self.noted = self.record.clone();
+            if self.jobs.records().replace(self.noted, self.record)? {
+                self.noted.clone_from(self.record);
+            }
         }
         Ok(())
     }

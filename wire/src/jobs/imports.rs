@@ -145,6 +145,10 @@ struct NewTable<'i> {
 }
 
 impl Sink for NewTable<'_> {
+    fn check_not_ended(&self) -> Result<(), Stopped> {
+        self.loading.check_not_stopping()
+    }
+
     fn put(&mut self, record: &ItemRecord, _: &RecordPlace) -> Result<Put, Stopped> {
         Ok(match self.loading.put(&record.item)? {
             None => Put::Done,

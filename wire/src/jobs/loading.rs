@@ -8,9 +8,6 @@ use hashrange::{
     schema::TableDefinition,
 };
 
-/// Items between two looks whether the work goes on.
-const ITEMS_BETWEEN_LOOKS: u64 = 1_024;
-
 /// A table that is being filled. It goes if it is dropped before its end.
 pub(super) struct Loading<'j> {
     jobs: &'j Jobs,
@@ -22,11 +19,13 @@ impl<'j> Loading<'j> {
         Self { jobs, loader }
     }
 
+    /// Ends the work if the server ends.
+    pub(super) fn check_not_stopping(&self) -> Result<(), Stopped> {
+        self.jobs.check_not_stopping()
+    }
+
     /// Puts an item; what is wrong with it, if it is no item of this table.
     pub(super) fn put(&mut self, item: &Item) -> Result<Option<Error>, Stopped> {
-        if self.loader.items().is_multiple_of(ITEMS_BETWEEN_LOOKS) {
-            self.jobs.check_not_stopping()?;
-        }
         match self.loader.put(item) {
             Ok(()) => Ok(None),
             Err(error) if error.kind() == ErrorKind::Validation => Ok(Some(error)),

@@ -155,12 +155,7 @@ impl Jobs {
     /// Keeps what became of a job; where that fails, the log says so.
     fn keep_outcome<R: Record>(&self, record: &R) {
         if let Err(failure) = self.records().put(record) {
-            tracing::error!(
-                message = failure.message(),
-                kind = R::KIND,
-                job = record.id(),
-                "what became of a job cannot be kept"
-            );
+            not_kept(record, &failure);
         }
     }
 
@@ -281,6 +276,8 @@ impl Jobs {
             self.go_on_with_bulk(bulk);
             Ok(())
         });
+        // A job that needed it may have ended just before the process did.
+        self.stop_history_after_job();
     }
 
     /// Takes up the jobs of a kind. A job that cannot be taken up keeps no other from it.
@@ -296,6 +293,11 @@ impl Jobs {
         let is_old = ended_millis.is_some_and(|ended| ended.saturating_add(LISTED_MILLIS) < self.now_millis());
         if is_old { self.records().remove::<R>(record.id()).map(drop) } else { Ok(()) }
     }
+}
+
+fn not_kept<R: Record>(record: &R, failure: &Failure) {
+    let (message, job) = (failure.message(), record.id());
+    tracing::error!(message, kind = R::KIND, job, "what became of a job cannot be kept");
 }
 
 fn tell(taken_up: Result<(), Failure>) {

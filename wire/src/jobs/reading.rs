@@ -49,6 +49,8 @@ pub(super) enum Put {
 
 /// Where the records go that are read.
 pub(super) trait Sink {
+    /// Ends the reading if the server ends or the job was cancelled. Asked before each record, also before those that are done.
+    fn check_not_ended(&self) -> Result<(), Stopped>;
     /// Puts a record that was read.
     fn put(&mut self, record: &ItemRecord, place: &RecordPlace) -> Result<Put, Stopped>;
     /// A record is left out, or bytes that hold no record.
@@ -80,6 +82,7 @@ pub(super) fn read_objects(
             if progress.failure.get().is_some() {
                 return Ok(false);
             }
+            sink.check_not_ended()?;
             if place.index >= done {
                 put_found(found, &place, counts, sink)?;
             }

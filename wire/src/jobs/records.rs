@@ -326,6 +326,9 @@ pub(crate) struct BulkRecord {
     /// Everything before this was written, and is in the counts.
     #[serde(default)]
     pub(crate) done_before: Option<RecordPlace>,
+    /// Everything was written; only the end of the time that it takes is waited for.
+    #[serde(default)]
+    pub(crate) is_written: bool,
 }
 
 impl Record for BulkRecord {
@@ -361,7 +364,7 @@ impl Records<'_> {
     pub(crate) fn update<R: Record>(&self, record: &R) -> Result<(), Failure> {
         let Some(table) = self.existing()? else { return Ok(()) };
         let put = table.put_with(&row(record)?).when(attr("id").exists()).durability(Durability::Sync).send();
-        unless_condition_failed(put)
+        unless_condition_failed(put).map(drop)
     }
 
     /// A row; `None` if there is none.
@@ -378,9 +381,9 @@ impl Records<'_> {
         table.query(R::KIND).consistent(true).items().map(|item| read(&item?)).collect()
     }
 
-    /// Writes a row in the place of one, durably, if nothing else took that place meanwhile.
-    pub(crate) fn replace<R: Record>(&self, old: &R, new: &R) -> Result<(), Failure> {
-        let Some(table) = self.existing()? else { return Ok(()) };
+    /// Writes a row in the place of one, durably, if nothing else took that place meanwhile; whether it was written.
+    pub(crate) fn replace<R: Record>(&self, old: &R, new: &R) -> Result<bool, Failure> {
+        let Some(table) = self.existing()? else { return Ok(false) };
         let is_same = attr("record").eq(text(old)?);
         unless_condition_failed(table.put_with(&row(new)?).when(is_same).durability(Durability::Sync).send())
     }
@@ -395,7 +398,7 @@ impl Records<'_> {
     pub(crate) fn remove_same<R: Record>(&self, record: &R) -> Result<(), Failure> {
         let Some(table) = self.existing()? else { return Ok(()) };
         let is_same = attr("record").eq(text(record)?);
-        unless_condition_failed(table.delete_with((R::KIND, record.id())).when(is_same).send())
+        unless_condition_failed(table.delete_with((R::KIND, record.id())).when(is_same).send()).map(drop)
     }
 }
 
@@ -408,10 +411,11 @@ fn row<R: Record>(record: &R) -> Result<Item, Failure> {
 }
 
 /// What came of a write that is left undone where its condition does not hold.
-fn unless_condition_failed<T>(written: hashrange::Result<T>) -> Result<(), Failure> {
+/// Whether a conditional write was carried out.
+fn unless_condition_failed<T>(written: hashrange::Result<T>) -> Result<bool, Failure> {
     match written {
-        Err(error) if error.kind() == ErrorKind::ConditionFailed => Ok(()),
-        written => Ok(written.map(drop)?),
+        Err(error) if error.kind() == ErrorKind::ConditionFailed => Ok(false),
+        written => Ok(written.map(|_| true)?),
     }
 }
 

@@ -182,6 +182,7 @@ pub(super) fn start(context: &Context<'_>, body: &[u8]) -> Outcome {
         counts: Default::default(),
         written_bytes: 0,
         done_before: None,
+        is_written: false,
     };
     jobs.start_bulk(&record)?;
     Ok(described(&record))

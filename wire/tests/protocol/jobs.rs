@@ -219,6 +219,33 @@ fn a_bulk_write_goes_on_where_it_was_and_overwrites_nothing_newer() {
     assert_eq!((listed(89), listed(2)), (1, 0));
 }
 
+/// All is written, and the time that the service takes is waited for.
+#[test]
+fn a_bulk_write_that_only_waits_writes_nothing_once_more() {
+    let (Wire { clock, .. }, buckets) = with_bucket(Wire::new());
+    let folder = tempfile::tempdir().unwrap();
+    put(&buckets, "in/a", (0..3).map(|n| line(&format!("p{n}"), "")).collect::<String>());
+    let begin = || {
+        let Wire { protocol, clock } = open(folder.path(), &clock, Timing::Service);
+        Wire { protocol: protocol.objects(Arc::new(FolderStore::open(buckets.path()).unwrap())), clock }
+    };
+    let wire = begin();
+    wire.create_things();
+    clock.advance(Duration::from_secs(3_600));
+    let request = bulk(&wire, json!({}));
+    eventually(|| wire.get("p2", 1) != Value::Null);
+    wire.put(merged(key("p0", 1), json!({"newer": {"BOOL": true}})));
+    end(wire);
+
+    let wire = begin();
+    wire.protocol.resume();
+    clock.advance(Duration::from_secs(3_600));
+    let done = bulk_finished(&wire, &request);
+    assert_eq!((&done["BulkOperationStatus"], &done["ProcessedItemCount"]), (&json!("COMPLETED"), &json!(3)), "{done}");
+    assert_eq!(wire.get("p0", 1)["newer"], json!({"BOOL": true}), "a put that was done is not done again");
+    end(wire);
+}
+
 #[test]
 fn a_cache_knows_nothing_of_jobs() {
     let (wire, folder) = with_bucket(Wire::with_table());
