@@ -98,7 +98,9 @@ impl Jobs {
         }
         match self.records().get::<BulkRecord>(&record.id)? {
             Some(row) if row.status.is_open() => {
-                cancelled(record);
+                if row.status == JobStatus::Cancelling {
+                    cancelled(record);
+                }
                 self.records().put(record)
             }
             _ => Ok(()), // it has ended already
