@@ -303,7 +303,7 @@ impl ShardReader {
             }
             page => page?,
         };
-        self.at_end = page.next.is_none();
+        let mut at_end = page.next.is_none();
         let mut records = Vec::with_capacity(page.changes.len());
         let (mut bytes, mut next) = (0, None);
         for record in page.changes {
@@ -311,7 +311,7 @@ impl ShardReader {
             let is_wanted = wanted.filter.is_none_or(|filter| filter(&record));
             let size = record.size_bytes();
             if is_wanted && bytes + size > wanted.bytes && !records.is_empty() {
-                self.at_end = false;
+                at_end = false;
                 break;
             }
             next = Some(sequence.next());
@@ -320,6 +320,8 @@ impl ShardReader {
                 records.push(record);
             }
         }
+        // Behind the filter of the program: where it panics, the reader stays at the records that it has not handed out.
+        self.at_end = at_end;
         let Some(next) = next else { return Ok(None) };
         let begin = self.receipt.position();
         self.from = next;

@@ -3,7 +3,9 @@
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use hashrange::{
-    Clock, Database, Durability, ErrorKind, Item, Table, attr,
+    Clock, Database, Durability, ErrorKind, Item, Table,
+    admin::TableUpdate,
+    attr,
     error::Detail,
     key::S,
     schema::StreamView,
@@ -12,7 +14,10 @@ use hashrange::{
 };
 use std::{
     collections::{BTreeMap, BTreeSet},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
     time::Duration,
 };
 
@@ -258,42 +263,53 @@ fn a_record_that_is_too_large_is_put_aside_without_its_images() {
     assert!(letters.iter().all(|letter| letter.get("failure").unwrap().as_str() == Some("no")));
 }
 
-/// A filter that panics is a failure of its trigger, which tries again.
+/// A filter that panics is a failure of its trigger, which tries again, also where the stream has ended behind the record.
 #[test]
 fn a_filter_that_panics_does_not_end_its_trigger() {
-    let clock = Clock::manual(START_MILLIS);
-    let db = options(&clock).in_memory().unwrap();
-    let table = orders(&db);
-    put(&table, 1, 1);
-    let mut panics = 2;
-    let filter = move |_: &ChangeRecord| {
-        panics -= 1;
-        if panics >= 0 {
-            std::panic::resume_unwind(Box::new("a bug of the filter"))
-        }
-        true
-    };
-    let filter = std::sync::Mutex::new(filter);
-    let consumer = table.stream().unwrap().checkpoint("all").filter(move |record| {
-        let mut filter = filter.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
-        filter(record)
-    });
-    db.on_change(consumer, |_| Ok::<_, String>(())).unwrap();
-    for failures in 1..=2 {
-        let error = loop {
-            match db.step() {
-                Ok(hashrange::inspect::Work::Idle) => panic!("the record was left out"),
-                Ok(_) => {}
-                Err(error) => break error,
+    for is_ended in [false, true] {
+        let clock = Clock::manual(START_MILLIS);
+        let db = options(&clock).in_memory().unwrap();
+        let table = orders(&db);
+        let (seen, mut panics) = (Arc::new(AtomicUsize::new(0)), 2);
+        let filter = move |_: &ChangeRecord| {
+            panics -= 1;
+            if panics >= 0 {
+                std::panic::resume_unwind(Box::new("a bug of the filter"))
             }
+            true
         };
-        assert!(error.message().contains("filter panicked: a bug of the filter"), "{error}");
+        let filter = std::sync::Mutex::new(filter);
+        let consumer = table.stream().unwrap().checkpoint("all").filter(move |record| {
+            let mut filter = filter.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+            filter(record)
+        });
+        let count = seen.clone();
+        let counting = move |records: &[ChangeRecord]| {
+            count.fetch_add(records.len(), Ordering::Relaxed);
+            Ok::<_, String>(())
+        };
+        db.on_change(consumer, counting).unwrap();
+        put(&table, 1, 1);
+        if is_ended {
+            db.update_table("orders", TableUpdate { stream: Some(None), ..TableUpdate::default() }).unwrap();
+        }
+        for failures in 1..=2 {
+            let error = loop {
+                match db.step() {
+                    Ok(hashrange::inspect::Work::Idle) => panic!("the record was left out"),
+                    Ok(_) => {}
+                    Err(error) => break error,
+                }
+            };
+            assert!(error.message().contains("filter panicked: a bug of the filter"), "{error}");
+            let health = db.triggers().remove(0);
+            assert_eq!((health.panics, health.failures_in_a_row, health.batches), (failures, failures, 0));
+        }
+        while db.step().unwrap() != hashrange::inspect::Work::Idle {}
         let health = db.triggers().remove(0);
-        assert_eq!((health.panics, health.failures_in_a_row, health.batches), (failures, failures, 0));
+        assert_eq!((health.failures_in_a_row, health.batches), (0, 1));
+        assert_eq!(seen.load(Ordering::Relaxed), 1, "the record comes again");
     }
-    while db.step().unwrap() != hashrange::inspect::Work::Idle {}
-    let health = db.triggers().remove(0);
-    assert_eq!((health.failures_in_a_row, health.batches), (0, 1));
 }
 
 /// What looks on does not end what it looks at.
