@@ -129,15 +129,17 @@ impl Run for BatchWriteItem<'_> {
                 throttled.get_or_insert_with(|| error.clone());
                 continue;
             }
-            let held = engine.hold_tables([&**table])?;
-            if let Some((item, _)) = &put
-                && !Arc::ptr_eq(held.definition(0), &definition)
-            {
-                held.definition(0).check_index_keys(item)?; // an index was added meanwhile
-            }
-            let change = put.map_or(Change::Delete, |(_, bytes)| Change::Put(bytes));
-            let write = Write { slot: &table, key, change, condition: None, return_old_on_failure: false };
-            match write_one(engine, held, &write, &options) {
+            let written = engine.hold_tables([&**table]).and_then(|held| {
+                if let Some((item, _)) = &put
+                    && !Arc::ptr_eq(held.definition(0), &definition)
+                {
+                    held.definition(0).check_index_keys(item)?; // an index was added meanwhile
+                }
+                let change = put.map_or(Change::Delete, |(_, bytes)| Change::Put(bytes));
+                let write = Write { slot: &table, key, change, condition: None, return_old_on_failure: false };
+                write_one(engine, held, &write, &options)
+            });
+            match written {
                 Ok((outcome, _)) => add_consumed(&mut output.consumed, &definition.name, &consumed(&outcome, 1.0)),
                 Err(error) if matches!(error.kind(), ErrorKind::Conflict | ErrorKind::Throttled) => {
                     // The table is among those of the sums, whatever is done in it.
@@ -163,12 +165,9 @@ impl Run for BatchWriteItem<'_> {
         let result = behind.pass(self);
         let is_done = |at: &usize| match &result {
             Ok(output) => !output.unprocessed.contains(at),
-            // A batch that fails may have done some of its actions, except where it was rejected as a whole.
+            // A batch that fails may have done some of its writes. The next readers ask the database for the items of all of them.
             Err(error) => error.kind() != ErrorKind::Throttled,
         };
-        if result.is_err() && self.prepare(behind.executor()).is_err() {
-            return result;
-        }
         for (table, write) in (0..self.writes.len()).filter(is_done).map(|at| &self.writes[at]) {
             behind.learn(table, result.is_ok(), |definition| match write {
                 WriteRequest::Put(item) => definition.key_of_item(item),
