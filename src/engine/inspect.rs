@@ -8,9 +8,10 @@ use super::{
 };
 use crate::{
     error::Result,
+    index::entry,
     manifest::RunMeta,
     partition::{Partition, PartitionStats},
-    schema::{ITEM_SPACE, IndexKind},
+    schema::{ITEM_SPACE, IndexKind, TableDefinition},
     wal::SegmentStats,
 };
 use serde::Serialize;
@@ -18,7 +19,7 @@ use std::{collections::BTreeMap, sync::Arc};
 
 /// Entries up to which a table is counted by reading it; a larger one is estimated from its runs.
 const MAX_EXACT_COUNT: u64 = 50_000;
-/// Entries of a larger one that are read to learn what part of it each key space has.
+/// Entries of a larger table that are read to learn what part of the estimate are items, and what part entries of local indexes.
 const SAMPLED_ENTRIES: u64 = 10_000;
 
 /// The log.
@@ -100,6 +101,11 @@ pub struct Amplification {
 /// Entries and their bytes (by DynamoDB's size rule), by key space.
 pub type SpaceCounts = BTreeMap<u8, (u64, u64)>;
 
+fn add(counts: &mut SpaceCounts, space: u8, size_bytes: usize) {
+    let of_space = counts.entry(space).or_default();
+    *of_space = (of_space.0 + 1, of_space.1 + size_bytes as u64);
+}
+
 /// Entries of partitions and their bytes, as memtables and runs have counted them.
 fn estimate(partitions: &[Arc<Partition>]) -> (u64, u64) {
     let (mut entries, mut bytes) = (0, 0);
@@ -174,7 +180,7 @@ impl Engine {
             return (entries, bytes);
         }
         let of_items = |spaces: SpaceCounts| spaces.get(&ITEM_SPACE).copied().unwrap_or_default();
-        self.count_spaces(&partitions, u64::MAX).map_or((entries, bytes), of_items)
+        self.count_spaces(&partitions).map_or((entries, bytes), of_items)
     }
 
     /// Items of a table, and entries of each of its indexes, with their bytes (by DynamoDB's size rule), by the number of the table or
@@ -189,7 +195,7 @@ impl Engine {
             counts.insert(definition.id, self.counts(&state.ring));
         } else {
             // Entries of local indexes are in the partitions of the items.
-            let spaces = self.counts_by_space(&state.ring);
+            let spaces = self.counts_by_space(state);
             let of_space = |space: u8| spaces.get(&space).copied().unwrap_or_default();
             counts.insert(definition.id, of_space(ITEM_SPACE));
             let locals = of_kind(IndexKind::Local).map(|(index, _)| index);
@@ -201,34 +207,56 @@ impl Engine {
 
     /// Entries and their bytes in the ring of a table, by key space: its items, and the entries of each local index. Of a large
     /// ring a sample tells which part of the estimate each has.
-    pub fn counts_by_space(&self, ring: &TokenRing) -> SpaceCounts {
-        let partitions = ring.all();
+    fn counts_by_space(&self, state: &TableState) -> SpaceCounts {
+        let partitions = state.ring.all();
         let (entries, bytes) = estimate(&partitions);
-        let most = if entries > MAX_EXACT_COUNT { SAMPLED_ENTRIES } else { u64::MAX };
         let alone = || SpaceCounts::from([(ITEM_SPACE, (entries, bytes))]);
-        let Ok(counted) = self.count_spaces(&partitions, most) else { return alone() };
-        if most == u64::MAX {
-            return counted;
+        if entries <= MAX_EXACT_COUNT {
+            return self.count_spaces(&partitions).unwrap_or_else(|_| alone());
         }
-        let (of, of_bytes) = counted.values().fold((0, 0), |sum, counts| (sum.0 + counts.0, sum.1 + counts.1));
+        let Ok(sample) = self.sample_spaces(&state.definition, &partitions) else { return alone() };
+        let (of, of_bytes) = sample.values().fold((0, 0), |sum, counts| (sum.0 + counts.0, sum.1 + counts.1));
         let part = |count: u64, of: u64, all: u64| {
             u64::try_from(u128::from(count) * u128::from(all) / u128::from(of.max(1))).unwrap_or(u64::MAX)
         };
-        let scaled = counted
+        let scaled = sample
             .iter()
             .map(|(space, (count, size))| (*space, (part(*count, of, entries), part(*size, of_bytes, bytes))));
         if of == 0 { alone() } else { scaled.collect() }
     }
 
-    /// Counts entries by key space, up to so many of them.
-    fn count_spaces(&self, partitions: &[Arc<Partition>], most: u64) -> Result<SpaceCounts> {
+    /// Counts entries by key space.
+    fn count_spaces(&self, partitions: &[Arc<Partition>]) -> Result<SpaceCounts> {
+        let mut counts = SpaceCounts::new();
+        for partition in partitions {
+            let view = partition.view();
+            let mut cursor = view.scan(partition.first_token, partition.last_token, None, self.wal.visible())?;
+            while let Some(item) = cursor.item() {
+                add(&mut counts, cursor.collection().first().copied().unwrap_or(ITEM_SPACE), item.size_bytes());
+                cursor.advance()?;
+            }
+        }
+        Ok(counts)
+    }
+
+    /// Counts the first items of a table, and the entries that they have in local indexes. The entries are not read: all of those
+    /// of a partition key lie behind all of its items, so that the first entries of a ring may be items alone.
+    fn sample_spaces(&self, definition: &TableDefinition, partitions: &[Arc<Partition>]) -> Result<SpaceCounts> {
+        let locals = || definition.indexes.iter().filter(|index| index.kind == IndexKind::Local);
         let (mut counts, mut read) = (SpaceCounts::new(), 0);
         for partition in partitions {
             let view = partition.view();
             let mut cursor = view.scan(partition.first_token, partition.last_token, None, self.wal.visible())?;
-            while let Some(item) = cursor.item().filter(|_| read < most) {
-                let of_space = counts.entry(cursor.collection().first().copied().unwrap_or(ITEM_SPACE)).or_default();
-                *of_space = (of_space.0 + 1, of_space.1 + item.size_bytes() as u64);
+            while let Some(item) = cursor.item() {
+                if read >= SAMPLED_ENTRIES {
+                    return Ok(counts);
+                }
+                if cursor.collection().first() == Some(&ITEM_SPACE) {
+                    add(&mut counts, ITEM_SPACE, item.size_bytes());
+                    for (index, entry) in locals().filter_map(|index| Some((index, entry(definition, index, &item)?))) {
+                        add(&mut counts, definition.local_space(index), entry.size_bytes);
+                    }
+                }
                 read += 1;
                 cursor.advance()?;
             }

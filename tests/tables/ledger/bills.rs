@@ -86,7 +86,7 @@ fn entries_of_local_indexes_are_stored_for_money() {
     assert!(bill(&world).lines.iter().any(|line| line.index.is_some() && line.item == BillItem::Storage));
 }
 
-/// A large table is estimated, and each part of it has its own share of the estimate.
+/// A large table is estimated, and each part of it has its own share of the estimate. All entries of a partition key lie behind its items.
 #[test]
 fn items_and_entries_of_a_large_table_are_told_apart() {
     let world = World::new(None);
@@ -95,7 +95,7 @@ fn items_and_entries_of_a_large_table_are_told_apart() {
     let mut sent = 0;
     while sent < 26_000 {
         let batch = (sent..sent + 25)
-            .fold(world.db.batch_write(), |batch, at| batch.put(&table, &order(&format!("c{}", at % 997), at)));
+            .fold(world.db.batch_write(), |batch, at| batch.put(&table, &order(&format!("c{}", at % 2), at)));
         batch.send().unwrap();
         sent += 25;
     }
