@@ -34,7 +34,7 @@ impl Bytes {
     }
 }
 
-/// Tenths of a second with 1,500 puts a second of one customer, and 20 of others, with an index by day.
+/// A trace of so many tenths of a second. One customer has 1,500 puts a second and others have 20; there is an index by day.
 fn hot_customer(tenths: usize, options: RecordOptions) -> Vec<u8> {
     let (bytes, clock) = (Bytes::default(), Clock::manual(1_800_000_000_000));
     let recorder = Arc::new(Recorder::new(bytes.clone(), clock.clone(), options).unwrap());

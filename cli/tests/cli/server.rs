@@ -177,7 +177,7 @@ fn a_storm_of_large_batches_keeps_to_the_budget() {
     let place = Place::new();
     place.ok(&["create", "things", "--hash", "id:S"]);
     let served = Served::start(&place, 1_024, &[]);
-    // Many values, bytes that become fewer in the item, and bytes that stay.
+    // JSON that is more bytes than the item: many empty lists, and characters that are written as escapes.
     let list: String = r#"{"L":[]},"#.repeat(8_000);
     let text = r"\u0078".repeat(50_000) + &"x".repeat(200_000);
     thread::scope(|scope| {
