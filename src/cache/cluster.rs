@@ -6,6 +6,7 @@ use super::{
 };
 use crate::{
     capacity::ModelTime,
+    clock::Clock,
     error::{Error, Result},
     item::ItemRef,
 };
@@ -126,10 +127,10 @@ impl<R: Clone> Cluster<R> {
         }
     }
 
-    /// The time of the cache for a time of the clock. A request passes it to all that it does with the cache.
+    /// The time of the cache. A request passes it to all that it does with the cache.
     #[inline]
-    pub fn now_millis(&self, clock_millis: u64) -> u64 {
-        self.time.at(clock_millis)
+    pub fn now_millis(&self, clock: &Clock) -> u64 {
+        self.time.of(|| clock.coarse_millis())
     }
 
     /// Errors: there is no such node.

@@ -9,7 +9,7 @@
 //!
 //! The room keeps values and knows no request: `request/cached.rs` says what is looked up, filled and replaced.
 //!
-//! Imports: error, random, capacity, item, schema.
+//! Imports: error, clock, random, capacity, item, schema.
 
 mod cluster;
 mod lru;

@@ -17,11 +17,6 @@ pub struct ModelTime {
 const JITTER_MILLIS: u64 = 50;
 
 impl ModelTime {
-    /// The model's time when the clock says this.
-    #[inline]
-    pub fn at(&self, clock_millis: u64) -> u64 {
-        self.of(|| clock_millis)
-    }
     /// The model's time by a clock, which is read once more before the model believes that it was set back: a thread that loses
     /// the processor between reading the clock and the latest time finds an old reading in its hands.
     #[inline]
@@ -59,20 +54,20 @@ mod tests {
     #[test]
     fn time_goes_on_when_the_clock_is_set_back() {
         let time = ModelTime::default();
-        assert_eq!([10_000, 10_020, 10_010, 10_030].map(|at| time.at(at)), [10_000, 10_020, 10_020, 10_030]);
-        assert_eq!([3_000, 3_100, 4_030].map(|at| time.at(at)), [10_030, 10_130, 11_060]);
+        assert_eq!([10_000, 10_020, 10_010, 10_030].map(|at| time.of(|| at)), [10_000, 10_020, 10_020, 10_030]);
+        assert_eq!([3_000, 3_100, 4_030].map(|at| time.of(|| at)), [10_030, 10_130, 11_060]);
     }
 
     #[test]
     fn a_thread_that_was_late_is_no_clock_that_was_set_back() {
         let time = ModelTime::default();
-        time.at(10_000);
+        time.of(|| 10_000);
         let readings = std::cell::Cell::new([9_000, 10_001]);
         let late = time.of(|| {
             let [first, second] = readings.replace([readings.get()[1]; 2]);
             assert!(first <= second);
             first
         });
-        assert_eq!((late, time.at(10_002)), (10_000, 10_002));
+        assert_eq!((late, time.of(|| 10_002)), (10_000, 10_002));
     }
 }

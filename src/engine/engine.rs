@@ -198,7 +198,7 @@ impl Engine {
         let state = slot.state();
         let found = state.definition.index(index).filter(|index| index.kind == IndexKind::Global);
         let found = found.ok_or_else(|| Error::no_index(index))?;
-        Ok(self.propagation.of(found.id).map(|pending| pending.report(self.options.clock.now_millis())))
+        Ok(self.propagation.of(found.id).map(|pending| pending.report(&self.options.clock)))
     }
     /// Models the lag of a global index from now on; `None` ends it, and what is on its way arrives at once.
     pub fn set_index_lag(&self, table: &str, index: &str, lag: Option<IndexLag>) -> Result<()> {

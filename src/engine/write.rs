@@ -282,12 +282,11 @@ impl Engine {
         if item.indexes.is_empty() {
             return;
         }
-        let now_millis = self.options.clock.now_millis();
         for change in &item.indexes {
             let index = &definition.indexes[change.index];
             let Some(pending_propagation) = self.pending_propagation(index.id) else { continue };
             let before = item.old.as_ref().and_then(|old| index::entry(definition, index, old));
-            pending_propagation.record(key, before.map(|entry| (entry.key, entry.bytes)), now_millis);
+            pending_propagation.record(key, before.map(|entry| (entry.key, entry.bytes)), &self.options.clock);
         }
     }
 

@@ -52,12 +52,8 @@ pub struct Behind<'a> {
 impl<'a> Behind<'a> {
     pub(super) fn new(executor: &'a Executor<'a>, access: &'a CacheAccess) -> Self {
         let node = access.node.unwrap_or_else(|| access.cluster.choose());
-        let now_millis = access.cluster.now_millis(executor.engine.options().clock.coarse_millis());
+        let now_millis = access.cluster.now_millis(&executor.engine.options().clock);
         Self { executor, access, node, now_millis }
-    }
-    /// Carries out the requests that no cache answers.
-    pub(super) fn executor(&self) -> &Executor<'a> {
-        self.executor
     }
     /// Carries out what the cache did not answer.
     pub(super) fn pass<R: Run + ?Sized>(&self, request: &R) -> Result<R::Response> {
@@ -173,7 +169,7 @@ pub(crate) fn hit_by_key(
     slot.check_alive().ok()?;
     let definition = slot.key_definition();
     let key = ItemKey { table: definition.id, key: encode(definition).ok()? };
-    let now_millis = access.cluster.now_millis(executor.engine.options().clock.coarse_millis());
+    let now_millis = access.cluster.now_millis(&executor.engine.options().clock);
     access.cluster.hit(&key, now_millis)
 }
 

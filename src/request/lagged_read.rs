@@ -29,7 +29,7 @@ impl LaggedRead {
     ) -> Option<Self> {
         let pending_propagation = engine.pending_propagation(target.definition()?.id)?;
         let mut lagged = Self { hidden: BTreeSet::new(), shown: Vec::new(), descending };
-        for (item, before) in pending_propagation.stale_entries(engine.options().clock.now_millis()) {
+        for (item, before) in pending_propagation.stale_entries(&engine.options().clock) {
             lagged.hidden.insert(item);
             let before = before.filter(|(key, _)| selects(key));
             lagged.shown.extend(before.map(|(key, bytes)| (key, ItemRef::from_bytes(bytes))));

@@ -3,7 +3,7 @@
 //!
 //! A model is off unless it is asked for, and costs one predictable branch then. It never changes what is stored.
 //!
-//! Imports: error, random, capacity, faults, config, item, schema.
+//! Imports: error, clock, random, capacity, faults, config, item, schema.
 
 pub(crate) mod conflict_model;
 mod hidden_expiry;

@@ -5,7 +5,7 @@
 //! So the model touches neither log nor files: a crash loses nothing, and a database that is opened again begins with
 //! every change arrived. Changes of one item arrive in their order, those of different items do not.
 
-use crate::{capacity::ModelTime, faults::Delay, random::mix, schema::EncodedKey};
+use crate::{capacity::ModelTime, clock::Clock, faults::Delay, random::mix, schema::EncodedKey};
 use bytes::Bytes;
 use parking_lot::Mutex;
 use std::collections::{BTreeMap, VecDeque};
@@ -92,9 +92,13 @@ impl PendingPropagation {
         Self { lag, time: ModelTime::default(), state: Mutex::default() }
     }
 
+    fn now_millis(&self, clock: &Clock) -> u64 {
+        self.time.of(|| clock.now_millis())
+    }
+
     /// An item's entry has been changed from `before`. The caller holds the lock of the item's partition.
-    pub fn record(&self, item: &EncodedKey, before: Option<PlacedEntry>, now_millis: u64) {
-        let now_millis = self.time.at(now_millis);
+    pub fn record(&self, item: &EncodedKey, before: Option<PlacedEntry>, clock: &Clock) {
+        let now_millis = self.now_millis(clock);
         let mut state = self.state.lock();
         // An index that no request reads keeps no more than twice what is on its way.
         if state.until_look == 0 {
@@ -108,9 +112,9 @@ impl PendingPropagation {
         changes.push_back(Change { due_millis, before });
     }
 
-    /// The model, and what is on its way at a time.
-    pub fn report(&self, now_millis: u64) -> IndexLagReport {
-        let now_millis = self.time.at(now_millis);
+    /// The model, and what is on its way now.
+    pub fn report(&self, clock: &Clock) -> IndexLagReport {
+        let now_millis = self.now_millis(clock);
         let state = self.state.lock();
         let changes = state.on_their_way.values().flatten();
         let left = changes.map(|change| change.due_millis.saturating_sub(now_millis)).filter(|millis| *millis > 0);
@@ -120,8 +124,8 @@ impl PendingPropagation {
     }
 
     /// The items whose newest entries one read does not see yet, each with the entry that it sees instead.
-    pub fn stale_entries(&self, now_millis: u64) -> BTreeMap<EncodedKey, Option<PlacedEntry>> {
-        let now_millis = self.time.at(now_millis);
+    pub fn stale_entries(&self, clock: &Clock) -> BTreeMap<EncodedKey, Option<PlacedEntry>> {
+        let now_millis = self.now_millis(clock);
         let mut state = self.state.lock();
         state.reads += 1;
         let stale = self.lag.stale;
@@ -143,19 +147,24 @@ mod tests {
     #[test]
     fn an_index_that_no_request_reads_keeps_what_is_on_its_way_alone() {
         let lag = IndexLag { delay: Delay::Fixed(100), stale: StaleReplica::default(), seed: 1 };
-        let pending = PendingPropagation::new(lag);
+        let (pending, clock) = (PendingPropagation::new(lag), Clock::manual(0));
         for at in 0..20_000u64 {
-            pending.record(&EncodedKey::new(0, &at.to_be_bytes(), b""), None, at);
+            clock.set_millis(at);
+            pending.record(&EncodedKey::new(0, &at.to_be_bytes(), b""), None, &clock);
         }
         assert!(pending.state.lock().on_their_way.len() <= 2 * LOOK_EVERY);
-        assert_eq!(pending.report(19_999).pending_changes, 100);
+        assert_eq!(pending.report(&clock).pending_changes, 100);
     }
 
     #[test]
     fn a_clock_that_is_set_back_keeps_nothing_on_its_way_for_longer() {
         let lag = IndexLag { delay: Delay::Fixed(100), stale: StaleReplica::default(), seed: 1 };
-        let pending = PendingPropagation::new(lag);
-        pending.record(&EncodedKey::new(0, b"a", b""), None, 10_000);
-        assert_eq!([5_000, 5_099, 5_100].map(|now| pending.stale_entries(now).len()), [1, 1, 0]);
+        let (pending, clock) = (PendingPropagation::new(lag), Clock::manual(10_000));
+        pending.record(&EncodedKey::new(0, b"a", b""), None, &clock);
+        let seen = [5_000, 5_099, 5_100].map(|now| {
+            clock.set_millis(now);
+            pending.stale_entries(&clock).len()
+        });
+        assert_eq!(seen, [1, 1, 0]);
     }
 }
