@@ -89,26 +89,19 @@ impl ObjectStore for FolderStore {
         let mut keys = Vec::new();
         walk(&self.existing(bucket)?, "", prefix, 0, &mut keys)?;
         keys.sort_unstable();
+        keys.dedup(); // one key may have two names
         Ok(keys)
     }
 
     fn read(&self, bucket: &str, key: &str) -> io::Result<Box<dyn Read + Send>> {
-        let mut folder = self.existing(bucket)?;
-        let segments: Vec<&str> = key.split('/').collect();
-        let names = key::names(key);
-        for (at, (name, segment)) in names.iter().zip(&segments).enumerate() {
-            let is_last = at + 1 == names.len();
-            let flags = if is_last { OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC } else { FOLDER };
-            let open = |name: &str| fs::openat(&folder, name, flags, Mode::empty());
-            let found = by_either_name(name, segment, open)?.ok_or(io::ErrorKind::NotFound)?;
-            if is_last {
-                let file = File::from(found);
-                if !file.metadata()?.is_file() {
-                    return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{key} is no file")));
-                }
-                return Ok(Box::new(file));
+        for (folder, name) in self.paths(bucket, key)? {
+            let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+            let Some(file) = if_there(fs::openat(&folder, &name, flags, Mode::empty()))? else { continue };
+            let file = File::from(file);
+            if !file.metadata()?.is_file() {
+                return Err(io::Error::new(io::ErrorKind::InvalidInput, format!("{key} is no file")));
             }
-            folder = found;
+            return Ok(Box::new(file));
         }
         Err(io::ErrorKind::NotFound.into())
     }
@@ -120,6 +113,11 @@ impl ObjectStore for FolderStore {
     }
 
     fn create(&self, bucket: &str, key: &str, bytes: &[u8]) -> io::Result<bool> {
+        for (folder, name) in self.paths(bucket, key)? {
+            if if_there(fs::statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW))?.is_some() {
+                return Ok(false);
+            }
+        }
         // A name aside may be left of a process that ended, and be the object that it made: it is never opened again.
         let (mut file, part) = loop {
             let number = MADE.fetch_add(1, Ordering::Relaxed);
@@ -144,26 +142,35 @@ impl ObjectStore for FolderStore {
     }
 
     fn remove(&self, bucket: &str, key: &str) -> io::Result<()> {
-        let mut folder = self.existing(bucket)?;
-        let segments: Vec<&str> = key.split('/').collect();
-        let names = key::names(key);
-        for (at, (name, segment)) in names.iter().zip(&segments).enumerate() {
-            if at + 1 == names.len() {
-                let remove = |name: &str| fs::unlinkat(&folder, name, AtFlags::empty());
-                return match by_either_name(name, segment, remove)? {
-                    Some(()) => sync_folder(&folder),
-                    None => Ok(()),
-                };
+        for (folder, name) in self.paths(bucket, key)? {
+            if if_there(fs::unlinkat(&folder, &name, AtFlags::empty()))?.is_some() {
+                sync_folder(&folder)?;
             }
-            let open = |name: &str| fs::openat(&folder, name, FOLDER, Mode::empty());
-            let Some(inner) = by_either_name(name, segment, open)? else { return Ok(()) };
-            folder = inner;
         }
         Ok(())
     }
 }
 
 impl FolderStore {
+    /// Where an object may be: folders that are there, each with a name in it. What this store writes comes first, and behind it
+    /// what other programs may have put there.
+    fn paths(&self, bucket: &str, key: &str) -> io::Result<Vec<(Arc<OwnedFd>, String)>> {
+        let mut folders = vec![Arc::new(self.existing(bucket)?)];
+        let (parents, last) = key.rsplit_once('/').map_or((None, key), |(parents, last)| (Some(parents), last));
+        for segment in parents.into_iter().flat_map(|parents| parents.split('/')) {
+            let mut inner = Vec::new();
+            for folder in &folders {
+                for name in key::names_of(segment) {
+                    let opened = if_there(fs::openat(folder, name, FOLDER, Mode::empty()))?;
+                    inner.extend(opened.map(Arc::new));
+                }
+            }
+            folders = inner;
+        }
+        let names = |folder: Arc<OwnedFd>| key::names_of(last).into_iter().map(move |name| (folder.clone(), name));
+        Ok(folders.into_iter().flat_map(names).collect())
+    }
+
     /// Begins a file aside, for a key.
     fn begin(&self, bucket: &str, key: &str, aside: &str, how: OFlags) -> io::Result<(File, Part)> {
         let bucket = self.existing(bucket)?;
@@ -188,16 +195,11 @@ fn sync_folder(folder: &OwnedFd) -> io::Result<()> {
     File::from(folder.try_clone()?).sync_all()
 }
 
-/// Opens or removes what has the name that this store gives to a segment of a key. What other programs put there has the segment
-/// itself as its name. `None` if there is neither.
-fn by_either_name<T>(name: &str, segment: &str, act: impl Fn(&str) -> Result<T, Errno>) -> io::Result<Option<T>> {
-    let acted = match act(name) {
-        Err(Errno::NOENT) if key::is_plain(segment) => act(segment),
-        acted => acted,
-    };
-    match acted {
+/// What a call found; `None` if there is nothing of the name.
+fn if_there<T>(found: Result<T, Errno>) -> io::Result<Option<T>> {
+    match found {
         Err(Errno::NOENT) => Ok(None),
-        acted => Ok(Some(acted?)),
+        found => Ok(Some(found?)),
     }
 }
 
@@ -382,6 +384,17 @@ mod tests {
         assert_eq!(text(&store, "d e/x y").unwrap(), "theirs");
         store.remove("mine", "d e/x y").unwrap();
         store.remove("mine", "no such folder/x").unwrap();
+        assert_eq!(store.list("mine", "d").unwrap(), [] as [&str; 0]);
+        std::fs::write(folder.path().join("mine/d e/x y"), "theirs").unwrap();
+        assert!(!store.create("mine", "d e/x y", b"new").unwrap());
+        put(&store, "d e/x y", b"ours");
+        put(&store, "d e/z", b"z");
+        assert_eq!(store.list("mine", "d").unwrap(), ["d e/x y", "d e/z"]);
+        assert_eq!(text(&store, "d e/x y").unwrap(), "ours");
+        for key in ["d e/x y", "d e/z"] {
+            store.remove("mine", key).unwrap();
+            assert_eq!(text(&store, key).unwrap_err().kind(), io::ErrorKind::NotFound, "nothing older comes back");
+        }
         keys.into_iter().for_each(|key| store.remove("mine", key).unwrap());
         assert_eq!(store.list("mine", "").unwrap(), [] as [&str; 0]);
     }

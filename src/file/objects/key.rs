@@ -14,6 +14,16 @@ pub(super) fn names(key: &str) -> Vec<String> {
     key.split('/').map(name).collect()
 }
 
+/// The names under which a segment of a key may be there: the one that a store gives it, and the segment itself, as other
+/// programs write it.
+pub(super) fn names_of(segment: &str) -> Vec<String> {
+    let mut names = vec![name(segment)];
+    if is_plain(segment) && names[0] != segment {
+        names.push(segment.to_owned());
+    }
+    names
+}
+
 /// The name of a segment.
 fn name(segment: &str) -> String {
     if segment.is_empty() {
@@ -62,7 +72,7 @@ fn decoded(name: &str) -> Option<String> {
 }
 
 /// Whether a segment can be looked for under its own name, for files that were not written by a store.
-pub(super) fn is_plain(segment: &str) -> bool {
+fn is_plain(segment: &str) -> bool {
     !segment.is_empty() && segment != "." && segment != ".." && !segment.contains('\0')
 }
 
