@@ -105,7 +105,8 @@ pub type SizedTable = HashMap<u32, (u64, u64)>;
 #[derive(Debug)]
 pub struct Recorder {
     options: LedgerOptions,
-    pub(super) began_millis: u64,
+    /// When the ledger began. Where the clock was set back to before that time, the lowest that it was set back to.
+    pub(super) began_millis: AtomicU64,
     pub(super) entries: ArcSwap<BTreeMap<u32, Arc<Entry>>>,
     /// By number of the table.
     pub(super) calls: ArcSwap<BTreeMap<u32, Arc<Mutex<CallBook>>>>,
@@ -121,7 +122,7 @@ impl Recorder {
         let without_table = BTreeMap::from([(NO_TABLE, Arc::default())]);
         Self {
             options,
-            began_millis: now_millis,
+            began_millis: AtomicU64::new(now_millis),
             entries: ArcSwap::default(),
             calls: ArcSwap::from_pointee(without_table),
             tags: Mutex::new(Vec::new()),
@@ -140,6 +141,7 @@ impl Recorder {
             return latest_millis;
         }
         self.latest_millis.store(now_millis, Ordering::Relaxed);
+        self.began_millis.fetch_min(now_millis, Ordering::Relaxed);
         now_millis
     }
 

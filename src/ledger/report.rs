@@ -11,6 +11,7 @@ use super::{
 use crate::error::{Error, Result};
 use crate::schema::{BillingMode, TableClass};
 use serde::{Deserialize, Serialize};
+use std::sync::atomic::Ordering;
 
 /// Version of the form that [`Ledger::to_json`] writes.
 const VERSION: u32 = 1;
@@ -23,7 +24,8 @@ const BILLED_OVERHEAD_BYTES: u64 = 100;
 pub struct Ledger {
     /// Version of this form: 1.
     pub version: u32,
-    /// When it began, in milliseconds since 1970.
+    /// When it began, in milliseconds since 1970. Where the clock was set back to before that time, the
+    /// lowest time that it was set back to.
     pub began_millis: u64,
     /// As of when it is, in milliseconds since 1970.
     pub ended_millis: u64,
@@ -183,12 +185,9 @@ impl CallRow {
 impl Recorder {
     /// A copy of everything. `sizes` has what the tables and indexes hold.
     pub fn ledger(&self, sizes: &SizedTable, now_millis: u64) -> Ledger {
-        let mut ledger = Ledger {
-            version: VERSION,
-            began_millis: self.began_millis,
-            ended_millis: self.at(now_millis).max(self.began_millis),
-            ..Ledger::default()
-        };
+        let ended_millis = self.at(now_millis);
+        let began_millis = self.began_millis.load(Ordering::Relaxed).min(ended_millis);
+        let mut ledger = Ledger { version: VERSION, began_millis, ended_millis, ..Ledger::default() };
         let (entries, calls) = (self.entries.load(), self.calls.load());
         let mut names = std::collections::HashMap::new();
         for (number, entry) in entries.iter() {

@@ -155,4 +155,8 @@ fn minutes_go_on_when_the_clock_is_set_back() {
     let minutes: BTreeSet<_> = ledger.usage.iter().map(|row| row.minute_millis).collect();
     assert_eq!(minutes.len(), 11);
     assert_eq!(ledger.hours.iter().map(|hour| hour.peak_write_milliunits).max(), Some(1_000));
+    // The ledger's time is what has gone by since, and so is what a month of it costs.
+    assert_eq!(ledger.ended_millis - ledger.began_millis, 600_000);
+    world.clock.set_millis(BEGIN + 1);
+    assert_eq!(world.ledger().ended_millis - world.ledger().began_millis, 3_600_001);
 }
