@@ -51,6 +51,13 @@ pub struct RecordedTable {
     pub indexes: Vec<RecordedIndex>,
 }
 
+impl RecordedTable {
+    /// Whether both describe the same table. A table cannot change its keys.
+    pub(super) fn is_the_same(&self, other: &Self) -> bool {
+        (&self.name, &self.key, &self.sort) == (&other.name, &other.key, &other.sort)
+    }
+}
+
 /// An index as a trace describes it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]

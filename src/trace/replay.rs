@@ -174,11 +174,12 @@ impl<'d> Run<'d> {
         self.waiting.push(Reverse(Waiting { due_millis, number, attempt, began_millis, shard, access }));
     }
 
-    /// A table is described for the first time, or anew since it was changed; the number of its first description.
+    /// A table is described for the first time, or anew since it was changed; the number of its first description. A trace does
+    /// not say that a table was deleted: one of the same name and keys is taken for the same table.
     fn describe(&mut self, now: &Moment<'_>, recorded: &RecordedTable, at_millis: u64) -> usize {
         let number = now.access.table;
         let is_it =
-            |(known, _): &(&usize, &usize)| now.tables.get(**known).is_some_and(|one| one.name == recorded.name);
+            |(known, _): &(&usize, &usize)| now.tables.get(**known).is_some_and(|one| recorded.is_the_same(one));
         let first = self.described.iter().find(is_it).map_or(number, |(_, first)| *first);
         self.described.insert(number, first);
         match self.tables.get_mut(&first) {

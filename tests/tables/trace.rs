@@ -125,6 +125,26 @@ fn a_table_that_is_changed_stays_the_same_table() {
     assert_eq!((design.hot_keys.len(), design.hot_keys[0].units), (1, 10.0));
 }
 
+/// A table with other keys is another table, also where it has the name of one that was deleted.
+#[test]
+fn a_table_with_other_keys_begins_anew() {
+    let (bytes, clock) = (Bytes::default(), Clock::manual(1_800_000_000_000));
+    let recorder = Arc::new(Recorder::new(bytes.clone(), clock.clone(), RecordOptions::default()).unwrap());
+    let db = Database::options().clock(clock.clone()).hook(recorder.clone()).durability(Durability::Buffered);
+    let db = db.background(false).in_memory().unwrap();
+    for key in ["sku", "id"] {
+        let stock = db.create_table("stock").hash::<S>(key).provisioned(10, 10).create().unwrap();
+        for _ in 0..20 {
+            stock.put(&Item::new().with(key, "bolt")).unwrap();
+        }
+        db.delete_table("stock").unwrap();
+    }
+    recorder.finish().unwrap();
+    let report = replayed(&bytes.get(), r#"{"retries": {"attempts": 1}, "designs": [{"name": "as recorded"}]}"#);
+    let design = &report.designs[0];
+    assert_eq!((design.accesses, design.throttled, design.resources.len()), (40, 20, 2), "{design:?}");
+}
+
 /// Items of one collection stay together where there is a local index, however hot the collection is.
 #[test]
 fn a_collection_with_a_local_index_is_not_cut() {
