@@ -224,12 +224,13 @@ const PATIENCE: Duration = Duration::from_millis(500);
 impl Consumer {
     /// The batches of change records as a stream, which does not end. Each batch is to be acknowledged, as those of
     /// [`Consumer::next_batch`]; acknowledging writes, so it belongs on the pool. The stream holds one thread of the pool
-    /// while it waits.
+    /// while it waits. A stream that is dropped gives its leases back on the pool, a moment later.
     pub fn batches(self) -> BatchStream {
         BatchStream(Batching::Idle(Box::new(self)))
     }
     /// The records as a stream, which does not end: one by one, as those of [`Consumer::follow`], each to be acknowledged
     /// before the next is asked for. The stream holds one thread of the pool while it waits, and none while it is not polled.
+    /// A stream that is dropped gives its leases back on the pool, a moment later.
     ///
     /// ```
     /// use hashrange::{Database, Item, asynchronous::Asynchronous, key::S, schema::StreamView};
@@ -307,7 +308,8 @@ impl Drop for BatchStream {
     }
 }
 
-/// Drops a reader of a change stream, which gives its leases back: that writes, and belongs on the pool where there is one.
+/// Drops a reader of a change stream, which gives its leases back: that writes, and belongs on the pool where there is one. The
+/// drop does not wait for it.
 fn drop_on_pool(reader: impl Send + 'static) {
     match Handle::try_current() {
         Ok(runtime) => drop(runtime.spawn_blocking(move || drop(reader))),
