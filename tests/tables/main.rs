@@ -52,3 +52,4 @@ mod trace;
 mod transaction;
 mod transaction_query;
 mod ttl;
+mod verify;

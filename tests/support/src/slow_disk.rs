@@ -1,4 +1,4 @@
-//! A disk whose writes and syncs a test can hold up, and that tells it of removals.
+//! A disk whose openings of files, writes and syncs a test can hold up, and that tells it of removals.
 
 use hashrange::{
     Result,
@@ -7,10 +7,10 @@ use hashrange::{
 };
 use std::{fmt, sync::Arc};
 
-/// Called before a file is written to or synced, and behind its removal.
+/// Called before a file is opened to be read, written to or synced, and behind its removal.
 pub type Hook = Arc<dyn Fn(Operation, FileName) + Send + Sync>;
 
-/// A disk that calls a hook before each write and sync of a file and behind each removal, and is another disk otherwise.
+/// A disk that calls a hook before each opening, write and sync of a file and behind each removal, and is another disk otherwise.
 pub struct SlowDisk {
     inner: Arc<dyn Disk>,
     before: Hook,
@@ -70,6 +70,7 @@ impl Disk for SlowDisk {
         Ok(Box::new(SlowFile { inner, name, before: self.before.clone() }))
     }
     fn open(&self, name: FileName, map: bool) -> Result<Box<dyn ReadableFile>> {
+        (self.before)(Operation::Open, name);
         self.inner.open(name, map)
     }
     fn rename(&self, from: FileName, to: FileName) -> Result<()> {
