@@ -76,7 +76,7 @@ fn child() {
 
 #[test]
 fn an_index_is_complete_however_often_its_filling_is_killed() {
-    let kills = child::kills(12);
+    let kills = child::kills(8);
     let folder = tempfile::tempdir().unwrap();
     {
         let (_db, table) = open(folder.path(), true);
