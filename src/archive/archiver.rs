@@ -217,6 +217,7 @@ impl Archiver {
         let begins_at = base.as_ref().filter(|base| base.follows_gap || progress.log.is_none());
         let begins_at = begins_at.map(|base| (base.first_segment, 0));
         let Some(from) = begins_at.or(progress.log) else { return Ok((None, false)) };
+        let _hold = self.engine.hold_log(from.0); // for the time of this call, also where the backlog was given up
         let mut log = self.engine.durable_log(syncs)?;
         // Log that is gone before it was archived is a gap, which only a base can follow.
         if begins_at.is_none() && !log.leads_on_from(from.0) {

@@ -106,21 +106,27 @@ impl Engine {
         match known {
             Some(timeline) if timeline.id != 0 => Ok(timeline),
             // A copy: it knows where it comes from, and has no number yet.
-            copy => self.put_timeline(copy.and_then(|copy| copy.parent)),
+            copy => self.put_timeline(copy.and_then(|copy| copy.parent), None),
         }
     }
 
     /// Leaves the timeline for a new one: another copy of the database goes on with it.
     pub fn begin_timeline(&self) -> Result<Timeline> {
         let left = self.timeline()?.id;
-        self.put_timeline(Some((left, self.last_durable_commit()?)))
+        self.put_timeline(Some((left, self.last_durable_commit()?)), Some(left))
     }
 
-    fn put_timeline(&self, parent: Option<(u64, u64)>) -> Result<Timeline> {
+    /// Draws a timeline, unless another thread has drawn one since the caller saw `left`.
+    fn put_timeline(&self, parent: Option<(u64, u64)>, left: Option<u64>) -> Result<Timeline> {
         let _work = self.gate.enter()?;
+        let mut manifest = self.manifest_to_change()?;
+        let known = Timeline::of_note(manifest.state().notes.get(TIMELINE_NOTE)).filter(|known| known.id != 0);
+        if let Some(known) = known.filter(|known| Some(known.id) != left) {
+            return Ok(known);
+        }
         let timeline = Timeline { id: self.fresh_number(), parent };
         let note = Edit::PutNote { key: TIMELINE_NOTE.to_owned(), value: timeline.to_note()? };
-        self.commit_manifest_or_retry(&mut *self.manifest_to_change()?, &[note])?;
+        self.commit_manifest_or_retry(&mut manifest, &[note])?;
         Ok(timeline)
     }
 
@@ -187,7 +193,8 @@ impl Engine {
                 (_, None) => {}
             }
         }
-        Ok(DurableLog { commit, at_millis, segments, bounds })
+        // Also those that the manifest has forgotten: who holds the log may need them.
+        Ok(DurableLog { commit, at_millis, segments, bounds: LogBounds { ends, ..bounds } })
     }
 
     /// A part of a file. Errors: the file is missing or shorter, disk.

@@ -229,6 +229,9 @@ impl Engine {
     fn take_base(&self) -> Result<()> {
         self.begin_session()?;
         let _one = self.history.changing.lock();
+        if self.files.manifest().state().history.is_none() {
+            return Ok(()); // it has ended while this waited for the lock
+        }
         let (state, hold, seqno) = self.alive_now();
         let segment = self.wal.segments().last().map_or(0, |last| last.number);
         self.wal.sync(seqno)?;
@@ -244,12 +247,16 @@ impl Engine {
             runs: state.live_runs().into_iter().collect(),
         };
         let mut manifest = self.files.manifest();
-        self.commit_manifest_or_retry(&mut manifest, &[Edit::PutBase(facts.clone())]).inspect_err(|_| {
+        // The log may have been trimmed meanwhile, and the manifest has forgotten where segments end that the base needs.
+        let ends = state.log.ends.iter().map(|(segment, end)| Edit::PutLogEnd { segment: *segment, valid_end: *end });
+        let edits: Vec<Edit> = [Edit::PutBase(facts.clone())].into_iter().chain(ends).collect();
+        self.commit_manifest_or_retry(&mut manifest, &edits).inspect_err(|_| {
             if !manifest.is_poisoned() {
                 self.files.remove_base(file);
             }
         })?;
-        self.history.bases.lock().push(Base { facts, hold: hold.outliving_process() });
+        let hold = hold.with_base(file).outliving_process();
+        self.history.bases.lock().push(Base { facts, hold });
         Ok(())
     }
 
@@ -328,7 +335,7 @@ impl Engine {
         let dropped: Vec<Base> = bases.drain(..count).collect();
         drop((bases, manifest));
         for base in dropped {
-            self.files.remove_base(base.facts.file);
+            self.files.kept.gives_up_base(base.facts.file);
             base.hold.let_go();
         }
         Ok(())

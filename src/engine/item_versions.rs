@@ -1,6 +1,10 @@
 //! What one item was, commit by commit, as far as history reaches back: read from the log.
 
-use super::{engine::Engine, moment::Moment, ring::key_ref};
+use super::{
+    engine::Engine,
+    moment::{EngineAtMoment, Moment},
+    ring::key_ref,
+};
 use crate::{
     error::{Error, Result},
     item::{Item, ItemRef},
@@ -61,6 +65,18 @@ impl Versions<'_> {
 }
 
 impl Engine {
+    /// The database as it was at the first moment that history has.
+    fn earliest(&self) -> Result<EngineAtMoment> {
+        loop {
+            let first = || self.history_window().map(|window| window.earliest.commit);
+            let Some(commit) = first() else { return Err(self.outside_history("an earlier version")) };
+            match self.at_moment(Moment::Commit(commit)) {
+                Err(_) if first() != Some(commit) => {} // history begins later by now
+                opened => return opened,
+            }
+        }
+    }
+
     /// Shows all versions of an item that history has, oldest first, until the reader breaks off. One at a time is in memory. The
     /// item is named by its key attributes; the table may have been deleted since, and created again.
     pub fn visit_item_versions(
@@ -69,8 +85,7 @@ impl Engine {
         key: &Item,
         visit: &mut dyn FnMut(ItemVersion) -> ControlFlow<()>,
     ) -> Result<()> {
-        let Some(window) = self.history_window() else { return Err(self.outside_history("an earlier version")) };
-        let earliest = self.at_moment(Moment::Commit(window.earliest.commit))?;
+        let earliest = self.earliest()?;
         let mut tables = Tables { name: table, key, keys: BTreeMap::new(), were_met: false };
         let mut versions = Versions { visit, was_there: false };
         if let Some(slot) = earliest.engine.table(table) {
@@ -91,7 +106,9 @@ impl Engine {
         self.wal.sync(last)?;
         if last > earliest.commit {
             let known = self.files.manifest().state().log.clone();
-            let bounds = LogBounds { first_segment: earliest.log.first_segment, kept_from: None, ..known };
+            let mut ends = earliest.log.ends.clone();
+            ends.extend(known.ends.clone());
+            let bounds = LogBounds { first_segment: earliest.log.first_segment, ends, kept_from: None, ..known };
             let reader = LogReader::new(&*self.files.disk, &self.files.protection, &bounds)?;
             let reader = reader.starting_at(earliest.commit + 1)?.until(ReadUntil::Commit(last));
             read_versions(reader, &mut tables, earliest.at_millis, &mut versions)?;

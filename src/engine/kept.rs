@@ -26,6 +26,10 @@ struct Held {
     runs: BTreeMap<u64, usize>,
     /// Held runs that the database gave up.
     given_up_runs: BTreeSet<u64>,
+    /// Holders of the file of each base.
+    bases: BTreeMap<u64, usize>,
+    /// Held bases that the database gave up.
+    given_up_bases: BTreeSet<u64>,
     /// Holders of the log from a segment on.
     log_from: BTreeMap<u64, usize>,
     /// Segments that the database gave up, with the bytes of each that count.
@@ -33,6 +37,16 @@ struct Held {
     /// Where segments of earlier sessions end, which the manifest forgets once the database needs them no more.
     ends: BTreeMap<u64, u64>,
     is_closed: bool,
+}
+
+/// One holder less; whether it was the last one.
+fn lets_go(holders: &mut BTreeMap<u64, usize>, of: u64) -> bool {
+    let left = holders.get(&of).map_or(0, |holders| holders.saturating_sub(1));
+    match left {
+        0 => drop(holders.remove(&of)),
+        left => drop(holders.insert(of, left)),
+    }
+    left == 0
 }
 
 impl Held {
@@ -55,7 +69,7 @@ impl Kept {
         }
         *held.log_from.entry(first_segment).or_default() += 1;
         drop(held);
-        Hold { kept: self.clone(), runs, first_segment, outlives_process: false }
+        Hold { kept: self.clone(), runs, first_segment, base: None, outlives_process: false }
     }
     /// The database needs a run no more. Whether no other holder does either, so that it can be removed.
     pub fn gives_up_run(&self, run: u64) -> bool {
@@ -65,6 +79,10 @@ impl Kept {
             held.given_up_runs.insert(run);
         }
         !is_held
+    }
+    /// The database needs a base no more. Its file goes with its last holder.
+    pub fn gives_up_base(&self, file: u64) {
+        self.held.lock().given_up_bases.insert(file);
     }
     /// Remembers where segments end whose files are longer. To be called before the manifest forgets it.
     pub fn note_ends(&self, ends: &BTreeMap<u64, u64>) {
@@ -104,13 +122,15 @@ impl fmt::Debug for Kept {
     }
 }
 
-/// Runs, and the log from a segment on, which stay until this is dropped. One that outlives the process stays until it is
+/// Runs, the log from a segment on, and perhaps the file of a base, which stay until this is dropped. One that outlives the process stays until it is
 /// let go.
 #[derive(Debug)]
 pub struct Hold {
     kept: Arc<Kept>,
     runs: BTreeSet<u64>,
     first_segment: u64,
+    /// The base whose file stays, too.
+    base: Option<u64>,
     outlives_process: bool,
 }
 
@@ -120,12 +140,26 @@ impl Hold {
         self.outlives_process = true;
         self
     }
+    /// The same, and the file of a base.
+    pub fn with_base(mut self, file: u64) -> Self {
+        *self.kept.held.lock().bases.entry(file).or_default() += 1;
+        self.base = Some(file);
+        self
+    }
     /// Ends it.
     pub fn let_go(mut self) {
         self.outlives_process = false;
     }
     /// A second hold on the same files.
     pub fn again(&self) -> Self {
+        let hold = self.without_base();
+        match self.base {
+            Some(file) => hold.with_base(file),
+            None => hold,
+        }
+    }
+    /// A second hold on the same files but for that of a base, which is read once.
+    pub fn without_base(&self) -> Self {
         self.kept.hold(self.runs.clone(), self.first_segment)
     }
     /// The first segment of the log that stays.
@@ -142,22 +176,17 @@ impl Drop for Hold {
         }
         let mut garbage = Vec::new();
         for run in &self.runs {
-            let holders = held.runs.get(run).map_or(0, |holders| holders.saturating_sub(1));
-            if holders > 0 {
-                held.runs.insert(*run, holders);
-                continue;
-            }
-            held.runs.remove(run);
-            if held.given_up_runs.remove(run) {
+            if lets_go(&mut held.runs, *run) && held.given_up_runs.remove(run) {
                 garbage.push(FileName::Run(*run));
             }
         }
-        let holders = held.log_from.get(&self.first_segment).map_or(0, |holders| holders.saturating_sub(1));
-        if holders > 0 {
-            held.log_from.insert(self.first_segment, holders);
-        } else {
-            held.log_from.remove(&self.first_segment);
+        if let Some(file) = self.base
+            && lets_go(&mut held.bases, file)
+            && held.given_up_bases.remove(&file)
+        {
+            garbage.push(FileName::Base(file));
         }
+        lets_go(&mut held.log_from, self.first_segment);
         let needed_from = held.log_from.first_key_value().map_or(u64::MAX, |(first, _)| *first);
         let still_held = held.given_up_segments.split_off(&needed_from);
         let free = std::mem::replace(&mut held.given_up_segments, still_held);

@@ -151,8 +151,12 @@ impl Engine {
         let known = self.files.manifest().state().log.clone();
         let is_plain = facts.segment < known.encrypted_from;
         let mut state = read_base(&*self.files.disk, &self.files.protection, facts.file, is_plain)?;
+        let hold = hold.without_base();
         let first_segment = hold.first_segment();
-        state.log = LogBounds { first_segment, kept_from: None, ..known };
+        // The manifest forgets where segments end once no base needs them, and this one may be gone by now.
+        let mut ends = std::mem::take(&mut state.log.ends);
+        ends.extend(known.ends.clone());
+        state.log = LogBounds { first_segment, ends, kept_from: None, ..known };
         state.log.keep_from(None);
         if state.live_runs().into_iter().ne(facts.runs.iter().copied()) {
             let name = FileName::Base(facts.file);

@@ -364,7 +364,8 @@ fn kept_files(disk: &Arc<dyn Disk>, manifest: &Manifest) -> Result<(Arc<Kept>, V
     let state = manifest.state();
     let mut bases: Vec<Base> = Vec::with_capacity(state.bases.len());
     for facts in state.bases.values() {
-        let hold = kept.hold(facts.runs.iter().copied().collect(), facts.first_segment).outliving_process();
+        let hold = kept.hold(facts.runs.iter().copied().collect(), facts.first_segment).with_base(facts.file);
+        let hold = hold.outliving_process();
         bases.push(Base { facts: facts.clone(), hold });
     }
     bases.sort_by_key(|base| (base.facts.seqno, base.facts.file));

@@ -8,8 +8,17 @@ use hashrange::{
     history::{HistoryOptions, Moment},
     inspect::Work,
     key::S,
+    testing::{Operation, SimulatedDisk},
 };
-use std::{collections::BTreeSet, sync::Arc, time::Duration};
+use hashrange_test_support::slow_disk::SlowDisk;
+use std::{
+    collections::BTreeSet,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
 const BEGIN: u64 = 1_800_000_000_000;
 const HOUR: u64 = 3_600_000;
@@ -111,6 +120,74 @@ fn history_is_a_setting_of_the_database_and_may_be_changed() {
     let refused = db.keep_history(HistoryOptions { retention_secs: 0, ..wanted }).unwrap_err();
     assert_eq!(refused.kind(), ErrorKind::Validation);
     assert!(options(&clock).history(HistoryOptions { base_bytes: 0, ..wanted }).in_memory().is_err());
+}
+
+/// A database in which something else happens once, when the file of a base is about to be opened or synced; it is to be armed.
+fn beside_bases(
+    clock: &Clock,
+    disk: Arc<dyn Disk>,
+    operation: Operation,
+    happens: fn(&Database),
+) -> (Arc<OnceLock<Database>>, Arc<AtomicBool>) {
+    let (opened, is_armed) = (Arc::new(OnceLock::<Database>::new()), Arc::new(AtomicBool::new(false)));
+    let (db, armed) = (opened.clone(), is_armed.clone());
+    let hook = move |done, name| {
+        if done == operation && matches!(name, FileName::Base(_)) && armed.swap(false, Ordering::SeqCst) {
+            happens(db.get().unwrap());
+        }
+    };
+    opened.get_or_init(|| options(clock).open_on(SlowDisk::new(disk, Arc::new(hook))).unwrap());
+    (opened, is_armed)
+}
+
+#[test]
+fn a_base_that_is_dropped_while_it_is_read_goes_behind_the_reader() {
+    let (clock, disk) = (Clock::manual(BEGIN), Arc::new(MemoryDisk::new()));
+    let time_passes = |db: &Database| {
+        db.clock().advance(Duration::from_millis(20 * HOUR));
+        while db.step().unwrap() != Work::Idle {}
+    };
+    let (db, is_armed) = beside_bases(&clock, disk.clone(), Operation::Open, time_passes);
+    let db = db.get().unwrap();
+    db.keep_history(HistoryOptions { retention_secs: 5 * 3600, base_bytes: 4096 }).unwrap();
+    (0..5).for_each(|now| hour(db, now));
+    let (before, early) = (bases(&disk), clock.now_millis() - 4 * HOUR);
+    is_armed.store(true, Ordering::SeqCst);
+    assert_eq!(hour_at(db, early), 1);
+    assert!(!is_armed.load(Ordering::SeqCst));
+    assert!(db.at(Moment::Instant(early)).is_err(), "it is too early by now");
+    assert_eq!(bases(&disk), db.history_window().unwrap().bases);
+    assert!(before > bases(&disk));
+}
+
+#[test]
+fn a_base_knows_where_segments_end_that_are_trimmed_while_it_is_taken() {
+    let (clock, disk) = (Clock::manual(BEGIN), SimulatedDisk::new(1));
+    let db = options(&clock).open_on(Arc::new(disk.clone())).unwrap();
+    let put = |db: &Database, round: u64| {
+        let table = stock(db);
+        (0..20).for_each(|n| drop(table.put(&Item::new().with("sku", format!("{n}")).with("hour", round)).unwrap()));
+    };
+    put(&db, 0);
+    db.sync().unwrap();
+    put(&db, 1);
+    // The end of the segment is lost with the power, and another one takes over.
+    let disk = Arc::new(disk.crash(7));
+    let (db, is_armed) = beside_bases(&clock, disk.clone(), Operation::Sync, |db| {
+        std::thread::scope(|scope| drop(scope.spawn(|| db.flush().unwrap()).join().unwrap()));
+    });
+    let db = db.get().unwrap();
+    (2..8).for_each(|round| put(db, round));
+    is_armed.store(true, Ordering::SeqCst);
+    db.keep_history(HistoryOptions { retention_secs: 3600, base_bytes: 1 << 30 }).unwrap();
+    assert!(!is_armed.load(Ordering::SeqCst));
+    let then = db.history_window().unwrap().earliest.commit;
+    put(db, 9);
+    db.flush().unwrap();
+    assert_eq!(db.at(Moment::Commit(then)).unwrap().table::<S>("stock").unwrap().scan().items().count(), 20);
+    db.sync().unwrap();
+    let again = options(&clock).open_on(Arc::new(disk.crash(8))).unwrap();
+    assert_eq!(again.at(Moment::Commit(then)).unwrap().table::<S>("stock").unwrap().scan().items().count(), 20);
 }
 
 #[test]
