@@ -373,8 +373,9 @@ impl Database {
         self.engine().wait_all_durable(Some(Durability::Sync))
     }
     /// Checks the log, every byte of every run and stream segment, and every index against its table; the first thing that is wrong is
-    /// the error. Meant for a database that is not written meanwhile, since an index may be read before or after its table;
-    /// what the database does in the background, expiry of items aside, does not disturb it. Errors: damage, with file and offset ([`Corrupt`](crate::ErrorKind::Corrupt)); disk; closed.
+    /// the error. Meant for a database that is not written to: beside writers, an index may be read before or after its table.
+    /// What looks damaged where there were writes meanwhile is read again, a few times. Errors: damage, with file and offset
+    /// ([`Corrupt`](crate::ErrorKind::Corrupt)); disk; closed.
     pub fn verify(&self) -> Result<VerifyReport> {
         self.engine().verify()
     }

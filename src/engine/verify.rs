@@ -15,6 +15,9 @@ use crate::{
 use serde::Serialize;
 use std::collections::BTreeSet;
 
+/// How often what looks damaged is read while others write, until it counts as damaged.
+const READS_BESIDE_WRITERS: usize = 4;
+
 /// What was checked.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct VerifyReport {
@@ -31,9 +34,9 @@ pub struct VerifyReport {
 }
 
 impl Engine {
-    /// Checks everything that can be checked; the first thing that is wrong is the error. Meant for a database that
-    /// is not written to meanwhile: with writers, an index may be seen before or after its table. Flushes,
-    /// merges and trims do not disturb it.
+    /// Checks everything that can be checked; the first thing that is wrong is the error. Meant for a database that is not
+    /// written to: beside writers, an index may be read before or after its table. A table that does not agree with its indexes is
+    /// checked again if there were writes meanwhile, so that a few do no harm. Flushes, merges and trims never do.
     pub fn verify(&self) -> Result<VerifyReport> {
         let _work = self.gate.enter()?;
         let mut report = VerifyReport { log_records: self.verify_log()?, ..VerifyReport::default() };
@@ -53,7 +56,12 @@ impl Engine {
                     report.partitions += 1;
                 }
             }
-            self.verify_table(&state, &mut report)?;
+            let (items, index_entries) = self.read_beside_writers(|| {
+                let state = arc_swap::Guard::into_inner(slot.state());
+                self.verify_table(&state)
+            })?;
+            report.items += items;
+            report.index_entries += index_entries;
         }
         for shard in self.streams.shards() {
             for segment in shard.segments() {
@@ -70,14 +78,20 @@ impl Engine {
         self.files.manifest().state().stream_segments.contains_key(&file)
     }
 
-    /// Reads the log while others write it. In a segment that was written over a former one, what a writer has written of its next
-    /// records may look like damage; so a log that grew meanwhile is read a second time before it is called damaged.
+    /// Reads while others write. In a segment of the log that was written over a former one, what a writer has written of its next
+    /// records may look like damage, and an item may be there without its entries. So what looks damaged is read again where the log
+    /// grew meanwhile, a few times.
     pub(super) fn read_beside_writers<T>(&self, read: impl Fn() -> Result<T>) -> Result<T> {
-        let before = self.wal.last_seqno();
-        match read() {
-            Err(error) if error.kind() == ErrorKind::Corrupt && self.wal.last_seqno() != before => read(),
-            done => done,
+        for _ in 1..READS_BESIDE_WRITERS {
+            // The begin of a session removes segments, too.
+            let writes = || (self.wal.last_seqno(), self.session.has_begun());
+            let before = writes();
+            match read() {
+                Err(error) if error.kind() == ErrorKind::Corrupt && writes() != before => {}
+                done => return done,
+            }
         }
+        read()
     }
 
     /// Reads the records that are durable back from the files, and takes each apart.
@@ -101,7 +115,9 @@ impl Engine {
         Ok(records)
     }
 
-    fn verify_table(&self, state: &super::TableState, report: &mut VerifyReport) -> Result<()> {
+    /// Checks items and entries of indexes; how many there are of both.
+    fn verify_table(&self, state: &super::TableState) -> Result<(u64, u64)> {
+        let (mut items, mut index_entries) = (0, 0);
         let table = &state.definition;
         let active: Vec<usize> =
             (0..table.indexes.len()).filter(|i| table.indexes[*i].status == IndexStatus::Active).collect();
@@ -120,7 +136,7 @@ impl Engine {
                     local_entries[usize::from(space)] += 1;
                     continue;
                 }
-                report.items += 1;
+                items += 1;
                 let its_key = table.key_of_item(&item.to_item())?;
                 if its_key != place {
                     return Err(wrong(table, None, "an item does not lie where its key says"));
@@ -142,13 +158,13 @@ impl Engine {
             } else {
                 local_entries[usize::from(space)]
             };
-            report.index_entries += found;
+            index_entries += found;
             if found != expected[position] {
                 let text = format!("{found} entries where the items call for {}", expected[position]);
                 return Err(wrong(table, Some(index), &text));
             }
         }
-        Ok(())
+        Ok((items, index_entries))
     }
 
     fn verify_entry(

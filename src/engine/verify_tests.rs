@@ -10,7 +10,7 @@ use crate::{
     schema::{EncodedKey, IndexKind, KeyAttribute, KeySchema, Projection},
 };
 use bytes::Bytes;
-use std::sync::Arc;
+use std::{cell::Cell, sync::Arc};
 
 /// A number above all that the log has given out.
 const LATER: u64 = 1 << 40;
@@ -37,12 +37,14 @@ fn database() -> (Engine, Arc<TableSlot>) {
     let key = KeySchema { hash: KeyAttribute::new("h", KeyType::S), range: Some(KeyAttribute::new("r", KeyType::S)) };
     let indexes = vec![spec("local", IndexKind::Local, "h", "g"), spec("global", IndexKind::Global, "g", "r")];
     let slot = engine.create_table(TableSpec { indexes, ..TableSpec::new("items", key) }).unwrap();
-    for n in 0..3 {
-        let (key, bytes) = (key_of(&slot, n), bytes_of(&item(n)));
-        let decide = &mut |_: &_, _: Option<&ItemRef>| Ok(WriteAction::Put(bytes.clone()));
-        engine.write_one(WriteOp { slot: &slot, key: &key, decide }, &WriteOptions::default()).unwrap();
-    }
+    (0..3).for_each(|n| put(&engine, &slot, n));
     (engine, slot)
+}
+
+fn put(engine: &Engine, slot: &TableSlot, n: u32) {
+    let (key, bytes) = (key_of(slot, n), bytes_of(&item(n)));
+    let decide = &mut |_: &_, _: Option<&ItemRef>| Ok(WriteAction::Put(bytes.clone()));
+    engine.write_one(WriteOp { slot, key: &key, decide }, &WriteOptions::default()).unwrap();
 }
 
 fn bytes_of(item: &Item) -> Bytes {
@@ -126,6 +128,23 @@ fn an_item_that_lies_where_another_one_belongs_is_found() {
     let (engine, slot) = database();
     let found = planted(&engine, &slot, None, &key_of(&slot, 7), Some(&bytes_of(&item(1))));
     assert!(found.contains("an item does not lie where its key says") && found.contains("items"), "{found}");
+}
+
+#[test]
+fn what_looks_damaged_is_read_again_if_there_were_writes_meanwhile() {
+    let (engine, slot) = database();
+    let damaged_while = |writes: u32| {
+        let reads = Cell::new(0);
+        let read = || {
+            reads.set(reads.get() + 1);
+            if reads.get() <= writes {
+                put(&engine, &slot, reads.get());
+            }
+            if reads.get() <= writes || writes == 0 { Err(Error::corrupt("a file", 0, "?")) } else { Ok(()) }
+        };
+        (engine.read_beside_writers(read).is_err(), reads.get())
+    };
+    assert_eq!([0, 1, 3, 9].map(damaged_while), [(true, 1), (false, 2), (false, 4), (true, 4)]);
 }
 
 #[test]
