@@ -31,6 +31,19 @@ const MAX_KEY_ELEMENTS: usize = 2;
 /// Elements of the key schema of a global index.
 pub(super) const MAX_GLOBAL_KEY_ELEMENTS: usize = 8;
 
+/// Members that the parameters of an import have. Others are skipped, as members are that no operation has: who may import may not
+/// give a table a policy or tags, and the table gets neither a stream nor local indexes.
+const MEMBERS_OF_IMPORT: [&str; 8] = [
+    "TableName",
+    "AttributeDefinitions",
+    "KeySchema",
+    "GlobalSecondaryIndexes",
+    "BillingMode",
+    "ProvisionedThroughput",
+    "OnDemandThroughput",
+    "SSESpecification",
+];
+
 #[derive(Default)]
 pub(super) struct Request<'a> {
     pub(super) table: TableName<'a>,
@@ -66,9 +79,19 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
 
 impl<'a> Request<'a> {
     pub(super) fn decode(body: &'a [u8]) -> Result<Self, Failure> {
+        Self::decode_members(body, |_| true)
+    }
+
+    /// The parameters of a table that an import makes.
+    pub(super) fn decode_import(body: &'a [u8]) -> Result<Self, Failure> {
+        Self::decode_members(body, |name| MEMBERS_OF_IMPORT.contains(&name))
+    }
+
+    fn decode_members(body: &'a [u8], is_member: fn(&str) -> bool) -> Result<Self, Failure> {
         let mut request = Self::default();
         shape::request(body, |reader, name| {
             match name {
+                name if !is_member(name) => reader.skip()?,
                 "TableName" => request.table = TableName::new(shape::string(reader)?),
                 "AttributeDefinitions" => request.definitions = members::attribute_definitions(reader)?,
                 "KeySchema" => request.keys = members::key_schema(reader)?,

@@ -190,7 +190,7 @@ impl<'a> Request<'a> {
 pub(super) fn import(context: &Context<'_>, body: &[u8]) -> Outcome {
     let request = Request::decode(body)?;
     let parameters = request.parameters.unwrap_or_default();
-    let creation = create_table::Request::decode(parameters.as_bytes())?;
+    let creation = create_table::Request::decode_import(parameters.as_bytes())?;
     creation.table.check_control(context)?;
     creation.check_members(Violations::under("tableCreationParameters."))?;
     let name = creation.table.name().to_owned();

@@ -343,6 +343,35 @@ fn bad_records_are_counted_and_bytes_that_are_none_end_their_object() {
 }
 
 #[test]
+fn an_import_makes_a_plain_table() {
+    let (wire, folder) = with_bucket(Wire::new());
+    put(&folder, "in/a", r#"{"Item":{"pk":{"S":"a"},"sk":{"N":"1"}}}"#);
+    let policy =
+        r#"{"Statement":[{"Effect":"Allow","Principal":{"AWS":"000000000000"},"Action":"dynamodb:*","Resource":"*"}]}"#;
+    let creation = json!({
+        "TableName": "plain", "BillingMode": "PAY_PER_REQUEST",
+        "AttributeDefinitions": [
+            {"AttributeName": "pk", "AttributeType": "S"}, {"AttributeName": "sk", "AttributeType": "N"}],
+        "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}],
+        "ResourcePolicy": policy, "Tags": [{"Key": "team", "Value": "red"}], "DeletionProtectionEnabled": true,
+        "StreamSpecification": {"StreamEnabled": true, "StreamViewType": "KEYS_ONLY"},
+        "TableClass": "STANDARD_INFREQUENT_ACCESS",
+        "LocalSecondaryIndexes": [{"IndexName": "by_sk", "Projection": {"ProjectionType": "ALL"},
+            "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}, {"AttributeName": "sk", "KeyType": "RANGE"}]}]});
+    let request = merged(source("in/"), json!({"TableCreationParameters": creation}));
+    assert_eq!(import(&wire, "plain", request)["ImportStatus"], "COMPLETED");
+    wait_active(&wire, "plain");
+    let table = wire.ok("DescribeTable", json!({"TableName": "plain"}))["Table"].clone();
+    for member in ["LocalSecondaryIndexes", "StreamSpecification", "LatestStreamArn", "TableClassSummary"] {
+        assert_eq!(table[member], Value::Null, "{table}");
+    }
+    assert_eq!(table["DeletionProtectionEnabled"], json!(false));
+    let arn = table["TableArn"].clone();
+    assert_eq!(wire.ok("ListTagsOfResource", json!({"ResourceArn": arn}))["Tags"], json!([]));
+    assert_eq!(wire.error("GetResourcePolicy", json!({"ResourceArn": arn})).0, "PolicyNotFoundException");
+}
+
+#[test]
 fn csv_has_typed_keys_and_strings() {
     let (wire, folder) = with_bucket(Wire::new());
     put(&folder, "csv/a", "sk;pk;note\n1;\"a;b\";\"say \"\"hi\"\"\"\n2;c;\nx;d;y\n3;e\n");
