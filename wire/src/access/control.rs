@@ -28,6 +28,7 @@ fn members_of(action: Action) -> &'static [&'static str] {
         | Action::ListGlobalTables
         | Action::ListExports
         | Action::ListImports
+        | Action::ListBulkOperations
         | Action::DescribeLimits
         | Action::DescribeEndpoints
         | Action::GetRecords
@@ -39,7 +40,7 @@ fn members_of(action: Action) -> &'static [&'static str] {
         | Action::GetResourcePolicy
         | Action::DeleteResourcePolicy => &["ResourceArn"],
         Action::DescribeStream | Action::GetShardIterator => &["StreamArn"],
-        Action::ExportTableToPointInTime | Action::ListBulkOperations => &["TableArn"],
+        Action::ExportTableToPointInTime => &["TableArn"],
         Action::DescribeBackup | Action::DeleteBackup | Action::RestoreTableFromBackup => &["BackupArn"],
         Action::RestoreTableToPointInTime => &["SourceTableArn", "SourceTableName"],
         Action::DescribeExport => &["ExportArn"],

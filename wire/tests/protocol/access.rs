@@ -344,6 +344,10 @@ fn policies_decide_on_what_the_operation_looks_at() {
     for operation in ["DescribeBulkOperation", "CancelBulkOperation"] {
         refusal(&wire, &all_but("table/things/*"), operation, &bulk);
     }
+    // The list is of the bulk writes of all tables.
+    let one =
+        principal(&format!(r#"{{"Effect":"Allow","Action":"dynamodb:ListBulkOperations","Resource":"{public}"}}"#));
+    refusal(&wire, &one, "ListBulkOperations", &json!({"TableArn": public}));
     // Members that the operation skips say nothing.
     for other in ["ResourceArn", "StreamArn", "TableArn", "BackupArn", "ExportArn", "ImportArn", "GlobalTableName"] {
         for operation in ["DescribeTable", "DeleteTable", "CreateBackup", "UpdateTimeToLive"] {
