@@ -180,7 +180,14 @@ fn is_unbounded(statement: &Map<String, Value>) -> bool {
         Value::Object(kinds) => kinds.get("AWS").is_some_and(is_star),
         principal => is_star(principal),
     });
-    allows && everybody && statement.get("Condition").is_none()
+    allows && everybody && !has_condition(statement)
+}
+
+/// Whether a statement has a condition that a request can fail.
+fn has_condition(statement: &Map<String, Value>) -> bool {
+    let is_empty = |lines: &Value| lines.as_object().is_some_and(Map::is_empty);
+    let operators = statement.get("Condition").and_then(Value::as_object);
+    operators.is_some_and(|operators| operators.values().any(|lines| !is_empty(lines)))
 }
 
 #[cfg(test)]
@@ -228,6 +235,8 @@ mod tests {
             (r#"{"Statement":[{"Effect":"Deny","Principal":"1","Action":"*","Resource":"*"}]}"#, "Syntax error"),
             (&twice, "not unique"),
             (&allow, "unbounded access"),
+            (&allow.replace("\"Sid\"", "\"Condition\":{},\"Sid\""), "unbounded access"),
+            (&allow.replace("\"Sid\"", "\"Condition\":{\"Bool\":{}},\"Sid\""), "unbounded access"),
             (&big, "Maximum policy size of 20480 bytes exceeded"),
         ] {
             let refusal = canonical(document, "1").unwrap_err();
@@ -253,8 +262,15 @@ mod tests {
                 format!(r#"{{"Statement":[{{"Effect":"Deny","Principal":{principal},{action},"Resource":"*"}}]}}"#);
             let policy = parse(&document, "111122223333", Resource::Table).unwrap();
             assert_eq!(policy.shuts_out, shuts_out, "{document}");
-            let conditional = document.replace(r#""Resource""#, r#""Condition":{},"Resource""#);
-            assert!(!parse(&conditional, "111122223333", Resource::Table).unwrap().shuts_out);
+            for (condition, shuts_out) in [
+                ("{}", shuts_out),
+                (r#"{"Bool":{}}"#, shuts_out),
+                (r#"{"Bool":{"aws:SecureTransport":"true"}}"#, false),
+            ] {
+                let conditional = document.replace(r#""Resource""#, &format!(r#""Condition":{condition},"Resource""#));
+                let policy = parse(&conditional, "111122223333", Resource::Table).unwrap();
+                assert_eq!(policy.shuts_out, shuts_out, "{conditional}");
+            }
         }
     }
 }

@@ -175,7 +175,7 @@ pub(super) fn shuts_out(statement: &Map<String, Value>, account: &str) -> bool {
         }
         everybody => everybody.as_str() == Some("*"),
     };
-    let denies = get("Effect").and_then(Value::as_str) == Some("Deny") && get("Condition").is_none();
+    let denies = get("Effect").and_then(Value::as_str) == Some("Deny") && !super::has_condition(statement);
     let concerns = get("Principal").map_or_else(|| get("NotPrincipal").is_some_and(|p| !is_owner(p)), is_owner);
     let action = "PutResourcePolicy";
     let is_meant =
