@@ -41,10 +41,12 @@ impl Jobs {
         definition: &TableDefinition,
     ) -> Result<BackupRecord, Failure> {
         let now_millis = self.now_millis();
-        let mut id = self.new_id::<BackupRecord>(now_millis)?;
-        if kind == BackupKind::System {
-            id = self.system_id(now_millis)?;
-        }
+        // Until its row is there.
+        let _one = (kind == BackupKind::System).then(|| self.board.one_system_backup());
+        let id = match kind {
+            BackupKind::System => self.system_id(now_millis)?,
+            _ => self.new_id::<BackupRecord>(now_millis)?,
+        };
         self.copy(&id)?;
         // What the copy has, not what the table has become since.
         let described = self.database.describe_table(&definition.name);

@@ -11,12 +11,13 @@ use super::{
     records::{BulkRecord, Counts, JobStatus, Record, RecordPlace},
 };
 use crate::{
+    arn::table_id,
     error::Failure,
     objects::{ObjectStore, put},
     timing::takes,
     transfer::{json::ItemRecord, manifest::Layout},
 };
-use hashrange::{ErrorKind, item::size::item_size, request::PutItem};
+use hashrange::{ErrorKind, Table, item::size::item_size, key::Dynamic, request::PutItem};
 use std::{sync::Arc, thread, time::Duration};
 
 /// Records after which it is noted how far a bulk write is.
@@ -120,8 +121,13 @@ impl Jobs {
                 return Err(Stopped::Failed(JobFailure::no_bucket(bucket)));
             }
         }
-        let table = self.database.describe_table(&record.table)?;
-        let form = form(&request.source, &table.definition);
+        let definition = self.database.describe_table(&record.table)?.definition;
+        let table = self.database.dynamic_table(&record.table)?;
+        if table_id(&definition) != record.table_id {
+            let text = format!("Table {} is not the one that the bulk write began with", record.table);
+            return Err(Stopped::Failed(JobFailure::new("TableNotFound", text)));
+        }
+        let form = form(&request.source, &definition);
         let layout = Layout::new(request.output_prefix.as_deref(), &record.id);
         let lines = |name: &str| -> Result<ItemErrors, Stopped> {
             let kept = match record.done_before {
@@ -133,7 +139,7 @@ impl Jobs {
         let (errors, condition_failures) = (lines(ERRORS)?, lines(CONDITION_FAILURES)?);
         let (from, mut counts) = (record.done_before.clone(), record.counts);
         let pace = Pace { begun_millis: self.now_millis(), bytes_before: record.written_bytes };
-        let mut sink = UsedTable { jobs: self, noted, record, errors, condition_failures, since_noted: 0, pace };
+        let mut sink = UsedTable { jobs: self, table, noted, record, errors, condition_failures, since_noted: 0, pace };
         let read = read_objects(objects, &request.source, &form, from.as_ref(), &mut counts, &mut sink);
         let UsedTable { record, noted, errors, condition_failures, .. } = sink;
         let is_to_go_on = matches!(read, Err(Stopped::Ending)) && !self.is_cancelled(&record.id);
@@ -166,7 +172,13 @@ impl Jobs {
     }
 
     /// Puts one item, not faster than was asked for.
-    fn put_bulk(&self, record: &BulkRecord, pace: &Pace, item: &ItemRecord) -> Result<Put, Stopped> {
+    fn put_bulk(
+        &self,
+        table: &Table<Dynamic>,
+        record: &BulkRecord,
+        pace: &Pace,
+        item: &ItemRecord,
+    ) -> Result<Put, Stopped> {
         if let Some(rate) = record.request.max_units_per_sec {
             // What one second may write is written at once.
             let over = ((record.written_bytes - pace.bytes_before) / UNIT_BYTES).saturating_sub(rate);
@@ -179,7 +191,7 @@ impl Jobs {
                 thread::sleep(PAUSE);
             }
         }
-        let mut request = PutItem::new(record.table.as_str(), &item.item);
+        let mut request = PutItem::new(table, &item.item);
         request.condition.clone_from(&item.condition);
         loop {
             match self.database.execute(&request) {
@@ -220,6 +232,8 @@ struct Pace {
 /// The table that a bulk write puts items into.
 struct UsedTable<'j> {
     jobs: &'j Jobs,
+    /// It is this one, whatever becomes of its name.
+    table: Table<Dynamic>,
     record: &'j mut BulkRecord,
     pace: Pace,
     /// The row as it was noted last.
@@ -236,7 +250,7 @@ impl Sink for UsedTable<'_> {
     }
 
     fn put(&mut self, record: &ItemRecord, place: &RecordPlace) -> Result<Put, Stopped> {
-        let put = self.jobs.put_bulk(self.record, &self.pace, record)?;
+        let put = self.jobs.put_bulk(&self.table, self.record, &self.pace, record)?;
         match &put {
             Put::Done => self.record.written_bytes += item_size(&record.item) as u64,
             Put::ConditionFailed => self.condition_failures.add(place, "The conditional request failed"),

@@ -54,6 +54,8 @@ pub(crate) struct JobBoard {
     is_stopping: AtomicBool,
     /// A request holds this lock while it begins to need history, and a job or request while it looks whether anything still needs it.
     history: Mutex<()>,
+    /// Held while a table that is to be deleted is backed up: the id of such a backup is the time alone.
+    system_backup: Mutex<()>,
     state: Mutex<BoardState>,
     changed: Condvar,
 }
@@ -89,6 +91,10 @@ impl JobBoard {
     /// While this is held, history is not given up, and nothing else begins to need it.
     pub(crate) fn hold_history(&self) -> MutexGuard<'_, ()> {
         self.history.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn one_system_backup(&self) -> MutexGuard<'_, ()> {
+        self.system_backup.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Ends the threads; what they work on is taken up by the next start.

@@ -219,6 +219,41 @@ fn a_bulk_write_goes_on_where_it_was_and_overwrites_nothing_newer() {
     assert_eq!((listed(89), listed(2)), (1, 0));
 }
 
+#[test]
+fn a_bulk_write_puts_nothing_into_another_table_of_the_name() {
+    let (Wire { clock, .. }, buckets) = with_bucket(Wire::new());
+    let folder = tempfile::tempdir().unwrap();
+    let long = format!(",\"x\":{{\"S\":\"{}\"}}", "x".repeat(200_000));
+    put(&buckets, "in/a", (0..9).map(|n| line(&format!("p{n}"), &long)).collect::<String>());
+    for is_stopped_meanwhile in [false, true] {
+        let wire = open_with(folder.path(), buckets.path(), &clock);
+        wire.create_things();
+        let slow = bulk(&wire, json!({"MaxWriteRequestUnits": 1_024}));
+        eventually(|| wire.get("p4", 1) != Value::Null);
+        let wire = match is_stopped_meanwhile {
+            false => {
+                wire.ok("DeleteTable", json!({"TableName": "things"}));
+                wire
+            }
+            true => {
+                end(wire);
+                // Nothing is taken up again before the table is another one.
+                let database = Database::options().clock(clock.clone()).open(folder.path()).unwrap();
+                database.delete_table("things").unwrap();
+                database.close().unwrap();
+                open_with(folder.path(), buckets.path(), &clock)
+            }
+        };
+        wire.create_things();
+        clock.advance(Duration::from_secs(3_600));
+        wire.protocol.resume();
+        assert_eq!(bulk_finished(&wire, &slow)["BulkOperationStatus"], "FAILED");
+        assert_eq!(wire.ok("Scan", json!({"TableName": "things"}))["Count"], 0);
+        wire.ok("DeleteTable", json!({"TableName": "things"}));
+        end(wire);
+    }
+}
+
 /// All is written, and the time that the service takes is waited for.
 #[test]
 fn a_bulk_write_that_only_waits_writes_nothing_once_more() {
