@@ -58,6 +58,7 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
         return Err(Failure::validation("Too many items requested for the BatchGetItem call"));
     }
     tables.iter().try_for_each(|table| table.table.check_owner(context.owner))?;
+    TableName::check_distinct(tables.iter().map(|table| &table.table))?;
     check_mixing_over_tables(&tables, profile)?;
     let mut request = BatchGetItem::default();
     for table in &tables {

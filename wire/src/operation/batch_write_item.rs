@@ -67,6 +67,7 @@ pub(super) fn run(context: &Context<'_>, body: &[u8]) -> Outcome {
     check_members(&tables, &mut violations);
     violations.finish()?;
     tables.iter().try_for_each(|table| table.table.check_owner(context.owner))?;
+    TableName::check_distinct(tables.iter().map(|table| &table.table))?;
     let writes = collect(&tables)?;
     let request = BatchWriteItem::new(writes.iter().map(|(table, write)| ((*table).into(), write.request())));
     let output = context.database.execute(&request).map_err(as_key_mismatch)?;

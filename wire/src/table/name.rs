@@ -7,7 +7,7 @@ use crate::{
     profile::MessageDialect,
     validate::{Violations, matches_name_pattern, shortened},
 };
-use std::borrow::Cow;
+use std::{borrow::Cow, collections::BTreeSet};
 
 /// Longest text of a `TableName`: the length of the longest ARN.
 const MAX_ARN_CHARACTERS: usize = 1_024;
@@ -72,6 +72,18 @@ impl<'a> TableName<'a> {
                 shortened(&shown)
             ));
         }
+    }
+
+    /// Rejects a map that names one table more than once, as by its name and by its ARN: an answer has one list for each table.
+    pub(crate) fn check_distinct<'n>(names: impl Iterator<Item = &'n TableName<'n>>) -> Result<(), Failure> {
+        let mut known = BTreeSet::new();
+        for name in names {
+            if !known.insert(name.name()) {
+                let text = "One or more parameter values were invalid: RequestItems names a table more than once";
+                return Err(Failure::validation(format!("{text}: {}", name.name())));
+            }
+        }
+        Ok(())
     }
 
     /// Rejects the ARN of a table of another partition, region or account: the table of that name here is not that one.
