@@ -30,7 +30,7 @@ pub(crate) fn arguments(given: impl IntoIterator<Item = OsString>) -> Vec<OsStri
         arguments.push("serve".into());
     }
     // Values of other commands may look like an option here: `put` takes any text.
-    let serves = is_local || options.iter().any(|argument| argument == "serve");
+    let serves = is_local || command(options).is_some_and(|command| command == "serve");
     if serves && options.iter().any(|argument| argument == "-version") {
         // The version is the program's; `serve` has none.
         arguments.truncate(1);
@@ -46,6 +46,21 @@ pub(crate) fn arguments(given: impl IntoIterator<Item = OsString>) -> Vec<OsStri
         }
     }
     arguments
+}
+
+/// The command: the first argument that is neither an option nor its value. All options in front of a command have a value.
+fn command(arguments: &[OsString]) -> Option<&OsString> {
+    let mut arguments = arguments.iter();
+    while let Some(argument) = arguments.next() {
+        let text = argument.to_str().unwrap_or_default();
+        if !text.starts_with('-') {
+            return Some(argument);
+        }
+        if !text.contains('=') {
+            arguments.next();
+        }
+    }
+    None
 }
 
 /// The arguments behind `-jar FILE` and the options of the Java machine in front of it; all of them if there is no such thing.
@@ -113,6 +128,8 @@ mod tests {
             ("serve -port 8001 -optimizeDbBeforeStartup", "serve --port 8001"),
             ("-jar DynamoDBLocal.jar -version", "--version"),
             ("serve -inMemory -version", "--version"),
+            ("--dir serve serve -inMemory", "--dir serve serve --in-memory"),
+            ("--dir=x serve -port 1", "--dir=x serve --port 1"),
         ] {
             assert_eq!(translated(given), ours, "{given}");
         }
@@ -120,7 +137,15 @@ mod tests {
 
     #[test]
     fn other_command_lines_stay_as_they_are() {
-        for line in ["query t --hash -port", "put t -inMemory", "serve --port 8000", "", "scan -jar x"] {
+        for line in [
+            "query t --hash -port",
+            "put t -inMemory",
+            "serve --port 8000",
+            "",
+            "scan -jar x",
+            "put serve -version",
+            "--dir serve get serve --hash -port",
+        ] {
             assert_eq!(translated(line), line);
         }
     }

@@ -118,14 +118,13 @@ impl CopyState {
             database.create_table(TABLE).hash::<S>("name").range::<S>("part").create()?;
         }
         let rows = database.dynamic_table(TABLE)?;
-        if let Some(row) = rows.get(key(COPY, "copy"))?.map(|row| row.to_item()) {
+        // A copy that failed before it made a table has neither read nor masked anything. Then this is the only row, and the copy
+        // begins now.
+        let has_begun = rows.scan().items().nth(1).is_some();
+        if let Some(row) = rows.get(key(COPY, "copy"))?.map(|row| row.to_item()).filter(|_| has_begun) {
             copy.check_places(&row)?;
             if text(&row, "mask") != copy.mask {
-                // A copy that was rejected before it made a table has masked nothing yet. Then this is the only row.
-                if rows.scan().items().nth(1).is_some() {
-                    return Err(other_mask(&row));
-                }
-                rows.put(&copy.masked(row.clone()))?;
+                return Err(other_mask(&row));
             }
             let segments = number(&row, "segments").and_then(|n| u32::try_from(n).ok()).unwrap_or(segments);
             return Ok(Self { database, rows, segments, is_going_on: true });
