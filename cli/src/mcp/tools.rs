@@ -18,7 +18,8 @@ const MOST_BYTES: usize = 256 << 10;
 
 /// What the parameters of a statement are.
 const PARAMETERS: &str = "Values of the ?s, in order, as plain JSON. A number from 2^53 on, or a fraction of more than 15 digits, is \
-                          written {\"N\": \"12345678901234567890\"}, so that no reader rounds it; items of answers have them so too";
+                          written {\"N\": \"12345678901234567890\"}, so that no reader rounds it; items of answers have them so too. \
+                          A map whose only member is a text by the name N cannot be told from such a number";
 
 /// A tool as it is listed.
 pub(crate) struct Tool {
