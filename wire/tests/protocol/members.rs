@@ -110,6 +110,22 @@ fn an_arn_names_a_table() {
     assert_eq!(answer["Responses"], json!({arn.as_str().unwrap(): [key("a", 1)]}));
 }
 
+/// The answer has one list for each table.
+#[test]
+fn a_batch_names_each_table_once() {
+    let wire = Wire::with_table();
+    let arn = "arn:aws:dynamodb:us-east-1:000000000000:table/things";
+    let keys = |pk: &str| json!({"Keys": [key(pk, 1)]});
+    let put = |pk: &str| json!([{"PutRequest": {"Item": key(pk, 1)}}]);
+    for (operation, request) in [
+        ("BatchGetItem", json!({"RequestItems": {"things": keys("a"), arn: keys("b")}})),
+        ("BatchWriteItem", json!({"RequestItems": {"things": put("a"), arn: put("b")}})),
+    ] {
+        let text = wire.invalid(operation, request);
+        assert!(text.ends_with("RequestItems names a table more than once: things"), "{text}");
+    }
+}
+
 #[test]
 fn expressions_do_not_mix_with_older_parameters() {
     let wire = Wire::with_table().older();
