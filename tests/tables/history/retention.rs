@@ -174,7 +174,8 @@ fn a_base_knows_where_segments_end_that_are_trimmed_while_it_is_taken() {
     // The end of the segment is lost with the power, and another one takes over.
     let disk = Arc::new(disk.crash(7));
     let (db, is_armed) = beside_bases(&clock, disk.clone(), Operation::Sync, |db| {
-        std::thread::scope(|scope| drop(scope.spawn(|| db.flush().unwrap()).join().unwrap()));
+        // On a thread of its own, as background work is.
+        std::thread::scope(|scope| scope.spawn(|| db.flush().unwrap()).join().unwrap());
     });
     let db = db.get().unwrap();
     (2..8).for_each(|round| put(db, round));

@@ -192,43 +192,6 @@ fn a_fork_has_a_history_of_its_own() {
 }
 
 #[test]
-fn tables_that_are_deleted_in_one_moment_leave_a_backup_each() {
-    let folder = tempfile::tempdir().unwrap();
-    for is_in_memory in [true, false] {
-        let options = Database::options().clock(Clock::manual(1_800_000_000_000)).background(false);
-        let database = if is_in_memory { options.in_memory() } else { options.open(folder.path()) };
-        let protocol = Protocol::new(database.unwrap());
-        let wire = Wire { clock: protocol.database().clock().clone(), protocol };
-        let names: Vec<String> = (0..6).map(|n| format!("table{n}")).collect();
-        for name in &names {
-            let keys = json!({"TableName": name, "BillingMode": "PAY_PER_REQUEST",
-                "AttributeDefinitions": [{"AttributeName": "pk", "AttributeType": "S"}],
-                "KeySchema": [{"AttributeName": "pk", "KeyType": "HASH"}]});
-            wire.ok("CreateTable", keys);
-            wire.ok(
-                "UpdateContinuousBackups",
-                json!({"TableName": name,
-                "PointInTimeRecoverySpecification": {"PointInTimeRecoveryEnabled": true}}),
-            );
-            wire.ok("PutItem", json!({"TableName": name, "Item": {"pk": {"S": name}}}));
-        }
-        std::thread::scope(|scope| {
-            for name in &names {
-                let wire = &wire;
-                scope.spawn(move || wire.ok("DeleteTable", json!({"TableName": name})));
-            }
-        });
-        for name in &names {
-            let listed = wire.ok("ListBackups", json!({"TableName": name, "BackupType": "SYSTEM"}));
-            let [backup] = listed["BackupSummaries"].as_array().unwrap().as_slice() else { panic!("{name}: {listed}") };
-            wire.ok("RestoreTableFromBackup", json!({"BackupArn": backup["BackupArn"], "TargetTableName": name}));
-            wait_active(&wire, name);
-            assert_eq!(items(&wire, name), [json!({"pk": {"S": name}})]);
-        }
-    }
-}
-
-#[test]
 fn a_deleted_table_with_recovery_leaves_a_backup() {
     let wire = Wire::with_table();
     fill(&wire, 5);
