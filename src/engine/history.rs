@@ -230,7 +230,7 @@ impl Engine {
         self.begin_session()?;
         let _one = self.history.changing.lock();
         if self.files.manifest().state().history.is_none() {
-            return Ok(()); // it has ended while this waited for the lock
+            return Ok(()); // history has ended while this call waited for the lock
         }
         let (state, hold, seqno) = self.alive_now();
         let segment = self.wal.segments().last().map_or(0, |last| last.number);

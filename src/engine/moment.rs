@@ -153,7 +153,7 @@ impl Engine {
         let mut state = read_base(&*self.files.disk, &self.files.protection, facts.file, is_plain)?;
         let hold = hold.without_base();
         let first_segment = hold.first_segment();
-        // The manifest forgets where segments end once no base needs them, and this one may be gone by now.
+        // The manifest forgets where segments end once no base needs them, and this base may have been dropped meanwhile.
         let mut ends = std::mem::take(&mut state.log.ends);
         ends.extend(known.ends.clone());
         state.log = LogBounds { first_segment, ends, kept_from: None, ..known };

@@ -41,7 +41,7 @@ impl Jobs {
         definition: &TableDefinition,
     ) -> Result<BackupRecord, Failure> {
         let now_millis = self.now_millis();
-        // Until its row is there.
+        // Held until the row of the backup is there.
         let _one = (kind == BackupKind::System).then(|| self.board.one_system_backup());
         let id = match kind {
             BackupKind::System => self.system_id(now_millis)?,

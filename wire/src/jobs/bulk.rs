@@ -121,8 +121,8 @@ impl Jobs {
                 return Err(Stopped::Failed(JobFailure::no_bucket(bucket)));
             }
         }
-        let definition = self.database.describe_table(&record.table)?.definition;
         let table = self.database.dynamic_table(&record.table)?;
+        let definition = self.database.describe_table(&record.table)?.definition;
         if table_id(&definition) != record.table_id {
             let text = format!("Table {} is not the one that the bulk write began with", record.table);
             return Err(Stopped::Failed(JobFailure::new("TableNotFound", text)));
@@ -232,7 +232,7 @@ struct Pace {
 /// The table that a bulk write puts items into.
 struct UsedTable<'j> {
     jobs: &'j Jobs,
-    /// It is this one, whatever becomes of its name.
+    /// This table, also where another one gets its name meanwhile.
     table: Table<Dynamic>,
     record: &'j mut BulkRecord,
     pace: Pace,
