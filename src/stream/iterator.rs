@@ -9,6 +9,7 @@
 
 use super::{retention::is_void, sequence::Sequence, shard::ReadFrom};
 use crate::error::{Error, ErrorKind, Result};
+use data_encoding::HEXLOWER_PERMISSIVE;
 
 const PREFIX: &str = "hr1-";
 const PAYLOAD_BYTES: usize = 35;
@@ -58,11 +59,7 @@ impl ShardIterator {
         bytes.extend_from_slice(&checksum(database_id, &bytes).to_be_bytes());
         let mut text = String::with_capacity(PREFIX.len() + 2 * bytes.len());
         text.push_str(PREFIX);
-        for byte in bytes {
-            for digit in [byte >> 4, byte & 15] {
-                text.extend(char::from_digit(digit.into(), 16));
-            }
-        }
+        HEXLOWER_PERMISSIVE.encode_append(&bytes, &mut text);
         text
     }
 
@@ -87,9 +84,7 @@ impl ShardIterator {
         if digits.len() != 2 * (PAYLOAD_BYTES + 4) {
             return None;
         }
-        let digit = |byte: u8| char::from(byte).to_digit(16);
-        let byte = |pair: &[u8]| Some((digit(pair[0])? << 4 | digit(pair[1])?) as u8);
-        let bytes: Vec<u8> = digits.chunks_exact(2).map(byte).collect::<Option<_>>()?;
+        let bytes = HEXLOWER_PERMISSIVE.decode(digits).ok()?;
         let (payload, crc) = bytes.split_at_checked(PAYLOAD_BYTES)?;
         if checksum(database_id, payload).to_be_bytes() != *crc {
             return None;

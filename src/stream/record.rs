@@ -258,6 +258,7 @@ impl ChangeRecord {
         self.stream.key.attributes().filter_map(of).sum()
     }
     /// The most that [`size_bytes`](Self::size_bytes) can be: keys are part of an image.
+    #[inline]
     pub(crate) fn most_bytes(&self) -> usize {
         let images = [&self.key_image, &self.old, &self.new].into_iter().flatten();
         images.map(|image| 2 * image.size_bytes()).sum()
