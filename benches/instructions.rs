@@ -44,7 +44,7 @@ const BUDGETS: [(&str, u64); 30] = [
     ("put with a stream of keys", 19_010),
     ("put with a stream of new images", 17_240),
     ("put with a stream of both images", 17_580),
-    ("read of 100 records of a stream", 53_500),
+    ("read of 100 records of a stream", 52_000),
     ("sweep, an item", 11_860),
     ("check of a policy of 5 statements", 3_000),
     ("get as a principal of 5 statements", 9_500),
